@@ -1,0 +1,81 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
+ON_REDIS := $(wildcard tests/store tests/races tests/workers)
+# Pyright takes Node from its own wheel: no node, no download.
+export PYRIGHT_PYTHON_GLOBAL_NODE := off
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help setup run redis test format lint types walls verify generate e2e bench ci clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/installed-test ## Create .venv and install Triage with everything that its tests need
+
+.venv/installed-runtime: pyproject.toml constraints.txt
+	@tools/create_venv.sh
+
+.venv/installed-test: pyproject.toml constraints.txt
+	@tools/create_venv.sh test
+
+run: .venv/installed-runtime ## Start embedded Valkey, the API and one worker; Ctrl-C drains and stops them
+	@exec $(BIN)/triage dev
+
+redis: ## Make Debian's Redis available to the tests in .cache/redis
+	@tests/install_redis.sh
+
+test: ## Run everything: lint, types, walls, generated files, and the suite on Valkey and on Redis
+	@echo "==> 1/8 setup"
+	@$(MAKE) setup
+	@echo "==> 2/8 redis"
+	@$(MAKE) redis
+	@echo "==> 3/8 lint"
+	@$(MAKE) lint
+	@echo "==> 4/8 types"
+	@$(MAKE) types
+	@echo "==> 5/8 walls"
+	@$(MAKE) walls
+	@echo "==> 6/8 verify"
+	@$(MAKE) verify
+	@echo "==> 7/8 tests on Valkey"
+	@$(BIN)/python -m pytest -q -n 2 --server=valkey
+	@echo "==> 8/8 tests on Redis: $(ON_REDIS)"
+	@$(BIN)/python -m pytest -q -n 2 --server=redis $(ON_REDIS)
+	@echo "==> all passed"
+
+format: setup ## Format the code and apply the lint fixes that are safe
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: setup ## Check format and style
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: setup ## Check the types
+	@$(BIN)/pyright --warnings
+
+walls: setup ## Check that imports obey the walls between the rooms
+	@$(BIN)/lint-imports --no-cache
+
+verify: setup ## Fail when a generated file is not current
+	@$(BIN)/python -m tools.generate --check
+
+generate: setup ## Write the generated files: the OpenAPI document, the state machine, the Redis keys
+	@$(BIN)/python -m tools.generate
+
+e2e: setup ## Run the end-to-end tests only
+	@$(BIN)/python -m pytest tests/e2e
+
+bench: setup ## Run the benchmarks
+	@$(BIN)/python -m benchmarks
+
+ci: ## Exactly what CI runs
+	@.ci/run
+
+clean: ## Remove .venv, caches and builds; the data in .triage/ is kept
+	@rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

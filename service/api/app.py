@@ -1,0 +1,107 @@
+"""The application: routers, error shapes, limits and what lives as long as it does."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
+from prometheus_fastapi_instrumentator import Instrumentator
+
+from service.api import problems
+from service.api.auth import Authenticator
+from service.api.deps import Backend
+from service.api.metrics import ApiMetrics
+from service.api.middleware import BodyLimits, RequestIds
+from service.api.operation import Problem
+from service.api.routes import dead_letters, health, job_actions, jobs, queues, workers
+from service.clock import Clock
+from service.domain.errors import TriageError
+from service.domain.ids import IdFactory
+from service.settings import Settings
+from service.store.access_keys import AccessKeys
+from service.store.connect import RedisClient
+
+#: Bytes of a request body beyond its payload.
+_OVERHEAD = 1_048_576
+_BULK_BYTES = 64 * 1_048_576
+
+log = structlog.get_logger("triage.api")
+
+
+def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:
+    """Build the application on a connection that its caller closes."""
+    keys = AccessKeys(redis)
+    namespace = settings.namespace if settings.auth == "off" else None
+    metrics = ApiMetrics()
+    backend = Backend(settings, redis, clock, ids, Authenticator(keys, clock, namespace), metrics)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pulse = asyncio.create_task(_pulse(backend))
+        try:
+            yield
+        finally:
+            backend.stopping = True
+            pulse.cancel()
+            await asyncio.gather(pulse, return_exceptions=True)
+            for space in backend.spaces.values():
+                await space.stores.watches.close()
+
+    app = FastAPI(
+        title="Triage",
+        version="0.1.0",
+        summary="Job orchestration over HTTP",
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.backend = backend
+    for module in (jobs, job_actions, queues, dead_letters, workers, health):
+        app.include_router(module.router)
+    problems.install(app)
+    app.add_middleware(
+        BodyLimits, default=settings.max_payload_bytes + _OVERHEAD, by_path={"/v1/jobs/bulk": _BULK_BYTES}
+    )
+    app.add_middleware(RequestIds, new_id=ids.new)
+    instrumentator = Instrumentator(
+        registry=CollectorRegistry(), excluded_handlers=["/metrics", "/livez", "/readyz"]
+    )
+    instrumentator.instrument(app)
+    metrics.http = instrumentator.registry
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, object]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs", {}))
+        schemas["Problem"] = problem
+        components["securitySchemes"] = {"apiKey": {"type": "http", "scheme": "bearer"}}
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+async def _pulse(backend: Backend) -> None:
+    """Prove in every namespace in use that Redis was reachable, so that workers can tell an outage from a crash."""
+    away = False
+    backend.space(backend.settings.namespace)
+    while True:
+        try:
+            for space in list(backend.spaces.values()):
+                await space.stores.pulse(backend.settings.lease_ms)
+            away = False
+        except TriageError as error:
+            if not away:
+                log.warning("redis_is_away", code=error.code)
+            away = True
+        await asyncio.sleep(backend.settings.lease_seconds / 8)

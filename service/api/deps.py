@@ -1,0 +1,75 @@
+"""What a route is given: the caller, checked against the scope of the route, and that caller's stores."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from service.api.auth import Authenticator, Caller
+from service.api.metrics import ApiMetrics
+from service.api.types import KnownTypes
+from service.clock import Clock
+from service.domain.ids import IdFactory
+from service.settings import Settings
+from service.store.connect import RedisClient
+from service.store.stores import Stores
+
+
+@dataclass
+class Backend:
+    """Everything that outlives a request; one per application."""
+
+    settings: Settings
+    redis: RedisClient
+    clock: Clock
+    ids: IdFactory
+    authenticator: Authenticator
+    metrics: ApiMetrics
+    stopping: bool = False
+    spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])
+
+    def space(self, namespace: str) -> "Space":
+        found = self.spaces.get(namespace)
+        if found is None:
+            stores = Stores(self.redis, namespace, self.settings.dead_retention_ms)
+            found = Space(stores, KnownTypes(stores.workers, self.clock))
+            self.spaces[namespace] = found
+        return found
+
+
+@dataclass
+class Space:
+    """One namespace as this process sees it."""
+
+    stores: Stores
+    types: KnownTypes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request whose caller may make it."""
+
+    caller: Caller
+    space: Space
+    backend: Backend
+
+    @property
+    def stores(self) -> Stores:
+        return self.space.stores
+
+    def redactions(self, name: str) -> tuple[str, ...]:
+        job_type = self.space.types.known(name)
+        return job_type.redact if job_type is not None else ()
+
+
+async def _asked(request: Request) -> Asked:
+    backend: Backend = request.app.state.backend
+    caller = await backend.authenticator.identify(request.headers.get("authorization"))
+    route: Any = request.scope["route"]
+    caller.require(route.openapi_extra["x-required-scope"])
+    space = backend.space(caller.namespace)
+    await space.types.load()
+    return Asked(caller, space, backend)
+
+
+Ask = Annotated[Asked, Depends(_asked)]

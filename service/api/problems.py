@@ -1,0 +1,155 @@
+"""Errors as problem documents (RFC 9457): one table from error to status, one shape for all of them."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from service.api.errors import (
+    BodyTooLarge,
+    JsonInvalid,
+    ScopeMissing,
+    ShuttingDown,
+    Unauthenticated,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from service.domain import errors
+from service.store.watches import TooManyWaiters
+
+STATUS: Mapping[type[errors.TriageError], int] = {
+    errors.NotFound: 404,
+    errors.InvalidState: 409,
+    errors.VersionMismatch: 412,
+    errors.IdempotencyKeyReused: 422,
+    errors.UniqueConflict: 409,
+    errors.QueueFull: 429,
+    errors.PayloadInvalid: 422,
+    errors.PayloadTooLarge: 413,
+    errors.CursorInvalid: 400,
+    errors.BackendUnavailable: 503,
+    errors.OutcomeUnknown: 503,
+    errors.StorageFull: 507,
+    errors.StoreFault: 500,
+    errors.ConfigurationInvalid: 500,
+    TooManyWaiters: 503,
+    BodyTooLarge: 413,
+    JsonInvalid: 400,
+    UnsupportedMediaType: 415,
+    ValidationFailed: 422,
+    Unauthenticated: 401,
+    ScopeMissing: 403,
+    ShuttingDown: 503,
+}
+
+#: Seconds after which a client may try again when the backend was away.
+RETRY_AFTER = "1"
+
+_BY_STATUS = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+
+log = structlog.get_logger("triage.api")
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    instance: str,
+    request_id: str | None,
+    retryable: bool = False,
+    **details: Any,
+) -> dict[str, Any]:
+    """The document; `details` are extra members such as current_state."""
+    return {
+        "type": f"/problems/{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "code": code,
+        "retryable": retryable,
+        "request_id": request_id,
+        "errors": [],
+        **details,
+    }
+
+
+def of_error(error: errors.TriageError, instance: str, request_id: str | None) -> dict[str, Any]:
+    return problem(
+        STATUS[type(error)], error.code, error.message, instance, request_id, error.retryable, **error.details
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application in the one shape."""
+    app.add_exception_handler(errors.TriageError, _triage_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def respond(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps(document), document["status"], headers=headers, media_type="application/problem+json"
+    )
+
+
+async def _triage_error(request: Request, error: errors.TriageError) -> Response:
+    headers: dict[str, str] = {}
+    status = STATUS[type(error)]
+    if status in (429, 503):
+        headers["Retry-After"] = RETRY_AFTER
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="triage"'
+    return respond(of_error(error, request.url.path, _request_id(request)), headers)
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    rows = [
+        {"pointer": pointer(row["loc"]), "code": row["type"], "message": row["msg"]}
+        for row in error.errors()[:100]
+    ]
+    if any(row["loc"][:1] == ("path",) for row in error.errors()):
+        # An id that cannot exist is answered like one that does not.
+        return respond(of_error(errors.NotFound(), request.url.path, _request_id(request)))
+    failed = ValidationFailed(errors=rows)
+    return respond(of_error(failed, request.url.path, _request_id(request)))
+
+
+def pointer(location: tuple[Any, ...]) -> str:
+    """A JSON pointer into the body, or the name of a parameter."""
+    where, *path = location
+    if where == "body":
+        return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    return ".".join(str(part) for part in location)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    code = _BY_STATUS.get(error.status_code, "http_error")
+    detail = HTTPStatus(error.status_code).description or str(error.detail)
+    return respond(
+        problem(error.status_code, code, detail, request.url.path, _request_id(request)), error.headers
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    request_id = _request_id(request)
+    log.error("unexpected_error", request_id=request_id, path=request.url.path, exc_info=error)
+    return respond(
+        problem(500, "internal_error", "Something went wrong here.", request.url.path, request_id),
+    )
+
+
+def _request_id(request: Request) -> str | None:
+    return request.scope.get("state", {}).get("request_id")

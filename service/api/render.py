@@ -1,0 +1,151 @@
+"""Stored values as resources of the contract, straight to JSON text: payloads and results are not parsed again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi import Response
+
+from service.api.redaction import redact
+from service.domain.job import Job
+from service.domain.states import State
+from service.store.queues import Queue
+from service.store.worker_registry import WorkerRecord
+
+
+def time(ms: int | None) -> str | None:
+    """RFC 3339, UTC, milliseconds."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def _value(text: bytes | None, pointers: Sequence[str], visible: bool) -> Any:
+    if text is None or not visible:
+        return None
+    return redact(orjson.loads(text), pointers) if pointers else orjson.Fragment(text)
+
+
+def job(job: Job, pointers: Sequence[str] = (), visible: bool = True) -> dict[str, Any]:
+    """`pointers` are redacted in payload and result; both are null without the scope to see them."""
+    return {
+        "id": job.id,
+        "object": "job",
+        "version": job.version,
+        "name": job.name,
+        "queue": job.queue,
+        "state": job.state,
+        "state_reason": job.state_reason,
+        "priority": job.priority,
+        "payload": _value(job.payload, pointers, visible),
+        "result": _value(job.result, pointers, visible),
+        "error": None if job.error is None else orjson.Fragment(job.error),
+        "progress": None if job.progress is None else orjson.Fragment(job.progress),
+        "attempt": job.attempt,
+        "max_attempts": job.retry.max_attempts,
+        "failures": job.failures,
+        "interruptions": job.interruptions,
+        "crashes": job.crashes,
+        "deliveries": job.deliveries,
+        "created_at": time(job.created_at),
+        "run_at": time(job.run_at),
+        "queued_at": time(job.queued_at),
+        "started_at": time(job.started_at),
+        "finished_at": time(job.finished_at),
+        "expires_at": time(job.expires_at),
+        "worker_id": job.worker_id,
+        "flow_id": job.flow_id,
+        "flow_key": job.flow_key,
+        "fan_out_id": job.fan_out_id,
+        "fan_out_index": job.fan_out_index,
+        "tags": dict(job.tags),
+        "trace_id": job.trace_id,
+    }
+
+
+def attempt(text: bytes) -> dict[str, Any]:
+    document = orjson.loads(text)
+    return {
+        **{key: value for key, value in document.items() if key != "at_ms"},
+        "at": time(document["at_ms"]),
+    }
+
+
+def log_line(text: bytes) -> dict[str, Any]:
+    document = orjson.loads(text)
+    return {"at": time(int(document["at_ms"])), "message": document["message"]}
+
+
+def dead_letter(
+    dead: Job, attempts: Sequence[bytes], pointers: Sequence[str] = (), visible: bool = True
+) -> dict[str, Any]:
+    return {
+        "job_id": dead.id,
+        "object": "dlq_entry",
+        "name": dead.name,
+        "queue": dead.queue,
+        "reason": dead.state_reason,
+        "error": None if dead.error is None else orjson.Fragment(dead.error),
+        "failures": dead.failures,
+        "crashes": dead.crashes,
+        "dead_at": time(dead.finished_at),
+        "payload": _value(dead.payload, pointers, visible),
+        "attempts": [attempt(text) for text in attempts],
+        "redriven": dead.redriven,
+    }
+
+
+def queue(queue: Queue) -> dict[str, Any]:
+    settings = queue.settings
+    rate, aging = settings.rate_limit, settings.priority_aging_ms
+    live = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED)
+    return {
+        "name": queue.name,
+        "object": "queue",
+        "version": settings.version,
+        "paused": settings.paused,
+        "counts": {state.value: queue.counts[state] for state in live},
+        "dlq_depth": queue.counts[State.DEAD],
+        "oldest_queued_seconds": None if queue.oldest_queued_ms is None else queue.oldest_queued_ms / 1000,
+        "workers": queue.workers,
+        "capacity": queue.capacity,
+        "enqueued_per_second": round(queue.enqueued_per_second, 3),
+        "finished_per_second": round(queue.finished_per_second, 3),
+        "failed_per_second": round(queue.failed_per_second, 3),
+        "max_concurrency": settings.max_concurrency,
+        "rate_limit": None
+        if rate is None
+        else {"limit": rate.limit, "per_seconds": rate.per_ms / 1000, "smooth": rate.smooth},
+        "priority_aging_seconds": None if aging is None else aging / 1000,
+        "max_depth": settings.max_depth,
+    }
+
+
+def worker(record: WorkerRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "object": "worker",
+        "host": record.host,
+        "pid": record.pid,
+        "version": record.version,
+        "queues": dict(record.queues),
+        "job_types": list(record.job_types),
+        "state": record.state,
+        "running": record.running,
+        "capacity": record.capacity,
+        "started_at": time(record.started_at),
+        "seen_at": time(record.seen_at),
+    }
+
+
+def respond(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(document), status, headers=headers, media_type="application/json")
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def page(items: list[dict[str, Any]], next_cursor: str | None) -> Response:
+    return respond({"items": items, "next_cursor": next_cursor})

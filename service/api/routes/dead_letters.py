@@ -1,0 +1,96 @@
+"""The dead-letter queue: dead jobs, held for inspection, redriven or deleted."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from service.api import render
+from service.api.deps import Ask, Asked
+from service.api.intake import StrictRoute
+from service.api.operation import operation
+from service.api.routes.job_actions import redrive
+from service.api.routes.jobs import JobId
+from service.api.schemas import jobs as job_schemas
+from service.api.schemas import operators as schemas
+from service.api.schemas.fields import Name
+from service.domain.errors import NotFound
+from service.domain.job import Job
+from service.domain.states import State
+from service.store.queries import JobFilter
+
+router = APIRouter(prefix="/v1/dlq", tags=["dead letters"], route_class=StrictRoute)
+
+
+async def _entry(asked: Asked, job: Job) -> dict[str, Any]:
+    attempts = await asked.stores.queries.attempts(job.id)
+    return render.dead_letter(job, attempts, asked.redactions(job.name), asked.caller.sees_payloads)
+
+
+async def _dead(asked: Asked, job_id: str) -> Job:
+    job = await asked.stores.queries.job(job_id)
+    if job is None or job.state is not State.DEAD:
+        raise NotFound()
+    return job
+
+
+@router.get(
+    "",
+    name="list_dead_letters",
+    **operation(
+        "dlq:read", "List dead letters", {200: ("A page, newest job first.", schemas.DeadLetterPage)}
+    ),
+)
+async def list_dead_letters(
+    asked: Ask,
+    queue: Name | None = None,
+    name: Name | None = None,
+    reason: Annotated[str | None, Query(pattern=r"^[a-z_]{1,32}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Dead jobs with reason, error and attempts."""
+    filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
+    page = await asked.stores.queries.list_jobs(filter, limit, cursor)
+    return render.page([await _entry(asked, job) for job in page.items], page.next_cursor)
+
+
+@router.get(
+    "/{job_id}",
+    name="get_dead_letter",
+    **operation("dlq:read", "Read a dead letter", {200: ("The entry.", schemas.DeadLetterOut)}, (404,)),
+)
+async def get_dead_letter(job_id: JobId, asked: Ask) -> Response:
+    """404 for a job that is not dead."""
+    return render.respond(await _entry(asked, await _dead(asked, job_id)))
+
+
+@router.post(
+    "/{job_id}/retry",
+    name="retry_dead_letter",
+    **operation(
+        "dlq:write",
+        "Run a dead job again",
+        {
+            200: ("It is on its way already.", job_schemas.JobOut),
+            202: ("A new run is queued.", job_schemas.JobOut),
+        },
+        (404, 409, 413, 415),
+    ),
+)
+async def retry_dead_letter(job_id: JobId, asked: Ask, body: job_schemas.RedriveIn | None = None) -> Response:
+    """A new run with failures and crashes at 0; the entry leaves the dead-letter queue in the same step."""
+    return await redrive(asked, job_id, body or job_schemas.RedriveIn())
+
+
+@router.delete(
+    "/{job_id}",
+    name="delete_dead_letter",
+    **operation("dlq:write", "Delete a dead job", {204: ("Deleted.", None)}, (404,)),
+)
+async def delete_dead_letter(job_id: JobId, asked: Ask) -> Response:
+    """Forgets the job and its history."""
+    await _dead(asked, job_id)
+    moved = (await asked.stores.jobs.delete([job_id]))[0]
+    if moved.word != "moved":
+        raise NotFound()
+    return Response(status_code=204)

@@ -1,0 +1,67 @@
+"""Probes and metrics."""
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from service.api import render
+from service.api.deps import Backend
+from service.api.schemas.operators import HealthOut
+from service.domain.errors import TriageError
+from service.store.connect import eviction_policy
+
+router = APIRouter(tags=["health"])
+
+_UNHEALTHY = {"description": "Not now.", "model": HealthOut}
+
+
+@router.get("/livez", name="livez", summary="Is the process alive?", response_model=HealthOut)
+async def livez() -> Response:
+    """Never asks Redis: restarting this process would not bring it back."""
+    return render.respond({"status": "ok", "problem": None})
+
+
+@router.get(
+    "/readyz",
+    name="readyz",
+    summary="Can requests be served?",
+    response_model=HealthOut,
+    responses={503: _UNHEALTHY},
+)
+async def readyz(request: Request) -> Response:
+    """Ready when Redis answers and its maxmemory-policy is noeviction."""
+    backend: Backend = request.app.state.backend
+    problem = await _problem(backend)
+    document = {"status": "ok" if problem is None else "failing", "problem": problem}
+    return render.respond(document, 200 if problem is None else 503)
+
+
+async def _problem(backend: Backend) -> str | None:
+    if backend.stopping:
+        return "shutting down"
+    try:
+        policy = await eviction_policy(backend.redis)
+    except TriageError as error:
+        return f"redis: {error.message}"
+    if policy != "noeviction":
+        return f"redis: maxmemory-policy is {policy} and must be noeviction"
+    return None
+
+
+@router.get(
+    "/metrics",
+    name="metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
+)
+async def metrics(request: Request) -> Response:
+    """Metrics of this process, and the queues of the caller's namespace."""
+    backend: Backend = request.app.state.backend
+    namespace = backend.settings.namespace
+    if not backend.settings.metrics_open:
+        caller = await backend.authenticator.identify(request.headers.get("authorization"))
+        caller.require("metrics:read")
+        namespace = caller.namespace
+    await backend.metrics.read(backend.space(namespace).stores)
+    text = generate_latest(backend.metrics.http) + generate_latest(backend.metrics.registry)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,312 @@
+"""Submitting and reading jobs."""
+
+import hashlib
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import AwareDatetime, ValidationError
+
+from service.api import render
+from service.api.deps import Ask, Asked
+from service.api.errors import ValidationFailed
+from service.api.intake import StrictRoute
+from service.api.operation import operation
+from service.api.problems import of_error, pointer
+from service.api.schemas import jobs as schemas
+from service.api.schemas.fields import Name
+from service.api.waiting import MAX_WAIT, is_finished, matches, preferred_wait, until
+from service.domain.errors import (
+    IdempotencyKeyReused,
+    NotFound,
+    OutcomeUnknown,
+    PayloadTooLarge,
+    QueueFull,
+    TriageError,
+    UniqueConflict,
+)
+from service.domain.job import Job, JobSpec
+from service.domain.states import State
+from service.store.jobs import BATCH, Idempotency, Submission, Submitted
+from service.store.queries import JobFilter
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+
+JobId = Annotated[str, Path(pattern=r"^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a job.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(pattern=r"^[\x21-\x7e]{1,255}$", description="The same key and body within 24 h: the same job."),
+]
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+#: Bytes of payload above which a client is told to refer to its data by id.
+WARN_BYTES = 1_024
+
+
+def present(asked: Asked, job: Job) -> dict[str, Any]:
+    """The job as this caller may see it."""
+    return render.job(job, asked.redactions(job.name), asked.caller.sees_payloads)
+
+
+@router.post(
+    "",
+    name="create_job",
+    **operation(
+        "jobs:write",
+        "Submit a job",
+        {
+            202: ("Accepted: the job is stored and will run.", schemas.JobOut),
+            200: ("Finished while the request waited, or the job that holds the unique key.", schemas.JobOut),
+        },
+        (409, 413, 415, 429, 507),
+    )
+    | {"status_code": 202},
+)
+async def create_job(
+    request: Request,
+    body: schemas.JobSpecIn,
+    asked: Ask,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Annotated[
+        str | None, Header(description="wait=N: answer when the job has finished, at most 30 s.")
+    ] = None,
+) -> Response:
+    """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
+    spec = _specify(asked, body, request.headers.get("traceparent"))
+    idempotency = None
+    if idempotency_key is not None:
+        digest = hashlib.sha256(await request.body()).hexdigest()
+        idempotency = Idempotency("POST /v1/jobs", idempotency_key, digest)
+    submission = Submission(asked.backend.ids.new("job"), spec, idempotency)
+    seconds = preferred_wait(prefer)
+    if seconds is None:
+        return _answer(asked, await _submit(asked, submission), spec)
+    # The watch comes first: a job can end before the answer to its submission is read. A replay is watched by its own id.
+    async with asked.stores.watches.watch(submission.id) as changed:
+        submitted = await _submit(asked, submission)
+        if submitted.job_id == submission.id:
+            job = await until(
+                asked.stores, submitted.job_id, changed, seconds, is_finished, asked.backend.clock
+            )
+            return _waited(asked, submitted, job, spec)
+    async with asked.stores.watches.watch(submitted.job_id) as changed:
+        job = await until(asked.stores, submitted.job_id, changed, seconds, is_finished, asked.backend.clock)
+        return _waited(asked, submitted, job, spec)
+
+
+async def _submit(asked: Asked, submission: Submission) -> Submitted:
+    try:
+        submitted = await asked.stores.jobs.submit_one(submission)
+    except OutcomeUnknown as error:
+        raise OutcomeUnknown(error.message, job_id=submission.id) from error
+    if (error := refusal(submitted)) is not None:
+        raise error
+    return submitted
+
+
+def refusal(submitted: Submitted) -> TriageError | None:
+    """The error that a submission was answered with, if any."""
+    match submitted.word:
+        case "reused":
+            return IdempotencyKeyReused()
+        case "conflict":
+            return UniqueConflict(job_id=submitted.job_id)
+        case "full":
+            return QueueFull()
+        case _:
+            return None
+
+
+def _specify(asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "") -> JobSpec:
+    job_type = asked.space.types.known(body.name)
+    if job_type is not None:
+        asked.space.types.check(job_type, body.payload, f"{root}/payload")
+    trace = _TRACEPARENT.match(traceparent or "")
+    spec = body.spec(job_type, trace[1] if trace else None)
+    size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
+    asked.backend.metrics.payload_bytes.observe(size)
+    if size > limit:
+        raise PayloadTooLarge(
+            f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."
+        )
+    return spec
+
+
+def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
+    headers = {"Location": f"/v1/jobs/{job.id}", "ETag": render.etag(job.version)}
+    if submitted.word == "replayed":
+        headers["Idempotency-Replayed"] = "true"
+    if len(spec.payload) > WARN_BYTES:
+        headers["Triage-Warning"] = (
+            f"payload of {len(spec.payload)} bytes; keep it under {WARN_BYTES} and refer to data by id"
+        )
+    return headers
+
+
+def _answer(asked: Asked, submitted: Submitted, spec: JobSpec) -> Response:
+    if submitted.job is None:
+        raise NotFound("The job that held the unique key has just ended; submit again.")
+    status = 200 if submitted.word == "existing" else 202
+    return render.respond(present(asked, submitted.job), status, _headers(submitted.job, submitted, spec))
+
+
+def _waited(asked: Asked, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
+    if job is None or not is_finished(job):
+        return _answer(asked, submitted, spec)
+    headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
+    return render.respond(present(asked, job), 200, headers)
+
+
+@router.post(
+    "/bulk",
+    name="create_jobs",
+    **operation(
+        "jobs:write",
+        "Submit up to 1,000 jobs",
+        {200: ("What became of each.", schemas.BulkOut)},
+        (413, 415, 507),
+    ),
+)
+async def create_jobs(
+    request: Request, body: schemas.JobsIn, asked: Ask, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Each job is stored or refused by itself; with `atomic` (at most 500 jobs) an invalid one refuses all."""
+    if body.atomic and len(body.jobs) > BATCH:
+        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
+        raise ValidationFailed(errors=rows)
+    digest = hashlib.sha256(await request.body()).hexdigest() if idempotency_key is not None else ""
+    results: list[dict[str, Any]] = []
+    accepted: list[tuple[int, Submission]] = []
+    for index, item in enumerate(body.jobs):
+        try:
+            spec_in = _parse_item(index, item)
+            spec = _specify(asked, spec_in, request.headers.get("traceparent"), f"/jobs/{index}")
+        except TriageError as error:
+            if body.atomic:
+                raise
+            results.append(_refused(request, index, error))
+            continue
+        idempotency = None
+        if idempotency_key is not None:
+            idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
+        accepted.append((index, Submission(asked.backend.ids.new("job"), spec, idempotency)))
+    submitted = await asked.stores.jobs.submit([submission for _, submission in accepted])
+    replayed = False
+    for (index, _), answer in zip(accepted, submitted, strict=True):
+        error = refusal(answer)
+        if isinstance(error, IdempotencyKeyReused):
+            raise error
+        if error is not None or answer.job is None:
+            results.append(_refused(request, index, error or NotFound()))
+            continue
+        replayed = replayed or answer.word == "replayed"
+        status = 200 if answer.word == "existing" else 202
+        results.append({"index": index, "status": status, "job": present(asked, answer.job), "problem": None})
+    results.sort(key=lambda row: row["index"])
+    failed = sum(row["problem"] is not None for row in results)
+    document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
+    return render.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
+
+
+def _parse_item(index: int, item: Any) -> schemas.JobSpecIn:
+    try:
+        return schemas.JobSpecIn.model_validate(item)
+    except ValidationError as error:
+        rows = [
+            {
+                "pointer": f"/jobs/{index}" + pointer(("body", *row["loc"])),
+                "code": row["type"],
+                "message": row["msg"],
+            }
+            for row in error.errors()[:20]
+        ]
+        raise ValidationFailed(errors=rows) from None
+
+
+def _refused(request: Request, index: int, error: TriageError) -> dict[str, Any]:
+    document = of_error(error, request.url.path, request.scope["state"]["request_id"])
+    return {"index": index, "status": document["status"], "job": None, "problem": document}
+
+
+@router.get(
+    "",
+    name="list_jobs",
+    **operation("jobs:read", "List jobs, newest first", {200: ("A page.", schemas.JobPage)}),
+)
+async def list_jobs(
+    asked: Ask,
+    queue: Name | None = None,
+    state: State | None = None,
+    name: Name | None = None,
+    tag: Annotated[
+        list[str] | None, Query(description="key:value; repeated: all must match", max_length=16)
+    ] = None,
+    flow_id: Annotated[str | None, Query(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
+    fan_out_id: Annotated[str | None, Query(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
+    created_after: AwareDatetime | None = None,
+    created_before: AwareDatetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """All filters must match. A page can be shorter than `limit` and still have a `next_cursor`."""
+    filter = JobFilter(
+        queue=queue,
+        state=state,
+        name=name,
+        tags=parse_tags(tag),
+        flow_id=flow_id,
+        fan_out_id=fan_out_id,
+        created_after=None if created_after is None else schemas.to_ms(created_after),
+        created_before=None if created_before is None else schemas.to_ms(created_before),
+    )
+    page = await asked.stores.queries.list_jobs(filter, limit, cursor)
+    return render.page([present(asked, job) for job in page.items], page.next_cursor)
+
+
+def parse_tags(values: list[str] | None) -> dict[str, str]:
+    """Raises ValidationFailed for what is not key:value."""
+    tags: dict[str, str] = {}
+    for value in values or []:
+        key, colon, rest = value.partition(":")
+        if not key or not colon:
+            raise ValidationFailed(
+                errors=[{"pointer": "query.tag", "code": "format", "message": "tag is key:value"}]
+            )
+        tags[key] = rest
+    return tags
+
+
+@router.get(
+    "/{job_id}",
+    name="get_job",
+    **operation(
+        "jobs:read", "Read a job", {200: ("The job.", schemas.JobOut), 304: ("Not changed.", None)}, (404,)
+    ),
+)
+async def get_job(
+    job_id: JobId,
+    asked: Ask,
+    wait: Annotated[
+        float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
+    ] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """With `wait`, answers when the job differs from `If-None-Match`, without that header when it has finished."""
+    stores = asked.stores
+    if wait is None:
+        job = await stores.queries.job(job_id)
+    else:
+        async with stores.watches.watch(job_id) as changed:
+            job = await until(
+                stores,
+                job_id,
+                changed,
+                wait,
+                lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),
+                asked.backend.clock,
+            )
+    if job is None:
+        raise NotFound()
+    headers = {"ETag": render.etag(job.version)}
+    if if_none_match is not None and matches(if_none_match, job.version):
+        return Response(status_code=304, headers=headers)
+    return render.respond(present(asked, job), 200, headers)

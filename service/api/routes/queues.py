@@ -1,0 +1,95 @@
+"""Queues: looking, pausing, emptying."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from service.api import render
+from service.api.deps import Ask
+from service.api.errors import ValidationFailed
+from service.api.intake import StrictRoute
+from service.api.operation import operation
+from service.api.schemas import queues as schemas
+from service.api.schemas.fields import NAME_PATTERN
+from service.domain.errors import NotFound
+
+router = APIRouter(prefix="/v1/queues", tags=["queues"], route_class=StrictRoute)
+
+QueueName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a queue.")]
+IfMatch = Annotated[str | None, Header(pattern=r'^(W/)?"\d+"$', description="The ETag that was read.")]
+ONE_QUEUE = {200: ("The queue.", schemas.QueueOut)}
+
+
+def respond(queue: Any) -> Response:
+    return render.respond(render.queue(queue), 200, {"ETag": render.etag(queue.settings.version)})
+
+
+@router.get(
+    "",
+    name="list_queues",
+    **operation("queues:read", "List queues", {200: ("A page, by name.", schemas.QueuePage)}),
+)
+async def list_queues(
+    asked: Ask,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Every queue that was used or configured, with depth per state, age, rates and workers."""
+    page = await asked.stores.queues.list(limit, cursor)
+    return render.page([render.queue(queue) for queue in page.items], page.next_cursor)
+
+
+@router.get("/{name}", name="get_queue", **operation("queues:read", "Read a queue", ONE_QUEUE, (404,)))
+async def get_queue(name: QueueName, asked: Ask) -> Response:
+    """Depth per state, age of the oldest job, rates, workers and settings."""
+    queue = await asked.stores.queues.get(name)
+    if queue is None:
+        raise NotFound()
+    return respond(queue)
+
+
+@router.patch(
+    "/{name}", name="update_queue", **operation("queues:admin", "Change a queue", ONE_QUEUE, (412, 415))
+)
+async def update_queue(
+    name: QueueName, body: schemas.QueueChangesIn, asked: Ask, if_match: IfMatch = None
+) -> Response:
+    """Creates the settings of a queue that does not exist yet. New aging holds for jobs queued from now on."""
+    changes: dict[str, Any] = {}
+    for field in body.model_fields_set:
+        value = getattr(body, field)
+        if field == "priority_aging_seconds":
+            changes["priority_aging_ms"] = None if value is None else round(value * 1000)
+        else:
+            changes[field] = value
+    version = None if if_match is None else int(if_match.removeprefix("W/").strip('"'))
+    return respond(await asked.stores.queues.configure(name, changes, version))
+
+
+@router.post("/{name}/pause", name="pause_queue", **operation("queues:admin", "Pause a queue", ONE_QUEUE))
+async def pause_queue(name: QueueName, asked: Ask) -> Response:
+    """No job of the queue starts until it is resumed; running ones go on."""
+    return respond(await asked.stores.queues.configure(name, {"paused": True}))
+
+
+@router.post("/{name}/resume", name="resume_queue", **operation("queues:admin", "Resume a queue", ONE_QUEUE))
+async def resume_queue(name: QueueName, asked: Ask) -> Response:
+    """Its jobs start again, in their order."""
+    return respond(await asked.stores.queues.configure(name, {"paused": False}))
+
+
+@router.post(
+    "/{name}/purge",
+    name="purge_queue",
+    **operation(
+        "queues:admin", "Cancel what waits in a queue", {200: ("How many.", schemas.PurgeOut)}, (404, 415)
+    ),
+)
+async def purge_queue(name: QueueName, body: schemas.PurgeIn, asked: Ask) -> Response:
+    """Cancels every queued, scheduled and retrying job; running ones go on. `confirm` must be the queue's name."""
+    if body.confirm != name:
+        rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the name of the queue"}]
+        raise ValidationFailed(errors=rows)
+    if await asked.stores.queues.get(name) is None:
+        raise NotFound()
+    return render.respond({"purged": await asked.stores.queues.purge(name)})

@@ -1,0 +1,237 @@
+"""Jobs as clients write and read them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AwareDatetime, Field
+
+from service.api.schemas.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds, Tags
+from service.domain.catalogue import JobType
+from service.domain.defaults import apply_defaults, retry_policy
+from service.domain.job import JobSpec, Unique
+from service.domain.retry import RetryPolicy
+
+_LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+
+StateName = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
+
+
+class RetryIn(In):
+    """When a failed job runs again; what is absent is the job type's or the default."""
+
+    max_attempts: int = Field(3, ge=1, le=1000, description="Runs in all, the first one included.")
+    backoff: Literal["fixed", "linear", "exponential"] = "exponential"
+    delay_seconds: Seconds = 1
+    max_delay_seconds: Seconds = 3600
+    jitter: float = Field(0.2, ge=0, le=1, description="Share by which a delay is shortened at random.")
+
+    def policy(self, below: RetryPolicy) -> RetryPolicy:
+        return retry_policy(self.model_dump(include=self.model_fields_set), below)
+
+
+class UniqueIn(In):
+    """At most one job of a queue holds the key."""
+
+    key: Key
+    until: Literal["started", "finished"] | Annotated[float, Field(gt=0, le=31_536_000)] = "finished"
+    on_conflict: Literal["return_existing", "reject", "replace"] = "return_existing"
+
+    def unique(self) -> Unique:
+        until = self.until if isinstance(self.until, str) else max(1, round(self.until * 1000))
+        return Unique(self.key, until, self.on_conflict)
+
+
+class JobSpecIn(In):
+    """A job to run. Only `name` is required."""
+
+    name: Name
+    queue: Name = "default"
+    payload: dict[str, Any] = Field(
+        default_factory=dict, description="About 1 KB; refer to larger data by id."
+    )
+    priority: Priority = Field(100, description="0 to 1000; lower runs first.")
+    delay_seconds: Seconds = 0
+    run_at: AwareDatetime | None = None
+    retry: RetryIn = Field(default_factory=RetryIn)
+    timeout_seconds: PositiveSeconds = Field(300, description="Per attempt.")
+    expires_seconds: PositiveSeconds | None = Field(
+        None, description="Not started in time: dead, reason expired."
+    )
+    deadline_seconds: PositiveSeconds | None = Field(None, description="Over all attempts.")
+    retention_seconds: Seconds = 86_400
+    tags: Tags = Field(default_factory=dict)
+    limit_key: Key | None = None
+    unique: UniqueIn | None = None
+
+    def spec(self, job_type: JobType | None, trace_id: str | None = None) -> JobSpec:
+        """What the client said, over the defaults of the job type, over those of Triage."""
+        spec = JobSpec(name=self.name)
+        if job_type is not None:
+            spec = apply_defaults(spec, job_type.defaults)
+        given = self.model_fields_set
+        changes: dict[str, Any] = {
+            field: getattr(self, field) for field in ("queue", "priority") if field in given
+        }
+        for field in ("timeout", "expires", "deadline", "retention"):
+            seconds = getattr(self, f"{field}_seconds")
+            if f"{field}_seconds" in given:
+                changes[f"{field}_ms"] = None if seconds is None else max(round(seconds * 1000), 0)
+        if "retry" in given:
+            changes["retry"] = self.retry.policy(spec.retry)
+        return replace(
+            spec,
+            payload=orjson.dumps(self.payload),
+            delay_ms=round(self.delay_seconds * 1000),
+            run_at_ms=None if self.run_at is None else to_ms(self.run_at),
+            tags=self.tags,
+            limit_key=self.limit_key,
+            unique=None if self.unique is None else self.unique.unique(),
+            trace_id=trace_id,
+            **changes,
+        )
+
+
+class JobsIn(In):
+    """Up to 1,000 jobs. `atomic`: all or nothing, for at most 500."""
+
+    jobs: list[Any] = Field(
+        min_length=1,
+        max_length=1000,
+        description="Each is a JobSpec.",
+        json_schema_extra={"items": {"$ref": "#/components/schemas/JobSpecIn"}},
+    )
+    atomic: bool = False
+
+
+class JobChangesIn(In):
+    """What may change before a job has finished."""
+
+    priority: Priority | None = None
+    run_at: AwareDatetime | None = None
+    tags: Tags | None = None
+    retry: RetryIn | None = None
+
+
+class CancelIn(In):
+    """Why, and how many seconds a running job gets to react."""
+
+    reason: Annotated[str, Field(max_length=256)] | None = None
+    grace_seconds: Annotated[float, Field(ge=0, le=3600)] | None = None
+
+
+class RedriveIn(In):
+    """A new run, with another payload, in another queue, or later."""
+
+    payload: dict[str, Any] | None = None
+    queue: Name | None = None
+    delay_seconds: Seconds = 0
+
+
+class ErrorOut(Out):
+    """The last failure of a job."""
+
+    type: str
+    message: str
+    retryable: bool
+    attempt: int
+
+
+class JobOut(Out):
+    """A job and where it is. Times are UTC with milliseconds."""
+
+    id: str
+    object: Literal["job"]
+    version: int
+    name: str
+    queue: str
+    state: StateName
+    state_reason: str | None
+    priority: int
+    payload: dict[str, Any] | None
+    result: Any
+    error: ErrorOut | None
+    progress: dict[str, Any] | None
+    attempt: int
+    max_attempts: int
+    failures: int
+    interruptions: int
+    crashes: int
+    deliveries: int
+    created_at: datetime
+    run_at: datetime
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    worker_id: str | None
+    flow_id: str | None
+    flow_key: str | None
+    fan_out_id: str | None
+    fan_out_index: int | None
+    tags: dict[str, str]
+    trace_id: str | None
+
+
+class JobPage(Out):
+    """A page of jobs, newest first; it may be short and still have a next one."""
+
+    items: list[JobOut]
+    next_cursor: str | None
+
+
+class BulkRow(Out):
+    """What became of one job of a bulk submission."""
+
+    index: int
+    status: int
+    job: JobOut | None
+    problem: dict[str, Any] | None
+
+
+class BulkOut(Out):
+    """What became of each job, in the order of the request."""
+
+    succeeded: int
+    failed: int
+    results: list[BulkRow]
+
+
+class AttemptOut(Out):
+    """One failed or crashed attempt."""
+
+    attempt: int
+    outcome: Literal["failed", "crashed"]
+    at: datetime
+    worker_id: str | None
+    duration_seconds: float | None
+    type: str
+    message: str
+    traceback: str
+
+
+class AttemptPage(Out):
+    """Failed attempts, oldest first, at most 50."""
+
+    items: list[AttemptOut]
+    next_cursor: None
+
+
+class LogOut(Out):
+    """A line that the handler logged."""
+
+    at: datetime
+    message: str
+
+
+class LogPage(Out):
+    """Log lines, oldest first, at most 1,000."""
+
+    items: list[LogOut]
+    next_cursor: None
+
+
+def to_ms(time: datetime) -> int:
+    """Unix milliseconds; a time that a 64-bit clock cannot show is the end of the year 9999."""
+    return min(round(time.astimezone(UTC).timestamp() * 1000), _LATEST_MS)

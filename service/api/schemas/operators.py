@@ -1,0 +1,76 @@
+"""Dead letters, workers and job types as operators read them."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from service.api.schemas.fields import Out
+from service.api.schemas.jobs import AttemptOut, ErrorOut
+
+
+class DeadLetterOut(Out):
+    """A dead job, with why and what it tried."""
+
+    job_id: str
+    object: Literal["dlq_entry"]
+    name: str
+    queue: str
+    reason: str | None
+    error: ErrorOut | None
+    failures: int
+    crashes: int
+    dead_at: datetime | None
+    payload: dict[str, Any] | None
+    attempts: list[AttemptOut]
+    redriven: int
+
+
+class DeadLetterPage(Out):
+    items: list[DeadLetterOut]
+    next_cursor: str | None
+
+
+class WorkerOut(Out):
+    """A worker process as it was last seen."""
+
+    id: str
+    object: Literal["worker"]
+    host: str
+    pid: int
+    version: str
+    queues: dict[str, int]
+    job_types: list[str]
+    state: Literal["running", "draining", "lost"]
+    running: int
+    capacity: int
+    started_at: datetime
+    seen_at: datetime
+
+
+class WorkerPage(Out):
+    items: list[WorkerOut]
+    next_cursor: str | None
+
+
+class JobTypeOut(Out):
+    """A job type that a living worker knows."""
+
+    name: str
+    object: Literal["job_type"]
+    description: str
+    executor: Literal["async", "thread", "process"]
+    concurrency: int | None
+    payload_schema: dict[str, Any] | None
+    defaults: dict[str, Any]
+    redact: list[str]
+
+
+class JobTypePage(Out):
+    items: list[JobTypeOut]
+    next_cursor: None
+
+
+class HealthOut(Out):
+    """`problem` says what is wrong."""
+
+    status: Literal["ok", "failing"]
+    problem: str | None = None

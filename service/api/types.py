@@ -1,0 +1,76 @@
+"""Job types as workers publish them, kept for a moment so that a submission costs no extra round trip."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from jsonschema import Draft202012Validator
+
+from service.clock import Clock
+from service.domain.catalogue import JobType
+from service.domain.errors import PayloadInvalid, TriageError
+from service.store.worker_registry import WorkerRegistry
+
+#: Seconds after which the types are read again, behind the back of the request that noticed.
+FRESH_SECONDS = 1.0
+#: Seconds that the first request waits for them.
+FIRST_WAIT = 0.5
+
+log = structlog.get_logger("triage.types")
+
+
+class KnownTypes:
+    """The job types of one namespace. Without a worker that knows a type, any payload is taken."""
+
+    def __init__(self, workers: WorkerRegistry, clock: Clock) -> None:
+        self._workers = workers
+        self._clock = clock
+        self._types: Mapping[str, JobType] = {}
+        self._validators: dict[str, tuple[Any, Draft202012Validator]] = {}
+        self._read_at: float | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def load(self) -> None:
+        """Have the types at hand; only the first call waits, and not for long: Redis may be away."""
+        stale = self._read_at is None or self._clock.monotonic() - self._read_at > FRESH_SECONDS
+        if stale and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self._refresh())
+        if self._read_at is None and self._refreshing is not None:
+            await asyncio.wait({self._refreshing}, timeout=FIRST_WAIT)
+
+    def known(self, name: str) -> JobType | None:
+        """As of the last read."""
+        return self._types.get(name)
+
+    def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
+        """Raises PayloadInvalid with a pointer per problem."""
+        if job_type.payload_schema is None:
+            return
+        rows = [
+            {
+                "pointer": root + "".join(f"/{part}" for part in error.absolute_path),
+                "code": str(error.validator),
+                "message": error.message[:500],
+            }
+            for error in self._validator(job_type).iter_errors(payload)
+        ]
+        if rows:
+            raise PayloadInvalid(rows[:100])
+
+    def _validator(self, job_type: JobType) -> Draft202012Validator:
+        schema, validator = self._validators.get(job_type.name, (None, None))
+        if validator is None or schema != job_type.payload_schema:
+            validator = Draft202012Validator(dict(job_type.payload_schema or {}))
+            self._validators[job_type.name] = (job_type.payload_schema, validator)
+        return validator
+
+    async def _refresh(self) -> None:
+        try:
+            types = await self._workers.job_types()
+        except TriageError as error:
+            # Yesterday's schema is better than refusing work while Redis is away.
+            log.info("job_types_not_read", code=error.code)
+            return
+        self._types = {job_type.name: job_type for job_type in types}
+        self._read_at = self._clock.monotonic()

@@ -1,0 +1,87 @@
+"""The command line: starts processes, and speaks to the API as any other client."""
+
+import sys
+
+import typer
+
+from service.domain.errors import ConfigurationInvalid
+
+EXIT_CONFIGURATION = 78
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestration over HTTP.")
+
+
+@app.command()
+def dev() -> None:
+    """Start an embedded Valkey, the API and one worker; data is kept in .triage/."""
+    from service.development import run
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def api() -> None:
+    """Serve the API."""
+    from service.api.main import serve
+    from service.logs import configure_logs
+    from service.settings import load_settings
+
+    configure_logs()
+    settings = load_settings()
+    _need_redis(settings.redis_url)
+    serve(settings)
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker."""
+    from workers.main import main as work
+
+    work()
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    import orjson
+
+    from service.api.document import openapi_document
+
+    sys.stdout.write(orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+@app.command()
+def check() -> None:
+    """Validate the configuration and the handlers, and exit."""
+    from service.settings import load_settings
+    from workers.registry import Registry
+
+    settings = load_settings()
+    registry = Registry.load(settings.handler_paths)
+    typer.echo(f"The configuration is valid: {len(registry.handlers)} job types.")
+
+
+def _need_redis(url: str) -> None:
+    if not url:
+        raise ConfigurationInvalid(
+            "TRIAGE_REDIS_URL: is needed here; `triage dev` starts an embedded server."
+        )
+
+
+def _add_commands() -> None:
+    from service.commands import client, keys
+
+    app.add_typer(keys.app, name="keys", help="API keys.")
+    app.add_typer(client.dlq, name="dlq", help="The dead-letter queue.")
+    for command in (client.submit, client.get, client.tail, client.queues):
+        app.command()(command)
+
+
+def main() -> None:
+    """Exit 78 when the configuration is not valid, 1 when the API answered with a problem."""
+    _add_commands()
+    try:
+        app()
+    except ConfigurationInvalid as error:
+        sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
+        raise SystemExit(EXIT_CONFIGURATION) from error

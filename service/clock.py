@@ -1,0 +1,13 @@
+"""The process clock, created by the mains and passed to whoever needs to know the time."""
+
+import time
+
+
+class Clock:
+    """Monotonic seconds for durations, wall-clock milliseconds for ids; leases and due times use Redis time."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000

@@ -1,0 +1,88 @@
+"""`triage keys`: API keys, made and revoked on the Redis itself, so that the first one needs no key."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.api.auth import SCOPES, digest, new_secret
+from service.clock import Clock
+from service.domain.errors import ConfigurationInvalid, TriageError
+from service.domain.ids import IdFactory
+from service.settings import load_settings
+from service.store.access_keys import AccessKey, AccessKeys
+from service.store.connect import connect
+
+app = typer.Typer(no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+Answer = TypeVar("Answer")
+
+
+@app.command()
+def create(
+    name: str,
+    namespace: Annotated[str, typer.Option(help="The namespace that the key belongs to.")],
+    scopes: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(SCOPES)}")],
+    json: Json = False,
+) -> None:
+    """Create a key; its secret is shown once and never stored."""
+    wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    if unknown := [scope for scope in wanted if scope not in SCOPES]:
+        raise typer.BadParameter(f"no such scope: {unknown[0]}", param_hint="--scopes")
+    clock, secret = Clock(), new_secret()
+    key = AccessKey(
+        IdFactory(clock.now_ms, os.urandom).new("key"), name, namespace, frozenset(wanted), clock.now_ms()
+    )
+    _with_keys(lambda keys: keys.create(key, digest(secret)))
+    if json:
+        typer.echo(orjson.dumps({**_row(key), "key": secret}).decode())
+    else:
+        typer.echo(f"{key.id} for namespace {namespace}. The key, shown only now:\n{secret}")
+
+
+@app.command(name="list")
+def list_keys(json: Json = False) -> None:
+    """List keys without their secrets."""
+    found = _with_keys(lambda keys: keys.list())
+    if json:
+        typer.echo(orjson.dumps([_row(key) for key in found]).decode())
+        return
+    table = Table("id", "name", "namespace", "scopes")
+    for key in found:
+        table.add_row(key.id, key.name, key.namespace, " ".join(sorted(key.scopes)))
+    Console().print(table)
+
+
+@app.command()
+def revoke(id: str) -> None:
+    """Void a key; API processes honour it for five more seconds at most."""
+    if not _with_keys(lambda keys: keys.revoke(id)):
+        typer.echo(f"triage: there is no key {id}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{id} is revoked.")
+
+
+def _row(key: AccessKey) -> dict[str, Any]:
+    return {"id": key.id, "name": key.name, "namespace": key.namespace, "scopes": sorted(key.scopes)}
+
+
+def _with_keys(use: Callable[[AccessKeys], Awaitable[Answer]]) -> Answer:
+    settings = load_settings()
+    url = settings.redis_url or f"unix://{settings.data_dir.resolve() / 'redis.sock'}"
+
+    async def run() -> Answer:
+        redis = connect(url)
+        try:
+            return await use(AccessKeys(redis))
+        finally:
+            await redis.aclose()
+
+    try:
+        return asyncio.run(run())
+    except TriageError as error:
+        raise ConfigurationInvalid(f"TRIAGE_REDIS_URL: {error.message}") from error

@@ -1,0 +1,55 @@
+"""Ids: a prefix and a ULID, strictly increasing within a process."""
+
+import re
+import threading
+from collections.abc import Callable
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_RANDOM_BITS = 80
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+class IdFactory:
+    """ULIDs as their specification has them: 48 bits of unix milliseconds, 80 random bits, Crockford base 32.
+
+    Inside one millisecond, and when the clock steps back, the last id plus one is given, so ids of
+    one process sort as they were made. `random_bytes` is os.urandom or a test's own.
+    """
+
+    def __init__(self, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
+        self._now_ms = now_ms
+        self._random_bytes = random_bytes
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def new(self, prefix: str) -> str:
+        with self._lock:
+            now = self._now_ms()
+            if now > self._last >> _RANDOM_BITS:
+                self._last = now << _RANDOM_BITS | int.from_bytes(self._random_bytes(10))
+            else:
+                self._last += 1
+            value = self._last
+        return f"{prefix}_{_encode(value)}"
+
+
+def _encode(value: int) -> str:
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+def created_ms(id: str) -> int:
+    """The unix milliseconds that an id carries; raises ValueError for what is not an id."""
+    ulid = id.rpartition("_")[2]
+    if not _ULID.fullmatch(ulid):
+        raise ValueError(f"not an id: {id!r}")
+    value = 0
+    for letter in ulid[:10]:
+        value = value << 5 | _VALUES[letter]
+    return value
+
+
+def is_id(prefix: str, text: str) -> bool:
+    """Whether the text has the form of an id with this prefix; it says nothing about existence."""
+    return text.startswith(f"{prefix}_") and _ULID.fullmatch(text[len(prefix) + 1 :]) is not None

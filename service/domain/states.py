@@ -1,0 +1,94 @@
+"""The state machine of a job, as one table: a new arrow is a new row here and nowhere else."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a job is; stored in its hash and indexed in exactly one set of its queue."""
+
+    BLOCKED = "blocked"
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCEEDED = "succeeded"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+#: Waiting for something other than a worker's verdict: nobody holds a lease on these.
+WAITING = frozenset({State.BLOCKED, State.SCHEDULED, State.QUEUED, State.RETRYING})
+LIVE = WAITING | {State.RUNNING}
+FINISHED = frozenset({State.SUCCEEDED, State.CANCELLED, State.DEAD})
+
+
+class Reason(StrEnum):
+    """Why a job ended dead or cancelled: `state_reason` of the job."""
+
+    EXHAUSTED = "exhausted"
+    NON_RETRYABLE = "non_retryable"
+    POISON = "poison"
+    EXPIRED = "expired"
+    DEADLINE = "deadline"
+    UNROUTABLE = "unroutable"
+    UNDECODABLE = "undecodable"
+    REQUESTED = "requested"
+    DEPENDENCY = "dependency"
+    FLOW = "flow"
+    FAN_OUT = "fan_out"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One arrow. A fenced move is accepted only from the holder of the job's current lease."""
+
+    name: str
+    sources: frozenset[State]
+    target: State
+    fenced: bool
+    note: str
+
+    def permits(self, source: State) -> bool:
+        return source in self.sources
+
+
+def _move(
+    name: str, sources: set[State] | frozenset[State], target: State, note: str, fenced: bool = False
+) -> Move:
+    return Move(name, frozenset(sources), target, fenced, note)
+
+
+PROMOTE = _move("promote", {State.SCHEDULED, State.RETRYING}, State.QUEUED, "its time has come")
+RELEASE = _move("release", {State.BLOCKED}, State.QUEUED, "its last dependency was satisfied")
+POSTPONE = _move("postpone", {State.BLOCKED}, State.SCHEDULED, "released, but its time has not come")
+CLAIM = _move("claim", {State.QUEUED}, State.RUNNING, "a worker takes a lease on it")
+COMPLETE = _move("complete", {State.RUNNING}, State.SUCCEEDED, "the handler returned", fenced=True)
+RETRY = _move("retry", {State.RUNNING}, State.RETRYING, "failed with attempts left", fenced=True)
+SNOOZE = _move("snooze", {State.RUNNING}, State.SCHEDULED, "the handler asked for later", fenced=True)
+REQUEUE = _move(
+    "requeue", {State.RUNNING}, State.QUEUED, "drained: its old place, no attempt used", fenced=True
+)
+CRASH = _move("crash", {State.RUNNING}, State.QUEUED, "its own process died under it", fenced=True)
+RESCUE = _move("rescue", {State.RUNNING}, State.QUEUED, "its lease expired: its old place, a suspect")
+PARK = _move("park", {State.RUNNING}, State.BLOCKED, "it added children and waits for them", fenced=True)
+GIVE_UP = _move("give_up", {State.RUNNING}, State.DEAD, "the worker's verdict was final", fenced=True)
+STOP = _move("stop", {State.RUNNING}, State.CANCELLED, "the worker obeyed a cancel request", fenced=True)
+BURY = _move("bury", LIVE, State.DEAD, "poison, expired, past its deadline or unroutable")
+CANCEL = _move("cancel", LIVE, State.CANCELLED, "requested, or forced at the end of the grace")
+REDRIVE = _move(
+    "redrive", {State.DEAD, State.CANCELLED}, State.QUEUED, "a new run: failures and crashes start at 0"
+)
+DEFER = _move("defer", {State.DEAD, State.CANCELLED}, State.SCHEDULED, "a redrive with a delay")
+RUN_NOW = _move(
+    "run_now", {State.SCHEDULED, State.RETRYING}, State.QUEUED, "an operator did not want to wait"
+)
+
+MOVES: dict[str, Move] = {
+    move.name: move
+    for move in (
+        PROMOTE, RELEASE, POSTPONE, CLAIM, COMPLETE, RETRY, SNOOZE, REQUEUE, CRASH, RESCUE,
+        PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, RUN_NOW,
+    )
+}  # fmt: skip

@@ -1,0 +1,166 @@
+"""Settings of every process: environment variables with the prefix TRIAGE_, or the file .env."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.domain.errors import ConfigurationInvalid
+
+PREFIX = "TRIAGE_"
+
+
+class Settings(BaseSettings):
+    """Every field is one variable; its description, with the unit, is a row of docs/operations.md."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    redis_url: str = Field(
+        "",
+        description="Redis or Valkey: redis://, rediss:// or unix://. Empty: embedded, for `triage dev` only.",
+    )
+    namespace: str = Field(
+        "default",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Namespace of a worker, and of requests without credentials in dev.",
+    )
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port of the API; 0 = a free one, printed.")
+    worker_host: str = Field(
+        "0.0.0.0", description="Address that a worker's probes, metrics and drain listen on."
+    )
+    worker_port: int = Field(
+        8081,
+        ge=0,
+        le=65535,
+        description="Port of a worker's probes, metrics and drain; 0 = a free one, printed.",
+    )
+    queues: str = Field(
+        "critical=6,default=3,bulk=1,*=1",
+        description="Queues of a worker with their weights; `*` = every other queue in use.",
+    )
+    concurrency: int = Field(20, ge=1, le=10_000, description="Jobs at a time per worker.")
+    handlers: str = Field("workers.handlers", description="Import paths of handler modules, comma-separated.")
+    lease_seconds: float = Field(
+        15, ge=0.5, le=3600, description="Seconds: lease of a running job; renewed three times in its length."
+    )
+    drain_seconds: float = Field(
+        30, ge=0, le=86_400, description="Seconds that running jobs get at shutdown."
+    )
+    cancel_grace_seconds: float = Field(
+        5,
+        ge=0,
+        le=3600,
+        description="Seconds after a cancel or a timeout until the run is given up and fenced.",
+    )
+    max_payload_bytes: int = Field(
+        65_536,
+        ge=2,
+        le=16_777_216,
+        description="Bytes: hard limit of a payload (413); above 1 KiB there is a warning header.",
+    )
+    max_result_bytes: int = Field(
+        1_048_576,
+        ge=2,
+        le=67_108_864,
+        description="Bytes: a larger result makes the job dead, reason non_retryable.",
+    )
+    dlq_retention_seconds: float = Field(
+        1_209_600, ge=0, description="Seconds that dead jobs are kept at least, whatever their own retention."
+    )
+    http_allow: str = Field(
+        "", description="Hosts or CIDRs that `http.request` may reach although they are not public."
+    )
+    http_signing_secret: SecretStr = Field(
+        SecretStr(""), description="`whsec_...`: `http.request` signs what it sends (Standard Webhooks)."
+    )
+    metrics_open: bool = Field(
+        False, description="/metrics of the API without a key although TRIAGE_AUTH=required."
+    )
+    auth: Literal["required", "off"] = Field(
+        "required", description="API keys; `off` only on a loopback address."
+    )
+    data_dir: Path = Field(
+        Path(".triage"), description="Where `triage dev` keeps the data of the embedded server."
+    )
+
+    @field_validator("queues")
+    @classmethod
+    def _queues_parse(cls, value: str) -> str:
+        parse_weights(value)
+        return value
+
+    @model_validator(mode="after")
+    def _open_only_on_loopback(self) -> "Settings":
+        if self.auth == "off" and not is_loopback(self.host):
+            raise ValueError(
+                f"TRIAGE_AUTH=off is only allowed on a loopback address, and TRIAGE_HOST is {self.host}"
+            )
+        return self
+
+    @cached_property
+    def queue_weights(self) -> Mapping[str, int]:
+        return parse_weights(self.queues)
+
+    @cached_property
+    def handler_paths(self) -> tuple[str, ...]:
+        return tuple(path.strip() for path in self.handlers.split(",") if path.strip())
+
+    @property
+    def dead_retention_ms(self) -> int:
+        return round(self.dlq_retention_seconds * 1000)
+
+    @property
+    def lease_ms(self) -> int:
+        return round(self.lease_seconds * 1000)
+
+
+def load_settings() -> Settings:
+    """Read the environment; raises ConfigurationInvalid with one line per problem, naming no secret's value."""
+    unknown = sorted(_given_names() - {PREFIX + name.upper() for name in Settings.model_fields})
+    problems = [f"{name}: there is no such setting." for name in unknown]
+    try:
+        settings = Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        for row in error.errors():
+            name = PREFIX + str(row["loc"][0]).upper() if row["loc"] else "settings"
+            problems.append(f"{name}: {row['msg']}.")
+        settings = None
+    if settings is None or problems:
+        raise ConfigurationInvalid("\n".join(problems))
+    return settings
+
+
+def _given_names() -> set[str]:
+    names = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    return {name for name in names if name.startswith(PREFIX)}
+
+
+def parse_weights(text: str) -> dict[str, int]:
+    """`critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
+    weights: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, weight = part.partition("=")
+        if not weight:
+            weight = "1"
+        if not name or not weight.isdecimal() or not 1 <= int(weight) <= 1000:
+            raise ValueError(f"{part!r} is not name=weight with a weight of 1 to 1000")
+        weights[name] = int(weight)
+    if not weights:
+        raise ValueError("names no queue")
+    return weights
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

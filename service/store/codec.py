@@ -1,0 +1,125 @@
+"""Between domain values and what Redis holds: hashes of text fields, JSON for what no script looks into."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from service.domain.job import Job, JobSpec
+from service.domain.retry import RetryPolicy
+from service.domain.states import State
+
+#: Version of the layout of a job's hash; an unknown newer one is still read by its known fields.
+SCHEMA_VERSION = 1
+
+Fields = Mapping[bytes, bytes]
+
+
+def encode_tags(tags: Mapping[str, str]) -> str:
+    """Keys hold no colon and values no NUL (the API refuses both), so the text can be split again."""
+    return "\0".join(f"{key}:{value}" for key, value in tags.items())
+
+
+def decode_tags(text: bytes | None) -> dict[str, str]:
+    if not text:
+        return {}
+    return dict(pair.split(":", 1) for pair in text.decode().split("\0"))
+
+
+def encode_options(spec: JobSpec) -> bytes:
+    """What no script reads; also what an idempotent replay needs to answer as the first time."""
+    return orjson.dumps(
+        {
+            "retry": _encode_retry(spec.retry),
+            "timeout_ms": spec.timeout_ms,
+            "trace_id": spec.trace_id,
+            "queue": spec.queue,
+            "priority": spec.priority,
+            "retention_ms": spec.retention_ms,
+        }
+    )
+
+
+def with_retry(options: bytes, retry: RetryPolicy) -> bytes:
+    return orjson.dumps(orjson.loads(options) | {"retry": _encode_retry(retry)})
+
+
+def _encode_retry(retry: RetryPolicy) -> list[Any]:
+    return [retry.max_attempts, retry.backoff, retry.delay_ms, retry.max_delay_ms, retry.jitter]
+
+
+def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    """A HGETALL reply that came through a script is a flat list."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def decode_job(id: str, fields: Fields) -> Job:
+    options = orjson.loads(fields[b"options"])
+    return Job(
+        id=id,
+        version=int(fields[b"version"]),
+        name=fields[b"name"].decode(),
+        queue=fields[b"queue"].decode(),
+        state=State(fields[b"state"].decode()),
+        priority=int(fields[b"priority"]),
+        payload=fields[b"payload"],
+        created_at=int(fields[b"created_at"]),
+        run_at=int(fields[b"run_at"]),
+        retry=RetryPolicy(*options["retry"]),
+        timeout_ms=options["timeout_ms"],
+        retention_ms=int(fields[b"retention_ms"]),
+        state_reason=_text(fields.get(b"state_reason")),
+        result=fields.get(b"result"),
+        error=fields.get(b"error"),
+        progress=fields.get(b"progress"),
+        failures=int(fields.get(b"failures", 0)),
+        interruptions=int(fields.get(b"interruptions", 0)),
+        crashes=int(fields.get(b"crashes", 0)),
+        deliveries=int(fields.get(b"deliveries", 0)),
+        redriven=int(fields.get(b"redriven", 0)),
+        queued_at=_number(fields.get(b"queued_at")),
+        started_at=_number(fields.get(b"started_at")),
+        finished_at=_number(fields.get(b"finished_at")),
+        expires_at=_number(fields.get(b"expires_at")),
+        deadline_at=_number(fields.get(b"deadline_at")),
+        cancel_requested_at=_number(fields.get(b"cancel_requested_at")),
+        worker_id=_text(fields.get(b"worker_id")),
+        tags=decode_tags(fields.get(b"tags")),
+        limit_key=_text(fields.get(b"limit_key")),
+        trace_id=options["trace_id"],
+    )
+
+
+def created_job(id: str, spec: JobSpec, at: int, options: bytes) -> Job:
+    """The job as its submission answered it: what was stored then, rebuilt without reading it."""
+    stored = orjson.loads(options)
+    due = spec.run_at_ms if spec.run_at_ms is not None else at + spec.delay_ms
+    waits = due > at
+    return Job(
+        id=id,
+        version=1,
+        name=spec.name,
+        queue=stored["queue"],
+        state=State.SCHEDULED if waits else State.QUEUED,
+        priority=stored["priority"],
+        payload=spec.payload,
+        created_at=at,
+        run_at=due if waits else at,
+        retry=RetryPolicy(*stored["retry"]),
+        timeout_ms=stored["timeout_ms"],
+        retention_ms=stored["retention_ms"],
+        queued_at=None if waits else at,
+        expires_at=None if spec.expires_ms is None else at + spec.expires_ms,
+        deadline_at=None if spec.deadline_ms is None else at + spec.deadline_ms,
+        tags=spec.tags,
+        limit_key=spec.limit_key,
+        trace_id=stored["trace_id"],
+    )
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None or value == b"" else value.decode()
+
+
+def _number(value: bytes | None) -> int | None:
+    return None if value is None else int(value)

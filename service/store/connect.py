@@ -1,0 +1,59 @@
+"""Connections to Redis: always with time-outs, because a frozen server must not freeze its callers."""
+
+from typing import Any, cast
+
+from redis import Redis as BlockingRedis
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from service.store.failures import translate
+
+#: The client as other rooms may name it without knowing redis-py.
+RedisClient = Redis
+
+#: Seconds that one call may take; with the one resend of Scripts.run a caller waits at most twice this.
+SOCKET_TIMEOUT = 0.7
+
+
+def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, max_connections: int = 50) -> Redis:
+    """A pool of asyncio connections; a caller beyond `max_connections` waits for one, at most `socket_timeout`."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        socket_timeout=socket_timeout,
+        socket_connect_timeout=min(socket_timeout, SOCKET_TIMEOUT),
+        max_connections=max_connections,
+        timeout=socket_timeout,
+        **_keepalive(url),
+    )
+    return Redis.from_pool(cast(Any, pool))
+
+
+def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> BlockingRedis:
+    """One connection for the heartbeat thread, which must not depend on an event loop."""
+    return cast(
+        BlockingRedis,
+        BlockingRedis.from_url(
+            url, socket_timeout=socket_timeout, socket_connect_timeout=SOCKET_TIMEOUT, **_keepalive(url)
+        ),
+    )
+
+
+def _keepalive(url: str) -> dict[str, Any]:
+    return {} if url.startswith("unix:") else {"socket_keepalive": True, "health_check_interval": 30}
+
+
+async def ping(redis: Redis) -> None:
+    """Raises BackendUnavailable when Redis does not answer."""
+    try:
+        await cast(Any, redis).ping()
+    except (RedisError, OSError) as error:
+        raise translate(error) from error
+
+
+async def eviction_policy(redis: Redis) -> str:
+    """The server's maxmemory-policy; anything but `noeviction` lets Redis delete jobs behind our back."""
+    try:
+        memory = await cast(Any, redis).info("memory")
+    except (RedisError, OSError) as error:
+        raise translate(error) from error
+    return str(memory.get("maxmemory_policy", "unknown"))

@@ -1,0 +1,56 @@
+"""What a Redis error means to a caller: nothing happened, it may have happened, or there is no room."""
+
+import asyncio
+
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+)
+
+from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull, StoreFault, TriageError
+
+#: Answers of a server that runs but cannot take this write now: it applied nothing.
+_REFUSALS = (
+    "LOADING",
+    "BUSY",
+    "READONLY",
+    "NOREPLICAS",
+    "MISCONF",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+)
+
+
+def _never_sent(error: BaseException) -> bool:
+    # redis-py has no type of its own for a failed connect; both of its messages say so.
+    return any(
+        mark in str(error) for mark in ("connecting to", "max number of clients", "No connection available")
+    )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the connection broke under a call, so that sending it again at once may succeed."""
+    if isinstance(error, (AuthenticationError, BusyLoadingError)):
+        return False
+    return isinstance(error, (ConnectionError, OSError)) and not _never_sent(error)
+
+
+def translate(error: BaseException) -> TriageError:
+    """The error that the rest of Triage sees instead of redis-py's."""
+    message = str(error)
+    if isinstance(error, ResponseError) and message.startswith("OOM"):
+        return StorageFull()
+    if isinstance(error, (BusyLoadingError, ReadOnlyError, AuthenticationError)):
+        return BackendUnavailable()
+    if isinstance(error, ResponseError) and message.startswith(_REFUSALS):
+        return BackendUnavailable()
+    if isinstance(error, (ConnectionError, TimeoutError, OSError, asyncio.TimeoutError)):
+        return BackendUnavailable() if _never_sent(error) else OutcomeUnknown()
+    return StoreFault(f"Redis refused a call: {message[:200]}")

@@ -1,0 +1,194 @@
+"""The verbs of clients that change a job; each is one script call and safe to send twice."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+
+from service.domain.job import Job, JobSpec
+from service.domain.retry import RetryPolicy
+from service.domain.states import REDRIVE, RUN_NOW, Move, State
+from service.store import codec, keys
+from service.store.batcher import Batcher
+from service.store.queries import Queries
+from service.store.scripts import Argument, Scripts
+
+#: Jobs per script call: the time of one script is everybody's time.
+BATCH = 500
+IDEMPOTENCY_MS = 86_400_000
+
+SubmitWord = Literal["created", "duplicate", "replayed", "existing", "conflict", "reused", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """`scope` is the operation, `key` the client's header, `request` the SHA-256 of the body."""
+
+    scope: str
+    key: str
+    request: str
+
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.scope}\0{self.key}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One job on its way in. Sent again with the same id it is admitted once."""
+
+    id: str
+    spec: JobSpec
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submission; `job` is the job as first answered, or the holder of a unique key."""
+
+    word: SubmitWord
+    job_id: str
+    job: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """`word` is moved, requested, illegal, version or missing; state and version are those after the call."""
+
+    word: str
+    state: State | None
+    version: int
+
+
+class Jobs:
+    """Submits, cancels, redrives, changes and deletes jobs of one namespace."""
+
+    def __init__(self, scripts: Scripts, queries: Queries, dead_retention_ms: int) -> None:
+        self._scripts = scripts
+        self._queries = queries
+        self._dead_retention_ms = dead_retention_ms
+        self._batcher = Batcher(self._submit_batch, BATCH)
+
+    async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        """Admit jobs in order, `BATCH` per script call; a call is atomic, the whole list is not."""
+        answers: list[Submitted] = []
+        for start in range(0, len(submissions), BATCH):
+            answers += await self._submit_batch(submissions[start : start + BATCH])
+        return answers
+
+    async def submit_one(self, submission: Submission) -> Submitted:
+        """Like submit, but the calls that arrive in one tick of the event loop share one round trip."""
+        return await self._batcher.add(submission)
+
+    async def _submit_batch(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        arguments: list[Argument] = [IDEMPOTENCY_MS, self._dead_retention_ms]
+        for submission in submissions:
+            arguments += _arguments(submission)
+        replies = await self._scripts.run("submit", arguments)
+        answers = [
+            _submitted(submission, reply) for submission, reply in zip(submissions, replies, strict=True)
+        ]
+        holders = [answer.job_id for answer in answers if answer.word == "existing"]
+        if holders:
+            jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
+            answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
+        return answers
+
+    async def cancel(self, ids: Sequence[str], grace_ms: int, reason: str = "requested") -> list[Moved]:
+        """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`."""
+        return _moved(await self._scripts.run("cancel", [grace_ms, reason, *ids]))
+
+    async def redrive(
+        self, ids: Sequence[str], delay_ms: int = 0, payload: bytes | None = None, queue: str | None = None
+    ) -> list[Moved]:
+        """A new run of dead or cancelled jobs: failures and crashes start at 0."""
+        return await self._move(REDRIVE, ids, delay_ms, payload or b"", queue or "", fresh=True)
+
+    async def run_now(self, ids: Sequence[str]) -> list[Moved]:
+        return await self._move(RUN_NOW, ids, 0, b"", "", fresh=False)
+
+    async def _move(
+        self, move: Move, ids: Sequence[str], delay_ms: int, payload: bytes, queue: str, *, fresh: bool
+    ) -> list[Moved]:
+        sources = f" {' '.join(move.sources)} "
+        return _moved(await self._scripts.run("move", [sources, delay_ms, int(fresh), payload, queue, *ids]))
+
+    async def update(
+        self,
+        id: str,
+        *,
+        if_version: int | None = None,
+        priority: int | None = None,
+        run_at_ms: int | None = None,
+        tags: Mapping[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Moved:
+        """Change a job that has not finished; `if_version` guards against a change by somebody else."""
+        options = b""
+        if retry is not None:
+            key = keys.job(self._scripts.prefix, id=id)
+            stored = cast(
+                bytes | None, (await self._queries.pipeline(lambda pipe: pipe.hget(key, "options")))[0]
+            )
+            options = codec.with_retry(stored, retry) if stored else b""
+        reply = await self._scripts.run(
+            "update",
+            [
+                id,
+                _optional(if_version),
+                _optional(priority),
+                _optional(run_at_ms),
+                "" if tags is None else 1,
+                codec.encode_tags(tags or {}),
+                options,
+            ],
+        )
+        return _moved([reply])[0]
+
+    async def delete(self, ids: Sequence[str]) -> list[Moved]:
+        """Forget finished jobs at once instead of at the end of their retention."""
+        _, *words = await self._scripts.run("prune", [len(ids), *ids])
+        return [Moved(word.decode(), None, 0) for word in words]
+
+
+def _optional(value: str | int | None) -> Argument:
+    return "" if value is None else value
+
+
+def _arguments(submission: Submission) -> list[Argument]:
+    spec, idempotency = submission.spec, submission.idempotency
+    unique = spec.unique
+    return [
+        submission.id,
+        spec.name,
+        spec.queue,
+        spec.limit_key or "",
+        spec.priority,
+        spec.delay_ms,
+        _optional(spec.run_at_ms),
+        _optional(spec.expires_ms),
+        _optional(spec.deadline_ms),
+        spec.retention_ms,
+        spec.payload,
+        codec.encode_options(spec),
+        codec.encode_tags(spec.tags),
+        unique.key if unique else "",
+        unique.until if unique else "",
+        unique.on_conflict if unique else "",
+        idempotency.digest() if idempotency else "",
+        idempotency.request if idempotency else "",
+    ]
+
+
+def _submitted(submission: Submission, reply: list[Any]) -> Submitted:
+    word = cast(SubmitWord, reply[0].decode())
+    id = reply[1].decode()
+    if word in ("created", "duplicate", "replayed"):
+        return Submitted(word, id, codec.created_job(id, submission.spec, int(reply[2]), reply[3]))
+    return Submitted(word, id, None)
+
+
+def _moved(replies: list[Any]) -> list[Moved]:
+    return [
+        Moved(word.decode(), State(state.decode()) if state else None, int(version))
+        for word, state, version in replies
+    ]

@@ -1,0 +1,119 @@
+"""Every Redis key of Triage: a function, its type, one sentence. All keys of a namespace share one hash tag."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A row of docs/redis-keys.md. `pattern` is relative to the namespace's prefix."""
+
+    pattern: str
+    type: str
+    meaning: str
+
+
+CATALOGUE: list[Key] = []
+
+
+def _key(pattern: str, type_: str, meaning: str) -> Callable[..., str]:
+    CATALOGUE.append(Key(pattern, type_, meaning))
+
+    def build(prefix: str, **parts: str) -> str:
+        return prefix + pattern.format(**parts)
+
+    return build
+
+
+def prefix(namespace: str) -> str:
+    """The hash tag makes a namespace one cluster slot, so one script can move all that belongs together."""
+    return f"triage:{{{namespace}}}:"
+
+
+job = _key(
+    "job:{id}", "HASH", "The job: state, counters, payload, result. No other key says what state it is in."
+)
+attempts = _key(
+    "job:{id}:attempts", "LIST", "One JSON text per failed or crashed attempt, oldest first, at most 50."
+)
+logs = _key(
+    "job:{id}:logs", "LIST", "What the handler logged with ctx.log, oldest first, at most 1,000 lines."
+)
+
+queues = _key("queues", "SET", "Names of the queues that were ever used or configured.")
+queue = _key("queue:{queue}", "HASH", "Settings of a queue: paused, aging_ms, limits, version.")
+state = _key(
+    "queue:{queue}:{state}", "ZSET", "Jobs of a queue in one state, by creation: its score is created_at."
+)
+types = _key(
+    "queue:{queue}:types", "ZSET", "Job types with queued jobs; the score is that of the type's first job."
+)
+lanes = _key(
+    "queue:{queue}:lanes:{name}", "ZSET", "Lanes of a type with queued jobs; the score is the lane's first."
+)
+lane = _key(
+    "queue:{queue}:lane:{name}:{limit_key}",
+    "ZSET",
+    "Queued jobs in running order: queued_at + priority * aging.",
+)
+rates = _key(
+    "queue:{queue}:rates:{slot}",
+    "HASH",
+    "Jobs enqueued, finished and failed in one slot of ten seconds; expires.",
+)
+
+ready = _key("ready", "SET", "Queues that have queued jobs: what a claim looks at.")
+due = _key("due", "ZSET", "Scheduled and retrying jobs by the time at which they are due.")
+leases = _key("leases", "ZSET", "Running jobs by the time at which their lease expires.")
+expiry = _key("expiry", "ZSET", "Jobs that may expire or miss their deadline, by the earlier of the two.")
+cancelling = _key(
+    "cancelling", "ZSET", "Running jobs asked to be cancelled, by the time at which that is forced."
+)
+retention = _key("retention", "ZSET", "Finished jobs by the time at which they are pruned.")
+tag = _key("tag:{key}:{value}", "ZSET", "Jobs with a tag, by creation.")
+unique = _key("unique:{queue}:{key}", "STRING", "Id of the job that holds a unique key.")
+idempotency = _key(
+    "idempotency:{digest}", "HASH", "What a submission with an Idempotency-Key became; expires after 24 h."
+)
+watched = _key(
+    "watched", "ZSET", "Jobs that somebody waits for, by the time at which the last waiter gives up."
+)
+counters = _key("counters", "HASH", "Totals since the namespace began: stale finishes, rescues, pruned jobs.")
+
+workers = _key("workers", "ZSET", "Workers by the time at which they started.")
+worker = _key("worker:{worker}", "HASH", "What a worker says of itself, and whether it was asked to drain.")
+inbox = _key(
+    "worker:{worker}:inbox",
+    "ZSET",
+    "A marker that wakes a worker's heartbeat: something was cancelled or drained.",
+)
+claim = _key(
+    "worker:{worker}:claim",
+    "STRING",
+    "The last claim's request id and jobs, so that a claim sent again changes nothing.",
+)
+pools = _key("pools", "HASH", "Pools (workers alike in queues and types): what each can run.")
+wake = _key("wake:{pool}", "ZSET", "A marker that wakes one idle worker of a pool.")
+catalogue = _key("catalogue", "HASH", "Job types as their workers published them, JSON.")
+pulse = _key(
+    "pulse",
+    "STRING",
+    "When anybody last proved that Redis was reachable; a gap means an outage, not dead workers.",
+)
+hold_until = _key(
+    "hold_until",
+    "STRING",
+    "No rescue before this time: after an outage the holders get one fresh lease first.",
+)
+
+#: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
+CHANGES = "changes"
+
+#: API keys belong to no namespace: they name one.
+ACCESS_PREFIX = "triage:{access}:"
+access_key = _key(
+    "key:{digest}", "HASH", "An API key by the SHA-256 of its secret (prefix triage:{{access}}:)."
+)
+access_keys = _key(
+    "keys", "HASH", "Ids of API keys and the digests that they are stored under (prefix triage:{{access}}:)."
+)

@@ -1,0 +1,238 @@
+"""The verbs of workers: claim, finish, rescue, sweep, prune. Who writes an end must hold the lease."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.exceptions import RedisError
+
+from service.domain.job import Lease
+from service.domain.outcome import MAX_CRASHES, Settlement
+from service.store import codec, keys
+from service.store.failures import translate
+from service.store.scripts import Argument, Scripts
+from service.store.worker_registry import WorkerRecord
+
+#: Due jobs that one claim promotes at most: a million jobs of the same second come in portions.
+PROMOTED_AT_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """What a worker can take now. The same `request_id` sent again answers the same leases."""
+
+    worker_id: str
+    request_id: str
+    pool: str
+    lease_ms: int
+    slots: int
+    #: Weight and credit of each queue; "*" stands for every other queue in use.
+    queues: Mapping[str, tuple[int, int]]
+    #: Free slots of each job type that the worker knows; None = no limit of its own.
+    types: Mapping[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`now_ms` is Redis time; `more` says that jobs were left; `credits` go into the next request."""
+
+    leases: list[Lease]
+    now_ms: int
+    next_due_ms: int | None
+    #: Until a waiting job may expire or a cancel must be forced: when to sweep.
+    next_alarm_ms: int | None
+    more: bool
+    credits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of one run, decided and timed by its worker."""
+
+    lease: Lease
+    settlement: Settlement
+    worker_id: str
+    #: Redis time of the claim plus what the worker's monotonic clock measured since.
+    ended_at: int
+    run_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """`next_in_ms` says when the earliest lease runs out; None when nothing runs."""
+
+    next_in_ms: int | None
+    rescued: list[str]
+    buried: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a heartbeat was answered: leases that are gone, runs to cancel, and whether to drain."""
+
+    known: bool
+    drain: bool
+    now_ms: int
+    lost: list[str]
+    cancel: list[str]
+
+
+def beat_arguments(
+    record: WorkerRecord, lease_ms: int, running: int, state: str, held: Sequence[tuple[str, str]]
+) -> list[Argument]:
+    """What beat.lua is sent: `held` are job ids and tokens."""
+    arguments: list[Argument] = [record.id, lease_ms, running, state]
+    for id, token in held:
+        arguments += [id, token]
+    return arguments
+
+
+def decode_beat(reply: Sequence[Any]) -> Beat:
+    known, drain, now, *rest = reply
+    words = [(id.decode(), word) for id, word in zip(rest[::2], rest[1::2], strict=True)]
+    return Beat(
+        known=bool(known),
+        drain=bool(drain),
+        now_ms=now,
+        lost=[id for id, word in words if word == b"lost"],
+        cancel=[id for id, word in words if word == b"cancel"],
+    )
+
+
+class Leases:
+    """Leases of one namespace. All times are Redis time; `now` replaces it in tests."""
+
+    def __init__(self, scripts: Scripts, dead_retention_ms: int) -> None:
+        self._scripts = scripts
+        self._dead_retention_ms = dead_retention_ms
+
+    async def claim(self, request: ClaimRequest, now: str = "") -> Claim:
+        """Promote what is due and take jobs, most urgent first."""
+        arguments: list[Argument] = [
+            request.worker_id,
+            request.request_id,
+            request.lease_ms,
+            request.slots,
+            PROMOTED_AT_MOST,
+            self._dead_retention_ms,
+            request.pool,
+            len(request.queues),
+        ]
+        for queue, (weight, credit) in request.queues.items():
+            arguments += [queue, weight, credit]
+        for name, free in request.types.items():
+            arguments += [name, "" if free is None else free]
+        at, next_due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
+        return Claim(
+            leases=[_lease(id.decode(), codec.pairs(flat)) for id, flat in rows],
+            now_ms=at,
+            next_due_ms=None if next_due < 0 else next_due,
+            next_alarm_ms=None if alarm < 0 else alarm,
+            more=bool(more),
+            credits={
+                name.decode(): int(credit) for name, credit in zip(credits[::2], credits[1::2], strict=True)
+            },
+        )
+
+    async def finish(self, finishes: Sequence[Finish], now: str = "") -> list[str]:
+        """Write ends, fenced by their tokens: moved, duplicate, stale or missing for each."""
+        return [
+            word.decode() for word in await self._scripts.run("finish", self.finish_arguments(finishes), now)
+        ]
+
+    def finish_arguments(self, finishes: Sequence[Finish]) -> list[Argument]:
+        """What finish.lua is sent; the watchdog thread sends it over a connection of its own."""
+        arguments: list[Argument] = [self._dead_retention_ms]
+        for finish in finishes:
+            arguments += _finish_arguments(finish)
+        return arguments
+
+    async def rescue(self, lease_ms: int, at_most: int = 100, now: str = "") -> Rescue:
+        """Take jobs from holders whose lease expired; silent while an outage is being forgiven."""
+        next_in, rescued, buried = await self._scripts.run(
+            "rescue", [lease_ms, MAX_CRASHES, at_most, self._dead_retention_ms], now
+        )
+        return Rescue(
+            None if next_in < 0 else next_in,
+            [id.decode() for id in rescued],
+            [id.decode() for id in buried],
+        )
+
+    async def sweep(self, at_most: int = 200, again_ms: int = 5_000, now: str = "") -> tuple[int, int | None]:
+        """End waiting jobs past their time and cancels past their grace: how many, and ms until the next."""
+        ended, next_in = await self._scripts.run("sweep", [at_most, self._dead_retention_ms, again_ms], now)
+        return ended, None if next_in < 0 else next_in
+
+    async def prune(self, at_most: int = 200, now: str = "") -> int:
+        """Forget finished jobs past their retention; answers how many."""
+        return int((await self._scripts.run("prune", [at_most], now))[0])
+
+    async def wait_for_work(self, pool: str, seconds: float) -> bool:
+        """Block until this pool is woken; False after `seconds`. Needs a connection with a longer time-out."""
+        client: Any = self._scripts.redis
+        try:
+            return await client.bzpopmin(keys.wake(self._scripts.prefix, pool=pool), seconds) is not None
+        except (TimeoutError, RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def wake(self, pool: str) -> None:
+        """Wake one idle worker of a pool: a worker that stops may have swallowed its wake-up."""
+        client: Any = self._scripts.redis
+        try:
+            await client.zadd(keys.wake(self._scripts.prefix, pool=pool), {"1": 0})
+        except (RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def report_progress(self, lease: Lease, value: bytes) -> bool:
+        """Show how far a run is; False when the lease is lost."""
+        return bool(await self._scripts.run("progress", [lease.job.id, lease.token, value, ""]))
+
+    async def append_log(self, lease: Lease, line: bytes) -> bool:
+        """Keep a line that the handler logged; False when the lease is lost."""
+        return bool(await self._scripts.run("progress", [lease.job.id, lease.token, "", line]))
+
+
+def _lease(id: str, fields: Mapping[bytes, bytes]) -> Lease:
+    return Lease(codec.decode_job(id, fields), fields[b"token"].decode(), b"suspect" in fields)
+
+
+def _finish_arguments(finish: Finish) -> list[Argument]:
+    settlement, lease = finish.settlement, finish.lease
+    failure = settlement.failure
+    error = attempt = b""
+    number = lease.job.failures + 1
+    if failure is not None:
+        error = orjson.dumps(
+            {
+                "type": failure.type,
+                "message": failure.message,
+                "retryable": settlement.retryable,
+                "attempt": number,
+            }
+        )
+        attempt = orjson.dumps(
+            {
+                "attempt": number,
+                "outcome": "crashed" if settlement.counts == "crashes" else "failed",
+                "at_ms": finish.ended_at,
+                "worker_id": finish.worker_id,
+                "duration_seconds": finish.run_ms / 1000,
+                "type": failure.type,
+                "message": failure.message,
+                "traceback": failure.traceback,
+            }
+        )
+    return [
+        lease.job.id,
+        lease.token,
+        settlement.move.target,
+        settlement.delay_ms,
+        settlement.reason or "",
+        settlement.counts,
+        settlement.result if settlement.result is not None else b"",
+        error,
+        attempt,
+        finish.run_ms,
+        int(settlement.counts == "crashes"),
+    ]

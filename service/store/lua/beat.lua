@@ -1,0 +1,34 @@
+#!lua flags=allow-oom
+-- Renew a worker's leases and its entry in the registry, and tell it what it lost or must stop.
+-- A lease that has expired but was not rescued is renewed: after an outage its holder comes first.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
+-- ARGV[6..] per lease: job id, token
+-- Returns {known, drain requested, now, then per lost or cancelled job: id, "lost" | "cancel"}; known = 0: register again
+local P = KEYS[1]
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- Uses: pulse
+local key, renewed = P .. 'worker:' .. ARGV[2], {}
+local entry = redis.call('HMGET', key, 'host', 'drain_requested')
+local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now}
+for i = 6, #ARGV, 2 do
+  local job = redis.call('HMGET', P .. 'job:' .. ARGV[i], 'state', 'token', 'cancel_requested_at')
+  if job[1] == 'running' and job[2] == ARGV[i + 1] then
+    renewed[#renewed + 1] = now + ARGV[3]
+    renewed[#renewed + 1] = ARGV[i]
+    if job[3] then answer[#answer + 1] = ARGV[i]; answer[#answer + 1] = 'cancel' end
+  else
+    answer[#answer + 1] = ARGV[i]
+    answer[#answer + 1] = 'lost'
+  end
+end
+-- Checks above, writes below.
+if entry[1] then redis.call('HSET', key, 'seen_at', now, 'running', ARGV[4], 'state', ARGV[5]) end
+if #renewed > 0 then redis.call('ZADD', P .. 'leases', 'XX', unpack(renewed)) end
+-- After the renewal, so that a holder that comes back is not held off from its own leases.
+if #ARGV > 5 then pulse(tonumber(ARGV[3])) end
+return answer

@@ -1,0 +1,33 @@
+#!lua flags=allow-oom
+-- Cancel live jobs: those that wait are cancelled now, those that run are asked, and forced after the grace.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4..] job ids
+-- Returns per job {word, state, version}: moved | requested | illegal (it has finished) | missing
+-- Uses: index
+local answers = {}
+for i = 4, #ARGV do
+  local id = ARGV[i]
+  local job, key = load(id), P .. 'job:' .. id
+  local word, state = 'moved', job and job.state
+  if not job then
+    word, state = 'missing', ''
+  elseif FINISHED[state] then
+    word = 'illegal'
+  elseif state == 'running' then
+    word = 'requested'
+    if not job.cancel_requested_at then
+      redis.call('HSET', key, 'cancel_requested_at', now, 'cancel_reason', ARGV[3])
+      redis.call('HINCRBY', key, 'version', 1)
+      append(added, P .. 'cancelling', now + ARGV[2], id)
+      changed[#changed + 1] = id
+      redis.call('ZADD', P .. 'worker:' .. job.worker_id .. ':inbox', 0, '1')
+      redis.call('PEXPIRE', P .. 'worker:' .. job.worker_id .. ':inbox', 60000)
+    end
+  else
+    finish(id, job, 'cancelled', ARGV[3], 0)
+    state = 'cancelled'
+  end
+  answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0}
+end
+flush()
+return answers

@@ -1,0 +1,162 @@
+-- Prelude of every script that moves a job (scripts.py puts it in front of them).
+-- A job's state has one set (queue:<queue>:<state>) and at most one order: a lane for queued,
+-- `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs.
+-- leave() and enter() only note the changes; flush() writes them, one command per key.
+-- KEYS[1] prefix of the namespace: every other key is built from it and shares its hash tag
+-- ARGV[1] now in milliseconds, empty in production: then the server's clock
+local P = KEYS[1]
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- Strict order without aging: one point of priority outweighs any time (2^42 ms are 139 years).
+local STRICT = 4398046511104
+local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeeded = 'retention', cancelled = 'retention', dead = 'retention'}
+local FINISHED = {succeeded = true, cancelled = true, dead = true}
+local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id'}
+local added, removed, lanes, woken, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, {}, {}, nil
+
+local function queue_key(queue, suffix) return P .. 'queue:' .. queue .. ':' .. suffix end
+
+local function lane_key(job) return queue_key(job.queue, 'lane:' .. job.name .. ':' .. (job.limit_key or '')) end
+
+local function append(lists, key, first, second)
+  local list = lists[key]
+  if not list then list = {}; lists[key] = list end
+  list[#list + 1] = first
+  if second then list[#list + 1] = second end
+end
+
+local function load(id)
+  local values = redis.call('HMGET', P .. 'job:' .. id, unpack(FIELDS))
+  if not values[3] then return nil end
+  local job = {}
+  for i, field in ipairs(FIELDS) do job[field] = values[i] or nil end
+  return job
+end
+
+local function setting(queue, field)
+  local known = settings[queue]
+  if not known then
+    local values = redis.call('HMGET', P .. 'queue:' .. queue, 'aging_ms', 'max_depth', 'paused')
+    known = {aging_ms = values[1], max_depth = values[2], paused = values[3]}
+    settings[queue] = known
+  end
+  return known[field]
+end
+
+-- Lower runs first. FIFO inside a priority, because ties break by id and ids grow with time.
+local function running_order(queue, priority, queued_at)
+  local aging = setting(queue, 'aging_ms')
+  if aging == 'strict' then aging = STRICT end
+  return queued_at + priority * (aging or 60000)
+end
+
+local function rate(queue, field)
+  local counts = rated[queue]
+  if not counts then counts = {}; rated[queue] = counts end
+  counts[field] = (counts[field] or 0) + 1
+end
+
+local function leave(id, job)
+  append(removed, queue_key(job.queue, job.state), id)
+  if job.state == 'queued' then
+    append(removed, lane_key(job), id)
+    lanes[lane_key(job)] = job
+  elseif ORDER[job.state] then
+    append(removed, P .. ORDER[job.state], id)
+  end
+  if job.cancel_requested_at then append(removed, P .. 'cancelling', id) end
+end
+
+-- `at` is the place in the state's order: running order, due time, end of lease, end of retention.
+local function enter(id, job, state, at)
+  append(added, queue_key(job.queue, state), job.created_at, id)
+  if state == 'queued' then
+    append(added, lane_key(job), at, id)
+    lanes[lane_key(job)] = job
+    woken[job.queue .. ',' .. job.name] = job
+  elseif ORDER[state] then
+    append(added, P .. ORDER[state], at, id)
+    if ORDER[state] == 'due' and (not earliest_due or at < earliest_due) then earliest_due = at end
+  end
+  changed[#changed + 1] = id
+end
+
+local function release_unique(id, job)
+  local key = job.unique and P .. 'unique:' .. job.queue .. ':' .. job.unique
+  if key and redis.call('GET', key) == id then redis.call('DEL', key) end
+end
+
+-- Everything that ends with a job, whatever ended it.
+local function finish(id, job, state, reason, floor_ms)
+  local keep = tonumber(job.retention_ms)
+  if state == 'dead' then keep = math.max(keep, floor_ms) end
+  leave(id, job)
+  enter(id, job, state, now + keep)
+  if job.expiry then append(removed, P .. 'expiry', id) end
+  release_unique(id, job)
+  rate(job.queue, 'finished')
+  if state == 'dead' then rate(job.queue, 'failed') end
+  redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now)
+  redis.call('HINCRBY', P .. 'job:' .. id, 'version', 1)
+end
+
+local function head(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  return first[1], first[2]
+end
+
+local function follow(key, member, child)
+  local first, score = head(child)
+  if first then redis.call('ZADD', key, score, member) else redis.call('ZREM', key, member) end
+end
+
+local function wake()
+  local pools = redis.call('HGETALL', P .. 'pools')
+  local due = earliest_due and tonumber(({head(P .. 'due')})[2])
+  for i = 1, #pools, 2 do
+    local queues, types = string.match(pools[i + 1], '^(.*)|(.*)$')
+    local serves = due and due >= earliest_due
+    for _, job in pairs(woken) do
+      serves = serves or ((string.find(queues, ',' .. job.queue .. ',', 1, true) or string.find(queues, ',*,', 1, true))
+        and string.find(types, ',' .. job.name .. ',', 1, true))
+    end
+    if serves then redis.call('ZADD', P .. 'wake:' .. pools[i], 0, '1') end
+  end
+end
+
+local function announce()
+  if redis.call('EXISTS', P .. 'watched') == 0 then return end
+  local watched = {}
+  for i, score in ipairs(redis.call('ZMSCORE', P .. 'watched', unpack(changed))) do
+    if score then watched[#watched + 1] = changed[i] end
+  end
+  if #watched > 0 then redis.call('PUBLISH', P .. 'changes', table.concat(watched, ' ')) end
+end
+
+local function flush()
+  for key, members in pairs(removed) do redis.call('ZREM', key, unpack(members)) end
+  for key, members in pairs(added) do redis.call('ZADD', key, unpack(members)) end
+  local types, queues = {}, {}
+  for key, job in pairs(lanes) do
+    follow(queue_key(job.queue, 'lanes:' .. job.name), job.limit_key or '', key)
+    types[queue_key(job.queue, 'lanes:' .. job.name)] = job
+  end
+  for key, job in pairs(types) do
+    follow(queue_key(job.queue, 'types'), job.name, key)
+    queues[job.queue] = true
+  end
+  for queue in pairs(queues) do
+    redis.call(redis.call('EXISTS', queue_key(queue, 'types')) == 1 and 'SADD' or 'SREM', P .. 'ready', queue)
+  end
+  for queue, counts in pairs(rated) do
+    local key = queue_key(queue, 'rates:' .. math.floor(now / 10000))
+    for field, count in pairs(counts) do redis.call('HINCRBY', key, field, count) end
+    redis.call('PEXPIRE', key, 120000)
+  end
+  if next(woken) or earliest_due then wake() end
+  if #changed > 0 then announce() end
+  added, removed, lanes, woken, changed, rated, earliest_due = {}, {}, {}, {}, {}, {}, nil
+end

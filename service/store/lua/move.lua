@@ -1,0 +1,48 @@
+#!lua
+-- Queue (or schedule) jobs that nobody runs: redrive and run-now. Guarded by the states that the move permits.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] permitted states, each between spaces   ARGV[3] delay (ms)   ARGV[4] "1" = a new run: counters start at 0
+-- ARGV[5] new payload   ARGV[6] new queue   ARGV[7..] job ids; "" = unchanged
+-- Returns per job {word, state, version}: moved | illegal | missing
+-- Uses: index
+local answers, delay, fresh = {}, tonumber(ARGV[3]), ARGV[4] == '1'
+for i = 7, #ARGV do
+  local id = ARGV[i]
+  local job, key = load(id), P .. 'job:' .. id
+  local word, state = 'moved', job and job.state
+  if not job then
+    word, state = 'missing', ''
+  elseif not string.find(ARGV[2], ' ' .. state .. ' ', 1, true) then
+    word = 'illegal'
+  else
+    leave(id, job)
+    local fields = {'run_at', now + delay}
+    local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
+    if ARGV[5] ~= '' then put('payload', ARGV[5]) end
+    if ARGV[6] ~= '' then
+      job.queue = ARGV[6]
+      put('queue', job.queue)
+      redis.call('SADD', P .. 'queues', job.queue)
+    end
+    if fresh then
+      put('failures', 0); put('crashes', 0)
+      redis.call('HINCRBY', key, 'redriven', 1)
+      redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
+        'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry', 'unique', 'unique_until')
+      job.cancel_requested_at = nil
+    end
+    state = delay > 0 and 'scheduled' or 'queued'
+    local at = now + delay
+    if state == 'queued' then
+      at = running_order(job.queue, job.priority, now)
+      put('queued_at', now); put('score', at)
+    end
+    put('state', state)
+    redis.call('HSET', key, unpack(fields))
+    redis.call('HINCRBY', key, 'version', 1)
+    enter(id, job, state, at)
+  end
+  answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0}
+end
+flush()
+return answers

@@ -1,0 +1,179 @@
+"""Reads of jobs: from the hash or from the indexes, never by scanning the keyspace."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+from redis.exceptions import RedisError
+
+from service.domain.errors import CursorInvalid
+from service.domain.job import Job
+from service.domain.states import State
+from service.store import codec, keys
+from service.store.failures import translate
+from service.store.scripts import Argument, Scripts
+
+#: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
+SCAN_BUDGET = 2_000
+_CHUNK = 200
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """All that is given must match; times are unix ms, both ends excluded."""
+
+    queue: str | None = None
+    state: State | None = None
+    name: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    reason: str | None = None
+    flow_id: str | None = None
+    fan_out_id: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+
+    def matches(self, job: Job) -> bool:
+        return (
+            (self.queue is None or job.queue == self.queue)
+            and (self.state is None or job.state == self.state)
+            and (self.name is None or job.name == self.name)
+            and (self.reason is None or job.state_reason == self.reason)
+            and (self.flow_id is None or job.flow_id == self.flow_id)
+            and (self.fan_out_id is None or job.fan_out_id == self.fan_out_id)
+            and all(job.tags.get(key) == value for key, value in self.tags.items())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A page may be shorter than asked for and still have a next one: the scan is bounded, not the match."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+def encode_cursor(*parts: str | int) -> str:
+    return base64.urlsafe_b64encode("|".join(str(part) for part in parts).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, parts: int) -> list[str]:
+    """Raises CursorInvalid for anything that encode_cursor did not make."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError) as error:
+        raise CursorInvalid() from error
+    values = text.split("|")
+    if len(values) != parts or encode_cursor(*values) != cursor:
+        raise CursorInvalid()
+    return values
+
+
+class Queries:
+    """Reads of one namespace; every method raises BackendUnavailable or OutcomeUnknown when Redis is away."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self._prefix = scripts.prefix
+
+    async def job(self, id: str) -> Job | None:
+        return (await self.jobs([id]))[0]
+
+    async def jobs(self, ids: Sequence[str]) -> list[Job | None]:
+        def ask(pipe: Any) -> None:
+            for id in ids:
+                pipe.hgetall(keys.job(self._prefix, id=id))
+
+        replies = await self.pipeline(ask)
+        return [
+            codec.decode_job(id, fields) if b"state" in fields else None
+            for id, fields in zip(ids, replies, strict=True)
+        ]
+
+    async def version(self, id: str) -> int | None:
+        reply = (await self.pipeline(lambda pipe: pipe.hget(keys.job(self._prefix, id=id), "version")))[0]
+        return None if reply is None else int(reply)
+
+    async def attempts(self, id: str) -> list[bytes]:
+        """JSON texts, oldest first; bounded when they are written."""
+        return (await self.pipeline(lambda pipe: pipe.lrange(keys.attempts(self._prefix, id=id), 0, -1)))[0]
+
+    async def logs(self, id: str) -> list[bytes]:
+        return (await self.pipeline(lambda pipe: pipe.lrange(keys.logs(self._prefix, id=id), 0, -1)))[0]
+
+    async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+        """Newest first by (created_at, id), stable under concurrent submissions."""
+        at, after = _position(cursor)
+        sets = await self._sets(filter)
+        found: list[Job] = []
+        for _ in range(SCAN_BUDGET // _CHUNK):
+            wanted = limit + 1 if _indexed(filter) else _CHUNK
+            page = await self._page(filter, sets, wanted, at, after)
+            jobs = await self.jobs([id for id, _ in page]) if page else []
+            for (id, created_at), job in zip(page, jobs, strict=True):
+                if job is not None and filter.matches(job):
+                    if len(found) == limit:
+                        last = found[-1]
+                        return Page(found, encode_cursor(last.created_at, last.id))
+                    found.append(job)
+                at, after = str(created_at), id
+            if len(page) < wanted:
+                return Page(found, None)
+        return Page(found, encode_cursor(at, after))
+
+    async def _page(
+        self, filter: JobFilter, sets: list[str], limit: int, at: str, after: str
+    ) -> list[tuple[str, int]]:
+        lowest = "-inf" if filter.created_after is None else f"({filter.created_after}"
+        highest = "+inf" if filter.created_before is None else f"({filter.created_before}"
+        arguments: list[Argument] = [limit, at, after, lowest, highest, *sets]
+        flat = cast(list[bytes], await self._scripts.run("page", arguments))
+        return [(id.decode(), int(created_at)) for id, created_at in zip(flat[::2], flat[1::2], strict=True)]
+
+    async def _sets(self, filter: JobFilter) -> list[str]:
+        if filter.tags:
+            sizes = await self.pipeline(
+                lambda pipe: [
+                    pipe.zcard(keys.tag(self._prefix, key=k, value=v)) for k, v in filter.tags.items()
+                ]
+            )
+            _, (key, value) = min(zip(sizes, filter.tags.items(), strict=True))
+            return [keys.tag("", key=key, value=value)]
+        if filter.queue is not None:
+            queues = [filter.queue]
+        else:
+            members = (await self.pipeline(lambda pipe: pipe.smembers(keys.queues(self._prefix))))[0]
+            queues = [member.decode() for member in members]
+        states = [filter.state] if filter.state is not None else list(State)
+        return [keys.state("", queue=queue, state=state) for queue in queues for state in states]
+
+    async def pipeline(self, ask: Any) -> list[Any]:
+        """Run reads in one round trip; sent once more when the connection broke, since they change nothing."""
+        client: Any = self._scripts.redis
+        for last in (False, True):
+            pipe = client.pipeline(transaction=False)
+            ask(pipe)
+            try:
+                return await pipe.execute()
+            except (RedisError, OSError) as error:
+                if last or not isinstance(error, (ConnectionError, OSError)):
+                    raise translate(error) from error
+        raise AssertionError("unreachable")
+
+
+def _indexed(filter: JobFilter) -> bool:
+    """Whether the sets alone decide, so that no candidate is read in vain."""
+    others = (filter.name, filter.reason, filter.flow_id, filter.fan_out_id)
+    return not filter.tags and all(value is None for value in others)
+
+
+def _position(cursor: str | None) -> tuple[str, str]:
+    if cursor is None:
+        return "0", ""
+    at, after = decode_cursor(cursor, 2)
+    if not at.isdecimal():
+        raise CursorInvalid()
+    return at, after

@@ -1,0 +1,200 @@
+"""Queues: their settings, what is in them, and emptying them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.domain.errors import VersionMismatch
+from service.domain.states import State
+from service.store import keys
+from service.store.jobs import BATCH, Jobs
+from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.scripts import Argument, Scripts
+from service.store.worker_registry import WorkerRegistry
+
+#: Rates are means over the last full slots of ten seconds.
+SLOT_MS = 10_000
+SLOTS = 6
+#: The oldest by creation are asked for the time since which they are queued.
+_OLDEST_SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """No window of `per_ms`, wherever it begins, holds more than `limit` starts over all workers."""
+
+    limit: int
+    per_ms: int
+    smooth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """`priority_aging_ms` None is strict priority: a point of priority outweighs any waiting time."""
+
+    paused: bool = False
+    priority_aging_ms: int | None = 60_000
+    max_concurrency: int | None = None
+    max_depth: int | None = None
+    rate_limit: RateLimit | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue as it is now. Counts come from the indexes and are exact; rates are per second."""
+
+    name: str
+    settings: QueueSettings
+    counts: Mapping[State, int]
+    oldest_queued_ms: int | None
+    workers: int
+    capacity: int
+    enqueued_per_second: float
+    finished_per_second: float
+    failed_per_second: float
+
+
+class Queues:
+    """The queues of one namespace."""
+
+    def __init__(self, scripts: Scripts, jobs: Jobs, queries: Queries, workers: WorkerRegistry) -> None:
+        self._scripts = scripts
+        self._prefix = scripts.prefix
+        self._jobs = jobs
+        self._queries = queries
+        self._workers = workers
+
+    async def names(self) -> list[str]:
+        members = (await self._queries.pipeline(lambda pipe: pipe.smembers(keys.queues(self._prefix))))[0]
+        return sorted(member.decode() for member in members)
+
+    async def list(self, limit: int, cursor: str | None) -> Page[Queue]:
+        """By name."""
+        after = decode_cursor(cursor, 1)[0] if cursor else ""
+        names = [name for name in await self.names() if name > after]
+        page = names[:limit]
+        return Page(await self._read(page), encode_cursor(page[-1]) if len(names) > limit else None)
+
+    async def get(self, name: str) -> Queue | None:
+        """None for a name that was never used or configured."""
+        known = (await self._queries.pipeline(lambda pipe: pipe.sismember(keys.queues(self._prefix), name)))[
+            0
+        ]
+        return (await self._read([name]))[0] if known else None
+
+    async def configure(self, name: str, changes: Mapping[str, Any], if_version: int | None = None) -> Queue:
+        """Change settings by their names in QueueSettings; raises VersionMismatch."""
+        arguments: list[Argument] = [name, "" if if_version is None else if_version]
+        for field, value in changes.items():
+            arguments += _encode_setting(field, value)
+        word, _ = await self._scripts.run("configure", arguments)
+        if word == b"version":
+            raise VersionMismatch()
+        return (await self._read([name]))[0]
+
+    async def purge(self, name: str) -> int:
+        """Cancel every job of the queue that waits for a worker or a time; answers how many.
+
+        Jobs that arrive meanwhile may escape; those of flows count as cancelled dependencies.
+        """
+        purged = 0
+        for state in (State.QUEUED, State.SCHEDULED, State.RETRYING):
+            key = keys.state(self._prefix, queue=name, state=state)
+            while True:
+                members = (
+                    await self._queries.pipeline(lambda pipe, key=key: pipe.zrange(key, 0, BATCH - 1))
+                )[0]
+                moved = await self._jobs.cancel([member.decode() for member in members], 0) if members else []
+                purged += sum(answer.word == "moved" for answer in moved)
+                if not any(answer.word == "moved" for answer in moved):
+                    break
+        return purged
+
+    async def _read(self, names: "list[str]") -> "list[Queue]":
+        if not names:
+            return []
+
+        def ask(pipe: Any) -> None:
+            for name in names:
+                pipe.hgetall(keys.queue(self._prefix, queue=name))
+                for state in State:
+                    pipe.zcard(keys.state(self._prefix, queue=name, state=state))
+                pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
+            pipe.time()
+
+        *replies, (seconds, micros) = await self._queries.pipeline(ask)
+        now = seconds * 1000 + micros // 1000
+        width = 2 + len(State)
+        rows = [replies[start : start + width] for start in range(0, len(replies), width)]
+        details = await self._details(names, [row[-1] for row in rows], now)
+        workers = await self._workers.alive()
+        return [
+            Queue(
+                name=name,
+                settings=_decode_settings(row[0]),
+                counts=dict(zip(State, row[1:-1], strict=True)),
+                oldest_queued_ms=oldest,
+                workers=sum(worker.serves(name) for worker in workers),
+                capacity=sum(worker.capacity for worker in workers if worker.serves(name)),
+                enqueued_per_second=rates["enqueued"],
+                finished_per_second=rates["finished"],
+                failed_per_second=rates["failed"],
+            )
+            for name, row, (oldest, rates) in zip(names, rows, details, strict=True)
+        ]
+
+    async def _details(
+        self, names: "list[str]", oldest: "list[list[bytes]]", now: int
+    ) -> "list[tuple[int | None, dict[str, float]]]":
+        slots = [now // SLOT_MS - back for back in range(1, SLOTS + 1)]
+
+        def ask(pipe: Any) -> None:
+            for name, ids in zip(names, oldest, strict=True):
+                for id in ids:
+                    pipe.hget(keys.job(self._prefix, id=id.decode()), "queued_at")
+                for slot in slots:
+                    pipe.hgetall(keys.rates(self._prefix, queue=name, slot=str(slot)))
+
+        replies = iter(await self._queries.pipeline(ask))
+        answer: list[tuple[int | None, dict[str, float]]] = []
+        for ids in oldest:
+            queued_at = [int(value) for value in (next(replies) for _ in ids) if value is not None]
+            counts = [next(replies) for _ in slots]
+            seconds = SLOTS * SLOT_MS / 1000
+            rates = {
+                field: sum(int(count.get(field.encode(), 0)) for count in counts) / seconds
+                for field in ("enqueued", "finished", "failed")
+            }
+            answer.append((max(0, now - min(queued_at)) if queued_at else None, rates))
+        return answer
+
+
+def _encode_setting(field: str, value: Any) -> "list[Argument]":
+    if field == "paused":
+        return ["paused", "1" if value else ""]
+    if field == "priority_aging_ms":
+        return ["aging_ms", "strict" if value is None else value]
+    if field == "rate_limit":
+        if value is None:
+            return ["rate_limit", ""]
+        return ["rate_limit", f"{value.limit} {value.per_ms} {int(value.smooth)}"]
+    return [field, "" if value is None else value]
+
+
+def _decode_settings(fields: Mapping[bytes, bytes]) -> QueueSettings:
+    aging = fields.get(b"aging_ms", b"60000")
+    rate = fields.get(b"rate_limit")
+    limit, per_ms, smooth = (int(part) for part in rate.split()) if rate else (0, 0, 0)
+
+    def number(name: bytes) -> int | None:
+        return int(fields[name]) if name in fields else None
+
+    return QueueSettings(
+        paused=fields.get(b"paused") == b"1",
+        priority_aging_ms=None if aging == b"strict" else int(aging),
+        max_concurrency=number(b"max_concurrency"),
+        max_depth=number(b"max_depth"),
+        rate_limit=RateLimit(limit, per_ms, bool(smooth)) if rate else None,
+        version=int(fields.get(b"version", 1)),
+    )

@@ -1,0 +1,97 @@
+"""Loads the Lua scripts and runs them: the one place where a write is sent, measured, and its failure named."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from service.store import keys
+from service.store.failures import is_transient, translate
+
+Argument = str | bytes | int | float
+
+_USES = re.compile(r"^-- Uses: (\w+)\n", re.MULTILINE)
+
+
+@cache
+def source(name: str) -> str:
+    """The script as Redis gets it: each prelude takes the place of the line that names it."""
+    folder = files("service.store") / "lua"
+
+    def prelude(use: re.Match[str]) -> str:
+        return (folder / f"{use[1]}.lua").read_text()
+
+    return _USES.sub(prelude, (folder / f"{name}.lua").read_text())
+
+
+@cache
+def digest(name: str) -> str:
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+class BlockingScripts:
+    """The same scripts for a thread without an event loop; the caller sends again by itself."""
+
+    def __init__(self, redis: BlockingRedis, namespace: str) -> None:
+        self.redis = redis
+        self.prefix = keys.prefix(namespace)
+
+    def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
+        """Raises BackendUnavailable, OutcomeUnknown or StorageFull."""
+        client: Any = self.redis
+        try:
+            try:
+                return client.evalsha(digest(name), 1, self.prefix, now, *arguments)
+            except NoScriptError:
+                return client.eval(source(name), 1, self.prefix, now, *arguments)
+        except (RedisError, OSError) as error:
+            raise translate(error) from error
+
+    def wait_for_inbox(self, worker_id: str, seconds: float) -> bool:
+        """Block until the worker's inbox has a marker; False after `seconds`."""
+        client: Any = self.redis
+        try:
+            return client.bzpopmin(keys.inbox(self.prefix, worker=worker_id), seconds) is not None
+        except (RedisError, OSError) as error:
+            raise translate(error) from error
+
+
+class Scripts:
+    """The scripts of one namespace on one Redis.
+
+    Every script is safe to send twice, so a call whose reply was lost is sent once more with
+    the same arguments; only when that fails too does the caller hear of it.
+    """
+
+    def __init__(self, redis: Redis, namespace: str) -> None:
+        self.redis = redis
+        self.namespace = namespace
+        self.prefix = keys.prefix(namespace)
+
+    async def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
+        """Run a script; `now` (unix ms) replaces the server's clock in tests.
+
+        Raises BackendUnavailable (nothing was applied), OutcomeUnknown (it may have been), StorageFull.
+        """
+        try:
+            return await self._send(name, arguments, now)
+        except (TimeoutError, RedisError, OSError) as error:
+            if not is_transient(error):
+                raise translate(error) from error
+        try:
+            return await self._send(name, arguments, now)
+        except (TimeoutError, RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
+        client: Any = self.redis
+        try:
+            return await client.evalsha(digest(name), 1, self.prefix, now, *arguments)
+        except NoScriptError:
+            return await client.eval(source(name), 1, self.prefix, now, *arguments)

@@ -1,0 +1,28 @@
+"""All stores of one namespace, built together."""
+
+from redis.asyncio import Redis
+
+from service.store.jobs import Jobs
+from service.store.leases import Leases
+from service.store.queries import Queries
+from service.store.queues import Queues
+from service.store.scripts import Scripts
+from service.store.watches import Watches
+from service.store.worker_registry import WorkerRegistry
+
+
+class Stores:
+    """`dead_retention_ms`: dead jobs are kept at least this long, whatever their own retention."""
+
+    def __init__(self, redis: Redis, namespace: str, dead_retention_ms: int) -> None:
+        self.scripts = Scripts(redis, namespace)
+        self.queries = Queries(self.scripts)
+        self.jobs = Jobs(self.scripts, self.queries, dead_retention_ms)
+        self.leases = Leases(self.scripts, dead_retention_ms)
+        self.workers = WorkerRegistry(self.scripts, self.queries)
+        self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
+        self.watches = Watches(self.scripts)
+
+    async def pulse(self, lease_ms: int) -> None:
+        """Prove that Redis is reachable, at least four times per lease: a gap then means an outage."""
+        await self.scripts.run("prove", [lease_ms])

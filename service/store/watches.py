@@ -1,0 +1,115 @@
+"""Waiting for a job to change without asking again and again: one subscription per process and namespace."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from service.domain.errors import TriageError
+from service.store import keys
+from service.store.failures import translate
+from service.store.scripts import Scripts
+
+#: Seconds after which an entry of `watched` is void whoever made it; longer than any wait.
+_ENTRY_SECONDS = 60
+#: A subscription that nobody uses is closed after this many seconds.
+_IDLE_SECONDS = 30.0
+
+
+class TooManyWaiters(TriageError):
+    """This process has as many waiting requests as it may; ask again without waiting."""
+
+    code = "too_many_waiters"
+    retryable = True
+
+
+class Watches:
+    """Wakes waiters when their job changed, or may have: after a lost subscription they look again."""
+
+    def __init__(self, scripts: Scripts, capacity: int = 2_000) -> None:
+        self._scripts = scripts
+        self._capacity = capacity
+        self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._count = 0
+        self._listener: asyncio.Task[None] | None = None
+        self._subscribed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def watch(self, id: str) -> AsyncGenerator[asyncio.Event]:
+        """Enter, read the job, then wait for the event: no change in between is missed.
+
+        Raises TooManyWaiters above the capacity, BackendUnavailable when Redis is away.
+        """
+        if self._count >= self._capacity:
+            raise TooManyWaiters()
+        event = asyncio.Event()
+        self._waiters.setdefault(id, set()).add(event)
+        self._count += 1
+        try:
+            await self._subscribe()
+            await self._announce(id)
+            yield event
+        finally:
+            self._count -= 1
+            self._waiters[id].discard(event)
+            if not self._waiters[id]:
+                del self._waiters[id]
+
+    async def close(self) -> None:
+        """Wake every waiter and end the subscription."""
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+            self._listener = None
+        self._wake_all()
+
+    async def _announce(self, id: str) -> None:
+        client: Any = self._scripts.redis
+        try:
+            seconds, _ = await client.time()
+            pipe = client.pipeline(transaction=True)
+            pipe.zremrangebyscore(keys.watched(self._scripts.prefix), "-inf", seconds)
+            pipe.zadd(keys.watched(self._scripts.prefix), {id: seconds + _ENTRY_SECONDS})
+            pipe.expire(keys.watched(self._scripts.prefix), _ENTRY_SECONDS)
+            await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def _subscribe(self) -> None:
+        if self._listener is None or self._listener.done():
+            self._subscribed.clear()
+            self._listener = asyncio.create_task(self._listen())
+        listener = self._listener
+        subscribed = asyncio.ensure_future(self._subscribed.wait())
+        await asyncio.wait({subscribed, listener}, return_when=asyncio.FIRST_COMPLETED)
+        subscribed.cancel()
+        if listener.done() and not listener.cancelled() and (error := listener.exception()) is not None:
+            raise translate(error) from error
+
+    async def _listen(self) -> None:
+        client: Any = self._scripts.redis
+        channel = self._scripts.prefix + keys.CHANGES
+        pubsub = client.pubsub(ignore_subscribe_messages=True)
+        idle = 0.0
+        try:
+            await pubsub.subscribe(channel)
+            self._subscribed.set()
+            while idle < _IDLE_SECONDS:
+                message = await pubsub.get_message(timeout=1.0)
+                idle = 0.0 if self._count else idle + 1.0
+                if message is not None:
+                    for id in message["data"].decode().split(" "):
+                        for event in self._waiters.get(id, ()):
+                            event.set()
+        finally:
+            self._subscribed.clear()
+            self._wake_all()
+            with contextlib.suppress(RedisError, OSError):
+                await pubsub.aclose()
+
+    def _wake_all(self) -> None:
+        for events in self._waiters.values():
+            for event in events:
+                event.set()

@@ -1,0 +1,215 @@
+"""Who works: workers and their job types as they announced them, and asking one to drain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import orjson
+from redis.exceptions import RedisError, WatchError
+
+from service.domain.catalogue import JobType
+from service.store import keys
+from service.store.failures import translate
+from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.scripts import Scripts
+
+#: A worker that was not seen for this long is shown as lost; its jobs come back by their leases, sooner.
+LOST_AFTER_MS = 30_000
+#: A lost worker stays visible for an hour.
+FORGOTTEN_AFTER_MS = 3_600_000
+
+WorkerState = Literal["running", "draining", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A worker process as it announced itself; `running` is as of its last heartbeat."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    queues: Mapping[str, int]
+    job_types: tuple[str, ...]
+    state: WorkerState
+    running: int
+    capacity: int
+    started_at: int
+    seen_at: int
+    #: Lost for so long that the entry is dropped.
+    forgotten: bool = False
+
+    def serves(self, queue: str) -> bool:
+        return queue in self.queues or "*" in self.queues
+
+    @property
+    def pool(self) -> str:
+        """Workers alike in queues and types share one pool, and one wake-up reaches one of them."""
+        return sha256(self._capabilities().encode()).hexdigest()[:16]
+
+    def _capabilities(self) -> str:
+        return f",{','.join(sorted(self.queues))},|,{','.join(sorted(self.job_types))},"
+
+    def pool_entry(self) -> tuple[str, str]:
+        return self.pool, self._capabilities()
+
+
+class WorkerRegistry:
+    """The workers of one namespace."""
+
+    def __init__(self, scripts: Scripts, queries: Queries) -> None:
+        self._redis: Any = scripts.redis
+        self._prefix = scripts.prefix
+        self._queries = queries
+
+    async def register(self, record: WorkerRecord, types: Sequence[JobType]) -> None:
+        """Announce a worker and publish its job types; sent again it changes nothing."""
+        pool, capabilities = record.pool_entry()
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(keys.worker(self._prefix, worker=record.id), mapping=_encode(record))
+        pipe.zadd(keys.workers(self._prefix), {record.id: record.seen_at})
+        pipe.hset(keys.pools(self._prefix), pool, capabilities)
+        if types:
+            pipe.hset(
+                keys.catalogue(self._prefix),
+                mapping={type.name: orjson.dumps(asdict(type)) for type in types},
+            )
+        await self._execute(pipe)
+
+    async def deregister(self, id: str) -> None:
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.unlink(
+            keys.worker(self._prefix, worker=id),
+            keys.inbox(self._prefix, worker=id),
+            keys.claim(self._prefix, worker=id),
+        )
+        pipe.zrem(keys.workers(self._prefix), id)
+        await self._execute(pipe)
+
+    async def request_drain(self, id: str) -> bool:
+        """Ask a worker to drain; it hears of it within its next heartbeat, at once when it is idle."""
+        key = keys.worker(self._prefix, worker=id)
+        if not (await self._queries.pipeline(lambda pipe: pipe.exists(key)))[0]:
+            return False
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hset(key, "drain_requested", 1)
+        pipe.zadd(keys.inbox(self._prefix, worker=id), {"1": 0})
+        pipe.pexpire(keys.inbox(self._prefix, worker=id), 60_000)
+        await self._execute(pipe)
+        return True
+
+    async def list(self, limit: int, cursor: str | None) -> Page[WorkerRecord]:
+        """Newest first."""
+        before = decode_cursor(cursor, 1)[0] if cursor else "~"
+        records = sorted(await self._all(), key=lambda record: record.id, reverse=True)
+        rest = [record for record in records if record.id < before]
+        page = rest[:limit]
+        return Page(page, encode_cursor(page[-1].id) if len(rest) > limit else None)
+
+    async def get(self, id: str) -> WorkerRecord | None:
+        found = await self._read([id])
+        return found[0] if found else None
+
+    async def alive(self) -> "list[WorkerRecord]":
+        return [record for record in await self._all() if record.state != "lost"]
+
+    async def job_types(self) -> "list[JobType]":
+        """Only types that a worker which is not lost knows: nobody else vouches for a schema."""
+        known = {name for record in await self.alive() for name in record.job_types}
+        published = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.catalogue(self._prefix))))[0]
+        return [
+            _decode_type(orjson.loads(text))
+            for name, text in sorted(published.items())
+            if name.decode() in known
+        ]
+
+    async def forget_lost(self) -> None:
+        """Drop workers that were lost an hour ago, and pools in which nobody is left.
+
+        A worker that registers meanwhile makes the transaction fail: the next look tidies up.
+        """
+        pipe = self._redis.pipeline(transaction=True)
+        try:
+            await pipe.watch(keys.workers(self._prefix))
+            ids = [id.decode() for id in await pipe.zrange(keys.workers(self._prefix), 0, -1)]
+            pools = [pool.decode() for pool in await pipe.hkeys(keys.pools(self._prefix))]
+            records = {record.id: record for record in await self._read(ids) if not record.forgotten}
+            used = {record.pool for record in records.values()}
+            pipe.multi()
+            for id in ids:
+                if id not in records:
+                    pipe.zrem(keys.workers(self._prefix), id)
+                    pipe.unlink(keys.worker(self._prefix, worker=id), keys.claim(self._prefix, worker=id))
+            for pool in pools:
+                if pool not in used:
+                    pipe.hdel(keys.pools(self._prefix), pool)
+                    pipe.unlink(keys.wake(self._prefix, pool=pool))
+            await pipe.execute()
+        except WatchError:
+            return
+        except (RedisError, OSError) as error:
+            raise translate(error) from error
+        finally:
+            await pipe.reset()
+
+    def _ask_ids(self, pipe: Any) -> None:
+        pipe.zrange(keys.workers(self._prefix), 0, -1)
+
+    async def _all(self) -> "list[WorkerRecord]":
+        return await self._read([id.decode() for id in (await self._queries.pipeline(self._ask_ids))[0]])
+
+    async def _read(self, ids: Sequence[str]) -> "list[WorkerRecord]":
+        def ask(pipe: Any) -> None:
+            pipe.time()
+            for id in ids:
+                pipe.hgetall(keys.worker(self._prefix, worker=id))
+
+        (seconds, micros), *rows = await self._queries.pipeline(ask)
+        now = seconds * 1000 + micros // 1000
+        return [_decode(id, row, now) for id, row in zip(ids, rows, strict=True) if b"host" in row]
+
+    async def _execute(self, pipe: Any) -> None:
+        try:
+            await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise translate(error) from error
+
+
+def _encode(record: WorkerRecord) -> dict[str, str | int | bytes]:
+    return {
+        "host": record.host,
+        "pid": record.pid,
+        "version": record.version,
+        "queues": orjson.dumps(dict(record.queues)),
+        "job_types": orjson.dumps(record.job_types),
+        "state": record.state,
+        "running": record.running,
+        "capacity": record.capacity,
+        "started_at": record.started_at,
+        "seen_at": record.seen_at,
+    }
+
+
+def _decode(id: str, fields: Mapping[bytes, bytes], now: int) -> WorkerRecord:
+    seen_at = int(fields[b"seen_at"])
+    state: WorkerState = "draining" if fields[b"state"] == b"draining" else "running"
+    return WorkerRecord(
+        id=id,
+        host=fields[b"host"].decode(),
+        pid=int(fields[b"pid"]),
+        version=fields[b"version"].decode(),
+        queues=orjson.loads(fields[b"queues"]),
+        job_types=tuple(orjson.loads(fields[b"job_types"])),
+        state="lost" if now - seen_at > LOST_AFTER_MS else state,
+        running=int(fields[b"running"]),
+        capacity=int(fields[b"capacity"]),
+        started_at=int(fields[b"started_at"]),
+        seen_at=seen_at,
+        forgotten=now - seen_at > FORGOTTEN_AFTER_MS,
+    )
+
+
+def _decode_type(document: dict[str, Any]) -> JobType:
+    fields: dict[str, Any] = {**document, "redact": tuple(document["redact"])}
+    return JobType(**fields)

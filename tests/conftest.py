@@ -1,0 +1,58 @@
+"""The server, the namespace and a clean environment: what every directory of tests needs."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from service.store.embedded import EmbeddedServer, find_server_binary
+
+REDIS = Path(__file__).parent.parent / ".cache" / "redis" / "redis-server"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server",
+        choices=("valkey", "redis"),
+        default="valkey",
+        help="the embedded Valkey (default), or Debian's Redis as `make redis` provides it",
+    )
+
+
+def pytest_configure() -> None:
+    # Before any fixture, and for subprocesses too: a developer's own settings must not decide a test.
+    for name in [name for name in os.environ if name.upper().startswith("TRIAGE_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_binary(request: pytest.FixtureRequest) -> Path:
+    """The server under test; an absent one fails the tests, because skipping would look like passing."""
+    if request.config.getoption("--server") == "valkey":
+        return find_server_binary()
+    if not REDIS.exists():
+        pytest.fail(f"{REDIS} is missing: run `make redis`.", pytrace=False)
+    return REDIS
+
+
+@pytest.fixture(scope="session")
+def server(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """One per pytest-xdist worker, shared by its tests: a test that stops a server starts one of its own."""
+    with EmbeddedServer(tmp_path_factory.mktemp("server"), server_binary) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url(server: EmbeddedServer) -> str:
+    return server.url
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"test-{secrets.token_hex(8)}"

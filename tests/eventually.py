@@ -1,0 +1,29 @@
+"""Waiting for background work in tests: the only place that may sleep."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
+
+Result = TypeVar("Result")
+
+
+async def eventually(
+    check: Callable[[], Result | Awaitable[Result]],
+    deadline_seconds: float = 10,
+    interval: float = 0.02,
+) -> Result:
+    """Call `check` until it raises no AssertionError and return its value; past the deadline the last one is raised.
+
+    Other exceptions are raised at once: a check that expects a lost connection says so itself.
+    """
+    deadline = time.monotonic() + deadline_seconds
+    while True:
+        try:
+            result = check()
+            return cast(Result, await result) if inspect.isawaitable(result) else result
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(interval)

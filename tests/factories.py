@@ -1,0 +1,79 @@
+"""Jobs in any state, made by the verbs that make them in production."""
+
+from itertools import count
+from typing import Any
+
+from service.domain.job import JobSpec, Lease
+from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
+from service.domain.retry import RetryPolicy
+from service.domain.states import State
+from service.store.jobs import Submission
+from service.store.leases import Claim, ClaimRequest, Finish
+from service.store.stores import Stores
+
+_numbers = count(1)
+QUICK = RetryPolicy(delay_ms=60_000, jitter=0)
+
+
+def new_id() -> str:
+    return f"job_{next(_numbers):026d}"
+
+
+async def submit(stores: Stores, **fields: Any) -> str:
+    """One job; answers its id."""
+    spec = JobSpec(**{"name": "work", "retry": QUICK, **fields})
+    return (await stores.jobs.submit([Submission(new_id(), spec)]))[0].job_id
+
+
+async def claim(
+    stores: Stores, slots: int = 1, worker: str = "wk_1", lease_ms: int = 60_000, **fields: Any
+) -> Claim:
+    request = ClaimRequest(
+        worker_id=worker,
+        request_id=fields.pop("request_id", None) or f"cl_{next(_numbers)}",
+        pool="pool",
+        lease_ms=lease_ms,
+        slots=slots,
+        queues=fields.pop("queues", {"*": (1, 0)}),
+        types=fields.pop("types", {"work": None}),
+    )
+    return await stores.leases.claim(request, **fields)
+
+
+def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
+    """The finish that an outcome leads to."""
+    settlement = settle(lease.job, outcome, lease.job.started_at or 0, lambda: 0.5)
+    return Finish(lease, settlement, worker, ended_at=lease.job.started_at or 0, run_ms=5)
+
+
+async def finish(stores: Stores, lease: Lease, outcome: Outcome) -> str:
+    return (await stores.leases.finish([ending(lease, outcome)]))[0]
+
+
+OK = Succeeded(b'{"ok":true}')
+BROKEN = Failed(Failure("ValueError", "broken", "Traceback"))
+HOPELESS = Failed(Failure("ValueError", "hopeless"), retryable=False)
+LATER = Snoozed(60_000)
+
+
+async def job_in(stores: Stores, state: State) -> tuple[str, Lease | None]:
+    """A job in a state, and the lease under which it last ran."""
+    if state is State.QUEUED:
+        return await submit(stores), None
+    if state is State.SCHEDULED:
+        return await submit(stores, delay_ms=60_000), None
+    id = await submit(stores)
+    lease = (await claim(stores)).leases[0]
+    assert lease.job.id == id
+    if state is State.CANCELLED:
+        await stores.jobs.cancel([id], 0)
+        await stores.leases.sweep()
+    elif state is not State.RUNNING:
+        outcomes = {State.SUCCEEDED: OK, State.RETRYING: BROKEN, State.DEAD: HOPELESS}
+        assert await finish(stores, lease, outcomes[state]) == "moved"
+    return id, lease
+
+
+async def state_of(stores: Stores, id: str) -> State | None:
+    job = await stores.queries.job(id)
+    return None if job is None else job.state

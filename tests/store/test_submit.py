@@ -1,0 +1,106 @@
+"""Admission: idempotency, uniqueness, batches, replies that got lost."""
+
+import pytest
+from service.domain.job import JobSpec, Unique
+from service.domain.states import State
+from service.store.jobs import Idempotency, Submission
+from service.store.stores import Stores
+
+from tests.factories import OK, claim, finish, new_id, state_of, submit
+
+pytestmark = pytest.mark.anyio
+
+KEY = Idempotency("POST /v1/jobs", "key-1", "digest-1")
+
+
+async def test_a_submission_sent_twice_is_one_job_and_one_answer(stores: Stores) -> None:
+    submission = Submission(new_id(), JobSpec(name="work", payload=b'{"a":1}'))
+    first = (await stores.jobs.submit([submission]))[0]
+    second = (await stores.jobs.submit([submission]))[0]
+    assert (first.word, second.word) == ("created", "duplicate")
+    assert first.job == second.job == await stores.queries.job(submission.id)
+
+
+async def test_the_same_idempotency_key_and_body_is_the_same_job_even_when_it_has_moved_on(
+    stores: Stores,
+) -> None:
+    first = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    again = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
+    assert (again.word, again.job) == ("replayed", first.job)
+
+
+async def test_the_same_idempotency_key_with_another_body_is_refused(stores: Stores) -> None:
+    await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)])
+    other = Idempotency(KEY.scope, KEY.key, "digest-2")
+    answer = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), other)]))[0]
+    assert answer.word == "reused"
+    assert (await stores.queues.get("default")).counts[State.QUEUED] == 1  # type: ignore[union-attr]
+
+
+async def test_one_batch_admits_an_idempotency_key_once(stores: Stores) -> None:
+    batch = [Submission(new_id(), JobSpec(name="work"), KEY) for _ in range(200)]
+    answers = await stores.jobs.submit(batch)
+    assert [answer.word for answer in answers] == ["created"] + ["replayed"] * 199
+    assert {answer.job_id for answer in answers} == {batch[0].id}
+
+
+@pytest.mark.parametrize(("on_conflict", "word"), [("return_existing", "existing"), ("reject", "conflict")])
+async def test_a_unique_key_has_one_holder_until_it_finishes(
+    stores: Stores, on_conflict: str, word: str
+) -> None:
+    unique = Unique("order:1", "finished", on_conflict)  # type: ignore[arg-type]
+    first = await submit(stores, unique=unique)
+    answer = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=unique))]))[0]
+    assert (answer.word, answer.job_id) == (word, first)
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    answer = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=unique))]))[0]
+    assert answer.word == "created"
+
+
+async def test_a_unique_key_until_started_is_free_once_the_job_runs(stores: Stores) -> None:
+    unique = Unique("order:1", "started", "reject")
+    await submit(stores, unique=unique)
+    await claim(stores)
+    assert (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=unique))]))[
+        0
+    ].word == "created"
+
+
+async def test_replace_cancels_the_waiting_holder(stores: Stores) -> None:
+    unique = Unique("order:1", "finished", "replace")
+    first = await submit(stores, unique=unique)
+    second = await submit(stores, unique=unique)
+    job = await stores.queries.job(first)
+    assert job is not None
+    assert (job.state, job.state_reason) == (State.CANCELLED, "replaced")
+    assert await state_of(stores, second) == State.QUEUED
+    third = (
+        await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=Unique("order:1")))])
+    )[0]
+    assert (third.word, third.job_id) == ("existing", second)
+
+
+async def test_a_full_queue_refuses_and_keeps_what_it_has(stores: Stores) -> None:
+    await stores.queues.configure("default", {"max_depth": 2})
+    answers = await stores.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(3)])
+    assert [answer.word for answer in answers] == ["created", "created", "full"]
+
+
+async def test_a_large_batch_comes_in_portions_and_in_order(stores: Stores) -> None:
+    answers = await stores.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(1_200)])
+    assert {answer.word for answer in answers} == {"created"}
+    leases = (await claim(stores, slots=100)).leases
+    assert [lease.job.id for lease in leases] == [answer.job_id for answer in answers[:100]]
+
+
+async def test_waiting_callers_share_one_round_trip(stores: Stores) -> None:
+    import asyncio
+
+    redis = stores.scripts.redis
+    submissions = [Submission(new_id(), JobSpec(name="work")) for _ in range(100)]
+    before = (await redis.info("commandstats")).get("cmdstat_evalsha", {}).get("calls", 0)
+    answers = await asyncio.gather(*[stores.jobs.submit_one(submission) for submission in submissions])
+    after = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert [answer.job_id for answer in answers] == [submission.id for submission in submissions]
+    assert after - before <= 2

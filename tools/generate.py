@@ -1,0 +1,106 @@
+"""Writes what is generated from the code, or with --check says what is not current."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import orjson
+
+from service.api.document import openapi_document
+from service.domain.states import FINISHED, MOVES, State
+from service.settings import PREFIX, Settings
+from service.store.keys import CATALOGUE
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS_BEGIN, SETTINGS_END = "<!-- settings: generated -->", "<!-- settings: end -->"
+
+
+def openapi() -> str:
+    return orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def state_machine() -> str:
+    lines = [
+        "# The state machine of a job",
+        "",
+        "Printed from `service/domain/states.py`; `make generate` writes it.",
+        "",
+    ]
+    lines += ["```mermaid", "stateDiagram-v2"]
+    for move in MOVES.values():
+        lines += [f"    {source} --> {move.target}: {move.name}" for source in _ordered(move.sources)]
+    lines += ["```", "", "| move | from | to | fenced | |", "|---|---|---|---|---|"]
+    for move in MOVES.values():
+        fenced = "yes" if move.fenced else ""
+        lines.append(
+            f"| {move.name} | {', '.join(_ordered(move.sources))} | {move.target} | {fenced} | {move.note} |"
+        )
+    lines += [
+        "",
+        f"Finished: {', '.join(_ordered(FINISHED))}. A fenced move is accepted only from the holder of the lease.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _ordered(states: Iterable[State]) -> list[str]:
+    order = list(State)
+    return [str(state) for state in sorted(states, key=order.index)]
+
+
+def redis_keys() -> str:
+    lines = [
+        "# Redis keys",
+        "",
+        "Printed from `service/store/keys.py`; `make generate` writes it. Every key begins with",
+    ]
+    lines += ["`triage:{<namespace>}:`, so that all keys of a namespace are in one cluster slot.", ""]
+    lines += ["| key | type | |", "|---|---|---|"]
+    lines += [
+        f"| `{key.pattern}` | {key.type} | {key.meaning.replace('{{', '{').replace('}}', '}')} |"
+        for key in CATALOGUE
+    ]
+    return "\n".join([*lines, ""])
+
+
+def operations() -> str:
+    text = (ROOT / "docs/operations.md").read_text()
+    before, rest = text.split(SETTINGS_BEGIN)
+    _, after = rest.split(SETTINGS_END)
+    rows = ["| variable | default | |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = (
+            ""
+            if str(default) in ("", "**********")
+            else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        )
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join([before + SETTINGS_BEGIN, "", *rows, "", SETTINGS_END + after])
+
+
+FILES = {
+    "openapi/openapi.json": openapi,
+    "docs/state-machine.md": state_machine,
+    "docs/redis-keys.md": redis_keys,
+    "docs/operations.md": operations,
+}
+
+
+def main() -> int:
+    check = "--check" in sys.argv
+    stale = 0
+    for name, write in FILES.items():
+        path, text = ROOT / name, write()
+        if path.exists() and path.read_text() == text:
+            continue
+        stale += 1
+        print(f"{name} is not current: run `make generate`" if check else f"wrote {name}")
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

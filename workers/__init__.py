@@ -1,0 +1,1 @@
+"""The worker process: arq is the shell, the store is the truth."""

@@ -1,0 +1,80 @@
+"""The worker's own port: probes, metrics and drain, for Kubernetes and nobody else."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+import orjson
+import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+Scope = dict[str, Any]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Admin:
+    """`health` answers what is wrong, None when nothing is; `ready` likewise, and includes it."""
+
+    def __init__(
+        self,
+        health: Callable[[], str | None],
+        ready: Callable[[], str | None],
+        drain: Callable[[], None],
+        metrics: CollectorRegistry,
+    ) -> None:
+        self._health = health
+        self._ready = ready
+        self._drain = drain
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
+        match (scope.get("method"), scope.get("path")):
+            case ("GET" | "HEAD", "/livez"):
+                await self._probe(send, self._health())
+            case ("GET" | "HEAD", "/readyz"):
+                await self._probe(send, self._ready())
+            case ("GET", "/metrics"):
+                await _answer(send, 200, generate_latest(self._metrics), CONTENT_TYPE_LATEST)
+            case ("POST", "/drain"):
+                self._drain()
+                await _answer(send, 202, b'{"status":"draining"}')
+            case _:
+                await _answer(send, 404, b'{"code":"not_found","status":404}')
+
+    async def _probe(self, send: Send, problem: str | None) -> None:
+        body = {"status": "ok"} if problem is None else {"status": "failing", "problem": problem}
+        await _answer(send, 200 if problem is None else 503, orjson.dumps(body))
+
+
+async def _answer(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class AdminServer(uvicorn.Server):
+    """uvicorn inside the worker's event loop; the signals stay the worker's."""
+
+    def __init__(self, app: Admin, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=1,
+                ws="none",
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    @property
+    def port(self) -> int:
+        """The port in use, once the server has started: it differs from the configured 0."""
+        return int(self.servers[0].sockets[0].getsockname()[1])

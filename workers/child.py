@@ -1,0 +1,142 @@
+"""The other side of child_process.py: one job in one process, reporting through a pipe."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection
+from typing import Any
+
+import orjson
+from arq.worker import Retry
+
+from service.clock import Clock
+from service.domain.ids import IdFactory
+from service.settings import Settings
+from workers.handler import NonRetryable, Snooze
+from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
+from workers.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the process is told: plain values only."""
+
+    paths: tuple[str, ...]
+    name: str
+    payload: bytes
+    job_id: str
+    job_try: int
+    enqueue_time: str
+    score: int
+    max_result_bytes: int
+
+
+class _Done:
+    """Awaitable that is ready: `ctx.log` is a plain call for plain functions and can be awaited by coroutines."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+class ChildContext(dict[Any, Any]):
+    """`ctx` in a process: it reports through the pipe; the process is killed rather than asked to stop."""
+
+    def __init__(self, pipe: Connection, task: Task) -> None:
+        super().__init__(
+            job_id=task.job_id,
+            job_try=task.job_try,
+            enqueue_time=datetime.fromisoformat(task.enqueue_time),
+            score=task.score,
+        )
+        self._pipe = pipe
+        self._lock = threading.Lock()
+        self.cancelled = threading.Event()
+        self.draining = threading.Event()
+
+    def send(self, kind: str, value: bytes) -> None:
+        with self._lock:
+            self._pipe.send_bytes(kind.encode() + b" " + value)
+
+    def progress(self, current: float, total: float | None = None, message: str | None = None) -> _Done:
+        self.send("progress", orjson.dumps({"current": current, "total": total, "message": message}))
+        return _Done()
+
+    def log(self, message: object) -> _Done:
+        line = {"at_ms": datetime.now().timestamp() * 1000 // 1, "message": str(message)[:4096]}
+        self.send("log", orjson.dumps(line))
+        return _Done()
+
+
+def main(pipe: Connection, task: Task, settings: Settings) -> None:
+    """Run the task and send its verdict; the process ends with its parent."""
+    # Out of the terminal's group: Ctrl-C is for the worker, which drains.
+    with contextlib.suppress(OSError):
+        os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    context = ChildContext(pipe, task)
+    try:
+        registry = Registry.load(task.paths)
+        handler = registry.find(task.name)
+        assert handler is not None, f"{task.name} is not a handler in its process"
+        result = _call(handler, registry, context, orjson.loads(task.payload), settings)
+        context.send("result", encode_result(result, task.max_result_bytes))
+    except BaseException as error:
+        context.send(*_verdict(error))
+
+
+def _call(
+    handler: Handler, registry: Registry, context: ChildContext, payload: dict[str, Any], settings: Settings
+) -> object:
+    args, kwargs = handler.bind(payload)
+    if handler.executor != "async":
+        return handler.function(context, *args, **kwargs)
+
+    async def run() -> object:
+        from service.store.connect import connect
+        from service.store.stores import Stores
+        from workers.enqueue import TriageRedis
+
+        ids = IdFactory(Clock().now_ms, os.urandom)
+        stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
+        context["settings"] = settings
+        context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
+        await registry.hooks.starts(context)
+        try:
+            return await handler.function(context, *args, **kwargs)
+        finally:
+            await registry.hooks.ends(context, 5.0)
+
+    return asyncio.run(run())
+
+
+def _verdict(error: BaseException) -> tuple[str, bytes]:
+    kind, delay_ms = "failed", None
+    if isinstance(error, Snooze):
+        kind, delay_ms = "snooze", error.delay_ms
+    elif isinstance(error, Retry):
+        delay_ms = error.defer_score or 0
+    elif isinstance(error, (NonRetryable, PayloadMismatch, ResultInvalid)):
+        kind = "non_retryable"
+    failure = describe(error)
+    return kind, orjson.dumps(
+        {
+            "type": failure.type,
+            "message": failure.message,
+            "traceback": failure.traceback,
+            "delay_ms": delay_ms,
+        }
+    )
+
+
+def _end_with_parent(pipe: Connection) -> None:
+    # The parent never sends: the pipe becomes readable when it is gone.
+    with contextlib.suppress(OSError):
+        pipe.poll(None)
+    os._exit(1)

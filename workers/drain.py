@@ -1,0 +1,79 @@
+"""Ends a worker: finish what runs, hand back what does not end in time, without using up an attempt."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from service.domain.errors import TriageError
+from workers.claimer import Claimer
+from workers.executor import Executor
+from workers.settler import Settler
+
+#: Seconds that runs get to react to the cancellation at the end of the drain, and Redis to take their ends.
+LAST_SECONDS = 1.0
+
+log = structlog.get_logger("triage.drain")
+
+
+class Drain:
+    """Begun by a signal, the admin port or the API; a second signal skips to the hand-back."""
+
+    def __init__(
+        self,
+        seconds: float,
+        claimer: Claimer,
+        executor: Executor,
+        settler: Settler,
+        hand_over: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._seconds = seconds
+        self._claimer = claimer
+        self._executor = executor
+        self._settler = settler
+        self._hand_over = hand_over
+        self.begun = asyncio.Event()
+        self._hurry = asyncio.Event()
+
+    def begin(self, why: str) -> None:
+        if self.begun.is_set():
+            self._hurry.set()
+            return
+        log.info("drain_begins", why=why, running=len(self._executor.runs))
+        self._executor.draining.set()
+        self._claimer.stop()
+        self.begun.set()
+
+    async def work(self, claims: asyncio.Task[None]) -> None:
+        """Runs to the end of the drain; bounded, whether or not Redis is there."""
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        # A claim under way may still bring jobs: they are runs like all others by then.
+        await asyncio.wait({claims}, timeout=self._seconds)
+        claims.cancel()
+        while self._executor.runs and not self._hurry.is_set():
+            remaining = deadline - asyncio.get_running_loop().time()
+            if remaining <= 0:
+                break
+            await self._wait_for_a_run(remaining)
+        handed_back = list(self._executor.runs.values())
+        for run in handed_back:
+            self._executor.stop(run, "drain")
+        late = asyncio.get_running_loop().time() + LAST_SECONDS
+        while self._executor.runs and (remaining := late - asyncio.get_running_loop().time()) > 0:
+            await self._wait_for_a_run(remaining)
+        for run in list(self._executor.runs.values()):
+            self._executor.give_up(run)
+        written = await self._settler.flush(LAST_SECONDS)
+        log.info("drain_ends", handed_back=len(handed_back), written=written)
+        try:
+            await asyncio.wait_for(self._hand_over(), LAST_SECONDS)
+        except (TriageError, TimeoutError):
+            log.warning("not_deregistered")
+
+    async def _wait_for_a_run(self, seconds: float) -> None:
+        self._executor.slot_freed.clear()
+        freed = asyncio.ensure_future(self._executor.slot_freed.wait())
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait({freed, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        freed.cancel()
+        hurry.cancel()

@@ -1,0 +1,212 @@
+"""Runs leased jobs: resolve -> bind -> run -> outcome -> settle, one task per job."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import orjson
+import structlog
+
+from service.clock import Clock
+from service.domain.job import Lease
+from service.domain.outcome import Failed, Failure, Interrupted, Outcome, Refused, settle
+from service.domain.states import Reason
+from service.settings import Settings
+from service.store.leases import Finish
+from workers import verdict
+from workers.context import JobContext, Reporter
+from workers.hooks import Hooks
+from workers.metrics import Metrics
+from workers.registry import Registry
+from workers.run import Run, Stop
+from workers.runners import Runners
+from workers.settler import Settler
+
+#: Seconds beyond timeout and grace after which even the heartbeat thread gives a run up.
+HARD_MARGIN = 2.0
+
+log = structlog.get_logger("triage.executor")
+
+
+class Executor:
+    """Owns every run of this process; a run that cannot be stopped keeps its slot."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        random: Callable[[], float],
+        registry: Registry,
+        runners: Runners,
+        settler: Settler,
+        reporter: Reporter,
+        hooks: Hooks,
+        metrics: Metrics,
+        worker_id: str,
+        shared: dict[Any, Any],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._random = random
+        self._registry = registry
+        self._runners = runners
+        self._settler = settler
+        self._reporter = reporter
+        self._hooks = hooks
+        self._metrics = metrics
+        self._worker_id = worker_id
+        self._shared = shared
+        self.draining = asyncio.Event()
+        #: Woken whenever a slot became free.
+        self.slot_freed = asyncio.Event()
+        self.runs: dict[str, Run] = {}
+        self.leaked: set[asyncio.Task[None]] = set()
+
+    @property
+    def limited(self) -> bool:
+        """Whether some job type has a limit of its own on this worker."""
+        return self._registry.limited
+
+    @property
+    def free(self) -> int:
+        return self._settings.concurrency - len(self.runs) - len(self.leaked) - self._runners.leaked
+
+    def free_slots_by_type(self) -> Mapping[str, int | None]:
+        """Free slots of each claimable name; None where the type has no limit of its own."""
+        if not self._registry.limited:
+            return self._registry.claimable
+        busy: dict[str, int] = {}
+        for run in self.runs.values():
+            busy[run.handler.name] = busy.get(run.handler.name, 0) + 1
+        return {
+            name: None
+            if handler.concurrency is None
+            else max(0, handler.concurrency - busy.get(handler.name, 0))
+            for name, handler in self._registry.by_name.items()
+        }
+
+    def start(self, lease: Lease, claimed_at: int) -> None:
+        """Begin a run; a job that cannot be run at all is settled without one."""
+        handler = self._registry.find(lease.job.name)
+        if handler is None:
+            self._settle(lease, claimed_at, 0.0, Interrupted())
+            return
+        context = JobContext(
+            lease=lease, shared=self._shared, reporter=self._reporter, draining=self.draining
+        )
+        started = self._clock.monotonic()
+        timeout = lease.job.timeout_ms / 1000
+        if lease.job.deadline_at is not None:
+            timeout = min(timeout, (lease.job.deadline_at - claimed_at) / 1000)
+        hard_deadline = started + timeout + self._settings.cancel_grace_seconds + HARD_MARGIN
+        run = Run(lease, handler, context, claimed_at, started, timeout, hard_deadline)
+        self.runs[lease.job.id] = run
+        loop = asyncio.get_running_loop()
+        run.timer = loop.call_later(timeout, self.stop, run, "timeout")
+        run.task = loop.create_task(self._perform(run), name=lease.job.id)
+        run.task.add_done_callback(lambda task: self._ended(run, task))
+        self._metrics.started(lease.job)
+
+    def stop(self, run: Run, why: Stop) -> None:
+        """Ask a run to end; when it has not within the grace it is abandoned with a defined verdict."""
+        if run.task is None or run.task.done() or run.stop is not None:
+            return
+        run.stop = why
+        run.disarm()
+        if why == "cancel":
+            run.context.cancelled.set()
+        run.task.cancel()
+        grace = self._settings.cancel_grace_seconds if why != "drain" else 1.0
+        run.timer = asyncio.get_running_loop().call_later(grace, self.give_up, run)
+
+    def lose(self, run: Run) -> None:
+        """The lease is gone: end the run, and let whoever owns the job now decide about it."""
+        if run.stop == "lost":
+            return
+        run.disarm()
+        run.stop = "lost"
+        if run.task is not None and not run.task.done():
+            run.task.cancel()
+            run.timer = asyncio.get_running_loop().call_later(
+                self._settings.cancel_grace_seconds, self.give_up, run
+            )
+        log.warning("lease_lost", job_id=run.job_id)
+
+    async def _perform(self, run: Run) -> None:
+        outcome: Outcome
+        try:
+            payload = orjson.loads(run.lease.job.payload)
+        except orjson.JSONDecodeError:
+            self._conclude(
+                run, Refused(Reason.UNDECODABLE, Failure("JSONDecodeError", "The payload is not JSON."))
+            )
+            return
+        try:
+            await self._hooks.job_starts(run.context)
+            solo = run.lease.suspect
+            value = await self._runners.run(
+                run.handler, run.context, cast(dict[str, Any], payload), solo=solo
+            )
+            outcome = verdict.of_result(run, value, self._settings.max_result_bytes)
+        except BaseException as error:
+            # SystemExit and KeyboardInterrupt of a handler are its failure, not the end of this process.
+            outcome = verdict.of_exception(run, error)
+        await self._flush(run.context.flush)
+        await self._hooks.job_ends(run.context)
+        self._conclude(run, outcome)
+
+    async def _flush(self, flush: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await asyncio.wait_for(flush(), 1.0)
+        except (Exception, asyncio.CancelledError) as error:
+            # The last progress of a run is not worth its verdict.
+            log.info("progress_not_written", error=type(error).__name__)
+
+    def _conclude(self, run: Run, outcome: Outcome) -> None:
+        if run.concluded:
+            return
+        run.disarm()
+        if run.stop == "lost":
+            self.release(run)
+            return
+        self._settle(run.lease, run.claimed_at, self._clock.monotonic() - run.started, outcome)
+        run.concluded = True
+        self.release(run)
+
+    def give_up(self, run: Run) -> None:
+        """Settle a run that did not react to its cancellation; its task keeps its slot until it ends."""
+        if run.concluded or run.task is None or run.task.done():
+            return
+        log.error("run_abandoned", job_id=run.job_id, why=run.stop)
+        self.leaked.add(run.task)
+        self._conclude(run, verdict.abandoned(run))
+
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
+        self.leaked.discard(task)
+        self.slot_freed.set()
+        if not run.concluded:
+            # Cancelled before its first step, or an error of our own: never left without a verdict.
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            self._conclude(run, verdict.of_exception(run, error or asyncio.CancelledError()))
+        elif not task.cancelled() and task.exception() is not None:
+            log.warning("abandoned_run_failed", job_id=run.job_id)
+
+    def release(self, run: Run) -> None:
+        if self.runs.get(run.job_id) is run:
+            del self.runs[run.job_id]
+        self.slot_freed.set()
+
+    def _settle(self, lease: Lease, claimed_at: int, seconds: float, outcome: Outcome) -> None:
+        now = claimed_at + round(seconds * 1000)
+        settlement = settle(lease.job, outcome, now, self._random)
+        if isinstance(outcome, Failed):
+            log.warning(
+                "job_failed",
+                job_id=lease.job.id,
+                name=lease.job.name,
+                error_type=outcome.failure.type,
+                target=str(settlement.move.target),
+            )
+        self._settler.add(
+            Finish(lease, settlement, self._worker_id, ended_at=now, run_ms=round(seconds * 1000))
+        )

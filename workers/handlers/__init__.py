@@ -1,0 +1,1 @@
+"""The handlers that the worker ships with: the examples of the README, and http.request."""

@@ -1,0 +1,36 @@
+"""`arq workers.main.WorkerSettings` and `triage worker` start here."""
+
+import sys
+
+import arq.worker
+
+from service.domain.errors import ConfigurationInvalid
+from service.logs import configure_logs
+from service.settings import load_settings
+from workers.worker import TriageWorker
+
+EXIT_CONFIGURATION = 78
+
+# arq's CLI always builds `arq.worker.Worker`; there is no other way to hand it a subclass.
+arq.worker.Worker = TriageWorker  # type: ignore[misc]
+
+
+class WorkerSettings:
+    """For arq's CLI. Everything else comes from TRIAGE_* variables, as for `triage worker`."""
+
+    functions = ()
+
+
+def main() -> None:
+    """Run one worker; exit 78 when the configuration is not valid."""
+    configure_logs()
+    try:
+        worker = TriageWorker(settings=load_settings())
+    except ConfigurationInvalid as error:
+        sys.stderr.write(f"triage: {error.message}\n")
+        raise SystemExit(EXIT_CONFIGURATION) from error
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What a worker measures, under the names of the contract."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from service.domain.job import Job
+from service.store.leases import Finish
+
+#: Seconds, from 1 ms to 1 h.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+#: Label values per label: what a client can invent must not grow a time series database without bound.
+MAX_LABEL_VALUES = 200
+
+_OUTCOMES = {
+    "complete": "succeeded",
+    "retry": "retried",
+    "give_up": "dead",
+    "stop": "cancelled",
+    "requeue": "requeued",
+    "crash": "requeued",
+    "snooze": "snoozed",
+}
+
+
+class Metrics:
+    """One registry per worker, so that two workers in one test do not share counters."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._known: dict[str, set[str]] = {}
+        labels = ("queue", "name")
+        self.wait = self._histogram("triage_job_wait_seconds", "From due to started.")
+        self.run = self._histogram("triage_job_run_seconds", "From started to the end of the run.")
+        self.total = self._histogram("triage_job_total_seconds", "From created to finished for good.")
+        self.finished = Counter(
+            "triage_jobs_finished_total",
+            "Runs by how they ended.",
+            (*labels, "outcome"),
+            registry=self.registry,
+        )
+        self.stalled = Counter(
+            "triage_jobs_stalled_total",
+            "Jobs that this worker rescued from lost ones.",
+            registry=self.registry,
+        )
+        self.stale = Counter(
+            "triage_stale_finishes_total",
+            "Ends that were refused: the lease was lost.",
+            registry=self.registry,
+        )
+        self.running = Gauge("triage_worker_running", "Jobs that run here now.", registry=self.registry)
+        self.capacity = Gauge(
+            "triage_worker_capacity", "Jobs that may run here at a time.", registry=self.registry
+        )
+        self.loop_lag = Gauge(
+            "triage_worker_loop_lag_seconds", "How late the event loop was last.", registry=self.registry
+        )
+        self.overflow = Counter(
+            "triage_label_overflow_total",
+            "Label values counted as 'other'.",
+            ("label",),
+            registry=self.registry,
+        )
+
+    def started(self, job: Job) -> None:
+        if job.started_at is not None and job.queued_at is not None:
+            self._child(self.wait, job).observe(max(0, job.started_at - job.queued_at) / 1000)
+
+    def settled(self, finish: Finish) -> None:
+        job = finish.lease.job
+        self._child(self.run, job).observe(finish.run_ms / 1000)
+        self.finished.labels(
+            self._bounded("queue", job.queue),
+            self._bounded("name", job.name),
+            _OUTCOMES[finish.settlement.move.name],
+        ).inc()
+        if finish.settlement.move.name in ("complete", "give_up", "stop"):
+            self._child(self.total, job).observe(max(0, finish.ended_at - job.created_at) / 1000)
+
+    def _histogram(self, name: str, text: str) -> Histogram:
+        return Histogram(name, text, ("queue", "name"), buckets=BUCKETS, registry=self.registry)
+
+    def _child(self, histogram: Histogram, job: Job) -> Histogram:
+        return histogram.labels(self._bounded("queue", job.queue), self._bounded("name", job.name))
+
+    def _bounded(self, label: str, value: str) -> str:
+        known = self._known.setdefault(label, set())
+        if value in known:
+            return value
+        if len(known) >= MAX_LABEL_VALUES:
+            self.overflow.labels(label).inc()
+            return "other"
+        known.add(value)
+        return value

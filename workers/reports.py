@@ -1,0 +1,17 @@
+"""Progress and log lines of running jobs, written to the store under their leases."""
+
+from service.domain.job import Lease
+from service.store.leases import Leases
+
+
+class StoreReporter:
+    """What a context reports to; a lease that was lost makes a report vanish, as its job has moved on."""
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+
+    async def progress(self, lease: Lease, value: bytes) -> None:
+        await self._leases.report_progress(lease, value)
+
+    async def log(self, lease: Lease, line: bytes) -> None:
+        await self._leases.append_log(lease, line)

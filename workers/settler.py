@@ -1,0 +1,71 @@
+"""Writes the ends of runs to Redis, all that came together in one call, until Redis has answered."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from service.domain.errors import TriageError
+from service.store.leases import Finish, Leases
+
+#: Ends per script call.
+BATCH = 500
+#: Seconds between attempts while Redis is away, doubling up to the last.
+FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
+
+log = structlog.get_logger("triage.settler")
+
+
+class Settler:
+    """A run's lease stays held, and so renewed, until its end was answered.
+
+    A finish is safe to send twice, so it is sent until there is an answer: moved or duplicate
+    mean that it counts, stale or missing that somebody else owns the job by now.
+    """
+
+    def __init__(self, leases: Leases, settled: Callable[[Finish, str], None]) -> None:
+        self._leases = leases
+        self._settled = settled
+        self._waiting: list[Finish] = []
+        self._arrived = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def add(self, finish: Finish) -> None:
+        self._waiting.append(finish)
+        self._empty.clear()
+        self._arrived.set()
+
+    @property
+    def pending(self) -> list[Finish]:
+        """Ends that Redis has not answered; read by the watchdog thread, too."""
+        return list(self._waiting)
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until everything is written; False when that took longer than `seconds`."""
+        try:
+            await asyncio.wait_for(self._empty.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def work(self) -> None:
+        """Runs until it is cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            await self._arrived.wait()
+            batch = self._waiting[:BATCH]
+            try:
+                words = await self._leases.finish(batch)
+            except TriageError as error:
+                log.warning("finish_failed", code=error.code, runs=len(batch))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LAST_PAUSE)
+                continue
+            pause = FIRST_PAUSE
+            del self._waiting[: len(batch)]
+            for finish, word in zip(batch, words, strict=True):
+                self._settled(finish, word)
+            if not self._waiting:
+                self._arrived.clear()
+                self._empty.set()

@@ -1,0 +1,75 @@
+"""From what a handler did to what happened: the only place that reads a handler's exceptions."""
+
+import asyncio
+
+from arq.worker import Retry
+
+from service.domain.outcome import (
+    Crashed,
+    Failed,
+    Failure,
+    Interrupted,
+    Outcome,
+    Snoozed,
+    Stopped,
+    Succeeded,
+)
+from workers.handler import NonRetryable, Snooze
+from workers.invocation import PayloadMismatch, ResultInvalid, describe, encode_result
+from workers.run import Run
+from workers.runners import ChildDied, RemoteFailure
+
+
+def timed_out(run: Run) -> Failed:
+    return Failed(
+        Failure("TimeoutError", f"The handler did not end within {run.timeout:g} seconds."), timed_out=True
+    )
+
+
+def abandoned(run: Run) -> Outcome:
+    """The verdict on a run that ignored its cancellation until its grace was over."""
+    match run.stop:
+        case "cancel":
+            return Stopped()
+        case "drain":
+            return Interrupted()
+        case _:
+            return timed_out(run)
+
+
+def of_result(run: Run, value: object, limit_bytes: int) -> Outcome:
+    """A handler returned. After a time-out that is too late; Redis decides about a cancel."""
+    if run.stop == "timeout":
+        return timed_out(run)
+    try:
+        return Succeeded(encode_result(value, limit_bytes))
+    except ResultInvalid as error:
+        # The side effects have happened: running the job again would repeat them for the same result.
+        return Failed(describe(error), retryable=False)
+
+
+def of_exception(run: Run, error: BaseException) -> Outcome:
+    """A handler raised; a cancellation that this worker did not ask for is the handler's own failure."""
+    if run.stop == "timeout":
+        return timed_out(run)
+    if run.stop is not None and isinstance(error, asyncio.CancelledError):
+        return abandoned(run)
+    match error:
+        case Snooze():
+            return Snoozed(error.delay_ms)
+        case Retry():
+            return Failed(describe(error), retry_in_ms=error.defer_score or 0)
+        case NonRetryable() | PayloadMismatch():
+            return Failed(describe(error), retryable=False)
+        case RemoteFailure():
+            return _of_remote(error)
+        case ChildDied():
+            return Crashed(describe(error))
+        case _:
+            return Failed(describe(error))
+
+
+def _of_remote(error: RemoteFailure) -> Outcome:
+    if error.kind == "snooze":
+        return Snoozed(error.delay_ms or 0)
+    return Failed(error.failure, retryable=error.kind != "non_retryable", retry_in_ms=error.delay_ms)

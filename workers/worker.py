@@ -1,0 +1,335 @@
+"""The worker process: arq's Worker as the shell, everything that touches durability replaced."""
+
+import asyncio
+import os
+import platform
+import random
+import socket
+from collections.abc import Sequence
+from importlib.metadata import version
+from signal import Signals
+from typing import Any
+
+import arq.worker
+import structlog
+import uvloop
+
+from service.clock import Clock
+from service.domain.errors import ConfigurationInvalid, TriageError
+from service.domain.ids import IdFactory
+from service.settings import Settings, load_settings
+from service.store.connect import connect, connect_blocking, eviction_policy
+from service.store.leases import Beat, Finish
+from service.store.scripts import BlockingScripts
+from service.store.stores import Stores
+from service.store.worker_registry import WorkerRecord
+from workers.admin import Admin, AdminServer
+from workers.claimer import SLEEP_AT_MOST, Claimer
+from workers.drain import Drain
+from workers.enqueue import TriageRedis
+from workers.executor import Executor
+from workers.heartbeat import Heartbeat
+from workers.maintenance.janitor import Janitor
+from workers.maintenance.periodic import repeat
+from workers.maintenance.pruner import Pruner
+from workers.maintenance.rescuer import Rescuer
+from workers.maintenance.sweeper import Sweeper
+from workers.metrics import Metrics
+from workers.registry import Registry
+from workers.reports import StoreReporter
+from workers.runners import Runners
+from workers.settler import Settler
+
+#: Seconds without a turn of the event loop, or without an answered claim, after which a worker is not alive.
+DEAD_AFTER = 60.0
+#: Seconds between ticks of the event loop's clock.
+TICK = 0.25
+
+log = structlog.get_logger("triage.worker")
+
+
+class TriageWorker(arq.worker.Worker):
+    """Runs jobs of one namespace until it is drained; a Redis outage never ends it.
+
+    From arq come the process (`arq` CLI, `run`, signals), the programming model (functions with
+    `ctx`, hooks, cron, Retry) and nothing that decides about a job.
+    """
+
+    def __init__(
+        self,
+        functions: Sequence[Any] = (),
+        *,
+        burst: bool = False,
+        handle_signals: bool = True,
+        ctx: dict[Any, Any] | None = None,
+        settings: Settings | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        uvloop.install()
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        self.settings = settings or load_settings()
+        self.registry = registry or Registry.load(self.settings.handler_paths, functions)
+        super().__init__(
+            functions=self.registry.arq_functions(),
+            cron_jobs=self.registry.cron_jobs,
+            burst=burst,
+            handle_signals=handle_signals,
+            max_jobs=self.settings.concurrency,
+            ctx=ctx,
+        )
+        self.clock = Clock()
+        self.ids = IdFactory(self.clock.now_ms, os.urandom)
+        self.id = self.ids.new("wk")
+        self.metrics = Metrics()
+        self.metrics.capacity.set(self.settings.concurrency)
+        self.lease_ms = round(self.settings.lease_seconds * 1000)
+        self._drain: Drain | None = None
+        self._drain_early = False
+        self._claimer: Claimer | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def main(self) -> None:
+        """From start to the end of the drain."""
+        settings = self.settings
+        redis = connect(settings.redis_url)
+        self.stores = Stores(redis, settings.namespace, settings.dead_retention_ms)
+        self.record = self._record()
+        self.settler = Settler(self.stores.leases, self._settled)
+        self.runners = Runners(settings, self.registry)
+        self.ctx["settings"] = settings
+        self.ctx["redis"] = TriageRedis(settings.redis_url, self.stores, self.registry, self.ids.new)
+        self.executor = Executor(
+            settings=settings,
+            clock=self.clock,
+            random=random.random,
+            registry=self.registry,
+            runners=self.runners,
+            settler=self.settler,
+            reporter=StoreReporter(self.stores.leases),
+            hooks=self.registry.hooks,
+            metrics=self.metrics,
+            worker_id=self.id,
+            shared=self.ctx,
+        )
+        sweeper = Sweeper(self.stores.leases)
+        wakes = connect(settings.redis_url, socket_timeout=SLEEP_AT_MOST + 2, max_connections=1)
+        self._claimer = Claimer(
+            leases=self.stores.leases,
+            wakes=Stores(wakes, settings.namespace, settings.dead_retention_ms).leases,
+            executor=self.executor,
+            record=self.record,
+            lease_ms=self.lease_ms,
+            clock=self.clock,
+            new_request_id=lambda: self.ids.new("cl"),
+            expect=sweeper.expect,
+        )
+        drain = Drain(settings.drain_seconds, self._claimer, self.executor, self.settler, self._hand_over)
+        self._drain = drain
+        server = await self._serve_admin(drain)
+        try:
+            await self._wait_for_redis(drain)
+            if not drain.begun.is_set():
+                await self.registry.hooks.starts(self.ctx)
+                await self._work(drain, sweeper)
+        finally:
+            await self._stop(server, redis, wakes)
+
+    async def _work(self, drain: Drain, sweeper: Sweeper) -> None:
+        claimer = self._claimer
+        assert claimer is not None
+        leases = self.stores.leases
+        self._heartbeat = self._start_heartbeat()
+        rescuer = Rescuer(leases, self.settings.lease_seconds, self.metrics)
+        self._spawn(self.settler.work())
+        self._spawn(self._tick())
+        self._spawn(repeat("rescue", rescuer.rescue))
+        self._spawn(repeat("sweep", sweeper.sweep))
+        self._spawn(repeat("prune", Pruner(leases).prune))
+        self._spawn(repeat("tidy", Janitor(self.stores.workers).tidy))
+        if self.cron_jobs:
+            self._spawn(repeat("cron", self._cron))
+        log.info("worker_started", worker_id=self.id, port=self.port, types=len(self.registry.by_name))
+        claims = asyncio.create_task(claimer.work(self.burst))
+        begun = asyncio.create_task(drain.begun.wait())
+        await asyncio.wait({claims, begun}, return_when=asyncio.FIRST_COMPLETED)
+        if claims.done() and claims.exception() is not None:
+            log.critical("claim_loop_failed", error=repr(claims.exception()))
+        drain.begin("burst")
+        begun.cancel()
+        await drain.work(claims)
+
+    async def _stop(self, server: AdminServer, redis: Any, wakes: Any) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.registry.hooks.ends(self.ctx, 5.0)
+        self.runners.close()
+        server.should_exit = True
+        for client in (redis, wakes, self.ctx["redis"]):
+            try:
+                await client.aclose(close_connection_pool=True)
+            except Exception as error:
+                log.info("connection_not_closed", error=type(error).__name__)
+        log.info("worker_stopped", worker_id=self.id)
+
+    async def close(self) -> None:
+        """main() has closed everything; arq's own close would wait for its own tasks and keys."""
+
+    def handle_sig(self, signum: Signals) -> None:
+        """The first signal drains, the second hands everything back at once."""
+        if self._drain is None:
+            self._drain_early = True
+        else:
+            self._drain.begin(Signals(signum).name)
+
+    def run(self) -> None:
+        """Run to the end of the drain; a thread that no cancellation reaches does not keep the process."""
+        super().run()
+        if self.runners.leaked or self.executor.leaked:
+            log.warning("runs_left_behind", threads=self.runners.leaked, tasks=len(self.executor.leaked))
+            os._exit(0)
+
+    def _record(self) -> WorkerRecord:
+        now = self.clock.now_ms()
+        return WorkerRecord(
+            id=self.id,
+            host=socket.gethostname() or platform.node(),
+            pid=os.getpid(),
+            version=version("triage"),
+            queues=self.settings.queue_weights,
+            job_types=tuple(self.registry.by_name),
+            state="running",
+            running=0,
+            capacity=self.settings.concurrency,
+            started_at=now,
+            seen_at=now,
+        )
+
+    def _start_heartbeat(self) -> Heartbeat:
+        url, lease = self.settings.redis_url, self.settings.lease_seconds
+        heartbeat = Heartbeat(
+            beats=BlockingScripts(
+                connect_blocking(url, socket_timeout=min(0.9, lease / 4)), self.settings.namespace
+            ),
+            inbox=BlockingScripts(connect_blocking(url, socket_timeout=lease), self.settings.namespace),
+            record=self.record,
+            lease_ms=self.lease_ms,
+            executor=self.executor,
+            settler=self.settler,
+            leases=self.stores.leases,
+            clock=self.clock,
+            heard=self._heard,
+        )
+        heartbeat.start()
+        return heartbeat
+
+    def _heard(self, beat: Beat) -> None:
+        for id in beat.lost:
+            if (run := self.executor.runs.get(id)) is not None:
+                self.executor.lose(run)
+        for id in beat.cancel:
+            if (run := self.executor.runs.get(id)) is not None:
+                self.executor.stop(run, "cancel")
+        if beat.drain and self._drain is not None and not self._drain.begun.is_set():
+            self._drain.begin("requested")
+        if not beat.known and not self.executor.draining.is_set():
+            self._spawn(self._register())
+
+    def _settled(self, finish: Finish, word: str) -> None:
+        if word in ("stale", "missing"):
+            self.metrics.stale.inc()
+            log.warning("finish_refused", job_id=finish.lease.job.id, word=word)
+            return
+        self.metrics.settled(finish)
+        if self.registry.hooks.after:
+            self._spawn(self.registry.hooks.after_job_ends({**self.ctx, "job_id": finish.lease.job.id}))
+
+    async def _register(self) -> None:
+        try:
+            await self.stores.workers.register(self.record, self.registry.job_types())
+        except TriageError as error:
+            log.warning("not_registered", code=error.code)
+
+    async def _wait_for_redis(self, drain: Drain) -> None:
+        if self._drain_early:
+            drain.begin("signal")
+        warned = ""
+        while not drain.begun.is_set():
+            try:
+                policy = await eviction_policy(self.stores.scripts.redis)
+                if policy == "noeviction":
+                    await self.stores.workers.register(self.record, self.registry.job_types())
+                    return
+                problem = f"maxmemory-policy is {policy}: Redis may delete jobs; it must be noeviction"
+            except TriageError as error:
+                problem = error.code
+            if problem != warned:
+                log.warning("waiting_for_redis", problem=problem)
+                warned = problem
+            await asyncio.wait({asyncio.ensure_future(drain.begun.wait())}, timeout=0.5 + random.random() / 2)
+
+    async def _hand_over(self) -> None:
+        await self.stores.leases.wake(self.record.pool)
+        await self.stores.workers.deregister(self.id)
+
+    async def _tick(self) -> None:
+        while True:
+            before = self.clock.monotonic()
+            await asyncio.sleep(TICK)
+            now = self.clock.monotonic()
+            self.metrics.loop_lag.set(max(0.0, now - before - TICK))
+            self.metrics.running.set(len(self.executor.runs))
+            if self._heartbeat is not None:
+                self._heartbeat.last_tick = now
+            if len(self.executor.leaked) + self.runners.leaked >= self.settings.concurrency and self._drain:
+                # No slot will ever be free again: a new process is the only cure.
+                self._drain.begin("all slots are held by runs that do not end")
+
+    async def _cron(self) -> float:
+        await self.run_cron(self._now(), 0.5)
+        return 0.5
+
+    def _now(self) -> Any:
+        from datetime import datetime
+
+        return datetime.now(tz=self.timezone)
+
+    async def _serve_admin(self, drain: Drain) -> AdminServer:
+        admin = Admin(self._health, self._ready, lambda: drain.begin("admin port"), self.metrics.registry)
+        server = AdminServer(admin, self.settings.worker_host, self.settings.worker_port)
+        task = asyncio.create_task(server.serve())
+        self._background.add(task)
+        while not server.started:
+            if task.done():
+                raise ConfigurationInvalid(
+                    f"TRIAGE_WORKER_PORT: cannot listen on {self.settings.worker_port}."
+                )
+            await asyncio.sleep(0.005)
+        self.port = server.port
+        return server
+
+    def _health(self) -> str | None:
+        now = self.clock.monotonic()
+        if self._heartbeat is None or self._claimer is None:
+            return None
+        if now - self._heartbeat.last_tick > DEAD_AFTER:
+            return "the event loop does not turn"
+        busy = self.executor.free <= 0 or self.executor.draining.is_set()
+        if not busy and now - self._claimer.last_claim > DEAD_AFTER:
+            return "no claim has been answered"
+        return None
+
+    def _ready(self) -> str | None:
+        if self._heartbeat is None:
+            return "starting"
+        if self.executor.draining.is_set():
+            return "draining"
+        return self._health()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
