@@ -4,7 +4,7 @@ import time
 
 
 class Clock:
-    """Monotonic seconds for durations, wall-clock milliseconds for ids; leases and due times use Redis time."""
+    """Monotonic seconds for durations, wall milliseconds for ids; leases and due times use Redis time."""
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -2,12 +2,17 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from service.store.embedded import EmbeddedServer, find_server_binary
 
+from service.store.connect import connect
+from service.store.embedded import EmbeddedServer, find_server_binary
+from service.store.stores import Stores
+from tests import invariants
+
+DEAD_RETENTION_MS = 1_000_000
 REDIS = Path(__file__).parent.parent / ".cache" / "redis" / "redis-server"
 
 
@@ -56,3 +61,14 @@ def redis_url(server: EmbeddedServer) -> str:
 @pytest.fixture
 def namespace() -> str:
     return f"test-{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+async def stores(redis_url: str, namespace: str) -> AsyncIterator[Stores]:
+    """Stores of a fresh namespace; every test that uses them is also a test of the invariants."""
+    redis = connect(redis_url, socket_timeout=10)
+    stores = Stores(redis, namespace, DEAD_RETENTION_MS)
+    yield stores
+    await stores.watches.close()
+    await invariants.check(stores)
+    await redis.aclose()

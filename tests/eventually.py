@@ -14,7 +14,7 @@ async def eventually(
     deadline_seconds: float = 10,
     interval: float = 0.02,
 ) -> Result:
-    """Call `check` until it raises no AssertionError and return its value; past the deadline the last one is raised.
+    """Call `check` until it raises no AssertionError, and return its value; the deadline raises the last one.
 
     Other exceptions are raised at once: a check that expects a lost connection says so itself.
     """
@@ -27,3 +27,17 @@ async def eventually(
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(interval)
+
+
+def eventually_blocking(
+    check: Callable[[], Result], deadline_seconds: float = 10, interval: float = 0.02
+) -> Result:
+    """The same where no event loop runs."""
+    deadline = time.monotonic() + deadline_seconds
+    while True:
+        try:
+            return check()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(interval)

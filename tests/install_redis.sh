@@ -20,7 +20,7 @@ if [ -z "${REDIS_DOWNLOAD:-}" ] && is_redis_7 "$target"; then
 fi
 
 rm -rf .cache/redis
-mkdir -p .cache/redis/packages
+mkdir -p .cache/redis
 
 found="$(command -v redis-server || true)"
 if [ -z "${REDIS_DOWNLOAD:-}" ] && [ -n "$found" ] && is_redis_7 "$found"; then
@@ -36,6 +36,7 @@ echo "    downloading Debian's redis-server into .cache/redis"
 if [ "$(id -u)" = 0 ]; then
     apt-get update -qq
 fi
+mkdir .cache/redis/packages
 # The libraries too: a minimal machine lacks them, and one that has them loses nothing.
 (
     cd .cache/redis/packages

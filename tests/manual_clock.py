@@ -4,7 +4,7 @@ from service.clock import Clock
 
 
 class ManualClock(Clock):
-    """Monotonic and wall time move together by `advance`; `set_wall_ms` alone moves the wall, as NTP would."""
+    """Both times move together by `advance`; `set_wall_ms` moves only the wall, as NTP would."""
 
     def __init__(self, wall_ms: int = 1_767_225_600_000) -> None:
         self._monotonic = 1_000.0

@@ -132,7 +132,10 @@ def _from_function(
 ) -> Handler:
     name = (options.name if options else None) or name or function.__name__
     try:
-        model, whole, positional = payload_model(name, function)
+        parameters = read_parameters(name, function)
+        if parameters.model is not None:
+            # A type without a JSON form is the author's to see here, not the operator's at registration.
+            parameters.model.model_json_schema()
     except Exception as error:
         raise ConfigurationInvalid(
             f"TRIAGE_HANDLERS: the parameters of {name} cannot be a payload: {error}"
@@ -149,9 +152,11 @@ def _from_function(
         function=function,
         executor=executor,
         module=function.__module__,
-        model=model,
-        whole=whole,
-        positional=positional,
+        model=parameters.model,
+        whole=parameters.whole,
+        positional=parameters.positional,
+        parameters=parameters.parameters,
+        nameless=parameters.nameless,
         concurrency=options.concurrency if options else None,
         redact=options.redact if options else (),
         defaults=(options.defaults if options else {}) | defaults,

@@ -155,7 +155,8 @@ class TriageWorker(arq.worker.Worker):
         await asyncio.wait({claims, begun}, return_when=asyncio.FIRST_COMPLETED)
         if claims.done() and claims.exception() is not None:
             log.critical("claim_loop_failed", error=repr(claims.exception()))
-        drain.begin("burst")
+        if not drain.begun.is_set():
+            drain.begin("nothing is left to do")
         begun.cancel()
         await drain.work(claims)
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from service.domain.ids import IdFactory, created_ms, is_id
 
+from service.domain.ids import IdFactory, created_ms, is_id
 from tests.manual_clock import ManualClock
 
 LARGEST_RANDOM = b"\xff" * 10

@@ -1,0 +1,105 @@
+"""One job type whose payload says what happens: handlers for tests, written as users write them."""
+
+import asyncio
+import ctypes
+import os
+import sys
+import threading
+from typing import Any
+
+from workers.handler import NonRetryable, Retry, Snooze, job
+
+
+def _mark(payload_path: str, text: str) -> None:
+    # O_APPEND writes of one short line are atomic, so several processes can share the file.
+    with open(payload_path, "a") as history:
+        history.write(text + "\n")
+
+
+@job
+async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = "", value: Any = None) -> Any:
+    """Note the start in `history`, then do what it says."""
+    if history:
+        _mark(history, f"start {ctx['job_id']} {ctx['job_try']} {os.getpid()}")
+    match do:
+        case "ok":
+            await asyncio.sleep(seconds)
+        case "fail":
+            raise ValueError("asked to fail")
+        case "fail_once":
+            if ctx["job_try"] == 1:
+                raise ValueError("asked to fail once")
+        case "give_up":
+            raise NonRetryable("asked to give up")
+        case "retry":
+            if ctx["job_try"] == 1:
+                raise Retry(defer=seconds)
+        case "snooze":
+            raise Snooze(seconds)
+        case "exit":
+            os._exit(9)
+        case "segfault":
+            ctypes.string_at(0)
+        case "system_exit":
+            sys.exit(3)
+        case "cancel_itself":
+            raise asyncio.CancelledError
+        case "swallow":
+            await _swallow(seconds)
+        case "block":
+            threading.Event().wait(seconds)
+        case "unserialisable":
+            return object()
+        case "close_redis":
+            await ctx["redis"].aclose(close_connection_pool=True)
+        case "leak":
+            ctx["leaked"] = asyncio.create_task(asyncio.sleep(3600))
+        case "broken_error":
+            raise BrokenError
+        case "log":
+            await ctx.log("a line")
+            await ctx.progress(1, 2, "half")
+        case "enqueue":
+            enqueued = await ctx["redis"].enqueue_job("scripted", "ok", value="from a handler")
+            return enqueued.job_id
+        case _:
+            raise AssertionError(do)
+    if history:
+        _mark(history, f"end {ctx['job_id']} {ctx['job_try']} {os.getpid()}")
+    return {"value": value}
+
+
+class BrokenError(Exception):
+    """An error that cannot even be described."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no description")
+
+    __repr__ = __str__
+
+
+async def _swallow(seconds: float) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while (remaining := deadline - asyncio.get_running_loop().time()) > 0:
+        try:
+            await asyncio.sleep(remaining)
+        except asyncio.CancelledError:
+            continue
+
+
+@job
+def scripted_thread(ctx: Any, seconds: float = 0) -> str:
+    """A plain function: it runs in a thread."""
+    threading.Event().wait(seconds)
+    ctx.log("from a thread")
+    return threading.current_thread().name
+
+
+@job(executor="process")
+def scripted_process(ctx: Any, do: str = "ok", seconds: float = 0) -> int:
+    """A plain function in a process of its own."""
+    ctx.progress(1, 1)
+    if do == "exit":
+        os._exit(9)
+    threading.Event().wait(seconds)
+    return os.getpid()
