@@ -81,8 +81,10 @@ def _end(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
 
 
 def _welcome(url: str) -> str:
+    body = '{"name": "send-alert", "payload": {"user_id": "u-1"}}'
+    headers = "-H 'Content-Type: application/json' -H 'Prefer: wait=10'"
     return (
         f"\nTriage is running: {url}  (API reference: {url}/docs)\nTry:\n\n"
-        f"  curl -s -X POST {url}/v1/jobs -H 'Content-Type: application/json' -H 'Prefer: wait=10' "
-        '-d \'{"name": "send-alert", "payload": {"user_id": "u-1"}}\'\n\nCtrl-C drains and stops everything.\n\n'
+        f"  curl -s -X POST {url}/v1/jobs {headers} -d '{body}'\n\n"
+        "Ctrl-C drains and stops everything.\n\n"
     )

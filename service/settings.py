@@ -23,7 +23,7 @@ class Settings(BaseSettings):
 
     redis_url: str = Field(
         "",
-        description="Redis or Valkey: redis://, rediss:// or unix://. Empty: embedded, for `triage dev` only.",
+        description="redis://, rediss:// or unix://. Empty: embedded, for `triage dev` only.",
     )
     namespace: str = Field(
         "default",
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment; raises ConfigurationInvalid with one line per problem, naming no secret's value."""
+    """Read the environment; raises ConfigurationInvalid with one line per problem, and no value in it."""
     unknown = sorted(_given_names() - {PREFIX + name.upper() for name in Settings.model_fields})
     problems = [f"{name}: there is no such setting." for name in unknown]
     try:

@@ -21,8 +21,8 @@ def new_id() -> str:
 
 async def submit(stores: Stores, **fields: Any) -> str:
     """One job; answers its id."""
-    spec = JobSpec(**{"name": "work", "retry": QUICK, **fields})
-    return (await stores.jobs.submit([Submission(new_id(), spec)]))[0].job_id
+    given: Any = {"name": "work", "retry": QUICK, **fields}
+    return (await stores.jobs.submit([Submission(new_id(), JobSpec(**given))]))[0].job_id
 
 
 async def claim(

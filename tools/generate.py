@@ -37,7 +37,7 @@ def state_machine() -> str:
         )
     lines += [
         "",
-        f"Finished: {', '.join(_ordered(FINISHED))}. A fenced move is accepted only from the holder of the lease.",
+        f"Finished: {', '.join(_ordered(FINISHED))}. A fenced move takes the current lease.",
         "",
     ]
     return "\n".join(lines)

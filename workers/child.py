@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -37,7 +37,7 @@ class Task:
 
 
 class _Done:
-    """Awaitable that is ready: `ctx.log` is a plain call for plain functions and can be awaited by coroutines."""
+    """Ready at once: `ctx.log` is a plain call for plain functions, and coroutines can await it."""
 
     def __await__(self) -> Generator[None, None, None]:
         return
@@ -68,7 +68,7 @@ class ChildContext(dict[Any, Any]):
         return _Done()
 
     def log(self, message: object) -> _Done:
-        line = {"at_ms": datetime.now().timestamp() * 1000 // 1, "message": str(message)[:4096]}
+        line = {"at_ms": datetime.now(UTC).timestamp() * 1000 // 1, "message": str(message)[:4096]}
         self.send("log", orjson.dumps(line))
         return _Done()
 

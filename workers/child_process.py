@@ -60,7 +60,7 @@ class ChildProcesses:
             max_result_bytes=self._settings.max_result_bytes,
         )
         process = self._context.Process(target=child.main, args=(theirs, task, self._settings), daemon=True)
-        # The first start also starts the server and loads the handlers, which takes too long for the event loop.
+        # The first start also starts the server and loads the handlers: too long for the event loop.
         starting = asyncio.ensure_future(asyncio.to_thread(process.start))
         try:
             await asyncio.shield(starting)
@@ -82,7 +82,7 @@ class ChildProcesses:
         messages: asyncio.Queue[bytes | None] = asyncio.Queue()
 
         def read() -> None:
-            # A thread, because a message of a megabyte would otherwise hold up the event loop while it trickles in.
+            # A thread: a message of a megabyte would hold up the event loop while it trickles in.
             with contextlib.suppress(RuntimeError):
                 try:
                     while True:

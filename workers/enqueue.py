@@ -51,8 +51,8 @@ class TriageRedis(ArqRedis):
         _job_id: str | None = None,
         _queue_name: str | None = None,
         _defer_until: datetime | None = None,
-        _defer_by: None | float | timedelta = None,
-        _expires: None | float | timedelta = None,
+        _defer_by: float | timedelta | None = None,
+        _expires: float | timedelta | None = None,
         _job_try: int | None = None,
         **kwargs: Any,
     ) -> EnqueuedJob | None:
@@ -82,7 +82,7 @@ class TriageRedis(ArqRedis):
         return await self._stores.jobs.submit_one(Submission(self._new_id("job"), spec))
 
 
-def _milliseconds(value: None | float | timedelta) -> int | None:
+def _milliseconds(value: float | timedelta | None) -> int | None:
     if value is None:
         return None
     return round((value.total_seconds() if isinstance(value, timedelta) else value) * 1000)

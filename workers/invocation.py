@@ -23,7 +23,7 @@ class PayloadMismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that runs jobs of one type. `model` takes the whole payload when `whole` names a parameter."""
+    """A function that runs jobs of one type; the parameter `whole`, if any, takes the whole payload."""
 
     name: str
     function: Callable[..., Any]
@@ -106,7 +106,11 @@ class Handler:
         values: Any = kwargs
         if len(args) == 1 and not kwargs:
             values = args[0]
-        elif not args and set(kwargs) == {self.whole} and isinstance(kwargs[self.whole or ""], (BaseModel, Mapping)):
+        elif (
+            not args
+            and set(kwargs) == {self.whole}
+            and isinstance(kwargs[self.whole or ""], (BaseModel, Mapping))
+        ):
             values = kwargs[self.whole or ""]
         elif args:
             raise TypeError(f"{self.name} takes one argument, its payload")

@@ -23,9 +23,10 @@ class Parameters:
 
 def read_parameters(name: str, function: Callable[..., Any]) -> Parameters:
     """Raises TypeError or NameError, and pydantic's own errors, for what no JSON object can fill."""
-    first, *rest = list(inspect.signature(function).parameters.values()) or [None]
-    if first is None or first.kind in _UNNAMED:
+    every = list(inspect.signature(function).parameters.values())
+    if not every or every[0].kind in _UNNAMED:
         raise TypeError("the first parameter must be ctx")
+    first, *rest = every
     kinds = [parameter.kind for parameter in (first, *rest)]
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         return Parameters(None, positional=True)
@@ -41,7 +42,10 @@ def read_parameters(name: str, function: Callable[..., Any]) -> Parameters:
     # Fields have names of their own: a parameter may be called `json` or `_id`, a field may not.
     aliases = {f"p{index}": parameter for index, parameter in enumerate(named)}
     fields: dict[str, Any] = {
-        field: (annotations[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
+        field: (
+            annotations[parameter.name],
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
         for field, parameter in aliases.items()
     }
     config = ConfigDict(

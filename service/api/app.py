@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import structlog
 from fastapi import FastAPI
@@ -39,7 +39,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     backend = Backend(settings, redis, clock, ids, Authenticator(keys, clock, namespace), metrics)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         pulse = asyncio.create_task(_pulse(backend))
         try:
             yield
@@ -92,7 +92,7 @@ def _document(app: FastAPI) -> dict[str, object]:
 
 
 async def _pulse(backend: Backend) -> None:
-    """Prove in every namespace in use that Redis was reachable, so that workers can tell an outage from a crash."""
+    """Prove in every namespace in use that Redis was reachable: workers tell an outage from a crash by it."""
     away = False
     backend.space(backend.settings.namespace)
     while True:

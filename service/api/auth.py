@@ -25,7 +25,7 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret. Comparing happens by looking the digest up, so no timing leads to a secret."""
+    """What is kept of a secret; it is looked up and never compared, so no timing leads to a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

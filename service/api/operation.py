@@ -46,7 +46,11 @@ _ALWAYS = (400, 401, 403, 422, 500, 503)
 
 
 def operation(
-    scope: str, summary: str, answers: dict[int, tuple[str, Any]], errors: tuple[int, ...] = (), **extra: Any
+    scope: str,
+    summary: str,
+    answers: dict[int, tuple[str, Any]],
+    errors: tuple[int, ...] = (),
+    status_code: int | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for a router's decorator; `answers` maps a status to its meaning and model."""
     responses: dict[int | str, dict[str, Any]] = {}
@@ -59,8 +63,8 @@ def operation(
         }
     return {
         "summary": summary,
-        "status_code": min(answers),
+        "status_code": status_code or min(answers),
         "response_model": None,
         "responses": responses,
-        "openapi_extra": {"x-required-scope": scope, "security": [{"apiKey": []}], **extra},
+        "openapi_extra": {"x-required-scope": scope, "security": [{"apiKey": []}]},
     }

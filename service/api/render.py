@@ -1,4 +1,4 @@
-"""Stored values as resources of the contract, straight to JSON text: payloads and results are not parsed again."""
+"""Stored values as resources of the contract; payloads and results are passed on without being parsed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

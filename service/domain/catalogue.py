@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """One job type. `defaults` has JobSpec's own field names in its JSON form and lies under what a client sends."""
+    """One job type; `defaults` are fields of JobSpec in their JSON form and lie under what a client sends."""
 
     name: str
     payload_schema: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""What a job is: the wish of a client (JobSpec), the record that is kept (Job), a worker's hold on it (Lease)."""
+"""What a job is: a client's wish (JobSpec), the record that is kept (Job), a worker's hold on it (Lease)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ DEFAULT_RETENTION_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """At most one job of a queue holds `key`; `until` is a milestone of the job or a number of milliseconds."""
+    """At most one job of a queue holds `key`; `until` is a milestone of the job, or milliseconds."""
 
     key: str
     until: UniqueUntil = "finished"

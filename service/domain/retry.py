@@ -12,7 +12,7 @@ _LARGEST_EXPONENT = 62
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`max_attempts` counts the first run; delays are milliseconds; `jitter` is a share of the delay, 0 to 1."""
+    """`max_attempts` counts the first run; `jitter` is the share, 0 to 1, by which a delay may be shorter."""
 
     max_attempts: int = 3
     backoff: Backoff = "exponential"

@@ -16,7 +16,7 @@ SOCKET_TIMEOUT = 0.7
 
 
 def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, max_connections: int = 50) -> Redis:
-    """A pool of asyncio connections; a caller beyond `max_connections` waits for one, at most `socket_timeout`."""
+    """A pool of asyncio connections; a caller beyond the maximum waits for one, at most `socket_timeout`."""
     pool = BlockingConnectionPool.from_url(
         url,
         socket_timeout=socket_timeout,
@@ -30,11 +30,8 @@ def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, max_connections
 
 def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> BlockingRedis:
     """One connection for the heartbeat thread, which must not depend on an event loop."""
-    return cast(
-        BlockingRedis,
-        BlockingRedis.from_url(
-            url, socket_timeout=socket_timeout, socket_connect_timeout=SOCKET_TIMEOUT, **_keepalive(url)
-        ),
+    return BlockingRedis.from_url(
+        url, socket_timeout=socket_timeout, socket_connect_timeout=SOCKET_TIMEOUT, **_keepalive(url)
     )
 
 

@@ -1,4 +1,4 @@
-"""Every Redis key of Triage: a function, its type, one sentence. All keys of a namespace share one hash tag."""
+"""Every Redis key of Triage: a function, its type, one sentence; those of a namespace share a hash tag."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

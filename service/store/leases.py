@@ -169,7 +169,7 @@ class Leases:
         return int((await self._scripts.run("prune", [at_most], now))[0])
 
     async def wait_for_work(self, pool: str, seconds: float) -> bool:
-        """Block until this pool is woken; False after `seconds`. Needs a connection with a longer time-out."""
+        """Block until this pool is woken; False after `seconds`, which the connection must allow."""
         client: Any = self._scripts.redis
         try:
             return await client.bzpopmin(keys.wake(self._scripts.prefix, pool=pool), seconds) is not None

@@ -151,7 +151,7 @@ class Queries:
         return [keys.state("", queue=queue, state=state) for queue in queues for state in states]
 
     async def pipeline(self, ask: Any) -> list[Any]:
-        """Run reads in one round trip; sent once more when the connection broke, since they change nothing."""
+        """Run reads in one round trip; sent once more when the connection broke: they change nothing."""
         client: Any = self._scripts.redis
         for last in (False, True):
             pipe = client.pipeline(transaction=False)

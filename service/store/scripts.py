@@ -1,4 +1,4 @@
-"""Loads the Lua scripts and runs them: the one place where a write is sent, measured, and its failure named."""
+"""Loads the Lua scripts and runs them: the one place where a write is sent and its failure named."""
 
 import hashlib
 import re

@@ -49,7 +49,10 @@ class Cluster:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=40)
 
     def start(self, command: str, **settings: Any) -> subprocess.Popen[bytes]:
-        environment = {**self.environment, **{f"TRIAGE_{name.upper()}": str(v) for name, v in settings.items()}}
+        environment = {
+            **self.environment,
+            **{f"TRIAGE_{name.upper()}": str(v) for name, v in settings.items()},
+        }
         log = (self.directory / f"{command}-{len(self.processes)}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-c", "from service.cli import main; main()", command],

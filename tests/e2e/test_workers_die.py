@@ -13,7 +13,9 @@ def starts(history: Path, id: str) -> list[str]:
     return [line for line in lines if line.startswith(f"start {id} ")]
 
 
-def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(cluster: Cluster, tmp_path: Path) -> None:
+def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     cluster.start_api()
     victim = cluster.start_worker()
     history = tmp_path / "history"
@@ -102,7 +104,9 @@ def test_a_zombie_cannot_finish_what_was_rescued_from_it(cluster: Cluster, tmp_p
     cluster.start_worker()
     job = cluster.until(id, "succeeded")
     zombie.send_signal(signal.SIGCONT)
-    eventually_blocking(lambda: _assert("lease_lost" in cluster.logs() or "finish_refused" in cluster.logs()), 10)
+    eventually_blocking(
+        lambda: _assert("lease_lost" in cluster.logs() or "finish_refused" in cluster.logs()), 10
+    )
     assert cluster.job(id)["version"] == job["version"]
     assert job["crashes"] == 1
 
@@ -114,7 +118,9 @@ def test_a_blocked_event_loop_keeps_its_leases_and_ends_the_process_when_it_neve
     worker = cluster.start_worker()
     neighbour = cluster.submit(payload={"seconds": 60}, retry={"max_attempts": 1})["id"]
     cluster.until(neighbour, "running")
-    blocked = cluster.submit(payload={"do": "block", "seconds": 300}, timeout_seconds=5, retry={"max_attempts": 1})
+    blocked = cluster.submit(
+        payload={"do": "block", "seconds": 300}, timeout_seconds=5, retry={"max_attempts": 1}
+    )
     assert worker.wait(30) == 70
     job = cluster.job(blocked["id"])
     assert (job["state"], job["crashes"], job["error"]["type"]) == ("dead", 0, "TimeoutError")

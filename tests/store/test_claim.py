@@ -1,9 +1,11 @@
 """Who gets which job, and what a claim that is sent again answers."""
 
+from typing import Any
+
 import pytest
+
 from service.domain.states import State
 from service.store.stores import Stores
-
 from tests.factories import BROKEN, OK, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio
@@ -119,7 +121,8 @@ async def test_a_job_deleted_by_hand_is_dropped_and_counted(stores: Stores) -> N
     await stores.scripts.redis.delete(f"{stores.scripts.prefix}job:{broken}")
     answer = await claim(stores, slots=2)
     assert [lease.job.id for lease in answer.leases] == [whole]
-    assert await stores.scripts.redis.hget(f"{stores.scripts.prefix}counters", "orphans") == b"1"
+    redis: Any = stores.scripts.redis
+    assert await redis.hget(f"{stores.scripts.prefix}counters", "orphans") == b"1"
 
 
 async def test_scripts_survive_a_flush_of_their_cache(stores: Stores) -> None:

@@ -1,9 +1,9 @@
 """Every move from every state, on a real server: the specification of the machine."""
 
 import pytest
+
 from service.domain.states import CANCEL, FINISHED, MOVES, REDRIVE, RUN_NOW, State
 from service.store.stores import Stores
-
 from tests import factories
 from tests.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
 

@@ -1,11 +1,11 @@
 """Admission: idempotency, uniqueness, batches, replies that got lost."""
 
 import pytest
+
 from service.domain.job import JobSpec, Unique
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission
 from service.store.stores import Stores
-
 from tests.factories import OK, claim, finish, new_id, state_of, submit
 
 pytestmark = pytest.mark.anyio

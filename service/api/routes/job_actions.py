@@ -111,7 +111,7 @@ async def delete_job(job_id: JobId, asked: Ask) -> Response:
     ),
 )
 async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = None) -> Response:
-    """A waiting job is cancelled at once; a running one is asked, and cut off from its worker after the grace."""
+    """A waiting job is cancelled at once; a running one is asked, and cut off after the grace."""
     grace = asked.backend.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds

@@ -58,8 +58,8 @@ def present(asked: Asked, job: Job) -> dict[str, Any]:
             200: ("Finished while the request waited, or the job that holds the unique key.", schemas.JobOut),
         },
         (409, 413, 415, 429, 507),
-    )
-    | {"status_code": 202},
+        status_code=202,
+    ),
 )
 async def create_job(
     request: Request,
@@ -80,7 +80,7 @@ async def create_job(
     seconds = preferred_wait(prefer)
     if seconds is None:
         return _answer(asked, await _submit(asked, submission), spec)
-    # The watch comes first: a job can end before the answer to its submission is read. A replay is watched by its own id.
+    # The watch comes first: a job can end before the answer to its submission is read.
     async with asked.stores.watches.watch(submission.id) as changed:
         submitted = await _submit(asked, submission)
         if submitted.job_id == submission.id:
@@ -169,7 +169,7 @@ def _waited(asked: Asked, submitted: Submitted, job: Job | None, spec: JobSpec) 
 async def create_jobs(
     request: Request, body: schemas.JobsIn, asked: Ask, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Each job is stored or refused by itself; with `atomic` (at most 500 jobs) an invalid one refuses all."""
+    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all."""
     if body.atomic and len(body.jobs) > BATCH:
         rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
@@ -290,7 +290,7 @@ async def get_job(
     ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """With `wait`, answers when the job differs from `If-None-Match`, without that header when it has finished."""
+    """`wait` answers when the job differs from `If-None-Match`, without that header when it has finished."""
     stores = asked.stores
     if wait is None:
         job = await stores.queries.job(job_id)

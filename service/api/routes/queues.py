@@ -54,7 +54,7 @@ async def get_queue(name: QueueName, asked: Ask) -> Response:
 async def update_queue(
     name: QueueName, body: schemas.QueueChangesIn, asked: Ask, if_match: IfMatch = None
 ) -> Response:
-    """Creates the settings of a queue that does not exist yet. New aging holds for jobs queued from now on."""
+    """Creates the settings of a new queue. New aging holds for jobs that are queued from now on."""
     changes: dict[str, Any] = {}
     for field in body.model_fields_set:
         value = getattr(body, field)
@@ -86,7 +86,7 @@ async def resume_queue(name: QueueName, asked: Ask) -> Response:
     ),
 )
 async def purge_queue(name: QueueName, body: schemas.PurgeIn, asked: Ask) -> Response:
-    """Cancels every queued, scheduled and retrying job; running ones go on. `confirm` must be the queue's name."""
+    """Cancels every queued, scheduled and retrying job; running ones go on. `confirm` is the queue's name."""
     if body.confirm != name:
         rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the name of the queue"}]
         raise ValidationFailed(errors=rows)

@@ -54,7 +54,7 @@ class JobSpecIn(In):
     priority: Priority = Field(100, description="0 to 1000; lower runs first.")
     delay_seconds: Seconds = 0
     run_at: AwareDatetime | None = None
-    retry: RetryIn = Field(default_factory=RetryIn)
+    retry: RetryIn = Field(default_factory=lambda: RetryIn.model_validate({}))
     timeout_seconds: PositiveSeconds = Field(300, description="Per attempt.")
     expires_seconds: PositiveSeconds | None = Field(
         None, description="Not started in time: dead, reason expired."
