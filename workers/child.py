@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import inspect
 import os
 import signal
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -17,6 +18,7 @@ from arq.worker import Retry
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
+from workers.context import log_line, progress_value
 from workers.handler import NonRetryable, Snooze
 from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
 from workers.registry import Registry
@@ -56,20 +58,19 @@ class ChildContext(dict[Any, Any]):
         )
         self._pipe = pipe
         self._lock = threading.Lock()
-        self.cancelled = threading.Event()
-        self.draining = threading.Event()
+        self.cancelled: threading.Event | asyncio.Event = threading.Event()
+        self.draining: threading.Event | asyncio.Event = threading.Event()
 
     def send(self, kind: str, value: bytes) -> None:
         with self._lock:
             self._pipe.send_bytes(kind.encode() + b" " + value)
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> _Done:
-        self.send("progress", orjson.dumps({"current": current, "total": total, "message": message}))
+        self.send("progress", progress_value(current, total, message))
         return _Done()
 
     def log(self, message: object) -> _Done:
-        line = {"at_ms": datetime.now(UTC).timestamp() * 1000 // 1, "message": str(message)[:4096]}
-        self.send("log", orjson.dumps(line))
+        self.send("log", log_line(message))
         return _Done()
 
 
@@ -95,7 +96,7 @@ def _call(
     handler: Handler, registry: Registry, context: ChildContext, payload: dict[str, Any], settings: Settings
 ) -> object:
     args, kwargs = handler.bind(payload)
-    if handler.executor != "async":
+    if not inspect.iscoroutinefunction(handler.function):
         return handler.function(context, *args, **kwargs)
 
     async def run() -> object:
@@ -105,6 +106,7 @@ def _call(
 
         ids = IdFactory(Clock().now_ms, os.urandom)
         stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
+        context.cancelled, context.draining = asyncio.Event(), asyncio.Event()
         context["settings"] = settings
         context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
         await registry.hooks.starts(context)
@@ -112,6 +114,10 @@ def _call(
             return await handler.function(context, *args, **kwargs)
         finally:
             await registry.hooks.ends(context, 5.0)
+            for client in (context["redis"], stores.scripts.redis):
+                # The handler's verdict is given: a connection that does not close must not replace it.
+                with contextlib.suppress(Exception):
+                    await client.aclose(close_connection_pool=True)
 
     return asyncio.run(run())
 

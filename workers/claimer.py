@@ -15,7 +15,7 @@ from workers.executor import Executor
 #: Jobs per claim at most: the time of one script is everybody's time.
 CLAIM_AT_MOST = 200
 #: Seconds that an idle worker sleeps at most: bounds what a wake-up that got lost with a killed worker costs.
-SLEEP_AT_MOST = 30.0
+SLEEP_AT_MOST = 15.0
 #: Seconds between attempts while Redis is away.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 
@@ -55,6 +55,11 @@ class Claimer:
         """Claim no more; a claim that is under way ends by itself and its jobs are handed back."""
         self._stopping = True
         self._executor.slot_freed.set()
+        if self._idle is not None:
+            self._idle.cancel()
+
+    def nudge(self) -> None:
+        """Look for work now instead of waiting to be woken."""
         if self._idle is not None:
             self._idle.cancel()
 

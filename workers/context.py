@@ -7,21 +7,39 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import orjson
+import structlog
 
+from service.domain.errors import TriageError
 from service.domain.job import Lease
+from workers.failures import printable
 
+#: Bytes of a log line, and of the message of a progress.
 MAX_LINE = 4_096
 #: Seconds between writes of a run's progress: the latest value wins.
 PROGRESS_EVERY = 0.2
 #: Seconds that a thread waits for its report to be written.
 REPORT_SECONDS = 5.0
 
+log = structlog.get_logger("triage.context")
+
 
 class Reporter(Protocol):
     """Where progress and log lines go; both may vanish when the lease is lost."""
 
-    async def progress(self, lease: Lease, value: bytes) -> None: ...
-    async def log(self, lease: Lease, line: bytes) -> None: ...
+    async def progress(self, lease: Lease, value: bytes) -> Any: ...
+    async def log(self, lease: Lease, line: bytes) -> Any: ...
+
+
+def progress_value(current: float, total: float | None, message: object) -> bytes:
+    """The JSON text of a progress; raises TypeError for numbers that JSON cannot say."""
+    text = None if message is None else printable(str(message), MAX_LINE)
+    return orjson.dumps({"current": current, "total": total, "message": text})
+
+
+def log_line(message: object) -> bytes:
+    """The JSON text of a log line, with the time of this process."""
+    at_ms = int(datetime.now(UTC).timestamp() * 1000)
+    return orjson.dumps({"at_ms": at_ms, "message": printable(str(message), MAX_LINE)})
 
 
 class JobContext(dict[Any, Any]):
@@ -43,45 +61,46 @@ class JobContext(dict[Any, Any]):
         self._lease = lease
         self._reporter = reporter
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
         self._progress: bytes | None = None
+        self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
         #: A handler in a thread reports through the event loop and waits for it.
         self.threaded = False
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> Any:
         """Show how far the job is; written at most five times a second, the latest value wins."""
-        value = {
-            "current": current,
-            "total": total,
-            "message": None if message is None else message[:MAX_LINE],
-        }
-        return self._do(self._set_progress(orjson.dumps(value)))
+        return self._do(self._set_progress(progress_value(current, total, message)))
 
     def log(self, message: object) -> Any:
         """Keep a line with the job: at most 1,000 lines of 4 KiB, the oldest go first."""
-        line = {"at_ms": datetime.now(UTC).timestamp() * 1000 // 1, "message": str(message)[:MAX_LINE]}
-        return self._do(self._reporter.log(self._lease, orjson.dumps(line)))
+        return self._do(self._append(log_line(message)))
 
     async def report(self, kind: str, value: bytes) -> None:
         """A report that came from a child process, already encoded."""
-        if kind == "progress":
-            await self._set_progress(value)
-        else:
-            await self._reporter.log(self._lease, value)
+        await (self._set_progress(value) if kind == "progress" else self._append(value))
 
     async def flush(self) -> None:
-        """Write the last progress."""
+        """Write the last progress; a write that is under way ends first, so that it cannot overtake."""
+        await self._write_latest()
         if self._writer is not None:
             self._writer.cancel()
-        if (value := self._progress) is not None:
-            self._progress = None
-            await self._reporter.progress(self._lease, value)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> Any:
-        if not self.threaded or threading.current_thread() is threading.main_thread():
+        if not self.threaded or threading.get_ident() == self._loop_thread:
             return work
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(REPORT_SECONDS)
+        try:
+            asyncio.run_coroutine_threadsafe(work, self._loop).result(REPORT_SECONDS)
+        except TimeoutError:
+            log.info("report_late", job_id=self._lease.job.id)
         return None
+
+    async def _append(self, line: bytes) -> None:
+        try:
+            await self._reporter.log(self._lease, line)
+        except TriageError as error:
+            # A report is not worth the attempt of the job that makes it.
+            log.info("log_not_written", job_id=self._lease.job.id, code=error.code)
 
     async def _set_progress(self, value: bytes) -> None:
         self._progress = value
@@ -89,7 +108,16 @@ class JobContext(dict[Any, Any]):
             self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
-        while (value := self._progress) is not None:
-            self._progress = None
-            await self._reporter.progress(self._lease, value)
+        while self._progress is not None:
+            await self._write_latest()
             await asyncio.sleep(PROGRESS_EVERY)
+
+    async def _write_latest(self) -> None:
+        async with self._writing:
+            value, self._progress = self._progress, None
+            if value is None:
+                return
+            try:
+                await self._reporter.progress(self._lease, value)
+            except TriageError as error:
+                log.info("progress_not_written", job_id=self._lease.job.id, code=error.code)

@@ -1,10 +1,13 @@
 """What authors of handlers import: the decorator, and the exceptions that say more than 'failed'."""
 
+import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, overload
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 from arq.worker import Retry
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 __all__ = ["Execution", "JobOptions", "NonRetryable", "Retry", "Snooze", "job"]
 
@@ -14,7 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 #: Where the decorator leaves its options; the function itself stays what it was.
 ATTRIBUTE = "__triage_job__"
 
-_DEFAULTS = (
+_DEFAULTS = {
     "queue",
     "priority",
     "retry",
@@ -22,7 +25,40 @@ _DEFAULTS = (
     "retention_seconds",
     "expires_seconds",
     "deadline_seconds",
-)
+}
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+_Seconds = Annotated[float, Field(ge=0, le=315_360_000, allow_inf_nan=False)]
+_PositiveSeconds = Annotated[_Seconds, Field(gt=0)]
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+class _Retry(BaseModel):
+    """The API's own limits: a default must not be what a client could not ask for."""
+
+    model_config = _STRICT
+
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 3
+    backoff: Literal["fixed", "linear", "exponential"] = "exponential"
+    delay_seconds: _Seconds = 1
+    max_delay_seconds: _Seconds = 3600
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
+class _Options(BaseModel):
+    model_config = _STRICT
+
+    name: _Name | None = None
+    queue: _Name | None = None
+    priority: Annotated[int, Field(ge=0, le=1000)] | None = None
+    retry: _Retry | None = None
+    timeout_seconds: _PositiveSeconds | None = None
+    retention_seconds: _Seconds | None = None
+    expires_seconds: _PositiveSeconds | None = None
+    deadline_seconds: _PositiveSeconds | None = None
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    executor: Execution | None = None
+    redact: Annotated[list[Annotated[str, Field(pattern="^/")]], Field(strict=False)] = []
 
 
 class NonRetryable(Exception):
@@ -33,6 +69,8 @@ class Snooze(Exception):
     """Run this job again after `seconds`; no attempt is used."""
 
     def __init__(self, seconds: float) -> None:
+        if not math.isfinite(seconds):
+            raise ValueError(f"Snooze takes a number of seconds, not {seconds}")
         super().__init__(f"snoozed for {seconds:g} s")
         self.delay_ms = max(0, round(seconds * 1000))
 
@@ -81,31 +119,25 @@ def job(function: Any = None, /, **options: Any) -> Any:
 
 
 def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
-    defaults = {name: options.pop(name) for name in _DEFAULTS if options.get(name) is not None}
-    executor, concurrency = options.pop("executor", None), options.pop("concurrency", None)
-    name, redact = options.pop("name", None), tuple(options.pop("redact", None) or ())
-    if executor not in (None, "async", "thread", "process"):
-        raise ValueError(f"@job: executor must be async, thread or process, not {executor!r}")
-    if concurrency is not None and concurrency < 1:
-        raise ValueError("@job: concurrency must be at least 1")
-    if bad := [pointer for pointer in redact if not pointer.startswith("/")]:
-        raise ValueError(f"@job: redact takes JSON pointers such as /card/number, not {bad[0]!r}")
-    if left := [key for key in options if options[key] is not None and key not in _DEFAULTS]:
-        raise TypeError(f"@job: unknown option {left[0]!r}")
-    unknown = set(defaults.get("retry", {})) - {
-        "max_attempts",
-        "backoff",
-        "delay_seconds",
-        "max_delay_seconds",
-        "jitter",
-    }
-    if unknown:
-        raise ValueError(f"@job: unknown retry option {sorted(unknown)[0]!r}")
+    try:
+        given = _Options.model_validate({name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        row = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in row["loc"])
+        if row["type"] == "extra_forbidden":
+            raise TypeError(f"@job: there is no option {path!r}") from None
+        raise ValueError(f"@job: {path}: {row['msg']}, not {row['input']!r}") from None
+    defaults = given.model_dump(include=_DEFAULTS, exclude_unset=True)
+    marked = JobOptions(given.name, given.executor, given.concurrency, tuple(given.redact), defaults)
 
     def decorate(function: Any) -> Any:
         if not callable(function):
-            raise TypeError("@job decorates a function")
-        setattr(function, ATTRIBUTE, JobOptions(name, executor, concurrency, redact, defaults))
+            raise TypeError(f"@job decorates a function, not {function!r}")
+        if given.executor == "async" and not inspect.iscoroutinefunction(function):
+            raise TypeError("@job: executor async needs a coroutine function; a plain one runs in a thread")
+        if given.executor == "thread" and inspect.iscoroutinefunction(function):
+            raise TypeError("@job: a coroutine function cannot run in a thread")
+        setattr(function, ATTRIBUTE, marked)
         return function
 
     return decorate

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import ModuleType
@@ -29,10 +30,11 @@ class Registry:
         self.hooks = hooks
         self.cron_jobs = list(cron_jobs)
         self.paths = tuple(paths)
-        self.handlers = tuple(handlers)
+        # A function that is listed twice is one handler; two functions of one name are a mistake.
+        self.handlers = tuple({(handler.name, handler.function): handler for handler in handlers}.values())
         self.by_name: dict[str, Handler] = {}
-        for handler in handlers:
-            for name in {handler.name, canonical_name(handler.name), handler.name.replace("-", "_")}:
+        for handler in self.handlers:
+            for name in sorted({handler.name, canonical_name(handler.name), handler.name.replace("-", "_")}):
                 if self.by_name.setdefault(name, handler) is not handler:
                     raise ConfigurationInvalid(f"TRIAGE_HANDLERS: two handlers answer to the name {name!r}.")
 
@@ -47,7 +49,11 @@ class Registry:
             if not found:
                 raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} has no handler.")
             handlers += found
-            settings += [module.WorkerSettings for module in modules if hasattr(module, "WorkerSettings")]
+            for module in modules:
+                item = getattr(module, "WorkerSettings", None)
+                # A package may show the class of one of its modules: its hooks run once.
+                if item is not None and not any(item is known for known in settings):
+                    settings.append(item)
         hooks = Hooks(
             *([hook for item in settings if (hook := _plain(item, name)) is not None] for name in _HOOKS)
         )
@@ -87,6 +93,8 @@ class Registry:
         ]
 
 
+#: What the API takes as the name of a job: no other one could ever be submitted.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _HOOKS = ("on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end")
 
 
@@ -100,10 +108,12 @@ def _modules(path: str) -> Iterable[ModuleType]:
         yield module
         if hasattr(module, "__path__"):
             for info in pkgutil.walk_packages(module.__path__, f"{path}."):
-                yield importlib.import_module(info.name)
+                # __main__ is a program: importing it would run it.
+                if not info.name.endswith(".__main__"):
+                    yield importlib.import_module(info.name)
     except ConfigurationInvalid:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationInvalid(
             f"TRIAGE_HANDLERS: {path} cannot be imported: {type(error).__name__}: {error}"
         ) from error
@@ -114,17 +124,19 @@ def _handlers(module: ModuleType) -> Iterable[Handler]:
     decorated = [value for value in own if isinstance(getattr(value, ATTRIBUTE, None), JobOptions)]
     if decorated:
         return [_from_function(function, getattr(function, ATTRIBUTE)) for function in decorated]
-    listed = getattr(module, "functions", None) or _plain(
-        getattr(module, "WorkerSettings", None), "functions"
-    )
+    settings = getattr(module, "WorkerSettings", None)
+    listed = getattr(module, "functions", None) or _plain(settings, "functions")
     if listed:
         return [_from_arq(function, module.__name__) for function in listed]
-    public = [value for value in own if inspect.isfunction(value) and not value.__name__.startswith("_")]
-    return [
-        _from_function(function, None)
-        for function in public
-        if next(iter(inspect.signature(function).parameters), "") == "ctx"
-    ]
+    hooks = [_plain(settings, name) for name in _HOOKS]
+    hooks += [cron.coroutine for cron in _plain(settings, "cron_jobs") or ()]
+    return [_from_function(value, None) for value in own if _takes_ctx(value) and value not in hooks]
+
+
+def _takes_ctx(value: Any) -> bool:
+    if not inspect.isfunction(value) or value.__name__.startswith("_"):
+        return False
+    return next(iter(inspect.signature(value).parameters), "") == "ctx"
 
 
 def _from_function(
@@ -140,6 +152,8 @@ def _from_function(
         raise ConfigurationInvalid(
             f"TRIAGE_HANDLERS: the parameters of {name} cannot be a payload: {error}"
         ) from error
+    if not _NAME.fullmatch(name):
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {name!r} cannot be the name of a job type.")
     executor = (options.executor if options else None) or (
         "async" if inspect.iscoroutinefunction(function) else "thread"
     )
@@ -163,9 +177,19 @@ def _from_function(
     )
 
 
+def handler_of(function: Callable[..., Any]) -> Handler:
+    """A handler without a module to be found in."""
+    return _from_function(function, getattr(function, ATTRIBUTE, None))
+
+
 def _from_arq(item: Any, module: str) -> Handler:
     if isinstance(item, str):
-        item = import_string(item)
+        try:
+            item = import_string(item)
+        except Exception as error:
+            raise ConfigurationInvalid(
+                f"TRIAGE_HANDLERS: {module} lists {item!r}, which cannot be imported: {error}"
+            ) from error
     if isinstance(item, arq.worker.Function):
         defaults: dict[str, Any] = {}
         if item.timeout_s is not None:
@@ -177,7 +201,7 @@ def _from_arq(item: Any, module: str) -> Handler:
         return _from_function(item.coroutine, getattr(item.coroutine, ATTRIBUTE, None), item.name, **defaults)
     if not callable(item):
         raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {module} lists {item!r}, which is not a function.")
-    return _from_function(item, getattr(item, ATTRIBUTE, None))
+    return handler_of(item)
 
 
 def _plain(settings: Any, name: str) -> Any:

@@ -20,12 +20,12 @@ class Runners:
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self._children = ChildProcesses(settings, registry)
-        self._threads = 0
+        self._left: set[Future[object]] = set()
 
     @property
     def leaked(self) -> int:
         """Threads that still run although nobody waits for them."""
-        return self._threads
+        return len(self._left)
 
     async def run(
         self, handler: Handler, context: JobContext, payload: dict[str, Any], *, solo: bool
@@ -49,6 +49,9 @@ class Runners:
         def call() -> None:
             try:
                 outcome.set_result(variables.run(handler.function, context, *args, **kwargs))
+            except StopIteration as error:
+                # asyncio refuses to raise it, and the run would never end.
+                outcome.set_exception(RuntimeError(f"the handler raised StopIteration({error})"))
             except BaseException as error:
                 outcome.set_exception(error)
 
@@ -58,12 +61,9 @@ class Runners:
             return await asyncio.wrap_future(_uncancellable(outcome))
         except asyncio.CancelledError:
             if thread.is_alive():
-                self._threads += 1
-                outcome.add_done_callback(lambda _: self._ended())
+                self._left.add(outcome)
+                outcome.add_done_callback(self._left.discard)
             raise
-
-    def _ended(self) -> None:
-        self._threads -= 1
 
     def close(self) -> None:
         self._children.close()
@@ -77,7 +77,10 @@ def _uncancellable(source: Future[object]) -> Future[object]:
         if not copy.set_running_or_notify_cancel():
             return
         error = done.exception()
-        (copy.set_exception if error is not None else copy.set_result)(error or done.result())  # type: ignore[operator, arg-type]
+        if error is None:
+            copy.set_result(done.result())
+        else:
+            copy.set_exception(error)
 
     source.add_done_callback(forward)
     return copy

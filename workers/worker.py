@@ -140,7 +140,7 @@ class TriageWorker(arq.worker.Worker):
         assert claimer is not None
         leases = self.stores.leases
         self._heartbeat = self._start_heartbeat()
-        rescuer = Rescuer(leases, self.settings.lease_seconds, self.metrics)
+        rescuer = Rescuer(leases, self.settings.lease_seconds, self.metrics, claimer.nudge)
         self._spawn(self.settler.work())
         self._spawn(self._tick())
         self._spawn(repeat("rescue", rescuer.rescue))

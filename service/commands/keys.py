@@ -17,6 +17,7 @@ from service.domain.ids import IdFactory
 from service.settings import load_settings
 from service.store.access_keys import AccessKey, AccessKeys
 from service.store.connect import connect
+from service.store.embedded import EmbeddedServer
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
@@ -73,7 +74,7 @@ def _row(key: AccessKey) -> dict[str, Any]:
 
 def _with_keys(use: Callable[[AccessKeys], Awaitable[Answer]]) -> Answer:
     settings = load_settings()
-    url = settings.redis_url or f"unix://{settings.data_dir.resolve() / 'redis.sock'}"
+    url = settings.redis_url or EmbeddedServer(settings.data_dir).url
 
     async def run() -> Answer:
         redis = connect(url)

@@ -24,5 +24,5 @@ class Stores:
         self.watches = Watches(self.scripts)
 
     async def pulse(self, lease_ms: int) -> None:
-        """Prove that Redis is reachable, at least four times per lease: a gap then means an outage."""
+        """Prove that Redis is reachable and wake workers for what is queued, several times per lease."""
         await self.scripts.run("prove", [lease_ms])

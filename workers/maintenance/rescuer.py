@@ -1,5 +1,7 @@
 """Takes jobs back from workers that died: promise G5, within the lease and one second."""
 
+from collections.abc import Callable
+
 import structlog
 
 from service.store.leases import Leases
@@ -20,10 +22,13 @@ class Rescuer:
     something runs, looking also keeps the pulse, which lasts half a lease.
     """
 
-    def __init__(self, leases: Leases, lease_seconds: float, metrics: Metrics) -> None:
+    def __init__(
+        self, leases: Leases, lease_seconds: float, metrics: Metrics, nudge: Callable[[], None]
+    ) -> None:
         self._leases = leases
         self._lease = lease_seconds
         self._metrics = metrics
+        self._nudge = nudge
 
     async def rescue(self) -> float:
         answer = await self._leases.rescue(round(self._lease * 1000), AT_MOST)
@@ -31,6 +36,8 @@ class Rescuer:
         if found:
             log.warning("jobs_rescued", rescued=answer.rescued, dead=answer.buried)
             self._metrics.stalled.inc(len(found))
+            # The wake-up may go to the very worker whose lease ran out.
+            self._nudge()
         if len(found) >= AT_MOST:
             return 0.0
         if answer.next_in_ms is None:

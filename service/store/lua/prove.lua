@@ -1,14 +1,18 @@
 #!lua flags=allow-oom
--- Set the pulse from a process that holds no leases: the API.
+-- From a process that holds no leases, the API: set the pulse, and wake the pools that can run what is queued.
+-- A wake-up goes to one idle worker; if that one was frozen or killed right then, nobody else has heard of the job.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] lease (ms)
 -- Returns 1
-local P = KEYS[1]
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+-- Uses: index
 -- Uses: pulse
 pulse(tonumber(ARGV[2]))
+for _, queue in ipairs(redis.call('SMEMBERS', P .. 'ready')) do
+  if setting(queue, 'paused') ~= '1' then
+    for _, name in ipairs(redis.call('ZRANGE', queue_key(queue, 'types'), 0, -1)) do
+      woken[queue .. ',' .. name] = {queue = queue, name = name}
+    end
+  end
+end
+flush()
 return 1

@@ -1,0 +1,51 @@
+"""A reporter that remembers, and the contexts that report to it."""
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from service.domain.job import Job, Lease
+from service.domain.retry import RetryPolicy
+from service.domain.states import State
+from workers.context import JobContext
+
+
+def lease(id: str = "job_1") -> Lease:
+    job = Job(
+        id=id,
+        version=2,
+        name="scripted",
+        queue="default",
+        state=State.RUNNING,
+        priority=100,
+        payload=b"{}",
+        created_at=1_700_000_000_000,
+        run_at=1_700_000_000_500,
+        retry=RetryPolicy(),
+        timeout_ms=60_000,
+        retention_ms=60_000,
+        failures=1,
+    )
+    return Lease(job, "token")
+
+
+class Notes:
+    """What was reported, decoded; `heard` is set by every report."""
+
+    def __init__(self) -> None:
+        self.progressed: list[Any] = []
+        self.logged: list[Any] = []
+        self.heard = asyncio.Event()
+
+    async def progress(self, lease: Lease, value: bytes) -> None:
+        self.progressed.append(orjson.loads(value))
+        self.heard.set()
+
+    async def log(self, lease: Lease, line: bytes) -> None:
+        self.logged.append(orjson.loads(line)["message"])
+        self.heard.set()
+
+
+def context(notes: Any, **shared: Any) -> JobContext:
+    return JobContext(lease(), shared, notes, asyncio.Event())

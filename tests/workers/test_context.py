@@ -1,0 +1,126 @@
+import asyncio
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from service.domain.errors import BackendUnavailable
+from tests.eventually import eventually
+from tests.workers.reporting import Notes, context
+from workers.context import MAX_LINE
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_context_is_the_dictionary_that_arq_handlers_know():
+    ctx = context(Notes(), redis="a client", own="thing")
+    assert ctx["job_id"] == "job_1"
+    assert ctx["job_try"] == 2
+    assert ctx["enqueue_time"] == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert ctx["score"] == 1_700_000_000_500
+    assert (ctx["redis"], ctx["own"]) == ("a client", "thing")
+
+
+async def test_what_a_job_writes_into_its_context_stays_with_it():
+    shared = {"limit": 1}
+    first, second = context(Notes(), **shared), context(Notes(), **shared)
+    first["limit"] = 2
+    assert second["limit"] == 1
+
+
+async def test_of_many_progresses_few_are_written_and_the_last_one_always():
+    notes = Notes()
+    ctx = context(notes)
+    for current in range(500):
+        await ctx.progress(current + 1, 500)
+        await asyncio.sleep(0)  # noqa: TID251
+    await ctx.flush()
+    assert notes.progressed[-1] == {"current": 500, "total": 500, "message": None}
+    assert len(notes.progressed) <= 5
+
+
+async def test_progress_is_written_without_a_flush():
+    notes = Notes()
+    await context(notes).progress(1)
+    await asyncio.wait_for(notes.heard.wait(), 5)
+    assert notes.progressed[0]["current"] == 1
+
+
+async def test_a_write_that_is_under_way_when_the_run_ends_is_not_lost():
+    class Slow(Notes):
+        def __init__(self):
+            super().__init__()
+            self.entered, self.go_on = asyncio.Event(), asyncio.Event()
+
+        async def progress(self, lease, value):
+            self.entered.set()
+            await self.go_on.wait()
+            await super().progress(lease, value)
+
+    notes = Slow()
+    ctx = context(notes)
+    await ctx.progress(1)
+    await notes.entered.wait()
+    await ctx.progress(2)
+    flushing = asyncio.create_task(ctx.flush())
+    notes.go_on.set()
+    await flushing
+    assert [value["current"] for value in notes.progressed] == [1, 2]
+
+
+async def test_lines_and_messages_are_bounded_and_printable():
+    notes = Notes()
+    ctx = context(notes)
+    await ctx.log("\N{GRINNING FACE}" * 5_000)
+    await ctx.log("a\x00b\ud800")
+    await ctx.progress(1, None, "x" * 10_000)
+    await ctx.flush()
+    assert len(notes.logged[0].encode()) <= MAX_LINE
+    assert notes.logged[1] == "a\ufffdb\ufffd"
+    assert len(notes.progressed[0]["message"].encode()) <= MAX_LINE
+
+
+async def test_a_log_line_carries_whole_milliseconds():
+    lines = []
+
+    class Raw(Notes):
+        async def log(self, lease, line):
+            lines.append(line)
+
+    await context(Raw()).log("a")
+    assert isinstance(orjson.loads(lines[0])["at_ms"], int)
+
+
+async def test_a_report_that_redis_does_not_take_costs_the_job_nothing():
+    class Away(Notes):
+        async def progress(self, lease, value):
+            self.heard.set()
+            raise BackendUnavailable
+
+        async def log(self, lease, line):
+            raise BackendUnavailable
+
+    notes = Away()
+    ctx = context(notes)
+    await ctx.log("a")
+    await ctx.progress(1)
+    await notes.heard.wait()
+    await ctx.flush()
+
+
+async def test_in_a_thread_reports_are_plain_calls():
+    notes = Notes()
+    ctx = context(notes)
+    ctx.threaded = True
+
+    def handler():
+        ctx.log("from a thread")
+        ctx.progress(3)
+
+    await asyncio.to_thread(handler)
+    assert notes.logged == ["from a thread"]
+
+    def written():
+        assert [value["current"] for value in notes.progressed] == [3]
+
+    await eventually(written)

@@ -1,0 +1,206 @@
+import sys
+import textwrap
+
+import pytest
+
+from service.domain.errors import ConfigurationInvalid
+from workers.registry import Registry
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes modules into a package of the test's own."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+
+    def write(name, text):
+        path = tmp_path / (name.replace(".", "/") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def names(registry):
+    return {handler.name for handler in registry.handlers}
+
+
+def test_decorated_functions_hide_all_others(write):
+    write(
+        "mod",
+        """
+        from workers.handler import job
+        @job
+        async def one(ctx): ...
+        async def two(ctx): ...
+        """,
+    )
+    assert names(Registry.load(["mod"])) == {"one"}
+
+
+def test_without_a_decorator_the_list_of_functions_counts(write):
+    write(
+        "mod",
+        """
+        async def one(ctx): ...
+        async def two(ctx): ...
+        functions = [two]
+        """,
+    )
+    assert names(Registry.load(["mod"])) == {"two"}
+
+
+def test_arq_functions_bring_their_timeout_and_their_tries(write):
+    write(
+        "mod",
+        """
+        from arq.worker import func
+        async def one(ctx): ...
+        async def two(ctx, to: str): ...
+        class WorkerSettings:
+            functions = [func(one, name="renamed", timeout=7, max_tries=4, keep_result=60), "mod.two"]
+        """,
+    )
+    registry = Registry.load(["mod"])
+    assert names(registry) == {"renamed", "two"}
+    handler = registry.find("renamed")
+    assert handler is not None
+    assert handler.defaults == {
+        "timeout_seconds": 7,
+        "retry": {"max_attempts": 4},
+        "retention_seconds": 60,
+    }
+
+
+def test_a_plain_module_offers_its_public_functions_that_take_ctx(write):
+    write(
+        "mod",
+        """
+        from os.path import join
+        async def one(ctx): ...
+        def two(ctx, x): ...
+        def helper(x): ...
+        async def _hidden(ctx): ...
+        """,
+    )
+    registry = Registry.load(["mod"])
+    assert {handler.name: handler.executor for handler in registry.handlers} == {
+        "one": "async",
+        "two": "thread",
+    }
+
+
+def test_hooks_of_a_plain_module_are_not_handlers(write):
+    write(
+        "mod",
+        """
+        from arq.cron import cron
+        async def one(ctx): ...
+        async def start(ctx): ...
+        async def tick(ctx): ...
+        class WorkerSettings:
+            on_startup = start
+            cron_jobs = [cron(tick, minute=1)]
+        """,
+    )
+    registry = Registry.load(["mod"])
+    assert names(registry) == {"one"}
+    assert [hook.__name__ for hook in registry.hooks.startup] == ["start"]
+    assert [cron.coroutine.__name__ for cron in registry.cron_jobs] == ["tick"]
+
+
+def test_hooks_of_several_modules_compose_and_end_in_the_opposite_order(write):
+    for name in ("first", "second"):
+        write(
+            name,
+            f"""
+            async def {name}_job(ctx): ...
+            async def {name}_start(ctx): ...
+            async def {name}_stop(ctx): ...
+            class WorkerSettings:
+                functions = [{name}_job]
+                on_startup = {name}_start
+                on_shutdown = {name}_stop
+            """,
+        )
+    hooks = Registry.load(["first", "second"]).hooks
+    assert [hook.__name__ for hook in hooks.startup] == ["first_start", "second_start"]
+    assert [hook.__name__ for hook in hooks.shutdown] == ["second_stop", "first_stop"]
+
+
+def test_a_package_loads_its_modules_but_never_its_program(write):
+    write("pack.__init__", "")
+    write("pack.inner.__init__", "")
+    write("pack.inner.deep", "async def deep(ctx): ...")
+    write("pack.flat", "async def flat(ctx): ...")
+    write("pack.__main__", "raise SystemExit('this is a program')")
+    assert names(Registry.load(["pack"])) == {"deep", "flat"}
+
+
+def test_a_name_answers_in_both_spellings(write):
+    write("mod", "async def process_order(ctx, order_id: str): 'Ships it.'")
+    registry = Registry.load(["mod"])
+    assert registry.find("process-order") is registry.find("process_order")
+    assert registry.find("other") is None
+    types = {job_type.name: job_type for job_type in registry.job_types()}
+    assert set(types) == {"process-order", "process_order"}
+    assert types["process-order"].payload_schema == types["process_order"].payload_schema
+    assert types["process-order"].description == "Ships it."
+
+
+def test_one_function_that_is_found_twice_is_one_handler(write):
+    write("pack.__init__", "from pack.inner import one\nfunctions = [one]")
+    write("pack.inner", "async def one(ctx): ...")
+    assert names(Registry.load(["pack"])) == {"one"}
+
+
+def test_annotations_that_only_a_type_checker_sees_do_not_matter_on_ctx_and_the_result(write):
+    write(
+        "mod",
+        """
+        from __future__ import annotations
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            from nowhere import Context, Result
+        async def send(ctx: Context, to: str) -> Result: ...
+        """,
+    )
+    handler = Registry.load(["mod"]).find("send")
+    assert handler is not None
+    assert handler.bind({"to": "a"}) == ([], {"to": "a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nowhere", "cannot be imported: ModuleNotFoundError"),
+        ("raise SystemExit(3)", "cannot be imported: SystemExit"),
+        ("x = 1", "has no handler"),
+        ("async def a_b(ctx): ...\nasync def other(ctx): ...\nother.__name__ = 'a-b'", "two handlers"),
+        ("functions = ['mod.missing']", "cannot be imported"),
+        ("functions = [3]", "not a function"),
+        ("class Odd: ...\nasync def one(ctx, odd: Odd): ...", "cannot be a payload"),
+        ("async def one(ctx, odd: 'Missing'): ...", "cannot be a payload"),
+        ("from workers.handler import job\n@job\nasync def one(): ...", "must be ctx"),
+    ],
+)
+def test_a_module_that_cannot_be_used_is_named_with_its_fault(write, text, message):
+    write("mod", text)
+    with pytest.raises(ConfigurationInvalid, match=message):
+        Registry.load(["mod"])
+
+
+def test_the_handlers_that_the_worker_ships_with_are_those_of_the_contract():
+    assert names(Registry.load(["workers.handlers"])) == {
+        "send-alert",
+        "send-report",
+        "sync-data",
+        "process-order",
+        "fetch-line-items",
+        "calculate-tax",
+        "apply-discounts",
+        "generate-invoice",
+        "http.request",
+    }

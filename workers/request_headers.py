@@ -1,0 +1,69 @@
+"""What `http.request` may send as headers, how it signs, and when it was told to come back."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+USER_AGENT = "Triage/1"
+#: Seconds that a server may make a job wait: beyond it a header is a mistake.
+MAX_WAIT = 86_400.0
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
+#: They frame the message, speak to proxies, or carry what belongs to the worker.
+_DENIED = frozenset(
+    {
+        "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade",
+        "expect", "proxy-authorization", "proxy-authenticate", "proxy-connection", "authorization", "cookie",
+        "accept-encoding", "user-agent", "forwarded", "via",
+    }
+)  # fmt: skip
+_DENIED_PREFIXES = ("webhook-", "x-forwarded-")
+
+
+class HeaderRefused(Exception):
+    """A header that a job must not send."""
+
+
+def checked_headers(given: Mapping[str, str], content_type: str | None) -> dict[str, str]:
+    """All headers to send, their names in lower case; raises HeaderRefused, naming no value."""
+    headers = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
+    if content_type is not None:
+        headers["content-type"] = content_type
+    for name, value in given.items():
+        lower = name.lower()
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise HeaderRefused(f"The header {name[:128]!r} is not valid.")
+        if lower in _DENIED or lower.startswith(_DENIED_PREFIXES):
+            raise HeaderRefused(f"The header {name!r} cannot be set by a job.")
+        headers[lower] = value
+    return headers
+
+
+def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Headers of Standard Webhooks 1.0.0; the id is the same over all attempts. Raises ValueError."""
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raise ValueError("TRIAGE_HTTP_SIGNING_SECRET is not whsec_ and base64") from None
+    digest = hmac.digest(key, f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return {
+        "webhook-id": id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
+
+
+def retry_after(text: str, now: float) -> float | None:
+    """Seconds to wait as Retry-After says, in seconds or as a date; None when it says nothing usable."""
+    text = text.strip()
+    if re.fullmatch("[0-9]{1,9}", text):
+        return min(float(text), MAX_WAIT)
+    try:
+        return min(max(parsedate_to_datetime(text).timestamp() - now, 0.0), MAX_WAIT)
+    except (ValueError, OverflowError):
+        return None
