@@ -22,72 +22,80 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
     redis_url: str = Field(
-        "",
+        default="",
         description="redis://, rediss:// or unix://. Empty: embedded, for `triage dev` only.",
     )
     namespace: str = Field(
-        "default",
+        default="default",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="Namespace of a worker, and of requests without credentials in dev.",
     )
-    host: str = Field("127.0.0.1", description="Address that the API listens on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port of the API; 0 = a free one, printed.")
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port of the API; 0 = a free one, printed.")
     worker_host: str = Field(
-        "0.0.0.0", description="Address that a worker's probes, metrics and drain listen on."
+        default="0.0.0.0", description="Address that a worker's probes, metrics and drain listen on."
     )
     worker_port: int = Field(
-        8081,
+        default=8081,
         ge=0,
         le=65535,
         description="Port of a worker's probes, metrics and drain; 0 = a free one, printed.",
     )
     queues: str = Field(
-        "critical=6,default=3,bulk=1,*=1",
+        default="critical=6,default=3,bulk=1,*=1",
         description="Queues of a worker with their weights; `*` = every other queue in use.",
     )
-    concurrency: int = Field(20, ge=1, le=10_000, description="Jobs at a time per worker.")
-    handlers: str = Field("workers.handlers", description="Import paths of handler modules, comma-separated.")
+    concurrency: int = Field(default=20, ge=1, le=10_000, description="Jobs at a time per worker.")
+    handlers: str = Field(
+        default="workers.handlers", description="Import paths of handler modules, comma-separated."
+    )
     lease_seconds: float = Field(
-        15, ge=0.5, le=3600, description="Seconds: lease of a running job; renewed three times in its length."
+        default=15,
+        ge=0.5,
+        le=3600,
+        description="Seconds: lease of a running job; renewed three times in its length.",
     )
     drain_seconds: float = Field(
-        30, ge=0, le=86_400, description="Seconds that running jobs get at shutdown."
+        default=30, ge=0, le=86_400, description="Seconds that running jobs get at shutdown."
     )
     cancel_grace_seconds: float = Field(
-        5,
+        default=5,
         ge=0,
         le=3600,
         description="Seconds after a cancel or a timeout until the run is given up and fenced.",
     )
     max_payload_bytes: int = Field(
-        65_536,
+        default=65_536,
         ge=2,
         le=16_777_216,
         description="Bytes: hard limit of a payload (413); above 1 KiB there is a warning header.",
     )
     max_result_bytes: int = Field(
-        1_048_576,
+        default=1_048_576,
         ge=2,
         le=67_108_864,
         description="Bytes: a larger result makes the job dead, reason non_retryable.",
     )
     dlq_retention_seconds: float = Field(
-        1_209_600, ge=0, description="Seconds that dead jobs are kept at least, whatever their own retention."
+        default=1_209_600,
+        ge=0,
+        description="Seconds that dead jobs are kept at least, whatever their own retention.",
     )
     http_allow: str = Field(
-        "", description="Hosts or CIDRs that `http.request` may reach although they are not public."
+        default="", description="Hosts or CIDRs that `http.request` may reach although they are not public."
     )
     http_signing_secret: SecretStr = Field(
-        SecretStr(""), description="`whsec_...`: `http.request` signs what it sends (Standard Webhooks)."
+        default=SecretStr(""),
+        description="`whsec_...`: `http.request` signs what it sends (Standard Webhooks).",
     )
     metrics_open: bool = Field(
-        False, description="/metrics of the API without a key although TRIAGE_AUTH=required."
+        default=False, description="/metrics of the API without a key although TRIAGE_AUTH=required."
     )
     auth: Literal["required", "off"] = Field(
-        "required", description="API keys; `off` only on a loopback address."
+        default="required", description="API keys; `off` only on a loopback address."
     )
     data_dir: Path = Field(
-        Path(".triage"), description="Where `triage dev` keeps the data of the embedded server."
+        default=Path(".triage"), description="Where `triage dev` keeps the data of the embedded server."
     )
 
     @field_validator("queues")
@@ -126,7 +134,7 @@ def load_settings() -> Settings:
     unknown = sorted(_given_names() - {PREFIX + name.upper() for name in Settings.model_fields})
     problems = [f"{name}: there is no such setting." for name in unknown]
     try:
-        settings = Settings()  # pyright: ignore[reportCallIssue]
+        settings = Settings()
     except ValidationError as error:
         for row in error.errors():
             name = PREFIX + str(row["loc"][0]).upper() if row["loc"] else "settings"

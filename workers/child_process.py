@@ -67,14 +67,15 @@ class ChildProcesses:
             theirs.close()
             self._alive.add(process)
             message = await self._converse(ours, context)
+            if message is None:
+                # Before _end: of two threads that wait for one process, one reads a wrong status.
+                await asyncio.to_thread(process.join, KILL_AFTER)
+                raise ChildDied(_describe_exit(process.exitcode))
         except asyncio.CancelledError:
             await asyncio.wait({starting})
             raise
         finally:
             threading.Thread(target=self._end, args=(process, ours), daemon=True).start()
-        if message is None:
-            await asyncio.to_thread(process.join, KILL_AFTER)
-            raise ChildDied(_describe_exit(process.exitcode))
         return _result(message)
 
     async def _converse(self, connection: Connection, context: JobContext) -> dict[str, Any] | None:

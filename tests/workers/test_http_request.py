@@ -7,6 +7,7 @@ import ipaddress
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from service.settings import Settings
 from workers.egress import AddressRefused, Allowed, GuardedBackend, GuardedTransport, is_public
@@ -55,7 +56,7 @@ async def server():
 
 
 def call(url, allow="127.0.0.0/8", secret="", **fields):
-    settings = Settings(http_allow=allow, http_signing_secret=secret)
+    settings = Settings(http_allow=allow, http_signing_secret=SecretStr(secret))
     return http_request({"settings": settings, "job_id": "job_1"}, HttpRequest(url=url, **fields))
 
 

@@ -108,7 +108,7 @@ def test_hooks_of_a_plain_module_are_not_handlers(write):
     registry = Registry.load(["mod"])
     assert names(registry) == {"one"}
     assert [hook.__name__ for hook in registry.hooks.startup] == ["start"]
-    assert [cron.coroutine.__name__ for cron in registry.cron_jobs] == ["tick"]
+    assert [cron.coroutine.__qualname__ for cron in registry.cron_jobs] == ["tick"]
 
 
 def test_hooks_of_several_modules_compose_and_end_in_the_opposite_order(write):

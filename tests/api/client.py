@@ -1,0 +1,50 @@
+"""The application in process on a real Redis, and what its tests say often."""
+
+import os
+from typing import Any
+
+import httpx
+import orjson
+
+from service.api.app import create_app
+from service.clock import Clock
+from service.domain.ids import IdFactory
+from service.settings import Settings
+from service.store.connect import RedisClient
+
+
+class Api:
+    """An HTTP client of an application that has no socket."""
+
+    def __init__(self, redis: RedisClient, namespace: str, **settings: Any) -> None:
+        clock = Clock()
+        given: Any = {"auth": "off", "namespace": namespace, **settings}
+        self.app = create_app(Settings(**given), redis, clock, IdFactory(clock.now_ms, os.urandom))
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://triage")
+
+    async def create(self, **fields: Any) -> dict[str, Any]:
+        answer = await self.http.post("/v1/jobs", json={"name": "work", **fields})
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    async def raw(self, body: bytes, path: str = "/v1/jobs", **headers: str) -> httpx.Response:
+        return await self.http.post(
+            path, content=body, headers={"Content-Type": "application/json", **headers}
+        )
+
+    async def close(self) -> None:
+        for space in self.app.state.backend.spaces.values():
+            await space.stores.watches.close()
+        await self.http.aclose()
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem document of an answer, checked for its shape."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = orjson.loads(answer.content)
+    assert (document["status"], document["code"]) == (status, code)
+    assert document["request_id"] == answer.headers["x-request-id"]
+    assert set(document) >= {"type", "title", "status", "detail", "instance", "code", "retryable", "errors"}
+    return document

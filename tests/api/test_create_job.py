@@ -1,0 +1,149 @@
+"""POST /v1/jobs and /v1/jobs/bulk."""
+
+import asyncio
+from typing import Any
+
+from service.domain.states import State
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.factories import OK, claim, finish
+
+FIELDS = {
+    "id", "object", "version", "name", "queue", "state", "state_reason", "priority", "payload", "result",
+    "error",
+    "progress", "attempt", "max_attempts", "failures", "interruptions", "crashes", "deliveries", "created_at",
+    "run_at", "queued_at", "started_at", "finished_at", "expires_at", "worker_id", "flow_id", "flow_key",
+    "fan_out_id", "fan_out_index", "tags", "trace_id",
+}  # fmt: skip
+
+
+async def test_a_job_is_answered_whole_with_location_and_etag(api: Api) -> None:
+    body: dict[str, Any] = {
+        "name": "work",
+        "payload": {"a": [1, {"b": None}]},
+        "priority": 7,
+        "tags": {"tenant": "acme"},
+    }
+    answer = await api.http.post("/v1/jobs", json=body)
+    job = answer.json()
+    assert answer.status_code == 202
+    assert set(job) == FIELDS
+    assert (job["state"], job["priority"], job["payload"], job["tags"]) == (
+        "queued",
+        7,
+        body["payload"],
+        body["tags"],
+    )
+    assert (answer.headers["location"], answer.headers["etag"]) == (f"/v1/jobs/{job['id']}", '"1"')
+    assert (await api.http.get(answer.headers["location"])).json() == job
+
+
+async def test_integers_of_64_bits_survive(api: Api) -> None:
+    text = b'{"name":"work","payload":{"large":18446744073709551615,"small":-9223372036854775808}}'
+    job = (await api.raw(text)).json()
+    assert job["payload"] == {"large": 18446744073709551615, "small": -9223372036854775808}
+    assert (await api.http.get(f"/v1/jobs/{job['id']}")).json()["payload"] == job["payload"]
+
+
+async def test_200_concurrent_identical_submissions_are_one_job_and_200_identical_answers(
+    api: Api, stores: Stores
+) -> None:
+    body = b'{"name":"work","payload":{"order_id":"o-1"}}'
+    answers = await asyncio.gather(*[api.raw(body, **{"Idempotency-Key": "k-1"}) for _ in range(200)])
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("idempotency-replayed" in answer.headers for answer in answers) == 199
+    queue = await stores.queues.get("default")
+    assert queue is not None
+    assert queue.counts[State.QUEUED] == 1
+
+
+async def test_a_replay_answers_as_the_first_time_although_the_job_has_finished(
+    api: Api, stores: Stores
+) -> None:
+    body = b'{"name":"work","delay_seconds":0}'
+    first = await api.raw(body, **{"Idempotency-Key": "k-1"})
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    again = await api.raw(body, **{"Idempotency-Key": "k-1"})
+    assert (again.status_code, again.content) == (202, first.content)
+
+
+async def test_an_idempotency_key_with_another_body_is_refused(api: Api) -> None:
+    await api.raw(b'{"name":"work"}', **{"Idempotency-Key": "k-1"})
+    problem(
+        await api.raw(b'{"name":"work","priority":1}', **{"Idempotency-Key": "k-1"}),
+        422,
+        "idempotency_key_reused",
+    )
+
+
+async def test_prefer_wait_answers_with_the_finished_job(api: Api, stores: Stores) -> None:
+    waiting = asyncio.create_task(api.raw(b'{"name":"work"}', Prefer="wait=20"))
+
+    async def work() -> None:
+        while not (leases := (await claim(stores)).leases):
+            await asyncio.wait({waiting}, timeout=0.01)
+        await finish(stores, leases[0], OK)
+
+    await work()
+    answer = await asyncio.wait_for(waiting, 5)
+    assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait")
+    assert (answer.json()["state"], answer.json()["result"]) == ("succeeded", {"ok": True})
+
+
+async def test_prefer_wait_answers_202_when_the_job_does_not_end_in_time(api: Api) -> None:
+    answer = await api.raw(b'{"name":"work"}', Prefer="wait=0.05")
+    assert answer.status_code == 202
+    assert answer.json()["state"] == "queued"
+
+
+async def test_unique_keys_answer_200_with_the_holder_or_409(api: Api) -> None:
+    first = await api.create(unique={"key": "order:1"})
+    again = await api.http.post("/v1/jobs", json={"name": "work", "unique": {"key": "order:1"}})
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
+    body = {"name": "work", "unique": {"key": "order:1", "on_conflict": "reject"}}
+    assert (
+        problem(await api.http.post("/v1/jobs", json=body), 409, "unique_conflict")["job_id"] == first["id"]
+    )
+
+
+async def test_a_full_queue_answers_429(api: Api) -> None:
+    await api.http.patch("/v1/queues/default", json={"max_depth": 0})
+    answer = await api.http.post("/v1/jobs", json={"name": "work"})
+    assert problem(answer, 429, "queue_full")["retryable"] is True
+
+
+async def test_payloads_are_limited_and_large_ones_are_warned_about(api: Api) -> None:
+    warned = await api.http.post("/v1/jobs", json={"name": "work", "payload": {"text": "x" * 2_000}})
+    assert "refer to data by id" in warned.headers["triage-warning"]
+    answer = await api.http.post("/v1/jobs", json={"name": "work", "payload": {"text": "x" * 65_536}})
+    problem(answer, 413, "payload_too_large")
+
+
+async def test_bulk_stores_what_is_valid_and_names_what_is_not(api: Api) -> None:
+    jobs: list[Any] = [
+        {"name": "work"},
+        {"name": "work", "priority": 1001},
+        {"nam": "x"},
+        5,
+        {"name": "work"},
+    ]
+    answer = (await api.http.post("/v1/jobs/bulk", json={"jobs": jobs})).json()
+    assert (answer["succeeded"], answer["failed"]) == (2, 3)
+    assert [row["status"] for row in answer["results"]] == [202, 422, 422, 422, 202]
+    assert answer["results"][1]["problem"]["errors"][0]["pointer"] == "/jobs/1/priority"
+
+
+async def test_atomic_bulk_stores_nothing_when_one_is_invalid(api: Api, stores: Stores) -> None:
+    jobs = [{"name": "work"}, {"name": ""}]
+    problem(
+        await api.http.post("/v1/jobs/bulk", json={"jobs": jobs, "atomic": True}), 422, "validation_failed"
+    )
+    assert await stores.queues.get("default") is None
+
+
+async def test_a_bulk_replay_creates_nothing(api: Api) -> None:
+    body = b'{"jobs":[{"name":"work"},{"name":"work"}]}'
+    first = await api.raw(body, "/v1/jobs/bulk", **{"Idempotency-Key": "k"})
+    again = await api.raw(body, "/v1/jobs/bulk", **{"Idempotency-Key": "k"})
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")

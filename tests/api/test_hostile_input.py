@@ -1,0 +1,104 @@
+"""Bodies that break parsers, limits or log lines: always a clean 4xx problem."""
+
+import pytest
+
+from tests.api.client import Api, problem
+
+NAN = [
+    b'{"name":"work","payload":{"a":%s}}' % value for value in (b"NaN", b"Infinity", b"-Infinity", b"1e999")
+]
+
+
+@pytest.mark.parametrize("body", NAN)
+async def test_numbers_that_json_cannot_say_are_refused(api: Api, body: bytes) -> None:
+    problem(await api.raw(body), 400, "json_invalid")
+
+
+@pytest.mark.parametrize("number", [b"18446744073709551616", b"-9223372036854775809", b"1" * 5_000])
+async def test_integers_beyond_64_bits_are_refused(api: Api, number: bytes) -> None:
+    problem(await api.raw(b'{"name":"work","payload":{"a":' + number + b"}}"), 400, "json_invalid")
+
+
+async def test_digits_inside_strings_are_not_numbers(api: Api) -> None:
+    answer = await api.raw(b'{"name":"work","payload":{"a":"99999999999999999999999","b":"\\"1e999"}}')
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize("text", [b'"\\ud800"', b'"\\udc00\\ud800"', b'"\xed\xa0\x80"', b'"\xff"'])
+async def test_lone_surrogates_and_broken_utf8_are_refused(api: Api, text: bytes) -> None:
+    problem(await api.raw(b'{"name":"work","payload":{"a":' + text + b"}}"), 400, "json_invalid")
+
+
+@pytest.mark.parametrize("depth", [63, 900, 100_000])
+async def test_deep_bodies_are_refused(api: Api, depth: int) -> None:
+    body = b'{"name":"work","payload":{"a":' + b"[" * depth + b"]" * depth + b"}}"
+    problem(await api.raw(body), 400, "json_invalid")
+
+
+async def test_64_levels_are_fine(api: Api) -> None:
+    body = b'{"name":"work","payload":{"a":' + b"[" * 62 + b"]" * 62 + b"}}"
+    assert (await api.raw(body)).status_code == 202
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"name":5}'])
+async def test_what_is_no_job_is_refused(api: Api, body: bytes) -> None:
+    answer = await api.raw(body)
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_unknown_fields_are_named(api: Api) -> None:
+    answer = await api.http.post("/v1/jobs", json={"name": "work", "state": "succeeded"})
+    assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/state"
+
+
+async def test_a_body_of_another_type_is_refused(api: Api) -> None:
+    answer = await api.http.post(
+        "/v1/jobs", content=b'{"name":"work"}', headers={"Content-Type": "text/plain"}
+    )
+    problem(answer, 415, "unsupported_media_type")
+
+
+async def test_large_bodies_are_refused_by_their_length_and_by_their_bytes(api: Api) -> None:
+    large = b" " * 3_000_000
+    problem(await api.raw(large), 413, "body_too_large")
+
+    async def chunks():
+        for _ in range(30):
+            yield b" " * 100_000
+
+    answer = await api.http.post("/v1/jobs", content=chunks(), headers={"Content-Type": "application/json"})
+    problem(answer, 413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/jobs/job_1", 404, "not_found"),
+        ("/v1/jobs/x%0d%0aSet-Cookie:a", 404, "not_found"),
+        ("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E", 404, "not_found"),
+        ("/v1/queues/never-seen", 404, "not_found"),
+        ("/v1/jobs?cursor=%00", 400, "cursor_invalid"),
+        ("/v1/jobs?cursor=bm90fG91cnM", 400, "cursor_invalid"),
+        ("/v1/jobs?limit=201", 422, "validation_failed"),
+        ("/v1/jobs?state=nonsense", 422, "validation_failed"),
+        ("/v1/jobs?tag=nocolon", 422, "validation_failed"),
+        ("/nowhere", 404, "not_found"),
+    ],
+)
+async def test_bad_addresses_are_clean_problems(api: Api, path: str, status: int, code: str) -> None:
+    problem(await api.http.get(path), status, code)
+
+
+async def test_a_wrong_method_says_which_are_right(api: Api) -> None:
+    answer = await api.http.put("/v1/jobs", json={})
+    problem(answer, 405, "method_not_allowed")
+    assert "POST" in answer.headers["allow"]
+
+
+async def test_a_request_id_that_could_harm_is_replaced(api: Api) -> None:
+    assert (await api.http.get("/livez", headers={"X-Request-Id": "abc-1"})).headers[
+        "x-request-id"
+    ] == "abc-1"
+    replaced = await api.http.get("/livez", headers={"X-Request-Id": "a b"})
+    assert replaced.headers["x-request-id"].startswith("req_")

@@ -1,0 +1,173 @@
+"""Reading and steering jobs."""
+
+import asyncio
+
+import pytest
+
+from service.domain.states import State
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.factories import BROKEN, HOPELESS, OK, claim, finish, job_in, submit
+
+
+async def test_lists_are_newest_first_and_pages_hold_each_job_once(api: Api) -> None:
+    ids = [(await api.create())["id"] for _ in range(25)]
+    seen: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = (
+            await api.http.get("/v1/jobs", params={"limit": 10, **({"cursor": cursor} if cursor else {})})
+        ).json()
+        seen += [job["id"] for job in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == ids[::-1]
+
+
+async def test_filters_must_all_match(api: Api, stores: Stores) -> None:
+    first = await api.create(tags={"tenant": "acme", "kind": "a"}, queue="one")
+    await api.create(tags={"tenant": "acme", "kind": "b"}, queue="one")
+    await api.create(tags={"tenant": "other"}, queue="two", name="other")
+
+    async def ids(**params: object) -> list[str]:
+        answer = await api.http.get("/v1/jobs", params=params)  # type: ignore[arg-type]
+        return [job["id"] for job in answer.json()["items"]]
+
+    assert await ids(tag=["tenant:acme", "kind:a"]) == [first["id"]]
+    assert len(await ids(tag="tenant:acme")) == 2
+    assert len(await ids(queue="two", state="queued", name="other")) == 1
+    assert await ids(queue="two", state="running") == []
+    assert len(await ids(created_after="2020-01-01T00:00:00Z")) == 3
+    assert await ids(created_before="2020-01-01T00:00:00Z") == []
+
+
+async def test_a_long_poll_answers_when_the_job_changes_and_304_when_it_does_not(
+    api: Api, stores: Stores
+) -> None:
+    id = (await api.create())["id"]
+    answer = await api.http.get(f"/v1/jobs/{id}", params={"wait": 0.05}, headers={"If-None-Match": '"1"'})
+    assert (answer.status_code, answer.headers["etag"]) == (304, '"1"')
+    poll = asyncio.create_task(
+        api.http.get(f"/v1/jobs/{id}", params={"wait": 20}, headers={"If-None-Match": '"1"'})
+    )
+    while not (leases := (await claim(stores)).leases):
+        await asyncio.wait({poll}, timeout=0.01)
+    answer = await asyncio.wait_for(poll, 5)
+    assert (answer.status_code, answer.json()["state"]) == (200, "running")
+    await finish(stores, leases[0], OK)
+
+
+async def test_cancel_answers_200_202_or_409_and_is_idempotent(api: Api, stores: Stores) -> None:
+    waiting, _ = await job_in(stores, State.QUEUED)
+    for _ in range(2):
+        answer = await api.http.post(f"/v1/jobs/{waiting}/cancel", json={"reason": "test"})
+        assert (answer.status_code, answer.json()["state"], answer.json()["state_reason"]) == (
+            200,
+            "cancelled",
+            "requested",
+        )
+    running, lease = await job_in(stores, State.RUNNING)
+    assert (await api.http.post(f"/v1/jobs/{running}/cancel")).status_code == 202
+    assert lease is not None
+    await finish(stores, lease, OK)
+    job = (await api.http.get(f"/v1/jobs/{running}")).json()
+    assert (job["state"], job["result"]) == ("cancelled", None)
+    done, _ = await job_in(stores, State.SUCCEEDED)
+    answer = await api.http.post(f"/v1/jobs/{done}/cancel")
+    assert problem(answer, 409, "invalid_state")["current_state"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (State.DEAD, 202),
+        (State.CANCELLED, 202),
+        (State.QUEUED, 200),
+        (State.SUCCEEDED, 409),
+        (State.RUNNING, 409),
+    ],
+)
+async def test_retry_runs_what_gave_up_again(api: Api, stores: Stores, state: State, status: int) -> None:
+    id, _ = await job_in(stores, state)
+    answer = await api.http.post(f"/v1/jobs/{id}/retry", json={})
+    assert answer.status_code == status
+    if status == 202:
+        assert (answer.json()["state"], answer.json()["failures"]) == ("queued", 0)
+
+
+async def test_retry_takes_another_payload_queue_and_delay(api: Api, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.DEAD)
+    body = {"payload": {"fixed": True}, "queue": "repaired", "delay_seconds": 60}
+    job = (await api.http.post(f"/v1/jobs/{id}/retry", json=body)).json()
+    assert (job["payload"], job["queue"], job["state"]) == ({"fixed": True}, "repaired", "scheduled")
+
+
+async def test_run_now_does_not_wait(api: Api, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.SCHEDULED)
+    assert (await api.http.post(f"/v1/jobs/{id}/run-now")).status_code == 202
+    assert (await api.http.post(f"/v1/jobs/{id}/run-now")).status_code == 200
+    assert (await claim(stores)).leases[0].job.id == id
+
+
+async def test_changes_are_guarded_by_the_version(api: Api, stores: Stores) -> None:
+    id = (await api.create(tags={"a": "1"}))["id"]
+    other = await submit(stores)
+    answer = await api.http.patch(f"/v1/jobs/{id}", json={"priority": 900}, headers={"If-Match": '"7"'})
+    problem(answer, 412, "version_mismatch")
+    body = {"priority": 900, "tags": {"b": "2"}, "retry": {"max_attempts": 9}}
+    job = (await api.http.patch(f"/v1/jobs/{id}", json=body, headers={"If-Match": '"1"'})).json()
+    assert (job["priority"], job["tags"], job["max_attempts"], job["version"]) == (900, {"b": "2"}, 9, 2)
+    assert (await api.http.get("/v1/jobs", params={"tag": "a:1"})).json()["items"] == []
+    assert [lease.job.id for lease in (await claim(stores, slots=2)).leases] == [other, id]
+
+
+async def test_a_job_can_be_put_off_and_brought_back(api: Api) -> None:
+    id = (await api.create())["id"]
+    job = (await api.http.patch(f"/v1/jobs/{id}", json={"run_at": "9999-12-31T23:59:59Z"})).json()
+    assert (job["state"], job["run_at"]) == ("scheduled", "9999-12-31T23:59:59.000Z")
+    job = (await api.http.patch(f"/v1/jobs/{id}", json={"run_at": "2020-01-01T00:00:00+02:00"})).json()
+    assert job["state"] == "queued"
+
+
+async def test_finished_jobs_can_be_deleted(api: Api, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.SUCCEEDED)
+    assert (await api.http.delete(f"/v1/jobs/{id}")).status_code == 204
+    problem(await api.http.get(f"/v1/jobs/{id}"), 404, "not_found")
+    live, _ = await job_in(stores, State.QUEUED)
+    problem(await api.http.delete(f"/v1/jobs/{live}"), 409, "invalid_state")
+
+
+async def test_attempts_tell_what_failed(api: Api, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.RETRYING)
+    row = (await api.http.get(f"/v1/jobs/{id}/attempts")).json()["items"][0]
+    assert (row["attempt"], row["outcome"], row["type"], row["message"]) == (
+        1,
+        "failed",
+        "ValueError",
+        "broken",
+    )
+    assert row["traceback"] == "Traceback"
+    job = (await api.http.get(f"/v1/jobs/{id}")).json()
+    assert (job["attempt"], job["failures"], job["error"]["retryable"]) == (2, 1, True)
+
+
+async def test_the_dead_letter_queue_holds_a_dead_job_once_until_it_is_redriven(
+    api: Api, stores: Stores
+) -> None:
+    id = await submit(stores, payload=b'{"order":1}')
+    await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+    other = await submit(stores)
+    await finish(stores, (await claim(stores)).leases[0], BROKEN)
+    entries = (await api.http.get("/v1/dlq")).json()["items"]
+    assert [(row["job_id"], row["reason"], row["payload"]) for row in entries] == [
+        (id, "non_retryable", {"order": 1})
+    ]
+    assert (await api.http.get("/v1/dlq", params={"reason": "poison"})).json()["items"] == []
+    problem(await api.http.get(f"/v1/dlq/{other}"), 404, "not_found")
+    assert (await api.http.post(f"/v1/dlq/{id}/retry")).status_code == 202
+    assert (await api.http.get("/v1/dlq")).json()["items"] == []
+
+
+async def test_dead_letters_can_be_deleted(api: Api, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.DEAD)
+    assert (await api.http.delete(f"/v1/dlq/{id}")).status_code == 204
+    problem(await api.http.get(f"/v1/jobs/{id}"), 404, "not_found")
