@@ -1,0 +1,1 @@
+"""Triage against stock arq, on one Redis, in one run."""

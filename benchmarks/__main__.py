@@ -1,0 +1,44 @@
+"""`make bench`: figures of Triage and of stock arq 0.28, in turn, on one Redis."""
+
+import asyncio
+import statistics
+import tempfile
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from benchmarks import drain, http, idle, pickup
+from service.store.embedded import EmbeddedServer
+
+ROUNDS = 3
+
+
+async def measure(server: EmbeddedServer, directory: Path) -> None:
+    redis = Redis.from_url(server.url)
+    stock: list[float] = []
+    triage: list[float] = []
+    for round in range(ROUNDS):
+        stock.append(await drain.stock(redis, server.url, directory / f"stock-{round}"))
+        triage.append(await drain.triage(redis, server.url, directory / f"triage-{round}"))
+        print(f"drain {round + 1}: stock arq {stock[-1]:,.0f} jobs/s, Triage {triage[-1]:,.0f} jobs/s")
+    ratio = statistics.median(mine / theirs for mine, theirs in zip(triage, stock, strict=True))
+    print(
+        f"drain of {drain.JOBS:,} no-op jobs, one worker, concurrency 100, results kept: {ratio:.1f} x stock arq"
+    )
+    p50, p99 = await pickup.measure(redis, server.url, directory / "pickup")
+    print(f"pick-up by an idle worker: p50 {p50 * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms")
+    rate, trips = await http.measure(redis, server.url)
+    print(f"POST /v1/jobs, 32 connections: {rate:,.0f} submissions/s, {trips:.3f} Redis round trips each")
+    sent, ran = await idle.measure(redis, server.url)
+    print(f"one idle worker: {sent:.2f} Redis commands/s sent, {ran:.2f} run with those inside scripts")
+    await redis.aclose()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory, EmbeddedServer(Path(directory) / "redis") as server:
+        print(f"server: {server.url.split(':')[0]} socket, append-only file on")
+        asyncio.run(measure(server, Path(directory)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""A handler that does nothing but note when the first and each later run began."""
+
+import os
+import time
+from typing import Any
+
+_out = os.environ.get("BENCH_OUT", "/dev/null")
+
+
+class _Notes:
+    first = True
+
+
+async def noop(ctx: Any, text: str = "", sent: float = 0.0) -> str:
+    """`sent` is the monotonic time of the submission; without it only the first run is noted."""
+    if sent or _Notes.first:
+        _Notes.first = False
+        with open(_out, "a") as notes:
+            notes.write(f"{time.monotonic()} {sent}\n")
+    return "x" * 64

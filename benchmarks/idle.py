@@ -1,0 +1,29 @@
+"""What an idle worker costs Redis."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from benchmarks.drain import NAMESPACE, worker
+from benchmarks.processes import commands, until
+from service.store.stores import Stores
+
+SECONDS = 60
+
+
+async def measure(redis: Any, url: str) -> tuple[float, float]:
+    """Commands per second: sent by the worker, and run with those inside its scripts."""
+    await redis.flushall()
+    stores = Stores(redis, NAMESPACE, 0)
+
+    async def known() -> bool:
+        return len(await stores.workers.alive()) == 1
+
+    async with worker(url, Path("/dev/null")):
+        await until(known)
+        await asyncio.sleep(5)
+        sent, ran = await commands(redis)
+        await asyncio.sleep(SECONDS)
+        sent_after, ran_after = await commands(redis)
+    # Reading the counters takes two commands each time.
+    return (sent_after - sent - 2) / SECONDS, (ran_after - ran - 2) / SECONDS
