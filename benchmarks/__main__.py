@@ -20,11 +20,9 @@ async def measure(server: EmbeddedServer, directory: Path) -> None:
     for round in range(ROUNDS):
         stock.append(await drain.stock(redis, server.url, directory / f"stock-{round}"))
         triage.append(await drain.triage(redis, server.url, directory / f"triage-{round}"))
-        print(f"drain {round + 1}: stock arq {stock[-1]:,.0f} jobs/s, Triage {triage[-1]:,.0f} jobs/s")
+        print(f"drain {round + 1}: stock arq {stock[-1]:,.0f}/s, Triage {triage[-1]:,.0f}/s")
     ratio = statistics.median(mine / theirs for mine, theirs in zip(triage, stock, strict=True))
-    print(
-        f"drain of {drain.JOBS:,} no-op jobs, one worker, concurrency 100, results kept: {ratio:.1f} x stock arq"
-    )
+    print(f"drain of {drain.JOBS:,} no-op jobs, one worker, 100 at a time: {ratio:.1f} x stock arq")
     p50, p99 = await pickup.measure(redis, server.url, directory / "pickup")
     print(f"pick-up by an idle worker: p50 {p50 * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms")
     rate, trips = await http.measure(redis, server.url)

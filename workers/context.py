@@ -80,6 +80,11 @@ class JobContext(dict[Any, Any]):
         """A report that came from a child process, already encoded."""
         await (self._set_progress(value) if kind == "progress" else self._append(value))
 
+    @property
+    def unreported(self) -> bool:
+        """Whether there is, or may be, progress that is not written yet."""
+        return self._progress is not None or self._writer is not None
+
     async def flush(self) -> None:
         """Write the last progress; a write that is under way ends first, so that it cannot overtake."""
         await self._write_latest()

@@ -151,7 +151,8 @@ class Executor:
         except BaseException as error:
             # SystemExit and KeyboardInterrupt of a handler are its failure, not the end of this process.
             outcome = verdict.of_exception(run, error)
-        await self._flush(run.context.flush)
+        if run.context.unreported:
+            await self._flush(run.context.flush)
         await self._hooks.job_ends(run.context)
         self._conclude(run, outcome)
 

@@ -1,5 +1,7 @@
 """What a worker measures, under the names of the contract."""
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.domain.job import Job
@@ -21,12 +23,23 @@ _OUTCOMES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """What is measured of one job type in one queue."""
+
+    wait: Histogram
+    run: Histogram
+    total: Histogram
+    finished: dict[str, Counter]
+
+
 class Metrics:
     """One registry per worker, so that two workers in one test do not share counters."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._known: dict[str, set[str]] = {}
+        self._children: dict[tuple[str, str], _Series] = {}
         labels = ("queue", "name")
         self.wait = self._histogram("triage_job_wait_seconds", "From due to started.")
         self.run = self._histogram("triage_job_run_seconds", "From started to the end of the run.")
@@ -63,24 +76,33 @@ class Metrics:
 
     def started(self, job: Job) -> None:
         if job.started_at is not None and job.queued_at is not None:
-            self._child(self.wait, job).observe(max(0, job.started_at - job.queued_at) / 1000)
+            self._series(job).wait.observe(max(0, job.started_at - job.queued_at) / 1000)
 
     def settled(self, finish: Finish) -> None:
-        job = finish.lease.job
-        self._child(self.run, job).observe(finish.run_ms / 1000)
-        self.finished.labels(
-            self._bounded("queue", job.queue),
-            self._bounded("name", job.name),
-            _OUTCOMES[finish.settlement.move.name],
-        ).inc()
-        if finish.settlement.move.name in ("complete", "give_up", "stop"):
-            self._child(self.total, job).observe(max(0, finish.ended_at - job.created_at) / 1000)
+        job, move = finish.lease.job, finish.settlement.move.name
+        series = self._series(job)
+        series.run.observe(finish.run_ms / 1000)
+        series.finished[_OUTCOMES[move]].inc()
+        if move in ("complete", "give_up", "stop"):
+            series.total.observe(max(0, finish.ended_at - job.created_at) / 1000)
 
     def _histogram(self, name: str, text: str) -> Histogram:
         return Histogram(name, text, ("queue", "name"), buckets=BUCKETS, registry=self.registry)
 
-    def _child(self, histogram: Histogram, job: Job) -> Histogram:
-        return histogram.labels(self._bounded("queue", job.queue), self._bounded("name", job.name))
+    def _series(self, job: Job) -> "_Series":
+        # Looking children up by their labels costs more than everything else here.
+        series = self._children.get((job.queue, job.name))
+        if series is None:
+            labels = self._bounded("queue", job.queue), self._bounded("name", job.name)
+            finished = {
+                outcome: self.finished.labels(*labels, outcome) for outcome in set(_OUTCOMES.values())
+            }
+            series = _Series(
+                self.wait.labels(*labels), self.run.labels(*labels), self.total.labels(*labels), finished
+            )
+            if "other" not in labels:
+                self._children[(job.queue, job.name)] = series
+        return series
 
     def _bounded(self, label: str, value: str) -> str:
         known = self._known.setdefault(label, set())

@@ -1,6 +1,7 @@
 """Between domain values and what Redis holds: hashes of text fields, JSON for what no script looks into."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -53,8 +54,15 @@ def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+@lru_cache(maxsize=4096)
+def _decode_options(text: bytes) -> tuple[RetryPolicy, int, str | None]:
+    # Jobs of one type share their options to the byte, unless they carry a trace.
+    options = orjson.loads(text)
+    return RetryPolicy(*options["retry"]), options["timeout_ms"], options["trace_id"]
+
+
 def decode_job(id: str, fields: Fields) -> Job:
-    options = orjson.loads(fields[b"options"])
+    retry, timeout_ms, trace_id = _decode_options(fields[b"options"])
     return Job(
         id=id,
         version=int(fields[b"version"]),
@@ -65,8 +73,8 @@ def decode_job(id: str, fields: Fields) -> Job:
         payload=fields[b"payload"],
         created_at=int(fields[b"created_at"]),
         run_at=int(fields[b"run_at"]),
-        retry=RetryPolicy(*options["retry"]),
-        timeout_ms=options["timeout_ms"],
+        retry=retry,
+        timeout_ms=timeout_ms,
         retention_ms=int(fields[b"retention_ms"]),
         state_reason=_text(fields.get(b"state_reason")),
         result=fields.get(b"result"),
@@ -86,7 +94,7 @@ def decode_job(id: str, fields: Fields) -> Job:
         worker_id=_text(fields.get(b"worker_id")),
         tags=decode_tags(fields.get(b"tags")),
         limit_key=_text(fields.get(b"limit_key")),
-        trace_id=options["trace_id"],
+        trace_id=trace_id,
     )
 
 
