@@ -1,0 +1,87 @@
+"""`triage dev`: what `make run` starts."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import orjson
+
+from tests.e2e.processes import ROOT, free_port
+from tests.eventually import eventually_blocking
+
+
+def descendants(pid: int) -> set[int]:
+    """Processes below one, by /proc."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found: set[int] = set()
+    pending = [pid]
+    while pending:
+        for child in children.get(pending.pop(), []):
+            found.add(child)
+            pending.append(child)
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRIAGE_PORT": str(port), "TRIAGE_WORKER_PORT": "0"}
+    output = tmp_path / "output"
+    with output.open("wb") as log:
+        dev = subprocess.Popen(
+            [sys.executable, "-c", "from service.cli import main; main()", "dev"],
+            env=environment,
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+        )
+
+    def printed() -> str:
+        assert dev.poll() is None, output.read_text()
+        lines = [line for line in output.read_text().splitlines() if line.strip().startswith("curl ")]
+        assert lines
+        return lines[0]
+
+    line = eventually_blocking(printed, 40)
+    assert httpx.get(f"http://127.0.0.1:{port}/docs").status_code == 200
+    answer = subprocess.run(shlex.split(line), capture_output=True, check=True)
+    job = orjson.loads(answer.stdout)
+    assert (job["state"], job["result"]) == ("succeeded", {"alerted": "u-1"})
+    processes = descendants(dev.pid)
+    assert len(processes) >= 3
+    dev.send_signal(signal.SIGINT)
+    assert dev.wait(30) == 0, output.read_text()
+    assert [pid for pid in processes if alive(pid)] == []
+    assert (tmp_path / ".triage").is_dir()
+
+
+def test_a_wrong_setting_ends_every_process_with_78_and_names_it(tmp_path: Path) -> None:
+    for command in ("api", "worker", "check"):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRIAGE_CONCURENCY": "5", "TRIAGE_PORT": "x"}
+        ended = subprocess.run(
+            [sys.executable, "-c", "from service.cli import main; main()", command],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 78
+        assert "TRIAGE_CONCURENCY: there is no such setting" in ended.stderr
+        assert "TRIAGE_PORT" in ended.stderr
