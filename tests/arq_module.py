@@ -10,8 +10,7 @@ async def startup(ctx: dict[str, Any]) -> None:
 
 
 async def shutdown(ctx: dict[str, Any]) -> None:
-    with open(ctx["settings"].data_dir / "shutdown", "w") as note:
-        note.write("done")
+    (ctx["settings"].data_dir / "shutdown").write_text("done")
 
 
 async def greet(ctx: dict[str, Any], name: str, *, loud: bool = False) -> str:

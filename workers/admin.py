@@ -1,5 +1,6 @@
 """The worker's own port: probes, metrics and drain, for Kubernetes and nobody else."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
@@ -8,6 +9,8 @@ import orjson
 import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from service.domain.errors import ConfigurationInvalid
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -70,6 +73,9 @@ class AdminServer(uvicorn.Server):
             )
         )
 
+    #: Ends when the server has closed.
+    serving: asyncio.Task[None]
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
@@ -78,3 +84,15 @@ class AdminServer(uvicorn.Server):
     def port(self) -> int:
         """The port in use, once the server has started: it differs from the configured 0."""
         return int(self.servers[0].sockets[0].getsockname()[1])
+
+
+async def start_admin(app: Admin, host: str, port: int) -> AdminServer:
+    """A server that listens; raises ConfigurationInvalid when it cannot. Set `should_exit` to end it."""
+    server = AdminServer(app, host, port)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        if serving.done():
+            raise ConfigurationInvalid(f"TRIAGE_WORKER_PORT: cannot listen on {host}:{port}.")
+        await asyncio.sleep(0.005)
+    server.serving = serving
+    return server

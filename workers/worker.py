@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import platform
 import random
-import socket
 from collections.abc import Sequence
-from importlib.metadata import version
+from datetime import datetime
 from signal import Signals
 from typing import Any
 
@@ -15,19 +13,19 @@ import structlog
 import uvloop
 
 from service.clock import Clock
-from service.domain.errors import ConfigurationInvalid, TriageError
+from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
 from service.settings import Settings, load_settings
 from service.store.connect import connect, connect_blocking, eviction_policy
 from service.store.leases import Beat, Finish
 from service.store.scripts import BlockingScripts
 from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
-from workers.admin import Admin, AdminServer
+from workers.admin import Admin, AdminServer, start_admin
 from workers.claimer import SLEEP_AT_MOST, Claimer
 from workers.drain import Drain
 from workers.enqueue import TriageRedis
 from workers.executor import Executor
+from workers.health import Health
 from workers.heartbeat import Heartbeat
 from workers.maintenance.janitor import Janitor
 from workers.maintenance.periodic import repeat
@@ -35,13 +33,12 @@ from workers.maintenance.pruner import Pruner
 from workers.maintenance.rescuer import Rescuer
 from workers.maintenance.sweeper import Sweeper
 from workers.metrics import Metrics
+from workers.record import describe_worker
 from workers.registry import Registry
 from workers.reports import StoreReporter
 from workers.runners import Runners
 from workers.settler import Settler
 
-#: Seconds without a turn of the event loop, or without an answered claim, after which a worker is not alive.
-DEAD_AFTER = 60.0
 #: Seconds between ticks of the event loop's clock.
 TICK = 0.25
 
@@ -94,7 +91,7 @@ class TriageWorker(arq.worker.Worker):
         settings = self.settings
         redis = connect(settings.redis_url)
         self.stores = Stores(redis, settings.namespace, settings.dead_retention_ms)
-        self.record = self._record()
+        self.record = describe_worker(settings, self.registry, self.id, self.clock.now_ms())
         self.settler = Settler(self.stores.leases, self._settled)
         self.runners = Runners(settings, self.registry)
         self.ctx["settings"] = settings
@@ -126,7 +123,12 @@ class TriageWorker(arq.worker.Worker):
         )
         drain = Drain(settings.drain_seconds, self._claimer, self.executor, self.settler, self._hand_over)
         self._drain = drain
-        server = await self._serve_admin(drain)
+        self.health = Health(self.clock, self.executor, self._claimer)
+        admin = Admin(
+            self.health.live, self.health.ready, lambda: drain.begin("admin port"), self.metrics.registry
+        )
+        server = await start_admin(admin, settings.worker_host, settings.worker_port)
+        self.port = server.port
         try:
             await self._wait_for_redis(drain)
             if not drain.begun.is_set():
@@ -139,7 +141,7 @@ class TriageWorker(arq.worker.Worker):
         claimer = self._claimer
         assert claimer is not None
         leases = self.stores.leases
-        self._heartbeat = self._start_heartbeat()
+        self._heartbeat = self.health.heartbeat = self._start_heartbeat()
         rescuer = Rescuer(leases, self.settings.lease_seconds, self.metrics, claimer.nudge)
         self._spawn(self.settler.work())
         self._spawn(self._tick())
@@ -169,6 +171,7 @@ class TriageWorker(arq.worker.Worker):
         await self.registry.hooks.ends(self.ctx, 5.0)
         self.runners.close()
         server.should_exit = True
+        await server.serving
         for client in (redis, wakes, self.ctx["redis"]):
             try:
                 await client.aclose(close_connection_pool=True)
@@ -192,22 +195,6 @@ class TriageWorker(arq.worker.Worker):
         if self.runners.leaked or self.executor.leaked:
             log.warning("runs_left_behind", threads=self.runners.leaked, tasks=len(self.executor.leaked))
             os._exit(0)
-
-    def _record(self) -> WorkerRecord:
-        now = self.clock.now_ms()
-        return WorkerRecord(
-            id=self.id,
-            host=socket.gethostname() or platform.node(),
-            pid=os.getpid(),
-            version=version("triage"),
-            queues=self.settings.queue_weights,
-            job_types=tuple(self.registry.by_name),
-            state="running",
-            running=0,
-            capacity=self.settings.concurrency,
-            started_at=now,
-            seen_at=now,
-        )
 
     def _start_heartbeat(self) -> Heartbeat:
         url, lease = self.settings.redis_url, self.settings.lease_seconds
@@ -290,45 +277,8 @@ class TriageWorker(arq.worker.Worker):
                 self._drain.begin("all slots are held by runs that do not end")
 
     async def _cron(self) -> float:
-        await self.run_cron(self._now(), 0.5)
+        await self.run_cron(datetime.now(tz=self.timezone), 0.5)
         return 0.5
-
-    def _now(self) -> Any:
-        from datetime import datetime
-
-        return datetime.now(tz=self.timezone)
-
-    async def _serve_admin(self, drain: Drain) -> AdminServer:
-        admin = Admin(self._health, self._ready, lambda: drain.begin("admin port"), self.metrics.registry)
-        server = AdminServer(admin, self.settings.worker_host, self.settings.worker_port)
-        task = asyncio.create_task(server.serve())
-        self._background.add(task)
-        while not server.started:
-            if task.done():
-                raise ConfigurationInvalid(
-                    f"TRIAGE_WORKER_PORT: cannot listen on {self.settings.worker_port}."
-                )
-            await asyncio.sleep(0.005)
-        self.port = server.port
-        return server
-
-    def _health(self) -> str | None:
-        now = self.clock.monotonic()
-        if self._heartbeat is None or self._claimer is None:
-            return None
-        if now - self._heartbeat.last_tick > DEAD_AFTER:
-            return "the event loop does not turn"
-        busy = self.executor.free <= 0 or self.executor.draining.is_set()
-        if not busy and now - self._claimer.last_claim > DEAD_AFTER:
-            return "no claim has been answered"
-        return None
-
-    def _ready(self) -> str | None:
-        if self._heartbeat is None:
-            return "starting"
-        if self.executor.draining.is_set():
-            return "draining"
-        return self._health()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

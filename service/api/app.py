@@ -16,7 +16,7 @@ from service.api.deps import Backend
 from service.api.metrics import ApiMetrics
 from service.api.middleware import BodyLimits, RequestIds
 from service.api.operation import Problem
-from service.api.routes import dead_letters, health, job_actions, jobs, queues, workers
+from service.api.routes import bulk_jobs, dead_letters, health, job_actions, jobs, queues, workers
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
@@ -60,7 +60,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         redirect_slashes=False,
     )
     app.state.backend = backend
-    for module in (jobs, job_actions, queues, dead_letters, workers, health):
+    for module in (jobs, bulk_jobs, job_actions, queues, dead_letters, workers, health):
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(

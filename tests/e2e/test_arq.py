@@ -38,7 +38,11 @@ def test_an_unmodified_arq_module_runs_through_arqs_own_command(cluster: Cluster
     assert (job["result"], job["failures"], job["attempt"]) == (2, 1, 2)
     parent = cluster.until(cluster.submit("a-parent")["id"], "succeeded")
     child = cluster.until(parent["result"], "succeeded")
-    assert (child["name"], child["result"], child["payload"]) == ("greet", "HELLO CHILD", {"name": "child", "loud": True})
+    assert (child["name"], child["result"], child["payload"]) == (
+        "greet",
+        "HELLO CHILD",
+        {"name": "child", "loud": True},
+    )
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
     assert (cluster.directory / "shutdown").read_text() == "done"

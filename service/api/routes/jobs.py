@@ -5,14 +5,13 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.intake import StrictRoute
 from service.api.operation import operation
-from service.api.problems import of_error, pointer
 from service.api.schemas import jobs as schemas
 from service.api.schemas.fields import Name
 from service.api.waiting import MAX_WAIT, is_finished, matches, preferred_wait, until
@@ -27,7 +26,7 @@ from service.domain.errors import (
 )
 from service.domain.job import Job, JobSpec
 from service.domain.states import State
-from service.store.jobs import BATCH, Idempotency, Submission, Submitted
+from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.queries import JobFilter
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
@@ -71,7 +70,7 @@ async def create_job(
     ] = None,
 ) -> Response:
     """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
-    spec = _specify(asked, body, request.headers.get("traceparent"))
+    spec = specify(asked, body, request.headers.get("traceparent"))
     idempotency = None
     if idempotency_key is not None:
         digest = hashlib.sha256(await request.body()).hexdigest()
@@ -116,7 +115,7 @@ def refusal(submitted: Submitted) -> TriageError | None:
             return None
 
 
-def _specify(asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "") -> JobSpec:
+def specify(asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "") -> JobSpec:
     job_type = asked.space.types.known(body.name)
     if job_type is not None:
         asked.space.types.check(job_type, body.payload, f"{root}/payload")
@@ -154,77 +153,6 @@ def _waited(asked: Asked, submitted: Submitted, job: Job | None, spec: JobSpec) 
         return _answer(asked, submitted, spec)
     headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
     return render.respond(present(asked, job), 200, headers)
-
-
-@router.post(
-    "/bulk",
-    name="create_jobs",
-    **operation(
-        "jobs:write",
-        "Submit up to 1,000 jobs",
-        {200: ("What became of each.", schemas.BulkOut)},
-        (413, 415, 507),
-    ),
-)
-async def create_jobs(
-    request: Request, body: schemas.JobsIn, asked: Ask, idempotency_key: IdempotencyKey = None
-) -> Response:
-    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all."""
-    if body.atomic and len(body.jobs) > BATCH:
-        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
-        raise ValidationFailed(errors=rows)
-    digest = hashlib.sha256(await request.body()).hexdigest() if idempotency_key is not None else ""
-    results: list[dict[str, Any]] = []
-    accepted: list[tuple[int, Submission]] = []
-    for index, item in enumerate(body.jobs):
-        try:
-            spec_in = _parse_item(index, item)
-            spec = _specify(asked, spec_in, request.headers.get("traceparent"), f"/jobs/{index}")
-        except TriageError as error:
-            if body.atomic:
-                raise
-            results.append(_refused(request, index, error))
-            continue
-        idempotency = None
-        if idempotency_key is not None:
-            idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
-        accepted.append((index, Submission(asked.backend.ids.new("job"), spec, idempotency)))
-    submitted = await asked.stores.jobs.submit([submission for _, submission in accepted])
-    replayed = False
-    for (index, _), answer in zip(accepted, submitted, strict=True):
-        error = refusal(answer)
-        if isinstance(error, IdempotencyKeyReused):
-            raise error
-        if error is not None or answer.job is None:
-            results.append(_refused(request, index, error or NotFound()))
-            continue
-        replayed = replayed or answer.word == "replayed"
-        status = 200 if answer.word == "existing" else 202
-        results.append({"index": index, "status": status, "job": present(asked, answer.job), "problem": None})
-    results.sort(key=lambda row: row["index"])
-    failed = sum(row["problem"] is not None for row in results)
-    document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
-    return render.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
-
-
-def _parse_item(index: int, item: Any) -> schemas.JobSpecIn:
-    try:
-        return schemas.JobSpecIn.model_validate(item)
-    except ValidationError as error:
-        rows = [
-            {
-                "pointer": f"/jobs/{index}" + pointer(("body", *row["loc"])),
-                "code": row["type"],
-                "message": row["msg"],
-            }
-            for row in error.errors()[:20]
-        ]
-        raise ValidationFailed(errors=rows) from None
-
-
-def _refused(request: Request, index: int, error: TriageError) -> dict[str, Any]:
-    document = of_error(error, request.url.path, request.scope["state"]["request_id"])
-    return {"index": index, "status": document["status"], "job": None, "problem": document}
 
 
 @router.get(

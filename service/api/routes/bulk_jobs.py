@@ -1,0 +1,91 @@
+"""Submitting many jobs with one request."""
+
+import hashlib
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from service.api import render
+from service.api.deps import Ask
+from service.api.errors import ValidationFailed
+from service.api.intake import StrictRoute
+from service.api.operation import operation
+from service.api.problems import of_error, pointer
+from service.api.routes.jobs import IdempotencyKey, present, refusal, specify
+from service.api.schemas import jobs as schemas
+from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
+from service.store.jobs import BATCH, Idempotency, Submission
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+
+
+@router.post(
+    "/bulk",
+    name="create_jobs",
+    **operation(
+        "jobs:write",
+        "Submit up to 1,000 jobs",
+        {200: ("What became of each.", schemas.BulkOut)},
+        (413, 415, 507),
+    ),
+)
+async def create_jobs(
+    request: Request, body: schemas.JobsIn, asked: Ask, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all."""
+    if body.atomic and len(body.jobs) > BATCH:
+        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
+        raise ValidationFailed(errors=rows)
+    digest = hashlib.sha256(await request.body()).hexdigest() if idempotency_key is not None else ""
+    results: list[dict[str, Any]] = []
+    accepted: list[tuple[int, Submission]] = []
+    for index, item in enumerate(body.jobs):
+        try:
+            spec_in = _parse_item(index, item)
+            spec = specify(asked, spec_in, request.headers.get("traceparent"), f"/jobs/{index}")
+        except TriageError as error:
+            if body.atomic:
+                raise
+            results.append(_refused(request, index, error))
+            continue
+        idempotency = None
+        if idempotency_key is not None:
+            idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
+        accepted.append((index, Submission(asked.backend.ids.new("job"), spec, idempotency)))
+    submitted = await asked.stores.jobs.submit([submission for _, submission in accepted])
+    replayed = False
+    for (index, _), answer in zip(accepted, submitted, strict=True):
+        error = refusal(answer)
+        if isinstance(error, IdempotencyKeyReused):
+            raise error
+        if error is not None or answer.job is None:
+            results.append(_refused(request, index, error or NotFound()))
+            continue
+        replayed = replayed or answer.word == "replayed"
+        status = 200 if answer.word == "existing" else 202
+        results.append({"index": index, "status": status, "job": present(asked, answer.job), "problem": None})
+    results.sort(key=lambda row: row["index"])
+    failed = sum(row["problem"] is not None for row in results)
+    document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
+    return render.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
+
+
+def _parse_item(index: int, item: Any) -> schemas.JobSpecIn:
+    try:
+        return schemas.JobSpecIn.model_validate(item)
+    except ValidationError as error:
+        rows = [
+            {
+                "pointer": f"/jobs/{index}" + pointer(("body", *row["loc"])),
+                "code": row["type"],
+                "message": row["msg"],
+            }
+            for row in error.errors()[:20]
+        ]
+        raise ValidationFailed(errors=rows) from None
+
+
+def _refused(request: Request, index: int, error: TriageError) -> dict[str, Any]:
+    document = of_error(error, request.url.path, request.scope["state"]["request_id"])
+    return {"index": index, "status": document["status"], "job": None, "problem": document}
