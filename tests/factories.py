@@ -12,6 +12,7 @@ from service.store.leases import Claim, ClaimRequest, Finish
 from service.store.stores import Stores
 
 _numbers = count(1)
+DAY = 86_400_000
 QUICK = RetryPolicy(delay_ms=60_000, jitter=0)
 
 

@@ -95,7 +95,10 @@ class TriageWorker(arq.worker.Worker):
         self.settler = Settler(self.stores.leases, self._settled)
         self.runners = Runners(settings, self.registry)
         self.ctx["settings"] = settings
-        self.ctx["redis"] = TriageRedis(settings.redis_url, self.stores, self.registry, self.ids.new)
+        # arq's cron reads `pool`; handlers read the context.
+        self.ctx["redis"] = self._pool = TriageRedis(
+            settings.redis_url, self.stores, self.registry, self.ids.new
+        )
         self.executor = Executor(
             settings=settings,
             clock=self.clock,

@@ -62,10 +62,9 @@ class Moved:
 class Jobs:
     """Submits, cancels, redrives, changes and deletes jobs of one namespace."""
 
-    def __init__(self, scripts: Scripts, queries: Queries, dead_retention_ms: int) -> None:
+    def __init__(self, scripts: Scripts, queries: Queries) -> None:
         self._scripts = scripts
         self._queries = queries
-        self._dead_retention_ms = dead_retention_ms
         self._batcher = Batcher(self._submit_batch, BATCH)
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
@@ -80,7 +79,7 @@ class Jobs:
         return await self._batcher.add(submission)
 
     async def _submit_batch(self, submissions: Sequence[Submission]) -> list[Submitted]:
-        arguments: list[Argument] = [IDEMPOTENCY_MS, self._dead_retention_ms]
+        arguments: list[Argument] = [IDEMPOTENCY_MS]
         for submission in submissions:
             arguments += _arguments(submission)
         replies = await self._scripts.run("submit", arguments)

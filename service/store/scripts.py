@@ -73,19 +73,21 @@ class Scripts:
         self.redis = redis
         self.namespace = namespace
         self.prefix = keys.prefix(namespace)
+        #: Unix ms that scripts take for the time; empty, as in production, is the server's own clock.
+        self.now = ""
 
     async def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
-        """Run a script; `now` (unix ms) replaces the server's clock in tests.
+        """Run a script; `now` is `self.now` for this call alone.
 
         Raises BackendUnavailable (nothing was applied), OutcomeUnknown (it may have been), StorageFull.
         """
         try:
-            return await self._send(name, arguments, now)
+            return await self._send(name, arguments, now or self.now)
         except (TimeoutError, RedisError, OSError) as error:
             if not is_transient(error):
                 raise translate(error) from error
         try:
-            return await self._send(name, arguments, now)
+            return await self._send(name, arguments, now or self.now)
         except (TimeoutError, RedisError, OSError) as error:
             raise translate(error) from error
 

@@ -17,7 +17,7 @@ class Stores:
     def __init__(self, redis: Redis, namespace: str, dead_retention_ms: int) -> None:
         self.scripts = Scripts(redis, namespace)
         self.queries = Queries(self.scripts)
-        self.jobs = Jobs(self.scripts, self.queries, dead_retention_ms)
+        self.jobs = Jobs(self.scripts, self.queries)
         self.leases = Leases(self.scripts, dead_retention_ms)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)

@@ -2,8 +2,7 @@
 -- Admit a batch of jobs: idempotency record, unique key, job, index and wake-up, all or nothing per job.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (see index.lua)   ARGV[2] milliseconds that an idempotency record is kept
--- ARGV[3] retention of a dead job at least (ms)
--- ARGV[4..] per job 18 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
+-- ARGV[3..] per job 18 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
 --   retention_ms, payload, options (JSON), tags ("key:value" joined by \0), unique key, unique until
 --   ("started", "finished" or ms), on conflict, idempotency digest, digest of the request; "" = absent
 -- Returns per job {word, id, at, options}: created | duplicate (this id was admitted before) | replayed (same
@@ -39,7 +38,7 @@ local function refusal(job)
   end
 end
 
-for i = 4, #ARGV, WIDTH do
+for i = 3, #ARGV, WIDTH do
   local job = {
     id = ARGV[i], name = ARGV[i + 1], queue = ARGV[i + 2], limit_key = text(ARGV[i + 3]), priority = tonumber(ARGV[i + 4]),
     due = tonumber(ARGV[i + 6]) or now + tonumber(ARGV[i + 5]), expires_ms = tonumber(ARGV[i + 7]), deadline_ms = tonumber(ARGV[i + 8]),
