@@ -18,6 +18,8 @@ async def check(stores: Stores) -> None:
         key = raw.decode().removeprefix(prefix)
         if key.startswith("job:") and key.count(":") == 1:
             fields = await redis.hgetall(raw)
+            if b"state" not in fields:
+                continue  # staged: it does not exist yet
             jobs[key[4:]] = {
                 name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()
             }
@@ -51,6 +53,7 @@ async def check(stores: Stores) -> None:
     for id, job in jobs.items():
         if "cancel_requested_at" in job and job["state"] == "running":
             assert id in members.get("cancelling", set())
+    await _check_groups(redis, prefix, jobs)
     assert members.get("cancelling", set()) <= {id for id, job in jobs.items() if job["state"] == "running"}
 
 
@@ -65,3 +68,17 @@ async def _check_heads(redis: Any, prefix: str, members: dict[str, set[str]], qu
                 float(job["score"]) for job in queued.values() if (job["queue"], job["name"]) == (queue, name)
             ]
             assert await redis.zscore(f"{prefix}queue:{queue}:types", name) == min(scores)
+
+
+async def _check_groups(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) -> None:
+    """A group's counts are those of its jobs; of finished jobs some may be forgotten by now."""
+    counted: dict[str, dict[str, int]] = {}
+    for job in jobs.values():
+        if "group" in job:
+            counts = counted.setdefault(job["group"], {})
+            counts[job["state"]] = counts.get(job["state"], 0) + 1
+    for group, counts in counted.items():
+        fields = await redis.hgetall(f"{prefix}group:{group}")
+        for state in State if b"state" in fields else ():
+            kept, there = int(fields.get(state.encode(), 0)), counts.get(state, 0)
+            assert kept >= there if state in FINISHED else kept == there, f"{group} counts {kept} {state}"

@@ -24,7 +24,8 @@ class IdFactory:
         self._lock = threading.Lock()
         self._last = 0
 
-    def new(self, prefix: str) -> str:
+    def new(self, prefix: str, members: int = 0) -> str:
+        """The next id; the `members` ids after it are given to nobody else, see member_id."""
         with self._lock:
             now = self._now_ms()
             if now > self._last >> _RANDOM_BITS:
@@ -32,6 +33,7 @@ class IdFactory:
             else:
                 self._last += 1
             value = self._last
+            self._last += members
         return f"{prefix}_{_encode(value)}"
 
 
@@ -39,15 +41,32 @@ def _encode(value: int) -> str:
     return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
 
 
+def member_id(group_id: str, number: int) -> str:
+    """The id of a group's `number`-th job, counted from 1: who knows the group knows the ids of its jobs.
+
+    Nothing has to remember them, and a chunk of jobs that is sent again carries the same ids.
+    """
+    return f"job_{_encode(_decode(group_id.rpartition('_')[2]) + number)}"
+
+
+def member_number(group_id: str, job_id: str) -> int:
+    """The inverse of member_id."""
+    return _decode(job_id.rpartition("_")[2]) - _decode(group_id.rpartition("_")[2])
+
+
+def _decode(ulid: str) -> int:
+    value = 0
+    for letter in ulid:
+        value = value << 5 | _VALUES[letter]
+    return value
+
+
 def created_ms(id: str) -> int:
     """The unix milliseconds that an id carries; raises ValueError for what is not an id."""
     ulid = id.rpartition("_")[2]
     if not _ULID.fullmatch(ulid):
         raise ValueError(f"not an id: {id!r}")
-    value = 0
-    for letter in ulid[:10]:
-        value = value << 5 | _VALUES[letter]
-    return value
+    return _decode(ulid[:10])
 
 
 def is_id(prefix: str, text: str) -> bool:

@@ -89,6 +89,9 @@ class Job:
     fan_out_id: str | None = None
     fan_out_index: int | None = None
 
+    #: What tells an item of a fan-out from the others, if its client named it.
+    item_key: str | None = None
+
     @property
     def attempt(self) -> int:
         """1 during the first run; drains, crashes and snoozes do not raise it."""

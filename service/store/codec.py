@@ -62,6 +62,10 @@ def _decode_options(text: bytes) -> tuple[RetryPolicy, int, str | None]:
 
 
 def decode_job(id: str, fields: Fields) -> Job:
+    group = _text(fields.get(b"group"))
+    in_flow = group is not None and group.startswith("flow_")
+    in_fan_out = group is not None and not in_flow
+    key = _text(fields.get(b"key"))
     retry, timeout_ms, trace_id = _decode_options(fields[b"options"])
     return Job(
         id=id,
@@ -95,6 +99,11 @@ def decode_job(id: str, fields: Fields) -> Job:
         tags=decode_tags(fields.get(b"tags")),
         limit_key=_text(fields.get(b"limit_key")),
         trace_id=trace_id,
+        flow_id=group if in_flow else None,
+        flow_key=key if in_flow else None,
+        fan_out_id=group if in_fan_out else None,
+        fan_out_index=_number(fields.get(b"index")) if in_fan_out else None,
+        item_key=key if in_fan_out else None,
     )
 
 

@@ -92,9 +92,14 @@ class Jobs:
             answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
         return answers
 
-    async def cancel(self, ids: Sequence[str], grace_ms: int, reason: str = "requested") -> list[Moved]:
-        """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`."""
-        return _moved(await self._scripts.run("cancel", [grace_ms, reason, *ids]))
+    async def cancel(
+        self, ids: Sequence[str], grace_ms: int, reason: str = "requested", *, unstarted: bool = False
+    ) -> list[Moved]:
+        """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
+
+        With `unstarted`, jobs that have ever started are left alone.
+        """
+        return _moved(await self._scripts.run("cancel", [grace_ms, reason, int(unstarted), *ids]))
 
     async def redrive(
         self, ids: Sequence[str], delay_ms: int = 0, payload: bytes | None = None, queue: str | None = None

@@ -40,6 +40,39 @@ logs = _key(
     "job:{id}:logs", "LIST", "What the handler logged with ctx.log, oldest first, at most 1,000 lines."
 )
 
+dependents = _key(
+    "job:{id}:dependents",
+    "ZSET",
+    "Jobs that wait for this job or fan-out, by demand: 0 succeeded, 1 failed, 2 finished, 3 child.",
+)
+dependencies = _key(
+    "job:{id}:dependencies",
+    "HASH",
+    "What this job waits for, by the key under which its handler reads it: demand and id.",
+)
+waits = _key("job:{id}:waits", "SET", "Ids that have not ended yet of what this job waits for.")
+ended = _key(
+    "ended:{id}", "HASH", "State, result and error of a job that was forgotten while its flow goes on."
+)
+
+group = _key(
+    "group:{group}",
+    "HASH",
+    "A flow or fan-out: settings, state, and how many of its jobs are in each state.",
+)
+group_jobs = _key("group:{group}:jobs", "HASH", "Job ids of a flow by their keys.")
+group_items = _key("group:{group}:items", "STRING", "Bitmap of the item indexes that a fan-out has taken.")
+groups = _key("groups:{kind}", "ZSET", "Flows, or fan-outs, by creation.")
+group_retention = _key(
+    "group_retention", "ZSET", "Flows and fan-outs that have ended, by the time at which they are forgotten."
+)
+staged = _key("staged", "ZSET", "Flows whose jobs are written but not admitted, by the time of the first.")
+tasks = _key(
+    "tasks",
+    "ZSET",
+    "Work on flows and fan-outs that one script could not do, in the order in which it was given.",
+)
+
 queues = _key("queues", "SET", "Names of the queues that were ever used or configured.")
 queue = _key("queue:{queue}", "HASH", "Settings of a queue: paused, aging_ms, limits, version.")
 state = _key(

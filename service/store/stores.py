@@ -2,10 +2,14 @@
 
 from redis.asyncio import Redis
 
+from service.store.flows import Flows
+from service.store.group_keeper import GroupKeeper
+from service.store.groups import Groups
 from service.store.jobs import Jobs
 from service.store.leases import Leases
 from service.store.queries import Queries
 from service.store.queues import Queues
+from service.store.relations import Relations
 from service.store.scripts import Scripts
 from service.store.watches import Watches
 from service.store.worker_registry import WorkerRegistry
@@ -21,6 +25,10 @@ class Stores:
         self.leases = Leases(self.scripts, dead_retention_ms)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
+        self.groups = Groups(self.scripts, self.queries)
+        self.flows = Flows(self.scripts, self.queries, self.groups)
+        self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
+        self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
         self.watches = Watches(self.scripts)
 
     async def pulse(self, lease_ms: int) -> None:

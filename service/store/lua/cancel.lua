@@ -1,17 +1,18 @@
 #!lua flags=allow-oom
 -- Cancel live jobs: those that wait are cancelled now, those that run are asked, and forced after the grace.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4..] job ids
--- Returns per job {word, state, version}: moved | requested | illegal (it has finished) | missing
+-- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4] "1" = only jobs that have never started   ARGV[5..] job ids
+-- Returns per job {word, state, version}: moved | requested | illegal (it has finished, or started) | missing
 -- Uses: index
+-- Uses: groups
 local answers = {}
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local id = ARGV[i]
   local job, key = load(id), P .. 'job:' .. id
   local word, state = 'moved', job and job.state
   if not job then
     word, state = 'missing', ''
-  elseif FINISHED[state] then
+  elseif FINISHED[state] or (ARGV[4] == '1' and redis.call('HEXISTS', key, 'started_at') == 1) then
     word = 'illegal'
   elseif state == 'running' then
     word = 'requested'

@@ -9,6 +9,7 @@
 -- Returns {now, ms until the next due job or -1, ms until a job may expire or a cancel is forced or -1,
 --   1 if jobs are left, credits (queue, credit ...), leases (HGETALL ...)}
 -- Uses: index
+-- Uses: groups
 local worker, request, slots = ARGV[2], ARGV[3], tonumber(ARGV[5])
 local memory, leases, skipped = P .. 'worker:' .. worker .. ':claim', {}, false
 

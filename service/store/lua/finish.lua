@@ -7,6 +7,7 @@
 --   attempt record (JSON), milliseconds that the run took, "1" if the job is now a suspect; "" = absent
 -- Returns per run one word: moved | duplicate (this token ended this run before) | stale | missing
 -- Uses: index
+-- Uses: groups
 local WIDTH, KEEP = 11, 50
 local words, accepted = {}, {}
 

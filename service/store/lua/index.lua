@@ -14,8 +14,10 @@ end
 local STRICT = 4398046511104
 local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeeded = 'retention', cancelled = 'retention', dead = 'retention'}
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
-local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id'}
+local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked'}
 local added, removed, lanes, woken, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, {}, {}, nil
+-- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
+local counted, ended, conclude = {}, {}, nil
 
 local function queue_key(queue, suffix) return P .. 'queue:' .. queue .. ':' .. suffix end
 
@@ -59,7 +61,15 @@ local function rate(queue, field)
   counts[field] = (counts[field] or 0) + 1
 end
 
+local function count(job, state, by)
+  if not job.group then return end
+  local deltas = counted[job.group]
+  if not deltas then deltas = {}; counted[job.group] = deltas end
+  deltas[state] = (deltas[state] or 0) + by
+end
+
 local function leave(id, job)
+  count(job, job.state, -1)
   append(removed, queue_key(job.queue, job.state), id)
   if job.state == 'queued' then
     append(removed, lane_key(job), id)
@@ -72,6 +82,7 @@ end
 
 -- `at` is the place in the state's order: running order, due time, end of lease, end of retention.
 local function enter(id, job, state, at)
+  count(job, state, 1)
   append(added, queue_key(job.queue, state), job.created_at, id)
   if state == 'queued' then
     append(added, lane_key(job), at, id)
@@ -101,6 +112,7 @@ local function finish(id, job, state, reason, floor_ms)
   if state == 'dead' then rate(job.queue, 'failed') end
   redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now)
   redis.call('HINCRBY', P .. 'job:' .. id, 'version', 1)
+  if job.linked or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group} end
 end
 
 local function head(key)
@@ -136,7 +148,7 @@ local function announce()
   if #watched > 0 then redis.call('PUBLISH', P .. 'changes', table.concat(watched, ' ')) end
 end
 
-local function flush()
+local function write()
   for key, members in pairs(removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(added) do redis.call('ZADD', key, unpack(members)) end
   local types, queues = {}, {}
@@ -159,4 +171,9 @@ local function flush()
   if next(woken) or earliest_due then wake() end
   if #changed > 0 then announce() end
   added, removed, lanes, woken, changed, rated, earliest_due = {}, {}, {}, {}, {}, {}, nil
+end
+
+-- What ended may move others, which may end: round after round until nothing is noted any more.
+local function flush()
+  repeat write() until not conclude or not conclude()
 end

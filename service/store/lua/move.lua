@@ -5,6 +5,7 @@
 -- ARGV[5] new payload   ARGV[6] new queue   ARGV[7..] job ids; "" = unchanged
 -- Returns per job {word, state, version}: moved | illegal | missing
 -- Uses: index
+-- Uses: groups
 local answers, delay, fresh = {}, tonumber(ARGV[3]), ARGV[4] == '1'
 for i = 7, #ARGV do
   local id = ARGV[i]
@@ -30,6 +31,12 @@ for i = 7, #ARGV do
       redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
         'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry', 'unique', 'unique_until')
       job.cancel_requested_at = nil
+      if job.group and job.linked then
+        -- Jobs that were cancelled because they waited for this one get another chance, too.
+        redis.call('HSET', P .. 'group:' .. job.group, 'reviving', 1)
+        redis.call('HINCRBY', P .. 'group:' .. job.group, 'run', 1)
+        task('revive ' .. job.group .. ' ' .. id)
+      end
     end
     state = delay > 0 and 'scheduled' or 'queued'
     local at = now + delay

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Forget finished jobs: those past their retention, or the ones that are named.
+-- Forget finished jobs: those past their retention, or the ones that are named. A member of a group that goes on is kept
+-- past its retention; of one that is named, what waiting jobs may read stays in ended:<id>.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] jobs at most when none is named   ARGV[3..] job ids
 -- Returns {pruned, then per named job: moved | illegal (it has not finished) | missing}
@@ -8,6 +9,13 @@ local ids, answer, pruned = {}, {0}, 0
 for i = 3, #ARGV do ids[#ids + 1] = ARGV[i] end
 local named = #ids > 0
 if not named then ids = redis.call('ZRANGEBYSCORE', P .. 'retention', '-inf', now, 'LIMIT', 0, ARGV[2]) end
+
+local function still_needed(id, job)
+  local waiting = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, 0)[1]
+  local state = job.group and redis.call('HGET', P .. 'group:' .. job.group, 'state') or waiting and (load(waiting) or {}).state
+  return state and state ~= 'failed' and not FINISHED[state]
+end
+
 for _, id in ipairs(ids) do
   local job, key, word = load(id), P .. 'job:' .. id, 'moved'
   if not job then
@@ -15,7 +23,17 @@ for _, id in ipairs(ids) do
     append(removed, P .. 'retention', id)
   elseif not FINISHED[job.state] then
     word = 'illegal'
+  elseif not named and still_needed(id, job) then
+    append(added, P .. 'retention', now + 60000, id)
   else
+    if still_needed(id, job) then
+      local kept = redis.call('HMGET', key, 'result', 'error')
+      redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '')
+    else
+      redis.call('UNLINK', key .. ':dependents', key .. ':dependencies', key .. ':waits')
+    end
+    -- What a group counts is what became of its members, not what is kept of them.
+    job.group = nil
     leave(id, job)
     release_unique(id, job)
     for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do append(removed, P .. 'tag:' .. tag, id) end

@@ -6,6 +6,7 @@
 -- ARGV[5] retention of a dead job at least (ms)
 -- Returns {ms until the next lease expires or -1, ids that were rescued, ids that were dead-lettered}
 -- Uses: index
+-- Uses: groups
 -- Uses: pulse
 local _, expires = head(P .. 'leases')
 if not expires then return {-1, {}, {}} end

@@ -8,6 +8,7 @@
 -- Returns per job {word, id, at, options}: created | duplicate (this id was admitted before) | replayed (same
 --   idempotency key and request) | reused (same key, other request) | existing | conflict (unique key) | full
 -- Uses: index
+-- Uses: groups
 local WIDTH = 18
 local answers, admitted, keys_here, depth = {}, {}, {}, {}
 

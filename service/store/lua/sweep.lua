@@ -5,6 +5,7 @@
 -- ARGV[1] now   ARGV[2] jobs of each kind at most   ARGV[3] retention of a dead job at least (ms)   ARGV[4] ms to look again
 -- Returns {how many were ended, ms until the next one or -1}
 -- Uses: index
+-- Uses: groups
 local expired, forced = 0, 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'cancelling', '-inf', now, 'LIMIT', 0, ARGV[2])) do
   local job = load(id)

@@ -5,6 +5,7 @@
 -- ARGV[6] "1" = tags are replaced by ARGV[7] ("key:value" joined by \0)   ARGV[8] options (JSON); "" = unchanged
 -- Returns {word, state, version}: moved | illegal | version | missing
 -- Uses: index
+-- Uses: groups
 local id = ARGV[2]
 local job, key = load(id), P .. 'job:' .. id
 if not job then return {'missing', '', 0} end

@@ -1,0 +1,128 @@
+"""Flows: jobs that wait for other jobs, an acyclic graph."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from service.domain.errors import TriageError
+from service.domain.job import JobSpec
+
+When = Literal["succeeded", "failed", "finished"]
+OnFailure = Literal["fail", "continue"]
+
+MAX_JOBS = 10_000
+MAX_EDGES = 100_000
+
+
+class FlowInvalid(TriageError):
+    """The jobs of the flow do not form an acyclic graph within the limits."""
+
+    code = "flow_invalid"
+
+    def __init__(self, pointer: str, code: str, message: str) -> None:
+        super().__init__(None, errors=[{"pointer": pointer, "code": code, "message": message}])
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`key` names the job that is waited for; `when` says how it must have ended."""
+
+    key: str
+    when: When = "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A job of a flow and what it waits for."""
+
+    spec: JobSpec
+    edges: tuple[Edge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSpec:
+    """A flow as it was asked for: `nodes` in an order in which no job comes before one that it waits for."""
+
+    name: str
+    nodes: Mapping[str, Node]
+    on_failure: OnFailure = "fail"
+
+
+def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Sequence[str] = ()) -> list[str]:
+    """The keys, each after those that it waits for (Kahn 1962); raises FlowInvalid.
+
+    `known` are keys outside the graph that edges may name: children that a job added before.
+    """
+    if len(graph) > MAX_JOBS:
+        raise FlowInvalid(root, "too_many_jobs", f"a flow has at most {MAX_JOBS} jobs")
+    if sum(len(edges) for edges in graph.values()) > MAX_EDGES:
+        raise FlowInvalid(root, "too_many_edges", f"a flow has at most {MAX_EDGES} edges")
+    dependents: dict[str, list[str]] = {key: [] for key in graph}
+    missing: dict[str, int] = {}
+    for key, edges in graph.items():
+        _check_edges(key, edges, graph, root, known)
+        inside = [edge.key for edge in edges if edge.key in graph]
+        missing[key] = len(inside)
+        for dependency in inside:
+            dependents[dependency].append(key)
+    ready = deque(key for key in graph if missing[key] == 0)
+    order: list[str] = []
+    while ready:
+        key = ready.popleft()
+        order.append(key)
+        for dependent in dependents[key]:
+            missing[dependent] -= 1
+            if missing[dependent] == 0:
+                ready.append(dependent)
+    if len(order) < len(graph):
+        cycle = _cycle({key: edges for key, edges in graph.items() if missing[key] > 0})
+        raise FlowInvalid(_pointer(root, cycle[0]), "cycle", " -> ".join(cycle))
+    return order
+
+
+def descendants(dependencies: Mapping[str, Sequence[str]], start: str) -> set[str]:
+    """Everything that waits for `start`, directly or through others; `dependencies` maps id to ids."""
+    dependents: dict[str, list[str]] = {}
+    for id, waits in dependencies.items():
+        for dependency in waits:
+            dependents.setdefault(dependency, []).append(id)
+    found: set[str] = set()
+    frontier = [start]
+    while frontier:
+        for dependent in dependents.get(frontier.pop(), ()):
+            if dependent not in found:
+                found.add(dependent)
+                frontier.append(dependent)
+    return found
+
+
+def _check_edges(
+    key: str, edges: Sequence[Edge], graph: Mapping[str, Sequence[Edge]], root: str, known: Sequence[str]
+) -> None:
+    seen: set[str] = set()
+    for index, edge in enumerate(edges):
+        pointer = f"{_pointer(root, key)}/depends_on/{index}"
+        if edge.key == key:
+            raise FlowInvalid(pointer, "cycle", f"{key} -> {key}")
+        if edge.key not in graph and edge.key not in known:
+            raise FlowInvalid(pointer, "unknown_key", f"there is no job {edge.key!r} in this flow")
+        if edge.key in seen:
+            raise FlowInvalid(pointer, "duplicate_key", f"{edge.key!r} is named twice")
+        seen.add(edge.key)
+
+
+def _cycle(graph: Mapping[str, Sequence[Edge]]) -> list[str]:
+    """One cycle of a graph in which every job waits for another one of it, in the order of waiting."""
+    path: list[str] = []
+    place: dict[str, int] = {}
+    key = next(iter(graph))
+    while key not in place:
+        place[key] = len(path)
+        path.append(key)
+        key = next(edge.key for edge in graph[key] if edge.key in graph)
+    return [*path[place[key] :], key]
+
+
+def _pointer(root: str, key: str) -> str:
+    return f"{root}/{key.replace('~', '~0').replace('/', '~1')}"

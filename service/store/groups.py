@@ -1,0 +1,163 @@
+"""What flows and fan-outs share: a record with counts, members, cancel and retry, an end of retention."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from redis.exceptions import RedisError
+
+from service.domain.ids import member_id
+from service.domain.states import State
+from service.store import keys
+from service.store.failures import translate
+from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.scripts import Argument, Scripts
+
+Kind = Literal["flow", "fan"]
+GroupState = Literal["open", "running", "succeeded", "failed", "cancelled"]
+
+#: Members that one script call handles.
+PORTION = 200
+#: Milliseconds that an ended group is kept at least.
+RETENTION_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A flow or fan-out as it is now; `counts` come from the scripts that move its jobs and always add up."""
+
+    id: str
+    version: int
+    state: GroupState
+    total: int
+    counts: Mapping[State, int]
+    created_at: int
+    finished_at: int | None
+    fields: Mapping[bytes, bytes]
+
+    @property
+    def name(self) -> str | None:
+        return _text(self.fields.get(b"name"))
+
+    @property
+    def sealed(self) -> bool:
+        return b"sealed" in self.fields
+
+    @property
+    def live(self) -> bool:
+        return self.state in ("open", "running")
+
+
+def kind_of(id: str) -> Kind:
+    return "flow" if id.startswith("flow_") else "fan"
+
+
+def decode_group(id: str, fields: Mapping[bytes, bytes]) -> Group:
+    total = int(fields[b"total"])
+    counts = {state: int(fields.get(state.encode(), 0)) for state in State}
+    # Members that are staged, but not admitted yet, wait like all that is blocked.
+    counts[State.BLOCKED] += total - sum(counts.values())
+    finished_at = fields.get(b"finished_at")
+    return Group(
+        id=id,
+        version=int(fields[b"version"]),
+        state=cast(GroupState, fields[b"state"].decode()),
+        total=total,
+        counts=counts,
+        created_at=int(fields[b"created_at"]),
+        finished_at=None if finished_at is None else int(finished_at),
+        fields=fields,
+    )
+
+
+class Groups:
+    """Flows and fan-outs of one namespace."""
+
+    def __init__(self, scripts: Scripts, queries: Queries) -> None:
+        self._scripts = scripts
+        self._prefix = scripts.prefix
+        self._queries = queries
+
+    async def get(self, id: str) -> Group | None:
+        """None too for a flow that is staged and not admitted."""
+        return (await self._read([id]))[0]
+
+    async def list(self, kind: Kind, limit: int, cursor: str | None) -> Page[Group]:
+        """Newest first."""
+        at, after = ("0", "") if cursor is None else decode_cursor(cursor, 2)
+        key = keys.groups("", kind=kind)
+        arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", key]
+        flat = cast("list[bytes]", await self._scripts.run("page", arguments))
+        rows = [(id.decode(), int(at)) for id, at in zip(flat[::2], flat[1::2], strict=True)]
+        found = await self._read([id for id, _ in rows[:limit]]) if rows else []
+        following = encode_cursor(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
+        return Page([group for group in found if group is not None], following)
+
+    async def members(self, group: Group) -> "list[str]":
+        """Ids of its jobs: of a flow those that it has, of a fan-out all that it may have, by index."""
+        if kind_of(group.id) == "flow":
+            return list((await self.flow_jobs(group.id)).values())
+        highest = int(group.fields.get(b"highest", -1))
+        return [member_id(group.id, FIRST_ITEM + index) for index in range(highest + 1)]
+
+    async def flow_jobs(self, id: str) -> dict[str, str]:
+        """Job ids by key, sorted by id."""
+        key = keys.group_jobs(self._prefix, group=id)
+        found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(key)))[0]
+        return dict(
+            sorted(((name.decode(), job.decode()) for name, job in found.items()), key=lambda pair: pair[1])
+        )
+
+    async def request_cancel(self, id: str, grace_ms: int) -> tuple[str, str]:
+        """moved | illegal | missing, and the state; the cancellation itself is a task."""
+        return await self._steer(id, "cancel", grace_ms)
+
+    async def request_retry(self, id: str) -> tuple[str, str]:
+        """moved | idle (nothing has failed) | missing, and the state; the new run itself is a task."""
+        return await self._steer(id, "retry", 0)
+
+    async def forget(self, id: str) -> None:
+        """Drop an ended group and what it kept for its jobs; the jobs have a retention of their own."""
+        group = await self.get(id)
+        members = [] if group is None else await self.members(group)
+        client: Any = self._scripts.redis
+        try:
+            for start in range(0, len(members), 1_000):
+                stubs = [keys.ended(self._prefix, id=job) for job in members[start : start + 1_000]]
+                await client.unlink(*stubs)
+            pipe = client.pipeline(transaction=True)
+            pipe.zrem(keys.groups(self._prefix, kind=kind_of(id)), id)
+            pipe.zrem(keys.group_retention(self._prefix), id)
+            pipe.unlink(
+                keys.group_jobs(self._prefix, group=id),
+                keys.group_items(self._prefix, group=id),
+                keys.dependents(self._prefix, id=id),
+                keys.group(self._prefix, group=id),
+            )
+            await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise translate(error) from error
+
+    async def _steer(self, id: str, verb: str, grace_ms: int) -> tuple[str, str]:
+        word, state = await self._scripts.run("steer", [id, verb, grace_ms])
+        return word.decode(), state.decode()
+
+    async def _read(self, ids: "Sequence[str]") -> "list[Group | None]":
+        def ask(pipe: Any) -> None:
+            for id in ids:
+                pipe.hgetall(keys.group(self._prefix, group=id))
+
+        rows = await self._queries.pipeline(ask)
+        return [
+            decode_group(id, fields) if b"state" in fields else None
+            for id, fields in zip(ids, rows, strict=True)
+        ]
+
+
+#: Numbers of a fan-out's jobs: the follow-up comes first, then the items by index.
+FOLLOW_UP = 1
+FIRST_ITEM = 2
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if not value else value.decode()

@@ -1,0 +1,72 @@
+#!lua flags=allow-oom
+-- A new run of members of a group that did not succeed: they wait again for what has not ended, or are queued at once.
+-- Called for dependencies before their dependents, and for few enough
+-- edges at a time; a member is revived once per run of its group, so a call may be repeated.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] group id   ARGV[3] "" or the only reason of a cancelled job that is revived   ARGV[4] "1" = after these none is
+--   left   ARGV[5..] job ids
+-- Returns how many were revived
+-- Uses: index
+-- Uses: groups
+local group, revived = P .. 'group:' .. ARGV[2], 0
+local run = tonumber(redis.call('HGET', group, 'run') or 0)
+
+local function state_of(id)
+  return redis.call('HGET', P .. 'job:' .. id, 'state') or redis.call('HGET', P .. 'ended:' .. id, 'state')
+    or redis.call('HGET', P .. 'group:' .. id, 'state')
+end
+
+local function revive(id, job)
+  local key, hopeless = P .. 'job:' .. id, false
+  local edges = redis.call('HVALS', key .. ':dependencies')
+  redis.call('DEL', key .. ':waits')
+  for _, edge in ipairs(edges) do
+    local demand, dependency = string.match(edge, '^(%d) (.+)$')
+    local state = state_of(dependency)
+    if state and not ENDED[state] then
+      redis.call('SADD', key .. ':waits', dependency)
+    elseif state and not HOLDS[demand][state] then
+      hopeless = true
+    end
+  end
+  if hopeless then return end
+  leave(id, job)
+  redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
+    'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry', 'delay_ms', 'due_at')
+  redis.call('HSET', key, 'state', 'blocked', 'failures', 0, 'crashes', 0, 'run', run)
+  redis.call('HINCRBY', key, 'redriven', 1)
+  redis.call('HINCRBY', key, 'version', 1)
+  job.cancel_requested_at = nil
+  enter(id, job, 'blocked', 0)
+  write()
+  if redis.call('EXISTS', key .. ':waits') == 0 then
+    job.state = 'blocked'
+    release(id, job)
+    write()
+  end
+  revived = revived + 1
+end
+
+-- Jobs that have not started wait again for one that runs again.
+local function hold(id)
+  for _, dependent in ipairs(redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, -1)) do
+    if redis.call('HGET', P .. 'job:' .. dependent, 'state') == 'blocked' then redis.call('SADD', P .. 'job:' .. dependent .. ':waits', id) end
+  end
+end
+
+for i = 5, #ARGV do
+  local id = ARGV[i]
+  local job = load(id)
+  local more = redis.call('HMGET', P .. 'job:' .. id, 'run', 'state_reason')
+  if job and (job.state == 'dead' or job.state == 'cancelled') and tonumber(more[1] or -1) ~= run
+    and (ARGV[3] == '' or job.state == 'cancelled' and more[2] == ARGV[3]) then
+    revive(id, job)
+  end
+  if job and job.linked and not FINISHED[redis.call('HGET', P .. 'job:' .. id, 'state')] then hold(id) end
+end
+if ARGV[4] == '1' then
+  redis.call('HDEL', group, 'reviving')
+  counted[ARGV[2]] = counted[ARGV[2]] or {}
+end
+flush()
+return revived

@@ -1,0 +1,138 @@
+"""A small model of what a flow promises, in plain Python: who runs, who is cancelled, how it all ends."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from service.domain.flow import Edge, FlowSpec, Node, arrange
+from service.domain.job import JobSpec
+
+END_OF = {
+    "succeeded": {"succeeded"},
+    "failed": {"dead"},
+    "finished": {"succeeded", "dead", "cancelled"},
+}
+FINISHED = END_OF["finished"]
+
+
+@dataclass
+class ModelJob:
+    edges: tuple[Edge, ...]
+    state: str = "blocked"
+    reason: str | None = None
+    started: bool = False
+
+
+@dataclass
+class ModelFlow:
+    """The same operations as the store, decided one job at a time."""
+
+    on_failure: str
+    jobs: dict[str, ModelJob] = field(default_factory=dict[str, ModelJob])
+    cancelled: bool = False
+
+    def begin(self) -> None:
+        for key in self.jobs:
+            self._consider(key)
+
+    def end(self, key: str, state: str, reason: str | None = None) -> None:
+        """A job has ended: those that wait for it follow, then those that a failure takes with it."""
+        dead = self._end(key, state, reason)
+        if self.on_failure == "fail":
+            for one in dead:
+                spared = self._descendants(one)
+                for other, job in reversed(self.jobs.items()):
+                    if other not in spared and not job.started and job.state not in FINISHED:
+                        self._end(other, "cancelled", "flow")
+
+    def cancel(self) -> None:
+        if self.state != "running":
+            return
+        self.cancelled = True
+        for key, job in reversed(self.jobs.items()):
+            if job.state == "running":
+                job.reason = job.reason or "asked"
+            elif job.state not in FINISHED:
+                self._end(key, "cancelled", "flow")
+
+    def retry(self) -> bool:
+        if not any(job.state in ("dead", "cancelled") for job in self.jobs.values()):
+            return False
+        self.cancelled = False
+        self._revive([key for key, job in self.jobs.items() if job.state in ("dead", "cancelled")])
+        return True
+
+    def redrive(self, key: str) -> None:
+        job = self.jobs[key]
+        job.state, job.reason, job.started = "queued", None, False
+        affected = self._descendants(key)
+        self._revive(
+            [
+                other
+                for other, job in self.jobs.items()
+                if other in affected and (job.state, job.reason) == ("cancelled", "dependency")
+            ]
+        )
+
+    @property
+    def state(self) -> str:
+        states = [job.state for job in self.jobs.values()]
+        if any(state not in FINISHED for state in states):
+            return "running"
+        if self.cancelled:
+            return "cancelled"
+        return "failed" if "dead" in states else "succeeded"
+
+    def _end(self, key: str, state: str, reason: str | None) -> list[str]:
+        job = self.jobs[key]
+        job.state, job.reason = state, reason
+        dead = [key] if state == "dead" else []
+        for other, waiting in self.jobs.items():
+            if any(edge.key == key for edge in waiting.edges):
+                self._consider(other)
+        return dead
+
+    def _consider(self, key: str) -> None:
+        job = self.jobs[key]
+        if job.state != "blocked":
+            return
+        ends = [(self.jobs[edge.key].state, edge.when) for edge in job.edges]
+        if any(state in FINISHED and state not in END_OF[when] for state, when in ends):
+            self._end(key, "cancelled", "dependency")
+        elif all(state in FINISHED for state, _ in ends):
+            job.state = "queued"
+
+    def _revive(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            job = self.jobs[key]
+            ends = [(self.jobs[edge.key].state, edge.when) for edge in job.edges]
+            if any(state in FINISHED and state not in END_OF[when] for state, when in ends):
+                continue
+            job.state, job.reason, job.started = "blocked", None, False
+            self._consider(key)
+
+    def _descendants(self, key: str) -> set[str]:
+        found: set[str] = set()
+        for other, job in self.jobs.items():
+            if any(edge.key == key or edge.key in found for edge in job.edges):
+                found.add(other)
+        return found
+
+
+def random_flow(chance: random.Random, size: int) -> FlowSpec:
+    """A random acyclic graph with random demands, in topological order."""
+    graph: dict[str, tuple[Edge, ...]] = {}
+    density = chance.choice([0.1, 0.3, 0.6])
+    for number in range(size):
+        before = [key for key in graph if chance.random() < density][: chance.randint(0, 6)]
+        graph[f"j{number}"] = tuple(
+            Edge(key, chance.choices(("succeeded", "failed", "finished"), (6, 1, 2))[0]) for key in before
+        )
+    nodes = {key: Node(JobSpec("work"), graph[key]) for key in arrange(graph)}
+    return FlowSpec("random", nodes, chance.choice(("fail", "continue")))
+
+
+def model_of(spec: FlowSpec) -> ModelFlow:
+    model = ModelFlow(spec.on_failure, {key: ModelJob(node.edges) for key, node in spec.nodes.items()})
+    model.begin()
+    return model

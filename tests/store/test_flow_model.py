@@ -1,0 +1,166 @@
+"""Random graphs with random lives: the real scripts against the model, without workers and so fast."""
+
+import os
+import random
+
+import pytest
+
+from service.clock import Clock
+from service.domain.flow import FlowSpec
+from service.domain.ids import IdFactory
+from service.domain.job import Lease
+from service.domain.outcome import Interrupted
+from service.store.flows import job_ids
+from service.store.stores import Stores
+from tests import factories
+from tests.store.flow_model import FINISHED, ModelFlow, model_of, random_flow
+
+pytestmark = pytest.mark.anyio
+
+#: Graphs per run of the suite; a longer hunt sets TRIAGE_-free variables of its own.
+GRAPHS = int(os.environ.get("FLOW_GRAPHS", "150"))
+FIRST_SEED = int(os.environ.get("FLOW_SEED", "1"))
+
+
+class Life:
+    """One flow in the store and in the model; every step is done to both and compared."""
+
+    def __init__(self, stores: Stores, id: str, spec: FlowSpec, chance: random.Random) -> None:
+        self.stores = stores
+        self.id = id
+        self.chance = chance
+        self.model: ModelFlow = model_of(spec)
+        self.ids = job_ids(id, spec)
+        self.key_of = {job: key for key, job in self.ids.items()}
+        self.leases: dict[str, Lease] = {}
+        self.old: list[Lease] = []
+
+    async def claim(self, slots: int) -> int:
+        leases = (await factories.claim(self.stores, slots)).leases
+        for lease in leases:
+            key = self.key_of[lease.job.id]
+            assert self.model.jobs[key].state == "queued", key
+            self.model.jobs[key].state = "running"
+            self.model.jobs[key].started = True
+            self.leases[key] = lease
+        queued = sum(job.state == "queued" for job in self.model.jobs.values())
+        assert len(leases) == slots or queued == 0
+        return len(leases)
+
+    async def finish(self, key: str, outcome: str) -> None:
+        lease = self.leases.pop(key)
+        self.old.append(lease)
+        known = {"ok": factories.OK, "dead": factories.HOPELESS, "back": Interrupted()}
+        for _ in range(self.chance.choice((1, 1, 2))):
+            assert await factories.finish(self.stores, lease, known[outcome]) in ("moved", "duplicate")
+        job = self.model.jobs[key]
+        if job.reason is not None:
+            self.model.end(key, "cancelled", "flow" if job.reason == "asked" else job.reason)
+        elif outcome == "back":
+            job.state = "queued"
+        else:
+            self.model.end(key, "succeeded" if outcome == "ok" else "dead")
+
+    async def cancel_job(self, key: str) -> None:
+        await self.stores.jobs.cancel([self.ids[key]], 10**9)
+        job = self.model.jobs[key]
+        if job.state == "running":
+            job.reason = job.reason or "requested"
+        elif job.state not in FINISHED:
+            self.model.end(key, "cancelled", "requested")
+
+    async def redrive(self, key: str) -> None:
+        await self.stores.jobs.redrive([self.ids[key]])
+        if self.model.jobs[key].state in ("dead", "cancelled"):
+            self.model.redrive(key)
+
+    async def retry(self) -> None:
+        word, _ = await self.stores.groups.request_retry(self.id)
+        assert (word == "moved") == self.model.retry()
+
+    async def cancel(self) -> None:
+        await self.stores.groups.request_cancel(self.id, 10**9)
+        self.model.cancel()
+
+    async def forget(self, key: str) -> None:
+        """A finished job is deleted while its flow goes on: nothing may change for the others."""
+        if self.model.state == "running" and self.model.jobs[key].state == "succeeded":
+            await self.stores.jobs.delete([self.ids[key]])
+
+    async def late_finish(self) -> None:
+        if self.old:
+            word = await factories.finish(self.stores, self.chance.choice(self.old), factories.OK)
+            assert word in ("duplicate", "stale", "missing")
+
+    async def compare(self) -> None:
+        await self.stores.keeper.work()
+        group = await self.stores.groups.get(self.id)
+        assert group is not None
+        assert group.state == self.model.state
+        counts = {state.value: number for state, number in group.counts.items() if number}
+        expected: dict[str, int] = {}
+        for job in self.model.jobs.values():
+            expected[job.state] = expected.get(job.state, 0) + 1
+        assert counts == expected
+        found = await self.stores.queries.jobs(list(self.ids.values()))
+        for (key, expected_job), job in zip(self.model.jobs.items(), found, strict=True):
+            if job is not None:
+                assert job.state == expected_job.state, key
+                if job.state == "cancelled":
+                    assert job.state_reason == expected_job.reason, key
+
+    async def step(self) -> None:
+        key = self.chance.choice(list(self.ids))
+        running = sorted(self.leases)
+        act = self.chance.choices(
+            ("claim", "finish", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
+            (6, 10, 1, 1, 0.6, 0.3, 0.7, 0.5),
+        )[0]
+        if act == "claim":
+            await self.claim(self.chance.randint(1, 4))
+        elif act == "finish" and running:
+            await self.finish(
+                self.chance.choice(running), self.chance.choices(("ok", "dead", "back"), (6, 3, 1))[0]
+            )
+        elif act == "cancel job":
+            await self.cancel_job(key)
+        elif act == "redrive" and await self.stores.queries.job(self.ids[key]) is not None:
+            await self.redrive(key)
+        elif act == "retry":
+            await self.retry()
+        elif act == "cancel":
+            await self.cancel()
+        elif act == "forget":
+            await self.forget(key)
+        elif act == "late":
+            await self.late_finish()
+
+
+async def live(stores: Stores, seed: int) -> None:
+    chance = random.Random(seed)
+    ids = IdFactory(Clock().now_ms, chance.randbytes)
+    spec = random_flow(chance, chance.randint(1, 14))
+    id = ids.new("flow", members=len(spec.nodes))
+    admission = await stores.flows.create(id, spec, None)
+    assert admission.word == "moved"
+    life = Life(stores, id, spec, chance)
+    await life.compare()
+    for _ in range(chance.randint(5, 40)):
+        await life.step()
+        await life.compare()
+    while life.leases or await life.claim(50):
+        for key in sorted(life.leases):
+            await life.finish(key, chance.choice(("ok", "ok", "dead")))
+            await life.compare()
+    assert life.model.state != "running", "the model itself hangs"
+    await life.compare()
+    await stores.jobs.delete(list(life.ids.values()))
+
+
+async def test_every_random_flow_ends_as_the_model_says(stores: Stores) -> None:
+    for seed in range(FIRST_SEED, FIRST_SEED + GRAPHS):
+        try:
+            await live(stores, seed)
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
