@@ -6,7 +6,7 @@ import inspect
 import os
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -17,11 +17,15 @@ from arq.worker import Retry
 
 from service.clock import Clock
 from service.domain.ids import IdFactory
+from service.domain.job import Lease
 from service.settings import Settings
+from service.store.connect import connect
+from service.store.stores import Stores
 from workers.context import log_line, progress_value
 from workers.handler import NonRetryable, Snooze
 from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
 from workers.registry import Registry
+from workers.relatives import Parked, Relatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Task:
     enqueue_time: str
     score: int
     max_result_bytes: int
+    lease: Lease
 
 
 class _Done:
@@ -49,7 +54,7 @@ class _Done:
 class ChildContext(dict[Any, Any]):
     """`ctx` in a process: it reports through the pipe; the process is killed rather than asked to stop."""
 
-    def __init__(self, pipe: Connection, task: Task) -> None:
+    def __init__(self, pipe: Connection, task: Task, settings: Settings) -> None:
         super().__init__(
             job_id=task.job_id,
             job_try=task.job_try,
@@ -57,6 +62,10 @@ class ChildContext(dict[Any, Any]):
             score=task.score,
         )
         self._pipe = pipe
+        self._task = task
+        self._settings = settings
+        #: Of coroutine functions.
+        self.relatives: Relatives | None = None
         self._lock = threading.Lock()
         self.cancelled: threading.Event | asyncio.Event = threading.Event()
         self.draining: threading.Event | asyncio.Event = threading.Event()
@@ -68,6 +77,18 @@ class ChildContext(dict[Any, Any]):
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> _Done:
         self.send("progress", progress_value(current, total, message))
         return _Done()
+
+    def dependencies(self) -> Any:
+        return self._ask(lambda relatives: relatives.dependencies())
+
+    def add_children(self, children: Mapping[str, Any]) -> Any:
+        return self._ask(lambda relatives: relatives.add_children(children))
+
+    def _ask(self, question: Callable[[Relatives], Coroutine[Any, Any, Any]]) -> Any:
+        if self.relatives is not None:
+            return question(self.relatives)
+        # A plain function: it has no event loop, so each question brings its own, with its own connection.
+        return asyncio.run(_ask_alone(self._task, self._settings, question))
 
     def log(self, message: object) -> _Done:
         self.send("log", log_line(message))
@@ -81,33 +102,32 @@ def main(pipe: Connection, task: Task, settings: Settings) -> None:
         os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
-    context = ChildContext(pipe, task)
+    context = ChildContext(pipe, task, settings)
     try:
         registry = Registry.load(task.paths)
         handler = registry.find(task.name)
         assert handler is not None, f"{task.name} is not a handler in its process"
-        result = _call(handler, registry, context, orjson.loads(task.payload), settings)
+        result = _call(handler, registry, context, task, settings)
         context.send("result", encode_result(result, task.max_result_bytes))
     except BaseException as error:
         context.send(*_verdict(error))
 
 
 def _call(
-    handler: Handler, registry: Registry, context: ChildContext, payload: dict[str, Any], settings: Settings
+    handler: Handler, registry: Registry, context: ChildContext, task: Task, settings: Settings
 ) -> object:
-    args, kwargs = handler.bind(payload)
+    args, kwargs = handler.bind(orjson.loads(task.payload))
     if not inspect.iscoroutinefunction(handler.function):
         return handler.function(context, *args, **kwargs)
 
     async def run() -> object:
-        from service.store.connect import connect
-        from service.store.stores import Stores
         from workers.enqueue import TriageRedis
 
         ids = IdFactory(Clock().now_ms, os.urandom)
         stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
         context.cancelled, context.draining = asyncio.Event(), asyncio.Event()
         context["settings"] = settings
+        context.relatives = Relatives(stores.relations, registry, ids.new, task.lease)
         context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
         await registry.hooks.starts(context)
         try:
@@ -122,9 +142,22 @@ def _call(
     return asyncio.run(run())
 
 
+async def _ask_alone(
+    task: Task, settings: Settings, question: Callable[[Relatives], Coroutine[Any, Any, Any]]
+) -> Any:
+    stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
+    ids = IdFactory(Clock().now_ms, os.urandom)
+    try:
+        return await question(Relatives(stores.relations, Registry.load(task.paths), ids.new, task.lease))
+    finally:
+        await stores.scripts.redis.aclose()
+
+
 def _verdict(error: BaseException) -> tuple[str, bytes]:
     kind, delay_ms = "failed", None
-    if isinstance(error, Snooze):
+    if isinstance(error, Parked):
+        kind = "parked"
+    elif isinstance(error, Snooze):
         kind, delay_ms = "snooze", error.delay_ms
     elif isinstance(error, Retry):
         delay_ms = error.defer_score or 0

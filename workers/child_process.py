@@ -15,6 +15,7 @@ from workers import child
 from workers.context import JobContext
 from workers.invocation import Encoded, Handler
 from workers.registry import Registry
+from workers.relatives import Parked
 
 #: Seconds between asking a process to end and killing it.
 KILL_AFTER = 2.0
@@ -58,6 +59,7 @@ class ChildProcesses:
             enqueue_time=context["enqueue_time"].isoformat(),
             score=context["score"],
             max_result_bytes=self._settings.max_result_bytes,
+            lease=context.lease,
         )
         process = self._context.Process(target=child.main, args=(theirs, task, self._settings), daemon=True)
         # The first start also starts the server and loads the handlers: too long for the event loop.
@@ -120,6 +122,8 @@ class ChildProcesses:
 def _result(message: dict[str, Any]) -> object:
     if message["kind"] == "result":
         return Encoded(message["value"])
+    if message["kind"] == "parked":
+        raise Parked
     document = orjson.loads(message["value"])
     failure = Failure(document["type"], document["message"], document["traceback"])
     raise RemoteFailure(message["kind"], failure, document["delay_ms"])

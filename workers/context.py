@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import structlog
 from service.domain.errors import TriageError
 from service.domain.job import Lease
 from workers.failures import printable
+from workers.relatives import Relatives
 
 #: Bytes of a log line, and of the message of a progress.
 MAX_LINE = 4_096
@@ -19,6 +20,8 @@ MAX_LINE = 4_096
 PROGRESS_EVERY = 0.2
 #: Seconds that a thread waits for its report to be written.
 REPORT_SECONDS = 5.0
+#: Seconds that a thread waits for what it asked of the store.
+ANSWER_SECONDS = 30.0
 
 log = structlog.get_logger("triage.context")
 
@@ -46,7 +49,12 @@ class JobContext(dict[Any, Any]):
     """What a handler gets as its first argument. In a thread, `progress` and `log` are plain calls."""
 
     def __init__(
-        self, lease: Lease, shared: dict[Any, Any], reporter: Reporter, draining: asyncio.Event
+        self,
+        lease: Lease,
+        shared: dict[Any, Any],
+        reporter: Reporter,
+        relatives: Relatives,
+        draining: asyncio.Event,
     ) -> None:
         job = lease.job
         super().__init__(shared)
@@ -58,8 +66,9 @@ class JobContext(dict[Any, Any]):
         )
         self.cancelled = asyncio.Event()
         self.draining = draining
-        self._lease = lease
+        self.lease = lease
         self._reporter = reporter
+        self._relatives = relatives
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._progress: bytes | None = None
@@ -75,6 +84,18 @@ class JobContext(dict[Any, Any]):
     def log(self, message: object) -> Any:
         """Keep a line with the job: at most 1,000 lines of 4 KiB, the oldest go first."""
         return self._do(self._append(log_line(message)))
+
+    def dependencies(self) -> Any:
+        """How everything ended that this job waited for: state, result and error by key."""
+        return self._ask(self._relatives.dependencies())
+
+    def add_children(self, children: Mapping[str, Any]) -> Any:
+        """Add jobs and wait for them: the handler starts again from its beginning when they have ended.
+
+        `children` maps a key to {"job": JobSpec, "depends_on": [...]}. Returns when all of them have
+        ended; until then it does not return. Raises FlowInvalid or ValueError.
+        """
+        return self._ask(self._relatives.add_children(children))
 
     async def report(self, kind: str, value: bytes) -> None:
         """A report that came from a child process, already encoded."""
@@ -97,15 +118,20 @@ class JobContext(dict[Any, Any]):
         try:
             asyncio.run_coroutine_threadsafe(work, self._loop).result(REPORT_SECONDS)
         except TimeoutError:
-            log.info("report_late", job_id=self._lease.job.id)
+            log.info("report_late", job_id=self.lease.job.id)
         return None
+
+    def _ask(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if not self.threaded or threading.get_ident() == self._loop_thread:
+            return work
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_SECONDS)
 
     async def _append(self, line: bytes) -> None:
         try:
-            await self._reporter.log(self._lease, line)
+            await self._reporter.log(self.lease, line)
         except TriageError as error:
             # A report is not worth the attempt of the job that makes it.
-            log.info("log_not_written", job_id=self._lease.job.id, code=error.code)
+            log.info("log_not_written", job_id=self.lease.job.id, code=error.code)
 
     async def _set_progress(self, value: bytes) -> None:
         self._progress = value
@@ -123,6 +149,6 @@ class JobContext(dict[Any, Any]):
             if value is None:
                 return
             try:
-                await self._reporter.progress(self._lease, value)
+                await self._reporter.progress(self.lease, value)
             except TriageError as error:
-                log.info("progress_not_written", job_id=self._lease.job.id, code=error.code)
+                log.info("progress_not_written", job_id=self.lease.job.id, code=error.code)

@@ -69,7 +69,7 @@ class TriageRedis(ArqRedis):
             overrides["expires_ms"] = expires_ms
         if _job_id is not None:
             overrides["unique"] = Unique(_job_id, until=JOB_ID_MS, on_conflict="reject")
-        submitted = await self._submit(specify(self._registry.find(function), function, payload, overrides))
+        submitted = await self._submit(specify(self._registry, function, payload, overrides))
         return None if submitted.word == "conflict" else EnqueuedJob(submitted.job_id, self._stores)
 
     def _payload(self, function: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from workers.context import JobContext, Reporter
 from workers.hooks import Hooks
 from workers.metrics import Metrics
 from workers.registry import Registry
+from workers.relatives import Parked, Relatives
 from workers.run import Run, Stop
 from workers.runners import Runners
 from workers.settler import Settler
@@ -40,6 +41,7 @@ class Executor:
         runners: Runners,
         settler: Settler,
         reporter: Reporter,
+        relatives: Callable[[Lease], Relatives],
         hooks: Hooks,
         metrics: Metrics,
         worker_id: str,
@@ -52,6 +54,7 @@ class Executor:
         self._runners = runners
         self._settler = settler
         self._reporter = reporter
+        self._relatives = relatives
         self._hooks = hooks
         self._metrics = metrics
         self._worker_id = worker_id
@@ -92,7 +95,11 @@ class Executor:
             self._settle(lease, claimed_at, 0.0, Interrupted())
             return
         context = JobContext(
-            lease=lease, shared=self._shared, reporter=self._reporter, draining=self.draining
+            lease=lease,
+            shared=self._shared,
+            reporter=self._reporter,
+            relatives=self._relatives(lease),
+            draining=self.draining,
         )
         started = self._clock.monotonic()
         timeout = lease.job.timeout_ms / 1000
@@ -121,7 +128,7 @@ class Executor:
 
     def lose(self, run: Run) -> None:
         """The lease is gone: end the run, and let whoever owns the job now decide about it."""
-        if run.stop == "lost":
+        if run.stop in ("lost", "parked"):
             return
         run.disarm()
         run.stop = "lost"
@@ -148,6 +155,9 @@ class Executor:
                 run.handler, run.context, cast(dict[str, Any], payload), solo=solo
             )
             outcome = verdict.of_result(run, value, self._settings.max_result_bytes)
+        except Parked:
+            # It waits for its children now, and nobody holds a lease on it.
+            run.stop, outcome = "parked", Interrupted()
         except BaseException as error:
             # SystemExit and KeyboardInterrupt of a handler are its failure, not the end of this process.
             outcome = verdict.of_exception(run, error)
@@ -167,7 +177,7 @@ class Executor:
         if run.concluded:
             return
         run.disarm()
-        if run.stop == "lost":
+        if run.stop in ("lost", "parked"):
             self.release(run)
             return
         self._settle(run.lease, run.claimed_at, self._clock.monotonic() - run.started, outcome)

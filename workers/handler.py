@@ -17,17 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 #: Where the decorator leaves its options; the function itself stays what it was.
 ATTRIBUTE = "__triage_job__"
 
-_DEFAULTS = {
-    "queue",
-    "priority",
-    "retry",
-    "timeout_seconds",
-    "retention_seconds",
-    "expires_seconds",
-    "deadline_seconds",
-}
-
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 _Seconds = Annotated[float, Field(ge=0, le=315_360_000, allow_inf_nan=False)]
 _PositiveSeconds = Annotated[_Seconds, Field(gt=0)]
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -45,17 +35,22 @@ class _Retry(BaseModel):
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
 
 
-class _Options(BaseModel):
+class JobDefaults(BaseModel):
+    """What a handler's author may say of a job, in the JSON form of JobSpec."""
+
     model_config = _STRICT
 
-    name: _Name | None = None
-    queue: _Name | None = None
+    queue: JobName | None = None
     priority: Annotated[int, Field(ge=0, le=1000)] | None = None
     retry: _Retry | None = None
     timeout_seconds: _PositiveSeconds | None = None
     retention_seconds: _Seconds | None = None
     expires_seconds: _PositiveSeconds | None = None
     deadline_seconds: _PositiveSeconds | None = None
+
+
+class _Options(JobDefaults):
+    name: JobName | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
     executor: Execution | None = None
     redact: Annotated[list[Annotated[str, Field(pattern="^/")]], Field(strict=False)] = []
@@ -127,7 +122,7 @@ def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
         if row["type"] == "extra_forbidden":
             raise TypeError(f"@job: there is no option {path!r}") from None
         raise ValueError(f"@job: {path}: {row['msg']}, not {row['input']!r}") from None
-    defaults = given.model_dump(include=_DEFAULTS, exclude_unset=True)
+    defaults = given.model_dump(include=set(JobDefaults.model_fields), exclude_unset=True)
     marked = JobOptions(given.name, given.executor, given.concurrency, tuple(given.redact), defaults)
 
     def decorate(function: Any) -> Any:

@@ -9,7 +9,7 @@ from workers.context import JobContext
 from workers.invocation import Handler
 
 #: Why this worker ended a run that had not ended by itself.
-Stop = Literal["timeout", "cancel", "drain", "lost"]
+Stop = Literal["timeout", "cancel", "drain", "lost", "parked"]
 
 
 @dataclass(slots=True, eq=False)

@@ -28,6 +28,7 @@ from workers.executor import Executor
 from workers.health import Health
 from workers.heartbeat import Heartbeat
 from workers.maintenance.janitor import Janitor
+from workers.maintenance.keeper import Keeper
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
 from workers.maintenance.rescuer import Rescuer
@@ -35,6 +36,7 @@ from workers.maintenance.sweeper import Sweeper
 from workers.metrics import Metrics
 from workers.record import describe_worker
 from workers.registry import Registry
+from workers.relatives import Relatives
 from workers.reports import StoreReporter
 from workers.runners import Runners
 from workers.settler import Settler
@@ -84,6 +86,7 @@ class TriageWorker(arq.worker.Worker):
         self._drain_early = False
         self._claimer: Claimer | None = None
         self._heartbeat: Heartbeat | None = None
+        self._keeper: Keeper | None = None
         self._background: set[asyncio.Task[Any]] = set()
 
     async def main(self) -> None:
@@ -107,6 +110,7 @@ class TriageWorker(arq.worker.Worker):
             runners=self.runners,
             settler=self.settler,
             reporter=StoreReporter(self.stores.leases),
+            relatives=lambda lease: Relatives(self.stores.relations, self.registry, self.ids.new, lease),
             hooks=self.registry.hooks,
             metrics=self.metrics,
             worker_id=self.id,
@@ -151,6 +155,8 @@ class TriageWorker(arq.worker.Worker):
         self._spawn(repeat("rescue", rescuer.rescue))
         self._spawn(repeat("sweep", sweeper.sweep))
         self._spawn(repeat("prune", Pruner(leases).prune))
+        self._keeper = Keeper(self.stores.keeper)
+        self._spawn(repeat("keep", self._keeper.keep))
         self._spawn(repeat("tidy", Janitor(self.stores.workers).tidy))
         if self.cron_jobs:
             self._spawn(repeat("cron", self._cron))
@@ -224,6 +230,8 @@ class TriageWorker(arq.worker.Worker):
         for id in beat.cancel:
             if (run := self.executor.runs.get(id)) is not None:
                 self.executor.stop(run, "cancel")
+        if beat.tasks and self._keeper is not None:
+            self._keeper.notice()
         if beat.drain and self._drain is not None and not self._drain.begun.is_set():
             self._drain.begin("requested")
         if not beat.known and not self.executor.draining.is_set():

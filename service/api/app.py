@@ -13,10 +13,21 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from service.api import problems
 from service.api.auth import Authenticator
 from service.api.deps import Backend
+from service.api.group_work import keep_groups
 from service.api.metrics import ApiMetrics
 from service.api.middleware import BodyLimits, RequestIds
 from service.api.operation import Problem
-from service.api.routes import bulk_jobs, dead_letters, health, job_actions, jobs, queues, workers
+from service.api.routes import (
+    bulk_jobs,
+    dead_letters,
+    flow_actions,
+    flows,
+    health,
+    job_actions,
+    jobs,
+    queues,
+    workers,
+)
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
@@ -40,13 +51,14 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        pulse = asyncio.create_task(_pulse(backend))
+        tasks = [asyncio.create_task(_pulse(backend)), asyncio.create_task(keep_groups(backend))]
         try:
             yield
         finally:
             backend.stopping = True
-            pulse.cancel()
-            await asyncio.gather(pulse, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             for space in backend.spaces.values():
                 await space.stores.watches.close()
 
@@ -60,11 +72,13 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         redirect_slashes=False,
     )
     app.state.backend = backend
-    for module in (jobs, bulk_jobs, job_actions, queues, dead_letters, workers, health):
+    for module in (jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, workers, health):
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(
-        BodyLimits, default=settings.max_payload_bytes + _OVERHEAD, by_path={"/v1/jobs/bulk": _BULK_BYTES}
+        BodyLimits,
+        default=settings.max_payload_bytes + _OVERHEAD,
+        by_path={"/v1/jobs/bulk": _BULK_BYTES, "/v1/flows": _BULK_BYTES},
     )
     app.add_middleware(RequestIds, new_id=ids.new)
     instrumentator = Instrumentator(

@@ -1,5 +1,6 @@
 """What a route is given: the caller, checked against the scope of the route, and that caller's stores."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -26,6 +27,8 @@ class Backend:
     authenticator: Authenticator
     metrics: ApiMetrics
     stopping: bool = False
+    #: Work that goes on after its request was answered.
+    background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])
 
     def space(self, namespace: str) -> "Space":

@@ -20,9 +20,11 @@ from service.api.errors import (
     ValidationFailed,
 )
 from service.domain import errors
+from service.domain.flow import FlowInvalid
 from service.store.watches import TooManyWaiters
 
 STATUS: Mapping[type[errors.TriageError], int] = {
+    FlowInvalid: 422,
     errors.NotFound: 404,
     errors.InvalidState: 409,
     errors.VersionMismatch: 412,

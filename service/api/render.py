@@ -10,6 +10,8 @@ from fastapi import Response
 from service.api.redaction import redact
 from service.domain.job import Job
 from service.domain.states import State
+from service.store.flows import GraphEdge
+from service.store.groups import Group
 from service.store.queues import Queue
 from service.store.worker_registry import WorkerRecord
 
@@ -94,6 +96,55 @@ def dead_letter(
         "attempts": [attempt(text) for text in attempts],
         "redriven": dead.redriven,
     }
+
+
+def counts(group: Group) -> dict[str, int]:
+    return {"total": group.total, **{state.value: group.counts[state] for state in State}}
+
+
+def flow(group: Group, jobs: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Without its jobs in a list."""
+    return {
+        "id": group.id,
+        "object": "flow",
+        "version": group.version,
+        "name": group.name,
+        "state": group.state,
+        "counts": counts(group),
+        **({} if jobs is None else {"jobs": dict(jobs)}),
+        "created_at": time(group.created_at),
+        "finished_at": time(group.finished_at),
+    }
+
+
+def graph(
+    flow_id: str, jobs: Mapping[str, str], found: Sequence[Job | None], edges: Sequence[GraphEdge]
+) -> dict[str, Any]:
+    return {
+        "flow_id": flow_id,
+        "nodes": [
+            {
+                "key": key,
+                "job_id": id,
+                "name": None if job is None else job.name,
+                "state": None if job is None else job.state,
+            }
+            for (key, id), job in zip(jobs.items(), found, strict=True)
+        ],
+        "edges": [{"from": edge.source, "to": edge.target, "when": edge.when} for edge in edges],
+    }
+
+
+def mermaid(jobs: Mapping[str, str], found: Sequence[Job | None], edges: Sequence[GraphEdge]) -> str:
+    """A Mermaid flowchart; keys hold no character that Mermaid reads as its own."""
+    place = {key: f"n{number}" for number, key in enumerate(jobs)}
+    lines = ["flowchart TD"]
+    for key, job in zip(jobs, found, strict=True):
+        lines.append(f'    {place[key]}["{key}<br/>{"forgotten" if job is None else job.state}"]')
+    for edge in edges:
+        label = "" if edge.when == "succeeded" else f"|{edge.when}|"
+        lines.append(f"    {place[edge.source]} -->{label} {place[edge.target]}")
+    return "\n".join(lines) + "\n"
 
 
 def queue(queue: Queue) -> dict[str, Any]:

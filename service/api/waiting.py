@@ -2,14 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from service.clock import Clock
 from service.domain.job import Job
 from service.domain.states import FINISHED
-from service.store.stores import Stores
 
 MAX_WAIT = 30.0
+Resource = TypeVar("Resource")
 _PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4}(?:\.\d{1,3})?)\"?", re.IGNORECASE)
 
 
@@ -25,21 +26,20 @@ def matches(if_none_match: str | None, version: int) -> bool:
 
 
 async def until(
-    stores: Stores,
-    id: str,
+    read: Callable[[], Awaitable[Resource | None]],
     changed: asyncio.Event,
     seconds: float,
-    enough: Callable[[Job], bool],
+    enough: Callable[[Resource], bool],
     clock: Clock,
-) -> Job | None:
-    """The job as soon as it is enough, or as it is after `seconds`; None when it does not exist."""
+) -> Resource | None:
+    """What `read` reads as soon as it is enough, or as it is after `seconds`; None when it does not exist."""
     deadline = clock.monotonic() + seconds
     while True:
         changed.clear()
-        job = await stores.queries.job(id)
+        found = await read()
         remaining = deadline - clock.monotonic()
-        if job is None or enough(job) or remaining <= 0:
-            return job
+        if found is None or enough(found) or remaining <= 0:
+            return found
         try:
             await asyncio.wait_for(changed.wait(), remaining)
         except TimeoutError:

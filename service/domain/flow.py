@@ -21,7 +21,9 @@ class FlowInvalid(TriageError):
     code = "flow_invalid"
 
     def __init__(self, pointer: str, code: str, message: str) -> None:
-        super().__init__(None, errors=[{"pointer": pointer, "code": code, "message": message}])
+        super().__init__(
+            f"{pointer}: {message}", errors=[{"pointer": pointer, "code": code, "message": message}]
+        )
 
 
 @dataclass(frozen=True, slots=True)

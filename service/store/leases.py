@@ -74,6 +74,8 @@ class Beat:
     known: bool
     drain: bool
     now_ms: int
+    #: There is work on flows or fan-outs that nobody has done yet.
+    tasks: bool
     lost: list[str]
     cancel: list[str]
 
@@ -89,12 +91,13 @@ def beat_arguments(
 
 
 def decode_beat(reply: Sequence[Any]) -> Beat:
-    known, drain, now, *rest = reply
+    known, drain, now, tasks, *rest = reply
     words = [(id.decode(), word) for id, word in zip(rest[::2], rest[1::2], strict=True)]
     return Beat(
         known=bool(known),
         drain=bool(drain),
         now_ms=now,
+        tasks=bool(tasks),
         lost=[id for id, word in words if word == b"lost"],
         cancel=[id for id, word in words if word == b"cancel"],
     )

@@ -31,8 +31,7 @@ class JobFilter:
     name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     reason: str | None = None
-    flow_id: str | None = None
-    fan_out_id: str | None = None
+    group_id: str | None = None
     created_after: int | None = None
     created_before: int | None = None
 
@@ -42,8 +41,9 @@ class JobFilter:
             and (self.state is None or job.state == self.state)
             and (self.name is None or job.name == self.name)
             and (self.reason is None or job.state_reason == self.reason)
-            and (self.flow_id is None or job.flow_id == self.flow_id)
-            and (self.fan_out_id is None or job.fan_out_id == self.fan_out_id)
+            and (self.group_id is None or self.group_id in (job.flow_id, job.fan_out_id))
+            and (self.created_after is None or job.created_at > self.created_after)
+            and (self.created_before is None or job.created_at < self.created_before)
             and all(job.tags.get(key) == value for key, value in self.tags.items())
         )
 
@@ -166,7 +166,7 @@ class Queries:
 
 def _indexed(filter: JobFilter) -> bool:
     """Whether the sets alone decide, so that no candidate is read in vain."""
-    others = (filter.name, filter.reason, filter.flow_id, filter.fan_out_id)
+    others = (filter.name, filter.reason)
     return not filter.tags and all(value is None for value in others)
 
 

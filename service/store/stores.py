@@ -7,6 +7,7 @@ from service.store.group_keeper import GroupKeeper
 from service.store.groups import Groups
 from service.store.jobs import Jobs
 from service.store.leases import Leases
+from service.store.members import Members
 from service.store.queries import Queries
 from service.store.queues import Queues
 from service.store.relations import Relations
@@ -26,6 +27,7 @@ class Stores:
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
         self.groups = Groups(self.scripts, self.queries)
+        self.members = Members(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)
         self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
         self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)

@@ -48,4 +48,5 @@ class Notes:
 
 
 def context(notes: Any, **shared: Any) -> JobContext:
-    return JobContext(lease(), shared, notes, asyncio.Event())
+    nobody: Any = None
+    return JobContext(lease(), shared, notes, nobody, asyncio.Event())

@@ -1,5 +1,6 @@
 """Submitting and reading jobs."""
 
+import asyncio
 import hashlib
 import re
 from typing import Annotated, Any
@@ -83,13 +84,17 @@ async def create_job(
     async with asked.stores.watches.watch(submission.id) as changed:
         submitted = await _submit(asked, submission)
         if submitted.job_id == submission.id:
-            job = await until(
-                asked.stores, submitted.job_id, changed, seconds, is_finished, asked.backend.clock
-            )
+            job = await _end_of(asked, submitted.job_id, changed, seconds)
             return _waited(asked, submitted, job, spec)
     async with asked.stores.watches.watch(submitted.job_id) as changed:
-        job = await until(asked.stores, submitted.job_id, changed, seconds, is_finished, asked.backend.clock)
+        job = await _end_of(asked, submitted.job_id, changed, seconds)
         return _waited(asked, submitted, job, spec)
+
+
+async def _end_of(asked: Asked, id: str, changed: asyncio.Event, seconds: float) -> Job | None:
+    return await until(
+        lambda: asked.stores.queries.job(id), changed, seconds, is_finished, asked.backend.clock
+    )
 
 
 async def _submit(asked: Asked, submission: Submission) -> Submitted:
@@ -181,12 +186,17 @@ async def list_jobs(
         state=state,
         name=name,
         tags=parse_tags(tag),
-        flow_id=flow_id,
-        fan_out_id=fan_out_id,
+        group_id=flow_id or fan_out_id,
         created_after=None if created_after is None else schemas.to_ms(created_after),
         created_before=None if created_before is None else schemas.to_ms(created_before),
     )
-    page = await asked.stores.queries.list_jobs(filter, limit, cursor)
+    if filter.group_id is None:
+        page = await asked.stores.queries.list_jobs(filter, limit, cursor)
+    else:
+        group = await asked.stores.groups.get(filter.group_id)
+        if group is None or (flow_id and fan_out_id):
+            return render.page([], None)
+        page = await asked.stores.members.page(group, filter, limit, cursor)
     return render.page([present(asked, job) for job in page.items], page.next_cursor)
 
 
@@ -225,8 +235,7 @@ async def get_job(
     else:
         async with stores.watches.watch(job_id) as changed:
             job = await until(
-                stores,
-                job_id,
+                lambda: stores.queries.job(job_id),
                 changed,
                 wait,
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),

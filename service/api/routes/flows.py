@@ -1,0 +1,222 @@
+"""Submitting and reading flows."""
+
+import asyncio
+import hashlib
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from service.api import render
+from service.api.deps import Ask, Asked
+from service.api.errors import ValidationFailed
+from service.api.intake import StrictRoute
+from service.api.operation import operation
+from service.api.problems import pointer
+from service.api.routes.jobs import IdempotencyKey, present, specify
+from service.api.schemas import flows as schemas
+from service.api.schemas.fields import Name
+from service.api.schemas.jobs import JobPage
+from service.api.waiting import MAX_WAIT, matches, preferred_wait, until
+from service.domain.errors import IdempotencyKeyReused, NotFound, OutcomeUnknown
+from service.domain.flow import MAX_JOBS, FlowInvalid, FlowSpec, Node, arrange
+from service.store.groups import Group
+from service.store.jobs import Idempotency
+from service.store.queries import JobFilter
+
+router = APIRouter(prefix="/v1/flows", tags=["flows"], route_class=StrictRoute)
+
+FlowId = Annotated[str, Path(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a flow.")]
+#: Jobs of a flow that are validated before other requests get a turn.
+PORTION = 200
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+MERMAID = "text/vnd.mermaid"
+
+
+def respond(group: Group, jobs: dict[str, str], status: int = 200, **headers: str) -> Response:
+    document = render.flow(group, jobs)
+    return render.respond(
+        document, status, {"ETag": render.etag(group.version), "Location": f"/v1/flows/{group.id}", **headers}
+    )
+
+
+async def read(asked: Asked, flow_id: str) -> Group:
+    group = await asked.stores.groups.get(flow_id)
+    if group is None:
+        raise NotFound()
+    return group
+
+
+@router.post(
+    "",
+    name="create_flow",
+    **operation(
+        "jobs:write",
+        "Submit a flow",
+        {
+            202: ("Accepted: the flow is stored and will run.", schemas.FlowOut),
+            200: ("Ended while the request waited.", schemas.FlowOut),
+        },
+        (413, 415, 507),
+        status_code=202,
+    ),
+)
+async def create_flow(
+    request: Request,
+    body: schemas.FlowSpecIn,
+    asked: Ask,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Annotated[
+        str | None, Header(description="wait=N: answer when the flow has ended, at most 30 s.")
+    ] = None,
+) -> Response:
+    """Jobs run when what they wait for has ended as their edges demand, and can read its results.
+
+    Cycles, unknown and duplicate keys are refused with their path. At most 10,000 jobs and 100,000 edges.
+    """
+    spec = await _specify(asked, body, request.headers.get("traceparent"))
+    idempotency = None
+    if idempotency_key is not None:
+        digest = hashlib.sha256(await request.body()).hexdigest()
+        idempotency = Idempotency("POST /v1/flows", idempotency_key, digest)
+    id = asked.backend.ids.new("flow", members=len(spec.nodes))
+    try:
+        admission = await asked.stores.flows.create(id, spec, idempotency)
+    except OutcomeUnknown as error:
+        raise OutcomeUnknown(error.message, flow_id=id) from error
+    if admission.word == "reused":
+        raise IdempotencyKeyReused()
+    group, jobs = admission.group, dict(admission.jobs)
+    headers = {"Idempotency-Replayed": "true"} if admission.word == "replayed" else {}
+    seconds = preferred_wait(prefer)
+    if seconds is not None:
+        ended = await _wait(asked, group.id, seconds, lambda group: not group.live)
+        if ended is not None and not ended.live:
+            jobs = await asked.stores.groups.flow_jobs(group.id)
+            return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
+    return respond(group, jobs, 202, **headers)
+
+
+async def _wait(asked: Asked, id: str, seconds: float, enough: Any) -> Group | None:
+    async with asked.stores.watches.watch(id) as changed:
+        groups = asked.stores.groups
+        return await until(lambda: groups.get(id), changed, seconds, enough, asked.backend.clock)
+
+
+async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | None) -> FlowSpec:
+    raw = schemas.raw_jobs(body)
+    if len(raw) > MAX_JOBS:
+        raise FlowInvalid("/jobs", "too_many_jobs", f"a flow has at most {MAX_JOBS} jobs")
+    nodes: dict[str, Node] = {}
+    rows: list[dict[str, Any]] = []
+    for number, (key, document) in enumerate(raw.items()):
+        if number % PORTION == PORTION - 1:
+            await asyncio.sleep(0)
+        try:
+            _NAME.validate_python(key)
+            node = schemas.NodeIn.model_validate(document)
+        except ValidationError as error:
+            where = ("body", "jobs", key)
+            rows += [
+                {"pointer": pointer((*where, *row["loc"])), "code": row["type"], "message": row["msg"]}
+                for row in error.errors()[:20]
+            ]
+            if len(rows) >= 100:
+                break
+            continue
+        if node.job.unique is not None:
+            path = pointer(("body", "jobs", key, "job", "unique"))
+            rows.append({"pointer": path, "code": "unsupported", "message": "not inside a flow"})
+            continue
+        spec = specify(asked, node.job, traceparent, pointer(("body", "jobs", key, "job")))
+        if body.deadline_seconds is not None:
+            limit = round(body.deadline_seconds * 1000)
+            spec = replace(
+                spec, deadline_ms=limit if spec.deadline_ms is None else min(limit, spec.deadline_ms)
+            )
+        nodes[key] = Node(spec, node.edges())
+    if rows:
+        raise ValidationFailed(errors=rows[:100])
+    order = arrange({key: node.edges for key, node in nodes.items()})
+    return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
+
+
+@router.get(
+    "",
+    name="list_flows",
+    **operation("jobs:read", "List flows, newest first", {200: ("A page.", schemas.FlowPage)}),
+)
+async def list_flows(
+    asked: Ask,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """With counts, without the jobs."""
+    page = await asked.stores.groups.list("flow", limit, cursor)
+    return render.page([render.flow(group) for group in page.items], page.next_cursor)
+
+
+@router.get(
+    "/{flow_id}",
+    name="get_flow",
+    **operation(
+        "jobs:read",
+        "Read a flow",
+        {200: ("The flow.", schemas.FlowOut), 304: ("Not changed.", None)},
+        (404,),
+    ),
+)
+async def get_flow(
+    flow_id: FlowId,
+    asked: Ask,
+    wait: Annotated[
+        float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
+    ] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """`wait` answers when the flow differs from `If-None-Match`, without that header when it has ended."""
+    if wait is None:
+        group = await read(asked, flow_id)
+    else:
+
+        def enough(group: Group) -> bool:
+            return not matches(if_none_match, group.version) if if_none_match else not group.live
+
+        group = await _wait(asked, flow_id, wait, enough)
+        if group is None:
+            raise NotFound()
+    if if_none_match is not None and matches(if_none_match, group.version):
+        return Response(status_code=304, headers={"ETag": render.etag(group.version)})
+    return respond(group, await asked.stores.groups.flow_jobs(flow_id))
+
+
+@router.get(
+    "/{flow_id}/graph",
+    name="get_flow_graph",
+    **operation("jobs:read", "The graph of a flow", {200: ("Nodes and edges.", schemas.GraphOut)}, (404,)),
+)
+async def get_flow_graph(flow_id: FlowId, request: Request, asked: Ask) -> Response:
+    """Compact, for a picture; as Mermaid text with `Accept: text/vnd.mermaid`."""
+    await read(asked, flow_id)
+    jobs, edges = await asked.stores.flows.graph(flow_id)
+    found = await asked.stores.queries.jobs(list(jobs.values()))
+    if MERMAID in request.headers.get("accept", ""):
+        return Response(render.mermaid(jobs, found, edges), media_type=MERMAID)
+    return render.respond(render.graph(flow_id, jobs, found, edges))
+
+
+@router.get(
+    "/{flow_id}/jobs",
+    name="list_flow_jobs",
+    **operation("jobs:read", "List the jobs of a flow", {200: ("A page, newest first.", JobPage)}, (404,)),
+)
+async def list_flow_jobs(
+    flow_id: FlowId,
+    asked: Ask,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Those that are kept: a job has a retention of its own."""
+    page = await asked.stores.members.page(await read(asked, flow_id), JobFilter(), limit, cursor)
+    return render.page([present(asked, job) for job in page.items], page.next_cursor)

@@ -1,0 +1,53 @@
+"""Pages of the jobs of one flow or fan-out, from what the group knows: no index of its own, no scan."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from service.domain.errors import CursorInvalid
+from service.domain.ids import is_id, member_id, member_number
+from service.domain.job import Job
+from service.store.groups import FIRST_ITEM, Group, Groups, kind_of
+from service.store.queries import SCAN_BUDGET, JobFilter, Page, Queries, decode_cursor, encode_cursor
+
+_CHUNK = 200
+
+
+class Members:
+    """Jobs of groups of one namespace, newest id first."""
+
+    def __init__(self, queries: Queries, groups: Groups) -> None:
+        self._queries = queries
+        self._groups = groups
+
+    async def page(self, group: Group, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+        """Those that are kept and match; a page may be shorter than asked for and still have a next one."""
+        before = None if cursor is None else decode_cursor(cursor, 1)[0]
+        if before is not None and not is_id("job", before):
+            raise CursorInvalid()
+        ids = iter(await self._descending(group, before))
+        found: list[Job] = []
+        for _ in range(SCAN_BUDGET // _CHUNK):
+            portion = list(islice(ids, _CHUNK))
+            for id, job in zip(portion, await self._queries.jobs(portion), strict=True):
+                if job is not None and filter.matches(job):
+                    if len(found) == limit:
+                        return Page(found, encode_cursor(found[-1].id))
+                    found.append(job)
+                before = id
+            if len(portion) < _CHUNK:
+                return Page(found, None)
+        return Page(found, None if before is None else encode_cursor(before))
+
+    async def _descending(self, group: Group, before: str | None) -> Iterable[str]:
+        if kind_of(group.id) == "flow":
+            ids = sorted((await self._groups.flow_jobs(group.id)).values(), reverse=True)
+            return [id for id in ids if before is None or id < before]
+        return _items(group, before)
+
+
+def _items(group: Group, before: str | None) -> Iterator[str]:
+    last = int(group.fields.get(b"highest", -1))
+    if before is not None:
+        last = min(last, member_number(group.id, before) - FIRST_ITEM - 1)
+    for index in range(last, -1, -1):
+        yield member_id(group.id, FIRST_ITEM + index)

@@ -1,0 +1,69 @@
+"""What a handler sees of other jobs: the ends of those that its job waited for, and children of its own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from service.domain.flow import Edge, Node, arrange
+from service.domain.job import Lease
+from service.store.relations import End, Relations
+from workers.registry import Registry
+from workers.specification import read_spec
+
+#: Children of one call: one script call adds them all or none.
+MAX_CHILDREN = 500
+
+
+class Parked(BaseException):
+    """Ends a run whose job waits for its children; no handler is meant to catch it."""
+
+
+class Relatives:
+    """Of one run: its lease decides whether it may still add anything."""
+
+    def __init__(
+        self, relations: Relations, registry: Registry, new_id: Callable[[str], str], lease: Lease
+    ) -> None:
+        self._relations = relations
+        self._registry = registry
+        self._new_id = new_id
+        self._lease = lease
+
+    async def dependencies(self) -> dict[str, dict[str, Any]]:
+        """Plain values: {"state", "result", "error"}, and {"id", "state", "counts"} of a fan-out."""
+        return {name: _plain(end) for name, end in (await self._relations.ends(self._lease.job.id)).items()}
+
+    async def add_children(self, children: Mapping[str, Any]) -> None:
+        """Raises Parked unless all of them have ended; then the run is over, whatever the handler does."""
+        if len(children) > MAX_CHILDREN:
+            raise ValueError(f"at most {MAX_CHILDREN} children at a time; for more there is ctx.fan_out")
+        ids = await self._relations.children(self._lease.job.id)
+        if children.keys() <= ids.keys() and await self._relations.have_ended([ids[key] for key in children]):
+            return
+        graph = {key: _edges(child) for key, child in children.items()}
+        order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
+        ids |= {key: self._new_id("job") for key in order}
+        nodes = {key: Node(read_spec(self._registry, children[key]["job"]), graph[key]) for key in order}
+        if await self._relations.park(self._lease, nodes, ids) != "ready":
+            raise Parked
+
+
+def _edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:
+    unknown = child.keys() - {"job", "depends_on"}
+    if unknown or "job" not in child:
+        raise ValueError("a child is {'job': JobSpec, 'depends_on': [...]}")
+    return tuple(
+        Edge(edge) if isinstance(edge, str) else Edge(edge["key"], edge.get("when", "succeeded"))
+        for edge in child.get("depends_on", ())
+    )
+
+
+def _plain(end: End) -> dict[str, Any]:
+    if end.counts is not None:
+        return {"id": end.id, "state": end.state, "counts": dict(end.counts)}
+    return {
+        "state": end.state,
+        "result": None if end.result is None else orjson.loads(end.result),
+        "error": None if end.error is None else orjson.loads(end.error),
+    }
