@@ -10,6 +10,12 @@ from typing import Any
 from workers.handler import NonRetryable, Retry, Snooze, job
 
 
+def _exit_once(path: str) -> None:
+    if not os.path.exists(path):
+        _mark(path, "")
+        os._exit(9)
+
+
 def _mark(payload_path: str, text: str) -> None:
     # O_APPEND writes of one short line are atomic, so several processes can share the file.
     with open(payload_path, "a") as history:
@@ -59,6 +65,15 @@ async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = 
         case "log":
             await ctx.log("a line")
             await ctx.progress(1, 2, "half")
+        case "dependencies":
+            return await ctx.dependencies()
+        case "children":
+            await ctx.add_children(value)
+            return await ctx.dependencies()
+        case "exit_once_then_children":
+            _exit_once(history + ".crashed")
+            await ctx.add_children(value)
+            return await ctx.dependencies()
         case "enqueue":
             enqueued = await ctx["redis"].enqueue_job("scripted", "ok", value="from a handler")
             return enqueued.job_id
@@ -88,16 +103,22 @@ async def _swallow(seconds: float) -> None:
 
 
 @job
-def scripted_thread(ctx: Any, seconds: float = 0) -> str:
+def scripted_thread(ctx: Any, seconds: float = 0, children: Any = None) -> Any:
     """A plain function: it runs in a thread."""
+    if children is not None:
+        ctx.add_children(children)
+        return ctx.dependencies()
     threading.Event().wait(seconds)
     ctx.log("from a thread")
     return threading.current_thread().name
 
 
 @job(executor="process")
-def scripted_process(ctx: Any, do: str = "ok", seconds: float = 0) -> int:
+def scripted_process(ctx: Any, do: str = "ok", seconds: float = 0, children: Any = None) -> Any:
     """A plain function in a process of its own."""
+    if children is not None:
+        ctx.add_children(children)
+        return ctx.dependencies()
     ctx.progress(1, 1)
     if do == "exit":
         os._exit(9)

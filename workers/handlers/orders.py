@@ -48,7 +48,15 @@ async def apply_discounts(ctx: Any, payload: InvoicePayload) -> dict[str, int]:
 
 @job(name="generate-invoice", queue="invoicing")
 async def generate_invoice(ctx: Any, payload: InvoicePayload) -> dict[str, Any]:
-    """The whole invoice, in cents."""
-    net = sum(PRICES.values())
-    total = net - net // 10 + net * TAX_PERCENT // 100
-    return {"invoice_id": payload.invoice_id, "net_cents": net, "total_cents": total}
+    """The whole invoice, in cents, from the results of what it waited for; what failed is left out."""
+    parts = {key: end["result"] or {} for key, end in (await ctx.dependencies()).items()}
+    net = sum(item["cents"] for item in parts.get("fetch-line-items", {}).get("items", ()))
+    discount = parts.get("apply-discounts", {}).get("discount_cents", 0)
+    tax = parts.get("calculate-tax", {}).get("tax_cents", 0)
+    return {
+        "invoice_id": payload.invoice_id,
+        "net_cents": net,
+        "discount_cents": discount,
+        "tax_cents": tax,
+        "total_cents": net - discount + tax,
+    }

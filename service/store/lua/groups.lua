@@ -6,7 +6,7 @@
 local ENDED = {succeeded = true, dead = true, failed = true, cancelled = true}
 local HOLDS = {['0'] = {succeeded = true}, ['1'] = {dead = true, failed = true}, ['2'] = ENDED, ['3'] = ENDED}
 -- Dependents that one script call looks at: each costs some 10 us, and the time of one script is everybody's time.
-local budget = 200
+local budget = 500
 
 local function task(member)
   redis.call('ZADD', P .. 'tasks', redis.call('HINCRBY', P .. 'counters', 'tasks', 1), member)

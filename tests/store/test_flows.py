@@ -1,0 +1,280 @@
+"""Flows in the store: whole or not at all, nobody waits for what cannot happen, results stay readable."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from service.clock import Clock
+from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, arrange
+from service.domain.ids import IdFactory
+from service.domain.job import JobSpec, Lease
+from service.domain.outcome import Crashed, Failure
+from service.domain.states import State
+from service.store import keys
+from service.store.flows import job_ids
+from service.store.jobs import Idempotency
+from service.store.stores import Stores
+from tests import factories
+from tests.factories import HOPELESS, OK, claim, finish, state_of
+
+pytestmark = pytest.mark.anyio
+NUMBERS = iter(range(1, 10**9))
+IDS = IdFactory(Clock().now_ms, lambda size: next(NUMBERS).to_bytes(size))
+
+
+def spec_of(
+    edges: Mapping[str, Mapping[str, When]], on_failure: OnFailure = "continue", **fields: int
+) -> FlowSpec:
+    graph = {key: tuple(Edge(*edge) for edge in found.items()) for key, found in edges.items()}
+    return FlowSpec(
+        "flow", {key: Node(JobSpec("work", **fields), graph[key]) for key in arrange(graph)}, on_failure
+    )  # type: ignore[arg-type]
+
+
+async def create(stores: Stores, spec: FlowSpec) -> tuple[str, dict[str, str]]:
+    id = IDS.new("flow", members=len(spec.nodes))
+    admission = await stores.flows.create(id, spec, None)
+    assert admission.word == "moved"
+    return id, job_ids(id, spec)
+
+
+async def run(stores: Stores, id: str) -> Lease:
+    """A lease on one job of a flow: the only one that is queued."""
+    lease = (await claim(stores)).leases[0]
+    assert lease.job.id == id
+    return lease
+
+
+async def end_of(stores: Stores, id: str) -> str:
+    await stores.keeper.work()
+    group = await stores.groups.get(id)
+    assert group is not None
+    return group.state
+
+
+async def test_what_is_staged_is_not_there_and_is_swept(stores: Stores) -> None:
+    spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
+    id = IDS.new("flow", members=2)
+    jobs = job_ids(id, spec)
+    rows = [
+        value
+        for key in jobs
+        for value in (jobs[key], key, "work", "q", "", 100, 0, "", "", "", 0, "{}", "{}", "")
+    ]
+    await stores.scripts.run("stage", [id, *rows])
+    await stores.scripts.run("link", [jobs["b"], jobs["a"], "a", 0])
+    assert await stores.groups.get(id) is None
+    assert await stores.queries.jobs(list(jobs.values())) == [None, None]
+    assert (await claim(stores)).leases == []
+    assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].word == "missing"
+    stores.scripts.now = "99999999999999"
+    await stores.keeper.forget_ended()
+    stores.scripts.now = ""
+    assert [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*flow*")] == []
+    assert (
+        await stores.scripts.redis.exists(*(keys.job(stores.scripts.prefix, id=job) for job in jobs.values()))
+        == 0
+    )
+    reply = await stores.scripts.run("admit", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
+    assert reply[0] == b"missing"
+
+
+async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by_others(
+    stores: Stores,
+) -> None:
+    names = [f"j{n}" for n in range(1_200)]
+    edges: dict[str, dict[str, When]] = {
+        name: {names[n - 1]: "succeeded"} if n else {} for n, name in enumerate(names)
+    }
+    spec, id = spec_of(edges), IDS.new("flow", members=1_200)
+    flows = stores.flows
+    sent: list[str] = []
+
+    async def die_in_the_middle(name: str, arguments: object, now: str = "") -> object:
+        sent.append(name)
+        if sent.count("admit") == 2:
+            raise ConnectionError
+        return await original(name, arguments, now)  # type: ignore[arg-type]
+
+    original, stores.scripts.run = stores.scripts.run, die_in_the_middle  # type: ignore[method-assign, assignment]
+    with pytest.raises(ConnectionError):
+        await flows.create(id, spec, None)
+    stores.scripts.run = original  # type: ignore[method-assign]
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
+    assert (await claim(stores)).leases == [], "no job runs before all that wait for it are there"
+    await stores.keeper.work()
+    assert len((await claim(stores, 5)).leases) == 1
+
+
+async def test_a_thousand_dependents_are_released_by_one_end(stores: Stores) -> None:
+    edges: dict[str, dict[str, When]] = {"root": {}, **{f"j{n}": {"root": "succeeded"} for n in range(1_000)}}
+    edges["last"] = dict.fromkeys((f"j{n}" for n in range(1_000)), "finished")
+    id, jobs = await create(stores, spec_of(edges))
+    await finish(stores, await run(stores, jobs["root"]), OK)
+    tasks = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
+    assert f"tell {jobs['root']}".encode() in tasks
+    await stores.keeper.work()
+    leases = [lease for _ in range(6) for lease in (await claim(stores, 200)).leases]
+    assert len(leases) == 1_000
+    for start in range(0, 1_000, 500):
+        await stores.leases.finish([factories.ending(lease, OK) for lease in leases[start : start + 500]])
+    await finish(stores, await run(stores, jobs["last"]), OK)
+    assert await end_of(stores, id) == "succeeded"
+
+
+async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Stores) -> None:
+    edges: dict[str, dict[str, When]] = {
+        f"j{n}": {f"j{n - 1}": "succeeded"} if n else {} for n in range(1_000)
+    }
+    id, jobs = await create(stores, spec_of(edges))
+    await finish(stores, await run(stores, jobs["j0"]), HOPELESS)
+    assert await end_of(stores, id) == "failed"
+    last = await stores.queries.job(jobs["j999"])
+    assert last is not None
+    assert (last.state, last.state_reason) == (State.CANCELLED, "dependency")
+
+
+async def test_two_last_dependencies_that_end_at_once_release_their_dependent_once(stores: Stores) -> None:
+    for _ in range(20):
+        id, jobs = await create(
+            stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}})
+        )
+        leases = (await claim(stores, 2)).leases
+        await asyncio.gather(*(finish(stores, lease, OK) for lease in leases))
+        await finish(stores, await run(stores, jobs["c"]), OK)
+        assert await end_of(stores, id) == "succeeded"
+
+
+async def test_an_end_that_is_sent_again_releases_nobody_early(stores: Stores) -> None:
+    _, jobs = await create(stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}}))
+    leases = (await claim(stores, 2)).leases
+    for _ in range(3):
+        await finish(stores, leases[0], OK)
+        await stores.scripts.run("tell", [leases[0].job.id, 0])
+    assert await state_of(stores, jobs["c"]) == State.BLOCKED
+    await finish(stores, leases[1], OK)
+    assert await state_of(stores, jobs["c"]) == State.QUEUED
+
+
+ENDS = {
+    "exhausted": (State.CANCELLED, State.QUEUED),
+    "poison": (State.CANCELLED, State.QUEUED),
+    "expired": (State.CANCELLED, State.QUEUED),
+    "deadline": (State.CANCELLED, State.QUEUED),
+    "cancelled": (State.CANCELLED, State.CANCELLED),
+    "deleted": (State.QUEUED, State.CANCELLED),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+async def test_every_kind_of_end_reaches_those_that_wait(stores: Stores, how: str) -> None:
+    limits = {"expired": {"expires_ms": 1_000}, "deadline": {"deadline_ms": 1_000}}.get(how, {})
+    edges: dict[str, dict[str, When]] = {
+        "a": {},
+        "on_success": {"a": "succeeded"},
+        "on_failure": {"a": "failed"},
+        "after": {"a": "finished"},
+    }
+    spec = spec_of(edges)
+    spec.nodes["a"] = Node(JobSpec("work", **limits))  # type: ignore[index]
+    id, jobs = await create(stores, spec)
+    if how == "cancelled":
+        await stores.jobs.cancel([jobs["a"]], 0)
+    elif how in ("expired", "deadline"):
+        at = (await stores.queries.job(jobs["a"])).created_at + 1_001  # type: ignore[union-attr]
+        await stores.leases.sweep(now=str(at))
+    elif how == "poison":
+        for _ in range(3):
+            await finish(stores, await run(stores, jobs["a"]), Crashed(Failure("Died", "died")))
+    else:
+        await finish(stores, await run(stores, jobs["a"]), HOPELESS if how == "exhausted" else OK)
+    if how == "deleted":
+        assert (await stores.jobs.delete([jobs["a"]]))[0].word == "moved"
+    states = [await state_of(stores, jobs[key]) for key in ("on_success", "on_failure", "after")]
+    assert states == [*ENDS[how], State.QUEUED]
+    while leases := (await claim(stores, 10)).leases:
+        for lease in leases:
+            await finish(stores, lease, OK)
+    assert await end_of(stores, id) == ("succeeded" if how in ("cancelled", "deleted") else "failed")
+
+
+async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Stores) -> None:
+    id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}, retention_ms=0))
+    await finish(stores, await run(stores, jobs["a"]), OK)
+    await stores.leases.prune(now="99999999999999")
+    assert (await stores.jobs.delete([jobs["a"]]))[0].word == "moved"
+    assert await stores.queries.job(jobs["a"]) is None
+    found = await stores.relations.ends(jobs["b"])
+    assert (found["a"].state, found["a"].result, found["a"].error) == ("succeeded", b'{"ok":true}', None)
+    await finish(stores, await run(stores, jobs["b"]), OK)
+    assert await end_of(stores, id) == "succeeded"
+    await stores.groups.forget(id)
+    assert not await stores.scripts.redis.exists(keys.ended(stores.scripts.prefix, id=jobs["a"]))
+
+
+async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Stores) -> None:
+    spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
+    found = await asyncio.gather(
+        *(
+            stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "body"))
+            for _ in range(20)
+        )
+    )
+    assert len({admission.group.id for admission in found}) == 1
+    assert sorted(admission.word for admission in found) == ["moved", *["replayed"] * 19]
+    assert len({str(admission.jobs) for admission in found}) == 1
+    other = await stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "other"))
+    assert other.word == "reused"
+    assert len((await claim(stores, 50)).leases) == 1
+
+
+async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(stores: Stores) -> None:
+    _, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}))
+    first = await run(stores, jobs["a"])
+    newer = await factories.submit(stores)
+    urgent = await factories.submit(stores, priority=10)
+    await finish(stores, first, OK)
+    order = [(await claim(stores)).leases[0].job.id for _ in range(3)]
+    assert order == [urgent, jobs["b"], newer]
+
+
+async def test_children_are_added_once_however_often_they_are_sent(stores: Stores) -> None:
+    parent = await factories.submit(stores)
+    lease = (await claim(stores)).leases[0]
+    nodes = {"x": Node(JobSpec("work")), "y": Node(JobSpec("work"), (Edge("x"),))}
+    ids = {key: factories.new_id() for key in nodes}
+    assert [await stores.relations.park(lease, nodes, ids) for _ in range(3)] == ["parked"] * 3
+    assert await state_of(stores, parent) == State.BLOCKED
+    assert await finish(stores, lease, OK) == "stale"
+    await finish(stores, await run(stores, ids["x"]), OK)
+    await finish(stores, await run(stores, ids["y"]), HOPELESS)
+    again = await run(stores, parent)
+    assert again.job.failures == 0
+    ends = await stores.relations.ends(parent)
+    assert {key: end.state for key, end in ends.items()} == {"x": "succeeded", "y": "dead"}
+    # A handler that starts from its beginning asks for the same children.
+    assert await stores.relations.park(again, {}, ids) == "ready"
+    assert await finish(stores, again, OK) == "moved"
+
+
+async def test_a_worker_that_lost_its_lease_adds_no_children(stores: Stores) -> None:
+    await factories.submit(stores)
+    lease = (await claim(stores)).leases[0]
+    stale = Lease(lease.job, "1:somebody-else")
+    ids = {"x": factories.new_id()}
+    assert await stores.relations.park(stale, {"x": Node(JobSpec("work"))}, ids) == "stale"
+    assert await state_of(stores, ids["x"]) is None
+
+
+async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores: Stores) -> None:
+    parent = await factories.submit(stores)
+    lease = (await claim(stores)).leases[0]
+    ids = {"x": factories.new_id()}
+    await stores.relations.park(lease, {"x": Node(JobSpec("work"))}, ids)
+    await stores.jobs.cancel([parent], 0)
+    await finish(stores, await run(stores, ids["x"]), OK)
+    assert await state_of(stores, parent) == State.CANCELLED
+    assert (await claim(stores)).leases == []
