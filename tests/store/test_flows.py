@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -24,12 +25,12 @@ IDS = IdFactory(Clock().now_ms, lambda size: next(NUMBERS).to_bytes(size))
 
 
 def spec_of(
-    edges: Mapping[str, Mapping[str, When]], on_failure: OnFailure = "continue", **fields: int
+    edges: Mapping[str, Mapping[str, When]], on_failure: OnFailure = "continue", **fields: Any
 ) -> FlowSpec:
     graph = {key: tuple(Edge(*edge) for edge in found.items()) for key, found in edges.items()}
     return FlowSpec(
         "flow", {key: Node(JobSpec("work", **fields), graph[key]) for key in arrange(graph)}, on_failure
-    )  # type: ignore[arg-type]
+    )
 
 
 async def create(stores: Stores, spec: FlowSpec) -> tuple[str, dict[str, str]]:
@@ -95,7 +96,7 @@ async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by
         sent.append(name)
         if sent.count("admit") == 2:
             raise ConnectionError
-        return await original(name, arguments, now)  # type: ignore[arg-type]
+        return await original(name, arguments, now)
 
     original, stores.scripts.run = stores.scripts.run, die_in_the_middle  # type: ignore[method-assign, assignment]
     with pytest.raises(ConnectionError):
