@@ -92,7 +92,7 @@ async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by
     flows = stores.flows
     sent: list[str] = []
 
-    async def die_in_the_middle(name: str, arguments: object, now: str = "") -> object:
+    async def die_in_the_middle(name: str, arguments: Any, now: str = "") -> object:
         sent.append(name)
         if sent.count("admit") == 2:
             raise ConnectionError
