@@ -4,6 +4,7 @@ from redis.asyncio import Redis
 
 from service.store.jobs import Jobs
 from service.store.leases import Leases
+from service.store.limiters import Limiters
 from service.store.queries import Queries
 from service.store.queues import Queues
 from service.store.scripts import Scripts
@@ -19,6 +20,7 @@ class Stores:
         self.queries = Queries(self.scripts)
         self.jobs = Jobs(self.scripts, self.queries)
         self.leases = Leases(self.scripts, dead_retention_ms)
+        self.limiters = Limiters(self.scripts)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
         self.watches = Watches(self.scripts)

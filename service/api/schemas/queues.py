@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.api.schemas.fields import In, Name, Out, PositiveSeconds, Seconds
-from service.store.queues import RateLimit
+from service.domain.limits import RateLimit
 
 
 class RateLimitIn(In):
