@@ -74,12 +74,12 @@ local function place_lane(key, job, limiter)
     redis.call('HDEL', queue_key(job.queue, 'served'), ref)
     return
   end
-  if served[key] then redis.call('HSET', queue_key(job.queue, 'served'), ref, now) end
+  if served[key] then redis.call('HSET', queue_key(job.queue, 'served'), ref, served[key]) end
   if limiter then
     redis.call('ZREM', order, name)
     redis.call('SADD', P .. 'parked:' .. limiter, job.queue .. '|' .. ref)
   else
-    local last_start = served[key] and now or tonumber(redis.call('HGET', queue_key(job.queue, 'served'), ref) or nil)
+    local last_start = served[key] or tonumber(redis.call('HGET', queue_key(job.queue, 'served'), ref) or nil)
     redis.call('ZADD', order, fair_rank(job.queue, tonumber(score), first, last_start), name)
   end
 end
