@@ -12,6 +12,7 @@ import structlog
 from service.domain.errors import TriageError
 from service.domain.job import Lease
 from workers.failures import printable
+from workers.throttle import BlockingLimiter, SharedLimiter
 
 #: Bytes of a log line, and of the message of a progress.
 MAX_LINE = 4_096
@@ -75,6 +76,11 @@ class JobContext(dict[Any, Any]):
     def log(self, message: object) -> Any:
         """Keep a line with the job: at most 1,000 lines of 4 KiB, the oldest go first."""
         return self._do(self._append(log_line(message)))
+
+    def limiter(self, name: str, limit: int, per_seconds: float) -> SharedLimiter | BlockingLimiter:
+        """A rate that all workers share: `await ctx.limiter("crm", 10, 1).acquire()` waits for its turn."""
+        limiter = self["limiters"].limiter(name, limit, per_seconds)
+        return BlockingLimiter(limiter, self._loop, self.cancelled) if self.threaded else limiter
 
     async def report(self, kind: str, value: bytes) -> None:
         """A report that came from a child process, already encoded."""

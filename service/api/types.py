@@ -1,4 +1,4 @@
-"""Job types as workers publish them, and defaults of queues, kept for a moment so that a submission costs no extra round trip."""
+"""Job types and defaults of queues, kept for a moment so that a submission costs no extra round trip."""
 
 import asyncio
 from collections.abc import Mapping

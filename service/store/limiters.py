@@ -1,4 +1,4 @@
-"""Limits that belong to no queue: how many jobs of one fan-out may run at a time."""
+"""Limits that belong to no queue: of a fan-out's jobs, and those that handlers share with `ctx.limiter`."""
 
 from typing import Any
 
@@ -16,6 +16,7 @@ class Limiters:
     """
 
     def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
         self._redis: Any = scripts.redis
         self._prefix = scripts.prefix
 
@@ -34,6 +35,10 @@ class Limiters:
             pipe.unlink(keys.parked_lanes(self._prefix, limiter=f"fan:{fan_out_id}"))
 
         await self._do(forget)
+
+    async def acquire(self, name: str, limit: int, per_ms: int, who: str) -> float:
+        """Seconds to wait before asking again as the same `who`; 0 when this one counts as a start now."""
+        return int(await self._scripts.run("acquire", [name, limit, per_ms, who])) / 1_000_000
 
     async def _do(self, ask: Any) -> None:
         pipe = self._redis.pipeline(transaction=True)

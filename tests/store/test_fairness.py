@@ -84,7 +84,7 @@ async def test_an_urgent_job_does_not_wait_for_its_tenants_turn(frozen: Stores) 
     await history(frozen, 20)
     await submit(frozen, limit_key="loud", priority=1)
     await history(frozen, 1)
-    urgent = await frozen.queries.job((await submit(frozen, limit_key="loud", priority=1)))
+    urgent = await frozen.queries.job(await submit(frozen, limit_key="loud", priority=1))
     assert urgent is not None
     assert [lease.job.id for lease in (await claim(frozen)).leases] == [urgent.id]
 

@@ -55,7 +55,7 @@ async def get_queue(name: QueueName, asked: Ask) -> Response:
 async def update_queue(
     name: QueueName, body: schemas.QueueChangesIn, asked: Ask, if_match: IfMatch = None
 ) -> Response:
-    """Creates the settings of a new queue. Limits count at once, aging for jobs that are queued from now on."""
+    """Creates the settings of a new queue. Limits count at once, aging for jobs queued from now on."""
     version = None if if_match is None else int(if_match.removeprefix("W/").strip('"'))
     return respond(await asked.stores.queues.configure(name, body.changes(), version))
 

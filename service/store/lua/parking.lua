@@ -17,6 +17,13 @@ local function reopen(limiter)
   redis.call('DEL', P .. 'parked:' .. limiter)
 end
 
+-- Whatever else it allows, the key of a job (its queue, when it has none) starts nothing before that time.
+local function freeze(job, at)
+  local limiter = job.limit_key and 'key:' .. job.queue .. '|' .. job.limit_key or 'queue:' .. job.queue
+  local before = tonumber(redis.call('ZSCORE', P .. 'parked', limiter) or nil)
+  if not before or before == math.huge or before < at then parking[limiter] = math.max(at, parking[limiter] or at) end
+end
+
 -- When each of the limiters may start jobs again; those that may now are absent.
 local function parked_of(ids)
   local list, times = {}, {}
