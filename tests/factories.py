@@ -47,6 +47,11 @@ def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
     return Finish(lease, settlement, worker, ended_at=lease.job.started_at or 0, run_ms=5)
 
 
+async def limit(stores: Stores, queue: str = "default", **settings: Any) -> None:
+    """Settings of a queue by their names in QueueSettings."""
+    await stores.queues.configure(queue, settings)
+
+
 async def finish(stores: Stores, lease: Lease, outcome: Outcome) -> str:
     return (await stores.leases.finish([ending(lease, outcome)]))[0]
 

@@ -45,11 +45,16 @@ async def check(stores: Stores) -> None:
     }
     queued = {id: job for id, job in jobs.items() if job["state"] == "queued"}
     assert set(lanes) == set(queued)
+    fans = {name.decode() for name in await redis.hkeys(prefix + "limiters")}
+    for job in jobs.values():
+        fan = f"fan:{job.get('group')}"
+        job["lane"] = job.get("limit_key", "") + (f"|{fan[4:]}" if fan in fans else "")
     for id, job in queued.items():
-        assert lanes[id] == f"queue:{job['queue']}:lane:{job['name']}:{job.get('limit_key', '')}"
+        assert lanes[id] == f"queue:{job['queue']}:lane:{job['name']}|{job['lane']}"
         score = await redis.zscore(prefix + lanes[id], id)
         assert float(job["score"]) == score, f"{id} has lost its place"
-    await _check_heads(redis, prefix, members, queued)
+    await _check_heads(redis, prefix, members, list(queued.values()))
+    await _check_slots(redis, prefix, [job for job in jobs.values() if job["state"] == "running"])
     for id, job in jobs.items():
         if "cancel_requested_at" in job and job["state"] == "running":
             assert id in members.get("cancelling", set())
@@ -57,17 +62,54 @@ async def check(stores: Stores) -> None:
     assert members.get("cancelling", set()) <= {id for id, job in jobs.items() if job["state"] == "running"}
 
 
-async def _check_heads(redis: Any, prefix: str, members: dict[str, set[str]], queued: dict[str, Any]) -> None:
-    ready = {name.decode() for name in await redis.smembers(prefix + "ready")}
-    assert ready == {job["queue"] for job in queued.values()}
-    for queue in ready:
-        names = members[f"queue:{queue}:types"]
-        assert names == {job["name"] for job in queued.values() if job["queue"] == queue}
-        for name in names:
-            scores = [
-                float(job["score"]) for job in queued.values() if (job["queue"], job["name"]) == (queue, name)
-            ]
-            assert await redis.zscore(f"{prefix}queue:{queue}:types", name) == min(scores)
+def _limiters(job: dict[str, str]) -> list[str]:
+    ids = [f"queue:{job['queue']}"]
+    if "limit_key" in job:
+        ids.append(f"key:{job['queue']}|{job['limit_key']}")
+    return ids + ([f"fan:{job['group']}"] if "|" in job["lane"] else [])
+
+
+async def _check_heads(
+    redis: Any, prefix: str, members: dict[str, set[str]], queued: list[dict[str, str]]
+) -> None:
+    """What may start is found from `ready` or `ready_keyed`; what may not hangs on a limiter in `parked`."""
+    parked = members.get("parked", set())
+    for index, ready, keyed in (("types", "ready", False), ("keyed", "ready_keyed", True)):
+        mine = [job for job in queued if bool(job["lane"]) == keyed]
+        hidden: set[tuple[str, str, str]] = set()
+        for limiter in parked if keyed else ():
+            for ref in await redis.smembers(f"{prefix}parked:{limiter}"):
+                queue, name, lane = ref.decode().split("|", 2)
+                hidden.add((queue, name, lane))
+                assert lane not in members.get(f"queue:{queue}:lanes:{name}", set()), (
+                    f"{ref} is open and closed"
+                )
+        shown = [job for job in mine if (job["queue"], job["name"], job["lane"]) not in hidden]
+        queues = {job["queue"] for job in shown}
+        open_queues = {queue for queue in queues if f"queue:{queue}" not in parked}
+        assert {name.decode() for name in await redis.smembers(prefix + ready)} == open_queues, ready
+        for key in [key for key in members if key.endswith(f":{index}") and key.startswith("queue:")]:
+            assert key[6:].removesuffix(f":{index}") in queues, f"{key} has nothing in it"
+        for queue in queues:
+            scores: dict[str, float] = {}
+            for job in [job for job in shown if job["queue"] == queue]:
+                score = float(job["score"])
+                if keyed:
+                    rank = await redis.zscore(f"{prefix}queue:{queue}:lanes:{job['name']}", job["lane"])
+                    assert rank is not None, f"the lane {job['lane']} is neither open nor closed"
+                    score = rank
+                scores[job["name"]] = min(score, scores.get(job["name"], score))
+            found = await redis.zrange(f"{prefix}queue:{queue}:{index}", 0, -1, withscores=True)
+            assert {name.decode(): score for name, score in found} == scores
+
+
+async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -> None:
+    expected: dict[str, int] = {}
+    for job in running:
+        for limiter in _limiters(job)[1:]:
+            expected[limiter] = expected.get(limiter, 0) + 1
+    busy = await redis.hgetall(prefix + "busy")
+    assert {limiter.decode(): int(count) for limiter, count in busy.items()} == expected
 
 
 async def _check_groups(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) -> None:

@@ -22,10 +22,11 @@ from service.settings import Settings
 from service.store.connect import connect
 from service.store.stores import Stores
 from workers.context import log_line, progress_value
-from workers.handler import NonRetryable, Snooze
+from workers.handler import NonRetryable, RateLimited, Snooze
 from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
 from workers.registry import Registry
 from workers.relatives import Parked, Relatives
+from workers.throttle import SharedLimiter, Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,31 @@ class ChildContext(dict[Any, Any]):
         self.send("log", log_line(message))
         return _Done()
 
+    def limiter(self, name: str, limit: int, per_seconds: float) -> "SharedLimiter | _LimiterAlone":
+        if "limiters" in self:
+            return self["limiters"].limiter(name, limit, per_seconds)
+        return _LimiterAlone(self["settings"], name, limit, per_seconds)
+
+
+class _LimiterAlone:
+    """For a plain function: it has no event loop, so each wait brings its own, with its own connection."""
+
+    def __init__(self, settings: Settings, name: str, limit: int, per_seconds: float) -> None:
+        self._settings = settings
+        self._limit = (name, limit, per_seconds)
+
+    def acquire(self) -> None:
+        asyncio.run(self._acquire())
+
+    async def _acquire(self) -> None:
+        settings = self._settings
+        stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
+        ids = IdFactory(Clock().now_ms, os.urandom)
+        try:
+            await Throttle(stores.limiters, lambda: ids.new("lim")).limiter(*self._limit).acquire()
+        finally:
+            await stores.scripts.redis.aclose(close_connection_pool=True)
+
 
 def main(pipe: Connection, task: Task, settings: Settings) -> None:
     """Run the task and send its verdict; the process ends with its parent."""
@@ -103,6 +129,7 @@ def main(pipe: Connection, task: Task, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     context = ChildContext(pipe, task, settings)
+    context["settings"] = settings
     try:
         registry = Registry.load(task.paths)
         handler = registry.find(task.name)
@@ -126,8 +153,8 @@ def _call(
         ids = IdFactory(Clock().now_ms, os.urandom)
         stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
         context.cancelled, context.draining = asyncio.Event(), asyncio.Event()
-        context["settings"] = settings
         context.relatives = Relatives(stores.relations, registry, ids.new, task.lease)
+        context["limiters"] = Throttle(stores.limiters, lambda: ids.new("lim"))
         context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
         await registry.hooks.starts(context)
         try:
@@ -159,6 +186,8 @@ def _verdict(error: BaseException) -> tuple[str, bytes]:
         kind = "parked"
     elif isinstance(error, Snooze):
         kind, delay_ms = "snooze", error.delay_ms
+    elif isinstance(error, RateLimited):
+        kind, delay_ms = "rate_limited", error.delay_ms
     elif isinstance(error, Retry):
         delay_ms = error.defer_score or 0
     elif isinstance(error, (NonRetryable, PayloadMismatch, ResultInvalid)):

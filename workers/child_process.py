@@ -20,7 +20,7 @@ from workers.relatives import Parked
 #: Seconds between asking a process to end and killing it.
 KILL_AFTER = 2.0
 
-Kind = Literal["failed", "snooze", "non_retryable"]
+Kind = Literal["failed", "snooze", "rate_limited", "non_retryable"]
 
 
 class ChildDied(Exception):

@@ -11,6 +11,7 @@ from service.domain.errors import TriageError
 from service.store.leases import Claim, ClaimRequest, Leases
 from service.store.worker_registry import WorkerRecord
 from workers.executor import Executor
+from workers.shares import Shares
 
 #: Jobs per claim at most: the time of one script is everybody's time.
 CLAIM_AT_MOST = 200
@@ -44,7 +45,7 @@ class Claimer:
         self._clock = clock
         self._new_request_id = new_request_id
         self._expect = expect
-        self._credits: dict[str, int] = {}
+        self._shares = Shares(record.queues)
         #: Monotonic time of the last claim that Redis answered.
         self.last_claim = clock.monotonic()
         self._idle: asyncio.Task[None] | None = None
@@ -99,20 +100,19 @@ class Claimer:
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
             self.last_claim = self._clock.monotonic()
-            self._credits.update(claim.credits)
+            self._shares.learn(claim.credits)
             if claim.next_alarm_ms is not None:
                 self._expect(claim.next_alarm_ms / 1000)
             return claim
 
     def _request(self, request_id: str, slots: int) -> ClaimRequest:
-        queues = {name: (weight, self._credits.get(name, 0)) for name, weight in self._record.queues.items()}
         return ClaimRequest(
             worker_id=self._record.id,
             request_id=request_id,
             pool=self._record.pool,
             lease_ms=self._lease_ms,
             slots=slots,
-            queues=queues,
+            queues=self._shares.asked(),
             types=self._executor.free_slots_by_type(),
         )
 

@@ -13,6 +13,7 @@ from service.domain.errors import TriageError
 from service.domain.job import Lease
 from workers.failures import printable
 from workers.relatives import Relatives
+from workers.throttle import BlockingLimiter, SharedLimiter
 
 #: Bytes of a log line, and of the message of a progress.
 MAX_LINE = 4_096
@@ -96,6 +97,11 @@ class JobContext(dict[Any, Any]):
         ended; until then it does not return. Raises FlowInvalid or ValueError.
         """
         return self._ask(self._relatives.add_children(children))
+
+    def limiter(self, name: str, limit: int, per_seconds: float) -> SharedLimiter | BlockingLimiter:
+        """A rate that all workers share: `await ctx.limiter("crm", 10, 1).acquire()` waits for its turn."""
+        limiter = self["limiters"].limiter(name, limit, per_seconds)
+        return BlockingLimiter(limiter, self._loop, self.cancelled) if self.threaded else limiter
 
     async def report(self, kind: str, value: bytes) -> None:
         """A report that came from a child process, already encoded."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 from arq.worker import Retry
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-__all__ = ["Execution", "JobOptions", "NonRetryable", "Retry", "Snooze", "job"]
+__all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "Snooze", "job"]
 
 Execution = Literal["async", "thread", "process"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -68,6 +68,23 @@ class Snooze(Exception):
             raise ValueError(f"Snooze takes a number of seconds, not {seconds}")
         super().__init__(f"snoozed for {seconds:g} s")
         self.delay_ms = max(0, round(seconds * 1000))
+
+
+#: Who asks for more is asked again after an hour: a mistake there must not stop a queue here for ever.
+MAX_FREEZE_SECONDS = 3600
+
+
+class RateLimited(Exception):
+    """Start no job with this one's limit key (of its queue, when it has none) for `retry_after` seconds.
+
+    The job goes back to its place; no attempt is used. At most an hour counts.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        if not math.isfinite(retry_after):
+            raise ValueError(f"RateLimited takes a number of seconds, not {retry_after}")
+        super().__init__(f"rate limited for {retry_after:g} s")
+        self.delay_ms = min(max(0, round(retry_after * 1000)), MAX_FREEZE_SECONDS * 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from service.domain.outcome import (
     Snoozed,
     Stopped,
     Succeeded,
+    Throttled,
 )
-from workers.handler import NonRetryable, Snooze
+from workers.handler import NonRetryable, RateLimited, Snooze
 from workers.invocation import PayloadMismatch, ResultInvalid, describe, encode_result
 from workers.run import Run
 from workers.runners import ChildDied, RemoteFailure
@@ -57,6 +58,8 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
     match error:
         case Snooze():
             return Snoozed(error.delay_ms)
+        case RateLimited():
+            return Throttled(error.delay_ms)
         case Retry():
             return Failed(describe(error), retry_in_ms=error.defer_score or 0)
         case NonRetryable() | PayloadMismatch():
@@ -72,4 +75,6 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
 def _of_remote(error: RemoteFailure) -> Outcome:
     if error.kind == "snooze":
         return Snoozed(error.delay_ms or 0)
+    if error.kind == "rate_limited":
+        return Throttled(error.delay_ms or 0)
     return Failed(error.failure, retryable=error.kind != "non_retryable", retry_in_ms=error.delay_ms)

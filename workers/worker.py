@@ -40,6 +40,7 @@ from workers.relatives import Relatives
 from workers.reports import StoreReporter
 from workers.runners import Runners
 from workers.settler import Settler
+from workers.throttle import Throttle
 
 #: Seconds between ticks of the event loop's clock.
 TICK = 0.25
@@ -98,6 +99,7 @@ class TriageWorker(arq.worker.Worker):
         self.settler = Settler(self.stores.leases, self._settled)
         self.runners = Runners(settings, self.registry)
         self.ctx["settings"] = settings
+        self.ctx["limiters"] = Throttle(self.stores.limiters, lambda: self.ids.new("lim"))
         # arq's cron reads `pool`; handlers read the context.
         self.ctx["redis"] = self._pool = TriageRedis(
             settings.redis_url, self.stores, self.registry, self.ids.new

@@ -35,7 +35,7 @@ class Backend:
         found = self.spaces.get(namespace)
         if found is None:
             stores = Stores(self.redis, namespace, self.settings.dead_retention_ms)
-            found = Space(stores, KnownTypes(stores.workers, self.clock))
+            found = Space(stores, KnownTypes(stores.workers, stores.queues, self.clock))
             self.spaces[namespace] = found
         return found
 

@@ -1,4 +1,4 @@
-"""Job types as workers publish them, kept for a moment so that a submission costs no extra round trip."""
+"""Job types and defaults of queues, kept for a moment so that a submission costs no extra round trip."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from service.clock import Clock
 from service.domain.catalogue import JobType
 from service.domain.errors import PayloadInvalid, TriageError
+from service.store.queues import Queues
 from service.store.worker_registry import WorkerRegistry
 
 #: Seconds after which the types are read again, behind the back of the request that noticed.
@@ -23,8 +24,11 @@ log = structlog.get_logger("triage.types")
 class KnownTypes:
     """The job types of one namespace. Without a worker that knows a type, any payload is taken."""
 
-    def __init__(self, workers: WorkerRegistry, clock: Clock) -> None:
+    def __init__(self, workers: WorkerRegistry, queues: Queues, clock: Clock) -> None:
         self._workers = workers
+        self._queues = queues
+        #: Per queue the defaults of its jobs, as of the last read.
+        self.queue_defaults: Mapping[str, Mapping[str, Any]] = {}
         self._clock = clock
         self._types: Mapping[str, JobType] = {}
         self._validators: dict[str, tuple[Any, Draft202012Validator]] = {}
@@ -68,6 +72,7 @@ class KnownTypes:
     async def _refresh(self) -> None:
         try:
             types = await self._workers.job_types()
+            self.queue_defaults = await self._queues.defaults()
         except TriageError as error:
             # Yesterday's schema is better than refusing work while Redis is away.
             log.info("job_types_not_read", code=error.code)

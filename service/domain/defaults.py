@@ -31,6 +31,17 @@ def apply_defaults(spec: JobSpec, defaults: Mapping[str, Any]) -> JobSpec:
     return replace(spec, **changes)
 
 
+def lay_defaults(
+    spec: JobSpec,
+    job_type: Mapping[str, Any],
+    queues: Mapping[str, Mapping[str, Any]],
+    queue: str | None = None,
+) -> JobSpec:
+    """Defaults of the queue, over them those of the job type; `queue` is where the client wants the job."""
+    name = queue or job_type.get("queue", spec.queue)
+    return apply_defaults(apply_defaults(spec, queues.get(name, {})), job_type)
+
+
 def _milliseconds(document: Mapping[str, Any], field: str, otherwise: int) -> int:
     value = document.get(field)
     return otherwise if value is None else round(value * 1000)

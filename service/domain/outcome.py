@@ -55,6 +55,13 @@ class Snoozed:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttled:
+    """Too many calls for whom the handler talks to: the job's limit key, or its queue, rests until then."""
+
+    retry_in_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The worker is shutting down; no attempt is used and the job keeps its place."""
 
@@ -79,7 +86,7 @@ class Refused:
     failure: Failure | None = None
 
 
-Outcome = Succeeded | Failed | Snoozed | Interrupted | Crashed | Stopped | Refused
+Outcome = Succeeded | Failed | Snoozed | Throttled | Interrupted | Crashed | Stopped | Refused
 
 Counter = Literal["", "failures", "interruptions", "crashes"]
 
@@ -107,6 +114,8 @@ def settle(job: Job, outcome: Outcome, now_ms: int, random: Callable[[], float])
             return Settlement(COMPLETE, result=result)
         case Snoozed(delay_ms):
             return Settlement(SNOOZE, delay_ms=delay_ms)
+        case Throttled(retry_in_ms):
+            return Settlement(REQUEUE, delay_ms=max(1, retry_in_ms))
         case Interrupted():
             return Settlement(REQUEUE, counts="interruptions")
         case Stopped():

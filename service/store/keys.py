@@ -79,23 +79,51 @@ state = _key(
     "queue:{queue}:{state}", "ZSET", "Jobs of a queue in one state, by creation: its score is created_at."
 )
 types = _key(
-    "queue:{queue}:types", "ZSET", "Job types with queued jobs; the score is that of the type's first job."
+    "queue:{queue}:types",
+    "ZSET",
+    "Job types with queued jobs that have no limit key; the score is that of the type's first job.",
+)
+keyed = _key(
+    "queue:{queue}:keyed",
+    "ZSET",
+    "Job types with open lanes of limit keys, by the rank of the first of them.",
 )
 lanes = _key(
-    "queue:{queue}:lanes:{name}", "ZSET", "Lanes of a type with queued jobs; the score is the lane's first."
+    "queue:{queue}:lanes:{name}",
+    "ZSET",
+    "Open lanes of a type's limit keys: by the first job's score, as if queued at the lane's last start.",
 )
 lane = _key(
-    "queue:{queue}:lane:{name}:{limit_key}",
+    "queue:{queue}:lane:{name}|{lane}",
     "ZSET",
-    "Queued jobs in running order: queued_at + priority * aging.",
+    "Queued jobs in running order: queued_at + priority * aging. Lane: limit key, `key|fan-out` or empty.",
 )
+served = _key(
+    "queue:{queue}:served",
+    "HASH",
+    "When each lane that has jobs (`type|lane`) last started one; empty = no key.",
+)
+key_limits = _key("queue:{queue}:keys", "HASH", "Limits of single limit keys, `concurrency|rate`.")
 rates = _key(
     "queue:{queue}:rates:{slot}",
     "HASH",
     "Jobs enqueued, finished and failed in one slot of ten seconds; expires.",
 )
 
-ready = _key("ready", "SET", "Queues that have queued jobs: what a claim looks at.")
+queue_defaults = _key("defaults", "HASH", "Per queue the options that lie under those of its jobs, JSON.")
+ready = _key("ready", "SET", "Queues with queued jobs without a limit key: what a claim looks at.")
+ready_keyed = _key("ready_keyed", "SET", "Queues with open lanes of limit keys: what a claim looks at, too.")
+limiters = _key("limiters", "HASH", "Concurrency of limiters that belong to no queue: `fan:<fan-out>`.")
+parked = _key(
+    "parked",
+    "ZSET",
+    "Closed limiters (`queue:<queue>`, `key:<queue>|<limit key>`, `fan:<fan-out>`) by when they open.",
+)
+parked_lanes = _key("parked:{limiter}", "SET", "Lanes that are closed with their limiter: `queue|type|lane`.")
+busy = _key("busy", "HASH", "Running jobs of each limit key and fan-out, by limiter.")
+starts = _key(
+    "starts:{limiter}", "LIST", "The last starts that a rate counts, in microseconds, oldest first."
+)
 due = _key("due", "ZSET", "Scheduled and retrying jobs by the time at which they are due.")
 leases = _key("leases", "ZSET", "Running jobs by the time at which their lease expires.")
 expiry = _key("expiry", "ZSET", "Jobs that may expire or miss their deadline, by the earlier of the two.")

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
+from service.domain.catalogue import canonical_name
 from service.domain.errors import VersionMismatch
+from service.domain.limits import QueueSettings
 from service.domain.states import State
 from service.store import keys
 from service.store.jobs import BATCH, Jobs
 from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.queue_settings import decode, encode_change
 from service.store.scripts import Argument, Scripts
 from service.store.worker_registry import WorkerRegistry
 
@@ -17,27 +22,6 @@ SLOT_MS = 10_000
 SLOTS = 6
 #: The oldest by creation are asked for the time since which they are queued.
 _OLDEST_SAMPLE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """No window of `per_ms`, wherever it begins, holds more than `limit` starts over all workers."""
-
-    limit: int
-    per_ms: int
-    smooth: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class QueueSettings:
-    """`priority_aging_ms` None is strict priority: a point of priority outweighs any waiting time."""
-
-    paused: bool = False
-    priority_aging_ms: int | None = 60_000
-    max_concurrency: int | None = None
-    max_depth: int | None = None
-    rate_limit: RateLimit | None = None
-    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +71,29 @@ class Queues:
         """Change settings by their names in QueueSettings; raises VersionMismatch."""
         arguments: list[Argument] = [name, "" if if_version is None else if_version]
         for field, value in changes.items():
-            arguments += _encode_setting(field, value)
+            arguments += encode_change(field, value)
         word, _ = await self._scripts.run("configure", arguments)
         if word == b"version":
             raise VersionMismatch()
         return (await self._read([name]))[0]
+
+    async def pause_job_type(self, name: str, job_type: str, *, paused: bool) -> Queue:
+        """Start no job of one type in this queue, or start them again; the others go on."""
+        while True:
+            queue = (await self._read([name]))[0]
+            others = {known for known in queue.settings.paused_job_types if known != canonical_name(job_type)}
+            types = others | ({canonical_name(job_type)} if paused else set())
+            try:
+                return await self.configure(name, {"paused_job_types": types}, queue.settings.version)
+            except VersionMismatch:
+                continue
+
+    async def defaults(self) -> dict[str, Mapping[str, Any]]:
+        """What each queue lays under the options of its jobs."""
+        found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.queue_defaults(self._prefix))))[
+            0
+        ]
+        return {name.decode(): orjson.loads(text) for name, text in found.items()}
 
     async def purge(self, name: str) -> int:
         """Cancel every job of the queue that waits for a worker or a time; answers how many.
@@ -118,6 +120,8 @@ class Queues:
         def ask(pipe: Any) -> None:
             for name in names:
                 pipe.hgetall(keys.queue(self._prefix, queue=name))
+                pipe.hgetall(keys.key_limits(self._prefix, queue=name))
+                pipe.hget(keys.queue_defaults(self._prefix), name)
                 for state in State:
                     pipe.zcard(keys.state(self._prefix, queue=name, state=state))
                 pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
@@ -125,15 +129,15 @@ class Queues:
 
         *replies, (seconds, micros) = await self._queries.pipeline(ask)
         now = seconds * 1000 + micros // 1000
-        width = 2 + len(State)
+        width = 4 + len(State)
         rows = [replies[start : start + width] for start in range(0, len(replies), width)]
         details = await self._details(names, [row[-1] for row in rows], now)
         workers = await self._workers.alive()
         return [
             Queue(
                 name=name,
-                settings=_decode_settings(row[0]),
-                counts=dict(zip(State, row[1:-1], strict=True)),
+                settings=decode(row[0], row[1], row[2]),
+                counts=dict(zip(State, row[3:-1], strict=True)),
                 oldest_queued_ms=oldest,
                 workers=sum(worker.serves(name) for worker in workers),
                 capacity=sum(worker.capacity for worker in workers if worker.serves(name)),
@@ -168,33 +172,3 @@ class Queues:
             }
             answer.append((max(0, now - min(queued_at)) if queued_at else None, rates))
         return answer
-
-
-def _encode_setting(field: str, value: Any) -> "list[Argument]":
-    if field == "paused":
-        return ["paused", "1" if value else ""]
-    if field == "priority_aging_ms":
-        return ["aging_ms", "strict" if value is None else value]
-    if field == "rate_limit":
-        if value is None:
-            return ["rate_limit", ""]
-        return ["rate_limit", f"{value.limit} {value.per_ms} {int(value.smooth)}"]
-    return [field, "" if value is None else value]
-
-
-def _decode_settings(fields: Mapping[bytes, bytes]) -> QueueSettings:
-    aging = fields.get(b"aging_ms", b"60000")
-    rate = fields.get(b"rate_limit")
-    limit, per_ms, smooth = (int(part) for part in rate.split()) if rate else (0, 0, 0)
-
-    def number(name: bytes) -> int | None:
-        return int(fields[name]) if name in fields else None
-
-    return QueueSettings(
-        paused=fields.get(b"paused") == b"1",
-        priority_aging_ms=None if aging == b"strict" else int(aging),
-        max_concurrency=number(b"max_concurrency"),
-        max_depth=number(b"max_depth"),
-        rate_limit=RateLimit(limit, per_ms, bool(smooth)) if rate else None,
-        version=int(fields.get(b"version", 1)),
-    )

@@ -25,7 +25,7 @@ def source(name: str) -> str:
     folder = files("service.store") / "lua"
 
     def prelude(use: re.Match[str]) -> str:
-        return (folder / f"{use[1]}.lua").read_text()
+        return _USES.sub(prelude, (folder / f"{use[1]}.lua").read_text())
 
     return _USES.sub(prelude, (folder / f"{name}.lua").read_text())
 

@@ -7,6 +7,7 @@ from service.store.group_keeper import GroupKeeper
 from service.store.groups import Groups
 from service.store.jobs import Jobs
 from service.store.leases import Leases
+from service.store.limiters import Limiters
 from service.store.members import Members
 from service.store.queries import Queries
 from service.store.queues import Queues
@@ -24,6 +25,7 @@ class Stores:
         self.queries = Queries(self.scripts)
         self.jobs = Jobs(self.scripts, self.queries)
         self.leases = Leases(self.scripts, dead_retention_ms)
+        self.limiters = Limiters(self.scripts)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
         self.groups = Groups(self.scripts, self.queries)

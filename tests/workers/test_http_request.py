@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 from workers.egress import AddressRefused, Allowed, GuardedBackend, GuardedTransport, is_public
-from workers.handler import NonRetryable, Retry
+from workers.handler import NonRetryable, RateLimited
 from workers.handlers.http_request import MAX_BODY, HttpRequest, UnexpectedStatus, http_request
 from workers.request_headers import retry_after
 
@@ -102,11 +102,11 @@ async def test_an_expected_status_is_a_success(server):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_retry_after_decides_when_the_job_runs_again(server, status):
+async def test_retry_after_says_how_long_the_limit_key_rests(server, status):
     server.says(status, retry_after=7)
-    with pytest.raises(Retry) as caught:
+    with pytest.raises(RateLimited) as caught:
         await call(server.url)
-    assert caught.value.defer_score == 7000
+    assert caught.value.delay_ms == 7000
 
 
 async def test_a_busy_server_that_names_no_time_is_an_ordinary_failure(server):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.clock import Clock
 from workers.egress import AddressRefused, Allowed, GuardedTransport
 from workers.failures import printable
-from workers.handler import NonRetryable, Retry, job
+from workers.handler import NonRetryable, RateLimited, job
 from workers.request_headers import HeaderRefused, checked_headers, retry_after, sign
 
 CONNECT_SECONDS = 3.0
@@ -70,7 +70,7 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
     if status in (429, 503):
         wait = retry_after(answer["headers"].get("retry-after", ""), Clock().now_ms() / 1000)
         if wait is not None:
-            raise Retry(defer=wait)
+            raise RateLimited(wait)
     raise UnexpectedStatus(f"{request.method} {host} answered {status}")
 
 

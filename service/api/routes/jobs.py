@@ -125,7 +125,7 @@ def specify(asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root
     if job_type is not None:
         asked.space.types.check(job_type, body.payload, f"{root}/payload")
     trace = _TRACEPARENT.match(traceparent or "")
-    spec = body.spec(job_type, trace[1] if trace else None)
+    spec = body.spec(job_type, trace[1] if trace else None, asked.space.types.queue_defaults)
     size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
     asked.backend.metrics.payload_bytes.observe(size)
     if size > limit:

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Response
 
 from service.api import render
-from service.api.deps import Ask
+from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.schemas import queues as schemas
 from service.api.schemas.fields import NAME_PATTERN
 from service.domain.errors import NotFound
+from service.store.queues import Queue
 
 router = APIRouter(prefix="/v1/queues", tags=["queues"], route_class=StrictRoute)
 
@@ -54,28 +55,31 @@ async def get_queue(name: QueueName, asked: Ask) -> Response:
 async def update_queue(
     name: QueueName, body: schemas.QueueChangesIn, asked: Ask, if_match: IfMatch = None
 ) -> Response:
-    """Creates the settings of a new queue. New aging holds for jobs that are queued from now on."""
-    changes: dict[str, Any] = {}
-    for field in body.model_fields_set:
-        value = getattr(body, field)
-        if field == "priority_aging_seconds":
-            changes["priority_aging_ms"] = None if value is None else round(value * 1000)
-        else:
-            changes[field] = value
+    """Creates the settings of a new queue. Limits count at once, aging for jobs queued from now on."""
     version = None if if_match is None else int(if_match.removeprefix("W/").strip('"'))
-    return respond(await asked.stores.queues.configure(name, changes, version))
+    return respond(await asked.stores.queues.configure(name, body.changes(), version))
 
 
-@router.post("/{name}/pause", name="pause_queue", **operation("queues:admin", "Pause a queue", ONE_QUEUE))
-async def pause_queue(name: QueueName, asked: Ask) -> Response:
-    """No job of the queue starts until it is resumed; running ones go on."""
-    return respond(await asked.stores.queues.configure(name, {"paused": True}))
+@router.post(
+    "/{name}/pause", name="pause_queue", **operation("queues:admin", "Pause a queue", ONE_QUEUE, (415,))
+)
+async def pause_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None = None) -> Response:
+    """No job of the queue, or of one job type in it, starts until it is resumed; running ones go on."""
+    return respond(await _pause(asked, name, body, paused=True))
 
 
-@router.post("/{name}/resume", name="resume_queue", **operation("queues:admin", "Resume a queue", ONE_QUEUE))
-async def resume_queue(name: QueueName, asked: Ask) -> Response:
-    """Its jobs start again, in their order."""
-    return respond(await asked.stores.queues.configure(name, {"paused": False}))
+@router.post(
+    "/{name}/resume", name="resume_queue", **operation("queues:admin", "Resume a queue", ONE_QUEUE, (415,))
+)
+async def resume_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None = None) -> Response:
+    """Its jobs start again, in their order. A job type that was paused by itself is resumed by itself."""
+    return respond(await _pause(asked, name, body, paused=False))
+
+
+async def _pause(asked: Asked, name: str, body: schemas.PauseIn | None, *, paused: bool) -> Queue:
+    if body is not None and body.job_type is not None:
+        return await asked.stores.queues.pause_job_type(name, body.job_type, paused=paused)
+    return await asked.stores.queues.configure(name, {"paused": paused})
 
 
 @router.post(

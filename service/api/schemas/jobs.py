@@ -1,5 +1,6 @@
 """Jobs as clients write and read them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from service.api.schemas.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds, Tags
 from service.domain.catalogue import JobType
-from service.domain.defaults import apply_defaults, retry_policy
+from service.domain.defaults import lay_defaults, retry_policy
 from service.domain.job import JobSpec, Unique
 from service.domain.retry import RetryPolicy
 
@@ -65,12 +66,20 @@ class JobSpecIn(In):
     limit_key: Key | None = None
     unique: UniqueIn | None = None
 
-    def spec(self, job_type: JobType | None, trace_id: str | None = None) -> JobSpec:
-        """What the client said, over the defaults of the job type, over those of Triage."""
-        spec = JobSpec(name=self.name)
-        if job_type is not None:
-            spec = apply_defaults(spec, job_type.defaults)
+    def spec(
+        self,
+        job_type: JobType | None,
+        trace_id: str | None = None,
+        queues: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> JobSpec:
+        """What the client said, over the defaults of the job type, of the queue (`queues`) and of Triage."""
         given = self.model_fields_set
+        spec = lay_defaults(
+            JobSpec(name=self.name),
+            job_type.defaults if job_type is not None else {},
+            queues or {},
+            self.queue if "queue" in given else None,
+        )
         changes: dict[str, Any] = {
             field: getattr(self, field) for field in ("queue", "priority") if field in given
         }

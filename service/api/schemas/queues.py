@@ -1,11 +1,14 @@
 """Queues as clients write and read them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.api.schemas.fields import In, Name, Out, PositiveSeconds, Seconds
-from service.store.queues import RateLimit
+from service.api.schemas.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds
+from service.api.schemas.jobs import RetryIn
+from service.domain.limits import KeyLimits, KeyOverride, RateLimit
+
+MaxConcurrency = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class RateLimitIn(In):
@@ -19,11 +22,75 @@ class RateLimitIn(In):
         return RateLimit(self.limit, max(1, round(self.per_seconds * 1000)), self.smooth)
 
 
+class KeyLimitsIn(In):
+    """Limits of a limit key. An absent one is none, in an override that of every key; null is none."""
+
+    max_concurrency: MaxConcurrency | None = None
+    rate_limit: RateLimitIn | None = None
+
+    def limits(self) -> KeyLimits:
+        return KeyLimits(self.max_concurrency, self.rate_limit and self.rate_limit.rate_limit())
+
+    def override(self) -> KeyOverride:
+        given = self.model_fields_set
+        return KeyOverride(
+            self.max_concurrency if "max_concurrency" in given else "default",
+            (self.rate_limit and self.rate_limit.rate_limit()) if "rate_limit" in given else "default",
+        )
+
+
+class QueueDefaultsIn(In):
+    """What lies under the options of the job type and of the job."""
+
+    priority: Priority | None = None
+    timeout_seconds: PositiveSeconds | None = None
+    retry: RetryIn | None = None
+
+
 class QueueChangesIn(In):
     """Settings to change; null removes a limit, and for aging means strict priority."""
 
     priority_aging_seconds: Seconds | None = None
     max_depth: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
+    max_concurrency: MaxConcurrency | None = Field(None, description="Running at a time, over all workers.")
+    rate_limit: RateLimitIn | None = None
+    per_key: KeyLimitsIn | None = Field(None, description="Of each limit key, counted for itself.")
+    keys: dict[Key, KeyLimitsIn | None] | None = Field(
+        None, max_length=200, description="Of single limit keys; null removes an override, others stay."
+    )
+    defaults: QueueDefaultsIn | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """By the names of the domain's settings."""
+        found: dict[str, Any] = {
+            field: getattr(self, field)
+            for field in ("max_depth", "max_concurrency")
+            if field in self.model_fields_set
+        }
+        for field in self.model_fields_set - set(found):
+            value: Any = getattr(self, field)
+            match field:
+                case "priority_aging_seconds":
+                    found["priority_aging_ms"] = None if value is None else round(value * 1000)
+                case "rate_limit":
+                    found[field] = value and value.rate_limit()
+                case "per_key":
+                    found[field] = value and value.limits()
+                case "keys":
+                    found[field] = {
+                        key: limits and limits.override() for key, limits in (value or {}).items()
+                    }
+                case _:
+                    found[field] = value and value.model_dump(
+                        mode="json", exclude_unset=True, exclude_none=True
+                    )
+        return found
+
+
+class PauseIn(In):
+    """Without a job type: the whole queue."""
+
+    job_type: Name | None = None
 
 
 class PurgeIn(In):
@@ -42,6 +109,18 @@ class RateLimitOut(Out):
     limit: int
     per_seconds: float
     smooth: bool
+
+
+class KeyLimitsOut(Out):
+    max_concurrency: int | None
+    rate_limit: RateLimitOut | None
+
+
+class KeyOverrideOut(Out):
+    """A limit that is absent is the one of every key."""
+
+    max_concurrency: int | None = None
+    rate_limit: RateLimitOut | None = None
 
 
 class CountsOut(Out):
@@ -71,6 +150,10 @@ class QueueOut(Out):
     rate_limit: RateLimitOut | None
     priority_aging_seconds: float | None
     max_depth: int | None
+    paused_job_types: list[str]
+    per_key: KeyLimitsOut
+    keys: dict[str, KeyOverrideOut]
+    defaults: dict[str, Any]
 
 
 class QueuePage(Out):

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
--- Promote what is due, then lease up to `slots` queued jobs to a worker: smooth weighted round robin over its
--- queues, running order inside each. A type that this worker does not know is never looked at, so it waits.
+-- Promote what is due, then lease up to `slots` queued jobs to a worker: smooth weighted round robin over its queues,
+-- inside each running order, fair between limit keys. Types that this worker does not know and lanes whose limiter is
+-- closed are never looked at. A limiter is charged for jobs that start, in the same call.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] request id: the same again returns the same leases
 -- ARGV[4] lease (ms)   ARGV[5] slots   ARGV[6] due jobs promoted at most   ARGV[7] retention of a dead job at least (ms)
 -- ARGV[8] the worker's pool   ARGV[9] number of queues, then per queue: name ("*" = every other), weight, credit
 -- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
--- Returns {now, ms until the next due job or -1, ms until a job may expire or a cancel is forced or -1,
+-- Returns {now, ms until the next due job or limiter or -1, ms until a job may expire or a cancel is forced or -1,
 --   1 if jobs are left, credits (queue, credit ...), leases (HGETALL ...)}
 -- Uses: index
 -- Uses: groups
@@ -23,8 +24,9 @@ if before and string.sub(before, 1, #request + 1) == request .. ' ' then
   end
   return {now, 0, -1, 1, {}, leases}
 end
-
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, ARGV[6])) do
+local _, parked_before = head(P .. 'parked')
+local due_ids = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, ARGV[6])
+for _, id in ipairs(due_ids) do
   local job = load(id)
   if job and (job.state == 'scheduled' or job.state == 'retrying') then
     local due = tonumber(redis.call('ZSCORE', P .. 'due', id))
@@ -37,64 +39,29 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT'
     append(removed, P .. 'due', id)
   end
 end
-flush()
+local again = parked_before and tonumber(parked_before) <= now and redis.call('ZRANGEBYSCORE', P .. 'parked', '-inf', now, 'LIMIT', 0, 100) or {}
+for _, limiter in ipairs(again) do reopen(limiter) end
+if #due_ids + #again > 0 then flush() end
+-- Uses: limits
 
-local types, queues, position = {}, {}, 10
-local listed, everything_else, credits = {}, nil, {}
+local queues, position = {}, 10
+local listed, everything_else, credits, types, free = {}, nil, {}, {}, {}
 for _ = 1, tonumber(ARGV[9]) do
   local name, weight, credit = ARGV[position], tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
   if name == '*' then everything_else = weight else listed[name] = {name = name, weight = weight, credit = credit} end
   position = position + 3
 end
-for i = position, #ARGV, 2 do types[#types + 1] = ARGV[i] end
-local free = {}
-for i = position, #ARGV, 2 do free[ARGV[i]] = tonumber(ARGV[i + 1]) end
-
-local ready = redis.call('SMEMBERS', P .. 'ready')
-for _, name in ipairs(#types > 0 and ready or {}) do
-  local queue = listed[name] or (everything_else and {name = name, weight = everything_else, credit = 0})
-  if queue and setting(name, 'paused') ~= '1' then
-    queue.types, queue.lanes = {}, {}
-    for i, score in ipairs(redis.call('ZMSCORE', queue_key(name, 'types'), unpack(types))) do
-      if score and free[types[i]] ~= 0 then queue.types[types[i]] = tonumber(score) end
-    end
-    if next(queue.types) then queues[#queues + 1] = queue end
-  end
+for i = position, #ARGV, 2 do
+  types[#types + 1] = ARGV[i]
+  free[ARGV[i]] = tonumber(ARGV[i + 1])
 end
+-- Uses: lineup
+-- Uses: turns
 
--- The lanes of a type that can matter to this claim, each with its first jobs; heads move as jobs are taken.
-local function open(queue, name)
-  local found = {}
-  local raw = redis.call('ZRANGE', queue_key(queue.name, 'lanes:' .. name), 0, slots - 1, 'WITHSCORES')
-  for i = 1, #raw, 2 do found[#found + 1] = {limit_key = raw[i], score = tonumber(raw[i + 1])} end
-  queue.lanes[name] = found
-  return found
-end
+local function keep_credit(queue) credits[#credits + 1] = queue.name; credits[#credits + 1] = queue.credit end
 
-local function take(queue)
-  local best
-  for name, score in pairs(queue.types) do
-    if not best or score < queue.types[best] then best = name end
-  end
-  local candidates, first = queue.lanes[best] or open(queue, best), nil
-  for _, lane in ipairs(candidates) do
-    if lane.score and (not first or lane.score < first.score) then first = lane end
-  end
-  local job = {queue = queue.name, name = best, limit_key = first.limit_key, state = 'queued'}
-  first.jobs = first.jobs or redis.call('ZRANGE', lane_key(job), 0, slots, 'WITHSCORES')
-  first.taken = (first.taken or 0) + 1
-  local id = first.jobs[first.taken * 2 - 1]
-  first.score = tonumber(first.jobs[first.taken * 2 + 2])
-  local lowest
-  for _, lane in ipairs(candidates) do
-    if lane.score and (not lowest or lane.score < lowest) then lowest = lane.score end
-  end
-  queue.types[best] = lowest
-  if free[best] then
-    free[best] = free[best] - 1
-    for _, other in ipairs(queues) do if free[best] == 0 then other.types[best] = nil end end
-  end
-  return id, job
+for _, queue in ipairs(line_up()) do
+  if queue.room and queue.room.left <= 0 then queue.room.waits = true else queues[#queues + 1] = queue end
 end
 
 local function lease(id, shell)
@@ -127,19 +94,41 @@ while slots > 0 and #queues > 0 do
     if not chosen or queue.credit > chosen.credit then chosen = queue end
   end
   chosen.credit = chosen.credit - total
-  local id, shell = take(chosen)
-  if lease(id, shell) then ids[#ids + 1] = id; slots = slots - 1 else skipped = true end
+  local lane = next_lane(chosen)
+  if lane then
+    local id = take(chosen, lane)
+    if lease(id, lane.shell) then
+      ids[#ids + 1] = id
+      slots = slots - 1
+      started(chosen, lane)
+    else
+      -- Nothing started, so nothing is charged: neither a limiter nor the queue's share.
+      chosen.credit = chosen.credit + total
+      skipped = true
+    end
+    put_back(chosen, lane)
+  else
+    chosen.credit = chosen.credit + total
+  end
   for i = #queues, 1, -1 do
-    if not next(queues[i].types) then credits[#credits + 1] = queues[i].name; credits[#credits + 1] = queues[i].credit; table.remove(queues, i) end
+    local queue = queues[i]
+    local waiting = next(queue.plain) or next(queue.keyed)
+    if queue.room and queue.room.left <= 0 then queue.room.waits = waiting ~= nil; waiting = nil end
+    if not waiting then keep_credit(queue); table.remove(queues, i) end
   end
 end
-for _, queue in ipairs(queues) do credits[#credits + 1] = queue.name; credits[#credits + 1] = queue.credit end
+for _, queue in ipairs(queues) do keep_credit(queue) end
 if #ids > 0 then redis.call('SET', memory, request .. ' ' .. table.concat(ids, ' '), 'PX', 600000) end
+settle_rooms()
+local parked_now = parked_before or next(parking)
 flush()
 local _, due = head(P .. 'due')
+due = tonumber(due) or math.huge
+if parked_now then due = math.min(due, tonumber(({head(P .. 'parked')})[2]) or math.huge) end
 -- Who found work is busy now: hand the watch over what is left, and over the next due time, to an idle one.
-if #ids > 0 and (#queues > 0 or due) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
+if #ids > 0 and (#queues > 0 or due < math.huge) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
 local _, first = head(P .. 'expiry')
 local _, second = head(P .. 'cancelling')
 local alarm = math.min(tonumber(first) or math.huge, tonumber(second) or math.huge)
-return {now, due and math.max(0, due - now) or -1, alarm < math.huge and math.max(0, alarm - now) or -1, (#queues > 0 or skipped) and 1 or 0, credits, leases}
+return {now, due < math.huge and math.max(0, due - now) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
+  (#queues > 0 or skipped) and 1 or 0, credits, leases}

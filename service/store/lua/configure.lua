@@ -1,20 +1,35 @@
 #!lua
--- Change the settings of a queue; it exists from then on. A queue that is resumed wakes whoever can run its jobs.
+-- Change the settings of a queue; it exists from then on. Whatever its limiters held back is looked at again, and whoever
+-- can run its jobs is woken.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have   ARGV[4..] field, value ("" removes the field)
+-- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have
+-- ARGV[4..] field, value ("" removes the field); a field "key:<limit key>" is an override
 -- Returns {moved | version, version}
 -- Uses: index
-local key = P .. 'queue:' .. ARGV[2]
+local queue = ARGV[2]
+local key, overrides = P .. 'queue:' .. queue, queue_key(queue, 'keys')
 local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
 -- Checks above, writes below.
-redis.call('SADD', P .. 'queues', ARGV[2])
+redis.call('SADD', P .. 'queues', queue)
 for i = 4, #ARGV, 2 do
-  if ARGV[i + 1] == '' then redis.call('HDEL', key, ARGV[i]) else redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+  local hash, field = key, ARGV[i]
+  if field == 'defaults' then hash, field = P .. 'defaults', queue end
+  if string.sub(field, 1, 4) == 'key:' then hash, field = overrides, string.sub(field, 5) end
+  if ARGV[i + 1] == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, ARGV[i + 1]) end
 end
 redis.call('HSET', key, 'version', version + 1)
-for _, name in ipairs(redis.call('ZRANGE', queue_key(ARGV[2], 'types'), 0, -1)) do
-  woken[name] = {queue = ARGV[2], name = name}
+-- A claim reads the limits of a queue only where this says that there are some.
+local limited = redis.call('EXISTS', overrides) == 1
+for _, value in ipairs(redis.call('HMGET', key, 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit', 'paused_types')) do
+  limited = limited or value
 end
+if limited then redis.call('HSET', key, 'limited', 1) else redis.call('HDEL', key, 'limited') end
+-- Not opened here but due to be, so that the claims share the work.
+local mine = 'key:' .. queue .. '|'
+for _, id in ipairs(redis.call('ZRANGE', P .. 'parked', 0, -1)) do
+  if string.sub(id, 1, #mine) == mine then redis.call('ZADD', P .. 'parked', now, id) end
+end
+reopen('queue:' .. queue)
 flush()
 return {'moved', version + 1}

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Write the ends of a batch of runs. Fenced: only the token of the current lease may end a run, and only once.
--- A cancel that was requested meanwhile wins over every other end.
+-- A cancel that was requested meanwhile wins over every other end. Back to the queue with a delay: the key is frozen.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] retention of a dead job at least (ms)
 -- ARGV[3..] per run 11 values: id, token, target state, delay_ms, reason, counter to raise, result, error (JSON),
@@ -52,7 +52,12 @@ for _, entry in ipairs(accepted) do
     finish(id, job, target, reason, tonumber(ARGV[2]))
   else
     local at = tonumber(job.score)
-    if target ~= 'queued' then at = now + ARGV[i + 3]; put('run_at', at) end
+    if target ~= 'queued' then
+      at = now + ARGV[i + 3]
+      put('run_at', at)
+    elseif tonumber(ARGV[i + 3]) > 0 then
+      freeze(job, now + ARGV[i + 3])
+    end
     put('state', target)
     redis.call('HSET', key, unpack(fields))
     redis.call('HINCRBY', key, 'version', 1)

@@ -1,27 +1,25 @@
 -- Prelude of every script that moves a job (scripts.py puts it in front of them).
--- A job's state has one set (queue:<queue>:<state>) and at most one order: a lane for queued,
+-- A job's state has one set (queue:<queue>:<state>) and at most one order: a lane (lanes.lua) for queued,
 -- `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs.
 -- leave() and enter() only note the changes; flush() writes them, one command per key.
 -- KEYS[1] prefix of the namespace: every other key is built from it and shares its hash tag
 -- ARGV[1] now in milliseconds, empty in production: then the server's clock
 local P = KEYS[1]
 local now = tonumber(ARGV[1])
+local micros = now and now * 1000
 if not now then
   local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  micros = time[1] * 1000000 + time[2]
+  now = math.floor(micros / 1000)
 end
 -- Strict order without aging: one point of priority outweighs any time (2^42 ms are 139 years).
 local STRICT = 4398046511104
 local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeeded = 'retention', cancelled = 'retention', dead = 'retention'}
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
 local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked'}
-local added, removed, lanes, woken, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, {}, {}, nil
+local added, removed, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, nil
 -- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
 local counted, ended, conclude = {}, {}, nil
-
-local function queue_key(queue, suffix) return P .. 'queue:' .. queue .. ':' .. suffix end
-
-local function lane_key(job) return queue_key(job.queue, 'lane:' .. job.name .. ':' .. (job.limit_key or '')) end
 
 local function append(lists, key, first, second)
   local list = lists[key]
@@ -41,8 +39,8 @@ end
 local function setting(queue, field)
   local known = settings[queue]
   if not known then
-    local values = redis.call('HMGET', P .. 'queue:' .. queue, 'aging_ms', 'max_depth', 'paused')
-    known = {aging_ms = values[1], max_depth = values[2], paused = values[3]}
+    local values = redis.call('HMGET', P .. 'queue:' .. queue, 'aging_ms', 'max_depth', 'paused', 'limited')
+    known = {aging_ms = values[1], max_depth = values[2], paused = values[3], limited = values[4]}
     settings[queue] = known
   end
   return known[field]
@@ -54,6 +52,7 @@ local function running_order(queue, priority, queued_at)
   if aging == 'strict' then aging = STRICT end
   return queued_at + priority * (aging or 60000)
 end
+-- Uses: lanes
 
 local function rate(queue, field)
   local counts = rated[queue]
@@ -76,6 +75,7 @@ local function leave(id, job)
     lanes[lane_key(job)] = job
   elseif ORDER[job.state] then
     append(removed, P .. ORDER[job.state], id)
+    if job.state == 'running' then hold_slots(job, -1) end
   end
   if job.cancel_requested_at then append(removed, P .. 'cancelling', id) end
 end
@@ -87,9 +87,10 @@ local function enter(id, job, state, at)
   if state == 'queued' then
     append(added, lane_key(job), at, id)
     lanes[lane_key(job)] = job
-    woken[job.queue .. ',' .. job.name] = job
+    wake_for(job.queue, job.name)
   elseif ORDER[state] then
     append(added, P .. ORDER[state], at, id)
+    if state == 'running' then hold_slots(job, 1) end
     if ORDER[state] == 'due' and (not earliest_due or at < earliest_due) then earliest_due = at end
   end
   changed[#changed + 1] = id
@@ -115,16 +116,6 @@ local function finish(id, job, state, reason, floor_ms)
   if job.linked or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group} end
 end
 
-local function head(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  return first[1], first[2]
-end
-
-local function follow(key, member, child)
-  local first, score = head(child)
-  if first then redis.call('ZADD', key, score, member) else redis.call('ZREM', key, member) end
-end
-
 local function wake()
   local pools = redis.call('HGETALL', P .. 'pools')
   local due = earliest_due and tonumber(({head(P .. 'due')})[2])
@@ -140,7 +131,6 @@ local function wake()
 end
 
 local function announce()
-  if redis.call('EXISTS', P .. 'watched') == 0 then return end
   local watched = {}
   for i, score in ipairs(redis.call('ZMSCORE', P .. 'watched', unpack(changed))) do
     if score then watched[#watched + 1] = changed[i] end
@@ -151,26 +141,17 @@ end
 local function write()
   for key, members in pairs(removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(added) do redis.call('ZADD', key, unpack(members)) end
-  local types, queues = {}, {}
-  for key, job in pairs(lanes) do
-    follow(queue_key(job.queue, 'lanes:' .. job.name), job.limit_key or '', key)
-    types[queue_key(job.queue, 'lanes:' .. job.name)] = job
-  end
-  for key, job in pairs(types) do
-    follow(queue_key(job.queue, 'types'), job.name, key)
-    queues[job.queue] = true
-  end
-  for queue in pairs(queues) do
-    redis.call(redis.call('EXISTS', queue_key(queue, 'types')) == 1 and 'SADD' or 'SREM', P .. 'ready', queue)
-  end
+  -- One look for both: most of the time nobody waits and nothing is limited.
+  local attention = redis.call('EXISTS', P .. 'watched', P .. 'parked') > 0
+  flush_lanes(attention)
   for queue, counts in pairs(rated) do
     local key = queue_key(queue, 'rates:' .. math.floor(now / 10000))
     for field, count in pairs(counts) do redis.call('HINCRBY', key, field, count) end
     redis.call('PEXPIRE', key, 120000)
   end
   if next(woken) or earliest_due then wake() end
-  if #changed > 0 then announce() end
-  added, removed, lanes, woken, changed, rated, earliest_due = {}, {}, {}, {}, {}, {}, nil
+  if attention and #changed > 0 then announce() end
+  added, removed, woken, changed, rated, earliest_due = {}, {}, {}, {}, {}, nil
 end
 
 -- What ended may move others, which may end: round after round until nothing is noted any more.

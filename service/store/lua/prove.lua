@@ -7,10 +7,10 @@
 -- Uses: index
 -- Uses: pulse
 pulse(tonumber(ARGV[2]))
-for _, queue in ipairs(redis.call('SMEMBERS', P .. 'ready')) do
-  if setting(queue, 'paused') ~= '1' then
-    for _, name in ipairs(redis.call('ZRANGE', queue_key(queue, 'types'), 0, -1)) do
-      woken[queue .. ',' .. name] = {queue = queue, name = name}
+for set, index in pairs({ready = 'types', ready_keyed = 'keyed'}) do
+  for _, queue in ipairs(redis.call('SMEMBERS', P .. set)) do
+    if setting(queue, 'paused') ~= '1' then
+      for _, name in ipairs(redis.call('ZRANGE', queue_key(queue, index), 0, -1)) do wake_for(queue, name) end
     end
   end
 end

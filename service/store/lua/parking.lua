@@ -1,0 +1,89 @@
+-- Prelude of lanes.lua: closing limiters, opening them again, and writing what became of the lanes.
+local function reopen(limiter)
+  redis.call('ZREM', P .. 'parked', limiter)
+  local queue = string.match(limiter, '^queue:(.*)$')
+  if queue then
+    queues_touched[queue] = true
+    for _, index in ipairs({'types', 'keyed'}) do
+      for _, name in ipairs(redis.call('ZRANGE', queue_key(queue, index), 0, 499)) do wake_for(queue, name) end
+    end
+    return
+  end
+  for _, ref in ipairs(redis.call('SMEMBERS', P .. 'parked:' .. limiter)) do
+    local shell = lane_shell(string.match(ref, '^(.-)|(.-)|(.*)$'))
+    lanes[lane_key(shell)] = shell
+    wake_for(shell.queue, shell.name)
+  end
+  redis.call('DEL', P .. 'parked:' .. limiter)
+end
+
+-- Whatever else it allows, the key of a job (its queue, when it has none) starts nothing before that time.
+local function freeze(job, at)
+  local limiter = job.limit_key and 'key:' .. job.queue .. '|' .. job.limit_key or 'queue:' .. job.queue
+  local before = tonumber(redis.call('ZSCORE', P .. 'parked', limiter) or nil)
+  if not before or before == math.huge or before < at then parking[limiter] = math.max(at, parking[limiter] or at) end
+end
+
+-- When each of the limiters may start jobs again; those that may now are absent.
+local function parked_of(ids)
+  local list, times = {}, {}
+  for id in pairs(ids) do list[#list + 1] = id end
+  for i = 1, #list, 1000 do
+    for j, at in ipairs(redis.call('ZMSCORE', P .. 'parked', unpack(list, i, math.min(#list, i + 999)))) do
+      if at then times[list[i + j - 1]] = tonumber(at) end
+    end
+  end
+  return times
+end
+
+local function follow_ready(queue, index, set, closed)
+  local open = not closed and redis.call('EXISTS', queue_key(queue, index)) == 1
+  redis.call(open and 'SADD' or 'SREM', P .. set, queue)
+end
+
+-- `anything_parked` false spares the look at `parked`: most namespaces never have a limit.
+local function flush_lanes(anything_parked)
+  for id, count in pairs(busy) do
+    if redis.call('HINCRBY', P .. 'busy', id, count) <= 0 then redis.call('HDEL', P .. 'busy', id) end
+  end
+  for id, at in pairs(parking) do
+    redis.call('ZADD', P .. 'parked', at == math.huge and '+inf' or at, id)
+    local queue = string.match(id, '^queue:(.*)$')
+    if queue then queues_touched[queue] = true end
+    anything_parked = true
+  end
+  for queue in pairs(anything_parked and freed_queues or {}) do freed['queue:' .. queue] = true end
+  if anything_parked and next(freed) then
+    for id, at in pairs(parked_of(freed)) do
+      if at == math.huge and not parking[id] then reopen(id) end
+    end
+  end
+  local ids, closed, types, plain, keyed = {}, {}, {}, {}, {}
+  for queue in pairs(queues_touched) do plain[queue] = true; keyed[queue] = true end
+  if anything_parked then
+    for queue in pairs(queues_touched) do ids['queue:' .. queue] = true end
+    for _, job in pairs(lanes) do
+      ids['queue:' .. job.queue] = true
+      if lane_name(job) ~= '' then for _, id in ipairs(lane_limiters(job)) do ids[id] = true end end
+    end
+    if next(ids) then closed = parked_of(ids) end
+  end
+  for key, job in pairs(lanes) do
+    if lane_name(job) == '' then
+      follow(queue_key(job.queue, 'types'), job.name, key)
+      plain[job.queue] = true
+    else
+      local limiter
+      for _, id in ipairs(lane_limiters(job)) do if closed[id] then limiter = id end end
+      place_lane(key, job, limiter)
+      types[queue_key(job.queue, 'lanes:' .. job.name)] = job
+    end
+  end
+  for key, job in pairs(types) do
+    follow(queue_key(job.queue, 'keyed'), job.name, key)
+    keyed[job.queue] = true
+  end
+  for queue in pairs(plain) do follow_ready(queue, 'types', 'ready', closed['queue:' .. queue]) end
+  for queue in pairs(keyed) do follow_ready(queue, 'keyed', 'ready_keyed', closed['queue:' .. queue]) end
+  lanes, queues_touched, freed, freed_queues, parking, busy, served = {}, {}, {}, {}, {}, {}, {}
+end

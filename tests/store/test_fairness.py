@@ -1,0 +1,201 @@
+"""Order and fairness between limit keys, read from recorded start histories of two workers."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.outcome import Interrupted
+from service.store.stores import Stores
+from tests.factories import BROKEN, OK, claim, finish, limit, submit
+
+pytestmark = pytest.mark.anyio
+
+START = 1_900_000_000_000
+MINUTE = 60_000
+
+
+@pytest.fixture
+async def frozen(stores: Stores) -> Stores:
+    stores.scripts.now = str(START)
+    return stores
+
+
+def go_on(stores: Stores, ms: int) -> None:
+    stores.scripts.now = str(int(stores.scripts.now) + ms)
+
+
+async def jobs(stores: Stores, count: int, **fields: Any) -> list[str]:
+    return [await submit(stores, **fields) for _ in range(count)]
+
+
+async def history(stores: Stores, count: int, slots: int = 1, step: int = 10) -> list[str]:
+    """The limit key of every start; two workers claim in turn and finish at once."""
+    taken: list[str] = []
+    turn = 0
+    while len(taken) < count:
+        turn += 1
+        answer = await claim(stores, slots, worker=f"wk_{turn % 2}")
+        if not answer.leases:
+            break
+        taken += [lease.job.limit_key or "" for lease in answer.leases]
+        for lease in answer.leases:
+            await finish(stores, lease, OK)
+        go_on(stores, step)
+    return taken
+
+
+@pytest.mark.parametrize("slots", [1, 10])
+async def test_a_tenant_with_many_jobs_delays_a_quiet_one_by_one_start(frozen: Stores, slots: int) -> None:
+    await jobs(frozen, 200, limit_key="loud")
+    await history(frozen, 50, slots)
+    go_on(frozen, MINUTE)
+    await submit(frozen, limit_key="quiet")
+    assert (await history(frozen, 20, slots)).index("quiet") <= 1
+
+
+@pytest.mark.parametrize("slots", [1, 7])
+async def test_busy_tenants_take_turns(frozen: Stores, slots: int) -> None:
+    for number in range(5):
+        await jobs(frozen, 40, limit_key=f"key-{number}")
+        go_on(frozen, MINUTE)
+    taken = await history(frozen, 100, slots)
+    for end in range(10, 100, 10):
+        counts = [taken[:end].count(f"key-{number}") for number in range(5)]
+        assert max(counts) - min(counts) <= 1, taken[:end]
+
+
+async def test_a_flood_without_a_key_delays_a_tenant_by_one_start(frozen: Stores) -> None:
+    await jobs(frozen, 60, name="work")
+    await jobs(frozen, 60, name="other")
+    go_on(frozen, MINUTE)
+    await jobs(frozen, 10, limit_key="quiet")
+    taken: list[str] = []
+    for turn in range(20):
+        leases = (await claim(frozen, 1, worker=f"wk_{turn % 2}", types={"work": None, "other": None})).leases
+        taken.append(leases[0].job.limit_key or "")
+        go_on(frozen, 5)
+    assert taken.index("quiet") <= 1
+    assert taken.count("quiet") == 10
+
+
+async def test_an_urgent_job_does_not_wait_for_its_tenants_turn(frozen: Stores) -> None:
+    await jobs(frozen, 50, limit_key="loud")
+    await jobs(frozen, 50, limit_key="other")
+    await history(frozen, 20)
+    await submit(frozen, limit_key="loud", priority=1)
+    await history(frozen, 1)
+    urgent = await frozen.queries.job(await submit(frozen, limit_key="loud", priority=1))
+    assert urgent is not None
+    assert [lease.job.id for lease in (await claim(frozen)).leases] == [urgent.id]
+
+
+async def test_the_order_inside_a_key_is_the_order_of_its_jobs(frozen: Stores) -> None:
+    late = await jobs(frozen, 3, limit_key="acme", priority=200)
+    first = await jobs(frozen, 3, limit_key="acme", priority=100)
+    leases = [(await claim(frozen, 2, worker=f"wk_{turn % 2}")).leases for turn in range(3)]
+    assert [lease.job.id for found in leases for lease in found] == first + late
+
+
+async def test_a_less_urgent_job_is_overtaken_for_no_longer_than_its_aging(frozen: Stores) -> None:
+    await limit(frozen, priority_aging_ms=1_000)
+    await submit(frozen, priority=110, limit_key="patient")
+    waited = 0
+    while True:
+        await submit(frozen, priority=100, limit_key="urgent")
+        await submit(frozen, priority=100, limit_key="urgent")
+        if await history(frozen, 1, step=0) == ["patient"]:
+            break
+        go_on(frozen, 500)
+        waited += 500
+    assert 10_000 <= waited <= 10_500
+
+
+async def test_without_keys_the_starvation_bound_is_exact(frozen: Stores) -> None:
+    await limit(frozen, priority_aging_ms=1_000)
+    patient = await submit(frozen, priority=103)
+    overtakers = []
+    for _ in range(8):
+        go_on(frozen, 500)
+        overtakers.append(await submit(frozen, priority=100))
+    order = [lease.job.id for lease in (await claim(frozen, 9)).leases]
+    assert order.index(patient) == 5
+    assert order[:5] == overtakers[:5]
+
+
+async def test_strict_priority_stays_strict_between_keys(frozen: Stores) -> None:
+    await limit(frozen, priority_aging_ms=None)
+    await jobs(frozen, 5, limit_key="patient", priority=500)
+    go_on(frozen, 1_000 * MINUTE)
+    await jobs(frozen, 20, limit_key="urgent", priority=499)
+    assert await history(frozen, 25) == ["urgent"] * 20 + ["patient"] * 5
+
+
+async def test_a_million_due_in_one_second_come_in_portions_that_wake_each_other(frozen: Stores) -> None:
+    for _ in range(250):
+        await submit(frozen, delay_ms=1_000)
+    go_on(frozen, 1_000)
+    first = await claim(frozen, 1)
+    assert (len(first.leases), first.next_due_ms) == (1, 0)
+    queue = await frozen.queues.get("default")
+    assert queue is not None
+    assert queue.counts["scheduled"] == 150  # type: ignore[index]
+    redis: Any = frozen.scripts.redis
+    assert await redis.exists(f"{frozen.scripts.prefix}wake:pool") == 1
+
+
+async def _retry(stores: Stores, id: str) -> None:
+    await finish(stores, (await claim(stores)).leases[0], BROKEN)
+    go_on(stores, MINUTE)
+
+
+async def _requeue(stores: Stores, id: str) -> None:
+    await finish(stores, (await claim(stores)).leases[0], Interrupted())
+
+
+async def _rescue(stores: Stores, id: str) -> None:
+    await claim(stores)
+    for _ in range(2):
+        go_on(stores, 60 * MINUTE)
+        await stores.leases.rescue(15_000)
+
+
+async def _redrive(stores: Stores, id: str) -> None:
+    await stores.jobs.cancel([id], 0)
+    await stores.jobs.redrive([id])
+
+
+async def _promotion(stores: Stores, id: str) -> None:
+    await stores.jobs.update(id, run_at_ms=int(stores.scripts.now) + 1_000)
+    go_on(stores, 1_000)
+
+
+async def _run_now(stores: Stores, id: str) -> None:
+    await stores.jobs.update(id, run_at_ms=int(stores.scripts.now) + 60 * MINUTE)
+    await stores.jobs.run_now([id])
+
+
+async def _patch(stores: Stores, id: str) -> None:
+    await stores.jobs.update(id, priority=900)
+    await stores.jobs.update(id, priority=5)
+
+
+async def _resume(stores: Stores, id: str) -> None:
+    await limit(stores, paused=True)
+    assert (await claim(stores)).leases == []
+    await limit(stores, paused=False)
+
+
+PATHS = [_retry, _requeue, _rescue, _redrive, _promotion, _run_now, _patch, _resume]
+
+
+@pytest.mark.parametrize("key", [None, "acme"])
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__[1:])
+async def test_priority_survives(frozen: Stores, path: Any, key: str | None) -> None:
+    urgent = await submit(frozen, priority=5, limit_key=key)
+    await path(frozen, urgent)
+    await jobs(frozen, 3, priority=50, limit_key=key)
+    other = await submit(frozen, priority=50, limit_key="other")
+    leases = (await claim(frozen, 5)).leases
+    assert leases[0].job.id == urgent
+    assert leases[0].job.priority == 5
+    assert {lease.job.id for lease in leases} >= {other}

@@ -1,0 +1,255 @@
+"""Limits of queues, limit keys and fan-outs, read from recorded start histories of two workers."""
+
+import random
+from typing import Any
+
+import pytest
+
+from service.domain.job import Lease
+from service.domain.limits import KeyLimits, KeyOverride, RateLimit
+from service.domain.outcome import Interrupted
+from service.domain.states import State
+from service.store.stores import Stores
+from tests.factories import BROKEN, HOPELESS, LATER, OK, claim, finish, limit, state_of, submit
+
+pytestmark = pytest.mark.anyio
+
+START = 1_900_000_000_000
+HOUR = 3_600_000
+
+
+def at(ms: int) -> str:
+    return str(START + ms)
+
+
+@pytest.fixture
+async def frozen(stores: Stores) -> Stores:
+    """Stores at START: time moves where a test says so."""
+    stores.scripts.now = at(0)
+    return stores
+
+
+async def jobs(stores: Stores, count: int, **fields: Any) -> list[str]:
+    return [await submit(stores, **fields) for _ in range(count)]
+
+
+async def starts(stores: Stores, times: range, slots: int = 3, ends: bool = True) -> list[int]:
+    """The history of two workers that claim in turn: the time of each start."""
+    history: list[int] = []
+    for turn, ms in enumerate(times):
+        stores.scripts.now = at(ms)
+        leases = (await claim(stores, slots, worker=f"wk_{turn % 2}")).leases
+        history += [ms] * len(leases)
+        for lease in leases if ends else ():
+            await finish(stores, lease, OK)
+    return history
+
+
+def assert_rate(history: list[int], limit: int, per: int) -> None:
+    for first, last in zip(history, history[limit:], strict=False):
+        assert last - first >= per, f"{limit + 1} starts within {last - first} ms"
+
+
+async def test_no_window_ever_holds_more_starts_than_the_rate_of_a_queue(frozen: Stores) -> None:
+    await limit(frozen, rate_limit=RateLimit(5, 1_000))
+    await jobs(frozen, 60)
+    history = await starts(frozen, range(0, 6_000, 130))
+    assert_rate(history, 5, 1_000)
+    assert len(history) == 30
+    assert history[:5] == [0, 0, 0, 130, 130]
+
+
+async def test_a_smooth_rate_spaces_its_starts(frozen: Stores) -> None:
+    await limit(frozen, rate_limit=RateLimit(4, 1_000, smooth=True))
+    await jobs(frozen, 20)
+    history = await starts(frozen, range(0, 3_000, 50))
+    assert history == list(range(0, 3_000, 250))
+
+
+async def test_a_claim_says_when_a_rate_lets_the_next_job_start(frozen: Stores) -> None:
+    await limit(frozen, rate_limit=RateLimit(1, 1_000))
+    await jobs(frozen, 3)
+    assert len((await claim(frozen, 3, now=at(400))).leases) == 1
+    waiting = await claim(frozen, 3, now=at(500))
+    assert (waiting.leases, waiting.next_due_ms, waiting.more) == ([], 900, False)
+    assert len((await claim(frozen, 3, now=at(1_400))).leases) == 1
+
+
+async def test_a_rate_is_not_charged_for_a_job_that_does_not_start(frozen: Stores) -> None:
+    await limit(frozen, rate_limit=RateLimit(2, 1_000))
+    await jobs(frozen, 3, expires_ms=10)
+    late = await jobs(frozen, 2)
+    leases = (await claim(frozen, 2, now=at(10))).leases
+    leases += (await claim(frozen, 2, now=at(10))).leases
+    leases += (await claim(frozen, 2, now=at(10))).leases
+    assert [lease.job.id for lease in leases] == late
+
+
+async def ends(stores: Stores, lease: Lease, how: str) -> None:
+    """Every way out of `running`."""
+    match how:
+        case "finish" | "retry" | "bury" | "snooze" | "drain":
+            outcome = {
+                "finish": OK,
+                "retry": BROKEN,
+                "bury": HOPELESS,
+                "snooze": LATER,
+                "drain": Interrupted(),
+            }
+            assert await finish(stores, lease, outcome[how]) == "moved"
+        case "cancel":
+            await stores.jobs.cancel([lease.job.id], 0)
+            await stores.leases.sweep()
+        case _:
+            for _ in range(2):
+                stores.scripts.now = str(int(stores.scripts.now) + HOUR)
+                await stores.leases.rescue(15_000)
+
+
+ENDS = ("finish", "retry", "bury", "snooze", "drain", "cancel", "crash")
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("scope", ["queue", "key", "fan"])
+async def test_every_end_of_a_run_frees_its_slot(frozen: Stores, scope: str, how: str) -> None:
+    fields: dict[str, Any] = {"limit_key": "acme"} if scope == "key" else {}
+    if scope == "queue":
+        await limit(frozen, max_concurrency=2)
+    elif scope == "key":
+        await limit(frozen, per_key=KeyLimits(max_concurrency=2))
+    else:
+        await frozen.limiters.limit_fan_out("fan_1", 2)
+        frozen.scripts.now = at(0)
+    await jobs(frozen, 6, **fields) if scope != "fan" else await fan_jobs(frozen, 6)
+    running = (await claim(frozen, 5, worker="wk_1")).leases
+    assert len(running) == 2
+    assert (await claim(frozen, 5, worker="wk_2")).leases == []
+    await ends(frozen, running[0], how)
+    freed = 2 if how == "crash" else 1
+    assert len((await claim(frozen, 5, worker="wk_2")).leases) == freed
+    assert (await claim(frozen, 5, worker="wk_1")).leases == []
+
+
+async def fan_jobs(stores: Stores, count: int, fan: str = "fan_1") -> list[str]:
+    """Jobs of a fan-out as its own script makes them: paused in between, so that no claim sees half of it."""
+    redis: Any = stores.scripts.redis
+    ids = [await submit(stores, delay_ms=1) for _ in range(count)]
+    for id in ids:
+        await redis.hset(f"{stores.scripts.prefix}job:{id}", "group", fan)
+    stores.scripts.now = str(int(stores.scripts.now) + 1)
+    return ids
+
+
+async def test_limits_hold_together(frozen: Stores) -> None:
+    await limit(frozen, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
+    await jobs(frozen, 5, limit_key="acme")
+    await jobs(frozen, 5, limit_key="other")
+    leases = (await claim(frozen, 10)).leases
+    assert sorted(lease.job.limit_key or "" for lease in leases) in (
+        ["acme", "acme", "other"],
+        ["acme", "other", "other"],
+    )
+
+
+async def test_a_key_has_the_limits_of_its_queue_unless_it_has_its_own(frozen: Stores) -> None:
+    keys = {"big": KeyOverride(max_concurrency=4), "free": KeyOverride(max_concurrency=None)}
+    await limit(frozen, per_key=KeyLimits(max_concurrency=1), keys=keys)
+    for key in ("small", "big", "free"):
+        await jobs(frozen, 6, limit_key=key)
+    keys_started = [lease.job.limit_key for lease in (await claim(frozen, 20)).leases]
+    assert {key: keys_started.count(key) for key in ("small", "big", "free")} == {
+        "small": 1,
+        "big": 4,
+        "free": 6,
+    }
+
+
+async def test_each_key_has_a_rate_of_its_own(frozen: Stores) -> None:
+    await limit(frozen, per_key=KeyLimits(rate_limit=RateLimit(2, 1_000)))
+    for key in ("a", "b", "c"):
+        await jobs(frozen, 5, limit_key=key)
+    assert len((await claim(frozen, 20)).leases) == 6
+    assert (await claim(frozen, 20)).leases == []
+    assert len((await claim(frozen, 20, now=at(1_000))).leases) == 6
+
+
+async def test_new_limits_count_at_once(frozen: Stores) -> None:
+    await limit(frozen, max_concurrency=1, per_key=KeyLimits(max_concurrency=1))
+    await jobs(frozen, 6, limit_key="acme")
+    assert len((await claim(frozen, 6)).leases) == 1
+    await limit(frozen, max_concurrency=4)
+    assert (await claim(frozen, 6)).leases == []
+    await limit(frozen, per_key=KeyLimits(max_concurrency=3))
+    assert len((await claim(frozen, 6)).leases) == 2
+    await limit(frozen, per_key=None, max_concurrency=None)
+    assert len((await claim(frozen, 6)).leases) == 3
+
+
+async def test_limited_jobs_hold_up_nobody(frozen: Stores) -> None:
+    await limit(frozen, per_key=KeyLimits(max_concurrency=1))
+    for key in range(40):
+        await jobs(frozen, 2, limit_key=f"key-{key}")
+    assert len((await claim(frozen, 100)).leases) == 40
+    free = await submit(frozen, limit_key="late")
+    for slots in (1, 5):
+        leases = (await claim(frozen, slots)).leases
+        assert [lease.job.id for lease in leases] == ([free] if slots == 1 else [])
+
+
+async def test_closed_lanes_take_new_jobs_and_lose_cancelled_ones(frozen: Stores) -> None:
+    await limit(frozen, per_key=KeyLimits(max_concurrency=1))
+    first, second = await jobs(frozen, 2, limit_key="acme")
+    lease = (await claim(frozen, 2)).leases[0]
+    assert lease.job.id == first
+    urgent = await submit(frozen, limit_key="acme", priority=1)
+    await frozen.jobs.cancel([second], 0)
+    assert (await claim(frozen, 2)).leases == []
+    await finish(frozen, lease, OK)
+    assert [lease.job.id for lease in (await claim(frozen, 2)).leases] == [urgent]
+    assert await state_of(frozen, second) == State.CANCELLED
+
+
+async def test_a_slot_that_is_freed_wakes_a_worker_that_can_use_it(frozen: Stores) -> None:
+    redis: Any = frozen.scripts.redis
+    prefix = frozen.scripts.prefix
+    await limit(frozen, max_concurrency=1, per_key=KeyLimits(max_concurrency=1))
+    await jobs(frozen, 2, limit_key="acme")
+    lease = (await claim(frozen, 2)).leases[0]
+    await redis.hset(f"{prefix}pools", mapping={"able": ",default,|,work,", "other": ",elsewhere,|,work,"})
+    await redis.delete(f"{prefix}wake:pool")
+    await finish(frozen, lease, OK)
+    assert await redis.exists(f"{prefix}wake:able") == 1
+    assert await redis.exists(f"{prefix}wake:other") == 0
+
+
+async def test_a_rate_that_held_jobs_back_is_counted(frozen: Stores) -> None:
+    redis: Any = frozen.scripts.redis
+    await limit(frozen, rate_limit=RateLimit(1, 1_000), max_concurrency=50)
+    await jobs(frozen, 2)
+    await starts(frozen, range(0, 2_000, 500))
+    assert await redis.hget(f"{frozen.scripts.prefix}counters", "rate_limited:default") == b"1"
+    await limit(frozen, rate_limit=None, per_key=KeyLimits(rate_limit=RateLimit(1, 1_000)))
+    await jobs(frozen, 3, limit_key="acme")
+    await starts(frozen, range(3_000, 7_000, 500))
+    assert await redis.hget(f"{frozen.scripts.prefix}counters", "rate_limited:default") == b"3"
+
+
+async def test_a_full_fan_out_leaves_the_rest_of_its_queue_alone(frozen: Stores) -> None:
+    await frozen.limiters.limit_fan_out("fan_1", 2)
+    await fan_jobs(frozen, 50)
+    others = await jobs(frozen, 3)
+    leases = (await claim(frozen, 20)).leases
+    assert len(leases) == 5
+    assert {lease.job.id for lease in leases} >= set(others)
+
+
+async def test_random_starts_of_two_workers_never_exceed_a_rate(frozen: Stores) -> None:
+    dice = random.Random(4)
+    await limit(frozen, rate_limit=RateLimit(7, 900))
+    await jobs(frozen, 200)
+    ms, history = 0, list[int]()
+    while ms < 15_000:
+        ms += dice.randrange(1, 260)
+        history += await starts(frozen, range(ms, ms + 1), slots=dice.randrange(1, 9))
+    assert_rate(history, 7, 900)
+    assert len(history) >= 7 * 14

@@ -1,0 +1,72 @@
+"""ctx.limiter and RateLimited, as handlers meet them."""
+
+import asyncio
+import concurrent.futures
+import math
+from typing import Any
+
+import pytest
+
+from service.domain.outcome import Throttled
+from service.store.stores import Stores
+from tests.workers.reporting import Notes, context
+from workers.verdict import of_exception
+from workers.handler import RateLimited
+from workers.throttle import Throttle
+
+pytestmark = pytest.mark.anyio
+
+
+def throttle(stores: Stores, number: int) -> Throttle:
+    ids = iter(range(10_000))
+    return Throttle(stores.limiters, lambda: f"lim_{number}_{next(ids)}")
+
+
+async def test_handlers_of_two_workers_share_one_window(stores: Stores) -> None:
+    contexts = [context(Notes(), limiters=throttle(stores, number)) for number in range(2)]
+    loop = asyncio.get_running_loop()
+    passed: list[float] = []
+
+    async def handler(ctx: Any) -> None:
+        await ctx.limiter("crm", 3, 0.3).acquire()
+        passed.append(loop.time())
+
+    await asyncio.gather(*(handler(contexts[number % 2]) for number in range(10)))
+    # Redis decides; this clock sees the answers a little later, so a window may look shorter by that.
+    for first, last in zip(passed, passed[3:], strict=False):
+        assert last - first >= 0.2
+    assert len(passed) == 10
+
+
+async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Stores) -> None:
+    ctx = context(Notes(), limiters=throttle(stores, 1))
+    ctx.threaded = True
+    for _ in range(3):
+        await asyncio.to_thread(lambda: ctx.limiter("crm", 1, 0.05).acquire())  # type: ignore[union-attr]
+    ctx.cancelled.set()
+    await stores.limiters.acquire("slow", 1, 60_000, "lim_other")
+
+    def wait() -> str:
+        try:
+            ctx.limiter("slow", 1, 60).acquire()  # type: ignore[union-attr]
+        except concurrent.futures.CancelledError:
+            return "gave up"
+        return "passed"
+
+    assert await asyncio.to_thread(wait) == "gave up"
+
+
+@pytest.mark.parametrize(("limit", "per_seconds"), [(0, 1), (1, 0), (1, math.inf)])
+async def test_a_limiter_that_lets_nobody_pass_is_refused(
+    stores: Stores, limit: int, per_seconds: float
+) -> None:
+    with pytest.raises(ValueError, match="limiter"):
+        throttle(stores, 1).limiter("crm", limit, per_seconds)
+
+
+def test_a_rate_limited_run_is_throttled_for_an_hour_at_most() -> None:
+    run: Any = type("Run", (), {"stop": None})()
+    assert of_exception(run, RateLimited(2.5)) == Throttled(2_500)
+    assert of_exception(run, RateLimited(10**9)) == Throttled(3_600_000)
+    with pytest.raises(ValueError, match="RateLimited"):
+        RateLimited(math.nan)
