@@ -69,11 +69,11 @@ def _need_redis(url: str) -> None:
 
 
 def _add_commands() -> None:
-    from service.commands import client, keys
+    from service.commands import client, flows, keys
 
     app.add_typer(keys.app, name="keys", help="API keys.")
     app.add_typer(client.dlq, name="dlq", help="The dead-letter queue.")
-    for command in (client.submit, client.get, client.tail, client.queues):
+    for command in (client.submit, client.get, client.tail, client.queues, flows.flow, flows.graph):
         app.command()(command)
 
 

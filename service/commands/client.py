@@ -40,12 +40,12 @@ def submit(
     headers = {"Prefer": f"wait={wait:g}"} if wait else {}
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
-    _show_job(_call(url, key, "POST", "/v1/jobs", json=body, headers=headers), json)
+    _show_job(call(url, key, "POST", "/v1/jobs", json=body, headers=headers), json)
 
 
 def get(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Show a job."""
-    _show_job(_call(url, key, "GET", f"/v1/jobs/{job_id}"), json)
+    _show_job(call(url, key, "GET", f"/v1/jobs/{job_id}"), json)
 
 
 def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
@@ -53,7 +53,7 @@ def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "")
     version = -1
     while True:
         headers = {"If-None-Match": f'"{version}"'}
-        job = _call(url, key, "GET", f"/v1/jobs/{job_id}", params={"wait": 20}, headers=headers)
+        job = call(url, key, "GET", f"/v1/jobs/{job_id}", params={"wait": 20}, headers=headers)
         if job is None:
             continue
         version = job["version"]
@@ -117,13 +117,13 @@ def list_dead(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None
 @dlq.command()
 def retry(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Run a dead job again."""
-    _show_job(_call(url, key, "POST", f"/v1/dlq/{job_id}/retry"), json)
+    _show_job(call(url, key, "POST", f"/v1/dlq/{job_id}/retry"), json)
 
 
 @dlq.command()
 def delete(job_id: str, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Delete a dead job."""
-    _call(url, key, "DELETE", f"/v1/dlq/{job_id}")
+    call(url, key, "DELETE", f"/v1/dlq/{job_id}")
     typer.echo(f"{job_id} is deleted.")
 
 
@@ -131,14 +131,15 @@ def _all(url: str, key: str, path: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = _call(url, key, "GET", path, params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
+        page = call(url, key, "GET", path, params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
         rows += page["items"]
         cursor = page["next_cursor"]
         if cursor is None:
             return rows
 
 
-def _call(url: str, key: str, method: str, path: str, **options: Any) -> Any:
+def call(url: str, key: str, method: str, path: str, **options: Any) -> Any:
+    """The answer's document, its text, or None; a problem is printed and ends the command with 1."""
     headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {key}"} if key else {})
     try:
         answer = httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=35, **options)
@@ -151,7 +152,9 @@ def _call(url: str, key: str, method: str, path: str, **options: Any) -> Any:
         for row in problem.get("errors", []):
             sys.stderr.write(f"  {row['pointer']}: {row['message']}\n")
         raise typer.Exit(1)
-    return answer.json() if answer.status_code == 200 or answer.content else None
+    if not answer.content:
+        return None
+    return answer.json() if "json" in answer.headers["content-type"] else answer.text
 
 
 def _show_job(job: dict[str, Any], json: bool) -> None:

@@ -64,7 +64,7 @@ def test_a_second_signal_hands_back_at_once(cluster: Cluster) -> None:
     worker.send_signal(signal.SIGTERM)
     eventually_blocking(lambda: _assert(cluster.workers()[0]["state"] == "draining"), 10)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(5) == 0
+    assert worker.wait(15) == 0
     assert cluster.job(id)["state"] == "queued"
 
 

@@ -1,0 +1,51 @@
+"""The command line against a live server, as people type it."""
+
+import json
+import subprocess
+import sys
+
+from tests.e2e.processes import ROOT, Cluster
+
+
+def triage(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from service.cli import main; main()", *arguments],
+        env={**cluster.environment, "TRIAGE_URL": str(cluster.http.base_url)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_flow_from_a_file_is_followed_to_its_end_and_drawn(cluster: Cluster) -> None:
+    cluster.start_api()
+    cluster.start_worker(handlers="workers.handlers")
+    run = triage(cluster, "flow", "examples/invoice.yaml")
+    assert run.returncode == 0, run.stderr
+    id, name, state, *_ = run.stdout.split()
+    assert (name, state) == ("invoice", "succeeded")
+    assert "4 succeeded" in run.stdout
+    graph = triage(cluster, "graph", id).stdout
+    assert graph.startswith("flowchart TD\n")
+    assert "generate-invoice<br/>succeeded" in graph
+    assert "-->|finished|" in graph
+    edges = json.loads(triage(cluster, "graph", id, "--json").stdout)["edges"]
+    assert len(edges) == 3
+
+
+def test_a_flow_that_fails_ends_the_command_with_1(cluster: Cluster) -> None:
+    cluster.start_api()
+    cluster.start_worker()
+    path = cluster.directory / "flow.json"
+    job = {"name": "scripted", "payload": {"do": "give_up"}}
+    path.write_text(json.dumps({"name": "broken", "jobs": {"only": {"job": job}}}))
+    run = triage(cluster, "flow", str(path), "--json")
+    assert run.returncode == 1
+    assert json.loads(run.stdout)["counts"]["dead"] == 1
+    path.write_text(json.dumps({"name": "broken", "jobs": {"only": {"job": job, "depends_on": ["only"]}}}))
+    run = triage(cluster, "flow", str(path))
+    assert run.returncode == 1
+    assert "422 flow_invalid" in run.stderr
+    assert "/jobs/only/depends_on/0: only -> only" in run.stderr
