@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from benchmarks import drain, http, idle, pickup
+from benchmarks import drain, flows, http, idle, pickup
 from service.store.embedded import EmbeddedServer
 
 ROUNDS = 3
@@ -29,6 +29,8 @@ async def measure(server: EmbeddedServer, directory: Path) -> None:
     print(f"POST /v1/jobs, 32 connections: {rate:,.0f} submissions/s, {trips:.3f} Redis round trips each")
     sent, ran = await idle.measure(redis, server.url)
     print(f"one idle worker: {sent:.2f} Redis commands/s sent, {ran:.2f} run with those inside scripts")
+    for line in await flows.measure(redis, server.url):
+        print(line)
     await redis.aclose()
 
 
