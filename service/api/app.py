@@ -14,7 +14,7 @@ from service.api import problems
 from service.api.auth import Authenticator
 from service.api.deps import Backend
 from service.api.group_work import keep_groups
-from service.api.metrics import ApiMetrics
+from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
 from service.api.middleware import BodyLimits, RequestIds
 from service.api.operation import Problem
 from service.api.routes import (
@@ -26,6 +26,7 @@ from service.api.routes import (
     job_actions,
     jobs,
     queues,
+    telemetry,
     workers,
 )
 from service.clock import Clock
@@ -72,7 +73,9 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         redirect_slashes=False,
     )
     app.state.backend = backend
-    for module in (jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, workers, health):
+    for module in (
+        jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, workers, health, telemetry
+    ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(
@@ -84,7 +87,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     instrumentator = Instrumentator(
         registry=CollectorRegistry(), excluded_handlers=["/metrics", "/livez", "/readyz"]
     )
-    instrumentator.instrument(app)
+    instrumentator.instrument(app, latency_lowr_buckets=LATENCY_BUCKETS)
     metrics.http = instrumentator.registry
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
