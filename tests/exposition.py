@@ -16,12 +16,12 @@ def series(text: str) -> Series:
     }
 
 
-def value(page: Series, name: str, **labels: Any) -> float | None:
+def value(page: Series, metric: str, /, **labels: Any) -> float | None:
     """One sample, None when there is no such series."""
-    return page.get((name, frozenset((label, str(text)) for label, text in labels.items())))
+    return page.get((metric, frozenset((label, str(text)) for label, text in labels.items())))
 
 
-def total(page: Series, name: str, **labels: Any) -> float:
+def total(page: Series, metric: str, /, **labels: Any) -> float:
     """The sum of the samples that have at least these labels."""
     wanted = {(label, str(text)) for label, text in labels.items()}
-    return sum(sample for (found, has), sample in page.items() if found == name and wanted <= has)
+    return sum(sample for (found, has), sample in page.items() if found == metric and wanted <= has)

@@ -27,6 +27,7 @@ from workers.enqueue import TriageRedis
 from workers.executor import Executor
 from workers.health import Health
 from workers.heartbeat import Heartbeat
+from workers.loop_lag import LoopLag
 from workers.maintenance.janitor import Janitor
 from workers.maintenance.keeper import Keeper
 from workers.maintenance.periodic import repeat
@@ -277,12 +278,17 @@ class TriageWorker(arq.worker.Worker):
         await self.stores.workers.deregister(self.id)
 
     async def _tick(self) -> None:
+        lag = LoopLag()
         while True:
             before = self.clock.monotonic()
             await asyncio.sleep(TICK)
             now = self.clock.monotonic()
-            self.metrics.loop_lag.set(max(0.0, now - before - TICK))
+            self.metrics.loop_lag.set(lag.worst(now, max(0.0, now - before - TICK)))
             self.metrics.running.set(len(self.executor.runs))
+            # A run that cannot be stopped takes its slot away for good.
+            self.metrics.capacity.set(
+                self.settings.concurrency - len(self.executor.leaked) - self.runners.leaked
+            )
             if self._heartbeat is not None:
                 self._heartbeat.last_tick = now
             if len(self.executor.leaked) + self.runners.leaked >= self.settings.concurrency and self._drain:
