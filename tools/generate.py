@@ -10,6 +10,7 @@ from service.api.document import openapi_document
 from service.domain.states import FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.keys import CATALOGUE
+from tools.dashboard import dashboard
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS_BEGIN, SETTINGS_END = "<!-- settings: generated -->", "<!-- settings: end -->"
@@ -84,6 +85,7 @@ FILES = {
     "docs/state-machine.md": state_machine,
     "docs/redis-keys.md": redis_keys,
     "docs/operations.md": operations,
+    "helm/triage/dashboards/triage.json": dashboard,
 }
 
 
@@ -97,7 +99,7 @@ def main() -> int:
         stale += 1
         print(f"{name} is not current: run `make generate`" if check else f"wrote {name}")
         if not check:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     return 1 if check and stale else 0
 

@@ -70,4 +70,4 @@ def test_the_runbook_is_about_alerts_that_exist() -> None:
 
 async def test_alerts_name_metrics_and_labels_that_are_exported(stores: Stores) -> None:
     known = await exported(stores)
-    assert {alert["alert"]: unknown(alert["expr"], known) for alert in ALERTS} == dict.fromkeys(NAMES, [])
+    assert {alert["alert"]: unknown(alert["expr"], known) for alert in ALERTS} == {name: [] for name in NAMES}
