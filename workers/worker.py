@@ -20,6 +20,7 @@ from service.store.connect import connect, connect_blocking, eviction_policy
 from service.store.leases import Beat, Finish
 from service.store.scripts import BlockingScripts
 from service.store.stores import Stores
+from service.tracing import find_tracer
 from workers.admin import Admin, AdminServer, start_admin
 from workers.claimer import SLEEP_AT_MOST, Claimer
 from workers.drain import Drain
@@ -42,6 +43,7 @@ from workers.reports import StoreReporter
 from workers.runners import Runners
 from workers.settler import Settler
 from workers.throttle import Throttle
+from workers.tracing import RunTracing
 
 #: Seconds between ticks of the event loop's clock.
 TICK = 0.25
@@ -116,6 +118,7 @@ class TriageWorker(arq.worker.Worker):
             relatives=lambda lease: Relatives(self.stores.relations, self.registry, self.ids.new, lease),
             hooks=self.registry.hooks,
             metrics=self.metrics,
+            tracing=RunTracing(find_tracer()),
             worker_id=self.id,
             shared=self.ctx,
         )
@@ -168,7 +171,7 @@ class TriageWorker(arq.worker.Worker):
         begun = asyncio.create_task(drain.begun.wait())
         await asyncio.wait({claims, begun}, return_when=asyncio.FIRST_COMPLETED)
         if claims.done() and claims.exception() is not None:
-            log.critical("claim_loop_failed", error=repr(claims.exception()))
+            log.critical("claim_loop_failed", exc_info=claims.exception())
         if not drain.begun.is_set():
             drain.begin("nothing is left to do")
         begun.cancel()

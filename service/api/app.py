@@ -35,6 +35,7 @@ from service.domain.ids import IdFactory
 from service.settings import Settings
 from service.store.access_keys import AccessKeys
 from service.store.connect import RedisClient
+from service.tracing import find_tracer
 
 #: Bytes of a request body beyond its payload.
 _OVERHEAD = 1_048_576
@@ -48,7 +49,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     keys = AccessKeys(redis)
     namespace = settings.namespace if settings.auth == "off" else None
     metrics = ApiMetrics()
-    backend = Backend(settings, redis, clock, ids, Authenticator(keys, clock, namespace), metrics)
+    authenticator = Authenticator(keys, clock, namespace)
+    backend = Backend(settings, redis, clock, ids, authenticator, metrics, find_tracer())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -71,6 +73,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
         redirect_slashes=False,
+        # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
+        telemetry={"logs": False, "operation_spans": False},
     )
     app.state.backend = backend
     for module in (
@@ -83,7 +87,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         default=settings.max_payload_bytes + _OVERHEAD,
         by_path={"/v1/jobs/bulk": _BULK_BYTES, "/v1/flows": _BULK_BYTES},
     )
-    app.add_middleware(RequestIds, new_id=ids.new)
+    app.add_middleware(RequestIds, new_id=ids.new, clock=clock.monotonic)
     instrumentator = Instrumentator(
         registry=CollectorRegistry(), excluded_handlers=["/metrics", "/livez", "/readyz"]
     )
