@@ -271,8 +271,10 @@ async def test_the_call_carries_the_trace_of_its_run_unless_the_job_names_anothe
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
     context = {"settings": Settings(http_allow="127.0.0.0/8"), "job_id": "job_1", "traceparent": trace}
 
-    await http_request(context, HttpRequest(url=server.url))
-    await http_request(context, HttpRequest(url=server.url, headers={"traceparent": "own"}))
+    await http_request(context, HttpRequest(url=server.url, timeout_seconds=5))
+    await http_request(
+        context, HttpRequest(url=server.url, timeout_seconds=5, headers={"traceparent": "own"})
+    )
 
     assert f"traceparent: {trace}\r\n".encode() in server.requests[0].lower()
     assert b"traceparent: own\r\n" in server.requests[1].lower()
