@@ -30,6 +30,8 @@ class RunTracing:
             if job.queued_at is not None:
                 wait = tracer.start(f"wait {job.name}", "internal", traceparent, attributes, job.queued_at)
                 wait.end(at_ms=run.claimed_at)
+                # A job that came without a trace begins one here.
+                traceparent = traceparent or wait.traceparent
             run.span = tracer.start(f"run {job.name}", "consumer", traceparent, attributes, run.claimed_at)
             run.span.activate()
             traceparent = run.span.traceparent
@@ -41,10 +43,11 @@ class RunTracing:
         logs.IDS.set(ids)
 
     def end(self, run: Run, outcome: Outcome, at_ms: int) -> None:
-        lost = run.stop == "lost"
-        log.debug("run_ended", job_id=run.job_id, outcome="lost" if lost else type(outcome).__name__.lower())
-        if run.span is not None:
-            run.span.end("LeaseLost" if lost else _error_type(outcome), at_ms)
+        # A lost run is concluded twice: when it is told, and when its task ends.
+        span, run.span = run.span, None
+        log.debug("run_ended", job_id=run.job_id, outcome=type(outcome).__name__.lower(), why=run.stop)
+        if span is not None:
+            span.end("LeaseLost" if run.stop == "lost" else _error_type(outcome), at_ms)
 
 
 def _error_type(outcome: Outcome) -> str | None:

@@ -110,3 +110,15 @@ async def test_a_replayed_submission_answers_with_the_first_trace(api: Api) -> N
 
     assert again.headers["idempotency-replayed"] == "true"
     assert again.json()["trace_id"] == first.json()["trace_id"] == TRACE
+
+
+async def test_the_jobs_of_a_flow_are_children_of_its_submission(
+    api: Api, stores: Stores, spans: InMemorySpanExporter
+) -> None:
+    jobs = {"a": {"job": {"name": "a"}}, "b": {"job": {"name": "b"}, "depends_on": ["a"]}}
+
+    created = (await api.http.post("/v1/flows", json={"name": "two", "jobs": jobs}, headers=HEADERS)).json()
+
+    begin = f"00-{TRACE}-{named(only(spans)).span_id:016x}-"
+    for id in created["jobs"].values():
+        assert (await stored(stores, id) or "").startswith(begin)
