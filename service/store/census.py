@@ -1,6 +1,6 @@
 """Counts for metrics and autoscaling; what a read costs does not grow with the number of jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,7 @@ class Census:
             for queue in queues:
                 pipe.hmget(keys.dead(self._prefix), [f"{reason}:{queue}" for reason in DEAD_REASONS])
                 pipe.zrange(keys.types(self._prefix, queue=queue), 0, LOOKED_AT - 1)
+                pipe.zrange(keys.keyed(self._prefix, queue=queue), 0, LOOKED_AT - 1)
 
         limited, *rows = await self._queries.pipeline(ask)
         workers = await self._workers.alive()
@@ -61,9 +62,9 @@ class Census:
             queue: QueueCount(
                 dead={reason: int(n or 0) for reason, n in zip(DEAD_REASONS, dead, strict=True)},
                 rate_limited=int(times or 0),
-                stranded_types=_stranded(queue, types, workers),
+                stranded_types=_stranded(queue, {*types, *keyed}, workers),
             )
-            for queue, times, dead, types in zip(queues, limited, rows[::2], rows[1::2], strict=True)
+            for queue, times, (dead, types, keyed) in zip(queues, limited, _triples(rows), strict=True)
         }
 
     async def demand(self, queue: str, horizon_ms: int) -> Demand:
@@ -96,6 +97,10 @@ class Census:
         return sum(name == queue.encode() for name in found)
 
 
-def _stranded(queue: str, types: Sequence[bytes], workers: Sequence[WorkerRecord]) -> int:
+def _triples(rows: Sequence[Any]) -> Iterable[tuple[Any, Any, Any]]:
+    return zip(rows[::3], rows[1::3], rows[2::3], strict=True)
+
+
+def _stranded(queue: str, types: Iterable[bytes], workers: Sequence[WorkerRecord]) -> int:
     known = {name for worker in workers if worker.serves(queue) for name in worker.job_types}
     return sum(name.decode() not in known for name in types)

@@ -81,11 +81,12 @@ async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(api:
     await submit(stores, name="known")
     await submit(stores, name="unknown")
     await submit(stores, name="known", queue="unserved")
+    await submit(stores, name="unknown-too", limit_key="customer-1")
     await factories.register_worker(stores, queues={"default": 1}, job_types=("known",), capacity=7)
 
     page = await scrape(api)
 
-    assert value(page, "triage_queue_stranded_types", queue="default") == 1
+    assert value(page, "triage_queue_stranded_types", queue="default") == 2
     assert value(page, "triage_queue_stranded_types", queue="unserved") == 1
     assert value(page, "triage_queue_workers", queue="default") == 1
     assert value(page, "triage_queue_capacity", queue="default") == 7

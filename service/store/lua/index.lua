@@ -29,9 +29,8 @@ local function append(lists, key, first, second)
 end
 
 local function load(id)
-  local values = redis.call('HMGET', P .. 'job:' .. id, unpack(FIELDS))
+  local values, job = redis.call('HMGET', P .. 'job:' .. id, unpack(FIELDS)), {}
   if not values[3] then return nil end
-  local job = {}
   for i, field in ipairs(FIELDS) do job[field] = values[i] or nil end
   return job
 end
@@ -67,9 +66,6 @@ local function count(job, state, by)
   deltas[state] = (deltas[state] or 0) + by
 end
 
--- Dead jobs are counted by reason as they come and go: to recount them would be to read them all.
-local function tally(job, reason, by) redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, by) end
-
 local function leave(id, job)
   count(job, job.state, -1)
   append(removed, queue_key(job.queue, job.state), id)
@@ -81,7 +77,7 @@ local function leave(id, job)
     if job.state == 'running' then hold_slots(job, -1) end
   end
   if job.cancel_requested_at then append(removed, P .. 'cancelling', id) end
-  if job.state == 'dead' then tally(job, job.state_reason, -1) end
+  if job.state == 'dead' then redis.call('HINCRBY', P .. 'dead', job.state_reason .. ':' .. job.queue, -1) end
 end
 
 -- `at` is the place in the state's order: running order, due time, end of lease, end of retention.
@@ -114,7 +110,7 @@ local function finish(id, job, state, reason, floor_ms)
   if job.expiry then append(removed, P .. 'expiry', id) end
   release_unique(id, job)
   rate(job.queue, 'finished')
-  if state == 'dead' then rate(job.queue, 'failed'); tally(job, reason, 1) end
+  if state == 'dead' then rate(job.queue, 'failed'); redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1) end
   redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now)
   redis.call('HINCRBY', P .. 'job:' .. id, 'version', 1)
   if job.linked or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group} end
