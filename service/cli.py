@@ -25,9 +25,11 @@ def api() -> None:
     from service.api.main import serve
     from service.logs import configure_logs
     from service.settings import load_settings
+    from service.tracing import configure_tracing
 
-    configure_logs()
     settings = load_settings()
+    configure_logs(settings.log_level)
+    configure_tracing("triage-api")
     _need_redis(settings.redis_url)
     serve(settings)
 

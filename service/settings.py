@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     auth: Literal["required", "off"] = Field(
         default="required", description="API keys; `off` only on a loopback address."
     )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log lines to write; at `debug` one per request and per run."
+    )
     data_dir: Path = Field(
         default=Path(".triage"), description="Where `triage dev` keeps the data of the embedded server."
     )

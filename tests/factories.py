@@ -10,6 +10,7 @@ from service.domain.states import State
 from service.store.jobs import Submission
 from service.store.leases import Claim, ClaimRequest, Finish
 from service.store.stores import Stores
+from service.store.worker_registry import WorkerRecord
 
 _numbers = count(1)
 DAY = 86_400_000
@@ -83,3 +84,16 @@ async def job_in(stores: Stores, state: State) -> tuple[str, Lease | None]:
 async def state_of(stores: Stores, id: str) -> State | None:
     job = await stores.queries.job(id)
     return None if job is None else job.state
+
+
+async def register_worker(stores: Stores, **fields: Any) -> str:
+    """A worker that says it is there, and does nothing; answers its id."""
+    seconds, _ = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
+    given: Any = {
+        "id": f"wk_{next(_numbers):026d}", "host": "here", "pid": 1, "version": "0", "queues": {"*": 1},
+        "job_types": ("work",), "state": "running", "running": 0, "capacity": 20,
+        "started_at": seconds * 1000, "seen_at": seconds * 1000, **fields,
+    }  # fmt: skip
+    record = WorkerRecord(**given)
+    await stores.workers.register(record, ())
+    return record.id

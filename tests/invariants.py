@@ -1,5 +1,6 @@
 """What must hold in a namespace at any time (I5, I14): recounted from the jobs themselves."""
 
+from collections import Counter
 from typing import Any
 
 from service.domain.states import FINISHED, State
@@ -55,11 +56,18 @@ async def check(stores: Stores) -> None:
         assert float(job["score"]) == score, f"{id} has lost its place"
     await _check_heads(redis, prefix, members, list(queued.values()))
     await _check_slots(redis, prefix, [job for job in jobs.values() if job["state"] == "running"])
+    await _check_dead(redis, prefix, jobs)
     for id, job in jobs.items():
         if "cancel_requested_at" in job and job["state"] == "running":
             assert id in members.get("cancelling", set())
     await _check_groups(redis, prefix, jobs)
     assert members.get("cancelling", set()) <= {id for id, job in jobs.items() if job["state"] == "running"}
+
+
+async def _check_dead(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) -> None:
+    counted = {field.decode(): int(count) for field, count in (await redis.hgetall(prefix + "dead")).items()}
+    dead = Counter(f"{job['state_reason']}:{job['queue']}" for job in jobs.values() if job["state"] == "dead")
+    assert {field: count for field, count in counted.items() if count} == dead
 
 
 def _limiters(job: dict[str, str]) -> list[str]:

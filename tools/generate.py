@@ -10,9 +10,10 @@ from service.api.document import openapi_document
 from service.domain.states import FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.keys import CATALOGUE
+from tools.dashboard import dashboard
+from tools.metrics_table import metrics_table
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS_BEGIN, SETTINGS_END = "<!-- settings: generated -->", "<!-- settings: end -->"
 
 
 def openapi() -> str:
@@ -65,8 +66,17 @@ def redis_keys() -> str:
 
 def operations() -> str:
     text = (ROOT / "docs/operations.md").read_text()
-    before, rest = text.split(SETTINGS_BEGIN)
-    _, after = rest.split(SETTINGS_END)
+    return _filled(_filled(text, "settings", settings_table()), "metrics", metrics_table())
+
+
+def _filled(text: str, section: str, rows: list[str]) -> str:
+    begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return "\n".join([before + begin, "", *rows, "", end + after])
+
+
+def settings_table() -> list[str]:
     rows = ["| variable | default | |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.get_default()
@@ -76,7 +86,7 @@ def operations() -> str:
             else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         )
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
-    return "\n".join([before + SETTINGS_BEGIN, "", *rows, "", SETTINGS_END + after])
+    return rows
 
 
 FILES = {
@@ -84,6 +94,7 @@ FILES = {
     "docs/state-machine.md": state_machine,
     "docs/redis-keys.md": redis_keys,
     "docs/operations.md": operations,
+    "helm/triage/dashboards/triage.json": dashboard,
 }
 
 
@@ -97,7 +108,7 @@ def main() -> int:
         stale += 1
         print(f"{name} is not current: run `make generate`" if check else f"wrote {name}")
         if not check:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     return 1 if check and stale else 0
 

@@ -18,9 +18,11 @@ from arq.worker import Retry
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import Lease
+from service.logs import IDS, configure_logs
 from service.settings import Settings
 from service.store.connect import connect
 from service.store.stores import Stores
+from service.tracing import CURRENT
 from workers.context import log_line, progress_value
 from workers.handler import NonRetryable, RateLimited, Snooze
 from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
@@ -42,6 +44,7 @@ class Task:
     score: int
     max_result_bytes: int
     lease: Lease
+    traceparent: str | None = None
 
 
 class _Done:
@@ -61,6 +64,7 @@ class ChildContext(dict[Any, Any]):
             job_try=task.job_try,
             enqueue_time=datetime.fromisoformat(task.enqueue_time),
             score=task.score,
+            traceparent=task.traceparent,
         )
         self._pipe = pipe
         self._task = task
@@ -127,6 +131,9 @@ def main(pipe: Connection, task: Task, settings: Settings) -> None:
     with contextlib.suppress(OSError):
         os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    configure_logs(settings.log_level)
+    IDS.set({"job_id": task.job_id})
+    CURRENT.set(task.traceparent)
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     context = ChildContext(pipe, task, settings)
     context["settings"] = settings

@@ -60,6 +60,7 @@ class ChildProcesses:
             score=context["score"],
             max_result_bytes=self._settings.max_result_bytes,
             lease=context.lease,
+            traceparent=context.get("traceparent"),
         )
         process = self._context.Process(target=child.main, args=(theirs, task, self._settings), daemon=True)
         # The first start also starts the server and loads the handlers: too long for the event loop.

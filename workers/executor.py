@@ -22,6 +22,7 @@ from workers.relatives import Parked, Relatives
 from workers.run import Run, Stop
 from workers.runners import Runners
 from workers.settler import Settler
+from workers.tracing import RunTracing
 
 #: Seconds beyond timeout and grace after which even the heartbeat thread gives a run up.
 HARD_MARGIN = 2.0
@@ -44,6 +45,7 @@ class Executor:
         relatives: Callable[[Lease], Relatives],
         hooks: Hooks,
         metrics: Metrics,
+        tracing: RunTracing,
         worker_id: str,
         shared: dict[Any, Any],
     ) -> None:
@@ -57,6 +59,7 @@ class Executor:
         self._relatives = relatives
         self._hooks = hooks
         self._metrics = metrics
+        self._tracing = tracing
         self._worker_id = worker_id
         self._shared = shared
         self.draining = asyncio.Event()
@@ -141,6 +144,7 @@ class Executor:
 
     async def _perform(self, run: Run) -> None:
         outcome: Outcome
+        self._tracing.begin(run)
         try:
             payload = orjson.loads(run.lease.job.payload)
         except orjson.JSONDecodeError:
@@ -177,10 +181,12 @@ class Executor:
         if run.concluded:
             return
         run.disarm()
+        seconds = self._clock.monotonic() - run.started
+        self._tracing.end(run, outcome, run.claimed_at + round(seconds * 1000))
         if run.stop in ("lost", "parked"):
             self.release(run)
             return
-        self._settle(run.lease, run.claimed_at, self._clock.monotonic() - run.started, outcome)
+        self._settle(run.lease, run.claimed_at, seconds, outcome)
         run.concluded = True
         self.release(run)
 

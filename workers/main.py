@@ -7,12 +7,23 @@ import arq.worker
 from service.domain.errors import ConfigurationInvalid
 from service.logs import configure_logs
 from service.settings import load_settings
+from service.tracing import configure_tracing
 from workers.worker import TriageWorker
 
 EXIT_CONFIGURATION = 78
 
+
+class ProcessWorker(TriageWorker):
+    """A worker that is its process, and so decides where logs and spans go."""
+
+    def run(self) -> None:
+        configure_logs(self.settings.log_level)
+        configure_tracing("triage-worker")
+        super().run()
+
+
 # arq's CLI always builds `arq.worker.Worker`; there is no other way to hand it a subclass.
-arq.worker.Worker = TriageWorker  # type: ignore[misc]
+arq.worker.Worker = ProcessWorker  # type: ignore[misc]
 
 
 class WorkerSettings:
@@ -23,9 +34,8 @@ class WorkerSettings:
 
 def main() -> None:
     """Run one worker; exit 78 when the configuration is not valid."""
-    configure_logs()
     try:
-        worker = TriageWorker(settings=load_settings())
+        worker = ProcessWorker(settings=load_settings())
     except ConfigurationInvalid as error:
         sys.stderr.write(f"triage: {error.message}\n")
         raise SystemExit(EXIT_CONFIGURATION) from error

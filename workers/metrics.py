@@ -11,6 +11,8 @@ from service.store.leases import Finish
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 #: Label values per label: what a client can invent must not grow a time series database without bound.
 MAX_LABEL_VALUES = 200
+#: Pairs of queue and type with series of their own; each has 70 of them.
+MAX_PAIRS = 500
 
 _OUTCOMES = {
     "complete": "succeeded",
@@ -65,11 +67,13 @@ class Metrics:
             "triage_worker_capacity", "Jobs that may run here at a time.", registry=self.registry
         )
         self.loop_lag = Gauge(
-            "triage_worker_loop_lag_seconds", "How late the event loop was last.", registry=self.registry
+            "triage_worker_loop_lag_seconds",
+            "Worst lag of the event loop in the last minute.",
+            registry=self.registry,
         )
         self.overflow = Counter(
             "triage_label_overflow_total",
-            "Label values counted as 'other'.",
+            "Times that a label value beyond the cap was counted as 'other'.",
             ("label",),
             registry=self.registry,
         )
@@ -93,7 +97,7 @@ class Metrics:
         # Looking children up by their labels costs more than everything else here.
         series = self._children.get((job.queue, job.name))
         if series is None:
-            labels = self._bounded("queue", job.queue), self._bounded("name", job.name)
+            labels = self._labels(job)
             finished = {
                 outcome: self.finished.labels(*labels, outcome) for outcome in set(_OUTCOMES.values())
             }
@@ -103,6 +107,13 @@ class Metrics:
             if "other" not in labels:
                 self._children[(job.queue, job.name)] = series
         return series
+
+    def _labels(self, job: Job) -> tuple[str, str]:
+        name = self._bounded("name", job.name)
+        if len(self._children) >= MAX_PAIRS:
+            self.overflow.labels("queue").inc()
+            return "other", name
+        return self._bounded("queue", job.queue), name
 
     def _bounded(self, label: str, value: str) -> str:
         known = self._known.setdefault(label, set())

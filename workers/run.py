@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from service.domain.job import Lease
+from service.tracing import Span
 from workers.context import JobContext
 from workers.invocation import Handler
 
@@ -30,6 +31,8 @@ class Run:
     concluded: bool = False
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = field(default=None)
+    #: Only where spans are exported.
+    span: Span | None = None
 
     @property
     def job_id(self) -> str:

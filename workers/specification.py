@@ -1,4 +1,4 @@
-"""JobSpecs that handlers ask for: the defaults of the job type, and what the handler says over them."""
+"""JobSpecs that handlers ask for: defaults of the job type, what the handler says, the trace of its run."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from service.domain.defaults import apply_defaults
 from service.domain.job import JobSpec
+from service.tracing import CURRENT
 from workers.handler import JobDefaults, JobName
 from workers.registry import Registry
 
@@ -27,7 +28,7 @@ class _Given(JobDefaults):
 
 def specify(registry: Registry, name: str, payload: bytes, overrides: Mapping[str, Any]) -> JobSpec:
     """`overrides` are fields of the domain's JobSpec; they win over the defaults of the job type."""
-    spec = JobSpec(name=name, payload=payload)
+    spec = JobSpec(name=name, payload=payload, traceparent=CURRENT.get())
     if (handler := registry.find(name)) is not None:
         spec = apply_defaults(spec, handler.defaults)
     return replace(spec, **overrides)

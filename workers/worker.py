@@ -20,6 +20,7 @@ from service.store.connect import connect, connect_blocking, eviction_policy
 from service.store.leases import Beat, Finish
 from service.store.scripts import BlockingScripts
 from service.store.stores import Stores
+from service.tracing import find_tracer
 from workers.admin import Admin, AdminServer, start_admin
 from workers.claimer import SLEEP_AT_MOST, Claimer
 from workers.drain import Drain
@@ -27,6 +28,7 @@ from workers.enqueue import TriageRedis
 from workers.executor import Executor
 from workers.health import Health
 from workers.heartbeat import Heartbeat
+from workers.loop_lag import LoopLag
 from workers.maintenance.janitor import Janitor
 from workers.maintenance.keeper import Keeper
 from workers.maintenance.periodic import repeat
@@ -41,6 +43,7 @@ from workers.reports import StoreReporter
 from workers.runners import Runners
 from workers.settler import Settler
 from workers.throttle import Throttle
+from workers.tracing import RunTracing
 
 #: Seconds between ticks of the event loop's clock.
 TICK = 0.25
@@ -115,6 +118,7 @@ class TriageWorker(arq.worker.Worker):
             relatives=lambda lease: Relatives(self.stores.relations, self.registry, self.ids.new, lease),
             hooks=self.registry.hooks,
             metrics=self.metrics,
+            tracing=RunTracing(find_tracer()),
             worker_id=self.id,
             shared=self.ctx,
         )
@@ -167,7 +171,7 @@ class TriageWorker(arq.worker.Worker):
         begun = asyncio.create_task(drain.begun.wait())
         await asyncio.wait({claims, begun}, return_when=asyncio.FIRST_COMPLETED)
         if claims.done() and claims.exception() is not None:
-            log.critical("claim_loop_failed", error=repr(claims.exception()))
+            log.critical("claim_loop_failed", exc_info=claims.exception())
         if not drain.begun.is_set():
             drain.begin("nothing is left to do")
         begun.cancel()
@@ -277,12 +281,17 @@ class TriageWorker(arq.worker.Worker):
         await self.stores.workers.deregister(self.id)
 
     async def _tick(self) -> None:
+        lag = LoopLag()
         while True:
             before = self.clock.monotonic()
             await asyncio.sleep(TICK)
             now = self.clock.monotonic()
-            self.metrics.loop_lag.set(max(0.0, now - before - TICK))
+            self.metrics.loop_lag.set(lag.worst(now, max(0.0, now - before - TICK)))
             self.metrics.running.set(len(self.executor.runs))
+            # A run that cannot be stopped takes its slot away for good.
+            self.metrics.capacity.set(
+                self.settings.concurrency - len(self.executor.leaked) - self.runners.leaked
+            )
             if self._heartbeat is not None:
                 self._heartbeat.last_tick = now
             if len(self.executor.leaked) + self.runners.leaked >= self.settings.concurrency and self._drain:

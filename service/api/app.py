@@ -14,7 +14,7 @@ from service.api import problems
 from service.api.auth import Authenticator
 from service.api.deps import Backend
 from service.api.group_work import keep_groups
-from service.api.metrics import ApiMetrics
+from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
 from service.api.middleware import BodyLimits, RequestIds
 from service.api.operation import Problem
 from service.api.routes import (
@@ -26,6 +26,7 @@ from service.api.routes import (
     job_actions,
     jobs,
     queues,
+    telemetry,
     workers,
 )
 from service.clock import Clock
@@ -34,6 +35,7 @@ from service.domain.ids import IdFactory
 from service.settings import Settings
 from service.store.access_keys import AccessKeys
 from service.store.connect import RedisClient
+from service.tracing import find_tracer
 
 #: Bytes of a request body beyond its payload.
 _OVERHEAD = 1_048_576
@@ -47,7 +49,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     keys = AccessKeys(redis)
     namespace = settings.namespace if settings.auth == "off" else None
     metrics = ApiMetrics()
-    backend = Backend(settings, redis, clock, ids, Authenticator(keys, clock, namespace), metrics)
+    authenticator = Authenticator(keys, clock, namespace)
+    backend = Backend(settings, redis, clock, ids, authenticator, metrics, find_tracer())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -70,9 +73,13 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
         redirect_slashes=False,
+        # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
+        telemetry={"logs": False, "operation_spans": False},
     )
     app.state.backend = backend
-    for module in (jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, workers, health):
+    for module in (
+        jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, workers, health, telemetry
+    ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(
@@ -80,11 +87,11 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         default=settings.max_payload_bytes + _OVERHEAD,
         by_path={"/v1/jobs/bulk": _BULK_BYTES, "/v1/flows": _BULK_BYTES},
     )
-    app.add_middleware(RequestIds, new_id=ids.new)
+    app.add_middleware(RequestIds, new_id=ids.new, clock=clock.monotonic)
     instrumentator = Instrumentator(
         registry=CollectorRegistry(), excluded_handlers=["/metrics", "/livez", "/readyz"]
     )
-    instrumentator.instrument(app)
+    instrumentator.instrument(app, latency_lowr_buckets=LATENCY_BUCKETS)
     metrics.http = instrumentator.registry
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

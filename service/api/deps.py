@@ -14,6 +14,7 @@ from service.domain.ids import IdFactory
 from service.settings import Settings
 from service.store.connect import RedisClient
 from service.store.stores import Stores
+from service.tracing import Tracer
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Backend:
     ids: IdFactory
     authenticator: Authenticator
     metrics: ApiMetrics
+    tracer: Tracer | None = None
     stopping: bool = False
     #: Work that goes on after its request was answered.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])

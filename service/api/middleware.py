@@ -1,11 +1,15 @@
-"""Around every request, as plain ASGI: request ids, body limits, security headers."""
+"""Around every request, as plain ASGI: request and trace ids, body limits, security headers."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+import structlog
+
+from service import logs, tracing
 from service.api.errors import BodyTooLarge
 from service.api.problems import of_error, respond
+from service.domain import trace_context
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -22,26 +26,55 @@ _HEADERS = [
 ]
 
 
-class RequestIds:
-    """X-Request-Id in and out; one that could harm a log or a header is replaced."""
+#: Characters of a path that a log line shows.
+_PATH_SHOWN = 200
 
-    def __init__(self, app: App, new_id: Callable[[str], str]) -> None:
+log = structlog.get_logger("triage.access")
+
+
+class RequestIds:
+    """X-Request-Id in and out; one that could harm a log or a header is replaced.
+
+    A request that failed is a log line; every request is one at the level debug, because metrics count them.
+    """
+
+    def __init__(self, app: App, new_id: Callable[[str], str], clock: Callable[[], float]) -> None:
         self._app = app
         self._new_id = new_id
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        headers, began, status = dict(scope["headers"]), self._clock(), 500
+        given = headers.get(b"x-request-id", b"")
         request_id = given if _REQUEST_ID.fullmatch(given) else self._new_id("req").encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
+        traceparent = trace_context.parse(headers.get(b"traceparent", b"").decode("latin-1"))
+        tracing.CURRENT.set(traceparent)
+        ids = {"request_id": request_id.decode()}
+        if traceparent is not None:
+            ids["trace_id"] = trace_context.trace_id(traceparent) or ""
+        logs.IDS.set(ids)
 
         async def answer(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id), *_HEADERS]
             await send(message)
 
-        await self._app(scope, receive, answer)
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            write = log.warning if status >= 500 else log.debug
+            write(
+                "request_failed" if status >= 500 else "request",
+                method=scope["method"],
+                path=scope["path"][:_PATH_SHOWN],
+                status=status,
+                seconds=round(self._clock() - began, 4),
+            )
 
 
 class BodyLimits:

@@ -148,8 +148,10 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 async def _unexpected(request: Request, error: Exception) -> Response:
     request_id = _request_id(request)
     log.error("unexpected_error", request_id=request_id, path=request.url.path, exc_info=error)
+    # This answer is given outside the middleware that would add the header.
     return respond(
         problem(500, "internal_error", "Something went wrong here.", request.url.path, request_id),
+        {"X-Request-Id": request_id} if request_id else None,
     )
 
 

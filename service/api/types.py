@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from jsonschema import Draft202012Validator
+from jsonschema import ValidationError as SchemaError
 
 from service.clock import Clock
 from service.domain.catalogue import JobType
@@ -19,6 +20,19 @@ FRESH_SECONDS = 1.0
 FIRST_WAIT = 0.5
 
 log = structlog.get_logger("triage.types")
+
+
+def _message(error: SchemaError) -> str:
+    """What the schema asks for; the library's own message would quote the payload."""
+    wanted = cast(Any, error.validator_value)
+    if error.validator == "required":
+        missing = [name for name in wanted if name not in cast(Mapping[str, Any], error.instance)]
+        return f"needs the property {', '.join(missing)}"[:500]
+    if error.validator == "additionalProperties":
+        return "has a property that the schema does not name"
+    if isinstance(wanted, (str, int, float, list)):
+        return f"must match {error.validator}: {wanted}"[:500]
+    return f"must match {error.validator}"
 
 
 class KnownTypes:
@@ -55,7 +69,7 @@ class KnownTypes:
             {
                 "pointer": root + "".join(f"/{part}" for part in error.absolute_path),
                 "code": str(error.validator),
-                "message": error.message[:500],
+                "message": _message(error),
             }
             for error in self._validator(job_type).iter_errors(payload)
         ]

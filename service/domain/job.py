@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from service.domain import trace_context
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
 
@@ -46,7 +47,8 @@ class JobSpec:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     limit_key: str | None = None
     unique: Unique | None = None
-    trace_id: str | None = None
+    #: W3C trace context of whoever submits.
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Job:
     worker_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     limit_key: str | None = None
-    trace_id: str | None = None
+    traceparent: str | None = None
     flow_id: str | None = None
     flow_key: str | None = None
     fan_out_id: str | None = None
@@ -91,6 +93,10 @@ class Job:
 
     #: What tells an item of a fan-out from the others, if its client named it.
     item_key: str | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        return trace_context.trace_id(self.traceparent)
 
     @property
     def attempt(self) -> int:

@@ -40,6 +40,18 @@ class Reason(StrEnum):
     REPLACED = "replaced"
 
 
+#: Why jobs are in the dead-letter queue; the other reasons are those of cancelled jobs.
+DEAD_REASONS = (
+    Reason.EXHAUSTED,
+    Reason.NON_RETRYABLE,
+    Reason.POISON,
+    Reason.EXPIRED,
+    Reason.DEADLINE,
+    Reason.UNROUTABLE,
+    Reason.UNDECODABLE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """One arrow. A fenced move is accepted only from the holder of the job's current lease."""

@@ -33,7 +33,7 @@ def encode_options(spec: JobSpec) -> bytes:
         {
             "retry": _encode_retry(spec.retry),
             "timeout_ms": spec.timeout_ms,
-            "trace_id": spec.trace_id,
+            "traceparent": spec.traceparent,
             "queue": spec.queue,
             "priority": spec.priority,
             "retention_ms": spec.retention_ms,
@@ -58,7 +58,7 @@ def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
 def _decode_options(text: bytes) -> tuple[RetryPolicy, int, str | None]:
     # Jobs of one type share their options to the byte, unless they carry a trace.
     options = orjson.loads(text)
-    return RetryPolicy(*options["retry"]), options["timeout_ms"], options["trace_id"]
+    return RetryPolicy(*options["retry"]), options["timeout_ms"], options["traceparent"]
 
 
 def decode_job(id: str, fields: Fields) -> Job:
@@ -66,7 +66,7 @@ def decode_job(id: str, fields: Fields) -> Job:
     in_flow = group is not None and group.startswith("flow_")
     in_fan_out = group is not None and not in_flow
     key = _text(fields.get(b"key"))
-    retry, timeout_ms, trace_id = _decode_options(fields[b"options"])
+    retry, timeout_ms, traceparent = _decode_options(fields[b"options"])
     return Job(
         id=id,
         version=int(fields[b"version"]),
@@ -98,7 +98,7 @@ def decode_job(id: str, fields: Fields) -> Job:
         worker_id=_text(fields.get(b"worker_id")),
         tags=decode_tags(fields.get(b"tags")),
         limit_key=_text(fields.get(b"limit_key")),
-        trace_id=trace_id,
+        traceparent=traceparent,
         flow_id=group if in_flow else None,
         flow_key=key if in_flow else None,
         fan_out_id=group if in_fan_out else None,
@@ -130,7 +130,7 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes) -> Job:
         deadline_at=None if spec.deadline_ms is None else at + spec.deadline_ms,
         tags=spec.tags,
         limit_key=spec.limit_key,
-        trace_id=stored["trace_id"],
+        traceparent=stored["traceparent"],
     )
 
 

@@ -140,6 +140,7 @@ watched = _key(
     "watched", "ZSET", "Jobs that somebody waits for, by the time at which the last waiter gives up."
 )
 counters = _key("counters", "HASH", "Totals since the namespace began: stale finishes, rescues, pruned jobs.")
+dead = _key("dead", "HASH", "Dead jobs by <reason>:<queue>, counted as they come and go.")
 
 workers = _key("workers", "ZSET", "Workers by the time at which they started.")
 worker = _key("worker:{worker}", "HASH", "What a worker says of itself, and whether it was asked to drain.")

@@ -2,6 +2,7 @@
 
 from redis.asyncio import Redis
 
+from service.store.census import Census
 from service.store.flows import Flows
 from service.store.group_keeper import GroupKeeper
 from service.store.groups import Groups
@@ -28,6 +29,7 @@ class Stores:
         self.limiters = Limiters(self.scripts)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
+        self.census = Census(self.queries, self.workers, self.scripts.prefix)
         self.groups = Groups(self.scripts, self.queries)
         self.members = Members(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)

@@ -265,3 +265,16 @@ async def test_what_is_sent_is_signed_with_the_id_of_the_job(server):
 async def test_nothing_is_signed_without_a_secret(server):
     await call(server.url)
     assert b"webhook-" not in server.requests[0].lower()
+
+
+async def test_the_call_carries_the_trace_of_its_run_unless_the_job_names_another(server):
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    context = {"settings": Settings(http_allow="127.0.0.0/8"), "job_id": "job_1", "traceparent": trace}
+
+    await http_request(context, HttpRequest(url=server.url, timeout_seconds=5))
+    await http_request(
+        context, HttpRequest(url=server.url, timeout_seconds=5, headers={"traceparent": "own"})
+    )
+
+    assert f"traceparent: {trace}\r\n".encode() in server.requests[0].lower()
+    assert b"traceparent: own\r\n" in server.requests[1].lower()

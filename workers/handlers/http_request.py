@@ -56,6 +56,8 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
         headers = checked_headers(request.headers, content_type)
     except HeaderRefused as error:
         raise NonRetryable(str(error)) from None
+    if traceparent := ctx.get("traceparent"):
+        headers.setdefault("traceparent", traceparent)
     if secret := settings.http_signing_secret.get_secret_value():
         headers |= sign(secret, ctx["job_id"], Clock().now_ms() // 1000, content or b"")
     try:

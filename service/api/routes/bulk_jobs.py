@@ -12,7 +12,7 @@ from service.api.errors import ValidationFailed
 from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.problems import of_error, pointer
-from service.api.routes.jobs import IdempotencyKey, present, refusal, specify
+from service.api.routes.jobs import IdempotencyKey, begin_submission, present, refusal, specify
 from service.api.schemas import jobs as schemas
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
 from service.store.jobs import BATCH, Idempotency, Submission
@@ -38,12 +38,13 @@ async def create_jobs(
         rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
     digest = hashlib.sha256(await request.body()).hexdigest() if idempotency_key is not None else ""
+    span = begin_submission(asked, "submit jobs")
     results: list[dict[str, Any]] = []
     accepted: list[tuple[int, Submission]] = []
     for index, item in enumerate(body.jobs):
         try:
             spec_in = _parse_item(index, item)
-            spec = specify(asked, spec_in, request.headers.get("traceparent"), f"/jobs/{index}")
+            spec = specify(asked, spec_in, span.traceparent, f"/jobs/{index}")
         except TriageError as error:
             if body.atomic:
                 raise
@@ -54,6 +55,7 @@ async def create_jobs(
             idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
         accepted.append((index, Submission(asked.backend.ids.new("job"), spec, idempotency)))
     submitted = await asked.stores.jobs.submit([submission for _, submission in accepted])
+    span.end()
     replayed = False
     for (index, _), answer in zip(accepted, submitted, strict=True):
         error = refusal(answer)

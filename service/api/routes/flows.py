@@ -14,7 +14,7 @@ from service.api.errors import ValidationFailed
 from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.problems import pointer
-from service.api.routes.jobs import IdempotencyKey, present, specify
+from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
 from service.api.schemas import flows as schemas
 from service.api.schemas.fields import Name
 from service.api.schemas.jobs import JobPage
@@ -75,7 +75,8 @@ async def create_flow(
 
     Cycles, unknown and duplicate keys are refused with their path. At most 10,000 jobs and 100,000 edges.
     """
-    spec = await _specify(asked, body, request.headers.get("traceparent"))
+    span = begin_submission(asked, "submit flow")
+    spec = await _specify(asked, body, span.traceparent)
     idempotency = None
     if idempotency_key is not None:
         digest = hashlib.sha256(await request.body()).hexdigest()
@@ -85,6 +86,8 @@ async def create_flow(
         admission = await asked.stores.flows.create(id, spec, idempotency)
     except OutcomeUnknown as error:
         raise OutcomeUnknown(error.message, flow_id=id) from error
+    finally:
+        span.end()
     if admission.word == "reused":
         raise IdempotencyKeyReused()
     group, jobs = admission.group, dict(admission.jobs)

@@ -1,7 +1,6 @@
-"""Probes and metrics."""
+"""Probes."""
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from service.api import render
 from service.api.deps import Backend
@@ -45,23 +44,3 @@ async def _problem(backend: Backend) -> str | None:
     if policy != "noeviction":
         return f"redis: maxmemory-policy is {policy} and must be noeviction"
     return None
-
-
-@router.get(
-    "/metrics",
-    name="metrics",
-    summary="Prometheus metrics",
-    response_class=Response,
-    openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
-)
-async def metrics(request: Request) -> Response:
-    """Metrics of this process, and the queues of the caller's namespace."""
-    backend: Backend = request.app.state.backend
-    namespace = backend.settings.namespace
-    if not backend.settings.metrics_open:
-        caller = await backend.authenticator.identify(request.headers.get("authorization"))
-        caller.require("metrics:read")
-        namespace = caller.namespace
-    await backend.metrics.read(backend.space(namespace).stores)
-    text = generate_latest(backend.metrics.http) + generate_latest(backend.metrics.registry)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
+from service import tracing
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
@@ -29,6 +29,7 @@ from service.domain.job import Job, JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.queries import JobFilter
+from service.tracing import Span
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
@@ -37,7 +38,6 @@ IdempotencyKey = Annotated[
     str | None,
     Header(pattern=r"^[\x21-\x7e]{1,255}$", description="The same key and body within 24 h: the same job."),
 ]
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 #: Bytes of payload above which a client is told to refer to its data by id.
 WARN_BYTES = 1_024
 
@@ -71,7 +71,8 @@ async def create_job(
     ] = None,
 ) -> Response:
     """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
-    spec = specify(asked, body, request.headers.get("traceparent"))
+    span = begin_submission(asked, f"submit {body.name}")
+    spec = specify(asked, body, span.traceparent)
     idempotency = None
     if idempotency_key is not None:
         digest = hashlib.sha256(await request.body()).hexdigest()
@@ -79,10 +80,10 @@ async def create_job(
     submission = Submission(asked.backend.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
-        return _answer(asked, await _submit(asked, submission), spec)
+        return _answer(asked, await _submit(asked, submission, span), spec)
     # The watch comes first: a job can end before the answer to its submission is read.
     async with asked.stores.watches.watch(submission.id) as changed:
-        submitted = await _submit(asked, submission)
+        submitted = await _submit(asked, submission, span)
         if submitted.job_id == submission.id:
             job = await _end_of(asked, submitted.job_id, changed, seconds)
             return _waited(asked, submitted, job, spec)
@@ -97,14 +98,25 @@ async def _end_of(asked: Asked, id: str, changed: asyncio.Event, seconds: float)
     )
 
 
-async def _submit(asked: Asked, submission: Submission) -> Submitted:
+def begin_submission(asked: Asked, name: str) -> Span:
+    """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
+    parent, tracer = tracing.CURRENT.get(), asked.backend.tracer
+    return tracing.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
+
+
+async def _submit(asked: Asked, submission: Submission, span: Span) -> Submitted:
+    failed = "error"
     try:
         submitted = await asked.stores.jobs.submit_one(submission)
+        if (error := refusal(submitted)) is not None:
+            failed = error.code
+            raise error
+        failed = None
+        return submitted
     except OutcomeUnknown as error:
         raise OutcomeUnknown(error.message, job_id=submission.id) from error
-    if (error := refusal(submitted)) is not None:
-        raise error
-    return submitted
+    finally:
+        span.end(failed)
 
 
 def refusal(submitted: Submitted) -> TriageError | None:
@@ -124,8 +136,7 @@ def specify(asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root
     job_type = asked.space.types.known(body.name)
     if job_type is not None:
         asked.space.types.check(job_type, body.payload, f"{root}/payload")
-    trace = _TRACEPARENT.match(traceparent or "")
-    spec = body.spec(job_type, trace[1] if trace else None, asked.space.types.queue_defaults)
+    spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
     size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
     asked.backend.metrics.payload_bytes.observe(size)
     if size > limit:

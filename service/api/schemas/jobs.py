@@ -69,7 +69,7 @@ class JobSpecIn(In):
     def spec(
         self,
         job_type: JobType | None,
-        trace_id: str | None = None,
+        traceparent: str | None = None,
         queues: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> JobSpec:
         """What the client said, over the defaults of the job type, of the queue (`queues`) and of Triage."""
@@ -97,7 +97,7 @@ class JobSpecIn(In):
             tags=self.tags,
             limit_key=self.limit_key,
             unique=None if self.unique is None else self.unique.unique(),
-            trace_id=trace_id,
+            traceparent=traceparent,
             **changes,
         )
 

@@ -74,3 +74,14 @@ class HealthOut(Out):
 
     status: Literal["ok", "failing"]
     problem: str | None = None
+
+
+class AutoscaleOut(Out):
+    """`value` = queued + running + due within 30 s; of a paused queue, the running jobs alone."""
+
+    queue: str
+    value: int
+    queued: int
+    running: int
+    due: int
+    paused: bool

@@ -16,7 +16,7 @@ end
 local STRICT = 4398046511104
 local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeeded = 'retention', cancelled = 'retention', dead = 'retention'}
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
-local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked'}
+local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'state_reason'}
 local added, removed, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, nil
 -- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
 local counted, ended, conclude = {}, {}, nil
@@ -29,9 +29,8 @@ local function append(lists, key, first, second)
 end
 
 local function load(id)
-  local values = redis.call('HMGET', P .. 'job:' .. id, unpack(FIELDS))
+  local values, job = redis.call('HMGET', P .. 'job:' .. id, unpack(FIELDS)), {}
   if not values[3] then return nil end
-  local job = {}
   for i, field in ipairs(FIELDS) do job[field] = values[i] or nil end
   return job
 end
@@ -78,6 +77,7 @@ local function leave(id, job)
     if job.state == 'running' then hold_slots(job, -1) end
   end
   if job.cancel_requested_at then append(removed, P .. 'cancelling', id) end
+  if job.state == 'dead' then redis.call('HINCRBY', P .. 'dead', job.state_reason .. ':' .. job.queue, -1) end
 end
 
 -- `at` is the place in the state's order: running order, due time, end of lease, end of retention.
@@ -110,7 +110,7 @@ local function finish(id, job, state, reason, floor_ms)
   if job.expiry then append(removed, P .. 'expiry', id) end
   release_unique(id, job)
   rate(job.queue, 'finished')
-  if state == 'dead' then rate(job.queue, 'failed') end
+  if state == 'dead' then rate(job.queue, 'failed'); redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1) end
   redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now)
   redis.call('HINCRBY', P .. 'job:' .. id, 'version', 1)
   if job.linked or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group} end

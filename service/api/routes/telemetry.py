@@ -1,0 +1,71 @@
+"""Numbers for programs: Prometheus scrapes them, KEDA scales workers by them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from service.api import render
+from service.api.deps import Backend
+from service.api.operation import operation
+from service.api.schemas.fields import NAME_PATTERN
+from service.api.schemas.operators import AutoscaleOut
+from service.store.stores import Stores
+
+router = APIRouter(tags=["telemetry"])
+
+#: Milliseconds: about the time from KEDA's question to a new worker that runs jobs.
+HORIZON_MS = 30_000
+
+
+async def _observed(request: Request) -> Stores:
+    """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, that of TRIAGE_NAMESPACE."""
+    backend: Backend = request.app.state.backend
+    if backend.settings.metrics_open:
+        return backend.space(backend.settings.namespace).stores
+    caller = await backend.authenticator.identify(request.headers.get("authorization"))
+    caller.require("metrics:read")
+    return backend.space(caller.namespace).stores
+
+
+Observed = Annotated[Stores, Depends(_observed)]
+
+
+@router.get(
+    "/metrics",
+    name="metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
+)
+async def metrics(request: Request, stores: Observed) -> Response:
+    """Metrics of this process, and the queues of the caller's namespace."""
+    backend: Backend = request.app.state.backend
+    text = await backend.metrics.exposition(backend.redis, stores)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get(
+    "/internal/autoscale",
+    name="read_autoscale",
+    **operation("metrics:read", "How much work a queue has", {200: ("The numbers.", AutoscaleOut)}),
+)
+async def read_autoscale(
+    stores: Observed, queue: Annotated[str, Query(pattern=NAME_PATTERN, description="Name of a queue.")]
+) -> Response:
+    """For KEDA's metrics-api scaler: `value` divided by the concurrency of a worker is the workers needed.
+
+    Running jobs count, so that a queue which is being worked off does not take its workers away.
+    A queue that was never used has the value 0.
+    """
+    demand = await stores.census.demand(queue, HORIZON_MS)
+    return render.respond(
+        {
+            "queue": queue,
+            "value": demand.jobs,
+            "queued": demand.queued,
+            "running": demand.running,
+            "due": demand.due,
+            "paused": demand.paused,
+        }
+    )

@@ -1,0 +1,184 @@
+"""/metrics of the API: exact at rest, bounded, and silent about what it cannot know."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.api import metrics
+from service.domain.outcome import Refused
+from service.domain.states import Reason, State
+from service.store import keys
+from service.store.connect import connect
+from service.store.stores import Stores
+from tests import factories
+from tests.api.client import Api
+from tests.exposition import Series, series, total, value
+from tests.factories import HOPELESS, claim, finish, job_in, submit
+
+
+async def scrape(api: Api) -> Series:
+    answer = await api.http.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    return series(answer.text)
+
+
+async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: Stores) -> None:
+    for state in (State.DEAD, State.DEAD, State.RUNNING, State.RETRYING, State.SCHEDULED, State.QUEUED):
+        await job_in(stores, state)
+    await submit(stores, queue="other", delay_ms=60_000)
+
+    page = await scrape(api)
+
+    for state, count in {"queued": 1, "running": 1, "retrying": 1, "scheduled": 1, "blocked": 0}.items():
+        assert value(page, "triage_queue_jobs", queue="default", state=state) == count, state
+    assert value(page, "triage_queue_jobs", queue="other", state="scheduled") == 1
+    assert value(page, "triage_dlq_jobs", queue="default", reason="non_retryable") == 2
+    assert total(page, "triage_dlq_jobs") == 2
+    assert value(page, "triage_redis_up") == 1
+    assert value(page, "triage_redis_policy_ok") == 1
+    assert value(page, "triage_queues_omitted") == 0
+
+
+async def test_dead_jobs_are_counted_by_reason_until_they_are_redriven_or_deleted(
+    api: Api, stores: Stores
+) -> None:
+    ids = [await submit(stores) for _ in range(3)]
+    for lease in (await claim(stores, slots=2)).leases:
+        await finish(stores, lease, HOPELESS)
+    (lease,) = (await claim(stores)).leases
+    await finish(stores, lease, Refused(Reason.UNDECODABLE))
+    before = await scrape(api)
+
+    await stores.jobs.redrive([ids[0]], queue="elsewhere")
+    await stores.jobs.delete([ids[2]])
+
+    after = await scrape(api)
+    assert value(before, "triage_dlq_jobs", queue="default", reason="non_retryable") == 2
+    assert value(before, "triage_dlq_jobs", queue="default", reason="undecodable") == 1
+    assert value(after, "triage_dlq_jobs", queue="default", reason="non_retryable") == 1
+    assert value(after, "triage_dlq_jobs", queue="default", reason="undecodable") == 0
+    assert total(after, "triage_dlq_jobs") == 1
+
+
+async def test_the_age_of_the_oldest_queued_job_grows_and_an_empty_queue_has_none(
+    api: Api, stores: Stores
+) -> None:
+    now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
+    stores.scripts.now = str(now - 90_000)
+    await submit(stores, queue="old")
+    stores.scripts.now = ""
+    await submit(stores, queue="later", delay_ms=60_000)
+
+    page = await scrape(api)
+
+    age = value(page, "triage_queue_oldest_seconds", queue="old")
+    assert age is not None
+    assert 89 < age < 120
+    assert value(page, "triage_queue_oldest_seconds", queue="later") == 0
+
+
+async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(api: Api, stores: Stores) -> None:
+    await submit(stores, name="known")
+    await submit(stores, name="unknown")
+    await submit(stores, name="known", queue="unserved")
+    await submit(stores, name="unknown-too", limit_key="customer-1")
+    await factories.register_worker(stores, queues={"default": 1}, job_types=("known",), capacity=7)
+
+    page = await scrape(api)
+
+    assert value(page, "triage_queue_stranded_types", queue="default") == 2
+    assert value(page, "triage_queue_stranded_types", queue="unserved") == 1
+    assert value(page, "triage_queue_workers", queue="default") == 1
+    assert value(page, "triage_queue_capacity", queue="default") == 7
+    assert value(page, "triage_queue_workers", queue="unserved") == 0
+
+
+async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores: Stores) -> None:
+    await submit(stores)
+    await stores.scripts.redis.hincrby(keys.counters(stores.scripts.prefix), "rate_limited:default", 4)  # type: ignore[misc]
+
+    page = await scrape(api)
+
+    assert value(page, "triage_rate_limited_total", queue="default") == 4
+
+
+async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Stores) -> None:
+    await stores.queues.configure("halted", {"paused": True})
+    await stores.queues.configure("going", {"paused": False})
+
+    page = await scrape(api)
+
+    assert value(page, "triage_queue_paused", queue="halted") == 1
+    assert value(page, "triage_queue_paused", queue="going") == 0
+
+
+async def test_queues_beyond_the_cap_have_no_series_and_are_counted(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "MAX_QUEUES", 3)
+    for number in range(5):
+        await submit(stores, queue=f"queue-{number}")
+
+    page = await scrape(api)
+
+    shown = {dict(labels)["queue"] for name, labels in page if name == "triage_queue_oldest_seconds"}
+    assert shown == {"queue-0", "queue-1", "queue-2"}
+    assert value(page, "triage_queues_omitted") == 2
+
+
+async def test_paths_that_clients_invent_make_no_series_of_their_own(api: Api) -> None:
+    for number in range(20):
+        await api.http.get(f"/v1/invented-{number}")
+        await api.http.get(f"/v1/jobs/job_{number:026d}")
+
+    page = await scrape(api)
+
+    handlers = {dict(labels).get("handler") for name, labels in page if name == "http_requests_total"}
+    assert handlers == {"none", "/v1/jobs/{job_id}"}
+
+
+async def test_payload_sizes_are_measured(api: Api) -> None:
+    await api.create(payload={"text": "x" * 2_000})
+
+    page = await scrape(api)
+
+    assert value(page, "triage_payload_bytes_count") == 1
+    assert value(page, "triage_payload_bytes_bucket", le="1024.0") == 0
+    assert value(page, "triage_payload_bytes_bucket", le="4096.0") == 1
+
+
+@pytest.fixture
+async def cut_off(namespace: str) -> AsyncIterator[Api]:
+    """An API whose Redis is not there."""
+    redis = connect("unix:///nonexistent/triage.sock")
+    api = Api(redis, namespace, metrics_open=True)
+    yield api
+    await api.close()
+    await redis.aclose()
+
+
+async def test_while_redis_is_away_old_numbers_do_not_look_like_new_ones(
+    api: Api, stores: Stores, cut_off: Api
+) -> None:
+    await submit(stores)
+    assert total(await scrape(api), "triage_queue_jobs") == 1
+    backend = api.app.state.backend
+    backend.spaces.clear()
+    backend.redis = cut_off.app.state.backend.redis
+
+    page = await scrape(api)
+
+    assert value(page, "triage_redis_up") == 0
+    about_redis = {
+        name for name, _ in page if name.startswith(("triage_queue", "triage_dlq", "triage_redis"))
+    }
+    assert about_redis == {"triage_redis_up"}
+
+
+async def test_while_redis_is_away_the_errors_that_it_causes_are_still_shown(cut_off: Api) -> None:
+    answer = await cut_off.http.post("/v1/jobs", json={"name": "work"})
+    assert answer.status_code == 503
+
+    page = await scrape(cut_off)
+
+    assert value(page, "http_requests_total", handler="/v1/jobs", method="POST", status="5xx") == 1

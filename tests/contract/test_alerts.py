@@ -1,0 +1,73 @@
+"""Alerts: tested by promtool, about metrics that exist, each with its section in the runbook."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.store.stores import Stores
+from tests.contract.exported import exported, unknown
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMTOOL = ROOT / ".cache/prometheus/promtool"
+RULES = ROOT / "helm/triage/rules/triage.yaml"
+RUNBOOK = ROOT / "docs/runbook.md"
+TESTS = sorted((ROOT / "tests/alerts").glob("*.yaml"))
+ALERTS: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+]
+NAMES = [alert["alert"] for alert in ALERTS]
+
+
+def promtool(*arguments: str | Path) -> str:
+    """What promtool says, which must be that all is well; an absent one fails the test."""
+    if not PROMTOOL.exists():
+        pytest.fail(f"{PROMTOOL} is missing: run `make promtool`.", pytrace=False)
+    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_prometheus_takes_the_rules() -> None:
+    assert f"SUCCESS: {len(ALERTS)} rules found" in promtool("check", "rules", RULES)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_when_they_should_and_only_then(path: Path) -> None:
+    promtool("test", "rules", path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_alert_is_tested_firing_and_silent(name: str) -> None:
+    cases = [
+        case
+        for path in TESTS
+        for test in yaml.safe_load(path.read_text())["tests"]
+        for case in test["alert_rule_test"]
+        if case["alertname"] == name
+    ]
+    assert {bool(case.get("exp_alerts")) for case in cases} == {True, False}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=NAMES)
+def test_an_alert_says_how_bad_what_and_where_to_read_on(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in ("critical", "warning", "info")
+    assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
+    anchor = alert["annotations"]["runbook_url"].removeprefix("docs/runbook.md#")
+    assert anchor == alert["alert"].lower()
+    section = re.search(rf"^## {alert['alert']}\n(.*?)(?=^## |\Z)", RUNBOOK.read_text(), re.M | re.S)
+    assert section is not None, "has no section in docs/runbook.md"
+    for part in ("**Means.**", "**Look at.**", "**Do.**"):
+        assert part in section[1], part
+
+
+def test_the_runbook_is_about_alerts_that_exist() -> None:
+    assert set(re.findall(r"^## (Triage\w+)$", RUNBOOK.read_text(), re.M)) == set(NAMES)
+
+
+async def test_alerts_name_metrics_and_labels_that_are_exported(stores: Stores) -> None:
+    known = await exported(stores)
+    assert {alert["alert"]: unknown(alert["expr"], known) for alert in ALERTS} == {name: [] for name in NAMES}

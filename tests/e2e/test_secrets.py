@@ -1,0 +1,108 @@
+"""No payload, result or secret leaves through logs, metrics or error answers, however things fail."""
+
+import json
+from typing import Any
+
+import httpx
+
+from service.store import keys
+from service.store.connect import connect_blocking
+from tests.e2e.processes import Cluster, free_port
+from tests.eventually import eventually_blocking
+
+CANARY = "S3CR3T_CANARY"
+
+
+def log_lines(cluster: Cluster) -> list[dict[str, Any]]:
+    """Every line of every process; one that is not JSON fails."""
+    return [
+        json.loads(line)
+        for path in sorted(cluster.directory.glob("*.log"))
+        for line in path.read_text().splitlines()
+        if not line.startswith("triage: ")
+    ]
+
+
+def test_a_secret_is_only_shown_to_who_asks_for_the_job(cluster: Cluster) -> None:
+    cluster.environment["TRIAGE_LOG_LEVEL"] = "debug"
+    cluster.environment["TRIAGE_HTTP_SIGNING_SECRET"] = f"whsec_{CANARY}!"
+    cluster.environment["TRIAGE_HTTP_ALLOW"] = "127.0.0.1"
+    cluster.start_api()
+    port = free_port()
+    cluster.start_worker(worker_port=port, handlers="tests.canary,workers.handlers")
+    once = {"max_attempts": 1}
+    jobs = [
+        cluster.submit("canary", payload={"do": do, "secret": CANARY}, retry=once)["id"]
+        for do in ("return", "raise", "give_up", "unserialisable", "background", "callback")
+    ]
+    jobs += [
+        cluster.submit(name, payload={"secret": CANARY}, retry=once)["id"]
+        for name in ("canary-thread", "canary-process")
+    ]
+    request = {"url": f"http://127.0.0.1:{port}/livez", "headers": {"x-key": CANARY}, "body": CANARY}
+    jobs.append(cluster.submit("http.request", payload=request, retry=once)["id"])
+    for id in jobs:
+        cluster.until(id, "succeeded", "dead")
+    assert cluster.job(jobs[0])["result"] == {"secret": CANARY}
+    assert CANARY in cluster.job(jobs[1])["error"]["message"]
+
+    answers = [*refused(cluster), broken(cluster, jobs[0])]
+
+    for answer in answers:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert CANARY not in answer.text
+        assert CANARY not in str(answer.headers)
+    assert {answer.status_code for answer in answers} == {400, 422, 500}
+    for page in (cluster.http.get("/metrics"), httpx.get(f"http://127.0.0.1:{port}/metrics")):
+        assert page.status_code == 200
+        assert CANARY not in page.text
+
+    def asyncio_has_complained() -> None:
+        assert any(line.get("logger") == "asyncio" for line in log_lines(cluster))
+
+    eventually_blocking(asyncio_has_complained)
+    for path in cluster.directory.glob("*.log"):
+        assert CANARY not in path.read_text(), path.name
+    failed = [line for line in log_lines(cluster) if line["event"] == "job_failed"]
+    assert {line["job_id"] for line in failed} >= {jobs[1], jobs[2], jobs[3], *jobs[6:]}
+    unexpected = [line for line in log_lines(cluster) if line["event"] == "unexpected_error"]
+    assert [line["error_type"] for line in unexpected] == ["ValueError"]
+    assert unexpected[0]["request_id"] == answers[-1].headers["x-request-id"]
+
+
+def refused(cluster: Cluster) -> list[httpx.Response]:
+    """Requests with the secret where it does not belong."""
+    headers = {"Content-Type": "application/json"}
+    return [
+        cluster.http.post("/v1/jobs", content=f'{{"name": "{CANARY}'.encode(), headers=headers),
+        cluster.http.post("/v1/jobs", json={"name": "work", "payload": CANARY}),
+        cluster.http.post("/v1/jobs", json={"name": "work", "priority": CANARY}),
+        cluster.http.post(
+            "/v1/jobs", json={"name": "canary", "payload": {"do": "return", "secret": 1, "number": CANARY}}
+        ),
+        cluster.http.post("/v1/jobs", json={"name": "canary", "payload": {"do": [CANARY]}}),
+        cluster.http.get("/v1/jobs", params={"cursor": CANARY}),
+    ]
+
+
+def broken(cluster: Cluster, id: str) -> httpx.Response:
+    """A job that cannot be read, because somebody wrote the secret into its hash."""
+    redis = connect_blocking(cluster.server.url)
+    redis.hset(keys.job(keys.prefix("default"), id=id), "created_at", CANARY)
+    redis.close()
+    return cluster.http.get(f"/v1/jobs/{id}")
+
+
+def test_nobody_can_forge_a_log_line(cluster: Cluster) -> None:
+    cluster.environment["TRIAGE_LOG_LEVEL"] = "debug"
+    cluster.start_api()
+    forged = '%0A{"event":"forged"}%0D%1B[31m'
+
+    cluster.http.get(f"/v1/{forged}", headers={"x-request-id": 'x","event":"forged'})
+
+    def logged() -> list[dict[str, Any]]:
+        lines = log_lines(cluster)
+        assert any("forged" in line.get("path", "") for line in lines)
+        return lines
+
+    assert all(line["event"] != "forged" for line in eventually_blocking(logged))
