@@ -74,6 +74,10 @@ class Executor:
     def free(self) -> int:
         return self._settings.concurrency - len(self.runs) - len(self.leaked) - self._runners.leaked
 
+    @property
+    def half(self) -> int:
+        return max(1, self._settings.concurrency // 2)
+
     def free_slots_by_type(self) -> Mapping[str, int | None]:
         """Free slots of each claimable name; None where the type has no limit of its own."""
         if not self._registry.limited:
