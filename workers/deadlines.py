@@ -33,8 +33,10 @@ class Deadlines:
     def _look(self) -> None:
         self._set_for, self._timer = math.inf, None
         now = self._clock.monotonic()
-        for run in [run for run in self._runs.values() if run.deadline <= now]:
-            self._overdue(run)
-        waiting = [run.deadline for run in self._runs.values() if run.stop is None]
-        if waiting:
-            self._set(min(waiting))
+        going_on = [run for run in self._runs.values() if run.stop is None]
+        for run in going_on:
+            if run.deadline <= now:
+                self._overdue(run)
+        later = [run.deadline for run in going_on if run.deadline > now]
+        if later:
+            self._set(min(later))

@@ -77,8 +77,8 @@ class Executor:
         return self._settings.concurrency - len(self.runs) - len(self.leaked) - self._runners.leaked
 
     @property
-    def half(self) -> int:
-        return max(1, self._settings.concurrency // 2)
+    def capacity(self) -> int:
+        return self._settings.concurrency
 
     def free_slots_by_type(self) -> Mapping[str, int | None]:
         """Free slots of each claimable name; None where the type has no limit of its own."""
