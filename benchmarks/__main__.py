@@ -15,13 +15,15 @@ ROUNDS = 3
 
 async def measure(server: EmbeddedServer, directory: Path) -> None:
     redis = Redis.from_url(server.url)
-    stock: list[float] = []
-    triage: list[float] = []
+    stock: list[drain.Drain] = []
+    triage: list[drain.Drain] = []
     for round in range(ROUNDS):
         stock.append(await drain.stock(redis, server.url, directory / f"stock-{round}"))
         triage.append(await drain.triage(redis, server.url, directory / f"triage-{round}"))
-        print(f"drain {round + 1}: stock arq {stock[-1]:,.0f}/s, Triage {triage[-1]:,.0f}/s")
-    ratio = statistics.median(mine / theirs for mine, theirs in zip(triage, stock, strict=True))
+        print(f"drain {round + 1}: stock arq {stock[-1]}")
+        print(f"drain {round + 1}: Triage    {triage[-1]}")
+    pairs = zip(triage, stock, strict=True)
+    ratio = statistics.median(mine.per_second / theirs.per_second for mine, theirs in pairs)
     print(f"drain of {drain.JOBS:,} no-op jobs, one worker, 100 at a time: {ratio:.1f} x stock arq")
     p50, p99 = await pickup.measure(redis, server.url, directory / "pickup")
     print(f"pick-up by an idle worker: p50 {p50 * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms")

@@ -1,12 +1,15 @@
 """How fast one worker empties a queue: from the first run's begin to the last end in Redis."""
 
 import os
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from subprocess import Popen
+from typing import Any, NamedTuple
 
 from arq.connections import ArqRedis
 
-from benchmarks.processes import notes, process, until
+from benchmarks.processes import cpu_seconds, notes, process, redis_cpu_seconds, until
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
@@ -18,8 +21,19 @@ TEXT = "x" * 180
 NAMESPACE = "bench"
 
 
-async def stock(redis: Any, url: str, out: Path) -> float:
-    """Jobs per second of stock arq with max_jobs=100."""
+class Drain(NamedTuple):
+    """CPU is per job, in microseconds: on a busy machine it drifts less than the rate."""
+
+    per_second: float
+    worker_us: float
+    redis_us: float
+
+    def __str__(self) -> str:
+        return f"{self.per_second:,.0f}/s; CPU us/job: worker {self.worker_us:.0f}, Redis {self.redis_us:.0f}"
+
+
+async def stock(redis: Any, url: str, out: Path) -> Drain:
+    """Stock arq with max_jobs=100."""
     await redis.flushall()
     client = ArqRedis.from_url(url)
     for _ in range(JOBS):
@@ -29,15 +43,12 @@ async def stock(redis: Any, url: str, out: Path) -> float:
     async def empty() -> bool:
         return await redis.zcard("arq:queue") == 0
 
-    async with process(
-        ["-m", "arq", "benchmarks.stock_arq.WorkerSettings"], BENCH_REDIS=url, BENCH_OUT=str(out)
-    ):
-        ended = await until(empty)
-    return JOBS / (ended - notes(out)[0][0])
+    arq = process(["-m", "arq", "benchmarks.stock_arq.WorkerSettings"], BENCH_REDIS=url, BENCH_OUT=str(out))
+    return await _drain(redis, arq, out, empty)
 
 
-async def triage(redis: Any, url: str, out: Path) -> float:
-    """Jobs per second of one Triage worker with concurrency 100."""
+async def triage(redis: Any, url: str, out: Path) -> Drain:
+    """One Triage worker with concurrency 100."""
     await redis.flushall()
     await submit(redis, JOBS)
     key = f"triage:{{{NAMESPACE}}}:queue:default:succeeded"
@@ -45,9 +56,26 @@ async def triage(redis: Any, url: str, out: Path) -> float:
     async def empty() -> bool:
         return await redis.zcard(key) == JOBS
 
-    async with worker(url, out):
+    return await _drain(redis, worker(url, out), out, empty)
+
+
+async def _drain(
+    redis: Any,
+    worker: AbstractAsyncContextManager[Popen[bytes]],
+    out: Path,
+    empty: Callable[[], Awaitable[bool]],
+) -> Drain:
+    used = await redis_cpu_seconds(redis)
+    async with worker as running:
         ended = await until(empty)
-    return JOBS / (ended - notes(out)[0][0])
+        worker_cpu = cpu_seconds(running.pid)
+        redis_cpu = await redis_cpu_seconds(redis) - used
+    first = notes(out)[0]
+    return Drain(
+        per_second=JOBS / (ended - first.began),
+        worker_us=(worker_cpu - first.cpu) / JOBS * 1e6,
+        redis_us=redis_cpu / JOBS * 1e6,
+    )
 
 
 async def submit(redis: Any, count: int) -> None:

@@ -16,5 +16,5 @@ async def noop(ctx: Any, text: str = "", sent: float = 0.0) -> str:
     if sent or _Notes.first:
         _Notes.first = False
         with open(_out, "a") as notes:
-            notes.write(f"{time.monotonic()} {sent}\n")
+            notes.write(f"{time.monotonic()} {sent} {time.process_time()}\n")
     return "x" * 64

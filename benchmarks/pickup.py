@@ -42,5 +42,5 @@ async def measure(redis: Any, url: str, out: Path) -> tuple[float, float]:
             await send()
             await asyncio.sleep(PAUSE)
         await until(done)
-    waits = [began - sent for began, sent in notes(out)[1:]]
+    waits = [note.began - note.sent for note in notes(out)[1:]]
     return statistics.median(waits), statistics.quantiles(waits, n=100)[98]

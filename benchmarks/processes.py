@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @contextlib.asynccontextmanager
@@ -39,10 +39,29 @@ async def until(
     return time.monotonic()
 
 
-def notes(path: Path) -> list[tuple[float, float]]:
-    """(began, sent) of each noted run."""
+class Note(NamedTuple):
+    """One noted run: when it began and was sent (monotonic), and what CPU its process had used by then."""
+
+    began: float
+    sent: float
+    cpu: float
+
+
+def notes(path: Path) -> list[Note]:
     lines = path.read_text().splitlines() if path.exists() else []
-    return [(float(began), float(sent)) for began, sent in (line.split() for line in lines)]
+    return [Note(*map(float, line.split())) for line in lines]
+
+
+def cpu_seconds(pid: int) -> float:
+    """What all threads of a process have used, in user and in kernel mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def redis_cpu_seconds(redis: Any) -> float:
+    """What the server has used, without its children that rewrite the append-only file."""
+    used = await redis.info("cpu")
+    return float(used["used_cpu_sys"] + used["used_cpu_user"])
 
 
 async def commands(redis: Any) -> tuple[int, int]:

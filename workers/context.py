@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 import orjson
@@ -73,10 +74,14 @@ class JobContext(dict[Any, Any]):
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._progress: bytes | None = None
-        self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
         #: A handler in a thread reports through the event loop and waits for it.
         self.threaded = False
+
+    # Most jobs do not report: what they do not touch is not made for them.
+    @cached_property
+    def _writing(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> Any:
         """Show how far the job is; written at most five times a second, the latest value wins."""

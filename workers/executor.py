@@ -15,6 +15,7 @@ from service.settings import Settings
 from service.store.leases import Finish
 from workers import verdict
 from workers.context import JobContext, Reporter
+from workers.deadlines import Deadlines
 from workers.hooks import Hooks
 from workers.metrics import Metrics
 from workers.registry import Registry
@@ -66,6 +67,7 @@ class Executor:
         #: Woken whenever a slot became free.
         self.slot_freed = asyncio.Event()
         self.runs: dict[str, Run] = {}
+        self._deadlines = Deadlines(clock, self.runs, lambda run: self.stop(run, "timeout"))
         self.leaked: set[asyncio.Task[None]] = set()
 
     @property
@@ -76,6 +78,10 @@ class Executor:
     @property
     def free(self) -> int:
         return self._settings.concurrency - len(self.runs) - len(self.leaked) - self._runners.leaked
+
+    @property
+    def capacity(self) -> int:
+        return self._settings.concurrency
 
     def free_slots_by_type(self) -> Mapping[str, int | None]:
         """Free slots of each claimable name; None where the type has no limit of its own."""
@@ -108,12 +114,12 @@ class Executor:
         timeout = lease.job.timeout_ms / 1000
         if lease.job.deadline_at is not None:
             timeout = min(timeout, (lease.job.deadline_at - claimed_at) / 1000)
-        hard_deadline = started + timeout + self._settings.cancel_grace_seconds + HARD_MARGIN
-        run = Run(lease, handler, context, claimed_at, started, timeout, hard_deadline)
+        deadline = started + timeout
+        hard_deadline = deadline + self._settings.cancel_grace_seconds + HARD_MARGIN
+        run = Run(lease, handler, context, claimed_at, started, timeout, deadline, hard_deadline)
         self.runs[lease.job.id] = run
-        loop = asyncio.get_running_loop()
-        run.timer = loop.call_later(timeout, self.stop, run, "timeout")
-        run.task = loop.create_task(self._perform(run), name=lease.job.id)
+        self._deadlines.watch(run)
+        run.task = asyncio.get_running_loop().create_task(self._perform(run), name=lease.job.id)
         run.task.add_done_callback(lambda task: self._ended(run, task))
         self._metrics.started(lease.job)
 

@@ -40,12 +40,18 @@ class Handler:
     concurrency: int | None = None
     redact: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    #: Each parameter with its field of the model, looked up once: pydantic finds them anew at every access.
+    _fields: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fields = () if self.model is None or self.whole is not None else self.model.model_fields
+        object.__setattr__(self, "_fields", tuple(zip(self.parameters, fields, strict=bool(fields))))
 
     def bind(self, payload: object) -> tuple[list[Any], dict[str, Any]]:
         """Arguments after `ctx`; raises PayloadMismatch."""
-        if not isinstance(payload, Mapping):
+        if not isinstance(payload, dict):
             raise PayloadMismatch("The payload is not a JSON object.")
-        values = self._with_names(cast(Mapping[str, Any], payload))
+        values = self._with_names(cast(dict[str, Any], payload))
         if self.model is None:
             return self._bind_positional(dict(values))
         try:
@@ -54,8 +60,8 @@ class Handler:
             raise PayloadMismatch(_summary(error)) from None
         if self.whole is not None:
             return ([model], {}) if self.nameless else ([], {self.whole: model})
-        fields = zip(self.parameters, type(model).model_fields, strict=True)
-        given = {name: getattr(model, field) for name, field in fields if field in model.model_fields_set}
+        present = model.model_fields_set
+        given = {name: getattr(model, field) for name, field in self._fields if field in present}
         args = [given.pop(name) for name in self.parameters[: self.nameless] if name in given]
         return args, given | (model.model_extra or {})
 

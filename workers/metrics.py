@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service.domain.job import Job
 from service.store.leases import Finish
+from workers.histogram import Tally, TallyHistogram
 
-#: Seconds, from 1 ms to 1 h.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 #: Label values per label: what a client can invent must not grow a time series database without bound.
 MAX_LABEL_VALUES = 200
 #: Pairs of queue and type with series of their own; each has 70 of them.
@@ -29,9 +28,9 @@ _OUTCOMES = {
 class _Series:
     """What is measured of one job type in one queue."""
 
-    wait: Histogram
-    run: Histogram
-    total: Histogram
+    wait: Tally
+    run: Tally
+    total: Tally
     finished: dict[str, Counter]
 
 
@@ -90,8 +89,8 @@ class Metrics:
         if move in ("complete", "give_up", "stop"):
             series.total.observe(max(0, finish.ended_at - job.created_at) / 1000)
 
-    def _histogram(self, name: str, text: str) -> Histogram:
-        return Histogram(name, text, ("queue", "name"), buckets=BUCKETS, registry=self.registry)
+    def _histogram(self, name: str, text: str) -> TallyHistogram:
+        return TallyHistogram(name, text, ("queue", "name"), self.registry)
 
     def _series(self, job: Job) -> "_Series":
         # Looking children up by their labels costs more than everything else here.

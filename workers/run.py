@@ -1,7 +1,7 @@
 """One run of one job on this worker, from its lease to its verdict."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from service.domain.job import Lease
@@ -24,13 +24,16 @@ class Run:
     started: float
     #: Seconds that the handler gets, the job's deadline included.
     timeout: float
+    #: The clock at which they are over.
+    deadline: float
     #: The clock at which a run that ignores everything is given up, even by a blocked event loop.
     hard_deadline: float
     stop: Stop | None = None
     #: Its verdict is given: whatever the handler still does or returns no longer counts.
     concluded: bool = False
     task: asyncio.Task[None] | None = None
-    timer: asyncio.TimerHandle | None = field(default=None)
+    #: Ends the grace of a run that was asked to end.
+    timer: asyncio.TimerHandle | None = None
     #: Only where spans are exported.
     span: Span | None = None
 

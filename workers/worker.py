@@ -15,6 +15,7 @@ import uvloop
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
+from service.garbage import collect_rarely
 from service.settings import Settings, load_settings
 from service.store.connect import connect, connect_blocking, eviction_policy
 from service.store.leases import Beat, Finish
@@ -146,6 +147,7 @@ class TriageWorker(arq.worker.Worker):
             await self._wait_for_redis(drain)
             if not drain.begun.is_set():
                 await self.registry.hooks.starts(self.ctx)
+                collect_rarely()
                 await self._work(drain, sweeper)
         finally:
             await self._stop(server, redis, wakes)

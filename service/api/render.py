@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,6 +18,8 @@ from service.store.queues import Queue
 from service.store.worker_registry import WorkerRecord
 
 
+# A job shows the moment of its submission up to three times, and its neighbours show the same one.
+@lru_cache(maxsize=1024)
 def time(ms: int | None) -> str | None:
     """RFC 3339, UTC, milliseconds."""
     if ms is None:

@@ -1,7 +1,9 @@
 """Connections to Redis: always with time-outs, because a frozen server must not freeze its callers."""
 
+from functools import cache
 from typing import Any, cast
 
+import hiredis
 from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
@@ -25,7 +27,27 @@ def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, max_connections
         timeout=socket_timeout,
         **_keepalive(url),
     )
+    pool.connection_class = _packing(pool.connection_class)
     return Redis.from_pool(cast(Any, pool))
+
+
+class _Packing:
+    """Packs commands in C, as redis-py does for its blocking connections alone.
+
+    Measured: a fifth of a worker's time per job went into packing the arguments of its scripts in Python.
+    """
+
+    def pack_command(self, *arguments: Any) -> list[bytes]:
+        # redis-py's own commands may have two words, as in CONFIG GET.
+        name = arguments[0]
+        words = name.encode().split() if isinstance(name, str) else name.split()
+        command: Any = (*words, *arguments[1:])
+        return [hiredis.pack_command(command)]
+
+
+@cache
+def _packing(connection: type[Any]) -> type[Any]:
+    return type(connection.__name__, (_Packing, connection), {})
 
 
 def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> BlockingRedis:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.stores import Stores
 from tests.factories import BROKEN, OK, claim, finish, state_of, submit
@@ -19,6 +20,25 @@ async def test_a_claim_sent_again_answers_the_same_leases(stores: Stores) -> Non
     assert [lease.token for lease in first.leases] == [lease.token for lease in second.leases]
     assert [lease.job for lease in first.leases] == [lease.job for lease in second.leases]
     assert (await stores.queues.get("default")).counts[State.QUEUED] == 2  # type: ignore[union-attr]
+
+
+async def test_a_lease_shows_the_job_as_it_is_stored(stores: Stores) -> None:
+    id = await submit(stores, tags={"a": "b"}, limit_key="k", deadline_ms=60_000)
+    for delivery in (1, 2):
+        lease = (await claim(stores)).leases[0]
+        assert lease.job == await stores.queries.job(id)
+        assert (lease.job.deliveries, lease.token.partition(":")[0]) == (delivery, str(delivery))
+        await finish(stores, lease, Interrupted())
+
+
+async def test_a_success_clears_the_error_of_an_earlier_attempt(stores: Stores) -> None:
+    id = await submit(stores)
+    await finish(stores, (await claim(stores)).leases[0], BROKEN)
+    await stores.jobs.run_now([id])
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    job = await stores.queries.job(id)
+    assert job is not None
+    assert (job.state, job.error, job.result) == (State.SUCCEEDED, None, b'{"ok":true}')
 
 
 async def test_urgent_jobs_go_first_and_equals_in_their_order(stores: Stores) -> None:

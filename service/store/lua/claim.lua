@@ -64,24 +64,28 @@ for _, queue in ipairs(line_up()) do
   if queue.room and queue.room.left <= 0 then queue.room.waits = true else queues[#queues + 1] = queue end
 end
 
+-- Reads the job once and writes it once: the lease is what was read, with what was written behind it.
 local function lease(id, shell)
-  local job = load(id)
-  if not job or job.state ~= 'queued' then
+  local key, job = P .. 'job:' .. id, {}
+  local fields = redis.call('HGETALL', key)
+  for i = 1, #fields, 2 do job[fields[i]] = fields[i + 1] end
+  if job.state ~= 'queued' then
     leave(id, shell)
     redis.call('HINCRBY', P .. 'counters', 'orphans', 1)
     return
   end
-  local key = P .. 'job:' .. id
-  local more = redis.call('HMGET', key, 'expires_at', 'deadline_at', 'started_at', 'unique_until')
-  local late = (more[2] and tonumber(more[2]) <= now and 'deadline') or (more[1] and not more[3] and tonumber(more[1]) <= now and 'expired')
+  local late = (job.deadline_at and tonumber(job.deadline_at) <= now and 'deadline')
+    or (job.expires_at and not job.started_at and tonumber(job.expires_at) <= now and 'expired')
   if late then return finish(id, job, 'dead', late, tonumber(ARGV[7])) end
   leave(id, job)
   enter(id, job, 'running', now + ARGV[4])
-  if more[4] == 'started' then release_unique(id, job) end
-  local delivery = redis.call('HINCRBY', key, 'deliveries', 1)
-  redis.call('HINCRBY', key, 'version', 1)
-  redis.call('HSET', key, 'state', 'running', 'token', delivery .. ':' .. request, 'worker_id', worker, 'started_at', now)
-  leases[#leases + 1] = {id, redis.call('HGETALL', key)}
+  if job.unique_until == 'started' then release_unique(id, job) end
+  local delivery = string.format('%d', (job.deliveries or 0) + 1)
+  local written = {'state', 'running', 'version', string.format('%d', job.version + 1), 'deliveries', delivery,
+    'token', delivery .. ':' .. request, 'worker_id', worker, 'started_at', string.format('%.0f', now)}
+  redis.call('HSET', key, unpack(written))
+  for _, value in ipairs(written) do fields[#fields + 1] = value end
+  leases[#leases + 1] = {id, fields}
   return true
 end
 

@@ -46,10 +46,9 @@ for _, entry in ipairs(accepted) do
   if FINISHED[target] then
     if target == 'succeeded' then
       put('result', ARGV[i + 6])
-      redis.call('HDEL', key, 'error')
+      if job.error then redis.call('HDEL', key, 'error') end
     end
-    redis.call('HSET', key, unpack(fields))
-    finish(id, job, target, reason, tonumber(ARGV[2]))
+    finish(id, job, target, reason, tonumber(ARGV[2]), fields)
   else
     local at = tonumber(job.score)
     if target ~= 'queued' then
@@ -58,9 +57,8 @@ for _, entry in ipairs(accepted) do
     elseif tonumber(ARGV[i + 3]) > 0 then
       freeze(job, now + ARGV[i + 3])
     end
-    put('state', target)
+    put('state', target); put('version', job.version + 1)
     redis.call('HSET', key, unpack(fields))
-    redis.call('HINCRBY', key, 'version', 1)
     leave(id, job)
     enter(id, job, target, at)
   end

@@ -16,7 +16,7 @@ end
 local STRICT = 4398046511104
 local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeeded = 'retention', cancelled = 'retention', dead = 'retention'}
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
-local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'state_reason'}
+local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'version', 'error', 'state_reason'}
 local added, removed, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, nil
 -- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
 local counted, ended, conclude = {}, {}, nil
@@ -70,8 +70,9 @@ local function leave(id, job)
   count(job, job.state, -1)
   append(removed, queue_key(job.queue, job.state), id)
   if job.state == 'queued' then
-    append(removed, lane_key(job), id)
-    lanes[lane_key(job)] = job
+    local lane = lane_key(job)
+    append(removed, lane, id)
+    lanes[lane] = job
   elseif ORDER[job.state] then
     append(removed, P .. ORDER[job.state], id)
     if job.state == 'running' then hold_slots(job, -1) end
@@ -101,8 +102,8 @@ local function release_unique(id, job)
   if key and redis.call('GET', key) == id then redis.call('DEL', key) end
 end
 
--- Everything that ends with a job, whatever ended it.
-local function finish(id, job, state, reason, floor_ms)
+-- Everything that ends with a job, whatever ended it. `fields` of the hash are written along: one command, not two.
+local function finish(id, job, state, reason, floor_ms, fields)
   local keep = tonumber(job.retention_ms)
   if state == 'dead' then keep = math.max(keep, floor_ms) end
   leave(id, job)
@@ -111,8 +112,7 @@ local function finish(id, job, state, reason, floor_ms)
   release_unique(id, job)
   rate(job.queue, 'finished')
   if state == 'dead' then rate(job.queue, 'failed'); redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1) end
-  redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now)
-  redis.call('HINCRBY', P .. 'job:' .. id, 'version', 1)
+  redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now, 'version', job.version + 1, unpack(fields or {}))
   if job.linked or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group} end
 end
 

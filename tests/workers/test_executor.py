@@ -1,0 +1,71 @@
+"""What the executor itself decides about a run, without a server."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from service.clock import Clock
+from service.domain.job import Lease
+from service.settings import Settings
+from tests.workers.reporting import Notes, lease
+from workers.executor import Executor
+from workers.metrics import Metrics
+from workers.registry import Registry
+from workers.relatives import Relatives
+from workers.runners import Runners
+from workers.settler import Settler
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def executor(stores):
+    settings = Settings(redis_url="redis://127.0.0.1:1")
+    registry = Registry.load(["tests.scripted"])
+    return Executor(
+        settings=settings,
+        clock=Clock(),
+        random=lambda: 0.5,
+        registry=registry,
+        runners=Runners(settings, registry),
+        settler=Settler(stores.leases, lambda finish, word: None),
+        reporter=Notes(),
+        relatives=lambda lease: Relatives(stores.relations, registry, lambda prefix: prefix, lease),
+        hooks=registry.hooks,
+        metrics=Metrics(),
+        worker_id="wk_1",
+        shared={},
+    )
+
+
+def _lease(id: str, timeout_ms: int, **payload: object) -> Lease:
+    given = lease(id)
+    return replace(given, job=replace(given.job, timeout_ms=timeout_ms, payload=orjson.dumps(payload)))
+
+
+async def _ended(executor: Executor) -> dict[str, Any]:
+    while executor.runs:
+        executor.slot_freed.clear()
+        await asyncio.wait_for(executor.slot_freed.wait(), 5)
+    return {finish.lease.job.id: finish.settlement for finish in executor._settler.pending}
+
+
+async def test_a_run_past_its_timeout_fails_although_a_longer_one_began_before_it(executor):
+    executor.start(_lease("long", 60_000, seconds=0.2), 0)
+    executor.start(_lease("short", 20, seconds=60), 0)
+
+    ended = await _ended(executor)
+
+    assert ended["short"].move.name == "retry"
+    assert ended["short"].failure.type == "TimeoutError"
+    assert ended["long"].move.name == "complete"
+
+
+async def test_a_deadline_earlier_than_the_timeout_ends_the_run(executor):
+    given = _lease("late", 60_000, seconds=60)
+    executor.start(replace(given, job=replace(given.job, deadline_at=20)), 0)
+
+    assert (await _ended(executor))["late"].failure.type == "TimeoutError"

@@ -1,0 +1,28 @@
+"""The worker's histograms read like prometheus_client's own."""
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
+from workers.histogram import BUCKETS, TallyHistogram
+
+VALUES = (0.0, 0.001, 0.0011, 0.3, 3600.0, 5000.0)
+
+
+def _lines(registry: CollectorRegistry) -> set[str]:
+    # The time at which a series began is not part of a HistogramMetricFamily.
+    return {line for line in generate_latest(registry).decode().splitlines() if "_created" not in line}
+
+
+def test_a_scrape_shows_what_prometheus_client_would_show_of_the_same_values():
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    mine = TallyHistogram("wait_seconds", "From due to started.", ("queue", "name"), ours)
+    reference = Histogram(
+        "wait_seconds", "From due to started.", ("queue", "name"), buckets=BUCKETS, registry=theirs
+    )
+
+    for value in VALUES:
+        mine.labels("default", "send").observe(value)
+        reference.labels("default", "send").observe(value)
+    mine.labels("bulk", "send")
+    reference.labels("bulk", "send")
+
+    assert _lines(ours) == _lines(theirs)

@@ -1,0 +1,50 @@
+"""A Prometheus histogram that costs a bisection per value."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+#: Seconds, from 1 ms to 1 h.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+
+_NAMES = [*map(floatToGoString, BUCKETS), "+Inf"]
+
+
+class Tally:
+    """The values of one series; counted and read by the event loop's thread alone, so without a lock."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(_NAMES)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.sum += seconds
+
+
+class TallyHistogram(Collector):
+    """Series by their labels. prometheus_client's own took a tenth of a worker's time per job, in locks."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._text = text
+        self._labels = tuple(labels)
+        self._tallies: dict[tuple[str, ...], Tally] = {}
+        registry.register(self)
+
+    def labels(self, *values: str) -> Tally:
+        return self._tallies.setdefault(values, Tally())
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        for values, tally in self._tallies.items():
+            buckets = list(zip(_NAMES, accumulate(tally.counts), strict=True))
+            family.add_metric(values, buckets, tally.sum)
+        yield family
