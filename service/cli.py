@@ -73,7 +73,7 @@ def _add_commands() -> None:
 
     app.add_typer(keys.app, name="keys", help="API keys.")
     app.add_typer(client.dlq, name="dlq", help="The dead-letter queue.")
-    for command in (client.submit, client.get, client.tail, client.queues):
+    for command in (client.submit, client.get, client.tail, client.queues, client.schedules):
         app.command()(command)
 
 

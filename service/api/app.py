@@ -26,6 +26,7 @@ from service.api.routes import (
     job_actions,
     jobs,
     queues,
+    schedules,
     workers,
 )
 from service.clock import Clock
@@ -72,7 +73,9 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         redirect_slashes=False,
     )
     app.state.backend = backend
-    for module in (jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, workers, health):
+    for module in (
+        jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, schedules, workers, health
+    ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(

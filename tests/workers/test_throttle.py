@@ -10,9 +10,9 @@ import pytest
 from service.domain.outcome import Throttled
 from service.store.stores import Stores
 from tests.workers.reporting import Notes, context
-from workers.verdict import of_exception
 from workers.handler import RateLimited
 from workers.throttle import Throttle
+from workers.verdict import of_exception
 
 pytestmark = pytest.mark.anyio
 
