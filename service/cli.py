@@ -75,7 +75,9 @@ def _add_commands() -> None:
 
     app.add_typer(keys.app, name="keys", help="API keys.")
     app.add_typer(client.dlq, name="dlq", help="The dead-letter queue.")
-    for command in (client.submit, client.get, client.tail, client.queues, flows.flow, flows.graph):
+    for command in (
+        client.submit, client.get, client.tail, client.queues, client.schedules, flows.flow, flows.graph
+    ):  # fmt: skip
         app.command()(command)
 
 

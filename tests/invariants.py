@@ -61,6 +61,8 @@ async def check(stores: Stores) -> None:
         if "cancel_requested_at" in job and job["state"] == "running":
             assert id in members.get("cancelling", set())
     await _check_groups(redis, prefix, jobs)
+    await _check_keys(redis, prefix, jobs)
+    await _check_schedules(redis, prefix)
     assert members.get("cancelling", set()) <= {id for id, job in jobs.items() if job["state"] == "running"}
 
 
@@ -118,6 +120,23 @@ async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -
             expected[limiter] = expected.get(limiter, 0) + 1
     busy = await redis.hgetall(prefix + "busy")
     assert {limiter.decode(): int(count) for limiter, count in busy.items()} == expected
+
+
+async def _check_keys(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) -> None:
+    """Who holds a unique key for as long as it lives is alive, and who waits behind it is blocked."""
+    async for raw in redis.scan_iter(match=f"{prefix}unique:*", count=1000):
+        if await redis.pttl(raw) == -1:
+            id = (await redis.get(raw)).decode()
+            assert jobs[id]["state"] not in FINISHED, f"{id} holds {raw}"
+    async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000):
+        id = (await redis.get(raw)).decode()
+        assert jobs[id]["state"] == "blocked", f"{id} waits in {raw}"
+        assert await redis.exists(raw.replace(b"}:follower:", b"}:unique:"))
+
+
+async def _check_schedules(redis: Any, prefix: str) -> None:
+    for name, slot in await redis.zrange(f"{prefix}slots", 0, -1, withscores=True):
+        assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "slot")) == slot
 
 
 async def _check_groups(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) -> None:

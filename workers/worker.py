@@ -35,6 +35,7 @@ from workers.maintenance.keeper import Keeper
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
 from workers.maintenance.rescuer import Rescuer
+from workers.maintenance.scheduler import Scheduler
 from workers.maintenance.sweeper import Sweeper
 from workers.metrics import Metrics
 from workers.record import describe_worker
@@ -124,6 +125,8 @@ class TriageWorker(arq.worker.Worker):
             shared=self.ctx,
         )
         sweeper = Sweeper(self.stores.leases)
+        grace_ms = round(settings.cancel_grace_seconds * 1000)
+        self.scheduler = Scheduler(self.stores, self.ids.new, grace_ms, self.clock)
         wakes = connect(settings.redis_url, socket_timeout=SLEEP_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
@@ -162,6 +165,7 @@ class TriageWorker(arq.worker.Worker):
         self._spawn(self._tick())
         self._spawn(repeat("rescue", rescuer.rescue))
         self._spawn(repeat("sweep", sweeper.sweep))
+        self._spawn(repeat("schedule", self.scheduler.work))
         self._spawn(repeat("prune", Pruner(leases).prune))
         self._keeper = Keeper(self.stores.keeper)
         self._spawn(repeat("keep", self._keeper.keep))
@@ -240,6 +244,8 @@ class TriageWorker(arq.worker.Worker):
                 self.executor.stop(run, "cancel")
         if beat.tasks and self._keeper is not None:
             self._keeper.notice()
+        if beat.next_slot_ms is not None:
+            self.scheduler.expect(beat.next_slot_ms / 1000)
         if beat.drain and self._drain is not None and not self._drain.begun.is_set():
             self._drain.begin("requested")
         if not beat.known and not self.executor.draining.is_set():

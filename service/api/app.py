@@ -26,6 +26,7 @@ from service.api.routes import (
     job_actions,
     jobs,
     queues,
+    schedules,
     telemetry,
     workers,
 )
@@ -78,7 +79,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     )
     app.state.backend = backend
     for module in (
-        jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, workers, health, telemetry
+        jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, schedules, workers, health,
+        telemetry,
     ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)

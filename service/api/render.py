@@ -15,6 +15,7 @@ from service.domain.states import State
 from service.store.flows import GraphEdge
 from service.store.groups import Group
 from service.store.queues import Queue
+from service.store.schedules import Schedule
 from service.store.worker_registry import WorkerRecord
 
 
@@ -196,6 +197,32 @@ def _override(limits: KeyOverride) -> dict[str, Any]:
     if limits.rate_limit != "default":
         document["rate_limit"] = _rate(limits.rate_limit)
     return document
+
+
+def schedule(found: Schedule) -> dict[str, Any]:
+    definition, every_ms = found.definition, found.definition["every_ms"]
+    upcoming = [] if found.slot is None else [found.slot, *found.timetable.upcoming(found.slot, 4)]
+    return {
+        "name": found.name,
+        "object": "schedule",
+        "version": found.version,
+        "cron": definition["cron"],
+        "every_seconds": None if every_ms is None else every_ms / 1000,
+        "timezone": definition["timezone"],
+        "job": definition["job"],
+        "start_at": time(definition["start_ms"]),
+        "end_at": time(definition["end_ms"]),
+        "catch_up": definition["catch_up"],
+        "overlap": definition["overlap"],
+        "paused": found.paused,
+        "next_run_at": time(found.slot),
+        "next_runs": [time(slot) for slot in upcoming],
+        "last_run": None if found.last is None else {"job_id": found.last[1], "slot": time(found.last[0])},
+        "runs": [
+            {"slot": time(run.slot), "at": time(run.at), "outcome": run.outcome, "job_id": run.job_id}
+            for run in found.runs
+        ],
+    }
 
 
 def worker(record: WorkerRecord) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`triage submit`, `get`, `tail`, `queues`, `dlq`: a client of the HTTP API like any other."""
+"""`triage submit`, `get`, `tail`, `queues`, `schedules`, `dlq`: a client of the HTTP API like any other."""
 
 import sys
 from typing import Annotated, Any
@@ -97,6 +97,30 @@ def queues(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
         ]
         table.add_row(row["name"], *(str(cell) for cell in cells))
     Console().print(table)
+
+
+def schedules(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
+    """Show the schedules."""
+    rows = _all(url, key, "/v1/schedules")
+    if json:
+        typer.echo(orjson.dumps(rows).decode())
+        return
+    table = Table("schedule", "when", "job", "next", "last", "paused")
+    for row in rows:
+        last = row["runs"][0] if row["runs"] else None
+        table.add_row(
+            row["name"],
+            f"{row['cron']} {row['timezone']}" if row["cron"] else f"every {row['every_seconds']:g} s",
+            row["job"]["name"],
+            _short(row["next_run_at"]) if row["next_run_at"] else "",
+            f"{_short(last['at'])} {last['outcome']}" if last else "",
+            "yes" if row["paused"] else "",
+        )
+    Console().print(table)
+
+
+def _short(time: str) -> str:
+    return f"{time[:10]} {time[11:19]}Z"
 
 
 @dlq.command(name="list")

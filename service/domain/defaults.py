@@ -1,10 +1,12 @@
-"""Defaults of a job type, in the JSON form of JobSpec, laid under what a client sent."""
+"""The JSON form of JobSpec: defaults of a job type laid under what a client sent."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from service.domain.job import JobSpec
+import orjson
+
+from service.domain.job import JobSpec, Unique, UniqueUntil
 from service.domain.retry import RetryPolicy
 
 
@@ -40,6 +42,32 @@ def lay_defaults(
     """Defaults of the queue, over them those of the job type; `queue` is where the client wants the job."""
     name = queue or job_type.get("queue", spec.queue)
     return apply_defaults(apply_defaults(spec, queues.get(name, {})), job_type)
+
+
+def specify(
+    document: Mapping[str, Any], job_type: Mapping[str, Any], queues: Mapping[str, Mapping[str, Any]]
+) -> JobSpec:
+    """A job from the JSON form of JobSpec, already validated, over the defaults of its type and queue."""
+    laid = lay_defaults(JobSpec(name=document["name"]), job_type, queues, document.get("queue"))
+    spec = apply_defaults(laid, document)
+    unique = document.get("unique")
+    return replace(
+        spec,
+        payload=orjson.dumps(document.get("payload", {})),
+        delay_ms=_milliseconds(document, "delay_seconds", 0),
+        tags=document.get("tags", {}),
+        limit_key=document.get("limit_key"),
+        unique=None if unique is None else _unique(unique),
+    )
+
+
+def _unique(document: Mapping[str, Any]) -> Unique:
+    until: UniqueUntil | float = document.get("until", "finished")
+    return Unique(
+        document["key"],
+        max(1, round(until * 1000)) if isinstance(until, int | float) else until,
+        document.get("on_conflict", "return_existing"),
+    )
 
 
 def _milliseconds(document: Mapping[str, Any], field: str, otherwise: int) -> int:

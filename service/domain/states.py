@@ -73,7 +73,12 @@ def _move(
 
 
 PROMOTE = _move("promote", {State.SCHEDULED, State.RETRYING}, State.QUEUED, "its time has come")
-RELEASE = _move("release", {State.BLOCKED}, State.QUEUED, "its last dependency was satisfied")
+RELEASE = _move(
+    "release",
+    {State.BLOCKED},
+    State.QUEUED,
+    "what it waited for has ended",
+)
 POSTPONE = _move("postpone", {State.BLOCKED}, State.SCHEDULED, "released, but its time has not come")
 CLAIM = _move("claim", {State.QUEUED}, State.RUNNING, "a worker takes a lease on it")
 COMPLETE = _move("complete", {State.RUNNING}, State.SUCCEEDED, "the handler returned", fenced=True)

@@ -1,6 +1,7 @@
 """Between domain values and what Redis holds: hashes of text fields, JSON for what no script looks into."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -113,12 +114,15 @@ def decode_job(id: str, fields: Fields) -> Job:
     )
 
 
-def created_job(id: str, spec: JobSpec, at: int, options: bytes) -> Job:
-    """The job as its submission answered it: what was stored then, rebuilt without reading it."""
+def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes | None = None) -> Job:
+    """The job as its submission answered it: what was stored then, rebuilt without reading it.
+
+    `admitted` says what its unique key changed: it took over another job, or waits behind one.
+    """
     stored = orjson.loads(options)
     due = spec.run_at_ms if spec.run_at_ms is not None else at + spec.delay_ms
     waits = due > at
-    return Job(
+    job = Job(
         id=id,
         version=1,
         name=spec.name,
@@ -137,6 +141,18 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes) -> Job:
         tags=spec.tags,
         limit_key=spec.limit_key,
         traceparent=stored["traceparent"],
+    )
+    return job if admitted is None else _admitted(job, *admitted.decode().split(" "))
+
+
+def _admitted(job: Job, created_at: str, version: str, state: str, run_at: str) -> Job:
+    return replace(
+        job,
+        created_at=int(created_at),
+        version=int(version),
+        state=State(state),
+        run_at=int(run_at),
+        queued_at=job.queued_at if state == State.QUEUED else None,
     )
 
 

@@ -17,7 +17,9 @@ from service.store.scripts import Argument, Scripts
 BATCH = 500
 IDEMPOTENCY_MS = 86_400_000
 
-SubmitWord = Literal["created", "duplicate", "replayed", "existing", "conflict", "reused", "full"]
+SubmitWord = Literal[
+    "created", "duplicate", "replayed", "existing", "conflict", "reused", "replaced", "full", "skipped"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,13 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """`word` is moved, requested, illegal, version or missing; state and version are those after the call."""
+    """`word` is moved, requested, illegal, conflict, version or missing; the rest is as after the call."""
 
     word: str
     state: State | None
     version: int
+    #: Of a conflict: the job that holds the unique key.
+    holder: str | None = None
 
 
 class Jobs:
@@ -79,10 +83,19 @@ class Jobs:
         return await self._batcher.add(submission)
 
     async def _submit_batch(self, submissions: Sequence[Submission]) -> list[Submitted]:
-        arguments: list[Argument] = [IDEMPOTENCY_MS]
+        return await self.fire(submissions, "")
+
+    async def fire(self, submissions: Sequence[Submission], slots: str) -> list[Submitted]:
+        """Admit the jobs of a schedule's slots in one call; nothing when somebody else has fired them.
+
+        `slots` is the text of firing.lua.
+        """
+        arguments: list[Argument] = [IDEMPOTENCY_MS, slots]
         for submission in submissions:
             arguments += _arguments(submission)
         replies = await self._scripts.run("submit", arguments)
+        if slots and not replies:
+            return []
         answers = [
             _submitted(submission, reply) for submission, reply in zip(submissions, replies, strict=True)
         ]
@@ -186,13 +199,19 @@ def _arguments(submission: Submission) -> list[Argument]:
 def _submitted(submission: Submission, reply: list[Any]) -> Submitted:
     word = cast(SubmitWord, reply[0].decode())
     id = reply[1].decode()
-    if word in ("created", "duplicate", "replayed"):
-        return Submitted(word, id, codec.created_job(id, submission.spec, int(reply[2]), reply[3]))
+    if word in ("created", "duplicate", "replayed", "replaced"):
+        admitted = reply[4] if len(reply) > 4 else None
+        return Submitted(word, id, codec.created_job(id, submission.spec, int(reply[2]), reply[3], admitted))
     return Submitted(word, id, None)
 
 
 def _moved(replies: list[Any]) -> list[Moved]:
     return [
-        Moved(word.decode(), State(state.decode()) if state else None, int(version))
-        for word, state, version in replies
+        Moved(
+            word.decode(),
+            State(state.decode()) if state else None,
+            int(version),
+            holder[0].decode() if holder else None,
+        )
+        for word, state, version, *holder in replies
     ]

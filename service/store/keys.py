@@ -132,7 +132,23 @@ cancelling = _key(
 )
 retention = _key("retention", "ZSET", "Finished jobs by the time at which they are pruned.")
 tag = _key("tag:{key}:{value}", "ZSET", "Jobs with a tag, by creation.")
-unique = _key("unique:{queue}:{key}", "STRING", "Id of the job that holds a unique key.")
+unique = _key("unique:{queue}|{key}", "STRING", "Id of the job that holds a unique key.")
+follower = _key(
+    "follower:{queue}|{key}", "STRING", "Id of the job that runs once after the holder of a unique key."
+)
+taken = _key(
+    "taken:{id}", "HASH", "The waiting job that took over a submission with this id; expires after a minute."
+)
+schedules = _key("schedules", "ZSET", "Names of the schedules, in the order of their letters.")
+schedule = _key(
+    "schedule:{name}",
+    "HASH",
+    "A schedule: definition (JSON), version, anchor, paused, the slot that fires next.",
+)
+runs = _key(
+    "runs:{name}", "LIST", 'The last runs of a schedule, newest first: "slot at outcome job-id", at most 50.'
+)
+slots = _key("slots", "ZSET", "Schedules by the time at which they fire next.")
 idempotency = _key(
     "idempotency:{digest}", "HASH", "What a submission with an Idempotency-Key became; expires after 24 h."
 )

@@ -78,6 +78,8 @@ class Beat:
     tasks: bool
     lost: list[str]
     cancel: list[str]
+    #: Milliseconds until a schedule fires, None when none does.
+    next_slot_ms: int | None = None
 
 
 def beat_arguments(
@@ -91,7 +93,7 @@ def beat_arguments(
 
 
 def decode_beat(reply: Sequence[Any]) -> Beat:
-    known, drain, now, tasks, *rest = reply
+    known, drain, now, tasks, slot, *rest = reply
     words = [(id.decode(), word) for id, word in zip(rest[::2], rest[1::2], strict=True)]
     return Beat(
         known=bool(known),
@@ -100,6 +102,7 @@ def decode_beat(reply: Sequence[Any]) -> Beat:
         tasks=bool(tasks),
         lost=[id for id, word in words if word == b"lost"],
         cancel=[id for id, word in words if word == b"cancel"],
+        next_slot_ms=None if slot < 0 else slot,
     )
 
 

@@ -13,6 +13,7 @@ from service.store.members import Members
 from service.store.queries import Queries
 from service.store.queues import Queues
 from service.store.relations import Relations
+from service.store.schedules import Schedules
 from service.store.scripts import Scripts
 from service.store.watches import Watches
 from service.store.worker_registry import WorkerRegistry
@@ -35,6 +36,7 @@ class Stores:
         self.flows = Flows(self.scripts, self.queries, self.groups)
         self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
         self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
+        self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.watches = Watches(self.scripts)
 
     async def pulse(self, lease_ms: int) -> None:

@@ -147,3 +147,24 @@ async def test_a_bulk_replay_creates_nothing(api: Api) -> None:
     first = await api.raw(body, "/v1/jobs/bulk", **{"Idempotency-Key": "k"})
     again = await api.raw(body, "/v1/jobs/bulk", **{"Idempotency-Key": "k"})
     assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+
+
+async def test_a_held_unique_key_is_answered_with_who_holds_it(api: Api) -> None:
+    first = await api.create(unique={"key": "k"})
+    answer = await api.http.post("/v1/jobs", json={"name": "work", "unique": {"key": "k"}})
+    assert (answer.status_code, answer.json()["id"]) == (200, first["id"])
+    body = {"name": "work", "unique": {"key": "k", "on_conflict": "reject"}}
+    refused = problem(await api.http.post("/v1/jobs", json=body), 409, "unique_conflict")
+    assert refused["job_id"] == first["id"]
+    await api.http.post(f"/v1/jobs/{first['id']}/cancel")
+    second = await api.create(unique={"key": "k"})
+    refused = problem(await api.http.post(f"/v1/jobs/{first['id']}/retry"), 409, "unique_conflict")
+    assert refused["job_id"] == second["id"]
+
+
+async def test_a_replacing_submission_is_accepted_as_the_job_that_waits(api: Api) -> None:
+    unique = {"key": "k", "on_conflict": "replace"}
+    first = await api.create(unique=unique, delay_seconds=60, payload={"n": 1})
+    second = await api.create(unique=unique, payload={"n": 2})
+    assert (second["id"], second["payload"], second["version"]) == (first["id"], {"n": 2}, 2)
+    assert (await api.http.get(f"/v1/jobs/{first['id']}")).json() == second

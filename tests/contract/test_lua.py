@@ -8,7 +8,21 @@ import pytest
 from service.store import scripts
 
 FOLDER = Path(scripts.__file__).parent / "lua"
-PRELUDES = {"groups", "index", "keyed", "lanes", "limits", "lineup", "parking", "pulse", "turns"}
+PRELUDES = {
+    "firing",
+    "groups",
+    "index",
+    "keyed",
+    "lanes",
+    "limits",
+    "lineup",
+    "parking",
+    "pulse",
+    "replay",
+    "takeover",
+    "turns",
+    "unique",
+}
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem not in PRELUDES)
 
 
@@ -44,7 +58,7 @@ def test_header_and_body_name_the_same_arguments(name: str) -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_only_admission_is_refused_by_a_full_redis(name: str) -> None:
     flags = (FOLDER / f"{name}.lua").read_text().splitlines()[0]
-    if name in ("submit", "move", "update", "configure", "stage", "link", "park"):
+    if name in ("submit", "move", "update", "configure", "stage", "link", "park", "schedule"):
         assert flags == "#!lua"
     else:
         assert "allow-oom" in flags or "no-writes" in flags

@@ -2,11 +2,11 @@
 
 import pytest
 
-from service.domain.job import JobSpec, Unique
+from service.domain.job import JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission
 from service.store.stores import Stores
-from tests.factories import OK, claim, finish, new_id, state_of, submit
+from tests.factories import OK, claim, finish, new_id
 
 pytestmark = pytest.mark.anyio
 
@@ -43,42 +43,6 @@ async def test_one_batch_admits_an_idempotency_key_once(stores: Stores) -> None:
     answers = await stores.jobs.submit(batch)
     assert [answer.word for answer in answers] == ["created"] + ["replayed"] * 199
     assert {answer.job_id for answer in answers} == {batch[0].id}
-
-
-@pytest.mark.parametrize(("on_conflict", "word"), [("return_existing", "existing"), ("reject", "conflict")])
-async def test_a_unique_key_has_one_holder_until_it_finishes(
-    stores: Stores, on_conflict: str, word: str
-) -> None:
-    unique = Unique("order:1", "finished", on_conflict)  # type: ignore[arg-type]
-    first = await submit(stores, unique=unique)
-    answer = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=unique))]))[0]
-    assert (answer.word, answer.job_id) == (word, first)
-    await finish(stores, (await claim(stores)).leases[0], OK)
-    answer = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=unique))]))[0]
-    assert answer.word == "created"
-
-
-async def test_a_unique_key_until_started_is_free_once_the_job_runs(stores: Stores) -> None:
-    unique = Unique("order:1", "started", "reject")
-    await submit(stores, unique=unique)
-    await claim(stores)
-    assert (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=unique))]))[
-        0
-    ].word == "created"
-
-
-async def test_replace_cancels_the_waiting_holder(stores: Stores) -> None:
-    unique = Unique("order:1", "finished", "replace")
-    first = await submit(stores, unique=unique)
-    second = await submit(stores, unique=unique)
-    job = await stores.queries.job(first)
-    assert job is not None
-    assert (job.state, job.state_reason) == (State.CANCELLED, "replaced")
-    assert await state_of(stores, second) == State.QUEUED
-    third = (
-        await stores.jobs.submit([Submission(new_id(), JobSpec(name="work", unique=Unique("order:1")))])
-    )[0]
-    assert (third.word, third.job_id) == ("existing", second)
 
 
 async def test_a_full_queue_refuses_and_keeps_what_it_has(stores: Stores) -> None:

@@ -11,7 +11,8 @@ from service.store.leases import Finish
 from tests.exposition import Series, series, total, value
 from tests.workers.reporting import lease
 from workers.loop_lag import LoopLag
-from workers.metrics import BUCKETS, Metrics
+from workers.histogram import BUCKETS
+from workers.metrics import Metrics
 
 
 def run(measured: Metrics, **fields: object) -> None:

@@ -28,7 +28,7 @@ async def _work(ctx: object) -> None: ...
 def run_of(traceparent: str | None = PARENT) -> Run:
     job = replace(lease().job, traceparent=traceparent, queued_at=1_000, started_at=3_000)
     handler = Handler("scripted", _work, "async", __name__, None)
-    return Run(Lease(job, "token"), handler, context(Notes()), 3_000, 0.0, 60.0, 60.0)
+    return Run(Lease(job, "token"), handler, context(Notes()), 3_000, 0.0, 60.0, 60.0, 60.0)
 
 
 def traced(tracing_: RunTracing, run: Run, outcome: Outcome, stop: Stop | None = None) -> None:

@@ -13,7 +13,7 @@ from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.routes.jobs import JobId, present
 from service.api.schemas import jobs as schemas
-from service.domain.errors import InvalidState, NotFound, PayloadTooLarge, VersionMismatch
+from service.domain.errors import InvalidState, NotFound, PayloadTooLarge, UniqueConflict, VersionMismatch
 from service.domain.job import Job
 from service.domain.states import State
 from service.store.jobs import Moved
@@ -48,6 +48,8 @@ async def act(
     moved = (await action)[0]
     if moved.word == "missing":
         raise NotFound()
+    if moved.word == "conflict":
+        raise UniqueConflict(job_id=moved.holder)
     job = await read(asked, job_id)
     if moved.word == "illegal" and moved.state not in done:
         raise refused(None, moved.state)

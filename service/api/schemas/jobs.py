@@ -36,8 +36,14 @@ class UniqueIn(In):
     """At most one job of a queue holds the key."""
 
     key: Key
-    until: Literal["started", "finished"] | Annotated[float, Field(gt=0, le=31_536_000)] = "finished"
-    on_conflict: Literal["return_existing", "reject", "replace"] = "return_existing"
+    until: Literal["started", "finished"] | Annotated[float, Field(gt=0, le=31_536_000)] = Field(
+        "finished", description="How long the job holds the key: a milestone, or seconds from now."
+    )
+    on_conflict: Literal["return_existing", "reject", "replace"] = Field(
+        "return_existing",
+        description="200 with the holder, 409, or replace: the waiting holder becomes this job; "
+        "behind a running one the newest runs once after it.",
+    )
 
     def unique(self) -> Unique:
         until = self.until if isinstance(self.until, str) else max(1, round(self.until * 1000))

@@ -16,10 +16,11 @@ end
 local STRICT = 4398046511104
 local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeeded = 'retention', cancelled = 'retention', dead = 'retention'}
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
-local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'version', 'error', 'state_reason'}
+local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'unique_until', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'version', 'error', 'state_reason'}
 local added, removed, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, nil
 -- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
 local counted, ended, conclude = {}, {}, nil
+local write
 
 local function append(lists, key, first, second)
   local list = lists[key]
@@ -97,11 +98,7 @@ local function enter(id, job, state, at)
   changed[#changed + 1] = id
 end
 
-local function release_unique(id, job)
-  local key = job.unique and P .. 'unique:' .. job.queue .. ':' .. job.unique
-  if key and redis.call('GET', key) == id then redis.call('DEL', key) end
-end
-
+-- Uses: unique
 -- Everything that ends with a job, whatever ended it. `fields` of the hash are written along: one command, not two.
 local function finish(id, job, state, reason, floor_ms, fields)
   local keep = tonumber(job.retention_ms)
@@ -138,7 +135,7 @@ local function announce()
   if #watched > 0 then redis.call('PUBLISH', P .. 'changes', table.concat(watched, ' ')) end
 end
 
-local function write()
+write = function()
   for key, members in pairs(removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(added) do redis.call('ZADD', key, unpack(members)) end
   -- One look for both: most of the time nobody waits and nothing is limited.

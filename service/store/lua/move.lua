@@ -3,19 +3,24 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] permitted states, each between spaces   ARGV[3] delay (ms)   ARGV[4] "1" = a new run: counters start at 0
 -- ARGV[5] new payload   ARGV[6] new queue   ARGV[7..] job ids; "" = unchanged
--- Returns per job {word, state, version}: moved | illegal | missing
+-- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key)
 -- Uses: index
 -- Uses: groups
 local answers, delay, fresh = {}, tonumber(ARGV[3]), ARGV[4] == '1'
 for i = 7, #ARGV do
   local id = ARGV[i]
   local job, key = load(id), P .. 'job:' .. id
-  local word, state = 'moved', job and job.state
+  local word, state, holder = 'moved', job and job.state, nil
+  local queue = ARGV[6] ~= '' and ARGV[6] or job and job.queue
+  local key_held = fresh and job and job.unique and not tonumber(job.unique_until) and unique_keys({queue = queue, unique = job.unique})
   if not job then
     word, state = 'missing', ''
   elseif not string.find(ARGV[2], ' ' .. state .. ' ', 1, true) then
     word = 'illegal'
+  elseif key_held and redis.call('EXISTS', key_held) == 1 then
+    word, holder = 'conflict', redis.call('GET', key_held)
   else
+    if key_held then redis.call('SET', key_held, id) end
     leave(id, job)
     local fields = {'run_at', now + delay}
     local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
@@ -29,7 +34,7 @@ for i = 7, #ARGV do
       put('failures', 0); put('crashes', 0)
       redis.call('HINCRBY', key, 'redriven', 1)
       redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
-        'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry', 'unique', 'unique_until')
+        'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry')
       job.cancel_requested_at = nil
       if job.group and job.linked then
         -- Jobs that were cancelled because they waited for this one get another chance, too.
@@ -49,7 +54,7 @@ for i = 7, #ARGV do
     redis.call('HINCRBY', key, 'version', 1)
     enter(id, job, state, at)
   end
-  answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0}
+  answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0, holder}
 end
 flush()
 return answers

@@ -35,7 +35,7 @@ for _, id in ipairs(ids) do
     -- What a group counts is what became of its members, not what is kept of them.
     job.group = nil
     leave(id, job)
-    release_unique(id, job)
+    release_unique(id, job, true)
     for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do append(removed, P .. 'tag:' .. tag, id) end
     redis.call('UNLINK', key, key .. ':attempts', key .. ':logs')
     changed[#changed + 1] = id

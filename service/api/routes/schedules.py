@@ -1,0 +1,205 @@
+"""Schedules: jobs at times that come again."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from service.api import render
+from service.api.deps import Ask, Asked
+from service.api.errors import ValidationFailed
+from service.api.intake import StrictRoute
+from service.api.operation import operation
+from service.api.redaction import redact
+from service.api.routes.jobs import present, refusal, specify
+from service.api.schemas import jobs as job_schemas
+from service.api.schemas import schedules as schemas
+from service.domain.errors import InvalidState, NotFound, VersionMismatch
+from service.domain.schedule import TimetableInvalid, timetable
+from service.store.jobs import Submission
+from service.store.schedules import Schedule
+
+router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=StrictRoute)
+
+ScheduleName = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Name of a schedule.")
+]
+IfMatch = Annotated[str | None, Header(pattern=r'^(W/)?"\d+"$', description="The ETag that was read.")]
+ONE = {200: ("The schedule.", schemas.ScheduleOut)}
+#: Changes without If-Match are tried again this often when somebody else was faster.
+ATTEMPTS = 5
+
+
+def present_schedule(asked: Asked, found: Schedule) -> dict[str, Any]:
+    """The schedule as this caller may see it: the payload like that of its jobs."""
+    document = render.schedule(found)
+    job = found.definition["job"]
+    if "payload" in job:
+        payload = redact(job["payload"], asked.redactions(job["name"]))
+        document["job"] = {**job, "payload": payload if asked.caller.sees_payloads else None}
+    return document
+
+
+def respond(asked: Asked, found: Schedule, status: int = 200) -> Response:
+    headers = {"ETag": render.etag(found.version), "Location": f"/v1/schedules/{found.name}"}
+    return render.respond(present_schedule(asked, found), status, headers)
+
+
+async def read(asked: Asked, name: str) -> Schedule:
+    found = await asked.stores.schedules.get(name)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+@router.get(
+    "",
+    name="list_schedules",
+    **operation("schedules:read", "List schedules", {200: ("A page, by name.", schemas.SchedulePage)}),
+)
+async def list_schedules(
+    asked: Ask,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Every schedule with its next five times and its last runs."""
+    page = await asked.stores.schedules.list(limit, cursor)
+    return render.page([present_schedule(asked, found) for found in page.items], page.next_cursor)
+
+
+@router.get("/{name}", name="get_schedule", **operation("schedules:read", "Read a schedule", ONE, (404,)))
+async def get_schedule(name: ScheduleName, asked: Ask) -> Response:
+    """The next five times and the last runs, newest first."""
+    return respond(asked, await read(asked, name))
+
+
+@router.put(
+    "/{name}",
+    name="put_schedule",
+    **operation(
+        "schedules:write",
+        "Create or replace a schedule",
+        {200: ("Replaced.", schemas.ScheduleOut), 201: ("Created.", schemas.ScheduleOut)},
+        (412, 413, 415, 507),
+    ),
+)
+async def put_schedule(
+    name: ScheduleName, body: schemas.ScheduleIn, asked: Ask, if_match: IfMatch = None
+) -> Response:
+    """The same times as before keep what is due; other times count from now."""
+    check_job(asked, body)
+    for attempt in range(ATTEMPTS):
+        before, now = await asked.stores.schedules.read(name)
+        if if_match is not None and (before is None or before.version != version_of(if_match)):
+            raise VersionMismatch()
+        definition = body.definition()
+        check_times(body, definition, now)
+        try:
+            await asked.stores.schedules.put(name, definition, body.paused, before, now)
+        except VersionMismatch:
+            if if_match is not None or attempt == ATTEMPTS - 1:
+                raise
+            continue
+        return respond(asked, await read(asked, name), 201 if before is None else 200)
+    raise AssertionError("unreachable")
+
+
+def version_of(if_match: str) -> int:
+    return int(if_match.removeprefix("W/").strip('"'))
+
+
+def check_job(asked: Asked, body: schemas.ScheduleIn) -> None:
+    """As POST /v1/jobs checks it; pointers lead into `job`."""
+    if body.job.run_at is not None:
+        raise invalid("/job/run_at", "the schedule says when")
+    specify(asked, body.job, None, "/job")
+
+
+def check_times(body: schemas.ScheduleIn, definition: dict[str, Any], now: int) -> None:
+    if (body.cron is None) == (body.every_seconds is None):
+        raise invalid("/cron", "give either cron or every_seconds")
+    if body.start_at is not None and body.end_at is not None and body.end_at < body.start_at:
+        raise invalid("/end_at", "is before start_at")
+    try:
+        timetable(definition, now).check(now)
+    except TimetableInvalid as error:
+        raise invalid(f"/{error.field}", str(error)) from error
+
+
+def invalid(pointer: str, message: str) -> ValidationFailed:
+    return ValidationFailed(errors=[{"pointer": pointer, "code": "invalid", "message": message}])
+
+
+@router.delete(
+    "/{name}",
+    name="delete_schedule",
+    **operation("schedules:write", "Delete a schedule", {204: ("Deleted.", None)}, (404, 412)),
+)
+async def delete_schedule(name: ScheduleName, asked: Ask, if_match: IfMatch = None) -> Response:
+    """Jobs that it has started go on."""
+    version = None if if_match is None else version_of(if_match)
+    if not await asked.stores.schedules.delete(name, version):
+        raise NotFound()
+    return Response(status_code=204)
+
+
+@router.post("/{name}/pause", name="pause_schedule", **operation("schedules:write", "Pause", ONE, (404,)))
+async def pause_schedule(name: ScheduleName, asked: Ask) -> Response:
+    """Nothing fires until it is resumed, and nothing of the pause is caught up."""
+    return await change(asked, name, paused=True)
+
+
+@router.post("/{name}/resume", name="resume_schedule", **operation("schedules:write", "Resume", ONE, (404,)))
+async def resume_schedule(name: ScheduleName, asked: Ask) -> Response:
+    """Fires again from its next time on."""
+    return await change(asked, name, paused=False)
+
+
+async def change(asked: Asked, name: str, *, paused: bool) -> Response:
+    schedules = asked.stores.schedules
+    for attempt in range(ATTEMPTS):
+        found = await read(asked, name)
+        try:
+            await (schedules.pause(found) if paused else schedules.resume(found))
+        except VersionMismatch:
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        break
+    return respond(asked, await read(asked, name))
+
+
+@router.post(
+    "/{name}/run-now",
+    name="run_schedule_now",
+    **operation(
+        "schedules:write",
+        "Start a run now",
+        {202: ("The job.", job_schemas.JobOut), 200: ("The holder of its unique key.", job_schemas.JobOut)},
+        (404, 409, 429, 507),
+        status_code=202,
+    ),
+)
+async def run_schedule_now(name: ScheduleName, asked: Ask) -> Response:
+    """Beside its times, also while paused. `overlap` holds: with skip, 409 until the last run is over."""
+    schedules = asked.stores.schedules
+    job_id = asked.backend.ids.new("job")
+    for _ in range(ATTEMPTS):
+        found = await read(asked, name)
+        job_type = asked.space.types.known(found.definition["job"]["name"])
+        spec = found.job({} if job_type is None else job_type.defaults, asked.space.types.queue_defaults)
+        if found.definition["overlap"] == "replace":
+            grace = asked.backend.settings.cancel_grace_seconds
+            await schedules.replace_unfinished(found, round(grace * 1000))
+        submitted = await schedules.run_now(found, Submission(job_id, spec))
+        if submitted is None:
+            continue
+        if submitted.word == "skipped":
+            raise InvalidState("The last run of the schedule is not over.", current_state="running")
+        if (error := refusal(submitted)) is not None:
+            raise error
+        if submitted.job is None:
+            raise NotFound()
+        headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": render.etag(submitted.job.version)}
+        status = 200 if submitted.word == "existing" else 202
+        return render.respond(present(asked, submitted.job), status, headers)
+    raise VersionMismatch()

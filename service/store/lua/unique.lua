@@ -1,0 +1,33 @@
+-- Prelude of index.lua: giving up a unique key (ADR 0015).
+-- The key's holder, and the job that runs once after it. Names of queues may hold a colon, keys no bar.
+local function unique_keys(job)
+  return P .. 'unique:' .. job.queue .. '|' .. job.unique, P .. 'follower:' .. job.queue .. '|' .. job.unique
+end
+
+-- Gives up the key or the place behind its holder; whoever waits there takes over. A window of time is over when it is
+-- over, whatever became of the job, unless the job is forgotten.
+local function release_unique(id, job, forgotten)
+  if not job.unique then return end
+  local key, following = unique_keys(job)
+  local heir = redis.call('GET', following)
+  if heir == id then redis.call('DEL', following) end
+  if redis.call('GET', key) ~= id or (tonumber(job.unique_until) and not forgotten) then return end
+  redis.call('DEL', key, following)
+  if not heir or heir == id then return end
+  -- The heir may move again in this call, as another of its jobs.
+  write()
+  local next_job, due = load(heir), tonumber(redis.call('HGET', P .. 'job:' .. heir, 'run_at') or nil)
+  if not next_job or next_job.state ~= 'blocked' then return end
+  local state, at = 'scheduled', due
+  if due <= now then
+    state, at = 'queued', running_order(next_job.queue, next_job.priority, now)
+    redis.call('HSET', P .. 'job:' .. heir, 'queued_at', now, 'score', at)
+  end
+  redis.call('HSET', P .. 'job:' .. heir, 'state', state)
+  redis.call('HINCRBY', P .. 'job:' .. heir, 'version', 1)
+  redis.call('SET', key, heir)
+  if tonumber(next_job.unique_until) then redis.call('PEXPIRE', key, next_job.unique_until) end
+  leave(heir, next_job)
+  enter(heir, next_job, state, at)
+  write()
+end

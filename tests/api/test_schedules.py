@@ -1,0 +1,166 @@
+"""Schedules over HTTP: what may be said, what is answered, and who may."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from service.domain.catalogue import JobType
+from service.store.access_keys import AccessKey, AccessKeys
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.api.test_queues import worker
+from tests.factories import claim
+
+NIGHTLY = {"cron": "30 2 * * *", "timezone": "Europe/Berlin", "job": {"name": "report"}}
+
+
+async def put(api: Api, name: str = "nightly", status: int = 201, **fields: Any) -> dict[str, Any]:
+    answer = await api.http.put(f"/v1/schedules/{name}", json={**NIGHTLY, **fields})
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def test_a_schedule_is_created_read_replaced_listed_and_deleted(api: Api) -> None:
+    answer = await api.http.put("/v1/schedules/nightly", json=NIGHTLY)
+    created = answer.json()
+    assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
+    assert answer.headers["location"] == "/v1/schedules/nightly"
+    fields = {key: created[key] for key in ("name", "object", "version", "cron", "timezone", "job", "paused")}
+    assert fields == {"name": "nightly", "object": "schedule", "version": 1, "paused": False, **NIGHTLY}
+    assert (created["catch_up"], created["overlap"], created["every_seconds"]) == ("none", "allow", None)
+    assert (created["last_run"], created["runs"]) == (None, [])
+    assert len(created["next_runs"]) == 5
+    assert created["next_runs"][0] == created["next_run_at"]
+    assert all(datetime.fromisoformat(time).astimezone(UTC).minute == 30 for time in created["next_runs"])
+    assert (await api.http.get("/v1/schedules/nightly")).json() == created
+    replaced = await put(api, status=200, cron="@hourly", start_at="2100-01-01T00:00:00Z")
+    assert (replaced["version"], replaced["next_run_at"]) == (2, "2100-01-01T00:00:00.000Z")
+    assert (await api.http.get("/v1/schedules")).json() == {"items": [replaced], "next_cursor": None}
+    assert (await api.http.delete("/v1/schedules/nightly")).status_code == 204
+    problem(await api.http.get("/v1/schedules/nightly"), 404, "not_found")
+    problem(await api.http.delete("/v1/schedules/nightly"), 404, "not_found")
+
+
+async def test_changes_are_guarded_by_the_version(api: Api) -> None:
+    answer = await api.http.put("/v1/schedules/nightly", json=NIGHTLY, headers={"If-Match": '"1"'})
+    problem(answer, 412, "version_mismatch")
+    await put(api)
+    await put(api, status=200, overlap="skip")
+    for method in ("PUT", "DELETE"):
+        body = NIGHTLY if method == "PUT" else None
+        answer = await api.http.request(
+            method, "/v1/schedules/nightly", headers={"If-Match": '"1"'}, json=body
+        )
+        problem(answer, 412, "version_mismatch")
+    answer = await api.http.put("/v1/schedules/nightly", json=NIGHTLY, headers={"If-Match": '"2"'})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"cron": "never"}, "/cron"),
+        ({"cron": "0 0 31 2 *"}, "/cron"),
+        ({"cron": None}, "/cron"),
+        ({"every_seconds": 5}, "/cron"),
+        ({"cron": None, "every_seconds": 0.5}, "/every_seconds"),
+        ({"timezone": "Mars/Olympus"}, "/timezone"),
+        ({"timezone": "../etc/passwd"}, "/timezone"),
+        ({"job": {"name": "report", "priority": 2_000}}, "/job/priority"),
+        ({"job": {"name": "report", "run_at": "2030-01-01T00:00:00Z"}}, "/job/run_at"),
+        ({"job": {"queue": "default"}}, "/job/name"),
+        ({"start_at": "2030-01-02T00:00:00Z", "end_at": "2030-01-01T00:00:00Z"}, "/end_at"),
+        ({"start_at": "2030-01-02T00:00:00"}, "/start_at"),
+        ({"catch_up": "some"}, "/catch_up"),
+        ({"overlap": "queue"}, "/overlap"),
+        ({"crom": "@daily"}, "/crom"),
+    ],
+)
+async def test_what_is_wrong_is_pointed_at(api: Api, fields: dict[str, Any], pointer: str) -> None:
+    answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
+    assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == pointer
+    problem(await api.http.get("/v1/schedules/nightly"), 404, "not_found")
+
+
+async def test_the_payload_is_checked_against_the_schema_of_its_type(api: Api, stores: Stores) -> None:
+    seconds, _ = await stores.scripts.redis.time()
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    await stores.workers.register(worker(seconds * 1000), [JobType("work", schema, redact=("/card",))])
+    answer = await api.http.put(
+        "/v1/schedules/s", json={"cron": "@daily", "job": {"name": "work", "payload": {"n": "x"}}}
+    )
+    assert problem(answer, 422, "payload_invalid")["errors"][0]["pointer"] == "/job/payload/n"
+    found = await put(api, job={"name": "work", "payload": {"card": "4111"}})
+    assert found["job"]["payload"] == {"card": "[redacted]"}
+    assert (await stores.schedules.get("nightly")).definition["job"]["payload"] == {"card": "4111"}  # type: ignore[union-attr]
+
+
+async def test_a_paused_schedule_has_no_next_time_and_resume_gives_it_one(api: Api) -> None:
+    await put(api)
+    await api.http.post("/v1/schedules/nightly/pause")
+    paused = (await api.http.post("/v1/schedules/nightly/pause")).json()
+    assert (paused["paused"], paused["next_run_at"], paused["next_runs"]) == (True, None, [])
+    assert paused["version"] == 2
+    resumed = (await api.http.post("/v1/schedules/nightly/resume")).json()
+    assert (resumed["paused"], len(resumed["next_runs"]), resumed["version"]) == (False, 5, 3)
+    assert (await put(api, status=200, paused=True))["next_run_at"] is None
+    problem(await api.http.post("/v1/schedules/other/pause"), 404, "not_found")
+
+
+async def test_run_now_starts_a_job_beside_the_times(api: Api, stores: Stores) -> None:
+    found = await put(api, job={"name": "work", "payload": {"a": 1}})
+    await api.http.post("/v1/schedules/nightly/pause")
+    answer = await api.http.post("/v1/schedules/nightly/run-now")
+    job = answer.json()
+    assert (answer.status_code, answer.headers["location"]) == (202, f"/v1/jobs/{job['id']}")
+    assert (job["name"], job["payload"], job["tags"]) == ("work", {"a": 1}, {"schedule": "nightly"})
+    seen = (await api.http.get("/v1/schedules/nightly")).json()
+    assert seen["last_run"] == {"job_id": job["id"], "slot": None}
+    assert (seen["runs"][0]["outcome"], seen["runs"][0]["slot"]) == ("created", None)
+    resumed = (await api.http.post("/v1/schedules/nightly/resume")).json()
+    assert resumed["next_run_at"] == found["next_run_at"]
+    listed = (await api.http.get("/v1/jobs", params={"tag": "schedule:nightly"})).json()["items"]
+    assert [item["id"] for item in listed] == [job["id"]]
+    problem(await api.http.post("/v1/schedules/other/run-now"), 404, "not_found")
+
+
+async def test_run_now_obeys_the_overlap(api: Api, stores: Stores) -> None:
+    await put(api, "s", overlap="skip", job={"name": "work"})
+    await api.http.post("/v1/schedules/s/run-now")
+    problem(await api.http.post("/v1/schedules/s/run-now"), 409, "invalid_state")
+    await put(api, "r", overlap="replace", job={"name": "work"})
+    first = (await api.http.post("/v1/schedules/r/run-now")).json()
+    assert (await api.http.post("/v1/schedules/r/run-now")).status_code == 202
+    replaced = (await api.http.get(f"/v1/jobs/{first['id']}")).json()
+    assert (replaced["state"], replaced["state_reason"]) == ("cancelled", "replaced")
+    assert len((await claim(stores, slots=9)).leases) == 2
+
+
+async def test_reading_and_writing_have_scopes_and_namespaces(stores: Stores) -> None:
+    keys = AccessKeys(stores.scripts.redis)
+    for secret, namespace, scopes in (
+        ("sr", stores.scripts.namespace, ("schedules:read",)),
+        ("sw", stores.scripts.namespace, ("schedules:write",)),
+        ("sf", stores.scripts.namespace + "-other", ("schedules:read", "schedules:write")),
+    ):
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        await keys.create(AccessKey(f"key_{secret}", secret, namespace, frozenset(scopes), 0), digest)
+    api = Api(stores.scripts.redis, "unused", auth="required")
+
+    def bearer(secret: str) -> dict[str, Any]:
+        return {"headers": {"Authorization": f"Bearer {secret}"}}
+
+    path = "/v1/schedules/nightly"
+    problem(await api.http.put(path, json=NIGHTLY, **bearer("sr")), 403, "scope_missing")
+    body = {**NIGHTLY, "job": {"name": "report", "payload": {"secret": "S3CR3T"}}}
+    assert (await api.http.put(path, json=body, **bearer("sw"))).status_code == 201
+    problem(await api.http.get(path, **bearer("sw")), 403, "scope_missing")
+    seen = await api.http.get(path, **bearer("sr"))
+    assert (seen.status_code, "S3CR3T" in seen.text) == (200, False)
+    problem(await api.http.get(path, **bearer("sf")), 404, "not_found")
+    problem(await api.http.post(f"{path}/run-now", **bearer("sf")), 404, "not_found")
+    for secret in ("sr", "sw", "sf"):
+        await keys.revoke(f"key_{secret}")
+    await api.close()

@@ -1,0 +1,298 @@
+"""Random lives of jobs that share unique keys: the real scripts against a model of who holds what."""
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from service.domain.job import JobSpec, Lease, Unique
+from service.domain.outcome import MAX_CRASHES, Interrupted
+from service.domain.states import FINISHED, State
+from service.store.connect import connect
+from service.store.jobs import Submission, Submitted
+from service.store.stores import Stores
+from tests import factories, invariants
+from tests.factories import BROKEN, HOPELESS, LATER, OK
+
+START, LEASE, DELAY = 1_900_000_000_000, 15_000, 60_000
+OUTCOMES = {"ok": OK, "broken": BROKEN, "hopeless": HOPELESS, "later": LATER, "interrupted": Interrupted()}
+KEYS = ("k", "l")
+
+
+@dataclass
+class ModelJob:
+    """A job as far as its key is concerned."""
+
+    key: str
+    until: str
+    payload: bytes
+    due: int
+    state: State
+    failures: int = 0
+    crashes: int = 0
+    delivered: bool = False
+    cancel: bool = False
+
+
+@dataclass
+class Model:
+    """Who holds each key, and who waits behind."""
+
+    now: int = START
+    jobs: dict[str, ModelJob] = field(default_factory=dict[str, ModelJob])
+    holder: dict[str, str] = field(default_factory=dict[str, str])
+    follower: dict[str, str] = field(default_factory=dict[str, str])
+
+    def rests(self, due: int) -> State:
+        return State.SCHEDULED if due > self.now else State.QUEUED
+
+    def release(self, id: str) -> None:
+        key = self.jobs[id].key
+        if self.follower.get(key) == id:
+            del self.follower[key]
+        if self.holder.get(key) != id:
+            return
+        del self.holder[key]
+        if (heir := self.follower.pop(key, None)) is not None:
+            self.holder[key] = heir
+            self.jobs[heir].state = self.rests(self.jobs[heir].due)
+
+    def end(self, id: str, state: State) -> None:
+        self.jobs[id].state = state
+        self.release(id)
+
+    def submit(
+        self, id: str, key: str, conflict: str, until: str, payload: bytes, due: int
+    ) -> tuple[str, str]:
+        """The word and the id that the submission is answered."""
+        new = ModelJob(key, until, payload, due, self.rests(due))
+        holder = self.holder.get(key)
+        if holder is not None and conflict != "replace":
+            return ("conflict" if conflict == "reject" else "existing"), holder
+        target = None
+        if holder is not None:
+            old = self.jobs[holder]
+            if old.state is State.RUNNING:
+                target = self.follower.get(key)
+                new.state = State.BLOCKED
+                self.follower[key] = target or id
+            elif old.delivered:
+                self.end(holder, State.CANCELLED)
+                target = self.holder.get(key)
+            else:
+                target = holder
+        self.jobs[target or id] = new
+        if new.state is not State.BLOCKED:
+            self.holder[key] = target or id
+        return ("replaced" if target else "created"), target or id
+
+
+class Keys(RuleBasedStateMachine):
+    """Submit with every way to conflict; claim, finish, crash, cancel, redrive, delete, let time pass."""
+
+    url = ""
+
+    @initialize()
+    def begin(self) -> None:
+        self.runner = asyncio.Runner()
+        self.redis = connect(self.url, socket_timeout=10)
+        self.stores = Stores(self.redis, f"u{os.urandom(6).hex()}", factories.DAY)
+        self.model = Model()
+        self.leases: dict[str, Lease] = {}
+        self.numbers = 0
+        self.pass_time(0)
+
+    def teardown(self) -> None:
+        self.runner.run(self.redis.aclose())
+        self.runner.close()
+
+    def pass_time(self, ms: int) -> None:
+        self.model.now += ms
+        self.stores.scripts.now = str(self.model.now)
+
+    @rule(
+        sent=st.lists(
+            st.tuples(
+                st.sampled_from(KEYS),
+                st.sampled_from(("reject", "return_existing", "replace", "replace")),
+                st.sampled_from(("finished", "finished", "started")),
+                st.booleans(),
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    def submit(self, sent: list[tuple[str, Any, Any, bool]]) -> None:
+        """One batch, each job after the others of it."""
+        batch: list[Submission] = []
+        expected: list[tuple[str, str]] = []
+        for key, conflict, until, delayed in sent:
+            self.numbers += 1
+            id, payload, delay = factories.new_id(), b"%d" % self.numbers, DELAY if delayed else 0
+            unique = Unique(key, until, conflict)
+            spec = JobSpec("work", payload, delay_ms=delay, retry=factories.QUICK, unique=unique)
+            batch.append(Submission(id, spec))
+        if any(conflict != "replace" for _, conflict, *_ in sent):
+            # What a batch refuses is decided before anything of it is written: the model goes one by one.
+            batch = batch[:1]
+        for submission in batch:
+            spec = submission.spec
+            assert spec.unique is not None
+            unique, due = spec.unique, self.model.now + spec.delay_ms
+            expected.append(
+                self.model.submit(
+                    submission.id, unique.key, unique.on_conflict, str(unique.until), spec.payload, due
+                )
+            )
+        answers: list[Submitted] = self.runner.run(self.stores.jobs.submit(batch))
+        assert [(answer.word, answer.job_id) for answer in answers] == expected
+
+    @rule(slots=st.integers(1, 3))
+    def claim(self, slots: int) -> None:
+        for job in self.model.jobs.values():
+            if job.state in (State.SCHEDULED, State.RETRYING) and job.due <= self.model.now:
+                job.state = State.QUEUED
+        queued = sum(job.state is State.QUEUED for job in self.model.jobs.values())
+        leases = self.runner.run(factories.claim(self.stores, slots, lease_ms=LEASE)).leases
+        assert len(leases) == min(slots, queued)
+        for lease in leases:
+            job = self.model.jobs[lease.job.id]
+            assert (job.state, job.payload) == (State.QUEUED, lease.job.payload)
+            job.state, job.delivered = State.RUNNING, True
+            self.leases[lease.job.id] = lease
+            if job.until == "started":
+                self.model.release(lease.job.id)
+
+    @precondition(lambda self: any(job.state is State.RUNNING for job in self.model.jobs.values()))
+    @rule(pick=st.integers(0), outcome=st.sampled_from(sorted(OUTCOMES)))
+    def finish(self, pick: int, outcome: str) -> None:
+        running = [id for id, job in self.model.jobs.items() if job.state is State.RUNNING]
+        id = running[pick % len(running)]
+        job = self.model.jobs[id]
+        assert self.runner.run(factories.finish(self.stores, self.leases[id], OUTCOMES[outcome])) == "moved"
+        job.failures += outcome in ("broken", "hopeless")
+        if job.cancel:
+            self.model.end(id, State.CANCELLED)
+        elif outcome == "ok":
+            self.model.end(id, State.SUCCEEDED)
+        elif outcome == "hopeless" or (outcome == "broken" and job.failures >= 3):
+            self.model.end(id, State.DEAD)
+        elif outcome == "interrupted":
+            job.state = State.QUEUED
+        else:
+            job.state = State.RETRYING if outcome == "broken" else State.SCHEDULED
+            job.due = self.model.now + DELAY
+
+    @rule()
+    def rescue(self) -> None:
+        """All workers are gone for an hour, and one comes back."""
+        self.pass_time(3_600_000)
+        self.runner.run(self.stores.leases.rescue(LEASE))
+        self.pass_time(LEASE + 1)
+        self.runner.run(self.stores.leases.rescue(LEASE))
+        for id, job in list(self.model.jobs.items()):
+            if job.state is State.RUNNING:
+                job.crashes += 1
+                if job.cancel:
+                    self.model.end(id, State.CANCELLED)
+                elif job.crashes >= MAX_CRASHES:
+                    self.model.end(id, State.DEAD)
+                else:
+                    job.state = State.QUEUED
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(picks=st.lists(st.integers(0), min_size=1, max_size=3))
+    def cancel(self, picks: list[int]) -> None:
+        """Several in one call: a holder and the job behind it may both be among them."""
+        ids = sorted({self._pick(pick) for pick in picks})
+        words = [moved.word for moved in self.runner.run(self.stores.jobs.cancel(ids, 10**9))]
+        for id, word in zip(ids, words, strict=True):
+            job = self.model.jobs[id]
+            if job.state in FINISHED:
+                assert word == "illegal"
+            elif job.state is State.RUNNING:
+                assert word == "requested"
+                job.cancel = True
+            else:
+                assert word == "moved"
+                self.model.end(id, State.CANCELLED)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(pick=st.integers(0))
+    def redrive(self, pick: int) -> None:
+        id = self._pick(pick)
+        job = self.model.jobs[id]
+        moved = self.runner.run(self.stores.jobs.redrive([id]))[0]
+        holder = self.model.holder.get(job.key)
+        if job.state not in (State.DEAD, State.CANCELLED):
+            assert moved.word == "illegal"
+        elif holder is not None:
+            assert (moved.word, moved.holder) == ("conflict", holder)
+        else:
+            assert moved.word == "moved"
+            job.state, job.failures, job.crashes, job.cancel = State.QUEUED, 0, 0, False
+            job.due = self.model.now
+            self.model.holder[job.key] = id
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(pick=st.integers(0))
+    def delete(self, pick: int) -> None:
+        id = self._pick(pick)
+        moved = self.runner.run(self.stores.jobs.delete([id]))[0]
+        if self.model.jobs[id].state in FINISHED:
+            assert moved.word == "moved"
+            del self.model.jobs[id]
+        else:
+            assert moved.word == "illegal"
+
+    @rule(ms=st.sampled_from([1, DELAY]))
+    def wait(self, ms: int) -> None:
+        self.pass_time(ms)
+
+    @invariant()
+    def the_store_is_as_the_model_says(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        ids = list(self.model.jobs)
+        found = self.runner.run(self.stores.queries.jobs(ids)) if ids else []
+        for job, expected in zip(found, self.model.jobs.values(), strict=True):
+            assert job is not None
+            assert (job.state, job.payload, job.failures, job.crashes) == (
+                expected.state, expected.payload, expected.failures, expected.crashes,
+            )  # fmt: skip
+        for kind, held in (("unique", self.model.holder), ("follower", self.model.follower)):
+            names = [f"{self.stores.scripts.prefix}{kind}:default|{key}" for key in KEYS]
+            values = self.runner.run(self._values(names))
+            assert [value.decode() if value else None for value in values] == [held.get(key) for key in KEYS]
+        self.runner.run(invariants.check(self.stores))
+
+    async def _values(self, names: list[str]) -> list[bytes | None]:
+        redis: Any = self.redis
+        return await redis.mget(names)
+
+    def _pick(self, pick: int) -> str:
+        ids = list(self.model.jobs)
+        return ids[pick % len(ids)]
+
+
+# Its examples are many and each is fifty round trips: a loaded machine needs longer than other tests have.
+@pytest.mark.timeout(300)
+def test_keys_are_held_and_given_up_as_the_model_says(redis_url: str) -> None:
+    machine = type("Keys", (Keys,), {"url": redis_url, "TestCase": None})
+    from hypothesis.stateful import run_state_machine_as_test
+
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            print_blob=True,
+        ),
+    )

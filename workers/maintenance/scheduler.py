@@ -1,0 +1,104 @@
+"""Fires schedules: any worker does, each slot exactly once over all of them (ADR 0014)."""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Callable
+
+import structlog
+
+from service.clock import Clock
+from service.domain.errors import TriageError
+from service.domain.schedule import decide
+from service.store.jobs import Submission
+from service.store.schedules import Look, Schedule
+from service.store.stores import Stores
+
+#: Seconds between looks where nothing is known to be coming, and schedules per look.
+PAUSE = 30.0
+AT_MOST = 100
+#: Looks are at least this far apart, whatever the schedules.
+LEAST_PAUSE = 0.2
+#: What a heartbeat tells is older by its way here: less than this earlier is not news.
+NEWS = 0.1
+#: Past the slot rather than before it: an early look would find nothing.
+PAST = 0.002
+
+log = structlog.get_logger("triage.scheduler")
+
+
+class Scheduler:
+    """Sleeps until the next slot; a heartbeat that heard of an earlier one wakes it."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        new_id: Callable[[str], str],
+        cancel_grace_ms: int,
+        clock: Clock,
+    ) -> None:
+        self._schedules = stores.schedules
+        self._workers = stores.workers
+        self._queues = stores.queues
+        self._new_id = new_id
+        self._cancel_grace_ms = cancel_grace_ms
+        self._clock = clock
+        self._alarm = asyncio.Event()
+        self._looks_at = 0.0
+        self._failing: set[str] = set()
+
+    def expect(self, seconds: float) -> None:
+        """Something fires in `seconds`."""
+        if self._clock.monotonic() + seconds < self._looks_at - NEWS:
+            self._alarm.set()
+
+    async def work(self) -> float:
+        """Fire what is due and sleep until the next slot, or until it is known to be earlier."""
+        # Whatever is heard during a look may be newer than what it sees.
+        self._looks_at = math.inf
+        self._alarm.clear()
+        look = await self._schedules.look(AT_MOST)
+        stale = [not await self._attempt(found, look.now) for found in look.due]
+        pause = LEAST_PAUSE if any(stale) else self._pause(look)
+        self._looks_at = self._clock.monotonic() + pause
+        await asyncio.sleep(LEAST_PAUSE)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._alarm.wait(), max(0.0, pause - LEAST_PAUSE))
+        return 0.0
+
+    def _pause(self, look: Look) -> float:
+        if len(look.due) == AT_MOST:
+            return 0.0
+        return PAUSE if look.next_in_ms is None else min(PAUSE, look.next_in_ms / 1000 + PAST)
+
+    async def _attempt(self, found: Schedule, now: int) -> bool:
+        """False if it has changed since; one that cannot be fired must not hold up the others."""
+        try:
+            fired = await self.fire(found, now)
+        except Exception as error:
+            if isinstance(error, TriageError) and error.retryable:
+                raise
+            if found.name not in self._failing:
+                log.error("schedule_not_fired", schedule=found.name, exc_info=error)
+            self._failing.add(found.name)
+            return True
+        self._failing.discard(found.name)
+        return fired
+
+    async def fire(self, found: Schedule, now: int) -> bool:
+        """Fire what is due of one schedule; False when somebody else has, or it was changed."""
+        assert found.slot is not None
+        definition = found.definition
+        firing = decide(found.timetable, definition["catch_up"], found.slot, now, definition["overlap"])
+        name = definition["job"]["name"]
+        types = await self._workers.job_types()
+        job_type = next((known.defaults for known in types if known.name == name), {})
+        spec = found.job(job_type, await self._queues.defaults())
+        submissions = [Submission(self._new_id("job"), spec) for _ in firing.slots]
+        if definition["overlap"] == "replace" and submissions:
+            # First, so that a worker that dies in between leaves the slot to fire and not two jobs running.
+            await self._schedules.replace_unfinished(found, self._cancel_grace_ms)
+        fired = await self._schedules.fire(found, firing, submissions)
+        if fired:
+            log.info("schedule_fired", schedule=found.name, slots=firing.slots, missed=firing.missed)
+        return fired
