@@ -10,8 +10,8 @@ from service.domain.outcome import Succeeded, settle
 from service.store.leases import Finish
 from tests.exposition import Series, series, total, value
 from tests.workers.reporting import lease
-from workers.loop_lag import LoopLag
 from workers.histogram import BUCKETS
+from workers.loop_lag import LoopLag
 from workers.metrics import Metrics
 
 
