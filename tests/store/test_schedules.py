@@ -346,7 +346,7 @@ async def test_a_schedule_that_is_over_is_not_looked_at_again(stores: Stores) ->
     assert ((await read(stores)).slot, look.due, look.next_in_ms) == (None, [], None)
 
 
-async def test_the_job_type_has_its_defaults_when_the_slot_fires(stores: Stores) -> None:
+async def test_the_job_type_and_the_queue_have_their_defaults_when_the_slot_fires(stores: Stores) -> None:
     from service.domain.catalogue import JobType
     from tests.api.test_queues import worker as record
 
@@ -354,13 +354,14 @@ async def test_the_job_type_has_its_defaults_when_the_slot_fires(stores: Stores)
     await stores.workers.register(
         record(seconds * 1000), [JobType("work", None, {"queue": "slow", "priority": 3})]
     )
+    await stores.queues.configure("slow", {"defaults": {"priority": 5, "timeout_seconds": 70}})
     at(stores, 0)
     await put(stores, job={"name": "work", "priority": 9})
     at(stores, MINUTE)
     await fire(stores)
     job = await stores.queries.job((await read(stores)).runs[0].job_id or "")
     assert job is not None
-    assert (job.queue, job.priority) == ("slow", 9)
+    assert (job.queue, job.priority, job.timeout_ms) == ("slow", 9, 70_000)
 
 
 async def test_one_schedule_that_cannot_be_fired_does_not_hold_up_the_others(stores: Stores) -> None:
