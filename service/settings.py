@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         le=16_777_216,
         description="Bytes: hard limit of a payload (413); above 1 KiB there is a warning header.",
     )
+    request_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=3600,
+        description="Seconds that a request's head, and its body, may take to come in.",
+    )
     max_result_bytes: int = Field(
         default=1_048_576,
         ge=2,

@@ -1,12 +1,15 @@
 """Writes what is generated from the code, or with --check says what is not current."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from service.api.document import openapi_document
+from service.api.specification import operations as operations_of
 from service.domain.states import FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.keys import CATALOGUE
@@ -16,8 +19,46 @@ from tools.metrics_table import metrics_table
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@cache
+def document() -> dict[str, Any]:
+    return openapi_document()
+
+
 def openapi() -> str:
-    return orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2).decode() + "\n"
+    return _json(document())
+
+
+def example(operation_id: str) -> str:
+    """One request of an operation and what it answers when all goes well."""
+    path, method, operation = next(
+        row for row in operations_of(document()) if row[2]["operationId"] == operation_id
+    )
+    parameters = [row for row in operation.get("parameters", []) if row["in"] == "path"]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+    answers = {
+        status: answer
+        for status, answer in operation["responses"].items()
+        if status < "400" and "$ref" not in answer
+    }
+    return _json(
+        {
+            "operation": operation_id,
+            "scope": operation.get("x-required-scope"),
+            "request": {
+                "method": method.upper(),
+                "path": path.format_map({row["name"]: row["example"] for row in parameters}),
+                **({} if body is None else {"body": body}),
+            },
+            "answers": {
+                status: next((media.get("example") for media in answer.get("content", {}).values()), None)
+                for status, answer in answers.items()
+            },
+        }
+    )
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def state_machine() -> str:
@@ -89,12 +130,16 @@ def settings_table() -> list[str]:
     return rows
 
 
-FILES = {
+FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
     "docs/state-machine.md": state_machine,
     "docs/redis-keys.md": redis_keys,
     "docs/operations.md": operations,
     "helm/triage/dashboards/triage.json": dashboard,
+    **{
+        f"openapi/examples/{operation['operationId']}.json": partial(example, operation["operationId"])
+        for _, _, operation in operations_of(document())
+    },
 }
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 
 import structlog
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
@@ -15,8 +14,8 @@ from service.api.auth import Authenticator
 from service.api.deps import Backend
 from service.api.group_work import keep_groups
 from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
-from service.api.middleware import BodyLimits, RequestIds
-from service.api.operation import Problem
+from service.api.middleware import RequestIds
+from service.api.request_limits import BodyLimits, HeaderLimits
 from service.api.routes import (
     bulk_jobs,
     dead_letters,
@@ -30,6 +29,7 @@ from service.api.routes import (
     telemetry,
     workers,
 )
+from service.api.specification import describe
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
@@ -88,30 +88,17 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         BodyLimits,
         default=settings.max_payload_bytes + _OVERHEAD,
         by_path={"/v1/jobs/bulk": _BULK_BYTES, "/v1/flows": _BULK_BYTES},
+        seconds=settings.request_seconds,
     )
+    app.add_middleware(HeaderLimits)
     app.add_middleware(RequestIds, new_id=ids.new, clock=clock.monotonic)
     instrumentator = Instrumentator(
         registry=CollectorRegistry(), excluded_handlers=["/metrics", "/livez", "/readyz"]
     )
     instrumentator.instrument(app, latency_lowr_buckets=LATENCY_BUCKETS)
     metrics.http = instrumentator.registry
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
-
-
-def _document(app: FastAPI) -> dict[str, object]:
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        components = document.setdefault("components", {})
-        schemas = components.setdefault("schemas", {})
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(problem.pop("$defs", {}))
-        schemas["Problem"] = problem
-        components["securitySchemes"] = {"apiKey": {"type": "http", "scheme": "bearer"}}
-        for unused in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(unused, None)
-        app.openapi_schema = document
-    return app.openapi_schema
 
 
 async def _pulse(backend: Backend) -> None:

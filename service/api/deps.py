@@ -33,6 +33,12 @@ class Backend:
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])
 
+    def stop(self) -> None:
+        """Not ready from now on; whoever waits is answered with what there is."""
+        self.stopping = True
+        for space in self.spaces.values():
+            space.stores.watches.release()
+
     def space(self, namespace: str) -> "Space":
         found = self.spaces.get(namespace)
         if found is None:

@@ -9,10 +9,29 @@ class BodyTooLarge(TriageError):
     code = "body_too_large"
 
 
+class HttpInvalid(TriageError):
+    """This is not HTTP."""
+
+    code = "http_invalid"
+
+
 class JsonInvalid(TriageError):
     """The request body is not JSON that can be kept unchanged."""
 
     code = "json_invalid"
+
+
+class RequestTooSlow(TriageError):
+    """The request did not come in within its time."""
+
+    code = "request_too_slow"
+    retryable = True
+
+
+class HeadersTooLarge(TriageError):
+    """The headers and the address may have 16 KiB together, and there may be 100 headers."""
+
+    code = "headers_too_large"
 
 
 class UnsupportedMediaType(TriageError):
@@ -37,10 +56,3 @@ class ScopeMissing(TriageError):
     """The API key does not have the scope of this operation."""
 
     code = "scope_missing"
-
-
-class ShuttingDown(TriageError):
-    """This process is shutting down; another one will answer."""
-
-    code = "shutting_down"
-    retryable = True

@@ -1,5 +1,6 @@
 """Reads request bodies strictly: what could not be kept unchanged is refused before anybody sees it."""
 
+import json
 import re
 from typing import Any
 
@@ -17,7 +18,8 @@ _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 def parse(body: bytes) -> Any:
     """JSON as orjson reads it: no NaN, no Infinity, no lone surrogates; raises JsonInvalid.
 
-    Also refused: nesting beyond 64, and numbers beyond 64 bits, which would come back as others.
+    Also refused: nesting beyond 64; numbers beyond 64 bits, which would come back as others; and an object
+    with a key twice, of which readers take the first or the last as they please.
     """
     try:
         document = orjson.loads(body)
@@ -28,6 +30,7 @@ def parse(body: bytes) -> Any:
         _check_depth(document)
     if _LONG_NUMBER.search(body):
         _check_numbers(body)
+    _DUPLICATES.decode(body.decode())
     return document
 
 
@@ -59,6 +62,16 @@ def _check_numbers(body: bytes) -> None:
                 raise JsonInvalid("The request body holds an integer beyond 64 bits; send it as a string.")
         elif float(text) in (float("inf"), float("-inf")):
             raise JsonInvalid("The request body holds a number that is too large.")
+
+
+def _check_keys(members: list[tuple[str, None]]) -> None:
+    keys = {key for key, _ in members}
+    if len(keys) != len(members):
+        raise JsonInvalid("The request body holds an object that has the same key twice.")
+
+
+#: Reads what orjson has read already, for the keys alone.
+_DUPLICATES = json.JSONDecoder(object_pairs_hook=_check_keys, parse_int=len, parse_float=len)
 
 
 class StrictRequest(Request):

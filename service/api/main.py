@@ -6,6 +6,8 @@ import socket
 import uvicorn
 
 from service.api.app import create_app
+from service.api.deps import Backend
+from service.api.protocol import BoundedProtocol
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.garbage import collect_rarely
@@ -17,14 +19,23 @@ SHUTDOWN_SECONDS = 10
 
 
 class Server(uvicorn.Server):
-    """Lets garbage collection look at requests alone once it has started."""
+    """Answers those who wait when it is told to stop; garbage collection looks at requests alone."""
+
+    def __init__(self, config: uvicorn.Config, backend: Backend) -> None:
+        super().__init__(config)
+        self._backend = backend
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Else a long poll would keep the process for as long as it may wait.
+        self._backend.stop()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         collect_rarely()
 
 
-def build_server(settings: Settings) -> uvicorn.Server:
+def build_server(settings: Settings) -> Server:
     """A server that is not running yet."""
     clock = Clock()
     redis = connect(settings.redis_url)
@@ -35,16 +46,16 @@ def build_server(settings: Settings) -> uvicorn.Server:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=type("Protocol", (BoundedProtocol,), {"seconds": settings.request_seconds}),
             ws="none",
             access_log=False,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             timeout_keep_alive=75,
-            h11_max_incomplete_event_size=16_384,
             backlog=2048,
-        )
+        ),
+        app.state.backend,
     )
 
 

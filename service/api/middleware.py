@@ -1,14 +1,14 @@
-"""Around every request, as plain ASGI: request and trace ids, body limits, security headers."""
+"""Around every request, as plain ASGI: request and trace ids, security headers, an answer to every fault."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 
 from service import logs, tracing
-from service.api.errors import BodyTooLarge
-from service.api.problems import of_error, respond
+from service.api.problems import UNEXPECTED, problem, respond
 from service.domain import trace_context
 
 Scope = MutableMapping[str, Any]
@@ -18,22 +18,27 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+#: What an answer says when its route does not say otherwise, as a page for people does.
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+#: The page of FastAPI loads a script from elsewhere and cannot say so itself.
+_PAGES = ("/docs", "/docs/oauth2-redirect")
 
 
 #: Characters of a path that a log line shows.
 _PATH_SHOWN = 200
 
 log = structlog.get_logger("triage.access")
+_log_fault = structlog.get_logger("triage.api")
 
 
 class RequestIds:
-    """X-Request-Id in and out; one that could harm a log or a header is replaced.
+    """X-Request-Id in and out, whatever happens; one that could harm a log or a header is replaced.
 
     A request that failed is a log line; every request is one at the level debug, because metrics count them.
     """
@@ -57,15 +62,31 @@ class RequestIds:
             ids["trace_id"] = trace_context.trace_id(traceparent) or ""
         logs.IDS.set(ids)
 
+        started = False
+
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal started, status
+            started = True
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *_HEADERS]
+                said = {name for name, _ in message["headers"]}
+                added = [row for row in _HEADERS if row[0] not in said]
+                if scope["path"] in _PAGES:
+                    added.pop()
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *added]
             await send(message)
 
         try:
             await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            status = 499  # in the middle of its request: nobody is left to be answered
+        except Exception as error:
+            # Here, and not in a handler of the application: that one would answer around this middleware.
+            _log_fault.error("unexpected_error", path=scope["path"][:_PATH_SHOWN], exc_info=error)
+            if started:
+                raise
+            document = problem(500, "internal_error", UNEXPECTED, scope["path"], request_id.decode())
+            await respond(document)(scope, receive, answer)  # type: ignore[arg-type]
         finally:
             write = log.warning if status >= 500 else log.debug
             write(
@@ -75,46 +96,3 @@ class RequestIds:
                 status=status,
                 seconds=round(self._clock() - began, 4),
             )
-
-
-class BodyLimits:
-    """Refuses bodies over the limit of their path, by Content-Length or by what has come in."""
-
-    def __init__(self, app: App, default: int, by_path: Mapping[str, int]) -> None:
-        self._app = app
-        self._default = default
-        self._by_path = by_path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        limit = self._by_path.get(scope["path"], self._default)
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > limit:
-            return await self._refuse(scope, receive, send, limit)
-        received, started = 0, False
-
-        async def limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise BodyTooLarge(f"The request body may have {limit} bytes here.")
-            return message
-
-        async def answer(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, limited, answer)
-        except BodyTooLarge:
-            if started:
-                raise
-            await self._refuse(scope, receive, send, limit)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        error = BodyTooLarge(f"The request body may have {limit} bytes here.")
-        document = of_error(error, scope["path"], scope.get("state", {}).get("request_id"))
-        await respond(document, {"Connection": "close"})(scope, receive, send)  # type: ignore[arg-type]

@@ -1,48 +1,29 @@
-"""How a route declares itself: its scope, its errors, and what it is for, in one place beside the path."""
+"""How a route declares itself: its scope, its errors, and what it is for, in one place beside the path.
+
+`specification.py` adds to the document what follows from it: headers, examples, errors of bodies.
+"""
 
 from typing import Any
 
-from pydantic import BaseModel
-
-
-class ProblemRow(BaseModel):
-    """One thing that is wrong, and where."""
-
-    pointer: str
-    code: str
-    message: str
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    retryable: bool
-    request_id: str | None
-    errors: list[ProblemRow]
-
-
-_MEANING = {
+#: What an error status means, wherever it is answered.
+MEANING = {
     400: "The request cannot be read.",
     401: "No API key, or not a valid one.",
     403: "The API key lacks the scope.",
     404: "There is no such resource.",
+    408: "The body did not come in within its time.",
     409: "The state of the resource does not permit this.",
     412: "The resource has changed.",
     413: "The body or the payload is too large.",
     415: "The body is not application/json.",
     422: "The request does not match the schema, or contradicts an earlier one.",
     429: "The queue is full.",
+    431: "The headers are too large.",
     500: "Something went wrong.",
     503: "Redis is away for the moment, or did not answer.",
     507: "Redis is full.",
 }
-_ALWAYS = (400, 401, 403, 422, 500, 503)
+_ALWAYS = (400, 401, 403, 422, 431, 500, 503)
 
 
 def operation(
@@ -56,15 +37,20 @@ def operation(
     responses: dict[int | str, dict[str, Any]] = {}
     for status, (meaning, model) in answers.items():
         responses[status] = {"description": meaning, **({"model": model} if model is not None else {})}
-    for status in sorted({*_ALWAYS, *errors}):
-        responses[status] = {
-            "description": _MEANING[status],
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+    responses |= problem_responses(*sorted({*_ALWAYS, *errors}))
     return {
         "summary": summary,
         "status_code": status_code or min(answers),
         "response_model": None,
         "responses": responses,
         "openapi_extra": {"x-required-scope": scope, "security": [{"apiKey": []}]},
+    }
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of these statuses, for the document."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": MEANING[status], "content": {"application/problem+json": {"schema": schema}}}
+        for status in statuses
     }

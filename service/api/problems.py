@@ -5,20 +5,22 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from service.api.errors import (
     BodyTooLarge,
+    HeadersTooLarge,
+    HttpInvalid,
     JsonInvalid,
+    RequestTooSlow,
     ScopeMissing,
-    ShuttingDown,
     Unauthenticated,
     UnsupportedMediaType,
     ValidationFailed,
 )
+from service.api.methods import allowed_methods
 from service.domain import errors
 from service.domain.flow import FlowInvalid
 from service.store.watches import TooManyWaiters
@@ -41,18 +43,20 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.ConfigurationInvalid: 500,
     TooManyWaiters: 503,
     BodyTooLarge: 413,
+    RequestTooSlow: 408,
+    HeadersTooLarge: 431,
+    HttpInvalid: 400,
     JsonInvalid: 400,
     UnsupportedMediaType: 415,
     ValidationFailed: 422,
     Unauthenticated: 401,
     ScopeMissing: 403,
-    ShuttingDown: 503,
 }
 
 #: Seconds after which a client may try again when the backend was away.
 RETRY_AFTER = "1"
 
-_BY_STATUS = {
+BY_STATUS = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
@@ -60,7 +64,18 @@ _BY_STATUS = {
     415: "unsupported_media_type",
 }
 
-log = structlog.get_logger("triage.api")
+#: Every code that a problem of this API can have.
+CODES = {error.code for error in STATUS} | set(BY_STATUS.values()) | {"http_error", "internal_error"}
+#: What a request without a valid key is answered with.
+CHALLENGE = 'Bearer realm="triage"'
+
+#: What a client is told of a fault of ours.
+UNEXPECTED = "Something went wrong here."
+
+
+def phrase(status: int) -> str:
+    """The title of a status (RFC 9110); Python names two of them differently from version to version."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
 def problem(
@@ -75,7 +90,7 @@ def problem(
     """The document; `details` are extra members such as current_state."""
     return {
         "type": f"/problems/{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": phrase(status),
         "status": status,
         "detail": detail,
         "instance": instance,
@@ -98,7 +113,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.TriageError, _triage_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def respond(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
@@ -113,7 +127,7 @@ async def _triage_error(request: Request, error: errors.TriageError) -> Response
     if status in (429, 503):
         headers["Retry-After"] = RETRY_AFTER
     if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="triage"'
+        headers["WWW-Authenticate"] = CHALLENGE
     return respond(of_error(error, request.url.path, _request_id(request)), headers)
 
 
@@ -123,6 +137,8 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
         for row in error.errors()[:100]
     ]
     if any(row["loc"][:1] == ("path",) for row in error.errors()):
+        if request.url.path in request.app.openapi()["paths"]:
+            return await _http_error(request, HTTPException(405))
         # An id that cannot exist is answered like one that does not.
         return respond(of_error(errors.NotFound(), request.url.path, _request_id(request)))
     failed = ValidationFailed(errors=rows)
@@ -138,21 +154,14 @@ def pointer(location: tuple[Any, ...]) -> str:
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
-    code = _BY_STATUS.get(error.status_code, "http_error")
+    code = BY_STATUS.get(error.status_code, "http_error")
     detail = HTTPStatus(error.status_code).description or str(error.detail)
-    return respond(
-        problem(error.status_code, code, detail, request.url.path, _request_id(request)), error.headers
-    )
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    request_id = _request_id(request)
-    log.error("unexpected_error", request_id=request_id, path=request.url.path, exc_info=error)
-    # This answer is given outside the middleware that would add the header.
-    return respond(
-        problem(500, "internal_error", "Something went wrong here.", request.url.path, request_id),
-        {"X-Request-Id": request_id} if request_id else None,
-    )
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (
+        methods := allowed_methods(request.app.openapi()["paths"], request.url.path)
+    ):
+        headers = {"Allow": ", ".join(methods)}
+    return respond(problem(error.status_code, code, detail, request.url.path, _request_id(request)), headers)
 
 
 def _request_id(request: Request) -> str | None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from service.clock import Clock
 from service.domain.job import Job
 from service.domain.states import FINISHED
+from service.store.watches import Change
 
 MAX_WAIT = 30.0
 Resource = TypeVar("Resource")
@@ -27,18 +28,21 @@ def matches(if_none_match: str | None, version: int) -> bool:
 
 async def until(
     read: Callable[[], Awaitable[Resource | None]],
-    changed: asyncio.Event,
+    changed: Change,
     seconds: float,
     enough: Callable[[Resource], bool],
     clock: Clock,
 ) -> Resource | None:
-    """What `read` reads as soon as it is enough, or as it is after `seconds`; None when it does not exist."""
+    """What `read` reads once it is enough, or as it is after `seconds` or at shutdown.
+
+    None when it does not exist.
+    """
     deadline = clock.monotonic() + seconds
     while True:
         changed.clear()
         found = await read()
         remaining = deadline - clock.monotonic()
-        if found is None or enough(found) or remaining <= 0:
+        if found is None or enough(found) or remaining <= 0 or changed.last:
             return found
         try:
             await asyncio.wait_for(changed.wait(), remaining)

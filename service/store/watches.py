@@ -25,26 +25,34 @@ class TooManyWaiters(TriageError):
     retryable = True
 
 
+class Change(asyncio.Event):
+    """Set when what is watched may have changed; `last`: nothing is waited for any more, the process ends."""
+
+    last = False
+
+
 class Watches:
     """Wakes waiters when their job changed, or may have: after a lost subscription they look again."""
 
     def __init__(self, scripts: Scripts, capacity: int = 2_000) -> None:
         self._scripts = scripts
         self._capacity = capacity
-        self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._waiters: dict[str, set[Change]] = {}
         self._count = 0
         self._listener: asyncio.Task[None] | None = None
         self._subscribed = asyncio.Event()
+        self._released = False
 
     @contextlib.asynccontextmanager
-    async def watch(self, id: str) -> AsyncGenerator[asyncio.Event]:
+    async def watch(self, id: str) -> AsyncGenerator[Change]:
         """Enter, read the job, then wait for the event: no change in between is missed.
 
         Raises TooManyWaiters above the capacity, BackendUnavailable when Redis is away.
         """
         if self._count >= self._capacity:
             raise TooManyWaiters()
-        event = asyncio.Event()
+        event = Change()
+        event.last = self._released
         self._waiters.setdefault(id, set()).add(event)
         self._count += 1
         try:
@@ -56,6 +64,14 @@ class Watches:
             self._waiters[id].discard(event)
             if not self._waiters[id]:
                 del self._waiters[id]
+
+    def release(self) -> None:
+        """Wake every waiter for good, and let no other one wait."""
+        self._released = True
+        for events in self._waiters.values():
+            for event in events:
+                event.last = True
+        self._wake_all()
 
     async def close(self) -> None:
         """Wake every waiter and end the subscription."""

@@ -29,6 +29,46 @@ async def test_lone_surrogates_and_broken_utf8_are_refused(api: Api, text: bytes
     problem(await api.raw(b'{"name":"work","payload":{"a":' + text + b"}}"), 400, "json_invalid")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name":"work","name":"other"}',
+        b'{"name":"work","payload":{"a":1,"\\u0061":2}}',
+        b'{"name":"work","payload":{"a":[{"b":{"c":1,"c":1}}]}}',
+    ],
+)
+async def test_an_object_that_has_a_key_twice_is_refused(api: Api, body: bytes) -> None:
+    assert "twice" in problem(await api.raw(body), 400, "json_invalid")["detail"]
+
+
+async def test_the_same_key_in_two_objects_is_fine(api: Api) -> None:
+    assert (
+        await api.raw(b'{"name":"work","payload":{"name":{"name":1},"a":[{"name":1}]}}')
+    ).status_code == 202
+
+
+WRONG_TYPES = [
+    b'"priority":"1"', b'"priority":true', b'"priority":1.5', b'"delay_seconds":"1"', b'"delay_seconds":true',
+    b'"retry":{"max_attempts":true}', b'"retry":{"jitter":"0"}', b'"run_at":1700000000', b'"run_at":"170000"',
+    b'"run_at":"2026-11-27T09:30:00"', b'"run_at":"2026-11-27"', b'"run_at":"2026-11-27T25:00:00Z"',
+    b'"run_at":"2026-11-27 09:30:00Z"', b'"tags":{"a":1}', b'"tags":[]', b'"payload":"{}"', b'"queue":null',
+    b'"unique":{"key":"a","until":true}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", WRONG_TYPES)
+async def test_a_value_of_another_type_is_not_converted(api: Api, field: bytes) -> None:
+    problem(await api.raw(b'{"name":"work",' + field + b"}"), 422, "validation_failed")
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-11-27T09:30:00Z", "2026-11-27T10:30:00.123456+01:00", "2026-11-27t09:30:00z"]
+)
+async def test_a_time_is_what_rfc_3339_says(api: Api, time: str) -> None:
+    job = await api.create(run_at=time)
+    assert job["run_at"].startswith("2026-11-27T09:30:00.") or job["state"] == "queued"
+
+
 @pytest.mark.parametrize("depth", [63, 900, 100_000])
 async def test_deep_bodies_are_refused(api: Api, depth: int) -> None:
     body = b'{"name":"work","payload":{"a":' + b"[" * depth + b"]" * depth + b"}}"
@@ -90,10 +130,21 @@ async def test_bad_addresses_are_clean_problems(api: Api, path: str, status: int
     problem(await api.http.get(path), status, code)
 
 
-async def test_a_wrong_method_says_which_are_right(api: Api) -> None:
-    answer = await api.http.put("/v1/jobs", json={})
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/jobs", "GET, POST"),
+        ("PATCH", "/v1/jobs/bulk", "POST"),
+        ("GET", "/v1/jobs/bulk", "POST"),
+        ("PUT", "/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E", "DELETE, GET, PATCH"),
+        ("GET", "/v1/queues/default/pause", "POST"),
+        ("POST", "/docs", "GET"),
+    ],
+)
+async def test_a_wrong_method_says_which_are_right(api: Api, method: str, path: str, allowed: str) -> None:
+    answer = await api.http.request(method, path, json={})
     problem(answer, 405, "method_not_allowed")
-    assert "POST" in answer.headers["allow"]
+    assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == set(allowed.split(", "))
 
 
 async def test_a_request_id_that_could_harm_is_replaced(api: Api) -> None:

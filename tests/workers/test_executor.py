@@ -17,6 +17,7 @@ from workers.registry import Registry
 from workers.relatives import Relatives
 from workers.runners import Runners
 from workers.settler import Settler
+from workers.tracing import RunTracing
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,7 @@ async def executor(stores):
         relatives=lambda lease: Relatives(stores.relations, registry, lambda prefix: prefix, lease),
         hooks=registry.hooks,
         metrics=Metrics(),
+        tracing=RunTracing(None),
         worker_id="wk_1",
         shared={},
     )

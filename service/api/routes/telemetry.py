@@ -7,7 +7,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from service.api import render
 from service.api.deps import Backend
-from service.api.operation import operation
+from service.api.operation import operation, problem_responses
 from service.api.schemas.fields import NAME_PATTERN
 from service.api.schemas.operators import AutoscaleOut
 from service.store.stores import Stores
@@ -36,6 +36,13 @@ Observed = Annotated[Stores, Depends(_observed)]
     name="metrics",
     summary="Prometheus metrics",
     response_class=Response,
+    responses={
+        200: {
+            "description": "The text format of Prometheus.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        **problem_responses(401, 403, 500, 503),
+    },
     openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
 )
 async def metrics(request: Request, stores: Observed) -> Response:

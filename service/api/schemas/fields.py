@@ -1,34 +1,68 @@
 """Field types shared by requests: every text is bounded and free of control characters."""
 
+import re
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
+TAG_KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$"
+TAG_VALUE_PATTERN = r"^[^\x00-\x1f\x7f]{0,64}$"
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 TEN_YEARS = 315_360_000
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f|,]{1,255}$")]
-TagKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
-TagValue = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
-Tags = Annotated[dict[TagKey, TagValue], Field(max_length=16)]
+TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY_PATTERN)]
+TagValue = Annotated[str, StringConstraints(pattern=TAG_VALUE_PATTERN)]
+Tags = Annotated[
+    dict[TagKey, TagValue],
+    Field(max_length=16),
+    # What pydantic writes by itself (patternProperties) would let other keys pass.
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": 16,
+            "propertyNames": {"pattern": TAG_KEY_PATTERN},
+            "additionalProperties": {"type": "string", "pattern": TAG_VALUE_PATTERN},
+        }
+    ),
+]
 
 
-def _no_boolean(value: Any) -> Any:
-    if isinstance(value, (bool, str)):
-        raise ValueError("must be a number")
-    return value
+def _time(value: Any) -> Any:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("must be a time like 2026-11-27T09:30:00Z")
+    return datetime.fromisoformat(value.upper())
 
 
-Seconds = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, le=TEN_YEARS)]
-PositiveSeconds = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, le=TEN_YEARS)]
-Priority = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0, le=1000)]
+Time = Annotated[AwareDatetime, BeforeValidator(_time)]
+Seconds = Annotated[float, Field(ge=0, le=TEN_YEARS)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=TEN_YEARS)]
+Priority = Annotated[int, Field(ge=0, le=1000)]
+
+
+#: On a model: the document describes it, its route validates it, for instance one by one.
+Later = WrapValidator(lambda value, _: value)
 
 
 class In(BaseModel):
-    """A request: unknown fields are refused, so that a misspelt one is not silently ignored."""
+    """A request: unknown fields are refused, so that a misspelt one is not silently ignored.
 
-    model_config = ConfigDict(extra="forbid")
+    A value is of the type that the document names: neither "1" nor true is a number, and 0 is not false.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Out(BaseModel):

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SkipValidation
+from pydantic import Field
 
-from service.api.schemas.fields import In, Name, Out, PositiveSeconds
+from service.api.schemas.fields import In, Later, Name, Out, PositiveSeconds
 from service.api.schemas.jobs import JobSpecIn, StateName
 from service.domain.flow import Edge
 
@@ -44,10 +44,10 @@ class FlowSpecIn(In):
         None, description="For every job of the flow, over all its attempts, from the submission on."
     )
     # Validated by the route in portions: ten thousand jobs at once would hold up every other request.
-    jobs: Annotated[dict[str, SkipValidation[NodeIn]], Field(min_length=1)]
+    jobs: Annotated[dict[str, Annotated[NodeIn, Later]], Field(min_length=1)]
 
 
-class CountsOut(Out):
+class GroupCountsOut(Out):
     """Jobs in each state; the states always add up to the total."""
 
     total: int
@@ -69,7 +69,7 @@ class FlowOut(Out):
     version: int
     name: str
     state: Literal["running", "succeeded", "failed", "cancelled"]
-    counts: CountsOut
+    counts: GroupCountsOut
     jobs: dict[str, str]
     created_at: datetime
     finished_at: datetime | None
@@ -83,7 +83,7 @@ class FlowSummaryOut(Out):
     version: int
     name: str
     state: Literal["running", "succeeded", "failed", "cancelled"]
-    counts: CountsOut
+    counts: GroupCountsOut
     created_at: datetime
     finished_at: datetime | None
 

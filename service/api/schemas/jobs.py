@@ -6,9 +6,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from service.api.schemas.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds, Tags
+from service.api.schemas.fields import (
+    In,
+    Key,
+    Later,
+    Name,
+    Out,
+    PositiveSeconds,
+    Priority,
+    Seconds,
+    Tags,
+    Time,
+)
+from service.api.schemas.problems import Problem
 from service.domain.catalogue import JobType
 from service.domain.defaults import lay_defaults, retry_policy
 from service.domain.job import JobSpec, Unique
@@ -60,7 +72,7 @@ class JobSpecIn(In):
     )
     priority: Priority = Field(100, description="0 to 1000; lower runs first.")
     delay_seconds: Seconds = 0
-    run_at: AwareDatetime | None = None
+    run_at: Time | None = None
     retry: RetryIn = Field(default_factory=lambda: RetryIn.model_validate({}))
     timeout_seconds: PositiveSeconds = Field(300, description="Per attempt.")
     expires_seconds: PositiveSeconds | None = Field(
@@ -111,12 +123,7 @@ class JobSpecIn(In):
 class JobsIn(In):
     """Up to 1,000 jobs. `atomic`: all or nothing, for at most 500."""
 
-    jobs: list[Any] = Field(
-        min_length=1,
-        max_length=1000,
-        description="Each is a JobSpec.",
-        json_schema_extra={"items": {"$ref": "#/components/schemas/JobSpecIn"}},
-    )
+    jobs: list[Annotated[JobSpecIn, Later]] = Field(min_length=1, max_length=1000)
     atomic: bool = False
 
 
@@ -124,7 +131,7 @@ class JobChangesIn(In):
     """What may change before a job has finished."""
 
     priority: Priority | None = None
-    run_at: AwareDatetime | None = None
+    run_at: Time | None = None
     tags: Tags | None = None
     retry: RetryIn | None = None
 
@@ -153,6 +160,14 @@ class ErrorOut(Out):
     attempt: int
 
 
+class ProgressOut(Out):
+    """How far a run says that it is."""
+
+    current: float
+    total: float | None
+    message: str | None
+
+
 class JobOut(Out):
     """A job and where it is. Times are UTC with milliseconds."""
 
@@ -167,7 +182,7 @@ class JobOut(Out):
     payload: dict[str, Any] | None
     result: Any
     error: ErrorOut | None
-    progress: dict[str, Any] | None
+    progress: ProgressOut | None
     attempt: int
     max_attempts: int
     failures: int
@@ -202,7 +217,7 @@ class BulkRow(Out):
     index: int
     status: int
     job: JobOut | None
-    problem: dict[str, Any] | None
+    problem: Problem | None
 
 
 class BulkOut(Out):

@@ -1,0 +1,14 @@
+"""Which methods an address has; Starlette itself looks no further than the first route that matches."""
+
+import re
+from typing import Any
+
+
+def allowed_methods(paths: dict[str, Any], path: str) -> list[str]:
+    """By the paths of the document. A literal path hides a template: `bulk` is not the id of a job."""
+    item: dict[str, Any] = dict(paths.get(path, {}))
+    if not item:
+        for template, operations in paths.items():
+            if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
+                item |= operations
+    return sorted(method.upper() for method in item)

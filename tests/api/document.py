@@ -1,0 +1,87 @@
+"""The operations as the document declares them, and whether an answer is one that it promises."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+from jsonschema import Draft202012Validator, FormatChecker
+
+from tools.generate import ROOT
+
+DOCUMENT: dict[str, Any] = orjson.loads((ROOT / "openapi/openapi.json").read_bytes())
+SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`declared` is the operation of the document."""
+
+    method: str
+    path: str
+    declared: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.declared["operationId"]
+
+    @property
+    def scope(self) -> str | None:
+        return self.declared.get("x-required-scope")
+
+    def parameters(self, where: str) -> list[dict[str, Any]]:
+        return [row for row in self.declared.get("parameters", []) if row["in"] == where]
+
+    @property
+    def request(self) -> dict[str, Any] | None:
+        """Schema and example of its JSON body."""
+        return self.declared.get("requestBody", {}).get("content", {}).get("application/json")
+
+    def address(self, **values: str) -> str:
+        """Its path; what is not given is the example's."""
+        examples = {row["name"]: row["example"] for row in self.parameters("path")}
+        return self.path.format_map({**examples, **values})
+
+    def answer(self, status: int) -> dict[str, Any]:
+        declared = self.declared["responses"].get(str(status))
+        assert declared is not None, f"{self.id} answered {status}, which the document does not know"
+        return resolve(declared)
+
+    def conforms(self, answer: httpx.Response) -> None:
+        """Status, headers and body are as declared."""
+        declared = self.answer(answer.status_code)
+        for name, header in declared.get("headers", {}).items():
+            assert name in answer.headers or not resolve(header).get("required"), (self.id, name)
+        if not declared.get("content"):
+            assert answer.content == b"", self.id
+            return
+        media_type = answer.headers["content-type"].split(";")[0]
+        assert media_type in declared["content"], (self.id, media_type)
+        if media_type.endswith("json"):
+            validate(orjson.loads(answer.content), declared["content"][media_type]["schema"])
+
+
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        found: Any = DOCUMENT
+        for part in node["$ref"].split("/")[1:]:
+            found = found[part]
+        node = found
+    return node
+
+
+def validate(value: Any, schema: dict[str, Any]) -> None:
+    """Raises jsonschema's ValidationError."""
+    whole = {"components": DOCUMENT["components"], **schema}
+    Draft202012Validator(whole, format_checker=FormatChecker()).validate(value)
+
+
+OPERATIONS = [
+    Operation(method.upper(), path, declared)
+    for path, item in DOCUMENT["paths"].items()
+    for method, declared in item.items()
+]
+#: Those that name a resource in their path.
+ADDRESSED = [operation for operation in OPERATIONS if operation.parameters("path")]
+#: Those whose caller must be known.
+GUARDED = [operation for operation in OPERATIONS if operation.scope is not None]

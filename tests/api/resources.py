@@ -1,0 +1,72 @@
+"""For every operation that names a resource: one that it can act upon."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+from service.clock import Clock
+from service.domain.catalogue import JobType
+from service.domain.flow import FlowSpec, Node
+from service.domain.ids import IdFactory
+from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store.stores import Stores
+from service.store.worker_registry import WorkerRecord
+from tests.api.document import Operation
+from tests.factories import HOPELESS, claim, finish, job_in, submit
+
+WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
+#: An id of each kind that nobody has; of a queue, a name.
+UNKNOWN = {
+    "job_id": "job_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "flow_id": "flow_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "worker_id": "wk_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "name": "never-seen",
+}
+#: What a job must be for these; any other operation takes a queued one.
+_STATES = {"delete_job": State.SUCCEEDED, "retry_job": State.DEAD, "run_job_now": State.SCHEDULED}
+
+
+async def _job(stores: Stores, operation: Operation) -> str:
+    dead = operation.path.startswith("/v1/dlq")
+    return (await job_in(stores, State.DEAD if dead else _STATES.get(operation.id, State.QUEUED)))[0]
+
+
+async def _flow(stores: Stores, operation: Operation) -> str:
+    id = IdFactory(Clock().now_ms, os.urandom).new("flow", members=1)
+    spec = FlowSpec("flow", {"a": Node(JobSpec("work"), ())}, "fail")
+    assert (await stores.flows.create(id, spec, None)).word == "moved"
+    if operation.id in ("delete_flow", "retry_flow"):
+        await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+        await stores.keeper.work()
+    return id
+
+
+async def _worker(stores: Stores, operation: Operation) -> str:
+    record = WorkerRecord(WORKER, "host", 7, "0.1.0", {"default": 3}, ("work",), "running", 1, 20, 0, 0)
+    await stores.workers.register(record, [JobType("work")])
+    return WORKER
+
+
+async def _queue(stores: Stores, operation: Operation) -> str:
+    await submit(stores, queue="default")
+    return "default"
+
+
+#: By path parameter, and by the first part of the path where a name alone does not say what it names.
+_MAKERS: dict[str, Callable[[Stores, Operation], Awaitable[str]]] = {
+    "job_id": _job,
+    "flow_id": _flow,
+    "worker_id": _worker,
+    "queues name": _queue,
+}
+
+
+async def make(stores: Stores, operation: Operation) -> dict[str, str]:
+    """The path parameters of a new resource; an operation on a new kind of resource needs a row above."""
+    (parameter,) = [row["name"] for row in operation.parameters("path")]
+    maker = _MAKERS.get(f"{operation.path.split('/')[2]} {parameter}") or _MAKERS[parameter]
+    return {parameter: await maker(stores, operation)}
+
+
+def unknown(operation: Operation) -> dict[str, str]:
+    return {row["name"]: UNKNOWN[row["name"]] for row in operation.parameters("path")}

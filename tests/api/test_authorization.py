@@ -1,0 +1,171 @@
+"""Who may do what: for every operation of the document, whatever it will be."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from service.api.auth import SCOPES
+from service.store.access_keys import AccessKeys
+from service.store.queues import QueueSettings
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
+from tests.api.keys import authorization
+from tests.api.resources import make, unknown
+
+#: A name that is new is created by these, in the namespace of the caller.
+CREATES = {"update_queue", "pause_queue", "resume_queue"}
+
+
+@pytest.fixture
+async def guarded(stores: Stores) -> AsyncIterator[Api]:
+    """The API as it runs in production: every caller has a key."""
+    api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
+    yield api
+    await api.close()
+
+
+async def send(
+    api: Api, operation: Operation, headers: dict[str, str], values: dict[str, str] | None = None
+) -> httpx.Response:
+    body = None
+    if operation.request is not None:
+        document = operation.request["example"]
+        if "confirm" in document:
+            document = {**document, "confirm": (values or {}).get("name")}
+        body = orjson.dumps(document)
+        headers = {**headers, "Content-Type": "application/json"}
+    address = operation.address(**(values or {}))
+    return await api.http.request(operation.method, address, content=body, headers=headers)
+
+
+def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
+    """A problem without what differs between any two requests."""
+    document = problem(answer, 404, "not_found")
+    for value in values.values():
+        assert value not in document["detail"]
+    return {key: value for key, value in document.items() if key not in ("instance", "request_id")}
+
+
+@pytest.mark.parametrize("operation", ADDRESSED, ids=lambda operation: operation.id)
+async def test_what_belongs_to_another_namespace_is_answered_like_what_does_not_exist(
+    guarded: Api, stores: Stores, operation: Operation
+) -> None:
+    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+    owner, stranger = await authorization(redis, namespace), await authorization(redis, f"{namespace}-other")
+    values = await make(stores, operation)
+    foreign = await send(guarded, operation, stranger, values)
+    if operation.id in CREATES:
+        assert foreign.status_code == 200
+        queue = await stores.queues.get("default")
+        assert queue is None or queue.settings == QueueSettings()
+    else:
+        nothing = await send(guarded, operation, stranger, unknown(operation))
+        assert anonymous(foreign, values) == anonymous(nothing, unknown(operation))
+    # The stranger's request has changed nothing: the owner's succeeds as if it had never been.
+    answer = await send(guarded, operation, owner, values)
+    assert answer.status_code < 300, answer.text
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
+async def test_an_operation_takes_its_scope_and_no_other(
+    guarded: Api, stores: Stores, operation: Operation
+) -> None:
+    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+    assert operation.scope in SCOPES
+    values = await make(stores, operation) if operation.parameters("path") else {}
+    others = await authorization(redis, namespace, set(SCOPES) - {operation.scope})
+    refused = problem(await send(guarded, operation, others, values), 403, "scope_missing")
+    assert refused["required_scope"] == operation.scope
+    answer = await send(guarded, operation, await authorization(redis, namespace, [operation.scope]), values)
+    assert answer.status_code < 300, answer.text
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
+async def test_nobody_gets_in_without_a_key(guarded: Api, operation: Operation) -> None:
+    answer = await send(guarded, operation, {})
+    problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_only_probes_are_open() -> None:
+    assert {operation.path for operation in OPERATIONS if operation not in GUARDED} == {"/livez", "/readyz"}
+    for operation in OPERATIONS:
+        assert operation.declared["security"] == ([{"apiKey": []}] if operation in GUARDED else [])
+
+
+async def test_payloads_are_hidden_from_a_key_without_their_scope(guarded: Api, stores: Stores) -> None:
+    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+    everything = await authorization(redis, namespace)
+    body = {"name": "work", "payload": {"card": "4111"}}
+    job = (await guarded.http.post("/v1/jobs", json=body, headers=everything)).json()
+    little = await authorization(redis, namespace, ["jobs:read", "jobs:write"])
+    for path in (f"/v1/jobs/{job['id']}", "/v1/jobs", f"/v1/jobs/{job['id']}/attempts"):
+        answer = await guarded.http.get(path, headers=little)
+        assert (answer.status_code, "4111" in answer.text) == (200, False), path
+    cancelled = await guarded.http.post(f"/v1/jobs/{job['id']}/cancel", headers=little)
+    assert cancelled.json()["payload"] is None
+
+
+HEADER = "eyJhbGciOiJub25lIn0.eyJzY29wZXMiOiJqb2JzOnJlYWQiLCJuYW1lc3BhY2UiOiJkZWZhdWx0In0."
+BAD: dict[str, str | bytes] = {
+    "nothing": "",
+    "no token": "Bearer",
+    "an empty token": "Bearer ",
+    "another scheme": "Basic {key}",
+    "no scheme": "{key}",
+    "an unknown key": "Bearer triage_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "one character more": "Bearer {key}A",
+    "one character less": "Bearer {short}",
+    "another case": "Bearer {swapped}",
+    "without its prefix": "Bearer {bare}",
+    "two keys": "Bearer {key} {key}",
+    "a list": "Bearer {key},{key}",
+    "in quotes": 'Bearer "{key}"',
+    "what is stored of it": "Bearer {digest}",
+    "its id": "Bearer {id}",
+    "an unsigned token": f"Bearer {HEADER}",
+    "a long token": "Bearer " + "A" * 257,
+    "a pattern": "Bearer triage_*",
+    "bytes beyond ascii": b"Bearer \xff\xfe\xfd",
+    "a path": "Bearer ../../{key}",
+    "a tab": "Bearer\t{key}",
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
+async def test_a_bad_token_is_refused_and_not_repeated(
+    guarded: Api, stores: Stores, text: str | bytes
+) -> None:
+    good = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    key = good["Authorization"].removeprefix("Bearer ")
+    if isinstance(text, str):
+        text = text.format(
+            key=key,
+            short=key[:-1],
+            swapped=key.swapcase(),
+            bare=key.removeprefix("triage_"),
+            digest=hashlib.sha256(key.encode()).hexdigest(),
+            id="key_01M85QCM3VN2A0H686WCBXCF8E",
+        ).encode()
+    answer = await guarded.http.get("/v1/jobs", headers=[(b"authorization", text)])
+    problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert key not in answer.text
+    assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
+
+
+async def test_no_key_can_be_read_in_redis(stores: Stores) -> None:
+    header = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    secret = header["Authorization"].removeprefix("Bearer ").encode()
+    client: Any = stores.scripts.redis
+    async for key in client.scan_iter(count=1000):
+        assert secret not in key
+        if b"access" in key:
+            dumped = await client.dump(key)
+            assert dumped is None or secret not in dumped
+    assert await AccessKeys(client).list() != []

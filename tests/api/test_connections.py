@@ -1,0 +1,137 @@
+"""A real server on a socket: what is no request yet, and what happens to those who wait when it stops."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Generator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from service.api.main import Server, build_server
+from service.settings import Settings
+from service.store.stores import Stores
+from tests.eventually import eventually
+from tests.factories import submit
+
+SECONDS = 0.5
+
+
+class Running:
+    """A server of its own; `say` is one connection that sends bytes and reads to the end."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.task = asyncio.create_task(server.serve())
+
+    @property
+    def port(self) -> int:
+        return self.server.servers[0].sockets[0].getsockname()[1]
+
+    async def say(self, *parts: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            return await asyncio.wait_for(reader.read(), 20)
+        except ConnectionError:
+            return await reader.read() if not reader.exception() else b""
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def running(redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+    given: Any = {
+        "auth": "off",
+        "namespace": namespace,
+        "redis_url": redis_url,
+        "port": 0,
+        "request_seconds": SECONDS,
+    }
+    server = build_server(Settings(**given))
+    monkeypatch.setattr(server, "capture_signals", _no_signals)
+    running = Running(server)
+
+    def started() -> None:
+        assert server.started
+
+    await eventually(started)
+    yield running
+    server.should_exit = True
+    await running.task
+
+
+@contextlib.contextmanager
+def _no_signals() -> Generator[None]:
+    """pytest's own handlers stay."""
+    yield
+
+
+def refused(answer: bytes, status: int, code: str) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), answer
+    assert b"content-type: application/problem+json" in head.lower()
+    assert b"connection: close" in head.lower()
+    assert orjson.loads(body)["code"] == code
+
+
+GET = b"GET /livez HTTP/1.1\r\nHost: triage\r\n"
+POST = b"POST /v1/jobs HTTP/1.1\r\nHost: triage\r\nContent-Type: application/json\r\n"
+NOT_HTTP = {
+    "noise": b"\x00\x01\x02\x03\r\n\r\n",
+    "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "a length and chunks": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "a negative length": POST + b"Content-Length: -1\r\n\r\n",
+    "a folded header": GET + b"X-One: a\r\n b: c\r\n\r\n",
+    "a space before the colon": GET + b"X-One : a\r\n\r\n",
+    "a bare carriage return": GET + b"X-One: a\rX-Two: b\r\n\r\n",
+    "a null in a header": GET + b"X-One: a\x00b\r\n\r\n",
+    "no such chunk": POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", NOT_HTTP.values(), ids=NOT_HTTP.keys())
+async def test_what_is_not_http_is_refused_and_the_connection_closed(running: Running, sent: bytes) -> None:
+    refused(await running.say(sent), 400, "http_invalid")
+
+
+async def test_a_head_without_end_is_refused_before_it_is_stored(running: Running) -> None:
+    endless = [b"X-Filler: " + b"a" * 8_192 + b"\r\n"] * 9
+    refused(await running.say(GET, *endless), 431, "headers_too_large")
+    refused(await running.say(b"GET /" + b"a" * 66_000), 431, "headers_too_large")
+
+
+async def test_a_head_that_does_not_come_to_its_end_is_given_up(running: Running) -> None:
+    refused(await running.say(GET), 408, "request_too_slow")
+
+
+async def test_a_connection_that_says_nothing_is_closed(running: Running) -> None:
+    assert await running.say() == b""
+
+
+async def test_a_body_that_does_not_come_is_given_up(running: Running) -> None:
+    refused(await running.say(POST + b'Content-Length: 50\r\n\r\n{"name":'), 408, "request_too_slow")
+
+
+async def test_a_stopping_server_answers_those_who_wait(running: Running, stores: Stores) -> None:
+    id = await submit(stores)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=20) as http:
+        polls = [asyncio.create_task(http.get(f"/v1/jobs/{id}", params={"wait": 25})) for _ in range(3)]
+        submission = asyncio.create_task(
+            http.post("/v1/jobs", json={"name": "work"}, headers={"Prefer": "wait=25"})
+        )
+        watches = running.server._backend.space(stores.scripts.namespace).stores.watches
+
+        def waiting() -> None:
+            assert watches._count == 4
+
+        await eventually(waiting)
+        running.server.should_exit = True
+        answers = await asyncio.wait_for(asyncio.gather(*polls, submission), 5)
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 202]
+    assert {answer.json()["state"] for answer in answers} == {"queued"}
+    await asyncio.wait_for(running.task, 5)

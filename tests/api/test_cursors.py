@@ -1,0 +1,45 @@
+"""A cursor is a place in a list of the caller, whatever has been done to it."""
+
+import asyncio
+from typing import Any
+
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.factories import submit
+
+
+async def test_no_tampering_with_a_cursor_leads_out_of_the_namespace_or_breaks_the_list(
+    api: Api, stores: Stores
+) -> None:
+    own = {await submit(stores) for _ in range(3)}
+    cursor = (await api.http.get("/v1/jobs", params={"limit": 1})).json()["next_cursor"]
+    forged = [
+        cursor[:at] + character + cursor[at + 1 :] for at in range(len(cursor)) for character in "A9_%\x00"
+    ]
+    forged += [
+        cursor + "A",
+        cursor[:-1],
+        cursor * 2,
+        cursor.swapcase(),
+        "=",
+        "AAAA",
+        "a" * 512,
+        "\u202e",
+        "é",
+    ]
+    for text in forged:
+        answer = await api.http.get("/v1/jobs", params={"cursor": text})
+        if answer.status_code == 200:
+            assert {job["id"] for job in answer.json()["items"]} <= own
+        else:
+            problem(answer, 400, "cursor_invalid")
+
+
+async def test_a_cursor_of_another_list_is_refused_or_harmless(api: Api, stores: Stores) -> None:
+    for queue in ("one", "two"):
+        await submit(stores, queue=queue)
+    lists = ("/v1/jobs", "/v1/queues", "/v1/dlq")
+    pages: list[Any] = [(await api.http.get(path, params={"limit": 1})).json() for path in lists]
+    for cursor in {page["next_cursor"] for page in pages} - {None}:
+        answers = await asyncio.gather(*[api.http.get(path, params={"cursor": cursor}) for path in lists])
+        assert {answer.status_code for answer in answers} <= {200, 400}

@@ -1,0 +1,108 @@
+"""What every answer carries, and what a browser or a proxy could be talked into."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import structlog
+
+from service.api.request_limits import MAX_HEADERS
+from tests.api.client import Api, problem
+from tests.api.document import ADDRESSED, OPERATIONS, Operation
+
+ALWAYS = {
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+async def _broken(*_: Any) -> None:
+    raise RuntimeError("a secret of ours")
+
+
+ANSWERS: dict[str, Callable[[Api], Awaitable[Any]]] = {
+    "200": lambda api: api.http.get("/livez"),
+    "404": lambda api: api.http.get("/nowhere"),
+    "405": lambda api: api.http.put("/v1/jobs", json={}),
+    "413": lambda api: api.raw(b" " * 3_000_000),
+    "422": lambda api: api.raw(b"{}"),
+    "431": lambda api: api.http.get("/v1/jobs", headers={"X-Filler": "a" * 20_000}),
+}
+
+
+@pytest.mark.parametrize("ask", ANSWERS.values(), ids=ANSWERS.keys())
+async def test_every_answer_has_the_security_headers(api: Api, ask: Callable[[Api], Awaitable[Any]]) -> None:
+    answer = await ask(api)
+    assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
+    assert answer.headers["x-request-id"].startswith("req_")
+    assert "server" not in answer.headers
+
+
+async def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = api.app.state.backend.space(api.app.state.backend.settings.namespace)
+    monkeypatch.setattr(space.stores.queries, "job", _broken)
+    with structlog.testing.capture_logs() as logs:
+        answer = await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E")
+    (logged,) = [row for row in logs if row["event"] == "unexpected_error"]
+    assert logged["request_id"] == answer.headers["x-request-id"]
+    assert "secret" not in problem(answer, 500, "internal_error")["detail"]
+    assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
+
+
+async def test_the_page_of_the_document_may_load_its_script(api: Api) -> None:
+    answer = await api.http.get("/docs")
+    assert (answer.status_code, "content-security-policy" in answer.headers) == (200, False)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+async def test_no_other_origin_is_let_in(api: Api, operation: Operation) -> None:
+    headers = {
+        "Origin": "https://elsewhere.example",
+        "Access-Control-Request-Method": operation.method,
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    answer = await api.http.options(operation.address(), headers=headers)
+    problem(answer, 405, "method_not_allowed")
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_a_form_of_another_page_cannot_submit(api: Api) -> None:
+    for content_type in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""):
+        answer = await api.http.post(
+            "/v1/jobs", content=b'{"name":"work"}', headers={"Content-Type": content_type}
+        )
+        problem(answer, 415, "unsupported_media_type")
+
+
+async def test_a_head_of_16_kib_or_100_headers_is_the_limit(api: Api) -> None:
+    many = {f"X-Filler-{number}": "a" for number in range(MAX_HEADERS)}
+    few = dict(list(many.items())[: MAX_HEADERS - 10])
+    assert (await api.http.get("/v1/jobs", headers=few)).status_code == 200
+    problem(await api.http.get("/v1/jobs", headers=many), 431, "headers_too_large")
+    assert (await api.http.get("/v1/jobs", headers={"X-Filler": "a" * 15_000})).status_code == 200
+    problem(await api.http.get("/v1/jobs", headers={"X-Filler": "a" * 16_384}), 431, "headers_too_large")
+    problem(await api.http.get("/v1/jobs?filler=" + "a" * 16_384), 431, "headers_too_large")
+
+
+HOSTILE = [
+    "x%0d%0aSet-Cookie:%20a=b", "%00", "%0a", "..%2f..%2fetc%2fpasswd", "%ff%fe", "a%20b", "%25s%25n",
+    "%7bnamespace%7d", "'%20or%201=1--", "%e2%80%ae", "a" * 5_000,
+    "job_01M85QCM3VN2A0H686WCBXCF8E%0a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("operation", ADDRESSED, ids=lambda operation: operation.id)
+async def test_a_hostile_address_names_nothing(api: Api, operation: Operation) -> None:
+    for text in HOSTILE:
+        address = operation.path.format_map({row["name"]: text for row in operation.parameters("path")})
+        body = None if operation.request is None else operation.request["example"]
+        answer = await api.http.request(operation.method, address, json=body)
+        if answer.status_code == 405:  # a slash in it made another address of it
+            continue
+        problem(answer, 404, "not_found")
+        assert "set-cookie" not in answer.headers

@@ -1,0 +1,12 @@
+"""The document as a linter sees it."""
+
+import pytest
+
+from tests.e2e.processes import ROOT
+from tests.sdks.tooling import Tooling
+
+pytestmark = pytest.mark.timeout(300)  # the first test of all installs the tools
+
+
+def test_redocly_finds_no_error_in_the_document(tooling: Tooling) -> None:
+    tooling.run("redocly lint --config redocly.yaml openapi/openapi.json", ROOT)

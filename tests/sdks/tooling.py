@@ -1,0 +1,49 @@
+"""Runs the linter, the generators and the compilers, as a user would type it."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Tooling:
+    """`directory` has what install_tools.sh installed; `node` is the directory of a Node."""
+
+    directory: Path
+    node: Path
+
+    def run(self, command: str, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
+        """What it printed; a failure shows everything."""
+        path = (
+            f"{self.directory}/venv/bin:{self.directory}/node_modules/.bin:{self.node}:{os.environ['PATH']}"
+        )
+        # npx only looks its command up on the PATH that a test has anyway.
+        ended = subprocess.run(
+            shlex.split(command.removeprefix("npx ")),
+            cwd=cwd,
+            env={**os.environ, **(environment or {}), "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}"
+        return ended.stdout
+
+
+def block(text: str, language: str) -> str:
+    """The one fenced block of a language in a page."""
+    (found,) = [body for name, body in _BLOCK.findall(text) if name == language]
+    return found
+
+
+def command(text: str, start: str) -> str:
+    """The one indented line of a page that begins so."""
+    (found,) = [line.strip() for line in text.splitlines() if line.startswith(f"    {start}")]
+    return found

@@ -1,0 +1,142 @@
+"""A program on the generated Python client: a step that fails says so, the last line that all passed."""
+
+import os
+from typing import TypeVar
+
+from triage_client import AuthenticatedClient
+from triage_client.api.dead_letters import get_dead_letter, list_dead_letters, retry_dead_letter
+from triage_client.api.flows import create_flow, get_flow_graph, list_flow_jobs
+from triage_client.api.jobs import cancel_job, create_job, create_jobs, get_job, list_jobs, update_job
+from triage_client.api.queues import get_queue, pause_queue, resume_queue
+from triage_client.models import (
+    EdgeIn,
+    EdgeInWhen,
+    FlowOutState,
+    FlowSpecIn,
+    FlowSpecInJobs,
+    FlowSpecInOnFailure,
+    JobChangesIn,
+    JobOut,
+    JobOutState,
+    JobsIn,
+    JobSpecIn,
+    JobSpecInPayload,
+    JobSpecInTags,
+    NodeIn,
+    Problem,
+    ProblemCode,
+    RedriveIn,
+    RedriveInPayloadType0,
+    RetryIn,
+)
+
+Answer = TypeVar("Answer")
+client = AuthenticatedClient(
+    base_url=os.environ["TRIAGE_URL"], token=os.environ["TRIAGE_API_KEY"], raise_on_unexpected_status=True
+)
+
+
+def ok(answer: Answer | Problem | None) -> Answer:
+    """The answer, which is not a problem."""
+    assert answer is not None
+    assert not isinstance(answer, Problem), answer
+    return answer
+
+
+def spec(do: str = "ok", **fields: object) -> JobSpecIn:
+    return JobSpecIn(name="scripted", payload=JobSpecInPayload.from_dict({"do": do}), **fields)  # type: ignore[arg-type]
+
+
+def finished(job_id: str) -> JobOut:
+    """Waits for the end of the job with one long poll."""
+    return ok(get_job.sync(job_id, client=client, wait=20))
+
+
+def submit_and_wait() -> None:
+    job = ok(create_job.sync(client=client, body=spec(), prefer="wait=20"))
+    assert (job.state, job.attempt) == (JobOutState.SUCCEEDED, 1)
+    assert job.finished_at is not None
+    assert job.finished_at.tzinfo is not None
+
+
+def the_same_key_is_the_same_job() -> None:
+    first = create_job.sync_detailed(client=client, body=spec(), idempotency_key="tour-python")
+    again = create_job.sync_detailed(client=client, body=spec(), idempotency_key="tour-python")
+    assert first.content == again.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def list_page_by_page() -> None:
+    tags = JobSpecInTags.from_dict({"tour": "python"})
+    bulk = ok(create_jobs.sync(client=client, body=JobsIn(jobs=[spec(tags=tags) for _ in range(3)])))
+    assert (bulk.succeeded, bulk.failed) == (3, 0)
+    first = ok(list_jobs.sync(client=client, tag=["tour:python"], limit=2))
+    assert first.next_cursor is not None
+    second = ok(list_jobs.sync(client=client, tag=["tour:python"], limit=2, cursor=first.next_cursor))
+    assert {job.id for job in first.items + second.items} == {row.job.id for row in bulk.results if row.job}
+
+
+def change_and_cancel() -> None:
+    job = ok(create_job.sync(client=client, body=spec(delay_seconds=3600)))
+    assert job.state == JobOutState.SCHEDULED
+    assert ok(update_job.sync(job.id, client=client, body=JobChangesIn(priority=7))).priority == 7
+    assert ok(cancel_job.sync(job.id, client=client)).state == JobOutState.CANCELLED
+
+
+def a_problem_has_a_code() -> None:
+    job = ok(create_job.sync(client=client, body=spec(), prefer="wait=20"))
+    problem = cancel_job.sync(job.id, client=client)
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.current_state) == (ProblemCode.INVALID_STATE, "succeeded")
+
+
+def retry_a_dead_letter() -> None:
+    job = ok(create_job.sync(client=client, body=spec("fail", retry=RetryIn(max_attempts=1))))
+    assert finished(job.id).state == JobOutState.DEAD
+    assert job.id in {entry.job_id for entry in ok(list_dead_letters.sync(client=client)).items}
+    entry = ok(get_dead_letter.sync(job.id, client=client))
+    assert (entry.reason, len(entry.attempts)) == ("exhausted", 1)
+    body = RedriveIn(payload=RedriveInPayloadType0.from_dict({"do": "ok"}))
+    ok(retry_dead_letter.sync(job.id, client=client, body=body))
+    assert finished(job.id).state == JobOutState.SUCCEEDED
+
+
+def pause_a_queue() -> None:
+    assert ok(pause_queue.sync("tour-python", client=client)).paused
+    job = ok(create_job.sync(client=client, body=spec(queue="tour-python")))
+    assert ok(get_queue.sync("tour-python", client=client)).counts.queued == 1
+    assert not ok(resume_queue.sync("tour-python", client=client)).paused
+    assert finished(job.id).state == JobOutState.SUCCEEDED
+
+
+def a_flow() -> None:
+    jobs = FlowSpecInJobs()
+    jobs["first"] = NodeIn(job=spec())
+    jobs["second"] = NodeIn(job=spec("fail", retry=RetryIn(max_attempts=1)))
+    jobs["last"] = NodeIn(job=spec(), depends_on=["first", EdgeIn(key="second", when=EdgeInWhen.FAILED)])
+    body = FlowSpecIn(name="tour", on_failure=FlowSpecInOnFailure.CONTINUE, jobs=jobs)
+    flow = ok(create_flow.sync(client=client, body=body, prefer="wait=20"))
+    # A dead job fails the flow; the job that waits for just that has run all the same.
+    assert flow.state == FlowOutState.FAILED
+    assert (flow.counts.total, flow.counts.succeeded, flow.counts.dead) == (3, 2, 1)
+    assert finished(flow.jobs["last"]).state == JobOutState.SUCCEEDED
+    assert len(ok(list_flow_jobs.sync(flow.id, client=client)).items) == 3
+    edges = {(edge.from_, edge.to) for edge in ok(get_flow_graph.sync(flow.id, client=client)).edges}
+    assert edges == {("first", "last"), ("second", "last")}
+
+
+STEPS = (
+    submit_and_wait,
+    the_same_key_is_the_same_job,
+    list_page_by_page,
+    change_and_cancel,
+    a_problem_has_a_code,
+    retry_a_dead_letter,
+    pause_a_queue,
+    a_flow,
+)
+
+for step in STEPS:
+    step()
+    print(step.__name__)
+print(f"{len(STEPS)} steps passed")
