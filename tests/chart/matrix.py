@@ -42,7 +42,12 @@ EVERYTHING: dict[str, Any] = {
             "handlers": ["shop.cpu", "shop.images"],
             "concurrency": 2,
         },
-        "bulk": {"queues": {"bulk": 3, "slow": 1}, "keda": ON, "drainSeconds": 600, "jobNamespace": "shop"},
+        "bulk": {
+            "queues": {"bulk": 3, "slow": 1},
+            "keda": {**ON, "existingSecret": "shop-api-key"},
+            "drainSeconds": 600,
+            "jobNamespace": "shop",
+        },
         "spare": {
             "replicas": 0,
             "nodeSelector": {"disk": "ssd"},

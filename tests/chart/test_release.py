@@ -1,13 +1,15 @@
 """How the parts of a release fit together."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+import yaml
 
 from service.settings import PREFIX, Settings
 from tests.chart.matrix import CASES, EVERYTHING, ON, rendered
-from tests.chart.rendering import Manifest, Release, container, environment
+from tests.chart.rendering import CHART, Manifest, Release, container, environment
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -15,6 +17,15 @@ def test_a_render_is_the_same_every_time(case: str) -> None:
     """No random names, nothing looked up: what did not change does not restart."""
     first = rendered(case)
     assert all(Release(CASES[case]).files == first.files for _ in range(3))
+
+
+def test_no_template_asks_for_chance_time_or_the_cluster() -> None:
+    asking = re.compile(
+        r"\b(lookup|rand\w+|uuidv4|genCA|gen\w+Cert\w*|genPrivateKey|now|htpasswd|derivePassword)\b"
+    )
+    for template in (CHART / "templates").rglob("*.*"):
+        actions = re.findall(r"{{(?!/\*).*?}}", template.read_text(), re.DOTALL)
+        assert [action for action in actions if asking.search(action)] == [], template
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -135,12 +146,12 @@ def test_keda_adds_up_the_queues_of_a_pool() -> None:
 
 def test_keda_shows_the_key_that_the_secret_has() -> None:
     release = Release(EVERYTHING)
-    authentication = release.one("TriggerAuthentication", "-keda")
-    row = {"parameter": "token", "name": "triage-api-key", "key": "api-key"}
+    authentication = release.one("TriggerAuthentication", "-worker-bulk")
+    row = {"parameter": "token", "name": "shop-api-key", "key": "api-key"}
     assert authentication["spec"]["secretTargetRef"] == [row]
     for trigger in release.one("ScaledObject", "-worker-bulk")["spec"]["triggers"]:
         assert trigger["metadata"]["authMode"] == "bearer"
-        assert trigger["authenticationRef"] == {"name": "demo-triage-keda"}
+        assert trigger["authenticationRef"] == {"name": "demo-triage-worker-bulk"}
 
 
 def test_open_metrics_need_no_key() -> None:
@@ -192,8 +203,6 @@ def test_handlers_do_not_reach_metadata_services_and_private_addresses() -> None
 
 
 def test_rules_and_dashboard_are_the_files_of_the_chart() -> None:
-    from tests.chart.rendering import CHART, yaml
-
     release = Release(EVERYTHING)
     (rule,) = release.of("PrometheusRule")
     assert rule["spec"] == yaml.safe_load((CHART / "rules/triage.yaml").read_text())
@@ -236,3 +245,17 @@ def test_the_only_hook_is_the_test() -> None:
         manifest["metadata"]["name"]: hook for manifest in release.manifests if (hook := _hook(manifest))
     }
     assert hooks == {"demo-triage-test": "test"}
+
+
+def test_a_pool_overrides_its_defaults_with_false_zero_and_nothing_too() -> None:
+    release = Release(
+        {
+            "workerDefaults": {"replicas": 3, "handlers": "shop", "pdb": {"enabled": True}},
+            "workers": {"default": {"replicas": 0, "handlers": "", "pdb": {"enabled": False}}, "other": {}},
+        }
+    )
+    assert release.one("Deployment", "-worker-default")["spec"]["replicas"] == 0
+    assert release.one("Deployment", "-worker-other")["spec"]["replicas"] == 3
+    assert "TRIAGE_HANDLERS" not in environment(release.pod("-worker-default"))
+    budgets = {manifest["metadata"]["name"] for manifest in release.of("PodDisruptionBudget")}
+    assert budgets == {"demo-triage-api", "demo-triage-worker-other"}
