@@ -9,10 +9,10 @@ ON_REDIS := $(wildcard tests/store tests/races tests/workers)
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool test format lint types walls verify generate e2e bench ci clean
+.PHONY: help setup run redis promtool test image-test format lint types walls verify generate e2e bench ci clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/installed-test ## Create .venv and install Triage with everything that its tests need
 
@@ -50,6 +50,10 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 	@$(BIN)/python -m pytest -q -n 2 --server=redis $(ON_REDIS)
 	@echo "==> all passed"
 
+image-test: setup ## Build the image with buildah and run it (root on Debian)
+	@tests/image/install_builder.sh
+	@$(BIN)/python -m pytest -q --durations=5 tests/image/built_image.py
+
 format: setup ## Format the code and apply the lint fixes that are safe
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -67,7 +71,7 @@ walls: setup ## Check that imports obey the walls between the rooms
 verify: setup ## Fail when a generated file is not current
 	@$(BIN)/python -m tools.generate --check
 
-generate: setup ## Write the generated files: the OpenAPI document, the state machine, the Redis keys
+generate: setup ## Write the generated files: the OpenAPI document, the state machine, the Redis keys, tables
 	@$(BIN)/python -m tools.generate
 
 e2e: setup ## Run the end-to-end tests only

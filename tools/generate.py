@@ -13,6 +13,7 @@ from service.api.specification import operations as operations_of
 from service.domain.states import FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.keys import CATALOGUE
+from tools.chart_values import chart_values_table
 from tools.dashboard import dashboard
 from tools.metrics_table import metrics_table
 
@@ -130,11 +131,17 @@ def settings_table() -> list[str]:
     return rows
 
 
+def chart() -> str:
+    text = (ROOT / "helm/triage/README.md").read_text()
+    return _filled(text, "values", chart_values_table(ROOT / "helm/triage/values.yaml"))
+
+
 FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
     "docs/state-machine.md": state_machine,
     "docs/redis-keys.md": redis_keys,
     "docs/operations.md": operations,
+    "helm/triage/README.md": chart,
     "helm/triage/dashboards/triage.json": dashboard,
     **{
         f"openapi/examples/{operation['operationId']}.json": partial(example, operation["operationId"])

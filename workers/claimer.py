@@ -46,8 +46,8 @@ class Claimer:
         self._new_request_id = new_request_id
         self._expect = expect
         self._shares = Shares(record.queues)
-        #: Monotonic time of the last claim that Redis answered.
-        self.last_claim = clock.monotonic()
+        #: Monotonic time of the last claim that was answered or failed.
+        self.last_turn = clock.monotonic()
         self._idle: asyncio.Task[None] | None = None
         self._watch_slots = executor.limited
         # Half of the slots: Redis claims for the other half while the runs of the last claim are at work.
@@ -97,10 +97,12 @@ class Claimer:
                 if self._stopping:
                     return None
                 log.warning("claim_failed", code=error.code)
+                # The loop turns: a new process would not bring Redis back.
+                self.last_turn = self._clock.monotonic()
                 await asyncio.sleep(pause * (0.5 + random.random() / 2))
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
-            self.last_claim = self._clock.monotonic()
+            self.last_turn = self._clock.monotonic()
             self._shares.learn(claim.credits)
             if claim.next_alarm_ms is not None:
                 self._expect(claim.next_alarm_ms / 1000)

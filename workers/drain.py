@@ -17,7 +17,7 @@ log = structlog.get_logger("triage.drain")
 
 
 class Drain:
-    """Begun by a signal, the admin port or the API; a second signal skips to the hand-back."""
+    """Begun by a signal, the admin port or the API; `hurry` skips to the hand-back."""
 
     def __init__(
         self,
@@ -35,9 +35,11 @@ class Drain:
         self.begun = asyncio.Event()
         self._hurry = asyncio.Event()
 
-    def begin(self, why: str) -> None:
-        if self.begun.is_set():
+    def begin(self, why: str, hurry: bool = False) -> None:
+        """Once begun, it goes on as it is: Kubernetes calls the admin port and then sends a signal."""
+        if hurry:
             self._hurry.set()
+        if self.begun.is_set():
             return
         log.info("drain_begins", why=why, running=len(self._executor.runs))
         self._executor.draining.set()

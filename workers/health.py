@@ -5,7 +5,7 @@ from workers.claimer import Claimer
 from workers.executor import Executor
 from workers.heartbeat import Heartbeat
 
-#: Seconds without a turn of the event loop, or without an answered claim, after which a worker is not alive.
+#: Seconds without a turn of the event loop, or of the claim loop, after which a worker is not alive.
 DEAD_AFTER = 60.0
 
 
@@ -26,8 +26,8 @@ class Health:
         if now - self.heartbeat.last_tick > DEAD_AFTER:
             return "the event loop does not turn"
         busy = self._executor.free <= 0 or self._executor.draining.is_set()
-        if not busy and now - self._claimer.last_claim > DEAD_AFTER:
-            return "no claim has been answered"
+        if not busy and now - self._claimer.last_turn > DEAD_AFTER:
+            return "the claim loop does not turn"
         return None
 
     def ready(self) -> str | None:

@@ -89,7 +89,7 @@ class TriageWorker(arq.worker.Worker):
         self.metrics.capacity.set(self.settings.concurrency)
         self.lease_ms = round(self.settings.lease_seconds * 1000)
         self._drain: Drain | None = None
-        self._drain_early = False
+        self._signalled = False
         self._claimer: Claimer | None = None
         self._heartbeat: Heartbeat | None = None
         self._keeper: Keeper | None = None
@@ -205,10 +205,9 @@ class TriageWorker(arq.worker.Worker):
 
     def handle_sig(self, signum: Signals) -> None:
         """The first signal drains, the second hands everything back at once."""
-        if self._drain is None:
-            self._drain_early = True
-        else:
-            self._drain.begin(Signals(signum).name)
+        again, self._signalled = self._signalled, True
+        if self._drain is not None:
+            self._drain.begin(Signals(signum).name, hurry=again)
 
     def run(self) -> None:
         """Run to the end of the drain; a thread that no cancellation reaches does not keep the process."""
@@ -267,7 +266,7 @@ class TriageWorker(arq.worker.Worker):
             log.warning("not_registered", code=error.code)
 
     async def _wait_for_redis(self, drain: Drain) -> None:
-        if self._drain_early:
+        if self._signalled:
             drain.begin("signal")
         warned = ""
         while not drain.begun.is_set():

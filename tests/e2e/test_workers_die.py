@@ -4,7 +4,9 @@ import signal
 import time
 from pathlib import Path
 
-from tests.e2e.processes import LEASE_SECONDS, Cluster
+import httpx
+
+from tests.e2e.processes import LEASE_SECONDS, Cluster, free_port
 from tests.eventually import eventually_blocking
 
 
@@ -66,6 +68,20 @@ def test_a_second_signal_hands_back_at_once(cluster: Cluster) -> None:
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(15) == 0
     assert cluster.job(id)["state"] == "queued"
+
+
+def test_a_signal_after_a_call_of_drain_leaves_running_jobs_their_time(cluster: Cluster) -> None:
+    """Kubernetes runs preStop, which calls /drain, and then sends SIGTERM."""
+    port = free_port()
+    cluster.start_api()
+    worker = cluster.start_worker(drain_seconds=20, worker_port=port)
+    id = cluster.submit(payload={"seconds": 2})["id"]
+    cluster.until(id, "running")
+    for _ in range(2):
+        assert httpx.post(f"http://127.0.0.1:{port}/drain").status_code == 202
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(15) == 0
+    assert (cluster.job(id)["state"], cluster.job(id)["deliveries"]) == ("succeeded", 1)
 
 
 def test_short_jobs_end_within_the_drain(cluster: Cluster) -> None:

@@ -1,0 +1,110 @@
+"""Values as operators give them, one case each; `everything` turns on what can be on at once."""
+
+from functools import cache
+from typing import Any
+
+from tests.chart.rendering import Release
+
+ON: dict[str, Any] = {"enabled": True}
+
+EVERYTHING: dict[str, Any] = {
+    "commonLabels": {"team": "orders"},
+    "image": {"pullSecrets": ["registry"]},
+    "redis": {"existingSecret": "redis"},
+    "httpSigning": {"existingSecret": "signing"},
+    "extraEnv": [{"name": "TRIAGE_LEASE_SECONDS", "value": "20"}],
+    "extraEnvFrom": [{"configMapRef": {"name": "settings"}}],
+    "extraVolumes": [{"name": "ca", "secret": {"secretName": "ca"}}],
+    "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/ca", "readOnly": True}],
+    "serviceAccount": {"annotations": {"role": "triage"}},
+    "api": {
+        "service": {"annotations": {"a": "b"}},
+        "ingress": {
+            **ON,
+            "className": "nginx",
+            "host": "triage.example.com",
+            "tlsSecretName": "tls",
+            "annotations": {"a": "b"},
+        },
+        "autoscaling": ON,
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "a", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "high",
+        "podAnnotations": {"a": "b"},
+        "podLabels": {"a": "b"},
+        "extraEnv": [{"name": "A", "value": "b"}],
+    },
+    "workers": {
+        "cpu": {
+            "queues": "cpu",
+            "autoscaling": ON,
+            "handlers": ["shop.cpu", "shop.images"],
+            "concurrency": 2,
+        },
+        "bulk": {
+            "queues": {"bulk": 3, "slow": 1},
+            "keda": {**ON, "existingSecret": "shop-api-key"},
+            "drainSeconds": 600,
+            "jobNamespace": "shop",
+        },
+        "spare": {
+            "replicas": 0,
+            "nodeSelector": {"disk": "ssd"},
+            "tolerations": [{"key": "a", "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "priorityClassName": "low",
+            "podAnnotations": {"a": "b"},
+            "podLabels": {"a": "b"},
+            "extraEnv": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        },
+    },
+    "metrics": {
+        "labels": {"release": "prometheus"},
+        "serviceMonitor": ON,
+        "podMonitor": ON,
+        "prometheusRule": ON,
+    },
+    "grafana": {"dashboard": ON},
+    "networkPolicy": {
+        **ON,
+        "apiFrom": [{"namespaceSelector": {}}],
+        "redisTo": [{"ipBlock": {"cidr": "10.1.0.0/16"}}],
+    },
+}
+
+CASES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "everything": EVERYTHING,
+    "no pools": {"workers": {"default": None}},
+    "one dedicated pool": {"workers": {"default": None, "mail": {"queues": "mail"}}},
+    "trial without keys": {"auth": {"required": False}},
+    "secrets": {"redis": {"existingSecret": "redis", "existingSecretKey": "url"}},
+    "own service account": {"serviceAccount": {"create": False, "name": "shop"}},
+    "default service account": {"serviceAccount": {"create": False}},
+    "no spreading, no budgets": {
+        "topologySpread": [],
+        "api": {"pdb": {"enabled": False}},
+        "workerDefaults": {"pdb": {"enabled": False}},
+    },
+    "load balancer": {"api": {"service": {"type": "LoadBalancer", "port": 443}, "preStopSeconds": 0}},
+    "ingress": {"api": {"ingress": ON}},
+    "api scales": {"api": {"autoscaling": ON}},
+    "workers scale on cpu": {"workers": {"default": {"autoscaling": ON}}},
+    "workers scale on depth": {"workers": {"default": {"keda": ON}}},
+    "workers scale to zero": {"workers": {"default": {"keda": {**ON, "minReplicas": 0, "queues": ["bulk"]}}}},
+    "open metrics": {
+        "metrics": {"open": True, "serviceMonitor": ON, "podMonitor": ON},
+        "workerDefaults": {"keda": ON},
+    },
+    "network policy": {"networkPolicy": ON},
+    "closed network": {"networkPolicy": {**ON, "metricsFrom": [], "workerEgress": []}},
+    "long drain": {"workers": {"default": {"drainSeconds": 3600, "terminationGracePeriodSeconds": 7200}}},
+    "as a subchart": {"global": {"imageRegistry": "ignored"}, "fullnameOverride": "queue"},
+}
+
+
+@cache
+def rendered(case: str) -> Release:
+    """Shared by the tests of this process: read it, change nothing in it."""
+    return Release(CASES[case])

@@ -1,0 +1,1 @@
+"""The image is built and run for real: `make image-test`."""

@@ -1,0 +1,53 @@
+"""The table of the chart's values, from the comments of values.yaml that begin with two dashes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MARK = "# -- "
+
+
+def chart_values_table(values: Path) -> list[str]:
+    rows = ["| value | default | |", "|---|---|---|"]
+    for path, default, text in documented(values):
+        shown = "" if default in ("", None) else f"`{_shown(default)}`"
+        rows.append(f"| `{'.'.join(path)}` | {shown} | {text} |")
+    return rows
+
+
+def documented(values: Path) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    """Path, default and description of each value; raises ValueError for one that is not described."""
+    text = values.read_text()
+    root = yaml.compose(text, yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)
+    yield from _walk(root, text.splitlines(), ())
+
+
+def _walk(
+    node: yaml.MappingNode, lines: list[str], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    for key, value in node.value:
+        here = (*path, str(key.value))
+        if text := _comment_above(lines, key.start_mark.line):
+            yield here, yaml.SafeLoader("").construct_document(value), text
+        elif isinstance(value, yaml.MappingNode) and value.value:
+            yield from _walk(value, lines, here)
+        else:
+            raise ValueError(f"{'.'.join(here)}: describe it in a line above it that begins with `{MARK}`")
+
+
+def _comment_above(lines: list[str], line: int) -> str:
+    found: list[str] = []
+    while line and (above := lines[line - 1].strip()).startswith("#"):
+        found.insert(0, above.removeprefix(MARK).removeprefix("# "))
+        if above.startswith(MARK):
+            return " ".join(found)
+        line -= 1
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
