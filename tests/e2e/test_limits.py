@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime
+from itertools import pairwise
 
 from tests.e2e.processes import Cluster
 
@@ -32,6 +33,6 @@ def test_a_freed_slot_of_a_key_is_used_at_once_by_either_worker(cluster: Cluster
     began = time.monotonic()
     ids = [cluster.submit(limit_key="acme", payload={"seconds": 0.2})["id"] for _ in range(8)]
     history = start_times(cluster, ids)
-    for first, last in zip(history, history[1:], strict=False):
+    for first, last in pairwise(history):
         assert last - first >= 0.2
     assert time.monotonic() - began < 8
