@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 from arq.connections import ArqRedis
 
+from service.clock import Clock
 from service.domain.job import JobSpec, Unique
 from service.store.jobs import Submission, Submitted
 from service.store.stores import Stores
+from workers.queue_defaults import QueueDefaults
 from workers.registry import Registry
 from workers.specification import specify
 
@@ -43,6 +45,7 @@ class TriageRedis(ArqRedis):
         self._stores = stores
         self._registry = registry
         self._new_id = new_id
+        self._queue_defaults = QueueDefaults(stores.queues, Clock())
 
     async def enqueue_job(  # type: ignore[override]
         self,
@@ -69,7 +72,9 @@ class TriageRedis(ArqRedis):
             overrides["expires_ms"] = expires_ms
         if _job_id is not None:
             overrides["unique"] = Unique(_job_id, until=JOB_ID_MS, on_conflict="reject")
-        submitted = await self._submit(specify(self._registry, function, payload, overrides))
+        queues = await self._queue_defaults.read()
+        spec = specify(self._registry, function, payload, overrides, queues)
+        submitted = await self._submit(spec)
         return None if submitted.word == "conflict" else EnqueuedJob(submitted.job_id, self._stores)
 
     def _payload(self, function: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

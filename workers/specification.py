@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AwareDatetime, Field
 
-from service.domain.defaults import apply_defaults
+from service.domain.defaults import apply_defaults, lay_defaults
 from service.domain.job import JobSpec
 from service.tracing import CURRENT
 from workers.handler import JobDefaults, JobName
@@ -26,11 +26,17 @@ class _Given(JobDefaults):
     limit_key: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f|,]{1,255}$")] | None = None
 
 
-def specify(registry: Registry, name: str, payload: bytes, overrides: Mapping[str, Any]) -> JobSpec:
-    """`overrides` are fields of the domain's JobSpec; they win over the defaults of the job type."""
+def specify(
+    registry: Registry,
+    name: str,
+    payload: bytes,
+    overrides: Mapping[str, Any],
+    queues: Mapping[str, Mapping[str, Any]] | None = None,
+) -> JobSpec:
+    """`overrides` are fields of JobSpec, over the defaults of the job type, over those of the queue."""
+    handler = registry.find(name)
     spec = JobSpec(name=name, payload=payload, traceparent=CURRENT.get())
-    if (handler := registry.find(name)) is not None:
-        spec = apply_defaults(spec, handler.defaults)
+    spec = lay_defaults(spec, handler.defaults if handler else {}, queues or {}, overrides.get("queue"))
     return replace(spec, **overrides)
 
 

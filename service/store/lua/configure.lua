@@ -20,11 +20,11 @@ for i = 4, #ARGV, 2 do
 end
 redis.call('HSET', key, 'version', version + 1)
 -- A claim reads the limits of a queue only where this says that there are some.
-local limited = redis.call('EXISTS', overrides) == 1
+local limited = redis.call('EXISTS', overrides) == 1 and 'keys'
 for _, value in ipairs(redis.call('HMGET', key, 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit', 'paused_types')) do
-  limited = limited or value
+  limited = limited or value and '1'
 end
-if limited then redis.call('HSET', key, 'limited', 1) else redis.call('HDEL', key, 'limited') end
+if limited then redis.call('HSET', key, 'limited', limited) else redis.call('HDEL', key, 'limited') end
 -- Not opened here but due to be, so that the claims share the work.
 local mine = 'key:' .. queue .. '|'
 for _, id in ipairs(redis.call('ZRANGE', P .. 'parked', 0, -1)) do

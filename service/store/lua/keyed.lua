@@ -13,12 +13,11 @@ end
 -- Its first lanes in order; `fresh` counts those that have not been looked at: when it is 0 the next ones are fetched.
 local function lanes_of(queue, name)
   local list = queue.lanes[name]
-  if not list then list = {seen = {}, fetched = 0, fresh = 0, more = true}; queue.lanes[name] = list end
+  if not list then list = {fetched = 0, fresh = 0, more = true, count = 2}; queue.lanes[name] = list end
   if list.fresh == 0 and list.more then
-    local wanted = list.fetched + slots + 7
-    local raw = redis.call('ZRANGE', queue_key(queue.name, 'lanes:' .. name), list.fetched, wanted, 'WITHSCORES')
-    list.more = #raw / 2 == wanted - list.fetched + 1
-    list.fetched = list.fetched + #raw / 2
+    local raw = redis.call('ZRANGE', queue_key(queue.name, 'lanes:' .. name), list.fetched, list.fetched + list.count - 1, 'WITHSCORES')
+    list.more, list.fetched = #raw == list.count * 2, list.fetched + list.count
+    list.count = math.min(list.count * 2, 64)
     for i = 1, #raw, 2 do
       list.fresh = list.fresh + 1
       insert(list, {shell = lane_shell(queue.name, name, raw[i]), rank = tonumber(raw[i + 1]), fresh = true})

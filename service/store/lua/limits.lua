@@ -20,10 +20,9 @@ local function rate_room(id, rate, most)
     if last and last + interval > micros then return 0, math.ceil((last + interval) / 1000), limit, per end
     return 1, math.ceil((micros + interval) / 1000), limit, per
   end
-  local offset = redis.call('LLEN', key) - limit
-  if offset + most <= 0 then return most, nil, limit, per end
-  local blocking = redis.call('LRANGE', key, math.max(0, offset), offset + most - 1)
-  local free = math.max(0, -offset)
+  -- Of the last `limit` starts the oldest `most`: each blocks one of the next `most`, and what is missing blocks none.
+  local blocking = redis.call('LRANGE', key, -limit, math.min(most, limit) - limit - 1)
+  local free = math.min(most, limit) - #blocking
   for i, start in ipairs(blocking) do
     if tonumber(start) + per > micros then return free + i - 1, math.ceil((start + per) / 1000), limit, per end
   end
@@ -37,7 +36,7 @@ local function limits_of(id, limits)
   if kind == 'fan' then return tonumber(redis.call('HGET', P .. 'limiters', id) or nil), nil end
   if kind == 'queue' then return limits.concurrency, limits.rate end
   local queue, key = string.match(name, '^(.-)|(.*)$')
-  local own = redis.call('HGET', queue_key(queue, 'keys'), key)
+  local own = setting(queue, 'limited') == 'keys' and redis.call('HGET', queue_key(queue, 'keys'), key)
   local concurrency, rate = string.match(own or 'default|default', '^(.-)|(.*)$')
   if concurrency == 'default' then concurrency = limits.key_concurrency end
   if rate == 'default' then rate = limits.key_rate end
@@ -75,8 +74,7 @@ local function settle_rooms()
     if room.limit and room.starts > 0 then
       local key, times = P .. 'starts:' .. id, {}
       for i = 1, room.starts do times[i] = string.format('%.0f', micros) end
-      redis.call('RPUSH', key, unpack(times))
-      redis.call('LTRIM', key, -room.limit, -1)
+      if redis.call('RPUSH', key, unpack(times)) > room.limit then redis.call('LTRIM', key, -room.limit, -1) end
       -- An hour beyond the window: the server's clock may not be the one that the starts were timed with.
       redis.call('PEXPIRE', key, math.ceil(room.per / 1000) + 3600000)
     end

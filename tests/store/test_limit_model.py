@@ -1,0 +1,175 @@
+"""Random mixes of queues, weights, priorities, limits, pauses and crashes: the scripts against a model."""
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.domain.job import Lease
+from service.domain.limits import KeyLimits, RateLimit
+from service.domain.outcome import Interrupted
+from service.store.connect import connect
+from service.store.stores import Stores
+from tests import factories, invariants
+from tests.factories import OK
+from tests.store.limit_model import Limit, Model, Waiting
+from workers.shares import Shares
+
+START = 1_900_000_000_000
+QUEUES: tuple[str, ...] = ("a", "b", "c")
+LEASE = 15_000
+
+rates = st.none() | st.builds(RateLimit, st.integers(1, 4), st.sampled_from([100, 1_000]), st.booleans())
+limits = st.tuples(st.none() | st.integers(1, 3), rates)
+jobs = st.tuples(
+    st.just("submit"),
+    st.sampled_from(QUEUES),
+    st.sampled_from([None, None, "x", "y", "z"]),
+    st.sampled_from([0, 100, 100, 101]),
+    st.sampled_from([0, 0, 0, 70]),
+)
+steps = st.lists(
+    st.one_of(
+        jobs,
+        jobs,
+        st.tuples(st.just("claim"), st.integers(0, 1), st.integers(1, 6)),
+        st.tuples(st.just("finish"), st.sampled_from(["ok", "drain"])),
+        st.tuples(st.just("pass"), st.sampled_from([1, 40, 250, 1_000])),
+        st.tuples(st.just("pause"), st.sampled_from(QUEUES)),
+        st.tuples(st.just("crash")),
+    ),
+    min_size=20,
+    max_size=60,
+)
+QUICK: Any = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    "print_blob": True,
+}
+
+
+class Run:
+    """One life of a namespace: every step is done to the store and to the model."""
+
+    def __init__(self, stores: Stores, model: Model, weights: dict[str, int]) -> None:
+        self.stores, self.model = stores, model
+        self.workers = [Shares(weights), Shares(weights)]
+        self.leases: list[Lease] = []
+        self.now = START
+        self.go(0)
+
+    def go(self, ms: int) -> None:
+        self.now += ms
+        self.stores.scripts.now = str(self.now)
+
+    async def submit(self, queue: str, key: str | None, priority: int, delay: int) -> None:
+        given = {"queue": queue, "limit_key": key, "priority": priority, "delay_ms": delay}
+        id = await factories.submit(self.stores, **given)
+        self.model.waiting[id] = Waiting(id, queue, key, priority, self.now + delay)
+
+    async def claim(self, worker: int, slots: int) -> None:
+        """Two rounds; with capacity left after them, everything that still waits is held back by a limit."""
+        left = 0
+        for _ in range(2):
+            shares = self.workers[worker]
+            answer = await factories.claim(self.stores, slots, f"wk_{worker}", LEASE, queues=shares.asked())
+            shares.learn(answer.credits)
+            for lease in answer.leases:
+                self.model.start(lease, self.now)
+            self.leases += answer.leases
+            self.model.forget_empty_lanes()
+            left = slots - len(answer.leases)
+        if left > 0:
+            for job in self.model.due(self.now):
+                assert self.model.blocked(job, self.now), f"{job} waits for nothing"
+
+    async def finish(self, how: str) -> None:
+        if self.leases:
+            lease = self.leases.pop(0)
+            assert await factories.finish(self.stores, lease, OK if how == "ok" else Interrupted()) == "moved"
+            job = self.model.leave(lease.job.id)
+            if how == "drain":
+                self.model.waiting[job.id] = job
+
+    async def crash(self) -> None:
+        """All leases run out; what crashed for the third time is dead."""
+        for ms in (LEASE * 10, LEASE + 1):
+            self.go(ms)
+            rescue = await self.stores.leases.rescue(LEASE)
+            for id in rescue.rescued:
+                self.model.waiting[id] = self.model.leave(id)
+            for id in rescue.buried:
+                self.model.leave(id)
+        self.leases.clear()
+
+    async def pause(self, queue: str) -> None:
+        self.model.paused ^= {queue}
+        await self.stores.queues.configure(queue, {"paused": queue in self.model.paused})
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=40, **QUICK)
+@given(
+    queues=st.lists(limits, min_size=3, max_size=3),
+    keys=st.lists(limits, min_size=3, max_size=3),
+    steps=steps,
+)
+def test_limits_and_order_hold_in_every_life(redis_url: str, queues: Any, keys: Any, steps: Any) -> None:
+    async def live() -> None:
+        redis = connect(redis_url, socket_timeout=10)
+        stores = Stores(redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        model = Model({}, {})
+        for name, (concurrency, rate), of_key in zip(QUEUES, queues, keys, strict=True):
+            # One queue without limits of its own: nothing there may ever wait for capacity.
+            model.queues[name] = Limit() if name == "a" else Limit(concurrency, rate)
+            model.per_key[name] = Limit(*of_key)
+            limit = model.queues[name]
+            await stores.queues.configure(
+                name,
+                {
+                    "max_concurrency": limit.concurrency,
+                    "rate_limit": limit.rate,
+                    "per_key": KeyLimits(*of_key),
+                },
+            )
+        run = Run(stores, model, {"a": 3, "*": 1})
+        for verb, *arguments in steps:
+            if verb == "pass":
+                run.go(*arguments)
+            else:
+                await getattr(run, verb)(*arguments)
+        await run.claim(0, 6)
+        await invariants.check(stores)
+        await redis.aclose()
+
+    asyncio.run(live())
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=5, **QUICK)
+@given(weights=st.lists(st.integers(1, 9), min_size=3, max_size=3), slots=st.integers(1, 3))
+def test_shares_hold_within_5_points_over_600_starts(redis_url: str, weights: list[int], slots: int) -> None:
+    async def live() -> None:
+        redis = connect(redis_url, socket_timeout=10)
+        stores = Stores(redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        run = Run(stores, Model({}, {}), dict(zip(QUEUES, weights, strict=True)))
+        taken: dict[str, int] = dict.fromkeys(QUEUES, 0)
+        for queue in QUEUES:
+            for _ in range(20):
+                await factories.submit(stores, queue=queue)
+        for turn in range(600 // slots):
+            shares = run.workers[turn % 2]
+            answer = await factories.claim(stores, slots, f"wk_{turn % 2}", queues=shares.asked())
+            shares.learn(answer.credits)
+            for lease in answer.leases:
+                taken[lease.job.queue] += 1
+                await factories.submit(stores, queue=lease.job.queue)
+        total = sum(taken.values())
+        for queue, weight in zip(QUEUES, weights, strict=True):
+            assert abs(taken[queue] / total - weight / sum(weights)) <= 0.05
+        await redis.aclose()
+
+    asyncio.run(live())

@@ -1,0 +1,35 @@
+"""Jobs that handlers enqueue get the defaults of their queue, under those of the job type."""
+
+import pytest
+
+from service.store.stores import Stores
+from tests.factories import limit
+from workers.enqueue import TriageRedis
+from workers.handler import job
+from workers.hooks import Hooks
+from workers.registry import Registry, handler_of
+
+pytestmark = pytest.mark.anyio
+
+
+@job(name="typed", priority=3)
+async def typed(ctx: object) -> None:
+    """Has a default of its own."""
+
+
+async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Stores) -> None:
+    await limit(stores, "slow", defaults={"priority": 7, "timeout_seconds": 9})
+    registry = Registry([handler_of(typed)], Hooks([], [], [], [], []), [], [])
+    ids = iter(range(10))
+    redis = TriageRedis(redis_url, stores, registry, lambda prefix: f"{prefix}_{next(ids):026d}")
+    found = [
+        await redis.enqueue_job(name, _queue_name=queue)
+        for name, queue in (("plain", "slow"), ("typed", "slow"), ("plain", "fast"))
+    ]
+    jobs = await stores.queries.jobs([enqueued.job_id for enqueued in found if enqueued is not None])
+    assert [job and (job.priority, job.timeout_ms) for job in jobs] == [
+        (7, 9_000),
+        (3, 9_000),
+        (100, 300_000),
+    ]
+    await redis.aclose(close_connection_pool=True)  # type: ignore[no-untyped-call]

@@ -1,0 +1,29 @@
+"""Defaults of queues for jobs that handlers enqueue, read at most once a second."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.clock import Clock
+from service.domain.errors import TriageError
+from service.store.queues import Queues
+
+FRESH_SECONDS = 1.0
+
+
+class QueueDefaults:
+    def __init__(self, queues: Queues, clock: Clock) -> None:
+        self._queues = queues
+        self._clock = clock
+        self._known: Mapping[str, Mapping[str, Any]] = {}
+        self._read_at: float | None = None
+
+    async def read(self) -> Mapping[str, Mapping[str, Any]]:
+        """Per queue the options that lie under those of its jobs; while Redis is away, as last read."""
+        now = self._clock.monotonic()
+        if self._read_at is None or now - self._read_at > FRESH_SECONDS:
+            try:
+                self._known = await self._queues.defaults()
+            except TriageError:
+                return self._known
+            self._read_at = now
+        return self._known
