@@ -29,14 +29,8 @@ from workers.enqueue import TriageRedis
 from workers.executor import Executor
 from workers.health import Health
 from workers.heartbeat import Heartbeat
-from workers.loop_lag import LoopLag
-from workers.maintenance.janitor import Janitor
-from workers.maintenance.keeper import Keeper
 from workers.maintenance.periodic import repeat
-from workers.maintenance.pruner import Pruner
-from workers.maintenance.rescuer import Rescuer
-from workers.maintenance.scheduler import Scheduler
-from workers.maintenance.sweeper import Sweeper
+from workers.maintenance.upkeep import Upkeep
 from workers.metrics import Metrics
 from workers.record import describe_worker
 from workers.registry import Registry
@@ -45,10 +39,8 @@ from workers.reports import StoreReporter
 from workers.runners import Runners
 from workers.settler import Settler
 from workers.throttle import Throttle
+from workers.ticker import Ticker
 from workers.tracing import RunTracing
-
-#: Seconds between ticks of the event loop's clock.
-TICK = 0.25
 
 log = structlog.get_logger("triage.worker")
 
@@ -92,7 +84,6 @@ class TriageWorker(arq.worker.Worker):
         self._signalled = False
         self._claimer: Claimer | None = None
         self._heartbeat: Heartbeat | None = None
-        self._keeper: Keeper | None = None
         self._background: set[asyncio.Task[Any]] = set()
 
     async def main(self) -> None:
@@ -124,9 +115,7 @@ class TriageWorker(arq.worker.Worker):
             worker_id=self.id,
             shared=self.ctx,
         )
-        sweeper = Sweeper(self.stores.leases)
-        grace_ms = round(settings.cancel_grace_seconds * 1000)
-        self.scheduler = Scheduler(self.stores, self.ids.new, grace_ms, self.clock)
+        self.upkeep = Upkeep(self.stores, settings, self.clock, self.metrics, self.ids.new)
         wakes = connect(settings.redis_url, socket_timeout=SLEEP_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
@@ -136,7 +125,7 @@ class TriageWorker(arq.worker.Worker):
             lease_ms=self.lease_ms,
             clock=self.clock,
             new_request_id=lambda: self.ids.new("cl"),
-            expect=sweeper.expect,
+            expect=self.upkeep.expect,
         )
         drain = Drain(settings.drain_seconds, self._claimer, self.executor, self.settler, self._hand_over)
         self._drain = drain
@@ -151,25 +140,26 @@ class TriageWorker(arq.worker.Worker):
             if not drain.begun.is_set():
                 await self.registry.hooks.starts(self.ctx)
                 collect_rarely()
-                await self._work(drain, sweeper)
+                await self._work(drain)
         finally:
             await self._stop(server, redis, wakes)
 
-    async def _work(self, drain: Drain, sweeper: Sweeper) -> None:
+    async def _work(self, drain: Drain) -> None:
         claimer = self._claimer
         assert claimer is not None
-        leases = self.stores.leases
         self._heartbeat = self.health.heartbeat = self._start_heartbeat()
-        rescuer = Rescuer(leases, self.settings.lease_seconds, self.metrics, claimer.nudge)
-        self._spawn(self.settler.work())
-        self._spawn(self._tick())
-        self._spawn(repeat("rescue", rescuer.rescue))
-        self._spawn(repeat("sweep", sweeper.sweep))
-        self._spawn(repeat("schedule", self.scheduler.work))
-        self._spawn(repeat("prune", Pruner(leases).prune))
-        self._keeper = Keeper(self.stores.keeper)
-        self._spawn(repeat("keep", self._keeper.keep))
-        self._spawn(repeat("tidy", Janitor(self.stores.workers).tidy))
+        ticker = Ticker(
+            self.clock,
+            self.settings.concurrency,
+            self.executor,
+            self.runners,
+            self.metrics,
+            self._ticked,
+            # A new process is the only cure.
+            lambda: drain.begin("all slots are held by runs that do not end"),
+        )
+        for work in (self.settler.work(), ticker.work(), *self.upkeep.duties(claimer.nudge)):
+            self._spawn(work)
         if self.cron_jobs:
             self._spawn(repeat("cron", self._cron))
         log.info("worker_started", worker_id=self.id, port=self.port, types=len(self.registry.by_name))
@@ -241,10 +231,7 @@ class TriageWorker(arq.worker.Worker):
         for id in beat.cancel:
             if (run := self.executor.runs.get(id)) is not None:
                 self.executor.stop(run, "cancel")
-        if beat.tasks and self._keeper is not None:
-            self._keeper.notice()
-        if beat.next_slot_ms is not None:
-            self.scheduler.expect(beat.next_slot_ms / 1000)
+        self.upkeep.heard(beat)
         if beat.drain and self._drain is not None and not self._drain.begun.is_set():
             self._drain.begin("requested")
         if not beat.known and not self.executor.draining.is_set():
@@ -287,23 +274,9 @@ class TriageWorker(arq.worker.Worker):
         await self.stores.leases.wake(self.record.pool)
         await self.stores.workers.deregister(self.id)
 
-    async def _tick(self) -> None:
-        lag = LoopLag()
-        while True:
-            before = self.clock.monotonic()
-            await asyncio.sleep(TICK)
-            now = self.clock.monotonic()
-            self.metrics.loop_lag.set(lag.worst(now, max(0.0, now - before - TICK)))
-            self.metrics.running.set(len(self.executor.runs))
-            # A run that cannot be stopped takes its slot away for good.
-            self.metrics.capacity.set(
-                self.settings.concurrency - len(self.executor.leaked) - self.runners.leaked
-            )
-            if self._heartbeat is not None:
-                self._heartbeat.last_tick = now
-            if len(self.executor.leaked) + self.runners.leaked >= self.settings.concurrency and self._drain:
-                # No slot will ever be free again: a new process is the only cure.
-                self._drain.begin("all slots are held by runs that do not end")
+    def _ticked(self, now: float) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.last_tick = now
 
     async def _cron(self) -> float:
         await self.run_cron(datetime.now(tz=self.timezone), 0.5)

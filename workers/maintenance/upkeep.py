@@ -1,0 +1,54 @@
+"""All duties of a worker beside running jobs, and what wakes them."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from service.clock import Clock
+from service.settings import Settings
+from service.store.leases import Beat
+from service.store.stores import Stores
+from workers.maintenance.janitor import Janitor
+from workers.maintenance.keeper import Keeper
+from workers.maintenance.periodic import repeat
+from workers.maintenance.pruner import Pruner
+from workers.maintenance.rescuer import Rescuer
+from workers.maintenance.scheduler import Scheduler
+from workers.maintenance.sweeper import Sweeper
+from workers.metrics import Metrics
+
+
+class Upkeep:
+    """Built before the first claim, which may already say when something is due."""
+
+    def __init__(
+        self, stores: Stores, settings: Settings, clock: Clock, metrics: Metrics, new_id: Callable[[str], str]
+    ) -> None:
+        self._stores = stores
+        self._lease_seconds = settings.lease_seconds
+        self._metrics = metrics
+        self._sweeper = Sweeper(stores.leases)
+        self._keeper = Keeper(stores.keeper)
+        self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
+
+    def expect(self, seconds: float) -> None:
+        """A job may expire, or a cancel must be forced, in so many seconds."""
+        self._sweeper.expect(seconds)
+
+    def heard(self, beat: Beat) -> None:
+        """What a heartbeat said of work for these duties."""
+        if beat.tasks:
+            self._keeper.notice()
+        if beat.next_slot_ms is not None:
+            self._scheduler.expect(beat.next_slot_ms / 1000)
+
+    def duties(self, nudge: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+        """One endless coroutine per duty; `nudge` makes the claimer look for work at once."""
+        leases = self._stores.leases
+        return [
+            repeat("rescue", Rescuer(leases, self._lease_seconds, self._metrics, nudge).rescue),
+            repeat("sweep", self._sweeper.sweep),
+            repeat("schedule", self._scheduler.work),
+            repeat("prune", Pruner(leases).prune),
+            repeat("keep", self._keeper.keep),
+            repeat("tidy", Janitor(self._stores.workers).tidy),
+        ]
