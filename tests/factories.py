@@ -3,16 +3,21 @@
 from itertools import count
 from typing import Any
 
+from service.clock import Clock
+from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.ids import IdFactory
 from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
+from service.store.flows import job_ids
 from service.store.jobs import Submission
 from service.store.leases import Claim, ClaimRequest, Finish
 from service.store.stores import Stores
 from service.store.worker_registry import WorkerRecord
 
 _numbers = count(1)
+IDS = IdFactory(Clock().now_ms, lambda size: next(_numbers).to_bytes(size))
 DAY = 86_400_000
 QUICK = RetryPolicy(delay_ms=60_000, jitter=0)
 
@@ -69,6 +74,8 @@ async def job_in(stores: Stores, state: State) -> tuple[str, Lease | None]:
         return await submit(stores), None
     if state is State.SCHEDULED:
         return await submit(stores, delay_ms=60_000), None
+    if state is State.BLOCKED:
+        return await blocked(stores), None
     id = await submit(stores)
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
@@ -79,6 +86,15 @@ async def job_in(stores: Stores, state: State) -> tuple[str, Lease | None]:
         outcomes = {State.SUCCEEDED: OK, State.RETRYING: BROKEN, State.DEAD: HOPELESS}
         assert await finish(stores, lease, outcomes[state]) == "moved"
     return id, lease
+
+
+async def blocked(stores: Stores) -> str:
+    """A job of a flow that waits for one that is scheduled."""
+    first = Node(JobSpec("work", delay_ms=60_000))
+    spec = FlowSpec("flow", {"first": first, "then": Node(JobSpec("work"), (Edge("first"),))})
+    id = IDS.new("flow", members=2)
+    await stores.flows.create(id, spec, None)
+    return job_ids(id, spec)["then"]
 
 
 async def state_of(stores: Stores, id: str) -> State | None:

@@ -98,6 +98,12 @@ REDRIVE = _move(
     "redrive", {State.DEAD, State.CANCELLED}, State.QUEUED, "a new run: failures and crashes start at 0"
 )
 DEFER = _move("defer", {State.DEAD, State.CANCELLED}, State.SCHEDULED, "a redrive with a delay")
+REVIVE = _move(
+    "revive",
+    {State.DEAD, State.CANCELLED},
+    State.BLOCKED,
+    "a new run of its flow: it waits for what it depends on",
+)
 RUN_NOW = _move(
     "run_now", {State.SCHEDULED, State.RETRYING}, State.QUEUED, "an operator did not want to wait"
 )
@@ -106,6 +112,6 @@ MOVES: dict[str, Move] = {
     move.name: move
     for move in (
         PROMOTE, RELEASE, POSTPONE, CLAIM, COMPLETE, RETRY, SNOOZE, REQUEUE, CRASH, RESCUE,
-        PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, RUN_NOW,
+        PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REVIVE, RUN_NOW,
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ from tests.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
 
 pytestmark = pytest.mark.anyio
 
-STATES = [state for state in State if state is not State.BLOCKED]
+STATES = list(State)
 OUTCOMES = {"complete": OK, "retry": BROKEN, "give_up": HOPELESS, "snooze": LATER}
 
 
