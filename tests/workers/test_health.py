@@ -17,7 +17,8 @@ async def test_a_worker_without_redis_stays_alive() -> None:
     executor: Any = SimpleNamespace(
         slot_freed=asyncio.Event(),
         draining=asyncio.Event(),
-        free=1,
+        capacity=2,
+        free=2,
         limited=False,
         free_slots_by_type=lambda: {"scripted": 1},
     )
