@@ -1,6 +1,6 @@
 """Fan-outs: begun, filled with items, sealed; and the results of their items."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -171,11 +171,12 @@ class FanOuts:
         return found
 
 
-def first_answer(id: str, spec: FanOutSpec, items: Sequence[int | None], at: int) -> Group:
-    """The fan-out as its submission was answered, rebuilt without reading it; `items` are delays."""
-    scheduled = sum(_first_due(spec.template, delay, at) > at for delay in items)
+def first_answer(id: str, spec: FanOutSpec, delays: Mapping[int | None, int], at: int) -> Group:
+    """The fan-out as its submission was answered, rebuilt without reading it; `delays` counts its items."""
+    total = sum(delays.values())
+    scheduled = sum(n for delay, n in delays.items() if _first_due(spec.template, delay, at) > at)
     counts = dict.fromkeys(State, 0)
-    counts[State.SCHEDULED], counts[State.QUEUED] = scheduled, len(items) - scheduled
+    counts[State.SCHEDULED], counts[State.QUEUED] = scheduled, total - scheduled
     fields = {
         b"item_name": spec.template.name.encode(),
         b"item_queue": spec.template.queue.encode(),
@@ -188,8 +189,8 @@ def first_answer(id: str, spec: FanOutSpec, items: Sequence[int | None], at: int
         b"tolerance_percent": spec.tolerance.percent,
     }
     fields |= {name: str(value).encode() for name, value in settings.items() if value is not None}
-    state: GroupState = ("running" if items else "succeeded") if spec.whole else "open"
-    return Group(id, 1, state, len(items), counts, at, at if state == "succeeded" else None, fields)
+    state: GroupState = ("running" if total else "succeeded") if spec.whole else "open"
+    return Group(id, 1, state, total, counts, at, at if state == "succeeded" else None, fields)
 
 
 def _first_due(template: JobSpec, delay_ms: int | None, at: int) -> int:
