@@ -2,7 +2,10 @@
 
 import random
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -126,3 +129,37 @@ def test_a_handler_that_runs_again_has_begun_its_fan_outs_once(cluster: Cluster)
         assert summary(cluster, fan_out)["counts"]["total"] == size
     process = cluster.submit("scripted-process", payload={"do": "fan_out"})
     assert ended(cluster, cluster.until(process["id"], "succeeded")["result"])["counts"]["total"] == 2
+
+
+def test_a_file_of_items_is_sent_and_followed_to_its_end(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.start_api()
+    cluster.start_worker()
+    orders = tmp_path / "orders.ndjson"
+    orders.write_text("".join(f'{{"value": {number}}}\n' for number in range(250)))
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from service.cli import main; main()", "fan-out", "scripted", *arguments],
+            env={**cluster.environment, "TRIAGE_URL": f"http://127.0.0.1:{cluster.port}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    options = ["--items", str(orders), "--chunk", "100", "--then", "scripted", "--idempotency-key", "k"]
+    first = command(*options, "--json")
+    assert first.returncode == 0, first.stderr
+    fan_out = orjson.loads(first.stdout)
+    assert (fan_out["state"], fan_out["counts"]["succeeded"]) == ("succeeded", 250)
+    again = command(*options)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith(f"{fan_out['id']}  scripted  succeeded: 250 total, 250 succeeded")
+    assert "250/250" in again.stderr
+    orders.write_text('{"value": 1}\n{"do": "give_up"}\n')
+    assert (bad := command("--items", str(orders))).returncode == 1, bad.stdout
+    assert "failed: 2 total, 1 succeeded, 1 dead" in bad.stdout
+    orders.write_text('{"value": 1}\n[1]\n')
+    assert "item 1/items/1: " in command("--items", str(orders)).stderr
+    orders.write_text('{"value": 1}\n{\n')
+    assert "line 2 is not JSON" in command("--items", str(orders)).stderr
