@@ -140,7 +140,11 @@ class Groups:
             pipe = client.pipeline(transaction=True)
             pipe.zrem(keys.groups(self._prefix, kind=kind_of(id)), id)
             pipe.zrem(keys.group_retention(self._prefix), id)
+            for limiters in (keys.limiters, keys.busy):
+                pipe.hdel(limiters(self._prefix), f"fan:{id}")
+            pipe.zrem(keys.parked(self._prefix), f"fan:{id}")
             pipe.unlink(
+                keys.parked_lanes(self._prefix, limiter=f"fan:{id}"),
                 keys.group_jobs(self._prefix, group=id),
                 keys.group_items(self._prefix, group=id),
                 keys.dependents(self._prefix, id=id),

@@ -104,6 +104,29 @@ async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Stores, at: Any)
     assert await state_of(stores, follow_up_id(open)) == State.CANCELLED
 
 
+async def test_no_more_items_run_at_a_time_than_it_may(stores: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    spec = FanOutSpec(JobSpec("work"), max_concurrency=2)
+    await stores.fan_outs.open(id, spec, 5, None)
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(5)])
+    await stores.fan_outs.seal(id, 5)
+    other = await opened(stores, 1, then=False)
+    leases = (await claim(stores, 10)).leases
+    assert sorted(lease.job.id for lease in leases) == [item_id(id, 0), item_id(id, 1), item_id(other, 0)]
+    assert (await claim(stores, 10)).leases == []
+    left = {lease.job.id: lease for lease in leases}
+    await finish(stores, left[item_id(id, 0)], OK)
+    assert [lease.job.id for lease in (await claim(stores, 10)).leases] == [item_id(id, 2)]
+    await stores.groups.request_cancel(id, 0)
+    await stores.keeper.work()
+    await stores.leases.sweep()
+    assert await group_state(stores, id) == "cancelled"
+    assert (await stores.fan_outs.vanish(id))[0] == "moved"
+    await stores.keeper.work()
+    redis: Any = stores.scripts.redis
+    assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0
+
+
 async def test_large_results_are_read_few_at_a_time(stores: Stores) -> None:
     id = await opened(stores, 6, then=False)
     half = Succeeded(b'"' + b"x" * (READ_BYTES // 2) + b'"')

@@ -52,6 +52,7 @@ end
 redis.call('HSET', key, unpack(fields))
 redis.call('SADD', P .. 'queues', template.queue)
 redis.call('ZADD', P .. 'groups:fan', now, id)
+if ARGV[6] ~= '' then redis.call('HSET', P .. 'limiters', 'fan:' .. id, ARGV[6]) end
 redis.call('ZADD', P .. 'filling', now + ARGV[7], id)
 if ARGV[9] ~= '' then
   redis.call('HSET', P .. 'idempotency:' .. ARGV[9], 'request', ARGV[10], 'id', id, 'at', now)
