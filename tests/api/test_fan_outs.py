@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -163,6 +164,9 @@ async def test_bodies_are_read_as_strictly_as_all_others(api: Api) -> None:
     await post(head + b"[" + b'{"n":' * 70 + b"1" + b"}" * 70 + b"]}", 400, "json_invalid")
     await post(head + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "json_invalid")
     await post(head + b"[{}]", 400, "json_invalid")
+    await post(head + b'[{"n": 1, "n": 2}]}', 400, "json_invalid")
+    await post(head + b'[{}], "sealed": true, "sealed": false}', 400, "json_invalid")
+    await post(head + b'[{"n": 1}], "items": []}', 400, "json_invalid")
     await post(head + b"{}}", 422, "validation_failed")
     await post(b"[]", 422, "validation_failed")
     await post(head + b'[], "sealled": true}', 422, "validation_failed")
@@ -270,6 +274,30 @@ async def test_results_are_resumed_by_index(api: Api, stores: Stores) -> None:
     assert [row["index"] for row in rows] == list(range(450))
     assert [row["index"] for row in await results(api, fan_out, from_index=447)] == [447, 448, 449]
     assert len(await results(api, fan_out, state="succeeded")) == 300
+
+
+async def test_many_items_need_a_large_body(api: Api) -> None:
+    items = [{"text": "x" * 3_000}] * 500
+    fan_out = await create(api, items, sealed=False)
+    assert (await add(api, fan_out, 500, items)).json()["accepted"] == 500
+    too_large = {"content-length": str(65 * 1_048_576), "content-type": "application/json"}
+    for path in ("/v1/fan-outs", f"/v1/fan-outs/{fan_out['id']}/items"):
+        problem(await api.http.post(path, content=b"{}", headers=too_large), 413, "body_too_large")
+    seal = f"/v1/fan-outs/{fan_out['id']}/seal"
+    problem(await api.raw(b"{" + b" " * 2_000_000 + b"}", seal), 413, "body_too_large")
+
+
+async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, stores: Stores) -> None:
+    fan_out = await create(api, [{"n": 1}])
+    await run(stores)
+    backend = api.app.state.backend
+    caller = await backend.authenticator.identify(None)
+
+    async def identify(_: str | None) -> Any:
+        return replace(caller, scopes=caller.scopes - {"payload:read"})
+
+    backend.authenticator.identify = identify
+    assert [row["result"] for row in await results(api, fan_out)] == [None]
 
 
 async def test_a_queue_that_is_full_takes_no_fan_out(api: Api, stores: Stores) -> None:

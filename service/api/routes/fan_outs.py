@@ -15,7 +15,7 @@ from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
 from service.api.items import ItemReader, check_all, in_portions
 from service.api.operation import operation
-from service.api.routes.jobs import IdempotencyKey, present, specify
+from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage, JobSpecIn
 from service.api.waiting import MAX_WAIT, matches, preferred_wait, until
@@ -86,9 +86,9 @@ async def create_fan_out(
     With an Idempotency-Key a request that was interrupted can be sent again: it goes on where it was.
     """
     raw_items = cast("Sequence[msgspec.Raw]", body.items)
-    traceparent = request.headers.get("traceparent")
-    template = _specify(asked, body.template, traceparent, "/template", partial=True)
-    then = None if body.then is None else _specify(asked, body.then, traceparent, "/then")
+    span = begin_submission(asked, "submit fan-out")
+    template = _specify(asked, body.template, span.traceparent, "/template", partial=True)
+    then = None if body.then is None else _specify(asked, body.then, span.traceparent, "/then")
     spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
     reader = ItemReader(asked, template.name, template.payload)
     delays = await check_all(reader, raw_items)
@@ -106,6 +106,8 @@ async def create_fan_out(
         await _complete(asked, opened, spec, reader, raw_items)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, fan_out_id=id) from error
+    finally:
+        span.end()
     headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}
     seconds = preferred_wait(prefer)
     if seconds is not None:

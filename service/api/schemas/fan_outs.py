@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SkipValidation
 
 from service.api.schemas.fields import In, Key, Out, Priority, Seconds
-from service.api.schemas.flows import CountsOut
+from service.api.schemas.flows import GroupCountsOut
 from service.api.schemas.jobs import ErrorOut, JobSpecIn, StateName
 from service.domain.fan_out import MAX_ITEMS, Tolerance
 
@@ -88,7 +88,7 @@ class FanOutOut(Out):
     queue: str
     state: FanOutStateName
     sealed: bool
-    counts: CountsOut
+    counts: GroupCountsOut
     max_concurrency: int | None
     failure_tolerance: ToleranceOut
     then_job_id: str | None
