@@ -71,7 +71,7 @@ def _need_redis(url: str) -> None:
 
 
 def _add_commands() -> None:
-    from service.commands import client, flows, keys
+    from service.commands import client, fan_out, flows, keys
 
     app.add_typer(keys.app, name="keys", help="API keys.")
     app.add_typer(client.dlq, name="dlq", help="The dead-letter queue.")
@@ -79,6 +79,7 @@ def _add_commands() -> None:
         client.submit, client.get, client.tail, client.queues, client.schedules, flows.flow, flows.graph
     ):  # fmt: skip
         app.command()(command)
+    app.command()(fan_out.fan_out)
 
 
 def main() -> None:

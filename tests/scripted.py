@@ -70,6 +70,19 @@ async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = 
         case "children":
             await ctx.add_children(value)
             return await ctx.dependencies()
+        case "fan_out":
+            ids = [
+                await ctx.fan_out(
+                    "scripted",
+                    ({"value": number} for number in range(size)),
+                    then={"name": "scripted", "payload": {"do": "dependencies"}},
+                    queue="items",
+                )
+                for size in value
+            ]
+            if ctx["job_try"] == 1:
+                raise ValueError("asked to fail after it has begun")
+            return ids
         case "exit_once_then_children":
             _exit_once(history + ".crashed")
             await ctx.add_children(value)
@@ -119,6 +132,8 @@ def scripted_process(ctx: Any, do: str = "ok", seconds: float = 0, children: Any
     if children is not None:
         ctx.add_children(children)
         return ctx.dependencies()
+    if do == "fan_out":
+        return ctx.fan_out("scripted", [{}, {}])
     ctx.progress(1, 1)
     if do == "exit":
         os._exit(9)

@@ -6,9 +6,10 @@ import inspect
 import os
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -71,6 +72,7 @@ class ChildContext(dict[Any, Any]):
         self._settings = settings
         #: Of coroutine functions.
         self.relatives: Relatives | None = None
+        self._fan_outs = count(1)
         self._lock = threading.Lock()
         self.cancelled: threading.Event | asyncio.Event = threading.Event()
         self.draining: threading.Event | asyncio.Event = threading.Event()
@@ -88,6 +90,16 @@ class ChildContext(dict[Any, Any]):
 
     def add_children(self, children: Mapping[str, Any]) -> Any:
         return self._ask(lambda relatives: relatives.add_children(children))
+
+    def fan_out(
+        self,
+        name: str,
+        payloads: Iterable[Mapping[str, Any]],
+        then: str | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        number = next(self._fan_outs)
+        return self._ask(lambda relatives: relatives.fan_out(number, name, payloads, then, options))
 
     def _ask(self, question: Callable[[Relatives], Coroutine[Any, Any, Any]]) -> Any:
         if self.relatives is not None:
@@ -160,7 +172,7 @@ def _call(
         ids = IdFactory(Clock().now_ms, os.urandom)
         stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
         context.cancelled, context.draining = asyncio.Event(), asyncio.Event()
-        context.relatives = Relatives(stores.relations, registry, ids.new, task.lease)
+        context.relatives = Relatives(stores.relations, stores.fan_outs, registry, ids.new, task.lease)
         context["limiters"] = Throttle(stores.limiters, lambda: ids.new("lim"))
         context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
         await registry.hooks.starts(context)
@@ -182,7 +194,8 @@ async def _ask_alone(
     stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
     ids = IdFactory(Clock().now_ms, os.urandom)
     try:
-        return await question(Relatives(stores.relations, Registry.load(task.paths), ids.new, task.lease))
+        registry = Registry.load(task.paths)
+        return await question(Relatives(stores.relations, stores.fan_outs, registry, ids.new, task.lease))
     finally:
         await stores.scripts.redis.aclose()
 

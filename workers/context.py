@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import count
 from typing import Any, Protocol
 
 import orjson
@@ -71,6 +72,7 @@ class JobContext(dict[Any, Any]):
         self.lease = lease
         self._reporter = reporter
         self._relatives = relatives
+        self._fan_outs = count(1)
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._progress: bytes | None = None
@@ -107,6 +109,21 @@ class JobContext(dict[Any, Any]):
         """A rate that all workers share: `await ctx.limiter("crm", 10, 1).acquire()` waits for its turn."""
         limiter = self["limiters"].limiter(name, limit, per_seconds)
         return BlockingLimiter(limiter, self._loop, self.cancelled) if self.threaded else limiter
+
+    def fan_out(
+        self,
+        name: str,
+        payloads: Iterable[Mapping[str, Any]],
+        then: str | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Run a job per payload and go on; answers the id of the fan-out.
+
+        A run that is repeated creates nothing new: its first call answers the first fan-out, and so on.
+        `then` is the name or the JobSpec of a job that runs when all have ended, `options` are the fields
+        of JobSpec, `max_concurrency` and `failure_tolerance`. Raises ValueError.
+        """
+        return self._ask(self._relatives.fan_out(next(self._fan_outs), name, payloads, then, options))
 
     async def report(self, kind: str, value: bytes) -> None:
         """A report that came from a child process, already encoded."""

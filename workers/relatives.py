@@ -1,13 +1,15 @@
 """What a handler sees of other jobs: the ends of those that its job waited for, and children of its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from service.domain.flow import Edge, Node, arrange
 from service.domain.job import Lease
+from service.store.fan_outs import FanOuts
 from service.store.relations import End, Relations
+from workers.dispatch import dispatch
 from workers.registry import Registry
 from workers.specification import read_spec
 
@@ -23,9 +25,15 @@ class Relatives:
     """Of one run: its lease decides whether it may still add anything."""
 
     def __init__(
-        self, relations: Relations, registry: Registry, new_id: Callable[[str], str], lease: Lease
+        self,
+        relations: Relations,
+        fan_outs: FanOuts,
+        registry: Registry,
+        new_id: Callable[[str], str],
+        lease: Lease,
     ) -> None:
         self._relations = relations
+        self._fan_outs = fan_outs
         self._registry = registry
         self._new_id = new_id
         self._lease = lease
@@ -47,6 +55,19 @@ class Relatives:
         nodes = {key: Node(read_spec(self._registry, children[key]["job"]), graph[key]) for key in order}
         if await self._relations.park(self._lease, nodes, ids) != "ready":
             raise Parked
+
+    async def fan_out(
+        self,
+        number: int,
+        name: str,
+        payloads: Iterable[Mapping[str, Any]],
+        then: str | Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+    ) -> str:
+        """`number` counts the calls of one run: it tells its fan-outs apart."""
+        return await dispatch(
+            self._fan_outs, self._registry, self._lease, number, name, payloads, then, options
+        )
 
 
 def _edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:

@@ -108,7 +108,9 @@ class TriageWorker(arq.worker.Worker):
             runners=self.runners,
             settler=self.settler,
             reporter=StoreReporter(self.stores.leases),
-            relatives=lambda lease: Relatives(self.stores.relations, self.registry, self.ids.new, lease),
+            relatives=lambda lease: Relatives(
+                self.stores.relations, self.stores.fan_outs, self.registry, self.ids.new, lease
+            ),
             hooks=self.registry.hooks,
             metrics=self.metrics,
             tracing=RunTracing(find_tracer()),

@@ -19,6 +19,9 @@ from service.api.request_limits import BodyLimits, HeaderLimits
 from service.api.routes import (
     bulk_jobs,
     dead_letters,
+    fan_out_actions,
+    fan_out_items,
+    fan_outs,
     flow_actions,
     flows,
     health,
@@ -79,15 +82,15 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     )
     app.state.backend = backend
     for module in (
-        jobs, bulk_jobs, job_actions, flows, flow_actions, queues, dead_letters, schedules, workers, health,
-        telemetry,
+        jobs, bulk_jobs, job_actions, flows, flow_actions, fan_outs, fan_out_items, fan_out_actions,
+        queues, dead_letters, schedules, workers, health, telemetry,
     ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)
     app.add_middleware(
         BodyLimits,
         default=settings.max_payload_bytes + _OVERHEAD,
-        by_path={"/v1/jobs/bulk": _BULK_BYTES, "/v1/flows": _BULK_BYTES},
+        by_path={r"/v1/(jobs/bulk|flows|fan-outs|fan-outs/[^/]+/items)": _BULK_BYTES},
         seconds=settings.request_seconds,
     )
     app.add_middleware(HeaderLimits)

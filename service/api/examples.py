@@ -5,6 +5,7 @@ from typing import Any
 
 JOB = "job_01KB0R8Z3VN2A0H686WCBXCF8E"
 FLOW = "flow_01KB0R9B4XW3A5C7E9G1J3M5P7"
+FAN_OUT = "fan_01KB0RA5C6Z7Y9X1W3V5T7S9R1"
 WORKER = "wk_01KB0R7M1QW8T4Y6ZK3XHJ2V9N"
 REQUEST = "req_01KB0R8Z3TD5F7M0P2S4V6X8Z1"
 
@@ -97,6 +98,29 @@ _FLOW_ENDED = {
     "finished_at": "2026-11-27T09:30:00.310Z",
 }
 _WAITS_FOR = ["fetch-line-items", "calculate-tax"]
+_FAN_OUT = {
+    "id": FAN_OUT,
+    "object": "fan_out",
+    "version": 1,
+    "name": "process-order",
+    "queue": "bulk",
+    "state": "running",
+    "sealed": True,
+    "counts": {**_COUNTS, "total": 2, "blocked": 0, "queued": 2},
+    "max_concurrency": None,
+    "failure_tolerance": {"count": None, "percent": 5.0},
+    "then_job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R2",
+    "created_at": _AT,
+    "finished_at": None,
+}
+_FAN_OUT_ENDED = {
+    **_FAN_OUT,
+    "version": 5,
+    "state": "succeeded",
+    "counts": {**_COUNTS, "total": 2, "blocked": 0, "queued": 0, "succeeded": 2},
+    "finished_at": "2026-11-27T09:30:00.310Z",
+}
+_ITEMS = [{"order_id": "o-1"}, {"payload": {"order_id": "o-2"}, "key": "second", "priority": 10}]
 
 #: By the name of the schema.
 SCHEMAS: Mapping[str, Any] = {
@@ -117,6 +141,14 @@ SCHEMAS: Mapping[str, Any] = {
             },
         },
     },
+    "FanOutSpecIn": {
+        "template": {"name": "process-order", "queue": "bulk"},
+        "items": _ITEMS,
+        "failure_tolerance": {"percent": 5},
+        "then": {"name": "send-report", "payload": {"user_id": "u-1"}},
+    },
+    "ItemsIn": {"start_index": 2, "items": _ITEMS},
+    "SealIn": {"expected_count": 4},
     "GroupCancelIn": {"grace_seconds": 5},
     "PurgeIn": {"confirm": "default"},
     "JobOut": _SUCCEEDED,
@@ -206,16 +238,32 @@ SCHEMAS: Mapping[str, Any] = {
             {"from": _WAITS_FOR[1], "to": "generate-invoice", "when": "finished"},
         ],
     },
+    "FanOutOut": _FAN_OUT_ENDED,
+    "ItemsOut": {"accepted": 2, "deduplicated": 0, "rejected": [], "next_index": 4, "sealed": False},
+    "ItemResultOut": {
+        "index": 0,
+        "key": None,
+        "job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R3",
+        "state": "succeeded",
+        "result": {"order_id": "o-1", "status": "fulfilled"},
+        "error": None,
+    },
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
     "HealthOut": {"status": "ok", "problem": None},
 }
 
 #: What a 202 shows instead: the work still lies ahead.
-ACCEPTED: Mapping[str, Any] = {"JobOut": _QUEUED, "FlowOut": _FLOW}
+ACCEPTED: Mapping[str, Any] = {"JobOut": _QUEUED, "FlowOut": _FLOW, "FanOutOut": _FAN_OUT}
 
 #: By the name of the path parameter.
-PATH: Mapping[str, str] = {"job_id": JOB, "flow_id": FLOW, "worker_id": WORKER, "name": "default"}
+PATH: Mapping[str, str] = {
+    "job_id": JOB,
+    "flow_id": FLOW,
+    "fan_out_id": FAN_OUT,
+    "worker_id": WORKER,
+    "name": "default",
+}
 
 
 def complete(known: Any, schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:

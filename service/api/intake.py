@@ -86,6 +86,8 @@ class StrictRequest(Request):
 class StrictRoute(APIRoute):
     """A route that takes application/json alone, read strictly."""
 
+    request_class = StrictRequest
+
     def get_route_handler(self) -> Any:
         handle = super().get_route_handler()
 
@@ -98,7 +100,7 @@ class StrictRoute(APIRoute):
                 )
                 if has_body and content_type.split(";")[0].strip().lower() != "application/json":
                     raise UnsupportedMediaType()
-                request = StrictRequest(request.scope, request.receive)
+                request = self.request_class(request.scope, request.receive)
                 if has_body:
                     # Before FastAPI reads it: it would answer any error of a body with a shape of its own.
                     await request.json()

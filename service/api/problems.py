@@ -22,10 +22,13 @@ from service.api.errors import (
 )
 from service.api.methods import allowed_methods
 from service.domain import errors
+from service.domain.fan_out import CountMismatch, FanOutSealed
 from service.domain.flow import FlowInvalid
 from service.store.watches import TooManyWaiters
 
 STATUS: Mapping[type[errors.TriageError], int] = {
+    CountMismatch: 409,
+    FanOutSealed: 409,
     FlowInvalid: 422,
     errors.NotFound: 404,
     errors.InvalidState: 409,

@@ -12,6 +12,7 @@ from service.api.redaction import redact
 from service.domain.job import Job
 from service.domain.limits import KeyOverride, RateLimit
 from service.domain.states import State
+from service.store.fan_outs import ItemResult
 from service.store.flows import GraphEdge
 from service.store.groups import Group
 from service.store.queues import Queue
@@ -120,6 +121,46 @@ def flow(group: Group, jobs: Mapping[str, str] | None = None) -> dict[str, Any]:
         "created_at": time(group.created_at),
         "finished_at": time(group.finished_at),
     }
+
+
+def fan_out(group: Group) -> dict[str, Any]:
+    fields = {name.decode(): value.decode() for name, value in group.fields.items() if name in _FAN_OUT}
+    count, percent = fields.get("tolerance_count"), fields.get("tolerance_percent")
+    concurrency = fields.get("max_concurrency")
+    return {
+        "id": group.id,
+        "object": "fan_out",
+        "version": group.version,
+        "name": fields["item_name"],
+        "queue": fields["item_queue"],
+        "state": group.state,
+        "sealed": group.sealed,
+        "counts": counts(group),
+        "max_concurrency": None if concurrency is None else int(concurrency),
+        "failure_tolerance": {
+            "count": None if count is None else int(count),
+            "percent": None if percent is None else float(percent),
+        },
+        "then_job_id": group.then_job_id,
+        "created_at": time(group.created_at),
+        "finished_at": time(group.finished_at),
+    }
+
+
+_FAN_OUT = (b"item_name", b"item_queue", b"tolerance_count", b"tolerance_percent", b"max_concurrency")
+
+
+def item_result(row: ItemResult, pointers: Sequence[str], visible: bool) -> bytes:
+    """A line of the results."""
+    document = {
+        "index": row.index,
+        "key": row.key,
+        "job_id": row.job_id,
+        "state": row.state,
+        "result": _value(row.result, pointers, visible),
+        "error": None if row.error is None else orjson.Fragment(row.error),
+    }
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def graph(

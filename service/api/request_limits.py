@@ -1,6 +1,7 @@
 """Refuses heads and bodies that are too large, or too slow to come in, as plain ASGI."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 
 from service.api.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
@@ -27,18 +28,21 @@ class HeaderLimits:
 
 
 class BodyLimits:
-    """Refuses bodies over the limit of their path, by Content-Length or by what came in, and slow ones."""
+    """Refuses bodies over the limit of their path, by Content-Length or by what came in, and slow ones.
+
+    `by_path` maps patterns of whole paths to the bytes that they may have.
+    """
 
     def __init__(self, app: App, default: int, by_path: Mapping[str, int], seconds: float) -> None:
         self._app = app
         self._default = default
-        self._by_path = by_path
+        self._by_path = [(re.compile(pattern), limit) for pattern, limit in by_path.items()]
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        limit = self._by_path.get(scope["path"], self._default)
+        limit = self._limit(scope["path"])
         large = BodyTooLarge(f"The request body may have {limit} bytes here.")
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > limit:
@@ -80,6 +84,10 @@ class BodyLimits:
             if started:
                 raise
             await _refuse(error, scope, receive, send)
+
+    def _limit(self, path: str) -> int:
+        limits = (limit for pattern, limit in self._by_path if pattern.fullmatch(path))
+        return next(limits, self._default)
 
 
 async def _refuse(error: TriageError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,7 +18,8 @@ from service.store.scripts import Argument, Scripts
 #: Edges per script call.
 LINKS = 1_000
 
-#: What an edge demands, as link.lua and groups.lua spell it; a child is waited for by the job that added it.
+#: What an edge demands, as link.lua and groups.lua spell it; a child is waited for by the job that added
+#: it, a fan-out by its follow-up (open.lua).
 DEMANDS = {"succeeded": 0, "failed": 1, "finished": 2, "child": 3}
 _WHEN = {str(code): when for when, code in DEMANDS.items()}
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from service.domain.fan_out import ItemIds, follow_up_id
 from service.domain.flow import descendants
-from service.domain.states import State
+from service.domain.states import LIVE, State
 from service.store import keys
 from service.store.failures import translate
 from service.store.flows import Flows
@@ -19,8 +20,12 @@ from service.store.scripts import Scripts
 
 #: Tasks looked at in one go, and groups forgotten.
 AT_MOST = 20
+#: Jobs that one script call revives: each takes Redis some 50 us.
+REVIVED = 50
 #: Edges that one script call looks at.
 EDGES = 2_000
+#: Milliseconds by which the end of a fan-out's retention is put off while its follow-up goes on.
+AWAITED_MS = 60_000
 #: Milliseconds after which a flow that is staged and was never admitted is swept.
 STAGED_MS = 600_000
 
@@ -32,7 +37,7 @@ def _portions(ids: Sequence[str], waits: Mapping[str, Sequence[str]]) -> Iterato
     dependents = Counter(id for found in waits.values() for id in found)
     for id in ids:
         cost = len(waits.get(id, ())) + dependents[id]
-        if portion and (len(portion) >= PORTION or weight + cost > EDGES):
+        if portion and (len(portion) >= REVIVED or weight + cost > EDGES):
             yield portion
             portion, weight = [], 0
         portion.append(id)
@@ -56,6 +61,7 @@ class GroupKeeper:
             "fail": self._fail,
             "cancel": self._cancel,
             "thin": self._thin,
+            "remove": self._remove,
             "revive": self._revive,
         }
 
@@ -72,11 +78,19 @@ class GroupKeeper:
         return ended
 
     async def forget_ended(self) -> int:
-        """Forget groups past their retention, and jobs that were staged and never admitted."""
+        """Forget groups past their retention, and jobs that were staged and never admitted.
+
+        Fan-outs that are open and have been left are cancelled: somebody may wait for their end.
+        """
         now = await self._now()
         ended = await self._range(keys.group_retention(self._prefix), now)
         for id in ended:
-            await self._groups.forget(id)
+            if await self._is_awaited(id):
+                await self._postpone(id, now + AWAITED_MS)
+            else:
+                await self._groups.forget(id)
+        for id in await self._range(keys.filling(self._prefix), now):
+            await self._groups.request_cancel(id, 0)
         for id in await self._range(keys.staged(self._prefix), now - STAGED_MS):
             await self._discard(id)
         return len(ended)
@@ -107,7 +121,9 @@ class GroupKeeper:
         grace = int(group.fields.get(b"grace_ms", 0))
         reason = "flow" if kind_of(id) == "flow" else "fan_out"
         members = await self._groups.members(group)
-        await self._each(members[::-1], lambda ids: self._jobs.cancel(ids, grace, reason))
+        # Of a flow those first that wait for others, so that none is released on the way.
+        ordered = members[::-1] if reason == "flow" else members
+        await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace, reason))
 
     async def _thin(self, id: str) -> None:
         """More items have failed than the fan-out tolerates: what has not started is cancelled."""
@@ -133,6 +149,8 @@ class GroupKeeper:
                 chosen = [id for id in chosen if id in affected]
         else:
             chosen, waits = await self._groups.members(group), {}
+            if then := group.then_job_id:
+                await self._scripts.run("revive", [id, "", 0, then])
         reason = "dependency" if job else ""
         for portion in _portions(chosen, waits):
             await self._scripts.run("revive", [id, reason, 0, *portion])
@@ -152,6 +170,25 @@ class GroupKeeper:
             for id, found in zip(portion, await self._queries.pipeline(ask), strict=True):
                 if found == [State.DEAD.encode(), run]:
                     await self._fail(flow, id)
+
+    async def _remove(self, id: str) -> None:
+        """Delete the jobs of a fan-out that vanished, and what was left of it."""
+        key = keys.group(self._prefix, group=id)
+        highest = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "highest")))[0]
+        if highest is not None:
+            items = ItemIds(id, int(highest) + 1)
+            await self._each([follow_up_id(id)], self._jobs.delete)
+            await self._each(items, self._jobs.delete)
+            await self._groups.forget(id, items)
+
+    async def _is_awaited(self, id: str) -> bool:
+        """Whether the follow-up of a fan-out has yet to read how it ended."""
+        follow_up = None if kind_of(id) == "flow" else await self._queries.job(follow_up_id(id))
+        return follow_up is not None and follow_up.state in LIVE
+
+    async def _postpone(self, id: str, until: int) -> None:
+        key = keys.group_retention(self._prefix)
+        await self._queries.pipeline(lambda pipe: pipe.zadd(key, {id: until}, xx=True))
 
     async def _discard(self, id: str) -> None:
         jobs = list((await self._groups.flow_jobs(id)).values())

@@ -43,7 +43,7 @@ logs = _key(
 dependents = _key(
     "job:{id}:dependents",
     "ZSET",
-    "Jobs that wait for this job or fan-out, by demand: 0 succeeded, 1 failed, 2 finished, 3 child.",
+    "Jobs that wait for this one, by demand: 0 succeeded, 1 failed, 2 finished, 3 child, 4 follow-up.",
 )
 dependencies = _key(
     "job:{id}:dependencies",
@@ -66,6 +66,7 @@ groups = _key("groups:{kind}", "ZSET", "Flows, or fan-outs, by creation.")
 group_retention = _key(
     "group_retention", "ZSET", "Flows and fan-outs that have ended, by the time at which they are forgotten."
 )
+filling = _key("filling", "ZSET", "Fan-outs that are open, by the time at which they are given up.")
 staged = _key("staged", "ZSET", "Flows whose jobs are written but not admitted, by the time of the first.")
 tasks = _key(
     "tasks",

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from service.domain.errors import CursorInvalid
-from service.domain.ids import is_id, member_id, member_number
+from service.domain.fan_out import FIRST_ITEM, item_id
+from service.domain.ids import is_id, member_number
 from service.domain.job import Job
-from service.store.groups import FIRST_ITEM, Group, Groups, kind_of
+from service.store.groups import Group, Groups, kind_of
 from service.store.queries import SCAN_BUDGET, JobFilter, Page, Queries, decode_cursor, encode_cursor
 
 _CHUNK = 200
@@ -50,4 +51,4 @@ def _items(group: Group, before: str | None) -> Iterator[str]:
     if before is not None:
         last = min(last, member_number(group.id, before) - FIRST_ITEM - 1)
     for index in range(last, -1, -1):
-        yield member_id(group.id, FIRST_ITEM + index)
+        yield item_id(group.id, index)

@@ -3,6 +3,7 @@
 from redis.asyncio import Redis
 
 from service.store.census import Census
+from service.store.fan_outs import FanOuts
 from service.store.flows import Flows
 from service.store.group_keeper import GroupKeeper
 from service.store.groups import Groups
@@ -34,6 +35,7 @@ class Stores:
         self.groups = Groups(self.scripts, self.queries)
         self.members = Members(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)
+        self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
         self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
         self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)

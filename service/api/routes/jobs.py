@@ -132,9 +132,12 @@ def refusal(submitted: Submitted) -> TriageError | None:
             return None
 
 
-def specify(asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "") -> JobSpec:
+def specify(
+    asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "", *, partial: bool = False
+) -> JobSpec:
+    """`partial`: the payload is not complete yet, so it is not held against its schema."""
     job_type = asked.space.types.known(body.name)
-    if job_type is not None:
+    if job_type is not None and not partial:
         asked.space.types.check(job_type, body.payload, f"{root}/payload")
     spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
     size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes

@@ -4,7 +4,9 @@
 -- which any process carries on within a second.
 -- What an edge demands, by its score in job:<id>:dependents.
 local ENDED = {succeeded = true, dead = true, failed = true, cancelled = true}
-local HOLDS = {['0'] = {succeeded = true}, ['1'] = {dead = true, failed = true}, ['2'] = ENDED, ['3'] = ENDED}
+local HOLDS = {['0'] = {succeeded = true}, ['1'] = {dead = true, failed = true}, ['2'] = ENDED, ['3'] = ENDED,
+  -- The follow-up of a fan-out: not after a cancelled one.
+  ['4'] = {succeeded = true, failed = true}}
 -- Dependents that one script call looks at: each costs some 10 us, and the time of one script is everybody's time.
 local budget = 500
 
@@ -43,7 +45,7 @@ local function tell_one(id, state, dependent, edge)
   local job = load(dependent)
   if not job or job.state ~= 'blocked' then return end
   if not holds then
-    finish(dependent, job, 'cancelled', 'dependency', 0)
+    finish(dependent, job, 'cancelled', edge == '4' and 'fan_out' or 'dependency', 0)
   elseif redis.call('EXISTS', P .. 'job:' .. dependent .. ':waits') == 0 then
     release(dependent, job)
   end
@@ -74,7 +76,7 @@ local function look(id)
   local dead, cancelled = tonumber(group.dead or 0), tonumber(group.cancelled or 0)
   local finished = tonumber(group.succeeded or 0) + dead + cancelled
   local over, tolerant = crossed(group, dead)
-  if over and not group.failing and not group.cancel_requested_at then
+  if over and not group.failing and not group.reviving and not group.cancel_requested_at then
     redis.call('HSET', key, 'failing', 1)
     group.failing = true
     task('thin ' .. id)

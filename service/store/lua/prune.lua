@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Forget finished jobs: those past their retention, or the ones that are named. A member of a group that goes on is kept
--- past its retention; of one that is named, what waiting jobs may read stays in ended:<id>.
+-- past its retention, and the retention of a fan-out's items begins when it has ended: until then nobody can read all results.
+-- Of a job that is named, what others may still read stays in ended:<id>.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] jobs at most when none is named   ARGV[3..] job ids
 -- Returns {pruned, then per named job: moved | illegal (it has not finished) | missing}
@@ -16,6 +17,15 @@ local function still_needed(id, job)
   return state and state ~= 'failed' and not FINISHED[state]
 end
 
+local function kept_until(id, job)
+  if still_needed(id, job) then return now + 60000 end
+  if job.group and string.sub(job.group, 1, 4) == 'fan_' then
+    local at = redis.call('HGET', P .. 'group:' .. job.group, 'finished_at')
+    return at and at + job.retention_ms or 0
+  end
+  return 0
+end
+
 for _, id in ipairs(ids) do
   local job, key, word = load(id), P .. 'job:' .. id, 'moved'
   if not job then
@@ -23,12 +33,12 @@ for _, id in ipairs(ids) do
     append(removed, P .. 'retention', id)
   elseif not FINISHED[job.state] then
     word = 'illegal'
-  elseif not named and still_needed(id, job) then
-    append(added, P .. 'retention', now + 60000, id)
+  elseif not named and kept_until(id, job) > now then
+    append(added, P .. 'retention', kept_until(id, job), id)
   else
     if still_needed(id, job) then
-      local kept = redis.call('HMGET', key, 'result', 'error')
-      redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '')
+      local kept = redis.call('HMGET', key, 'result', 'error', 'key')
+      redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '', 'key', kept[3] or '')
     else
       redis.call('UNLINK', key .. ':dependents', key .. ':dependencies', key .. ':waits')
     end

@@ -16,6 +16,14 @@ local function state_of(id)
     or redis.call('HGET', P .. 'group:' .. id, 'state')
 end
 
+-- The follow-up of a fan-out, no member of it, waits again unless it has begun or was good; members run again if they were not.
+local function may(id, job)
+  local more = redis.call('HMGET', P .. 'job:' .. id, 'run', 'state_reason', 'started_at')
+  if tonumber(more[1] or -1) == run then return false end
+  if not job.group and not more[3] and (job.state == 'queued' or job.state == 'scheduled') then return true end
+  return (job.state == 'dead' or job.state == 'cancelled') and (ARGV[3] == '' or job.state == 'cancelled' and more[2] == ARGV[3])
+end
+
 local function revive(id, job)
   local key, hopeless = P .. 'job:' .. id, false
   local edges = redis.call('HVALS', key .. ':dependencies')
@@ -30,19 +38,23 @@ local function revive(id, job)
     end
   end
   if hopeless then return end
-  leave(id, job)
   redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
     'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry', 'delay_ms', 'due_at')
   redis.call('HSET', key, 'state', 'blocked', 'failures', 0, 'crashes', 0, 'run', run)
   redis.call('HINCRBY', key, 'redriven', 1)
-  redis.call('HINCRBY', key, 'version', 1)
   job.cancel_requested_at = nil
-  enter(id, job, 'blocked', 0)
-  write()
-  if redis.call('EXISTS', key .. ':waits') == 0 then
-    job.state = 'blocked'
+  if #edges == 0 then
     release(id, job)
+  else
+    leave(id, job)
+    redis.call('HINCRBY', key, 'version', 1)
+    enter(id, job, 'blocked', 0)
     write()
+    if redis.call('EXISTS', key .. ':waits') == 0 then
+      job.state = 'blocked'
+      release(id, job)
+      write()
+    end
   end
   revived = revived + 1
 end
@@ -57,11 +69,7 @@ end
 for i = 5, #ARGV do
   local id = ARGV[i]
   local job = load(id)
-  local more = redis.call('HMGET', P .. 'job:' .. id, 'run', 'state_reason')
-  if job and (job.state == 'dead' or job.state == 'cancelled') and tonumber(more[1] or -1) ~= run
-    and (ARGV[3] == '' or job.state == 'cancelled' and more[2] == ARGV[3]) then
-    revive(id, job)
-  end
+  if job and may(id, job) then revive(id, job) end
   if job and job.linked and not FINISHED[redis.call('HGET', P .. 'job:' .. id, 'state')] then hold(id) end
 end
 if ARGV[4] == '1' then

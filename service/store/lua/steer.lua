@@ -15,6 +15,7 @@ if ARGV[3] == 'retry' and tonumber(group[2] or 0) + tonumber(group[3] or 0) == 0
 -- Checks above, writes below.
 if ARGV[3] == 'cancel' then
   redis.call('HSET', key, 'cancel_requested_at', now, 'grace_ms', ARGV[4], 'sealed', 1, 'state', 'running')
+  redis.call('ZREM', P .. 'filling', id)
   task('cancel ' .. id)
 else
   if not live then append(removed, P .. 'group_retention', id) end

@@ -1,0 +1,101 @@
+"""Filling a fan-out in chunks, and closing it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from service.api import render
+from service.api.deps import Ask
+from service.api.envelope import EnvelopeRoute
+from service.api.errors import ValidationFailed
+from service.api.items import PORTION, ItemReader
+from service.api.operation import operation
+from service.api.problems import of_error
+from service.api.routes.fan_outs import FanOutId, read, respond
+from service.api.schemas import fan_outs as schemas
+from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
+from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
+from service.store.fan_outs import FILL
+
+router = APIRouter(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"], route_class=EnvelopeRoute)
+
+
+@router.post(
+    "/items",
+    name="add_fan_out_items",
+    **operation(
+        "jobs:write",
+        "Add items to an open fan-out",
+        {200: ("What became of them.", schemas.ItemsOut)},
+        (404, 409, 413, 415, 429, 507),
+    ),
+)
+async def add_fan_out_items(
+    fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, asked: Ask
+) -> Response:
+    """Chunks may come in any order and more than once. An item that is not valid is rejected by itself."""
+    raw_items = cast("Sequence[msgspec.Raw]", body.items)
+    if body.start_index + len(raw_items) > MAX_ITEMS:
+        rows = [{"pointer": "/items", "code": "too_long", "message": f"at most {MAX_ITEMS} items in all"}]
+        raise ValidationFailed(errors=rows)
+    group = await read(asked, fan_out_id)
+    reader = ItemReader(asked, group.fields[b"item_name"].decode(), group.fields[b"item_payload"])
+    items: list[Item] = []
+    rejected: list[dict[str, Any]] = []
+    for position, raw in enumerate(raw_items):
+        if position % PORTION == PORTION - 1:
+            await asyncio.sleep(0)
+        try:
+            items.append(reader.read(raw, position, body.start_index))
+        except (ValidationFailed, PayloadInvalid, PayloadTooLarge) as error:
+            problem = of_error(error, request.url.path, request.scope["state"]["request_id"])
+            rejected.append({"index": body.start_index + position, "problem": problem})
+    accepted = 0
+    next_index, sealed = -1, group.sealed
+    for start in range(0, max(len(items), 1), FILL):
+        filled = await asked.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
+        if filled.word == "missing":
+            raise NotFound()
+        if filled.word == "sealed":
+            raise FanOutSealed(current_state=filled.state)
+        if filled.word == "full":
+            raise QueueFull(next_index=filled.next_index)
+        accepted += filled.added
+        next_index, sealed = filled.next_index, filled.sealed
+    return render.respond(
+        {
+            "accepted": accepted,
+            "deduplicated": len(items) - accepted,
+            "rejected": rejected,
+            "next_index": next_index,
+            "sealed": sealed,
+        }
+    )
+
+
+@router.post(
+    "/seal",
+    name="seal_fan_out",
+    **operation(
+        "jobs:write",
+        "Close a fan-out to new items",
+        {200: ("Sealed, now or before.", schemas.FanOutOut)},
+        (404, 409, 415),
+    ),
+)
+async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, asked: Ask) -> Response:
+    """It can end from now on. Refused with what is there unless all items up to `expected_count` are."""
+    sealed = await asked.stores.fan_outs.seal(fan_out_id, body.expected_count)
+    if sealed.word == "missing":
+        raise NotFound()
+    if sealed.word == "mismatch":
+        raise CountMismatch(
+            f"The fan-out has {sealed.total} items, the first missing index is {sealed.next_index}.",
+            expected_count=body.expected_count,
+            count=sealed.total,
+            next_index=sealed.next_index,
+        )
+    return respond(await read(asked, fan_out_id))

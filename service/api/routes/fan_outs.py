@@ -1,0 +1,249 @@
+"""Submitting and reading fan-outs."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated, Any, cast
+
+import msgspec
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from service.api import render
+from service.api.deps import Ask, Asked
+from service.api.envelope import EnvelopeRoute
+from service.api.errors import ValidationFailed
+from service.api.items import ItemReader, check_all, in_portions
+from service.api.operation import operation
+from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
+from service.api.schemas import fan_outs as schemas
+from service.api.schemas.jobs import JobPage, JobSpecIn
+from service.api.waiting import MAX_WAIT, matches, preferred_wait, until
+from service.domain.errors import (
+    BackendUnavailable,
+    IdempotencyKeyReused,
+    NotFound,
+    OutcomeUnknown,
+    QueueFull,
+)
+from service.domain.fan_out import MAX_ITEMS, MEMBERS, FanOutSpec
+from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store.fan_outs import FILL, Opened, first_answer
+from service.store.groups import Group
+from service.store.jobs import Idempotency
+from service.store.queries import JobFilter
+
+router = APIRouter(prefix="/v1/fan-outs", tags=["fan-outs"], route_class=EnvelopeRoute)
+
+FanOutId = Annotated[str, Path(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a fan-out.")]
+
+
+class NdjsonResponse(StreamingResponse):
+    media_type = "application/x-ndjson"
+
+
+def respond(group: Group, status: int = 200, **headers: str) -> Response:
+    return render.respond(
+        render.fan_out(group),
+        status,
+        {"ETag": render.etag(group.version), "Location": f"/v1/fan-outs/{group.id}", **headers},
+    )
+
+
+async def read(asked: Asked, fan_out_id: str) -> Group:
+    group = await asked.stores.groups.get(fan_out_id)
+    if group is None:
+        raise NotFound()
+    return group
+
+
+@router.post(
+    "",
+    name="create_fan_out",
+    **operation(
+        "jobs:write",
+        "Submit a fan-out",
+        {
+            202: ("Accepted: its items are stored and run.", schemas.FanOutOut),
+            200: ("Ended while the request waited.", schemas.FanOutOut),
+        },
+        (413, 415, 429, 507),
+        status_code=202,
+    ),
+)
+async def create_fan_out(
+    request: Request,
+    body: schemas.FanOutSpecIn,
+    asked: Ask,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Annotated[
+        str | None, Header(description="wait=N: answer when the fan-out has ended, at most 30 s.")
+    ] = None,
+) -> Response:
+    """Every item is validated before the first is stored; the first run while the last are still coming in.
+
+    With an Idempotency-Key a request that was interrupted can be sent again: it goes on where it was.
+    """
+    raw_items = cast("Sequence[msgspec.Raw]", body.items)
+    span = begin_submission(asked, "submit fan-out")
+    template = _specify(asked, body.template, span.traceparent, "/template", partial=True)
+    then = None if body.then is None else _specify(asked, body.then, span.traceparent, "/then")
+    spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
+    reader = ItemReader(asked, template.name, template.payload)
+    delays = await check_all(reader, raw_items)
+    idempotency = None
+    if idempotency_key is not None:
+        digest = hashlib.sha256(await request.body()).hexdigest()
+        idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
+    id = asked.backend.ids.new("fan", members=MEMBERS)
+    try:
+        opened = await asked.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
+        if opened.word == "reused":
+            raise IdempotencyKeyReused()
+        if opened.word == "full":
+            raise QueueFull()
+        await _complete(asked, opened, spec, reader, raw_items)
+    except (BackendUnavailable, OutcomeUnknown) as error:
+        raise type(error)(error.message, fan_out_id=id) from error
+    finally:
+        span.end()
+    headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}
+    seconds = preferred_wait(prefer)
+    if seconds is not None:
+        ended = await _wait(asked, opened.id, seconds, lambda group: not group.live)
+        if ended is not None and not ended.live:
+            return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
+    return respond(first_answer(opened.id, spec, delays, opened.created_at), 202, **headers)
+
+
+async def _complete(
+    asked: Asked, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[msgspec.Raw]
+) -> None:
+    """Store what is missing; somebody may cancel the fan-out meanwhile, then there is nothing to add."""
+    fan_outs = asked.stores.fan_outs
+    if opened.word == "replayed":
+        group = await asked.stores.groups.get(opened.id)
+        if group is None or group.sealed:
+            return
+    async for items in in_portions(reader, raw_items, FILL):
+        filled = await fan_outs.fill(opened.id, items, admitted=True)
+        if filled.word != "moved":
+            return
+    if spec.whole:
+        await fan_outs.seal(opened.id, len(raw_items))
+
+
+def _specify(
+    asked: Asked, body: JobSpecIn, traceparent: str | None, root: str, *, partial: bool = False
+) -> JobSpec:
+    if body.unique is not None:
+        rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not inside a fan-out"}]
+        raise ValidationFailed(errors=rows)
+    return specify(asked, body, traceparent, root, partial=partial)
+
+
+async def _wait(asked: Asked, id: str, seconds: float, enough: Any) -> Group | None:
+    async with asked.stores.watches.watch(id) as changed:
+        groups = asked.stores.groups
+        return await until(lambda: groups.get(id), changed, seconds, enough, asked.backend.clock)
+
+
+@router.get(
+    "",
+    name="list_fan_outs",
+    **operation("jobs:read", "List fan-outs, newest first", {200: ("A page.", schemas.FanOutPage)}),
+)
+async def list_fan_outs(
+    asked: Ask,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """With counts; the items are jobs, see the jobs of a fan-out."""
+    page = await asked.stores.groups.list("fan", limit, cursor)
+    return render.page([render.fan_out(group) for group in page.items], page.next_cursor)
+
+
+@router.get(
+    "/{fan_out_id}",
+    name="get_fan_out",
+    **operation(
+        "jobs:read",
+        "Read a fan-out",
+        {200: ("The fan-out.", schemas.FanOutOut), 304: ("Not changed.", None)},
+        (404,),
+    ),
+)
+async def get_fan_out(
+    fan_out_id: FanOutId,
+    asked: Ask,
+    wait: Annotated[
+        float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
+    ] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """`wait` answers when the fan-out differs from `If-None-Match`, without that header when it has ended."""
+    if wait is None:
+        group = await read(asked, fan_out_id)
+    else:
+
+        def enough(group: Group) -> bool:
+            return not matches(if_none_match, group.version) if if_none_match else not group.live
+
+        group = await _wait(asked, fan_out_id, wait, enough)
+        if group is None:
+            raise NotFound()
+    if if_none_match is not None and matches(if_none_match, group.version):
+        return Response(status_code=304, headers={"ETag": render.etag(group.version)})
+    return respond(group)
+
+
+@router.get(
+    "/{fan_out_id}/jobs",
+    name="list_fan_out_jobs",
+    **operation(
+        "jobs:read", "List the jobs of a fan-out", {200: ("A page, highest index first.", JobPage)}, (404,)
+    ),
+)
+async def list_fan_out_jobs(
+    fan_out_id: FanOutId,
+    asked: Ask,
+    state: State | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Those that are kept, without the job that follows. A page can be short and still have a next one."""
+    group = await read(asked, fan_out_id)
+    page = await asked.stores.members.page(group, JobFilter(state=state), limit, cursor)
+    return render.page([present(asked, job) for job in page.items], page.next_cursor)
+
+
+@router.get(
+    "/{fan_out_id}/results",
+    name="list_fan_out_results",
+    response_class=NdjsonResponse,
+    **operation(
+        "jobs:read", "Results of a fan-out", {200: ("One line per item.", schemas.ItemResultOut)}, (404,)
+    ),
+)
+async def list_fan_out_results(
+    fan_out_id: FanOutId,
+    asked: Ask,
+    from_index: Annotated[
+        int, Query(ge=0, lt=MAX_ITEMS, description="The first item: where a broken stream is resumed.")
+    ] = 0,
+    state: State | None = None,
+) -> Response:
+    """One JSON object per line, in index order, also while items run. Deleted items have no line."""
+    group = await read(asked, fan_out_id)
+    pointers = asked.redactions(render.fan_out(group)["name"])
+    visible = asked.caller.sees_payloads
+
+    async def lines() -> AsyncGenerator[bytes]:
+        async for rows in asked.stores.fan_outs.results(group, from_index):
+            chosen = [row for row in rows if state is None or row.state is state]
+            if chosen:
+                yield b"".join(render.item_result(row, pointers, visible) for row in chosen)
+            await asyncio.sleep(0)
+
+    return NdjsonResponse(lines())

@@ -1,0 +1,172 @@
+"""`triage fan-out`: sends a file of items in chunks and follows the fan-out to its end."""
+
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import httpx
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service.commands.client import DEFAULT_URL, Json, Key, Url
+
+#: Tries of one request, with pauses that double from half a second on.
+TRIES = 6
+#: Answers after which the same request may succeed later.
+LATER = (429, 502, 503, 504)
+#: Seconds between two looks at a fan-out that changes all the time.
+PAUSE = 0.25
+
+
+def fan_out(
+    name: str,
+    items: Annotated[
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, allow_dash=True, help="One JSON object per line; - is stdin."
+        ),
+    ],
+    queue: Annotated[str | None, typer.Option()] = None,
+    priority: Annotated[int | None, typer.Option(help="0 to 1000; lower runs first.")] = None,
+    then: Annotated[str | None, typer.Option(help="A job type that runs when all items have ended.")] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="Items that run at the same time.")] = None,
+    chunk: Annotated[int, typer.Option(min=1, max=5_000, help="Items per request.")] = 2_000,
+    idempotency_key: Annotated[str | None, typer.Option(help="Sent again with it, the rest follows.")] = None,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
+    """Run a job per line of a file; the exit code is 1 unless all goes well."""
+    template = {"name": name, "queue": queue, "priority": priority}
+    body: dict[str, Any] = {
+        "template": {field: value for field, value in template.items() if value is not None},
+        "sealed": False,
+        "max_concurrency": max_concurrency,
+        "then": None if then is None else {"name": then},
+    }
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+        api = _Api(client)
+        own = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+        id = api.send("POST", "/v1/fan-outs", orjson.dumps(body), own)["id"]
+        source = Path("/dev/stdin") if str(items) == "-" else items
+        with _progress(json) as progress:
+            with source.open("rb") as file:
+                count = _fill(api, id, file, chunk, progress)
+            api.send("POST", f"/v1/fan-outs/{id}/seal", orjson.dumps({"expected_count": count}))
+            ended = _follow(api, id, progress)
+    if json:
+        typer.echo(orjson.dumps(ended).decode())
+    else:
+        counts = ", ".join(f"{number} {state}" for state, number in ended["counts"].items() if number)
+        typer.echo(f"{id}  {name}  {ended['state']}: {counts}")
+    raise typer.Exit(0 if ended["state"] == "succeeded" else 1)
+
+
+class _Api:
+    """Sends again what may succeed later: every request of this command is safe to send twice."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Any:
+        given = {"Content-Type": "application/json", **(headers or {})}
+        for attempt in range(1, TRIES + 1):
+            try:
+                answer = self._client.request(method, path, content=body, headers=given)
+            except httpx.TransportError as error:
+                if attempt == TRIES:
+                    _give_up(f"{self._client.base_url} cannot be reached: {error}")
+            else:
+                if answer.status_code < 400:
+                    return answer.json() if answer.content else None
+                if answer.status_code not in LATER or attempt == TRIES:
+                    problem = answer.json()
+                    _give_up(f"{problem['status']} {problem['code']}: {problem['detail']}", problem["errors"])
+            time.sleep(0.25 * 2**attempt)  # noqa: TID251  # a server that is away tells nobody when it is back
+        raise AssertionError("unreachable")
+
+
+def _fill(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | None) -> int:
+    """Send the lines; answers how many there are. What the fan-out has already is not sent again."""
+    lines = _lines(file)
+    bar = None if progress is None else progress.add_task("sending", total=None)
+    start = next_index = 0
+    while portion := list(islice(lines, chunk)):
+        # The first chunk is always sent: its answer says where to go on.
+        if start == 0 or start + len(portion) > next_index:
+            body = b'{"start_index":%d,"items":[%s]}' % (start, b",".join(portion))
+            answer = api.send("POST", f"/v1/fan-outs/{id}/items", body)
+            next_index = answer["next_index"]
+            if answer["rejected"]:
+                api.send("POST", f"/v1/fan-outs/{id}/cancel")
+                rows = [
+                    {**row, "pointer": f"item {rejected['index']}{row['pointer']}"}
+                    for rejected in answer["rejected"]
+                    for row in rejected["problem"]["errors"]
+                ]
+                _give_up(f"{id} is cancelled: items are not valid", rows[:20])
+        start += len(portion)
+        if progress is not None and bar is not None:
+            progress.update(bar, completed=start)
+    if progress is not None and bar is not None:
+        progress.update(bar, total=start, completed=start)
+    return start
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    for number, line in enumerate(file, 1):
+        text = line.strip()
+        if not text:
+            continue
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            _give_up(f"line {number} is not JSON: {error.msg}")
+        yield text
+
+
+def _follow(api: _Api, id: str, progress: Progress | None) -> dict[str, Any]:
+    version = -1
+    bar = None if progress is None else progress.add_task("running", total=None)
+    while True:
+        tag = {"If-None-Match": f'"{version}"'}
+        found = api.send("GET", f"/v1/fan-outs/{id}?wait=20", headers=tag)
+        if found is None:
+            continue
+        version, counts = found["version"], found["counts"]
+        if progress is not None and bar is not None:
+            done = counts["succeeded"] + counts["dead"] + counts["cancelled"]
+            bad = f", {counts['dead']} dead" if counts["dead"] else ""
+            progress.update(bar, total=counts["total"], completed=done, description=f"running{bad}")
+        if found["state"] not in ("open", "running"):
+            return found
+        time.sleep(PAUSE)  # noqa: TID251  # it changes more often than a bar needs to
+
+
+def _progress(json: bool) -> Any:
+    if json:
+        return nullcontext()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _give_up(message: str, rows: Iterable[dict[str, Any]] = ()) -> None:
+    sys.stderr.write(f"triage: {message}\n")
+    for row in rows:
+        sys.stderr.write(f"  {row['pointer']}: {row['message']}\n")
+    raise typer.Exit(1)

@@ -1,0 +1,94 @@
+"""Fan-outs: one template, many items, each a job of its own, and perhaps a job that follows them all."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+from service.domain.errors import TriageError
+from service.domain.ids import member_id
+from service.domain.job import JobSpec
+
+MAX_ITEMS = 1_000_000
+
+#: Numbers of a fan-out's jobs, see member_id: the follow-up comes first, then the items by index.
+FOLLOW_UP = 1
+FIRST_ITEM = 2
+#: Ids that a fan-out reserves: it may be filled later.
+MEMBERS = MAX_ITEMS + 1
+
+#: The key under which the handler of a follow-up reads how its fan-out ended.
+SUMMARY = "fan_out"
+
+
+class FanOutSealed(TriageError):
+    """The fan-out is sealed: it takes no more items."""
+
+    code = "fan_out_sealed"
+
+
+class CountMismatch(TriageError):
+    """The fan-out has not taken the items that it is sealed with."""
+
+    code = "count_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """More failures than `count`, or than `percent` of a sealed fan-out, cancel what has not started."""
+
+    count: int | None = None
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item; what is absent is the template's. `index` places it in the results."""
+
+    index: int
+    payload: bytes
+    key: str | None = None
+    priority: int | None = None
+    delay_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FanOutSpec:
+    """A fan-out without its items. `whole`: they come with the request that creates it."""
+
+    template: JobSpec
+    then: JobSpec | None = None
+    tolerance: Tolerance = Tolerance()
+    max_concurrency: int | None = None
+    whole: bool = True
+
+
+class ItemIds(Sequence[str]):
+    """Job ids of the items up to an index, computed when they are asked for."""
+
+    def __init__(self, fan_out_id: str, count: int) -> None:
+        self._id = fan_out_id
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[str]:
+        return (item_id(self._id, index) for index in range(self._count))
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        chosen = range(self._count)[index]
+        if isinstance(chosen, int):
+            return item_id(self._id, chosen)
+        return [item_id(self._id, number) for number in chosen]
+
+
+def item_id(fan_out_id: str, index: int) -> str:
+    return member_id(fan_out_id, FIRST_ITEM + index)
+
+
+def follow_up_id(fan_out_id: str) -> str:
+    return member_id(fan_out_id, FOLLOW_UP)

@@ -1,0 +1,96 @@
+"""Two actors, one fan-out."""
+
+import asyncio
+import os
+
+import pytest
+
+from service.clock import Clock
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id
+from service.domain.ids import IdFactory
+from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store.stores import Stores
+from tests.factories import HOPELESS, OK, claim, finish, state_of
+
+pytestmark = pytest.mark.anyio
+
+IDS = IdFactory(Clock().now_ms, os.urandom)
+
+
+async def opened(stores: Stores, size: int, tolerance: Tolerance | None = None) -> str:
+    id = IDS.new("fan", members=MEMBERS)
+    spec = FanOutSpec(JobSpec("work"), JobSpec("report"), tolerance or Tolerance())
+    await stores.fan_outs.open(id, spec, size, None)
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(size)])
+    return id
+
+
+async def follow_ups(stores: Stores) -> int:
+    """How often a follow-up can be claimed; each is finished."""
+    leases = (await claim(stores, 10, types={"report": None})).leases
+    for lease in leases:
+        await finish(stores, lease, OK)
+    return len(leases)
+
+
+async def test_two_items_that_end_in_the_same_moment_release_the_follow_up_once(stores: Stores) -> None:
+    for _ in range(20):
+        id = await opened(stores, 2)
+        await stores.fan_outs.seal(id, 2)
+        first, second = [(await claim(stores, worker=f"wk_{n}")).leases[0] for n in (1, 2)]
+        # Each worker sends its finish twice, as after a lost reply.
+        words = await asyncio.gather(*[finish(stores, lease, OK) for lease in (first, second) * 2])
+        assert sorted(words) == ["duplicate", "duplicate", "moved", "moved"]
+        assert await follow_ups(stores) == 1
+        assert await follow_ups(stores) == 0
+        group = await stores.groups.get(id)
+        assert group is not None
+        assert (group.state, group.counts[State.SUCCEEDED]) == ("succeeded", 2)
+
+
+async def test_a_seal_and_the_last_end_in_the_same_moment_end_the_fan_out_once(stores: Stores) -> None:
+    for _ in range(20):
+        id = await opened(stores, 1)
+        lease = (await claim(stores)).leases[0]
+        await asyncio.gather(
+            finish(stores, lease, OK), stores.fan_outs.seal(id, 1), stores.fan_outs.seal(id, 1)
+        )
+        assert await follow_ups(stores) == 1
+
+
+async def test_two_failures_in_the_same_moment_cross_the_tolerance_once(stores: Stores) -> None:
+    id = await opened(stores, 10, Tolerance(count=0))
+    await stores.fan_outs.seal(id, 10)
+    leases = [(await claim(stores, worker=f"wk_{n}")).leases[0] for n in (1, 2)]
+    await asyncio.gather(*[finish(stores, lease, HOPELESS) for lease in leases])
+    # Several processes may carry on the same task.
+    await asyncio.gather(*[stores.keeper.work() for _ in range(3)])
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.state, group.counts[State.DEAD], group.counts[State.CANCELLED]) == ("failed", 2, 8)
+    assert await follow_ups(stores) == 1
+
+
+async def test_a_chunk_that_two_clients_send_is_taken_once(stores: Stores) -> None:
+    id = await opened(stores, 0)
+    items = [Item(index, b"{}") for index in range(100)]
+    filled = await asyncio.gather(*[stores.fan_outs.fill(id, items) for _ in range(5)])
+    assert sum(answer.added for answer in filled) == 100
+    assert (await stores.fan_outs.seal(id, 100)).word == "moved"
+
+
+async def test_no_item_outlives_a_cancel_that_comes_between_chunks(stores: Stores) -> None:
+    for _ in range(10):
+        id = await opened(stores, 5)
+        await asyncio.gather(
+            stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(5, 10)]),
+            stores.groups.request_cancel(id, 0),
+            stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(10, 15)]),
+        )
+        await stores.keeper.work()
+        group = await stores.groups.get(id)
+        assert group is not None
+        assert group.state == "cancelled"
+        assert group.counts[State.CANCELLED] == group.total
+        assert await state_of(stores, follow_up_id(id)) == State.CANCELLED

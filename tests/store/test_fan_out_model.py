@@ -1,0 +1,180 @@
+"""Random lives of fan-outs: chunks in any order and twice, seals, cancels, retries, tolerance."""
+
+import os
+import random
+
+import pytest
+
+from service.clock import Clock
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
+from service.domain.ids import IdFactory, member_number
+from service.domain.job import JobSpec, Lease
+from service.domain.outcome import Interrupted
+from service.store.stores import Stores
+from tests import factories
+from tests.store.fan_out_model import FINISHED, ModelFanOut
+
+pytestmark = pytest.mark.anyio
+
+#: Fan-outs per run of the suite; a longer hunt sets variables of its own.
+FAN_OUTS = int(os.environ.get("FAN_OUTS", "60"))
+FIRST_SEED = int(os.environ.get("FAN_OUT_SEED", "1"))
+OUTCOMES = {"succeeded": factories.OK, "dead": factories.HOPELESS, "queued": Interrupted()}
+
+
+class Life:
+    """One fan-out in the store and in the model; every step is done to both and compared."""
+
+    def __init__(self, stores: Stores, id: str, size: int, model: ModelFanOut, chance: random.Random) -> None:
+        self.stores = stores
+        self.id = id
+        self.size = size
+        self.model = model
+        self.chance = chance
+        self.leases: dict[int, Lease] = {}
+        self.then_runs = 0
+
+    async def fill(self) -> None:
+        first = self.chance.randrange(self.size)
+        indexes = list(range(first, min(first + self.chance.randint(1, 5), self.size)))
+        if self.chance.random() < 0.2:
+            indexes += indexes[:1]
+        before = len(self.model.items)
+        added = self.model.fill(indexes)
+        filled = await self.stores.fan_outs.fill(self.id, [Item(index, b"{}") for index in indexes])
+        assert (filled.word, filled.added) == (("moved", added) if added is not None else ("sealed", 0))
+        assert filled.total == len(self.model.items) == before + (added or 0)
+        assert filled.next_index == self.model.next_index
+
+    async def seal(self) -> None:
+        expected = len(self.model.items) + self.chance.choice((0, 0, 1))
+        sealed = await self.stores.fan_outs.seal(self.id, expected)
+        assert (sealed.word == "moved") == self.model.seal(expected)
+
+    async def claim(self) -> int:
+        claim = await factories.claim(self.stores, self.chance.randint(1, 4))
+        for lease in claim.leases:
+            index = member_number(self.id, lease.job.id) - 2
+            assert self.model.items[index].state == "queued"
+            self.model.items[index].state, self.model.items[index].started = "running", True
+            self.leases[index] = lease
+        return len(claim.leases)
+
+    async def finish(self, index: int, target: str) -> None:
+        lease = self.leases.pop(index)
+        assert await factories.finish(self.stores, lease, OUTCOMES[target]) == "moved"
+        if self.chance.random() < 0.3:
+            assert await factories.finish(self.stores, lease, factories.OK) in ("duplicate", "stale")
+        self.model.end(index, target)
+
+    async def follow(self) -> None:
+        """Run the follow-up, if it may run."""
+        leases = (await factories.claim(self.stores, 5, types={"report": None})).leases
+        assert [lease.job.id for lease in leases] == [follow_up_id(self.id)] * (self.model.then == "queued")
+        for lease in leases:
+            self.model.then = self.chance.choice(("succeeded", "succeeded", "dead"))
+            assert await factories.finish(self.stores, lease, OUTCOMES[self.model.then]) == "moved"
+            ends = await self.stores.relations.ends(lease.job.id)
+            assert ends["fan_out"].state == self.model.state
+
+    async def step(self) -> None:
+        act = self.chance.choices(
+            ("fill", "seal", "claim", "finish", "follow", "item", "redrive", "cancel", "retry", "forget"),
+            (6, 2, 5, 8, 1, 1, 1, 0.3, 0.6, 0.7),
+        )[0]
+        indexes = sorted(self.model.items)
+        if act == "fill":
+            await self.fill()
+        elif act == "seal":
+            await self.seal()
+        elif act == "claim":
+            await self.claim()
+        elif act == "finish" and self.leases:
+            index = self.chance.choice(sorted(self.leases))
+            await self.finish(index, self.chance.choices(("succeeded", "dead", "queued"), (6, 3, 1))[0])
+        elif act == "follow":
+            await self.follow()
+        elif act == "item" and indexes:
+            index = self.chance.choice(indexes)
+            await self.stores.jobs.cancel([item_id(self.id, index)], 10**9)
+            self.model.cancel_item(index)
+        elif act == "redrive" and indexes:
+            index = self.chance.choice(indexes)
+            if (await self.stores.jobs.redrive([item_id(self.id, index)]))[0].word == "moved":
+                self.model.redrive(index)
+        elif act == "cancel":
+            word, _ = await self.stores.groups.request_cancel(self.id, 10**9)
+            assert (word == "moved") == self.model.cancel()
+        elif act == "retry":
+            word, _ = await self.stores.groups.request_retry(self.id)
+            assert (word == "moved") == self.model.retry()
+        elif act == "forget" and indexes:
+            # What is deleted was counted, and is not taken again.
+            index = self.chance.choice(indexes)
+            if self.model.items[index].state == "succeeded":
+                await self.stores.jobs.delete([item_id(self.id, index)])
+
+    async def compare(self) -> None:
+        before = await self.stores.groups.get(self.id)
+        assert before is not None
+        assert before.total == sum(before.counts.values()) == len(self.model.items)
+        await self.stores.keeper.work()
+        group = await self.stores.groups.get(self.id)
+        assert group is not None
+        assert (group.state, group.sealed) == (self.model.state, self.model.sealed)
+        expected: dict[str, int] = {}
+        for item in self.model.items.values():
+            expected[item.state] = expected.get(item.state, 0) + 1
+        assert {state.value: number for state, number in group.counts.items() if number} == expected
+        then = await self.stores.queries.job(follow_up_id(self.id))
+        assert then is not None
+        assert then.state == self.model.then
+        found = [row async for rows in self.stores.fan_outs.results(group, 0) for row in rows]
+        states = {row.index: row.state.value for row in found}
+        kept = {index: item.state for index, item in self.model.items.items() if index in states}
+        assert states == kept
+        assert list(states) == sorted(states)
+
+
+async def live(stores: Stores, seed: int) -> None:
+    chance = random.Random(seed)
+    id = IdFactory(Clock().now_ms, chance.randbytes).new("fan", members=MEMBERS)
+    tolerance = chance.choice((Tolerance(), Tolerance(count=chance.randint(0, 3)), Tolerance(percent=30)))
+    spec = FanOutSpec(JobSpec("work"), JobSpec("report"), tolerance, whole=False)
+    assert (await stores.fan_outs.open(id, spec, 0, None)).word == "moved"
+    model = ModelFanOut(tolerance.count, tolerance.percent)
+    life = Life(stores, id, chance.randint(1, 25), model, chance)
+    for _ in range(chance.randint(5, 60)):
+        await life.step()
+        await life.compare()
+    # Whatever has happened, it can be brought to an end.
+    if not model.sealed:
+        missing = [index for index in range(life.size) if index not in model.items]
+        model.fill(missing)
+        await stores.fan_outs.fill(id, [Item(index, b"{}") for index in missing])
+        assert model.seal(life.size)
+        assert (await stores.fan_outs.seal(id, life.size)).word == "moved"
+        await life.compare()
+    while life.leases or await life.claim():
+        for index in sorted(life.leases):
+            await life.finish(index, chance.choice(("succeeded", "succeeded", "dead")))
+        await life.compare()
+    await life.compare()
+    await life.follow()
+    await life.compare()
+    assert model.state in ("succeeded", "failed", "cancelled")
+    assert model.then in FINISHED
+    assert (await stores.fan_outs.vanish(id))[0] == "moved"
+    await stores.keeper.work()
+    assert await stores.queries.jobs([follow_up_id(id), item_id(id, 0)]) == [None, None]
+
+
+async def test_every_random_fan_out_lives_as_the_model_says(stores: Stores) -> None:
+    for seed in range(FIRST_SEED, FIRST_SEED + FAN_OUTS):
+        try:
+            await live(stores, seed)
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+    left = [key.decode() async for key in stores.scripts.redis.scan_iter(match="*test-*fan_*")]
+    assert [key for key in left if stores.scripts.prefix in key] == []

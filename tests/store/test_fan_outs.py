@@ -1,0 +1,180 @@
+"""What is kept of a fan-out, for how long, and what happens to one that was left."""
+
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from service.clock import Clock
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item, ItemIds, follow_up_id, item_id
+from service.domain.ids import IdFactory, derived_id
+from service.domain.job import JobSpec
+from service.domain.outcome import Succeeded
+from service.domain.states import State
+from service.store.fan_outs import READ_BYTES
+from service.store.stores import Stores
+from tests.factories import OK, claim, finish, state_of
+
+pytestmark = pytest.mark.anyio
+
+IDS = IdFactory(Clock().now_ms, os.urandom)
+HOUR = 3_600_000
+
+
+@pytest.fixture
+async def at(stores: Stores) -> AsyncIterator[Any]:
+    """Sets the time of the scripts, in hours."""
+    begin = Clock().now_ms()
+
+    def set_time(hours: float) -> None:
+        stores.scripts.now = str(begin + round(hours * HOUR))
+
+    set_time(0)
+    yield set_time
+    stores.scripts.now = ""
+
+
+async def opened(stores: Stores, size: int, *, whole: bool = True, then: bool = True) -> str:
+    id = IDS.new("fan", members=MEMBERS)
+    spec = FanOutSpec(JobSpec("work", retention_ms=HOUR), JobSpec("report") if then else None, whole=whole)
+    await stores.fan_outs.open(id, spec, size, None)
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(size)])
+    return id
+
+
+async def group_state(stores: Stores, id: str) -> str | None:
+    group = await stores.groups.get(id)
+    return None if group is None else group.state
+
+
+async def run(stores: Stores, slots: int = 1, kind: str = "work", outcome: Any = OK) -> None:
+    for lease in (await claim(stores, slots, types={kind: None})).leases:
+        await finish(stores, lease, outcome)
+
+
+async def test_results_are_kept_until_the_whole_has_ended_and_its_retention_is_over(
+    stores: Stores, at: Any
+) -> None:
+    id = await opened(stores, 2, then=False)
+    await run(stores)
+    await stores.fan_outs.seal(id, 2)
+    at(5)
+    await stores.leases.prune()
+    assert await state_of(stores, item_id(id, 0)) == State.SUCCEEDED
+    await run(stores)
+    at(5.5)
+    await stores.leases.prune()
+    assert await state_of(stores, item_id(id, 0)) == State.SUCCEEDED
+    at(6.1)
+    await stores.leases.prune()
+    assert await stores.queries.jobs([item_id(id, 0), item_id(id, 1)]) == [None, None]
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert group.counts[State.SUCCEEDED] == 2
+
+
+async def test_a_fan_out_is_kept_until_its_follow_up_has_read_how_it_ended(stores: Stores, at: Any) -> None:
+    id = await opened(stores, 1)
+    await stores.fan_outs.seal(id, 1)
+    await run(stores)
+    at(25)
+    await stores.keeper.forget_ended()
+    assert await stores.groups.get(id) is not None
+    await run(stores, kind="report")
+    at(26)
+    await stores.keeper.forget_ended()
+    assert await stores.groups.get(id) is None
+
+
+async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Stores, at: Any) -> None:
+    whole, open = await opened(stores, 1), await opened(stores, 1, whole=False)
+    at(2)
+    await stores.keeper.forget_ended()
+    await stores.keeper.work()
+    assert [await group_state(stores, id) for id in (whole, open)] == ["cancelled", "open"]
+    await stores.fan_outs.fill(open, [Item(1, b"{}")])
+    at(25)
+    await stores.keeper.forget_ended()
+    assert await group_state(stores, open) == "open"
+    at(27)
+    await stores.keeper.forget_ended()
+    await stores.keeper.work()
+    assert await group_state(stores, open) == "cancelled"
+    assert await state_of(stores, follow_up_id(open)) == State.CANCELLED
+
+
+async def test_no_more_items_run_at_a_time_than_it_may(stores: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    spec = FanOutSpec(JobSpec("work"), max_concurrency=2)
+    await stores.fan_outs.open(id, spec, 5, None)
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(5)])
+    await stores.fan_outs.seal(id, 5)
+    other = await opened(stores, 1, then=False)
+    leases = (await claim(stores, 10)).leases
+    assert sorted(lease.job.id for lease in leases) == [item_id(id, 0), item_id(id, 1), item_id(other, 0)]
+    assert (await claim(stores, 10)).leases == []
+    left = {lease.job.id: lease for lease in leases}
+    await finish(stores, left[item_id(id, 0)], OK)
+    assert [lease.job.id for lease in (await claim(stores, 10)).leases] == [item_id(id, 2)]
+    await stores.groups.request_cancel(id, 0)
+    await stores.keeper.work()
+    await stores.leases.sweep()
+    assert await group_state(stores, id) == "cancelled"
+    assert (await stores.fan_outs.vanish(id))[0] == "moved"
+    await stores.keeper.work()
+    redis: Any = stores.scripts.redis
+    assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0
+
+
+async def test_large_results_are_read_few_at_a_time(stores: Stores) -> None:
+    id = await opened(stores, 6, then=False)
+    half = Succeeded(b'"' + b"x" * (READ_BYTES // 2) + b'"')
+    await run(stores, 4, outcome=half)
+    group = await stores.groups.get(id)
+    assert group is not None
+    portions = [[row.index for row in rows] async for rows in stores.fan_outs.results(group, 0)]
+    assert portions == [[0], [1], [2], [3, 4, 5]]
+
+
+async def test_a_keeper_that_dies_in_the_middle_of_a_cancel_is_followed_by_another(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = await opened(stores, 250, then=False)
+    await stores.groups.request_cancel(id, 0)
+    cancel, calls = stores.jobs.cancel, 0
+
+    async def dies(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return await cancel(*arguments, **options)
+
+    monkeypatch.setattr(stores.jobs, "cancel", dies)
+    with pytest.raises(KeyboardInterrupt):
+        await stores.keeper.work()
+    group = await stores.groups.get(id)
+    assert group is not None
+    # How far it is can be seen.
+    assert (group.state, group.counts[State.CANCELLED]) == ("running", 100)
+    await stores.keeper.work()
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.state, group.counts[State.CANCELLED]) == ("cancelled", 250)
+
+
+def test_ids_of_items_are_computed_when_they_are_asked_for() -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    items = ItemIds(id, 1_000_000)
+    assert (len(items), items[999_999], items[-1]) == (1_000_000, item_id(id, 999_999), items[999_999])
+    assert items[10:12] == [item_id(id, 10), item_id(id, 11)]
+    assert list(ItemIds(id, 2)) == [items[0], items[1]]
+    assert IDS.new("job") > items[-1]
+
+
+def test_a_derived_id_is_the_same_for_the_same_seed() -> None:
+    one = derived_id("fan", 1_700_000_000_000, "job_1 1")
+    assert one == derived_id("fan", 1_700_000_000_000, "job_1 1")
+    assert one != derived_id("fan", 1_700_000_000_000, "job_1 2")
+    assert one < derived_id("fan", 1_700_000_000_001, "job_1 1")

@@ -1,0 +1,65 @@
+"""Fan-outs that handlers begin."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from service.domain.fan_out import MAX_ITEMS, FanOutSpec, Item, Tolerance
+from service.domain.ids import derived_id
+from service.domain.job import Lease
+from service.store.fan_outs import FILL, FanOuts
+from workers.registry import Registry
+from workers.specification import read_spec
+
+
+async def dispatch(
+    fan_outs: FanOuts,
+    registry: Registry,
+    lease: Lease,
+    number: int,
+    name: str,
+    payloads: Iterable[Mapping[str, Any]],
+    then: str | Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> str:
+    """The id of the `number`-th fan-out of a job, one and the same in every run of it.
+
+    Raises ValueError for what the API would refuse, and when an earlier run sent other payloads.
+    """
+    spec = _specification(registry, name, then, options)
+    id = derived_id("fan", lease.job.created_at, f"{lease.job.id} {number}")
+    await fan_outs.open(id, spec, 0, None)
+    rest, count = iter(payloads), 0
+    while portion := list(islice(rest, FILL)):
+        items = [Item(count + place, _encode(payload)) for place, payload in enumerate(portion)]
+        count += len(items)
+        if count > MAX_ITEMS:
+            raise ValueError(f"a fan-out has at most {MAX_ITEMS} items")
+        if (await fan_outs.fill(id, items, admitted=True)).word != "moved":
+            return id
+    sealed = await fan_outs.seal(id, count)
+    if sealed.word == "mismatch":
+        raise ValueError(f"an earlier run of this job sent other payloads: {sealed.total}, not {count}")
+    return id
+
+
+def _specification(
+    registry: Registry, name: str, then: str | Mapping[str, Any] | None, options: Mapping[str, Any]
+) -> FanOutSpec:
+    fields = dict(options)
+    tolerance = fields.pop("failure_tolerance", None) or {}
+    concurrency = fields.pop("max_concurrency", None)
+    return FanOutSpec(
+        read_spec(registry, {**fields, "name": name, "payload": {}}),
+        None if then is None else read_spec(registry, {"name": then} if isinstance(then, str) else then),
+        Tolerance(**tolerance),
+        concurrency,
+    )
+
+
+def _encode(payload: object) -> bytes:
+    if not isinstance(payload, Mapping):
+        raise ValueError("a payload is a JSON object")
+    return orjson.dumps(payload)
