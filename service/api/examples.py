@@ -214,8 +214,14 @@ SCHEMAS: Mapping[str, Any] = {
 #: What a 202 shows instead: the work still lies ahead.
 ACCEPTED: Mapping[str, Any] = {"JobOut": _QUEUED, "FlowOut": _FLOW}
 
-#: By the name of the path parameter.
-PATH: Mapping[str, str] = {"job_id": JOB, "flow_id": FLOW, "worker_id": WORKER, "name": "default"}
+#: By the name of the parameter; those that are required have an example.
+PARAMETERS: Mapping[str, str] = {
+    "job_id": JOB,
+    "flow_id": FLOW,
+    "worker_id": WORKER,
+    "name": "default",
+    "queue": "default",
+}
 
 
 def complete(known: Any, schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
