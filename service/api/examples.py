@@ -117,6 +117,11 @@ SCHEMAS: Mapping[str, Any] = {
             },
         },
     },
+    "ScheduleIn": {
+        "cron": "30 2 * * *",
+        "timezone": "Europe/Berlin",
+        "job": {"name": "send-report", "payload": {"user_id": "u-1"}},
+    },
     "GroupCancelIn": {"grace_seconds": 5},
     "PurgeIn": {"confirm": "default"},
     "JobOut": _SUCCEEDED,
