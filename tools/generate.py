@@ -34,7 +34,8 @@ def example(operation_id: str) -> str:
     path, method, operation = next(
         row for row in operations_of(document()) if row[2]["operationId"] == operation_id
     )
-    parameters = [row for row in operation.get("parameters", []) if row["in"] == "path"]
+    required = [row for row in operation.get("parameters", []) if row.get("required")]
+    query = {row["name"]: row["example"] for row in required if row["in"] == "query"}
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     answers = {
         status: answer
@@ -47,7 +48,8 @@ def example(operation_id: str) -> str:
             "scope": operation.get("x-required-scope"),
             "request": {
                 "method": method.upper(),
-                "path": path.format_map({row["name"]: row["example"] for row in parameters}),
+                "path": path.format_map({row["name"]: row["example"] for row in required}),
+                **({"query": query} if query else {}),
                 **({} if body is None else {"body": body}),
             },
             "answers": {

@@ -149,6 +149,11 @@ SCHEMAS: Mapping[str, Any] = {
     },
     "ItemsIn": {"start_index": 2, "items": _ITEMS},
     "SealIn": {"expected_count": 4},
+    "ScheduleIn": {
+        "cron": "30 2 * * *",
+        "timezone": "Europe/Berlin",
+        "job": {"name": "send-report", "payload": {"user_id": "u-1"}},
+    },
     "GroupCancelIn": {"grace_seconds": 5},
     "PurgeIn": {"confirm": "default"},
     "JobOut": _SUCCEEDED,
@@ -256,13 +261,14 @@ SCHEMAS: Mapping[str, Any] = {
 #: What a 202 shows instead: the work still lies ahead.
 ACCEPTED: Mapping[str, Any] = {"JobOut": _QUEUED, "FlowOut": _FLOW, "FanOutOut": _FAN_OUT}
 
-#: By the name of the path parameter.
-PATH: Mapping[str, str] = {
+#: By the name of the parameter; those that are required have an example.
+PARAMETERS: Mapping[str, str] = {
     "job_id": JOB,
     "flow_id": FLOW,
     "fan_out_id": FAN_OUT,
     "worker_id": WORKER,
     "name": "default",
+    "queue": "default",
 }
 
 

@@ -101,9 +101,10 @@ class StrictRoute(APIRoute):
                 if has_body and content_type.split(";")[0].strip().lower() != "application/json":
                     raise UnsupportedMediaType()
                 request = self.request_class(request.scope, request.receive)
-                if has_body:
-                    # Before FastAPI reads it: it would answer any error of a body with a shape of its own.
-                    await request.json()
+                # Before FastAPI reads it: it would answer any error of a body in a shape of its own, and take
+                # null for no body.
+                if has_body and await request.json() is None:
+                    raise JsonInvalid("The request body is null: leave it out instead.")
             return await handle(request)
 
         return strict

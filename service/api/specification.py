@@ -155,8 +155,10 @@ def _parameter(parameter: Node, schemas: Node) -> None:
     schema = parameter["schema"]
     if parameter["in"] == "header":
         parameter["name"] = "-".join(part.capitalize() for part in parameter["name"].split("-"))
-    if parameter["in"] == "path":
-        parameter["example"] = examples.PATH.get(parameter["name"]) or examples.example_of(schema, schemas)
+    if parameter.get("required"):
+        parameter["example"] = examples.PARAMETERS.get(parameter["name"]) or examples.example_of(
+            schema, schemas
+        )
     _drop_null(schema)
     schema.pop("description", None)
 

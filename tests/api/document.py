@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import orjson
@@ -38,9 +39,10 @@ class Operation:
         return self.declared.get("requestBody", {}).get("content", {}).get("application/json")
 
     def address(self, **values: str) -> str:
-        """Its path; what is not given is the example's."""
+        """Its path and what its query must have; what is not given is the example's."""
         examples = {row["name"]: row["example"] for row in self.parameters("path")}
-        return self.path.format_map({**examples, **values})
+        query = {row["name"]: row["example"] for row in self.parameters("query") if row.get("required")}
+        return self.path.format_map({**examples, **values}) + (f"?{urlencode(query)}" if query else "")
 
     def answer(self, status: int) -> dict[str, Any]:
         declared = self.declared["responses"].get(str(status))

@@ -52,12 +52,29 @@ async def _queue(stores: Stores, operation: Operation) -> str:
     return "default"
 
 
+async def _schedule(stores: Stores, operation: Operation) -> str:
+    definition = {
+        "cron": None,
+        "every_ms": 3_600_000,
+        "timezone": "UTC",
+        "start_ms": None,
+        "end_ms": None,
+        "catch_up": "none",
+        "overlap": "allow",
+        "job": {"name": "work"},
+    }
+    before, now = await stores.schedules.read("default")
+    await stores.schedules.put("default", definition, False, before, now)
+    return "default"
+
+
 #: By path parameter, and by the first part of the path where a name alone does not say what it names.
 _MAKERS: dict[str, Callable[[Stores, Operation], Awaitable[str]]] = {
     "job_id": _job,
     "flow_id": _flow,
     "worker_id": _worker,
     "queues name": _queue,
+    "schedules name": _schedule,
 }
 
 

@@ -87,6 +87,11 @@ async def test_what_is_no_job_is_refused(api: Api, body: bytes) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_null_is_not_no_body(api: Api) -> None:
+    problem(await api.raw(b"null", "/v1/queues/default/pause"), 400, "json_invalid")
+    assert (await api.http.post("/v1/queues/default/pause")).status_code == 200
+
+
 async def test_unknown_fields_are_named(api: Api) -> None:
     answer = await api.http.post("/v1/jobs", json={"name": "work", "state": "succeeded"})
     assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/state"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from service.api.schemas.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds
 from service.api.schemas.jobs import RetryIn
@@ -118,6 +118,8 @@ class KeyLimitsOut(Out):
 
 class KeyOverrideOut(Out):
     """A limit that is absent is the one of every key."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     max_concurrency: int | None = None
     rate_limit: RateLimitOut | None = None
