@@ -34,7 +34,9 @@ async def executor(stores):
         runners=Runners(settings, registry),
         settler=Settler(stores.leases, lambda finish, word: None),
         reporter=Notes(),
-        relatives=lambda lease: Relatives(stores.relations, registry, lambda prefix: prefix, lease),
+        relatives=lambda lease: Relatives(
+            stores.relations, stores.fan_outs, registry, lambda prefix: prefix, lease
+        ),
         hooks=registry.hooks,
         metrics=Metrics(),
         tracing=RunTracing(None),
