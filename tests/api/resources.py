@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from service.clock import Clock
 from service.domain.catalogue import JobType
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import FlowSpec, Node
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
@@ -19,6 +20,7 @@ WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
 UNKNOWN = {
     "job_id": "job_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "flow_id": "flow_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "fan_out_id": "fan_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "worker_id": "wk_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "name": "never-seen",
 }
@@ -38,6 +40,19 @@ async def _flow(stores: Stores, operation: Operation) -> str:
     if operation.id in ("delete_flow", "retry_flow"):
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
         await stores.keeper.work()
+    return id
+
+
+async def _fan_out(stores: Stores, operation: Operation) -> str:
+    """Open, with the items that the examples of the document leave out; ended for what needs an end."""
+    id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
+    ended = operation.id in ("delete_fan_out", "retry_fan_out")
+    count = 1 if ended else 4 if operation.id == "seal_fan_out" else 2
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(count)])
+    if ended:
+        await stores.fan_outs.seal(id, count)
+        await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     return id
 
 
@@ -72,6 +87,7 @@ async def _schedule(stores: Stores, operation: Operation) -> str:
 _MAKERS: dict[str, Callable[[Stores, Operation], Awaitable[str]]] = {
     "job_id": _job,
     "flow_id": _flow,
+    "fan_out_id": _fan_out,
     "worker_id": _worker,
     "queues name": _queue,
     "schedules name": _schedule,

@@ -14,7 +14,7 @@ from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.fan_outs import READ_BYTES
 from service.store.stores import Stores
-from tests.factories import OK, claim, finish, state_of
+from tests.factories import HOPELESS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +85,22 @@ async def test_a_fan_out_is_kept_until_its_follow_up_has_read_how_it_ended(store
     at(26)
     await stores.keeper.forget_ended()
     assert await stores.groups.get(id) is None
+
+
+async def test_a_dead_item_that_runs_again_after_its_fan_out_was_forgotten_leaves_nothing_of_it(
+    stores: Stores, at: Any
+) -> None:
+    id = await opened(stores, 1, then=False)
+    await stores.fan_outs.seal(id, 1)
+    await run(stores, outcome=HOPELESS)
+    at(25)
+    await stores.keeper.forget_ended()
+    assert await stores.groups.get(id) is None
+    await stores.jobs.redrive([item_id(id, 0)])
+    await run(stores)
+    assert await state_of(stores, item_id(id, 0)) == State.SUCCEEDED
+    redis: Any = stores.scripts.redis
+    assert await redis.exists(f"{stores.scripts.prefix}group:{id}") == 0
 
 
 async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Stores, at: Any) -> None:

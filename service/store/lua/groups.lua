@@ -104,12 +104,16 @@ conclude = function()
   if not next(groups) and #ends == 0 then return false end
   counted, ended = {}, {}
   for id, deltas in pairs(groups) do
-    for state, by in pairs(deltas) do
-      if by ~= 0 then redis.call('HINCRBY', P .. 'group:' .. id, state, by) end
+    local key = P .. 'group:' .. id
+    -- A dead job may outlive its group and run again: then there is nothing to count.
+    if redis.call('HEXISTS', key, 'state') == 1 then
+      for state, by in pairs(deltas) do
+        if by ~= 0 then redis.call('HINCRBY', key, state, by) end
+      end
+      redis.call('HINCRBY', key, 'version', 1)
+      changed[#changed + 1] = id
+      look(id)
     end
-    redis.call('HINCRBY', P .. 'group:' .. id, 'version', 1)
-    changed[#changed + 1] = id
-    look(id)
   end
   for _, job in ipairs(ends) do
     if job.linked then
