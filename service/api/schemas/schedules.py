@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from service.api.schemas.fields import In, Out
+from service.api.schemas.fields import In, Out, Time
 from service.api.schemas.jobs import JobSpecIn, to_ms
 
 _YEAR = 31_536_000
@@ -26,8 +26,8 @@ class ScheduleIn(In):
     )
     timezone: Timezone = Field("UTC", description="A zone of the IANA database, for cron.")
     job: JobSpecIn = Field(description="What every slot starts; it cannot have run_at.")
-    start_at: AwareDatetime | None = Field(None, description="No slot before this time.")
-    end_at: AwareDatetime | None = Field(None, description="No slot after this time.")
+    start_at: Time | None = Field(None, description="No slot before this time.")
+    end_at: Time | None = Field(None, description="No slot after this time.")
     catch_up: Literal["none", "latest", "all"] = Field(
         "none",
         description="Slots that nobody could fire: skip them, fire the newest, or the newest 100.",
