@@ -42,7 +42,7 @@ def _open(body: bytes) -> Any:
         items: Any = [] if raw_items is None else _items(raw_items)
     except msgspec.ValidationError:
         # Not an object: its schema refuses it, whatever it holds.
-        return None
+        return None if body.strip() == b"null" else []
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise JsonInvalid(f"The request body is not valid JSON: {error}.") from None
     if raw_items is None:

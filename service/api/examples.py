@@ -122,6 +122,16 @@ _FAN_OUT_ENDED = {
 }
 _ITEMS = [{"order_id": "o-1"}, {"payload": {"order_id": "o-2"}, "key": "second", "priority": 10}]
 
+#: A line of the results of a fan-out.
+ITEM_RESULT: Mapping[str, Any] = {
+    "index": 0,
+    "key": None,
+    "job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R3",
+    "state": "succeeded",
+    "result": {"order_id": "o-1", "status": "fulfilled"},
+    "error": None,
+}
+
 #: By the name of the schema.
 SCHEMAS: Mapping[str, Any] = {
     "JobSpecIn": _SPEC,
@@ -245,14 +255,6 @@ SCHEMAS: Mapping[str, Any] = {
     },
     "FanOutOut": _FAN_OUT_ENDED,
     "ItemsOut": {"accepted": 2, "deduplicated": 0, "rejected": [], "next_index": 4, "sealed": False},
-    "ItemResultOut": {
-        "index": 0,
-        "key": None,
-        "job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R3",
-        "state": "succeeded",
-        "result": {"order_id": "o-1", "status": "fulfilled"},
-        "error": None,
-    },
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
     "HealthOut": {"status": "ok", "problem": None},

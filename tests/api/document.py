@@ -59,7 +59,9 @@ class Operation:
             return
         media_type = answer.headers["content-type"].split(";")[0]
         assert media_type in declared["content"], (self.id, media_type)
-        if media_type.endswith("json"):
+        if media_type.endswith("ndjson"):
+            validate(answer.text, declared["content"][media_type]["schema"])
+        elif media_type.endswith("json"):
             validate(orjson.loads(answer.content), declared["content"][media_type]["schema"])
 
 

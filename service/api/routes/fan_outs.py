@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any, cast
 
 import msgspec
+import orjson
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -13,6 +14,7 @@ from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
+from service.api.examples import ITEM_RESULT
 from service.api.items import ItemReader, check_all, in_portions
 from service.api.operation import operation
 from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
@@ -41,6 +43,10 @@ FanOutId = Annotated[str, Path(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$", des
 
 class NdjsonResponse(StreamingResponse):
     media_type = "application/x-ndjson"
+
+
+#: What is read as text may be asked for as text: generated clients know no NDJSON.
+PLAIN = "text/plain"
 
 
 def respond(group: Group, status: int = 200, **headers: str) -> Response:
@@ -218,15 +224,24 @@ async def list_fan_out_jobs(
     return render.page([present(asked, job) for job in page.items], page.next_cursor)
 
 
+_LINE = orjson.dumps(ITEM_RESULT, option=orjson.OPT_APPEND_NEWLINE).decode()
+_RESULTS = operation(
+    "jobs:read", "Results of a fan-out", {200: ("One JSON object per line and item.", None)}, (404,)
+)
+_RESULTS["responses"][200]["content"] = {
+    media_type: {"schema": {"type": "string"}, "example": _LINE}
+    for media_type in (NdjsonResponse.media_type, PLAIN)
+}
+
+
 @router.get(
     "/{fan_out_id}/results",
     name="list_fan_out_results",
     response_class=NdjsonResponse,
-    **operation(
-        "jobs:read", "Results of a fan-out", {200: ("One line per item.", schemas.ItemResultOut)}, (404,)
-    ),
+    **_RESULTS,
 )
 async def list_fan_out_results(
+    request: Request,
     fan_out_id: FanOutId,
     asked: Ask,
     from_index: Annotated[
@@ -234,7 +249,10 @@ async def list_fan_out_results(
     ] = 0,
     state: State | None = None,
 ) -> Response:
-    """One JSON object per line, in index order, also while items run. Deleted items have no line."""
+    """`index`, `key`, `job_id`, `state`, `result`, `error`, in index order, also while items run.
+
+    Deleted items have no line. NDJSON; with `Accept: text/plain` the same as text.
+    """
     group = await read(asked, fan_out_id)
     pointers = asked.redactions(render.fan_out(group)["name"])
     visible = asked.caller.sees_payloads
@@ -246,4 +264,5 @@ async def list_fan_out_results(
                 yield b"".join(render.item_result(row, pointers, visible) for row in chosen)
             await asyncio.sleep(0)
 
-    return NdjsonResponse(lines())
+    plain = PLAIN in request.headers.get("accept", "")
+    return NdjsonResponse(lines(), media_type=PLAIN if plain else None)

@@ -7,7 +7,7 @@ from pydantic import Field, SkipValidation
 
 from service.api.schemas.fields import In, Key, Out, Priority, Seconds
 from service.api.schemas.flows import GroupCountsOut
-from service.api.schemas.jobs import ErrorOut, JobSpecIn, StateName
+from service.api.schemas.jobs import JobSpecIn
 from service.domain.fan_out import MAX_ITEMS, Tolerance
 
 #: Items of one call that adds them.
@@ -118,14 +118,3 @@ class ItemsOut(Out):
     rejected: list[RejectedOut]
     next_index: int
     sealed: bool
-
-
-class ItemResultOut(Out):
-    """A line of the results."""
-
-    index: int
-    key: str | None
-    job_id: str
-    state: StateName
-    result: Any
-    error: ErrorOut | None
