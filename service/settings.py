@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.domain.errors import ConfigurationInvalid
 
 PREFIX = "TRIAGE_"
+#: Variables of the command line as a client, which may be set where processes start.
+OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
 
 class Settings(BaseSettings):
@@ -156,7 +158,7 @@ def load_settings() -> Settings:
 
 def _given_names() -> set[str]:
     names = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
-    return {name for name in names if name.startswith(PREFIX)}
+    return {name for name in names if name.startswith(PREFIX)} - OF_CLIENTS
 
 
 def parse_weights(text: str) -> dict[str, int]:

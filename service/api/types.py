@@ -14,10 +14,10 @@ from service.domain.errors import PayloadInvalid, TriageError
 from service.store.queues import Queues
 from service.store.worker_registry import WorkerRegistry
 
-#: Seconds after which the types are read again, behind the back of the request that noticed.
+#: Seconds after which the types are read again.
 FRESH_SECONDS = 1.0
-#: Seconds that the first request waits for them.
-FIRST_WAIT = 0.5
+#: Seconds that a request waits for them at most.
+LONGEST_WAIT = 0.5
 
 log = structlog.get_logger("triage.types")
 
@@ -50,12 +50,15 @@ class KnownTypes:
         self._refreshing: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
-        """Have the types at hand; only the first call waits, and not for long: Redis may be away."""
+        """Have the types at hand, as they were a second ago at most: one request in a second waits for them.
+
+        It does not wait for long: Redis may be away, and yesterday's schema is better than none.
+        """
         stale = self._read_at is None or self._clock.monotonic() - self._read_at > FRESH_SECONDS
         if stale and (self._refreshing is None or self._refreshing.done()):
             self._refreshing = asyncio.create_task(self._refresh())
-        if self._read_at is None and self._refreshing is not None:
-            await asyncio.wait({self._refreshing}, timeout=FIRST_WAIT)
+        if stale and self._refreshing is not None:
+            await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
 
     def known(self, name: str) -> JobType | None:
         """As of the last read."""
@@ -88,7 +91,6 @@ class KnownTypes:
             types = await self._workers.job_types()
             self.queue_defaults = await self._queues.defaults()
         except TriageError as error:
-            # Yesterday's schema is better than refusing work while Redis is away.
             log.info("job_types_not_read", code=error.code)
             return
         self._types = {job_type.name: job_type for job_type in types}

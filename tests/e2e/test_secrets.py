@@ -46,10 +46,11 @@ def test_a_secret_is_only_shown_to_who_asks_for_the_job(cluster: Cluster) -> Non
     assert cluster.job(jobs[0])["result"] == {"secret": CANARY}
     assert CANARY in cluster.job(jobs[1])["error"]["message"]
 
+    eventually_blocking(lambda: checks_payloads(cluster))
     answers = [*refused(cluster), broken(cluster, jobs[0])]
 
     for answer in answers:
-        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["content-type"] == "application/problem+json", answer.request.content
         assert CANARY not in answer.text
         assert CANARY not in str(answer.headers)
     assert {answer.status_code for answer in answers} == {400, 422, 500}
@@ -83,6 +84,12 @@ def refused(cluster: Cluster) -> list[httpx.Response]:
         cluster.http.post("/v1/jobs", json={"name": "canary", "payload": {"do": [CANARY]}}),
         cluster.http.get("/v1/jobs", params={"cursor": CANARY}),
     ]
+
+
+def checks_payloads(cluster: Cluster) -> None:
+    """The API knows the schemas of a new worker within a second."""
+    answer = cluster.http.post("/v1/jobs", json={"name": "canary", "payload": {"do": 1}})
+    assert answer.status_code == 422
 
 
 def broken(cluster: Cluster, id: str) -> httpx.Response:
