@@ -118,11 +118,6 @@ class FanOuts:
         word, total, next_index = await self._scripts.run("seal", [id, expected])
         return Sealed(word.decode(), int(total), next_index)
 
-    async def vanish(self, id: str) -> tuple[str, str]:
-        """moved | illegal | missing, and the state; deleting the jobs is a task."""
-        word, state = await self._scripts.run("vanish", [id])
-        return word.decode(), state.decode()
-
     async def results(self, group: Group, start: int) -> AsyncGenerator[list[ItemResult]]:
         """Items from an index on, in order, a bounded number of bytes at a time, without forgotten ones."""
         end = int(group.fields.get(b"highest", -1)) + 1

@@ -172,14 +172,16 @@ class GroupKeeper:
                     await self._fail(flow, id)
 
     async def _remove(self, id: str) -> None:
-        """Delete the jobs of a fan-out that vanished, and what was left of it."""
-        key = keys.group(self._prefix, group=id)
-        highest = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "highest")))[0]
-        if highest is not None:
-            items = ItemIds(id, int(highest) + 1)
+        """Delete the jobs of a group that vanished, and what was left of it."""
+        if kind_of(id) == "flow":
+            members: Sequence[str] = list((await self._groups.flow_jobs(id)).values())
+        else:
+            key = keys.group(self._prefix, group=id)
+            highest = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "highest")))[0]
+            members = ItemIds(id, int(highest or -1) + 1)
             await self._each([follow_up_id(id)], self._jobs.delete)
-            await self._each(items, self._jobs.delete)
-            await self._groups.forget(id, items)
+        await self._each(members, self._jobs.delete)
+        await self._groups.forget(id, members)
 
     async def _is_awaited(self, id: str) -> bool:
         """Whether the follow-up of a fan-out has yet to read how it ended."""

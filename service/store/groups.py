@@ -1,6 +1,6 @@
 """What flows and fan-outs share: a record with counts, members, cancel and retry, an end of retention."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -119,11 +119,10 @@ class Groups:
         """moved | idle (nothing has failed) | missing, and the state; the new run itself is a task."""
         return await self._steer(id, "retry", 0)
 
-    async def delete_jobs(self, group: Group, delete: Callable[[Sequence[str]], Awaitable[object]]) -> None:
-        """Delete its jobs in portions; interrupted, it can be done again."""
-        members = await self.members(group)
-        for start in range(0, len(members), PORTION):
-            await delete(members[start : start + PORTION])
+    async def vanish(self, id: str) -> tuple[str, str]:
+        """moved | illegal (it goes on, or its follow-up) | missing, and the state; the deletion is a task."""
+        word, state = await self._scripts.run("vanish", [id])
+        return word.decode(), state.decode()
 
     async def forget(self, id: str, members: Sequence[str] = ()) -> None:
         """Drop an ended group and what it kept for its jobs; the jobs have a retention of their own.

@@ -164,7 +164,7 @@ async def live(stores: Stores, seed: int) -> None:
     await life.compare()
     assert model.state in ("succeeded", "failed", "cancelled")
     assert model.then in FINISHED
-    assert (await stores.fan_outs.vanish(id))[0] == "moved"
+    assert (await stores.groups.vanish(id))[0] == "moved"
     await stores.keeper.work()
     assert await stores.queries.jobs([follow_up_id(id), item_id(id, 0)]) == [None, None]
 

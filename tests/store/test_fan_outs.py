@@ -137,7 +137,7 @@ async def test_no_more_items_run_at_a_time_than_it_may(stores: Stores) -> None:
     await stores.keeper.work()
     await stores.leases.sweep()
     assert await group_state(stores, id) == "cancelled"
-    assert (await stores.fan_outs.vanish(id))[0] == "moved"
+    assert (await stores.groups.vanish(id))[0] == "moved"
     await stores.keeper.work()
     redis: Any = stores.scripts.redis
     assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0

@@ -2,14 +2,13 @@
 
 from fastapi import APIRouter, Response
 
+from service.api import groups
 from service.api.deps import Ask
-from service.api.group_work import carry_on
 from service.api.intake import StrictRoute
 from service.api.operation import operation
-from service.api.routes.fan_outs import FanOutId, read, respond
+from service.api.routes.fan_outs import FanOutId, respond
 from service.api.schemas.fan_outs import FanOutOut
 from service.api.schemas.flows import GroupCancelIn
-from service.domain.errors import InvalidState, NotFound
 
 router = APIRouter(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"], route_class=StrictRoute)
 
@@ -32,17 +31,7 @@ async def cancel_fan_out(fan_out_id: FanOutId, asked: Ask, body: GroupCancelIn |
 
     Large ones go on behind the answer; the counts show how far it is. An open fan-out is sealed as it is.
     """
-    grace = asked.backend.settings.cancel_grace_seconds
-    if body is not None and body.grace_seconds is not None:
-        grace = body.grace_seconds
-    word, state = await asked.stores.groups.request_cancel(fan_out_id, round(grace * 1000))
-    if word == "missing":
-        raise NotFound()
-    if word == "illegal" and state != "cancelled":
-        raise InvalidState(f"The fan-out has {state}.", current_state=state)
-    await carry_on(asked)
-    group = await read(asked, fan_out_id)
-    return respond(group, 202 if group.live else 200)
+    return respond(*await groups.cancel(asked, fan_out_id, body))
 
 
 @router.post(
@@ -57,13 +46,7 @@ async def cancel_fan_out(fan_out_id: FanOutId, asked: Ask, body: GroupCancelIn |
 )
 async def retry_fan_out(fan_out_id: FanOutId, asked: Ask) -> Response:
     """Good results stay. The follow-up waits again, unless it has begun or succeeded already."""
-    word, state = await asked.stores.groups.request_retry(fan_out_id)
-    if word == "missing":
-        raise NotFound()
-    if word == "idle":
-        raise InvalidState("No item of the fan-out is dead or cancelled.", current_state=state)
-    await carry_on(asked)
-    return respond(await read(asked, fan_out_id), 202)
+    return respond(await groups.run_again(asked, fan_out_id), 202)
 
 
 @router.delete(
@@ -73,10 +56,4 @@ async def retry_fan_out(fan_out_id: FanOutId, asked: Ask) -> Response:
 )
 async def delete_fan_out(fan_out_id: FanOutId, asked: Ask) -> Response:
     """Forgets it with its jobs and their results. Refused while the job that follows has not finished."""
-    word, state = await asked.stores.fan_outs.vanish(fan_out_id)
-    if word == "missing":
-        raise NotFound()
-    if word == "illegal":
-        raise InvalidState(f"The fan-out is {state}, or its follow-up goes on.", current_state=state)
-    await carry_on(asked)
-    return Response(status_code=204)
+    return await groups.delete(asked, fan_out_id)

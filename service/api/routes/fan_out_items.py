@@ -7,14 +7,14 @@ from typing import Any, cast
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from service.api import render
+from service.api import groups, render
 from service.api.deps import Ask
 from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
 from service.api.items import PORTION, ItemReader
 from service.api.operation import operation
 from service.api.problems import of_error
-from service.api.routes.fan_outs import FanOutId, read, respond
+from service.api.routes.fan_outs import FanOutId, respond
 from service.api.schemas import fan_outs as schemas
 from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
 from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
@@ -41,7 +41,7 @@ async def add_fan_out_items(
     if body.start_index + len(raw_items) > MAX_ITEMS:
         rows = [{"pointer": "/items", "code": "too_long", "message": f"at most {MAX_ITEMS} items in all"}]
         raise ValidationFailed(errors=rows)
-    group = await read(asked, fan_out_id)
+    group = await groups.read(asked, fan_out_id)
     reader = ItemReader(asked, group.fields[b"item_name"].decode(), group.fields[b"item_payload"])
     items: list[Item] = []
     rejected: list[dict[str, Any]] = []
@@ -98,4 +98,4 @@ async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, asked: Ask) -
             count=sealed.total,
             next_index=sealed.next_index,
         )
-    return respond(await read(asked, fan_out_id))
+    return respond(await groups.read(asked, fan_out_id))

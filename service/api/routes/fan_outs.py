@@ -3,14 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import msgspec
 import orjson
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from service.api import render
+from service.api import groups, render
 from service.api.deps import Ask, Asked
 from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
@@ -20,11 +20,9 @@ from service.api.operation import operation
 from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage, JobSpecIn
-from service.api.waiting import MAX_WAIT, matches, preferred_wait, until
 from service.domain.errors import (
     BackendUnavailable,
     IdempotencyKeyReused,
-    NotFound,
     OutcomeUnknown,
     QueueFull,
 )
@@ -55,13 +53,6 @@ def respond(group: Group, status: int = 200, **headers: str) -> Response:
         status,
         {"ETag": render.etag(group.version), "Location": f"/v1/fan-outs/{group.id}", **headers},
     )
-
-
-async def read(asked: Asked, fan_out_id: str) -> Group:
-    group = await asked.stores.groups.get(fan_out_id)
-    if group is None:
-        raise NotFound()
-    return group
 
 
 @router.post(
@@ -115,11 +106,8 @@ async def create_fan_out(
     finally:
         span.end()
     headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}
-    seconds = preferred_wait(prefer)
-    if seconds is not None:
-        ended = await _wait(asked, opened.id, seconds, lambda group: not group.live)
-        if ended is not None and not ended.live:
-            return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
+    if (ended := await groups.ended(asked, opened.id, prefer)) is not None:
+        return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(first_answer(opened.id, spec, delays, opened.created_at), 202, **headers)
 
 
@@ -147,12 +135,6 @@ def _specify(
         rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not inside a fan-out"}]
         raise ValidationFailed(errors=rows)
     return specify(asked, body, traceparent, root, partial=partial)
-
-
-async def _wait(asked: Asked, id: str, seconds: float, enough: Any) -> Group | None:
-    async with asked.stores.watches.watch(id) as changed:
-        groups = asked.stores.groups
-        return await until(lambda: groups.get(id), changed, seconds, enough, asked.backend.clock)
 
 
 @router.get(
@@ -183,24 +165,13 @@ async def list_fan_outs(
 async def get_fan_out(
     fan_out_id: FanOutId,
     asked: Ask,
-    wait: Annotated[
-        float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
-    ] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
+    wait: groups.Wait = None,
+    if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
     """`wait` answers when the fan-out differs from `If-None-Match`, without that header when it has ended."""
-    if wait is None:
-        group = await read(asked, fan_out_id)
-    else:
-
-        def enough(group: Group) -> bool:
-            return not matches(if_none_match, group.version) if if_none_match else not group.live
-
-        group = await _wait(asked, fan_out_id, wait, enough)
-        if group is None:
-            raise NotFound()
-    if if_none_match is not None and matches(if_none_match, group.version):
-        return Response(status_code=304, headers={"ETag": render.etag(group.version)})
+    group = await groups.poll(asked, fan_out_id, wait, if_none_match)
+    if (answer := groups.unchanged(group, if_none_match)) is not None:
+        return answer
     return respond(group)
 
 
@@ -219,7 +190,7 @@ async def list_fan_out_jobs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Those that are kept, without the job that follows. A page can be short and still have a next one."""
-    group = await read(asked, fan_out_id)
+    group = await groups.read(asked, fan_out_id)
     page = await asked.stores.members.page(group, JobFilter(state=state), limit, cursor)
     return render.page([present(asked, job) for job in page.items], page.next_cursor)
 
@@ -253,7 +224,7 @@ async def list_fan_out_results(
 
     Deleted items have no line. NDJSON; with `Accept: text/plain` the same as text.
     """
-    group = await read(asked, fan_out_id)
+    group = await groups.read(asked, fan_out_id)
     pointers = asked.redactions(render.fan_out(group)["name"])
     visible = asked.caller.sees_payloads
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from service.api import render
+from service.api import groups, render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.intake import StrictRoute
@@ -18,8 +18,7 @@ from service.api.routes.jobs import IdempotencyKey, begin_submission, present, s
 from service.api.schemas import flows as schemas
 from service.api.schemas.fields import Name
 from service.api.schemas.jobs import JobPage
-from service.api.waiting import MAX_WAIT, matches, preferred_wait, until
-from service.domain.errors import IdempotencyKeyReused, NotFound, OutcomeUnknown
+from service.domain.errors import IdempotencyKeyReused, OutcomeUnknown
 from service.domain.flow import MAX_JOBS, FlowInvalid, FlowSpec, Node, arrange
 from service.store.groups import Group
 from service.store.jobs import Idempotency
@@ -39,13 +38,6 @@ def respond(group: Group, jobs: dict[str, str], status: int = 200, **headers: st
     return render.respond(
         document, status, {"ETag": render.etag(group.version), "Location": f"/v1/flows/{group.id}", **headers}
     )
-
-
-async def read(asked: Asked, flow_id: str) -> Group:
-    group = await asked.stores.groups.get(flow_id)
-    if group is None:
-        raise NotFound()
-    return group
 
 
 @router.post(
@@ -92,19 +84,10 @@ async def create_flow(
         raise IdempotencyKeyReused()
     group, jobs = admission.group, dict(admission.jobs)
     headers = {"Idempotency-Replayed": "true"} if admission.word == "replayed" else {}
-    seconds = preferred_wait(prefer)
-    if seconds is not None:
-        ended = await _wait(asked, group.id, seconds, lambda group: not group.live)
-        if ended is not None and not ended.live:
-            jobs = await asked.stores.groups.flow_jobs(group.id)
-            return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
+    if (ended := await groups.ended(asked, group.id, prefer)) is not None:
+        jobs = await asked.stores.groups.flow_jobs(group.id)
+        return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(group, jobs, 202, **headers)
-
-
-async def _wait(asked: Asked, id: str, seconds: float, enough: Any) -> Group | None:
-    async with asked.stores.watches.watch(id) as changed:
-        groups = asked.stores.groups
-        return await until(lambda: groups.get(id), changed, seconds, enough, asked.backend.clock)
 
 
 async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | None) -> FlowSpec:
@@ -173,24 +156,13 @@ async def list_flows(
 async def get_flow(
     flow_id: FlowId,
     asked: Ask,
-    wait: Annotated[
-        float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
-    ] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
+    wait: groups.Wait = None,
+    if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
     """`wait` answers when the flow differs from `If-None-Match`, without that header when it has ended."""
-    if wait is None:
-        group = await read(asked, flow_id)
-    else:
-
-        def enough(group: Group) -> bool:
-            return not matches(if_none_match, group.version) if if_none_match else not group.live
-
-        group = await _wait(asked, flow_id, wait, enough)
-        if group is None:
-            raise NotFound()
-    if if_none_match is not None and matches(if_none_match, group.version):
-        return Response(status_code=304, headers={"ETag": render.etag(group.version)})
+    group = await groups.poll(asked, flow_id, wait, if_none_match)
+    if (answer := groups.unchanged(group, if_none_match)) is not None:
+        return answer
     return respond(group, await asked.stores.groups.flow_jobs(flow_id))
 
 
@@ -201,7 +173,7 @@ async def get_flow(
 )
 async def get_flow_graph(flow_id: FlowId, request: Request, asked: Ask) -> Response:
     """Compact, for a picture; as Mermaid text with `Accept: text/vnd.mermaid`."""
-    await read(asked, flow_id)
+    await groups.read(asked, flow_id)
     jobs, edges = await asked.stores.flows.graph(flow_id)
     found = await asked.stores.queries.jobs(list(jobs.values()))
     if MERMAID in request.headers.get("accept", ""):
@@ -221,5 +193,5 @@ async def list_flow_jobs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Those that are kept: a job has a retention of its own."""
-    page = await asked.stores.members.page(await read(asked, flow_id), JobFilter(), limit, cursor)
+    page = await asked.stores.members.page(await groups.read(asked, flow_id), JobFilter(), limit, cursor)
     return render.page([present(asked, job) for job in page.items], page.next_cursor)
