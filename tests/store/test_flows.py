@@ -279,3 +279,14 @@ async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores:
     await finish(stores, await run(stores, ids["x"]), OK)
     assert await state_of(stores, parent) == State.CANCELLED
     assert (await claim(stores)).leases == []
+
+
+async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Stores) -> None:
+    id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}))
+    await finish(stores, await run(stores, jobs["a"]), HOPELESS)
+    assert await end_of(stores, id) == "failed"
+    await stores.groups.forget(id)
+    assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
+    await stores.keeper.work()
+    await finish(stores, await run(stores, jobs["a"]), OK)
+    assert not await stores.scripts.redis.exists(keys.group(stores.scripts.prefix, group=id))

@@ -36,7 +36,7 @@ for i = 7, #ARGV do
       redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
         'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry')
       job.cancel_requested_at = nil
-      if job.group and job.linked then
+      if job.group and job.linked and redis.call('HEXISTS', P .. 'group:' .. job.group, 'state') == 1 then
         -- Jobs that were cancelled because they waited for this one get another chance, too.
         redis.call('HSET', P .. 'group:' .. job.group, 'reviving', 1)
         redis.call('HINCRBY', P .. 'group:' .. job.group, 'run', 1)
