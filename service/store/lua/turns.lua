@@ -1,7 +1,7 @@
 -- Prelude of claim.lua: which lane of a queue is next, and what a start changes about that.
 -- Asks for `queues`, `free` and `slots`.
 -- Uses: keyed
-local starts_here = 0
+local starts_here, keyed_starts = 0, 0
 
 local function peek(lane)
   if not lane.jobs or (lane.at > #lane.jobs and not lane.drained) then
@@ -48,6 +48,7 @@ local function started(queue, lane)
   if queue.room then charge(queue.room) end
   for _, id in ipairs(lane_limiters(shell)) do charge(rooms[id]) end
   if shell.lane ~= '' then
+    keyed_starts = keyed_starts + 1
     served[lane_key(shell)] = stamp
     lane.last_start = stamp
   elseif next(queue.keyed) then
