@@ -5,16 +5,29 @@ from typing import TypeVar
 
 from triage_client import AuthenticatedClient
 from triage_client.api.dead_letters import get_dead_letter, list_dead_letters, retry_dead_letter
+from triage_client.api.fan_outs import (
+    add_fan_out_items,
+    create_fan_out,
+    get_fan_out,
+    list_fan_out_jobs,
+    retry_fan_out,
+    seal_fan_out,
+)
 from triage_client.api.flows import create_flow, get_flow_graph, list_flow_jobs
 from triage_client.api.jobs import cancel_job, create_job, create_jobs, get_job, list_jobs, update_job
 from triage_client.api.queues import get_queue, pause_queue, resume_queue
 from triage_client.models import (
     EdgeIn,
     EdgeInWhen,
+    FanOutOutState,
+    FanOutSpecIn,
     FlowOutState,
     FlowSpecIn,
     FlowSpecInJobs,
     FlowSpecInOnFailure,
+    ItemIn,
+    ItemInPayload,
+    ItemsIn,
     JobChangesIn,
     JobOut,
     JobOutState,
@@ -28,6 +41,7 @@ from triage_client.models import (
     RedriveIn,
     RedriveInPayloadType0,
     RetryIn,
+    SealIn,
 )
 
 Answer = TypeVar("Answer")
@@ -125,6 +139,25 @@ def a_flow() -> None:
     assert edges == {("first", "last"), ("second", "last")}
 
 
+def a_fan_out() -> None:
+    items = [ItemIn(payload=ItemInPayload.from_dict({"do": do})) for do in ("ok", "give_up", "ok")]
+    body = FanOutSpecIn(template=spec(), items=[*items[:1]], sealed=False, then=spec())
+    fan_out = ok(create_fan_out.sync(client=client, body=body))
+    assert (fan_out.state, fan_out.counts.total) == (FanOutOutState.OPEN, 1)
+    added = ok(
+        add_fan_out_items.sync(fan_out.id, client=client, body=ItemsIn(start_index=1, items=[*items[1:]]))
+    )
+    assert (added.accepted, added.next_index) == (2, 3)
+    ok(seal_fan_out.sync(fan_out.id, client=client, body=SealIn(expected_count=3)))
+    ended = ok(get_fan_out.sync(fan_out.id, client=client, wait=20))
+    assert (ended.state, ended.counts.succeeded, ended.counts.dead) == (FanOutOutState.FAILED, 2, 1)
+    assert fan_out.then_job_id is not None
+    assert finished(fan_out.then_job_id).state == JobOutState.SUCCEEDED
+    assert len(ok(list_fan_out_jobs.sync(fan_out.id, client=client)).items) == 3
+    assert ok(retry_fan_out.sync(fan_out.id, client=client)).counts.succeeded == 2
+    assert ok(get_fan_out.sync(fan_out.id, client=client, wait=20)).counts.dead == 1
+
+
 STEPS = (
     submit_and_wait,
     the_same_key_is_the_same_job,
@@ -134,6 +167,7 @@ STEPS = (
     retry_a_dead_letter,
     pause_a_queue,
     a_flow,
+    a_fan_out,
 )
 
 for step in STEPS:

@@ -101,6 +101,23 @@ async function aFlow() {
   assert.deepEqual(edges.map((edge) => `${edge.from} -> ${edge.to}`).sort(), ["first -> last", "second -> last"]);
 }
 
+async function aFanOut() {
+  const items = ["ok", "give_up", "ok"].map((work) => ({ payload: { do: work } }));
+  const body = { template: spec(), items: items.slice(0, 1), sealed: false, then: spec() };
+  const fanOut = await ok(triage.createFanOut({ client, body }));
+  assert.deepEqual([fanOut.state, fanOut.counts.total], ["open", 1]);
+  const path = { fan_out_id: fanOut.id };
+  const added = await ok(triage.addFanOutItems({ client, path, body: { start_index: 1, items: items.slice(1) } }));
+  assert.deepEqual([added.accepted, added.next_index], [2, 3]);
+  await ok(triage.sealFanOut({ client, path, body: { expected_count: 3 } }));
+  const ended = await ok(triage.getFanOut({ client, path, query: { wait: 20 } }));
+  assert.deepEqual([ended.state, ended.counts.succeeded, ended.counts.dead], ["failed", 2, 1]);
+  assert.equal((await finished(fanOut.then_job_id!)).state, "succeeded");
+  assert.equal((await ok(triage.listFanOutJobs({ client, path }))).items.length, 3);
+  assert.equal((await ok(triage.retryFanOut({ client, path }))).counts.succeeded, 2);
+  assert.equal((await ok(triage.getFanOut({ client, path, query: { wait: 20 } }))).counts.dead, 1);
+}
+
 const steps = [
   submitAndWait,
   theSameKeyIsTheSameJob,
@@ -110,6 +127,7 @@ const steps = [
   retryADeadLetter,
   pauseAQueue,
   aFlow,
+  aFanOut,
 ];
 
 async function main() {
