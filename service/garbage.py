@@ -6,7 +6,7 @@ import gc
 def collect_rarely() -> None:
     """Once, after start-up: what exists by now stays, and is not looked at again.
 
-    Measured: p99 of a submission from 46 ms to 10 ms, and a tenth of a worker's time per job.
+    Without it a submission's p99 was 46 ms instead of 10 ms; in a worker's profile it was a tenth of the samples.
     """
     gc.collect()
     gc.freeze()

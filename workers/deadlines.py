@@ -9,7 +9,7 @@ from workers.run import Run
 
 
 class Deadlines:
-    """The timer is set to the earliest deadline: a timer per run cost a twentieth of a short job."""
+    """The timer is set to the earliest deadline: most runs end without a timer of their own."""
 
     def __init__(self, clock: Clock, runs: Mapping[str, Run], overdue: Callable[[Run], None]) -> None:
         self._clock = clock

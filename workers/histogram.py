@@ -30,7 +30,7 @@ class Tally:
 
 
 class TallyHistogram(Collector):
-    """Series by their labels. prometheus_client's own took a tenth of a worker's time per job, in locks."""
+    """Series by their labels. prometheus_client's own were a tenth of the samples in a worker's profile."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name = name
