@@ -27,6 +27,7 @@ from service.tracing import CURRENT
 from workers.context import log_line, progress_value
 from workers.handler import NonRetryable, RateLimited, Snooze
 from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
+from workers.queue_defaults import QueueDefaults
 from workers.registry import Registry
 from workers.relatives import Parked, Relatives
 from workers.throttle import SharedLimiter, Throttle
@@ -172,7 +173,8 @@ def _call(
         ids = IdFactory(Clock().now_ms, os.urandom)
         stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
         context.cancelled, context.draining = asyncio.Event(), asyncio.Event()
-        context.relatives = Relatives(stores.relations, stores.fan_outs, registry, ids.new, task.lease)
+        queues = QueueDefaults(stores.queues, Clock())
+        context.relatives = Relatives(stores, queues, registry, ids.new, task.lease)
         context["limiters"] = Throttle(stores.limiters, lambda: ids.new("lim"))
         context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
         await registry.hooks.starts(context)
@@ -195,7 +197,8 @@ async def _ask_alone(
     ids = IdFactory(Clock().now_ms, os.urandom)
     try:
         registry = Registry.load(task.paths)
-        return await question(Relatives(stores.relations, stores.fan_outs, registry, ids.new, task.lease))
+        queues = QueueDefaults(stores.queues, Clock())
+        return await question(Relatives(stores, queues, registry, ids.new, task.lease))
     finally:
         await stores.scripts.redis.aclose()
 

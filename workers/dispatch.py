@@ -16,19 +16,15 @@ from workers.specification import read_spec
 
 async def dispatch(
     fan_outs: FanOuts,
-    registry: Registry,
     lease: Lease,
     number: int,
-    name: str,
+    spec: FanOutSpec,
     payloads: Iterable[Mapping[str, Any]],
-    then: str | Mapping[str, Any] | None,
-    options: Mapping[str, Any],
 ) -> str:
     """The id of the `number`-th fan-out of a job, one and the same in every run of it.
 
-    Raises ValueError for what the API would refuse, and when an earlier run sent other payloads.
+    Raises ValueError when an earlier run sent other payloads.
     """
-    spec = _specification(registry, name, then, options)
     id = derived_id("fan", lease.job.created_at, f"{lease.job.id} {number}")
     await fan_outs.open(id, spec, 0, None)
     rest, count = iter(payloads), 0
@@ -45,15 +41,22 @@ async def dispatch(
     return id
 
 
-def _specification(
-    registry: Registry, name: str, then: str | Mapping[str, Any] | None, options: Mapping[str, Any]
+def read_fan_out(
+    registry: Registry,
+    queues: Mapping[str, Mapping[str, Any]],
+    name: str,
+    then: str | Mapping[str, Any] | None,
+    options: Mapping[str, Any],
 ) -> FanOutSpec:
+    """`queues` are the defaults of each; raises ValueError for what the API would refuse."""
     fields = dict(options)
     tolerance = fields.pop("failure_tolerance", None) or {}
     concurrency = fields.pop("max_concurrency", None)
     return FanOutSpec(
-        read_spec(registry, {**fields, "name": name, "payload": {}}),
-        None if then is None else read_spec(registry, {"name": then} if isinstance(then, str) else then),
+        read_spec(registry, {**fields, "name": name, "payload": {}}, queues),
+        None
+        if then is None
+        else read_spec(registry, {"name": then} if isinstance(then, str) else then, queues),
         Tolerance(**tolerance),
         concurrency,
     )

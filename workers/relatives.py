@@ -7,9 +7,10 @@ import orjson
 
 from service.domain.flow import Edge, Node, arrange
 from service.domain.job import Lease
-from service.store.fan_outs import FanOuts
-from service.store.relations import End, Relations
-from workers.dispatch import dispatch
+from service.store.relations import End
+from service.store.stores import Stores
+from workers.dispatch import dispatch, read_fan_out
+from workers.queue_defaults import QueueDefaults
 from workers.registry import Registry
 from workers.specification import read_spec
 
@@ -26,14 +27,15 @@ class Relatives:
 
     def __init__(
         self,
-        relations: Relations,
-        fan_outs: FanOuts,
+        stores: Stores,
+        queues: QueueDefaults,
         registry: Registry,
         new_id: Callable[[str], str],
         lease: Lease,
     ) -> None:
-        self._relations = relations
-        self._fan_outs = fan_outs
+        self._relations = stores.relations
+        self._fan_outs = stores.fan_outs
+        self._queues = queues
         self._registry = registry
         self._new_id = new_id
         self._lease = lease
@@ -52,7 +54,10 @@ class Relatives:
         graph = {key: _edges(child) for key, child in children.items()}
         order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
         ids |= {key: self._new_id("job") for key in order}
-        nodes = {key: Node(read_spec(self._registry, children[key]["job"]), graph[key]) for key in order}
+        queues = await self._queues.read()
+        nodes = {
+            key: Node(read_spec(self._registry, children[key]["job"], queues), graph[key]) for key in order
+        }
         if await self._relations.park(self._lease, nodes, ids) != "ready":
             raise Parked
 
@@ -65,9 +70,8 @@ class Relatives:
         options: Mapping[str, Any],
     ) -> str:
         """`number` counts the calls of one run: it tells its fan-outs apart."""
-        return await dispatch(
-            self._fan_outs, self._registry, self._lease, number, name, payloads, then, options
-        )
+        spec = read_fan_out(self._registry, await self._queues.read(), name, then, options)
+        return await dispatch(self._fan_outs, self._lease, number, spec, payloads)
 
 
 def _edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:

@@ -40,10 +40,13 @@ def specify(
     return replace(spec, **overrides)
 
 
-def read_spec(registry: Registry, document: Mapping[str, Any]) -> JobSpec:
+def read_spec(
+    registry: Registry, document: Mapping[str, Any], queues: Mapping[str, Mapping[str, Any]]
+) -> JobSpec:
     """A JobSpec from its JSON form; raises ValueError for what the API would refuse."""
     given = _Given.model_validate(dict(document))
-    spec = specify(registry, given.name, orjson.dumps(given.payload), {})
+    queue = {} if given.queue is None else {"queue": given.queue}
+    spec = specify(registry, given.name, orjson.dumps(given.payload), queue, queues)
     spec = apply_defaults(spec, given.model_dump(include=set(JobDefaults.model_fields), exclude_unset=True))
     run_at = None if given.run_at is None else round(given.run_at.astimezone(UTC).timestamp() * 1000)
     return replace(

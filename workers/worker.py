@@ -32,6 +32,7 @@ from workers.heartbeat import Heartbeat
 from workers.maintenance.periodic import repeat
 from workers.maintenance.upkeep import Upkeep
 from workers.metrics import Metrics
+from workers.queue_defaults import QueueDefaults
 from workers.record import describe_worker
 from workers.registry import Registry
 from workers.relatives import Relatives
@@ -100,6 +101,7 @@ class TriageWorker(arq.worker.Worker):
         self.ctx["redis"] = self._pool = TriageRedis(
             settings.redis_url, self.stores, self.registry, self.ids.new
         )
+        queues = QueueDefaults(self.stores.queues, self.clock)
         self.executor = Executor(
             settings=settings,
             clock=self.clock,
@@ -108,9 +110,7 @@ class TriageWorker(arq.worker.Worker):
             runners=self.runners,
             settler=self.settler,
             reporter=StoreReporter(self.stores.leases),
-            relatives=lambda lease: Relatives(
-                self.stores.relations, self.stores.fan_outs, self.registry, self.ids.new, lease
-            ),
+            relatives=lambda lease: Relatives(self.stores, queues, self.registry, self.ids.new, lease),
             hooks=self.registry.hooks,
             metrics=self.metrics,
             tracing=RunTracing(find_tracer()),

@@ -2,12 +2,16 @@
 
 import pytest
 
+from service.clock import Clock
+from service.domain.fan_out import item_id
 from service.store.stores import Stores
-from tests.factories import limit
+from tests.factories import claim, limit, submit
 from workers.enqueue import TriageRedis
 from workers.handler import job
 from workers.hooks import Hooks
+from workers.queue_defaults import QueueDefaults
 from workers.registry import Registry, handler_of
+from workers.relatives import Parked, Relatives
 
 pytestmark = pytest.mark.anyio
 
@@ -33,3 +37,20 @@ async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str,
         (100, 300_000),
     ]
     await redis.aclose(close_connection_pool=True)  # type: ignore[no-untyped-call]
+
+
+async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Stores) -> None:
+    await limit(stores, "slow", defaults={"priority": 7})
+    registry = Registry([handler_of(typed)], Hooks([], [], [], [], []), [], [])
+    await submit(stores)
+    lease = (await claim(stores)).leases[0]
+    queues = QueueDefaults(stores.queues, Clock())
+    relatives = Relatives(stores, queues, registry, lambda prefix: f"{prefix}_{0:026d}", lease)
+
+    fan_out = await relatives.fan_out(1, "plain", [{}], None, {"queue": "slow"})
+    with pytest.raises(Parked):
+        await relatives.add_children({"child": {"job": {"name": "plain", "queue": "slow"}}})
+
+    child = (await stores.relations.children(lease.job.id))["child"]
+    jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
+    assert [job and job.priority for job in jobs] == [7, 7]

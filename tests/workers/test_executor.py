@@ -13,6 +13,7 @@ from service.settings import Settings
 from tests.workers.reporting import Notes, lease
 from workers.executor import Executor
 from workers.metrics import Metrics
+from workers.queue_defaults import QueueDefaults
 from workers.registry import Registry
 from workers.relatives import Relatives
 from workers.runners import Runners
@@ -35,7 +36,7 @@ async def executor(stores):
         settler=Settler(stores.leases, lambda finish, word: None),
         reporter=Notes(),
         relatives=lambda lease: Relatives(
-            stores.relations, stores.fan_outs, registry, lambda prefix: prefix, lease
+            stores, QueueDefaults(stores.queues, Clock()), registry, lambda prefix: prefix, lease
         ),
         hooks=registry.hooks,
         metrics=Metrics(),
