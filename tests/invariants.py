@@ -28,8 +28,8 @@ async def check(stores: Stores) -> None:
             members[key] = {member.decode() for member in await redis.zrange(raw, 0, -1)}
     places: dict[str, list[str]] = {id: [] for id in jobs}
     for key, ids in members.items():
-        if key.startswith("queue:") and key.rsplit(":", 1)[1] in set(State):
-            queue, state = key[6:].rsplit(":", 1)
+        queue, _, state = key.removeprefix("queue:").partition("|")
+        if key.startswith("queue:") and state in set(State):
             for id in ids:
                 assert id in jobs, f"{key} holds {id}, which does not exist"
                 assert (jobs[id]["queue"], jobs[id]["state"]) == (queue, state), (
@@ -42,7 +42,7 @@ async def check(stores: Stores) -> None:
         expected = {id for id, job in jobs.items() if ORDERS.get(job["state"]) == order}
         assert members.get(order, set()) == expected, order
     lanes = {
-        id: key for key, ids in members.items() if key.startswith("queue:") and ":lane:" in key for id in ids
+        id: key for key, ids in members.items() if key.startswith("queue:") and "|lane:" in key for id in ids
     }
     queued = {id: job for id, job in jobs.items() if job["state"] == "queued"}
     assert set(lanes) == set(queued)
@@ -51,7 +51,7 @@ async def check(stores: Stores) -> None:
         fan = f"fan:{job.get('group')}"
         job["lane"] = job.get("limit_key", "") + (f"|{fan[4:]}" if fan in fans else "")
     for id, job in queued.items():
-        assert lanes[id] == f"queue:{job['queue']}:lane:{job['name']}|{job['lane']}"
+        assert lanes[id] == f"queue:{job['queue']}|lane:{job['name']}|{job['lane']}"
         score = await redis.zscore(prefix + lanes[id], id)
         assert float(job["score"]) == score, f"{id} has lost its place"
     await _check_heads(redis, prefix, members, list(queued.values()))
@@ -91,25 +91,25 @@ async def _check_heads(
             for ref in await redis.smembers(f"{prefix}parked:{limiter}"):
                 queue, name, lane = ref.decode().split("|", 2)
                 hidden.add((queue, name, lane))
-                assert lane not in members.get(f"queue:{queue}:lanes:{name}", set()), (
+                assert lane not in members.get(f"queue:{queue}|lanes:{name}", set()), (
                     f"{ref} is open and closed"
                 )
         shown = [job for job in mine if (job["queue"], job["name"], job["lane"]) not in hidden]
         queues = {job["queue"] for job in shown}
         open_queues = {queue for queue in queues if f"queue:{queue}" not in parked}
         assert {name.decode() for name in await redis.smembers(prefix + ready)} == open_queues, ready
-        for key in [key for key in members if key.endswith(f":{index}") and key.startswith("queue:")]:
-            assert key[6:].removesuffix(f":{index}") in queues, f"{key} has nothing in it"
+        for key in [key for key in members if key.endswith(f"|{index}") and key.startswith("queue:")]:
+            assert key[6:].removesuffix(f"|{index}") in queues, f"{key} has nothing in it"
         for queue in queues:
             scores: dict[str, float] = {}
             for job in [job for job in shown if job["queue"] == queue]:
                 score = float(job["score"])
                 if keyed:
-                    rank = await redis.zscore(f"{prefix}queue:{queue}:lanes:{job['name']}", job["lane"])
+                    rank = await redis.zscore(f"{prefix}queue:{queue}|lanes:{job['name']}", job["lane"])
                     assert rank is not None, f"the lane {job['lane']} is neither open nor closed"
                     score = rank
                 scores[job["name"]] = min(score, scores.get(job["name"], score))
-            found = await redis.zrange(f"{prefix}queue:{queue}:{index}", 0, -1, withscores=True)
+            found = await redis.zrange(f"{prefix}queue:{queue}|{index}", 0, -1, withscores=True)
             assert {name.decode(): score for name, score in found} == scores
 
 

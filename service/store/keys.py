@@ -77,36 +77,36 @@ tasks = _key(
 queues = _key("queues", "SET", "Names of the queues that were ever used or configured.")
 queue = _key("queue:{queue}", "HASH", "Settings of a queue: paused, aging_ms, limits, version.")
 state = _key(
-    "queue:{queue}:{state}", "ZSET", "Jobs of a queue in one state, by creation: its score is created_at."
+    "queue:{queue}|{state}", "ZSET", "Jobs of a queue in one state, by creation: its score is created_at."
 )
 types = _key(
-    "queue:{queue}:types",
+    "queue:{queue}|types",
     "ZSET",
     "Job types with queued jobs that have no limit key; the score is that of the type's first job.",
 )
 keyed = _key(
-    "queue:{queue}:keyed",
+    "queue:{queue}|keyed",
     "ZSET",
     "Job types with open lanes of limit keys, by the rank of the first of them.",
 )
 lanes = _key(
-    "queue:{queue}:lanes:{name}",
+    "queue:{queue}|lanes:{name}",
     "ZSET",
     "Open lanes of a type's limit keys: by the first job's score, as if queued at the lane's last start.",
 )
 lane = _key(
-    "queue:{queue}:lane:{name}|{lane}",
+    "queue:{queue}|lane:{name}|{lane}",
     "ZSET",
     "Queued jobs in running order: queued_at + priority * aging. Lane: limit key, `key|fan-out` or empty.",
 )
 served = _key(
-    "queue:{queue}:served",
+    "queue:{queue}|served",
     "HASH",
     "When each lane that has jobs (`type|lane`) last started one; empty = no key.",
 )
-key_limits = _key("queue:{queue}:keys", "HASH", "Limits of single limit keys, `concurrency|rate`.")
+key_limits = _key("queue:{queue}|keys", "HASH", "Limits of single limit keys, `concurrency|rate`.")
 rates = _key(
-    "queue:{queue}:rates:{slot}",
+    "queue:{queue}|rates:{slot}",
     "HASH",
     "Jobs enqueued, finished and failed in one slot of ten seconds; expires.",
 )

@@ -152,4 +152,4 @@ async def test_a_batch_of_ends_is_judged_one_by_one(stores: Stores) -> None:
     # The deleted job's lease is an orphan by now; rescue drops it.
     await stores.leases.rescue(15_000, now=str(leases[0].job.created_at + HOUR))
     await stores.leases.rescue(15_000, now=str(leases[0].job.created_at + 2 * HOUR))
-    await stores.scripts.redis.zrem(f"{stores.scripts.prefix}queue:default:running", ids[2])
+    await stores.scripts.redis.zrem(f"{stores.scripts.prefix}queue:default|running", ids[2])

@@ -152,3 +152,12 @@ async def test_scripts_survive_a_flush_of_their_cache(stores: Stores) -> None:
     await stores.scripts.redis.script_flush()
     assert await finish(stores, lease, OK) == "moved"
     assert await state_of(stores, id) == State.SUCCEEDED
+
+
+async def test_names_of_queues_may_hold_what_separates_other_keys(stores: Stores) -> None:
+    names = ["default", "default:types", "default:queued", "default:lane:work", "arq:queue"]
+    for name in names:
+        await submit(stores, queue=name)
+    leases = (await claim(stores, 10)).leases
+    assert sorted(lease.job.queue for lease in leases) == sorted(names)
+    assert [queue.counts[State.RUNNING] for queue in (await stores.queues.list(10, None)).items] == [1] * 5

@@ -1,12 +1,13 @@
 -- Prelude of index.lua: lanes, and the limiters that close them.
 -- A lane holds the queued jobs of one job type. Jobs without a limit key share one lane per type, in pure running order
--- (queue:<queue>:types); every limit key, and every fan-out with a limit, has lanes of its own (lanes:<type>), ordered
+-- (queue:<queue>|types); every limit key, and every fan-out with a limit, has lanes of its own (lanes:<type>), ordered
 -- so that a lane that has just started a job waits its turn (docs/adr/0010).
 -- A limiter that lets nothing start is in `parked`, by the time at which it may again; +inf = when a slot is freed.
 -- Its queue is then out of `ready`, its lanes are in parked:<limiter>: a claim never meets them.
 local lanes, queues_touched, woken, freed, freed_queues, parking, busy, served, fans = {}, {}, {}, {}, {}, {}, {}, {}, {}
 
-local function queue_key(queue, suffix) return P .. 'queue:' .. queue .. ':' .. suffix end
+-- A bar, because names of queues may hold colons.
+local function queue_key(queue, suffix) return P .. 'queue:' .. queue .. '|' .. suffix end
 
 -- The fan-out of a job, where that has a limit of its own.
 local function limited_fan(job)
@@ -39,7 +40,7 @@ end
 
 local function wake_for(queue, name) woken[queue .. ',' .. name] = {queue = queue, name = name} end
 
--- A running job holds a slot of each of its limiters; those of a queue are counted by queue:<queue>:running.
+-- A running job holds a slot of each of its limiters; those of a queue are counted by queue:<queue>|running.
 local function hold_slots(job, count)
   if count < 0 then freed_queues[job.queue] = true end
   if not (job.limit_key or job.group) then return end
