@@ -1,141 +1,14 @@
-"""One story told by every example of the document: an alert that was sent, an order that could not be."""
+"""Examples of the document by schema and parameter; what they tell of is in story.py."""
 
 from collections.abc import Mapping
 from typing import Any
 
-JOB = "job_01KB0R8Z3VN2A0H686WCBXCF8E"
-FLOW = "flow_01KB0R9B4XW3A5C7E9G1J3M5P7"
-FAN_OUT = "fan_01KB0RA5C6Z7Y9X1W3V5T7S9R1"
-WORKER = "wk_01KB0R7M1QW8T4Y6ZK3XHJ2V9N"
-REQUEST = "req_01KB0R8Z3TD5F7M0P2S4V6X8Z1"
-
-_AT = "2026-11-27T09:30:00.000Z"
-_PAYLOAD = {"user_id": "u-1"}
-_FAILURE = {"type": "ConnectTimeout", "message": "no answer within 5 s", "retryable": True, "attempt": 3}
-_QUEUED: Mapping[str, Any] = {
-    "id": JOB,
-    "object": "job",
-    "version": 1,
-    "name": "send-alert",
-    "queue": "default",
-    "state": "queued",
-    "state_reason": None,
-    "priority": 100,
-    "payload": _PAYLOAD,
-    "result": None,
-    "error": None,
-    "progress": None,
-    "attempt": 0,
-    "max_attempts": 3,
-    "failures": 0,
-    "interruptions": 0,
-    "crashes": 0,
-    "deliveries": 0,
-    "created_at": _AT,
-    "run_at": _AT,
-    "queued_at": _AT,
-    "started_at": None,
-    "finished_at": None,
-    "expires_at": None,
-    "worker_id": None,
-    "flow_id": None,
-    "flow_key": None,
-    "fan_out_id": None,
-    "fan_out_index": None,
-    "tags": {"tenant": "acme"},
-    "trace_id": None,
-}
-_SUCCEEDED: Mapping[str, Any] = {
-    **_QUEUED,
-    "version": 3,
-    "state": "succeeded",
-    "result": {"alerted": "u-1"},
-    "attempt": 1,
-    "deliveries": 1,
-    "started_at": "2026-11-27T09:30:00.004Z",
-    "finished_at": "2026-11-27T09:30:00.061Z",
-    "worker_id": WORKER,
-}
-_SPEC = {"name": "send-alert", "payload": _PAYLOAD, "tags": {"tenant": "acme"}}
-_ROW = {"index": 0, "status": 202, "job": _QUEUED, "problem": None}
-_ATTEMPT = {
-    "attempt": 3,
-    "outcome": "failed",
-    "at": "2026-11-27T09:30:12.480Z",
-    "worker_id": WORKER,
-    "duration_seconds": 5.002,
-    "type": "ConnectTimeout",
-    "message": "no answer within 5 s",
-    "traceback": "",
-}
-
-_COUNTS = {
-    "total": 3, "blocked": 1, "scheduled": 0, "queued": 2, "running": 0, "retrying": 0,
-    "succeeded": 0, "dead": 0, "cancelled": 0,
-}  # fmt: skip
-_INVOICE = {"invoice_id": "inv_123"}
-_FLOW_JOBS = {
-    "fetch-line-items": "job_01KB0R9B4XW3A5C7E9G1J3M5P8",
-    "calculate-tax": "job_01KB0R9B4XW3A5C7E9G1J3M5P9",
-    "generate-invoice": "job_01KB0R9B4XW3A5C7E9G1J3M5PA",
-}
-_FLOW_SUMMARY = {
-    "id": FLOW,
-    "object": "flow",
-    "version": 1,
-    "name": "invoice",
-    "state": "running",
-    "counts": _COUNTS,
-    "created_at": _AT,
-    "finished_at": None,
-}
-_FLOW = {**_FLOW_SUMMARY, "jobs": _FLOW_JOBS}
-_FLOW_ENDED = {
-    **_FLOW,
-    "version": 4,
-    "state": "succeeded",
-    "counts": {**_COUNTS, "blocked": 0, "queued": 0, "succeeded": 3},
-    "finished_at": "2026-11-27T09:30:00.310Z",
-}
-_WAITS_FOR = ["fetch-line-items", "calculate-tax"]
-_FAN_OUT = {
-    "id": FAN_OUT,
-    "object": "fan_out",
-    "version": 1,
-    "name": "process-order",
-    "queue": "bulk",
-    "state": "running",
-    "sealed": True,
-    "counts": {**_COUNTS, "total": 2, "blocked": 0, "queued": 2},
-    "max_concurrency": None,
-    "failure_tolerance": {"count": None, "percent": 5.0},
-    "then_job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R2",
-    "created_at": _AT,
-    "finished_at": None,
-}
-_FAN_OUT_ENDED = {
-    **_FAN_OUT,
-    "version": 5,
-    "state": "succeeded",
-    "counts": {**_COUNTS, "total": 2, "blocked": 0, "queued": 0, "succeeded": 2},
-    "finished_at": "2026-11-27T09:30:00.310Z",
-}
-_ITEMS = [{"order_id": "o-1"}, {"payload": {"order_id": "o-2"}, "key": "second", "priority": 10}]
-
-#: A line of the results of a fan-out.
-ITEM_RESULT: Mapping[str, Any] = {
-    "index": 0,
-    "key": None,
-    "job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R3",
-    "state": "succeeded",
-    "result": {"order_id": "o-1", "status": "fulfilled"},
-    "error": None,
-}
+from service.api import story
 
 #: By the name of the schema.
 SCHEMAS: Mapping[str, Any] = {
-    "JobSpecIn": _SPEC,
-    "JobsIn": {"jobs": [_SPEC, {"name": "send-report", "payload": {"user_id": "u-1"}}]},
+    "JobSpecIn": story.SPEC,
+    "JobsIn": {"jobs": [story.SPEC, {"name": "send-report", "payload": {"user_id": "u-1"}}]},
     "JobChangesIn": {"priority": 10},
     "CancelIn": {"reason": "the order was withdrawn", "grace_seconds": 5},
     "RedriveIn": {"delay_seconds": 60},
@@ -143,21 +16,21 @@ SCHEMAS: Mapping[str, Any] = {
     "FlowSpecIn": {
         "name": "invoice",
         "jobs": {
-            "fetch-line-items": {"job": {"name": "fetch-line-items", "payload": _INVOICE}},
-            "calculate-tax": {"job": {"name": "calculate-tax", "payload": _INVOICE}},
+            "fetch-line-items": {"job": {"name": "fetch-line-items", "payload": story.INVOICE}},
+            "calculate-tax": {"job": {"name": "calculate-tax", "payload": story.INVOICE}},
             "generate-invoice": {
-                "job": {"name": "generate-invoice", "payload": _INVOICE},
-                "depends_on": [_WAITS_FOR[0], {"key": _WAITS_FOR[1], "when": "finished"}],
+                "job": {"name": "generate-invoice", "payload": story.INVOICE},
+                "depends_on": [story.WAITS_FOR[0], {"key": story.WAITS_FOR[1], "when": "finished"}],
             },
         },
     },
     "FanOutSpecIn": {
         "template": {"name": "process-order", "queue": "bulk"},
-        "items": _ITEMS,
+        "items": story.ITEMS,
         "failure_tolerance": {"percent": 5},
         "then": {"name": "send-report", "payload": {"user_id": "u-1"}},
     },
-    "ItemsIn": {"start_index": 2, "items": _ITEMS},
+    "ItemsIn": {"start_index": 2, "items": story.ITEMS},
     "SealIn": {"expected_count": 4},
     "ScheduleIn": {
         "cron": "30 2 * * *",
@@ -166,27 +39,27 @@ SCHEMAS: Mapping[str, Any] = {
     },
     "GroupCancelIn": {"grace_seconds": 5},
     "PurgeIn": {"confirm": "default"},
-    "JobOut": _SUCCEEDED,
-    "BulkRow": _ROW,
-    "BulkOut": {"succeeded": 1, "failed": 0, "results": [_ROW]},
-    "AttemptOut": _ATTEMPT,
-    "LogOut": {"at": _AT, "message": "u-1 has two devices"},
+    "JobOut": story.SUCCEEDED,
+    "BulkRow": story.ROW,
+    "BulkOut": {"succeeded": 1, "failed": 0, "results": [story.ROW]},
+    "AttemptOut": story.ATTEMPT,
+    "LogOut": {"at": story.AT, "message": "u-1 has two devices"},
     "DeadLetterOut": {
-        "job_id": JOB,
+        "job_id": story.JOB_ID,
         "object": "dlq_entry",
         "name": "process-order",
         "queue": "default",
         "reason": "exhausted",
-        "error": _FAILURE,
+        "error": story.FAILURE,
         "failures": 3,
         "crashes": 0,
         "dead_at": "2026-11-27T09:30:12.480Z",
         "payload": {"order_id": "o-1"},
-        "attempts": [_ATTEMPT],
+        "attempts": [story.ATTEMPT],
         "redriven": 0,
     },
     "WorkerOut": {
-        "id": WORKER,
+        "id": story.WORKER_ID,
         "object": "worker",
         "host": "triage-default-7d9c6b5f4-x2x7p",
         "pid": 7,
@@ -197,7 +70,7 @@ SCHEMAS: Mapping[str, Any] = {
         "running": 3,
         "capacity": 20,
         "started_at": "2026-11-27T08:00:00.000Z",
-        "seen_at": _AT,
+        "seen_at": story.AT,
     },
     "JobTypeOut": {
         "name": "send-alert",
@@ -235,10 +108,10 @@ SCHEMAS: Mapping[str, Any] = {
         "keys": {},
         "defaults": {},
     },
-    "FlowOut": _FLOW_ENDED,
-    "FlowSummaryOut": _FLOW_SUMMARY,
+    "FlowOut": story.FLOW_ENDED,
+    "FlowSummaryOut": story.FLOW_SUMMARY,
     "GraphOut": {
-        "flow_id": FLOW,
+        "flow_id": story.FLOW_ID,
         "nodes": [
             {
                 "key": key,
@@ -246,14 +119,14 @@ SCHEMAS: Mapping[str, Any] = {
                 "name": key,
                 "state": "blocked" if key == "generate-invoice" else "queued",
             }
-            for key, id in _FLOW_JOBS.items()
+            for key, id in story.FLOW_JOBS.items()
         ],
         "edges": [
-            {"from": _WAITS_FOR[0], "to": "generate-invoice", "when": "succeeded"},
-            {"from": _WAITS_FOR[1], "to": "generate-invoice", "when": "finished"},
+            {"from": story.WAITS_FOR[0], "to": "generate-invoice", "when": "succeeded"},
+            {"from": story.WAITS_FOR[1], "to": "generate-invoice", "when": "finished"},
         ],
     },
-    "FanOutOut": _FAN_OUT_ENDED,
+    "FanOutOut": story.FAN_OUT_ENDED,
     "ItemsOut": {"accepted": 2, "deduplicated": 0, "rejected": [], "next_index": 4, "sealed": False},
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
@@ -261,14 +134,14 @@ SCHEMAS: Mapping[str, Any] = {
 }
 
 #: What a 202 shows instead: the work still lies ahead.
-ACCEPTED: Mapping[str, Any] = {"JobOut": _QUEUED, "FlowOut": _FLOW, "FanOutOut": _FAN_OUT}
+ACCEPTED: Mapping[str, Any] = {"JobOut": story.QUEUED, "FlowOut": story.FLOW, "FanOutOut": story.FAN_OUT}
 
 #: By the name of the parameter; those that are required have an example.
 PARAMETERS: Mapping[str, str] = {
-    "job_id": JOB,
-    "flow_id": FLOW,
-    "fan_out_id": FAN_OUT,
-    "worker_id": WORKER,
+    "job_id": story.JOB_ID,
+    "flow_id": story.FLOW_ID,
+    "fan_out_id": story.FAN_OUT_ID,
+    "worker_id": story.WORKER_ID,
     "name": "default",
     "queue": "default",
 }
@@ -303,7 +176,7 @@ def example_of(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
         case "array":
             return [example_of(schema["items"], components)] if "items" in schema else []
         case "string":
-            return _AT if schema.get("format") == "date-time" else "text"
+            return story.AT if schema.get("format") == "date-time" else "text"
         case "integer" | "number":
             return max(schema.get("minimum", 0), schema.get("exclusiveMinimum", -1) + 1)
         case "boolean":

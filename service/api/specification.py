@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.api import examples, problems
+from service.api import examples, problems, story
 from service.api.errors import JsonInvalid, ValidationFailed
 from service.api.operation import MEANING, problem_responses
 from service.api.schemas.problems import Problem
@@ -50,8 +50,8 @@ def _header(description: str, example: str, required: bool = False) -> Node:
 
 
 _HEADERS: dict[str, Node] = {
-    "X-Request-Id": _header("The request's own, or a new one.", examples.REQUEST, required=True),
-    "Location": _header("Where the resource is.", f"/v1/jobs/{examples.JOB}", required=True),
+    "X-Request-Id": _header("The request's own, or a new one.", story.REQUEST_ID, required=True),
+    "Location": _header("Where the resource is.", f"/v1/jobs/{story.JOB_ID}", required=True),
     "ETag": _header("The version, for If-None-Match and If-Match.", '"1"', required=True),
     "Retry-After": _header("Seconds after which to try again.", problems.RETRY_AFTER, required=True),
     "WWW-Authenticate": _header("How to authenticate.", problems.CHALLENGE, required=True),
@@ -144,11 +144,11 @@ def _problem_schema(schemas: Node) -> Node:
 
 
 def _problem_example(status: int) -> Node:
-    instance = f"/v1/jobs/{examples.JOB}"
+    instance = f"/v1/jobs/{story.JOB_ID}"
     if status == 500:
-        return problems.problem(500, "internal_error", MEANING[500], instance, examples.REQUEST)
+        return problems.problem(500, "internal_error", MEANING[500], instance, story.REQUEST_ID)
     error = _SHOWN.get(status) or next(error for error, known in problems.STATUS.items() if known == status)
-    return problems.of_error(error(), instance, examples.REQUEST)
+    return problems.of_error(error(), instance, story.REQUEST_ID)
 
 
 def _parameter(parameter: Node, schemas: Node) -> None:

@@ -14,12 +14,12 @@ from service.api import groups, render
 from service.api.deps import Ask, Asked
 from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
-from service.api.examples import ITEM_RESULT
 from service.api.items import ItemReader, check_all, in_portions
 from service.api.operation import operation
 from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage, JobSpecIn
+from service.api.story import ITEM_RESULT
 from service.domain.errors import (
     BackendUnavailable,
     IdempotencyKeyReused,

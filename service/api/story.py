@@ -1,0 +1,133 @@
+"""One story told by every example of the document: an alert that was sent, an order that could not be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+JOB_ID = "job_01KB0R8Z3VN2A0H686WCBXCF8E"
+FLOW_ID = "flow_01KB0R9B4XW3A5C7E9G1J3M5P7"
+FAN_OUT_ID = "fan_01KB0RA5C6Z7Y9X1W3V5T7S9R1"
+WORKER_ID = "wk_01KB0R7M1QW8T4Y6ZK3XHJ2V9N"
+REQUEST_ID = "req_01KB0R8Z3TD5F7M0P2S4V6X8Z1"
+
+AT = "2026-11-27T09:30:00.000Z"
+PAYLOAD = {"user_id": "u-1"}
+FAILURE = {"type": "ConnectTimeout", "message": "no answer within 5 s", "retryable": True, "attempt": 3}
+QUEUED: Mapping[str, Any] = {
+    "id": JOB_ID,
+    "object": "job",
+    "version": 1,
+    "name": "send-alert",
+    "queue": "default",
+    "state": "queued",
+    "state_reason": None,
+    "priority": 100,
+    "payload": PAYLOAD,
+    "result": None,
+    "error": None,
+    "progress": None,
+    "attempt": 1,
+    "max_attempts": 3,
+    "failures": 0,
+    "interruptions": 0,
+    "crashes": 0,
+    "deliveries": 0,
+    "created_at": AT,
+    "run_at": AT,
+    "queued_at": AT,
+    "started_at": None,
+    "finished_at": None,
+    "expires_at": None,
+    "worker_id": None,
+    "flow_id": None,
+    "flow_key": None,
+    "fan_out_id": None,
+    "fan_out_index": None,
+    "tags": {"tenant": "acme"},
+    "trace_id": None,
+}
+SUCCEEDED: Mapping[str, Any] = {
+    **QUEUED,
+    "version": 3,
+    "state": "succeeded",
+    "result": {"alerted": "u-1"},
+    "attempt": 1,
+    "deliveries": 1,
+    "started_at": "2026-11-27T09:30:00.004Z",
+    "finished_at": "2026-11-27T09:30:00.061Z",
+    "worker_id": WORKER_ID,
+}
+SPEC = {"name": "send-alert", "payload": PAYLOAD, "tags": {"tenant": "acme"}}
+ROW = {"index": 0, "status": 202, "job": QUEUED, "problem": None}
+ATTEMPT = {
+    "attempt": 3,
+    "outcome": "failed",
+    "at": "2026-11-27T09:30:12.480Z",
+    "worker_id": WORKER_ID,
+    "duration_seconds": 5.002,
+    "type": "ConnectTimeout",
+    "message": "no answer within 5 s",
+    "traceback": "",
+}
+
+COUNTS = {
+    "total": 3, "blocked": 1, "scheduled": 0, "queued": 2, "running": 0, "retrying": 0,
+    "succeeded": 0, "dead": 0, "cancelled": 0,
+}  # fmt: skip
+INVOICE = {"invoice_id": "inv_123"}
+FLOW_JOBS = {
+    "fetch-line-items": "job_01KB0R9B4XW3A5C7E9G1J3M5P8",
+    "calculate-tax": "job_01KB0R9B4XW3A5C7E9G1J3M5P9",
+    "generate-invoice": "job_01KB0R9B4XW3A5C7E9G1J3M5PA",
+}
+FLOW_SUMMARY = {
+    "id": FLOW_ID,
+    "object": "flow",
+    "version": 1,
+    "name": "invoice",
+    "state": "running",
+    "counts": COUNTS,
+    "created_at": AT,
+    "finished_at": None,
+}
+FLOW = {**FLOW_SUMMARY, "jobs": FLOW_JOBS}
+FLOW_ENDED = {
+    **FLOW,
+    "version": 4,
+    "state": "succeeded",
+    "counts": {**COUNTS, "blocked": 0, "queued": 0, "succeeded": 3},
+    "finished_at": "2026-11-27T09:30:00.310Z",
+}
+WAITS_FOR = ["fetch-line-items", "calculate-tax"]
+FAN_OUT = {
+    "id": FAN_OUT_ID,
+    "object": "fan_out",
+    "version": 1,
+    "name": "process-order",
+    "queue": "bulk",
+    "state": "running",
+    "sealed": True,
+    "counts": {**COUNTS, "total": 2, "blocked": 0, "queued": 2},
+    "max_concurrency": None,
+    "failure_tolerance": {"count": None, "percent": 5.0},
+    "then_job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R2",
+    "created_at": AT,
+    "finished_at": None,
+}
+FAN_OUT_ENDED = {
+    **FAN_OUT,
+    "version": 5,
+    "state": "succeeded",
+    "counts": {**COUNTS, "total": 2, "blocked": 0, "queued": 0, "succeeded": 2},
+    "finished_at": "2026-11-27T09:30:00.310Z",
+}
+ITEMS = [{"order_id": "o-1"}, {"payload": {"order_id": "o-2"}, "key": "second", "priority": 10}]
+
+#: A line of the results of a fan-out.
+ITEM_RESULT: Mapping[str, Any] = {
+    "index": 0,
+    "key": None,
+    "job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R3",
+    "state": "succeeded",
+    "result": {"order_id": "o-1", "status": "fulfilled"},
+    "error": None,
+}
