@@ -16,9 +16,6 @@ FIRST_ITEM = 2
 #: Ids that a fan-out reserves: it may be filled later.
 MEMBERS = MAX_ITEMS + 1
 
-#: The key under which the handler of a follow-up reads how its fan-out ended.
-SUMMARY = "fan_out"
-
 
 class FanOutSealed(TriageError):
     """The fan-out is sealed: it takes no more items."""

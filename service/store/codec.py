@@ -11,9 +11,6 @@ from service.domain.job import Job, JobSpec
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
 
-#: Version of the layout of a job's hash; an unknown newer one is still read by its known fields.
-SCHEMA_VERSION = 1
-
 Fields = Mapping[bytes, bytes]
 
 

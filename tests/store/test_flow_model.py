@@ -17,7 +17,7 @@ from tests.store.flow_model import FINISHED, ModelFlow, model_of, random_flow
 
 pytestmark = pytest.mark.anyio
 
-#: Graphs per run of the suite; a longer hunt sets TRIAGE_-free variables of its own.
+#: Graphs per run of the suite; a longer hunt sets these variables.
 GRAPHS = int(os.environ.get("FLOW_GRAPHS", "150"))
 FIRST_SEED = int(os.environ.get("FLOW_SEED", "1"))
 

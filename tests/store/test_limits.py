@@ -9,6 +9,7 @@ from service.domain.job import Lease
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State
+from service.store import keys
 from service.store.stores import Stores
 from tests.factories import BROKEN, HOPELESS, LATER, OK, claim, finish, limit, state_of, submit
 
@@ -31,6 +32,12 @@ async def frozen(stores: Stores) -> Stores:
 
 async def jobs(stores: Stores, count: int, **fields: Any) -> list[str]:
     return [await submit(stores, **fields) for _ in range(count)]
+
+
+async def limit_fan_out(stores: Stores, id: str, concurrency: int) -> None:
+    """What open.lua writes for a fan-out with max_concurrency."""
+    redis: Any = stores.scripts.redis
+    await redis.hset(keys.limiters(stores.scripts.prefix), f"fan:{id}", concurrency)
 
 
 async def starts(stores: Stores, times: range, slots: int = 3, ends: bool = True) -> list[int]:
@@ -118,7 +125,7 @@ async def test_every_end_of_a_run_frees_its_slot(frozen: Stores, scope: str, how
     elif scope == "key":
         await limit(frozen, per_key=KeyLimits(max_concurrency=2))
     else:
-        await frozen.limiters.limit_fan_out("fan_1", 2)
+        await limit_fan_out(frozen, "fan_1", 2)
         frozen.scripts.now = at(0)
     await jobs(frozen, 6, **fields) if scope != "fan" else await fan_jobs(frozen, 6)
     running = (await claim(frozen, 5, worker="wk_1")).leases
@@ -237,7 +244,7 @@ async def test_a_rate_that_held_jobs_back_is_counted(frozen: Stores) -> None:
 
 
 async def test_a_full_fan_out_leaves_the_rest_of_its_queue_alone(frozen: Stores) -> None:
-    await frozen.limiters.limit_fan_out("fan_1", 2)
+    await limit_fan_out(frozen, "fan_1", 2)
     await fan_jobs(frozen, 50)
     others = await jobs(frozen, 3)
     leases = (await claim(frozen, 20)).leases
