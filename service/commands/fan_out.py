@@ -4,7 +4,6 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -12,17 +11,15 @@ from typing import Annotated, Any, BinaryIO
 import httpx
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
+from service.commands import following
 from service.commands.client import DEFAULT_URL, Json, Key, Url
 
 #: Tries of one request, with pauses that double from half a second on.
 TRIES = 6
 #: Answers after which the same request may succeed later.
 LATER = (429, 502, 503, 504)
-#: Seconds between two looks at a fan-out that changes all the time.
-PAUSE = 0.25
 
 
 def fan_out(
@@ -57,16 +54,13 @@ def fan_out(
         own = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
         id = api.send("POST", "/v1/fan-outs", orjson.dumps(body), own)["id"]
         source = Path("/dev/stdin") if str(items) == "-" else items
-        with _progress(json) as progress:
+        with following.progress_bar(json) as progress:
             with source.open("rb") as file:
                 count = _fill(api, id, file, chunk, progress)
             api.send("POST", f"/v1/fan-outs/{id}/seal", orjson.dumps({"expected_count": count}))
-            ended = _follow(api, id, progress)
-    if json:
-        typer.echo(orjson.dumps(ended).decode())
-    else:
-        counts = ", ".join(f"{number} {state}" for state, number in ended["counts"].items() if number)
-        typer.echo(f"{id}  {name}  {ended['state']}: {counts}")
+            path = f"/v1/fan-outs/{id}?wait=20"
+            ended = following.follow(lambda headers: api.send("GET", path, headers=headers), progress)
+    following.show(ended, json)
     raise typer.Exit(0 if ended["state"] == "succeeded" else 1)
 
 
@@ -133,36 +127,6 @@ def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
         except orjson.JSONDecodeError as error:
             _give_up(f"line {number} is not JSON: {error.msg}")
         yield text
-
-
-def _follow(api: _Api, id: str, progress: Progress | None) -> dict[str, Any]:
-    version = -1
-    bar = None if progress is None else progress.add_task("running", total=None)
-    while True:
-        tag = {"If-None-Match": f'"{version}"'}
-        found = api.send("GET", f"/v1/fan-outs/{id}?wait=20", headers=tag)
-        if found is None:
-            continue
-        version, counts = found["version"], found["counts"]
-        if progress is not None and bar is not None:
-            done = counts["succeeded"] + counts["dead"] + counts["cancelled"]
-            bad = f", {counts['dead']} dead" if counts["dead"] else ""
-            progress.update(bar, total=counts["total"], completed=done, description=f"running{bad}")
-        if found["state"] not in ("open", "running"):
-            return found
-        time.sleep(PAUSE)  # noqa: TID251  # it changes more often than a bar needs to
-
-
-def _progress(json: bool) -> Any:
-    if json:
-        return nullcontext()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
 
 
 def _give_up(message: str, rows: Iterable[dict[str, Any]] = ()) -> None:

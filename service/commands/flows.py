@@ -1,18 +1,14 @@
 """`triage flow` and `triage graph`: submit a flow from a file, follow it, look at its graph."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from service.commands import following
 from service.commands.client import DEFAULT_URL, Json, Key, Url, call
-
-FINISHED = ("succeeded", "dead", "cancelled")
 
 
 def flow(
@@ -31,8 +27,10 @@ def flow(
     headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
     created = call(url, key, "POST", "/v1/flows", content=orjson.dumps(body), headers=_JSON | headers)
     if follow:
-        created = follow_to_end(url, key, f"/v1/flows/{created['id']}", created, quiet=json)
-    show(created, json)
+        path = f"/v1/flows/{created['id']}?wait=20"
+        with following.progress_bar(json) as progress:
+            created = following.follow(lambda headers: call(url, key, "GET", path, headers=headers), progress)
+    following.show(created, json)
     if follow and created["state"] != "succeeded":
         raise typer.Exit(1)
 
@@ -44,38 +42,6 @@ def graph(flow_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "
         typer.echo(orjson.dumps(call(url, key, "GET", path)).decode())
     else:
         typer.echo(call(url, key, "GET", path, headers={"Accept": "text/vnd.mermaid"}), nl=False)
-
-
-def follow_to_end(url: str, key: str, path: str, group: dict[str, Any], quiet: bool) -> dict[str, Any]:
-    """Long polls with a progress bar on standard error; answers the flow or fan-out as it ended."""
-    console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(group.get("name") or group["id"], total=group["counts"]["total"], note="")
-        while True:
-            counts = group["counts"]
-            done = sum(counts[state] for state in FINISHED)
-            failed = f"{counts['dead']} dead" if counts["dead"] else ""
-            bar.update(task, completed=done, total=counts["total"], note=failed)
-            if group["state"] not in ("open", "running"):
-                return group
-            headers = {"If-None-Match": f'"{group["version"]}"'}
-            group = call(url, key, "GET", path, params={"wait": 20}, headers=headers) or group
-
-
-def show(group: dict[str, Any], json: bool) -> None:
-    """One line for people, the whole document for programs."""
-    if json:
-        typer.echo(orjson.dumps(group).decode())
-        return
-    counts = ", ".join(f"{number} {state}" for state, number in group["counts"].items() if number)
-    typer.echo(f"{group['id']}  {group.get('name') or ''}  {group['state']}  ({counts})")
 
 
 _JSON = {"Content-Type": "application/json"}
