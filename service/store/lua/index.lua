@@ -1,7 +1,7 @@
 -- Prelude of every script that moves a job (scripts.py puts it in front of them).
 -- A job's state has one set (queue:<queue>|<state>) and at most one order: a lane (lanes.lua) for queued,
 -- `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs.
--- leave() and enter() only note the changes; flush() writes them, one command per key.
+-- leave() and enter() only note the changes; write() writes them, one command per key: a job moves once in between.
 -- KEYS[1] prefix of the namespace: every other key is built from it and shares its hash tag
 -- ARGV[1] now in milliseconds, empty in production: then the server's clock
 local P = KEYS[1]
