@@ -1,148 +1,151 @@
-"""What a claim costs: a million jobs, 10,000 limit keys and 50 queues beside 1,000 jobs without limits."""
+"""What a long queue and its limits cost: how long a claim takes, and how fast a worker drains."""
 
+import argparse
 import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from service.domain.job import JobSpec
-from service.domain.limits import KeyLimits, RateLimit
+from benchmarks.drain import worker
+from benchmarks.processes import cpu_seconds, redis_cpu_seconds, until
+from benchmarks.scenes import Scene
 from service.domain.outcome import Succeeded, settle
 from service.store.connect import connect
 from service.store.embedded import EmbeddedServer
-from service.store.jobs import Submission
-from service.store.leases import Claim, ClaimRequest, Finish
+from service.store.leases import ClaimRequest, Finish
 from service.store.stores import Stores
 
-JOBS, KEYS, QUEUES = 1_000_000, 10_000, 50
-FEW = 1_000
-BATCH = 100
-#: Jobs that each measurement starts.
-STARTS = 10_000
+#: Of each drain the first and the last are not measured.
+DRAINED, MARGIN = 20_000, 2_000
+CLAIMS = 200
 
 
-class Bench:
-    """Claims and finishes as a worker does, and what each claim costs Redis in CPU time."""
+class Rate(NamedTuple):
+    """CPU is per job, in microseconds."""
 
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
-        self._redis: Any = stores.scripts.redis
-        self._numbers = iter(range(1 << 40))
-        self._credits: dict[str, int] = {}
+    per_second: float
+    worker_us: float
+    redis_us: float
 
-    async def fill(self, count: int, keys: int, queues: int) -> None:
-        for start in range(0, count, 500):
-            await self._stores.jobs.submit(
+
+class Stage:
+    """One scene on one server, with what was measured of it."""
+
+    def __init__(self, redis: Any, url: str, name: str, scene: Scene) -> None:
+        self.scene = scene
+        self.rates: list[Rate] = []
+        self._redis, self._url, self._name = redis, url, name
+        self._stores = Stores(redis, name, 0)
+        self._credits = b""
+        self._claims = 0
+
+    async def set_up(self) -> None:
+        began = time.perf_counter()
+        await self.scene.set_up(self._stores)
+        print(f"{self.scene.title}: filled in {time.perf_counter() - began:.0f} s", flush=True)
+
+    async def claims(self, slots: int) -> list[float]:
+        """CPU milliseconds of Redis for each claim; what is claimed is finished, as a worker would."""
+        times: list[float] = []
+        for _ in range(CLAIMS):
+            self._claims += 1
+            before = await self._main_thread()
+            request = ClaimRequest(
+                "wk_1",
+                f"cl_{self._claims}",
+                "bench",
+                600_000,
+                slots,
+                {"*": 1},
+                {"noop": None},
+                self._credits,
+            )
+            claim = await self._stores.leases.claim(request)
+            times.append((await self._main_thread() - before) * 1000)
+            self._credits = claim.credits
+            await self._stores.leases.finish(
                 [
-                    Submission(
-                        f"job_{next(self._numbers):026d}",
-                        JobSpec(
-                            name="noop",
-                            queue=f"queue-{number % queues}",
-                            limit_key=f"key-{number % keys}" if keys else None,
-                        ),
-                    )
-                    for number in range(start, min(count, start + 500))
+                    Finish(lease, settle(lease.job, Succeeded(b"{}"), 0, lambda: 0.5), "wk_1", 0, 1)
+                    for lease in claim.leases
                 ]
             )
+        return times
 
-    async def claim(self, slots: int) -> Claim:
-        known = {name: (1, credit) for name, credit in self._credits.items()}
-        request = ClaimRequest(
-            "wk_1",
-            f"cl_{next(self._numbers)}",
-            "pool",
-            600_000,
-            slots,
-            {"*": (1, 0), **known},
-            {"noop": None},
-        )
-        claim = await self._stores.leases.claim(request)
-        self._credits = dict(claim.credits)
-        return claim
+    async def drain(self) -> None:
+        """A worker with concurrency 100 takes 20,000 jobs; to a short queue as many are added first."""
+        if self.scene.jobs < 10 * DRAINED:
+            await self.scene.add(self._stores, DRAINED)
+        finished = f"{self._stores.scripts.prefix}retention"
+        before = await self._redis.zcard(finished)
 
-    async def drain(self, starts: int, slots: int, refill: Any = None) -> tuple[list[float], float]:
-        """Milliseconds of each claim, and jobs per second of Redis' time for claims and finishes."""
-        times: list[float] = []
-        before, done = await self._busy(), 0
-        finishing = 0.0
-        while done < starts:
-            began = await self._busy()
-            claim = await self.claim(slots)
-            times.append((await self._busy() - began) / 1000)
-            if not claim.leases:
-                await asyncio.sleep(0.05)
-            ends = [
-                Finish(lease, settle(lease.job, Succeeded(b"{}"), 0, lambda: 0.5), "wk_1", 0, 1)
-                for lease in claim.leases
-            ]
-            if ends:
-                await self._stores.leases.finish(ends)
-            done += len(ends)
-            if refill is not None:
-                finishing += await self._timed(refill, len(ends))
-        spent = await self._busy() - before - finishing
-        return times, done / (spent / 1e6)
+        async def reached(count: int) -> bool:
+            return await self._redis.zcard(finished) >= before + count
 
-    async def _timed(self, refill: Any, count: int) -> float:
-        before = await self._busy()
-        await refill(count)
-        return await self._busy() - before
+        async with worker(self._url, Path("/dev/null"), namespace=self._name) as process:
+            began = await until(lambda: reached(MARGIN))
+            worker_cpu, redis_cpu = cpu_seconds(process.pid), await redis_cpu_seconds(self._redis)
+            first = await self._redis.zcard(finished)
+            ended = await until(lambda: reached(DRAINED - MARGIN))
+            worker_cpu = cpu_seconds(process.pid) - worker_cpu
+            redis_cpu = await redis_cpu_seconds(self._redis) - redis_cpu
+            jobs = await self._redis.zcard(finished) - first
+        self.rates.append(Rate(jobs / (ended - began), worker_cpu / jobs * 1e6, redis_cpu / jobs * 1e6))
 
-    async def _busy(self) -> float:
-        """CPU time of the server's main thread in microseconds: other processes do not change it."""
+    async def _main_thread(self) -> float:
+        """CPU seconds of the thread that runs scripts: what other processes do is not in them."""
         used = await self._redis.info("cpu")
-        return 1e6 * (used["used_cpu_user_main_thread"] + used["used_cpu_sys_main_thread"])
+        return float(used["used_cpu_user_main_thread"] + used["used_cpu_sys_main_thread"])
 
 
-def _p99(times: list[float]) -> float:
-    return statistics.quantiles(times, n=100)[98]
-
-
-async def measure(url: str) -> None:
+async def measure(url: str, jobs: int, rounds: int) -> None:
     redis: Any = connect(url, socket_timeout=60)
-    # The disk is not what is measured, and filling would take longer than measuring.
-    await redis.config_set("appendonly", "no")
-    few = Bench(Stores(redis, "few", 0))
-    await few.fill(FEW, 0, 1)
-
-    async def refill(count: int) -> None:
-        await few.fill(count, 0, 1)
-
-    base: dict[int, float] = {}
-    for slots in (BATCH, 1):
-        times, base[slots] = await few.drain(STARTS if slots > 1 else 2_000, slots, refill)
+    # A rewrite of the append-only file takes a core of its own for seconds, at a time that nobody chose.
+    await redis.config_set("auto-aof-rewrite-percentage", "0")
+    limited = Stage(
+        redis,
+        url,
+        "limited",
+        Scene(f"{jobs:,} jobs, 10,000 limit keys, 50 queues, limits on all", jobs, 50, 10_000),
+    )
+    same_queues = Stage(redis, url, "free", Scene("1,000 jobs, 50 queues, no limits", 1_000, 50))
+    one_queue = Stage(redis, url, "single", Scene("1,000 jobs, 1 queue, no limits", 1_000, 1))
+    stages = [limited, same_queues, one_queue]
+    for stage in stages:
+        await stage.set_up()
+    for slots in (1, 50, 100):
+        times = await limited.claims(slots)
         print(
-            f"{FEW:,} jobs, no limits, {slots} at a time:"
-            f" claim p99 {_p99(times):.2f} ms, {base[slots]:,.0f} jobs/s of Redis"
+            f"claim, {slots} slots: p50 {statistics.median(times):.2f}"
+            f" p99 {statistics.quantiles(times, n=100)[98]:.2f} ms of Redis' CPU"
         )
-    many = Bench(Stores(redis, "many", 0))
-    for queue in range(QUEUES):
-        await many._stores.queues.configure(  # pyright: ignore[reportPrivateUsage]
-            f"queue-{queue}",
-            {
-                "max_concurrency": 5_000,
-                "rate_limit": RateLimit(100_000, 1_000),
-                "per_key": KeyLimits(50, RateLimit(100, 1_000)),
-            },
-        )
-    began = time.perf_counter()
-    await many.fill(JOBS, KEYS, QUEUES)
-    print(f"{JOBS:,} jobs, {KEYS:,} keys, {QUEUES} queues: filled in {time.perf_counter() - began:.0f} s")
-    for slots in (BATCH, 1):
-        times, rate = await many.drain(STARTS if slots > 1 else 2_000, slots)
-        print(
-            f"... {slots} at a time: claim p50 {statistics.median(times):.2f} p99 {_p99(times):.2f} ms,"
-            f" {rate:,.0f} jobs/s of Redis, {rate / base[slots]:.0%} of the one without"
-        )
+    for _ in range(rounds):
+        for stage in stages:
+            await stage.drain()
+    for stage in stages:
+        _report(stage, limited.rates)
     await redis.aclose()
 
 
+def _report(stage: Stage, limited: Sequence[Rate]) -> None:
+    rate = Rate(*(statistics.median(column) for column in zip(*stage.rates, strict=True)))
+    ratios = [one.per_second / other.per_second for one, other in zip(limited, stage.rates, strict=True)]
+    print(
+        f"{stage.scene.title}: {rate.per_second:,.0f}/s,"
+        f" CPU us/job: worker {rate.worker_us:.0f}, Redis {rate.redis_us:.0f};"
+        f" with limits {statistics.median(ratios):.0%} of it ({min(ratios):.0%} to {max(ratios):.0%})"
+    )
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, EmbeddedServer(Path(directory) / "redis") as server:
-        asyncio.run(measure(server.url))
+        asyncio.run(measure(server.url, given.jobs, given.rounds))
 
 
 if __name__ == "__main__":

@@ -85,11 +85,11 @@ async def submit(redis: Any, count: int) -> None:
     await stores.jobs.submit([Submission(ids.new("job"), spec) for _ in range(count)])
 
 
-def worker(url: str, out: Path, concurrency: int = 100) -> Any:
+def worker(url: str, out: Path, concurrency: int = 100, namespace: str = NAMESPACE) -> Any:
     return process(
         ["-m", "workers.main"],
         TRIAGE_REDIS_URL=url,
-        TRIAGE_NAMESPACE=NAMESPACE,
+        TRIAGE_NAMESPACE=namespace,
         TRIAGE_HANDLERS="benchmarks.handlers",
         TRIAGE_CONCURRENCY=str(concurrency),
         TRIAGE_WORKER_PORT="0",

@@ -1,5 +1,6 @@
 """Jobs in any state, made by the verbs that make them in production."""
 
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -41,10 +42,32 @@ async def claim(
         pool="pool",
         lease_ms=lease_ms,
         slots=slots,
-        queues=fields.pop("queues", {"*": (1, 0)}),
+        queues=fields.pop("queues", {"*": 1}),
         types=fields.pop("types", {"work": None}),
+        credits=fields.pop("credits", b""),
     )
     return await stores.leases.claim(request, **fields)
+
+
+class Worker:
+    """Claims as a worker does: what the last claim answered goes into the next one."""
+
+    def __init__(self, stores: Stores, weights: Mapping[str, int], name: str = "wk_1") -> None:
+        self._stores, self._weights, self._name = stores, weights, name
+        self._credits = b""
+
+    async def claim(self, slots: int = 1, lease_ms: int = 60_000, **fields: Any) -> Claim:
+        answer = await claim(
+            self._stores,
+            slots,
+            self._name,
+            lease_ms,
+            queues=self._weights,
+            credits=self._credits,
+            **fields,
+        )
+        self._credits = answer.credits
+        return answer
 
 
 def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:

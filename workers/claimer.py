@@ -11,7 +11,6 @@ from service.domain.errors import TriageError
 from service.store.leases import Claim, ClaimRequest, Leases
 from service.store.worker_registry import WorkerRecord
 from workers.executor import Executor
-from workers.shares import Shares
 
 #: Jobs per claim at most: the time of one script is everybody's time.
 CLAIM_AT_MOST = 200
@@ -45,7 +44,7 @@ class Claimer:
         self._clock = clock
         self._new_request_id = new_request_id
         self._expect = expect
-        self._shares = Shares(record.queues)
+        self._credits = b""
         #: Monotonic time of the last claim that was answered or failed.
         self.last_turn = clock.monotonic()
         self._idle: asyncio.Task[None] | None = None
@@ -103,7 +102,7 @@ class Claimer:
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
             self.last_turn = self._clock.monotonic()
-            self._shares.learn(claim.credits)
+            self._credits = claim.credits
             if claim.next_alarm_ms is not None:
                 self._expect(claim.next_alarm_ms / 1000)
             return claim
@@ -115,8 +114,9 @@ class Claimer:
             pool=self._record.pool,
             lease_ms=self._lease_ms,
             slots=slots,
-            queues=self._shares.asked(),
+            queues=self._record.queues,
             types=self._executor.free_slots_by_type(),
+            credits=self._credits,
         )
 
     async def _sleep(self, claim: Claim) -> None:

@@ -100,9 +100,9 @@ lane = _key(
     "Queued jobs in running order: queued_at + priority * aging. Lane: limit key, `key|fan-out` or empty.",
 )
 served = _key(
-    "queue:{queue}|served",
+    "served",
     "HASH",
-    "When each lane that has jobs (`type|lane`) last started one; empty = no key.",
+    "When each lane that has jobs (`queue|type|lane`) last started one; `queue|` = those without a key.",
 )
 key_limits = _key("queue:{queue}|keys", "HASH", "Limits of single limit keys, `concurrency|rate`.")
 rates = _key(

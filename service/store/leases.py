@@ -27,15 +27,17 @@ class ClaimRequest:
     pool: str
     lease_ms: int
     slots: int
-    #: Weight and credit of each queue; "*" stands for every other queue in use.
-    queues: Mapping[str, tuple[int, int]]
+    #: Weight of each queue; "*" stands for every other queue in use.
+    queues: Mapping[str, int]
     #: Free slots of each job type that the worker knows; None = no limit of its own.
     types: Mapping[str, int | None]
+    #: What this worker's last claim answered: shares hold also when it takes one job at a time.
+    credits: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`now_ms` is Redis time; `more` says that jobs were left; `credits` go into the next request."""
+    """`now_ms` is Redis time; `more`: jobs were left; `credits` go into the next request as they are."""
 
     leases: list[Lease]
     now_ms: int
@@ -43,7 +45,7 @@ class Claim:
     #: Until a waiting job may expire or a cancel must be forced: when to sweep.
     next_alarm_ms: int | None
     more: bool
-    credits: Mapping[str, int]
+    credits: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +125,24 @@ class Leases:
             PROMOTED_AT_MOST,
             self._dead_retention_ms,
             request.pool,
+            request.credits,
             len(request.queues),
         ]
-        for queue, (weight, credit) in request.queues.items():
-            arguments += [queue, weight, credit]
+        for queue, weight in request.queues.items():
+            arguments += [queue, weight]
         for name, free in request.types.items():
             arguments += [name, "" if free is None else free]
         at, next_due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
         return Claim(
-            leases=[_lease(id.decode(), codec.pairs(flat)) for id, flat in rows],
+            leases=[
+                _lease(id.decode(), {**codec.pairs(read), **codec.pairs(written)})
+                for id, read, written in rows
+            ],
             now_ms=at,
             next_due_ms=None if next_due < 0 else next_due,
             next_alarm_ms=None if alarm < 0 else alarm,
             more=bool(more),
-            credits={
-                name.decode(): int(credit) for name, credit in zip(credits[::2], credits[1::2], strict=True)
-            },
+            credits=credits,
         )
 
     async def finish(self, finishes: Sequence[Finish], now: str = "") -> list[str]:

@@ -19,6 +19,7 @@ PRELUDES = {
     "parking",
     "pulse",
     "replay",
+    "settings",
     "takeover",
     "turns",
     "unique",

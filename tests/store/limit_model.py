@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from service.domain.job import Lease
 from service.domain.limits import RateLimit
 
 AGING = 60_000
+
+
+Lane = tuple[str, str | None, str | None]
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Waiting:
 
     id: str
     queue: str
+    name: str
     key: str | None
     priority: int
     due: int
@@ -51,6 +54,11 @@ class Waiting:
     @property
     def score(self) -> int:
         return self.due + self.priority * AGING
+
+    @property
+    def lane(self) -> Lane:
+        """Jobs without a key are one lane over all their types."""
+        return (self.queue, self.name, self.key) if self.key else (self.queue, None, None)
 
 
 @dataclass
@@ -60,10 +68,11 @@ class Model:
     queues: dict[str, Limit]
     per_key: dict[str, Limit]
     paused: set[str] = field(default_factory=set[str])
+    paused_types: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     keys: dict[tuple[str, str], Limit] = field(default_factory=dict[tuple[str, str], Limit])
     waiting: dict[str, Waiting] = field(default_factory=dict[str, Waiting])
     running: dict[str, Waiting] = field(default_factory=dict[str, Waiting])
-    served: dict[tuple[str, str | None], int] = field(default_factory=dict[tuple[str, str | None], int])
+    served: dict[Lane, int] = field(default_factory=dict[Lane, int])
 
     def limits(self, job: Waiting) -> Iterator[Limit]:
         yield self.queues[job.queue]
@@ -72,32 +81,46 @@ class Model:
             yield self.keys.setdefault((job.queue, job.key), Limit(default.concurrency, default.rate))
 
     def blocked(self, job: Waiting, now: int) -> bool:
-        return job.queue in self.paused or any(limit.blocks(now) for limit in self.limits(job))
+        paused = job.queue in self.paused or (job.queue, job.name) in self.paused_types
+        return paused or any(limit.blocks(now) for limit in self.limits(job))
 
     def due(self, now: int) -> list[Waiting]:
         return [job for job in self.waiting.values() if job.due <= now]
 
-    def start(self, lease: Lease, now: int) -> None:
-        """A job was claimed: was it permitted, and was it its turn?"""
-        job = self.waiting.pop(lease.job.id)
+    def start(self, id: str, now: int, in_turn: bool) -> Waiting:
+        """A job was claimed: was it permitted, and was it next? `in_turn`: its key's turn went on."""
+        job = self.waiting.pop(id)
         assert job.due <= now
         assert job.queue not in self.paused
-        rivals = [other for other in self.due(now) if other.queue == job.queue]
+        assert (job.queue, job.name) not in self.paused_types
+        rivals = [
+            other for other in self.due(now) if other.queue == job.queue and not self.blocked(other, now)
+        ]
         for other in rivals:
-            if other.key == job.key:
-                assert (job.score, job.id) < (other.score, other.id), "a lane runs in its order"
-            elif not self.blocked(other, now):
+            if other.lane == job.lane:
+                # Of two types that were queued in the same millisecond either may go first.
+                tie = job.score == other.score and job.name != other.name
+                assert tie or (job.score, job.id) < (other.score, other.id), "a lane runs in its order"
+            elif other is self.head(other.lane, rivals) and not in_turn:
                 # At the millisecond, whoever was served in it may or may not go before the other.
                 assert self.rank(job) <= self.rank(other) + 1, "another key had waited longer"
+        # Jobs without a key only take turns with keys that could have started, too.
+        in_turns = job.key is not None or any(other.key is not None for other in rivals)
         for limit in self.limits(job):
             limit.start(job.id, now)
         self.running[job.id] = job
-        if job.key is not None or any(other.key is not None for other in [job, *rivals]):
-            self.served[job.queue, job.key] = now
+        if in_turns:
+            self.served[job.lane] = now
+        return job
+
+    @staticmethod
+    def head(lane: Lane, jobs: list[Waiting]) -> Waiting:
+        """The job that stands for its lane."""
+        return min((job for job in jobs if job.lane == lane), key=lambda job: (job.score, job.id))
 
     def rank(self, job: Waiting) -> int:
         """As if queued no earlier than the last start of its lane, if that has waited since."""
-        return max(job.due, self.served.get((job.queue, job.key), 0)) + job.priority * AGING
+        return max(job.due, self.served.get(job.lane, 0)) + job.priority * AGING
 
     def leave(self, id: str) -> Waiting:
         job = self.running.pop(id)
@@ -105,8 +128,8 @@ class Model:
             limit.running.discard(id)
         return job
 
-    def forget_empty_lanes(self) -> None:
-        """A lane that has nothing left starts afresh with its next job."""
-        used = {(job.queue, job.key) for job in self.waiting.values()}
-        for lane in [lane for lane in self.served if lane[1] is not None and lane not in used]:
+    def forget_empty_lanes(self, now: int) -> None:
+        """A lane that has nothing queued starts afresh with its next job."""
+        used = {job.lane for job in self.due(now)}
+        for lane in [lane for lane in self.served if lane[2] is not None and lane not in used]:
             del self.served[lane]

@@ -7,7 +7,7 @@ import pytest
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.stores import Stores
-from tests.factories import BROKEN, OK, claim, finish, state_of, submit
+from tests.factories import BROKEN, OK, Worker, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio
 
@@ -83,14 +83,8 @@ async def test_weights_share_out_single_claims(stores: Stores) -> None:
     for queue in weights:
         for _ in range(120):
             await submit(stores, queue=queue)
-    credits: dict[str, int] = {}
-    taken: list[str] = []
-    for _ in range(100):
-        answer = await claim(
-            stores, queues={name: (weight, credits.get(name, 0)) for name, weight in weights.items()}
-        )
-        credits.update(answer.credits)
-        taken.append(answer.leases[0].job.queue)
+    worker = Worker(stores, weights)
+    taken = [(await worker.claim()).leases[0].job.queue for _ in range(100)]
     assert {queue: taken.count(queue) for queue in weights} == {"critical": 60, "default": 30, "bulk": 10}
 
 

@@ -1,9 +1,12 @@
 """Order and fairness between limit keys, read from recorded start histories of two workers."""
 
+from collections import Counter
+from itertools import groupby
 from typing import Any
 
 import pytest
 
+from service.domain.limits import KeyLimits, RateLimit
 from service.domain.outcome import Interrupted
 from service.store.stores import Stores
 from tests.factories import BROKEN, OK, claim, finish, limit, submit
@@ -199,3 +202,42 @@ async def test_priority_survives(frozen: Stores, path: Any, key: str | None) -> 
     assert leases[0].job.id == urgent
     assert leases[0].job.priority == 5
     assert {lease.job.id for lease in leases} >= {other}
+
+
+@pytest.mark.parametrize(("slots", "turn"), [(7, 1), (16, 2), (50, 6), (100, 6)])
+async def test_a_large_claim_takes_several_jobs_of_a_key_in_a_turn(
+    frozen: Stores, slots: int, turn: int
+) -> None:
+    for key in ("a", "b", "c", "d"):
+        await jobs(frozen, 30, limit_key=key)
+    taken = [lease.job.limit_key or "" for lease in (await claim(frozen, slots)).leases]
+    for key in ("a", "b", "c", "d"):
+        assert abs(taken.count(key) - len(taken) / 4) <= turn
+    # Whoever comes now waits for one turn of each of the others.
+    go_on(frozen, MINUTE)
+    await submit(frozen, limit_key="quiet")
+    assert (await history(frozen, 4 * turn + 1, slots=1)).index("quiet") <= 4
+    later = [lease.job.limit_key for lease in (await claim(frozen, slots)).leases]
+    assert max(len(list(run)) for _, run in groupby(later)) <= turn
+
+
+async def test_a_turn_ends_before_a_job_that_is_less_urgent(frozen: Stores) -> None:
+    for _ in range(2):
+        await submit(frozen, limit_key="a", priority=100)
+    for _ in range(4):
+        await submit(frozen, limit_key="a", priority=101)
+    for _ in range(4):
+        await submit(frozen, limit_key="b", priority=100)
+    taken = [lease.job for lease in (await claim(frozen, 60)).leases]
+    assert [job.limit_key for job in taken] == ["a", "a", "b", "b", "b", "b", "a", "a", "a", "a"]
+
+
+async def test_a_turn_ends_where_a_limit_does(frozen: Stores) -> None:
+    await limit(frozen, per_key=KeyLimits(2, RateLimit(3, 1_000)))
+    for key in ("a", "b"):
+        await jobs(frozen, 5, limit_key=key)
+    for expected in ({"a": 2, "b": 2}, {"a": 1, "b": 1}):
+        leases = (await claim(frozen, 50)).leases
+        assert Counter(lease.job.limit_key for lease in leases) == expected
+        for lease in leases:
+            await finish(frozen, lease, OK)

@@ -44,7 +44,7 @@ async def test_a_job_without_a_key_freezes_its_queue(frozen: Stores) -> None:
     for _ in range(3):
         await submit(frozen)
     other = await submit(frozen, queue="elsewhere")
-    lease = (await claim(frozen, queues={"default": (1, 0)})).leases[0]
+    lease = (await claim(frozen, queues={"default": 1})).leases[0]
     await finish(frozen, lease, Throttled(5_000))
     await submit(frozen)
     assert [lease.job.id for lease in (await claim(frozen, 9)).leases] == [other]

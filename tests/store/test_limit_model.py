@@ -15,11 +15,13 @@ from service.store.connect import connect
 from service.store.stores import Stores
 from tests import factories, invariants
 from tests.factories import OK
-from tests.store.limit_model import Limit, Model, Waiting
-from workers.shares import Shares
+from tests.store.limit_model import AGING, Limit, Model, Waiting
 
 START = 1_900_000_000_000
+#: How many lives are drawn; `LIMIT_LIVES=2000 pytest tests/store/test_limit_model.py` looks further.
+LIVES = int(os.environ.get("LIMIT_LIVES", "60"))
 QUEUES: tuple[str, ...] = ("a", "b", "c")
+TYPES = ("work", "other")
 LEASE = 15_000
 
 rates = st.none() | st.builds(RateLimit, st.integers(1, 4), st.sampled_from([100, 1_000]), st.booleans())
@@ -27,6 +29,7 @@ limits = st.tuples(st.none() | st.integers(1, 3), rates)
 jobs = st.tuples(
     st.just("submit"),
     st.sampled_from(QUEUES),
+    st.sampled_from(TYPES),
     st.sampled_from([None, None, "x", "y", "z"]),
     st.sampled_from([0, 100, 100, 101]),
     st.sampled_from([0, 0, 0, 70]),
@@ -35,10 +38,11 @@ steps = st.lists(
     st.one_of(
         jobs,
         jobs,
-        st.tuples(st.just("claim"), st.integers(0, 1), st.integers(1, 6)),
+        st.tuples(st.just("claim"), st.integers(0, 1), st.sampled_from([1, 2, 6, 16, 60])),
         st.tuples(st.just("finish"), st.sampled_from(["ok", "drain"])),
         st.tuples(st.just("pass"), st.sampled_from([1, 40, 250, 1_000])),
         st.tuples(st.just("pause"), st.sampled_from(QUEUES)),
+        st.tuples(st.just("pause_type"), st.sampled_from(QUEUES), st.sampled_from(TYPES)),
         st.tuples(st.just("crash")),
     ),
     min_size=20,
@@ -56,7 +60,7 @@ class Run:
 
     def __init__(self, stores: Stores, model: Model, weights: dict[str, int]) -> None:
         self.stores, self.model = stores, model
-        self.workers = [Shares(weights), Shares(weights)]
+        self.workers = [factories.Worker(stores, weights, f"wk_{number}") for number in range(2)]
         self.leases: list[Lease] = []
         self.now = START
         self.go(0)
@@ -65,26 +69,39 @@ class Run:
         self.now += ms
         self.stores.scripts.now = str(self.now)
 
-    async def submit(self, queue: str, key: str | None, priority: int, delay: int) -> None:
-        given = {"queue": queue, "limit_key": key, "priority": priority, "delay_ms": delay}
+    async def submit(self, queue: str, name: str, key: str | None, priority: int, delay: int) -> None:
+        given = {"queue": queue, "name": name, "limit_key": key, "priority": priority, "delay_ms": delay}
         id = await factories.submit(self.stores, **given)
-        self.model.waiting[id] = Waiting(id, queue, key, priority, self.now + delay)
+        self.model.waiting[id] = Waiting(id, queue, name, key, priority, self.now + delay)
 
     async def claim(self, worker: int, slots: int) -> None:
         """Two rounds; with capacity left after them, everything that still waits is held back by a limit."""
         left = 0
         for _ in range(2):
-            shares = self.workers[worker]
-            answer = await factories.claim(self.stores, slots, f"wk_{worker}", LEASE, queues=shares.asked())
-            shares.learn(answer.credits)
-            for lease in answer.leases:
-                self.model.start(lease, self.now)
+            answer = await self.workers[worker].claim(slots, LEASE, types=dict.fromkeys(TYPES))
+            self._start(answer.leases, max(1, min(6, slots // 8)))
             self.leases += answer.leases
-            self.model.forget_empty_lanes()
+            self.model.forget_empty_lanes(self.now)
             left = slots - len(answer.leases)
         if left > 0:
             for job in self.model.due(self.now):
                 assert self.model.blocked(job, self.now), f"{job} waits for nothing"
+
+    def _start(self, leases: list[Lease], turn: int) -> None:
+        """The jobs of one claim, in their order; a key may start `turn` of them that are as urgent."""
+        first: Waiting | None = None
+        length = 0
+        for lease in leases:
+            job = self.model.waiting[lease.job.id]
+            goes_on = (
+                first is not None
+                and job.key is not None
+                and job.lane == first.lane
+                and length < turn
+                and job.score - first.score < AGING
+            )
+            first, length = (first, length + 1) if goes_on else (job, 1)
+            self.model.start(lease.job.id, self.now, goes_on)
 
     async def finish(self, how: str) -> None:
         if self.leases:
@@ -109,15 +126,22 @@ class Run:
         self.model.paused ^= {queue}
         await self.stores.queues.configure(queue, {"paused": queue in self.model.paused})
 
+    async def pause_type(self, queue: str, name: str) -> None:
+        self.model.paused_types ^= {(queue, name)}
+        await self.stores.queues.pause_job_type(queue, name, paused=(queue, name) in self.model.paused_types)
+
 
 @pytest.mark.timeout(300)
-@settings(max_examples=40, **QUICK)
+@settings(max_examples=LIVES, **QUICK)
 @given(
     queues=st.lists(limits, min_size=3, max_size=3),
     keys=st.lists(limits, min_size=3, max_size=3),
+    weights=st.sampled_from([{"a": 3, "*": 1}, {"*": 1}, {"a": 1, "b": 5, "c": 2}]),
     steps=steps,
 )
-def test_limits_and_order_hold_in_every_life(redis_url: str, queues: Any, keys: Any, steps: Any) -> None:
+def test_limits_and_order_hold_in_every_life(
+    redis_url: str, queues: Any, keys: Any, weights: Any, steps: Any
+) -> None:
     async def live() -> None:
         redis = connect(redis_url, socket_timeout=10)
         stores = Stores(redis, f"m{os.urandom(6).hex()}", factories.DAY)
@@ -135,7 +159,7 @@ def test_limits_and_order_hold_in_every_life(redis_url: str, queues: Any, keys: 
                     "per_key": KeyLimits(*of_key),
                 },
             )
-        run = Run(stores, model, {"a": 3, "*": 1})
+        run = Run(stores, model, weights)
         for verb, *arguments in steps:
             if verb == "pass":
                 run.go(*arguments)
@@ -150,7 +174,9 @@ def test_limits_and_order_hold_in_every_life(redis_url: str, queues: Any, keys: 
 
 @pytest.mark.timeout(300)
 @settings(max_examples=5, **QUICK)
-@given(weights=st.lists(st.integers(1, 9), min_size=3, max_size=3), slots=st.integers(1, 3))
+@given(
+    weights=st.lists(st.integers(1, 9), min_size=3, max_size=3), slots=st.sampled_from([1, 2, 3, 12, 50, 100])
+)
 def test_shares_hold_within_5_points_over_600_starts(redis_url: str, weights: list[int], slots: int) -> None:
     async def live() -> None:
         redis = connect(redis_url, socket_timeout=10)
@@ -158,12 +184,10 @@ def test_shares_hold_within_5_points_over_600_starts(redis_url: str, weights: li
         run = Run(stores, Model({}, {}), dict(zip(QUEUES, weights, strict=True)))
         taken: dict[str, int] = dict.fromkeys(QUEUES, 0)
         for queue in QUEUES:
-            for _ in range(20):
+            for _ in range(110):
                 await factories.submit(stores, queue=queue)
         for turn in range(600 // slots):
-            shares = run.workers[turn % 2]
-            answer = await factories.claim(stores, slots, f"wk_{turn % 2}", queues=shares.asked())
-            shares.learn(answer.credits)
+            answer = await run.workers[turn % 2].claim(slots)
             for lease in answer.leases:
                 taken[lease.job.queue] += 1
                 await factories.submit(stores, queue=lease.job.queue)

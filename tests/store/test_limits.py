@@ -194,11 +194,11 @@ async def test_new_limits_count_at_once(frozen: Stores) -> None:
 
 async def test_limited_jobs_hold_up_nobody(frozen: Stores) -> None:
     await limit(frozen, per_key=KeyLimits(max_concurrency=1))
-    for key in range(40):
+    for key in range(60):
         await jobs(frozen, 2, limit_key=f"key-{key}")
     # A claim starts a bounded number of jobs with limits, and says that there are more.
     first, second = await claim(frozen, 100), await claim(frozen, 100)
-    assert (len(first.leases), first.more, len(second.leases)) == (20, True, 20)
+    assert (len(first.leases), first.more, len(second.leases)) == (50, True, 10)
     free = await submit(frozen, limit_key="late")
     for slots in (1, 5):
         leases = (await claim(frozen, slots)).leases

@@ -1,26 +1,27 @@
 """Weighted queues: whose turn it is when several workers take one job at a time."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 
 from service.store.stores import Stores
-from tests.factories import OK, claim, finish, limit, submit
-from workers.shares import Shares
+from tests.factories import OK, Worker, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
 
 WEIGHTS = {"critical": 6, "default": 3, "bulk": 1}
 
 
-async def history(stores: Stores, workers: list[Shares], claims: int, slots: int = 1) -> list[str]:
+def crew(stores: Stores, weights: Mapping[str, int], count: int = 2) -> list[Worker]:
+    return [Worker(stores, weights, f"wk_{number}") for number in range(count)]
+
+
+async def history(stores: Stores, workers: list[Worker], claims: int, slots: int = 1) -> list[str]:
     """The queue of every start, in order."""
     taken: list[str] = []
     for turn in range(claims):
-        shares = workers[turn % len(workers)]
-        answer = await claim(stores, slots, worker=f"wk_{turn % len(workers)}", queues=shares.asked())
-        shares.learn(answer.credits)
-        for lease in answer.leases:
+        for lease in (await workers[turn % len(workers)].claim(slots)).leases:
             taken.append(lease.job.queue)
             await finish(stores, lease, OK)
     return taken
@@ -35,21 +36,42 @@ async def fill(stores: Stores, queues: list[str], count: int) -> None:
 @pytest.mark.parametrize("workers", [1, 2, 7])
 async def test_shares_hold_over_600_single_claims(stores: Stores, workers: int) -> None:
     await fill(stores, list(WEIGHTS), 380)
-    taken = Counter(await history(stores, [Shares(WEIGHTS) for _ in range(workers)], 600))
+    taken = Counter(await history(stores, crew(stores, WEIGHTS, workers), 600))
     for queue, weight in WEIGHTS.items():
         assert abs(taken[queue] - 60 * weight) <= 30
 
 
+@pytest.mark.parametrize("slots", [8, 20, 50, 100])
+async def test_large_claims_keep_the_shares(stores: Stores, slots: int) -> None:
+    """Within 5 points of 600 starts."""
+    await fill(stores, list(WEIGHTS), 460)
+    taken = Counter(await history(stores, crew(stores, WEIGHTS), 600 // slots, slots))
+    for queue, weight in WEIGHTS.items():
+        assert abs(taken[queue] / taken.total() - weight / 10) <= 0.05
+
+
+async def test_a_queue_that_has_nothing_for_a_worker_saves_no_credit_there(stores: Stores) -> None:
+    workers = crew(stores, {"critical": 6, "bulk": 1}, 1)
+    for _ in range(40):
+        await submit(stores, queue="critical", name="unknown-here")
+    await fill(stores, ["bulk"], 60)
+    assert Counter(await history(stores, workers, 30)) == {"bulk": 30}
+    await fill(stores, ["critical"], 60)
+    taken = await history(stores, workers, 28)
+    for end in range(7, 28, 7):
+        assert taken[:end].count("bulk") == pytest.approx(end / 7, abs=1)
+
+
 async def test_queues_behind_the_star_share_alike(stores: Stores) -> None:
     await fill(stores, ["a", "b", "c", "d"], 60)
-    taken = Counter(await history(stores, [Shares({"a": 2, "*": 1}), Shares({"a": 2, "*": 1})], 100))
+    taken = Counter(await history(stores, crew(stores, {"a": 2, "*": 1}), 100))
     assert taken["a"] == pytest.approx(40, abs=2)
     assert all(taken[queue] == pytest.approx(20, abs=2) for queue in "bcd")
 
 
 async def test_the_share_of_an_idle_queue_goes_to_the_others(stores: Stores) -> None:
     await fill(stores, ["default", "bulk"], 60)
-    workers = [Shares(WEIGHTS), Shares(WEIGHTS)]
+    workers = crew(stores, WEIGHTS)
     assert Counter(await history(stores, workers, 60))["default"] == pytest.approx(45, abs=2)
     # What was idle does not catch up on what it did not ask for.
     await fill(stores, ["critical"], 60)
@@ -60,8 +82,8 @@ async def test_the_share_of_a_limited_or_paused_queue_goes_to_the_others(stores:
     await fill(stores, list(WEIGHTS), 40)
     await limit(stores, "critical", max_concurrency=1)
     await limit(stores, "default", paused=True)
-    assert len((await claim(stores, queues={"critical": (1, 0)})).leases) == 1
-    assert Counter(await history(stores, [Shares(WEIGHTS)], 20)) == {"bulk": 20}
+    assert len((await claim(stores, queues={"critical": 1})).leases) == 1
+    assert Counter(await history(stores, crew(stores, WEIGHTS, 1), 20)) == {"bulk": 20}
 
 
 async def test_a_job_that_does_not_start_costs_its_queue_no_turn(stores: Stores) -> None:
@@ -69,5 +91,5 @@ async def test_a_job_that_does_not_start_costs_its_queue_no_turn(stores: Stores)
         await submit(stores, queue="critical", expires_ms=1)
     await fill(stores, list(WEIGHTS), 40)
     stores.scripts.now = str((await claim(stores, types={"other": None})).now_ms + 1_000)
-    taken = Counter(await history(stores, [Shares(WEIGHTS)], 60))
+    taken = Counter(await history(stores, crew(stores, WEIGHTS, 1), 60))
     assert taken["critical"] >= taken["default"]

@@ -10,7 +10,19 @@ from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.stores import Stores
-from tests.factories import BROKEN, HOPELESS, LATER, OK, QUICK, claim, finish, new_id, state_of
+from tests import invariants
+from tests.factories import (
+    BROKEN,
+    HOPELESS,
+    LATER,
+    OK,
+    QUICK,
+    claim,
+    finish,
+    new_id,
+    state_of,
+    submit,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -448,3 +460,25 @@ async def test_an_idempotent_replacement_is_answered_as_the_first_time(stores: S
     await send(stores, "replace", delay_ms=9_000)
     again = (await stores.jobs.submit([Submission(new_id(), spec("replace"), key)]))[0]
     assert (again.word, again.job_id, again.job) == ("replayed", first.job_id, first.job)
+
+
+@pytest.mark.parametrize("limit_key", [None, "acme"])
+async def test_an_heir_that_comes_in_the_middle_of_a_claim_takes_its_place(
+    stores: Stores, limit_key: str | None
+) -> None:
+    """A holder past its deadline is found: who waited behind it joins the lane that is being read."""
+    stores.scripts.now = "1900000000000"
+    first = await submit(stores, limit_key=limit_key)
+    holding = (await send(stores, deadline_ms=1_000, limit_key=limit_key)).job_id
+    second = (await claim(stores, 2)).leases[1]
+    heir = (await send(stores, "replace", limit_key=limit_key, priority=50)).job_id
+    assert await finish(stores, second, Interrupted()) == "moved"
+    others = [await submit(stores, limit_key=limit_key) for _ in range(8)]
+    stores.scripts.now = "1900000002000"
+    leases = (await claim(stores, 4)).leases
+    assert (await job(stores, holding)).state_reason == "deadline"
+    await invariants.check(stores)
+    leases += (await claim(stores, 20)).leases
+    assert sorted(lease.job.id for lease in leases) == sorted([heir, *others])
+    assert first not in {lease.job.id for lease in leases}
+    await invariants.check(stores)

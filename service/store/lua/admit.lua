@@ -35,8 +35,7 @@ if not before[1] then
 end
 for i = 11, #ARGV do
   local id = ARGV[i]
-  local job, job_key = {}, P .. 'job:' .. id
-  for position, value in ipairs(redis.call('HMGET', job_key, unpack(FIELDS))) do job[FIELDS[position]] = value or nil end
+  local job, job_key = read(id), P .. 'job:' .. id
   local more = redis.call('HMGET', job_key, 'tags', 'expires_at', 'deadline_at', 'delay_ms', 'due_at')
   local due, state, at = tonumber(more[5] or nil) or now + more[4], 'queued', 0
   if redis.call('EXISTS', job_key .. ':waits') == 1 then

@@ -5,10 +5,11 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] request id: the same again returns the same leases
 -- ARGV[4] lease (ms)   ARGV[5] slots   ARGV[6] due jobs promoted at most   ARGV[7] retention of a dead job at least (ms)
--- ARGV[8] the worker's pool   ARGV[9] number of queues, then per queue: name ("*" = every other), weight, credit
+-- ARGV[8] the worker's pool   ARGV[9] the credits that the claim before answered   ARGV[10] number of queues, then per queue:
+--   name ("*" = every other), weight
 -- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
 -- Returns {now, ms until the next due job or limiter or -1, ms until a job may expire or a cancel is forced or -1,
---   1 if jobs are left, credits (queue, credit ...), leases (HGETALL ...)}
+--   1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since)}
 -- Uses: index
 -- Uses: groups
 local worker, request, slots = ARGV[2], ARGV[3], tonumber(ARGV[5])
@@ -19,10 +20,10 @@ if before and string.sub(before, 1, #request + 1) == request .. ' ' then
   for id in string.gmatch(string.sub(before, #request + 2), '%S+') do
     local job = load(id)
     if job and job.state == 'running' and string.find(job.token, request, 1, true) then
-      leases[#leases + 1] = {id, redis.call('HGETALL', P .. 'job:' .. id)}
+      leases[#leases + 1] = {id, redis.call('HGETALL', P .. 'job:' .. id), {}}
     end
   end
-  return {now, 0, -1, 1, {}, leases}
+  return {now, 0, -1, 1, ARGV[9], leases}
 end
 local _, parked_before = head(P .. 'parked')
 local due_ids = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, ARGV[6])
@@ -42,37 +43,42 @@ end
 local again = parked_before and tonumber(parked_before) <= now and redis.call('ZRANGEBYSCORE', P .. 'parked', '-inf', now, 'LIMIT', 0, 100) or {}
 for _, limiter in ipairs(again) do reopen(limiter) end
 if #due_ids + #again > 0 then flush() end
--- Uses: limits
 
-local queues, position = {}, 10
-local listed, everything_else, credits, types, free = {}, nil, {}, {}, {}
-for _ = 1, tonumber(ARGV[9]) do
-  local name, weight, credit = ARGV[position], tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
-  if name == '*' then everything_else = weight else listed[name] = {name = name, weight = weight, credit = credit} end
-  position = position + 3
+local listed, everything_else, answered, types, free, position = {}, nil, {}, {}, {}, 11
+-- Fields named here are not a cost each when they are set.
+local function new_queue(name, weight, credit)
+  return {name = name, weight = weight, credit = credit, ready = false, ready_keyed = false, looked = false, plain = nil, keyed = nil, lanes = nil}
+end
+for _ = 1, tonumber(ARGV[10]) do
+  local name, weight = ARGV[position], tonumber(ARGV[position + 1])
+  if name == '*' then everything_else = weight else listed[name] = new_queue(name, weight, 0) end
+  position = position + 2
+end
+for name, credit in string.gmatch(ARGV[9], '(%S+) (%S+)') do
+  local queue = listed[name]
+  if queue then queue.credit = tonumber(credit) elseif everything_else then listed[name] = new_queue(name, everything_else, tonumber(credit)) end
 end
 for i = position, #ARGV, 2 do
   types[#types + 1] = ARGV[i]
   free[ARGV[i]] = tonumber(ARGV[i + 1])
 end
 -- A job of a lane with limiters costs up to 100 us: more of them are left to the next claim, which follows at once.
-local KEYED_AT_MOST = 20
+local KEYED_AT_MOST = 50
+-- A queue and a lane cost as much to look at as a job or two, so a claim of many jobs takes several in a turn: all of them start
+-- at the same moment anyway (docs/adr/0016).
+local jobs_in_a_turn = math.max(1, math.min(12, math.floor(slots / 4)))
+local jobs_of_a_lane = math.max(1, math.min(6, math.floor(slots / 8)))
 -- Uses: lineup
 -- Uses: turns
 
-local function keep_credit(queue) credits[#credits + 1] = queue.name; credits[#credits + 1] = queue.credit end
-
-for _, queue in ipairs(line_up()) do
-  if queue.room and queue.room.left <= 0 then queue.room.waits = true else queues[#queues + 1] = queue end
-end
-
--- Reads the job once and writes it once: the lease is what was read, with what was written behind it.
-local function lease(id, shell)
-  local key, job = P .. 'job:' .. id, {}
+-- Reads the job once and writes it once: the lease is what was read, and what was written.
+local function lease(id, lane)
+  local key, job = P .. 'job:' .. id, {lane_key = lane.lane_key, limiters = lane.limiters, v = 0, version = 0, name = 0, queue = 0, priority = 0,
+    payload = 0, options = 0, created_at = 0, retention_ms = 0, run_at = 0, queued_at = 0, score = 0, state = 0}
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do job[fields[i]] = fields[i + 1] end
   if job.state ~= 'queued' then
-    leave(id, shell)
+    leave(id, lane)
     redis.call('HINCRBY', P .. 'counters', 'orphans', 1)
     return
   end
@@ -82,48 +88,45 @@ local function lease(id, shell)
   leave(id, job)
   enter(id, job, 'running', now + ARGV[4])
   if job.unique_until == 'started' then release_unique(id, job) end
-  local delivery = string.format('%d', (job.deliveries or 0) + 1)
-  local written = {'state', 'running', 'version', string.format('%d', job.version + 1), 'deliveries', delivery,
-    'token', delivery .. ':' .. request, 'worker_id', worker, 'started_at', string.format('%.0f', now)}
+  local delivery = (job.deliveries or 0) + 1
+  local written = {'state', 'running', 'version', job.version + 1, 'deliveries', delivery, 'token', delivery .. ':' .. request, 'worker_id', worker,
+    'started_at', now}
   redis.call('HSET', key, unpack(written))
-  for _, value in ipairs(written) do fields[#fields + 1] = value end
-  leases[#leases + 1] = {id, fields}
+  leases[#leases + 1] = {id, fields, written}
   return true
 end
 
+-- Starts jobs of one queue until its turn is over; answers how many.
 local ids = {}
-while slots > 0 and #queues > 0 and keyed_starts < KEYED_AT_MOST do
-  local total, chosen = 0, nil
-  for _, queue in ipairs(queues) do
-    queue.credit = queue.credit + queue.weight
-    total = total + queue.weight
-    if not chosen or queue.credit > chosen.credit then chosen = queue end
+local function serve(queue, most)
+  local count = 0
+  while count < most and slots > 0 and keyed_starts < KEYED_AT_MOST and in_turn(queue) do
+    local lane, turn = next_lane(queue), 0
+    if not lane then break end
+    local began = lane.score
+    repeat
+      local id = take(lane)
+      if lease(id, lane) then
+        ids[#ids + 1] = id
+        slots, count, turn = slots - 1, count + 1, turn + 1
+        started(queue, lane)
+      else
+        -- Nothing started, so nothing is charged: neither a limiter nor the queue's share.
+        skipped = true
+      end
+    until turn == jobs_of_a_lane or count == most or slots == 0 or not goes_on(queue, lane, began)
+    put_back(queue, lane)
   end
-  chosen.credit = chosen.credit - total
-  local lane = next_lane(chosen)
-  if lane then
-    local id = take(chosen, lane)
-    if lease(id, lane.shell) then
-      ids[#ids + 1] = id
-      slots = slots - 1
-      started(chosen, lane)
-    else
-      -- Nothing started, so nothing is charged: neither a limiter nor the queue's share.
-      chosen.credit = chosen.credit + total
-      skipped = true
-    end
-    put_back(chosen, lane)
-  else
-    chosen.credit = chosen.credit + total
-  end
-  for i = #queues, 1, -1 do
-    local queue = queues[i]
-    local waiting = next(queue.plain) or next(queue.keyed)
-    if queue.room and queue.room.left <= 0 then queue.room.waits = waiting ~= nil; waiting = nil end
-    if not waiting then keep_credit(queue); table.remove(queues, i) end
-  end
+  return count
 end
-for _, queue in ipairs(queues) do keep_credit(queue) end
+
+if #types > 0 then line_up() end
+local turn = next_turn()
+while turn and slots > 0 and keyed_starts < KEYED_AT_MOST do
+  end_turn(turn, serve(queues[turn], jobs_in_a_turn))
+  turn = next_turn()
+end
+for i, queue in ipairs(queues) do answer_credit(queue, credit_of(i)) end
 if #ids > 0 then redis.call('SET', memory, request .. ' ' .. table.concat(ids, ' '), 'PX', 600000) end
 settle_rooms()
 local parked_now = parked_before or next(parking)
@@ -132,9 +135,9 @@ local _, due = head(P .. 'due')
 due = tonumber(due) or math.huge
 if parked_now then due = math.min(due, tonumber(({head(P .. 'parked')})[2]) or math.huge) end
 -- Who found work is busy now: hand the watch over what is left, and over the next due time, to an idle one.
-if #ids > 0 and (#queues > 0 or due < math.huge) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
+if #ids > 0 and (turn or due < math.huge) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
 local _, first = head(P .. 'expiry')
 local _, second = head(P .. 'cancelling')
 local alarm = math.min(tonumber(first) or math.huge, tonumber(second) or math.huge)
 return {now, due < math.huge and math.max(0, due - now) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
-  (#queues > 0 or skipped) and 1 or 0, credits, leases}
+  (turn or skipped) and 1 or 0, table.concat(answered, ' '), leases}

@@ -12,12 +12,9 @@ if not now then
   micros = time[1] * 1000000 + time[2]
   now = math.floor(micros / 1000)
 end
--- Strict order without aging: one point of priority outweighs any time (2^42 ms are 139 years).
-local STRICT = 4398046511104
 local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeeded = 'retention', cancelled = 'retention', dead = 'retention'}
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
-local FIELDS = {'queue', 'name', 'state', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique', 'unique_until', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'version', 'error', 'state_reason'}
-local added, removed, changed, rated, settings, earliest_due = {}, {}, {}, {}, {}, nil
+local added, removed, changed, rated, earliest_due = {}, {}, {}, {}, nil
 -- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
 local counted, ended, conclude = {}, {}, nil
 local write
@@ -29,29 +26,22 @@ local function append(lists, key, first, second)
   if second then list[#list + 1] = second end
 end
 
+-- Also of a job that is only staged, which has no state yet.
+local function read(id)
+  local v = redis.call('HMGET', P .. 'job:' .. id, 'state', 'queue', 'name', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique',
+    'unique_until', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'version', 'error', 'state_reason')
+  -- In one piece: a table that grows field by field costs more than reading the job.
+  return {state = v[1] or nil, queue = v[2], name = v[3], created_at = v[4], limit_key = v[5] or nil, priority = v[6], score = v[7] or nil, token = v[8] or nil,
+    retention_ms = v[9], unique = v[10] or nil, unique_until = v[11] or nil, expiry = v[12] or nil, cancel_requested_at = v[13] or nil,
+    worker_id = v[14] or nil, group = v[15] or nil, linked = v[16] or nil, version = v[17], error = v[18] or nil, state_reason = v[19] or nil}
+end
+
 local function load(id)
-  local values, job = redis.call('HMGET', P .. 'job:' .. id, unpack(FIELDS)), {}
-  if not values[3] then return nil end
-  for i, field in ipairs(FIELDS) do job[field] = values[i] or nil end
-  return job
+  local job = read(id)
+  return job.state and job
 end
 
-local function setting(queue, field)
-  local known = settings[queue]
-  if not known then
-    local values = redis.call('HMGET', P .. 'queue:' .. queue, 'aging_ms', 'max_depth', 'paused', 'limited')
-    known = {aging_ms = values[1], max_depth = values[2], paused = values[3], limited = values[4]}
-    settings[queue] = known
-  end
-  return known[field]
-end
-
--- Lower runs first. FIFO inside a priority, because ties break by id and ids grow with time.
-local function running_order(queue, priority, queued_at)
-  local aging = setting(queue, 'aging_ms')
-  if aging == 'strict' then aging = STRICT end
-  return queued_at + priority * (aging or 60000)
-end
+-- Uses: settings
 -- Uses: lanes
 
 local function rate(queue, field)
@@ -87,8 +77,9 @@ local function enter(id, job, state, at)
   count(job, state, 1)
   append(added, queue_key(job.queue, state), job.created_at, id)
   if state == 'queued' then
-    append(added, lane_key(job), at, id)
-    lanes[lane_key(job)] = job
+    local lane = lane_key(job)
+    append(added, lane, at, id)
+    lanes[lane], heads[lane] = job, nil
     wake_for(job.queue, job.name)
   elseif ORDER[state] then
     append(added, P .. ORDER[state], at, id)
@@ -143,8 +134,9 @@ write = function()
   flush_lanes(attention)
   for queue, counts in pairs(rated) do
     local key = queue_key(queue, 'rates:' .. math.floor(now / 10000))
-    for field, count in pairs(counts) do redis.call('HINCRBY', key, field, count) end
-    redis.call('PEXPIRE', key, 120000)
+    for field, count in pairs(counts) do
+      if redis.call('HINCRBY', key, field, count) == count then redis.call('PEXPIRE', key, 120000) end
+    end
   end
   if next(woken) or earliest_due then wake() end
   if attention and #changed > 0 then announce() end

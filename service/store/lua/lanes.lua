@@ -4,10 +4,19 @@
 -- so that a lane that has just started a job waits its turn (docs/adr/0010).
 -- A limiter that lets nothing start is in `parked`, by the time at which it may again; +inf = when a slot is freed.
 -- Its queue is then out of `ready`, its lanes are in parked:<limiter>: a claim never meets them.
+-- `heads` is what a claim knows of lanes and of their orders and spares the end of the script to read: `first`, `score`, `rank`;
+-- nothing more once an heir came between (unique.lua).
 local lanes, queues_touched, woken, freed, freed_queues, parking, busy, served, fans = {}, {}, {}, {}, {}, {}, {}, {}, {}
+local heads, heads_hold, known_keys, key_limiters, NONE = {}, true, {}, {}, {}
 
 -- A bar, because names of queues may hold colons.
-local function queue_key(queue, suffix) return P .. 'queue:' .. queue .. '|' .. suffix end
+local function queue_key(queue, suffix)
+  local known = known_keys[queue]
+  if not known then known = {}; known_keys[queue] = known end
+  local key = known[suffix]
+  if not key then key = P .. 'queue:' .. queue .. '|' .. suffix; known[suffix] = key end
+  return key
+end
 
 -- The fan-out of a job, where that has a limit of its own.
 local function limited_fan(job)
@@ -23,19 +32,34 @@ local function lane_name(job)
   return (job.limit_key or '') .. (fan and '|' .. fan or '')
 end
 
-local function lane_key(job) return queue_key(job.queue, 'lane:' .. job.name .. '|' .. lane_name(job)) end
+-- Kept in the job, whose queue therefore is not changed while it is in a lane.
+local function lane_key(job)
+  local key = job.lane_key
+  if not key then key = P .. 'queue:' .. job.queue .. '|lane:' .. job.name .. '|' .. lane_name(job); job.lane_key = key end
+  return key
+end
 
--- What stands for the jobs of a lane where no single one is meant.
-local function lane_shell(queue, name, lane)
-  local key, fan = string.match(lane, '^([^|]*)|?(.*)$')
-  return {queue = queue, name = name, lane = lane, state = 'queued', limit_key = key ~= '' and key or nil, group = fan ~= '' and fan or nil}
+-- A lane, and what stands for its jobs where no single one is meant.
+local function lane_of(queue, name, lane)
+  local key, fan = lane, nil
+  if string.find(lane, '|', 1, true) then key, fan = string.match(lane, '^([^|]*)|(.*)$') end
+  return {queue = queue, name = name, lane = lane, state = 'queued', limit_key = key ~= '' and key or nil, group = fan, lane_key = nil, limiters = nil,
+    rank = nil, fresh = nil, jobs = nil, at = nil, from = nil, count = nil, drained = nil, first = nil, score = nil, last_start = nil}
 end
 
 local function lane_limiters(job)
-  local ids, fan = {}, limited_fan(job)
-  if job.limit_key then ids[1] = 'key:' .. job.queue .. '|' .. job.limit_key end
-  if fan then ids[#ids + 1] = 'fan:' .. fan end
-  return ids
+  if job.limiters then return job.limiters end
+  local fan, key, ids = limited_fan(job), job.limit_key, nil
+  if key then
+    -- Jobs of one key share the list, where there is no fan-out beside it.
+    local of_queue = key_limiters[job.queue]
+    if not of_queue then of_queue = {}; key_limiters[job.queue] = of_queue end
+    ids = of_queue[key]
+    if not ids then ids = {'key:' .. job.queue .. '|' .. key}; of_queue[key] = ids end
+  end
+  if fan then ids = {ids and ids[1] or 'fan:' .. fan, ids and 'fan:' .. fan} end
+  job.limiters = ids or NONE
+  return job.limiters
 end
 
 local function wake_for(queue, name) woken[queue .. ',' .. name] = {queue = queue, name = name} end
@@ -55,9 +79,14 @@ local function head(key)
   return first[1], first[2]
 end
 
+-- Keeps the place of an index in the one above it; answers whether it came there, or left.
 local function follow(key, member, child)
-  local first, score = head(child)
-  if first then redis.call('ZADD', key, score, member) else redis.call('ZREM', key, member) end
+  local first, score
+  local known = heads[child]
+  if known then first, score = known.first, known.score else first, score = head(child) end
+  if first then return redis.call('ZADD', key, score, member) == 1 end
+  redis.call('ZREM', key, member)
+  return true
 end
 
 -- A job counts as queued no earlier than the last start of its lane: the lane that waited longest goes first.
@@ -66,22 +95,32 @@ local function fair_rank(queue, score, id, last_start)
   return priority and math.max(score, running_order(queue, priority, last_start)) or score
 end
 
-local function place_lane(key, job, limiter)
-  local name = lane_name(job)
-  local order, ref = queue_key(job.queue, 'lanes:' .. job.name), job.name .. '|' .. name
-  local first, score = head(key)
+local function served_field(job) return job.queue .. '|' .. job.name .. '|' .. lane_name(job) end
+
+-- Notes in `order` what becomes of a lane there: its rank, or that it has left, because it is empty or `limiter` closes it.
+local function place_lane(order, key, job, limiter)
+  local name, known, first, score, rank = lane_name(job), heads[key], nil, nil, nil
+  if known then first, score, rank = known.first, known.score, known.rank else first, score = head(key) end
+  if not known or limiter then order.unsure = true end
+  if first and served[key] then append(order, 'served', served_field(job), served[key]) end
   if not first then
-    redis.call('ZREM', order, name)
-    redis.call('HDEL', queue_key(job.queue, 'served'), ref)
-    return
-  end
-  if served[key] then redis.call('HSET', queue_key(job.queue, 'served'), ref, served[key]) end
-  if limiter then
-    redis.call('ZREM', order, name)
-    redis.call('SADD', P .. 'parked:' .. limiter, job.queue .. '|' .. ref)
+    append(order, 'gone', name)
+    append(order, 'forgotten', served_field(job))
+  elseif limiter then
+    append(order, 'gone', name)
+    redis.call('SADD', P .. 'parked:' .. limiter, served_field(job))
   else
-    local last_start = served[key] or tonumber(redis.call('HGET', queue_key(job.queue, 'served'), ref) or nil)
-    redis.call('ZADD', order, fair_rank(job.queue, tonumber(score), first, last_start), name)
+    if not rank then
+      local last_start = served[key] or tonumber(redis.call('HGET', P .. 'served', served_field(job)) or nil)
+      rank = fair_rank(job.queue, tonumber(score), first, last_start)
+    end
+    append(order, 'ranks', rank, name)
   end
+end
+
+local function write_order(key, order)
+  if order.gone then redis.call('ZREM', key, unpack(order.gone)) end
+  if order.ranks then redis.call('ZADD', key, unpack(order.ranks)) end
+  if order.unsure then heads[key] = nil end
 end
 -- Uses: parking

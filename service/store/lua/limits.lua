@@ -2,65 +2,87 @@
 -- A rate is kept as the list of its last `limit` starts in microseconds (starts:<limiter>): a start is permitted when the
 -- one that came `limit` starts before lies a whole `per` back, so no window, wherever it begins, ever holds more.
 -- Asks for `slots` and `parked_before`, and leaves in `rooms` what was asked.
-local rooms = {}
+local rooms, rates, busy_now, parked_at = {}, {}, {}, {}
 
-local function queue_limits(queue)
-  local values = redis.call('HMGET', P .. 'queue:' .. queue, 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit', 'paused_types')
-  return {concurrency = tonumber(values[1] or nil), rate = values[2], key_concurrency = values[3], key_rate = values[4], paused_types = values[5]}
+local function rate_of(text)
+  local rate = text and rates[text]
+  if text and not rate then
+    local limit, per, smooth = string.match(text, '^(%d+) (%d+) (%d)$')
+    rate = {limit = tonumber(limit), per = tonumber(per) * 1000, smooth = smooth == '1'}
+    rates[text] = rate
+  end
+  return rate
+end
+
+-- One look for several limiters that will be asked.
+local function read_ahead(ids, counted)
+  if #ids == 0 then return end
+  if parked_before then
+    for i, at in ipairs(redis.call('ZMSCORE', P .. 'parked', unpack(ids))) do parked_at[ids[i]] = at end
+  end
+  if counted then
+    for i, count in ipairs(redis.call('HMGET', P .. 'busy', unpack(ids))) do busy_now[ids[i]] = tonumber(count or 0) end
+  end
 end
 
 -- How many may start, and when (ms) the one after them may.
 local function rate_room(id, rate, most)
-  local limit, per, smooth = string.match(rate, '^(%d+) (%d+) (%d)$')
-  limit, per = tonumber(limit), tonumber(per) * 1000
-  local key = P .. 'starts:' .. id
-  if smooth == '1' then
+  local key, limit, per = P .. 'starts:' .. id, rate.limit, rate.per
+  if rate.smooth then
     local interval = math.ceil(per / limit)
     local last = tonumber(redis.call('LINDEX', key, -1) or nil)
-    if last and last + interval > micros then return 0, math.ceil((last + interval) / 1000), limit, per end
-    return 1, math.ceil((micros + interval) / 1000), limit, per
+    if last and last + interval > micros then return 0, math.ceil((last + interval) / 1000) end
+    return 1, math.ceil((micros + interval) / 1000)
   end
   -- Of the last `limit` starts the oldest `most`: each blocks one of the next `most`, and what is missing blocks none.
   local blocking = redis.call('LRANGE', key, -limit, math.min(most, limit) - limit - 1)
   local free = math.min(most, limit) - #blocking
   for i, start in ipairs(blocking) do
-    if tonumber(start) + per > micros then return free + i - 1, math.ceil((start + per) / 1000), limit, per end
+    if tonumber(start) + per > micros then return free + i - 1, math.ceil((start + per) / 1000) end
   end
   -- All that is still known lies far enough back: only the starts of this claim count.
-  if most < limit then return most, nil, limit, per end
-  return limit, math.ceil((micros + per) / 1000), limit, per
+  if most < limit then return most, nil end
+  return limit, math.ceil((micros + per) / 1000)
 end
 
-local function limits_of(id, limits)
-  local kind, name = string.match(id, '^(%a+):(.*)$')
-  if kind == 'fan' then return tonumber(redis.call('HGET', P .. 'limiters', id) or nil), nil end
-  if kind == 'queue' then return limits.concurrency, limits.rate end
-  local queue, key = string.match(name, '^(.-)|(.*)$')
-  local own = setting(queue, 'limited') == 'keys' and redis.call('HGET', queue_key(queue, 'keys'), key)
-  local concurrency, rate = string.match(own or 'default|default', '^(.-)|(.*)$')
-  if concurrency == 'default' then concurrency = limits.key_concurrency end
-  if rate == 'default' then rate = limits.key_rate end
-  return tonumber(concurrency or nil), rate ~= 'none' and rate or nil
-end
-
--- `waits` = jobs are left that only this limiter holds back.
-local function room_of(id, limits)
-  local room = rooms[id]
-  if room then return room end
-  room = {left = slots, starts = 0, waits = false}
+-- `waits` = jobs are left that only this limiter holds back; `running` = starts that its concurrency counts.
+local function new_room(id, queue, concurrency, rate, running)
+  -- One more than may start here: a room without a place left has closed its limiter.
+  local most = slots + 1
+  local room = {left = most, starts = 0, waits = false, rate = rate, queue = queue.name}
   rooms[id] = room
-  local at = parked_before and tonumber(redis.call('ZSCORE', P .. 'parked', id) or nil)
-  if at then room.left, room.parked = 0, true; return room end
-  if not limits and string.sub(id, 1, 4) ~= 'fan:' then return room end
-  local concurrency, rate = limits_of(id, limits)
-  if rate then room.left, room.at, room.limit, room.per = rate_room(id, rate, slots) end
+  if parked_at[id] then room.left, room.parked = 0, true; return room end
+  if rate then room.left, room.at = rate_room(id, rate, most) end
   if concurrency then
-    local kind, queue = string.match(id, '^(%a+):(.*)$')
-    local running = kind == 'queue' and redis.call('ZCARD', queue_key(queue, 'running')) or tonumber(redis.call('HGET', P .. 'busy', id) or 0)
     local left = math.max(0, concurrency - running)
     if left <= room.left then room.left, room.at = left, math.huge end
   end
   return room
+end
+
+local function queue_room(queue)
+  local id, limits = 'queue:' .. queue.name, queue.limits
+  if parked_before then parked_at[id] = redis.call('ZSCORE', P .. 'parked', id) end
+  return new_room(id, queue, limits.concurrency, limits.rate, limits.concurrency and redis.call('ZCARD', queue_key(queue.name, 'running')))
+end
+
+local function key_room(id, queue, key)
+  local limits = queue.limits
+  if not limits then return new_room(id, queue) end
+  local concurrency, rate = limits.key_concurrency, limits.key_rate
+  local own = limits.overridden and redis.call('HGET', queue_key(queue.name, 'keys'), key)
+  if own then
+    local of_key, rate_of_key = string.match(own, '^(.-)|(.*)$')
+    if of_key ~= 'default' then concurrency = tonumber(of_key) end
+    if rate_of_key == 'none' then rate = nil elseif rate_of_key ~= 'default' then rate = rate_of(rate_of_key) end
+  end
+  return new_room(id, queue, concurrency, rate, busy_now[id])
+end
+
+-- The limiters of a lane: first its key's, then its fan-out's.
+local function lane_room(id, queue, lane)
+  if string.byte(id) == 107 then return key_room(id, queue, lane.limit_key) end
+  return new_room(id, queue, tonumber(redis.call('HGET', P .. 'limiters', id) or nil), nil, busy_now[id])
 end
 
 local function charge(room)
@@ -70,18 +92,19 @@ end
 
 -- Keep what was started, and close what is used up, so that the next claim does not meet it.
 local function settle_rooms()
+  local stamp = string.format('%.0f', micros)
   for id, room in pairs(rooms) do
-    if room.limit and room.starts > 0 then
+    local rate = room.rate
+    if rate and room.starts > 0 then
       local key, times = P .. 'starts:' .. id, {}
-      for i = 1, room.starts do times[i] = string.format('%.0f', micros) end
-      if redis.call('RPUSH', key, unpack(times)) > room.limit then redis.call('LTRIM', key, -room.limit, -1) end
+      for i = 1, room.starts do times[i] = stamp end
+      if redis.call('RPUSH', key, unpack(times)) > rate.limit then redis.call('LTRIM', key, -rate.limit, -1) end
       -- An hour beyond the window: the server's clock may not be the one that the starts were timed with.
-      redis.call('PEXPIRE', key, math.ceil(room.per / 1000) + 3600000)
+      redis.call('PEXPIRE', key, math.ceil(rate.per / 1000) + 3600000)
     end
     if room.left <= 0 and room.at and not room.parked then
       parking[id] = room.at
-      local queue = string.match(id, '^%a+:([^|]*)')
-      if room.at < math.huge and room.waits then redis.call('HINCRBY', P .. 'counters', 'rate_limited:' .. queue, 1) end
+      if room.at < math.huge and room.waits then redis.call('HINCRBY', P .. 'counters', 'rate_limited:' .. room.queue, 1) end
     end
   end
 end

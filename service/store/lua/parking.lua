@@ -10,9 +10,9 @@ local function reopen(limiter)
     return
   end
   for _, ref in ipairs(redis.call('SMEMBERS', P .. 'parked:' .. limiter)) do
-    local shell = lane_shell(string.match(ref, '^(.-)|(.-)|(.*)$'))
-    lanes[lane_key(shell)] = shell
-    wake_for(shell.queue, shell.name)
+    local lane = lane_of(string.match(ref, '^(.-)|(.-)|(.*)$'))
+    lanes[lane_key(lane)] = lane
+    wake_for(lane.queue, lane.name)
   end
   redis.call('DEL', P .. 'parked:' .. limiter)
 end
@@ -41,11 +41,44 @@ local function follow_ready(queue, index, set, closed)
   redis.call(open and 'SADD' or 'SREM', P .. set, queue)
 end
 
+local function write_busy()
+  local ids, counts, none = {}, {}, {}
+  for id in pairs(busy) do ids[#ids + 1] = id end
+  if #ids == 0 then return end
+  for i, value in ipairs(redis.call('HMGET', P .. 'busy', unpack(ids))) do
+    local count = (tonumber(value or nil) or 0) + busy[ids[i]]
+    if count > 0 then counts[#counts + 1] = ids[i]; counts[#counts + 1] = count else none[#none + 1] = ids[i] end
+  end
+  if #counts > 0 then redis.call('HSET', P .. 'busy', unpack(counts)) end
+  if #none > 0 then redis.call('HDEL', P .. 'busy', unpack(none)) end
+end
+
+-- One command for all lanes of an order, and one for all last starts.
+local function write_lanes(closed, plain, keyed)
+  local orders, starts, forgotten = {}, {}, {}
+  for key, job in pairs(lanes) do
+    if lane_name(job) == '' then
+      if follow(queue_key(job.queue, 'types'), job.name, key) then plain[job.queue] = true end
+    else
+      local limiter
+      for _, id in ipairs(lane_limiters(job)) do if closed[id] then limiter = id end end
+      local order_key = queue_key(job.queue, 'lanes:' .. job.name)
+      local order = orders[order_key]
+      if not order then order = {job = job, served = starts, forgotten = forgotten}; orders[order_key] = order end
+      place_lane(order, key, job, limiter)
+    end
+  end
+  for key, order in pairs(orders) do
+    write_order(key, order)
+    if follow(queue_key(order.job.queue, 'keyed'), order.job.name, key) then keyed[order.job.queue] = true end
+  end
+  if #starts > 0 then redis.call('HSET', P .. 'served', unpack(starts)) end
+  if #forgotten > 0 then redis.call('HDEL', P .. 'served', unpack(forgotten)) end
+end
+
 -- `anything_parked` false spares the look at `parked`: most namespaces never have a limit.
 local function flush_lanes(anything_parked)
-  for id, count in pairs(busy) do
-    if redis.call('HINCRBY', P .. 'busy', id, count) <= 0 then redis.call('HDEL', P .. 'busy', id) end
-  end
+  write_busy()
   for id, at in pairs(parking) do
     redis.call('ZADD', P .. 'parked', at == math.huge and '+inf' or at, id)
     local queue = string.match(id, '^queue:(.*)$')
@@ -58,7 +91,7 @@ local function flush_lanes(anything_parked)
       if at == math.huge and not parking[id] then reopen(id) end
     end
   end
-  local ids, closed, types, plain, keyed = {}, {}, {}, {}, {}
+  local ids, closed, plain, keyed = {}, {}, {}, {}
   for queue in pairs(queues_touched) do plain[queue] = true; keyed[queue] = true end
   if anything_parked then
     for queue in pairs(queues_touched) do ids['queue:' .. queue] = true end
@@ -68,22 +101,8 @@ local function flush_lanes(anything_parked)
     end
     if next(ids) then closed = parked_of(ids) end
   end
-  for key, job in pairs(lanes) do
-    if lane_name(job) == '' then
-      follow(queue_key(job.queue, 'types'), job.name, key)
-      plain[job.queue] = true
-    else
-      local limiter
-      for _, id in ipairs(lane_limiters(job)) do if closed[id] then limiter = id end end
-      place_lane(key, job, limiter)
-      types[queue_key(job.queue, 'lanes:' .. job.name)] = job
-    end
-  end
-  for key, job in pairs(types) do
-    follow(queue_key(job.queue, 'keyed'), job.name, key)
-    keyed[job.queue] = true
-  end
+  write_lanes(closed, plain, keyed)
   for queue in pairs(plain) do follow_ready(queue, 'types', 'ready', closed['queue:' .. queue]) end
   for queue in pairs(keyed) do follow_ready(queue, 'keyed', 'ready_keyed', closed['queue:' .. queue]) end
-  lanes, queues_touched, freed, freed_queues, parking, busy, served = {}, {}, {}, {}, {}, {}, {}
+  lanes, queues_touched, freed, freed_queues, parking, busy, served, heads = {}, {}, {}, {}, {}, {}, {}, {}
 end

@@ -1,79 +1,103 @@
 -- Prelude of claim.lua: which lane of a queue is next, and what a start changes about that.
--- Asks for `queues`, `free` and `slots`.
--- Uses: keyed
+-- Asks for `queues`, `free`, `slots`, `jobs_in_a_turn` and `jobs_of_a_lane`.
 local starts_here, keyed_starts = 0, 0
 
-local function peek(lane)
-  if not lane.jobs or (lane.at > #lane.jobs and not lane.drained) then
-    local from, count = lane.from or 0, lane.count or (lane.shell.lane == '' and slots + 1 or 2)
-    lane.jobs = redis.call('ZRANGE', lane_key(lane.shell), from, from + count - 1, 'WITHSCORES')
-    lane.at, lane.from, lane.count, lane.drained = 1, from + count, count * 2, #lane.jobs < count * 2
+local function lowest(scores)
+  local best
+  for name, score in pairs(scores) do
+    if not best or score < scores[best] or (score == scores[best] and name < best) then best = name end
   end
-  return lane.jobs[lane.at], tonumber(lane.jobs[lane.at + 1])
+  return best
+end
+-- Uses: keyed
+
+-- `first` and `score` are the next job of a lane.
+local function go_to(lane, at)
+  if lane.jobs and at > #lane.jobs and not lane.drained then lane.from, lane.count, lane.jobs, at = lane.from + lane.count, lane.count * 2, nil, 1 end
+  if not lane.jobs then
+    lane.jobs = redis.call('ZRANGE', lane_key(lane), lane.from, lane.from + lane.count - 1, 'WITHSCORES')
+    lane.drained = #lane.jobs < lane.count * 2
+  end
+  lane.at, lane.first, lane.score = at, lane.jobs[at], tonumber(lane.jobs[at + 1])
 end
 
-local function plain_lane(queue, name)
-  local lane = queue.lanes['|' .. name] or {shell = lane_shell(queue.name, name, '')}
-  queue.lanes['|' .. name] = lane
+local function open_lane(lane, count)
+  if not lane.at then lane.from, lane.count = 0, count + 1; go_to(lane, 1) end
   return lane
 end
 
--- The lane that is next in a queue: by running order, and between keys by who waited longest.
-local function next_lane(queue)
-  local name, keyed = lowest(queue.plain), first_keyed(queue)
-  if not name then return keyed end
-  local plain = plain_lane(queue, name)
-  if not keyed then return plain end
-  local id, score = peek(plain)
-  return fair_rank(queue.name, score, id, queue.last_start) <= keyed.rank and plain or keyed
+local function plain_lane(queue, name)
+  local lane = queue.lanes['|' .. name]
+  if not lane then lane = lane_of(queue.name, name, ''); queue.lanes['|' .. name] = lane end
+  return open_lane(lane, jobs_in_a_turn)
 end
 
-local function take(queue, lane)
-  local id = peek(lane)
-  lane.at = lane.at + 2
-  if lane.shell.lane ~= '' then
-    local list = queue.lanes[lane.shell.name]
-    table.remove(list, 1)
-    if lane.fresh then list.fresh = list.fresh - 1; lane.fresh = false end
+-- The lane that is next in a queue: by running order, and between keys by who waited longest. It is then out of its list.
+local function next_lane(queue)
+  local name, keyed = lowest(queue.plain), first_keyed(queue)
+  if name then
+    local plain = plain_lane(queue, name)
+    if not keyed then return plain end
+    if fair_rank(queue.name, plain.score, plain.first, queue.last_start) <= keyed.rank then return plain end
   end
+  if not keyed then return nil end
+  remove_first(queue.lanes[keyed.name])
+  return open_lane(keyed, jobs_of_a_lane)
+end
+
+local function take(lane)
+  local id = lane.first
+  go_to(lane, lane.at + 2)
   return id
 end
 
 -- A job of the lane has started: charge its limiters, and the lane waits from now on.
 local function started(queue, lane)
-  local shell = lane.shell
   -- A claim starts many at once: each a microsecond after the one before, so that lanes take turns inside it, too.
   starts_here = starts_here + 1
   local stamp = (micros + starts_here) / 1000
   if queue.room then charge(queue.room) end
-  for _, id in ipairs(lane_limiters(shell)) do charge(rooms[id]) end
-  if shell.lane ~= '' then
+  if lane.lane ~= '' then
+    for _, id in ipairs(lane_limiters(lane)) do charge(rooms[id]) end
     keyed_starts = keyed_starts + 1
-    served[lane_key(shell)] = stamp
+    served[lane_key(lane)] = stamp
     lane.last_start = stamp
   elseif next(queue.keyed) then
-    redis.call('HSET', queue_key(queue.name, 'served'), '', stamp)
+    redis.call('HSET', P .. 'served', queue.name .. '|', stamp)
     queue.last_start = stamp
   end
-  if free[shell.name] then free[shell.name] = free[shell.name] - 1 end
+  if free[lane.name] then free[lane.name] = free[lane.name] - 1 end
+end
+
+-- Whether a lane with a key may start one more in the same turn: nothing limits it, and its next job is as urgent as the one
+-- that the turn began with, to less than one point of priority.
+local function goes_on(queue, lane, began)
+  if lane.lane == '' or free[lane.name] == 0 or (queue.room and queue.room.left <= 0) or closed_by(queue, lane) then return false end
+  return lane.first and lane.score - began < running_order(queue.name, 1, 0)
 end
 
 local function put_back(queue, lane)
-  local shell = lane.shell
-  local name = shell.name
-  local id, score = peek(lane)
-  if shell.lane == '' then
-    queue.plain[name] = score
+  local name, key = lane.name, lane_key(lane)
+  lanes[key] = lane
+  if heads_hold then heads[key] = lane end
+  if lane.lane == '' then
+    queue.plain[name] = lane.score
   else
-    if id then
-      lane.rank = fair_rank(queue.name, score, id, lane.last_start)
+    if lane.first then
+      if not lane.last_start then lane.last_start = tonumber(redis.call('HGET', P .. 'served', served_field(lane)) or nil) end
+      lane.rank = fair_rank(queue.name, lane.score, lane.first, lane.last_start)
       insert(queue.lanes[name], lane)
-      for _, limiter in ipairs(lane_limiters(shell)) do rooms[limiter].waits = true end
+      for _, limiter in ipairs(lane_limiters(lane)) do rooms[limiter].waits = true end
     end
-    local first = lanes_of(queue, name)[1]
+    local list = lanes_of(queue, name)
+    local first = list[1]
     queue.keyed[name] = first and first.rank
+    list.first, list.score = first, first and first.rank
+    if heads_hold then heads[list.key] = list end
   end
   if free[name] == 0 then
-    for _, other in ipairs(queues) do other.plain[name] = nil; other.keyed[name] = nil end
+    for _, other in ipairs(queues) do
+      if other.looked then other.plain[name] = nil; other.keyed[name] = nil end
+    end
   end
 end

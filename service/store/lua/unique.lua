@@ -15,6 +15,7 @@ local function release_unique(id, job, forgotten)
   redis.call('DEL', key, following)
   if not heir or heir == id then return end
   -- The heir may move again in this call, as another of its jobs.
+  heads, heads_hold = {}, false
   write()
   local next_job, due = load(heir), tonumber(redis.call('HGET', P .. 'job:' .. heir, 'run_at') or nil)
   if not next_job or next_job.state ~= 'blocked' then return end
