@@ -7,13 +7,19 @@ import sys
 import threading
 from typing import Any
 
-from workers.handler import NonRetryable, Retry, Snooze, job
+from workers.handler import NonRetryable, RateLimited, Retry, Snooze, job
 
 
 def _exit_once(path: str) -> None:
     if not os.path.exists(path):
         _mark(path, "")
         os._exit(9)
+
+
+def _say_no_once(path: str, seconds: float) -> None:
+    if not os.path.exists(path):
+        _mark(path, "")
+        raise RateLimited(seconds)
 
 
 def _mark(payload_path: str, text: str) -> None:
@@ -42,6 +48,8 @@ async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = 
                 raise Retry(defer=seconds)
         case "snooze":
             raise Snooze(seconds)
+        case "rate_limited_once":
+            _say_no_once(history + ".limited", seconds)
         case "exit":
             os._exit(9)
         case "segfault":
@@ -113,6 +121,14 @@ async def _swallow(seconds: float) -> None:
             await asyncio.sleep(remaining)
         except asyncio.CancelledError:
             continue
+
+
+@job(concurrency=1)
+async def scripted_narrow(ctx: Any, history: str, seconds: float = 0) -> None:
+    """One at a time on each worker."""
+    _mark(history, f"start {ctx['job_id']} {ctx['job_try']} {os.getpid()}")
+    await asyncio.sleep(seconds)
+    _mark(history, f"end {ctx['job_id']} {ctx['job_try']} {os.getpid()}")
 
 
 @job

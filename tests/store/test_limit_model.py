@@ -131,7 +131,7 @@ class Run:
         await self.stores.queues.pause_job_type(queue, name, paused=(queue, name) in self.model.paused_types)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + LIVES)
 @settings(max_examples=LIVES, **QUICK)
 @given(
     queues=st.lists(limits, min_size=3, max_size=3),
@@ -172,7 +172,7 @@ def test_limits_and_order_hold_in_every_life(
     asyncio.run(live())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + LIVES)
 @settings(max_examples=5, **QUICK)
 @given(
     weights=st.lists(st.integers(1, 9), min_size=3, max_size=3), slots=st.sampled_from([1, 2, 3, 12, 50, 100])
