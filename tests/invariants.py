@@ -55,6 +55,10 @@ async def check(stores: Stores) -> None:
         score = await redis.zscore(prefix + lanes[id], id)
         assert float(job["score"]) == score, f"{id} has lost its place"
     await _check_heads(redis, prefix, members, list(queued.values()))
+    # Only lanes that have jobs, and queues as a whole (`queue|`), remember when they were served.
+    for field in await redis.hkeys(prefix + "served"):
+        queue, name, *lane = field.decode().split("|", 2)
+        assert not lane or f"queue:{queue}|lane:{name}|{lane[0]}" in members, f"{field} is an empty lane"
     await _check_slots(redis, prefix, [job for job in jobs.values() if job["state"] == "running"])
     await _check_dead(redis, prefix, jobs)
     for id, job in jobs.items():

@@ -1,6 +1,7 @@
 """Limits of queues, limit keys and fan-outs, read from recorded start histories of two workers."""
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -71,6 +72,16 @@ async def test_a_smooth_rate_spaces_its_starts(frozen: Stores) -> None:
     await jobs(frozen, 20)
     history = await starts(frozen, range(0, 3_000, 50))
     assert history == list(range(0, 3_000, 250))
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+async def test_new_settings_forget_no_start(frozen: Stores, smooth: bool) -> None:
+    """They open the limiter; what has started before still counts."""
+    await limit(frozen, rate_limit=RateLimit(1, 1_000, smooth))
+    await jobs(frozen, 3)
+    assert await starts(frozen, range(0, 1)) == [0]
+    await limit(frozen, rate_limit=RateLimit(1, 1_000, smooth), max_concurrency=50)
+    assert await starts(frozen, range(100, 1_100, 100)) == [1_000]
 
 
 async def test_a_claim_says_when_a_rate_lets_the_next_job_start(frozen: Stores) -> None:
@@ -147,6 +158,15 @@ async def fan_jobs(stores: Stores, count: int, fan: str = "fan_1") -> list[str]:
     return ids
 
 
+@pytest.mark.parametrize("key", [None, "acme"])
+async def test_a_claim_that_took_all_it_could_says_that_jobs_are_left(
+    frozen: Stores, key: str | None
+) -> None:
+    await limit(frozen, max_concurrency=10, rate_limit=RateLimit(10, 1_000), per_key=KeyLimits(10))
+    await jobs(frozen, 3, limit_key=key)
+    assert [(await claim(frozen, 1)).more for _ in range(3)] == [True, True, False]
+
+
 async def test_limits_hold_together(frozen: Stores) -> None:
     await limit(frozen, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
     await jobs(frozen, 5, limit_key="acme")
@@ -159,16 +179,18 @@ async def test_limits_hold_together(frozen: Stores) -> None:
 
 
 async def test_a_key_has_the_limits_of_its_queue_unless_it_has_its_own(frozen: Stores) -> None:
-    keys = {"big": KeyOverride(max_concurrency=4), "free": KeyOverride(max_concurrency=None)}
-    await limit(frozen, per_key=KeyLimits(max_concurrency=1), keys=keys)
-    for key in ("small", "big", "free"):
-        await jobs(frozen, 6, limit_key=key)
-    keys_started = [lease.job.limit_key for lease in (await claim(frozen, 20)).leases]
-    assert {key: keys_started.count(key) for key in ("small", "big", "free")} == {
-        "small": 1,
-        "big": 4,
-        "free": 6,
+    keys = {
+        "big": KeyOverride(max_concurrency=4),
+        "unbound": KeyOverride(max_concurrency=None),
+        "free": KeyOverride(None, None),
+        "slow": KeyOverride(None, RateLimit(1, 1_000)),
     }
+    await limit(frozen, per_key=KeyLimits(1, RateLimit(5, 1_000)), keys=keys)
+    expected = {"small": 1, "big": 4, "unbound": 5, "free": 6, "slow": 1}
+    for key in expected:
+        await jobs(frozen, 6, limit_key=key)
+    started = Counter(lease.job.limit_key for lease in (await claim(frozen, 30)).leases)
+    assert started == expected
 
 
 async def test_each_key_has_a_rate_of_its_own(frozen: Stores) -> None:

@@ -77,9 +77,8 @@ local function enter(id, job, state, at)
   count(job, state, 1)
   append(added, queue_key(job.queue, state), job.created_at, id)
   if state == 'queued' then
-    local lane = lane_key(job)
-    append(added, lane, at, id)
-    lanes[lane], heads[lane] = job, nil
+    append(added, lane_key(job), at, id)
+    lanes[lane_key(job)] = job
     wake_for(job.queue, job.name)
   elseif ORDER[state] then
     append(added, P .. ORDER[state], at, id)
