@@ -76,6 +76,8 @@ async def test_a_type_with_no_free_slot_is_left_for_others(stores: Stores) -> No
         await submit(stores, name="light")
     leases = (await claim(stores, slots=6, types={"heavy": 1, "light": None})).leases
     assert sorted(lease.job.name for lease in leases) == ["heavy", "light", "light", "light"]
+    nothing = await claim(stores, slots=6, types={"heavy": 0, "light": None})
+    assert (nothing.leases, nothing.more) == ([], False)
 
 
 async def test_weights_share_out_single_claims(stores: Stores) -> None:

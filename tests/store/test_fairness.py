@@ -81,6 +81,26 @@ async def test_a_flood_without_a_key_delays_a_tenant_by_one_start(frozen: Stores
     assert taken.count("quiet") == 10
 
 
+async def test_jobs_without_a_key_take_turns_inside_a_claim_too(frozen: Stores) -> None:
+    await jobs(frozen, 10)
+    go_on(frozen, MINUTE)
+    await jobs(frozen, 10, limit_key="quiet")
+    taken = [lease.job.limit_key for lease in (await claim(frozen, 7)).leases]
+    assert taken == [None, "quiet", None, "quiet", None, "quiet", None]
+
+
+async def test_a_job_that_came_too_late_gives_its_lane_no_second_turn(frozen: Stores) -> None:
+    await submit(frozen, limit_key="a")
+    await submit(frozen, limit_key="a", priority=90, expires_ms=MINUTE, delay_ms=MINUTE + 10)
+    await submit(frozen, limit_key="a")
+    go_on(frozen, MINUTE // 2)
+    await submit(frozen, limit_key="b")
+    go_on(frozen, MINUTE // 2)
+    # What is due later and more urgent makes the lane first, and has expired when it is found.
+    assert await history(frozen, 1, step=MINUTE) == ["a"]
+    assert await history(frozen, 2) == ["b", "a"]
+
+
 async def test_an_urgent_job_does_not_wait_for_its_tenants_turn(frozen: Stores) -> None:
     await jobs(frozen, 50, limit_key="loud")
     await jobs(frozen, 50, limit_key="other")

@@ -227,6 +227,22 @@ async def test_limited_jobs_hold_up_nobody(frozen: Stores) -> None:
         assert [lease.job.id for lease in leases] == ([free] if slots == 1 else [])
 
 
+async def test_a_lane_that_is_found_closed_is_put_away(frozen: Stores) -> None:
+    """Else each claim would find it again: of the two types of a key the other one closed it."""
+    await limit(frozen, per_key=KeyLimits(max_concurrency=1))
+    types = {"work": None, "other": None}
+    for name in types:
+        await submit(frozen, name=name, limit_key="acme")
+    lease = (await claim(frozen, 1, types=types)).leases[0]
+    redis: Any = frozen.scripts.redis
+    ready = f"{frozen.scripts.prefix}ready_keyed"
+    assert (await claim(frozen, 1, types=types)).leases == []
+    assert await redis.smembers(ready) == set()
+    assert await finish(frozen, lease, OK) == "moved"
+    assert await redis.smembers(ready) == {b"default"}
+    assert len((await claim(frozen, 1, types=types)).leases) == 1
+
+
 async def test_closed_lanes_take_new_jobs_and_lose_cancelled_ones(frozen: Stores) -> None:
     await limit(frozen, per_key=KeyLimits(max_concurrency=1))
     first, second = await jobs(frozen, 2, limit_key="acme")

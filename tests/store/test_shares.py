@@ -50,13 +50,17 @@ async def test_large_claims_keep_the_shares(stores: Stores, slots: int) -> None:
         assert abs(taken[queue] / taken.total() - weight / 10) <= 0.05
 
 
-async def test_a_queue_that_has_nothing_for_a_worker_saves_no_credit_there(stores: Stores) -> None:
-    workers = crew(stores, {"critical": 6, "bulk": 1}, 1)
+@pytest.mark.parametrize(("idle", "busy"), [("critical", "bulk"), ("bulk", "critical")])
+async def test_a_queue_that_has_nothing_for_a_worker_does_not_catch_up(
+    stores: Stores, idle: str, busy: str
+) -> None:
+    weights = {"critical": 6, "bulk": 1}
+    workers = crew(stores, weights, 1)
     for _ in range(40):
-        await submit(stores, queue="critical", name="unknown-here")
-    await fill(stores, ["bulk"], 60)
-    assert Counter(await history(stores, workers, 30)) == {"bulk": 30}
-    await fill(stores, ["critical"], 60)
+        await submit(stores, queue=idle, name="unknown-here")
+    await fill(stores, [busy], 60)
+    assert Counter(await history(stores, workers, 30)) == {busy: 30}
+    await fill(stores, [idle], 60)
     taken = await history(stores, workers, 28)
     for end in range(7, 28, 7):
         assert taken[:end].count("bulk") == pytest.approx(end / 7, abs=1)

@@ -64,16 +64,13 @@ local function answer_credit(queue, credit)
   if #answered < REMEMBERED and credit ~= 0 then answered[#answered + 1] = queue.name .. ' ' .. credit end
 end
 
-local function drop(i, credit)
-  answer_credit(queues[i], credit)
+local function credit_of(i) return credits[i] + weights[i] * rounds end
+
+local function drop(i)
+  answer_credit(queues[i], credit_of(i))
   total = total - weights[i]
   table.remove(queues, i); table.remove(weights, i); table.remove(credits, i)
 end
-
-local function credit_of(i) return credits[i] + weights[i] * rounds end
-
--- What has nothing for this worker saves no credit meanwhile.
-local function leave_turn(i) drop(i, queues[i].served and credit_of(i) or math.min(queues[i].credit, 0)) end
 
 -- The place of the queue whose turn it is, or nil when no queue has anything left for this worker.
 local function next_turn()
@@ -84,7 +81,7 @@ local function next_turn()
       if credit > most then chosen, most = i, credit end
     end
     if in_turn(queues[chosen]) then return chosen end
-    leave_turn(chosen)
+    drop(chosen)
   end
 end
 
@@ -92,6 +89,5 @@ end
 local function end_turn(i, starts)
   rounds = rounds + starts
   credits[i] = credits[i] - total * starts
-  queues[i].served = queues[i].served or starts > 0
-  if not in_turn(queues[i]) then leave_turn(i) end
+  if not in_turn(queues[i]) then drop(i) end
 end

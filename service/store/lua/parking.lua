@@ -88,7 +88,7 @@ local function flush_lanes(anything_parked)
   for queue in pairs(anything_parked and freed_queues or {}) do freed['queue:' .. queue] = true end
   if anything_parked and next(freed) then
     for id, at in pairs(parked_of(freed)) do
-      if at == math.huge and not parking[id] then reopen(id) end
+      if at == math.huge then reopen(id) end
     end
   end
   local ids, closed, plain, keyed = {}, {}, {}, {}
