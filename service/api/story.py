@@ -60,7 +60,7 @@ SPEC = {"name": "send-alert", "payload": PAYLOAD, "tags": {"tenant": "acme"}}
 ROW = {"index": 0, "status": 202, "job": QUEUED, "problem": None}
 REASON = {
     "code": "queue_rate",
-    "message": "Queue default starts at most 10 jobs in 1 s: next at 2026-11-27T09:30:00.850Z.",
+    "message": "Queue default starts at most 10 in 1 s: the next at 2026-11-27T09:30:00.850Z.",
     "queue": "default",
     "limit": 10,
     "per_seconds": 1.0,

@@ -50,8 +50,9 @@ class Explanations:
             case State.QUEUED:
                 *facts, published, flat = rest
                 limit = None if published is None else orjson.loads(published)["concurrency"]
+                runs = _runs(flat)
                 workers = [worker for worker in await self._workers.alive() if worker.serves(job.queue)]
-                hands = [_hand(worker, job.name, _runs(flat)) for worker in workers]
+                hands = [_hand(worker, job.name, runs) for worker in workers]
                 return replace(
                     situation, queue=_queue(facts, situation.now), workforce=Workforce(hands, limit)
                 )
