@@ -89,6 +89,13 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds that dead jobs are kept at least, whatever their own retention.",
     )
+    # Off by default: only people know whether a pool that is gone comes back. Nothing is lost while its jobs
+    # wait, and an alert tells of them. It is for namespaces in which clients invent or misspell job types.
+    unroutable_seconds: float = Field(
+        default=0,
+        ge=0,
+        description="Seconds that no worker has known the type of a queued job until it is dead; 0 = never.",
+    )
     http_allow: str = Field(
         default="", description="Hosts or CIDRs that `http.request` may reach although they are not public."
     )

@@ -14,7 +14,7 @@ from service.domain.errors import TriageError
 from service.domain.outcome import Failed, Failure, Interrupted, settle
 from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
 from service.store.scripts import BlockingScripts
-from service.store.worker_registry import WorkerRecord
+from service.store.worker_registry import LOST_AFTER_MS, WorkerRecord
 from workers.executor import Executor
 from workers.run import Run
 from workers.settler import Settler
@@ -23,6 +23,8 @@ from workers.settler import Settler
 EXIT_BLOCKED = 70
 #: A lease is renewed this often in its length: two renewals may fail.
 RENEWALS_PER_LEASE = 3
+#: Seconds between two beats at most, however long the leases: after three of them a worker is shown as lost.
+BEAT_AT_LEAST_EVERY = LOST_AFTER_MS / 3000
 #: Seconds without a tick after which the event loop counts as blocked.
 BLOCKED_AFTER = 2.0
 
@@ -83,7 +85,8 @@ class Heartbeat(threading.Thread):
     def _interval(self) -> float:
         """Seconds to the next beat; an idle worker only has to stay visible."""
         lease = self._lease_ms / 1000
-        return lease / RENEWALS_PER_LEASE if self._held() else lease * 2 / 3
+        seconds = lease / RENEWALS_PER_LEASE if self._held() else lease * 2 / 3
+        return min(seconds, BEAT_AT_LEAST_EVERY)
 
     def _held(self) -> list[tuple[str, str]]:
         now = self._clock.monotonic()

@@ -19,6 +19,7 @@ from service.api.request_limits import BodyLimits, HeaderLimits
 from service.api.routes import (
     bulk_jobs,
     dead_letters,
+    explanations,
     fan_out_actions,
     fan_out_items,
     fan_outs,
@@ -82,8 +83,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     )
     app.state.backend = backend
     for module in (
-        jobs, bulk_jobs, job_actions, flows, flow_actions, fan_outs, fan_out_items, fan_out_actions,
-        queues, dead_letters, schedules, workers, health, telemetry,
+        jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
+        fan_out_actions, queues, dead_letters, schedules, workers, health, telemetry,
     ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)

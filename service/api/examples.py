@@ -44,6 +44,15 @@ SCHEMAS: Mapping[str, Any] = {
     "BulkOut": {"succeeded": 1, "failed": 0, "results": [story.ROW]},
     "AttemptOut": story.ATTEMPT,
     "LogOut": {"at": story.AT, "message": "u-1 has two devices"},
+    "ReasonOut": story.REASON,
+    "ExplanationOut": {
+        "job_id": story.JOB_ID,
+        "object": "explanation",
+        "state": "queued",
+        "summary": story.REASON["message"],
+        "reasons": [story.REASON],
+        "next_at": "2026-11-27T09:30:00.850Z",
+    },
     "DeadLetterOut": {
         "job_id": story.JOB_ID,
         "object": "dlq_entry",

@@ -58,6 +58,14 @@ SUCCEEDED: Mapping[str, Any] = {
 }
 SPEC = {"name": "send-alert", "payload": PAYLOAD, "tags": {"tenant": "acme"}}
 ROW = {"index": 0, "status": 202, "job": QUEUED, "problem": None}
+REASON = {
+    "code": "queue_rate",
+    "message": "Queue default starts at most 10 in 1 s: the next at 2026-11-27T09:30:00.850Z.",
+    "queue": "default",
+    "limit": 10,
+    "per_seconds": 1.0,
+    "until": "2026-11-27T09:30:00.850Z",
+}
 ATTEMPT = {
     "attempt": 3,
     "outcome": "failed",

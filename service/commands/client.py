@@ -43,8 +43,19 @@ def submit(
     _show_job(call(url, key, "POST", "/v1/jobs", json=body, headers=headers), json)
 
 
-def get(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
+def get(
+    job_id: str,
+    explain: Annotated[bool, typer.Option("--explain", help="Why it is where it is.")] = False,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
     """Show a job."""
+    if explain:
+        found = call(url, key, "GET", f"/v1/jobs/{job_id}/explain")
+        lines = [f"{row['code']}: {row['message']}" for row in found["reasons"]]
+        typer.echo(orjson.dumps(found).decode() if json else "\n".join([found["state"], *lines]))
+        return
     _show_job(call(url, key, "GET", f"/v1/jobs/{job_id}"), json)
 
 

@@ -159,6 +159,12 @@ watched = _key(
 counters = _key("counters", "HASH", "Totals since the namespace began: stale finishes, rescues, pruned jobs.")
 dead = _key("dead", "HASH", "Dead jobs by <reason>:<queue>, counted as they come and go.")
 
+stranded = _key(
+    "stranded",
+    "HASH",
+    "Job types with queued jobs that no worker knows, and since when; `|`: the last look for them.",
+)
+
 workers = _key("workers", "ZSET", "Workers by the time at which they started.")
 worker = _key("worker:{worker}", "HASH", "What a worker says of itself, and whether it was asked to drain.")
 inbox = _key(

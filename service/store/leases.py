@@ -174,6 +174,16 @@ class Leases:
         ended, next_in = await self._scripts.run("sweep", [at_most, self._dead_retention_ms, again_ms], now)
         return ended, None if next_in < 0 else next_in
 
+    async def bury_unroutable(
+        self, after_ms: int, void_after_ms: int, at_most: int = 200, now: str = ""
+    ) -> int:
+        """End queued jobs whose type no worker has known for `after_ms`; answers how many.
+
+        That time counts from look to look; after more than `void_after_ms` without one it begins anew.
+        """
+        arguments: list[Argument] = [after_ms, void_after_ms, at_most, self._dead_retention_ms]
+        return int(await self._scripts.run("strand", arguments, now))
+
     async def prune(self, at_most: int = 200, now: str = "") -> int:
         """Forget finished jobs past their retention; answers how many."""
         return int((await self._scripts.run("prune", [at_most], now))[0])

@@ -3,6 +3,7 @@
 from redis.asyncio import Redis
 
 from service.store.census import Census
+from service.store.explanations import Explanations
 from service.store.fan_outs import FanOuts
 from service.store.flows import Flows
 from service.store.group_keeper import GroupKeeper
@@ -32,6 +33,7 @@ class Stores:
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
         self.census = Census(self.queries, self.workers, self.scripts.prefix)
+        self.explanations = Explanations(self.scripts, self.workers)
         self.groups = Groups(self.scripts, self.queries)
         self.members = Members(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)

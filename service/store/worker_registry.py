@@ -70,6 +70,8 @@ class WorkerRegistry:
         pipe.hset(keys.worker(self._prefix, worker=record.id), mapping=_encode(record))
         pipe.zadd(keys.workers(self._prefix), {record.id: record.seen_at})
         pipe.hset(keys.pools(self._prefix), pool, capabilities)
+        if record.job_types:
+            pipe.hdel(keys.stranded(self._prefix), *record.job_types)
         if types:
             pipe.hset(
                 keys.catalogue(self._prefix),

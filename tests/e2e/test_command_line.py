@@ -49,3 +49,12 @@ def test_a_flow_that_fails_ends_the_command_with_1(cluster: Cluster) -> None:
     assert run.returncode == 1
     assert "422 flow_invalid" in run.stderr
     assert "/jobs/only/depends_on/0: only -> only" in run.stderr
+
+
+def test_a_job_is_explained(cluster: Cluster) -> None:
+    cluster.start_api()
+    id = cluster.submit()["id"]
+    run = triage(cluster, "get", id, "--explain")
+    assert run.stdout == "queued\nno_worker: No live worker takes jobs of queue default.\n"
+    reasons = json.loads(triage(cluster, "get", id, "--explain", "--json").stdout)["reasons"]
+    assert [reason["code"] for reason in reasons] == ["no_worker"]

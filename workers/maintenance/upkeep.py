@@ -14,6 +14,7 @@ from workers.maintenance.pruner import Pruner
 from workers.maintenance.rescuer import Rescuer
 from workers.maintenance.scheduler import Scheduler
 from workers.maintenance.sweeper import Sweeper
+from workers.maintenance.undertaker import Undertaker
 from workers.metrics import Metrics
 
 
@@ -25,6 +26,7 @@ class Upkeep:
     ) -> None:
         self._stores = stores
         self._lease_seconds = settings.lease_seconds
+        self._unroutable_seconds = settings.unroutable_seconds
         self._metrics = metrics
         self._sweeper = Sweeper(stores.leases)
         self._keeper = Keeper(stores.keeper)
@@ -44,7 +46,7 @@ class Upkeep:
     def duties(self, nudge: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
         """One endless coroutine per duty; `nudge` makes the claimer look for work at once."""
         leases = self._stores.leases
-        return [
+        duties: list[Coroutine[Any, Any, None]] = [
             repeat("rescue", Rescuer(leases, self._lease_seconds, self._metrics, nudge).rescue),
             repeat("sweep", self._sweeper.sweep),
             repeat("schedule", self._scheduler.work),
@@ -52,3 +54,6 @@ class Upkeep:
             repeat("keep", self._keeper.keep),
             repeat("tidy", Janitor(self._stores.workers).tidy),
         ]
+        if self._unroutable_seconds > 0:
+            duties.append(repeat("bury", Undertaker(leases, self._unroutable_seconds).bury))
+        return duties

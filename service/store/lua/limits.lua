@@ -1,4 +1,4 @@
--- Prelude of claim.lua: how many jobs a limiter lets start now, and the record of those that did.
+-- Prelude of claim.lua and explain.lua: how many jobs a limiter lets start now, and the record of those that did.
 -- A rate is kept as the list of its last `limit` starts in microseconds (starts:<limiter>): a start is permitted when the
 -- one that came `limit` starts before lies a whole `per` back, so no window, wherever it begins, ever holds more.
 -- Asks for `slots` and `parked_before`, and leaves in `rooms` what was asked.
@@ -66,9 +66,20 @@ local function queue_room(queue)
   return new_room(id, queue, limits.concurrency, limits.rate, limits.concurrency and redis.call('ZCARD', queue_key(queue.name, 'running')))
 end
 
-local function key_room(id, queue, key)
+-- The settings of a queue that limit it, into `queue`; answers the job types that are paused in it.
+local function read_limits(queue)
+  local values = read_settings(queue.name, 'limited', 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit', 'paused_types')
+  if values[4] then
+    queue.limits = {concurrency = tonumber(values[5] or nil), rate = rate_of(values[6]), key_concurrency = tonumber(values[7] or nil),
+      key_rate = rate_of(values[8]), overridden = values[4] == 'keys'}
+  end
+  return values[9]
+end
+
+-- Concurrency and rate of one limit key.
+local function key_limits(queue, key)
   local limits = queue.limits
-  if not limits then return new_room(id, queue) end
+  if not limits then return nil, nil end
   local concurrency, rate = limits.key_concurrency, limits.key_rate
   local own = limits.overridden and redis.call('HGET', queue_key(queue.name, 'keys'), key)
   if own then
@@ -76,6 +87,11 @@ local function key_room(id, queue, key)
     if of_key ~= 'default' then concurrency = tonumber(of_key) end
     if rate_of_key == 'none' then rate = nil elseif rate_of_key ~= 'default' then rate = rate_of(rate_of_key) end
   end
+  return concurrency, rate
+end
+
+local function key_room(id, queue, key)
+  local concurrency, rate = key_limits(queue, key)
   return new_room(id, queue, concurrency, rate, busy_now[id])
 end
 

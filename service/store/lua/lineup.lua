@@ -34,14 +34,10 @@ end
 
 local function look_at(queue)
   queue.looked, queue.plain, queue.keyed, queue.lanes = true, {}, {}, {}
-  local values = read_settings(queue.name, 'limited', 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit', 'paused_types')
+  local paused = read_limits(queue)
   if setting(queue.name, 'paused') == '1' then return end
-  local limited, paused = values[4], values[9]
-  if limited then
-    queue.limits = {concurrency = tonumber(values[5] or nil), rate = rate_of(values[6]), key_concurrency = tonumber(values[7] or nil),
-      key_rate = rate_of(values[8]), overridden = limited == 'keys'}
-    if values[5] or values[6] then queue.room = queue_room(queue) end
-  end
+  local limits = queue.limits
+  if limits and (limits.concurrency or limits.rate) then queue.room = queue_room(queue) end
   if queue.ready then first_scores(queue, 'types', paused, queue.plain) end
   if queue.ready_keyed then
     first_scores(queue, 'keyed', paused, queue.keyed)

@@ -1,0 +1,22 @@
+"""What an explanation is made of: a code for programs, and the facts that it rests on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Code = Literal[
+    "queue_paused", "type_paused", "no_worker", "unknown_type", "workers_busy", "type_busy",
+    "queue_concurrency", "queue_rate", "queue_frozen", "key_concurrency", "key_rate", "key_frozen",
+    "fan_out_concurrency", "jobs_ahead", "ready", "overdue",
+    "scheduled", "retrying", "due", "no_live_worker",
+    "dependencies", "children", "fan_out", "unique_holder", "release_pending",
+    "running", "lease_expired", "cancel_requested", "succeeded", "cancelled", "dead",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Times among the facts are unix ms; the API names and describes each (schemas/explanations.py)."""
+
+    code: Code
+    facts: Mapping[str, Any]

@@ -1,0 +1,158 @@
+"""Why a job is where it is and what it waits for: decided from facts that were read together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from service.domain.causes import Cause, Code
+from service.domain.job import Job
+from service.domain.queued import NOBODY, QueueFacts, Workforce, queue_causes
+from service.domain.states import WAITING, State
+
+Demand = Literal["job", "child", "fan_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something that has not ended yet as the job was told; `state` None: forgotten."""
+
+    id: str
+    state: str | None
+    demand: Demand
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A job and what decides about it; what its state does not need is absent. Times are unix ms."""
+
+    job: Job
+    now: int
+    queue: QueueFacts | None = None
+    #: Workers of its queue, or of any queue for a job whose time has come.
+    workforce: Workforce = NOBODY
+    error_type: str | None = None
+    due_at: int | None = None
+    lease_until: int | None = None
+    forced_at: int | None = None
+    waits_for: int = 0
+    dependencies: Sequence[Dependency] = ()
+    #: Id and state of the job that holds its unique key.
+    holder: tuple[str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`next_at`: when something happens to the job, where time alone is in its way."""
+
+    causes: Sequence[Cause]
+    next_at: int | None = None
+
+
+def explain(situation: Situation) -> Explanation:
+    """Only what holds, the weightiest first; at least one cause."""
+    job = situation.job
+    late = _late(situation)
+    if late is not None:
+        return Explanation([late])
+    match job.state:
+        case State.QUEUED:
+            assert situation.queue is not None
+            causes = queue_causes(job, situation.queue, situation.workforce)
+            return Explanation(causes, _next_at(causes))
+        case State.SCHEDULED | State.RETRYING:
+            return _delayed(situation)
+        case State.BLOCKED:
+            return Explanation(_blocked(situation))
+        case State.RUNNING:
+            return _running(situation)
+        case State.SUCCEEDED:
+            return Explanation([Cause("succeeded", {"finished_at": job.finished_at})])
+        case State.CANCELLED:
+            facts = {"state_reason": job.state_reason, "finished_at": job.finished_at}
+            return Explanation([Cause("cancelled", facts)])
+        case State.DEAD:
+            return Explanation([Cause("dead", _dead(situation))])
+
+
+def _late(situation: Situation) -> Cause | None:
+    """A waiting job that time has overtaken only waits for whoever looks at it."""
+    job, now = situation.job, situation.now
+    if job.state not in WAITING:
+        return None
+    if job.deadline_at is not None and job.deadline_at <= now:
+        return Cause("overdue", {"state_reason": "deadline", "until": job.deadline_at})
+    if job.expires_at is not None and job.started_at is None and job.expires_at <= now:
+        return Cause("overdue", {"state_reason": "expired", "until": job.expires_at})
+    return None
+
+
+def _next_at(causes: Sequence[Cause]) -> int | None:
+    times: list[int | None] = [cause.facts.get("until") for cause in causes]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
+
+
+def _delayed(situation: Situation) -> Explanation:
+    job, due_at = situation.job, situation.due_at
+    assert due_at is not None
+    if due_at <= situation.now:
+        causes = [Cause("due", {"until": due_at})]
+        if not situation.workforce.active:
+            causes.append(Cause("no_live_worker", {"draining": len(situation.workforce.hands)}))
+        return Explanation(causes)
+    if job.state is State.SCHEDULED:
+        return Explanation([Cause("scheduled", {"until": due_at})], due_at)
+    facts = {
+        "until": due_at,
+        "attempt": job.failures,
+        "max_attempts": job.retry.max_attempts,
+        "error_type": situation.error_type,
+    }
+    return Explanation([Cause("retrying", facts)], due_at)
+
+
+def _running(situation: Situation) -> Explanation:
+    job, lease_until = situation.job, situation.lease_until
+    assert lease_until is not None
+    facts: dict[str, Any] = {
+        "worker_id": job.worker_id,
+        "started_at": job.started_at,
+        "lease_until": lease_until,
+        "attempt": job.attempt,
+        "max_attempts": job.retry.max_attempts,
+    }
+    causes = [Cause("running" if lease_until > situation.now else "lease_expired", facts)]
+    if job.cancel_requested_at is None:
+        return Explanation(causes)
+    times = {"requested_at": job.cancel_requested_at, "forced_at": situation.forced_at}
+    return Explanation([*causes, Cause("cancel_requested", times)], situation.forced_at)
+
+
+def _blocked(situation: Situation) -> list[Cause]:
+    causes: list[Cause] = []
+    if situation.dependencies:
+        demands: set[Demand] = {row.demand for row in situation.dependencies}
+        rows = [{"id": row.id, "key": row.key, "state": row.state} for row in situation.dependencies]
+        code = _CODES[demands.pop()] if len(demands) == 1 else "dependencies"
+        causes.append(Cause(code, {"total": situation.waits_for, "waits_for": rows}))
+    if situation.holder is not None:
+        id, state = situation.holder
+        causes.append(Cause("unique_holder", {"holder_id": id, "holder_state": state}))
+    return causes or [Cause("release_pending", {})]
+
+
+_CODES: dict[Demand, Code] = {"job": "dependencies", "child": "children", "fan_out": "fan_out"}
+
+
+def _dead(situation: Situation) -> dict[str, Any]:
+    job = situation.job
+    return {
+        "state_reason": job.state_reason,
+        "finished_at": job.finished_at,
+        "attempt": job.failures,
+        "max_attempts": job.retry.max_attempts,
+        "crashes": job.crashes,
+        "error_type": situation.error_type,
+        "retry": f"/v1/jobs/{job.id}/retry",
+    }

@@ -1,0 +1,133 @@
+"""Explanations over HTTP: every reason in words, as the document declares it."""
+
+import re
+from typing import Any, get_args
+
+import orjson
+import pytest
+
+from service.api.explanations import explanation
+from service.domain.causes import Cause, Code
+from service.domain.explanation import Explanation
+from service.domain.outcome import Throttled
+from service.domain.states import State
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.api.document import SCHEMAS, validate
+from tests.factories import BROKEN, claim, finish, job_in, limit, register_worker, submit
+
+pytestmark = pytest.mark.anyio
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+async def explain(api: Api, id: str) -> dict[str, Any]:
+    answer = await api.http.get(f"/v1/jobs/{id}/explain")
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    validate(document, SCHEMAS["ExplanationOut"])
+    assert (document["job_id"], document["object"]) == (id, "explanation")
+    assert document["summary"] == " ".join(reason["message"] for reason in document["reasons"])
+    return document
+
+
+async def test_a_queued_job_without_a_worker_and_with_one(api: Api, stores: Stores) -> None:
+    id = (await api.create())["id"]
+    found = await explain(api, id)
+    assert found["reasons"] == [
+        {
+            "code": "no_worker",
+            "message": "No live worker takes jobs of queue default.",
+            "queue": "default",
+            "draining": 0,
+        }
+    ]
+    await register_worker(stores)
+    found = await explain(api, id)
+    assert (found["state"], found["next_at"]) == ("queued", None)
+    assert [reason["code"] for reason in found["reasons"]] == ["ready"]
+
+
+async def test_pause_over_http_is_a_reason_until_resume(api: Api, stores: Stores) -> None:
+    await register_worker(stores)
+    id = (await api.create())["id"]
+    await api.http.post("/v1/queues/default/pause")
+    await api.http.post("/v1/queues/default/pause", json={"job_type": "work"})
+    assert (await explain(api, id))["summary"] == (
+        "Queue default is paused. Job type work is paused in queue default."
+    )
+    await api.http.post("/v1/queues/default/resume")
+    await api.http.post("/v1/queues/default/resume", json={"job_type": "work"})
+    assert [reason["code"] for reason in (await explain(api, id))["reasons"]] == ["ready"]
+
+
+async def test_a_frozen_key_says_until_when(api: Api, stores: Stores) -> None:
+    await register_worker(stores)
+    id = (await api.create(limit_key="acme"))["id"]
+    await finish(stores, (await claim(stores)).leases[0], Throttled(60_000))
+    found = await explain(api, id)
+    (reason,) = found["reasons"]
+    assert (reason["code"], reason["limit_key"]) == ("key_frozen", "acme")
+    assert found["next_at"] == reason["until"]
+    assert re.search(f"none starts before {TIME}\\.$", reason["message"])
+
+
+async def test_strict_priority_is_null_and_not_absent(api: Api, stores: Stores) -> None:
+    await register_worker(stores)
+    await limit(stores, priority_aging_ms=None)
+    id = await submit(stores)
+    assert (await explain(api, id))["reasons"][0]["aging_seconds"] is None
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_a_job_in_any_state_is_explained(api: Api, stores: Stores, state: State) -> None:
+    id, _ = await job_in(stores, state)
+    found = await explain(api, id)
+    assert found["state"] == state
+    assert found["reasons"][0]["code"] == {
+        State.BLOCKED: "dependencies", State.QUEUED: "no_worker",
+    }.get(state, state.value)  # fmt: skip
+
+
+async def test_a_retry_tells_the_type_of_the_error_and_not_its_message(api: Api, stores: Stores) -> None:
+    id = await submit(stores)
+    await finish(stores, (await claim(stores)).leases[0], BROKEN)
+    found = await explain(api, id)
+    assert "Attempt 1 of 3 failed with ValueError" in found["summary"]
+    assert "broken" not in orjson.dumps(found).decode()
+    assert found["next_at"] == found["reasons"][0]["until"]
+
+
+async def test_a_dead_job_says_how_it_runs_again(api: Api, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.DEAD)
+    (reason,) = (await explain(api, id))["reasons"]
+    assert (reason["state_reason"], reason["error_type"]) == ("non_retryable", "ValueError")
+    assert (await api.http.post(reason["retry"])).status_code == 202
+    assert [row["code"] for row in (await explain(api, id))["reasons"]] == ["no_worker"]
+
+
+async def test_an_unknown_job_is_404(api: Api) -> None:
+    problem(await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E/explain"), 404, "not_found")
+
+
+#: A value for every fact that a sentence may name.
+FACTS: dict[str, Any] = {
+    **dict.fromkeys(("queue", "name", "limit_key", "retry", "error_type"), "x"),
+    **dict.fromkeys(("holder_id", "worker_id"), "job_x"),
+    **dict.fromkeys(("limit", "running", "capacity", "ahead", "total", "crashes"), 2),
+    **dict.fromkeys(("attempt", "max_attempts", "per_seconds"), 3),
+    **dict.fromkeys(("until", "forced_at", "finished_at"), 1_900_000_000_000),
+}
+
+
+@pytest.mark.parametrize("code", get_args(Code))
+@pytest.mark.parametrize("reason", ["exhausted", "requested", "told by a client", None])
+async def test_every_code_has_a_sentence(stores: Stores, code: Code, reason: str | None) -> None:
+    job = await stores.queries.job(await submit(stores))
+    assert job is not None
+    document = explanation(job, Explanation([Cause(code, {**FACTS, "state_reason": reason})]))
+    validate(document, SCHEMAS["ExplanationOut"])
+    message = document["reasons"][0]["message"]
+    assert message[0].isupper()
+    assert message.endswith(".")
+    assert "{" not in message

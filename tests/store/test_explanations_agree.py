@@ -1,0 +1,75 @@
+"""An explanation and a claim never disagree: what nothing holds back is what the next claim takes."""
+
+import random
+
+import pytest
+
+from service.domain.job import Lease
+from service.domain.limits import KeyLimits, KeyOverride, RateLimit
+from service.domain.outcome import Throttled
+from service.store.stores import Stores
+from tests.factories import BROKEN, OK, claim, finish, limit, register_worker, submit
+
+pytestmark = pytest.mark.anyio
+
+START = 1_900_000_000_000
+NOT_IN_THE_WAY = {"ready", "jobs_ahead"}
+
+
+async def configure(stores: Stores, dice: random.Random) -> None:
+    def rate() -> RateLimit | None:
+        return dice.choice(
+            [None, RateLimit(dice.randint(1, 3), dice.choice([200, 900]), dice.random() < 0.3)]
+        )
+
+    def most() -> int | None:
+        return dice.choice([None, 1, 3])
+
+    await limit(
+        stores,
+        paused=dice.random() < 0.1,
+        paused_job_types={"work"} if dice.random() < 0.1 else set[str](),
+        max_concurrency=most(),
+        rate_limit=rate(),
+        per_key=KeyLimits(most(), rate()),
+        keys={"a": dice.choice([KeyOverride(), KeyOverride(most(), rate())])},
+    )
+
+
+async def free(stores: Stores, ids: set[str]) -> set[str]:
+    """Of these jobs, the queued ones that nothing holds back."""
+    found: set[str] = set()
+    for id in ids:
+        explained = await stores.explanations.of(id)
+        assert explained is not None
+        job, explanation = explained
+        if job.state == "queued" and {cause.code for cause in explanation.causes} <= NOT_IN_THE_WAY:
+            found.add(id)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_claim_takes_one_of_those_that_nothing_holds_back(stores: Stores, seed: int) -> None:
+    dice = random.Random(seed)
+    await register_worker(stores, job_types=("work", "other"), capacity=1_000)
+    ids: set[str] = set()
+    running: list[Lease] = []
+    taken = refused = 0
+    for turn in range(60):
+        stores.scripts.now = str(START + turn * 70)
+        if turn % 15 == 0:
+            await configure(stores, dice)
+        for _ in range(dice.randint(0, 2)):
+            key, name = dice.choice([None, "a", "b"]), dice.choice(["work", "other"])
+            ids.add(await submit(stores, name=name, limit_key=key, priority=dice.randint(99, 101)))
+        while running and dice.random() < 0.5:
+            lease = running.pop(dice.randrange(len(running)))
+            await finish(stores, lease, dice.choice([OK, OK, BROKEN, Throttled(dice.choice([100, 400]))]))
+        expected = await free(stores, ids)
+        leases = (await claim(stores, types={"work": None, "other": None})).leases
+        assert bool(leases) == bool(expected), turn
+        assert {lease.job.id for lease in leases} <= expected, turn
+        running += leases
+        taken, refused = taken + len(leases), refused + (not leases)
+    assert taken > 5
+    assert refused > 5

@@ -1,0 +1,154 @@
+"""Jobs whose type no worker knows are buried after their time, and never because of a deploy or an outage."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.job import JobSpec
+from service.domain.limits import RateLimit
+from service.domain.outcome import Interrupted
+from service.domain.states import State
+from service.store.flows import job_ids
+from service.store.stores import Stores
+from tests.factories import IDS, claim, finish, limit, register_worker, state_of, submit
+
+pytestmark = pytest.mark.anyio
+
+START = 1_900_000_000_000
+MINUTE = 60_000
+AFTER = 60 * MINUTE
+VOID = 3 * MINUTE
+
+
+@pytest.fixture
+async def frozen(stores: Stores) -> Stores:
+    """Stores at START, with a worker that knows another type than `work`."""
+    stores.scripts.now = str(START)
+    await register_worker(stores, id="wk_other", job_types=("other",))
+    return stores
+
+
+async def look(stores: Stores, ms: int, at_most: int = 200) -> int:
+    stores.scripts.now = str(START + ms)
+    return await stores.leases.bury_unroutable(AFTER, VOID, at_most)
+
+
+async def looks(stores: Stores, begin: int, end: int) -> int:
+    """One in each minute from `begin` to `end` (ms), both included: how many jobs they buried."""
+    return sum([await look(stores, ms) for ms in range(begin, end + 1, MINUTE)])
+
+
+async def test_a_job_that_nobody_can_run_is_dead_after_the_time_and_not_before(frozen: Stores) -> None:
+    id, other = await submit(frozen), await submit(frozen, name="other")
+    assert await looks(frozen, 0, AFTER - MINUTE) == 0
+    assert await look(frozen, AFTER - 1) == 0
+    assert await state_of(frozen, id) == State.QUEUED
+    assert await look(frozen, AFTER) == 1
+    job = await frozen.queries.job(id)
+    assert job is not None
+    assert (job.state, job.state_reason, job.failures) == (State.DEAD, "unroutable", 0)
+    assert await state_of(frozen, other) == State.QUEUED
+    redis: Any = frozen.scripts.redis
+    assert await redis.hget(f"{frozen.scripts.prefix}dead", "unroutable:default") == b"1"
+
+
+async def test_the_time_of_a_job_begins_when_it_is_queued(frozen: Stores) -> None:
+    await submit(frozen)
+    await looks(frozen, 0, AFTER - MINUTE)
+    young = await submit(frozen)
+    assert await looks(frozen, AFTER, 2 * AFTER - 2 * MINUTE) == 1
+    assert await state_of(frozen, young) == State.QUEUED
+    assert await look(frozen, 2 * AFTER - MINUTE) == 1
+
+
+async def test_a_rolling_deploy_buries_nothing(frozen: Stores) -> None:
+    """Between the old worker's end and the new one's start nobody knows the type."""
+    old = await register_worker(frozen)
+    await limit(frozen, max_concurrency=1)
+    ids = [await submit(frozen) for _ in range(3)]
+    assert await looks(frozen, 0, 3 * AFTER) == 0
+    await frozen.workers.deregister(old)
+    assert await looks(frozen, 3 * AFTER + MINUTE, 4 * AFTER - MINUTE) == 0
+    new = await register_worker(frozen)
+    assert await looks(frozen, 4 * AFTER, 4 * AFTER + MINUTE) == 0
+    await frozen.workers.deregister(new)
+    assert await looks(frozen, 4 * AFTER + 2 * MINUTE, 5 * AFTER + MINUTE) == 0
+    assert {await state_of(frozen, id) for id in ids} == {State.QUEUED}
+
+
+async def test_a_worker_that_no_look_has_seen_counts_as_well(frozen: Stores) -> None:
+    id = await submit(frozen)
+    await looks(frozen, 0, AFTER - MINUTE)
+    await frozen.workers.deregister(await register_worker(frozen))
+    assert await looks(frozen, AFTER, 2 * AFTER - MINUTE) == 0
+    assert await state_of(frozen, id) == State.QUEUED
+    assert await look(frozen, 2 * AFTER) == 1
+
+
+@pytest.mark.parametrize("fields", [{"state": "draining"}, {"queues": {"elsewhere": 1}}, {"seen_at": 1_000}])
+async def test_whoever_knows_the_type_counts_while_the_registry_has_it(
+    frozen: Stores, fields: dict[str, Any]
+) -> None:
+    await register_worker(frozen, job_types=("other", "work"), **fields)
+    await submit(frozen)
+    assert await looks(frozen, 0, 2 * AFTER) == 0
+
+
+async def test_after_a_time_without_looks_it_begins_anew(frozen: Stores) -> None:
+    """All workers were down, or Redis was: nobody knows who is about to start."""
+    await submit(frozen)
+    await look(frozen, 0)
+    assert await looks(frozen, 9 * AFTER, 10 * AFTER - MINUTE) == 0
+    assert await look(frozen, 10 * AFTER) == 1
+
+
+async def test_what_is_paused_is_left_alone(frozen: Stores) -> None:
+    await submit(frozen)
+    await frozen.queues.pause_job_type("default", "work", paused=True)
+    assert await looks(frozen, 0, 2 * AFTER) == 0
+    await frozen.queues.pause_job_type("default", "work", paused=False)
+    await limit(frozen, paused=True)
+    assert await looks(frozen, 2 * AFTER + MINUTE, 4 * AFTER) == 0
+
+
+async def test_jobs_with_limit_keys_and_in_a_queue_whose_rate_is_used_up(frozen: Stores) -> None:
+    await limit(frozen, rate_limit=RateLimit(1, 10 * AFTER))
+    await submit(frozen, name="other")
+    assert len((await claim(frozen, types={"other": None})).leases) == 1
+    ids = [await submit(frozen, limit_key=key) for key in (None, "acme", "ajax")]
+    await submit(frozen, name="other")
+    assert (await claim(frozen, types={"other": None})).leases == []
+    assert await looks(frozen, 0, AFTER) == 3
+    assert {await state_of(frozen, id) for id in ids} == {State.DEAD}
+
+
+async def test_many_jobs_are_buried_in_portions(frozen: Stores) -> None:
+    for _ in range(5):
+        await submit(frozen)
+    await looks(frozen, 0, AFTER - MINUTE)
+    assert [await look(frozen, AFTER, at_most=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_a_job_that_has_run_before_is_not_spared_and_a_redrive_gets_the_time_again(
+    frozen: Stores,
+) -> None:
+    id = await submit(frozen)
+    await finish(frozen, (await claim(frozen)).leases[0], Interrupted())
+    assert await looks(frozen, 0, AFTER) == 1
+    assert [moved.word for moved in await frozen.jobs.redrive([id], 0)] == ["moved"]
+    assert await looks(frozen, AFTER + MINUTE, 2 * AFTER - MINUTE) == 0
+    assert await looks(frozen, 2 * AFTER, 2 * AFTER + MINUTE) == 1
+
+
+async def test_its_flow_ends_like_after_any_other_burial(frozen: Stores) -> None:
+    nodes = {"first": Node(JobSpec("work")), "then": Node(JobSpec("other"), (Edge("first"),))}
+    spec = FlowSpec("flow", nodes)
+    flow = IDS.new("flow", members=2)
+    await frozen.flows.create(flow, spec, None)
+    assert await looks(frozen, 0, AFTER) == 1
+    await frozen.keeper.work()
+    assert await state_of(frozen, job_ids(flow, spec)["then"]) == State.CANCELLED
+    group = await frozen.groups.get(flow)
+    assert group is not None
+    assert group.state == "failed"

@@ -1,0 +1,45 @@
+"""The duty that buries what nobody can run, and when a worker has it."""
+
+from typing import Any
+
+import pytest
+
+from service.settings import Settings
+from service.store.stores import Stores
+from tests.factories import register_worker, submit
+from tests.manual_clock import ManualClock
+from workers.maintenance import undertaker
+from workers.maintenance.undertaker import NEXT_PORTION, PAUSE, Undertaker
+from workers.maintenance.upkeep import Upkeep
+from workers.metrics import Metrics
+
+pytestmark = pytest.mark.anyio
+
+START = 1_900_000_000_000
+
+
+async def test_portions_follow_at_once_and_looks_after_a_pause(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undertaker, "AT_MOST", 1)
+    stores.scripts.now = str(START)
+    await register_worker(stores, job_types=("other",))
+    await submit(stores)
+    duty = Undertaker(stores.leases, 60)
+    pauses: list[float] = []
+    for ms in (0, 60_000, 60_020):
+        stores.scripts.now = str(START + ms)
+        pauses.append(await duty.bury())
+    assert pauses == [PAUSE, NEXT_PORTION, PAUSE]
+
+
+@pytest.mark.parametrize(("seconds", "buries"), [(0, 0), (600, 1)])
+async def test_only_a_worker_that_was_told_to_has_the_duty(
+    stores: Stores, seconds: float, buries: int
+) -> None:
+    given: Any = {"auth": "off", "unroutable_seconds": seconds}
+    upkeep = Upkeep(stores, Settings(**given), ManualClock(), Metrics(), lambda kind: kind)
+    duties = upkeep.duties(lambda: None)
+    assert len(duties) == 6 + buries
+    for duty in duties:
+        duty.close()
