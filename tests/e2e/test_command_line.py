@@ -49,3 +49,19 @@ def test_a_flow_that_fails_ends_the_command_with_1(cluster: Cluster) -> None:
     assert run.returncode == 1
     assert "422 flow_invalid" in run.stderr
     assert "/jobs/only/depends_on/0: only -> only" in run.stderr
+
+
+def test_dead_jobs_that_match_are_retried_with_one_command(cluster: Cluster) -> None:
+    cluster.start_api()
+    cluster.start_worker()
+    job = cluster.submit(payload={"do": "give_up"})
+    cluster.until(job["id"], "dead")
+    assert triage(cluster, "dlq", "retry", "--queue", "default", "--dry-run").stdout == "1 match\n"
+    cluster.http.post("/v1/queues/default/pause")
+    run = triage(cluster, "dlq", "retry", "--queue", "default", "--reason", "non_retryable", "--rate", "10")
+    assert run.returncode == 0, run.stderr
+    assert "succeeded: 1 retried, 0 skipped" in run.stdout
+    assert cluster.job(job["id"])["state"] == "queued"
+    run = triage(cluster, "dlq", "retry")
+    assert run.returncode == 1
+    assert "/filter: must name something to match" in run.stderr

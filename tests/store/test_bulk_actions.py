@@ -288,6 +288,26 @@ async def test_a_job_that_changes_after_it_was_chosen_is_skipped(
     assert await states(frozen, ids) == {"cancelled": 2, "running": 1}
 
 
+async def test_a_job_that_was_retried_by_hand_and_died_again_after_it_was_chosen_is_skipped(
+    frozen: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await bury(frozen, 2)
+    id = await begin(frozen, DEAD)
+    move_time(frozen, 1)
+    redrive = frozen.jobs.redrive
+
+    async def by_hand_first(*arguments: Any, **options: Any) -> Any:
+        await redrive([ids[0]])
+        await finish(frozen, (await claim(frozen)).leases[0], HOPELESS)
+        return await redrive(*arguments, **options)
+
+    monkeypatch.setattr(frozen.jobs, "redrive", by_hand_first)
+    action = await drain(frozen, id)
+    assert (action.succeeded, action.skipped) == (1, 1)
+    assert await redrives(frozen, ids) == {1: 2}
+    assert await states(frozen, ids) == {"dead": 1, "queued": 1}
+
+
 async def test_a_running_job_is_asked_as_by_a_single_cancel(frozen: Stores) -> None:
     running, _ = await job_in(frozen, State.RUNNING)
     waiting = [await submit(frozen, delay_ms=60_000), await blocked(frozen)]

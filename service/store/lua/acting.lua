@@ -6,16 +6,16 @@ local function acting(text)
   for word in string.gmatch(text, '%S+') do words[#words + 1] = word end
   local id = words[1]
   local key = id and P .. 'action:' .. id
-  local v = id and redis.call('HMGET', key, 'state', 'position', 'ready_at', 'only', 'ended_by', 'interval_ms', 'max')
+  local v = id and redis.call('HMGET', key, 'state', 'position', 'only', 'ended_by', 'interval_ms', 'max')
   return {
     given = id ~= nil,
-    -- Somebody else was here, the action was paused or cancelled, or its rate says that it is too early.
-    stale = function() return id and (v[1] ~= 'running' or v[2] ~= words[2] or tonumber(v[3]) > now) end,
+    -- Somebody else was here, or the action was paused or cancelled. (Before a portion is due take.lua gives it to nobody.)
+    stale = function() return id and (v[1] ~= 'running' or v[2] ~= words[2]) end,
     -- Since it was chosen the job has changed, so that it would not be chosen now.
     spares = function(job_id, job)
       if not id then return false end
-      local ended_at = v[5] ~= '' and redis.call('HGET', P .. 'job:' .. job_id, 'finished_at')
-      return (v[4] ~= '' and job.state ~= v[4]) or (ended_at and tonumber(ended_at) > tonumber(v[5]))
+      local ended_at = v[4] ~= '' and redis.call('HGET', P .. 'job:' .. job_id, 'finished_at')
+      return (v[3] ~= '' and job.state ~= v[3]) or (ended_at and tonumber(ended_at) > tonumber(v[4]))
     end,
     note = function(word)
       if word == 'moved' or word == 'requested' then done = done + 1 else skipped = skipped + 1 end
@@ -26,9 +26,9 @@ local function acting(text)
       redis.call('HINCRBY', key, 'skipped', skipped)
       redis.call('HINCRBY', key, 'version', 1)
       -- Where nothing was done the rate has nothing to count.
-      local ready_at = done + skipped > 0 and now + v[6] or now
+      local ready_at = done + skipped > 0 and now + v[5] or now
       redis.call('HSET', key, 'position', words[3], 'ready_at', ready_at)
-      if words[4] == 'last' or (v[7] ~= '' and succeeded >= tonumber(v[7])) then
+      if words[4] == 'last' or (v[6] ~= '' and succeeded >= tonumber(v[6])) then
         redis.call('HSET', key, 'state', 'succeeded', 'finished_at', now)
         redis.call('ZREM', P .. 'acting', id)
         redis.call('ZADD', P .. 'action_retention', now + 86400000, id)
