@@ -71,10 +71,10 @@ def _need_redis(url: str) -> None:
 
 
 def _add_commands() -> None:
-    from service.commands import client, fan_out, flows, keys
+    from service.commands import client, dead_letters, fan_out, flows, keys
 
     app.add_typer(keys.app, name="keys", help="API keys.")
-    app.add_typer(client.dlq, name="dlq", help="The dead-letter queue.")
+    app.add_typer(dead_letters.app, name="dlq", help="The dead-letter queue.")
     for command in (
         client.submit, client.get, client.tail, client.queues, client.schedules, flows.flow, flows.graph
     ):  # fmt: skip

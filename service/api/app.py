@@ -11,12 +11,14 @@ from prometheus_fastapi_instrumentator import Instrumentator
 
 from service.api import problems
 from service.api.auth import Authenticator
+from service.api.bulk_work import keep_bulk_actions
 from service.api.deps import Backend
 from service.api.group_work import keep_groups
 from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
 from service.api.middleware import RequestIds
 from service.api.request_limits import BodyLimits, HeaderLimits
 from service.api.routes import (
+    bulk_actions,
     bulk_jobs,
     dead_letters,
     explanations,
@@ -59,7 +61,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        tasks = [asyncio.create_task(_pulse(backend)), asyncio.create_task(keep_groups(backend))]
+        duties = (_pulse, keep_groups, keep_bulk_actions)
+        tasks = [asyncio.create_task(duty(backend)) for duty in duties]
         try:
             yield
         finally:
@@ -84,7 +87,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     app.state.backend = backend
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
-        fan_out_actions, queues, dead_letters, schedules, workers, health, telemetry,
+        fan_out_actions, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,
     ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)

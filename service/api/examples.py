@@ -37,6 +37,14 @@ SCHEMAS: Mapping[str, Any] = {
         "timezone": "Europe/Berlin",
         "job": {"name": "send-report", "payload": {"user_id": "u-1"}},
     },
+    "BulkActionIn": {
+        "action": "cancel",
+        "filter": {"queue": "bulk", "state": "queued", "tag": ["tenant:acme"]},
+        "rate_per_second": 100,
+    },
+    "BulkFilterIn": {"queue": "bulk"},
+    "DeadRetryIn": {"filter": {"queue": "default", "reason": "exhausted"}, "rate_per_second": 100},
+    "DeadFilterIn": {"queue": "default", "reason": "exhausted"},
     "GroupCancelIn": {"grace_seconds": 5},
     "PurgeIn": {"confirm": "default"},
     "JobOut": story.SUCCEEDED,
@@ -137,13 +145,32 @@ SCHEMAS: Mapping[str, Any] = {
     },
     "FanOutOut": story.FAN_OUT_ENDED,
     "ItemsOut": {"accepted": 2, "deduplicated": 0, "rejected": [], "next_index": 4, "sealed": False},
+    "BulkActionOut": {
+        **story.BULK_ACTION,
+        "version": 12,
+        "state": "succeeded",
+        "counts": {"matched": 1043, "succeeded": 1042, "skipped": 1},
+        "finished_at": "2026-11-27T09:30:10.020Z",
+    },
+    "BulkPreviewOut": {
+        "dry_run": True,
+        "action": "cancel",
+        "filter": story.BULK_ACTION["filter"],
+        "matched": 1043,
+        "at_least": False,
+    },
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
     "HealthOut": {"status": "ok", "problem": None},
 }
 
 #: What a 202 shows instead: the work still lies ahead.
-ACCEPTED: Mapping[str, Any] = {"JobOut": story.QUEUED, "FlowOut": story.FLOW, "FanOutOut": story.FAN_OUT}
+ACCEPTED: Mapping[str, Any] = {
+    "JobOut": story.QUEUED,
+    "FlowOut": story.FLOW,
+    "FanOutOut": story.FAN_OUT,
+    "BulkActionOut": story.BULK_ACTION,
+}
 
 #: By the name of the parameter; those that are required have an example.
 PARAMETERS: Mapping[str, str] = {
@@ -151,6 +178,7 @@ PARAMETERS: Mapping[str, str] = {
     "flow_id": story.FLOW_ID,
     "fan_out_id": story.FAN_OUT_ID,
     "worker_id": story.WORKER_ID,
+    "action_id": story.ACTION_ID,
     "name": "default",
     "queue": "default",
 }

@@ -7,6 +7,7 @@ JOB_ID = "job_01KB0R8Z3VN2A0H686WCBXCF8E"
 FLOW_ID = "flow_01KB0R9B4XW3A5C7E9G1J3M5P7"
 FAN_OUT_ID = "fan_01KB0RA5C6Z7Y9X1W3V5T7S9R1"
 WORKER_ID = "wk_01KB0R7M1QW8T4Y6ZK3XHJ2V9N"
+ACTION_ID = "act_01KB0RB7D8A1B3C5E7G9J1M3P5"
 REQUEST_ID = "req_01KB0R8Z3TD5F7M0P2S4V6X8Z1"
 
 AT = "2026-11-27T09:30:00.000Z"
@@ -129,6 +130,23 @@ FAN_OUT_ENDED = {
     "finished_at": "2026-11-27T09:30:00.310Z",
 }
 ITEMS = [{"order_id": "o-1"}, {"payload": {"order_id": "o-2"}, "key": "second", "priority": 10}]
+
+BULK_ACTION: Mapping[str, Any] = {
+    "id": ACTION_ID,
+    "object": "bulk_action",
+    "version": 1,
+    "state": "running",
+    "action": "cancel",
+    "filter": {
+        "queue": "bulk", "state": "queued", "name": None, "tag": ["tenant:acme"], "reason": None,
+        "flow_id": None, "fan_out_id": None, "created_after": None, "created_before": None,
+    },
+    "rate_per_second": 100.0,
+    "max": None,
+    "counts": {"matched": 0, "succeeded": 0, "skipped": 0},
+    "created_at": AT,
+    "finished_at": None,
+}  # fmt: skip
 
 #: A line of the results of a fan-out.
 ITEM_RESULT: Mapping[str, Any] = {

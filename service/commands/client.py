@@ -1,4 +1,4 @@
-"""`triage submit`, `get`, `tail`, `queues`, `schedules`, `dlq`: a client of the HTTP API like any other."""
+"""`triage submit`, `get`, `tail`, `queues`, `schedules`: a client of the HTTP API like any other."""
 
 import sys
 from typing import Annotated, Any
@@ -11,7 +11,6 @@ from rich.table import Table
 
 FINISHED = ("succeeded", "cancelled", "dead")
 
-dlq = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Url = Annotated[str, typer.Option("--url", envvar="TRIAGE_URL", help="Where the API is.")]
 Key = Annotated[str, typer.Option("--key", envvar="TRIAGE_API_KEY", help="API key; not needed in dev.")]
@@ -40,7 +39,7 @@ def submit(
     headers = {"Prefer": f"wait={wait:g}"} if wait else {}
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
-    _show_job(call(url, key, "POST", "/v1/jobs", json=body, headers=headers), json)
+    show_job(call(url, key, "POST", "/v1/jobs", json=body, headers=headers), json)
 
 
 def get(
@@ -56,7 +55,7 @@ def get(
         lines = [f"{row['code']}: {row['message']}" for row in found["reasons"]]
         typer.echo(orjson.dumps(found).decode() if json else "\n".join([found["state"], *lines]))
         return
-    _show_job(call(url, key, "GET", f"/v1/jobs/{job_id}"), json)
+    show_job(call(url, key, "GET", f"/v1/jobs/{job_id}"), json)
 
 
 def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
@@ -81,7 +80,7 @@ def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "")
 
 def queues(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Show the queues."""
-    rows = _all(url, key, "/v1/queues")
+    rows = every(url, key, "/v1/queues")
     if json:
         typer.echo(orjson.dumps(rows).decode())
         return
@@ -112,7 +111,7 @@ def queues(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
 
 def schedules(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Show the schedules."""
-    rows = _all(url, key, "/v1/schedules")
+    rows = every(url, key, "/v1/schedules")
     if json:
         typer.echo(orjson.dumps(rows).decode())
         return
@@ -134,35 +133,8 @@ def _short(time: str) -> str:
     return f"{time[:10]} {time[11:19]}Z"
 
 
-@dlq.command(name="list")
-def list_dead(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
-    """Show dead jobs."""
-    rows = _all(url, key, "/v1/dlq")
-    if json:
-        typer.echo(orjson.dumps(rows).decode())
-        return
-    table = Table("job", "name", "queue", "reason", "failures", "error")
-    for row in rows:
-        error = row["error"] or {}
-        text = f"{error.get('type', '')}: {error.get('message', '')}"[:80]
-        table.add_row(row["job_id"], row["name"], row["queue"], row["reason"], str(row["failures"]), text)
-    Console().print(table)
-
-
-@dlq.command()
-def retry(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
-    """Run a dead job again."""
-    _show_job(call(url, key, "POST", f"/v1/dlq/{job_id}/retry"), json)
-
-
-@dlq.command()
-def delete(job_id: str, url: Url = DEFAULT_URL, key: Key = "") -> None:
-    """Delete a dead job."""
-    call(url, key, "DELETE", f"/v1/dlq/{job_id}")
-    typer.echo(f"{job_id} is deleted.")
-
-
-def _all(url: str, key: str, path: str) -> list[dict[str, Any]]:
+def every(url: str, key: str, path: str) -> list[dict[str, Any]]:
+    """The rows of all pages."""
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
@@ -192,7 +164,8 @@ def call(url: str, key: str, method: str, path: str, **options: Any) -> Any:
     return answer.json() if "json" in answer.headers["content-type"] else answer.text
 
 
-def _show_job(job: dict[str, Any], json: bool) -> None:
+def show_job(job: dict[str, Any], json: bool) -> None:
+    """A few lines for people, the whole document for programs."""
     if json:
         typer.echo(orjson.dumps(job).decode())
         return

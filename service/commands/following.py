@@ -1,7 +1,7 @@
-"""Follows a flow or a fan-out to its end, with a progress bar for people, and prints it."""
+"""Follows a flow, a fan-out or a bulk action to its end, with a progress bar for people, and prints it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -32,18 +32,27 @@ def progress_bar(json: bool) -> Any:
 
 def follow(poll: Poll, progress: Progress | None) -> dict[str, Any]:
     """The flow or fan-out as it ended."""
-    version = -1
     bar = None if progress is None else progress.add_task("running", total=None)
-    while True:
-        found = poll({"If-None-Match": f'"{version}"'})
-        if found is None:
-            continue
-        version, counts = found["version"], found["counts"]
+
+    def show(counts: dict[str, Any]) -> None:
         if progress is not None and bar is not None:
             done = counts["succeeded"] + counts["dead"] + counts["cancelled"]
             bad = f", {counts['dead']} dead" if counts["dead"] else ""
             progress.update(bar, total=counts["total"], completed=done, description=f"running{bad}")
-        if found["state"] not in ("open", "running"):
+
+    return until_ended(poll, ("open", "running"), show)
+
+
+def until_ended(poll: Poll, live: Sequence[str], show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The resource once its state is none of `live`; `show` is given its counts on the way."""
+    version = -1
+    while True:
+        found = poll({"If-None-Match": f'"{version}"'})
+        if found is None:
+            continue
+        version = found["version"]
+        show(found["counts"])
+        if found["state"] not in live:
             return found
         time.sleep(PAUSE)  # noqa: TID251  # it changes more often than a bar needs to
 

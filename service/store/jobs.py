@@ -106,28 +106,39 @@ class Jobs:
         return answers
 
     async def cancel(
-        self, ids: Sequence[str], grace_ms: int, reason: str = "requested", *, unstarted: bool = False
+        self,
+        ids: Sequence[str],
+        grace_ms: int,
+        reason: str = "requested",
+        *,
+        unstarted: bool = False,
+        portion: str = "",
     ) -> list[Moved]:
         """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
 
-        With `unstarted`, jobs that have ever started are left alone.
+        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of acting.lua,
+        here and below; when somebody else has done the portion the answer is empty.
         """
-        return _moved(await self._scripts.run("cancel", [grace_ms, reason, int(unstarted), *ids]))
+        return _moved(await self._scripts.run("cancel", [grace_ms, reason, int(unstarted), portion, *ids]))
 
     async def redrive(
-        self, ids: Sequence[str], delay_ms: int = 0, payload: bytes | None = None, queue: str | None = None
+        self,
+        ids: Sequence[str],
+        delay_ms: int = 0,
+        payload: bytes | None = None,
+        queue: str | None = None,
+        *,
+        portion: str = "",
     ) -> list[Moved]:
         """A new run of dead or cancelled jobs: failures and crashes start at 0."""
-        return await self._move(REDRIVE, ids, delay_ms, payload or b"", queue or "", fresh=True)
+        fresh: list[Argument] = [delay_ms, 1, payload or b"", queue or "", portion]
+        return await self._move(REDRIVE, fresh, ids)
 
     async def run_now(self, ids: Sequence[str]) -> list[Moved]:
-        return await self._move(RUN_NOW, ids, 0, b"", "", fresh=False)
+        return await self._move(RUN_NOW, [0, 0, b"", "", ""], ids)
 
-    async def _move(
-        self, move: Move, ids: Sequence[str], delay_ms: int, payload: bytes, queue: str, *, fresh: bool
-    ) -> list[Moved]:
-        sources = f" {' '.join(move.sources)} "
-        return _moved(await self._scripts.run("move", [sources, delay_ms, int(fresh), payload, queue, *ids]))
+    async def _move(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
+        return _moved(await self._scripts.run("move", [f" {' '.join(move.sources)} ", *how, *ids]))
 
     async def update(
         self,
@@ -161,9 +172,9 @@ class Jobs:
         )
         return _moved([reply])[0]
 
-    async def delete(self, ids: Sequence[str]) -> list[Moved]:
+    async def delete(self, ids: Sequence[str], *, portion: str = "") -> list[Moved]:
         """Forget finished jobs at once instead of at the end of their retention."""
-        _, *words = await self._scripts.run("prune", [len(ids), *ids])
+        _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])
         return [Moved(word.decode(), None, 0) for word in words]
 
 

@@ -74,6 +74,19 @@ tasks = _key(
     "Work on flows and fan-outs that one script could not do, in the order in which it was given.",
 )
 
+action = _key(
+    "action:{action}",
+    "HASH",
+    "A bulk action: what it does to which jobs, state, counts, and the place up to which it has come.",
+)
+actions = _key("actions", "ZSET", "Bulk actions, by creation.")
+acting = _key(
+    "acting", "ZSET", "Bulk actions that go on, by the time at which their next portion may be done."
+)
+action_retention = _key(
+    "action_retention", "ZSET", "Bulk actions that have ended, by the time at which they are forgotten."
+)
+
 queues = _key("queues", "SET", "Names of the queues that were ever used or configured.")
 queue = _key("queue:{queue}", "HASH", "Settings of a queue: paused, aging_ms, limits, version.")
 state = _key(

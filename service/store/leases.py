@@ -76,7 +76,7 @@ class Beat:
     known: bool
     drain: bool
     now_ms: int
-    #: There is work on flows or fan-outs that nobody has done yet.
+    #: There is work on flows, fan-outs or bulk actions that nobody has done yet.
     tasks: bool
     lost: list[str]
     cancel: list[str]
@@ -186,7 +186,7 @@ class Leases:
 
     async def prune(self, at_most: int = 200, now: str = "") -> int:
         """Forget finished jobs past their retention; answers how many."""
-        return int((await self._scripts.run("prune", [at_most], now))[0])
+        return int((await self._scripts.run("prune", [at_most, ""], now))[0])
 
     async def wait_for_work(self, pool: str, seconds: float) -> bool:
         """Block until this pool is woken; False after `seconds`, which the connection must allow."""

@@ -39,6 +39,10 @@ class Members:
                 return Page(found, None)
         return Page(found, None if before is None else encode_cursor(before))
 
+    async def below(self, group: Group, before: str | None, limit: int) -> list[str]:
+        """Ids of jobs that it has or had, the newest first."""
+        return list(islice(await self._descending(group, before), limit))
+
     async def _descending(self, group: Group, before: str | None) -> Iterable[str]:
         if kind_of(group.id) == "flow":
             ids = sorted((await self._groups.flow_jobs(group.id)).values(), reverse=True)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -18,6 +18,10 @@ from service.store.scripts import Argument, Scripts
 #: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
 SCAN_BUDGET = 2_000
 _CHUNK = 200
+_OUTLINE = (
+    "state", "version", "name", "queue", "priority", "created_at", "run_at", "options", "retention_ms",
+    "state_reason", "finished_at", "tags", "group", "key", "index",
+)  # fmt: skip
 
 Item = TypeVar("Item")
 
@@ -34,6 +38,11 @@ class JobFilter:
     group_id: str | None = None
     created_after: int | None = None
     created_before: int | None = None
+
+    @property
+    def indexed(self) -> bool:
+        """Whether sets by queue and state decide alone, so that no candidate is read in vain."""
+        return not self.tags and self.name is None and self.reason is None and self.group_id is None
 
     def matches(self, job: Job) -> bool:
         return (
@@ -93,6 +102,16 @@ class Queries:
             for id, fields in zip(ids, replies, strict=True)
         ]
 
+    async def outlines(self, ids: Sequence[str]) -> list[Job | None]:
+        """Jobs with what a filter asks for, without payload, result and error: those may be large."""
+        replies = await self.pipeline(
+            lambda pipe: [pipe.hmget(keys.job(self._prefix, id=id), _OUTLINE) for id in ids]
+        )
+        return [
+            codec.decode_job(id, {b"payload": b"", **_present(values)}) if values[0] is not None else None
+            for id, values in zip(ids, replies, strict=True)
+        ]
+
     async def version(self, id: str) -> int | None:
         reply = (await self.pipeline(lambda pipe: pipe.hget(keys.job(self._prefix, id=id), "version")))[0]
         return None if reply is None else int(reply)
@@ -110,7 +129,7 @@ class Queries:
         sets = await self._sets(filter)
         found: list[Job] = []
         for _ in range(SCAN_BUDGET // _CHUNK):
-            wanted = limit + 1 if _indexed(filter) else _CHUNK
+            wanted = limit + 1 if filter.indexed else _CHUNK
             page = await self._page(filter, sets, wanted, at, after)
             jobs = await self.jobs([id for id, _ in page]) if page else []
             for (id, created_at), job in zip(page, jobs, strict=True):
@@ -124,16 +143,30 @@ class Queries:
                 return Page(found, None)
         return Page(found, encode_cursor(at, after))
 
+    async def candidates(
+        self, filter: JobFilter, states: Iterable[State], limit: int, at: str, after: str
+    ) -> list[tuple[str, int]]:
+        """Ids and creation of jobs that may match, the newest first, from the place `at`, `after` on."""
+        return await self._page(filter, await self._sets(filter, states), limit, at, after)
+
+    async def count(self, filter: JobFilter, states: Iterable[State]) -> int:
+        """How many jobs match, at once: for a filter that is `indexed`."""
+        sets = await self._sets(filter, states)
+        lowest, highest = _bounds(filter)
+        return sum(
+            await self.pipeline(
+                lambda pipe: [pipe.zcount(self._prefix + key, lowest, highest) for key in sets]
+            )
+        )
+
     async def _page(
         self, filter: JobFilter, sets: list[str], limit: int, at: str, after: str
     ) -> list[tuple[str, int]]:
-        lowest = "-inf" if filter.created_after is None else f"({filter.created_after}"
-        highest = "+inf" if filter.created_before is None else f"({filter.created_before}"
-        arguments: list[Argument] = [limit, at, after, lowest, highest, *sets]
+        arguments: list[Argument] = [limit, at, after, *_bounds(filter), *sets]
         flat = cast(list[bytes], await self._scripts.run("page", arguments))
         return [(id.decode(), int(created_at)) for id, created_at in zip(flat[::2], flat[1::2], strict=True)]
 
-    async def _sets(self, filter: JobFilter) -> list[str]:
+    async def _sets(self, filter: JobFilter, states: Iterable[State] = State) -> list[str]:
         if filter.tags:
             sizes = await self.pipeline(
                 lambda pipe: [
@@ -147,8 +180,8 @@ class Queries:
         else:
             members = (await self.pipeline(lambda pipe: pipe.smembers(keys.queues(self._prefix))))[0]
             queues = [member.decode() for member in members]
-        states = [filter.state] if filter.state is not None else list(State)
-        return [keys.state("", queue=queue, state=state) for queue in queues for state in states]
+        wanted = [filter.state] if filter.state is not None else list(states)
+        return [keys.state("", queue=queue, state=state) for queue in queues for state in wanted]
 
     async def pipeline(self, ask: Any) -> list[Any]:
         """Run reads in one round trip; sent once more when the connection broke: they change nothing."""
@@ -164,10 +197,13 @@ class Queries:
         raise AssertionError("unreachable")
 
 
-def _indexed(filter: JobFilter) -> bool:
-    """Whether the sets alone decide, so that no candidate is read in vain."""
-    others = (filter.name, filter.reason)
-    return not filter.tags and all(value is None for value in others)
+def _bounds(filter: JobFilter) -> tuple[str, str]:
+    lowest = "-inf" if filter.created_after is None else f"({filter.created_after}"
+    return lowest, "+inf" if filter.created_before is None else f"({filter.created_before}"
+
+
+def _present(values: Sequence[bytes | None]) -> dict[bytes, bytes]:
+    return {field.encode(): value for field, value in zip(_OUTLINE, values, strict=True) if value is not None}
 
 
 def _position(cursor: str | None) -> tuple[str, str]:

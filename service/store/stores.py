@@ -2,6 +2,8 @@
 
 from redis.asyncio import Redis
 
+from service.store.bulk_actions import BulkActions
+from service.store.bulk_keeper import BulkKeeper
 from service.store.census import Census
 from service.store.explanations import Explanations
 from service.store.fan_outs import FanOuts
@@ -17,6 +19,7 @@ from service.store.queues import Queues
 from service.store.relations import Relations
 from service.store.schedules import Schedules
 from service.store.scripts import Scripts
+from service.store.selection import Selection
 from service.store.watches import Watches
 from service.store.worker_registry import WorkerRegistry
 
@@ -40,6 +43,9 @@ class Stores:
         self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
         self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
         self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
+        selection = Selection(self.queries, self.groups, self.members)
+        self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
+        self.bulk_keeper = BulkKeeper(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.watches = Watches(self.scripts)
 

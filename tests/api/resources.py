@@ -10,6 +10,8 @@ from service.domain.flow import FlowSpec, Node
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
 from service.domain.states import State
+from service.store.bulk_actions import BulkSpec
+from service.store.queries import JobFilter
 from service.store.stores import Stores
 from service.store.worker_registry import WorkerRecord
 from tests.api.document import Operation
@@ -21,6 +23,7 @@ UNKNOWN = {
     "job_id": "job_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "flow_id": "flow_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "fan_out_id": "fan_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "action_id": "act_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "worker_id": "wk_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "name": "never-seen",
 }
@@ -83,11 +86,18 @@ async def _schedule(stores: Stores, operation: Operation) -> str:
     return "default"
 
 
+async def _bulk_action(stores: Stores, operation: Operation) -> str:
+    id = IdFactory(Clock().now_ms, os.urandom).new("act")
+    await stores.bulk_actions.begin(id, BulkSpec("cancel", JobFilter(queue="bulk")), None)
+    return id
+
+
 #: By path parameter, and by the first part of the path where a name alone does not say what it names.
 _MAKERS: dict[str, Callable[[Stores, Operation], Awaitable[str]]] = {
     "job_id": _job,
     "flow_id": _flow,
     "fan_out_id": _fan_out,
+    "action_id": _bulk_action,
     "worker_id": _worker,
     "queues name": _queue,
     "schedules name": _schedule,

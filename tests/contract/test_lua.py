@@ -9,6 +9,7 @@ from service.store import scripts
 
 FOLDER = Path(scripts.__file__).parent / "lua"
 PRELUDES = {
+    "acting",
     "firing",
     "groups",
     "index",
@@ -20,6 +21,7 @@ PRELUDES = {
     "pulse",
     "replay",
     "settings",
+    "summon",
     "takeover",
     "turns",
     "unique",
@@ -61,6 +63,7 @@ def test_only_admission_is_refused_by_a_full_redis(name: str) -> None:
     flags = (FOLDER / f"{name}.lua").read_text().splitlines()[0]
     refused = {
         "submit", "move", "update", "configure", "stage", "link", "park", "schedule", "open", "fill",
+        "begin",
     }  # fmt: skip
     if name in refused:
         assert flags == "#!lua"

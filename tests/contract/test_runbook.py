@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from service.api.document import openapi_document
 from service.cli import app
-from service.commands import client, keys
+from service.commands import dead_letters, keys
 from service.settings import PREFIX, Settings
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/runbook.md").read_text()
@@ -34,7 +34,7 @@ def test_a_call_is_an_operation_of_the_api(options: str, target: str) -> None:
 def test_a_command_is_one_of_the_cli(command: str) -> None:
     first, *rest = command.split()
     registered = {name for name in get_command(app).commands}  # type: ignore[attr-defined]
-    groups = {"dlq": get_command(client.dlq), "keys": get_command(keys.app)}
+    groups = {"dlq": get_command(dead_letters.app), "keys": get_command(keys.app)}
     if first in groups:
         assert rest[0] in groups[first].commands  # type: ignore[attr-defined]
     else:

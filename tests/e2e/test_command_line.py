@@ -58,3 +58,19 @@ def test_a_job_is_explained(cluster: Cluster) -> None:
     assert run.stdout == "queued\nno_worker: No live worker takes jobs of queue default.\n"
     reasons = json.loads(triage(cluster, "get", id, "--explain", "--json").stdout)["reasons"]
     assert [reason["code"] for reason in reasons] == ["no_worker"]
+
+
+def test_dead_jobs_that_match_are_retried_with_one_command(cluster: Cluster) -> None:
+    cluster.start_api()
+    cluster.start_worker()
+    job = cluster.submit(payload={"do": "give_up"})
+    cluster.until(job["id"], "dead")
+    assert triage(cluster, "dlq", "retry", "--queue", "default", "--dry-run").stdout == "1 match\n"
+    cluster.http.post("/v1/queues/default/pause")
+    run = triage(cluster, "dlq", "retry", "--queue", "default", "--reason", "non_retryable", "--rate", "10")
+    assert run.returncode == 0, run.stderr
+    assert "succeeded: 1 retried, 0 skipped" in run.stdout
+    assert cluster.job(job["id"])["state"] == "queued"
+    run = triage(cluster, "dlq", "retry")
+    assert run.returncode == 1
+    assert "/filter: must name something to match" in run.stderr

@@ -7,6 +7,7 @@ from service.clock import Clock
 from service.settings import Settings
 from service.store.leases import Beat
 from service.store.stores import Stores
+from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.janitor import Janitor
 from workers.maintenance.keeper import Keeper
 from workers.maintenance.periodic import repeat
@@ -30,6 +31,7 @@ class Upkeep:
         self._metrics = metrics
         self._sweeper = Sweeper(stores.leases)
         self._keeper = Keeper(stores.keeper)
+        self._bulk = BulkWorker(stores.bulk_keeper)
         self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
 
     def expect(self, seconds: float) -> None:
@@ -40,6 +42,7 @@ class Upkeep:
         """What a heartbeat said of work for these duties."""
         if beat.tasks:
             self._keeper.notice()
+            self._bulk.notice()
         if beat.next_slot_ms is not None:
             self._scheduler.expect(beat.next_slot_ms / 1000)
 
@@ -52,6 +55,7 @@ class Upkeep:
             repeat("schedule", self._scheduler.work),
             repeat("prune", Pruner(leases).prune),
             repeat("keep", self._keeper.keep),
+            repeat("act", self._bulk.work),
             repeat("tidy", Janitor(self._stores.workers).tidy),
         ]
         if self._unroutable_seconds > 0:

@@ -2,20 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from service.api import render
+from service.api import bulk, render
 from service.api.deps import Ask, Asked
 from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.routes.job_actions import redrive
-from service.api.routes.jobs import JobId
+from service.api.routes.jobs import IdempotencyKey, JobId
+from service.api.schemas import bulk_actions as bulk_schemas
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import operators as schemas
 from service.api.schemas.fields import Name
 from service.domain.errors import NotFound
 from service.domain.job import Job
 from service.domain.states import State
+from service.store.bulk_actions import BulkSpec
 from service.store.queries import JobFilter
 
 router = APIRouter(prefix="/v1/dlq", tags=["dead letters"], route_class=StrictRoute)
@@ -52,6 +54,31 @@ async def list_dead_letters(
     filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
     page = await asked.stores.queries.list_jobs(filter, limit, cursor)
     return render.page([await _entry(asked, job) for job in page.items], page.next_cursor)
+
+
+@router.post(
+    "/retry",
+    name="retry_dead_jobs",
+    **operation(
+        "dlq:write",
+        "Run every dead job again that matches",
+        {
+            202: ("Accepted: it goes on behind the answer.", bulk_schemas.BulkActionOut),
+            200: ("A dry run: nothing was done.", bulk_schemas.BulkPreviewOut),
+        },
+        (413, 415, 507),
+        status_code=202,
+    ),
+)
+async def retry_dead_jobs(
+    request: Request, body: bulk_schemas.DeadRetryIn, asked: Ask, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """A bulk action: a new run of each job, as if it alone was retried. One that dies again is left alone."""
+    spec = BulkSpec("retry", body.filter.job_filter(), body.rate_per_second, body.max)
+    bulk.check(spec, body.filter)
+    if body.dry_run:
+        return await bulk.preview(asked, spec)
+    return await bulk.begin(request, asked, spec, idempotency_key)
 
 
 @router.get(

@@ -4,7 +4,6 @@ import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import StringConstraints
 
 from service import tracing
 from service.api import render
@@ -12,7 +11,7 @@ from service.api.deps import Ask, Asked
 from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.schemas import jobs as schemas
-from service.api.schemas.fields import Name, Time
+from service.api.schemas.fields import Name, TagFilter, Time, parse_tags
 from service.api.waiting import MAX_WAIT, is_finished, matches, preferred_wait, until
 from service.domain.errors import (
     IdempotencyKeyReused,
@@ -37,7 +36,6 @@ IdempotencyKey = Annotated[
     str | None,
     Header(pattern=r"^[\x21-\x7e]{1,255}$", description="The same key and body within 24 h: the same job."),
 ]
-TagFilter = Annotated[str, StringConstraints(pattern=r"^[^:]+:.*$", max_length=130)]
 #: Bytes of payload above which a client is told to refer to its data by id.
 WARN_BYTES = 1_024
 
@@ -212,11 +210,6 @@ async def list_jobs(
             return render.page([], None)
         page = await asked.stores.members.page(group, filter, limit, cursor)
     return render.page([present(asked, job) for job in page.items], page.next_cursor)
-
-
-def parse_tags(values: list[str] | None) -> dict[str, str]:
-    """What `key:value` says, each."""
-    return {key: value for key, _, value in (text.partition(":") for text in values or [])}
 
 
 @router.get(

@@ -25,6 +25,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f|,]{1,255}$")]
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY_PATTERN)]
 TagValue = Annotated[str, StringConstraints(pattern=TAG_VALUE_PATTERN)]
+TagFilter = Annotated[str, StringConstraints(pattern=r"^[^:]+:.*$", max_length=130)]
 Tags = Annotated[
     dict[TagKey, TagValue],
     Field(max_length=16),
@@ -50,6 +51,11 @@ Time = Annotated[AwareDatetime, BeforeValidator(_time)]
 Seconds = Annotated[float, Field(ge=0, le=TEN_YEARS)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=TEN_YEARS)]
 Priority = Annotated[int, Field(ge=0, le=1000)]
+
+
+def parse_tags(values: list[str] | None) -> dict[str, str]:
+    """What the `key:value` of a filter say."""
+    return {key: value for key, _, value in (text.partition(":") for text in values or [])}
 
 
 #: On a model: the document describes it, its route validates it, for instance one by one.

@@ -4,7 +4,7 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
 -- ARGV[6..] per lease: job id, token
--- Returns {known, drain requested, now, tasks of flows and fan-outs, ms until a schedule fires or -1, then per lost or cancelled
+-- Returns {known, drain requested, now, tasks and bulk actions that go on, ms until a schedule fires or -1, then per lost or cancelled
 -- job: id, "lost" | "cancel"}; known = 0: register again
 local P = KEYS[1]
 local now = tonumber(ARGV[1])
@@ -16,7 +16,8 @@ end
 local key, renewed = P .. 'worker:' .. ARGV[2], {}
 local entry = redis.call('HMGET', key, 'host', 'drain_requested')
 local slot = redis.call('ZRANGE', P .. 'slots', 0, 0, 'WITHSCORES')[2]
-local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now, redis.call('ZCARD', P .. 'tasks'), slot and math.max(0, slot - now) or -1}
+local tasks = redis.call('ZCARD', P .. 'tasks') + redis.call('ZCARD', P .. 'acting')
+local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, slot and math.max(0, slot - now) or -1}
 for i = 6, #ARGV, 2 do
   local job = redis.call('HMGET', P .. 'job:' .. ARGV[i], 'state', 'token', 'cancel_requested_at')
   if job[1] == 'running' and job[2] == ARGV[i + 1] then

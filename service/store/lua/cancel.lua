@@ -1,18 +1,22 @@
 #!lua flags=allow-oom
 -- Cancel live jobs: those that wait are cancelled now, those that run are asked, and forced after the grace.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4] "1" = only jobs that have never started   ARGV[5..] job ids
--- Returns per job {word, state, version}: moved | requested | illegal (it has finished, or started) | missing
+-- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4] "1" = only jobs that have never started
+-- ARGV[5] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[6..] job ids
+-- Returns per job {word, state, version}: moved | requested | illegal (it has finished, or started) | missing; nothing when somebody
+--   else has done the portion
 -- Uses: index
 -- Uses: groups
-local answers = {}
-for i = 5, #ARGV do
+-- Uses: acting
+local answers, portion = {}, acting(ARGV[5])
+if portion.stale() then return {} end
+for i = 6, #ARGV do
   local id = ARGV[i]
   local job, key = load(id), P .. 'job:' .. id
   local word, state = 'moved', job and job.state
   if not job then
     word, state = 'missing', ''
-  elseif FINISHED[state] or (ARGV[4] == '1' and redis.call('HEXISTS', key, 'started_at') == 1) then
+  elseif FINISHED[state] or (ARGV[4] == '1' and redis.call('HEXISTS', key, 'started_at') == 1) or portion.spares(id, job) then
     word = 'illegal'
   elseif state == 'running' then
     word = 'requested'
@@ -29,6 +33,8 @@ for i = 5, #ARGV do
     state = 'cancelled'
   end
   answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0}
+  portion.note(word)
 end
+portion.advance()
 flush()
 return answers

@@ -7,16 +7,14 @@ local ENDED = {succeeded = true, dead = true, failed = true, cancelled = true}
 local HOLDS = {['0'] = {succeeded = true}, ['1'] = {dead = true, failed = true}, ['2'] = ENDED, ['3'] = ENDED,
   -- The follow-up of a fan-out: not after a cancelled one.
   ['4'] = {succeeded = true, failed = true}}
+-- Uses: summon
 -- Dependents that one script call looks at: each costs some 10 us, and the time of one script is everybody's time.
 local budget = 500
 
 local function task(member)
   redis.call('ZADD', P .. 'tasks', redis.call('HINCRBY', P .. 'counters', 'tasks', 1), member)
   -- Their heartbeats learn of the task at once; whoever is alive carries it on.
-  for _, worker in ipairs(redis.call('ZREVRANGE', P .. 'workers', 0, 4)) do
-    redis.call('ZADD', P .. 'worker:' .. worker .. ':inbox', 0, '1')
-    redis.call('PEXPIRE', P .. 'worker:' .. worker .. ':inbox', 60000)
-  end
+  summon(5)
 end
 
 -- A job that was parked goes back to its old place; one that begins goes before new work of its priority.

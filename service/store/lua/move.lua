@@ -2,12 +2,16 @@
 -- Queue (or schedule) jobs that nobody runs: redrive and run-now. Guarded by the states that the move permits.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] permitted states, each between spaces   ARGV[3] delay (ms)   ARGV[4] "1" = a new run: counters start at 0
--- ARGV[5] new payload   ARGV[6] new queue   ARGV[7..] job ids; "" = unchanged
--- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key)
+-- ARGV[5] new payload   ARGV[6] new queue   "" = unchanged
+-- ARGV[7] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[8..] job ids
+-- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key);
+--   nothing when somebody else has done the portion
 -- Uses: index
 -- Uses: groups
-local answers, delay, fresh = {}, tonumber(ARGV[3]), ARGV[4] == '1'
-for i = 7, #ARGV do
+-- Uses: acting
+local answers, delay, fresh, portion = {}, tonumber(ARGV[3]), ARGV[4] == '1', acting(ARGV[7])
+if portion.stale() then return {} end
+for i = 8, #ARGV do
   local id = ARGV[i]
   local job, key = load(id), P .. 'job:' .. id
   local word, state, holder = 'moved', job and job.state, nil
@@ -15,7 +19,7 @@ for i = 7, #ARGV do
   local key_held = fresh and job and job.unique and not tonumber(job.unique_until) and unique_keys({queue = queue, unique = job.unique})
   if not job then
     word, state = 'missing', ''
-  elseif not string.find(ARGV[2], ' ' .. state .. ' ', 1, true) then
+  elseif not string.find(ARGV[2], ' ' .. state .. ' ', 1, true) or portion.spares(id, job) then
     word = 'illegal'
   elseif key_held and redis.call('EXISTS', key_held) == 1 then
     word, holder = 'conflict', redis.call('GET', key_held)
@@ -55,6 +59,8 @@ for i = 7, #ARGV do
     enter(id, job, state, at)
   end
   answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0, holder}
+  portion.note(word)
 end
+portion.advance()
 flush()
 return answers

@@ -3,12 +3,15 @@
 -- past its retention, and the retention of a fan-out's items begins when it has ended: until then nobody can read all results.
 -- Of a job that is named, what others may still read stays in ended:<id>.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] jobs at most when none is named   ARGV[3..] job ids
--- Returns {pruned, then per named job: moved | illegal (it has not finished) | missing}
+-- ARGV[1] now   ARGV[2] jobs at most when none is named
+-- ARGV[3] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[4..] job ids
+-- Returns {pruned, then per named job: moved | illegal (it has not finished) | missing}; {0} when somebody else has done the portion
 -- Uses: index
-local ids, answer, pruned = {}, {0}, 0
-for i = 3, #ARGV do ids[#ids + 1] = ARGV[i] end
-local named = #ids > 0
+-- Uses: acting
+local ids, answer, pruned, portion = {}, {0}, 0, acting(ARGV[3])
+if portion.stale() then return answer end
+for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
+local named = #ids > 0 or portion.given
 if not named then ids = redis.call('ZRANGEBYSCORE', P .. 'retention', '-inf', now, 'LIMIT', 0, ARGV[2]) end
 
 local function still_needed(id, job)
@@ -31,7 +34,7 @@ for _, id in ipairs(ids) do
   if not job then
     word = 'missing'
     append(removed, P .. 'retention', id)
-  elseif not FINISHED[job.state] then
+  elseif not FINISHED[job.state] or portion.spares(id, job) then
     word = 'illegal'
   elseif not named and kept_until(id, job) > now then
     append(added, P .. 'retention', kept_until(id, job), id)
@@ -51,9 +54,13 @@ for _, id in ipairs(ids) do
     changed[#changed + 1] = id
     pruned = pruned + 1
   end
-  if named then answer[#answer + 1] = word end
+  if named then
+    answer[#answer + 1] = word
+    portion.note(word)
+  end
 end
 if pruned > 0 then redis.call('HINCRBY', P .. 'counters', 'pruned', pruned) end
+portion.advance()
 flush()
 answer[1] = pruned
 return answer

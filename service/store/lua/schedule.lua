@@ -5,6 +5,7 @@
 -- ARGV[4] the slot that fires next, "" = none   ARGV[5..] field, value
 -- Returns {moved | version, version}
 -- Uses: index
+-- Uses: summon
 local key = P .. 'schedule:' .. ARGV[2]
 local version = redis.call('HGET', key, 'version') or '0'
 if version ~= ARGV[3] then return {'version', version} end
@@ -18,9 +19,6 @@ if ARGV[4] == '' then
 else
   redis.call('HSET', key, 'slot', ARGV[4])
   redis.call('ZADD', P .. 'slots', ARGV[4], ARGV[2])
-  for _, worker in ipairs(redis.call('ZREVRANGE', P .. 'workers', 0, 499)) do
-    redis.call('ZADD', P .. 'worker:' .. worker .. ':inbox', 0, '1')
-    redis.call('PEXPIRE', P .. 'worker:' .. worker .. ':inbox', 60000)
-  end
+  summon(500)
 end
 return {'moved', version}

@@ -1,0 +1,83 @@
+"""`triage dlq`: look at dead jobs, run them again, delete them."""
+
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.commands import following
+from service.commands.client import DEFAULT_URL, Json, Key, Url, call, every, show_job
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command(name="list")
+def list_dead(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
+    """Show dead jobs."""
+    rows = every(url, key, "/v1/dlq")
+    if json:
+        typer.echo(orjson.dumps(rows).decode())
+        return
+    table = Table("job", "name", "queue", "reason", "failures", "error")
+    for row in rows:
+        error = row["error"] or {}
+        text = f"{error.get('type', '')}: {error.get('message', '')}"[:80]
+        table.add_row(row["job_id"], row["name"], row["queue"], row["reason"], str(row["failures"]), text)
+    Console().print(table)
+
+
+@app.command()
+def retry(
+    job_id: Annotated[str | None, typer.Argument(help="One job; else all that match the options.")] = None,
+    queue: Annotated[str | None, typer.Option()] = None,
+    name: Annotated[str | None, typer.Option(help="Job type.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why they are dead.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Jobs a second at most.")] = None,
+    max: Annotated[int | None, typer.Option(help="Jobs at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many match.")] = False,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
+    """Run a dead job again, or all that match; Ctrl-C leaves those to go on."""
+    filter = {
+        field: value
+        for field, value in (("queue", queue), ("name", name), ("reason", reason))
+        if value is not None
+    }
+    if job_id is not None:
+        if filter or dry_run or rate is not None or max is not None:
+            raise typer.BadParameter("options are for many jobs", param_hint="JOB_ID")
+        show_job(call(url, key, "POST", f"/v1/dlq/{job_id}/retry"), json)
+        return
+    preview = call(url, key, "POST", "/v1/dlq/retry", json={"filter": filter, "dry_run": True})
+    if dry_run:
+        least = "at least " if preview["at_least"] else ""
+        typer.echo(orjson.dumps(preview).decode() if json else f"{least}{preview['matched']} match")
+        return
+    body = {"filter": filter, "rate_per_second": rate, "max": max}
+    action = call(url, key, "POST", "/v1/dlq/retry", json=body)
+    total = None if preview["at_least"] else min(preview["matched"], max or preview["matched"])
+    with following.progress_bar(json) as progress:
+        bar = None if progress is None else progress.add_task("retrying", total=total)
+
+        def show(counts: dict[str, Any]) -> None:
+            if progress is not None and bar is not None:
+                progress.update(bar, completed=counts["matched"])
+
+        path = f"/v1/bulk-actions/{action['id']}?wait=20"
+        action = following.until_ended(
+            lambda headers: call(url, key, "GET", path, headers=headers), ("running", "paused"), show
+        )
+    counts = action["counts"]
+    line = f"{action['id']}  {action['state']}: {counts['succeeded']} retried, {counts['skipped']} skipped"
+    typer.echo(orjson.dumps(action).decode() if json else line)
+
+
+@app.command()
+def delete(job_id: str, url: Url = DEFAULT_URL, key: Key = "") -> None:
+    """Delete a dead job."""
+    call(url, key, "DELETE", f"/v1/dlq/{job_id}")
+    typer.echo(f"{job_id} is deleted.")

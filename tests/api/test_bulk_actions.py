@@ -1,0 +1,198 @@
+"""Bulk actions over HTTP: what is accepted, who may, and how they are followed and stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from service.api.bulk_work import keep_bulk_actions
+from service.domain.states import State
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.api.keys import authorization
+from tests.factories import job_in, state_of, submit
+
+pytestmark = pytest.mark.anyio
+
+BULK = "/v1/bulk-actions"
+DLQ = "/v1/dlq/retry"
+CANCEL: dict[str, Any] = {"action": "cancel", "filter": {"queue": "default"}}
+
+
+@pytest.fixture
+async def kept(api: Api) -> AsyncIterator[Api]:
+    """The API with what carries bulk actions on behind its answers."""
+    backend = api.app.state.backend
+    backend.space(backend.settings.namespace)
+    keeper = asyncio.create_task(keep_bulk_actions(backend))
+    yield api
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)
+
+
+async def act(api: Api, path: str = BULK, **body: Any) -> dict[str, Any]:
+    answer = await api.http.post(path, json=body)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == f"{BULK}/{answer.json()['id']}"
+    assert answer.headers["etag"] == '"1"'
+    return answer.json()
+
+
+async def ended(api: Api, action: dict[str, Any]) -> dict[str, Any]:
+    answer = await api.http.get(f"{BULK}/{action['id']}", params={"wait": 20})
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def test_every_job_that_matches_is_cancelled_and_no_other(kept: Api, stores: Stores) -> None:
+    ids = [await submit(stores, tags={"tenant": "acme"}) for _ in range(130)]
+    other = await submit(stores, tags={"tenant": "other"})
+    action = await act(kept, action="cancel", filter={"queue": "default", "tag": ["tenant:acme"]})
+    assert (action["object"], action["version"], action["state"]) == ("bulk_action", 1, "running")
+    assert action["counts"] == {"matched": 0, "succeeded": 0, "skipped": 0}
+    assert (action["filter"]["tag"], action["filter"]["state"]) == (["tenant:acme"], None)
+    done = await ended(kept, action)
+    assert (done["state"], done["counts"]) == ("succeeded", {"matched": 130, "succeeded": 130, "skipped": 0})
+    assert done["finished_at"] is not None
+    assert {await state_of(stores, id) for id in ids} == {State.CANCELLED}
+    assert await state_of(stores, other) == State.QUEUED
+    assert (await kept.http.get(BULK)).json() == {"items": [done], "next_cursor": None}
+
+
+async def test_dead_jobs_run_again_by_queue_and_reason(kept: Api, stores: Stores) -> None:
+    dead, _ = await job_in(stores, State.DEAD)
+    cancelled, _ = await job_in(stores, State.CANCELLED)
+    for wrong in ({"reason": "poison"}, {"queue": "other"}):
+        action = await ended(kept, await act(kept, DLQ, filter=wrong))
+        assert action["counts"]["matched"] == 0
+    action = await act(kept, DLQ, filter={"reason": "non_retryable", "queue": "default"})
+    assert (action["action"], action["filter"]["state"]) == ("retry", "dead")
+    assert (await ended(kept, action))["counts"]["succeeded"] == 1
+    assert await state_of(stores, dead) == State.QUEUED
+    assert await state_of(stores, cancelled) == State.CANCELLED
+
+
+async def test_finished_jobs_are_deleted(kept: Api, stores: Stores) -> None:
+    done, _ = await job_in(stores, State.SUCCEEDED)
+    action = await act(kept, action="delete", filter={"name": "work", "state": "succeeded"})
+    assert (await ended(kept, action))["counts"]["succeeded"] == 1
+    assert await stores.queries.job(done) is None
+
+
+async def test_a_dry_run_says_how_many_and_does_nothing(api: Api, stores: Stores) -> None:
+    ids = [await submit(stores) for _ in range(3)]
+    for path, body, matched in (
+        (BULK, CANCEL, 3),
+        (BULK, {"action": "delete", "filter": {"queue": "default"}}, 0),
+        (DLQ, {"filter": {"queue": "default"}}, 0),
+    ):
+        answer = await api.http.post(path, json={**body, "dry_run": True})
+        assert answer.status_code == 200
+        assert (answer.json()["matched"], answer.json()["at_least"]) == (matched, False)
+    assert (await api.http.get(BULK)).json()["items"] == []
+    assert {await state_of(stores, id) for id in ids} == {State.QUEUED}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        (BULK, {"action": "cancel", "filter": {}}, "/filter"),
+        (BULK, {"action": "cancel", "filter": {"queue": None, "tag": []}}, "/filter"),
+        (BULK, {"action": "cancel"}, "/filter"),
+        (DLQ, {"filter": {}}, "/filter"),
+        (BULK, {"action": "cancel", "filter": {"state": "dead"}}, "/filter/state"),
+        (BULK, {"action": "retry", "filter": {"state": "queued"}}, "/filter/state"),
+        (BULK, {"action": "delete", "filter": {"state": "running"}}, "/filter/state"),
+        (BULK, {"action": "cancel", "filter": {"reason": "poison"}}, "/filter/reason"),
+        (DLQ, {"filter": {"state": "dead"}}, "/filter/state"),
+        (DLQ, {"filter": {"reason": "requested"}}, "/filter/reason"),
+        (BULK, {"action": "pause", "filter": {"queue": "default"}}, "/action"),
+        (BULK, {"action": "cancel", "filter": {"tag": ["a:b", "a:c"]}}, "/filter/tag"),
+        (BULK, {"action": "cancel", "filter": {"tag": ["a"]}}, "/filter/tag/0"),
+        (BULK, {**CANCEL, "rate_per_second": 0}, "/rate_per_second"),
+        (BULK, {**CANCEL, "rate_per_second": 5_001}, "/rate_per_second"),
+        (BULK, {**CANCEL, "max": 0}, "/max"),
+        (
+            BULK,
+            {
+                "action": "cancel",
+                "filter": {"flow_id": f"flow_{'0' * 26}", "fan_out_id": f"fan_{'0' * 26}"},
+            },
+            "/filter",
+        ),
+    ],
+)
+async def test_what_could_hit_more_than_was_meant_is_refused(
+    api: Api, path: str, body: dict[str, Any], pointer: str
+) -> None:
+    for dry_run in (False, True):
+        document = problem(
+            await api.http.post(path, json={**body, "dry_run": dry_run}), 422, "validation_failed"
+        )
+        assert pointer in {row["pointer"] for row in document["errors"]}
+
+
+async def test_an_action_is_paused_resumed_and_cancelled(api: Api) -> None:
+    action = await act(api, **CANCEL)
+
+    async def direct(verb: str) -> Any:
+        return await api.http.post(f"{BULK}/{action['id']}/{verb}")
+
+    for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        for _ in range(2):
+            answer = await direct(verb)
+            assert (answer.status_code, answer.json()["state"]) == (200, state)
+    for verb in ("pause", "resume"):
+        assert problem(await direct(verb), 409, "invalid_state")["current_state"] == "cancelled"
+    version = (await api.http.get(f"{BULK}/{action['id']}")).json()["version"]
+    headers = {"If-None-Match": f'"{version}"'}
+    assert (await api.http.get(f"{BULK}/{action['id']}", headers=headers)).status_code == 304
+
+
+async def test_an_idempotency_key_is_one_action(api: Api, stores: Stores) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = await api.http.post(BULK, json=CANCEL, headers=headers)
+    await stores.bulk_keeper.work()
+    again = await api.http.post(BULK, json=CANCEL, headers=headers)
+    assert (again.status_code, again.content) == (202, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    other = await api.http.post(BULK, json={**CANCEL, "max": 1}, headers=headers)
+    problem(other, 422, "idempotency_key_reused")
+    # The scope of a key is its operation.
+    elsewhere = await api.http.post(DLQ, json={"filter": {"queue": "default"}}, headers=headers)
+    assert elsewhere.status_code == 202
+    assert len((await api.http.get(BULK)).json()["items"]) == 2
+
+
+async def test_a_retry_needs_the_scope_of_the_dead_letter_queue(stores: Stores) -> None:
+    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+    guarded = Api(redis, namespace, auth="required")
+    writer = await authorization(redis, namespace, ["jobs:write"])
+    both = await authorization(redis, namespace, ["jobs:write", "dlq:write"])
+    body = {"action": "retry", "filter": {"state": "dead"}}
+    for dry_run in (False, True):
+        refused = await guarded.http.post(BULK, json={**body, "dry_run": dry_run}, headers=writer)
+        assert problem(refused, 403, "scope_missing")["required_scope"] == "dlq:write"
+    refused = await guarded.http.post(DLQ, json={"filter": {"queue": "default"}}, headers=writer)
+    assert problem(refused, 403, "scope_missing")["required_scope"] == "dlq:write"
+    action = (await guarded.http.post(BULK, json=body, headers=both)).json()
+    # Whoever may not begin it may stop it, and not set it going again.
+    assert (await guarded.http.post(f"{BULK}/{action['id']}/pause", headers=writer)).status_code == 200
+    refused = await guarded.http.post(f"{BULK}/{action['id']}/resume", headers=writer)
+    assert problem(refused, 403, "scope_missing")["required_scope"] == "dlq:write"
+    assert (await guarded.http.post(f"{BULK}/{action['id']}/resume", headers=both)).status_code == 200
+    await guarded.close()
+
+
+async def test_the_list_is_read_page_by_page(api: Api) -> None:
+    ids = [(await act(api, **CANCEL))["id"] for _ in range(5)]
+    seen: list[str] = []
+    params: dict[str, Any] = {"limit": 2}
+    while True:
+        page = (await api.http.get(BULK, params=params)).json()
+        seen += [action["id"] for action in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert seen == ids[::-1]
