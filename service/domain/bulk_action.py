@@ -15,6 +15,8 @@ TAKES: Mapping[Verb, frozenset[State]] = {"cancel": LIVE, "retry": REDRIVE.sourc
 PORTION = 100
 #: Jobs a second of an action that names no rate; Redis is busy with it for a quarter of its time.
 FASTEST = 5_000
+#: Less than one job in a quarter of an hour is a pause.
+SLOWEST = 0.001
 
 
 def pace(rate_per_second: float | None) -> tuple[int, int]:

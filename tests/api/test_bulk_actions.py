@@ -111,6 +111,7 @@ async def test_a_dry_run_says_how_many_and_does_nothing(api: Api, stores: Stores
         (BULK, {"action": "cancel", "filter": {"tag": ["a:b", "a:c"]}}, "/filter/tag"),
         (BULK, {"action": "cancel", "filter": {"tag": ["a"]}}, "/filter/tag/0"),
         (BULK, {**CANCEL, "rate_per_second": 0}, "/rate_per_second"),
+        (BULK, {**CANCEL, "rate_per_second": 5e-324}, "/rate_per_second"),
         (BULK, {**CANCEL, "rate_per_second": 5_001}, "/rate_per_second"),
         (BULK, {**CANCEL, "max": 0}, "/max"),
         (

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from service.api.schemas.fields import In, Name, Out, TagFilter, Time, parse_tags
 from service.api.schemas.jobs import StateName, to_ms
-from service.domain.bulk_action import FASTEST, ActionState, Verb
+from service.domain.bulk_action import FASTEST, SLOWEST, ActionState, Verb
 from service.domain.states import State
 from service.store.queries import JobFilter
 
@@ -64,7 +64,7 @@ class DeadFilterIn(FilterIn):
 
 class _BulkIn(In):
     dry_run: bool = Field(False, description="Only say how many jobs match.")
-    rate_per_second: Annotated[float, Field(gt=0, le=FASTEST)] | None = Field(
+    rate_per_second: Annotated[float, Field(ge=SLOWEST, le=FASTEST)] | None = Field(
         None, description=f"Jobs a second at most, over all processes; absent: {FASTEST}."
     )
     max: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
