@@ -29,6 +29,8 @@ class Backend:
     metrics: ApiMetrics
     tracer: Tracer | None = None
     stopping: bool = False
+    #: Event streams that are open.
+    streams: int = 0
     #: Work that goes on after its request was answered.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -12,8 +12,10 @@ from service.store import keys
 from service.store.failures import translate
 from service.store.scripts import Scripts
 
-#: Seconds after which an entry of `watched` is void whoever made it; longer than any wait.
+#: Seconds after which an entry of `watched` is void whoever made it; longer than a request waits.
 _ENTRY_SECONDS = 60
+#: Seconds between two renewals of all entries of this process: streams watch for longer.
+_RENEW_SECONDS = 20
 #: A subscription that nobody uses is closed after this many seconds.
 _IDLE_SECONDS = 30.0
 
@@ -26,9 +28,14 @@ class TooManyWaiters(TriageError):
 
 
 class Change(asyncio.Event):
-    """Set when what is watched may have changed; `last`: nothing is waited for any more, the process ends."""
+    """Set when what is watched may have changed.
+
+    `last`: nothing is waited for any more, the process ends. `lost`: the subscription has ended, and what
+    comes after the next look is only seen by who watches anew.
+    """
 
     last = False
+    lost = False
 
 
 class Watches:
@@ -57,7 +64,7 @@ class Watches:
         self._count += 1
         try:
             await self._subscribe()
-            await self._announce(id)
+            await self._announce([id])
             yield event
         finally:
             self._count -= 1
@@ -81,13 +88,13 @@ class Watches:
             self._listener = None
         self._wake_all()
 
-    async def _announce(self, id: str) -> None:
+    async def _announce(self, ids: Iterable[str]) -> None:
         client: Any = self._scripts.redis
         try:
             seconds, _ = await client.time()
             pipe = client.pipeline(transaction=True)
             pipe.zremrangebyscore(keys.watched(self._scripts.prefix), "-inf", seconds)
-            pipe.zadd(keys.watched(self._scripts.prefix), {id: seconds + _ENTRY_SECONDS})
+            pipe.zadd(keys.watched(self._scripts.prefix), dict.fromkeys(ids, seconds + _ENTRY_SECONDS))
             pipe.expire(keys.watched(self._scripts.prefix), _ENTRY_SECONDS)
             await pipe.execute()
         except (RedisError, OSError) as error:
@@ -97,6 +104,8 @@ class Watches:
         if self._listener is None or self._listener.done():
             self._subscribed.clear()
             self._listener = asyncio.create_task(self._listen())
+            # Whoever subscribes next raises what ended it; when nobody does, it is no news.
+            self._listener.add_done_callback(lambda task: task.cancelled() or task.exception())
         listener = self._listener
         subscribed = asyncio.ensure_future(self._subscribed.wait())
         await asyncio.wait({subscribed, listener}, return_when=asyncio.FIRST_COMPLETED)
@@ -108,7 +117,8 @@ class Watches:
         client: Any = self._scripts.redis
         channel = self._scripts.prefix + keys.CHANGES
         pubsub = client.pubsub(ignore_subscribe_messages=True)
-        idle = 0.0
+        clock = asyncio.get_running_loop().time
+        idle, announced = 0.0, clock()
         try:
             await pubsub.subscribe(channel)
             self._subscribed.set()
@@ -119,8 +129,16 @@ class Watches:
                     for id in message["data"].decode().split(" "):
                         for event in self._waiters.get(id, ()):
                             event.set()
+                if self._waiters and clock() - announced > _RENEW_SECONDS:
+                    await self._announce(list(self._waiters))
+                    if clock() - announced > _ENTRY_SECONDS:
+                        self._wake_all()  # this process stood still, and was told of nothing meanwhile
+                    announced = clock()
         finally:
             self._subscribed.clear()
+            for events in self._waiters.values():
+                for event in events:
+                    event.lost = True
             self._wake_all()
             with contextlib.suppress(RedisError, OSError):
                 await pubsub.aclose()
