@@ -81,8 +81,13 @@ async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -
         return Response(status_code=204)
     if asked.backend.streams >= MAX_STREAMS:
         raise TooManyStreams()
+
+    async def in_turn() -> Moment | None:
+        async with asked.backend.looks:
+            return await look()
+
     return EventStream(
-        asked.backend, follow(asked.stores.watches, id, look, last_event_id, asked.backend.clock, Pace())
+        asked.backend, follow(asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace())
     )
 
 

@@ -279,12 +279,13 @@ async def test_versions_never_go_back_within_a_stream(stores: Stores) -> None:
 
 async def test_a_lost_subscription_is_made_anew(stores: Stores) -> None:
     looks = Looks(stores, await submit(stores))
-    stream = looks.follow()
-    assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
+    streams = [looks.follow() for _ in range(40)]
+    for stream in streams:
+        assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
     client: Any = stores.scripts.redis
     first = stores.watches._listener
     await client.client_kill_filter(_type="pubsub")
-    following = asyncio.ensure_future(after(stream))
+    following = [asyncio.ensure_future(after(stream)) for stream in streams]
 
     def anew() -> None:
         assert stores.watches._listener is not first
@@ -292,8 +293,20 @@ async def test_a_lost_subscription_is_made_anew(stores: Stores) -> None:
 
     await eventually(anew)
     await claim(stores)
-    assert (await following).startswith(b"id: 2\n")
-    await stream.aclose()
+    assert {text[:6] for text in await asyncio.gather(*following)} == {b"id: 2\n"}
+    for stream in streams:
+        await stream.aclose()
+    assert (stores.watches._count, stores.watches._announced) == (0, set())
+
+
+async def test_what_many_watch_is_announced_once(stores: Stores) -> None:
+    client: Any = stores.scripts.redis
+    async with stores.watches.watch("job_1"):
+        before = (await client.info("stats"))["total_commands_processed"]
+        async with stores.watches.watch("job_1"):
+            assert (await client.info("stats"))["total_commands_processed"] - before == 1
+        assert stores.watches._announced == {"job_1"}
+    assert stores.watches._announced == set()
 
 
 async def test_what_is_watched_for_long_stays_announced(
