@@ -21,6 +21,7 @@ from service.api.routes import (
     bulk_actions,
     bulk_jobs,
     dead_letters,
+    events,
     explanations,
     fan_out_actions,
     fan_out_items,
@@ -87,7 +88,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     app.state.backend = backend
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
-        fan_out_actions, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,
+        fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,
     ):  # fmt: skip
         app.include_router(module.router)
     problems.install(app)
@@ -100,7 +101,10 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     app.add_middleware(HeaderLimits)
     app.add_middleware(RequestIds, new_id=ids.new, clock=clock.monotonic)
     instrumentator = Instrumentator(
-        registry=CollectorRegistry(), excluded_handlers=["/metrics", "/livez", "/readyz"]
+        registry=CollectorRegistry(),
+        excluded_handlers=["/metrics", "/livez", "/readyz"],
+        # How long a client follows events says nothing of latency.
+        should_exclude_streaming_duration=True,
     )
     instrumentator.instrument(app, latency_lowr_buckets=LATENCY_BUCKETS)
     metrics.http = instrumentator.registry

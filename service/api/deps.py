@@ -16,6 +16,9 @@ from service.store.connect import RedisClient
 from service.store.stores import Stores
 from service.tracing import Tracer
 
+#: Half of the connections of a process.
+MAX_LOOKS = 25
+
 
 @dataclass
 class Backend:
@@ -29,6 +32,10 @@ class Backend:
     metrics: ApiMetrics
     tracer: Tracer | None = None
     stopping: bool = False
+    #: Event streams that are open, and those of them that may look at the same time: a change of what many
+    #: follow must leave connections to others.
+    streams: int = 0
+    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
     #: Work that goes on after its request was answered.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])

@@ -34,6 +34,13 @@ class HeadersTooLarge(TriageError):
     code = "headers_too_large"
 
 
+class TooManyStreams(TriageError):
+    """This process has as many event streams as it may; try again, or poll."""
+
+    code = "too_many_streams"
+    retryable = True
+
+
 class UnsupportedMediaType(TriageError):
     """The request body must be application/json."""
 

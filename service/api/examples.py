@@ -125,6 +125,9 @@ SCHEMAS: Mapping[str, Any] = {
         "keys": {},
         "defaults": {},
     },
+    "JobEventOut": story.JOB_EVENT,
+    "FlowEventOut": story.FLOW_EVENT,
+    "FanOutEventOut": story.FAN_OUT_EVENT,
     "FlowOut": story.FLOW_ENDED,
     "FlowSummaryOut": story.FLOW_SUMMARY,
     "GraphOut": {

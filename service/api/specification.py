@@ -190,6 +190,11 @@ def _responses(operation: Node, components: Node) -> None:
                 if status == "202":
                     name = schema.get("$ref", "").rpartition("/")[2]
                     media["example"] = {**media["example"], **examples.ACCEPTED.get(name, {})}
+            if media_type == "text/event-stream":
+                # The data of each event; the whole is text, for clients that know no streams.
+                media["example"] = examples.example_of(schema, components["schemas"])
+                media["schema"] = {"anyOf": [{"$ref": schema["$ref"]}, {"type": "string"}]}
+                continue
             # A number: a worker has a version too, that of its software.
             if isinstance(media.get("example"), dict) and isinstance(media["example"].get("version"), int):
                 headers += ["ETag", *(["Location"] if status == "202" else [])]

@@ -129,6 +129,15 @@ FAN_OUT_ENDED = {
     "counts": {**COUNTS, "total": 2, "blocked": 0, "queued": 0, "succeeded": 2},
     "finished_at": "2026-11-27T09:30:00.310Z",
 }
+
+
+def _event(resource: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: resource[name] for name in ("id", "object", "version", "state", *names)}
+
+
+JOB_EVENT = _event(SUCCEEDED, ("state_reason", "progress"))
+FLOW_EVENT = _event(FLOW_ENDED, ("counts",))
+FAN_OUT_EVENT = _event(FAN_OUT_ENDED, ("counts",))
 ITEMS = [{"order_id": "o-1"}, {"payload": {"order_id": "o-2"}, "key": "second", "priority": 10}]
 
 BULK_ACTION: Mapping[str, Any] = {

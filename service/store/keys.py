@@ -167,7 +167,9 @@ idempotency = _key(
     "idempotency:{digest}", "HASH", "What a submission with an Idempotency-Key became; expires after 24 h."
 )
 watched = _key(
-    "watched", "ZSET", "Jobs that somebody waits for, by the time at which the last waiter gives up."
+    "watched",
+    "ZSET",
+    "Jobs, flows and fan-outs that somebody waits for, by the time (s) at which that is void unless renewed.",
 )
 counters = _key("counters", "HASH", "Totals since the namespace began: stale finishes, rescues, pruned jobs.")
 dead = _key("dead", "HASH", "Dead jobs by <reason>:<queue>, counted as they come and go.")

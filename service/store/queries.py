@@ -65,6 +65,16 @@ class Page(Generic[Item]):
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a job is: what is read often of one whose payload and result may be large."""
+
+    version: int
+    state: State
+    state_reason: str | None
+    progress: bytes | None
+
+
 def encode_cursor(*parts: str | int) -> str:
     return base64.urlsafe_b64encode("|".join(str(part) for part in parts).encode()).decode().rstrip("=")
 
@@ -112,9 +122,13 @@ class Queries:
             for id, values in zip(ids, replies, strict=True)
         ]
 
-    async def version(self, id: str) -> int | None:
-        reply = (await self.pipeline(lambda pipe: pipe.hget(keys.job(self._prefix, id=id), "version")))[0]
-        return None if reply is None else int(reply)
+    async def standing(self, id: str) -> Standing | None:
+        names = ("version", "state", "state_reason", "progress")
+        row = (await self.pipeline(lambda pipe: pipe.hmget(keys.job(self._prefix, id=id), names)))[0]
+        version, state, reason, progress = row
+        if state is None:
+            return None
+        return Standing(int(version), State(state.decode()), reason.decode() if reason else None, progress)
 
     async def attempts(self, id: str) -> list[bytes]:
         """JSON texts, oldest first; bounded when they are written."""

@@ -59,7 +59,11 @@ class Operation:
             return
         media_type = answer.headers["content-type"].split(";")[0]
         assert media_type in declared["content"], (self.id, media_type)
-        if media_type.endswith("ndjson"):
+        if media_type == "text/event-stream":
+            for line in answer.text.splitlines():
+                if line.startswith("data: "):
+                    validate(orjson.loads(line[6:]), declared["content"][media_type]["schema"])
+        elif media_type.endswith("ndjson"):
             validate(answer.text, declared["content"][media_type]["schema"])
         elif media_type.endswith("json"):
             validate(orjson.loads(answer.content), declared["content"][media_type]["schema"])

@@ -28,7 +28,13 @@ UNKNOWN = {
     "name": "never-seen",
 }
 #: What a job must be for these; any other operation takes a queued one.
-_STATES = {"delete_job": State.SUCCEEDED, "retry_job": State.DEAD, "run_job_now": State.SCHEDULED}
+_STATES = {
+    "delete_job": State.SUCCEEDED,
+    "retry_job": State.DEAD,
+    "run_job_now": State.SCHEDULED,
+    # These clients read an answer to its end.
+    "stream_job_events": State.SUCCEEDED,
+}
 
 
 async def _job(stores: Stores, operation: Operation) -> str:
@@ -40,7 +46,7 @@ async def _flow(stores: Stores, operation: Operation) -> str:
     id = IdFactory(Clock().now_ms, os.urandom).new("flow", members=1)
     spec = FlowSpec("flow", {"a": Node(JobSpec("work"), ())}, "fail")
     assert (await stores.flows.create(id, spec, None)).word == "moved"
-    if operation.id in ("delete_flow", "retry_flow"):
+    if operation.id in ("delete_flow", "retry_flow", "stream_flow_events"):
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
         await stores.keeper.work()
     return id
@@ -50,7 +56,7 @@ async def _fan_out(stores: Stores, operation: Operation) -> str:
     """Open, with the items that the examples of the document leave out; ended for what needs an end."""
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
-    ended = operation.id in ("delete_fan_out", "retry_fan_out")
+    ended = operation.id in ("delete_fan_out", "retry_fan_out", "stream_fan_out_events")
     count = 1 if ended else 4 if operation.id == "seal_fan_out" else 2
     await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(count)])
     if ended:

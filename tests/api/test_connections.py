@@ -1,73 +1,15 @@
 """A real server on a socket: what is no request yet, and what happens to those who wait when it stops."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Generator
-from typing import Any
 
 import httpx
 import orjson
 import pytest
 
-from service.api.main import Server, build_server
-from service.settings import Settings
 from service.store.stores import Stores
+from tests.api.running import Running
 from tests.eventually import eventually
 from tests.factories import submit
-
-SECONDS = 0.5
-
-
-class Running:
-    """A server of its own; `say` is one connection that sends bytes and reads to the end."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.task = asyncio.create_task(server.serve())
-
-    @property
-    def port(self) -> int:
-        return self.server.servers[0].sockets[0].getsockname()[1]
-
-    async def say(self, *parts: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-            return await asyncio.wait_for(reader.read(), 20)
-        except ConnectionError:
-            return await reader.read() if not reader.exception() else b""
-        finally:
-            writer.close()
-
-
-@pytest.fixture
-async def running(redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    given: Any = {
-        "auth": "off",
-        "namespace": namespace,
-        "redis_url": redis_url,
-        "port": 0,
-        "request_seconds": SECONDS,
-    }
-    server = build_server(Settings(**given))
-    monkeypatch.setattr(server, "capture_signals", _no_signals)
-    running = Running(server)
-
-    def started() -> None:
-        assert server.started
-
-    await eventually(started)
-    yield running
-    server.should_exit = True
-    await running.task
-
-
-@contextlib.contextmanager
-def _no_signals() -> Generator[None]:
-    """pytest's own handlers stay."""
-    yield
 
 
 def refused(answer: bytes, status: int, code: str) -> None:
@@ -124,7 +66,7 @@ async def test_a_stopping_server_answers_those_who_wait(running: Running, stores
         submission = asyncio.create_task(
             http.post("/v1/jobs", json={"name": "work"}, headers={"Prefer": "wait=25"})
         )
-        watches = running.server._backend.space(stores.scripts.namespace).stores.watches
+        watches = running.watches(stores)
 
         def waiting() -> None:
             assert watches._count == 4

@@ -14,7 +14,15 @@ from triage_client.api.fan_outs import (
     seal_fan_out,
 )
 from triage_client.api.flows import create_flow, get_flow_graph, list_flow_jobs
-from triage_client.api.jobs import cancel_job, create_job, create_jobs, get_job, list_jobs, update_job
+from triage_client.api.jobs import (
+    cancel_job,
+    create_job,
+    create_jobs,
+    get_job,
+    list_jobs,
+    stream_job_events,
+    update_job,
+)
 from triage_client.api.queues import get_queue, pause_queue, resume_queue
 from triage_client.models import (
     EdgeIn,
@@ -158,6 +166,15 @@ def a_fan_out() -> None:
     assert ok(get_fan_out.sync(fan_out.id, client=client, wait=20)).counts.dead == 1
 
 
+def a_stream() -> None:
+    """This client knows no streams: it reads the text of one to its end."""
+    job = ok(create_job.sync(client=client, body=spec(delay_seconds=1)))
+    text = ok(stream_job_events.sync(job.id, client=client))
+    assert isinstance(text, str)
+    assert '"state":"scheduled"' in text
+    assert '"state":"succeeded"' in text.splitlines()[-2]
+
+
 STEPS = (
     submit_and_wait,
     the_same_key_is_the_same_job,
@@ -168,6 +185,7 @@ STEPS = (
     pause_a_queue,
     a_flow,
     a_fan_out,
+    a_stream,
 )
 
 for step in STEPS:

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createClient } from "./triage/client";
 import * as triage from "./triage";
-import type { JobOut, JobSpecIn, Problem } from "./triage";
+import type { JobEventOut, JobOut, JobSpecIn, Problem } from "./triage";
 
 const client = createClient({ baseUrl: process.env.TRIAGE_URL!, auth: process.env.TRIAGE_API_KEY! });
 
@@ -118,6 +118,17 @@ async function aFanOut() {
   assert.equal((await ok(triage.getFanOut({ client, path, query: { wait: 20 } }))).counts.dead, 1);
 }
 
+async function aStream() {
+  const job = await ok(triage.createJob({ client, body: spec("ok", { delay_seconds: 1 }) }));
+  const { stream } = await triage.streamJobEvents({ client, path: { job_id: job.id } });
+  const seen: JobEventOut[] = [];
+  for await (const event of stream) {
+    if (typeof event === "object") seen.push(event);
+  }
+  assert.equal(seen[0]?.state, "scheduled");
+  assert.equal(seen.at(-1)?.state, "succeeded");
+}
+
 const steps = [
   submitAndWait,
   theSameKeyIsTheSameJob,
@@ -128,6 +139,7 @@ const steps = [
   pauseAQueue,
   aFlow,
   aFanOut,
+  aStream,
 ];
 
 async function main() {

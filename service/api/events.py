@@ -1,0 +1,144 @@
+"""Event streams (SSE): a resource as it is, then as it is after changes, until it has ended.
+
+Nothing is stored for them: an event is a look at the resource, whose version is the id of the event. So
+versions increase and may have gaps, and who comes back with the last one misses no state that still holds.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from service.api.deps import Asked, Backend
+from service.api.errors import TooManyStreams
+from service.clock import Clock
+from service.domain.errors import NotFound, TriageError
+from service.store.watches import Change, Watches
+
+#: Open streams of a process; the other half of what may wait is left to long polls.
+MAX_STREAMS = 1_000
+_RETRY_MS = 2_000
+_RETRY_AWAY_MS = 5_000
+_HEARTBEAT = b":\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A resource at one version; `data` is what an event says of it."""
+
+    version: int
+    ended: bool
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds: of silence until a heartbeat, between two looks, and of a whole stream.
+
+    A stream ends now and then because its key is checked when it begins: once revoked, it must not read on.
+    """
+
+    heartbeat: float = 15.0
+    pause: float = 0.25
+    whole: float = 3_600.0
+
+
+Look = Callable[[], Awaitable[Moment | None]]
+
+
+class EventStream(StreamingResponse):
+    """Counts as an open stream of its process from its creation to its end, whatever ends it."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, backend: Backend, events: AsyncGenerator[bytes]) -> None:
+        # nginx, as an Ingress often is, would collect events until a buffer is full.
+        super().__init__(events, headers={"X-Accel-Buffering": "no"})
+        self._backend = backend
+        self._events = events
+        backend.streams += 1
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._backend.streams -= 1
+            await self._events.aclose()
+
+
+async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -> Response:
+    """Raises NotFound and TooManyStreams. 204, which ends the asking, when the client has the last event."""
+    found = await look()
+    if found is None:
+        raise NotFound()
+    if found.ended and str(found.version) == last_event_id:
+        return Response(status_code=204)
+    if asked.backend.streams >= MAX_STREAMS:
+        raise TooManyStreams()
+
+    async def in_turn() -> Moment | None:
+        async with asked.backend.looks:
+            return await look()
+
+    return EventStream(
+        asked.backend, follow(asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace())
+    )
+
+
+async def follow(
+    watches: Watches, id: str, look: Look, known: str | None, clock: Clock, pace: Pace
+) -> AsyncGenerator[bytes]:
+    """The text of the stream for a client that knows the version `known`, piece by piece."""
+    until, sent = clock.monotonic() + pace.whole, 0
+    yield b"retry: %d\n\n" % _RETRY_MS
+    try:
+        while True:
+            async with watches.watch(id) as changed:
+                while not changed.lost:
+                    changed.clear()
+                    found = await look()
+                    if found is None:
+                        yield _closing("deleted")
+                        return
+                    if found.version < sent:
+                        return  # Redis has lost writes: versions begin anew, in another stream
+                    if found.version > sent and str(found.version) != known:
+                        yield _event(found)
+                    sent, known = found.version, None
+                    if found.ended:
+                        return
+                    if changed.last:
+                        yield _closing("shutdown")
+                        return
+                    # What changes all the time is looked at as often as somebody can follow.
+                    await asyncio.sleep(pace.pause)
+                    while clock.monotonic() < until:
+                        if await _set_within(changed, pace.heartbeat):
+                            break
+                        yield _HEARTBEAT
+                    else:
+                        return
+    except TriageError as error:
+        yield _closing("unavailable", {"code": error.code}, _RETRY_AWAY_MS)
+
+
+async def _set_within(changed: Change, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), seconds)
+    return changed.is_set()
+
+
+def _event(moment: Moment) -> bytes:
+    return b"id: %d\ndata: %s\n\n" % (moment.version, orjson.dumps(moment.data))
+
+
+def _closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:
+    """The last event of a stream that does not end with its resource; it has no id, so none is forgotten."""
+    retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
+    return b"%sevent: %s\ndata: %s\n\n" % (retry, name.encode(), orjson.dumps(data or {}))

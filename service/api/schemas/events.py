@@ -1,0 +1,39 @@
+"""What the events of a stream carry: where a job, a flow or a fan-out is, never payloads and results."""
+
+from typing import Literal
+
+from service.api.schemas.fan_outs import FanOutStateName
+from service.api.schemas.fields import Out
+from service.api.schemas.flows import GroupCountsOut
+from service.api.schemas.jobs import ProgressOut, StateName
+
+
+class JobEventOut(Out):
+    """The data of an event of a job; the id of the event is the version."""
+
+    id: str
+    object: Literal["job"]
+    version: int
+    state: StateName
+    state_reason: str | None
+    progress: ProgressOut | None
+
+
+class FlowEventOut(Out):
+    """The data of an event of a flow; the id of the event is the version."""
+
+    id: str
+    object: Literal["flow"]
+    version: int
+    state: Literal["running", "succeeded", "failed", "cancelled"]
+    counts: GroupCountsOut
+
+
+class FanOutEventOut(Out):
+    """The data of an event of a fan-out; the id of the event is the version."""
+
+    id: str
+    object: Literal["fan_out"]
+    version: int
+    state: FanOutStateName
+    counts: GroupCountsOut

@@ -1,0 +1,357 @@
+"""Event streams: what they say of a job, a flow or a fan-out, and how they end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from service.api import events, protocol
+from service.api.events import Moment, Pace, follow
+from service.clock import Clock
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item
+from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store import keys, watches
+from service.store.connect import connect
+from service.store.embedded import EmbeddedServer
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.api.running import SECONDS, Running
+from tests.eventually import eventually
+from tests.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
+
+AT_ONCE = Pace(heartbeat=20, pause=0)
+
+
+@dataclass(frozen=True)
+class Event:
+    name: str | None
+    id: int | None
+    data: Any
+
+
+async def parse(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
+    fields: dict[str, str] = {}
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            fields[name] = value
+            continue
+        if "data" in fields:
+            id = int(fields["id"]) if "id" in fields else None
+            yield Event(fields.get("event"), id, orjson.loads(fields["data"]))
+        fields = {}
+
+
+@contextlib.asynccontextmanager
+async def following(running: Running, path: str, last: str | None = None) -> AsyncGenerator[Any]:
+    """The events of an open stream, each within ten seconds."""
+    headers = {} if last is None else {"Last-Event-ID": last}
+    async with running.client() as http, http.stream("GET", path, headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        found = parse(answer.aiter_lines())
+
+        async def following() -> AsyncGenerator[Event]:
+            while True:
+                try:
+                    yield await asyncio.wait_for(anext(found), 10)
+                except StopAsyncIteration:
+                    return
+
+        yield following()
+
+
+def rising(seen: Iterable[Event]) -> list[int]:
+    versions = [event.id for event in seen if event.id is not None]
+    assert versions == sorted(set(versions))
+    return versions
+
+
+async def test_a_job_is_followed_from_its_submission_to_its_end(running: Running, stores: Stores) -> None:
+    id = await submit(stores, payload=b'{"card":"4111"}')
+    async with following(running, f"/v1/jobs/{id}/events") as stream:
+        seen = [await anext(stream)]
+        lease = (await claim(stores)).leases[0]
+        seen.append(await anext(stream))
+        await stores.leases.report_progress(lease, b'{"current":1,"total":2,"message":null}')
+        seen.append(await anext(stream))
+        await finish(stores, lease, OK)
+        seen += [event async for event in stream]
+    assert [event.data["state"] for event in seen] == ["queued", "running", "running", "succeeded"]
+    assert seen[2].data["progress"] == {"current": 1, "total": 2, "message": None}
+    assert rising(seen) == [1, 2, 3, 4] == [event.data["version"] for event in seen]
+    assert all(event.name is None and set(event.data) == set(seen[0].data) for event in seen)
+    assert set(seen[0].data) == {"id", "object", "version", "state", "state_reason", "progress"}
+
+
+async def test_a_flow_is_followed_to_its_end(running: Running, stores: Stores) -> None:
+    id = IDS.new("flow", members=2)
+    nodes = {"a": Node(JobSpec("work")), "b": Node(JobSpec("work"), (Edge("a"),))}
+    await stores.flows.create(id, FlowSpec("flow", nodes), None)
+    async with following(running, f"/v1/flows/{id}/events") as stream:
+        seen = [await anext(stream)]
+        for _ in nodes:
+            await finish(stores, (await claim(stores)).leases[0], OK)
+        seen += [event async for event in stream]
+    assert seen[0].data["counts"]["blocked"] == 1
+    assert (seen[-1].data["object"], seen[-1].data["state"]) == ("flow", "succeeded")
+    assert seen[-1].data["counts"]["succeeded"] == 2
+    assert len(rising(seen)) == len(seen) >= 2
+
+
+async def test_a_fan_out_is_followed_from_open_to_its_end(running: Running, stores: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
+    async with following(running, f"/v1/fan-outs/{id}/events") as stream:
+        seen = [await anext(stream)]
+        await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+        seen.append(await anext(stream))
+        await stores.fan_outs.seal(id, 2)
+        for outcome in (OK, HOPELESS):
+            await finish(stores, (await claim(stores)).leases[0], outcome)
+        seen += [event async for event in stream]
+    assert [event.data["state"] for event in seen[:2]] == ["open", "open"]
+    assert [event.data["counts"]["total"] for event in seen[:2]] == [0, 2]
+    assert (seen[-1].data["object"], seen[-1].data["state"]) == ("fan_out", "failed")
+    assert len(rising(seen)) == len(seen)
+
+
+async def test_a_client_that_comes_back_gets_nothing_twice(running: Running, stores: Stores) -> None:
+    id = await submit(stores)
+    async with following(running, f"/v1/jobs/{id}/events", "1") as stream:
+        lease = (await claim(stores)).leases[0]
+        assert (await anext(stream)).id == 2
+    await finish(stores, lease, OK)
+    for known in ("2", "1", "99", "nonsense"):
+        async with following(running, f"/v1/jobs/{id}/events", known) as stream:
+            assert [(event.id, event.data["state"]) async for event in stream] == [(3, "succeeded")]
+    async with running.client() as http:
+        answer = await http.get(f"/v1/jobs/{id}/events", headers={"Last-Event-ID": "3"})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def test_a_dead_job_that_runs_again_goes_on_counting(running: Running, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.DEAD)
+    async with following(running, f"/v1/jobs/{id}/events") as stream:
+        (dead,) = [event async for event in stream]
+    await stores.jobs.redrive([id], 0, b"", "")
+    async with following(running, f"/v1/jobs/{id}/events", str(dead.id)) as stream:
+        again = await anext(stream)
+    assert (dead.data["state"], again.data["state"]) == ("dead", "queued")
+    rising([dead, again])
+
+
+async def test_what_does_not_exist_is_a_problem_before_a_stream_begins(running: Running) -> None:
+    async with running.client() as http:
+        for path in ("jobs/job_", "flows/flow_", "fan-outs/fan_"):
+            problem(await http.get(f"/v1/{path}{'7' + 'Z' * 25}/events"), 404, "not_found")
+
+
+async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores: Stores) -> None:
+    id = await submit(stores)
+    path = f"/v1/jobs/{id}/events"
+    async with following(running, path) as one, following(running, path) as other:
+        await anext(one)
+        await anext(other)
+        channel = stores.scripts.prefix + keys.CHANGES
+        client: Any = stores.scripts.redis
+        assert (await client.pubsub_numsub(channel))[0][1] == 1
+        assert (running.backend.streams, running.watches(stores)._count) == (2, 2)
+
+    def free() -> None:
+        assert (running.backend.streams, running.watches(stores)._count) == (0, 0)
+
+    await eventually(free)
+
+
+async def test_a_stopping_server_ends_its_streams(running: Running, stores: Stores) -> None:
+    id = await submit(stores)
+    async with following(running, f"/v1/jobs/{id}/events") as stream:
+        assert (await anext(stream)).data["state"] == "queued"
+        running.server.should_exit = True
+        assert [event async for event in stream] == [Event("shutdown", None, {})]
+    await asyncio.wait_for(running.task, 5)
+
+
+async def test_streams_are_bounded(running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MAX_STREAMS", 1)
+    path = f"/v1/jobs/{await submit(stores)}/events"
+    async with following(running, path) as stream, running.client() as http:
+        await anext(stream)
+        answer = await http.get(path)
+        assert problem(answer, 503, "too_many_streams")["retryable"]
+        assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_request_deadline_does_not_end_a_stream(
+    running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "_MARGIN", 0.0)
+    id = await submit(stores)
+    ends = Clock().monotonic() + 2 * SECONDS
+
+    def over() -> None:
+        assert Clock().monotonic() > ends
+
+    async with following(running, f"/v1/jobs/{id}/events") as stream:
+        await anext(stream)
+        await eventually(over)
+        await claim(stores)
+        assert (await anext(stream)).data["state"] == "running"
+
+
+# What follows is the stream without HTTP.
+
+
+class Looks:
+    """Looks at a job, counted; what is in `scripted` comes first."""
+
+    def __init__(self, stores: Stores, id: str, *scripted: Moment | None) -> None:
+        self._stores, self.id, self._scripted = stores, id, list(scripted)
+        self.count = 0
+
+    async def __call__(self) -> Moment | None:
+        self.count += 1
+        if self._scripted:
+            return self._scripted.pop(0)
+        job = await self._stores.queries.standing(self.id)
+        assert job is not None
+        return Moment(job.version, False, {"state": job.state})
+
+    def follow(self, pace: Pace = AT_ONCE) -> AsyncGenerator[bytes]:
+        return follow(self._stores.watches, self.id, self, None, Clock(), pace)
+
+    async def change(self) -> None:
+        client: Any = self._stores.scripts.redis
+        await client.publish(self._stores.scripts.prefix + keys.CHANGES, self.id)
+
+
+async def after(stream: AsyncGenerator[bytes]) -> bytes:
+    return await asyncio.wait_for(anext(stream), 10)
+
+
+async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Stores) -> None:
+    looks = Looks(stores, await submit(stores))
+    stream = looks.follow(Pace(heartbeat=0.01, pause=0))
+    assert await after(stream) == b"retry: 2000\n\n"
+    assert await after(stream) == b'id: 1\ndata: {"state":"queued"}\n\n'
+    client: Any = stores.scripts.redis
+    before = (await client.info("stats"))["total_commands_processed"]
+    assert {await after(stream) for _ in range(5)} == {b":\n\n"}
+    assert (await client.info("stats"))["total_commands_processed"] - before == 1
+    assert looks.count == 1
+    await stream.aclose()
+
+
+async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Stores) -> None:
+    looks = Looks(stores, await submit(stores))
+    quiet = [text async for text in looks.follow(Pace(heartbeat=0.01, pause=0, whole=0.02))]
+    assert quiet[-1] == b":\n\n"
+    busy = [text async for text in looks.follow(Pace(pause=0, whole=0))]
+    assert busy[-1].startswith(b"id: 1\n")
+
+
+async def test_what_is_deleted_between_two_looks_is_said(stores: Stores) -> None:
+    looks = Looks(stores, "job_1", Moment(7, False, {}), None)
+    stream = looks.follow()
+    assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
+    await looks.change()
+    assert [text async for text in stream] == [b"event: deleted\ndata: {}\n\n"]
+
+
+async def test_versions_never_go_back_within_a_stream(stores: Stores) -> None:
+    """They can when a replica takes over that had not got the last writes."""
+    looks = Looks(stores, "job_1", Moment(7, False, {}), Moment(5, False, {}))
+    stream = looks.follow()
+    assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
+    await looks.change()
+    assert [text async for text in stream] == []
+
+
+async def test_a_lost_subscription_is_made_anew(stores: Stores) -> None:
+    looks = Looks(stores, await submit(stores))
+    streams = [looks.follow() for _ in range(40)]
+    for stream in streams:
+        assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
+    client: Any = stores.scripts.redis
+    first = stores.watches._listener
+    await client.client_kill_filter(_type="pubsub")
+    following = [asyncio.ensure_future(after(stream)) for stream in streams]
+
+    def anew() -> None:
+        assert stores.watches._listener is not first
+        assert stores.watches._subscribed.is_set()
+
+    await eventually(anew)
+    await claim(stores)
+    assert {text[:6] for text in await asyncio.gather(*following)} == {b"id: 2\n"}
+    for stream in streams:
+        await stream.aclose()
+    assert (stores.watches._count, stores.watches._announced) == (0, set())
+
+
+async def test_what_many_watch_is_announced_once(stores: Stores) -> None:
+    client: Any = stores.scripts.redis
+    async with stores.watches.watch("job_1"):
+        before = (await client.info("stats"))["total_commands_processed"]
+        async with stores.watches.watch("job_1"):
+            assert (await client.info("stats"))["total_commands_processed"] - before == 1
+        assert stores.watches._announced == {"job_1"}
+    assert stores.watches._announced == set()
+
+
+async def test_what_is_watched_for_long_stays_announced(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "_RENEW_SECONDS", 0.1)
+    client: Any = stores.scripts.redis
+    async with stores.watches.watch("job_1"):
+        # As if it were long ago.
+        await client.zadd(keys.watched(stores.scripts.prefix), {"job_1": 1})
+
+        async def renewed() -> None:
+            assert await client.zscore(keys.watched(stores.scripts.prefix), "job_1") > 1
+
+        await eventually(renewed)
+
+
+async def test_a_process_that_stood_still_looks_again(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watches, "_RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(watches, "_ENTRY_SECONDS", 1)
+    async with stores.watches.watch("job_1") as changed:
+        await asyncio.wait_for(changed.wait(), 10)
+    assert not changed.lost
+
+
+async def test_a_stream_says_when_redis_is_away_and_ends(
+    tmp_path: Path, server_binary: Path, namespace: str
+) -> None:
+    with EmbeddedServer(tmp_path, server_binary) as server:
+        redis = connect(server.url)
+        stores = Stores(redis, namespace, DAY)
+        stream = Looks(stores, await submit(stores)).follow()
+        assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
+        server.kill()
+        (said,) = [text async for text in stream]
+        assert said.startswith(b"retry: 5000\nevent: unavailable\ndata: ")
+        assert orjson.loads(said.split(b"data: ")[1])["code"] == "backend_unavailable"
+        await stores.watches.close()
+        await redis.aclose()
+
+
+async def test_a_stream_without_http_reading_whole_ends_with_its_job(api: Api, stores: Stores) -> None:
+    id, _ = await job_in(stores, State.SUCCEEDED)
+    answer: httpx.Response = await api.http.get(f"/v1/jobs/{id}/events")
+    assert answer.text.startswith("retry: 2000\n\nid: 3\ndata: ")
+    assert api.app.state.backend.streams == 0
