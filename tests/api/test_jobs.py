@@ -34,6 +34,7 @@ async def test_filters_must_all_match(api: Api, stores: Stores) -> None:
 
     assert await ids(tag=["tenant:acme", "kind:a"]) == [first["id"]]
     assert len(await ids(tag="tenant:acme")) == 2
+    assert await ids(tag=["kind:a", "kind:b"]) == []
     assert len(await ids(queue="two", state="queued", name="other")) == 1
     assert await ids(queue="two", state="running") == []
     assert len(await ids(created_after="2020-01-01T00:00:00Z")) == 3

@@ -202,6 +202,8 @@ async def list_jobs(
         created_after=None if created_after is None else schemas.to_ms(created_after),
         created_before=None if created_before is None else schemas.to_ms(created_before),
     )
+    if len(filter.tags) < len(set(tag or [])):
+        return render.page([], None)  # no job has two values of one key
     if filter.group_id is None:
         page = await asked.stores.queries.list_jobs(filter, limit, cursor)
     else:
