@@ -12,6 +12,7 @@ import arq.worker
 import structlog
 import uvloop
 
+from service.cancellation import end
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
@@ -178,9 +179,7 @@ class TriageWorker(arq.worker.Worker):
     async def _stop(self, server: AdminServer, redis: Any, wakes: Any) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stop()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await end(self._background)
         await self.registry.hooks.ends(self.ctx, 5.0)
         self.runners.close()
         server.should_exit = True

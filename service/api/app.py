@@ -37,6 +37,7 @@ from service.api.routes import (
     workers,
 )
 from service.api.specification import describe
+from service.cancellation import end
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
@@ -68,9 +69,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
             yield
         finally:
             backend.stopping = True
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             for space in backend.spaces.values():
                 await space.stores.watches.close()
 

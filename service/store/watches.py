@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from service.cancellation import end
 from service.domain.errors import TriageError
 from service.store import keys
 from service.store.failures import translate
@@ -87,8 +88,7 @@ class Watches:
     async def close(self) -> None:
         """Wake every waiter and end the subscription."""
         if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+            await end([self._listener])
             self._listener = None
         self._wake_all()
 
