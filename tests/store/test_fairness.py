@@ -101,6 +101,15 @@ async def test_a_job_that_came_too_late_gives_its_lane_no_second_turn(frozen: St
     assert await history(frozen, 2) == ["b", "a"]
 
 
+async def test_a_turn_ends_with_a_job_that_came_too_late(frozen: Stores) -> None:
+    await submit(frozen, limit_key="a", expires_ms=1_000)
+    go_on(frozen, 20_000)
+    await submit(frozen, limit_key="b")
+    go_on(frozen, 20_000)
+    await submit(frozen, limit_key="a")
+    assert await history(frozen, 2, slots=60) == ["b", "a"]
+
+
 async def test_an_urgent_job_does_not_wait_for_its_tenants_turn(frozen: Stores) -> None:
     await jobs(frozen, 50, limit_key="loud")
     await jobs(frozen, 50, limit_key="other")

@@ -45,7 +45,7 @@ for _, limiter in ipairs(again) do reopen(limiter) end
 if #due_ids + #again > 0 then flush() end
 
 local listed, everything_else, answered, types, free, position = {}, nil, {}, {}, {}, 11
--- Fields named here are not a cost each when they are set.
+-- As for a lane (lane_of): fields that are named make room, here and in lease().
 local function new_queue(name, weight, credit)
   return {name = name, weight = weight, credit = credit, ready = false, ready_keyed = false, looked = false, plain = nil, keyed = nil, lanes = nil}
 end
@@ -62,7 +62,7 @@ for i = position, #ARGV, 2 do
   types[#types + 1] = ARGV[i]
   free[ARGV[i]] = tonumber(ARGV[i + 1])
 end
--- A job of a lane with limiters costs up to 100 us: more of them are left to the next claim, which follows at once.
+-- A job of a lane with a key costs some 50 us: more of them are left to the next claim, which follows at once.
 local KEYED_AT_MOST = 50
 -- A queue and a lane cost as much to look at as a job or two, so a claim of many jobs takes several in a turn: all of them start
 -- at the same moment anyway (docs/adr/0016).
@@ -106,7 +106,8 @@ local function serve(queue, most)
     local began = lane.score
     repeat
       local id = take(lane)
-      if lease(id, lane) then
+      local leased = lease(id, lane)
+      if leased then
         ids[#ids + 1] = id
         slots, count, turn = slots - 1, count + 1, turn + 1
         started(queue, lane)
@@ -114,7 +115,7 @@ local function serve(queue, most)
         -- Nothing started, so nothing is charged: neither a limiter nor the queue's share.
         skipped = true
       end
-    until turn == jobs_of_a_lane or count == most or slots == 0 or not goes_on(queue, lane, began)
+    until not leased or turn == jobs_of_a_lane or count == most or slots == 0 or not goes_on(queue, lane, began)
     put_back(queue, lane)
   end
   return count

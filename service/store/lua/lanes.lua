@@ -39,7 +39,8 @@ local function lane_key(job)
   return key
 end
 
--- A lane, and what stands for its jobs where no single one is meant.
+-- A lane, and what stands for its jobs where no single one is meant. Naming a field here makes room for it, once instead of
+-- each time that one is set.
 local function lane_of(queue, name, lane)
   local key, fan = lane, nil
   if string.find(lane, '|', 1, true) then key, fan = string.match(lane, '^([^|]*)|(.*)$') end
@@ -95,23 +96,25 @@ local function fair_rank(queue, score, id, last_start)
   return priority and math.max(score, running_order(queue, priority, last_start)) or score
 end
 
-local function served_field(job) return job.queue .. '|' .. job.name .. '|' .. lane_name(job) end
+-- What `served` and parked:<limiter> call a lane.
+local function lane_ref(job) return job.queue .. '|' .. job.name .. '|' .. lane_name(job) end
 
--- Notes in `order` what becomes of a lane there: its rank, or that it has left, because it is empty or `limiter` closes it.
-local function place_lane(order, key, job, limiter)
+-- Notes in `order` what becomes of a lane there: its rank, or that it has left, because it is empty or `limiter` closes it; and in
+-- `starts` what `served` is to remember, or to forget.
+local function place_lane(order, starts, key, job, limiter)
   local name, known, first, score, rank = lane_name(job), heads[key], nil, nil, nil
   if known then first, score, rank = known.first, known.score, known.rank else first, score = head(key) end
   if not known or limiter then order.unsure = true end
-  if first and served[key] then append(order, 'served', served_field(job), served[key]) end
+  if first and served[key] then append(starts, 'served', lane_ref(job), served[key]) end
   if not first then
     append(order, 'gone', name)
-    append(order, 'forgotten', served_field(job))
+    append(starts, 'forgotten', lane_ref(job))
   elseif limiter then
     append(order, 'gone', name)
-    redis.call('SADD', P .. 'parked:' .. limiter, served_field(job))
+    redis.call('SADD', P .. 'parked:' .. limiter, lane_ref(job))
   else
     if not rank then
-      local last_start = served[key] or tonumber(redis.call('HGET', P .. 'served', served_field(job)) or nil)
+      local last_start = served[key] or tonumber(redis.call('HGET', P .. 'served', lane_ref(job)) or nil)
       rank = fair_rank(job.queue, tonumber(score), first, last_start)
     end
     append(order, 'ranks', rank, name)

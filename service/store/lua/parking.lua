@@ -55,7 +55,7 @@ end
 
 -- One command for all lanes of an order, and one for all last starts.
 local function write_lanes(closed, plain, keyed)
-  local orders, starts, forgotten = {}, {}, {}
+  local orders, starts = {}, {}
   for key, job in pairs(lanes) do
     if lane_name(job) == '' then
       if follow(queue_key(job.queue, 'types'), job.name, key) then plain[job.queue] = true end
@@ -64,16 +64,16 @@ local function write_lanes(closed, plain, keyed)
       for _, id in ipairs(lane_limiters(job)) do if closed[id] then limiter = id end end
       local order_key = queue_key(job.queue, 'lanes:' .. job.name)
       local order = orders[order_key]
-      if not order then order = {job = job, served = starts, forgotten = forgotten}; orders[order_key] = order end
-      place_lane(order, key, job, limiter)
+      if not order then order = {job = job}; orders[order_key] = order end
+      place_lane(order, starts, key, job, limiter)
     end
   end
   for key, order in pairs(orders) do
     write_order(key, order)
     if follow(queue_key(order.job.queue, 'keyed'), order.job.name, key) then keyed[order.job.queue] = true end
   end
-  if #starts > 0 then redis.call('HSET', P .. 'served', unpack(starts)) end
-  if #forgotten > 0 then redis.call('HDEL', P .. 'served', unpack(forgotten)) end
+  if starts.served then redis.call('HSET', P .. 'served', unpack(starts.served)) end
+  if starts.forgotten then redis.call('HDEL', P .. 'served', unpack(starts.forgotten)) end
 end
 
 -- `anything_parked` false spares the look at `parked`: most namespaces never have a limit.

@@ -84,7 +84,7 @@ local function put_back(queue, lane)
     queue.plain[name] = lane.score
   else
     if lane.first then
-      if not lane.last_start then lane.last_start = tonumber(redis.call('HGET', P .. 'served', served_field(lane)) or nil) end
+      if not lane.last_start then lane.last_start = tonumber(redis.call('HGET', P .. 'served', lane_ref(lane)) or nil) end
       lane.rank = fair_rank(queue.name, lane.score, lane.first, lane.last_start)
       insert(queue.lanes[name], lane)
       for _, limiter in ipairs(lane_limiters(lane)) do rooms[limiter].waits = true end
