@@ -37,7 +37,8 @@ def test_a_freed_slot_of_a_key_is_used_at_once_by_either_worker(cluster: Cluster
     ids = [cluster.submit(limit_key="acme", payload={"seconds": 0.2})["id"] for _ in range(8)]
     history = start_times(cluster, ids)
     for first, last in pairwise(history):
-        assert last - first >= 0.2
+        # Times are whole milliseconds of Redis' clock, the run is timed by another one.
+        assert last - first >= 0.198
     assert time.monotonic() - began < 8
 
 
