@@ -52,7 +52,8 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 
 image-test: setup ## Build the image with buildah and run it (root on Debian)
 	@tests/image/install_builder.sh
-	@$(BIN)/python -m pytest -q --durations=5 tests/image/built_image.py
+	@# What buildah mounts ends with the tests, however they end.
+	@unshare --mount $(BIN)/python -m pytest -q --durations=5 tests/image/built_image.py
 
 format: setup ## Format the code and apply the lint fixes that are safe
 	@$(BIN)/ruff format .

@@ -28,7 +28,8 @@ if [ ! -f "$target/base.tar" ]; then
     echo "    making the base image's stand-in with debootstrap"
     rm -rf "$target/root"
     mkdir -p "$target"
-    debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$target/root" \
+    # In a mount namespace of its own: what it leaves mounted is gone when it ends, and neither packed nor deleted.
+    unshare --mount debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$target/root" \
         >"$target/debootstrap.log" 2>&1 || fail "debootstrap failed: $(tail -n 3 "$target/debootstrap.log")"
     # The certificates that this machine trusts, so that pip reaches from the build what it reaches from here.
     cp /etc/ssl/certs/ca-certificates.crt "$target/root/etc/ssl/certs/ca-certificates.crt"
