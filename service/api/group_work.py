@@ -1,11 +1,12 @@
 """Carries on work on flows and fan-outs from the API: what a request began, and what a lost process left."""
 
 import asyncio
+import contextlib
 
 import structlog
 
 from service.api.deps import Asked, Backend
-from service.domain.errors import TriageError
+from service.domain.errors import StoreFault, TriageError
 
 #: Seconds between looks: what a process left undone is carried on within this time.
 PAUSE = 1.0
@@ -43,4 +44,6 @@ async def carry_on(asked: Asked) -> None:
         asked.backend.background.add(work)
         work.add_done_callback(asked.backend.background.discard)
         return
-    work.result()
+    # What was asked for is recorded; a task that Redis refuses, perhaps another's, is logged by keep_groups.
+    with contextlib.suppress(StoreFault):
+        work.result()

@@ -1,12 +1,13 @@
 """Carries on what one script could not do for a flow or fan-out; any process may, more than one at a time."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from service.domain.errors import StoreFault
 from service.domain.fan_out import ItemIds, follow_up_id
 from service.domain.flow import descendants
 from service.domain.states import LIVE, State
@@ -66,15 +67,24 @@ class GroupKeeper:
         }
 
     async def work(self) -> int:
-        """Carry on what is there; answers how many tasks were ended."""
-        ended = 0
-        while tasks := await self._tasks():
+        """Carry on what is there; answers how many tasks were ended.
+
+        A task that Redis refuses stays and holds up no other; the first StoreFault is raised at the end.
+        """
+        ended, refused = 0, dict[str, StoreFault]()
+        while tasks := await self._tasks(refused):
             for task, score in tasks:
                 word, *arguments = task.split(" ")
-                await self._duties[word](*arguments)
+                try:
+                    await self._duties[word](*arguments)
+                except StoreFault as fault:
+                    refused[task] = fault
+                    continue
                 # Dropped at its end: when this process dies before, another one begins anew.
                 await self._scripts.run("drop", [task, score])
                 ended += 1
+        if refused:
+            raise next(iter(refused.values()))
         return ended
 
     async def forget_ended(self) -> int:
@@ -220,11 +230,22 @@ class GroupKeeper:
         for start in range(0, len(ids), PORTION):
             await act(ids[start : start + PORTION])
 
-    async def _tasks(self) -> list[tuple[str, int]]:
-        found = await self._queries.pipeline(
-            lambda pipe: pipe.zrange(keys.tasks(self._prefix), 0, AT_MOST - 1, withscores=True)
-        )
-        return [(task.decode(), int(score)) for task, score in found[0]]
+    async def _tasks(self, refused: Container[str]) -> list[tuple[str, int]]:
+        """The oldest that were not refused in this go."""
+        start = 0
+        while True:
+            end = start + AT_MOST - 1
+            found = await self._queries.pipeline(
+                lambda pipe, start=start, end=end: pipe.zrange(
+                    keys.tasks(self._prefix), start, end, withscores=True
+                )
+            )
+            tasks = [(task.decode(), int(score)) for task, score in found[0]]
+            if chosen := [(task, score) for task, score in tasks if task not in refused]:
+                return chosen
+            if not tasks:
+                return []
+            start += AT_MOST
 
     async def _range(self, key: str, until: int) -> list[str]:
         found = await self._queries.pipeline(

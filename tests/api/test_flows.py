@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.store import keys
 from service.store.stores import Stores
 from tests.api.client import Api, problem
 from tests.factories import HOPELESS, OK, claim, finish
@@ -145,6 +146,17 @@ async def test_a_dead_job_that_is_redriven_takes_its_dependents_along(api: Api, 
     await end_all(stores)
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["succeeded"]) == ("succeeded", 2)
+
+
+async def test_an_action_is_answered_although_redis_refuses_work_on_another_flow(
+    api: Api, stores: Stores
+) -> None:
+    flow = await create(api, {"a": node(), "b": node("a")})
+    prefix, broken = stores.scripts.prefix, "flow_01J00000000000000000000000"
+    await stores.scripts.redis.set(keys.group(prefix, group=broken), "not a hash")
+    await stores.scripts.redis.zadd(keys.tasks(prefix), {f"cancel {broken}": 0})
+    asked = await api.http.post(f"/v1/flows/{flow['id']}/cancel")
+    assert (asked.status_code, asked.json()["state"]) == (200, "cancelled")
 
 
 async def test_cancelling_ends_what_waits_and_asks_what_runs(api: Api, stores: Stores) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.clock import Clock
+from service.domain.errors import StoreFault
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, arrange
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec, Lease
@@ -14,6 +15,7 @@ from service.domain.outcome import Crashed, Failure
 from service.domain.states import State
 from service.store import keys
 from service.store.flows import job_ids
+from service.store.group_keeper import AT_MOST
 from service.store.jobs import Idempotency
 from service.store.stores import Stores
 from tests import factories
@@ -290,3 +292,19 @@ async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Stores) -> 
     await stores.keeper.work()
     await finish(stores, await run(stores, jobs["a"]), OK)
     assert not await stores.scripts.redis.exists(keys.group(stores.scripts.prefix, group=id))
+
+
+async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Stores) -> None:
+    id, jobs = await create(stores, spec_of({"a": {}, "b": {}}))
+    broken = [IDS.new("flow", members=1) for _ in range(AT_MOST + 1)]
+    for other in broken:
+        await stores.scripts.redis.set(keys.group(stores.scripts.prefix, group=other), "not a hash")
+    tasks = [*(f"cancel {other}" for other in broken), f"fail {id} {jobs['a']}"]
+    await stores.scripts.redis.zadd(
+        keys.tasks(stores.scripts.prefix), {task: n for n, task in enumerate(tasks)}
+    )
+    with pytest.raises(StoreFault):
+        await stores.keeper.work()
+    assert await state_of(stores, jobs["b"]) is State.CANCELLED
+    left = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
+    assert [task.decode() for task in left] == tasks[:-1], "they stay, for who mends what is broken"
