@@ -78,7 +78,6 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         version="0.1.0",
         summary="Job orchestration over HTTP",
         lifespan=lifespan,
-        generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
         redirect_slashes=False,
         # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
@@ -89,7 +88,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
         fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,
     ):  # fmt: skip
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)
     problems.install(app)
     app.add_middleware(
         BodyLimits,

@@ -2,19 +2,19 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from service.api import bulk, groups, render
 from service.api.deps import Ask, Asked
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey
 from service.api.schemas import bulk_actions as schemas
 from service.api.waiting import matches, until
 from service.domain.errors import InvalidState, NotFound
 from service.store.bulk_actions import BulkAction, BulkSpec
 
-router = APIRouter(prefix="/v1/bulk-actions", tags=["bulk actions"], route_class=StrictRoute)
+router = Router(prefix="/v1/bulk-actions", tags=["bulk actions"])
 
 ActionId = Annotated[
     str, Path(pattern=r"^act_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a bulk action.")

@@ -3,21 +3,21 @@
 import hashlib
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import ValidationError
 
 from service.api import render
 from service.api.deps import Ask
 from service.api.errors import ValidationFailed
-from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.problems import of_error, pointer
+from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey, begin_submission, present, refusal, specify
 from service.api.schemas import jobs as schemas
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
 from service.store.jobs import BATCH, Idempotency, Submission
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 
 @router.post(

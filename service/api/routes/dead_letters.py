@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from service.api import bulk, render
 from service.api.deps import Ask, Asked
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.job_actions import redrive
 from service.api.routes.jobs import IdempotencyKey, JobId
 from service.api.schemas import bulk_actions as bulk_schemas
@@ -20,7 +20,7 @@ from service.domain.states import State
 from service.store.bulk_actions import BulkSpec
 from service.store.queries import JobFilter
 
-router = APIRouter(prefix="/v1/dlq", tags=["dead letters"], route_class=StrictRoute)
+router = Router(prefix="/v1/dlq", tags=["dead letters"])
 
 
 async def _entry(asked: Asked, job: Job) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.events import EventStream, Moment, stream
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.fan_outs import FanOutId
 from service.api.routes.flows import FlowId
 from service.api.routes.jobs import JobId
@@ -18,7 +18,7 @@ from service.domain.states import FINISHED
 from service.store.groups import Group, kind_of
 from service.store.queries import Standing
 
-router = APIRouter(prefix="/v1", route_class=StrictRoute)
+router = Router(prefix="/v1")
 
 LastEventId = Annotated[
     str | None, Header(description="The version that the client has: it is not sent again.", max_length=64)

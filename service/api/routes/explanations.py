@@ -1,17 +1,17 @@
 """Why a job is where it is."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from service.api import render
 from service.api.deps import Ask
 from service.api.explanations import explanation
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.jobs import JobId
 from service.api.schemas import explanations as schemas
 from service.domain.errors import NotFound
 
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["jobs"], route_class=StrictRoute)
+router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 
 
 @router.get(

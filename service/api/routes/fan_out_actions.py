@@ -1,16 +1,16 @@
 """Cancelling, retrying and deleting fan-outs."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from service.api import groups
 from service.api.deps import Ask
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.fan_outs import FanOutId, respond
 from service.api.schemas.fan_outs import FanOutOut
 from service.api.schemas.flows import GroupCancelIn
 
-router = APIRouter(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"], route_class=StrictRoute)
+router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 
 
 @router.post(

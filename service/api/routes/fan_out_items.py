@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from service.api import groups, render
 from service.api.deps import Ask
@@ -14,13 +14,14 @@ from service.api.errors import ValidationFailed
 from service.api.items import PORTION, ItemReader
 from service.api.operation import operation
 from service.api.problems import of_error
+from service.api.router import Router
 from service.api.routes.fan_outs import FanOutId, respond
 from service.api.schemas import fan_outs as schemas
 from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
 from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
 from service.store.fan_outs import FILL
 
-router = APIRouter(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"], route_class=EnvelopeRoute)
+router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"], route_class=EnvelopeRoute)
 
 
 @router.post(

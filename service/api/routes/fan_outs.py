@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import msgspec
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.api import groups, render
@@ -16,6 +16,7 @@ from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
 from service.api.items import ItemReader, check_all, in_portions
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage, JobSpecIn
@@ -34,7 +35,7 @@ from service.store.groups import Group
 from service.store.jobs import Idempotency
 from service.store.queries import JobFilter
 
-router = APIRouter(prefix="/v1/fan-outs", tags=["fan-outs"], route_class=EnvelopeRoute)
+router = Router(prefix="/v1/fan-outs", tags=["fan-outs"], route_class=EnvelopeRoute)
 
 FanOutId = Annotated[str, Path(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a fan-out.")]
 

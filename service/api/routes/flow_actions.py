@@ -1,16 +1,16 @@
 """Cancelling, retrying and deleting flows."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from service.api import groups
 from service.api.deps import Ask, Asked
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.flows import FlowId, respond
 from service.api.schemas import flows as schemas
 from service.store.groups import Group
 
-router = APIRouter(prefix="/v1/flows/{flow_id}", tags=["flows"], route_class=StrictRoute)
+router = Router(prefix="/v1/flows/{flow_id}", tags=["flows"])
 
 
 async def _answer(asked: Asked, group: Group, status: int) -> Response:

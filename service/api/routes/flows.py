@@ -5,15 +5,15 @@ import hashlib
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from service.api import groups, render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
-from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.problems import pointer
+from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
 from service.api.schemas import flows as schemas
 from service.api.schemas.fields import Name
@@ -24,7 +24,7 @@ from service.store.groups import Group
 from service.store.jobs import Idempotency
 from service.store.queries import JobFilter
 
-router = APIRouter(prefix="/v1/flows", tags=["flows"], route_class=StrictRoute)
+router = Router(prefix="/v1/flows", tags=["flows"])
 
 FlowId = Annotated[str, Path(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a flow.")]
 #: Jobs of a flow that are validated before other requests get a turn.

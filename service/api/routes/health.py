@@ -1,14 +1,15 @@
 """Probes."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from service.api import render
 from service.api.deps import Backend
+from service.api.router import Router
 from service.api.schemas.operators import HealthOut
 from service.domain.errors import TriageError
 from service.store.connect import eviction_policy
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 _UNHEALTHY = {"description": "Not now.", "model": HealthOut}
 

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Sequence
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.routes.jobs import JobId, present
 from service.api.schemas import jobs as schemas
 from service.domain.errors import InvalidState, NotFound, PayloadTooLarge, UniqueConflict, VersionMismatch
@@ -18,7 +18,7 @@ from service.domain.job import Job
 from service.domain.states import State
 from service.store.jobs import Moved
 
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["jobs"], route_class=StrictRoute)
+router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 
 ONE_JOB = {200: ("The job.", schemas.JobOut)}
 

@@ -3,13 +3,13 @@
 import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 
 from service import tracing
 from service.api import render
 from service.api.deps import Ask, Asked
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.fields import Name, TagFilter, Time, parse_tags
 from service.api.waiting import MAX_WAIT, is_finished, matches, preferred_wait, until
@@ -29,7 +29,7 @@ from service.store.queries import JobFilter
 from service.store.watches import Change
 from service.tracing import Span
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+router = Router(prefix="/v1/jobs", tags=["jobs"])
 
 JobId = Annotated[str, Path(pattern=r"^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a job.")]
 IdempotencyKey = Annotated[

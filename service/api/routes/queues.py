@@ -2,19 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import Header, Path, Query, Response
 
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.schemas import queues as schemas
 from service.api.schemas.fields import NAME_PATTERN
 from service.domain.errors import NotFound
 from service.store.queues import Queue
 
-router = APIRouter(prefix="/v1/queues", tags=["queues"], route_class=StrictRoute)
+router = Router(prefix="/v1/queues", tags=["queues"])
 
 QueueName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a queue.")]
 IfMatch = Annotated[str | None, Header(pattern=r'^(W/)?"\d+"$', description="The ETag that was read.")]

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import Header, Path, Query, Response
 
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
-from service.api.intake import StrictRoute
 from service.api.operation import operation
 from service.api.redaction import redact
+from service.api.router import Router
 from service.api.routes.jobs import present, refusal, specify
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
@@ -18,7 +18,7 @@ from service.domain.schedule import TimetableInvalid, timetable
 from service.store.jobs import Submission
 from service.store.schedules import Schedule
 
-router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=StrictRoute)
+router = Router(prefix="/v1/schedules", tags=["schedules"])
 
 ScheduleName = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Name of a schedule.")

@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from service.api import render
 from service.api.deps import Backend
 from service.api.operation import operation, problem_responses
+from service.api.router import Router
 from service.api.schemas.fields import NAME_PATTERN
 from service.api.schemas.operators import AutoscaleOut
 from service.store.stores import Stores
 
-router = APIRouter(tags=["telemetry"])
+router = Router(tags=["telemetry"])
 
 #: Milliseconds: about the time from KEDA's question to a new worker that runs jobs.
 HORIZON_MS = 30_000

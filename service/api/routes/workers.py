@@ -2,16 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from service.api import render
 from service.api.deps import Ask
-from service.api.intake import StrictRoute
 from service.api.operation import operation
+from service.api.router import Router
 from service.api.schemas import operators as schemas
 from service.domain.errors import NotFound
 
-router = APIRouter(prefix="/v1", tags=["workers"], route_class=StrictRoute)
+router = Router(prefix="/v1", tags=["workers"])
 
 WorkerId = Annotated[str, Path(pattern=r"^wk_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a worker.")]
 
