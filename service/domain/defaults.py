@@ -24,6 +24,8 @@ def retry_policy(document: Mapping[str, Any], below: RetryPolicy | None = None) 
 
 def apply_defaults(spec: JobSpec, defaults: Mapping[str, Any]) -> JobSpec:
     """The spec with every field that the defaults name."""
+    if not defaults:
+        return spec
     changes: dict[str, Any] = {field: defaults[field] for field in ("queue", "priority") if field in defaults}
     for field in ("timeout", "retention", "expires", "deadline"):
         if (seconds := defaults.get(f"{field}_seconds")) is not None:
