@@ -4,6 +4,7 @@ import asyncio
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -27,13 +28,23 @@ async def measure(server: EmbeddedServer, directory: Path) -> None:
     print(f"drain of {drain.JOBS:,} no-op jobs, one worker, 100 at a time: {ratio:.1f} x stock arq")
     p50, p99 = await pickup.measure(redis, server.url, directory / "pickup")
     print(f"pick-up by an idle worker: p50 {p50 * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms")
-    rate, trips = await http.measure(redis, server.url)
-    print(f"POST /v1/jobs, 32 connections: {rate:,.0f} submissions/s, {trips:.3f} Redis round trips each")
+    await submissions(redis, server.url)
     sent, ran = await idle.measure(redis, server.url)
     print(f"one idle worker: {sent:.2f} Redis commands/s sent, {ran:.2f} run with those inside scripts")
     for line in await flows.measure(redis, server.url):
         print(line)
     await redis.aclose()
+
+
+async def submissions(redis: Any, url: str) -> None:
+    ratios: list[float] = []
+    for round in range(ROUNDS):
+        theirs, mine = await http.stock(redis, url), await http.triage(redis, url)
+        ratios.append(mine.per_second / theirs.per_second)
+        print(f"POST /v1/jobs {round + 1}: FastAPI and stock arq {theirs}")
+        print(f"POST /v1/jobs {round + 1}: Triage                {mine}")
+    print(f"POST /v1/jobs, {http.CONNECTIONS} connections: {statistics.median(ratios):.1f} x stock arq")
+    print(f"POST /v1/jobs/bulk, {http.BULK:,} jobs each: {await http.bulk(redis, url)}")
 
 
 def main() -> None:
