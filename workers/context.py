@@ -14,7 +14,6 @@ import structlog
 from service.domain.errors import TriageError
 from service.domain.job import Lease
 from workers.failures import printable
-from workers.relatives import Relatives
 from workers.throttle import BlockingLimiter, SharedLimiter
 
 #: Bytes of a log line, and of the message of a progress.
@@ -34,6 +33,21 @@ class Reporter(Protocol):
 
     async def progress(self, lease: Lease, value: bytes) -> Any: ...
     async def log(self, lease: Lease, line: bytes) -> Any: ...
+
+
+class Family(Protocol):
+    """What a job may ask of the jobs around it, and for."""
+
+    async def dependencies(self) -> dict[str, Any]: ...
+    async def add_children(self, children: Mapping[str, Any]) -> None: ...
+    async def fan_out(
+        self,
+        number: int,
+        name: str,
+        payloads: Iterable[Mapping[str, Any]],
+        then: str | Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+    ) -> str: ...
 
 
 def progress_value(current: float, total: float | None, message: object) -> bytes:
@@ -56,7 +70,7 @@ class JobContext(dict[Any, Any]):
         lease: Lease,
         shared: dict[Any, Any],
         reporter: Reporter,
-        relatives: Relatives,
+        relatives: Family,
         draining: asyncio.Event,
     ) -> None:
         job = lease.job

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 import structlog
@@ -14,21 +14,26 @@ from service.domain.states import Reason
 from service.settings import Settings
 from service.store.leases import Finish
 from workers import verdict
-from workers.context import JobContext, Reporter
+from workers.context import Family, JobContext, Reporter
 from workers.deadlines import Deadlines
 from workers.hooks import Hooks
 from workers.metrics import Metrics
 from workers.registry import Registry
-from workers.relatives import Parked, Relatives
+from workers.relatives import Parked
 from workers.run import Run, Stop
 from workers.runners import Runners
-from workers.settler import Settler
 from workers.tracing import RunTracing
 
 #: Seconds beyond timeout and grace after which even the heartbeat thread gives a run up.
 HARD_MARGIN = 2.0
 
 log = structlog.get_logger("triage.executor")
+
+
+class Ends(Protocol):
+    """Where the ends of runs go."""
+
+    def add(self, finish: Finish) -> None: ...
 
 
 class Executor:
@@ -41,9 +46,9 @@ class Executor:
         random: Callable[[], float],
         registry: Registry,
         runners: Runners,
-        settler: Settler,
+        settler: Ends,
         reporter: Reporter,
-        relatives: Callable[[Lease], Relatives],
+        relatives: Callable[[Lease], Family],
         hooks: Hooks,
         metrics: Metrics,
         tracing: RunTracing,

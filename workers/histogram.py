@@ -35,15 +35,19 @@ class TallyHistogram(Collector):
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name = name
         self._text = text
-        self._labels = tuple(labels)
+        self._labelnames = tuple(labels)
         self._tallies: dict[tuple[str, ...], Tally] = {}
         registry.register(self)
 
     def labels(self, *values: str) -> Tally:
         return self._tallies.setdefault(values, Tally())
 
+    def describe(self) -> Iterable[Metric]:
+        """What it will be, without values; the registry checks its name by it."""
+        yield HistogramMetricFamily(self._name, self._text, labels=self._labelnames)
+
     def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labelnames)
         for values, tally in self._tallies.items():
             buckets = list(zip(_NAMES, accumulate(tally.counts), strict=True))
             family.add_metric(values, buckets, tally.sum)

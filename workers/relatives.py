@@ -51,7 +51,7 @@ class Relatives:
         ids = await self._relations.children(self._lease.job.id)
         if children.keys() <= ids.keys() and await self._relations.have_ended([ids[key] for key in children]):
             return
-        graph = {key: _edges(child) for key, child in children.items()}
+        graph = {key: edges(child) for key, child in children.items()}
         order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
         ids |= {key: self._new_id("job") for key in order}
         queues = await self._queues.read()
@@ -74,7 +74,8 @@ class Relatives:
         return await dispatch(self._fan_outs, self._lease, number, spec, payloads)
 
 
-def _edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:
+def edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:
+    """What a child waits for; raises ValueError for one that is not written as a child is."""
     unknown = child.keys() - {"job", "depends_on"}
     if unknown or "job" not in child:
         raise ValueError("a child is {'job': JobSpec, 'depends_on': [...]}")

@@ -1,17 +1,26 @@
 """Generated files are current, and the OpenAPI document is what the server serves."""
 
-from typing import Any
+from typing import cast
 
 import orjson
+from starlette.routing import Route
 
 from service.api.document import openapi_document
 from service.store.stores import Stores
 from tests.api.client import Api
 from tools.generate import FILES, ROOT
+from workers.metrics import Metrics
 
 
 def test_generated_files_are_current() -> None:
     assert [name for name, write in FILES.items() if (ROOT / name).read_text() != write()] == []
+
+
+def test_the_table_of_metrics_has_all_that_a_worker_exports() -> None:
+    table = (ROOT / "docs/operations.md").read_text()
+    exported = {family.name for family in Metrics().registry.collect()}
+    assert {"triage_job_run_seconds", "triage_jobs_finished"} <= exported
+    assert [name for name in exported if f"| `{name}" not in table] == []
 
 
 async def test_the_server_serves_the_committed_document(stores: Stores) -> None:
@@ -23,16 +32,9 @@ async def test_the_server_serves_the_committed_document(stores: Stores) -> None:
 
 async def test_no_route_is_hidden_from_the_document(stores: Stores) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace)
-    served = {path for route in api.app.routes for path in paths_of(route)}
+    served = {cast(Route, route).path for route in api.app.routes}
     await api.close()
     assert served - {"/openapi.json", "/docs", "/docs/oauth2-redirect"} == set(openapi_document()["paths"])
-
-
-def paths_of(route: Any) -> list[str]:
-    """Of a route, or of the router that was included at its place."""
-    if (path := getattr(route, "path", None)) is not None:
-        return [path]
-    return [path for inner in route.original_router.routes for path in paths_of(inner)]
 
 
 def test_every_operation_has_a_summary_a_description_and_its_errors() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -55,7 +55,7 @@ async def _ended(executor: Executor) -> dict[str, Any]:
     while executor.runs:
         executor.slot_freed.clear()
         await asyncio.wait_for(executor.slot_freed.wait(), 5)
-    return {finish.lease.job.id: finish.settlement for finish in executor._settler.pending}
+    return {finish.lease.job.id: finish.settlement for finish in cast(Settler, executor._settler).pending}
 
 
 async def test_a_run_past_its_timeout_fails_although_a_longer_one_began_before_it(executor):
