@@ -81,8 +81,9 @@ class Metrics:
         if job.started_at is not None and job.queued_at is not None:
             self._series(job).wait.observe(max(0, job.started_at - job.queued_at) / 1000)
 
-    def settled(self, finish: Finish) -> None:
-        job, move = finish.lease.job, finish.settlement.move.name
+    def settled(self, finish: Finish, *, cancelled: bool = False) -> None:
+        """`cancelled`: a cancel that was requested meanwhile ended the job, whatever the run came to."""
+        job, move = finish.lease.job, "stop" if cancelled else finish.settlement.move.name
         series = self._series(job)
         series.run.observe(finish.run_ms / 1000)
         series.finished[_OUTCOMES[move]].inc()

@@ -243,7 +243,7 @@ class TriageWorker(arq.worker.Worker):
             self.metrics.stale.inc()
             log.warning("finish_refused", job_id=finish.lease.job.id, word=word)
             return
-        self.metrics.settled(finish)
+        self.metrics.settled(finish, cancelled=word == "cancelled")
         if self.registry.hooks.after:
             self._spawn(self.registry.hooks.after_job_ends({**self.ctx, "job_id": finish.lease.job.id}))
 

@@ -146,7 +146,7 @@ class Leases:
         )
 
     async def finish(self, finishes: Sequence[Finish], now: str = "") -> list[str]:
-        """Write ends, fenced by their tokens: moved, duplicate, stale or missing for each."""
+        """Write ends, fenced by their tokens: moved, cancelled, duplicate, stale or missing for each."""
         return [
             word.decode() for word in await self._scripts.run("finish", self.finish_arguments(finishes), now)
         ]

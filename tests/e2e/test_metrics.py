@@ -38,8 +38,11 @@ def test_at_rest_every_metric_agrees_with_a_recount(cluster: Cluster, tmp_path: 
     jobs += [cluster.submit(payload={"do": "fail"}, retry=FIXED) for _ in range(3)]
     jobs += [cluster.submit(payload={"do": "give_up"}, queue="bulk") for _ in range(2)]
     jobs += [cluster.submit(payload={"do": "fail_once"}, retry=FIXED)]
+    jobs += [stubborn := cluster.submit(payload={"do": "swallow", "seconds": 0.5})]
+    cluster.until(stubborn["id"], "running")
+    cluster.http.post(f"/v1/jobs/{stubborn['id']}/cancel")
     waiting = cluster.submit(delay_seconds=3600)
-    ended = [cluster.until(job["id"], "succeeded", "dead") for job in jobs]
+    ended = [cluster.until(job["id"], "succeeded", "dead", "cancelled") for job in jobs]
 
     def settled() -> Series:
         page = series(scrape(port))
@@ -52,7 +55,11 @@ def test_at_rest_every_metric_agrees_with_a_recount(cluster: Cluster, tmp_path: 
 
     states = Counter(job["state"] for job in ended)
     retried = sum(job["deliveries"] - 1 for job in ended)
-    assert finished(worker) == {"succeeded": states["succeeded"], "dead": states["dead"], "retried": retried}
+    assert states["cancelled"] == 1, "it has returned, but its cancel came first"
+    assert finished(worker) == {
+        **{str(state): number for state, number in states.items()},
+        "retried": retried,
+    }
     runs = sum(job["deliveries"] for job in ended)
     assert total(worker, "triage_job_run_seconds_count") == runs
     assert total(worker, "triage_job_wait_seconds_count") == runs

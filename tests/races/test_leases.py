@@ -74,7 +74,7 @@ async def test_a_cancel_wins_over_every_end_that_comes_after_it(stores: Stores) 
         id, lease = await job_in(stores, State.RUNNING)
         assert lease is not None
         await stores.jobs.cancel([id], 60_000)
-        assert await finish(stores, lease, outcome) == "moved"
+        assert await finish(stores, lease, outcome) == "cancelled"
         job = await stores.queries.job(id)
         assert job is not None
         assert (job.state, job.state_reason, job.result) == (State.CANCELLED, "requested", None)

@@ -52,7 +52,11 @@ class Life:
         self.old.append(lease)
         known = {"ok": factories.OK, "dead": factories.HOPELESS, "back": Interrupted()}
         for _ in range(self.chance.choice((1, 1, 2))):
-            assert await factories.finish(self.stores, lease, known[outcome]) in ("moved", "duplicate")
+            assert await factories.finish(self.stores, lease, known[outcome]) in (
+                "moved",
+                "cancelled",
+                "duplicate",
+            )
         job = self.model.jobs[key]
         if job.reason is not None:
             self.model.end(key, "cancelled", "flow" if job.reason == "asked" else job.reason)

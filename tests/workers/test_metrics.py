@@ -93,3 +93,14 @@ def test_the_worst_lag_of_a_minute_is_shown_and_then_forgotten() -> None:
     assert lag.worst(61, 0.1) == 3.0
     assert lag.worst(62, 0.1) == 0.2
     assert lag.worst(200, 0.0) == 0.0
+
+
+def test_a_run_whose_job_was_cancelled_meanwhile_counts_as_cancelled() -> None:
+    measured = Metrics()
+    settlement = settle(lease().job, Succeeded(b"1"), 0, lambda: 0.5)
+    measured.settled(Finish(lease(), settlement, "wk_1", ended_at=1, run_ms=1), cancelled=True)
+    finished = {
+        outcome: total(page(measured), "triage_jobs_finished_total", outcome=outcome)
+        for outcome in ("succeeded", "cancelled")
+    }
+    assert finished == {"succeeded": 0, "cancelled": 1}

@@ -5,7 +5,7 @@
 -- ARGV[1] now   ARGV[2] retention of a dead job at least (ms)
 -- ARGV[3..] per run 11 values: id, token, target state, delay_ms, reason, counter to raise, result, error (JSON),
 --   attempt record (JSON), milliseconds that the run took, "1" if the job is now a suspect; "" = absent
--- Returns per run one word: moved | duplicate (this token ended this run before) | stale | missing
+-- Returns per run one word: moved | cancelled (instead) | duplicate (this token ended this run before) | stale | missing
 -- Uses: index
 -- Uses: groups
 local WIDTH, KEEP = 11, 50
@@ -23,7 +23,7 @@ for i = 3, #ARGV, WIDTH do
     word = 'duplicate'
   end
   words[#words + 1] = word
-  if word == 'moved' then accepted[#accepted + 1] = {id, job, i} end
+  if word == 'moved' then accepted[#accepted + 1] = {id, job, i, #words} end
 end
 
 -- Checks above, writes below.
@@ -42,6 +42,7 @@ for _, entry in ipairs(accepted) do
   end
   if job.cancel_requested_at then
     target, reason = 'cancelled', redis.call('HGET', key, 'cancel_reason') or 'requested'
+    words[entry[4]] = 'cancelled'
   end
   if FINISHED[target] then
     if target == 'succeeded' then
