@@ -165,7 +165,7 @@ async def test_cancelling_ends_what_waits_and_asks_what_runs(api: Api, stores: S
     asked = await api.http.post(f"/v1/flows/{flow['id']}/cancel", json={"grace_seconds": 60})
     assert (asked.status_code, asked.json()["state"]) == (202, "running")
     assert asked.json()["counts"]["cancelled"] == 2
-    assert await finish(stores, lease, OK) == "moved"
+    assert await finish(stores, lease, OK) == "cancelled"
     again = await api.http.post(f"/v1/flows/{flow['id']}/cancel")
     assert (again.status_code, again.json()["state"], again.json()["counts"]["cancelled"]) == (
         200,
