@@ -211,7 +211,7 @@ class TriageWorker(arq.worker.Worker):
         url, lease = self.settings.redis_url, self.settings.lease_seconds
         heartbeat = Heartbeat(
             beats=BlockingScripts(
-                connect_blocking(url, socket_timeout=min(0.9, lease / 4)), self.settings.namespace
+                connect_blocking(url, socket_timeout=min(2.0, lease / 4)), self.settings.namespace
             ),
             inbox=BlockingScripts(connect_blocking(url, socket_timeout=lease), self.settings.namespace),
             record=self.record,

@@ -6,6 +6,8 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ConnectionError,
+    NoPermissionError,
+    OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
     TimeoutError,
@@ -13,19 +15,10 @@ from redis.exceptions import (
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull, StoreFault, TriageError
 
-#: Answers of a server that runs but cannot take this write now: it applied nothing.
-_REFUSALS = (
-    "LOADING",
-    "BUSY",
-    "READONLY",
-    "NOREPLICAS",
-    "MISCONF",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "NOAUTH",
-    "NOPERM",
-    "WRONGPASS",
-)
+#: Answers of a server that runs but cannot take this write now: it applied nothing. redis-py has classes for
+#: some of them and takes the word out of the message of those; the others begin with it.
+_REFUSED = (AuthenticationError, BusyLoadingError, NoPermissionError, ReadOnlyError)
+_REFUSALS = ("BUSY", "NOREPLICAS", "MISCONF", "MASTERDOWN", "CLUSTERDOWN")
 
 
 def _never_sent(error: BaseException) -> bool:
@@ -45,9 +38,9 @@ def is_transient(error: BaseException) -> bool:
 def translate(error: BaseException) -> TriageError:
     """The error that the rest of Triage sees instead of redis-py's."""
     message = str(error)
-    if isinstance(error, ResponseError) and message.startswith("OOM"):
+    if isinstance(error, OutOfMemoryError):
         return StorageFull()
-    if isinstance(error, (BusyLoadingError, ReadOnlyError, AuthenticationError)):
+    if isinstance(error, _REFUSED):
         return BackendUnavailable()
     if isinstance(error, ResponseError) and message.startswith(_REFUSALS):
         return BackendUnavailable()

@@ -93,17 +93,7 @@ class Watches:
         self._wake_all()
 
     async def _announce(self, ids: Sequence[str]) -> None:
-        client: Any = self._scripts.redis
-        try:
-            seconds, _ = await client.time()
-            pipe = client.pipeline(transaction=True)
-            pipe.zremrangebyscore(keys.watched(self._scripts.prefix), "-inf", seconds)
-            if ids:
-                pipe.zadd(keys.watched(self._scripts.prefix), dict.fromkeys(ids, seconds + _ENTRY_SECONDS))
-            pipe.expire(keys.watched(self._scripts.prefix), _ENTRY_SECONDS)
-            await pipe.execute()
-        except (RedisError, OSError) as error:
-            raise translate(error) from error
+        await self._scripts.run("watch", [_ENTRY_SECONDS, *ids])
         self._announced.update(id for id in ids if id in self._waiters)
 
     async def _subscribe(self) -> None:

@@ -12,7 +12,7 @@ from service.domain.catalogue import JobType
 from service.store import keys
 from service.store.failures import translate
 from service.store.queries import Page, Queries, decode_cursor, encode_cursor
-from service.store.scripts import Scripts
+from service.store.scripts import Argument, Scripts
 
 #: A worker that was not seen for this long is shown as lost; its jobs come back by their leases, sooner.
 LOST_AFTER_MS = 30_000
@@ -59,25 +59,20 @@ class WorkerRegistry:
     """The workers of one namespace."""
 
     def __init__(self, scripts: Scripts, queries: Queries) -> None:
+        self._scripts = scripts
         self._redis: Any = scripts.redis
         self._prefix = scripts.prefix
         self._queries = queries
 
     async def register(self, record: WorkerRecord, types: Sequence[JobType]) -> None:
         """Announce a worker and publish its job types; sent again it changes nothing."""
-        pool, capabilities = record.pool_entry()
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(keys.worker(self._prefix, worker=record.id), mapping=_encode(record))
-        pipe.zadd(keys.workers(self._prefix), {record.id: record.seen_at})
-        pipe.hset(keys.pools(self._prefix), pool, capabilities)
-        if record.job_types:
-            pipe.hdel(keys.stranded(self._prefix), *record.job_types)
-        if types:
-            pipe.hset(
-                keys.catalogue(self._prefix),
-                mapping={type.name: orjson.dumps(asdict(type)) for type in types},
-            )
-        await self._execute(pipe)
+        fields = [value for pair in _encode(record).items() for value in pair]
+        documents = dict.fromkeys(record.job_types, b"") | {
+            type.name: orjson.dumps(asdict(type)) for type in types
+        }
+        published = [value for pair in documents.items() for value in pair]
+        entry: list[Argument] = [record.id, record.seen_at, *record.pool_entry(), len(fields)]
+        await self._scripts.run("register", [*entry, *fields, *published])
 
     async def deregister(self, id: str) -> None:
         pipe = self._redis.pipeline(transaction=True)
@@ -91,15 +86,7 @@ class WorkerRegistry:
 
     async def request_drain(self, id: str) -> bool:
         """Ask a worker to drain; it hears of it within its next heartbeat, at once when it is idle."""
-        key = keys.worker(self._prefix, worker=id)
-        if not (await self._queries.pipeline(lambda pipe: pipe.exists(key)))[0]:
-            return False
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.hset(key, "drain_requested", 1)
-        pipe.zadd(keys.inbox(self._prefix, worker=id), {"1": 0})
-        pipe.pexpire(keys.inbox(self._prefix, worker=id), 60_000)
-        await self._execute(pipe)
-        return True
+        return bool(await self._scripts.run("dismiss", [id]))
 
     async def list(self, limit: int, cursor: str | None) -> Page[WorkerRecord]:
         """Newest first."""

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Change the settings of a queue; it exists from then on. Whatever its limiters held back is looked at again, and whoever
 -- can run its jobs is woken.
 -- KEYS[1] prefix of the namespace

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Queue (or schedule) jobs that nobody runs: redrive and run-now. Guarded by the states that the move permits.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] permitted states, each between spaces   ARGV[3] delay (ms)   ARGV[4] "1" = a new run: counters start at 0

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Change what a client may change of a job that has not finished: priority, time, tags, options.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] version that it must have   ARGV[4] priority   ARGV[5] run_at

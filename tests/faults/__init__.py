@@ -1,0 +1,1 @@
+"""Faults between real processes: the network, Redis and the processes themselves."""

@@ -1,0 +1,54 @@
+"""A client as one should be: it sends again until there is an answer, with the same Idempotency-Key."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.processes import Cluster
+from tests.eventually import eventually_blocking
+
+JOBS = 60
+
+
+def starts(history: Path) -> Counter[str]:
+    lines = history.read_text().splitlines() if history.exists() else []
+    return Counter(line.split()[1] for line in lines if line.startswith("start "))
+
+
+def submit(cluster: Cluster, number: int, **fields: Any) -> str:
+    """As a client that sends again until there is an answer: the id of the job."""
+
+    def send() -> str:
+        answer = cluster.http.post(
+            "/v1/jobs",
+            json={"name": "scripted", **fields},
+            headers={"Idempotency-Key": f"k-{number}"},
+        )
+        assert answer.status_code != 500, answer.text
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    return eventually_blocking(send, 20, 0.05)
+
+
+def submit_all(cluster: Cluster, history: Path, count: int = JOBS) -> list[str]:
+    fields = {"payload": {"history": str(history), "seconds": 0.05}}
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda number: submit(cluster, number, **fields), range(count)))
+    assert len(set(ids)) == count
+    return ids
+
+
+def ran_once(cluster: Cluster, ids: list[str], history: Path) -> None:
+    for id in ids:
+        job = cluster.until(id, "succeeded")
+        assert (job["deliveries"], job["failures"], job["crashes"]) == (1, 0, 0), job
+    assert starts(history) == Counter(ids)
+
+
+def all_succeeded(cluster: Cluster, ids: list[str]) -> None:
+    for id in ids:
+        answer = cluster.http.get(f"/v1/jobs/{id}")
+        assert answer.status_code == 200
+        assert answer.json()["state"] == "succeeded"

@@ -1,0 +1,108 @@
+"""A Redis that refuses: full, read-only, without replicas, without room for connections."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from tests.e2e.processes import Cluster
+from tests.eventually import eventually_blocking
+from tests.faults.proxy import Proxy
+
+
+@pytest.fixture
+def redis(cluster: Cluster) -> Iterator[Any]:
+    """Not through a proxy."""
+    with Redis.from_url(cluster.server.url) as client:
+        yield client
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.json()["retryable"] is True
+
+
+def post(cluster: Cluster, **fields: Any) -> httpx.Response:
+    began = time.monotonic()
+    answer = cluster.http.post("/v1/jobs", json={"name": "scripted", **fields})
+    assert time.monotonic() - began < 2.5
+    return answer
+
+
+def goes_on(cluster: Cluster) -> None:
+    def taken() -> dict[str, Any]:
+        answer = post(cluster)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    assert cluster.until(eventually_blocking(taken, 10)["id"], "succeeded")["deliveries"] == 1
+
+
+def test_a_full_redis_takes_no_jobs_and_is_drained(cluster: Cluster, redis: Any, back: Proxy) -> None:
+    cluster.start_api()
+    queued = [cluster.submit()["id"] for _ in range(30)]
+    doomed = cluster.submit(delay_seconds=3600)["id"]
+    redis.config_set("maxmemory", "1mb")
+    refused(post(cluster), 507, "storage_full")
+    refused(
+        cluster.http.post("/v1/flows", json={"name": "f", "jobs": {"a": {"job": {"name": "scripted"}}}}),
+        507,
+        "storage_full",
+    )
+    assert cluster.http.post(f"/v1/jobs/{doomed}/cancel").json()["state"] == "cancelled"
+    for action in ("pause", "resume"):
+        assert cluster.http.post(f"/v1/queues/default/{action}").status_code == 200
+    # A worker announces itself, claims, ends jobs, is told to leave, and does.
+    worker = cluster.start_worker(redis_url=back.url)
+    for id in queued:
+        done = cluster.http.get(f"/v1/jobs/{id}", params={"wait": 10}).json()
+        assert (done["state"], done["deliveries"]) == ("succeeded", 1)
+    (row,) = cluster.workers()
+    assert cluster.http.post(f"/v1/workers/{row['id']}/drain").status_code == 202
+    assert worker.wait(10) == 0
+    assert cluster.http.delete(f"/v1/jobs/{doomed}").status_code == 204
+    redis.config_set("maxmemory", "0")
+    cluster.start_worker()
+    goes_on(cluster)
+
+
+def test_a_read_only_redis_is_an_outage(cluster: Cluster, redis: Any, back: Proxy) -> None:
+    api = cluster.start_api()
+    worker = cluster.start_worker(redis_url=back.url)
+    running = cluster.submit(payload={"seconds": 2})["id"]
+    cluster.until(running, "running")
+    redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    refused(post(cluster), 503, "backend_unavailable")
+    redis.execute_command("REPLICAOF", "NO", "ONE")
+    goes_on(cluster)
+    assert cluster.until(running, "succeeded")["deliveries"] == 1
+    assert (api.poll(), worker.poll()) == (None, None)
+
+
+def test_a_redis_without_its_replicas_is_an_outage(cluster: Cluster, redis: Any, back: Proxy) -> None:
+    cluster.start_api()
+    worker = cluster.start_worker(redis_url=back.url)
+    running = cluster.submit(payload={"seconds": 2})["id"]
+    cluster.until(running, "running")
+    redis.config_set("min-replicas-to-write", 1)
+    refused(post(cluster), 503, "backend_unavailable")
+    redis.config_set("min-replicas-to-write", 0)
+    goes_on(cluster)
+    assert cluster.until(running, "succeeded")["deliveries"] == 1
+    assert worker.poll() is None
+
+
+def test_a_redis_without_room_for_connections_keeps_nobody_waiting(
+    cluster: Cluster, redis: Any, front: Proxy
+) -> None:
+    cluster.start_api()
+    redis.config_set("maxclients", 1)
+    front.cut()
+    answer = post(cluster)
+    refused(answer, 503, answer.json()["code"])
+    redis.config_set("maxclients", 1000)
+    cluster.start_worker()
+    goes_on(cluster)
