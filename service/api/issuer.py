@@ -1,6 +1,7 @@
 """The issuer's signing keys as this process knows them: fetched rarely, and shared by all requests."""
 
 import asyncio
+import math
 
 import structlog
 from jwt import PyJWK
@@ -33,7 +34,7 @@ class Issuer:
         self._clock = clock
         self._keys: SigningKeys | None = None
         self._fetched_at = 0.0
-        self._asked_at: float | None = None
+        self._asked_at = -math.inf
         self._question: asyncio.Task[None] | None = None
         self._away = False
 
@@ -51,7 +52,9 @@ class Issuer:
         """Runs until it is cancelled: no request waits for keys that the issuer has had for a while."""
         while True:
             await self._ask(None)
-            await asyncio.sleep(self._spacing() if self._away else REFRESH_SECONDS)
+            # Since the last question, which may have been a request's: keys never become older than that.
+            pause = self._spacing() if self._away else REFRESH_SECONDS
+            await asyncio.sleep(max(0.0, self._asked_at + pause - self._clock.monotonic()))
 
     async def close(self) -> None:
         if self._question is not None:
@@ -68,7 +71,7 @@ class Issuer:
         """Returns when the question is answered, was answered a moment ago, or has taken that long."""
         now = self._clock.monotonic()
         if self._question is None or self._question.done():
-            if self._asked_at is not None and now - self._asked_at < self._spacing():
+            if now - self._asked_at < self._spacing():
                 return
             self._asked_at = now
             self._question = asyncio.create_task(self._fetch())

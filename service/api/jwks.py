@@ -77,7 +77,7 @@ def _root(error: BaseException) -> str:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """The public authorities, and those of the machine: SSL_CERT_FILE adds one of your own."""
+    """The public authorities, and those of the machine or of SSL_CERT_FILE."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context

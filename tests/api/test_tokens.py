@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives import serialization
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
 
+from service.api.auth import digest
 from service.api.tokens import LEEWAY_SECONDS, MAX_TOKEN
+from service.store.access_keys import AccessKey, AccessKeys
 from service.store.stores import Stores
 from tests.api.client import Api, problem
 from tests.api.issuer import KIND, Issuer, claims, encoded, issuing, jwk, private_key, sign
@@ -315,8 +317,21 @@ async def test_without_a_credential_the_challenge_names_no_error(guarded: Api) -
         assert answer.headers["www-authenticate"] == 'Bearer realm="triage"'
 
 
-async def test_a_key_with_two_dots_is_still_a_key(guarded: Api, issuer: Issuer) -> None:
+async def test_a_key_with_two_dots_is_still_a_key(guarded: Api, issuer: Issuer, namespace: str) -> None:
+    backend = guarded.app.state.backend
+    secret = f"triage_{namespace}.b.c"
+    key = AccessKey("key_dots", "test", namespace, frozenset({"jobs:read"}), 0)
+    await AccessKeys(backend.redis).create(key, digest(secret))
+    assert (await guarded.http.get("/v1/jobs", headers=bearer(secret))).status_code == 200
     await refused(guarded, "triage_a.b.c")
+    assert issuer.asked == []
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "RS512", "ES384", "RS256 "])
+async def test_an_algorithm_that_is_not_taken_is_no_reason_to_ask_the_issuer(
+    guarded: Api, issuer: Issuer, namespace: str, algorithm: str
+) -> None:
+    await refused(guarded, made_up({"alg": algorithm, "kid": "RSA"}, claims(namespace)))
     assert issuer.asked == []
 
 
