@@ -86,7 +86,7 @@ class Tokens:
             claims = jwt.decode(
                 text,
                 key,
-                algorithms=[algorithm],
+                algorithms=[key.algorithm_name],
                 issuer=self._settings.jwt_issuer,
                 audience=self._settings.jwt_audience,
                 options=_OPTIONS,

@@ -161,7 +161,6 @@ async def test_a_request_does_not_wait_long_for_an_issuer_that_says_nothing(
     monkeypatch.setattr(issuer_module, "WAIT_SECONDS", 0.1)
     issuer.open.clear()
     problem(await client.asks(), 503, "issuer_unavailable")
-    assert len(issuer.asked) == 1
     # The question went on behind the answer.
     issuer.open.set()
     monkeypatch.setattr(issuer_module, "WAIT_SECONDS", 10)

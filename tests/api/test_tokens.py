@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
 
+from service.api import tokens
 from service.api.auth import digest
 from service.api.tokens import LEEWAY_SECONDS, MAX_TOKEN
 from service.store.access_keys import AccessKey, AccessKeys
@@ -391,3 +392,13 @@ async def test_a_good_token_is_checked_once_in_five_seconds(
         assert (await api.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
         assert checked == expected
     await api.close()
+
+
+async def test_tokens_are_not_remembered_without_end(
+    guarded: Api, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "_CACHE_SIZE", 3)
+    for number in range(8):
+        token = sign(claims(namespace, sub=str(number)))
+        assert (await guarded.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
+    assert 1 <= len(guarded.app.state.backend.authenticator.tokens._cache) <= 3
