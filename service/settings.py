@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.domain.errors import ConfigurationInvalid
 
 PREFIX = "TRIAGE_"
+NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 #: Variables of the command line as a client, which may be set where processes start.
 OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
@@ -29,7 +31,7 @@ class Settings(BaseSettings):
     )
     namespace: str = Field(
         default="default",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        pattern=NAMESPACE_PATTERN,
         description="Namespace of a worker, and of requests without credentials in dev.",
     )
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
@@ -107,7 +109,22 @@ class Settings(BaseSettings):
         default=False, description="/metrics of the API without a key although TRIAGE_AUTH=required."
     )
     auth: Literal["required", "off"] = Field(
-        default="required", description="API keys; `off` only on a loopback address."
+        default="required",
+        description="API keys, and tokens once TRIAGE_JWT_* are set; `off` only on a loopback address.",
+    )
+    jwt_issuer: str = Field(
+        default="", description="`iss` of tokens (JWT) that the API takes beside API keys."
+    )
+    jwt_audience: str = Field(default="", description="What `aud` of a token must name.")
+    jwt_jwks_url: str = Field(
+        default="",
+        description="Public keys of the issuer (JWKS): https://, file:///, or http:// on a loopback address.",
+    )
+    jwt_namespace_claim: str = Field(
+        default="triage_namespace", min_length=1, description="Claim of a token that names its namespace."
+    )
+    jwt_scopes_claim: str = Field(
+        default="scope", min_length=1, description="Claim with its scopes: words in a string, or a list."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write; at `debug` one per request and per run."
@@ -121,6 +138,22 @@ class Settings(BaseSettings):
     def _queues_parse(cls, value: str) -> str:
         parse_weights(value)
         return value
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _keys_come_safely(cls, value: str) -> str:
+        if value:
+            check_jwks_url(value)
+        return value
+
+    @model_validator(mode="after")
+    def _jwt_is_whole(self) -> "Settings":
+        if len({bool(part) for part in (self.jwt_issuer, self.jwt_audience, self.jwt_jwks_url)}) > 1:
+            raise ValueError(
+                "TRIAGE_JWT_ISSUER, TRIAGE_JWT_AUDIENCE and TRIAGE_JWT_JWKS_URL belong together:"
+                " set all three or none"
+            )
+        return self
 
     @model_validator(mode="after")
     def _open_only_on_loopback(self) -> "Settings":
@@ -181,6 +214,21 @@ def parse_weights(text: str) -> dict[str, int]:
     if not weights:
         raise ValueError("names no queue")
     return weights
+
+
+def check_jwks_url(url: str) -> None:
+    """Raises ValueError for an address from which nobody should take the keys that they trust."""
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise ValueError("must not hold a user name, a password or a fragment")
+    host = parts.hostname or ""
+    safe = {
+        "https": bool(host) and parts.port != 0,
+        "http": is_loopback(host) and parts.port != 0,
+        "file": not parts.netloc and parts.path.startswith("/") and not parts.query,
+    }
+    if not safe.get(parts.scheme):
+        raise ValueError("must be https://, file:///path, or http:// on a loopback address")
 
 
 def is_loopback(host: str) -> bool:

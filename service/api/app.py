@@ -14,6 +14,7 @@ from service.api.auth import Authenticator
 from service.api.bulk_work import keep_bulk_actions
 from service.api.deps import Backend
 from service.api.group_work import keep_groups
+from service.api.issuer import Issuer
 from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
 from service.api.middleware import RequestIds
 from service.api.request_limits import BodyLimits, HeaderLimits
@@ -37,6 +38,7 @@ from service.api.routes import (
     workers,
 )
 from service.api.specification import describe
+from service.api.tokens import Tokens
 from service.cancellation import end
 from service.clock import Clock
 from service.domain.errors import TriageError
@@ -58,18 +60,25 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     keys = AccessKeys(redis)
     namespace = settings.namespace if settings.auth == "off" else None
     metrics = ApiMetrics()
-    authenticator = Authenticator(keys, clock, namespace)
+    tokens = None
+    if namespace is None and settings.jwt_issuer:
+        tokens = Tokens(settings, Issuer(settings.jwt_jwks_url, clock), clock)
+    authenticator = Authenticator(keys, clock, namespace, tokens)
     backend = Backend(settings, redis, clock, ids, authenticator, metrics, find_tracer())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         duties = (_pulse, keep_groups, keep_bulk_actions)
         tasks = [asyncio.create_task(duty(backend)) for duty in duties]
+        if tokens is not None:
+            tasks.append(asyncio.create_task(tokens.issuer.keep_asking()))
         try:
             yield
         finally:
             backend.stopping = True
             await end(tasks)
+            if tokens is not None:
+                await tokens.issuer.close()
             for space in backend.spaces.values():
                 await space.stores.watches.close()
 

@@ -1,10 +1,11 @@
-"""Who is asking: API keys, their namespaces and scopes."""
+"""Who is asking: API keys and tokens, their namespaces and scopes."""
 
 import hashlib
 import secrets
 from dataclasses import dataclass
 
-from service.api.errors import ScopeMissing, Unauthenticated
+from service.api.errors import CredentialRefused, ScopeMissing, Unauthenticated
+from service.api.tokens import Tokens
 from service.clock import Clock
 from service.store.access_keys import AccessKey, AccessKeys
 
@@ -13,15 +14,18 @@ SCOPES = (
     "jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read",
     "schedules:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read",
 )  # fmt: skip
+_KNOWN = frozenset(SCOPES)
 
 #: Seconds for which a key is believed without asking again: the longest that a revoked one lives on.
 CACHE_SECONDS = 5.0
 _CACHE_SIZE = 10_000
+_PREFIX = "triage_"
+_MAX_KEY = 256
 
 
 def new_secret() -> str:
     """256 random bits; the prefix lets scanners of leaked secrets recognise it."""
-    return f"triage_{secrets.token_urlsafe(32)}"
+    return f"{_PREFIX}{secrets.token_urlsafe(32)}"
 
 
 def digest(secret: str) -> str:
@@ -31,7 +35,10 @@ def digest(secret: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`sees_payloads`: whether payloads and results are shown."""
+    """`key_id`: the id of a key, or `jwt:` and the subject of a token; None when nobody is asked.
+
+    `sees_payloads`: whether payloads and results are shown.
+    """
 
     namespace: str
     scopes: frozenset[str]
@@ -47,24 +54,34 @@ class Caller:
 
 
 class Authenticator:
-    """Finds the caller of a request; with `namespace` set, everybody is that namespace's owner (auth off)."""
+    """Finds the caller of a request; with `open_namespace` everybody is its owner (auth off)."""
 
-    def __init__(self, keys: AccessKeys, clock: Clock, open_namespace: str | None) -> None:
+    def __init__(
+        self, keys: AccessKeys, clock: Clock, open_namespace: str | None, tokens: Tokens | None = None
+    ) -> None:
         self._keys = keys
+        self.tokens = tokens
         self._clock = clock
         self._open = None if open_namespace is None else Caller(open_namespace, frozenset(SCOPES), None)
         self._cache: dict[str, tuple[float, AccessKey | None]] = {}
 
     async def identify(self, authorization: str | None) -> Caller:
-        """Raises Unauthenticated."""
+        """Raises Unauthenticated without a key or token, CredentialRefused, and IssuerUnavailable."""
         if self._open is not None:
             return self._open
-        scheme, _, secret = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not 1 <= len(secret) <= 256:
+        scheme, _, text = (authorization or "").partition(" ")
+        credential = text.strip()
+        if scheme.lower() != "bearer" or not credential:
             raise Unauthenticated()
-        key = await self._find(digest(secret.strip()))
+        if self.tokens is not None and credential.count(".") == 2 and not credential.startswith(_PREFIX):
+            token = await self.tokens.read(credential)
+            # The issuer writes scopes of other services into the same claim.
+            return Caller(token.namespace, token.scopes & _KNOWN, f"jwt:{token.subject or ''}")
+        if len(credential) > _MAX_KEY:
+            raise CredentialRefused()
+        key = await self._find(digest(credential))
         if key is None:
-            raise Unauthenticated()
+            raise CredentialRefused()
         return Caller(key.namespace, key.scopes, key.id)
 
     async def _find(self, digest: str) -> AccessKey | None:

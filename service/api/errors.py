@@ -54,12 +54,23 @@ class ValidationFailed(TriageError):
 
 
 class Unauthenticated(TriageError):
-    """A valid API key is needed: Authorization: Bearer <key>."""
+    """A valid API key or token is needed: Authorization: Bearer <key or token>."""
 
     code = "unauthenticated"
 
 
+class CredentialRefused(Unauthenticated):
+    """The API key or token is not valid."""
+
+
+class IssuerUnavailable(TriageError):
+    """The keys of the tokens' issuer cannot be read at the moment."""
+
+    code = "issuer_unavailable"
+    retryable = True
+
+
 class ScopeMissing(TriageError):
-    """The API key does not have the scope of this operation."""
+    """The API key or token does not have the scope of this operation."""
 
     code = "scope_missing"

@@ -8,8 +8,8 @@ from typing import Any
 #: What an error status means, wherever it is answered.
 MEANING = {
     400: "The request cannot be read.",
-    401: "No API key, or not a valid one.",
-    403: "The API key lacks the scope.",
+    401: "No API key or token, or not a valid one.",
+    403: "The API key or token lacks the scope.",
     404: "There is no such resource.",
     408: "The body did not come in within its time.",
     409: "The state of the resource does not permit this.",
@@ -20,7 +20,7 @@ MEANING = {
     429: "The queue is full.",
     431: "The headers are too large.",
     500: "Something went wrong.",
-    503: "Redis is away for the moment, or did not answer.",
+    503: "Redis, or the issuer of tokens, is away for the moment or did not answer.",
     507: "Redis is full.",
 }
 _ALWAYS = (400, 401, 403, 422, 431, 500, 503)

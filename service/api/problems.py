@@ -11,8 +11,10 @@ from starlette.exceptions import HTTPException
 
 from service.api.errors import (
     BodyTooLarge,
+    CredentialRefused,
     HeadersTooLarge,
     HttpInvalid,
+    IssuerUnavailable,
     JsonInvalid,
     RequestTooSlow,
     ScopeMissing,
@@ -55,6 +57,8 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     UnsupportedMediaType: 415,
     ValidationFailed: 422,
     Unauthenticated: 401,
+    CredentialRefused: 401,
+    IssuerUnavailable: 503,
     ScopeMissing: 403,
 }
 
@@ -71,8 +75,9 @@ BY_STATUS = {
 
 #: Every code that a problem of this API can have.
 CODES = {error.code for error in STATUS} | set(BY_STATUS.values()) | {"http_error", "internal_error"}
-#: What a request without a valid key is answered with.
+#: What a request without a key or token is answered with, and one whose key or token is refused (RFC 6750).
 CHALLENGE = 'Bearer realm="triage"'
+REFUSAL = f'{CHALLENGE}, error="invalid_token"'
 
 #: What a client is told of a fault of ours.
 UNEXPECTED = "Something went wrong here."
@@ -132,7 +137,7 @@ async def _triage_error(request: Request, error: errors.TriageError) -> Response
     if status in (429, 503):
         headers["Retry-After"] = RETRY_AFTER
     if status == 401:
-        headers["WWW-Authenticate"] = CHALLENGE
+        headers["WWW-Authenticate"] = REFUSAL if isinstance(error, CredentialRefused) else CHALLENGE
     return respond(of_error(error, request.url.path, _request_id(request)), headers)
 
 

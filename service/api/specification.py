@@ -22,9 +22,9 @@ _PROBLEM = "application/problem+json"
 _DESCRIPTION = """\
 Jobs, kept in Redis and run by workers of their own, at least once.
 
-Every error is a problem document (RFC 9457) whose `code` programs can rely on. A key sees one namespace; what
-belongs to another one answers 404, like what does not exist. Times are UTC, durations are seconds. Unknown
-request fields are refused.
+Every error is a problem document (RFC 9457) whose `code` programs can rely on. A key or token sees one
+namespace; what belongs to another one answers 404, like what does not exist. Times are UTC, durations are
+seconds. Unknown request fields are refused.
 """
 _TAGS = {
     "jobs": "Submit, read, steer.",
@@ -110,7 +110,11 @@ def _complete_components(components: Node) -> None:
         if name in examples.SCHEMAS:
             schema["examples"] = [examples.complete(examples.SCHEMAS[name], schema, schemas)]
     components["securitySchemes"] = {
-        "apiKey": {"type": "http", "scheme": "bearer", "description": "A key of `triage keys create`."}
+        "apiKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A key of `triage keys create`, or a token (JWT) of the server's issuer.",
+        }
     }
     components["headers"] = _HEADERS
     components["responses"] = {}

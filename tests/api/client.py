@@ -16,8 +16,10 @@ from service.store.connect import RedisClient
 class Api:
     """An HTTP client of an application that has no socket."""
 
-    def __init__(self, redis: RedisClient, namespace: str, **settings: Any) -> None:
-        clock = Clock()
+    def __init__(
+        self, redis: RedisClient, namespace: str, clock: Clock | None = None, **settings: Any
+    ) -> None:
+        clock = clock or Clock()
         given: Any = {"auth": "off", "namespace": namespace, **settings}
         self.app = create_app(Settings(**given), redis, clock, IdFactory(clock.now_ms, os.urandom))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
@@ -36,6 +38,9 @@ class Api:
     async def close(self) -> None:
         for space in self.app.state.backend.spaces.values():
             await space.stores.watches.close()
+        tokens = self.app.state.backend.authenticator.tokens
+        if tokens is not None:
+            await tokens.issuer.close()
         await self.http.aclose()
 
 

@@ -11,6 +11,13 @@ EVERYTHING: dict[str, Any] = {
     "commonLabels": {"team": "orders"},
     "image": {"pullSecrets": ["registry"]},
     "redis": {"existingSecret": "redis"},
+    "auth": {
+        "jwt": {
+            "issuer": "https://issuer.example.com/",
+            "audience": "triage",
+            "jwksUrl": "https://issuer.example.com:8443/jwks",
+        }
+    },
     "httpSigning": {"existingSecret": "signing"},
     "extraEnv": [{"name": "TRIAGE_LEASE_SECONDS", "value": "20"}],
     "extraEnvFrom": [{"configMapRef": {"name": "settings"}}],
@@ -70,6 +77,7 @@ EVERYTHING: dict[str, Any] = {
         **ON,
         "apiFrom": [{"namespaceSelector": {}}],
         "redisTo": [{"ipBlock": {"cidr": "10.1.0.0/16"}}],
+        "issuerTo": [{"ipBlock": {"cidr": "10.2.0.0/16"}}],
     },
 }
 
@@ -80,6 +88,12 @@ CASES: dict[str, dict[str, Any]] = {
     "one dedicated pool": {"workers": {"default": None, "mail": {"queues": "mail"}}},
     "trial without keys": {"auth": {"required": False}},
     "secrets": {"redis": {"existingSecret": "redis", "existingSecretKey": "url"}},
+    "tokens with keys from a file": {
+        "auth": {"jwt": {"issuer": "shop", "audience": "triage", "jwksUrl": "file:///etc/triage/jwks.json"}},
+        "extraVolumes": [{"name": "jwks", "configMap": {"name": "jwks"}}],
+        "extraVolumeMounts": [{"name": "jwks", "mountPath": "/etc/triage", "readOnly": True}],
+        "networkPolicy": ON,
+    },
     "own service account": {"serviceAccount": {"create": False, "name": "shop"}},
     "default service account": {"serviceAccount": {"create": False}},
     "no spreading, no budgets": {

@@ -8,6 +8,7 @@ import pytest
 from tests.chart.matrix import ON
 from tests.chart.rendering import Release
 
+TOKENS = {"issuer": "a", "audience": "b", "jwksUrl": "https://issuer.example.com/jwks"}
 LOOPBACK = {"auth": {"required": False}}
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -41,6 +42,23 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("password in values", {"redis": {"url": "redis://app:secret@redis:6379/0"}}, "existingSecret"),
     ("password without a user", {"redis": {"url": "redis://:secret@redis:6379/0"}}, "existingSecret"),
+    ("a part of the tokens", {"auth": {"jwt": {"issuer": "a", "audience": "b"}}}, "all three or none"),
+    ("tokens that nobody is asked for", {"auth": {"required": False, "jwt": TOKENS}}, "nobody is asked"),
+    (
+        "keys over http",
+        {"auth": {"jwt": {**TOKENS, "jwksUrl": "http://issuer.example.com/jwks"}}},
+        "jwksUrl",
+    ),
+    (
+        "a password for the keys",
+        {"auth": {"jwt": {**TOKENS, "jwksUrl": "https://a:b@issuer.example.com/jwks"}}},
+        "jwksUrl",
+    ),
+    (
+        "an issuer behind the chart's back",
+        {"extraEnv": [{"name": "TRIAGE_JWT_ISSUER", "value": "https://evil.example.com/"}]},
+        "value of its own",
+    ),
     ("ingress without keys", {**LOOPBACK, "api": {"ingress": ON}}, "loopback"),
     ("monitor without keys", {**LOOPBACK, "metrics": {"serviceMonitor": ON}}, "loopback"),
     ("keda without keys", {**LOOPBACK, "workerDefaults": {"keda": ON}}, "loopback"),

@@ -202,6 +202,20 @@ def test_handlers_do_not_reach_metadata_services_and_private_addresses() -> None
     assert len(rendered("network policy").one("NetworkPolicy", "-api")["spec"]["egress"]) == 2
 
 
+def test_only_the_api_reaches_the_issuer_of_tokens() -> None:
+    release = Release(EVERYTHING)
+    rule = {"ports": [{"port": 8443}], "to": [{"ipBlock": {"cidr": "10.2.0.0/16"}}]}
+    assert release.one("NetworkPolicy", "-api")["spec"]["egress"][-1] == rule
+    assert rule not in release.one("NetworkPolicy", "-worker")["spec"]["egress"]
+    assert not any("JWT" in name for name in environment(release.pod("-worker-cpu")))
+    file = rendered("tokens with keys from a file")
+    assert len(file.one("NetworkPolicy", "-api")["spec"]["egress"]) == 2
+    for address in ("https://issuer.example.com/jwks?port=:8443", "https://[2001:db8::1]/jwks"):
+        given = {"issuer": "a", "audience": "b", "jwksUrl": address}
+        policy = Release({"auth": {"jwt": given}, "networkPolicy": ON}).one("NetworkPolicy", "-api")
+        assert policy["spec"]["egress"][-1] == {"ports": [{"port": 443}]}
+
+
 def test_rules_and_dashboard_are_the_files_of_the_chart() -> None:
     release = Release(EVERYTHING)
     (rule,) = release.of("PrometheusRule")

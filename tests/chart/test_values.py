@@ -31,6 +31,7 @@ ANOTHER: dict[str, Any] = {
     "metrics.interval": "5s",
     "networkPolicy.apiFrom": [{"podSelector": {}}],
     "networkPolicy.metricsFrom": [{"podSelector": {}}],
+    "networkPolicy.issuerTo": [],
     "networkPolicy.redisTo": [],
     "networkPolicy.workerEgress": [],
     "redis.url": "redis://other:6379/0",

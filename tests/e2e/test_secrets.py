@@ -7,6 +7,7 @@ import httpx
 
 from service.store import keys
 from service.store.connect import connect_blocking
+from tests.api import issuer
 from tests.e2e.processes import Cluster, free_port
 from tests.eventually import eventually_blocking
 
@@ -98,6 +99,75 @@ def broken(cluster: Cluster, id: str) -> httpx.Response:
     redis.hset(keys.job(keys.prefix("default"), id=id), "created_at", CANARY)
     redis.close()
     return cluster.http.get(f"/v1/jobs/{id}")
+
+
+def test_no_token_claim_or_key_is_written_down(cluster: Cluster) -> None:
+    keys_of_issuer = cluster.directory / "jwks.json"
+    keys_of_issuer.write_text(f"<html>{CANARY}")
+    cluster.environment |= {
+        "TRIAGE_LOG_LEVEL": "debug",
+        "TRIAGE_AUTH": "required",
+        "TRIAGE_JWT_ISSUER": issuer.ISSUER,
+        "TRIAGE_JWT_AUDIENCE": issuer.AUDIENCE,
+        "TRIAGE_JWT_JWKS_URL": keys_of_issuer.as_uri(),
+    }
+    cluster.start_api()
+    good = issuer.claims("default", sub=CANARY, note=CANARY, scope=f"jobs:read jobs:write {CANARY}")
+    token = issuer.sign(good, CANARY)
+
+    def ask(credential: str) -> httpx.Response:
+        return cluster.http.get("/v1/jobs", headers={"Authorization": f"Bearer {credential}"})
+
+    answers = [ask(token)]
+    assert answers[0].status_code == 503
+    published = {"keys": [issuer.jwk(issuer.private_key("RSA"), CANARY, note=CANARY)]}
+    keys_of_issuer.write_text(json.dumps(published))
+
+    def accepted() -> None:
+        assert ask(token).status_code == 200
+
+    eventually_blocking(accepted)
+    header = {"Authorization": f"Bearer {token}"}
+    job = cluster.http.post("/v1/jobs", json={"name": "work"}, headers=header).json()
+    cluster.http.headers.update(header)
+    answers.append(broken(cluster, job["id"]))
+    assert answers[-1].status_code == 500
+    answers.append(cluster.http.get("/v1/workers"))
+    assert answers[-1].status_code == 403
+    wrong = ("iss", "aud", "exp", "nbf", "triage_namespace")
+    credentials = [issuer.sign({**good, name: f"{CANARY}}}"}, CANARY) for name in wrong]
+    credentials += [
+        issuer.sign({**good, "scope": {CANARY: CANARY}}, CANARY),
+        issuer.sign(good, f"{CANARY}/other"),
+        f"{token[:-4]}AAAA",
+        f"{issuer.encoded({'alg': CANARY, 'kid': CANARY})}.{issuer.encoded(good)}.AAAA",
+        f"{issuer.encoded(CANARY)}.{CANARY}.{CANARY}",
+        f"{CANARY}.{CANARY}.{CANARY}",
+        f"triage_{CANARY}",
+        CANARY,
+    ]
+    for credential in credentials:
+        answers.append(ask(credential))
+        assert answers[-1].status_code == 401, credential
+    for answer in answers:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert CANARY not in answer.text + str(answer.headers)
+
+    def everything_is_logged() -> list[dict[str, Any]]:
+        lines = log_lines(cluster)
+        assert sum(line.get("status") == 401 for line in lines) == len(credentials)
+        return lines
+
+    lines = eventually_blocking(everything_is_logged)
+    unavailable = [line["reason"] for line in lines if line["event"] == "signing_keys_unavailable"]
+    assert unavailable == ["invalid"]
+    reasons = {line["reason"] for line in lines if line["event"] == "token_refused"}
+    assert reasons >= {"issuer", "audience", "time", "namespace", "scopes", "unknown_key", "algorithm"}
+    # In base64 the canary looks different, and so do the parts of a token.
+    hidden = {CANARY, *(part for credential in (token, *credentials) for part in credential.split("."))}
+    for path in cluster.directory.glob("*.log"):
+        text = path.read_text()
+        assert [part for part in hidden if len(part) > 4 and part in text] == [], path.name
 
 
 def test_nobody_can_forge_a_log_line(cluster: Cluster) -> None:

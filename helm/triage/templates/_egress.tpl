@@ -9,3 +9,16 @@
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end -}}
+
+{{/* The API's way to the issuer's keys; nothing for a file. */}}
+{{- define "triage.issuerEgress" -}}
+{{- with urlParse .Values.auth.jwt.jwksUrl }}
+{{- if eq .scheme "https" }}
+- ports:
+    - port: {{ regexFind ":[0-9]+$" .host | trimPrefix ":" | default 443 }}
+  {{- with $.Values.networkPolicy.issuerTo }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}

@@ -11,13 +11,21 @@
 {{- fail "auth.required=false: the API listens on a loopback address only, so a ServiceMonitor cannot reach it" -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.auth.jwt -}}
+{{- if has (len (compact (list .issuer .audience .jwksUrl))) (list 1 2) -}}
+{{- fail "auth.jwt: issuer, audience and jwksUrl belong together: set all three or none" -}}
+{{- end -}}
+{{- if and .issuer (not $.Values.auth.required) -}}
+{{- fail "auth.jwt: with auth.required=false nobody is asked for a token" -}}
+{{- end -}}
+{{- end -}}
 {{- include "triage.validateEnv" (dict "where" "extraEnv" "env" .Values.extraEnv) -}}
 {{- include "triage.validateEnv" (dict "where" "api.extraEnv" "env" .Values.api.extraEnv) -}}
 {{- end -}}
 
 {{/* The last of two variables of one name wins: TRIAGE_DRAIN_SECONDS here would outlive the grace period. */}}
 {{- define "triage.validateEnv" -}}
-{{- $own := list "TRIAGE_REDIS_URL" "TRIAGE_NAMESPACE" "TRIAGE_HOST" "TRIAGE_PORT" "TRIAGE_AUTH" "TRIAGE_METRICS_OPEN" "TRIAGE_WORKER_HOST" "TRIAGE_WORKER_PORT" "TRIAGE_QUEUES" "TRIAGE_CONCURRENCY" "TRIAGE_HANDLERS" "TRIAGE_DRAIN_SECONDS" "TRIAGE_HTTP_SIGNING_SECRET" -}}
+{{- $own := list "TRIAGE_REDIS_URL" "TRIAGE_NAMESPACE" "TRIAGE_HOST" "TRIAGE_PORT" "TRIAGE_AUTH" "TRIAGE_JWT_ISSUER" "TRIAGE_JWT_AUDIENCE" "TRIAGE_JWT_JWKS_URL" "TRIAGE_JWT_NAMESPACE_CLAIM" "TRIAGE_JWT_SCOPES_CLAIM" "TRIAGE_METRICS_OPEN" "TRIAGE_WORKER_HOST" "TRIAGE_WORKER_PORT" "TRIAGE_QUEUES" "TRIAGE_CONCURRENCY" "TRIAGE_HANDLERS" "TRIAGE_DRAIN_SECONDS" "TRIAGE_HTTP_SIGNING_SECRET" -}}
 {{- $where := .where -}}
 {{- range .env -}}
 {{- if has .name $own -}}

@@ -1,0 +1,122 @@
+"""An issuer of tokens: keys of its own, and an HTTP server on loopback that publishes their public halves."""
+
+import asyncio
+import base64
+import contextlib
+import functools
+import json
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import get_default_algorithms
+
+ISSUER = "https://issuer.example.com/"
+AUDIENCE = "triage"
+KIND = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
+
+
+@functools.cache
+def private_key(kind: str, number: int = 0, bits: int = 2048) -> Any:
+    """Made once: RSA keys take their time."""
+    match kind:
+        case "RSA":
+            return rsa.generate_private_key(65_537, bits)
+        case "EC":
+            return ec.generate_private_key(ec.SECP256R1())
+        case "P-384":
+            return ec.generate_private_key(ec.SECP384R1())
+        case _:
+            return ed25519.Ed25519PrivateKey.generate()
+
+
+def jwk(key: Any, kid: str | None, **fields: Any) -> dict[str, Any]:
+    """The public half as a row of a key set."""
+    kinds = {rsa.RSAPrivateKey: "RS256", ec.EllipticCurvePrivateKey: "ES256"}
+    name = next((name for kind, name in kinds.items() if isinstance(key, kind)), "EdDSA")
+    algorithm: Any = get_default_algorithms()[name]
+    row = json.loads(algorithm.to_jwk(key.public_key()))
+    row.pop("key_ops", None)
+    return {**row, **({} if kid is None else {"kid": kid}), **fields}
+
+
+def claims(namespace: str, **others: Any) -> dict[str, Any]:
+    """Those of a good token; None takes one away."""
+    every = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "exp": int(time.time()) + 300,
+        "sub": "alice",
+        "triage_namespace": namespace,
+        "scope": "jobs:read jobs:write profile",
+        **others,
+    }
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def encoded(value: Any) -> str:
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def sign(payload: dict[str, Any], kid: str | None = "RSA", algorithm: str = "RS256", **header: Any) -> str:
+    """A token as an issuer makes it; the key is the one that the set has by this name."""
+    key = private_key(KIND.get(algorithm, "RSA"))
+    return jwt.encode(payload, key, algorithm, {**header, **({} if kid is None else {"kid": kid})})
+
+
+class Issuer:
+    """`answer` is all that its server says, byte for byte; `asked` are the request lines that came in."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answer: bytes = b""
+        #: Cleared: a question waits.
+        self.open = asyncio.Event()
+        self.open.set()
+        self.port = 0
+        self.publishes(*(jwk(private_key(kind), kind) for kind in ("RSA", "EC", "OKP")))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/jwks"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {
+            "auth": "required",
+            "jwt_issuer": ISSUER,
+            "jwt_audience": AUDIENCE,
+            "jwt_jwks_url": self.url,
+        }
+
+    def publishes(self, *keys: dict[str, Any]) -> None:
+        self.says(json.dumps({"keys": keys}).encode())
+
+    def says(self, body: bytes, status: int = 200, **headers: str) -> None:
+        lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", "connection: close"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        self.answer = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.asked.append(head.split(b"\r\n")[0].decode())
+            await self.open.wait()
+            writer.write(self.answer)
+            await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def issuing(**options: Any) -> AsyncGenerator[Issuer]:
+    """`options` are those of asyncio.start_server, such as `ssl`."""
+    issuer = Issuer()
+    server = await asyncio.start_server(issuer.serve, "127.0.0.1", 0, **options)
+    issuer.port = server.sockets[0].getsockname()[1]
+    yield issuer
+    issuer.open.set()
+    server.close()
+    await server.wait_closed()
