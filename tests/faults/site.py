@@ -1,0 +1,76 @@
+"""Two API processes and three workers, each behind its network, that are started again when they end."""
+
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from service.store.embedded import EmbeddedServer
+from tests.e2e.processes import Cluster, free_port
+from tests.eventually import eventually_blocking
+from tests.faults.proxy import Proxy
+
+APIS, WORKERS = 2, 3
+
+
+@dataclass
+class Place:
+    """Where a process stands; `ended` are the exit statuses of those before it, by what was done to them."""
+
+    command: str
+    settings: dict[str, Any]
+    process: "subprocess.Popen[bytes]"
+    ended: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+
+class Site:
+    """What a fault may be done to."""
+
+    def __init__(self, directory: Path, server: EmbeddedServer, front: Proxy, back: Proxy) -> None:
+        self.server, self.front, self.back = server, front, back
+        self.cluster = Cluster(directory, server)
+        self.ports = [free_port() for _ in range(APIS)]
+        self.apis = [self._place("api", redis_url=front.url, port=port) for port in self.ports]
+        self.workers = [self._place("worker", redis_url=back.url, concurrency=8) for _ in range(WORKERS)]
+
+    @property
+    def urls(self) -> Sequence[str]:
+        return [f"http://127.0.0.1:{port}" for port in self.ports]
+
+    def replace(self, place: Place, sent: signal.Signals) -> None:
+        """Send the signal, and put a new process in its place."""
+        place.process.send_signal(sent)
+        if sent is signal.SIGTERM:
+            # What stands still cannot hear it.
+            place.process.send_signal(signal.SIGCONT)
+        place.ended.append((sent.name, place.process.wait(30)))
+        place.process = self.cluster.start(place.command, **place.settings)
+
+    def restart_redis(self) -> None:
+        """A crash: what was acknowledged is in its file."""
+        self.server.kill()
+        self.server.start()
+
+    def calm(self) -> None:
+        """Everything runs and answers."""
+        for place in [*self.apis, *self.workers]:
+            place.process.send_signal(signal.SIGCONT)
+        for url in self.urls:
+            eventually_blocking(lambda url=url: _ready(url), 30)
+
+    def stop(self) -> None:
+        self.cluster.stop()
+
+    def _place(self, command: str, **settings: Any) -> Place:
+        return Place(command, settings, self.cluster.start(command, **settings))
+
+
+def _ready(url: str) -> None:
+    try:
+        assert httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError as error:
+        raise AssertionError from error

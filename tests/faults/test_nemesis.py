@@ -1,0 +1,126 @@
+"""Faults one after the other under load: what was acknowledged ends, and as it should."""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.store.connect import connect
+from service.store.embedded import EmbeddedServer
+from service.store.stores import Stores
+from tests import invariants
+from tests.eventually import eventually
+from tests.faults.load import ENDS, Load
+from tests.faults.nemesis import Nemesis
+from tests.faults.proxy import Proxy
+from tests.faults.site import Site
+
+#: `NEMESIS_SECONDS=600 NEMESIS_SEED=7 pytest tests/faults/test_nemesis.py` looks further, or again.
+SECONDS = float(os.environ.get("NEMESIS_SECONDS", "12"))
+SEED = int(os.environ.get("NEMESIS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+CLIENTS = 4
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(SECONDS + 160)]
+
+
+@pytest.fixture
+def site(server: EmbeddedServer, front: Proxy, back: Proxy, tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path, server, front, back)
+    yield site
+    site.stop()
+
+
+async def test_whatever_happens_what_was_acknowledged_ends_as_it_should(site: Site, tmp_path: Path) -> None:
+    site.calm()
+    history = tmp_path / "history"
+    load, nemesis = Load(site.urls, SEED, str(history)), Nemesis(site, SEED)
+    clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
+    until = asyncio.get_running_loop().time() + SECONDS
+    while asyncio.get_running_loop().time() < until:
+        await nemesis.act()
+        await _goes_on(load)
+        assert not any(client.done() for client in clients), (SEED, nemesis.done)
+    load.stopped.set()
+    site.calm()
+    await asyncio.gather(*clients)
+    try:
+        ended = await _ended(load)
+        _check_jobs(load, ended, history)
+        await _check_structure(site)
+    except AssertionError as error:
+        raise AssertionError(f"seed {SEED}: {nemesis.done}") from error
+    finally:
+        await load.close()
+    for place in [*site.apis, *site.workers]:
+        assert place.process.poll() is None, "nobody ends by itself"
+        assert {code for sent, code in place.ended if sent == "SIGTERM"} <= {0}, place.ended
+
+
+async def _goes_on(load: Load) -> None:
+    """Until a few more submissions were taken: a fault does not come on top of the one before every time."""
+    before = load.acknowledged
+
+    def more() -> None:
+        assert load.acknowledged > before + 5
+
+    await eventually(more, 30)
+
+
+async def _ended(load: Load) -> dict[str, dict[str, Any]]:
+    """Every acknowledged job as it ended; flows and fan-outs have succeeded by then, whole."""
+    jobs: dict[str, dict[str, Any]] = {}
+    for id, do in load.jobs.items():
+        jobs[id] = await _until_ended(load, f"/v1/jobs/{id}", f"{do} {id}")
+    for kind, known in (("flows", load.flows), ("fan-outs", load.fan_outs)):
+        for id, size in known.items():
+            group = await _until_ended(load, f"/v1/{kind}/{id}", id)
+            assert (group["state"], group["counts"]["succeeded"], group["counts"]["total"]) == (
+                "succeeded",
+                size,
+                size,
+            ), group
+    return jobs
+
+
+async def _until_ended(load: Load, path: str, what: str) -> dict[str, Any]:
+    async def look() -> dict[str, Any]:
+        found = await load.get(path)
+        assert found["state"] in ("succeeded", "dead", "cancelled", "failed"), (what, found)
+        return found
+
+    return await eventually(look, 60, 0.05)
+
+
+def _check_jobs(load: Load, ended: dict[str, dict[str, Any]], history: Path) -> None:
+    lines = [line.split() for line in history.read_text().splitlines()]
+    started = Counter(words[1] for words in lines if words[0] == "start")
+    finished = {words[1] for words in lines if words[0] == "end"}
+    for id, job in ended.items():
+        state, failures = ENDS[load.jobs[id]]
+        # Whether it was cancelled depends on what came first.
+        assert job["state"] == state or (job["state"] == "cancelled" and id in load.cancelled), job
+        # Attempts are for the handler's own failures, whatever was done to its worker.
+        assert job["failures"] == failures or (job["state"] == "cancelled" and job["failures"] < failures), (
+            job
+        )
+        assert job["state"] != "succeeded" or id in finished, job
+        assert started[id] <= job["deliveries"], (started[id], job)
+
+
+async def _check_structure(site: Site) -> None:
+    redis = connect(site.server.url)
+    try:
+        stores = Stores(redis, "default", 0)
+
+        async def audit() -> None:
+            await invariants.check(stores)
+
+        # What ends in the background (a task, an index that is pruned) may still be on its way.
+        await eventually(audit, 15, 0.2)
+    finally:
+        await redis.aclose()
