@@ -54,13 +54,14 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def serve(redis_url: str, namespace: str) -> AsyncGenerator[Running]:
+async def serve(redis_url: str, namespace: str, **settings: Any) -> AsyncGenerator[Running]:
     given: Any = {
         "auth": "off",
         "namespace": namespace,
         "redis_url": redis_url,
         "port": 0,
         "request_seconds": SECONDS,
+        **settings,
     }
     server = build_server(Settings(**given))
     with mock.patch.object(server, "capture_signals", _no_signals):

@@ -1,11 +1,13 @@
 """A real server on a socket: what is no request yet, and what happens to those who wait when it stops."""
 
 import asyncio
+from time import monotonic
 
 import httpx
 import orjson
 import pytest
 
+from service.api import protocol
 from service.store.stores import Stores
 from tests.api.running import Running
 from tests.eventually import eventually
@@ -57,6 +59,27 @@ async def test_a_connection_that_says_nothing_is_closed(running: Running) -> Non
 
 async def test_a_body_that_does_not_come_is_given_up(running: Running) -> None:
     refused(await running.say(POST + b'Content-Length: 50\r\n\r\n{"name":'), 408, "request_too_slow")
+
+
+async def test_who_takes_an_answer_slowly_gets_all_of_it(
+    running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
+    for _ in range(150):
+        await submit(stores, payload=b'"%s"' % (b"x" * 60_000))
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=4_096)
+    writer.write(b"GET /v1/jobs?limit=150 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length, taken, began = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]), 0, monotonic()
+
+    async def all_of_it() -> None:
+        nonlocal taken
+        taken += len(await reader.read(65_536))
+        assert taken == length
+
+    await eventually(all_of_it, 60)
+    assert monotonic() - began > 2 * protocol.TAKE_SECONDS
+    writer.close()
 
 
 async def test_a_stopping_server_answers_those_who_wait(running: Running, stores: Stores) -> None:
