@@ -94,8 +94,28 @@ def test_an_interrupted_measurement_cancels_what_runs_and_removes_it(cluster: Cl
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "interrupted; what was submitted is cancelled and deleted" in errors
+    assert "triage: what was submitted is cancelled and deleted" in errors
     assert jobs_left(cluster) == []
+
+
+def test_a_second_interrupt_does_not_wait_for_the_removal(cluster: Cluster) -> None:
+    api = cluster.start_api()
+    process = start(cluster, "--json")
+
+    def waits() -> None:
+        assert jobs_left(cluster), process.poll()
+
+    eventually_blocking(waits, 30)
+    api.send_signal(signal.SIGSTOP)
+
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert "once more leaves it" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert errors.startswith("triage: interrupted; jobs may be left, with the tag triage-bench:")
+    assert "Traceback" not in errors
 
 
 def test_one_that_is_stopped_while_it_submits_leaves_nothing_either(cluster: Cluster) -> None:

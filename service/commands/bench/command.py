@@ -104,7 +104,7 @@ class _Command:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._progress = progress
         self._bars: dict[str, Any] = {}
-        self.interrupted = self.left = False
+        self.interrupted = self.left = self._abandoned = False
 
     async def run(self) -> Measured | None:
         """None when there is nothing to tell; the reason is on standard error."""
@@ -128,7 +128,8 @@ class _Command:
             try:
                 return await measuring
             except asyncio.CancelledError:
-                self.interrupted = True
+                if self._abandoned:
+                    raise
             except QueueBusy as error:
                 _say(f"{error}. --force measures all the same.")
             except Refused as error:
@@ -136,7 +137,7 @@ class _Command:
                 for row in error.rows:
                     sys.stderr.write(f"  {row['pointer']}: {row['message']}\n")
             finally:
-                if run.submitted:
+                if run.submitted and not self._abandoned:
                     await self._clean(api, run.submitted)
             return None
 
@@ -145,8 +146,13 @@ class _Command:
         assert whole is not None
 
         def stop() -> None:
-            # The second time it is the cleaning up that is not waited for.
-            _ = measuring.cancel() if not measuring.done() and not self.interrupted else whole.cancel()
+            if measuring.done() or self.interrupted:
+                # It may still wait for the measurement to stop: then it must not begin to clean up.
+                self._abandoned = True
+                whole.cancel()
+            else:
+                _say("interrupted; what was submitted is being removed, once more leaves it")
+                measuring.cancel()
             self.interrupted = True
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -163,7 +169,7 @@ class _Command:
         if self.left:
             _say(f"jobs are left; they have the tag {self._plan.tag} (POST /v1/bulk-actions)")
         elif self.interrupted:
-            _say("interrupted; what was submitted is cancelled and deleted")
+            _say("what was submitted is cancelled and deleted")
 
     def _show(self, phase: str, done: int, of: int) -> None:
         if self._progress is None:
