@@ -72,6 +72,7 @@ def _need_redis(url: str) -> None:
 
 def _add_commands() -> None:
     from service.commands import client, dead_letters, fan_out, flows, keys
+    from service.commands.bench.command import bench
 
     app.add_typer(keys.app, name="keys", help="API keys.")
     app.add_typer(dead_letters.app, name="dlq", help="The dead-letter queue.")
@@ -80,6 +81,7 @@ def _add_commands() -> None:
     ):  # fmt: skip
         app.command()(command)
     app.command()(fan_out.fan_out)
+    app.command()(bench)
 
 
 def main() -> None:

@@ -4,16 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
-import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
 from service.api import problems
 from service.api.auth import Authenticator
-from service.api.bulk_work import keep_bulk_actions
 from service.api.deps import Backend
-from service.api.group_work import keep_groups
+from service.api.duties import duties
 from service.api.issuer import Issuer
 from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
 from service.api.middleware import RequestIds
@@ -41,7 +39,6 @@ from service.api.specification import describe
 from service.api.tokens import Tokens
 from service.cancellation import end
 from service.clock import Clock
-from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
 from service.settings import Settings
 from service.store.access_keys import AccessKeys
@@ -51,8 +48,6 @@ from service.tracing import find_tracer
 #: Bytes of a request body beyond its payload.
 _OVERHEAD = 1_048_576
 _BULK_BYTES = 64 * 1_048_576
-
-log = structlog.get_logger("triage.api")
 
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:
@@ -68,8 +63,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        duties = (_pulse, keep_groups, keep_bulk_actions)
-        tasks = [asyncio.create_task(duty(backend)) for duty in duties]
+        backend.space(settings.namespace)
+        tasks = [asyncio.create_task(duty) for duty in duties(backend)]
         if tokens is not None:
             tasks.append(asyncio.create_task(tokens.issuer.keep_asking()))
         try:
@@ -117,19 +112,3 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     metrics.http = instrumentator.registry
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
-
-
-async def _pulse(backend: Backend) -> None:
-    """Prove in every namespace in use that Redis was reachable: workers tell an outage from a crash by it."""
-    away = False
-    backend.space(backend.settings.namespace)
-    while True:
-        try:
-            for space in list(backend.spaces.values()):
-                await space.stores.pulse(backend.settings.lease_ms)
-            away = False
-        except TriageError as error:
-            if not away:
-                log.warning("redis_is_away", code=error.code)
-            away = True
-        await asyncio.sleep(backend.settings.lease_seconds / 8)

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from service.api.auth import Authenticator, Caller
 from service.api.metrics import ApiMetrics
+from service.api.open_streams import OpenStreams
 from service.api.types import KnownTypes
 from service.clock import Clock
 from service.domain.ids import IdFactory
@@ -32,9 +33,9 @@ class Backend:
     metrics: ApiMetrics
     tracer: Tracer | None = None
     stopping: bool = False
-    #: Event streams that are open, and those of them that may look at the same time: a change of what many
-    #: follow must leave connections to others.
-    streams: int = 0
+    streams: OpenStreams = field(default_factory=OpenStreams)
+    #: Event streams that may look at the same time: a change of what many follow must leave connections to
+    #: others.
     looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
     #: Work that goes on after its request was answered.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])

@@ -15,14 +15,12 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from service.api.deps import Asked, Backend
-from service.api.errors import TooManyStreams
+from service.api.deps import Asked
+from service.api.open_streams import OpenStreams
 from service.clock import Clock
 from service.domain.errors import NotFound, TriageError
 from service.store.watches import Change, Watches
 
-#: Open streams of a process; the other half of what may wait is left to long polls.
-MAX_STREAMS = 1_000
 _RETRY_MS = 2_000
 _RETRY_AWAY_MS = 5_000
 _HEARTBEAT = b":\n\n"
@@ -53,22 +51,24 @@ Look = Callable[[], Awaitable[Moment | None]]
 
 
 class EventStream(StreamingResponse):
-    """Counts as an open stream of its process from its creation to its end, whatever ends it."""
+    """Counts as an open stream from its creation to its end, whatever ends it."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, backend: Backend, events: AsyncGenerator[bytes]) -> None:
+    def __init__(self, streams: OpenStreams, key_id: str | None, events: AsyncGenerator[bytes]) -> None:
+        """Raises TooManyStreams."""
         # nginx, as an Ingress often is, would collect events until a buffer is full.
         super().__init__(events, headers={"X-Accel-Buffering": "no"})
-        self._backend = backend
+        self._streams = streams
+        self._key_id = key_id
         self._events = events
-        backend.streams += 1
+        streams.open(key_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._backend.streams -= 1
+            self._streams.close(self._key_id)
             await self._events.aclose()
 
 
@@ -79,16 +79,13 @@ async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -
         raise NotFound()
     if found.ended and str(found.version) == last_event_id:
         return Response(status_code=204)
-    if asked.backend.streams >= MAX_STREAMS:
-        raise TooManyStreams()
 
     async def in_turn() -> Moment | None:
         async with asked.backend.looks:
             return await look()
 
-    return EventStream(
-        asked.backend, follow(asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace())
-    )
+    events = follow(asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace())
+    return EventStream(asked.backend.streams, asked.caller.key_id, events)
 
 
 async def follow(

@@ -14,16 +14,21 @@ from service.domain.errors import TriageError
 MAX_HEAD_BYTES = 65_536
 #: Seconds after which the connection ends, beyond those that a body has: its 408 goes out first.
 _MARGIN = 5.0
+#: Seconds in which a client must take this many bytes of what waits for it, else its connection is cut: it
+#: would keep its place, that of an event stream for one, and what was read for it, for as long as it likes.
+TAKE_SECONDS, TAKE_BYTES = 60.0, 16_384
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 400, 408 and 431 as problems, and closes."""
+    """Answers 400, 408 and 431 as problems, and closes; cuts off who does not take what was answered."""
 
     #: Seconds for a head, and again for its body.
     seconds: float = 30.0
     _timer: TimerHandle | None = None
     _in_head = False
     _head_bytes = 0
+    _taking: TimerHandle | None = None
+    _untaken = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -31,7 +36,32 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._let_take()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    def _let_take(self) -> None:
+        self._untaken = self.transport.get_write_buffer_size()
+        self._taking = self.loop.call_later(TAKE_SECONDS, self._look_whether_taken)
+
+    def _look_whether_taken(self) -> None:
+        if self._untaken - self.transport.get_write_buffer_size() < TAKE_BYTES:
+            # Closing would wait until all of it was taken.
+            self.transport.abort()
+        else:
+            self._let_take()
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

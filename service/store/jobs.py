@@ -24,11 +24,15 @@ SubmitWord = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """`scope` is the operation, `key` the client's header, `request` the SHA-256 of the body."""
+    """`scope` is the operation, `key` the client's header, `request` the SHA-256 of the body.
+
+    `keeps`: the request does not say what the job is, so its record does, for `answered`.
+    """
 
     scope: str
     key: str
     request: str
+    keeps: bool = False
 
     def digest(self) -> str:
         return hashlib.sha256(f"{self.scope}\0{self.key}".encode()).hexdigest()
@@ -104,6 +108,22 @@ class Jobs:
             jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
             answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
         return answers
+
+    async def answered(self, idempotency: Idempotency) -> Submitted | None:
+        """What an earlier request was answered (replayed), or that it was another one (reused), if any was.
+
+        For records that keep what the job was.
+        """
+        key = keys.idempotency(self._scripts.prefix, digest=idempotency.digest())
+        names = ("request", "id", "at", "options", "admitted", "wish")
+        row = (await self._queries.pipeline(lambda pipe: pipe.hmget(key, names)))[0]
+        request, id, at, options, admitted, wish = row
+        if request is None:
+            return None
+        if request.decode() != idempotency.request:
+            return Submitted("reused", id.decode(), None)
+        job = codec.created_job(id.decode(), codec.decode_wish(wish), int(at), options, admitted)
+        return Submitted("replayed", id.decode(), job)
 
     async def cancel(
         self,
@@ -204,6 +224,7 @@ def _arguments(submission: Submission) -> list[Argument]:
         unique.on_conflict if unique else "",
         idempotency.digest() if idempotency else "",
         idempotency.request if idempotency else "",
+        codec.encode_wish(spec) if idempotency and idempotency.keeps else "",
     ]
 
 

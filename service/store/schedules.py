@@ -13,7 +13,7 @@ from service.domain.job import JobSpec
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
 from service.store import codec, keys
-from service.store.jobs import Jobs, Submission, Submitted
+from service.store.jobs import Idempotency, Jobs, Submission, Submitted
 from service.store.queries import Page, Queries, decode_cursor, encode_cursor
 from service.store.scripts import Argument, Scripts
 
@@ -159,11 +159,16 @@ class Schedules:
         submitted = await self._jobs.fire([submission], self._text(found, found.slot, None, [None]))
         return submitted[0] if submitted else None
 
-    async def replace_unfinished(self, found: Schedule, grace_ms: int) -> None:
-        """Cancel the jobs of the last runs that are not over, reason replaced."""
+    async def replace_unfinished(
+        self, found: Schedule, grace_ms: int, idempotency: Idempotency | None = None
+    ) -> None:
+        """Cancel the jobs of the last runs that are not over, reason replaced; nothing for a replay."""
         current = await self.get(found.name)
         if current is None or (current.version, current.slot) != (found.version, found.slot):
             return  # Somebody else has fired: what runs now is the new one.
+        # Behind the read of the runs: a run among them that this very request began has a record by then.
+        if idempotency is not None and await self._jobs.answered(idempotency) is not None:
+            return
         ids = {run.job_id for run in current.runs if run.job_id}
         if current.last is not None:
             ids.add(current.last[1])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api.bulk_work import keep_bulk_actions
+from service.api import duties
 from service.domain.states import State
 from service.store.stores import Stores
 from tests.api.client import Api, problem
@@ -25,7 +25,7 @@ async def kept(api: Api) -> AsyncIterator[Api]:
     """The API with what carries bulk actions on behind its answers."""
     backend = api.app.state.backend
     backend.space(backend.settings.namespace)
-    keeper = asyncio.create_task(keep_bulk_actions(backend))
+    keeper = asyncio.create_task(duties.repeat("act", backend, duties.WORK, duties.act))
     yield api
     keeper.cancel()
     await asyncio.gather(keeper, return_exceptions=True)

@@ -1,11 +1,13 @@
 """A real server on a socket: what is no request yet, and what happens to those who wait when it stops."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import orjson
 import pytest
 
+from service.api.protocol import TAKE_BYTES
 from service.store.stores import Stores
 from tests.api.running import Running
 from tests.eventually import eventually
@@ -57,6 +59,44 @@ async def test_a_connection_that_says_nothing_is_closed(running: Running) -> Non
 
 async def test_a_body_that_does_not_come_is_given_up(running: Running) -> None:
     refused(await running.say(POST + b'Content-Length: 50\r\n\r\n{"name":'), 408, "request_too_slow")
+
+
+async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_more(
+    running: Running, stores: Stores
+) -> None:
+    for _ in range(150):
+        await submit(stores, payload=b'"%s"' % (b"x" * 60_000))
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=4_096)
+    writer.write(b"GET /v1/jobs?limit=150 HTTP/1.1\r\nHost: x\r\n\r\n")
+    (connection,) = await eventually(lambda: _watched(running))
+    held = connection.transport.get_write_buffer_size()
+
+    async def some_is_taken() -> None:
+        await reader.read(65_536)
+        assert connection.transport.get_write_buffer_size() <= held - TAKE_BYTES
+
+    await eventually(some_is_taken)
+    # As the timer calls it.
+    connection._look_whether_taken()
+    assert not connection.transport.is_closing()
+    held = connection.transport.get_write_buffer_size()
+    await eventually(some_is_taken)
+    connection._look_whether_taken()
+    assert not connection.transport.is_closing()
+    connection._look_whether_taken()
+    assert connection.transport.is_closing()
+
+    def gone() -> None:
+        assert connection not in running.server.server_state.connections
+
+    await eventually(gone)
+    writer.close()
+
+
+def _watched(running: Running) -> list[Any]:
+    found: list[Any] = [one for one in running.server.server_state.connections if one._taking is not None]  # type: ignore[union-attr]
+    assert found
+    return found
 
 
 async def test_a_stopping_server_answers_those_who_wait(running: Running, stores: Stores) -> None:

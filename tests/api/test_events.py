@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import orjson
 import pytest
 
-from service.api import events, protocol
+from service.api import events, open_streams, protocol
 from service.api.events import Moment, Pace, follow
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
@@ -23,7 +24,8 @@ from service.store.connect import connect
 from service.store.embedded import EmbeddedServer
 from service.store.stores import Stores
 from tests.api.client import Api, problem
-from tests.api.running import SECONDS, Running
+from tests.api.keys import authorization
+from tests.api.running import SECONDS, Running, serve
 from tests.eventually import eventually
 from tests.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
 
@@ -165,10 +167,10 @@ async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores
         channel = stores.scripts.prefix + keys.CHANGES
         client: Any = stores.scripts.redis
         assert (await client.pubsub_numsub(channel))[0][1] == 1
-        assert (running.backend.streams, running.watches(stores)._count) == (2, 2)
+        assert (running.backend.streams.count, running.watches(stores)._count) == (2, 2)
 
     def free() -> None:
-        assert (running.backend.streams, running.watches(stores)._count) == (0, 0)
+        assert (running.backend.streams.count, running.watches(stores)._count) == (0, 0)
 
     await eventually(free)
 
@@ -183,13 +185,71 @@ async def test_a_stopping_server_ends_its_streams(running: Running, stores: Stor
 
 
 async def test_streams_are_bounded(running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MAX_STREAMS", 1)
+    monkeypatch.setattr(open_streams, "MAX_STREAMS", 1)
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with following(running, path) as stream, running.client() as http:
         await anext(stream)
         answer = await http.get(path)
         assert problem(answer, 503, "too_many_streams")["retryable"]
         assert answer.headers["retry-after"] == "1"
+
+
+async def test_streams_of_a_key_are_bounded(
+    redis_url: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_streams, "MAX_STREAMS_OF_KEY", 2)
+    path = f"/v1/jobs/{await submit(stores)}/events"
+    async with serve(redis_url, stores.scripts.namespace, auth="required") as running:
+        greedy, modest = [
+            await authorization(stores.scripts.redis, stores.scripts.namespace) for _ in range(2)
+        ]
+        async with contextlib.AsyncExitStack() as stack:
+            http = await stack.enter_async_context(running.client())
+            opened = [await stack.enter_async_context(_open(http, path, greedy)) for _ in range(2)]
+            refused = await http.get(path, headers=greedy)
+            assert problem(refused, 503, "too_many_streams")["detail"].startswith("This API key has")
+            assert refused.headers["retry-after"] == "1"
+            opened.append(await stack.enter_async_context(_open(http, path, modest)))
+            assert [answer.status_code for answer in opened] == [200, 200, 200]
+            await opened[0].aclose()
+
+            def freed() -> None:
+                assert running.backend.streams.count == 2
+
+            await eventually(freed)
+            again = await stack.enter_async_context(_open(http, path, greedy))
+            assert again.status_code == 200
+
+
+def _open(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> Any:
+    return http.stream("GET", path, headers=headers)
+
+
+async def test_a_client_that_reads_no_more_loses_its_stream(
+    running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
+    monkeypatch.setattr(events, "Pace", lambda: AT_ONCE)
+    id = await submit(stores)
+    lease = (await claim(stores)).leases[0]
+    message = "x" * 60_000
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", running.port))
+        await loop.sock_sendall(client, b"GET /v1/jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n" % id.encode())
+        assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 200"
+        assert running.backend.streams.count == 1
+
+        async def given_up() -> None:
+            # What the network holds for a client counts as taken: some megabytes.
+            progress = orjson.dumps({"current": 1, "total": None, "message": message})
+            await stores.leases.report_progress(lease, progress)
+            assert (running.backend.streams.count, running.watches(stores)._count) == (0, 0)
+
+        await eventually(given_up, 60)
+        assert running.server.server_state.connections == set()
 
 
 async def test_a_request_deadline_does_not_end_a_stream(
@@ -354,4 +414,4 @@ async def test_a_stream_without_http_reading_whole_ends_with_its_job(api: Api, s
     id, _ = await job_in(stores, State.SUCCEEDED)
     answer: httpx.Response = await api.http.get(f"/v1/jobs/{id}/events")
     assert answer.text.startswith("retry: 2000\n\nid: 3\ndata: ")
-    assert api.app.state.backend.streams == 0
+    assert api.app.state.backend.streams.count == 0

@@ -88,6 +88,24 @@ async def test_a_head_of_16_kib_or_100_headers_is_the_limit(api: Api) -> None:
     problem(await api.http.get("/v1/jobs?filler=" + "a" * 16_384), 431, "headers_too_large")
 
 
+#: POSTs that another one like it does not repeat: steps of a resource, which says itself how far it is.
+STEPS = {
+    "cancel_job", "retry_job", "run_job_now", "retry_dead_letter", "cancel_flow", "retry_flow",
+    "cancel_fan_out", "retry_fan_out", "add_fan_out_items", "seal_fan_out", "pause_queue", "resume_queue",
+    "purge_queue", "pause_bulk_action", "resume_bulk_action", "cancel_bulk_action", "pause_schedule",
+    "resume_schedule", "drain_worker",
+}  # fmt: skip
+
+
+def test_every_post_that_creates_something_takes_an_idempotency_key() -> None:
+    posts = [operation for operation in OPERATIONS if operation.method == "POST"]
+    named = {
+        operation.id: "Idempotency-Key" in [row["name"].title() for row in operation.parameters("header")]
+        for operation in posts
+    }
+    assert {id for id, takes in named.items() if not takes} == STEPS
+
+
 HOSTILE = [
     "x%0d%0aSet-Cookie:%20a=b", "%00", "%0a", "..%2f..%2fetc%2fpasswd", "%ff%fe", "a%20b", "%25s%25n",
     "%7bnamespace%7d", "'%20or%201=1--", "%e2%80%ae", "a" * 5_000,

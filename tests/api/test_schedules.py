@@ -1,5 +1,6 @@
 """Schedules over HTTP: what may be said, what is answered, and who may."""
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from service.store.access_keys import AccessKey, AccessKeys
 from service.store.stores import Stores
 from tests.api.client import Api, problem
 from tests.api.test_queues import worker
-from tests.factories import claim
+from tests.factories import OK, claim, finish
 
 NIGHTLY = {"cron": "30 2 * * *", "timezone": "Europe/Berlin", "job": {"name": "report"}}
 
@@ -124,6 +125,51 @@ async def test_run_now_starts_a_job_beside_the_times(api: Api, stores: Stores) -
     listed = (await api.http.get("/v1/jobs", params={"tag": "schedule:nightly"})).json()["items"]
     assert [item["id"] for item in listed] == [job["id"]]
     problem(await api.http.post("/v1/schedules/other/run-now"), 404, "not_found")
+
+
+async def run_now(api: Api, name: str = "nightly", body: bytes = b"", key: str = "k-1") -> Any:
+    headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+    return await api.http.post(f"/v1/schedules/{name}/run-now", headers=headers, content=body)
+
+
+async def test_run_now_again_with_its_key_is_answered_as_the_first_time(api: Api, stores: Stores) -> None:
+    job = {"name": "work", "payload": {"a": 1}, "tags": {"t": "1"}, "limit_key": "l", "expires_seconds": 60}
+    await put(api, job={**job, "priority": 7, "delay_seconds": 0})
+    first = await run_now(api)
+    assert (first.status_code, "idempotency-replayed" in first.headers) == (202, False)
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    await put(api, status=200, job={"name": "other", "payload": {"a": 2}})
+    changed = await run_now(api)
+    await api.http.delete("/v1/schedules/nightly")
+    for again in (changed, await run_now(api)):
+        assert (again.status_code, again.content) == (202, first.content)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert again.headers["location"] == first.headers["location"]
+    problem(await run_now(api, key="k-2"), 404, "not_found")
+    listed = (await api.http.get("/v1/jobs", params={"tag": "schedule:nightly"})).json()["items"]
+    assert len(listed) == 1
+
+
+async def test_a_key_of_run_now_belongs_to_one_schedule_and_one_body(api: Api) -> None:
+    await put(api)
+    await put(api, "weekly")
+    first = await run_now(api)
+    problem(await run_now(api, body=b"{}"), 422, "idempotency_key_reused")
+    other = await run_now(api, "weekly")
+    assert (other.status_code, other.json()["id"] == first.json()["id"]) == (202, False)
+
+
+@pytest.mark.parametrize("overlap", ["allow", "skip", "replace"])
+async def test_many_identical_requests_for_a_run_are_one_run(api: Api, stores: Stores, overlap: str) -> None:
+    """With replace, none of them may cancel the run that another one began."""
+    await put(api, overlap=overlap, job={"name": "work"})
+    answers = await asyncio.gather(*[run_now(api) for _ in range(10)])
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+    job = (await api.http.get(f"/v1/jobs/{answers[0].json()['id']}")).json()
+    assert job["state"] == "queued"
+    runs = (await api.http.get("/v1/schedules/nightly")).json()["runs"]
+    assert [run["outcome"] for run in runs] == ["created"]
 
 
 async def test_run_now_obeys_the_overlap(api: Api, stores: Stores) -> None:

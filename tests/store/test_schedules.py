@@ -8,6 +8,7 @@ import pytest
 
 from service.domain.errors import BackendUnavailable, VersionMismatch
 from service.domain.states import State
+from service.store.jobs import Submission
 from service.store.schedules import Schedule
 from service.store.stores import Stores
 from tests.eventually import eventually
@@ -134,6 +135,14 @@ async def test_a_firing_whose_reply_was_lost_is_not_fired_again(stores: Stores) 
     assert sent >= 1
     assert await started(stores) == [60]
     assert await jobs_of(stores) == 1
+
+
+async def test_a_run_that_was_asked_for_and_sent_twice_is_in_the_history_once(stores: Stores) -> None:
+    found = await put(stores)
+    submission = Submission(new_id(), found.job({}, {}))
+    words = [await stores.schedules.run_now(found, submission) for _ in range(2)]
+    assert [submitted and submitted.word for submitted in words] == ["created", "duplicate"]
+    assert [run.outcome for run in (await read(stores)).runs] == ["created"]
 
 
 @pytest.mark.parametrize("overlap", ["allow", "skip", "replace"])

@@ -1,8 +1,9 @@
 """Schedules: jobs at times that come again."""
 
+import hashlib
 from typing import Annotated, Any
 
-from fastapi import Header, Path, Query, Response
+from fastapi import Header, Path, Query, Request, Response
 
 from service.api import render
 from service.api.deps import Ask, Asked
@@ -10,12 +11,12 @@ from service.api.errors import ValidationFailed
 from service.api.operation import operation
 from service.api.redaction import redact
 from service.api.router import Router
-from service.api.routes.jobs import present, refusal, specify
+from service.api.routes.jobs import IdempotencyKey, present, refusal, specify
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
 from service.domain.errors import InvalidState, NotFound, VersionMismatch
 from service.domain.schedule import TimetableInvalid, timetable
-from service.store.jobs import Submission
+from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.schedules import Schedule
 
 router = Router(prefix="/v1/schedules", tags=["schedules"])
@@ -179,27 +180,42 @@ async def change(asked: Asked, name: str, *, paused: bool) -> Response:
         status_code=202,
     ),
 )
-async def run_schedule_now(name: ScheduleName, asked: Ask) -> Response:
+async def run_schedule_now(
+    name: ScheduleName, request: Request, asked: Ask, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Beside its times, also while paused. `overlap` holds: with skip, 409 until the last run is over."""
     schedules = asked.stores.schedules
     job_id = asked.backend.ids.new("job")
+    idempotency = None
+    if idempotency_key is not None:
+        # The schedule, which says what the job is, may change or be gone when the request comes again.
+        digest = hashlib.sha256(await request.body()).hexdigest()
+        idempotency = Idempotency(f"POST {request.url.path}", idempotency_key, digest, keeps=True)
     for _ in range(ATTEMPTS):
+        if idempotency is not None and (answered := await asked.stores.jobs.answered(idempotency)):
+            return answer_run(asked, answered)
         found = await read(asked, name)
         job_type = asked.space.types.known(found.definition["job"]["name"])
         spec = found.job({} if job_type is None else job_type.defaults, asked.space.types.queue_defaults)
         if found.definition["overlap"] == "replace":
             grace = asked.backend.settings.cancel_grace_seconds
-            await schedules.replace_unfinished(found, round(grace * 1000))
-        submitted = await schedules.run_now(found, Submission(job_id, spec))
-        if submitted is None:
-            continue
-        if submitted.word == "skipped":
-            raise InvalidState("The last run of the schedule is not over.", current_state="running")
-        if (error := refusal(submitted)) is not None:
-            raise error
-        if submitted.job is None:
-            raise NotFound()
-        headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": render.etag(submitted.job.version)}
-        status = 200 if submitted.word == "existing" else 202
-        return render.respond(present(asked, submitted.job), status, headers)
+            await schedules.replace_unfinished(found, round(grace * 1000), idempotency)
+        submitted = await schedules.run_now(found, Submission(job_id, spec, idempotency))
+        # None: the schedule has changed. Replayed: the same request was faster; its record has the answer.
+        if submitted is not None and submitted.word != "replayed":
+            return answer_run(asked, submitted)
     raise VersionMismatch()
+
+
+def answer_run(asked: Asked, submitted: Submitted) -> Response:
+    if submitted.word == "skipped":
+        raise InvalidState("The last run of the schedule is not over.", current_state="running")
+    if (error := refusal(submitted)) is not None:
+        raise error
+    if submitted.job is None:
+        raise NotFound()
+    headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": render.etag(submitted.job.version)}
+    if submitted.word == "replayed":
+        headers["Idempotency-Replayed"] = "true"
+    status = 200 if submitted.word == "existing" else 202
+    return render.respond(present(asked, submitted.job), status, headers)

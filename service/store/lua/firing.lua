@@ -2,6 +2,8 @@
 -- the admission and the step to the next slot are one script call: each slot fires once, whoever dies when.
 -- The words of the text: schedule, its version, its slot, the slot after this batch, "skip" or another overlap,
 -- the newest slot that was missed, then the slot of each job; "-" = none
+local TOLD = {replayed = true, reused = true, duplicate = true}
+
 local function firing(text)
   local words = {}
   for word in string.gmatch(text, '%S+') do words[#words + 1] = word end
@@ -33,7 +35,7 @@ local function firing(text)
       if not name then return end
       if missed ~= '-' then remember(missed, 'missed', '-') end
       for i, answer in ipairs(answers) do
-        if answer[1] ~= 'replayed' and answer[1] ~= 'reused' then remember(words[6 + i], answer[1], answer[2]) end
+        if not TOLD[answer[1]] then remember(words[6 + i], answer[1], answer[2]) end
         if answer[1] == 'created' or answer[1] == 'replaced' then redis.call('HSET', key, 'last', words[6 + i] .. ' ' .. answer[2]) end
       end
       redis.call('LTRIM', P .. 'runs:' .. name, 0, 49)

@@ -20,6 +20,7 @@ end
 local function record(job, keep_ms)
   local key = P .. 'idempotency:' .. job.digest
   redis.call('HSET', key, 'request', job.request, 'id', job.id, 'at', now, 'options', job.options)
+  if job.wish then redis.call('HSET', key, 'wish', job.wish) end
   if job.admitted then redis.call('HSET', key, 'admitted', job.admitted) end
   redis.call('PEXPIRE', key, keep_ms)
 end

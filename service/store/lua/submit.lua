@@ -3,9 +3,10 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (see index.lua)   ARGV[2] milliseconds that an idempotency record is kept
 -- ARGV[3] the slots that these jobs fire (see firing.lua), "" = none
--- ARGV[4..] per job 18 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
+-- ARGV[4..] per job 19 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
 --   retention_ms, payload, options (JSON), tags ("key:value" joined by \0), unique key, unique until
---   ("started", "finished" or ms), on conflict, idempotency digest, digest of the request; "" = absent
+--   ("started", "finished" or ms), on conflict, idempotency digest, digest of the request, what its record keeps
+--   beside the options; "" = absent
 -- Returns per job {word, id, at, options, admitted}: created | duplicate, replayed, reused (see replay.lua) | existing |
 --   conflict (unique key) | replaced (see takeover.lua) | full | skipped (the schedule's last run is not over); nothing
 --   when somebody else has fired the slots. admitted: "created_at version state run_at" if not as it was sent
@@ -14,7 +15,7 @@
 -- Uses: firing
 -- Uses: replay
 -- Uses: takeover
-local WIDTH = 18
+local WIDTH = 19
 local answers, admitted, keys_here, depth, seen, late = {}, {}, {}, {}, {}, {}
 local fire = firing(ARGV[3])
 if fire.stale() then return {} end
@@ -45,7 +46,8 @@ for i = 4, #ARGV, WIDTH do
     id = ARGV[i], name = ARGV[i + 1], queue = ARGV[i + 2], limit_key = text(ARGV[i + 3]), priority = tonumber(ARGV[i + 4]),
     due = tonumber(ARGV[i + 6]) or now + tonumber(ARGV[i + 5]), expires_ms = tonumber(ARGV[i + 7]), deadline_ms = tonumber(ARGV[i + 8]),
     retention_ms = ARGV[i + 9], payload = ARGV[i + 10], options = ARGV[i + 11], tags = text(ARGV[i + 12]), unique = text(ARGV[i + 13]),
-    until_ = ARGV[i + 14], conflict = ARGV[i + 15], digest = text(ARGV[i + 16]), request = ARGV[i + 17], created_at = now,
+    until_ = ARGV[i + 14], conflict = ARGV[i + 15], digest = text(ARGV[i + 16]), request = ARGV[i + 17], wish = text(ARGV[i + 18]),
+    created_at = now,
   }
   local answer, here = refusal(job)
   if here then late[#late + 1] = {answer, here} end

@@ -1,0 +1,1 @@
+"""`triage bench`: measures an installation over HTTP, as its clients would use it."""

@@ -1,0 +1,45 @@
+"""Removes the jobs of a measurement by their tag: those too whose submission was never answered."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import orjson
+
+from service.commands.bench.api import PAUSE, Api
+
+#: Seconds for it, and more for every thousand jobs: a bulk action takes at most 5,000 a second.
+AT_LEAST, PER_THOUSAND = 60.0, 1.0
+
+
+async def clean(api: Api, tag: str, jobs: int, shown: Callable[[int], None]) -> bool:
+    """Cancel what has not finished and delete everything; False when some are left after the time.
+
+    Raises Refused.
+    """
+    try:
+        async with asyncio.timeout(AT_LEAST + jobs / 1000 * PER_THOUSAND):
+            deleted = 0
+            while (await api.look("/v1/jobs", tag=tag, limit=1))["items"]:
+                await _act(api, "cancel", tag, lambda _: None)
+                now = await _act(api, "delete", tag, partial(_add, shown, deleted))
+                deleted += now
+                if not now:
+                    await asyncio.sleep(PAUSE)  # running jobs have their grace
+    except TimeoutError:
+        return False
+    return True
+
+
+def _add(shown: Callable[[int], None], before: int, count: int) -> None:
+    shown(before + count)
+
+
+async def _act(api: Api, verb: str, tag: str, shown: Callable[[int], None]) -> int:
+    body = orjson.dumps({"action": verb, "filter": {"tag": [tag]}})
+    action = await api.send("POST", "/v1/bulk-actions", body)
+    path = f"/v1/bulk-actions/{action['id']}"
+    while action["state"] in ("running", "paused"):
+        action = await api.look(path, wait=PAUSE)
+        shown(action["counts"]["succeeded"])
+    return int(action["counts"]["succeeded"])

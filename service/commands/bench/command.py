@@ -1,0 +1,179 @@
+"""The command: options, signals, exit codes."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+import time
+from typing import Annotated, Any
+
+import httpx
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+from rich.progress import Progress
+
+from service.clock import Clock
+from service.commands import following
+from service.commands.bench.api import Api, Refused
+from service.commands.bench.cleaning import clean
+from service.commands.bench.figures import figures
+from service.commands.bench.plan import Plan
+from service.commands.bench.run import Measured, QueueBusy, Run
+from service.commands.bench.submission import Submitter
+from service.commands.bench.table import print_figures
+from service.commands.client import DEFAULT_URL, Json, Key, Url
+
+INTERRUPTED = 130
+
+
+def bench(
+    jobs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Jobs that are measured.")] = 1_000,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Connections that submit.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs of a request.")] = 1,
+    queue: Annotated[str, typer.Option(help="Nobody else should use it.")] = "bench",
+    job: Annotated[str, typer.Option(help="Job type; it really runs.")] = "sync-data",
+    payload: Annotated[
+        str | None, typer.Option(help='JSON object; for sync-data absent: {"source": "bench", "pages": 0}')
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where the queue has other work.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds for all of it.")] = 300,
+    json: Json = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+) -> None:
+    """Measure an installation: submit jobs, wait for their ends, remove them.
+
+    Every connection sends its next request when the last one is answered,
+    so a slow server is asked less often. The latency of requests is by the
+    clock of this machine and includes the network. Times of jobs are those
+    of the server's Redis, in whole milliseconds; the two are never mixed.
+    A warm-up is not counted. Jobs have one attempt and the tag triage-bench.
+
+    The key needs the scopes jobs:read, jobs:write and queues:read. Ctrl-C
+    cancels and deletes what was submitted; a second one leaves it. The exit
+    code is 0 when all jobs were accepted and have succeeded.
+    """
+    plan = Plan(
+        secrets.token_hex(4), jobs, concurrency, batch, queue, job, _payload(job, payload), force, timeout
+    )
+    with following.progress_bar(json) as progress:
+        command = _Command(plan, url, key, progress)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            try:
+                measured = runner.run(command.run())
+            except asyncio.CancelledError:
+                _say(f"interrupted; jobs may be left, with the tag {plan.tag}")
+                raise typer.Exit(INTERRUPTED) from None
+    if measured is None:
+        raise typer.Exit(INTERRUPTED if command.interrupted else 1)
+    document = figures(plan, url, measured)
+    if json:
+        typer.echo(orjson.dumps(document).decode())
+    else:
+        print_figures(document, Console())
+    if measured.why is not None:
+        _say(f"not all jobs have finished after {timeout:g} s. {measured.why}")
+    raise typer.Exit(0 if document["states"] == {"succeeded": jobs} and not command.left else 1)
+
+
+def _payload(job: str, text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {"source": "bench", "pages": 0} if job == "sync-data" else {}
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"not JSON: {error.msg}", param_hint="--payload") from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter("not a JSON object", param_hint="--payload")
+    return found
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"triage: {line}\n")
+
+
+class _Command:
+    """A measurement and what comes after it; `left`: jobs remain that it could not remove."""
+
+    def __init__(self, plan: Plan, url: str, key: str, progress: Progress | None) -> None:
+        self._plan = plan
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._progress = progress
+        self._bars: dict[str, Any] = {}
+        self.interrupted = self.left = self._abandoned = False
+
+    async def run(self) -> Measured | None:
+        """None when there is nothing to tell; the reason is on standard error."""
+        async with contextlib.AsyncExitStack() as stack:
+            context = httpx.create_ssl_context()
+            # A client for each connection: one with a pool of 16 takes twice the processor time of a request.
+            api, *connections = [
+                Api(
+                    await stack.enter_async_context(
+                        httpx.AsyncClient(
+                            base_url=self._url.rstrip("/"), headers=self._headers, timeout=60, verify=context
+                        )
+                    )
+                )
+                for _ in range(1 + self._plan.concurrency)
+            ]
+            submitter = Submitter(connections, self._plan.spec(), Clock(), time.process_time)
+            run = Run(api, self._plan, submitter, self._show, _say)
+            measuring = asyncio.ensure_future(run.measure())
+            self._cancel_by_signal(measuring)
+            try:
+                return await measuring
+            except asyncio.CancelledError:
+                if self._abandoned:
+                    raise
+            except QueueBusy as error:
+                _say(f"{error}. --force measures all the same.")
+            except Refused as error:
+                _say(str(error))
+                for row in error.rows:
+                    sys.stderr.write(f"  {row['pointer']}: {row['message']}\n")
+            finally:
+                if run.submitted and not self._abandoned:
+                    await self._clean(api, run.submitted)
+            return None
+
+    def _cancel_by_signal(self, measuring: "asyncio.Future[Measured]") -> None:
+        loop, whole = asyncio.get_running_loop(), asyncio.current_task()
+        assert whole is not None
+
+        def stop() -> None:
+            if measuring.done() or self.interrupted:
+                # It may still wait for the measurement to stop: then it must not begin to clean up.
+                self._abandoned = True
+                whole.cancel()
+            else:
+                _say("interrupted; what was submitted is being removed, once more leaves it")
+                measuring.cancel()
+            self.interrupted = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+
+    async def _clean(self, api: Api, jobs: int) -> None:
+        try:
+            self.left = not await clean(
+                api, self._plan.tag, jobs, lambda count: self._show("removing", count, jobs)
+            )
+        except Refused as error:
+            _say(str(error))
+            self.left = True
+        if self.left:
+            _say(f"jobs are left; they have the tag {self._plan.tag} (POST /v1/bulk-actions)")
+        elif self.interrupted:
+            _say("what was submitted is cancelled and deleted")
+
+    def _show(self, phase: str, done: int, of: int) -> None:
+        if self._progress is None:
+            return
+        if phase not in self._bars:
+            self._bars[phase] = self._progress.add_task(phase, total=of)
+        self._progress.update(self._bars[phase], completed=done, total=of)

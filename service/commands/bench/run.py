@@ -1,0 +1,129 @@
+"""One measurement from its first request to the last end: looks, warms up, submits, waits, reads."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.commands.bench.api import Api, Refused
+from service.commands.bench.ends import End, Ends, Read
+from service.commands.bench.plan import WARM_UP, Plan
+from service.commands.bench.submission import Submission, Submitter
+
+#: Tells how many of how many are done in a phase.
+Show = Callable[[str, int, int], None]
+
+
+class QueueBusy(Exception):
+    """Somebody else's jobs would be measured, or would have to wait."""
+
+
+@dataclass
+class Measured:
+    """What is known so far; `submission` is None while the warm-up goes on, `why` tells of a time-out."""
+
+    queue: dict[str, Any]
+    other_jobs: int = 0
+    submission: Submission | None = None
+    ends: list[End] = field(default_factory=list[End])
+    why: str | None = None
+
+
+class Run:
+    """Measures once. `submitted`: jobs that may be there, and have to be removed whatever happened."""
+
+    def __init__(
+        self, api: Api, plan: Plan, submitter: Submitter, show: Show, say: Callable[[str], None]
+    ) -> None:
+        self._api = api
+        self._plan = plan
+        self._show = show
+        self._submitter = submitter
+        self._ends = Ends(api, say)
+        self._warm: set[str] = set()
+        self.submitted = 0
+
+    async def measure(self) -> Measured:
+        """Raises Refused when it cannot begin, and QueueBusy. A time-out is part of what was measured."""
+        plan = self._plan
+        queue = await self._queue()
+        measured = Measured(queue, sum(queue.get("counts", {}).values()))
+        if measured.other_jobs and not plan.force:
+            raise QueueBusy(f"queue {plan.queue} has {measured.other_jobs} jobs that have not finished")
+        try:
+            async with asyncio.timeout(plan.timeout):
+                await self._warm_up()
+                measured.queue = await self._queue()
+                await self._submit(measured)
+                await self._wait(measured)
+        except TimeoutError:
+            measured.why = await self._why()
+            if measured.submission is not None:
+                with contextlib.suppress(Refused):
+                    measured.ends = list((await self._read(self._api.look)).values())
+        return measured
+
+    async def _queue(self) -> dict[str, Any]:
+        try:
+            return await self._api.look(f"/v1/queues/{self._plan.queue}")
+        except Refused as error:
+            if error.status != 404:
+                raise
+        return {}
+
+    async def _warm_up(self) -> None:
+        """The first refusal ends it all: a job type or a payload that is not valid is no figure."""
+        plan = self._plan
+        jobs = plan.warm_up
+        self.submitted += jobs
+        warm = Submission(jobs)
+        await self._submitter.submit(warm, min(plan.batch, WARM_UP), lambda _: None)
+        if warm.first_error is not None:
+            raise warm.first_error
+        for number, id in enumerate(warm.milestones, 1):
+            await self._ends.end_of(id)
+            self._show("warming up", number, len(warm.milestones))
+        self._warm = set(await self._finished())
+
+    async def _submit(self, measured: Measured) -> None:
+        plan = self._plan
+        self._ends.waiting = None
+        self.submitted += plan.jobs
+        measured.submission = Submission(plan.jobs)
+        await self._submitter.submit(
+            measured.submission,
+            plan.batch,
+            lambda count: self._show("submitting", count, plan.jobs),
+        )
+
+    async def _wait(self, measured: Measured) -> None:
+        assert measured.submission is not None
+        milestones = measured.submission.milestones
+        # Nothing is read while jobs are submitted, and little while they run: the API has work with it.
+        for number, id in enumerate(milestones, 1):
+            await self._ends.end_of(id)
+            self._show("running", number, len(milestones))
+        measured.ends = list((await self._finished()).values())
+
+    async def _finished(self) -> dict[str, End]:
+        ends = await self._read(self._api.ask)
+        for id, end in ends.items():
+            if not end.finished and (ended := await self._ends.end_of(id)) is not None:
+                ends[id] = ended
+        return ends
+
+    async def _read(self, read: Read) -> dict[str, End]:
+        def shown(count: int) -> None:
+            self._show("reading", count, self.submitted)
+
+        ends = await self._ends.read(self._plan.tag, read, shown)
+        return {id: end for id, end in ends.items() if id not in self._warm}
+
+    async def _why(self) -> str:
+        if self._ends.waiting is None:
+            return "They had not even been submitted by then."
+        with contextlib.suppress(Refused, TimeoutError):
+            async with asyncio.timeout(10):
+                return f"{self._ends.waiting}: {await self._ends.why(self._ends.waiting)}"
+        return "the API does not answer."

@@ -1,0 +1,112 @@
+"""What the API does beside requests: in every namespace, whatever becomes of Redis."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from service.api.deps import Backend, Space
+from service.api.duties import Duty, repeat
+from service.domain.errors import StoreFault
+from service.store.connect import connect
+from service.store.embedded import EmbeddedServer
+from tests.api.client import Api
+from tests.eventually import eventually
+
+
+class Rounds:
+    """A duty that counts its rounds by namespace, and fails where it is told to."""
+
+    def __init__(self, failing: str = "", sooner: float | None = None) -> None:
+        self.count: Counter[str] = Counter()
+        self._failing = failing
+        self._sooner = sooner
+
+    async def __call__(self, space: Space) -> float | None:
+        namespace = space.stores.scripts.namespace
+        self.count[namespace] += 1
+        if namespace == self._failing:
+            raise StoreFault()
+        return self._sooner
+
+
+@contextlib.asynccontextmanager
+async def repeating(backend: Backend, pause: float, duty: Duty) -> AsyncGenerator[list[Any]]:
+    """The lines that it logs."""
+    with structlog.testing.capture_logs() as lines:
+        task = asyncio.create_task(repeat("duty", backend, pause, duty))
+        try:
+            yield lines
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_namespace_that_fails_is_told_once_and_keeps_nobody_waiting(api: Api) -> None:
+    backend: Backend = api.app.state.backend
+    rounds = Rounds(failing="broken")
+    for namespace in ("first", "broken", "last"):
+        backend.space(namespace)
+    async with repeating(backend, 0.001, rounds) as lines:
+
+        def many() -> None:
+            assert min(rounds.count[namespace] for namespace in ("first", "broken", "last")) > 5
+
+        await eventually(many)
+    assert lines == [
+        {"event": "duty_failed", "log_level": "warning", "duty": "duty", "code": StoreFault.code}
+    ]
+
+
+async def test_a_duty_that_has_more_to_do_is_not_kept_waiting(api: Api) -> None:
+    backend: Backend = api.app.state.backend
+    backend.space("one")
+    rounds = Rounds(sooner=0)
+    async with repeating(backend, 60, rounds):
+
+        def many() -> None:
+            assert rounds.count["one"] > 5
+
+        await eventually(many)
+
+
+async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
+    tmp_path: Path, server_binary: Path, namespace: str
+) -> None:
+    server = EmbeddedServer(tmp_path, server_binary)
+    server.start()
+    redis = connect(server.url)
+    api = Api(redis, namespace)
+    backend: Backend = api.app.state.backend
+    backend.space(namespace)
+    outcomes: list[bool] = []
+
+    async def pulse(space: Space) -> None:
+        outcomes.append(False)
+        await space.stores.pulse(1_000)
+        outcomes[-1] = True
+
+    async def several(outcome: bool) -> None:
+        outcomes.clear()
+
+        def seen() -> None:
+            assert outcomes.count(outcome) > 3
+
+        await eventually(seen, 30)
+
+    async with repeating(backend, 0.01, pulse) as lines:
+        for outages in (1, 2):
+            await several(True)
+            server.kill()
+            await several(False)
+            assert [line["event"] for line in lines] == ["duty_failed"] * outages
+            server.start()
+        await several(True)
+    assert len(lines) == 2
+    await api.close()
+    await redis.aclose()
+    server.stop()

@@ -1,0 +1,1 @@
+"""Tests of what commands are made of; tests/e2e runs them as processes."""
