@@ -31,6 +31,7 @@ from service.api.routes import (
     health,
     job_actions,
     jobs,
+    pages,
     queues,
     schedules,
     telemetry,
@@ -79,6 +80,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         summary="Job orchestration over HTTP",
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
+        # Their pages load scripts from elsewhere; `pages` serves one that does not.
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
@@ -90,6 +93,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,
     ):  # fmt: skip
         app.include_router(module.router)
+    app.include_router(pages.pages_router())
     problems.install(app)
     app.add_middleware(
         BodyLimits,
