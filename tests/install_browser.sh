@@ -54,12 +54,18 @@ for package in .cache/browser/packages/*.deb; do
 done
 rm -r .cache/browser/packages
 
+# For a machine without fonts of its own.
+cat >.cache/browser/fonts.conf <<'FONTS'
+<fontconfig><dir prefix="relative">root/usr/share/fonts</dir></fontconfig>
+FONTS
+
 # exec keeps the process id, by which the tests end it.
 cat >"$target" <<'WRAPPER'
 #!/bin/sh
-root="$(dirname "$(readlink -f "$0")")/root"
+folder="$(dirname "$(readlink -f "$0")")"
+root="$folder/root"
 libraries="$(echo "$root"/lib/*-linux-gnu* "$root"/usr/lib/*-linux-gnu* "$root"/usr/lib/*-linux-gnu*/pulseaudio | tr ' ' ':')"
-[ -e /etc/fonts/fonts.conf ] || export FONTCONFIG_SYSROOT="$root"
+[ -e /etc/fonts/fonts.conf ] || export FONTCONFIG_FILE="$folder/fonts.conf"
 LD_LIBRARY_PATH="$libraries" exec "$root/usr/lib/chromium/chromium-headless-shell" "$@"
 WRAPPER
 chmod +x "$target"

@@ -30,12 +30,18 @@ MADE = (
     "document.querySelectorAll('img, iframe, object, embed, style, main script, [onerror], [onload],"
     " [onfocus], [action]').length"
 )
+#: Links in the content lead to other fragments of this page.
+LED_OUT = (
+    "[...document.querySelectorAll('main [href]')].map((link) => link.getAttribute('href'))"
+    ".filter((href) => !href.startsWith('#/'))"
+)
 
 
 def shown(visit: Visit, *texts: str) -> None:
     for text in texts:
         expect(visit.page.get_by_role("main")).to_contain_text(text)
     assert visit.page.evaluate(MADE) == 0
+    assert visit.page.evaluate(LED_OUT) == []
 
 
 def test_stored_text_is_shown_as_it_is(visit: Visit, system: System) -> None:
@@ -117,6 +123,17 @@ def test_an_answer_that_is_hostile_in_every_field_is_only_text(
         expect(visit.page.locator("section .body[aria-busy]")).to_have_count(0)
         shown(visit, text)
     visit.page.unroute_all(behavior="wait")
+
+
+def test_no_link_is_made_that_leads_out(visit: Visit) -> None:
+    visit.open()
+    script = visit.page.locator("script[src]").get_attribute("src") or ""
+    build = """async ([module, href]) => {
+      const { element } = await import(new URL(module, document.baseURI));
+      try { return element("a", { href }).outerHTML; } catch (error) { return error.name; }
+    }"""
+    for href in ("javascript:alert(1)", "//elsewhere.example", "https://elsewhere.example", " #/"):
+        assert visit.page.evaluate(build, [script.replace("main.js", "element.js"), href]) == "TypeError"
 
 
 def test_an_address_is_only_text_too(visit: Visit) -> None:
