@@ -11,7 +11,7 @@ from tests.dashboard.visit import Visit
 WIDER_THAN_ITS_WINDOW = "document.documentElement.scrollWidth > innerWidth"
 
 
-@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("width", [400, 1001, 1400])
 def test_no_page_is_wider_than_its_window(browser: Browser, system: System, width: int) -> None:
     cluster = system.cluster
     long = "a" * 120

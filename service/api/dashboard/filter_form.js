@@ -18,7 +18,7 @@ export function filterForm(page, fields, filter, ...beside) {
     location.hash = address(page, null, fields.flatMap((field, index) => valuesOf(field, inputs[index].value)));
   };
   return element(
-    "form", { class: "filter", role: "search", submit },
+    "form", { class: "filter", role: "search", "aria-label": "Filter", submit },
     fields.map((field, index) => element("label", {}, element("span", {}, field.label), inputs[index])),
     element("div", { class: "actions" }, element("button", {}, "Filter"), ...beside),
   );

@@ -24,8 +24,13 @@ export function showJob(main, route, left) {
   const values = new Panel("values", "Payload and result");
   main.append(summary.element, ...parts.map((part) => part.panel.element), values.element);
 
+  /** @type {number | null} */
+  let finishedAs = null;
   const load = async () => {
     const job = await read(path`jobs/${id}`, { signal: left });
+    // What a finished job left behind changes with its version alone; why one waits changes with others.
+    if (finishedAs === job.version) return summary.show(jobFacts(job));
+    finishedAs = LIVE.includes(job.state) ? null : job.version;
     replace(actions, ...jobActions(job, load));
     summary.show(jobFacts(job));
     showValues(values, job);
@@ -33,6 +38,7 @@ export function showJob(main, route, left) {
       try {
         show(panel, await read(from, { signal: left }));
       } catch (error) {
+        finishedAs = null;
         if (!left.aborted) panel.fail(error);
       }
     }));

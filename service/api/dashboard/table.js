@@ -2,6 +2,9 @@
 
 import { element } from "./element.js";
 
+/** Letters of a word that a column must be wide enough for. */
+const LONGEST = 24;
+
 /**
  * @template Row
  * @typedef {{title: string, cell: (row: Row) => import("./element.js").Child | import("./element.js").Child[], number?: boolean}} Column
@@ -21,10 +24,21 @@ export function table(caption, columns, rows, empty = "None.") {
     "table", {},
     element("caption", { class: "hidden" }, caption),
     element("thead", {}, head),
-    element("tbody", {}, rows.map((row) => element("tr", {}, columns.map((column) => element(
-      "td", { "data-title": column.title, class: column.number ? "number" : null }, column.cell(row),
-    ))))),
+    element("tbody", {}, rows.map((row) => element("tr", {}, columns.map((column) => cellOf(column, row))))),
   );
+}
+
+/**
+ * @template Row
+ * @param {Column<Row>} column
+ * @param {Row} row
+ */
+function cellOf(column, row) {
+  const cell = element("td", { "data-title": column.title, class: column.number ? "number" : null }, column.cell(row));
+  // Breaking every word where it suits the table would break short ones too.
+  const long = (cell.textContent ?? "").split(/\s+/).some((word) => word.length > LONGEST);
+  cell.classList.toggle("long", long);
+  return cell;
 }
 
 /**
