@@ -9,7 +9,7 @@ ON_REDIS := $(wildcard tests/store tests/races tests/workers)
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool test image-test format lint types walls verify generate e2e bench ci clean
+.PHONY: help setup run redis promtool browser test image-test format lint types walls verify generate e2e bench ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,11 +31,14 @@ redis: ## Make Debian's Redis available to the tests in .cache/redis
 promtool: ## Make Debian's promtool available to the tests in .cache/prometheus
 	@tests/install_promtool.sh
 
+browser: ## Make Debian's headless Chromium available to the tests in .cache/browser
+	@tests/install_browser.sh
+
 test: ## Run everything: lint, types, walls, generated files, and the suite on Valkey and on Redis
 	@echo "==> 1/8 setup"
 	@$(MAKE) setup
-	@echo "==> 2/8 redis, promtool"
-	@$(MAKE) redis promtool
+	@echo "==> 2/8 redis, promtool, browser"
+	@$(MAKE) redis promtool browser
 	@echo "==> 3/8 lint"
 	@$(MAKE) lint
 	@echo "==> 4/8 types"

@@ -84,7 +84,7 @@ def _welcome(url: str) -> str:
     body = '{"name": "send-alert", "payload": {"user_id": "u-1"}}'
     headers = "-H 'Content-Type: application/json' -H 'Prefer: wait=10'"
     return (
-        f"\nTriage is running: {url}  (API reference: {url}/docs)\nTry:\n\n"
+        f"\nTriage is running: {url}  (dashboard: {url}/dashboard, API reference: {url}/docs)\nTry:\n\n"
         f"  curl -s -X POST {url}/v1/jobs {headers} -d '{body}'\n\n"
         "Ctrl-C drains and stops everything.\n\n"
     )

@@ -30,6 +30,7 @@ from service.api.routes import (
     health,
     job_actions,
     jobs,
+    pages,
     queues,
     schedules,
     telemetry,
@@ -82,6 +83,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         version="0.1.0",
         summary="Job orchestration over HTTP",
         lifespan=lifespan,
+        # Its page loads scripts from elsewhere; `pages` serves one that does not.
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
@@ -93,6 +96,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
+    app.router.routes.extend(pages.pages_router().routes)
     problems.install(app)
     app.add_middleware(
         BodyLimits,

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from service.api.auth import Authenticator, Caller
+from service.api.errors import Unauthenticated
 from service.api.metrics import ApiMetrics
 from service.api.open_streams import OpenStreams
+from service.api.origins import is_elsewhere
 from service.api.types import KnownTypes
 from service.clock import Clock
 from service.domain.ids import IdFactory
@@ -83,6 +85,9 @@ class Asked:
 
 async def _asked(request: Request) -> Asked:
     backend: Backend = request.app.state.backend
+    # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
+    if backend.settings.auth == "off" and is_elsewhere(request.headers):
+        raise Unauthenticated("Without keys, pages of another origin are refused.")
     caller = await backend.authenticator.identify(request.headers.get("authorization"))
     route: Any = request.scope["route"]
     caller.require(route.openapi_extra["x-required-scope"])

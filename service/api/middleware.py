@@ -26,10 +26,6 @@ _HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-#: The page of FastAPI loads a script from elsewhere and cannot say so itself.
-_PAGES = ("/docs", "/docs/oauth2-redirect")
-
-
 #: Characters of a path that a log line shows.
 _PATH_SHOWN = 200
 
@@ -71,8 +67,6 @@ class RequestIds:
                 status = message["status"]
                 said = {name for name, _ in message["headers"]}
                 added = [row for row in _HEADERS if row[0] not in said]
-                if scope["path"] in _PAGES:
-                    added.pop()
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id), *added]
             await send(message)
 

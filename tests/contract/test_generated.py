@@ -34,7 +34,8 @@ async def test_no_route_is_hidden_from_the_document(stores: Stores) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     served = {cast(Route, route).path for route in api.app.routes}
     await api.close()
-    assert served - {"/openapi.json", "/docs", "/docs/oauth2-redirect"} == set(openapi_document()["paths"])
+    pages = {path + rest for path in ("/docs", "/dashboard") for rest in ("", "/{build}/{name}")}
+    assert served - {"/openapi.json", *pages} == set(openapi_document()["paths"])
 
 
 def test_every_operation_has_a_summary_a_description_and_its_errors() -> None:

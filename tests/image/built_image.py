@@ -126,7 +126,9 @@ def test_api_and_worker_run_contained_and_a_job_succeeds(image: Image, start: St
             json={"name": "send-alert", "payload": {"user_id": "u-1"}},
             headers={"Prefer": "wait=30"},
         ).json()
+        pages = [http.get(path).status_code for path in ("/dashboard", "/docs")]
     assert job["state"] == "succeeded", job
+    assert pages == [200, 200]
 
     assert worker.terminate(20) == 0, worker.log.read_text()
     assert api.terminate(20) == 0, api.log.read_text()

@@ -1,0 +1,57 @@
+/** One queue: its counts and settings. */
+
+import { path, read } from "./api.js";
+import { element } from "./element.js";
+import { print } from "./exact_json.js";
+import { keepFresh } from "./freshness.js";
+import { Panel } from "./panel.js";
+import { queueTable, rateLimit } from "./queue_table.js";
+import { facts, table } from "./table.js";
+import { duration } from "./times.js";
+
+/** @type {import("./main.js").View} */
+export function showQueue(main, route, left) {
+  const name = route.id ?? "";
+  const counts = new Panel("counts", "Now"), settings = new Panel("settings", "Settings"), keys = new Panel("keys", "Limit keys");
+  main.append(counts.element, settings.element, keys.element);
+  const load = async () => {
+    const queue = await read(path`queues/${name}`, { signal: left });
+    counts.show(queueTable([queue], load));
+    settings.show(settingFacts(queue));
+    keys.show(keyTable(queue));
+  };
+  keepFresh(left, counts, async () => {
+    try {
+      await load();
+    } catch (error) {
+      if (!left.aborted) [settings, keys].forEach((panel) => panel.fail(error));
+      throw error;
+    }
+  });
+}
+
+/** @param {any} queue */
+function settingFacts(queue) {
+  return facts([
+    ["running at most", queue.max_concurrency ?? "no limit"],
+    ["rate", queue.rate_limit === null ? "no limit" : rateLimit(queue.rate_limit)],
+    ["depth at most", queue.max_depth ?? "no limit"],
+    ["a priority point is worth", queue.priority_aging_seconds === null ? "any wait: strict" : duration(queue.priority_aging_seconds)],
+    ["paused job types", queue.paused_job_types.join(", ") || "none"],
+    ["defaults", Object.keys(queue.defaults).length === 0 ? "none" : element("code", {}, print(queue.defaults))],
+    ["version", queue.version],
+  ]);
+}
+
+/** @param {any} queue */
+function keyTable(queue) {
+  const rows = [["every other key", queue.per_key], ...Object.entries(queue.keys)].map(([key, limits]) => ({ key, limits }));
+  const inherited = (/** @type {unknown} */ value, /** @type {(value: any) => string} */ text) => (
+    value === undefined ? "as every key" : value === null ? "no limit" : text(value)
+  );
+  return table("Limits of limit keys", [
+    { title: "limit key", cell: (row) => row.key },
+    { title: "running at most", cell: (row) => inherited(row.limits.max_concurrency, String) },
+    { title: "rate", cell: (row) => inherited(row.limits.rate_limit, rateLimit) },
+  ], rows);
+}

@@ -1,0 +1,109 @@
+"""The pages for people: open, strict, cached in a way that survives a deploy, and complete."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.api import pages
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("/dashboard", "/docs")
+SCRIPTS = sorted((ROOT / "service/api/dashboard").glob("*.js")) + sorted(
+    (ROOT / "service/api/reference").glob("*.js")
+)
+STRICT = {
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'",
+    "form-action 'none'", "frame-ancestors 'none'",
+}  # fmt: skip
+
+
+@pytest.fixture(params=["off", "required"])
+def auth(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def loaded(html: str) -> list[str]:
+    """Addresses of what a page loads, other than its own links."""
+    return re.findall(r'<(?:script|link)[^>]* (?:src|href)="([^"]+)"', html)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_is_open_strict_and_loads_its_own_files_alone(
+    stores: Stores, path: str, auth: str
+) -> None:
+    api = Api(stores.scripts.redis, stores.scripts.namespace, auth=auth)
+    answer = await api.http.get(path)
+    assert answer.status_code == 200
+    policy = set(answer.headers["content-security-policy"].split("; "))
+    images = "img-src 'self' data:" if path == "/docs" else "img-src 'self'"
+    assert policy == {*STRICT, images}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "set-cookie" not in answer.headers
+    assert len(loaded(answer.text)) >= 3
+    for address in loaded(answer.text):
+        file = await api.http.get(f"/{address}")
+        assert file.status_code == 200, address
+        assert file.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert file.headers["content-security-policy"] == answer.headers["content-security-policy"]
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=|https?:|//", answer.text)
+    await api.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_is_asked_for_again_and_sent_once(api: Api, path: str) -> None:
+    answer = await api.http.get(path)
+    assert answer.headers["cache-control"] == "no-cache"
+    again = await api.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["content-security-policy"] == answer.headers["content-security-policy"]
+    assert (await api.http.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
+    assert (await api.http.head(path)).headers["etag"] == answer.headers["etag"]
+
+
+async def test_an_address_of_another_build_or_outside_of_the_files_is_nothing(api: Api) -> None:
+    site = pages.dashboard()
+    assert (await api.http.get(f"/dashboard/{site.build}/main.js")).status_code == 200
+    for path in (
+        "/dashboard/0123456789abcdef/main.js",
+        f"/dashboard/{site.build}/index.html",
+        f"/dashboard/{site.build}/swagger-ui.css",
+        f"/dashboard/{site.build}/..%2f..%2fapp.py",
+        f"/dashboard/{site.build}/%2e%2e/app.py",
+        f"/docs/{pages.reference().build}/redoc.standalone.js",
+        "/docs/oauth2-redirect",
+        "/dashboard/",
+    ):
+        problem(await api.http.get(path), 404, "not_found")
+
+
+def test_any_change_of_a_file_is_another_build(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text('<script src="x/@build@/a.js"></script>')
+    (tmp_path / "a.js").write_text("1")
+    first = pages.build_site(tmp_path)
+    assert first.page.content.decode() == f'<script src="x/{first.build}/a.js"></script>'
+    (tmp_path / "a.js").write_text("2")
+    second = pages.build_site(tmp_path)
+    assert (first.build != second.build, first.page.etag != second.page.etag) == (True, True)
+    (tmp_path / "a.js").rename(tmp_path / "b.js")
+    assert pages.build_site(tmp_path).build not in (first.build, second.build)
+
+
+def test_every_module_that_is_imported_is_served() -> None:
+    for script in SCRIPTS:
+        for name in re.findall(r'(?:from|import)\(? ?"([^"]+)"', script.read_text()):
+            assert name.startswith("./"), (script.name, name)
+            assert name[2:] in pages.dashboard().files, (script.name, name)
+
+
+def test_no_script_parses_html_or_keeps_a_key_beyond_its_tab() -> None:
+    forbidden = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|srcdoc"
+        r"|\beval\b|new Function|setTimeout\(\s*[\"'`]|localStorage|document\.cookie|javascript:|\.style\b"
+    )
+    assert len(SCRIPTS) > 20
+    assert [(path.name, found[0]) for path in SCRIPTS if (found := forbidden.search(path.read_text()))] == []

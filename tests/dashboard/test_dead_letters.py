@@ -1,0 +1,44 @@
+"""Running dead jobs again, one and many."""
+
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import System
+from tests.dashboard.visit import Visit
+
+
+def test_one_and_then_all_that_match_run_again(visit: Visit, system: System) -> None:
+    cluster = system.cluster
+    jobs = [cluster.submit(queue="graves", payload={"do": "give_up"}) for _ in range(4)]
+    other = cluster.submit(queue="graves", payload={"do": "fail"}, retry={"max_attempts": 1})
+    for job in [*jobs, other]:
+        cluster.until(job["id"], "dead")
+    cluster.http.post("/v1/queues/graves/pause")
+
+    visit.open("#/dead-letters")
+    expect(visit.page.get_by_role("button", name="Retry all")).to_be_disabled()
+    visit.page.get_by_label("Queue", exact=True).fill("graves")
+    visit.page.get_by_label("Reason").select_option("non_retryable")
+    visit.page.get_by_role("button", name="Filter").click()
+    expect(visit.row("NonRetryable: asked to give up")).to_have_count(4)
+
+    visit.page.get_by_role("button", name=f"Retry {jobs[0]['id']}").click()
+    visit.confirm("Retry")
+    expect(visit.row("job_")).to_have_count(3)
+    assert cluster.job(jobs[0]["id"])["state"] == "queued"
+
+    visit.page.get_by_role("button", name="Retry all").click()
+    dialog = visit.page.get_by_role("dialog")
+    visit.sees(dialog, "3 dead jobs match. Retry them all?")
+    visit.sees(dialog, "queue graves, reason non_retryable")
+    visit.confirm("Do nothing")
+    expect(dialog).to_have_count(0)
+    assert [cluster.job(job["id"])["state"] for job in jobs] == ["queued", "dead", "dead", "dead"]
+
+    visit.page.get_by_role("button", name="Retry all").click()
+    visit.confirm("Retry all")
+    visit.sees(visit.page.locator("#bulk"), "succeeded: 3 retried, 0 skipped.")
+    assert [cluster.job(job["id"])["state"] for job in jobs] == ["queued"] * 4
+    assert cluster.job(other["id"])["state"] == "dead"
+
+    visit.page.get_by_role("button", name="Retry all").click()
+    visit.sees(visit.page.locator("#bulk"), "No dead job matches.")

@@ -1,0 +1,75 @@
+"""Flows and fan-outs: how far they are, and what failed."""
+
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import System
+from tests.dashboard.visit import Visit
+
+
+def job(**payload: Any) -> dict[str, Any]:
+    return {"name": "scripted", "payload": payload}
+
+
+def create(system: System, path: str, body: dict[str, Any], state: str) -> dict[str, Any]:
+    http = system.cluster.http
+    created = http.post(path, json=body, headers={"Prefer": "wait=20"}).json()
+    assert created["state"] == state, created
+    return created
+
+
+def test_a_flow_is_drawn_and_leads_to_its_jobs(visit: Visit, system: System) -> None:
+    nodes = {
+        "fetch": {"job": job()},
+        "tax": {"job": job(do="give_up")},
+        "invoice": {"job": job(), "depends_on": ["fetch", {"key": "tax", "when": "finished"}]},
+        "archive": {"job": job(), "depends_on": ["invoice", "fetch"]},
+    }
+    flow = create(system, "/v1/flows", {"name": "books", "on_failure": "continue", "jobs": nodes}, "failed")
+    visit.open("#/flows")
+    visit.sees(visit.row(flow["id"]), "books")
+    visit.row(flow["id"]).get_by_role("link").click()
+    visit.sees(visit.panel("State"), "failed")
+    graph = visit.panel("Graph").locator("svg.graph")
+    expect(graph.locator("rect")).to_have_count(4)
+    expect(graph.locator(".edge")).to_have_count(4)
+    expect(graph.locator(".edge text")).to_have_text("finished")
+    boxes = {key: graph.locator("a").filter(has_text=key).bounding_box() for key in nodes}
+    places = {key: box["x"] for key, box in boxes.items() if box is not None}
+    assert places["fetch"] == places["tax"] < places["invoice"] < places["archive"]
+    visit.sees(visit.row("archive"), "invoice (succeeded), fetch (succeeded)")
+    visit.row("tax").get_by_role("link", name="tax", exact=True).click()
+    visit.sees(visit.panel("Why is it there?"), "It gave up")
+
+
+def test_a_large_flow_is_counted_and_its_dead_jobs_are_named(visit: Visit, system: System) -> None:
+    nodes = {f"n{number}": {"job": job(do="give_up" if number == 7 else "ok")} for number in range(301)}
+    flow = create(system, "/v1/flows", {"name": "large", "on_failure": "continue", "jobs": nodes}, "failed")
+    visit.open(f"#/flows/{flow['id']}")
+    visit.sees(visit.panel("Graph"), "A flow of more than 300 jobs is not drawn.")
+    expect(visit.row("NonRetryable: asked to give up")).to_have_count(1)
+    assert visit.asked("/graph") == 0
+
+
+def test_a_fan_out_shows_how_far_it_is_and_what_failed(visit: Visit, system: System) -> None:
+    items = [{"do": "give_up"}, *({"do": "ok"} for _ in range(9)), *({"seconds": 900} for _ in range(2))]
+    body = {"template": {"name": "scripted", "queue": "fanned"}, "items": items, "then": job()}
+    fan_out = create(system, "/v1/fan-outs", {**body, "items": items[:10]}, "failed")
+    visit.open("#/fan-outs")
+    visit.sees(visit.row(fan_out["id"]), "100 %: 10 of 10 ended")
+    visit.row(fan_out["id"]).get_by_role("link", name=fan_out["id"]).click()
+    state = visit.panel("State")
+    visit.sees(state, "succeeded 9")
+    visit.sees(state, "dead 1")
+    assert state.get_by_role("progressbar").get_attribute("value") == "10"
+    expect(state.get_by_role("link", name=fan_out["then_job_id"])).to_be_visible()
+    expect(visit.panel("Dead items").get_by_role("row").filter(has_text="NonRetryable")).to_have_count(1)
+
+    system.cluster.http.post("/v1/queues/fanned/pause")
+    waiting = system.cluster.http.post("/v1/fan-outs", json=body).json()
+    visit.open(f"#/fan-outs/{waiting['id']}")
+    visit.sees(state, "0 %: 0 of 12 ended")
+    visit.sees(visit.panel("Dead items"), "No job matches.")
+    system.cluster.http.post(f"/v1/fan-outs/{waiting['id']}/cancel")
+    visit.sees(state, "100 %: 12 of 12 ended")

@@ -1,0 +1,101 @@
+"""What an operator sees first, and stopping a queue."""
+
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import System
+from tests.dashboard.visit import Visit
+
+
+def test_queues_and_workers_are_shown_and_read_again_by_themselves(visit: Visit, system: System) -> None:
+    cluster = system.cluster
+    cluster.http.patch("/v1/queues/limited", json={"max_concurrency": 3, "rate_limit": {"limit": 5}})
+    cluster.http.post("/v1/queues/limited/pause")
+    cluster.submit(queue="limited")
+    worker = cluster.workers()[0]
+    visit.page.clock.install()
+    visit.open()
+    row = visit.row("limited")
+    expect(row.get_by_role("cell").nth(1)).to_have_text("1")
+    for text in ("paused", "0 of 3 running", "5 per 1 s"):
+        visit.sees(row, text)
+    expect(visit.panel("Jobs").get_by_text("Queues that need a look:")).to_contain_text("limited")
+    workers = visit.panel("Workers")
+    for text in (worker["id"], "up", "0 of 20", worker["version"], f"{worker['host']}, {worker['pid']}"):
+        visit.sees(workers, text)
+    visit.sees(workers, "1 running with 0 of 20 slots in use, 0 draining, 0 lost.")
+
+    cluster.submit(queue="limited")
+    visit.page.clock.run_for(3_100)
+    expect(row.get_by_role("cell").nth(1)).to_have_text("2")
+    # The number leads to the jobs that it counts.
+    row.get_by_role("link", name="2").click()
+    expect(visit.row("job_")).to_have_count(2)
+    cluster.http.post("/v1/queues/limited/purge", json={"confirm": "limited"})
+
+
+def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(visit: Visit) -> None:
+    visit.page.clock.install()
+    visit.open()
+    visit.sees(visit.panel("Workers"), "running with")
+    visit.page.evaluate(
+        "Object.defineProperty(document, 'hidden', { get: () => window.away, configurable: true })"
+    )
+    visit.page.evaluate("window.away = true")
+    before = len(visit.requests)
+    visit.page.clock.run_for(30_000)
+    assert len(visit.requests) == before
+    with visit.page.expect_response("**/v1/queues?*"), visit.page.expect_response("**/v1/workers?*"):
+        visit.page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    assert len(visit.requests) == before + 2
+
+
+def test_a_queue_is_paused_and_resumed_after_a_question(visit: Visit, system: System) -> None:
+    http = system.cluster.http
+    http.patch("/v1/queues/steered", json={"max_depth": 10})
+    visit.open()
+    visit.page.get_by_role("button", name="Pause queue steered").click()
+    visit.sees(visit.page.get_by_role("dialog"), "Pause queue steered?")
+    visit.confirm("Do nothing")
+    expect(visit.page.get_by_role("dialog")).to_have_count(0)
+    assert not http.get("/v1/queues/steered").json()["paused"]
+
+    visit.page.get_by_role("button", name="Pause queue steered").click()
+    visit.confirm("Pause")
+    visit.sees(visit.row("steered"), "paused")
+    visit.sees(visit.page.get_by_role("status"), "Queue steered is paused.")
+    assert http.get("/v1/queues/steered").json()["paused"]
+
+    visit.row("steered").get_by_role("link", name="steered").click()
+    visit.sees(visit.panel("Settings"), "depth at most")
+    visit.page.get_by_role("button", name="Resume queue steered").click()
+    visit.confirm("Resume")
+    expect(visit.page.get_by_role("button", name="Pause queue steered")).to_be_visible()
+    assert not http.get("/v1/queues/steered").json()["paused"]
+
+
+def test_it_is_used_without_a_mouse(visit: Visit, system: System) -> None:
+    system.cluster.http.patch("/v1/queues/keyed", json={"max_depth": 10})
+    page = visit.page
+    visit.open()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    button = page.get_by_role("button", name="Pause queue keyed")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Do nothing")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(button).to_be_focused()
+    assert not system.cluster.http.get("/v1/queues/keyed").json()["paused"]
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    resume = page.get_by_role("button", name="Resume queue keyed")
+    expect(resume).to_be_visible()
+    # The table was made anew meanwhile: the place in it is kept.
+    expect(resume).to_be_focused()
+    unnamed = "[...document.querySelectorAll('input, select, textarea, button')].filter((part) => "
+    unnamed += "!part.labels?.length && !part.getAttribute('aria-label') && !part.textContent).length"
+    assert page.evaluate(unnamed) == 0
