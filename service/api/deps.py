@@ -21,6 +21,8 @@ from service.tracing import Tracer
 
 #: Half of the connections of a process.
 MAX_LOOKS = 25
+#: A namespace is looked after for so long after the last request for it.
+SPACE_SECONDS = 600.0
 
 
 @dataclass
@@ -55,7 +57,16 @@ class Backend:
             stores = Stores(self.redis, namespace, self.settings.dead_retention_ms)
             found = Space(stores, KnownTypes(stores.workers, stores.queues, self.clock))
             self.spaces[namespace] = found
+        found.used_at = self.clock.monotonic()
         return found
+
+    def leave_spaces(self) -> None:
+        """Forget namespaces that nobody has asked for lately: tokens may name any number of them."""
+        now = self.clock.monotonic()
+        for namespace, space in list(self.spaces.items()):
+            unused = now - space.used_at > SPACE_SECONDS and not space.stores.watches.watched
+            if unused and namespace != self.settings.namespace:
+                del self.spaces[namespace]
 
 
 @dataclass
@@ -64,6 +75,8 @@ class Space:
 
     stores: Stores
     types: KnownTypes
+    #: Of the process' clock.
+    used_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ async def repeat(name: str, backend: Backend, pause: float, duty: Duty) -> None:
     """
     failed = False
     while True:
+        backend.leave_spaces()
         wait, error = pause, None
         for space in list(backend.spaces.values()):
             try:

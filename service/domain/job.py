@@ -6,7 +6,7 @@ from typing import Literal
 
 from service.domain import trace_context
 from service.domain.retry import RetryPolicy
-from service.domain.states import State
+from service.domain.states import Reason, State
 
 UniqueUntil = Literal["started", "finished"] | int
 OnConflict = Literal["return_existing", "reject", "replace"]
@@ -100,7 +100,9 @@ class Job:
 
     @property
     def attempt(self) -> int:
-        """1 during the first run; drains, crashes and snoozes do not raise it."""
+        """1 during the first run; drains, crashes and snoozes do not raise it. A dead job shows its last."""
+        if self.state is State.DEAD and self.state_reason != Reason.POISON:
+            return max(1, self.failures)
         return min(self.failures + 1, self.retry.max_attempts)
 
 

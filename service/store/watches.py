@@ -77,6 +77,11 @@ class Watches:
                 del self._waiters[id]
                 self._announced.discard(id)
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody waits."""
+        return self._count > 0
+
     def release(self) -> None:
         """Wake every waiter for good, and let no other one wait."""
         self._released = True
