@@ -63,6 +63,11 @@ class Proxy:
         """Reset every connection."""
         self._call(self._cut())
 
+    def lead_to(self, target: Path) -> None:
+        """To another server from now on; connections to the one before are reset."""
+        self._target = target
+        self.cut()
+
     @contextlib.contextmanager
     def weather(self, **changes: Any) -> Generator[None]:
         before = self._weather

@@ -95,6 +95,49 @@ def test_a_redis_without_its_replicas_is_an_outage(cluster: Cluster, redis: Any,
     assert worker.poll() is None
 
 
+def test_rights_that_are_taken_away_are_an_outage(cluster: Cluster, redis: Any, back: Proxy) -> None:
+    cluster.start_api()
+    worker = cluster.start_worker(redis_url=back.url)
+    running = cluster.submit(payload={"seconds": 2})["id"]
+    cluster.until(running, "running")
+    redis.acl_setuser("operator", enabled=True, nopass=True, categories=["+@all"], keys=["*"], channels=["*"])
+    redis.auth("", "operator")
+    redis.execute_command("ACL", "SETUSER", "default", "-eval", "-evalsha")
+    refused(post(cluster), 503, "backend_unavailable")
+    redis.execute_command("ACL", "SETUSER", "default", "+eval", "+evalsha")
+    goes_on(cluster)
+    assert cluster.until(running, "succeeded")["deliveries"] == 1
+    assert worker.poll() is None
+
+
+def test_a_fan_out_that_fills_redis_is_continued_where_it_stopped(cluster: Cluster, redis: Any) -> None:
+    cluster.start_api()
+    template = {"name": "scripted", "payload": {"value": "x" * 500}, "queue": "bulk"}
+    body = {"template": template, "sealed": False}
+    fan_out = cluster.http.post("/v1/fan-outs", json=body).json()["id"]
+    redis.config_set("maxmemory", redis.info("memory")["used_memory"] + 2_000_000)
+
+    def send(start: int) -> httpx.Response:
+        items = [{"payload": {"number": number}} for number in range(start, start + 1_000)]
+        return cluster.http.post(
+            f"/v1/fan-outs/{fan_out}/items", json={"start_index": start, "items": items}, timeout=30
+        )
+
+    sent = 0
+    while (answer := send(sent)).status_code == 200:
+        sent += 1_000
+        assert sent < 20_000, "it never became full"
+    refused(answer, 507, "storage_full")
+    stored = cluster.http.get(f"/v1/fan-outs/{fan_out}").json()
+    assert stored["state"] == "open"
+    assert sent <= stored["counts"]["total"] < sent + 1_000, "a chunk goes in by portions"
+    redis.config_set("maxmemory", "0")
+    # From the last chunk that was taken: what is there already is not taken again.
+    assert send(sent).json()["deduplicated"] == stored["counts"]["total"] - sent
+    sealed = cluster.http.post(f"/v1/fan-outs/{fan_out}/seal", json={"expected_count": sent + 1_000})
+    assert (sealed.status_code, sealed.json()["counts"]["total"]) == (200, sent + 1_000)
+
+
 def test_a_redis_without_room_for_connections_keeps_nobody_waiting(
     cluster: Cluster, redis: Any, front: Proxy
 ) -> None:
