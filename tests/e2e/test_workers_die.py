@@ -114,7 +114,7 @@ def test_poison_is_buried_and_its_neighbours_live(cluster: Cluster) -> None:
 def test_a_zombie_cannot_finish_what_was_rescued_from_it(cluster: Cluster, tmp_path: Path) -> None:
     cluster.start_api()
     zombie = cluster.start_worker()
-    id = cluster.submit(payload={"seconds": 2, "history": str(tmp_path / "history")})["id"]
+    id = cluster.submit(payload={"seconds": 4, "history": str(tmp_path / "history")})["id"]
     cluster.until(id, "running")
     zombie.send_signal(signal.SIGSTOP)
     cluster.start_worker()

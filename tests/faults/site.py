@@ -1,5 +1,6 @@
 """Two API processes and three workers, each behind its network, that are started again when they end."""
 
+import re
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -43,6 +44,8 @@ class Site:
 
     def replace(self, place: Place, sent: signal.Signals) -> None:
         """Send the signal, and put a new process in its place."""
+        if sent is signal.SIGTERM:
+            eventually_blocking(lambda: _listens(place.process.pid, sent), 30)
         place.process.send_signal(sent)
         if sent is signal.SIGTERM:
             # What stands still cannot hear it.
@@ -67,6 +70,13 @@ class Site:
 
     def _place(self, command: str, **settings: Any) -> Place:
         return Place(command, settings, self.cluster.start(command, **settings))
+
+
+def _listens(pid: int, sent: signal.Signals) -> None:
+    """It has come far enough to handle the signal; before that, it would be killed by it."""
+    caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert caught is not None
+    assert int(caught[1], 16) >> (sent - 1) & 1
 
 
 def _ready(url: str) -> None:
