@@ -41,6 +41,13 @@ class TooManyStreams(TriageError):
     retryable = True
 
 
+class ShuttingDown(TriageError):
+    """This process ends and cannot finish the request; what it asked for may have happened: send it again."""
+
+    code = "shutting_down"
+    retryable = True
+
+
 class UnsupportedMediaType(TriageError):
     """The request body must be application/json."""
 

@@ -1,5 +1,6 @@
 """Around every request, as plain ASGI: request and trace ids, security headers, an answer to every fault."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -8,7 +9,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from service import logs, tracing
-from service.api.problems import UNEXPECTED, problem, respond
+from service.api.errors import ShuttingDown
+from service.api.problems import RETRY_AFTER, UNEXPECTED, of_error, problem, respond
 from service.domain import trace_context
 
 Scope = MutableMapping[str, Any]
@@ -74,6 +76,13 @@ class RequestIds:
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             status = 499  # in the middle of its request: nobody is left to be answered
+        except asyncio.CancelledError:
+            # Only a server whose time to end is over cancels requests; it would answer in a text of its own.
+            if started:
+                raise
+            document = of_error(ShuttingDown(), scope["path"], request_id.decode())
+            headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
+            await respond(document, headers)(scope, receive, answer)  # type: ignore[arg-type]
         except Exception as error:
             # Here, and not in a handler of the application: that one would answer around this middleware.
             _log_fault.error("unexpected_error", path=scope["path"][:_PATH_SHOWN], exc_info=error)

@@ -20,7 +20,7 @@ MEANING = {
     429: "The queue is full.",
     431: "The headers are too large.",
     500: "Something went wrong.",
-    503: "Redis, or the issuer of tokens, is away for the moment or did not answer.",
+    503: "Redis, or the issuer of tokens, is away for the moment or did not answer; or this process ends.",
     507: "Redis is full.",
 }
 _ALWAYS = (400, 401, 403, 422, 431, 500, 503)

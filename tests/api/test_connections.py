@@ -117,3 +117,20 @@ async def test_a_stopping_server_answers_those_who_wait(running: Running, stores
     assert [answer.status_code for answer in answers] == [200, 200, 200, 202]
     assert {answer.json()["state"] for answer in answers} == {"queued"}
     await asyncio.wait_for(running.task, 5)
+
+
+async def test_a_request_that_the_end_of_the_process_cuts_off_is_told_so(running: Running) -> None:
+    running.server.config.timeout_graceful_shutdown = 0  # type: ignore[assignment]
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    writer.write(POST + b"Content-Length: 30\r\n\r\n")
+
+    def begun() -> None:
+        assert running.server.server_state.tasks
+
+    await eventually(begun)
+    running.server.should_exit = True
+    answer = await asyncio.wait_for(reader.read(), 10)
+    refused(answer, 503, "shutting_down")
+    assert b"retry-after: 1" in answer.lower()
+    writer.close()
+    await running.task

@@ -48,10 +48,10 @@ class Nemesis:
         await fault()
 
     async def kill_worker(self) -> None:
-        self._site.replace(self._worker(), signal.SIGKILL)
+        await self._replace(self._worker(), signal.SIGKILL)
 
     async def drain_worker(self) -> None:
-        self._site.replace(self._worker(), signal.SIGTERM)
+        await self._replace(self._worker(), signal.SIGTERM)
 
     async def freeze_worker(self) -> None:
         process = self._worker().process
@@ -60,10 +60,10 @@ class Nemesis:
         process.send_signal(signal.SIGCONT)
 
     async def kill_api(self) -> None:
-        self._site.replace(self._chance.choice(self._site.apis), signal.SIGKILL)
+        await self._replace(self._chance.choice(self._site.apis), signal.SIGKILL)
 
     async def stop_api(self) -> None:
-        self._site.replace(self._chance.choice(self._site.apis), signal.SIGTERM)
+        await self._replace(self._chance.choice(self._site.apis), signal.SIGTERM)
 
     async def crash_redis(self) -> None:
         self._site.restart_redis()
@@ -96,6 +96,10 @@ class Nemesis:
         for _ in range(5):
             self._chance.choice((self._site.front, self._site.back)).cut()
             await self._passed(0.1)
+
+    async def _replace(self, place: Place, sent: signal.Signals) -> None:
+        # The clients go on: one that stood still in the middle of its request would hold up who ends.
+        await asyncio.to_thread(self._site.replace, place, sent)
 
     def _worker(self) -> Place:
         return self._chance.choice(self._site.workers)
