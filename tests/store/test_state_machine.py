@@ -69,7 +69,7 @@ class Model:
                 (State.RETRYING if outcome == "broken" else State.SCHEDULED),
                 self.now + DELAY,
             )
-        return "moved"
+        return "cancelled" if job.cancel else "moved"
 
 
 class Lives(RuleBasedStateMachine):
