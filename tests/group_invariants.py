@@ -15,6 +15,7 @@ async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]
     for kind in ("flow", "fan"):
         expected = {id for id in groups if id.startswith(f"{kind}_")}
         assert members.get(f"groups:{kind}", set()) == expected, kind
+    assert members.get("staged", set()).isdisjoint(groups), "what is staged is deleted after a while"
     ended = {id for id, group in groups.items() if group["state"] not in ("open", "running")}
     assert members.get("group_retention", set()) == ended
     assert {id for id, group in groups.items() if "finished_at" in group} == ended

@@ -134,6 +134,8 @@ async def _check_keys(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) 
         if await redis.pttl(raw) == -1:
             id = (await redis.get(raw)).decode()
             assert jobs[id]["state"] not in FINISHED, f"{id} holds {raw}"
+    async for raw in redis.scan_iter(match=f"{prefix}idempotency:*", count=1000):
+        assert await redis.pttl(raw) > 0, f"{raw} is kept for ever"
     async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000):
         id = (await redis.get(raw)).decode()
         assert jobs[id]["state"] == "blocked", f"{id} waits in {raw}"

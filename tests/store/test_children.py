@@ -447,3 +447,11 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(stores
     await stores.jobs.delete([lease.job.id, *ids.values()])
     left = [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*job_*")]
     assert left == []
+
+
+async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: Stores) -> None:
+    lease = await parent(stores)
+    older = await factories.submit(stores, name="part")
+    ids = await park(stores, lease, {"x": child(), "y": child(priority=10)})
+    order = [next(iter(await lease_of(stores, slots=1))) for _ in range(3)]
+    assert order == [ids["y"], older, ids["x"]]

@@ -89,10 +89,7 @@ for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
     waits = true
   end
 end
-if not waits then
-  flush()
-  return 'ready'
-end
+if not waits then return 'ready' end
 redis.call('HSET', key, 'parked_by', ARGV[3])
 redis.call('HDEL', key, 'token')
 leave(id, parent)
