@@ -113,3 +113,26 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
         assert await state_of(stores, before.id) == State.QUEUED
         ends = await stores.relations.ends(before.id)
         assert ends["fan_out"].state == "succeeded"
+
+
+async def test_a_retry_leaves_alone_what_has_not_ended(stores: Stores) -> None:
+    nodes = {"a": after(), "queued": after(), "later": after(delay_ms=MINUTE), "b": after("queued")}
+    id, jobs = await create(stores, nodes)
+    await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+    alone = [jobs[key] for key in ("queued", "later", "b")]
+    before = await stores.queries.jobs(alone)
+    assert (await stores.groups.request_retry(id))[0] == "moved"
+    await stores.keeper.work()
+    assert await stores.queries.jobs(alone) == before
+    assert await state_of(stores, jobs["a"]) == State.QUEUED
+
+
+async def test_a_follow_up_that_still_waits_is_left_alone(stores: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
+    await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+    await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+    before = await job(stores, follow_up_id(id))
+    assert (await stores.groups.request_retry(id))[0] == "moved"
+    await stores.keeper.work()
+    assert await job(stores, follow_up_id(id)) == before

@@ -176,3 +176,18 @@ async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(s
     now = await group(stores, id)
     assert (now.state, now.finished_at) == ("succeeded", before.finished_at)
     assert await state_of(stores, jobs["a"]) == State.SUCCEEDED
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Stores, verb: str) -> None:
+    id, _ = await create(stores, {"a": after(), "b": after()})
+    dead, _ = (await claim(stores, 2)).leases
+    await finish(stores, dead, HOPELESS)
+    before = await group(stores, id)
+    async with stores.watches.watch(id) as change:
+        if verb == "cancel":
+            assert await stores.groups.request_cancel(id, MINUTE) == ("moved", "running")
+        else:
+            assert await stores.groups.request_retry(id) == ("moved", "running")
+        await factories.heard(change)
+    assert (await group(stores, id)).version == before.version + 1
