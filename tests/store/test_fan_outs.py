@@ -120,6 +120,21 @@ async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Stores, at: Any)
     assert await state_of(stores, follow_up_id(open)) == State.CANCELLED
 
 
+@pytest.mark.parametrize("size", [0, 1])
+async def test_an_open_fan_out_that_has_nothing_left_to_do_ends_with_its_cancellation(
+    stores: Stores, size: int
+) -> None:
+    id = await opened(stores, size, whole=False)
+    await run(stores, slots=2)
+    assert await group_state(stores, id) == "open"
+    assert await stores.groups.request_cancel(id, 0) == ("moved", "cancelled")
+    assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
+    await stores.keeper.work()
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.state, group.total, group.counts[State.SUCCEEDED]) == ("cancelled", size, size)
+
+
 async def test_no_more_items_run_at_a_time_than_it_may(stores: Stores) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), max_concurrency=2)
