@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from service.clock import Clock
-from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, item_id
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When
 from service.domain.job import Job, JobSpec
 from service.domain.states import State
 from service.store import keys
 from service.store.flows import job_ids
-from service.store.groups import Group
+from service.store.groups import Group, Kind
 from service.store.stores import Stores
 from tests import factories
 from tests.factories import DAY, HOPELESS, IDS, OK, claim, finish, state_of
@@ -191,3 +191,59 @@ async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Store
             assert await stores.groups.request_retry(id) == ("moved", "running")
         await factories.heard(change)
     assert (await group(stores, id)).version == before.version + 1
+
+
+@pytest.mark.parametrize("carried_on", [False, True])
+@pytest.mark.parametrize("kind", ["flow", "fan"])
+async def test_a_group_that_is_deleted_is_gone_at_once(stores: Stores, kind: Kind, carried_on: bool) -> None:
+    if kind == "flow":
+        id, jobs = await create(stores, {"a": after()})
+        members = list(jobs.values())
+    else:
+        id = IDS.new("fan", members=MEMBERS)
+        await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 1, None)
+        await stores.fan_outs.fill(id, [Item(0, b"{}")])
+        await stores.fan_outs.seal(id, 1)
+        members = [item_id(id, 0)]
+    assert await stores.groups.vanish(id) == ("illegal", "running")
+    await end(stores, members)
+    async with stores.watches.watch(id) as change:
+        assert await stores.groups.vanish(id) == ("moved", "succeeded")
+        await factories.heard(change)
+    assert await stores.groups.get(id) is None
+    assert await stores.groups.vanish(id) == ("missing", "")
+    if carried_on:
+        await stores.keeper.work()
+        redis: Any = stores.scripts.redis
+        prefix = stores.scripts.prefix
+        assert [key async for key in redis.scan_iter(f"{prefix}*{id}*")] == []
+        assert [key async for key in redis.scan_iter(f"{prefix}*{members[0]}*")] == []
+
+
+async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carries_on(stores: Stores) -> None:
+    nodes = {"root": after(), **{f"j{n}": after("root") for n in range(500)}}
+    _, jobs = await create(stores, nodes)
+    root = (await claim(stores)).leases[0]
+    assert root.job.id == jobs["root"]
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("item"), JobSpec("report")), 1, None)
+    await stores.fan_outs.fill(id, [Item(0, b"{}")])
+    await stores.fan_outs.seal(id, 1)
+    item = (await claim(stores, types={"item": None})).leases[0]
+    await stores.leases.finish([factories.ending(root, OK), factories.ending(item, OK)])
+    assert (await group(stores, id)).state == "succeeded"
+    assert await state_of(stores, follow_up_id(id)) == State.BLOCKED
+    await stores.keeper.work()
+    assert await state_of(stores, follow_up_id(id)) == State.QUEUED
+
+
+async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Stores) -> None:
+    nodes = {"root": after(), **{f"j{n}": after("root") for n in range(510)}}
+    id, jobs = await create(stores, nodes)
+    await end(stores, [jobs["root"]], HOPELESS)
+    assert (await group(stores, id)).counts[State.CANCELLED] == 500
+    assert (await stores.jobs.redrive([jobs["root"]]))[0].word == "moved"
+    await stores.keeper.work()
+    found = [job for job in await stores.queries.jobs(list(jobs.values())) if job is not None]
+    assert [job.state for job in found].count(State.BLOCKED) == 510
+    assert sum(job.redriven for job in found) == 501, "the last ten were never cancelled"
