@@ -7,7 +7,7 @@ import pytest
 
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
-from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.flow import Edge, FlowSpec, Node, When
 from service.domain.job import Job, JobSpec, Lease
 from service.domain.states import State
 from service.store import keys
@@ -455,3 +455,39 @@ async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: S
     ids = await park(stores, lease, {"x": child(), "y": child(priority=10)})
     order = [next(iter(await lease_of(stores, slots=1))) for _ in range(3)]
     assert order == [ids["y"], older, ids["x"]]
+
+
+@pytest.mark.parametrize("when", ["failed", "finished"])
+async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_waited_for_before(
+    stores: Stores, when: When
+) -> None:
+    nodes = {"a": child(name="work"), "parent": child(Edge("a", when), name="work")}
+    spec, id = FlowSpec("flow", nodes, "continue"), IDS.new("flow", members=2)
+    await stores.flows.create(id, spec, None)
+    await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+    lease = (await claim(stores)).leases[0]
+    ids = await park(stores, lease, {"x": child(), "y": child()})
+    assert (await stores.jobs.redrive([job_ids(id, spec)["a"]]))[0].word == "moved"
+    await stores.keeper.work()
+    again = (await claim(stores)).leases[0]
+    if when == "failed":
+        # It would not start now; it has started.
+        await finish(stores, again, OK)
+    leases = await lease_of(stores)
+    await finish(stores, leases[ids["x"]], OK)
+    assert await state_of(stores, lease.job.id) == State.BLOCKED
+    await finish(stores, leases[ids["y"]], OK)
+    assert await state_of(stores, lease.job.id) == State.QUEUED
+
+
+async def test_a_parent_waits_again_for_a_child_that_runs_again(stores: Stores) -> None:
+    lease = await parent_in_flow(stores)
+    ids = await park(stores, lease, {"x": child(), "y": child()})
+    leases = await lease_of(stores)
+    await finish(stores, leases[ids["x"]], HOPELESS)
+    assert (await stores.jobs.redrive([ids["x"]]))[0].word == "moved"
+    await stores.keeper.work()
+    await finish(stores, leases[ids["y"]], OK)
+    assert await state_of(stores, lease.job.id) == State.BLOCKED
+    await finish(stores, (await lease_of(stores))[ids["x"]], OK)
+    assert await state_of(stores, lease.job.id) == State.QUEUED

@@ -164,6 +164,13 @@ async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Store
     assert (await stores.fan_outs.fill(second, [Item(2, b"{}")], admitted=True)).added == 1
 
 
+async def test_an_index_that_comes_twice_is_taken_once(stores: Stores) -> None:
+    id = await opened(stores, 1)
+    filled = await stores.fan_outs.fill(id, [Item(index, b"{}") for index in (1, 0, 1)])
+    assert (filled.word, filled.added, filled.total, filled.next_index) == ("moved", 1, 2, 2)
+    assert (await stores.fan_outs.seal(id, 2)).word == "moved"
+
+
 async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Stores) -> None:
     id = await opened(stores, 1)
     before = await stores.groups.get(id)

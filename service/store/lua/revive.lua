@@ -55,10 +55,13 @@ local function revive(id, job)
   end
 end
 
--- Jobs that have not started wait again for one that runs again.
+-- Jobs that have not started wait again for one that runs again, and those that wait for their children for each of them.
 local function hold(id)
-  for _, dependent in ipairs(redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, -1)) do
-    if redis.call('HGET', P .. 'job:' .. dependent, 'state') == 'blocked' then redis.call('SADD', P .. 'job:' .. dependent .. ':waits', id) end
+  local dependents = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, -1, 'WITHSCORES')
+  for i = 1, #dependents, 2 do
+    local key = P .. 'job:' .. dependents[i]
+    local found = redis.call('HMGET', key, 'state', 'started_at')
+    if found[1] == 'blocked' and (not found[2] or dependents[i + 1] == '3') then redis.call('SADD', key .. ':waits', id) end
   end
 end
 
