@@ -164,6 +164,27 @@ async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Store
     assert (await stores.fan_outs.fill(second, [Item(2, b"{}")], admitted=True)).added == 1
 
 
+async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: Stores, at: Any) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    template = JobSpec("work", retention_ms=HOUR, expires_ms=HOUR, delay_ms=HOUR)
+    await stores.fan_outs.open(id, FanOutSpec(template, tolerance=Tolerance(count=0)), 2, None)
+    await stores.fan_outs.fill(id, [Item(0, b"{}", delay_ms=0)])
+    await run(stores, outcome=HOPELESS)
+    await stores.keeper.work()
+    await stores.fan_outs.fill(id, [Item(1, b"{}")])
+    late = await stores.queries.job(item_id(id, 1))
+    assert late is not None
+    assert (late.state, late.state_reason, late.finished_at) == (State.CANCELLED, "fan_out", late.created_at)
+    await stores.fan_outs.seal(id, 2)
+    assert await group_state(stores, id) == "failed"
+    at(0.9)
+    await stores.leases.prune()
+    assert await state_of(stores, late.id) == State.CANCELLED
+    at(1.1)
+    await stores.leases.prune()
+    assert await state_of(stores, late.id) is None
+
+
 async def test_an_index_that_comes_twice_is_taken_once(stores: Stores) -> None:
     id = await opened(stores, 1)
     filled = await stores.fan_outs.fill(id, [Item(index, b"{}") for index in (1, 0, 1)])
