@@ -136,3 +136,16 @@ async def test_a_follow_up_that_still_waits_is_left_alone(stores: Stores) -> Non
     assert (await stores.groups.request_retry(id))[0] == "moved"
     await stores.keeper.work()
     assert await job(stores, follow_up_id(id)) == before
+
+
+async def test_nobody_waits_again_for_a_job_that_could_not_be_revived(stores: Stores) -> None:
+    nodes = {"a": after(), "d": after(), "never": after("a", when="failed")}
+    nodes["last"] = after("never", "d", when="finished")
+    id, jobs = await create(stores, nodes)
+    leases = await leases_of(stores)
+    await finish(stores, leases[jobs["a"]], OK)
+    assert (await stores.groups.request_retry(id))[0] == "moved"
+    await stores.keeper.work()
+    assert await state_of(stores, jobs["never"]) == State.CANCELLED
+    await finish(stores, leases[jobs["d"]], OK)
+    assert await state_of(stores, jobs["last"]) == State.QUEUED
