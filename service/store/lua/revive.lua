@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- A new run of members of a group that did not succeed: they wait again for what has not ended, or are queued at once.
--- Called for dependencies before their dependents, and for few enough edges at a time; a member is revived once per run of its group, so a call may be repeated.
+-- Called for dependencies before their dependents, and for few enough edges at a time; a member is revived once per run of its group,
+-- so a call may be repeated.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] "" or the only reason of a cancelled job that is revived   ARGV[4] "1" = after these none is
 --   left   ARGV[5..] job ids
