@@ -1,5 +1,6 @@
 """Jobs in any state, made by the verbs that make them in production."""
 
+import asyncio
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -15,6 +16,7 @@ from service.store.flows import job_ids
 from service.store.jobs import Submission
 from service.store.leases import Claim, ClaimRequest, Finish
 from service.store.stores import Stores
+from service.store.watches import Change
 from service.store.worker_registry import WorkerRecord
 
 _numbers = count(1)
@@ -136,3 +138,8 @@ async def register_worker(stores: Stores, **fields: Any) -> str:
     record = WorkerRecord(**given)
     await stores.workers.register(record, ())
     return record.id
+
+
+async def heard(change: Change) -> None:
+    """Until a watch is told of a change; far less than a request waits."""
+    await asyncio.wait_for(change.wait(), 5)

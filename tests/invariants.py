@@ -5,6 +5,7 @@ from typing import Any
 
 from service.domain.states import FINISHED, State
 from service.store.stores import Stores
+from tests import group_invariants
 
 ORDERS = {"scheduled": "due", "retrying": "due", "running": "leases", **dict.fromkeys(FINISHED, "retention")}
 
@@ -64,7 +65,8 @@ async def check(stores: Stores) -> None:
     for id, job in jobs.items():
         if "cancel_requested_at" in job and job["state"] == "running":
             assert id in members.get("cancelling", set())
-    await _check_groups(redis, prefix, jobs)
+    await group_invariants.check(redis, prefix, jobs, members)
+    await _check_searches(redis, prefix, jobs, members)
     await _check_keys(redis, prefix, jobs)
     await _check_schedules(redis, prefix)
     assert members.get("cancelling", set()) <= {id for id, job in jobs.items() if job["state"] == "running"}
@@ -132,6 +134,8 @@ async def _check_keys(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) 
         if await redis.pttl(raw) == -1:
             id = (await redis.get(raw)).decode()
             assert jobs[id]["state"] not in FINISHED, f"{id} holds {raw}"
+    async for raw in redis.scan_iter(match=f"{prefix}idempotency:*", count=1000):
+        assert await redis.pttl(raw) > 0, f"{raw} is kept for ever"
     async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000):
         id = (await redis.get(raw)).decode()
         assert jobs[id]["state"] == "blocked", f"{id} waits in {raw}"
@@ -143,15 +147,18 @@ async def _check_schedules(redis: Any, prefix: str) -> None:
         assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "slot")) == slot
 
 
-async def _check_groups(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) -> None:
-    """A group's counts are those of its jobs; of finished jobs some may be forgotten by now."""
-    counted: dict[str, dict[str, int]] = {}
-    for job in jobs.values():
-        if "group" in job:
-            counts = counted.setdefault(job["group"], {})
-            counts[job["state"]] = counts.get(job["state"], 0) + 1
-    for group, counts in counted.items():
-        fields = await redis.hgetall(f"{prefix}group:{group}")
-        for state in State if b"state" in fields else ():
-            kept, there = int(fields.get(state.encode(), 0)), counts.get(state, 0)
-            assert kept >= there if state in FINISHED else kept == there, f"{group} counts {kept} {state}"
+async def _check_searches(
+    redis: Any, prefix: str, jobs: dict[str, dict[str, str]], members: dict[str, set[str]]
+) -> None:
+    """Jobs are found by their queue and tags, and those that may miss a time are watched until they end."""
+    used = {name.decode() for name in await redis.smembers(f"{prefix}queues")}
+    assert {job["queue"] for job in jobs.values()} <= used
+    tagged: dict[str, set[str]] = {}
+    for id, job in jobs.items():
+        for tag in job.get("tags", "").split("\0"):
+            tagged.setdefault(f"tag:{tag}", set()).add(id)
+    tagged.pop("tag:", None)
+    assert {key: ids for key, ids in members.items() if key.startswith("tag:")} == tagged
+    limited = {id for id, job in jobs.items() if "expiry" in job and job["state"] not in FINISHED}
+    expiry = members.get("expiry", set())
+    assert {id for id in limited if "started_at" not in jobs[id]} <= expiry <= limited

@@ -1,5 +1,6 @@
 """What a handler sees of other jobs: the ends of those that its job waited for, and children of its own."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from workers.specification import read_spec
 
 #: Children of one call: one script call adds them all or none.
 MAX_CHILDREN = 500
+#: As the API has it for keys of flows.
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 class Parked(BaseException):
@@ -51,7 +54,9 @@ class Relatives:
         ids = await self._relations.children(self._lease.job.id)
         if children.keys() <= ids.keys() and await self._relations.have_ended([ids[key] for key in children]):
             return
-        graph = {key: edges(child) for key, child in children.items()}
+        graph = graph_of(children)
+        if taken := children.keys() & await self._relations.waited_for(self._lease.job.id):
+            raise ValueError(f"{min(taken)!r} is a job that this one waited for: its child needs another key")
         order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
         ids |= {key: self._new_id("job") for key in order}
         queues = await self._queues.read()
@@ -74,8 +79,15 @@ class Relatives:
         return await dispatch(self._fan_outs, self._lease, number, spec, payloads)
 
 
-def edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:
-    """What a child waits for; raises ValueError for one that is not written as a child is."""
+def graph_of(children: Mapping[str, Any]) -> dict[str, tuple[Edge, ...]]:
+    """By key what each child waits for; raises ValueError for children that are not written as they are."""
+    for key in children:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no key of a child: letters, digits and . _ : - are")
+    return {key: _edges(child) for key, child in children.items()}
+
+
+def _edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:
     unknown = child.keys() - {"job", "depends_on"}
     if unknown or "job" not in child:
         raise ValueError("a child is {'job': JobSpec, 'depends_on': [...]}")

@@ -11,7 +11,7 @@ from service.domain.job import Lease
 from service.store.leases import Finish
 from workers.dispatch import read_fan_out
 from workers.registry import Registry
-from workers.relatives import Parked, edges
+from workers.relatives import Parked, graph_of
 from workers.specification import read_spec
 from workers.throttle import SharedLimiter
 
@@ -73,7 +73,7 @@ class Stage:
     async def add_children(self, children: Mapping[str, Any]) -> None:
         if children.keys() <= self._dependencies.keys():
             return
-        arrange({key: edges(child) for key, child in children.items()}, "/children", list(self._dependencies))
+        arrange(graph_of(children), "/children", list(self._dependencies))
         for child in children.values():
             read_spec(self._registry, child["job"], {})
         self.reports.children |= children

@@ -134,8 +134,7 @@ class Groups:
         client: Any = self._scripts.redis
         try:
             for start in range(0, len(members), 1_000):
-                stubs = [keys.ended(self._prefix, id=job) for job in members[start : start + 1_000]]
-                await client.unlink(*stubs)
+                await self._forget_ends(members[start : start + 1_000])
             pipe = client.pipeline(transaction=True)
             pipe.zrem(keys.groups(self._prefix, kind=kind_of(id)), id)
             pipe.zrem(keys.group_retention(self._prefix), id)
@@ -152,6 +151,19 @@ class Groups:
             await pipe.execute()
         except (RedisError, OSError) as error:
             raise translate(error) from error
+
+    async def _forget_ends(self, ids: Sequence[str]) -> None:
+        """Drop what was kept of jobs that were deleted while the group went on."""
+
+        def ask(pipe: Any) -> None:
+            for id in ids:
+                pipe.exists(keys.ended(self._prefix, id=id))
+
+        found = await self._queries.pipeline(ask)
+        gone = [id for id, kept in zip(ids, found, strict=True) if kept]
+        parts = (keys.ended, keys.dependents, keys.dependencies, keys.waits)
+        if gone:
+            await self._scripts.redis.unlink(*(key(self._prefix, id=id) for id in gone for key in parts))
 
     async def _steer(self, id: str, verb: str, grace_ms: int) -> tuple[str, str]:
         word, state = await self._scripts.run("steer", [id, verb, grace_ms])

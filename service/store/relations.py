@@ -74,6 +74,11 @@ class Relations:
         edges = (await self._flows.dependencies([job_id]))[job_id]
         return {name: id for name, (demand, id) in edges.items() if demand == str(DEMANDS["child"])}
 
+    async def waited_for(self, job_id: str) -> set[str]:
+        """Keys of what the job waited for before it ran."""
+        edges = (await self._flows.dependencies([job_id]))[job_id]
+        return {name for name, (demand, _) in edges.items() if demand != str(DEMANDS["child"])}
+
     async def have_ended(self, ids: Sequence[str]) -> bool:
         return all(job is None or job.state in FINISHED for job in await self._queries.jobs(ids))
 

@@ -1,7 +1,7 @@
 """A small model of what a flow promises, in plain Python: who runs, who is cancelled, how it all ends."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.domain.flow import Edge, FlowSpec, Node, arrange
@@ -21,6 +21,8 @@ class ModelJob:
     state: str = "blocked"
     reason: str | None = None
     started: bool = False
+    #: Keys of those that it has added: once it has started it waits for nothing else.
+    children: tuple[str, ...] = ()
 
 
 @dataclass
@@ -44,6 +46,24 @@ class ModelFlow:
                 for other, job in reversed(self.jobs.items()):
                     if other not in spared and not job.started and job.state not in FINISHED:
                         self._end(other, "cancelled", "flow")
+
+    def park(self, key: str, children: Mapping[str, tuple[Edge, ...]]) -> None:
+        """A running job adds children and waits for all that it has; one that is to be cancelled ends."""
+        job = self.jobs[key]
+        if job.reason is not None:
+            self.end(key, "cancelled", "flow" if job.reason == "asked" else job.reason)
+            return
+        # Before their parent: the order is topological.
+        before = list(self.jobs).index(key)
+        jobs = list(self.jobs.items())
+        added = [(child, ModelJob(edges)) for child, edges in children.items()]
+        self.jobs = dict([*jobs[:before], *added, *jobs[before:]])
+        job.edges += tuple(Edge(child, "finished") for child in children)
+        job.children += tuple(children)
+        job.state = "blocked"
+        for child in children:
+            self._consider(child)
+        self._consider(key)
 
     def cancel(self) -> None:
         if self.state != "running":
@@ -96,7 +116,8 @@ class ModelFlow:
         job = self.jobs[key]
         if job.state != "blocked":
             return
-        ends = [(self.jobs[edge.key].state, edge.when) for edge in job.edges]
+        asked = [edge for edge in job.edges if not job.started or edge.key in job.children]
+        ends = [(self.jobs[edge.key].state, edge.when) for edge in asked]
         if any(state in FINISHED and state not in END_OF[when] for state, when in ends):
             self._end(key, "cancelled", "dependency")
         elif all(state in FINISHED for state, _ in ends):

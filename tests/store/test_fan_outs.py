@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from service.clock import Clock
-from service.domain.fan_out import MEMBERS, FanOutSpec, Item, ItemIds, follow_up_id, item_id
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item, ItemIds, Tolerance, follow_up_id, item_id
 from service.domain.ids import IdFactory, derived_id
 from service.domain.job import JobSpec
 from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.fan_outs import READ_BYTES
 from service.store.stores import Stores
-from tests.factories import HOPELESS, OK, claim, finish, state_of
+from tests.factories import HOPELESS, OK, claim, finish, heard, limit, state_of
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +118,105 @@ async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Stores, at: Any)
     await stores.keeper.work()
     assert await group_state(stores, open) == "cancelled"
     assert await state_of(stores, follow_up_id(open)) == State.CANCELLED
+
+
+async def test_a_fan_out_that_never_got_an_item_is_cancelled_too(stores: Stores, at: Any) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 1, None)
+    at(1.1)
+    await stores.keeper.forget_ended()
+    assert await group_state(stores, id) == "cancelled"
+    assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
+
+
+@pytest.mark.parametrize("percent", [39, 40])
+async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed(
+    stores: Stores, percent: int
+) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    spec = FanOutSpec(JobSpec("work"), tolerance=Tolerance(percent=percent), max_concurrency=9)
+    await stores.fan_outs.open(id, spec, 0, None)
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(10)])
+    for _ in range(4):
+        await run(stores, outcome=HOPELESS)
+    await stores.fan_outs.seal(id, 10)
+    await stores.keeper.work()
+    await run(stores, 9)
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.state, group.counts[State.CANCELLED]) == (
+        ("failed", 6) if percent == 39 else ("succeeded", 0)
+    )
+    assert group.fields[b"max_concurrency"] == b"9"
+
+
+async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Stores) -> None:
+    await limit(stores, max_depth=2)
+    spec = FanOutSpec(JobSpec("work"))
+    first, second = IDS.new("fan", members=MEMBERS), IDS.new("fan", members=MEMBERS)
+    assert (await stores.fan_outs.open(first, spec, 3, None)).word == "full"
+    assert await stores.groups.get(first) is None
+    assert (await stores.fan_outs.open(second, spec, 2, None)).word == "moved"
+    assert (await stores.fan_outs.fill(second, [Item(0, b"{}")])).word == "moved"
+    assert (await stores.fan_outs.fill(second, [Item(1, b"{}"), Item(2, b"{}")])).word == "full"
+    assert (await stores.fan_outs.fill(second, [Item(1, b"{}")])).added == 1
+    # Somebody has looked before.
+    assert (await stores.fan_outs.fill(second, [Item(2, b"{}")], admitted=True)).added == 1
+
+
+async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: Stores, at: Any) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    template = JobSpec("work", retention_ms=HOUR, expires_ms=HOUR, delay_ms=HOUR)
+    await stores.fan_outs.open(id, FanOutSpec(template, tolerance=Tolerance(count=0)), 2, None)
+    await stores.fan_outs.fill(id, [Item(0, b"{}", delay_ms=0)])
+    await run(stores, outcome=HOPELESS)
+    await stores.keeper.work()
+    await stores.fan_outs.fill(id, [Item(1, b"{}")])
+    late = await stores.queries.job(item_id(id, 1))
+    assert late is not None
+    assert (late.state, late.state_reason, late.finished_at) == (State.CANCELLED, "fan_out", late.created_at)
+    await stores.fan_outs.seal(id, 2)
+    assert await group_state(stores, id) == "failed"
+    at(0.9)
+    await stores.leases.prune()
+    assert await state_of(stores, late.id) == State.CANCELLED
+    at(1.1)
+    await stores.leases.prune()
+    assert await state_of(stores, late.id) is None
+
+
+async def test_an_index_that_comes_twice_is_taken_once(stores: Stores) -> None:
+    id = await opened(stores, 1)
+    filled = await stores.fan_outs.fill(id, [Item(index, b"{}") for index in (1, 0, 1)])
+    assert (filled.word, filled.added, filled.total, filled.next_index) == ("moved", 1, 2, 2)
+    assert (await stores.fan_outs.seal(id, 2)).word == "moved"
+
+
+async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Stores) -> None:
+    id = await opened(stores, 1)
+    before = await stores.groups.get(id)
+    async with stores.watches.watch(id) as change:
+        assert (await stores.fan_outs.seal(id, 1)).word == "moved"
+        await heard(change)
+    after = await stores.groups.get(id)
+    assert before is not None
+    assert after is not None
+    assert (after.version, after.state, after.sealed) == (before.version + 1, "running", True)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+async def test_an_open_fan_out_that_has_nothing_left_to_do_ends_with_its_cancellation(
+    stores: Stores, size: int
+) -> None:
+    id = await opened(stores, size, whole=False)
+    await run(stores, slots=2)
+    assert await group_state(stores, id) == "open"
+    assert await stores.groups.request_cancel(id, 0) == ("moved", "cancelled")
+    assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
+    await stores.keeper.work()
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.state, group.total, group.counts[State.SUCCEEDED]) == ("cancelled", size, size)
 
 
 async def test_no_more_items_run_at_a_time_than_it_may(stores: Stores) -> None:

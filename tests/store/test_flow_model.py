@@ -6,9 +6,9 @@ import random
 import pytest
 
 from service.clock import Clock
-from service.domain.flow import FlowSpec
+from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.ids import IdFactory
-from service.domain.job import Lease
+from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Interrupted
 from service.store.flows import job_ids
 from service.store.stores import Stores
@@ -20,15 +20,20 @@ pytestmark = pytest.mark.anyio
 #: Graphs per run of the suite; a longer hunt sets these variables.
 GRAPHS = int(os.environ.get("FLOW_GRAPHS", "150"))
 FIRST_SEED = int(os.environ.get("FLOW_SEED", "1"))
+#: From then on no job adds children.
+MOST_JOBS = 40
 
 
 class Life:
     """One flow in the store and in the model; every step is done to both and compared."""
 
-    def __init__(self, stores: Stores, id: str, spec: FlowSpec, chance: random.Random) -> None:
+    def __init__(
+        self, stores: Stores, id: str, spec: FlowSpec, chance: random.Random, new_ids: IdFactory
+    ) -> None:
         self.stores = stores
         self.id = id
         self.chance = chance
+        self.new_ids = new_ids
         self.model: ModelFlow = model_of(spec)
         self.ids = job_ids(id, spec)
         self.key_of = {job: key for key, job in self.ids.items()}
@@ -64,6 +69,35 @@ class Life:
             job.state = "queued"
         else:
             self.model.end(key, "succeeded" if outcome == "ok" else "dead")
+
+    async def park(self, key: str) -> None:
+        """The job adds children, of which some wait for others, and waits for them."""
+        lease = self.leases[key]
+        short = [f"c{len(self.ids)}-{n}" for n in range(self.chance.randint(1, 3))]
+        edges = {
+            name: tuple(
+                Edge(other, self.chance.choice(("succeeded", "failed", "finished")))
+                for other in short[:place]
+                if self.chance.random() < 0.5
+            )
+            for place, name in enumerate(short)
+        }
+        ids = {name: self.new_ids.new("job") for name in short}
+        nodes = {name: Node(JobSpec("work"), edges[name]) for name in short}
+        for _ in range(self.chance.choice((1, 1, 2))):
+            assert await self.stores.relations.park(lease, nodes, ids) == "parked"
+        self.old.append(self.leases.pop(key))
+        if self.model.jobs[key].reason is None:
+            for name, id in ids.items():
+                self.ids[f"{key}/{name}"] = id
+                self.key_of[id] = f"{key}/{name}"
+        self.model.park(
+            key,
+            {
+                f"{key}/{name}": tuple(Edge(f"{key}/{edge.key}", edge.when) for edge in found)
+                for name, found in edges.items()
+            },
+        )
 
     async def cancel_job(self, key: str) -> None:
         await self.stores.jobs.cancel([self.ids[key]], 10**9)
@@ -106,7 +140,7 @@ class Life:
         for job in self.model.jobs.values():
             expected[job.state] = expected.get(job.state, 0) + 1
         assert counts == expected
-        found = await self.stores.queries.jobs(list(self.ids.values()))
+        found = await self.stores.queries.jobs([self.ids[key] for key in self.model.jobs])
         for (key, expected_job), job in zip(self.model.jobs.items(), found, strict=True):
             if job is not None:
                 assert job.state == expected_job.state, key
@@ -117,8 +151,8 @@ class Life:
         key = self.chance.choice(list(self.ids))
         running = sorted(self.leases)
         act = self.chance.choices(
-            ("claim", "finish", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
-            (6, 10, 1, 1, 0.6, 0.3, 0.7, 0.5),
+            ("claim", "finish", "park", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
+            (6, 10, 2, 1, 1, 0.6, 0.3, 0.7, 0.5),
         )[0]
         if act == "claim":
             await self.claim(self.chance.randint(1, 4))
@@ -126,6 +160,8 @@ class Life:
             await self.finish(
                 self.chance.choice(running), self.chance.choices(("ok", "dead", "back"), (6, 3, 1))[0]
             )
+        elif act == "park" and running and len(self.ids) < MOST_JOBS:
+            await self.park(self.chance.choice(running))
         elif act == "cancel job":
             await self.cancel_job(key)
         elif act == "redrive" and await self.stores.queries.job(self.ids[key]) is not None:
@@ -147,7 +183,7 @@ async def live(stores: Stores, seed: int) -> None:
     id = ids.new("flow", members=len(spec.nodes))
     admission = await stores.flows.create(id, spec, None)
     assert admission.word == "moved"
-    life = Life(stores, id, spec, chance)
+    life = Life(stores, id, spec, chance, ids)
     await life.compare()
     for _ in range(chance.randint(5, 40)):
         await life.step()

@@ -16,7 +16,7 @@ from service.domain.states import State
 from service.store import keys
 from service.store.flows import job_ids
 from service.store.group_keeper import AT_MOST
-from service.store.jobs import Idempotency
+from service.store.jobs import BATCH, Idempotency
 from service.store.stores import Stores
 from tests import factories
 from tests.factories import HOPELESS, OK, claim, finish, state_of
@@ -81,6 +81,18 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Stores) -> None:
     )
     reply = await stores.scripts.run("admit", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
     assert reply[0] == b"missing"
+
+
+async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(stores: Stores) -> None:
+    id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
+    assert await stores.scripts.redis.zcard(keys.tasks(stores.scripts.prefix)) == 0
+    stores.scripts.now = str(Clock().now_ms() + factories.DAY)
+    await stores.keeper.forget_ended()
+    stores.scripts.now = ""
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert group.counts[State.QUEUED] == BATCH
+    assert len((await claim(stores, BATCH)).leases) > 0
 
 
 async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by_others(

@@ -43,6 +43,8 @@ local function tell_one(id, state, dependent, edge)
   local job = load(dependent)
   if not job or job.state ~= 'blocked' then return end
   if not holds then
+    -- One that has started and waits for its children has passed this edge: only a new run asks again.
+    if redis.call('HEXISTS', P .. 'job:' .. dependent, 'started_at') == 1 then return end
     finish(dependent, job, 'cancelled', edge == '4' and 'fan_out' or 'dependency', 0)
   elseif redis.call('EXISTS', P .. 'job:' .. dependent .. ':waits') == 0 then
     release(dependent, job)

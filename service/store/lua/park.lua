@@ -1,11 +1,11 @@
 #!lua
 -- Add children to a running job and let it wait for them: it is blocked, its lease is over, no attempt is used. Children whose
--- key the job has already are not added again. Only the holder of the lease may.
+-- key the job has already are not added again. A job that is to be cancelled adds none and is cancelled. Only the holder of the lease may.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4..] per child 15 values: id, its key, name, queue, limit_key, priority, delay_ms,
 --   run_at, expires_ms, deadline_ms, retention_ms, payload, options (JSON), tags ("key:value" joined by \0), what it waits for
 --   among its siblings ("demand id key" joined by blanks); "" = absent. A child comes after those that it waits for
--- Returns parked | ready (all have ended) | stale
+-- Returns parked (or cancelled) | ready (all have ended) | stale
 -- Uses: index
 -- Uses: groups
 local WIDTH, id, key = 15, ARGV[2], P .. 'job:' .. ARGV[2]
@@ -14,14 +14,27 @@ if not parent or parent.state ~= 'running' or parent.token ~= ARGV[3] then
   return redis.call('HGET', key, 'parked_by') == ARGV[3] and 'parked' or 'stale'
 end
 -- Checks above, writes below.
+local group = parent.group
+local cancelling = group and redis.call('ZSCORE', P .. 'tasks', 'cancel ' .. group)
+if parent.cancel_requested_at or cancelling then
+  local reason = redis.call('HGET', key, 'cancel_reason') or (string.sub(group, 1, 5) == 'flow_' and 'flow' or 'fan_out')
+  redis.call('HSET', key, 'parked_by', ARGV[3])
+  redis.call('HDEL', key, 'token')
+  finish(id, parent, 'cancelled', reason, 0)
+  flush()
+  return 'parked'
+end
+-- Children belong to the flow of their parent. A fan-out has the items that it was filled with, and a dead job may outlive its flow.
+if group and not (string.sub(group, 1, 5) == 'flow_' and redis.call('HEXISTS', P .. 'group:' .. group, 'state') == 1) then group = nil end
+
 local function add(i, child, name_in_parent)
   local fields = {'v', 1, 'version', 1, 'key', ARGV[i + 1], 'name', ARGV[i + 2], 'queue', ARGV[i + 3], 'priority', ARGV[i + 5], 'delay_ms', ARGV[i + 6],
     'retention_ms', ARGV[i + 10], 'payload', ARGV[i + 11], 'options', ARGV[i + 12], 'created_at', now, 'run_at', now, 'linked', 1}
   local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
-  if parent.group then
-    put('group', parent.group)
-    redis.call('HSET', P .. 'group:' .. parent.group .. ':jobs', ARGV[i + 1], child)
-    redis.call('HINCRBY', P .. 'group:' .. parent.group, 'total', 1)
+  if group then
+    put('group', group)
+    redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
+    redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
   end
   if ARGV[i + 4] ~= '' then put('limit_key', ARGV[i + 4]) end
   if ARGV[i + 7] ~= '' then put('due_at', ARGV[i + 7]) end
@@ -76,19 +89,12 @@ for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
     waits = true
   end
 end
-if not waits then
-  flush()
-  return 'ready'
-end
+if not waits then return 'ready' end
 redis.call('HSET', key, 'parked_by', ARGV[3])
 redis.call('HDEL', key, 'token')
-if parent.cancel_requested_at then
-  finish(id, parent, 'cancelled', redis.call('HGET', key, 'cancel_reason') or 'requested', 0)
-else
-  leave(id, parent)
-  redis.call('HSET', key, 'state', 'blocked')
-  redis.call('HINCRBY', key, 'version', 1)
-  enter(id, parent, 'blocked', 0)
-end
+leave(id, parent)
+redis.call('HSET', key, 'state', 'blocked')
+redis.call('HINCRBY', key, 'version', 1)
+enter(id, parent, 'blocked', 0)
 flush()
 return 'parked'

@@ -14,10 +14,29 @@ for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
 local named = #ids > 0 or portion.given
 if not named then ids = redis.call('ZRANGEBYSCORE', P .. 'retention', '-inf', now, 'LIMIT', 0, ARGV[2]) end
 
+local function goes_on(state) return state and state ~= 'failed' and not FINISHED[state] end
+
+-- Of a child's dependents the job that added it comes last: it ends after the others, unless it was cancelled.
 local function still_needed(id, job)
-  local waiting = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, 0)[1]
-  local state = job.group and redis.call('HGET', P .. 'group:' .. job.group, 'state') or waiting and (load(waiting) or {}).state
-  return state and state ~= 'failed' and not FINISHED[state]
+  local state = job.group and redis.call('HGET', P .. 'group:' .. job.group, 'state')
+  if state then return goes_on(state) end
+  for _, place in ipairs({-1, 0}) do
+    local waiting = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', place, place)[1]
+    if not waiting then return false end
+    if goes_on(redis.call('HGET', P .. 'job:' .. waiting, 'state')) then return true end
+  end
+  return false
+end
+
+-- What was kept of children for the job that added them.
+local function forget_children(key)
+  for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
+    local child = string.match(edge, '^3 (.+)$')
+    if child and redis.call('UNLINK', P .. 'ended:' .. child) == 1 then
+      child = P .. 'job:' .. child
+      redis.call('UNLINK', child .. ':dependents', child .. ':dependencies', child .. ':waits')
+    end
+  end
 end
 
 local function kept_until(id, job)
@@ -43,6 +62,7 @@ for _, id in ipairs(ids) do
       local kept = redis.call('HMGET', key, 'result', 'error', 'key')
       redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '', 'key', kept[3] or '')
     else
+      if redis.call('HEXISTS', key, 'parked_by') == 1 then forget_children(key) end
       redis.call('UNLINK', key .. ':dependents', key .. ':dependencies', key .. ':waits')
     end
     -- What a group counts is what became of its members, not what is kept of them.

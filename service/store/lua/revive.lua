@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
 -- A new run of members of a group that did not succeed: they wait again for what has not ended, or are queued at once.
--- Called for dependencies before their dependents, and for few enough
--- edges at a time; a member is revived once per run of its group, so a call may be repeated.
+-- Called for dependencies before their dependents, and for few enough edges at a time; a member is revived once per run of its group,
+-- so a call may be repeated.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] "" or the only reason of a cancelled job that is revived   ARGV[4] "1" = after these none is
 --   left   ARGV[5..] job ids
--- Returns how many were revived
+-- Returns 1
 -- Uses: index
 -- Uses: groups
-local group, revived = P .. 'group:' .. ARGV[2], 0
+local group = P .. 'group:' .. ARGV[2]
 local run = tonumber(redis.call('HGET', group, 'run') or 0)
 
 local function state_of(id)
@@ -42,7 +42,6 @@ local function revive(id, job)
     'cancel_requested_at', 'cancel_reason', 'expires_at', 'deadline_at', 'expiry', 'delay_ms', 'due_at')
   redis.call('HSET', key, 'state', 'blocked', 'failures', 0, 'crashes', 0, 'run', run)
   redis.call('HINCRBY', key, 'redriven', 1)
-  job.cancel_requested_at = nil
   if #edges == 0 then
     release(id, job)
   else
@@ -53,16 +52,17 @@ local function revive(id, job)
     if redis.call('EXISTS', key .. ':waits') == 0 then
       job.state = 'blocked'
       release(id, job)
-      write()
     end
   end
-  revived = revived + 1
 end
 
--- Jobs that have not started wait again for one that runs again.
+-- Jobs that have not started wait again for one that runs again, and those that wait for their children for each of them.
 local function hold(id)
-  for _, dependent in ipairs(redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, -1)) do
-    if redis.call('HGET', P .. 'job:' .. dependent, 'state') == 'blocked' then redis.call('SADD', P .. 'job:' .. dependent .. ':waits', id) end
+  local dependents = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, -1, 'WITHSCORES')
+  for i = 1, #dependents, 2 do
+    local key = P .. 'job:' .. dependents[i]
+    local found = redis.call('HMGET', key, 'state', 'started_at')
+    if found[1] == 'blocked' and (not found[2] or dependents[i + 1] == '3') then redis.call('SADD', key .. ':waits', id) end
   end
 end
 
@@ -77,4 +77,4 @@ if ARGV[4] == '1' then
   counted[ARGV[2]] = counted[ARGV[2]] or {}
 end
 flush()
-return revived
+return 1

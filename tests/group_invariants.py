@@ -1,0 +1,78 @@
+"""What must hold of flows and fan-outs at any time: their counts, indexes, and whom their jobs wait for."""
+
+from collections import Counter
+from typing import Any
+
+from service.domain.states import FINISHED, State
+
+Jobs = dict[str, dict[str, str]]
+
+
+async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]]) -> None:
+    """Recounted from the jobs themselves; `members` are all sorted sets by their keys."""
+    groups = await _groups(redis, prefix)
+    _check_counts(groups, jobs)
+    for kind in ("flow", "fan"):
+        expected = {id for id in groups if id.startswith(f"{kind}_")}
+        assert members.get(f"groups:{kind}", set()) == expected, kind
+    assert members.get("staged", set()).isdisjoint(groups), "what is staged is deleted after a while"
+    ended = {id for id, group in groups.items() if group["state"] not in ("open", "running")}
+    assert members.get("group_retention", set()) == ended
+    assert {id for id, group in groups.items() if "finished_at" in group} == ended
+    assert members.get("filling", set()) == {id for id, group in groups.items() if group["state"] == "open"}
+    limiters = {name.decode() for name in await redis.hkeys(f"{prefix}limiters")}
+    limited = {f"fan:{id}" for id, group in groups.items() if "max_concurrency" in group}
+    assert limited <= limiters
+    await _check_waits(redis, prefix, jobs, groups, members.get("tasks", set()))
+
+
+async def _groups(redis: Any, prefix: str) -> Jobs:
+    """Those that can be seen: neither staged nor about to be removed."""
+    found: Jobs = {}
+    async for raw in redis.scan_iter(match=f"{prefix}group:*", count=1000):
+        key = raw.decode().removeprefix(prefix)
+        if key.count(":") == 1 and await redis.type(raw) == b"hash":
+            fields = await redis.hgetall(raw)
+            if b"state" in fields:
+                found[key[6:]] = {name.decode(): value.decode() for name, value in fields.items()}
+    return found
+
+
+def _check_counts(groups: Jobs, jobs: Jobs) -> None:
+    """Of finished jobs some may be forgotten by now."""
+    counted: dict[str, Counter[str]] = {id: Counter() for id in groups}
+    for job in jobs.values():
+        if job.get("group") in groups:
+            counted[job["group"]][job["state"]] += 1
+    for id, group in groups.items():
+        kept = {state: int(group.get(state, 0)) for state in State}
+        for state in State:
+            there = counted[id][state]
+            assert kept[state] >= there if state in FINISHED else kept[state] == there, (
+                f"{id} counts {kept[state]} {state}"
+            )
+        staged, admitted = (int(group.get(field, 0)) for field in ("staged", "admitted"))
+        assert sum(kept.values()) == int(group["total"]) - staged + admitted, (
+            f"{id} counts other than its total"
+        )
+        over = "sealed" in group and sum(kept[state] for state in FINISHED) == int(group["total"])
+        assert (group["state"] not in ("open", "running")) == over or "reviving" in group, (
+            f"{id} has not ended"
+        )
+
+
+async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks: set[str]) -> None:
+    """Who is blocked waits for something that has not ended, or whose end is about to be told."""
+    followers = {
+        await redis.get(raw) async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000)
+    }
+    told = {task.removeprefix("tell ") for task in tasks}
+    for id, job in jobs.items():
+        if job["state"] != "blocked" or id.encode() in followers:
+            continue
+        waits = {other.decode() for other in await redis.smembers(f"{prefix}job:{id}:waits")}
+        assert waits, f"{id} is blocked and waits for nothing"
+        for other in waits - told:
+            state = (jobs.get(other) or groups.get(other) or {}).get("state")
+            assert state is not None, f"{id} waits for {other}, which does not exist"
+            assert state not in (*FINISHED, "failed"), f"{id} waits for {other}, which has ended"

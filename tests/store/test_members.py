@@ -1,0 +1,176 @@
+"""Jobs of flows and fan-outs are the jobs that were asked for, whichever script wrote them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.clock import Clock
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
+from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.job import Job, JobSpec
+from service.domain.states import State
+from service.store import codec, keys
+from service.store.flows import job_ids
+from service.store.queries import JobFilter
+from service.store.queues import SLOT_MS
+from service.store.stores import Stores
+from tests import factories
+from tests.factories import DAY, IDS, OK, claim, finish
+
+pytestmark = pytest.mark.anyio
+MINUTE = 60_000
+FULL = JobSpec(
+    "part",
+    payload=b'{"n":1}',
+    queue="parts",
+    priority=7,
+    expires_ms=2 * MINUTE,
+    deadline_ms=5 * MINUTE,
+    retention_ms=MINUTE,
+    tags={"tenant": "acme", "kind": "part"},
+    limit_key="acme",
+    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+)
+KINDS = ("flow", "item", "follow-up")
+SPECS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "plain": {"tags": {}, "limit_key": None, "expires_ms": None, "deadline_ms": None},
+    "delayed": {"delay_ms": MINUTE},
+    "expires": {"deadline_ms": None},
+    "deadline": {"expires_ms": None},
+}
+
+
+@pytest.fixture
+async def at(stores: Stores) -> AsyncIterator[int]:
+    """The one time, in milliseconds, that the scripts are told."""
+    begin = Clock().now_ms()
+    stores.scripts.now = str(begin)
+    yield begin
+    stores.scripts.now = ""
+
+
+async def made(stores: Stores, kind: str, spec: JobSpec, at: int) -> Job:
+    """A member with this spec, as its group's script should have written it."""
+    options = codec.encode_options(spec)
+    if kind == "flow":
+        id = IDS.new("flow", members=1)
+        flow = FlowSpec("flow", {"x": Node(spec)})
+        await stores.flows.create(id, flow, None)
+        job = codec.created_job(job_ids(id, flow)["x"], spec, at, options)
+        return replace(job, flow_id=id, flow_key="x")
+    id = IDS.new("fan", members=MEMBERS)
+    template, then = (spec, None) if kind == "item" else (JobSpec("work"), spec)
+    await stores.fan_outs.open(id, FanOutSpec(template, then), 1, None)
+    payload = spec.payload if kind == "item" else b"{}"
+    await stores.fan_outs.fill(id, [Item(0, payload, key="first")])
+    if kind == "item":
+        job = codec.created_job(item_id(id, 0), spec, at, options)
+        return replace(job, fan_out_id=id, fan_out_index=0, item_key="first")
+    job = codec.created_job(follow_up_id(id), spec, at, options)
+    return replace(job, state=State.BLOCKED, run_at=at, queued_at=None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("changes", SPECS)
+async def test_a_member_is_the_job_that_was_asked_for(
+    stores: Stores, at: int, kind: str, changes: str
+) -> None:
+    spec = replace(FULL, **SPECS[changes])
+    expected = await made(stores, kind, spec, at)
+    assert await stores.queries.job(expected.id) == expected
+    for tag in spec.tags.items():
+        page = await stores.queries.list_jobs(JobFilter(tags=dict([tag])), 10, None)
+        assert [found.id for found in page.items] == [expected.id]
+    assert "parts" in await stores.queues.names()
+    redis: Any = stores.scripts.redis
+    prefix = stores.scripts.prefix
+    assert await redis.hget(keys.rates(prefix, queue="parts", slot=str(at // SLOT_MS)), "enqueued") == b"1"
+    ends = [limit for limit in (spec.expires_ms, spec.deadline_ms) if limit is not None]
+    assert await redis.zcard(keys.expiry(prefix)) == bool(ends)
+    if not ends:
+        return
+    assert await stores.leases.sweep(now=str(at + min(ends) - 1)) == (0, 1)
+    assert (await stores.leases.sweep(now=str(at + min(ends))))[0] == 1
+    ended = await stores.queries.job(expected.id)
+    assert ended is not None
+    assert (ended.state, ended.state_reason) == (
+        State.DEAD,
+        "deadline" if spec.expires_ms is None else "expired",
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("given", [-MINUTE, 0, MINUTE])
+async def test_a_member_starts_no_earlier_than_it_may(stores: Stores, at: int, kind: str, given: int) -> None:
+    expected = await made(stores, kind, JobSpec("part", run_at_ms=at + given), at)
+    if kind == "follow-up":
+        fan = expected.id
+        lease = (await claim(stores)).leases[0]
+        await stores.fan_outs.seal(str(lease.job.fan_out_id), 1)
+        await finish(stores, lease, OK)
+        released = await stores.queries.job(fan)
+        assert released is not None
+        late = given > 0
+        assert (released.state, released.run_at, released.queued_at) == (
+            State.SCHEDULED if late else State.QUEUED,
+            at + given if late else at,
+            None if late else at,
+        )
+    else:
+        assert await stores.queries.job(expected.id) == expected
+    stores.scripts.now = str(at + max(given, 0))
+    leases = (await claim(stores, types={"part": None})).leases
+    assert [lease.job.id for lease in leases] == [expected.id]
+
+
+@pytest.mark.parametrize("kind", ["flow", "item"])
+async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: Stores, kind: str) -> None:
+    older = await factories.submit(stores, name="part")
+    at = Clock().now_ms()
+    same = await made(stores, kind, JobSpec("part"), at)
+    urgent = await made(stores, kind, JobSpec("part", priority=10), at)
+    order = [(await claim(stores, types={"part": None})).leases[0].job.id for _ in range(3)]
+    assert order == [urgent.id, older, same.id]
+
+
+async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: Stores, at: int) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    template = JobSpec("part", delay_ms=2 * MINUTE, priority=50)
+    await stores.fan_outs.open(id, FanOutSpec(template), 4, None)
+    items = [
+        Item(0, b"{}"),
+        Item(1, b"{}", priority=10, delay_ms=0),
+        Item(2, b"{}", delay_ms=MINUTE),
+        Item(3, b"{}", key="last"),
+    ]
+    await stores.fan_outs.fill(id, items)
+    found = await stores.queries.jobs([item_id(id, index) for index in range(4)])
+    assert [job and (job.state, job.priority, job.run_at - at, job.item_key) for job in found] == [
+        (State.SCHEDULED, 50, 2 * MINUTE, None),
+        (State.QUEUED, 10, 0, None),
+        (State.SCHEDULED, 50, MINUTE, None),
+        (State.SCHEDULED, 50, 2 * MINUTE, "last"),
+    ]
+
+
+@pytest.mark.parametrize("limits", [{"expires_ms": MINUTE}, {"deadline_ms": MINUTE}])
+async def test_a_job_that_waits_for_another_one_may_run_out_of_time(
+    stores: Stores, at: int, limits: Any
+) -> None:
+    nodes = {"a": Node(JobSpec("work")), "b": Node(JobSpec("work", tags={"k": "v"}, **limits), (Edge("a"),))}
+    id = IDS.new("flow", members=2)
+    spec = FlowSpec("flow", nodes, "continue")
+    await stores.flows.create(id, spec, None)
+    await stores.leases.sweep(now=str(at + MINUTE))
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.counts[State.DEAD], group.counts[State.QUEUED]) == (1, 1)
+    assert (await stores.jobs.delete([job_ids(id, spec)["b"]]))[0].word == "moved"
+    stores.scripts.now = str(at + DAY)
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert group.state == "failed"

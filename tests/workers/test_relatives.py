@@ -1,0 +1,51 @@
+"""Children that a handler asks for and cannot have."""
+
+from typing import Any
+
+import pytest
+
+from service.clock import Clock
+from service.domain.flow import Edge, FlowInvalid, FlowSpec, Node
+from service.domain.job import JobSpec
+from service.store.stores import Stores
+from tests.factories import IDS, OK, claim, finish
+from workers.hooks import Hooks
+from workers.queue_defaults import QueueDefaults
+from workers.registry import Registry
+from workers.relatives import MAX_CHILDREN, Relatives
+
+pytestmark = pytest.mark.anyio
+PART = {"job": {"name": "part"}}
+
+
+async def relatives_of_a_job_that_waited(stores: Stores) -> Relatives:
+    """It waited for a job `fetch`."""
+    spec = FlowSpec("flow", {"fetch": Node(JobSpec("work")), "sum": Node(JobSpec("work"), (Edge("fetch"),))})
+    await stores.flows.create(IDS.new("flow", members=2), spec, None)
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    lease = (await claim(stores)).leases[0]
+    registry = Registry([], Hooks([], [], [], [], []), [], [])
+    return Relatives(stores, QueueDefaults(stores.queues, Clock()), registry, IDS.new, lease)
+
+
+@pytest.mark.parametrize(
+    ("children", "message"),
+    [
+        # It would be taken for the one that is there, and never run.
+        ({"fetch": PART}, "'fetch' is a job that this one waited for"),
+        ({"a b": PART}, "'a b' is no key of a child"),
+        ({"x/a": PART, "y/a": PART}, "'x/a' is no key of a child"),
+        ({"": PART}, "'' is no key"),
+        ({"a": {"jobs": {}}}, "a child is"),
+        ({"a": {**PART, "depends_on": ["fetch"]}}, "there is no job 'fetch'"),
+        ({f"c{n}": PART for n in range(MAX_CHILDREN + 1)}, "at most 500 children"),
+    ],
+)
+async def test_children_that_cannot_be_are_refused_and_none_is_added(
+    stores: Stores, children: dict[str, Any], message: str
+) -> None:
+    relatives = await relatives_of_a_job_that_waited(stores)
+    with pytest.raises((ValueError, FlowInvalid), match=message):
+        await relatives.add_children(children)
+    assert (await claim(stores, types={"part": None})).leases == []
+    assert set(await relatives.dependencies()) == {"fetch"}
