@@ -17,7 +17,8 @@ end
 local group = parent.group
 local cancelling = group and redis.call('ZSCORE', P .. 'tasks', 'cancel ' .. group)
 if parent.cancel_requested_at or cancelling then
-  local reason = redis.call('HGET', key, 'cancel_reason') or (string.sub(group, 1, 5) == 'flow_' and 'flow' or 'fan_out')
+  local of_group = cancelling and (string.sub(group, 1, 5) == 'flow_' and 'flow' or 'fan_out')
+  local reason = redis.call('HGET', key, 'cancel_reason') or of_group or 'requested'
   redis.call('HSET', key, 'parked_by', ARGV[3])
   redis.call('HDEL', key, 'token')
   finish(id, parent, 'cancelled', reason, 0)
