@@ -7,11 +7,13 @@ import functools
 import json
 import time
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, cast
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
+
+from service.cancellation import end
 
 ISSUER = "https://issuer.example.com/"
 AUDIENCE = "triage"
@@ -77,6 +79,8 @@ class Issuer:
         self.open = asyncio.Event()
         self.open.set()
         self.port = 0
+        #: Of connections that are open.
+        self.answering: set[asyncio.Task[Any]] = set()
         self.publishes(*(jwk(private_key(kind), kind) for kind in ("RSA", "EC", "OKP")))
 
     @property
@@ -101,13 +105,19 @@ class Issuer:
         self.answer = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            self.asked.append(head.split(b"\r\n")[0].decode())
-            await self.open.wait()
-            writer.write(self.answer)
-            await writer.drain()
-        writer.close()
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self.answering.add(task)
+        task.add_done_callback(self.answering.discard)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.asked.append(head.split(b"\r\n")[0].decode())
+                await self.open.wait()
+                writer.write(self.answer)
+                await writer.drain()
+            finally:
+                writer.close()
+                await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
@@ -120,3 +130,5 @@ async def issuing(**options: Any) -> AsyncGenerator[Issuer]:
     issuer.open.set()
     server.close()
     await server.wait_closed()
+    # The server does not wait for its connections, and the loop of the test is about to end.
+    await end(issuer.answering)

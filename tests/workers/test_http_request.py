@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from service.cancellation import end
 from service.settings import Settings
 from workers.egress import AddressRefused, Allowed, GuardedBackend, GuardedTransport, is_public
 from workers.handler import NonRetryable, RateLimited
@@ -27,8 +28,18 @@ class Server:
         self.answer: bytes | None = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
         self.requests: list[bytes] = []
         self.url = ""
+        self.answering: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader, writer):
+        task = asyncio.current_task()
+        self.answering.add(task)
+        task.add_done_callback(self.answering.discard)
+        try:
+            await self.converse(reader, writer)
+        finally:
+            writer.close()
+
+    async def converse(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         body = await reader.readexactly(int(length[0].split(b":")[1])) if length else b""
@@ -37,7 +48,6 @@ class Server:
             await reader.read()
         else:
             writer.write(self.answer)
-        writer.close()
 
     def says(self, status, body=b"", **headers):
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}"]
@@ -53,6 +63,7 @@ async def server():
     yield server
     listener.close()
     await listener.wait_closed()
+    await end(server.answering)
 
 
 def call(url, allow="127.0.0.0/8", secret="", **fields):
