@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import hmac
 import ipaddress
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -28,10 +29,10 @@ class Server:
         self.answer: bytes | None = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
         self.requests: list[bytes] = []
         self.url = ""
-        self.answering: set[asyncio.Task[None]] = set()
+        self.answering: set[asyncio.Task[Any]] = set()
 
     async def serve(self, reader, writer):
-        task = asyncio.current_task()
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
         self.answering.add(task)
         task.add_done_callback(self.answering.discard)
         try:
