@@ -13,6 +13,8 @@ from benchmarks.processes import cpu_seconds, notes, process, redis_cpu_seconds,
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store import keys
 from service.store.jobs import Submission
 from service.store.stores import Stores
 
@@ -51,7 +53,7 @@ async def triage(redis: Any, url: str, out: Path) -> Drain:
     """One Triage worker with concurrency 100."""
     await redis.flushall()
     await submit(redis, JOBS)
-    key = f"triage:{{{NAMESPACE}}}:queue:default:succeeded"
+    key = keys.state(keys.prefix(NAMESPACE), queue="default", state=State.SUCCEEDED)
 
     async def empty() -> bool:
         return await redis.zcard(key) == JOBS
