@@ -106,7 +106,8 @@ class Load:
         """Sends again, to any API, until there is an answer that says what happened."""
 
         async def send() -> dict[str, Any]:
-            headers = {"Idempotency-Key": key} if key else {}
+            # A client that waits for its jobs makes no more of them than the workers can do.
+            headers = {"Idempotency-Key": key, "Prefer": "wait=1"} if key else {}
             url = chance.choice(self._urls) + path
             try:
                 answer = await self._http.request(method, url, json=body, headers=headers)
