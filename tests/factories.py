@@ -87,6 +87,19 @@ async def finish(stores: Stores, lease: Lease, outcome: Outcome) -> str:
     return (await stores.leases.finish([ending(lease, outcome)]))[0]
 
 
+#: A job with everything that one can have.
+FULL = JobSpec(
+    "part",
+    payload=b'{"n":1}',
+    queue="parts",
+    priority=7,
+    expires_ms=120_000,
+    deadline_ms=300_000,
+    retention_ms=60_000,
+    tags={"tenant": "acme", "kind": "part"},
+    limit_key="acme",
+    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+)
 OK = Succeeded(b'{"ok":true}')
 BROKEN = Failed(Failure("ValueError", "broken", "Traceback"))
 HOPELESS = Failed(Failure("ValueError", "hopeless"), retryable=False)

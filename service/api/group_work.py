@@ -18,6 +18,6 @@ async def carry_on(asked: Asked) -> None:
         asked.backend.background.add(work)
         work.add_done_callback(asked.backend.background.discard)
         return
-    # What was asked for is recorded; a task that Redis refuses, perhaps another's, is logged by keep_groups.
+    # What was asked for is recorded; a task that Redis refuses, perhaps another's, is logged by the duty.
     with contextlib.suppress(StoreFault):
         work.result()

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis import Redis
 
 from service.store.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster
@@ -42,3 +44,10 @@ def cluster(server: EmbeddedServer, front: Proxy, tmp_path: Path) -> Iterator[Cl
     for log in sorted(tmp_path.glob("*.log")):
         faults = [line for line in log.read_text().splitlines() if any(sign in line for sign in UNEXPECTED)]
         assert faults == [], log.name
+
+
+@pytest.fixture
+def redis(cluster: Cluster) -> Iterator[Any]:
+    """Not through a proxy."""
+    with Redis.from_url(cluster.server.url) as client:
+        yield client

@@ -2,25 +2,14 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-import pytest
-from redis import Redis
 
 from tests.e2e.processes import Cluster
 from tests.eventually import eventually_blocking
 from tests.faults.client import JOBS, all_succeeded, ran_once, submit, submit_all
 from tests.faults.proxy import Proxy
-
-
-@pytest.fixture
-def redis(cluster: Cluster) -> Iterator[Any]:
-    """Not through a proxy."""
-    with Redis.from_url(cluster.server.url) as client:
-        yield client
 
 
 def test_lost_replies_neither_lose_nor_repeat_anything(

@@ -1,23 +1,13 @@
 """A Redis that refuses: full, read-only, without replicas, without room for connections."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import pytest
-from redis import Redis
 
 from tests.e2e.processes import Cluster
 from tests.eventually import eventually_blocking
 from tests.faults.proxy import Proxy
-
-
-@pytest.fixture
-def redis(cluster: Cluster) -> Iterator[Any]:
-    """Not through a proxy."""
-    with Redis.from_url(cluster.server.url) as client:
-        yield client
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> None:

@@ -1,6 +1,6 @@
 """Children in the store: what they are, what they wait for, and when the job that added them goes on."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,19 +16,10 @@ from service.store.queries import JobFilter
 from service.store.queues import SLOT_MS
 from service.store.stores import Stores
 from tests import factories
-from tests.factories import HOPELESS, IDS, OK, claim, finish, state_of
+from tests.factories import FULL, HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000
-
-
-@pytest.fixture
-async def at(stores: Stores) -> AsyncIterator[int]:
-    """The one time, in milliseconds, that the scripts are told."""
-    begin = Clock().now_ms()
-    stores.scripts.now = str(begin)
-    yield begin
-    stores.scripts.now = ""
 
 
 def child(*edges: Edge, **fields: Any) -> Node:
@@ -73,19 +64,7 @@ async def job(stores: Stores, id: str) -> Job:
 
 async def test_a_child_is_the_job_that_was_asked_for(stores: Stores, at: int) -> None:
     lease = await parent(stores)
-    spec = JobSpec(
-        "part",
-        payload=b'{"n":1}',
-        queue="parts",
-        priority=7,
-        expires_ms=2 * MINUTE,
-        deadline_ms=5 * MINUTE,
-        retention_ms=MINUTE,
-        tags={"tenant": "acme", "kind": "part"},
-        limit_key="acme",
-        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    )
-    ids = await park(stores, lease, {"x": Node(spec)})
+    ids = await park(stores, lease, {"x": Node(FULL)})
     added = await job(stores, ids["x"])
     assert added == Job(
         id=ids["x"],
@@ -98,16 +77,16 @@ async def test_a_child_is_the_job_that_was_asked_for(stores: Stores, at: int) ->
         created_at=at,
         run_at=at,
         queued_at=at,
-        retry=spec.retry,
-        timeout_ms=spec.timeout_ms,
+        retry=FULL.retry,
+        timeout_ms=FULL.timeout_ms,
         retention_ms=MINUTE,
         expires_at=at + 2 * MINUTE,
         deadline_at=at + 5 * MINUTE,
         tags={"tenant": "acme", "kind": "part"},
         limit_key="acme",
-        traceparent=spec.traceparent,
+        traceparent=FULL.traceparent,
     )
-    for tag in spec.tags.items():
+    for tag in FULL.tags.items():
         page = await stores.queries.list_jobs(JobFilter(tags=dict([tag])), 10, None)
         assert [found.id for found in page.items] == [ids["x"]]
 

@@ -1,11 +1,10 @@
 """Ends of flows and fan-outs in the store: how much one call does, who hears of it, and what runs again."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When
 from service.domain.job import Job, JobSpec
@@ -19,15 +18,6 @@ from tests.factories import DAY, HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000
-
-
-@pytest.fixture
-async def at(stores: Stores) -> AsyncIterator[int]:
-    """The one time, in milliseconds, that the scripts are told."""
-    begin = Clock().now_ms()
-    stores.scripts.now = str(begin)
-    yield begin
-    stores.scripts.now = ""
 
 
 def after(*keys: str, when: When = "succeeded", **fields: Any) -> Node:

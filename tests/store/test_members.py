@@ -1,6 +1,5 @@
 """Jobs of flows and fan-outs are the jobs that were asked for, whichever script wrote them."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,22 +16,10 @@ from service.store.queries import JobFilter
 from service.store.queues import SLOT_MS
 from service.store.stores import Stores
 from tests import factories
-from tests.factories import DAY, IDS, OK, claim, finish
+from tests.factories import DAY, FULL, IDS, OK, claim, finish
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000
-FULL = JobSpec(
-    "part",
-    payload=b'{"n":1}',
-    queue="parts",
-    priority=7,
-    expires_ms=2 * MINUTE,
-    deadline_ms=5 * MINUTE,
-    retention_ms=MINUTE,
-    tags={"tenant": "acme", "kind": "part"},
-    limit_key="acme",
-    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-)
 KINDS = ("flow", "item", "follow-up")
 SPECS: dict[str, dict[str, Any]] = {
     "full": {},
@@ -41,15 +28,6 @@ SPECS: dict[str, dict[str, Any]] = {
     "expires": {"deadline_ms": None},
     "deadline": {"expires_ms": None},
 }
-
-
-@pytest.fixture
-async def at(stores: Stores) -> AsyncIterator[int]:
-    """The one time, in milliseconds, that the scripts are told."""
-    begin = Clock().now_ms()
-    stores.scripts.now = str(begin)
-    yield begin
-    stores.scripts.now = ""
 
 
 async def made(stores: Stores, kind: str, spec: JobSpec, at: int) -> Job:
