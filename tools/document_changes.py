@@ -99,6 +99,9 @@ class _Comparison:
                 yield from self._schema(place, media["schema"], new[media_type].get("schema", {}), request)
 
     def _schema(self, place: str, old: Node, new: Node, request: bool) -> Iterator[str]:
+        # Generated clients send a default; where none was declared, absence may mean something else.
+        if request and "default" in new and new["default"] != old.get("default", new):
+            yield f"{place}: absent, it is now {new['default']}"
         before, after = self._choices(old, self._old), self._choices(new, self._new)
         for name in sorted(before.keys() - after.keys() if request else after.keys() - before.keys()):
             yield f"{place}: {'no longer takes' if request else 'may now be'} {name}"

@@ -147,6 +147,7 @@ SCHEMAS: Mapping[str, Any] = {
         ],
     },
     "FanOutOut": story.FAN_OUT_ENDED,
+    "ItemResultOut": story.ITEM_RESULT,
     "ItemsOut": {"accepted": 2, "deduplicated": 0, "rejected": [], "next_index": 4, "sealed": False},
     "BulkActionOut": {
         **story.BULK_ACTION,

@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from service.api import examples, problems, story
 from service.api.errors import JsonInvalid, ValidationFailed
 from service.api.operation import MEANING, problem_responses
+from service.api.schemas.fan_outs import ItemResultOut
 from service.api.schemas.problems import Problem
 from service.domain.errors import TriageError
 
@@ -104,6 +105,11 @@ def _complete_components(components: Node) -> None:
         "description": "What went wrong, for programs.",
         "enum": sorted(problems.CODES),
     }
+    # No answer is one as a whole; clients that read the lines of a stream need its type.
+    line = ItemResultOut.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    for name, schema in line.pop("$defs").items():
+        schemas.setdefault(name, schema)
+    schemas["ItemResultOut"] = line
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for name, schema in schemas.items():

@@ -23,15 +23,21 @@ def retry_policy(document: Mapping[str, Any], below: RetryPolicy | None = None) 
 
 
 def apply_defaults(spec: JobSpec, defaults: Mapping[str, Any]) -> JobSpec:
-    """The spec with every field that the defaults name."""
+    """The spec with every field that the defaults set; null turns `expires` and `deadline` off."""
     if not defaults:
         return spec
-    changes: dict[str, Any] = {field: defaults[field] for field in ("queue", "priority") if field in defaults}
-    for field in ("timeout", "retention", "expires", "deadline"):
+    changes: dict[str, Any] = {
+        field: defaults[field] for field in ("queue", "priority") if defaults.get(field) is not None
+    }
+    for field in ("timeout", "retention"):
         if (seconds := defaults.get(f"{field}_seconds")) is not None:
             changes[f"{field}_ms"] = round(seconds * 1000)
-    if "retry" in defaults:
-        changes["retry"] = retry_policy(defaults["retry"], spec.retry)
+    for field in ("expires", "deadline"):
+        if f"{field}_seconds" in defaults:
+            seconds = defaults[f"{field}_seconds"]
+            changes[f"{field}_ms"] = None if seconds is None else round(seconds * 1000)
+    if (retry := defaults.get("retry")) is not None:
+        changes["retry"] = retry_policy(retry, spec.retry)
     return replace(spec, **changes)
 
 

@@ -64,7 +64,8 @@ class Operation:
                 if line.startswith("data: "):
                     validate(orjson.loads(line[6:]), declared["content"][media_type]["schema"])
         elif media_type.endswith("ndjson"):
-            validate(answer.text, declared["content"][media_type]["schema"])
+            for line in answer.content.splitlines():
+                validate(orjson.loads(line), SCHEMAS["ItemResultOut"])
         elif media_type.endswith("json"):
             validate(orjson.loads(answer.content), declared["content"][media_type]["schema"])
 

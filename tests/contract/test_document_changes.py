@@ -54,6 +54,14 @@ BREAKS: list[tuple[Callable[[Node], object], str]] = [
     (lambda d: schema(d, "JobSpecIn")["properties"].pop("tags"), "JobSpecIn.tags: removed"),
     (lambda d: schema(d, "JobSpecIn")["required"].append("queue"), "JobSpecIn.queue: is now required"),
     (
+        lambda d: schema(d, "JobSpecIn")["properties"]["priority"].update(default=100),
+        "JobSpecIn.priority: absent, it is now 100",
+    ),
+    (
+        lambda d: parameter(d, "limit")["schema"].update(default=20),
+        "GET /v1/jobs query.limit: absent, it is now 20",
+    ),
+    (
         lambda d: schema(d, "JobSpecIn")["properties"]["priority"].update(maximum=10),
         "JobSpecIn.priority: maximum is narrower, 10",
     ),

@@ -28,7 +28,11 @@ def client(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     directory = tmp_path_factory.mktemp("sdks")
     with EmbeddedServer(directory / "data", server_binary) as server:
         cluster = Cluster(
-            directory, server, auth="required", handlers="workers.handlers,tests.scripted", lease_seconds=15
+            directory,
+            server,
+            auth="required",
+            handlers="workers.handlers,tests.scripted,tests.sdks.inheriting",
+            lease_seconds=15,
         )
         client = {"TRIAGE_URL": f"http://127.0.0.1:{cluster.port}", "TRIAGE_API_KEY": create_key(cluster)}
         cluster.http.headers["Authorization"] = f"Bearer {client['TRIAGE_API_KEY']}"

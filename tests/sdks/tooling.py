@@ -37,10 +37,15 @@ class Tooling:
         return ended.stdout
 
 
-def block(text: str, language: str) -> str:
-    """The one fenced block of a language in a page."""
-    (found,) = [body for name, body in _BLOCK.findall(text) if name == language]
+def section(text: str, title: str) -> str:
+    """What stands below a heading of the second level in a page."""
+    (found,) = [part for part in text.split("\n## ") if part.partition("\n")[0] == title]
     return found
+
+
+def block(text: str, language: str) -> str:
+    """The first fenced block of a language."""
+    return next(body for name, body in _BLOCK.findall(text) if name == language)
 
 
 def command(text: str, start: str) -> str:

@@ -198,11 +198,12 @@ async def list_fan_out_jobs(
 
 _LINE = orjson.dumps(ITEM_RESULT, option=orjson.OPT_APPEND_NEWLINE).decode()
 _RESULTS = operation(
-    "jobs:read", "Results of a fan-out", {200: ("One JSON object per line and item.", None)}, (404,)
+    "jobs:read", "Results of a fan-out", {200: ("One ItemResultOut per line.", None)}, (404,)
 )
 _RESULTS["responses"][200]["content"] = {
-    media_type: {"schema": {"type": "string"}, "example": _LINE}
-    for media_type in (NdjsonResponse.media_type, PLAIN)
+    # Binary, because that is what generated clients read this media type as: a blob, a file, bytes.
+    NdjsonResponse.media_type: {"schema": {"type": "string", "format": "binary"}, "example": _LINE},
+    PLAIN: {"schema": {"type": "string"}, "example": _LINE},
 }
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, SkipValidation
 
 from service.api.schemas.fields import In, Key, Out, Priority, Seconds
 from service.api.schemas.flows import GroupCountsOut
-from service.api.schemas.jobs import JobSpecIn
+from service.api.schemas.jobs import ErrorOut, JobSpecIn, StateName
 from service.domain.fan_out import MAX_ITEMS, Tolerance
 
 #: Items of one call that adds them.
@@ -22,8 +22,8 @@ class ItemIn(In):
 
     payload: dict[str, Any]
     key: Key | None = Field(None, description="Names the item in the results.")
-    priority: Priority | None = None
-    delay_seconds: Seconds | None = None
+    priority: Priority | None = Field(None, description="Absent: the template's.")
+    delay_seconds: Seconds | None = Field(None, description="Absent: the template's.")
 
 
 # Validated by the route one by one: a hundred thousand at once would hold up every other request.
@@ -101,6 +101,17 @@ class FanOutPage(Out):
 
     items: list[FanOutOut]
     next_cursor: str | None
+
+
+class ItemResultOut(Out):
+    """A line of the results of a fan-out: an item and how it ended, or where it is."""
+
+    index: int
+    key: str | None
+    job_id: str
+    state: StateName
+    result: Any
+    error: ErrorOut | None
 
 
 class RejectedOut(Out):

@@ -58,6 +58,22 @@ def parse_tags(values: list[str] | None) -> dict[str, str]:
     return {key: value for key, _, value in (text.partition(":") for text in values or [])}
 
 
+#: For lists that always fit on one page. The document says "a string or null" as for every list, because
+#: openapi-generator crashes on a field that can only be null.
+NoCursor = Annotated[
+    None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Next Cursor"})
+]
+
+
+def inherited(otherwise: Any, description: str, **bounds: Any) -> Any:
+    """An optional field that takes its value from elsewhere when it is absent, such as the job type.
+
+    The document declares no default for it, because generated clients send the defaults they find there and
+    would override the inherited value. `otherwise` applies when there is nothing to inherit.
+    """
+    return Field(default_factory=lambda: otherwise, description=description, **bounds)
+
+
 #: On a model: the document describes it, its route validates it, for instance one by one.
 Later = WrapValidator(lambda value, _: value)
 

@@ -13,12 +13,14 @@ from service.api.schemas.fields import (
     Key,
     Later,
     Name,
+    NoCursor,
     Out,
     PositiveSeconds,
     Priority,
     Seconds,
     Tags,
     Time,
+    inherited,
 )
 from service.api.schemas.problems import Problem
 from service.domain.catalogue import JobType
@@ -32,13 +34,21 @@ StateName = Literal["blocked", "scheduled", "queued", "running", "retrying", "su
 
 
 class RetryIn(In):
-    """When a failed job runs again; what is absent is the job type's or the default."""
+    """When a failed job runs again.
 
-    max_attempts: int = Field(3, ge=1, le=1000, description="Runs in all, the first one included.")
-    backoff: Literal["fixed", "linear", "exponential"] = "exponential"
-    delay_seconds: Seconds = 1
-    max_delay_seconds: Seconds = 3600
-    jitter: float = Field(0.2, ge=0, le=1, description="Share by which a delay is shortened at random.")
+    An absent field is inherited. A new job takes the job type's value, else the queue's, else the one named
+    here; a job that is being changed keeps its current value.
+    """
+
+    max_attempts: int = inherited(3, "Runs in all, the first one included. If none is set: 3.", ge=1, le=1000)
+    backoff: Literal["fixed", "linear", "exponential"] = inherited(
+        "exponential", "How the delay grows from failure to failure. If none is set: exponential."
+    )
+    delay_seconds: Seconds = inherited(1, "Delay after the first failure. If none is set: 1.")
+    max_delay_seconds: Seconds = inherited(3600, "Longest delay. If none is set: 3600.")
+    jitter: float = inherited(
+        0.2, "Share by which a delay is shortened at random. If none is set: 0.2.", ge=0, le=1
+    )
 
     def policy(self, below: RetryPolicy) -> RetryPolicy:
         return retry_policy(self.model_dump(include=self.model_fields_set), below)
@@ -63,23 +73,33 @@ class UniqueIn(In):
 
 
 class JobSpecIn(In):
-    """A job to run. Only `name` is required."""
+    """A job to run. Only `name` is required.
+
+    If `queue`, `priority`, `retry`, `timeout_seconds`, `expires_seconds`, `deadline_seconds` or
+    `retention_seconds` is absent, it is inherited: the job type's value, else the queue's, else the one named
+    here.
+    """
 
     name: Name
-    queue: Name = "default"
+    queue: Name = inherited("default", "Absent: the job type's queue, else `default`.")
     payload: dict[str, Any] = Field(
         default_factory=dict, description="About 1 KB; refer to larger data by id."
     )
-    priority: Priority = Field(100, description="0 to 1000; lower runs first.")
+    priority: Priority = inherited(100, "0 to 1000; lower runs first. Absent: inherited, else 100.")
     delay_seconds: Seconds = 0
     run_at: Time | None = None
-    retry: RetryIn = Field(default_factory=lambda: RetryIn.model_validate({}))
-    timeout_seconds: PositiveSeconds = Field(300, description="Per attempt.")
-    expires_seconds: PositiveSeconds | None = Field(
-        None, description="Not started in time: dead, reason expired."
+    retry: RetryIn = inherited(RetryIn.model_validate({}), "Absent, as a whole or in part: inherited.")
+    timeout_seconds: PositiveSeconds = inherited(300, "Per attempt. Absent: inherited, else 300.")
+    expires_seconds: PositiveSeconds | None = inherited(
+        None,
+        "Not started in time: dead, reason expired. Absent: inherited, else never. null: never.",
     )
-    deadline_seconds: PositiveSeconds | None = Field(None, description="Over all attempts.")
-    retention_seconds: Seconds = 86_400
+    deadline_seconds: PositiveSeconds | None = inherited(
+        None, "Over all attempts. Absent: inherited, else no limit. null: no limit."
+    )
+    retention_seconds: Seconds = inherited(
+        86_400, "How long the finished job is kept. Absent: inherited, else 86400."
+    )
     tags: Tags = Field(default_factory=dict)
     limit_key: Key | None = None
     unique: UniqueIn | None = None
@@ -128,7 +148,7 @@ class JobsIn(In):
 
 
 class JobChangesIn(In):
-    """What may change before a job has finished."""
+    """Changes to a job that has not finished. An absent field stays as it is."""
 
     priority: Priority | None = None
     run_at: Time | None = None
@@ -146,8 +166,8 @@ class CancelIn(In):
 class RedriveIn(In):
     """A new run, with another payload, in another queue, or later."""
 
-    payload: dict[str, Any] | None = None
-    queue: Name | None = None
+    payload: dict[str, Any] | None = Field(None, description="Absent: the job's own.")
+    queue: Name | None = Field(None, description="Absent: the job's own.")
     delay_seconds: Seconds = 0
 
 
@@ -245,7 +265,7 @@ class AttemptPage(Out):
     """Failed attempts, oldest first, at most 50."""
 
     items: list[AttemptOut]
-    next_cursor: None
+    next_cursor: NoCursor
 
 
 class LogOut(Out):
@@ -259,7 +279,7 @@ class LogPage(Out):
     """Log lines, oldest first, at most 1,000."""
 
     items: list[LogOut]
-    next_cursor: None
+    next_cursor: NoCursor
 
 
 def to_ms(time: datetime) -> int:

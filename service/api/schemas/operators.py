@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from service.api.schemas.fields import Out
+from service.api.schemas.fields import NoCursor, Out
 from service.api.schemas.jobs import AttemptOut, ErrorOut
 
 
@@ -66,7 +66,7 @@ class JobTypeOut(Out):
 
 class JobTypePage(Out):
     items: list[JobTypeOut]
-    next_cursor: None
+    next_cursor: NoCursor
 
 
 class HealthOut(Out):

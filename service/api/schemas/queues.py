@@ -40,7 +40,7 @@ class KeyLimitsIn(In):
 
 
 class QueueDefaultsIn(In):
-    """What lies under the options of the job type and of the job."""
+    """What a job inherits from the queue when neither the job nor its type sets a value."""
 
     priority: Priority | None = None
     timeout_seconds: PositiveSeconds | None = None

@@ -1,5 +1,6 @@
 """A program on the generated Python client: a step that fails says so, the last line that all passed."""
 
+import json
 import os
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from triage_client.api.fan_outs import (
     create_fan_out,
     get_fan_out,
     list_fan_out_jobs,
+    list_fan_out_results,
     retry_fan_out,
     seal_fan_out,
 )
@@ -24,6 +26,7 @@ from triage_client.api.jobs import (
     update_job,
 )
 from triage_client.api.queues import get_queue, pause_queue, resume_queue
+from triage_client.api.schedules import put_schedule
 from triage_client.models import (
     EdgeIn,
     EdgeInWhen,
@@ -35,6 +38,7 @@ from triage_client.models import (
     FlowSpecInOnFailure,
     ItemIn,
     ItemInPayload,
+    ItemResultOut,
     ItemsIn,
     JobChangesIn,
     JobOut,
@@ -49,6 +53,7 @@ from triage_client.models import (
     RedriveIn,
     RedriveInPayloadType0,
     RetryIn,
+    ScheduleIn,
     SealIn,
 )
 
@@ -86,6 +91,32 @@ def the_same_key_is_the_same_job() -> None:
     again = create_job.sync_detailed(client=client, body=spec(), idempotency_key="tour-python")
     assert first.content == again.content
     assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def what_is_absent_is_inherited() -> None:
+    """From the job type in tests/sdks/inheriting.py, which sets every option to an unusual value."""
+    sent = JobSpecIn(name="inheriting", retry=RetryIn(delay_seconds=2))
+    jobs = FlowSpecInJobs()
+    jobs["only"] = NodeIn(job=sent)
+    flow = ok(create_flow.sync(client=client, body=FlowSpecIn(name="tour", jobs=jobs)))
+    fan_out = ok(
+        create_fan_out.sync(
+            client=client, body=FanOutSpecIn(template=sent, items=[ItemIn(payload=ItemInPayload())])
+        )
+    )
+    for job in (
+        ok(create_job.sync(client=client, body=sent)),
+        ok(create_jobs.sync(client=client, body=JobsIn(jobs=[sent]))).results[0].job,
+        ok(get_job.sync(flow.jobs["only"], client=client)),
+        ok(list_fan_out_jobs.sync(fan_out.id, client=client)).items[0],
+    ):
+        assert job is not None
+        assert (job.queue, job.priority, job.max_attempts) == ("of-the-type", 7, 5)
+        assert job.expires_at is not None
+    # A schedule shows the job as it was sent. What has a fixed default is sent.
+    schedule = ScheduleIn(job=sent, cron="@yearly")
+    shown = ok(put_schedule.sync("tour-python", client=client, body=schedule)).job.to_dict()
+    assert shown == {"name": "inheriting", "delay_seconds": 0, "retry": {"delay_seconds": 2}}
 
 
 def list_page_by_page() -> None:
@@ -160,6 +191,13 @@ def a_fan_out() -> None:
     ended = ok(get_fan_out.sync(fan_out.id, client=client, wait=20))
     assert (ended.state, ended.counts.succeeded, ended.counts.dead) == (FanOutOutState.FAILED, 2, 1)
     assert fan_out.then_job_id is not None
+    lines = ok(list_fan_out_results.sync(fan_out.id, client=client)).splitlines()
+    results = [ItemResultOut.from_dict(json.loads(line)) for line in lines]
+    assert [(result.index, result.state.value) for result in results] == [
+        (0, "succeeded"),
+        (1, "dead"),
+        (2, "succeeded"),
+    ]
     assert finished(fan_out.then_job_id).state == JobOutState.SUCCEEDED
     assert len(ok(list_fan_out_jobs.sync(fan_out.id, client=client)).items) == 3
     assert ok(retry_fan_out.sync(fan_out.id, client=client)).counts.succeeded == 2
@@ -178,6 +216,7 @@ def a_stream() -> None:
 STEPS = (
     submit_and_wait,
     the_same_key_is_the_same_job,
+    what_is_absent_is_inherited,
     list_page_by_page,
     change_and_cancel,
     a_problem_has_a_code,

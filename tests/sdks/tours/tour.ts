@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createClient } from "./triage/client";
 import * as triage from "./triage";
-import type { JobEventOut, JobOut, JobSpecIn, Problem } from "./triage";
+import type { ItemResultOut, JobEventOut, JobOut, JobSpecIn, Problem } from "./triage";
 
 const client = createClient({ baseUrl: process.env.TRIAGE_URL!, auth: process.env.TRIAGE_API_KEY! });
 
@@ -35,6 +35,27 @@ async function theSameKeyIsTheSameJob() {
   const again = await triage.createJob({ client, body: spec(), headers });
   assert.deepEqual(again.data, first.data);
   assert.equal(again.response?.headers.get("Idempotency-Replayed"), "true");
+}
+
+/** From the job type in tests/sdks/inheriting.py, which sets every option to an unusual value. */
+async function whatIsAbsentIsInherited() {
+  const job: JobSpecIn = { name: "inheriting", retry: { delay_seconds: 2 } };
+  const flow = await ok(triage.createFlow({ client, body: { name: "tour", jobs: { only: { job } } } }));
+  const fanOut = await ok(triage.createFanOut({ client, body: { template: job, items: [{ payload: {} }] } }));
+  const accepted = [
+    await ok(triage.createJob({ client, body: job })),
+    (await ok(triage.createJobs({ client, body: { jobs: [job] } }))).results[0]?.job,
+    await ok(triage.getJob({ client, path: { job_id: flow.jobs["only"]! } })),
+    (await ok(triage.listFanOutJobs({ client, path: { fan_out_id: fanOut.id } }))).items[0],
+  ];
+  for (const one of accepted) {
+    assert.deepEqual([one?.queue, one?.priority, one?.max_attempts], ["of-the-type", 7, 5]);
+    assert.ok(one?.expires_at);
+  }
+  // A schedule shows the job as it was sent.
+  const body = { job, cron: "@yearly" };
+  const schedule = await ok(triage.putSchedule({ client, path: { name: "tour-typescript" }, body }));
+  assert.deepEqual(schedule.job, job);
 }
 
 async function listPageByPage() {
@@ -113,6 +134,9 @@ async function aFanOut() {
   const ended = await ok(triage.getFanOut({ client, path, query: { wait: 20 } }));
   assert.deepEqual([ended.state, ended.counts.succeeded, ended.counts.dead], ["failed", 2, 1]);
   assert.equal((await finished(fanOut.then_job_id!)).state, "succeeded");
+  const lines = (await (await ok(triage.listFanOutResults({ client, path }))).text()).trim().split("\n");
+  const results = lines.map((line) => JSON.parse(line) as ItemResultOut);
+  assert.deepEqual(results.map(({ index, state }) => [index, state]), [[0, "succeeded"], [1, "dead"], [2, "succeeded"]]);
   assert.equal((await ok(triage.listFanOutJobs({ client, path }))).items.length, 3);
   assert.equal((await ok(triage.retryFanOut({ client, path }))).counts.succeeded, 2);
   assert.equal((await ok(triage.getFanOut({ client, path, query: { wait: 20 } }))).counts.dead, 1);
@@ -132,6 +156,7 @@ async function aStream() {
 const steps = [
   submitAndWait,
   theSameKeyIsTheSameJob,
+  whatIsAbsentIsInherited,
   listPageByPage,
   changeAndCancel,
   aProblemHasACode,

@@ -1,0 +1,116 @@
+"""What the document says about absent fields, and shapes that code generators do not survive."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from service.api.specification import operations
+from tests.api.document import DOCUMENT, SCHEMAS
+from workers.handler import JobDefaults
+
+#: By schema, the fields that are inherited when absent: from the job type, the queue, the template, the job.
+INHERITED = {
+    "JobSpecIn": set(JobDefaults.model_fields),
+    "RetryIn": set(SCHEMAS["RetryIn"]["properties"]),
+    "JobChangesIn": set(SCHEMAS["JobChangesIn"]["properties"]),
+    "QueueChangesIn": set(SCHEMAS["QueueChangesIn"]["properties"]),
+    "QueueDefaultsIn": set(SCHEMAS["QueueDefaultsIn"]["properties"]),
+    "KeyLimitsIn": set(SCHEMAS["KeyLimitsIn"]["properties"]),
+    "ItemIn": {"priority", "delay_seconds"},
+    "RedriveIn": {"payload", "queue"},
+}
+
+
+def references(node: Any) -> Iterator[str]:
+    """Names of the schemas below a node, those in schemas included."""
+    pending, seen = [node], set[str]()
+    while pending:
+        match pending.pop():
+            case {"$ref": str(reference)}:
+                name = reference.rpartition("/")[2]
+                if name not in seen:
+                    seen.add(name)
+                    yield name
+                    pending.append(SCHEMAS[name])
+            case dict(mapping):
+                pending.extend(mapping.values())
+            case list(items):
+                pending.extend(items)
+            case _:
+                pass
+
+
+BODIES = [operation["requestBody"] for _, _, operation in operations(DOCUMENT) if "requestBody" in operation]
+REQUESTS = sorted({name for body in BODIES for name in references(body)})
+
+
+def test_every_schema_that_inherits_is_one_of_a_request() -> None:
+    assert set(INHERITED) <= set(REQUESTS)
+
+
+@pytest.mark.parametrize("name", sorted(INHERITED))
+def test_an_inherited_field_has_no_default_and_the_document_says_what_its_absence_means(name: str) -> None:
+    schema = SCHEMAS[name]
+    for field in sorted(INHERITED[name]):
+        described = schema["properties"][field]
+        assert "default" not in described, field
+        assert field not in schema.get("required", ()), field
+        # Either the field says it, or the schema for all of its fields.
+        words = f"{described.get('description', '')} {schema['description']}".lower()
+        assert any(word in words for word in ("absent", "inherit", "settings to change")), field
+
+
+def test_no_other_request_field_has_a_default_that_is_not_always_the_same() -> None:
+    """A new default is looked at once: generated clients send it, whatever type, queue or template say."""
+    declared = {
+        f"{name}.{field}"
+        for name in REQUESTS
+        for field, described in SCHEMAS[name].get("properties", {}).items()
+        if "default" in described
+    }
+    assert declared == {
+        "BulkActionIn.dry_run",
+        "DeadRetryIn.dry_run",
+        "EdgeIn.when",
+        "FanOutSpecIn.sealed",
+        "FlowSpecIn.on_failure",
+        "JobSpecIn.delay_seconds",
+        "JobsIn.atomic",
+        "RateLimitIn.per_seconds",
+        "RateLimitIn.smooth",
+        "RedriveIn.delay_seconds",
+        "ScheduleIn.catch_up",
+        "ScheduleIn.overlap",
+        "ScheduleIn.paused",
+        "ScheduleIn.timezone",
+        "UniqueIn.on_conflict",
+        "UniqueIn.until",
+    }
+
+
+def test_no_field_is_null_and_nothing_else() -> None:
+    """A schema of the type null alone ends openapi-generator with an exception."""
+    lonely = [
+        f"{name}.{field}"
+        for name, schema in SCHEMAS.items()
+        for field, described in schema.get("properties", {}).items()
+        if described.get("type") == "null"
+    ]
+    assert lonely == []
+
+
+def test_what_is_read_line_by_line_is_bytes_and_its_lines_have_a_type() -> None:
+    """Generated clients read NDJSON as a blob, a file or bytes; a string is not what arrives."""
+    streams = [
+        (operation["operationId"], media["schema"], media["example"])
+        for _, _, operation in operations(DOCUMENT)
+        for answer in operation["responses"].values()
+        for media_type, media in answer.get("content", {}).items()
+        if media_type == "application/x-ndjson"
+    ]
+    assert [(name, schema) for name, schema, _ in streams] == [
+        ("list_fan_out_results", {"type": "string", "format": "binary"})
+    ]
+    assert set(orjson.loads(streams[0][2])) == set(SCHEMAS["ItemResultOut"]["required"])
