@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, overload
 
 from arq.worker import Retry
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from service.domain.redaction import parse_pointer
 
 __all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "Snooze", "job"]
 
@@ -49,11 +51,16 @@ class JobDefaults(BaseModel):
     deadline_seconds: _PositiveSeconds | None = None
 
 
+def _pointer(text: str) -> str:
+    parse_pointer(text)
+    return text
+
+
 class _Options(JobDefaults):
     name: JobName | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
     executor: Execution | None = None
-    redact: Annotated[list[Annotated[str, Field(pattern="^/")]], Field(strict=False)] = []
+    redact: Annotated[list[Annotated[str, AfterValidator(_pointer)]], Field(strict=False)] = []
 
 
 class NonRetryable(Exception):
@@ -123,8 +130,9 @@ def job(function: Any = None, /, **options: Any) -> Any:
     """Make a function a handler. What is given here lies under what a client sends with a job.
 
     `concurrency` limits this type on each worker; `redact` holds JSON pointers into payload and
-    result that no view shows. Without `executor`, coroutine functions run in the event loop and
-    plain ones in a thread. Raises TypeError or ValueError at import for options that cannot be meant.
+    result that no view shows, `*` standing for every item or member (`/cards/*/number`). Without
+    `executor`, coroutine functions run in the event loop and plain ones in a thread.
+    Raises TypeError or ValueError at import for options that cannot be meant.
     """
     decorate = _decorator(options)
     return decorate if function is None else decorate(function)

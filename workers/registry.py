@@ -19,6 +19,7 @@ from workers.handler import ATTRIBUTE, JobOptions
 from workers.hooks import Hooks
 from workers.invocation import Handler
 from workers.parameters import read_parameters
+from workers.redaction import check_pointers
 
 
 class Registry:
@@ -152,6 +153,11 @@ def _from_function(
         raise ConfigurationInvalid(
             f"TRIAGE_HANDLERS: the parameters of {name} cannot be a payload: {error}"
         ) from error
+    try:
+        schema = None if parameters.model is None else parameters.model.model_json_schema()
+        check_pointers(options.redact if options else (), schema, function)
+    except ValueError as error:
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {name}: {error}.") from None
     if not _NAME.fullmatch(name):
         raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {name!r} cannot be the name of a job type.")
     executor = (options.executor if options else None) or (

@@ -35,7 +35,8 @@ def specify(
 ) -> JobSpec:
     """`overrides` are fields of JobSpec, over the defaults of the job type, over those of the queue."""
     handler = registry.find(name)
-    spec = JobSpec(name=name, payload=payload, traceparent=CURRENT.get())
+    redact = None if handler is None else handler.redact
+    spec = JobSpec(name=name, payload=payload, traceparent=CURRENT.get(), redact=redact)
     spec = lay_defaults(spec, handler.defaults if handler else {}, queues or {}, overrides.get("queue"))
     return replace(spec, **overrides)
 

@@ -11,9 +11,11 @@ from service.api.errors import Unauthenticated
 from service.api.metrics import ApiMetrics
 from service.api.open_streams import OpenStreams
 from service.api.origins import is_elsewhere
+from service.api.redaction import View
 from service.api.types import KnownTypes
 from service.clock import Clock
 from service.domain.ids import IdFactory
+from service.domain.job import Job
 from service.settings import Settings
 from service.store.connect import RedisClient
 from service.store.stores import Stores
@@ -91,9 +93,20 @@ class Asked:
     def stores(self) -> Stores:
         return self.space.stores
 
-    def redactions(self, name: str) -> tuple[str, ...]:
-        job_type = self.space.types.known(name)
-        return job_type.redact if job_type is not None else ()
+    def view(self, job: Job) -> View:
+        """What this caller may see of the job."""
+        return View.of_job(job, self.caller.sees_payloads, self._redactions(job.name, job.redact))
+
+    def view_of_type(self, name: str, stored: tuple[str, ...] | None = None) -> View:
+        """The same where payload and result are not at hand; `stored` are the pointers that a job carries."""
+        return View(self.caller.sees_payloads, self._redactions(name, stored))
+
+    def _redactions(self, name: str, stored: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        # What either says: a type may have learned of a secret, or have forgotten it, since the submission.
+        published = self.space.types.redactions(name)
+        if stored is None or published is None or stored == published:
+            return published if stored is None else stored
+        return tuple(dict.fromkeys((*stored, *published)))
 
 
 async def _asked(request: Request) -> Asked:

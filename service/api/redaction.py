@@ -1,28 +1,151 @@
-"""Hides what a job type declared as secret; views show the rest."""
+"""What a caller may see of a job's data: every payload, result, error, log line and progress passes here."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import orjson
+
+from service.domain.job import Job
+from service.domain.redaction import ANY, parse_pointer
 
 HIDDEN = "[redacted]"
+#: Characters: shorter values occur in any text, and no secret is that short.
+MIN_SECRET = 3
+
+Part = str | int
 
 
 def redact(document: Any, pointers: Sequence[str]) -> Any:
     """The document with every value that a JSON pointer names replaced; it is changed in place."""
     for pointer in pointers:
-        *path, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
-        target = document
-        for part in path:
-            target = _child(target, part)
-        if isinstance(target, dict) and last in target:
-            target[last] = HIDDEN
-        elif isinstance(target, list) and last.isdecimal() and int(last) < len(target):
-            target[int(last)] = HIDDEN
+        for holder, key in _places(document, _parts(pointer)):
+            holder[key] = HIDDEN
     return document
 
 
-def _child(value: Any, part: str) -> Any:
+def secrets_of(document: Any, pointers: Sequence[str]) -> set[str]:
+    """The values that the pointers name, as the texts of a handler could quote them."""
+    found: set[str] = set()
+    for pointer in pointers:
+        for holder, key in _places(document, _parts(pointer)):
+            for scalar in _scalars(holder[key]):
+                text = str(scalar)
+                if len(text) >= MIN_SECRET:
+                    # As it is, as repr() and as JSON write it.
+                    escaped = orjson.dumps(text).decode()[1:-1]
+                    found |= {text, repr(text)[1:-1], escaped}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one caller sees of one job.
+
+    `pointers` are None while nobody has said what the type redacts: then its data is hidden from everybody.
+    `secrets` are the redacted values, which texts of the handler must not repeat; None where they are not at
+    hand: then texts of a type that redacts something are hidden.
+    """
+
+    allowed: bool
+    pointers: Sequence[str] | None
+    secrets: tuple[str, ...] | None = None
+
+    @classmethod
+    def of_job(cls, job: Job, allowed: bool, pointers: Sequence[str] | None) -> "View":
+        if not allowed or not pointers:
+            return cls(allowed, pointers)
+        found: set[str] = set()
+        for text in (job.payload, job.result):
+            if text is not None:
+                found |= secrets_of(orjson.loads(text), pointers)
+        # The longest first: one may be a part of another.
+        return cls(allowed, pointers, tuple(sorted(found, key=len, reverse=True)))
+
+    @property
+    def visible(self) -> bool:
+        return self.allowed and self.pointers is not None
+
+    @property
+    def _texts_as_they_are(self) -> bool:
+        return self.visible and not self.pointers
+
+    def value(self, text: bytes | None) -> Any:
+        """A payload or a result, which are JSON texts."""
+        if text is None or not self.visible:
+            return None
+        return redact(orjson.loads(text), self.pointers) if self.pointers else orjson.Fragment(text)
+
+    def document(self, value: Any) -> Any:
+        """The same of a value that was parsed already; it is changed in place."""
+        return redact(value, self.pointers or ()) if self.visible else None
+
+    def text(self, text: str) -> str:
+        """Words of a handler: a message, a traceback, a line of its log."""
+        if self._texts_as_they_are:
+            return text
+        if not self.visible or self.secrets is None:
+            return HIDDEN
+        for secret in self.secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def error(self, text: bytes | None) -> Any:
+        return self._with_message(text)
+
+    def progress(self, text: bytes | None) -> Any:
+        return self._with_message(text)
+
+    def attempt(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        words = {name: self.text(document[name]) for name in ("message", "traceback") if name in document}
+        return {**document, **words}
+
+    def _with_message(self, text: bytes | None) -> Any:
+        if text is None or self._texts_as_they_are:
+            return None if text is None else orjson.Fragment(text)
+        document = orjson.loads(text)
+        if document.get("message") is not None:
+            document["message"] = self.text(document["message"])
+        return document
+
+
+@lru_cache(maxsize=1024)
+def _parts(pointer: str) -> tuple[str, ...]:
+    return parse_pointer(pointer)
+
+
+def _places(document: Any, parts: Sequence[str]) -> Iterator[tuple[Any, Part]]:
+    """Every container and key that the pointer names in the document."""
+    if not parts:
+        return
+    for key in _keys(document, parts[0]):
+        if len(parts) == 1:
+            yield document, key
+        else:
+            yield from _places(document[key], parts[1:])
+
+
+def _keys(value: Any, part: str) -> list[Part]:
     if isinstance(value, dict):
-        return value.get(part)
-    if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-        return value[int(part)]
-    return None
+        members = cast(dict[str, Any], value)
+        if part == ANY:
+            return list(members)
+        return [part] if part in members else []
+    if isinstance(value, list):
+        items = cast(list[Any], value)
+        if part == ANY:
+            return list(range(len(items)))
+        return [int(part)] if part.isdecimal() and int(part) < len(items) else []
+    return []
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for member in cast(dict[str, Any], value).values():
+            yield from _scalars(member)
+    elif isinstance(value, list):
+        for item in cast(list[Any], value):
+            yield from _scalars(item)
+    elif value is not None and not isinstance(value, bool):
+        yield value

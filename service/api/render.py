@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from fastapi import Response
 
-from service.api.redaction import redact
+from service.api.redaction import View
 from service.domain.job import Job
 from service.domain.limits import KeyOverride, RateLimit
 from service.domain.states import State
@@ -29,14 +29,7 @@ def time(ms: int | None) -> str | None:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
 
 
-def _value(text: bytes | None, pointers: Sequence[str], visible: bool) -> Any:
-    if text is None or not visible:
-        return None
-    return redact(orjson.loads(text), pointers) if pointers else orjson.Fragment(text)
-
-
-def job(job: Job, pointers: Sequence[str] = (), visible: bool = True) -> dict[str, Any]:
-    """`pointers` are redacted in payload and result; both are null without the scope to see them."""
+def job(job: Job, view: View) -> dict[str, Any]:
     return {
         "id": job.id,
         "object": "job",
@@ -46,10 +39,10 @@ def job(job: Job, pointers: Sequence[str] = (), visible: bool = True) -> dict[st
         "state": job.state,
         "state_reason": job.state_reason,
         "priority": job.priority,
-        "payload": _value(job.payload, pointers, visible),
-        "result": _value(job.result, pointers, visible),
-        "error": None if job.error is None else orjson.Fragment(job.error),
-        "progress": None if job.progress is None else orjson.Fragment(job.progress),
+        "payload": view.value(job.payload),
+        "result": view.value(job.result),
+        "error": view.error(job.error),
+        "progress": view.progress(job.progress),
         "attempt": job.attempt,
         "max_attempts": job.retry.max_attempts,
         "failures": job.failures,
@@ -72,34 +65,32 @@ def job(job: Job, pointers: Sequence[str] = (), visible: bool = True) -> dict[st
     }
 
 
-def attempt(text: bytes) -> dict[str, Any]:
+def attempt(text: bytes, view: View) -> dict[str, Any]:
     document = orjson.loads(text)
     return {
-        **{key: value for key, value in document.items() if key != "at_ms"},
+        **{key: value for key, value in view.attempt(document).items() if key != "at_ms"},
         "at": time(document["at_ms"]),
     }
 
 
-def log_line(text: bytes) -> dict[str, Any]:
+def log_line(text: bytes, view: View) -> dict[str, Any]:
     document = orjson.loads(text)
-    return {"at": time(int(document["at_ms"])), "message": document["message"]}
+    return {"at": time(int(document["at_ms"])), "message": view.text(document["message"])}
 
 
-def dead_letter(
-    dead: Job, attempts: Sequence[bytes], pointers: Sequence[str] = (), visible: bool = True
-) -> dict[str, Any]:
+def dead_letter(dead: Job, attempts: Sequence[bytes], view: View) -> dict[str, Any]:
     return {
         "job_id": dead.id,
         "object": "dlq_entry",
         "name": dead.name,
         "queue": dead.queue,
         "reason": dead.state_reason,
-        "error": None if dead.error is None else orjson.Fragment(dead.error),
+        "error": view.error(dead.error),
         "failures": dead.failures,
         "crashes": dead.crashes,
         "dead_at": time(dead.finished_at),
-        "payload": _value(dead.payload, pointers, visible),
-        "attempts": [attempt(text) for text in attempts],
+        "payload": view.value(dead.payload),
+        "attempts": [attempt(text, view) for text in attempts],
         "redriven": dead.redriven,
     }
 
@@ -150,15 +141,15 @@ def fan_out(group: Group) -> dict[str, Any]:
 _FAN_OUT = (b"item_name", b"item_queue", b"tolerance_count", b"tolerance_percent", b"max_concurrency")
 
 
-def item_result(row: ItemResult, pointers: Sequence[str], visible: bool) -> bytes:
+def item_result(row: ItemResult, view: View) -> bytes:
     """A line of the results."""
     document = {
         "index": row.index,
         "key": row.key,
         "job_id": row.job_id,
         "state": row.state,
-        "result": _value(row.result, pointers, visible),
-        "error": None if row.error is None else orjson.Fragment(row.error),
+        "result": view.value(row.result),
+        "error": view.error(row.error),
     }
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 

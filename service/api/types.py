@@ -45,6 +45,8 @@ class KnownTypes:
         self.queue_defaults: Mapping[str, Mapping[str, Any]] = {}
         self._clock = clock
         self._types: Mapping[str, JobType] = {}
+        #: Of every type that was ever published: what it redacts must not be shown when its workers are gone.
+        self._redactions: Mapping[str, tuple[str, ...]] = {}
         self._validators: dict[str, tuple[Any, Draft202012Validator]] = {}
         self._read_at: float | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -63,6 +65,10 @@ class KnownTypes:
     def known(self, name: str) -> JobType | None:
         """As of the last read."""
         return self._types.get(name)
+
+    def redactions(self, name: str) -> tuple[str, ...] | None:
+        """Pointers of a type, as of the last read; None when no worker has ever published it."""
+        return self._redactions.get(name)
 
     def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
         """Raises PayloadInvalid with a pointer per problem."""
@@ -88,10 +94,11 @@ class KnownTypes:
 
     async def _refresh(self) -> None:
         try:
-            types = await self._workers.job_types()
+            published, known = await self._workers.published_types()
             self.queue_defaults = await self._queues.defaults()
         except TriageError as error:
             log.info("job_types_not_read", code=error.code)
             return
-        self._types = {job_type.name: job_type for job_type in types}
+        self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
+        self._redactions = {job_type.name: job_type.redact for job_type in published}
         self._read_at = self._clock.monotonic()

@@ -49,6 +49,8 @@ class JobSpec:
     unique: Unique | None = None
     #: W3C trace context of whoever submits.
     traceparent: str | None = None
+    #: JSON pointers that its type redacts; None when the type was not known at the submission.
+    redact: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Job:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     limit_key: str | None = None
     traceparent: str | None = None
+    redact: tuple[str, ...] | None = None
     flow_id: str | None = None
     flow_key: str | None = None
     fan_out_id: str | None = None

@@ -35,6 +35,7 @@ def encode_options(spec: JobSpec) -> bytes:
             "queue": spec.queue,
             "priority": spec.priority,
             "retention_ms": spec.retention_ms,
+            "redact": spec.redact,
         }
     )
 
@@ -68,10 +69,20 @@ def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
 
 
 @lru_cache(maxsize=4096)
-def _decode_options(text: bytes) -> tuple[RetryPolicy, int, str | None]:
+def _decode_options(text: bytes) -> tuple[RetryPolicy, int, str | None, tuple[str, ...] | None]:
     # Jobs of one type share their options to the byte, unless they carry a trace.
     options = orjson.loads(text)
-    return RetryPolicy(*options["retry"]), options["timeout_ms"], options["traceparent"]
+    return RetryPolicy(*options["retry"]), options["timeout_ms"], options["traceparent"], _pointers(options)
+
+
+def _pointers(options: Mapping[str, Any]) -> tuple[str, ...] | None:
+    pointers = options.get("redact")
+    return None if pointers is None else tuple(pointers)
+
+
+def decode_redact(options: bytes | None) -> tuple[str, ...] | None:
+    """The pointers of a job whose other options are of no interest; None when nobody knew them."""
+    return _decode_options(options)[3] if options else None
 
 
 _STATES = {state.encode(): state for state in State}
@@ -84,7 +95,7 @@ def decode_job(id: str, fields: Fields) -> Job:
     in_flow = group is not None and group.startswith("flow_")
     in_fan_out = group is not None and not in_flow
     key = _text(get(b"key"))
-    retry, timeout_ms, traceparent = _decode_options(fields[b"options"])
+    retry, timeout_ms, traceparent, pointers = _decode_options(fields[b"options"])
     return Job(
         id=id,
         version=int(fields[b"version"]),
@@ -117,6 +128,7 @@ def decode_job(id: str, fields: Fields) -> Job:
         tags=decode_tags(get(b"tags")),
         limit_key=_text(get(b"limit_key")),
         traceparent=traceparent,
+        redact=pointers,
         flow_id=group if in_flow else None,
         flow_key=key if in_flow else None,
         fan_out_id=group if in_fan_out else None,
@@ -152,6 +164,7 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes
         tags=spec.tags,
         limit_key=spec.limit_key,
         traceparent=stored["traceparent"],
+        redact=_pointers(stored),
     )
     return job if admitted is None else _admitted(job, *admitted.decode().split(" "))
 

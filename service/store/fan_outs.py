@@ -8,6 +8,7 @@ from service.domain.fan_out import FanOutSpec, Item, follow_up_id, item_id
 from service.domain.job import JobSpec
 from service.domain.states import State
 from service.store import keys
+from service.store.codec import decode_redact
 from service.store.flows import spec_arguments
 from service.store.groups import RETENTION_MS, Group, Groups, GroupState
 from service.store.jobs import IDEMPOTENCY_MS, Idempotency
@@ -64,6 +65,8 @@ class ItemResult:
     state: State
     result: bytes | None
     error: bytes | None
+    #: As `Job.redact`.
+    redact: tuple[str, ...] | None = None
 
 
 class FanOuts:
@@ -145,13 +148,13 @@ class FanOuts:
         def ask(pipe: Any) -> None:
             for index in indexes:
                 job = item_id(id, index)
-                pipe.hmget(keys.job(self._prefix, id=job), "state", "result", "error", "key")
-                pipe.hmget(keys.ended(self._prefix, id=job), "state", "result", "error", "key")
+                pipe.hmget(keys.job(self._prefix, id=job), "state", "result", "error", "key", "options")
+                pipe.hmget(keys.ended(self._prefix, id=job), "state", "result", "error", "key", "options")
 
         replies = await self._queries.pipeline(ask)
         found: list[ItemResult] = []
         for index, job, stub in zip(indexes, replies[::2], replies[1::2], strict=True):
-            state, result, error, key = job if job[0] is not None else stub
+            state, result, error, key, options = job if job[0] is not None else stub
             if state is not None:
                 found.append(
                     ItemResult(
@@ -161,6 +164,7 @@ class FanOuts:
                         State(state.decode()),
                         result or None,
                         error or None,
+                        decode_redact(options),
                     )
                 )
         return found

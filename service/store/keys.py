@@ -52,7 +52,9 @@ dependencies = _key(
 )
 waits = _key("job:{id}:waits", "SET", "Ids that have not ended yet of what this job waits for.")
 ended = _key(
-    "ended:{id}", "HASH", "State, result and error of a job that was forgotten while its flow goes on."
+    "ended:{id}",
+    "HASH",
+    "State, result, error and options of a job that was forgotten while its flow goes on.",
 )
 
 group = _key(

@@ -73,6 +73,9 @@ class Standing:
     state: State
     state_reason: str | None
     progress: bytes | None
+    name: str
+    #: As `Job.redact`.
+    redact: tuple[str, ...] | None
 
 
 def encode_cursor(*parts: str | int) -> str:
@@ -123,12 +126,19 @@ class Queries:
         ]
 
     async def standing(self, id: str) -> Standing | None:
-        names = ("version", "state", "state_reason", "progress")
+        names = ("version", "state", "state_reason", "progress", "name", "options")
         row = (await self.pipeline(lambda pipe: pipe.hmget(keys.job(self._prefix, id=id), names)))[0]
-        version, state, reason, progress = row
+        version, state, reason, progress, name, options = row
         if state is None:
             return None
-        return Standing(int(version), State(state.decode()), reason.decode() if reason else None, progress)
+        return Standing(
+            int(version),
+            State(state.decode()),
+            reason.decode() if reason else None,
+            progress,
+            name.decode(),
+            codec.decode_redact(options),
+        )
 
     async def attempts(self, id: str) -> list[bytes]:
         """JSON texts, oldest first; bounded when they are written."""

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from service.domain import schedule
+from service.domain.catalogue import JobType
 from service.domain.defaults import specify
 from service.domain.errors import VersionMismatch
 from service.domain.job import JobSpec
@@ -47,10 +48,11 @@ class Schedule:
     def timetable(self) -> Timetable:
         return schedule.timetable(self.definition, self.anchor)
 
-    def job(self, job_type: Mapping[str, Any], queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
+    def job(self, job_type: JobType | None, queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
         """What a slot starts, over the defaults of its type and queue; the tag `schedule` finds it."""
-        spec = specify(self.definition["job"], job_type, queues)
-        return replace(spec, tags={"schedule": self.name, **spec.tags})
+        spec = specify(self.definition["job"], {} if job_type is None else job_type.defaults, queues)
+        redact = None if job_type is None else job_type.redact
+        return replace(spec, tags={"schedule": self.name, **spec.tags}, redact=redact)
 
 
 @dataclass(frozen=True, slots=True)

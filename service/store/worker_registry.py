@@ -105,13 +105,14 @@ class WorkerRegistry:
 
     async def job_types(self) -> "list[JobType]":
         """Only types that a worker which is not lost knows: nobody else vouches for a schema."""
+        published, known = await self.published_types()
+        return [job_type for job_type in published if job_type.name in known]
+
+    async def published_types(self) -> "tuple[list[JobType], set[str]]":
+        """Every type that a worker has ever published, and the names of those that a live one knows."""
         known = {name for record in await self.alive() for name in record.job_types}
         published = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.catalogue(self._prefix))))[0]
-        return [
-            _decode_type(orjson.loads(text))
-            for name, text in sorted(published.items())
-            if name.decode() in known
-        ]
+        return [_decode_type(orjson.loads(text)) for _, text in sorted(published.items())], known
 
     async def forget_lost(self) -> None:
         """Drop workers that were lost an hour ago, and pools in which nobody is left.

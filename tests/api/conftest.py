@@ -1,12 +1,27 @@
 """The API on a fresh namespace."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 
+import orjson
 import pytest
 
+from service.domain.catalogue import JobType
+from service.store import keys
+from service.store.connect import connect_blocking
 from service.store.stores import Stores
 from tests.api.client import Api
 from tests.api.running import Running, serve
+
+
+@pytest.fixture(autouse=True)
+def published(redis_url: str, namespace: str) -> Iterator[None]:
+    """A worker that is gone has said of `work` that it redacts nothing: the data of other types is hidden."""
+    catalogue = keys.catalogue(keys.prefix(namespace))
+    with connect_blocking(redis_url, socket_timeout=10) as redis:
+        redis.hset(catalogue, "work", orjson.dumps(asdict(JobType("work"))).decode())
+        yield
+        redis.unlink(catalogue)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_a_panel_that_lacks_a_scope_names_it_and_others_go_on(guarded: Visit, sy
     guarded.sees(guarded.panel("Newest job first"), "This key lacks the scope dlq:read.")
     guarded.page.evaluate(f"location.hash = '#/jobs/{job['id']}'")
     guarded.sees(guarded.panel("State"), "scheduled")
-    guarded.sees(guarded.panel("Payload and result"), "This key lacks the scope payload:read.")
+    guarded.sees(guarded.panel("Payload and result"), "This key lacks the scope payload:read")
     # Without a key at first.
     guarded.expected = {401, 403}
 

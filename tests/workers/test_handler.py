@@ -50,6 +50,8 @@ def test_options_become_defaults_in_the_form_of_a_job_spec():
         ({"concurrency": 0}, "concurrency"),
         ({"executor": "fiber"}, "executor"),
         ({"redact": ["card"]}, "redact.0"),
+        ({"redact": ["/cards/*/"]}, "redact.0"),
+        ({"redact": ["/a~2"]}, "redact.0"),
         ({"name": "two words"}, "name"),
         ({"colour": "red"}, "colour"),
     ],

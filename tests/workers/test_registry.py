@@ -184,6 +184,11 @@ def test_annotations_that_only_a_type_checker_sees_do_not_matter_on_ctx_and_the_
         ("class Odd: ...\nasync def one(ctx, odd: Odd): ...", "cannot be a payload"),
         ("async def one(ctx, odd: 'Missing'): ...", "cannot be a payload"),
         ("from workers.handler import job\n@job\nasync def one(): ...", "must be ctx"),
+        (
+            "from workers.handler import job\n"
+            "@job(redact=['/crad'])\nasync def pay(ctx, card: str) -> None: ...",
+            "pay: redact: '/crad' names nothing",
+        ),
     ],
 )
 def test_a_module_that_cannot_be_used_is_named_with_its_fault(write, text, message):

@@ -92,7 +92,7 @@ class Scheduler:
         firing = decide(found.timetable, definition["catch_up"], found.slot, now, definition["overlap"])
         name = definition["job"]["name"]
         types = await self._workers.job_types()
-        job_type = next((known.defaults for known in types if known.name == name), {})
+        job_type = next((known for known in types if known.name == name), None)
         spec = found.job(job_type, await self._queues.defaults())
         submissions = [Submission(self._new_id("job"), spec) for _ in firing.slots]
         if definition["overlap"] == "replace" and submissions:

@@ -63,8 +63,11 @@ export function showLogs(panel, page) {
  * @param {any} job
  */
 export function showValues(panel, job) {
-  // A payload is an object: null says that this key may not see it.
-  if (job.payload === null) return panel.show(element("p", { class: "lacking" }, "This key lacks the scope payload:read."));
+  // A payload is an object: null says that this key may not see it, or that its type was never published.
+  if (job.payload === null) {
+    const why = "This key lacks the scope payload:read, or no worker has published this job type yet.";
+    return panel.show(element("p", { class: "lacking" }, why));
+  }
   const value = (/** @type {string} */ name, /** @type {unknown} */ content) => [
     element("h3", { id: `${name}-title` }, name),
     element("pre", { tabindex: 0, class: "scroll", id: `${name}-value`, "aria-labelledby": `${name}-title` }, print(content)),

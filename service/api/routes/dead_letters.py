@@ -25,7 +25,7 @@ router = Router(prefix="/v1/dlq", tags=["dead letters"])
 
 async def _entry(asked: Asked, job: Job) -> dict[str, Any]:
     attempts = await asked.stores.queries.attempts(job.id)
-    return render.dead_letter(job, attempts, asked.redactions(job.name), asked.caller.sees_payloads)
+    return render.dead_letter(job, attempts, asked.view(job))
 
 
 async def _dead(asked: Asked, job_id: str) -> Job:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Header, Response
 
 from service.api import render
@@ -49,7 +48,7 @@ async def stream_job_events(job_id: JobId, asked: Ask, last_event_id: LastEventI
 
     async def look() -> Moment | None:
         job = await asked.stores.queries.standing(job_id)
-        return job and Moment(job.version, job.state in FINISHED, _job(job_id, job))
+        return job and Moment(job.version, job.state in FINISHED, _job(asked, job_id, job))
 
     return await stream(asked, job_id, look, last_event_id)
 
@@ -88,14 +87,14 @@ async def _stream_group(asked: Asked, id: str, last_event_id: str | None) -> Res
     return await stream(asked, id, look, last_event_id)
 
 
-def _job(id: str, job: Standing) -> dict[str, Any]:
+def _job(asked: Asked, id: str, job: Standing) -> dict[str, Any]:
     return {
         "id": id,
         "object": "job",
         "version": job.version,
         "state": job.state,
         "state_reason": job.state_reason,
-        "progress": None if job.progress is None else orjson.Fragment(job.progress),
+        "progress": asked.view_of_type(job.name, job.redact).progress(job.progress),
     }
 
 

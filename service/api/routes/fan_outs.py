@@ -227,14 +227,15 @@ async def list_fan_out_results(
     Deleted items have no line. NDJSON; with `Accept: text/plain` the same as text.
     """
     group = await groups.read(asked, fan_out_id)
-    pointers = asked.redactions(render.fan_out(group)["name"])
-    visible = asked.caller.sees_payloads
+    name = render.fan_out(group)["name"]
 
     async def lines() -> AsyncGenerator[bytes]:
         async for rows in asked.stores.fan_outs.results(group, from_index):
             chosen = [row for row in rows if state is None or row.state is state]
             if chosen:
-                yield b"".join(render.item_result(row, pointers, visible) for row in chosen)
+                yield b"".join(
+                    render.item_result(row, asked.view_of_type(name, row.redact)) for row in chosen
+                )
             await asyncio.sleep(0)
 
     plain = PLAIN in request.headers.get("accept", "")

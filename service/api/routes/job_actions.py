@@ -179,8 +179,9 @@ async def run_job_now(job_id: JobId, asked: Ask) -> Response:
 )
 async def list_job_attempts(job_id: JobId, asked: Ask) -> Response:
     """Every failed or crashed attempt with its error, at most the last 50."""
-    await read(asked, job_id)
-    return render.page([render.attempt(text) for text in await asked.stores.queries.attempts(job_id)], None)
+    view = asked.view(await read(asked, job_id))
+    texts = await asked.stores.queries.attempts(job_id)
+    return render.page([render.attempt(text, view) for text in texts], None)
 
 
 @router.get(
@@ -190,5 +191,6 @@ async def list_job_attempts(job_id: JobId, asked: Ask) -> Response:
 )
 async def list_job_logs(job_id: JobId, asked: Ask) -> Response:
     """What the handler logged, at most the last 1,000 lines."""
-    await read(asked, job_id)
-    return render.page([render.log_line(text) for text in await asked.stores.queries.logs(job_id)], None)
+    view = asked.view(await read(asked, job_id))
+    texts = await asked.stores.queries.logs(job_id)
+    return render.page([render.log_line(text, view) for text in texts], None)

@@ -42,7 +42,7 @@ WARN_BYTES = 1_024
 
 def present(asked: Asked, job: Job) -> dict[str, Any]:
     """The job as this caller may see it."""
-    return render.job(job, asked.redactions(job.name), asked.caller.sees_payloads)
+    return render.job(job, asked.view(job))
 
 
 @router.post(

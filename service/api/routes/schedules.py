@@ -9,7 +9,6 @@ from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.operation import operation
-from service.api.redaction import redact
 from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey, present, refusal, specify
 from service.api.schemas import jobs as job_schemas
@@ -35,8 +34,7 @@ def present_schedule(asked: Asked, found: Schedule) -> dict[str, Any]:
     document = render.schedule(found)
     job = found.definition["job"]
     if "payload" in job:
-        payload = redact(job["payload"], asked.redactions(job["name"]))
-        document["job"] = {**job, "payload": payload if asked.caller.sees_payloads else None}
+        document["job"] = {**job, "payload": asked.view_of_type(job["name"]).document(job["payload"])}
     return document
 
 
@@ -196,7 +194,7 @@ async def run_schedule_now(
             return answer_run(asked, answered)
         found = await read(asked, name)
         job_type = asked.space.types.known(found.definition["job"]["name"])
-        spec = found.job({} if job_type is None else job_type.defaults, asked.space.types.queue_defaults)
+        spec = found.job(job_type, asked.space.types.queue_defaults)
         if found.definition["overlap"] == "replace":
             grace = asked.backend.settings.cancel_grace_seconds
             await schedules.replace_unfinished(found, round(grace * 1000), idempotency)

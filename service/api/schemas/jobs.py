@@ -136,6 +136,7 @@ class JobSpecIn(In):
             limit_key=self.limit_key,
             unique=None if self.unique is None else self.unique.unique(),
             traceparent=traceparent,
+            redact=None if job_type is None else job_type.redact,
             **changes,
         )
 
@@ -175,7 +176,7 @@ class ErrorOut(Out):
     """The last failure of a job."""
 
     type: str
-    message: str
+    message: str = Field(description="`[redacted]` for callers who may not see the payload.")
     retryable: bool
     attempt: int
 
@@ -189,7 +190,11 @@ class ProgressOut(Out):
 
 
 class JobOut(Out):
-    """A job and where it is. Times are UTC with milliseconds."""
+    """A job and where it is. Times are UTC with milliseconds.
+
+    Without the scope `payload:read`, and while no worker has published the job type, `payload` and `result`
+    are null, and messages are `[redacted]`.
+    """
 
     id: str
     object: Literal["job"]

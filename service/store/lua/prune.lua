@@ -59,8 +59,8 @@ for _, id in ipairs(ids) do
     append(added, P .. 'retention', kept_until(id, job), id)
   else
     if still_needed(id, job) then
-      local kept = redis.call('HMGET', key, 'result', 'error', 'key')
-      redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '', 'key', kept[3] or '')
+      local kept = redis.call('HMGET', key, 'result', 'error', 'key', 'options')
+      redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '', 'key', kept[3] or '', 'options', kept[4] or '')
     else
       if redis.call('HEXISTS', key, 'parked_by') == 1 then forget_children(key) end
       redis.call('UNLINK', key .. ':dependents', key .. ':dependencies', key .. ':waits')

@@ -1,0 +1,218 @@
+"""A canary in everything that a job holds, looked for in every answer of every operation."""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from service.api.auth import SCOPES
+from service.api.redaction import HIDDEN, View, redact, secrets_of
+from service.domain.catalogue import JobType
+from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store import keys
+from service.store.jobs import Submission
+from service.store.stores import Stores
+from service.store.worker_registry import WorkerRecord
+from tests.api.client import Api
+from tests.api.document import GUARDED, Operation
+from tests.api.keys import authorization
+from tests.api.resources import make
+from tests.factories import job_in, new_id
+
+CANARY = "4111 1111\n'S3CR3T'"
+#: As an error, a JSON text and repr() write it.
+SPELLINGS = {CANARY, repr(CANARY)[1:-1], orjson.dumps(CANARY).decode()[1:-1]}
+DATA = {"secret": CANARY, "cards": [{"secret": CANARY}], "open": "plain"}
+POINTERS = ("/secret", "/cards/*/secret")
+TEXT = f"boom {CANARY} {CANARY!r}"
+EVERYTHING_ELSE = set(SCOPES) - {"payload:read"}
+WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
+
+#: Operations whose answers show something of a job's data to a key that may see it.
+SHOWING = {
+    "create_job", "list_jobs", "get_job", "create_jobs", "update_job", "cancel_job", "retry_job",
+    "run_job_now", "list_job_attempts", "list_job_logs", "list_fan_out_jobs", "list_fan_out_results",
+    "list_flow_jobs", "stream_job_events", "list_dead_letters", "get_dead_letter", "retry_dead_letter",
+    "put_schedule", "list_schedules", "get_schedule", "pause_schedule", "resume_schedule",
+    "run_schedule_now",
+}  # fmt: skip
+
+
+def names_in(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        return set().union({node["name"]} if "name" in node else set(), *map(names_in, node.values()))
+    return set().union(*map(names_in, node)) if isinstance(node, list) else set()
+
+
+def with_canary(node: Any) -> Any:
+    """The body of an example with the canary in its payloads."""
+    if isinstance(node, list):
+        return [with_canary(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    body = {name: with_canary(value) for name, value in node.items()}
+    return {**body, "payload": DATA} if "payload" in node else body
+
+
+async def publish(stores: Stores, names: Iterable[str], redact: tuple[str, ...]) -> None:
+    seconds, _ = await stores.scripts.redis.time()
+    types = [JobType(name, redact=redact) for name in names]
+    record = WorkerRecord(
+        WORKER, "host", 7, "0.1.0", {"default": 3}, tuple(type.name for type in types), "running", 1, 20, 0,
+        seconds * 1000,
+    )  # fmt: skip
+    await stores.workers.register(record, types)
+
+
+async def poison(stores: Stores) -> None:
+    """Everything that is stored of every job and schedule gets the canary."""
+    redis: Any = stores.scripts.redis
+    prefix = stores.scripts.prefix
+    error = {"type": "ValueError", "message": TEXT, "retryable": False, "attempt": 1}
+    attempt = {
+        "attempt": 1, "outcome": "failed", "at_ms": 1, "worker_id": WORKER, "duration_seconds": 1.0,
+        "type": "ValueError", "message": TEXT, "traceback": f"line\n{TEXT}",
+    }  # fmt: skip
+    async for key in redis.scan_iter(match=f"{prefix}job:*", type="HASH", count=1000):
+        id = key.decode().removeprefix(f"{prefix}job:")
+        if ":" in id:
+            continue
+        fields = {"error": orjson.dumps(error), "result": orjson.dumps(DATA), "payload": orjson.dumps(DATA)}
+        fields["progress"] = orjson.dumps({"current": 1, "total": 2, "message": TEXT})
+        await redis.hset(key, mapping=fields)
+        await redis.rpush(keys.attempts(prefix, id=id), orjson.dumps(attempt))
+        await redis.rpush(keys.logs(prefix, id=id), orjson.dumps({"at_ms": 1, "message": TEXT}))
+    async for key in redis.scan_iter(match=f"{prefix}schedule:*", type="HASH", count=1000):
+        definition = orjson.loads(await redis.hget(key, "definition"))
+        definition["job"]["payload"] = DATA
+        await redis.hset(key, "definition", orjson.dumps(definition))
+
+
+async def answer_of(
+    stores: Stores, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
+) -> str:
+    """What a caller reads who performs the operation where every job holds the canary."""
+    body = None if operation.request is None else with_canary(operation.request["example"])
+    values = await make(stores, operation) if operation.parameters("path") else {}
+    if not values and operation.method == "GET":
+        await job_in(stores, State.DEAD)
+        await make(stores, replace(operation, path="/v1/schedules/{name}", declared={
+            **operation.declared, "parameters": [{"in": "path", "name": "name"}]
+        }))  # fmt: skip
+    if published is not None:
+        await publish(stores, {"work"} | names_in(body), published)
+    else:
+        redis: Any = stores.scripts.redis
+        await redis.unlink(keys.catalogue(stores.scripts.prefix))
+    await poison(stores)
+    if body is not None and "confirm" in body:
+        body["confirm"] = values["name"]
+    api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
+    async with contextlib.aclosing(api.http):
+        answer = await api.http.request(
+            operation.method,
+            operation.address(**values),
+            content=None if body is None else orjson.dumps(body),
+            headers={
+                **await authorization(stores.scripts.redis, stores.scripts.namespace, scopes),
+                "Content-Type": "application/json",
+            },
+        )
+    await api.close()
+    assert answer.status_code < 300, answer.text
+    return answer.text
+
+
+def shows(text: str) -> bool:
+    return any(spelling in text for spelling in SPELLINGS) or "S3CR3T" in text
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
+async def test_without_payload_read_no_operation_shows_anything_of_it(
+    stores: Stores, operation: Operation
+) -> None:
+    assert not shows(await answer_of(stores, operation, EVERYTHING_ELSE, ()))
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
+async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
+    stores: Stores, operation: Operation
+) -> None:
+    assert shows(await answer_of(stores, operation, SCOPES, ())) == (operation.id in SHOWING)
+
+
+@pytest.mark.parametrize("published", [POINTERS, None], ids=["a type that redacts it", "an unknown type"])
+@pytest.mark.parametrize(
+    "operation", [one for one in GUARDED if one.id in SHOWING], ids=lambda operation: operation.id
+)
+async def test_what_a_type_redacts_is_shown_to_nobody(
+    stores: Stores, operation: Operation, published: tuple[str, ...] | None
+) -> None:
+    assert not shows(await answer_of(stores, operation, SCOPES, published))
+
+
+async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gone(stores: Stores) -> None:
+    redis: Any = stores.scripts.redis
+    await redis.unlink(keys.catalogue(stores.scripts.prefix))
+    spec = JobSpec("work", payload=orjson.dumps(DATA), redact=POINTERS)
+    id = (await stores.jobs.submit([Submission(new_id(), spec)]))[0].job_id
+    api = Api(stores.scripts.redis, stores.scripts.namespace)
+    seen = (await api.http.get(f"/v1/jobs/{id}")).json()
+    assert seen["payload"] == {"secret": HIDDEN, "cards": [{"secret": HIDDEN}], "open": "plain"}
+    await api.close()
+
+
+async def test_a_type_whose_workers_are_gone_still_redacts(stores: Stores) -> None:
+    before = await job_in(stores, State.QUEUED)
+    await publish(stores, ["work"], POINTERS)
+    await stores.workers.deregister(WORKER)
+    await poison(stores)
+    api = Api(stores.scripts.redis, stores.scripts.namespace)
+    created = await api.create(payload=DATA)
+    for id in (before[0], created["id"]):
+        job = (await api.http.get(f"/v1/jobs/{id}")).json()
+        assert job["payload"] == {"secret": HIDDEN, "cards": [{"secret": HIDDEN}], "open": "plain"}
+    await api.close()
+
+
+async def test_the_submission_stores_the_pointers_of_its_type(stores: Stores) -> None:
+    await publish(stores, ["work"], POINTERS)
+    api = Api(stores.scripts.redis, stores.scripts.namespace)
+    created = await api.create()
+    job = await stores.queries.job(created["id"])
+    assert job is not None
+    assert job.redact == POINTERS
+    # What a type has learned later holds for its old jobs, and what it has forgotten as well.
+    await publish(stores, ["work"], ("/open",))
+    fresh = Api(stores.scripts.redis, stores.scripts.namespace)
+    await poison(stores)
+    seen = (await fresh.http.get(f"/v1/jobs/{created['id']}")).json()
+    assert seen["payload"] == {"secret": HIDDEN, "cards": [{"secret": HIDDEN}], "open": HIDDEN}
+    await api.close()
+    await fresh.close()
+
+
+def test_a_star_stands_for_every_item_and_every_member() -> None:
+    document = {"cards": [{"n": 1, "a": 2}, {"n": 3}, "text"], "by": {"x": {"n": 4}, "y": None}, "*": 5}
+    assert redact(document, ("/cards/*/n", "/by/*/n", "/nowhere/*", "/cards/9")) == {
+        "cards": [{"n": HIDDEN, "a": 2}, {"n": HIDDEN}, "text"],
+        "by": {"x": {"n": HIDDEN}, "y": None},
+        "*": 5,
+    }
+    assert redact({"a": [1, {"b": 2}]}, ("/a/*",)) == {"a": [HIDDEN, HIDDEN]}
+
+
+def test_secrets_are_every_scalar_below_a_pointer() -> None:
+    document = {"card": {"number": "4111", "cvv": 737, "ok": True, "none": None, "no": 7}}
+    assert secrets_of(document, ("/card",)) == {"4111", "737"}
+
+
+def test_a_text_is_hidden_where_the_values_to_look_for_are_not_at_hand() -> None:
+    progress = orjson.dumps({"current": 1, "total": None, "message": "m"})
+    assert View(True, ("/a",)).progress(progress) == {"current": 1, "total": None, "message": HIDDEN}
+    assert View(True, None).progress(progress)["message"] == HIDDEN
+    assert orjson.dumps(View(True, ()).progress(progress)) == progress

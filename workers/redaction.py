@@ -1,0 +1,31 @@
+"""Refuses pointers of `redact=` that protect nothing: a mistyped one would show what it was to hide."""
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from service.domain.redaction import can_match, parse_pointer
+
+
+def check_pointers(
+    pointers: Sequence[str], payload_schema: Mapping[str, Any] | None, function: Callable[..., Any]
+) -> None:
+    """Raises ValueError for a pointer that neither the payload nor the annotated result can ever hold."""
+    result = _result_schema(function) if pointers else True
+    for pointer in pointers:
+        parts = parse_pointer(pointer)
+        if not can_match(True if payload_schema is None else payload_schema, parts) and not can_match(
+            result, parts
+        ):
+            raise ValueError(f"redact: {pointer!r} names nothing in its payload or result")
+
+
+def _result_schema(function: Callable[..., Any]) -> Any:
+    """True, which any document matches, for a result without an annotation that can be read."""
+    try:
+        hints = typing.get_type_hints(function)
+        return TypeAdapter(hints["return"]).json_schema(mode="serialization")
+    except Exception:
+        return True
