@@ -128,7 +128,7 @@ class Executor:
         run.task.add_done_callback(lambda task: self._ended(run, task))
         self._metrics.started(lease.job)
 
-    def stop(self, run: Run, why: Stop) -> None:
+    def stop(self, run: Run, why: Stop, seconds: float | None = None) -> None:
         """Ask a run to end; when it has not within the grace it is abandoned with a defined verdict."""
         if run.task is None or run.task.done() or run.stop is not None:
             return
@@ -138,6 +138,9 @@ class Executor:
             run.context.cancelled.set()
         run.task.cancel()
         grace = self._settings.cancel_grace_seconds if why != "drain" else 1.0
+        if seconds is not None:
+            grace = seconds
+            run.hard_deadline = max(run.hard_deadline, self._clock.monotonic() + grace + HARD_MARGIN)
         run.timer = asyncio.get_running_loop().call_later(grace, self.give_up, run)
 
     def lose(self, run: Run) -> None:

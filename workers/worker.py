@@ -229,9 +229,9 @@ class TriageWorker(arq.worker.Worker):
         for id in beat.lost:
             if (run := self.executor.runs.get(id)) is not None:
                 self.executor.lose(run)
-        for id in beat.cancel:
-            if (run := self.executor.runs.get(id)) is not None:
-                self.executor.stop(run, "cancel")
+        for request in beat.cancel:
+            if (run := self.executor.runs.get(request.job_id)) is not None:
+                self.executor.stop(run, "cancel", request.grace_ms / 1000)
         self.upkeep.heard(beat)
         if beat.drain and self._drain is not None and not self._drain.begun.is_set():
             self._drain.begin("requested")

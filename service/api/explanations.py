@@ -79,4 +79,6 @@ def _reason(cause: Cause) -> dict[str, Any]:
 def _sentence(code: Code, facts: Mapping[str, Any]) -> str:
     reason: str = facts.get("state_reason") or "no reason is known"
     why = _WHY.get(reason, reason).format_map(facts)
-    return _SENTENCES[code].format_map({**facts, "why": why})
+    sentence = _SENTENCES[code].format_map({**facts, "why": why})
+    said: str | None = facts.get("cancel_message")
+    return sentence if said is None else f"{sentence} The request says: {said}"

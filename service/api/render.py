@@ -55,6 +55,8 @@ def job(job: Job, view: View) -> dict[str, Any]:
         "started_at": time(job.started_at),
         "finished_at": time(job.finished_at),
         "expires_at": time(job.expires_at),
+        "cancel_requested_at": time(job.cancel_requested_at),
+        "cancel_message": job.cancel_message,
         "worker_id": job.worker_id,
         "flow_id": job.flow_id,
         "flow_key": job.flow_key,

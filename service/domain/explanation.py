@@ -69,7 +69,7 @@ def explain(situation: Situation) -> Explanation:
         case State.SUCCEEDED:
             return Explanation([Cause("succeeded", {"finished_at": job.finished_at})])
         case State.CANCELLED:
-            facts = {"state_reason": job.state_reason, "finished_at": job.finished_at}
+            facts = {"state_reason": job.state_reason, "finished_at": job.finished_at, **_said(job)}
             return Explanation([Cause("cancelled", facts)])
         case State.DEAD:
             return Explanation([Cause("dead", _dead(situation))])
@@ -112,6 +112,10 @@ def _delayed(situation: Situation) -> Explanation:
     return Explanation([Cause("retrying", facts)], due_at)
 
 
+def _said(job: Job) -> dict[str, Any]:
+    return {} if job.cancel_message is None else {"cancel_message": job.cancel_message}
+
+
 def _running(situation: Situation) -> Explanation:
     job, lease_until = situation.job, situation.lease_until
     assert lease_until is not None
@@ -125,8 +129,12 @@ def _running(situation: Situation) -> Explanation:
     causes = [Cause("running" if lease_until > situation.now else "lease_expired", facts)]
     if job.cancel_requested_at is None:
         return Explanation(causes)
-    times = {"requested_at": job.cancel_requested_at, "forced_at": situation.forced_at}
-    return Explanation([*causes, Cause("cancel_requested", times)], situation.forced_at)
+    request = {
+        "requested_at": job.cancel_requested_at,
+        "forced_at": situation.forced_at,
+        **_said(job),
+    }
+    return Explanation([*causes, Cause("cancel_requested", request)], situation.forced_at)
 
 
 def _blocked(situation: Situation) -> list[Cause]:

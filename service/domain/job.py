@@ -84,6 +84,8 @@ class Job:
     expires_at: int | None = None
     deadline_at: int | None = None
     cancel_requested_at: int | None = None
+    #: What the requester of the cancel said about it.
+    cancel_message: str | None = None
     worker_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     limit_key: str | None = None

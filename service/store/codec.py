@@ -124,6 +124,7 @@ def decode_job(id: str, fields: Fields) -> Job:
         expires_at=_number(get(b"expires_at")),
         deadline_at=_number(get(b"deadline_at")),
         cancel_requested_at=_number(get(b"cancel_requested_at")),
+        cancel_message=_text(get(b"cancel_message")),
         worker_id=_text(get(b"worker_id")),
         tags=decode_tags(get(b"tags")),
         limit_key=_text(get(b"limit_key")),

@@ -133,13 +133,16 @@ class Jobs:
         *,
         unstarted: bool = False,
         portion: str = "",
+        message: str = "",
     ) -> list[Moved]:
         """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
 
         With `unstarted`, jobs that have ever started are left alone. `portion` is the text of acting.lua,
-        here and below; when somebody else has done the portion the answer is empty.
+        here and below; when somebody else has done the portion the answer is empty. `message` is kept with
+        the job and shown to its handler.
         """
-        return _moved(await self._scripts.run("cancel", [grace_ms, reason, int(unstarted), portion, *ids]))
+        arguments = [grace_ms, reason, int(unstarted), portion, message, *ids]
+        return _moved(await self._scripts.run("cancel", arguments))
 
     async def redrive(
         self,

@@ -70,6 +70,15 @@ class Rescue:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A run that must end. `grace_ms` is what is left of its grace; `message` is what the requester said."""
+
+    job_id: str
+    grace_ms: int
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """What a heartbeat was answered: leases that are gone, runs to cancel, and whether to drain."""
 
@@ -79,7 +88,7 @@ class Beat:
     #: There is work on flows, fan-outs or bulk actions that nobody has done yet.
     tasks: bool
     lost: list[str]
-    cancel: list[str]
+    cancel: list[CancelRequest]
     #: Milliseconds until a schedule fires, None when none does.
     next_slot_ms: int | None = None
 
@@ -96,14 +105,18 @@ def beat_arguments(
 
 def decode_beat(reply: Sequence[Any]) -> Beat:
     known, drain, now, tasks, slot, *rest = reply
-    words = [(id.decode(), word) for id, word in zip(rest[::2], rest[1::2], strict=True)]
+    rows = list(zip(rest[::4], rest[1::4], rest[2::4], rest[3::4], strict=True))
     return Beat(
         known=bool(known),
         drain=bool(drain),
         now_ms=now,
         tasks=bool(tasks),
-        lost=[id for id, word in words if word == b"lost"],
-        cancel=[id for id, word in words if word == b"cancel"],
+        lost=[id.decode() for id, word, _, _ in rows if word == b"lost"],
+        cancel=[
+            CancelRequest(id.decode(), grace_ms, message.decode() or None)
+            for id, word, grace_ms, message in rows
+            if word == b"cancel"
+        ],
         next_slot_ms=None if slot < 0 else slot,
     )
 

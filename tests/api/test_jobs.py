@@ -77,6 +77,21 @@ async def test_cancel_answers_200_202_or_409_and_is_idempotent(api: Api, stores:
     assert problem(answer, 409, "invalid_state")["current_state"] == "succeeded"
 
 
+async def test_the_reason_of_a_cancel_is_shown_with_the_job_and_explained(api: Api, stores: Stores) -> None:
+    said = {"reason": "the customer left", "grace_seconds": 60}
+    for state, status in ((State.QUEUED, 200), (State.RUNNING, 202)):
+        id, lease = await job_in(stores, state)
+        answer = await api.http.post(f"/v1/jobs/{id}/cancel", json=said)
+        assert (answer.status_code, answer.json()["cancel_message"]) == (status, "the customer left")
+        explained = (await api.http.get(f"/v1/jobs/{id}/explain")).json()
+        assert explained["reasons"][-1]["cancel_message"] == "the customer left"
+        assert explained["summary"].endswith("The request says: the customer left")
+        if lease is not None:
+            asked = (await api.http.get(f"/v1/jobs/{id}")).json()["cancel_requested_at"]
+            assert asked is not None
+            await finish(stores, lease, OK)
+
+
 @pytest.mark.parametrize(
     ("state", "status"),
     [

@@ -412,6 +412,8 @@ async def test_a_running_job_its_lease_and_its_cancel(frozen: Stores) -> None:
     await frozen.jobs.cancel([id], 5_000)
     asked = await explained(frozen, id)
     assert dict(asked.causes[1].facts) == {"requested_at": START, "forced_at": START + 5_000}
+    await frozen.jobs.cancel([id], 5_000, message="too slow")
+    assert (await explained(frozen, id)).causes[1].facts["cancel_message"] == "too slow"
     assert ([cause.code for cause in asked.causes], asked.next_at) == (
         ["running", "cancel_requested"],
         START + 5_000,

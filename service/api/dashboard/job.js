@@ -76,5 +76,7 @@ function jobFacts(job) {
     ["started", job.started_at && moment(job.started_at)],
     ["finished", job.finished_at && moment(job.finished_at)],
     ["expires", job.expires_at && moment(job.expires_at)],
+    ["cancel requested", job.cancel_requested_at && moment(job.cancel_requested_at)],
+    ["cancel reason", job.cancel_message],
   ]);
 }

@@ -117,7 +117,8 @@ async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = 
     grace = asked.backend.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
-    moved = (await asked.stores.jobs.cancel([job_id], round(grace * 1000)))[0]
+    message = "" if body is None or body.reason is None else body.reason
+    moved = (await asked.stores.jobs.cancel([job_id], round(grace * 1000), message=message))[0]
     if moved.word == "missing":
         raise NotFound()
     job = await read(asked, job_id)

@@ -62,6 +62,7 @@ class ReasonOut(Out):
     requested_at: datetime | None = None
     forced_at: datetime | None = None
     finished_at: datetime | None = None
+    cancel_message: str | None = Field(None, description="The `reason` that the cancel request gave.")
     retry: str | None = Field(None, description="POST here runs it again.")
 
 

@@ -160,8 +160,14 @@ class JobChangesIn(In):
 class CancelIn(In):
     """Why, and how many seconds a running job gets to react."""
 
-    reason: Annotated[str, Field(max_length=256)] | None = None
-    grace_seconds: Annotated[float, Field(ge=0, le=3600)] | None = None
+    reason: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description="Kept as the job's `cancel_message`, and shown to its handler."
+    )
+    grace_seconds: Annotated[float, Field(ge=0, le=3600)] | None = Field(
+        None,
+        description="Seconds until a running job is cut off; absent: TRIAGE_CANCEL_GRACE_SECONDS of the API. "
+        "Of several requests the earliest end holds.",
+    )
 
 
 class RedriveIn(In):
@@ -220,6 +226,8 @@ class JobOut(Out):
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime | None
+    cancel_requested_at: datetime | None = Field(description="When a running job was asked to end.")
+    cancel_message: str | None = Field(description="The `reason` that the cancel request gave.")
     worker_id: str | None
     flow_id: str | None
     flow_key: str | None

@@ -5,7 +5,7 @@
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
 -- ARGV[6..] per lease: job id, token
 -- Returns {known, drain requested, now, tasks and bulk actions that go on, ms until a schedule fires or -1, then per lost or cancelled
--- job: id, "lost" | "cancel"}; known = 0: register again
+-- job: id, "lost" | "cancel", ms until the cancel is forced, what its requester said}; known = 0: register again
 local P = KEYS[1]
 local now = tonumber(ARGV[1])
 if not now then
@@ -18,15 +18,20 @@ local entry = redis.call('HMGET', key, 'host', 'drain_requested')
 local slot = redis.call('ZRANGE', P .. 'slots', 0, 0, 'WITHSCORES')[2]
 local tasks = redis.call('ZCARD', P .. 'tasks') + redis.call('ZCARD', P .. 'acting')
 local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, slot and math.max(0, slot - now) or -1}
+local function say(...)
+  for _, value in ipairs({...}) do answer[#answer + 1] = value end
+end
 for i = 6, #ARGV, 2 do
-  local job = redis.call('HMGET', P .. 'job:' .. ARGV[i], 'state', 'token', 'cancel_requested_at')
+  local job = redis.call('HMGET', P .. 'job:' .. ARGV[i], 'state', 'token', 'cancel_requested_at', 'cancel_message')
   if job[1] == 'running' and job[2] == ARGV[i + 1] then
     renewed[#renewed + 1] = now + ARGV[3]
     renewed[#renewed + 1] = ARGV[i]
-    if job[3] then answer[#answer + 1] = ARGV[i]; answer[#answer + 1] = 'cancel' end
+    if job[3] then
+      local forced = tonumber(redis.call('ZSCORE', P .. 'cancelling', ARGV[i]) or nil) or now
+      say(ARGV[i], 'cancel', math.max(0, forced - now), job[4] or '')
+    end
   else
-    answer[#answer + 1] = ARGV[i]
-    answer[#answer + 1] = 'lost'
+    say(ARGV[i], 'lost', 0, '')
   end
 end
 -- Checks above, writes below.

@@ -2,15 +2,17 @@
 -- Cancel live jobs: those that wait are cancelled now, those that run are asked, and forced after the grace.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4] "1" = only jobs that have never started
--- ARGV[5] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[6..] job ids
+-- ARGV[5] the portion of a bulk action that this is (see acting.lua), "" = none
+-- ARGV[6] what the requester says about it, "" = nothing: the first who says something is kept   ARGV[7..] job ids
+-- Asked again, the earlier of the two ends of the grace holds.
 -- Returns per job {word, state, version}: moved | requested | illegal (it has finished, or started) | missing; nothing when somebody
 --   else has done the portion
 -- Uses: index
 -- Uses: groups
 -- Uses: acting
-local answers, portion = {}, acting(ARGV[5])
+local answers, portion, message = {}, acting(ARGV[5]), ARGV[6]
 if portion.stale() then return {} end
-for i = 6, #ARGV do
+for i = 7, #ARGV do
   local id = ARGV[i]
   local job, key = load(id), P .. 'job:' .. id
   local word, state = 'moved', job and job.state
@@ -20,16 +22,21 @@ for i = 6, #ARGV do
     word = 'illegal'
   elseif state == 'running' then
     word = 'requested'
-    if not job.cancel_requested_at then
-      redis.call('HSET', key, 'cancel_requested_at', now, 'cancel_reason', ARGV[3])
+    local forced, before = now + ARGV[2], tonumber(redis.call('ZSCORE', P .. 'cancelling', id) or nil)
+    local first = not job.cancel_requested_at
+    if first then redis.call('HSET', key, 'cancel_requested_at', now, 'cancel_reason', ARGV[3]) end
+    local said = message ~= '' and redis.call('HSETNX', key, 'cancel_message', message) == 1
+    if first or said then
       redis.call('HINCRBY', key, 'version', 1)
-      append(added, P .. 'cancelling', now + ARGV[2], id)
       changed[#changed + 1] = id
+    end
+    if first or (before and forced < before) then
+      append(added, P .. 'cancelling', forced, id)
       redis.call('ZADD', P .. 'worker:' .. job.worker_id .. ':inbox', 0, '1')
       redis.call('PEXPIRE', P .. 'worker:' .. job.worker_id .. ':inbox', 60000)
     end
   else
-    finish(id, job, 'cancelled', ARGV[3], 0)
+    finish(id, job, 'cancelled', ARGV[3], 0, message ~= '' and {'cancel_message', message} or nil)
     state = 'cancelled'
   end
   answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0}

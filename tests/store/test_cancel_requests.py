@@ -1,0 +1,83 @@
+"""What a cancel request carries: its grace and its message reach the worker, the job and whoever asks why."""
+
+from service.domain.states import State
+from service.store.leases import Beat, CancelRequest, beat_arguments, decode_beat
+from service.store.stores import Stores
+from service.store.worker_registry import WorkerRecord
+from tests.factories import OK, claim, finish, job_in, submit
+
+RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
+
+
+async def beat(stores: Stores, *held: tuple[str, str]) -> Beat:
+    return decode_beat(await stores.scripts.run("beat", beat_arguments(RECORD, 15_000, 1, "running", held)))
+
+
+async def running(stores: Stores) -> tuple[str, str]:
+    """The id and the token of a job that runs."""
+    id, lease = await job_in(stores, State.RUNNING)
+    assert lease is not None
+    return id, lease.token
+
+
+async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: Stores, at: int) -> None:
+    id, token = await running(stores)
+    await stores.jobs.cancel([id], 60_000, message="the customer left")
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 60_000, "the customer left")]
+    stores.scripts.now = str(at + 59_000)
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 1_000, "the customer left")]
+    stores.scripts.now = str(at + 61_000)
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 0, "the customer left")]
+
+
+async def test_a_cancel_without_a_message_has_none(stores: Stores, at: int) -> None:
+    id, token = await running(stores)
+    await stores.jobs.cancel([id], 500)
+    assert (await beat(stores, (id, token), ("job_gone", "1:x"))) == Beat(
+        known=False,
+        drain=False,
+        now_ms=at,
+        tasks=False,
+        lost=["job_gone"],
+        cancel=[CancelRequest(id, 500)],
+    )
+
+
+async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: Stores, at: int) -> None:
+    id, token = await running(stores)
+    for grace_ms, message in ((60_000, ""), (90_000, "first"), (1_000, "second"), (30_000, "")):
+        await stores.jobs.cancel([id], grace_ms, message=message)
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 1_000, "first")]
+    stores.scripts.now = str(at + 1_000)
+    assert await stores.leases.sweep() == (1, None)
+    job = await stores.queries.job(id)
+    assert job is not None
+    assert (job.state, job.cancel_message, job.cancel_requested_at) == (State.CANCELLED, "first", at)
+
+
+async def test_a_shorter_grace_wakes_the_heartbeat_and_a_longer_one_does_not(stores: Stores, at: int) -> None:
+    id, _ = await running(stores)
+    inbox = f"{stores.scripts.prefix}worker:wk_1:inbox"
+    woken: list[int] = []
+    for grace_ms in (60_000, 60_000, 90_000, 10_000):
+        await stores.jobs.cancel([id], grace_ms)
+        woken.append(await stores.scripts.redis.delete(inbox))
+    assert woken == [1, 0, 0, 1]
+
+
+async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Stores) -> None:
+    waiting = await submit(stores, delay_ms=60_000)
+    await stores.jobs.cancel([waiting], 0, message="not needed")
+    asked, _ = await running(stores)
+    await stores.jobs.cancel([asked], 60_000, message="too late")
+    for id, message in ((waiting, "not needed"), (asked, "too late")):
+        job = await stores.queries.job(id)
+        assert job is not None
+        assert job.cancel_message == message
+    await stores.jobs.redrive([waiting])
+    job = await stores.queries.job(waiting)
+    assert job is not None
+    assert (job.cancel_message, job.cancel_requested_at) == (None, None)
+    (lease,) = (await claim(stores)).leases
+    assert lease.job.cancel_message is None
+    await finish(stores, lease, OK)
