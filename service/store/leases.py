@@ -255,4 +255,5 @@ def _finish_arguments(finish: Finish) -> list[Argument]:
         attempt,
         finish.run_ms,
         int(settlement.counts == "crashes"),
+        settlement.freeze_ms,
     ]
