@@ -68,6 +68,18 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds after a cancel or a timeout until the run is given up and fenced.",
     )
+    min_retry_seconds: float = Field(
+        default=1,
+        ge=0.05,
+        le=3600,
+        description="Seconds: `Snooze`, `RateLimited` and `Retry-After` count as at least this long.",
+    )
+    max_deferrals: int = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="Times that an attempt may end in `Snooze` or `RateLimited`; the next one is a failure.",
+    )
     max_payload_bytes: int = Field(
         default=65_536,
         ge=2,

@@ -74,7 +74,7 @@ class Worker:
 
 def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
     """The finish that an outcome leads to."""
-    settlement = settle(lease.job, outcome, lease.job.started_at or 0, lambda: 0.5)
+    settlement = settle(lease.job, outcome, lease.job.started_at or 0, lambda: 0.0)
     return Finish(lease, settlement, worker, ended_at=lease.job.started_at or 0, run_ms=5)
 
 

@@ -93,13 +93,12 @@ async def _check_heads(
     for index, ready, keyed in (("types", "ready", False), ("keyed", "ready_keyed", True)):
         mine = [job for job in queued if bool(job["lane"]) == keyed]
         hidden: set[tuple[str, str, str]] = set()
-        for limiter in parked if keyed else ():
+        for limiter in parked:
             for ref in await redis.smembers(f"{prefix}parked:{limiter}"):
                 queue, name, lane = ref.decode().split("|", 2)
                 hidden.add((queue, name, lane))
-                assert lane not in members.get(f"queue:{queue}|lanes:{name}", set()), (
-                    f"{ref} is open and closed"
-                )
+                order, member = (f"lanes:{name}", lane) if lane else ("types", name)
+                assert member not in members.get(f"queue:{queue}|{order}", set()), f"{ref} is open and closed"
         shown = [job for job in mine if (job["queue"], job["name"], job["lane"]) not in hidden]
         queues = {job["queue"] for job in shown}
         open_queues = {queue for queue in queues if f"queue:{queue}" not in parked}

@@ -9,7 +9,16 @@ import structlog
 
 from service.clock import Clock
 from service.domain.job import Lease
-from service.domain.outcome import Failed, Failure, Interrupted, Outcome, Refused, settle
+from service.domain.outcome import (
+    DeferralPolicy,
+    Failed,
+    Failure,
+    Interrupted,
+    Outcome,
+    Refused,
+    Snoozed,
+    settle,
+)
 from service.domain.states import Reason
 from service.settings import Settings
 from service.store.leases import Finish
@@ -68,6 +77,7 @@ class Executor:
         self._tracing = tracing
         self._worker_id = worker_id
         self._shared = shared
+        self._deferrals = DeferralPolicy(round(settings.min_retry_seconds * 1000), settings.max_deferrals)
         self.draining = asyncio.Event()
         #: Woken whenever a slot became free.
         self.slot_freed = asyncio.Event()
@@ -106,7 +116,8 @@ class Executor:
         """Begin a run; a job that cannot be run at all is settled without one."""
         handler = self._registry.find(lease.job.name)
         if handler is None:
-            self._settle(lease, claimed_at, 0.0, Interrupted())
+            # Not back to its place: this worker would claim it again at once, and for ever.
+            self._settle(lease, claimed_at, 0.0, Snoozed(0))
             return
         context = JobContext(
             lease=lease,
@@ -229,7 +240,7 @@ class Executor:
 
     def _settle(self, lease: Lease, claimed_at: int, seconds: float, outcome: Outcome) -> None:
         now = claimed_at + round(seconds * 1000)
-        settlement = settle(lease.job, outcome, now, self._random)
+        settlement = settle(lease.job, outcome, now, self._random, self._deferrals)
         if isinstance(outcome, Failed):
             log.warning(
                 "job_failed",

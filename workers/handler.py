@@ -68,7 +68,10 @@ class NonRetryable(Exception):
 
 
 class Snooze(Exception):
-    """Run this job again after `seconds`; no attempt is used."""
+    """Run this job again after `seconds`, at least TRIAGE_MIN_RETRY_SECONDS; no attempt is used.
+
+    An attempt that was deferred TRIAGE_MAX_DEFERRALS times, by this or RateLimited, has failed.
+    """
 
     def __init__(self, seconds: float) -> None:
         if not math.isfinite(seconds):
@@ -82,9 +85,10 @@ MAX_FREEZE_SECONDS = 3600
 
 
 class RateLimited(Exception):
-    """Start no job with this one's limit key (of its queue, when it has none) for `retry_after` seconds.
+    """Start no job with this one's limit key for `retry_after` seconds, at most an hour.
 
-    The job goes back to its place; no attempt is used. At most an hour counts.
+    The job goes back to its place; no attempt is used. Without a limit key, jobs of its type in its queue
+    that have none either wait, at most five minutes. For bounds see Snooze.
     """
 
     def __init__(self, retry_after: float) -> None:

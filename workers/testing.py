@@ -33,7 +33,8 @@ from workers.tracing import RunTracing
 class End:
     """How the run ended: `state` is the job's from then on, `reason` says why it is dead.
 
-    `delay_seconds` is the time until it runs again; `blocked` means that it waits for `reports.children`.
+    `delay_seconds` is the time until it runs again, a worker adds some jitter; `blocked` means that it
+    waits for `reports.children`.
     """
 
     state: State
@@ -50,13 +51,15 @@ async def run(
     *,
     job_id: str | None = None,
     failures: int = 0,
+    deferrals: int = 0,
     dependencies: Mapping[str, Any] | None = None,
     context: Mapping[str, Any] | None = None,
     timeout_seconds: float | None = None,
 ) -> End:
     """Run a handler once, with the options of its `@job`.
 
-    `failures` is how often the job has failed before. `dependencies` is what `ctx.dependencies()` answers;
+    `failures` is how often the job has failed before, `deferrals` how often this attempt ended in Snooze or
+    RateLimited. `dependencies` is what `ctx.dependencies()` answers;
     children whose keys are in it have ended. `context` is what `on_startup` puts into `ctx`. A handler with
     executor process runs in a thread here, and limiters let everything pass.
     """
@@ -66,7 +69,9 @@ async def run(
     registry = Registry([handler], Hooks(), (), ())
     clock = Clock()
     ids = IdFactory(clock.now_ms, os.urandom)
-    job = _job(handler, job_id or ids.new("job"), payload or {}, failures, clock.now_ms())
+    job = replace(
+        _job(handler, job_id or ids.new("job"), payload or {}, failures, clock.now_ms()), deferrals=deferrals
+    )
     if timeout_seconds is not None:
         job = replace(job, timeout_ms=round(timeout_seconds * 1000))
     stage = Stage(registry, dependencies or {}, ids.new)
@@ -136,6 +141,6 @@ def _end(stage: Stage) -> End:
         result=None if settlement.result is None else orjson.loads(settlement.result),
         error=settlement.failure,
         reason=settlement.reason,
-        delay_seconds=settlement.delay_ms / 1000,
+        delay_seconds=max(settlement.delay_ms, settlement.freeze_ms) / 1000,
         reports=stage.reports,
     )

@@ -19,10 +19,10 @@ _SENTENCES: Mapping[Code, str] = {
     "type_busy": "Its workers have no slot free, or none for type {name}: each runs at most {limit}.",
     "queue_concurrency": "Running jobs of queue {queue}: {running}, at most {limit}.",
     "queue_rate": "Queue {queue} starts at most {limit} in {per_seconds:g} s: the next at {until}.",
-    "queue_frozen": "A job of queue {queue} was told to call less often: none starts before {until}.",
+    "type_frozen": "A job of type {name} was rate limited: none without a limit key starts before {until}.",
     "key_concurrency": "Running jobs of limit key {limit_key}: {running}, at most {limit}.",
     "key_rate": "Limit key {limit_key} starts at most {limit} in {per_seconds:g} s: the next at {until}.",
-    "key_frozen": "A job of limit key {limit_key} was told to call less often: none starts before {until}.",
+    "key_frozen": "A job of limit key {limit_key} was rate limited: none starts before {until}.",
     "fan_out_concurrency": "Running jobs of its fan-out: {running}, at most {limit}.",
     "jobs_ahead": "Jobs of its type and limit key that run before it: {ahead}.",
     "ready": "Nothing holds it back: it is first of its type and limit key, and claimed in its turn.",
@@ -56,6 +56,7 @@ _WHY: Mapping[str, str] = {
     "flow": "a job of its flow died, or the flow was cancelled",
     "fan_out": "its fan-out was cancelled, or had too many failures",
     "replaced": "a newer job took its place",
+    "parent": "the job that added it was cancelled or gave up",
 }
 
 

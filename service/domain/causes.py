@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Code = Literal[
     "queue_paused", "type_paused", "no_worker", "unknown_type", "workers_busy", "type_busy",
-    "queue_concurrency", "queue_rate", "queue_frozen", "key_concurrency", "key_rate", "key_frozen",
+    "queue_concurrency", "queue_rate", "type_frozen", "key_concurrency", "key_rate", "key_frozen",
     "fan_out_concurrency", "jobs_ahead", "ready", "overdue",
     "scheduled", "retrying", "due", "no_live_worker",
     "dependencies", "children", "fan_out", "unique_holder", "release_pending",

@@ -77,12 +77,17 @@ class Job:
     interruptions: int = 0
     crashes: int = 0
     deliveries: int = 0
+    #: Snoozes and freezes since the last failed attempt.
+    deferrals: int = 0
     redriven: int = 0
     queued_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None
     expires_at: int | None = None
     deadline_at: int | None = None
+    #: What the two were at the submission: a new run is given them again.
+    expires_ms: int | None = None
+    deadline_ms: int | None = None
     cancel_requested_at: int | None = None
     #: What the requester of the cancel said about it.
     cancel_message: str | None = None

@@ -19,6 +19,12 @@ from service.domain.states import (
 
 #: A job that kills its process this often is poison (promise G6).
 MAX_CRASHES = 3
+#: Without a limit key a job type rests this long at most, whatever one of its jobs was told.
+MAX_TYPE_FREEZE_MS = 300_000
+#: A deferral is lengthened by up to this share, at most by so many ms: jobs must not come back in step.
+JITTER, JITTER_AT_MOST_MS = 0.1, 5_000
+#: Retries that a handler may ask for at once: as many as arq allows by default.
+IMMEDIATE_RETRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Snoozed:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Too many calls for whom the handler talks to: the job's limit key, or its queue, rests until then."""
+    """A service that the handler calls wants fewer calls: the job's limit key, or else its type, rests."""
 
     retry_in_ms: int
 
@@ -88,7 +94,18 @@ class Refused:
 
 Outcome = Succeeded | Failed | Snoozed | Throttled | Interrupted | Crashed | Stopped | Refused
 
-Counter = Literal["", "failures", "interruptions", "crashes"]
+Counter = Literal["", "failures", "interruptions", "crashes", "deferrals"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeferralPolicy:
+    """Bounds for handlers that ask for later: how soon at least, and how often within one attempt."""
+
+    min_delay_ms: int = 1_000
+    max_deferrals: int = 100
+
+
+DEFERRALS = DeferralPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +115,21 @@ class Settlement:
     move: Move
     reason: Reason | None = None
     delay_ms: int = 0
+    #: How long the job's limit key, or its type in its queue, starts nothing.
+    freeze_ms: int = 0
     counts: Counter = ""
     result: bytes | None = None
     failure: Failure | None = None
     retryable: bool = field(default=False)
 
 
-def settle(job: Job, outcome: Outcome, now_ms: int, random: Callable[[], float]) -> Settlement:
+def settle(
+    job: Job,
+    outcome: Outcome,
+    now_ms: int,
+    random: Callable[[], float],
+    deferrals: DeferralPolicy = DEFERRALS,
+) -> Settlement:
     """Decide what becomes of `job`; only a handler's own failure or timeout uses up an attempt (promise G4).
 
     Redis turns the settlement into a cancellation when a cancel was requested meanwhile.
@@ -112,10 +137,10 @@ def settle(job: Job, outcome: Outcome, now_ms: int, random: Callable[[], float])
     match outcome:
         case Succeeded(result):
             return Settlement(COMPLETE, result=result)
-        case Snoozed(delay_ms):
-            return Settlement(SNOOZE, delay_ms=delay_ms)
-        case Throttled(retry_in_ms):
-            return Settlement(REQUEUE, delay_ms=max(1, retry_in_ms))
+        case Snoozed() | Throttled():
+            if job.deferrals >= deferrals.max_deferrals:
+                return _settle_failure(job, _too_many(job.deferrals), now_ms, random, deferrals)
+            return _defer(job, outcome, random, deferrals)
         case Interrupted():
             return Settlement(REQUEUE, counts="interruptions")
         case Stopped():
@@ -127,18 +152,41 @@ def settle(job: Job, outcome: Outcome, now_ms: int, random: Callable[[], float])
                 return Settlement(GIVE_UP, reason=Reason.POISON, counts="crashes", failure=failure)
             return Settlement(CRASH, counts="crashes", failure=failure, retryable=True)
         case Failed():
-            return _settle_failure(job, outcome, now_ms, random)
+            return _settle_failure(job, outcome, now_ms, random, deferrals)
 
 
-def _settle_failure(job: Job, failed: Failed, now_ms: int, random: Callable[[], float]) -> Settlement:
+def _defer(
+    job: Job, outcome: Snoozed | Throttled, random: Callable[[], float], deferrals: DeferralPolicy
+) -> Settlement:
+    asked = outcome.delay_ms if isinstance(outcome, Snoozed) else outcome.retry_in_ms
+    delay_ms = max(asked, deferrals.min_delay_ms)
+    delay_ms += round(min(delay_ms * JITTER, JITTER_AT_MOST_MS) * random())
+    if isinstance(outcome, Snoozed):
+        return Settlement(SNOOZE, delay_ms=delay_ms, counts="deferrals")
+    if job.limit_key is not None or delay_ms <= MAX_TYPE_FREEZE_MS:
+        return Settlement(REQUEUE, freeze_ms=delay_ms, counts="deferrals")
+    # The job waits as long as it was told; jobs that may well call another service do not.
+    return Settlement(SNOOZE, delay_ms=delay_ms, freeze_ms=MAX_TYPE_FREEZE_MS, counts="deferrals")
+
+
+def _too_many(times: int) -> Failed:
+    message = f"The handler deferred this attempt {times} times (Snooze or RateLimited), which is the limit."
+    return Failed(Failure("TooManyDeferrals", message))
+
+
+def _settle_failure(
+    job: Job, failed: Failed, now_ms: int, random: Callable[[], float], deferrals: DeferralPolicy
+) -> Settlement:
     if not failed.retryable:
         return Settlement(GIVE_UP, reason=Reason.NON_RETRYABLE, counts="failures", failure=failed.failure)
     failures = job.failures + 1
     if failures >= job.retry.max_attempts:
         return Settlement(GIVE_UP, reason=Reason.EXHAUSTED, counts="failures", failure=failed.failure)
-    delay_ms = (
-        failed.retry_in_ms if failed.retry_in_ms is not None else job.retry.delay_after(failures, random)
-    )
+    if failed.retry_in_ms is None:
+        delay_ms = job.retry.delay_after(failures, random)
+    else:
+        floor_ms = 0 if failures <= IMMEDIATE_RETRIES else deferrals.min_delay_ms
+        delay_ms = max(failed.retry_in_ms, floor_ms)
     if job.deadline_at is not None and now_ms + delay_ms >= job.deadline_at:
         # A retry that could only start after the deadline would wait just to be buried.
         return Settlement(GIVE_UP, reason=Reason.DEADLINE, counts="failures", failure=failed.failure)

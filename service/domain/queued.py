@@ -8,12 +8,12 @@ from service.domain.causes import Cause, Code
 from service.domain.job import Job
 from service.domain.limits import RateLimit
 
-Kind = Literal["queue", "key", "fan"]
+Kind = Literal["queue", "type", "key", "fan"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limiter:
-    """A limiter that a job needs room in: its queue's, its limit key's or its fan-out's."""
+    """A limiter that a job needs room in: its queue's, its key's (or else its type's), its fan-out's."""
 
     kind: Kind
     #: When it lets a job start again, if that is to come; infinity: when a slot is freed.
@@ -117,11 +117,12 @@ def _of_workers(job: Job, workforce: Workforce) -> Iterator[Cause]:
         yield Cause("type_busy", facts)
 
 
-_CODES: Mapping[Kind, tuple[Code, Code, Code]] = {
-    "queue": ("queue_concurrency", "queue_rate", "queue_frozen"),
+#: Concurrency, rate and freeze of a limiter, where it may have one.
+_CODES: Mapping[Kind, tuple[Code | None, Code | None, Code | None]] = {
+    "queue": ("queue_concurrency", "queue_rate", None),
+    "type": (None, None, "type_frozen"),
     "key": ("key_concurrency", "key_rate", "key_frozen"),
-    # A fan-out has neither a rate, nor is it frozen.
-    "fan": ("fan_out_concurrency", "queue_rate", "queue_frozen"),
+    "fan": ("fan_out_concurrency", None, None),
 }
 
 
@@ -129,18 +130,20 @@ def _of_limiter(job: Job, limiter: Limiter) -> Iterator[Cause]:
     """Several may hold at once. A limiter that is closed for longer than its rate demands was frozen."""
     concurrency, rate, frozen = _CODES[limiter.kind]
     whose: Mapping[str, Any] = {"queue": job.queue}
-    if limiter.kind == "key":
+    if limiter.kind == "type":
+        whose = {"queue": job.queue, "name": job.name}
+    elif limiter.kind == "key":
         whose = {"queue": job.queue, "limit_key": job.limit_key}
     elif limiter.kind == "fan":
         whose = {"fan_out_id": job.fan_out_id}
-    if limiter.max_concurrency is not None and limiter.running >= limiter.max_concurrency:
+    if concurrency and limiter.max_concurrency is not None and limiter.running >= limiter.max_concurrency:
         yield Cause(concurrency, {**whose, "running": limiter.running, "limit": limiter.max_concurrency})
     opens_at = limiter.rate_opens_at
-    if limiter.rate is not None and opens_at is not None:
+    if rate and limiter.rate is not None and opens_at is not None:
         per_seconds = limiter.rate.per_ms / 1000
         yield Cause(
             rate, {**whose, "limit": limiter.rate.limit, "per_seconds": per_seconds, "until": opens_at}
         )
     closed_until = limiter.closed_until
-    if closed_until is not None and (opens_at or 0) < closed_until < float("inf"):
+    if frozen and closed_until is not None and (opens_at or 0) < closed_until < float("inf"):
         yield Cause(frozen, {**whose, "until": int(closed_until)})

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     FLOW = "flow"
     FAN_OUT = "fan_out"
     REPLACED = "replaced"
+    PARENT = "parent"
 
 
 #: Why jobs are in the dead-letter queue; the other reasons are those of cancelled jobs.

@@ -129,11 +129,17 @@ rates = _key(
 queue_defaults = _key("defaults", "HASH", "Per queue the options that lie under those of its jobs, JSON.")
 ready = _key("ready", "SET", "Queues with queued jobs without a limit key: what a claim looks at.")
 ready_keyed = _key("ready_keyed", "SET", "Queues with open lanes of limit keys: what a claim looks at, too.")
+frozen = _key(
+    "queue:{queue}|frozen",
+    "ZSET",
+    "What a rate-limited job froze in a queue (`key:<limit key>` or `type:<type>`), by when that ends.",
+)
+frozen_by = _key("queue:{queue}|frozen_by", "HASH", "Per entry of `frozen`: id of the job that froze it.")
 limiters = _key("limiters", "HASH", "Concurrency of limiters that belong to no queue: `fan:<fan-out>`.")
 parked = _key(
     "parked",
     "ZSET",
-    "Closed limiters (`queue:<queue>`, `key:<queue>|<limit key>`, `fan:<fan-out>`) by when they open.",
+    "Closed limiters (`queue:<queue>`, `type:` and `key:<queue>|<...>`, `fan:<fan-out>`) by when they open.",
 )
 parked_lanes = _key("parked:{limiter}", "SET", "Lanes that are closed with their limiter: `queue|type|lane`.")
 busy = _key("busy", "HASH", "Running jobs of each limit key and fan-out, by limiter.")

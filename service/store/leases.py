@@ -268,4 +268,5 @@ def _finish_arguments(finish: Finish) -> list[Argument]:
         attempt,
         finish.run_ms,
         int(settlement.counts == "crashes"),
+        settlement.freeze_ms,
     ]

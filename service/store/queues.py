@@ -1,6 +1,6 @@
 """Queues: their settings, what is in them, and emptying them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,19 @@ SLOT_MS = 10_000
 SLOTS = 6
 #: The oldest by creation are asked for the time since which they are queued.
 _OLDEST_SAMPLE = 20
+#: Freezes that a queue shows, those that last longest first.
+FROZEN_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Jobs of a limit key, or of a type without one, that wait because a job was rate limited."""
+
+    job_type: str | None
+    limit_key: str | None
+    until: int
+    #: The job that was rate limited; None if it has been forgotten since.
+    job_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class Queue:
     enqueued_per_second: float
     finished_per_second: float
     failed_per_second: float
+    freezes: Sequence[Freeze] = ()
 
 
 class Queues:
@@ -67,9 +81,14 @@ class Queues:
         ]
         return (await self._read([name]))[0] if known else None
 
-    async def configure(self, name: str, changes: Mapping[str, Any], if_version: int | None = None) -> Queue:
-        """Change settings by their names in QueueSettings; raises VersionMismatch."""
-        arguments: list[Argument] = [name, "" if if_version is None else if_version]
+    async def configure(
+        self, name: str, changes: Mapping[str, Any], if_version: int | None = None, *, thaw: str = ""
+    ) -> Queue:
+        """Change settings by their names in QueueSettings; raises VersionMismatch.
+
+        `thaw` ends freezes: "*" all of the queue, or the text of configure.lua for job types.
+        """
+        arguments: list[Argument] = [name, "" if if_version is None else if_version, thaw]
         for field, value in changes.items():
             arguments += encode_change(field, value)
         word, _ = await self._scripts.run("configure", arguments)
@@ -77,14 +96,24 @@ class Queues:
             raise VersionMismatch()
         return (await self._read([name]))[0]
 
+    async def pause(self, name: str) -> Queue:
+        """Start no job of the queue until it is resumed."""
+        return await self.configure(name, {"paused": True})
+
+    async def resume(self, name: str) -> Queue:
+        """Start jobs of the queue again; what rate-limited jobs froze in it starts, too."""
+        return await self.configure(name, {"paused": False}, thaw="*")
+
     async def pause_job_type(self, name: str, job_type: str, *, paused: bool) -> Queue:
-        """Start no job of one type in this queue, or start them again; the others go on."""
+        """Start no job of one type in this queue, or start them again and thaw them; the others go on."""
+        own = canonical_name(job_type)
+        thaw = "" if paused else f" {own} {own.replace('-', '_')} "
         while True:
             queue = (await self._read([name]))[0]
-            others = {known for known in queue.settings.paused_job_types if known != canonical_name(job_type)}
-            types = others | ({canonical_name(job_type)} if paused else set())
+            others = {known for known in queue.settings.paused_job_types if known != own}
+            changes = {"paused_job_types": others | ({own} if paused else set())}
             try:
-                return await self.configure(name, {"paused_job_types": types}, queue.settings.version)
+                return await self.configure(name, changes, queue.settings.version, thaw=thaw)
             except VersionMismatch:
                 continue
 
@@ -124,28 +153,49 @@ class Queues:
                 pipe.hget(keys.queue_defaults(self._prefix), name)
                 for state in State:
                     pipe.zcard(keys.state(self._prefix, queue=name, state=state))
+                pipe.zrevrange(keys.frozen(self._prefix, queue=name), 0, FROZEN_SHOWN - 1, withscores=True)
                 pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
             pipe.time()
 
         *replies, (seconds, micros) = await self._queries.pipeline(ask)
-        now = seconds * 1000 + micros // 1000
-        width = 4 + len(State)
+        now = int(self._scripts.now or seconds * 1000 + micros // 1000)
+        width = 5 + len(State)
         rows = [replies[start : start + width] for start in range(0, len(replies), width)]
         details = await self._details(names, [row[-1] for row in rows], now)
+        frozen = [[(short, int(at)) for short, at in row[-2] if at > now] for row in rows]
+        freezes = await self._freezes(names, frozen)
         workers = await self._workers.alive()
         return [
             Queue(
                 name=name,
                 settings=decode(row[0], row[1], row[2]),
-                counts=dict(zip(State, row[3:-1], strict=True)),
+                counts=dict(zip(State, row[3:-2], strict=True)),
                 oldest_queued_ms=oldest,
                 workers=sum(worker.serves(name) for worker in workers),
                 capacity=sum(worker.capacity for worker in workers if worker.serves(name)),
                 enqueued_per_second=rates["enqueued"],
                 finished_per_second=rates["finished"],
                 failed_per_second=rates["failed"],
+                freezes=found,
             )
-            for name, row, (oldest, rates) in zip(names, rows, details, strict=True)
+            for name, row, (oldest, rates), found in zip(names, rows, details, freezes, strict=True)
+        ]
+
+    async def _freezes(
+        self, names: "list[str]", frozen: "list[list[tuple[bytes, int]]]"
+    ) -> "list[list[Freeze]]":
+        asked = [(name, rows) for name, rows in zip(names, frozen, strict=True) if rows]
+
+        def ask(pipe: Any) -> None:
+            for name, rows in asked:
+                pipe.hmget(keys.frozen_by(self._prefix, queue=name), [short for short, _ in rows])
+
+        replies = iter(await self._queries.pipeline(ask) if asked else [])
+        return [
+            [_freeze(short.decode(), at, by) for (short, at), by in zip(rows, next(replies), strict=True)]
+            if rows
+            else []
+            for rows in frozen
         ]
 
     async def _details(
@@ -172,3 +222,13 @@ class Queues:
             }
             answer.append((max(0, now - min(queued_at)) if queued_at else None, rates))
         return answer
+
+
+def _freeze(short: str, until: int, job_id: bytes | None) -> Freeze:
+    kind, _, name = short.partition(":")
+    return Freeze(
+        job_type=name if kind == "type" else None,
+        limit_key=name if kind == "key" else None,
+        until=until,
+        job_id=None if job_id is None else job_id.decode(),
+    )

@@ -1,18 +1,20 @@
 """Queues, workers, probes, keys."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 from service.api.auth import SCOPES
 from service.api.problems import STATUS
 from service.domain import errors
 from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
+from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.access_keys import AccessKey, AccessKeys
 from service.store.stores import Stores
 from service.store.worker_registry import WorkerRecord
 from tests.api.client import Api, problem
-from tests.factories import claim, job_in, submit
+from tests.factories import claim, finish, job_in, submit
 
 WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
 
@@ -58,6 +60,22 @@ async def test_settings_are_guarded_by_the_version(api: Api) -> None:
     assert (queue["priority_aging_seconds"], queue["max_depth"]) == (None, 5)
     answer = await api.http.patch("/v1/queues/new", json={"max_depth": 6}, headers={"If-Match": '"1"'})
     problem(answer, 412, "version_mismatch")
+
+
+async def test_a_freeze_is_shown_survives_new_settings_and_is_lifted_by_resume(
+    api: Api, stores: Stores
+) -> None:
+    id = await submit(stores)
+    await finish(stores, (await claim(stores)).leases[0], Throttled(60_000))
+    (shown,) = (await api.http.get("/v1/queues/default")).json()["freezes"]
+    until = datetime.fromisoformat(shown.pop("until"))
+    assert timedelta(seconds=50) < until - datetime.now(UTC) < timedelta(seconds=70)
+    assert shown == {"job_type": "work", "limit_key": None, "reason": "rate_limited", "job_id": id}
+    changed = await api.http.patch("/v1/queues/default", json={"max_depth": 10})
+    assert len(changed.json()["freezes"]) == 1
+    assert (await claim(stores)).leases == []
+    assert (await api.http.post("/v1/queues/default/resume")).json()["freezes"] == []
+    assert [lease.job.id for lease in (await claim(stores)).leases] == [id]
 
 
 async def test_workers_and_their_types_are_shown_and_payloads_checked_against_them(

@@ -11,6 +11,7 @@ FOLDER = Path(scripts.__file__).parent / "lua"
 PRELUDES = {
     "acting",
     "firing",
+    "freezing",
     "groups",
     "index",
     "keyed",

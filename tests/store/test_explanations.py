@@ -246,8 +246,8 @@ async def test_what_a_rate_limited_handler_froze(frozen: Stores, key: str | None
     lease = (await claim(frozen)).leases[0]
     await finish(frozen, lease, Throttled(5_000))
     found = await explained(frozen, id)
-    whose = {"queue": "default"} if key is None else {"queue": "default", "limit_key": key}
-    code = "queue_frozen" if key is None else "key_frozen"
+    whose = {"queue": "default", **({"name": "work"} if key is None else {"limit_key": key})}
+    code = "type_frozen" if key is None else "key_frozen"
     assert await causes(frozen, id) == {code: {**whose, "until": START + 5_000}}
     assert found.next_at == START + 5_000
     later(frozen, 5_000)
@@ -258,10 +258,10 @@ async def test_a_rate_that_opens_before_the_freeze_ends_does_not_hide_it(frozen:
     await limit(frozen, rate_limit=RateLimit(1, 1_000))
     id = await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
-    assert await codes(frozen, id) == ["queue_rate", "queue_frozen"]
+    assert await codes(frozen, id) == ["queue_rate", "type_frozen"]
     assert (await explained(frozen, id)).next_at == START + 5_000
     later(frozen, 1_000)
-    assert await codes(frozen, id) == ["queue_frozen"]
+    assert await codes(frozen, id) == ["type_frozen"]
 
 
 async def test_the_limit_of_a_fan_out_and_its_follow_up(frozen: Stores) -> None:

@@ -1,11 +1,15 @@
-"""RateLimited freezes a limit key, or a queue, until its time, and costs the job nothing."""
+"""RateLimited freezes a limit key, or a type without one, until its time, and costs the job no attempt."""
 
 import pytest
 
-from service.domain.outcome import Throttled
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item
+from service.domain.job import JobSpec
+from service.domain.limits import KeyLimits
+from service.domain.outcome import Snoozed, Throttled
 from service.domain.states import State
+from service.store.queues import Freeze
 from service.store.stores import Stores
-from tests.factories import OK, claim, finish, limit, submit
+from tests.factories import BROKEN, IDS, OK, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
 
@@ -40,15 +44,49 @@ async def test_a_frozen_key_rests_until_its_time_and_the_job_goes_first_then(fro
     assert (again.failures, again.interruptions, again.attempt, again.state) == (0, 0, 1, State.RUNNING)
 
 
-async def test_a_job_without_a_key_freezes_its_queue(frozen: Stores) -> None:
-    for _ in range(3):
-        await submit(frozen)
-    other = await submit(frozen, queue="elsewhere")
-    lease = (await claim(frozen, queues={"default": 1})).leases[0]
-    await finish(frozen, lease, Throttled(5_000))
+async def test_a_job_without_a_key_freezes_those_of_its_type_in_its_queue(frozen: Stores) -> None:
+    types = {"work": None, "other": None}
+    first = await submit(frozen)
+    await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
+    others = {
+        await submit(frozen, name="other"),
+        await submit(frozen, queue="elsewhere"),
+        await submit(frozen, limit_key="acme"),
+    }
+    second = await submit(frozen)
+    found = await claim(frozen, 9, types=types)
+    assert {lease.job.id for lease in found.leases} == others
+    assert found.next_due_ms == 5_000
+    late = (await claim(frozen, 9, types=types, now=at(5_000))).leases
+    assert [lease.job.id for lease in late] == [first, second]
+
+
+async def test_items_of_a_limited_fan_out_without_a_key_are_frozen_with_their_type(frozen: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    await frozen.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False, max_concurrency=2), 0, None)
+    await frozen.fan_outs.fill(id, [Item(index, b"{}") for index in range(3)])
     await submit(frozen)
-    assert [lease.job.id for lease in (await claim(frozen, 9)).leases] == [other]
-    assert len((await claim(frozen, 9, now=at(5_000))).leases) == 4
+    await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
+    assert (await claim(frozen, 9)).leases == []
+    assert len((await claim(frozen, 9, now=at(5_000))).leases) == 3
+
+
+async def test_a_type_rests_five_minutes_at_most_and_its_job_as_long_as_it_was_told(frozen: Stores) -> None:
+    first, second = await submit(frozen), await submit(frozen)
+    await finish(frozen, (await claim(frozen)).leases[0], Throttled(3_600_000))
+    assert (await claim(frozen, 9, now=at(299_999))).leases == []
+    assert [lease.job.id for lease in (await claim(frozen, 9, now=at(300_000))).leases] == [second]
+    assert [lease.job.id for lease in (await claim(frozen, 9, now=at(3_600_000))).leases] == [first]
+
+
+async def test_a_type_that_is_frozen_and_emptied_starts_its_next_job_in_time(frozen: Stores) -> None:
+    id = await submit(frozen)
+    await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
+    await frozen.jobs.cancel([id], 0)
+    assert (await claim(frozen, now=at(1_000))).leases == []
+    await submit(frozen)
+    assert (await claim(frozen, now=at(4_999))).leases == []
+    assert len((await claim(frozen, now=at(5_000))).leases) == 1
 
 
 async def test_the_later_of_two_freezes_counts_and_a_freed_slot_does_not_end_it(frozen: Stores) -> None:
@@ -64,9 +102,57 @@ async def test_the_later_of_two_freezes_counts_and_a_freed_slot_does_not_end_it(
     assert len((await claim(frozen, 9, now=at(9_000))).leases) == 3
 
 
-async def test_new_settings_end_a_freeze(frozen: Stores) -> None:
-    await submit(frozen, limit_key="acme")
-    await finish(frozen, (await claim(frozen)).leases[0], Throttled(3_600_000))
+@pytest.mark.parametrize("key", [None, "acme"])
+async def test_only_resuming_the_queue_ends_a_freeze(frozen: Stores, key: str | None) -> None:
+    id = await submit(frozen, limit_key=key)
+    await finish(frozen, (await claim(frozen)).leases[0], Throttled(200_000))
+    until = START + 200_000
+    shown = Freeze("work" if key is None else None, key, until, id)
+    await limit(frozen, max_depth=100, per_key=KeyLimits(max_concurrency=5))
+    assert (await frozen.queues.pause("default")).freezes == [shown]
+    await limit(frozen, paused=False)
     assert (await claim(frozen)).leases == []
-    await limit(frozen, max_depth=None)
-    assert len((await claim(frozen)).leases) == 1
+    await frozen.queues.pause_job_type("default", "other", paused=False)
+    assert (await frozen.queues.get("default")).freezes == [shown]  # type: ignore[union-attr]
+    assert (await claim(frozen, now=str(until - 1))).leases == []
+    assert (await frozen.queues.resume("default")).freezes == []
+    assert [lease.job.id for lease in (await claim(frozen)).leases] == [id]
+
+
+async def test_resuming_a_type_ends_its_freeze_and_no_other(frozen: Stores) -> None:
+    types = {"send_mail": None, "other": None}
+    for name in types:
+        await submit(frozen, name=name)
+    for lease in (await claim(frozen, 2, types=types)).leases:
+        await finish(frozen, lease, Throttled(60_000))
+    left = (await frozen.queues.pause_job_type("default", "send-mail", paused=False)).freezes
+    assert [found.job_type for found in left] == ["other"]
+    assert [lease.job.name for lease in (await claim(frozen, 9, types=types)).leases] == ["send_mail"]
+
+
+async def test_what_a_queue_shows_as_frozen_ends_with_its_time(frozen: Stores) -> None:
+    for key, ms in (("short", 2_000), ("long", 9_000)):
+        await submit(frozen, limit_key=key)
+        await finish(frozen, (await claim(frozen)).leases[0], Throttled(ms))
+    queue = await frozen.queues.get("default")
+    assert queue is not None
+    assert [found.limit_key for found in queue.freezes] == ["long", "short"]
+    frozen.scripts.now = at(2_000)
+    queue = await frozen.queues.get("default")
+    assert queue is not None
+    assert [found.limit_key for found in queue.freezes] == ["long"]
+
+
+async def test_deferrals_are_counted_within_an_attempt(frozen: Stores) -> None:
+    id = await submit(frozen, limit_key="acme")
+    for turn, outcome in enumerate([Snoozed(0), Throttled(0), BROKEN, Snoozed(0)]):
+        frozen.scripts.now = at(turn * 100_000)
+        await finish(frozen, (await claim(frozen)).leases[0], outcome)
+        job = await frozen.queries.job(id)
+        assert job is not None
+        assert job.deferrals == [1, 2, 0, 1][turn]
+    await frozen.jobs.cancel([id], 0)
+    await frozen.jobs.redrive([id])
+    job = await frozen.queries.job(id)
+    assert job is not None
+    assert job.deferrals == 0

@@ -19,6 +19,9 @@ async def raise_it(ctx: Any, kind: str) -> None:
         "retry": Retry(defer=5),
         "snooze": Snooze(60),
         "rate": RateLimited(30),
+        "rate at once": RateLimited(0),
+        "snooze at once": Snooze(-3),
+        "long rate": RateLimited(3_600),
         "final": NonRetryable("gone"),
     }[kind]
 
@@ -43,6 +46,9 @@ async def hang(ctx: Any) -> None:
         ("retry", 0, "retrying", None, 5),
         ("snooze", 1, "scheduled", None, 60),
         ("rate", 1, "queued", None, 30),
+        ("rate at once", 0, "queued", None, 1),
+        ("snooze at once", 0, "scheduled", None, 1),
+        ("long rate", 0, "scheduled", None, 3_600),
         ("final", 0, "dead", "non_retryable", 0),
     ],
 )
@@ -51,6 +57,15 @@ async def test_the_end_is_what_a_worker_would_make_of_it(
 ) -> None:
     end = await run(raise_it, {"kind": kind}, failures=failures)
     assert (end.state, end.reason, end.delay_seconds) == (state, reason, delay)
+
+
+async def test_what_is_deferred_too_often_has_failed() -> None:
+    end = await run(raise_it, {"kind": "snooze"}, deferrals=99)
+    assert (end.state, end.delay_seconds) == ("scheduled", 60)
+    end = await run(raise_it, {"kind": "snooze"}, deferrals=100)
+    assert (end.state, end.delay_seconds) == ("retrying", 8)
+    assert end.error is not None
+    assert end.error.type == "TooManyDeferrals"
 
 
 async def test_a_payload_is_read_and_a_result_kept_as_json() -> None:

@@ -38,9 +38,16 @@ function settingFacts(queue) {
     ["depth at most", queue.max_depth ?? "no limit"],
     ["a priority point is worth", queue.priority_aging_seconds === null ? "any wait: strict" : duration(queue.priority_aging_seconds)],
     ["paused job types", queue.paused_job_types.join(", ") || "none"],
+    ["rate limited", queue.freezes.map(freezeText).join(", ") || "nothing"],
     ["defaults", Object.keys(queue.defaults).length === 0 ? "none" : element("code", {}, print(queue.defaults))],
     ["version", queue.version],
   ]);
+}
+
+/** @param {any} freeze */
+function freezeText(freeze) {
+  const what = freeze.limit_key === null ? `type ${freeze.job_type}` : `limit key ${freeze.limit_key}`;
+  return `${what} until ${freeze.until}`;
 }
 
 /** @param {any} queue */

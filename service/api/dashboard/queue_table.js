@@ -19,6 +19,7 @@ export function troubles(queue) {
   return [
     queue.paused && "paused",
     queue.paused_job_types.length > 0 && `paused types: ${queue.paused_job_types.join(", ")}`,
+    queue.freezes.length > 0 && "rate limited",
     queue.workers === 0 && queue.counts.queued > 0 && "no worker",
     queue.max_concurrency !== null && queue.counts.running >= queue.max_concurrency && "at its limit",
     queue.oldest_queued_seconds > LONG && "old jobs",

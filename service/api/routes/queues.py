@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Header, Path, Query, Response
 
-from service.api import render
+from service.api import queue_resource, render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.operation import operation
@@ -22,7 +22,7 @@ ONE_QUEUE = {200: ("The queue.", schemas.QueueOut)}
 
 
 def respond(queue: Any) -> Response:
-    return render.respond(render.queue(queue), 200, {"ETag": render.etag(queue.settings.version)})
+    return render.respond(queue_resource.queue(queue), 200, {"ETag": render.etag(queue.settings.version)})
 
 
 @router.get(
@@ -37,7 +37,7 @@ async def list_queues(
 ) -> Response:
     """Every queue that was used or configured, with depth per state, age, rates and workers."""
     page = await asked.stores.queues.list(limit, cursor)
-    return render.page([render.queue(queue) for queue in page.items], page.next_cursor)
+    return render.page([queue_resource.queue(queue) for queue in page.items], page.next_cursor)
 
 
 @router.get("/{name}", name="get_queue", **operation("queues:read", "Read a queue", ONE_QUEUE, (404,)))
@@ -72,14 +72,18 @@ async def pause_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None 
     "/{name}/resume", name="resume_queue", **operation("queues:admin", "Resume a queue", ONE_QUEUE, (415,))
 )
 async def resume_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None = None) -> Response:
-    """Its jobs start again, in their order. A job type that was paused by itself is resumed by itself."""
+    """Its jobs start again, in their order; what rate-limited jobs froze starts, too (`freezes`).
+
+    A job type that was paused by itself is resumed by itself.
+    """
     return respond(await _pause(asked, name, body, paused=False))
 
 
 async def _pause(asked: Asked, name: str, body: schemas.PauseIn | None, *, paused: bool) -> Queue:
     if body is not None and body.job_type is not None:
         return await asked.stores.queues.pause_job_type(name, body.job_type, paused=paused)
-    return await asked.stores.queues.configure(name, {"paused": paused})
+    queues = asked.stores.queues
+    return await (queues.pause(name) if paused else queues.resume(name))
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """Queues as clients write and read them."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -133,6 +134,18 @@ class CountsOut(Out):
     blocked: int
 
 
+class FreezeOut(Out):
+    """Jobs that do not start until a time; POST /v1/queues/{name}/resume ends that early."""
+
+    job_type: str | None = Field(description="Jobs of this type without a limit key.")
+    limit_key: str | None = Field(description="Jobs with this limit key.")
+    until: datetime
+    reason: Literal["rate_limited"] = Field(
+        description="rate_limited: a handler raised RateLimited, as http.request does for Retry-After."
+    )
+    job_id: str | None = Field(description="The job whose handler did.")
+
+
 class QueueOut(Out):
     """A queue, counted now."""
 
@@ -156,6 +169,7 @@ class QueueOut(Out):
     per_key: KeyLimitsOut
     keys: dict[str, KeyOverrideOut]
     defaults: dict[str, Any]
+    freezes: list[FreezeOut] = Field(description="At most 100, those that last longest first.")
 
 
 class QueuePage(Out):

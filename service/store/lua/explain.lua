@@ -29,6 +29,7 @@ end
 local function limiters_of(queue)
   local limits = queue.limits or {}
   local found = {limiter('queue:' .. queue.name, limits.concurrency, limits.rate, redis.call('ZCARD', queue_key(queue.name, 'running')))}
+  if lane_name(job) == '' then found[2] = limiter(type_limiter(job)) end
   for _, name in ipairs(lane_limiters(job)) do
     local concurrency, rate
     if string.sub(name, 1, 4) == 'key:' then concurrency, rate = key_limits(queue, job.limit_key) else concurrency = tonumber(get(P .. 'limiters', name)) end

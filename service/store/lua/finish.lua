@@ -1,14 +1,15 @@
 #!lua flags=allow-oom
 -- Write the ends of a batch of runs. Fenced: only the token of the current lease may end a run, and only once.
--- A cancel that was requested meanwhile wins over every other end. Back to the queue with a delay: the key is frozen.
+-- A cancel that was requested meanwhile wins over every other end. A freeze closes the job's limit key, or its type.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] retention of a dead job at least (ms)
--- ARGV[3..] per run 11 values: id, token, target state, delay_ms, reason, counter to raise, result, error (JSON),
---   attempt record (JSON), milliseconds that the run took, "1" if the job is now a suspect; "" = absent
+-- ARGV[3..] per run 12 values: id, token, target state, delay_ms, reason, counter to raise, result, error (JSON),
+--   attempt record (JSON), milliseconds that the run took, "1" if the job is now a suspect, freeze (ms, 0 = none); "" = absent
 -- Returns per run one word: moved | cancelled (instead) | duplicate (this token ended this run before) | stale | missing
 -- Uses: index
 -- Uses: groups
-local WIDTH, KEEP = 11, 50
+-- Uses: freezing
+local WIDTH, KEEP = 12, 50
 local words, accepted = {}, {}
 
 for i = 3, #ARGV, WIDTH do
@@ -34,6 +35,8 @@ for _, entry in ipairs(accepted) do
   local fields = {'run_ms', ARGV[i + 9]}
   local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
   if counter ~= '' then redis.call('HINCRBY', key, counter, 1) end
+  -- They are counted within one attempt.
+  if counter == 'failures' then redis.call('HDEL', key, 'deferrals') end
   if ARGV[i + 7] ~= '' then put('error', ARGV[i + 7]) end
   if ARGV[i + 10] == '1' then put('suspect', 1) end
   if ARGV[i + 8] ~= '' then
@@ -51,13 +54,12 @@ for _, entry in ipairs(accepted) do
     end
     finish(id, job, target, reason, tonumber(ARGV[2]), fields)
   else
-    local at = tonumber(job.score)
+    local at, frozen_ms = tonumber(job.score), tonumber(ARGV[i + 11])
     if target ~= 'queued' then
       at = now + ARGV[i + 3]
       put('run_at', at)
-    elseif tonumber(ARGV[i + 3]) > 0 then
-      freeze(job, now + ARGV[i + 3])
     end
+    if frozen_ms > 0 then freeze(id, job, now + frozen_ms) end
     put('state', target); put('version', job.version + 1)
     redis.call('HSET', key, unpack(fields))
     leave(id, job)

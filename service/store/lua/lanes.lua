@@ -4,6 +4,7 @@
 -- so that a lane that has just started a job waits its turn (docs/adr/0010).
 -- A limiter that lets nothing start is in `parked`, by the time at which it may again; +inf = when a slot is freed.
 -- Its queue is then out of `ready`, its lanes are in parked:<limiter>: a claim never meets them.
+-- Jobs without a limit key have one per type, `type:<queue>|<type>`, which closes only while it is frozen and counts nothing.
 -- `heads` is what a claim knows of lanes and of their orders and spares the end of the script to read: `first`, `score`, `rank`;
 -- nothing more once an heir came between (unique.lua).
 local lanes, queues_touched, woken, freed, freed_queues, parking, busy, served, fans = {}, {}, {}, {}, {}, {}, {}, {}, {}
@@ -48,6 +49,9 @@ local function lane_of(queue, name, lane)
     rank = nil, fresh = nil, jobs = nil, at = nil, from = nil, count = nil, drained = nil, first = nil, score = nil, last_start = nil}
 end
 
+local function type_limiter(job) return 'type:' .. job.queue .. '|' .. job.name end
+
+-- Those of a lane that has any beside its type's: that one is asked for by itself.
 local function lane_limiters(job)
   if job.limiters then return job.limiters end
   local fan, key, ids = limited_fan(job), job.limit_key, nil
@@ -58,22 +62,12 @@ local function lane_limiters(job)
     ids = of_queue[key]
     if not ids then ids = {'key:' .. job.queue .. '|' .. key}; of_queue[key] = ids end
   end
-  if fan then ids = {ids and ids[1] or 'fan:' .. fan, ids and 'fan:' .. fan} end
+  if fan then ids = {ids and ids[1] or type_limiter(job), 'fan:' .. fan} end
   job.limiters = ids or NONE
   return job.limiters
 end
 
 local function wake_for(queue, name) woken[queue .. ',' .. name] = {queue = queue, name = name} end
-
--- A running job holds a slot of each of its limiters; those of a queue are counted by queue:<queue>|running.
-local function hold_slots(job, count)
-  if count < 0 then freed_queues[job.queue] = true end
-  if not (job.limit_key or job.group) then return end
-  for _, id in ipairs(lane_limiters(job)) do
-    busy[id] = (busy[id] or 0) + count
-    if count < 0 then freed[id] = true end
-  end
-end
 
 local function head(key)
   local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')

@@ -17,11 +17,16 @@ local function reopen(limiter)
   redis.call('DEL', P .. 'parked:' .. limiter)
 end
 
--- Whatever else it allows, the key of a job (its queue, when it has none) starts nothing before that time.
-local function freeze(job, at)
-  local limiter = job.limit_key and 'key:' .. job.queue .. '|' .. job.limit_key or 'queue:' .. job.queue
-  local before = tonumber(redis.call('ZSCORE', P .. 'parked', limiter) or nil)
-  if not before or before == math.huge or before < at then parking[limiter] = math.max(at, parking[limiter] or at) end
+-- A running job holds a slot of each of its limiters; those of a queue are counted by queue:<queue>|running.
+local function hold_slots(job, count)
+  if count < 0 then freed_queues[job.queue] = true end
+  if not (job.limit_key or job.group) then return end
+  for _, id in ipairs(lane_limiters(job)) do
+    if string.sub(id, 1, 5) ~= 'type:' then
+      busy[id] = (busy[id] or 0) + count
+      if count < 0 then freed[id] = true end
+    end
+  end
 end
 
 -- When each of the limiters may start jobs again; those that may now are absent.
@@ -53,12 +58,23 @@ local function write_busy()
   if #none > 0 then redis.call('HDEL', P .. 'busy', unpack(none)) end
 end
 
+-- The lane of a type without a key: in its place, or out of it while the type is frozen.
+local function place_plain(job, key, closed, plain)
+  local index, limiter = queue_key(job.queue, 'types'), type_limiter(job)
+  if not closed[limiter] then
+    if follow(index, job.name, key) then plain[job.queue] = true end
+    return
+  end
+  redis.call('SADD', P .. 'parked:' .. limiter, lane_ref(job))
+  if redis.call('ZREM', index, job.name) == 1 then plain[job.queue] = true end
+end
+
 -- One command for all lanes of an order, and one for all last starts.
 local function write_lanes(closed, plain, keyed)
   local orders, starts = {}, {}
   for key, job in pairs(lanes) do
     if lane_name(job) == '' then
-      if follow(queue_key(job.queue, 'types'), job.name, key) then plain[job.queue] = true end
+      place_plain(job, key, closed, plain)
     else
       local limiter
       for _, id in ipairs(lane_limiters(job)) do if closed[id] then limiter = id end end
@@ -97,7 +113,8 @@ local function flush_lanes(anything_parked)
     for queue in pairs(queues_touched) do ids['queue:' .. queue] = true end
     for _, job in pairs(lanes) do
       ids['queue:' .. job.queue] = true
-      if lane_name(job) ~= '' then for _, id in ipairs(lane_limiters(job)) do ids[id] = true end end
+      if lane_name(job) == '' then ids[type_limiter(job)] = true end
+      for _, id in ipairs(lane_limiters(job)) do ids[id] = true end
     end
     if next(ids) then closed = parked_of(ids) end
   end

@@ -1,0 +1,35 @@
+-- Prelude of finish and configure: limiters that a rate-limited job closed.
+-- Longer than any freeze: nothing is left behind of a queue that is no longer used.
+local FROZEN_KEPT = 7200000
+
+-- Whatever else it allows, the key of a job (its type in its queue, when it has none) starts nothing before that time. What is frozen
+-- in a queue is kept beside `parked`, with the job that was told so: an operator sees it, and only thawing ends it early.
+local function freeze(id, job, at)
+  local short = job.limit_key and 'key:' .. job.limit_key or 'type:' .. job.name
+  local limiter = job.limit_key and 'key:' .. job.queue .. '|' .. job.limit_key or type_limiter(job)
+  local list, by = queue_key(job.queue, 'frozen'), queue_key(job.queue, 'frozen_by')
+  for _, over in ipairs(redis.call('ZRANGEBYSCORE', list, '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', list, over)
+    redis.call('HDEL', by, over)
+  end
+  local frozen = tonumber(redis.call('ZSCORE', list, short) or nil)
+  if not frozen or frozen < at then
+    redis.call('ZADD', list, at, short)
+    redis.call('HSET', by, short, id)
+    redis.call('PEXPIRE', list, FROZEN_KEPT)
+    redis.call('PEXPIRE', by, FROZEN_KEPT)
+  end
+  if not job.limit_key then
+    -- A claim would not close this one on its way, as it does lanes with keys.
+    local plain = lane_of(job.queue, job.name, '')
+    lanes[lane_key(plain)] = plain
+  end
+  local before = tonumber(redis.call('ZSCORE', P .. 'parked', limiter) or nil)
+  if not before or before == math.huge or before < at then parking[limiter] = math.max(at, parking[limiter] or at) end
+end
+
+-- When a limiter may be looked at again although its settings have changed: a freeze goes on.
+local function thaw_at(queue, short)
+  local at = tonumber(redis.call('ZSCORE', queue_key(queue, 'frozen'), short) or nil)
+  return at and at > now and at or now
+end
