@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     StringConstraints,
     WithJsonSchema,
-    WrapValidator,
 )
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
@@ -56,10 +55,6 @@ Priority = Annotated[int, Field(ge=0, le=1000)]
 def parse_tags(values: list[str] | None) -> dict[str, str]:
     """What the `key:value` of a filter say."""
     return {key: value for key, _, value in (text.partition(":") for text in values or [])}
-
-
-#: On a model: the document describes it, its route validates it, for instance one by one.
-Later = WrapValidator(lambda value, _: value)
 
 
 class In(BaseModel):
