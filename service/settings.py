@@ -86,6 +86,13 @@ class Settings(BaseSettings):
         le=16_777_216,
         description="Bytes: hard limit of a payload (413); above 1 KiB there is a warning header.",
     )
+    max_body_bytes: int = Field(
+        default=33_554_432,
+        ge=65_536,
+        le=268_435_456,
+        description="Bytes: largest body of requests with many jobs (413). "
+        "A process holds at most three times as many of all bodies together (503).",
+    )
     request_seconds: float = Field(
         default=30,
         gt=0,

@@ -24,6 +24,7 @@ async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]
     limited = {f"fan:{id}" for id, group in groups.items() if "max_concurrency" in group}
     assert limited <= limiters
     await _check_waits(redis, prefix, jobs, groups, members.get("tasks", set()))
+    await _check_payloads(redis, prefix, jobs)
 
 
 async def _groups(redis: Any, prefix: str) -> Jobs:
@@ -76,3 +77,13 @@ async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks:
             state = (jobs.get(other) or groups.get(other) or {}).get("state")
             assert state is not None, f"{id} waits for {other}, which does not exist"
             assert state not in (*FINISHED, "failed"), f"{id} waits for {other}, which has ended"
+
+
+async def _check_payloads(redis: Any, prefix: str, jobs: Jobs) -> None:
+    """What items share is there for as long as one of them is, and no longer."""
+    expected = Counter(job["group"] for job in jobs.values() if "shared" in job)
+    counted: dict[str, int] = {}
+    async for raw in redis.scan_iter(match=f"{prefix}payload:*", count=1000):
+        group = raw.decode().removeprefix(f"{prefix}payload:")
+        counted[group] = int(await redis.hget(raw, "jobs"))
+    assert counted == expected

@@ -10,12 +10,13 @@ from prometheus_fastapi_instrumentator import Instrumentator
 
 from service.api import problems
 from service.api.auth import Authenticator
+from service.api.bodies import Bodies
 from service.api.deps import Backend
 from service.api.duties import duties
 from service.api.issuer import Issuer
 from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
 from service.api.middleware import RequestIds
-from service.api.request_limits import BodyLimits, HeaderLimits
+from service.api.request_limits import HeaderLimits, largest_body
 from service.api.routes import (
     bulk_actions,
     bulk_jobs,
@@ -46,10 +47,6 @@ from service.store.access_keys import AccessKeys
 from service.store.connect import RedisClient
 from service.tracing import find_tracer
 
-#: Bytes of a request body beyond its payload.
-_OVERHEAD = 1_048_576
-_BULK_BYTES = 64 * 1_048_576
-
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:
     """Build the application on a connection that its caller closes."""
@@ -60,7 +57,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     if namespace is None and settings.jwt_issuer:
         tokens = Tokens(settings, Issuer(settings.jwt_jwks_url, clock), clock)
     authenticator = Authenticator(keys, clock, namespace, tokens)
-    backend = Backend(settings, redis, clock, ids, authenticator, metrics, find_tracer())
+    bodies = Bodies(largest_body(settings))
+    backend = Backend(settings, redis, clock, ids, authenticator, metrics, bodies, find_tracer())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -98,12 +96,6 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         app.router.routes.extend(module.router.routes)
     app.router.routes.extend(pages.pages_router().routes)
     problems.install(app)
-    app.add_middleware(
-        BodyLimits,
-        default=settings.max_payload_bytes + _OVERHEAD,
-        by_path={r"/v1/(jobs/bulk|flows|fan-outs|fan-outs/[^/]+/items)": _BULK_BYTES},
-        seconds=settings.request_seconds,
-    )
     app.add_middleware(HeaderLimits)
     app.add_middleware(RequestIds, new_id=ids.new, clock=clock.monotonic)
     instrumentator = Instrumentator(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from service.api.auth import Authenticator, Caller
+from service.api.bodies import Bodies
 from service.api.errors import Unauthenticated
 from service.api.metrics import ApiMetrics
 from service.api.open_streams import OpenStreams
@@ -37,6 +38,7 @@ class Backend:
     ids: IdFactory
     authenticator: Authenticator
     metrics: ApiMetrics
+    bodies: Bodies
     tracer: Tracer | None = None
     stopping: bool = False
     streams: OpenStreams = field(default_factory=OpenStreams)
@@ -122,4 +124,12 @@ async def _asked(request: Request) -> Asked:
     return Asked(caller, space, backend)
 
 
-Ask = Annotated[Asked, Depends(_asked)]
+async def ask(request: Request) -> Asked:
+    """Once for a request: before its body is read (intake.py), and again where its route asks for it."""
+    state: dict[str, Any] = request.scope.setdefault("state", {})
+    if "asked" not in state:
+        state["asked"] = await _asked(request)
+    return state["asked"]
+
+
+Ask = Annotated[Asked, Depends(ask)]

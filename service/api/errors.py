@@ -9,6 +9,13 @@ class BodyTooLarge(TriageError):
     code = "body_too_large"
 
 
+class TooManyBodies(TriageError):
+    """The server is receiving as many bytes of request bodies as it may hold at once; try again."""
+
+    code = "too_many_bodies"
+    retryable = True
+
+
 class HttpInvalid(TriageError):
     """This is not HTTP."""
 
@@ -58,6 +65,12 @@ class ValidationFailed(TriageError):
     """The request does not match the schema."""
 
     code = "validation_failed"
+
+
+class UnknownParameter(TriageError):
+    """The request has a query parameter that this operation does not have."""
+
+    code = "unknown_parameter"
 
 
 class Unauthenticated(TriageError):

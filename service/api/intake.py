@@ -1,112 +1,100 @@
-"""Reads request bodies strictly: what could not be kept unchanged is refused before anybody sees it."""
+"""The order in which a request is checked: its credentials, its scope, its parameters, and last its body."""
 
-import json
-import re
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
 
-import orjson
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 
-from service.api.errors import JsonInvalid, UnsupportedMediaType
+from service.api.deps import Backend, ask
+from service.api.envelope import MANY, open_envelope
+from service.api.errors import JsonInvalid, UnknownParameter, UnsupportedMediaType, ValidationFailed
+from service.api.request_limits import body_limit, one_job, read_body
+from service.api.strict_json import parse
 
-MAX_DEPTH = 64
-#: Every digit is a 0 and every E an e; a plus sign is left out.
-_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
-_LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
-
-
-def parse(body: bytes) -> Any:
-    """JSON as orjson reads it: no NaN, no Infinity, no lone surrogates; raises JsonInvalid.
-
-    Also refused: nesting beyond 64; numbers beyond 64 bits, which would come back as others; and an object
-    with a key twice, of which readers take the first or the last as they please.
-    """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise JsonInvalid(f"The request body is not valid JSON: {error.msg}.") from None
-    # Only bodies that can break a rule are walked.
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        _check_depth(document)
-    shape = body.translate(_SHAPE, b"+")
-    if b"0" * 19 in shape or b"e000" in shape:
-        _check_numbers(body)
-    _DUPLICATES.decode(body.decode())
-    return document
-
-
-def _check_depth(document: Any) -> None:
-    level = [document]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for value in level
-            if isinstance(value, (dict, list))
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return
-    if any(isinstance(value, (dict, list)) for value in level):
-        raise JsonInvalid(f"The request body is nested deeper than {MAX_DEPTH} levels.")
-
-
-_STRING_OR_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
-
-
-def _check_numbers(body: bytes) -> None:
-    for match in _STRING_OR_NUMBER.finditer(body):
-        text = match[0]
-        if text.startswith(b'"'):
-            continue
-        if text.lstrip(b"-").isdigit():
-            if len(text) > 20 or not _SMALLEST <= int(text) <= _LARGEST:
-                raise JsonInvalid("The request body holds an integer beyond 64 bits; send it as a string.")
-        elif float(text) in (float("inf"), float("-inf")):
-            raise JsonInvalid("The request body holds a number that is too large.")
-
-
-def _check_keys(members: list[tuple[str, None]]) -> None:
-    keys = {key for key, _ in members}
-    if len(keys) != len(members):
-        raise JsonInvalid("The request body holds an object that has the same key twice.")
-
-
-#: Reads what orjson has read already, for the keys alone.
-_DUPLICATES = json.JSONDecoder(object_pairs_hook=_check_keys, parse_int=len, parse_float=len)
-
-
-class StrictRequest(Request):
-    """A request whose JSON is read by `parse`."""
-
-    async def json(self) -> Any:
-        if not hasattr(self, "_json"):
-            self._json = parse(await self.body())
-        return self._json
+#: Rows of errors that one answer shows.
+_MAX_ROWS = 20
+_SHOWN = 64
 
 
 class StrictRoute(APIRoute):
-    """A route that takes application/json alone, read strictly."""
+    """Checks what is cheapest first: key, scope, parameters, type and size of the body, JSON, schema.
 
-    request_class = StrictRequest
+    It takes application/json alone, read strictly, and within the limit of its operation.
+    """
 
     def get_route_handler(self) -> Any:
         handle = super().get_route_handler()
+        needs_caller = _needs_caller(self.dependant)
+        parameters = dict(_query_parameters(self.dependant))
 
-        async def strict(request: Request) -> Any:
-            if request.method in ("POST", "PUT", "PATCH"):
-                content_type = request.headers.get("content-type", "")
-                has_body = (
-                    request.headers.get("content-length", "0") != "0"
-                    or "transfer-encoding" in request.headers
-                )
-                if has_body and content_type.split(";")[0].strip().lower() != "application/json":
+        async def strict(request: Request) -> Response:
+            backend: Backend = request.app.state.backend
+            settings, many = backend.settings, MANY.get(self.name)
+            asked = await ask(request) if needs_caller else None
+            _check_parameters(request, parameters)
+            if asked is None or not _has_body(request):
+                return await handle(request)
+            with backend.bodies.hold(asked.caller.namespace, large=many is not None) as held:
+                if (
+                    request.headers.get("content-type", "").split(";")[0].strip().lower()
+                    != "application/json"
+                ):
                     raise UnsupportedMediaType()
-                request = self.request_class(request.scope, request.receive)
+                limit = body_limit(self.name, settings)
+                body = await read_body(request, limit, settings.request_seconds, held)
                 # Before FastAPI reads it: it would answer any error of a body in a shape of its own, and take
                 # null for no body.
-                if has_body and await request.json() is None:
+                if many is None:
+                    document = parse(bytes(body))
+                else:
+                    document = await open_envelope(body, many, one_job(settings))
+                if document is None:
                     raise JsonInvalid("The request body is null: leave it out instead.")
-            return await handle(request)
+                request._body, request._json = body, document  # type: ignore[assignment]  # nobody writes to it
+                return await handle(request)
 
         return strict
+
+
+def _has_body(request: Request) -> bool:
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return False
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _needs_caller(dependant: Dependant) -> bool:
+    return dependant.call is ask or any(_needs_caller(child) for child in dependant.dependencies)
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Names, and whether one may be given more than once."""
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        yield field.alias, any(get_origin(type_) is list for type_ in (annotation, *get_args(annotation)))
+    for child in dependant.dependencies:
+        yield from _query_parameters(child)
+
+
+def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
+    """A misspelt filter must not list everything, and of two values none may be ignored."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    if unknown := [name for name in given if name not in known]:
+        names = ", ".join(sorted(known)) or "none"
+        raise UnknownParameter(
+            errors=[
+                {
+                    "pointer": name[:_SHOWN],
+                    "code": UnknownParameter.code,
+                    "message": f"Unknown query parameter; this operation has: {names}.",
+                }
+                for name in unknown[:_MAX_ROWS]
+            ]
+        )
+    if repeated := [name for name, count in given.items() if count > 1 and not known[name]]:
+        raise ValidationFailed(
+            errors=[{"pointer": name, "code": "repeated", "message": "Give it once."} for name in repeated]
+        )

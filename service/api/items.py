@@ -1,24 +1,21 @@
 """Items of a fan-out on their way in, read one by one from the text of the request."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, cast
 
-import msgspec
 import orjson
 from pydantic import ValidationError
 
 from service.api.deps import Asked
 from service.api.errors import JsonInvalid, ValidationFailed
-from service.api.intake import parse
 from service.api.problems import pointer
 from service.api.schemas.fan_outs import ItemIn
+from service.api.strict_json import parse
+from service.api.turns import Turns
 from service.domain.errors import PayloadInvalid, PayloadTooLarge, TriageError
 from service.domain.fan_out import Item
 
-#: Items that are read before other requests get a turn: some milliseconds.
-PORTION = 100
 #: Rows of errors that one answer shows.
 MAX_ROWS = 100
 
@@ -33,7 +30,7 @@ class ItemReader:
         self._limit = asked.backend.settings.max_payload_bytes
         self._sizes = asked.backend.metrics.payload_bytes
 
-    def read(self, raw: msgspec.Raw, position: int, start: int = 0, *, known_good: bool = False) -> Item:
+    async def read(self, raw: bytes, position: int, start: int = 0, *, known_good: bool = False) -> Item:
         """`position` is that in the request, the index of the item is `start` beyond it.
 
         With `known_good` the payload is not held against its schema: that was done before.
@@ -42,26 +39,27 @@ class ItemReader:
         fields, where = self._fields(raw, root)
         payload = self._payload | fields.payload if self._payload else fields.payload
         if self._job_type is not None and not known_good:
-            self._types.check(self._job_type, payload, where)
-        encoded = orjson.dumps(payload)
-        if len(encoded) > self._limit:
-            message = f"{len(encoded)} bytes, at most {self._limit}"
+            await self._types.check(self._job_type, payload, where)
+        size = len(orjson.dumps(payload))
+        if size > self._limit:
+            message = f"{size} bytes, at most {self._limit}"
             raise PayloadTooLarge(
                 errors=[{"pointer": where, "code": PayloadTooLarge.code, "message": message}]
             )
         if known_good:
-            self._sizes.observe(len(encoded))
+            self._sizes.observe(size)
         delay = fields.delay_seconds
         return Item(
             index=start + position,
-            payload=encoded,
+            # The template's is kept once for all items.
+            payload=orjson.dumps(fields.payload),
             key=fields.key,
             priority=fields.priority,
             delay_ms=None if delay is None else round(delay * 1000),
         )
 
-    def _fields(self, raw: msgspec.Raw, root: str) -> tuple[ItemIn, str]:
-        document = parse(bytes(raw))
+    def _fields(self, raw: bytes, root: str) -> tuple[ItemIn, str]:
+        document = parse(raw)
         if not isinstance(document, dict):
             rows = [{"pointer": root, "code": "dict_type", "message": "Input should be a valid dictionary"}]
             raise ValidationFailed(errors=rows)
@@ -82,16 +80,16 @@ class ItemReader:
             raise ValidationFailed(errors=rows) from None
 
 
-async def check_all(reader: ItemReader, items: Sequence[msgspec.Raw]) -> Counter[int | None]:
+async def check_all(reader: ItemReader, items: Sequence[bytes]) -> Counter[int | None]:
     """How many items have which delay; raises the first kind of error found, with a row per problem."""
     delays: Counter[int | None] = Counter()
     first: TriageError | None = None
     rows: list[dict[str, str]] = []
+    turns = Turns()
     for position, raw in enumerate(items):
-        if position % PORTION == PORTION - 1:
-            await asyncio.sleep(0)
+        await turns.pause()
         try:
-            delays[reader.read(raw, position).delay_ms] += 1
+            delays[(await reader.read(raw, position)).delay_ms] += 1
         except (ValidationFailed, PayloadInvalid, PayloadTooLarge) as error:
             first = first or error
             rows += error.details["errors"]
@@ -105,10 +103,12 @@ async def check_all(reader: ItemReader, items: Sequence[msgspec.Raw]) -> Counter
     raise first
 
 
-async def in_portions(
-    reader: ItemReader, items: Sequence[msgspec.Raw], size: int
-) -> AsyncGenerator[list[Item]]:
+async def in_portions(reader: ItemReader, items: Sequence[bytes], size: int) -> AsyncGenerator[list[Item]]:
     """Items that were checked before, `size` at a time."""
+    turns = Turns()
     for start in range(0, len(items), size):
-        portion = items[start : start + size]
-        yield [reader.read(raw, start + i, known_good=True) for i, raw in enumerate(portion)]
+        portion: list[Item] = []
+        for position, raw in enumerate(items[start : start + size], start):
+            await turns.pause()
+            portion.append(await reader.read(raw, position, known_good=True))
+        yield portion

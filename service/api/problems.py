@@ -19,8 +19,10 @@ from service.api.errors import (
     RequestTooSlow,
     ScopeMissing,
     ShuttingDown,
+    TooManyBodies,
     TooManyStreams,
     Unauthenticated,
+    UnknownParameter,
     UnsupportedMediaType,
     ValidationFailed,
 )
@@ -50,6 +52,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.ConfigurationInvalid: 500,
     TooManyWaiters: 503,
     TooManyStreams: 503,
+    TooManyBodies: 503,
     ShuttingDown: 503,
     BodyTooLarge: 413,
     RequestTooSlow: 408,
@@ -58,6 +61,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     JsonInvalid: 400,
     UnsupportedMediaType: 415,
     ValidationFailed: 422,
+    UnknownParameter: 422,
     Unauthenticated: 401,
     CredentialRefused: 401,
     IssuerUnavailable: 503,
@@ -138,6 +142,8 @@ async def _triage_error(request: Request, error: errors.TriageError) -> Response
     status = STATUS[type(error)]
     if status in (429, 503):
         headers["Retry-After"] = RETRY_AFTER
+    if status == 408:
+        headers["Connection"] = "close"  # the rest of the body is not waited for
     if status == 401:
         headers["WWW-Authenticate"] = REFUSAL if isinstance(error, CredentialRefused) else CHALLENGE
     return respond(of_error(error, request.url.path, _request_id(request)), headers)

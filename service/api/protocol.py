@@ -12,6 +12,9 @@ from service.domain.errors import TriageError
 
 #: Bytes of a head that has not come to its end; one that has is held to its limit by the middleware.
 MAX_HEAD_BYTES = 65_536
+#: Bytes of a body that may come in after its request was answered, before the connection is cut: many clients
+#: read why they were refused only when they have sent everything.
+MAX_UNREAD_BYTES = 134_217_728
 #: Seconds after which the connection ends, beyond those that a body has: its 408 goes out first.
 _MARGIN = 5.0
 #: Seconds in which a client must take this many bytes of what waits for it, else its connection is cut: it
@@ -27,6 +30,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _timer: TimerHandle | None = None
     _in_head = False
     _head_bytes = 0
+    _unread = 0
     _taking: TimerHandle | None = None
     _untaken = 0
 
@@ -72,13 +76,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._unread = True, 0, 0
         self._within(self.seconds)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._within(self.seconds + _MARGIN)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        if cycle is not None and cycle.response_complete:
+            self._unread += len(body)
+            if self._unread > MAX_UNREAD_BYTES:
+                self.transport.abort()
 
     def on_message_complete(self) -> None:
         self._cancel()

@@ -1,19 +1,30 @@
-"""Refuses heads and bodies that are too large, or too slow to come in, as plain ASGI."""
+"""Refuses heads and bodies that are too large, or too slow to come in."""
 
 import asyncio
-import re
-from collections.abc import Mapping
 
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from service.api.bodies import Held
+from service.api.envelope import MANY
 from service.api.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
-from service.api.middleware import App, Message, Receive, Scope, Send
+from service.api.middleware import App, Receive, Scope, Send
 from service.api.problems import of_error, respond
 from service.domain.errors import TriageError
+from service.settings import Settings
 
 MAX_HEADERS, MAX_HEAD_BYTES = 100, 16_384
 
+#: Bytes of a body beside its payload.
+_BESIDE = 65_536
+#: Bytes of JSON that a byte of a payload may be written with: "\u00e9" is one character of two bytes.
+_ESCAPED = 3
+#: Operations whose body has a payload, or as much.
+_ONE = {"create_job", "retry_job", "retry_dead_letter", "put_schedule", "update_queue"}
+
 
 class HeaderLimits:
-    """Refuses a head that is too large: 16 KiB with the address, 100 headers."""
+    """Refuses a head that is too large: 16 KiB with the address, 100 headers. Plain ASGI."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -27,67 +38,46 @@ class HeaderLimits:
         await self._app(scope, receive, send)
 
 
-class BodyLimits:
-    """Refuses bodies over the limit of their path, by Content-Length or by what came in, and slow ones.
+def one_job(settings: Settings) -> int:
+    """Bytes of JSON that a job may have."""
+    return _ESCAPED * settings.max_payload_bytes + _BESIDE
 
-    `by_path` maps patterns of whole paths to the bytes that they may have.
-    """
 
-    def __init__(self, app: App, default: int, by_path: Mapping[str, int], seconds: float) -> None:
-        self._app = app
-        self._default = default
-        self._by_path = [(re.compile(pattern), limit) for pattern, limit in by_path.items()]
-        self._seconds = seconds
+def largest_body(settings: Settings) -> int:
+    return max(settings.max_body_bytes, one_job(settings))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        limit = self._limit(scope["path"])
-        large = BodyTooLarge(f"The request body may have {limit} bytes here.")
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > limit:
-            return await _refuse(large, scope, receive, send)
-        loop = asyncio.get_running_loop()
-        deadline: float | None = None
-        received, complete, refused, started = 0, False, False, False
 
-        async def limited() -> Message:
-            nonlocal received, complete, deadline, refused
-            if complete:
-                return await receive()
-            if deadline is None:
-                deadline = loop.time() + self._seconds
-            try:
-                async with asyncio.timeout_at(deadline):
-                    message = await receive()
-            except TimeoutError:
-                refused = True
-                raise RequestTooSlow() from None
-            received += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
-            if received > limit:
-                refused = True
-                raise large
-            return message
+def body_limit(operation: str, settings: Settings) -> int:
+    """Bytes that the body of an operation may have."""
+    if operation in MANY:
+        return largest_body(settings)
+    return one_job(settings) if operation in _ONE else _BESIDE
 
-        async def answer(message: Message) -> None:
-            nonlocal started
-            started = True
-            if refused and message["type"] == "http.response.start":
-                # The rest of the body is not waited for.
-                message["headers"] = [*message["headers"], (b"connection", b"close")]
-            await send(message)
 
-        try:
-            await self._app(scope, limited, answer)
-        except (BodyTooLarge, RequestTooSlow) as error:
-            if started:
-                raise
-            await _refuse(error, scope, receive, send)
-
-    def _limit(self, path: str) -> int:
-        limits = (limit for pattern, limit in self._by_path if pattern.fullmatch(path))
-        return next(limits, self._default)
+async def read_body(request: Request, limit: int, seconds: float, held: Held) -> bytearray:
+    """Raises BodyTooLarge by Content-Length or by what came in, RequestTooSlow and TooManyBodies."""
+    large = BodyTooLarge(f"The request body may have {limit} bytes here.")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > limit:
+        raise large
+    # Grown in place: joined chunks would for a moment be there twice.
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect()
+                chunk = message.get("body", b"")
+                if len(body) + len(chunk) > limit:
+                    raise large
+                held.take(len(chunk))
+                body += chunk
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise RequestTooSlow() from None
+    return body
 
 
 async def _refuse(error: TriageError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,12 +19,7 @@ class Router(APIRouter):
     included router at each request, and the instrumentator once more: a sixth of a submission's time.
     """
 
-    def __init__(
-        self,
-        prefix: str = "",
-        tags: list[str | Enum] | None = None,
-        route_class: type[APIRoute] = StrictRoute,
-    ) -> None:
+    def __init__(self, prefix: str = "", tags: list[str | Enum] | None = None) -> None:
         super().__init__(
-            prefix=prefix, tags=tags, route_class=route_class, generate_unique_id_function=_by_name
+            prefix=prefix, tags=tags, route_class=StrictRoute, generate_unique_id_function=_by_name
         )

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from jsonschema import Draft202012Validator
-from jsonschema import ValidationError as SchemaError
 
+from service.api.payload_schemas import PayloadSchema
 from service.clock import Clock
 from service.domain.catalogue import JobType
 from service.domain.errors import PayloadInvalid, TriageError
@@ -22,19 +21,6 @@ LONGEST_WAIT = 0.5
 log = structlog.get_logger("triage.types")
 
 
-def _message(error: SchemaError) -> str:
-    """What the schema asks for; the library's own message would quote the payload."""
-    wanted = cast(Any, error.validator_value)
-    if error.validator == "required":
-        missing = [name for name in wanted if name not in cast(Mapping[str, Any], error.instance)]
-        return f"needs the property {', '.join(missing)}"[:500]
-    if error.validator == "additionalProperties":
-        return "has a property that the schema does not name"
-    if isinstance(wanted, (str, int, float, list)):
-        return f"must match {error.validator}: {wanted}"[:500]
-    return f"must match {error.validator}"
-
-
 class KnownTypes:
     """The job types of one namespace. Without a worker that knows a type, any payload is taken."""
 
@@ -47,7 +33,7 @@ class KnownTypes:
         self._types: Mapping[str, JobType] = {}
         #: Of every type that was ever published: what it redacts must not be shown when its workers are gone.
         self._redactions: Mapping[str, tuple[str, ...]] = {}
-        self._validators: dict[str, tuple[Any, Draft202012Validator]] = {}
+        self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
         self._read_at: float | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -70,27 +56,20 @@ class KnownTypes:
         """Pointers of a type, as of the last read; None when no worker has ever published it."""
         return self._redactions.get(name)
 
-    def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
+    async def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
         """Raises PayloadInvalid with a pointer per problem."""
         if job_type.payload_schema is None:
             return
-        rows = [
-            {
-                "pointer": root + "".join(f"/{part}" for part in error.absolute_path),
-                "code": str(error.validator),
-                "message": _message(error),
-            }
-            for error in self._validator(job_type).iter_errors(payload)
-        ]
+        rows = await self._schema(job_type.name, job_type.payload_schema).errors(payload)
         if rows:
-            raise PayloadInvalid(rows[:100])
+            raise PayloadInvalid([{**row, "pointer": root + row["pointer"]} for row in rows])
 
-    def _validator(self, job_type: JobType) -> Draft202012Validator:
-        schema, validator = self._validators.get(job_type.name, (None, None))
-        if validator is None or schema != job_type.payload_schema:
-            validator = Draft202012Validator(dict(job_type.payload_schema or {}))
-            self._validators[job_type.name] = (job_type.payload_schema, validator)
-        return validator
+    def _schema(self, name: str, schema: Mapping[str, Any]) -> PayloadSchema:
+        published, ready = self._schemas.get(name, (None, None))
+        if ready is None or published != schema:
+            ready = PayloadSchema(schema)
+            self._schemas[name] = (schema, ready)
+        return ready
 
     async def _refresh(self) -> None:
         try:

@@ -85,11 +85,22 @@ def decode_redact(options: bytes | None) -> tuple[str, ...] | None:
     return _decode_options(options)[3] if options else None
 
 
+def join_payloads(shared: bytes, own: bytes) -> bytes:
+    """An item's payload lies over that of the template, member by member."""
+    try:
+        return orjson.dumps(orjson.loads(shared) | orjson.loads(own))
+    except (orjson.JSONDecodeError, TypeError):
+        return own  # its handler will not read it, and the neighbours of its claim shall run
+
+
 _STATES = {state.encode(): state for state in State}
 
 
-def decode_job(id: str, fields: Fields) -> Job:
-    """The job that a hash holds. Every claim of every worker passes here: it is written to be fast."""
+def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
+    """The job that a hash holds. Every claim of every worker passes here: it is written to be fast.
+
+    `shared` is what its payload shares with those of other items of its fan-out.
+    """
     get = fields.get
     group = _text(get(b"group"))
     in_flow = group is not None and group.startswith("flow_")
@@ -103,7 +114,7 @@ def decode_job(id: str, fields: Fields) -> Job:
         queue=fields[b"queue"].decode(),
         state=_STATES[fields[b"state"]],
         priority=int(fields[b"priority"]),
-        payload=fields[b"payload"],
+        payload=join_payloads(shared, fields[b"payload"]) if shared else fields[b"payload"],
         created_at=int(fields[b"created_at"]),
         run_at=int(fields[b"run_at"]),
         retry=retry,

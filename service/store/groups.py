@@ -18,6 +18,12 @@ GroupState = Literal["open", "running", "succeeded", "failed", "cancelled"]
 
 #: Members that one script call handles: each takes Redis some 30 us.
 PORTION = 100
+#: What is read of a group: all but its template, whose payload may be large.
+_FIELDS = (
+    b"state", b"version", b"total", b"created_at", b"finished_at", b"name", b"on_failure", b"sealed", b"then",
+    b"highest", b"admitted", b"staged", b"run", b"grace_ms", b"item_name", b"item_queue", b"tolerance_count",
+    b"tolerance_percent", b"max_concurrency", *(state.encode() for state in State),
+)  # fmt: skip
 #: Milliseconds that an ended group is kept at least.
 RETENTION_MS = 86_400_000
 
@@ -111,6 +117,12 @@ class Groups:
             sorted(((name.decode(), job.decode()) for name, job in found.items()), key=lambda pair: pair[1])
         )
 
+    async def item_payload(self, id: str) -> bytes:
+        """The payload of a fan-out's template."""
+        key = keys.group(self._prefix, group=id)
+        found = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "item_payload")))[0]
+        return b"{}" if found is None else found
+
     async def request_cancel(self, id: str, grace_ms: int) -> tuple[str, str]:
         """moved | illegal | missing, and the state; the cancellation itself is a task."""
         return await self._steer(id, "cancel", grace_ms)
@@ -172,13 +184,13 @@ class Groups:
     async def _read(self, ids: "Sequence[str]") -> "list[Group | None]":
         def ask(pipe: Any) -> None:
             for id in ids:
-                pipe.hgetall(keys.group(self._prefix, group=id))
+                pipe.hmget(keys.group(self._prefix, group=id), _FIELDS)
 
-        rows = await self._queries.pipeline(ask)
-        return [
-            decode_group(id, fields) if b"state" in fields else None
-            for id, fields in zip(ids, rows, strict=True)
-        ]
+        found: list[Group | None] = []
+        for id, values in zip(ids, await self._queries.pipeline(ask), strict=True):
+            row = {name: value for name, value in zip(_FIELDS, values, strict=True) if value is not None}
+            found.append(decode_group(id, row) if b"state" in row else None)
+        return found
 
 
 def _text(value: bytes | None) -> str | None:

@@ -64,6 +64,11 @@ group = _key(
 )
 group_jobs = _key("group:{group}:jobs", "HASH", "Job ids of a flow by their keys.")
 group_items = _key("group:{group}:items", "STRING", "Bitmap of the item indexes that a fan-out has taken.")
+shared_payload = _key(
+    "payload:{group}",
+    "HASH",
+    "What the payloads of a fan-out's items share (json), and how many jobs refer to it.",
+)
 groups = _key("groups:{kind}", "ZSET", "Flows, or fan-outs, by creation.")
 group_retention = _key(
     "group_retention", "ZSET", "Flows and fan-outs that have ended, by the time at which they are forgotten."

@@ -148,8 +148,8 @@ class Leases:
         at, next_due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
         return Claim(
             leases=[
-                _lease(id.decode(), {**codec.pairs(read), **codec.pairs(written)})
-                for id, read, written in rows
+                _lease(id.decode(), {**codec.pairs(read), **codec.pairs(written)}, shared)
+                for id, read, written, shared in rows
             ],
             now_ms=at,
             next_due_ms=None if next_due < 0 else next_due,
@@ -226,8 +226,8 @@ class Leases:
         return bool(await self._scripts.run("progress", [lease.job.id, lease.token, "", line]))
 
 
-def _lease(id: str, fields: Mapping[bytes, bytes]) -> Lease:
-    return Lease(codec.decode_job(id, fields), fields[b"token"].decode(), b"suspect" in fields)
+def _lease(id: str, fields: Mapping[bytes, bytes], shared: bytes) -> Lease:
+    return Lease(codec.decode_job(id, fields, shared), fields[b"token"].decode(), b"suspect" in fields)
 
 
 def _finish_arguments(finish: Finish) -> list[Argument]:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -110,10 +110,24 @@ class Queries:
                 pipe.hgetall(keys.job(self._prefix, id=id))
 
         replies = await self.pipeline(ask)
+        shared = await self._shared({row[b"group"] for row in replies if b"shared" in row})
         return [
-            codec.decode_job(id, fields) if b"state" in fields else None
-            for id, fields in zip(ids, replies, strict=True)
+            codec.decode_job(id, row, shared[row[b"group"]] if b"shared" in row else b"")
+            if b"state" in row
+            else None
+            for id, row in zip(ids, replies, strict=True)
         ]
+
+    async def _shared(self, groups: Collection[bytes]) -> dict[bytes, bytes]:
+        """What the payloads of the items of fan-outs share; empty when they were forgotten just now."""
+        if not groups:
+            return {}
+        found = await self.pipeline(
+            lambda pipe: [
+                pipe.hget(keys.shared_payload(self._prefix, group=group.decode()), "json") for group in groups
+            ]
+        )
+        return {group: json or b"" for group, json in zip(groups, found, strict=True)}
 
     async def outlines(self, ids: Sequence[str]) -> list[Job | None]:
         """Jobs with what a filter asks for, without payload, result and error: those may be large."""

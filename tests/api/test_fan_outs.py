@@ -280,7 +280,7 @@ async def test_many_items_need_a_large_body(api: Api) -> None:
     items = [{"text": "x" * 3_000}] * 500
     fan_out = await create(api, items, sealed=False)
     assert (await add(api, fan_out, 500, items)).json()["accepted"] == 500
-    too_large = {"content-length": str(65 * 1_048_576), "content-type": "application/json"}
+    too_large = {"content-length": str(33 * 1_048_576), "content-type": "application/json"}
     for path in ("/v1/fan-outs", f"/v1/fan-outs/{fan_out['id']}/items"):
         problem(await api.http.post(path, content=b"{}", headers=too_large), 413, "body_too_large")
     seal = f"/v1/fan-outs/{fan_out['id']}/seal"

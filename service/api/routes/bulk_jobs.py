@@ -1,27 +1,25 @@
 """Submitting many jobs with one request."""
 
-import asyncio
-import hashlib
-from typing import Any
+from typing import Any, cast
 
 from fastapi import Request, Response
 from pydantic import ValidationError
 
 from service.api import render
 from service.api.deps import Ask
-from service.api.errors import ValidationFailed
+from service.api.errors import JsonInvalid, ValidationFailed
 from service.api.operation import operation
 from service.api.problems import of_error, pointer
+from service.api.raw_items import RawItems
 from service.api.router import Router
-from service.api.routes.jobs import IdempotencyKey, begin_submission, present, refusal, specify
+from service.api.routes.jobs import IdempotencyKey, begin_submission, body_digest, present, refusal, specify
 from service.api.schemas import jobs as schemas
+from service.api.strict_json import parse
+from service.api.turns import Turns
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
 from service.store.jobs import BATCH, Idempotency, Submission
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
-
-#: Jobs that are read before other requests get a turn: some milliseconds.
-PORTION = 100
 
 
 @router.post(
@@ -41,16 +39,17 @@ async def create_jobs(
     if body.atomic and len(body.jobs) > BATCH:
         rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
-    digest = hashlib.sha256(await request.body()).hexdigest() if idempotency_key is not None else ""
+    digest = "" if idempotency_key is None else await body_digest(request)
     span = begin_submission(asked, "submit jobs")
     results: list[dict[str, Any]] = []
     accepted: list[tuple[int, Submission]] = []
-    for index, item in enumerate(body.jobs):
-        if index % PORTION == PORTION - 1:
-            await asyncio.sleep(0)
+    turns = Turns()
+    for index, text in enumerate(cast(RawItems, body.jobs)):
+        await turns.pause()
         try:
-            spec_in = _parse_item(index, item)
-            spec = specify(asked, spec_in, span.traceparent, f"/jobs/{index}")
+            spec = await specify(asked, _parse_item(index, text), span.traceparent, f"/jobs/{index}")
+        except JsonInvalid as error:
+            raise JsonInvalid(f"/jobs/{index}: {error.message}") from None
         except TriageError as error:
             if body.atomic:
                 raise
@@ -79,9 +78,9 @@ async def create_jobs(
     return render.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
 
 
-def _parse_item(index: int, item: Any) -> schemas.JobSpecIn:
+def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:
     try:
-        return schemas.JobSpecIn.model_validate(item)
+        return schemas.JobSpecIn.model_validate(parse(text))
     except ValidationError as error:
         rows = [
             {

@@ -1,27 +1,25 @@
 """Filling a fan-out in chunks, and closing it."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
-import msgspec
 from fastapi import Request, Response
 
 from service.api import groups, render
 from service.api.deps import Ask
-from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
-from service.api.items import PORTION, ItemReader
+from service.api.items import ItemReader
 from service.api.operation import operation
 from service.api.problems import of_error
 from service.api.router import Router
 from service.api.routes.fan_outs import FanOutId, respond
 from service.api.schemas import fan_outs as schemas
+from service.api.turns import Turns
 from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
 from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
 from service.store.fan_outs import FILL
 
-router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"], route_class=EnvelopeRoute)
+router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 
 
 @router.post(
@@ -38,19 +36,20 @@ async def add_fan_out_items(
     fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, asked: Ask
 ) -> Response:
     """Chunks may come in any order and more than once. An item that is not valid is rejected by itself."""
-    raw_items = cast("Sequence[msgspec.Raw]", body.items)
+    raw_items = cast("Sequence[bytes]", body.items)
     if body.start_index + len(raw_items) > MAX_ITEMS:
         rows = [{"pointer": "/items", "code": "too_long", "message": f"at most {MAX_ITEMS} items in all"}]
         raise ValidationFailed(errors=rows)
     group = await groups.read(asked, fan_out_id)
-    reader = ItemReader(asked, group.fields[b"item_name"].decode(), group.fields[b"item_payload"])
+    template = await asked.stores.groups.item_payload(fan_out_id)
+    reader = ItemReader(asked, group.fields[b"item_name"].decode(), template)
     items: list[Item] = []
     rejected: list[dict[str, Any]] = []
+    turns = Turns()
     for position, raw in enumerate(raw_items):
-        if position % PORTION == PORTION - 1:
-            await asyncio.sleep(0)
+        await turns.pause()
         try:
-            items.append(reader.read(raw, position, body.start_index))
+            items.append(await reader.read(raw, position, body.start_index))
         except (ValidationFailed, PayloadInvalid, PayloadTooLarge) as error:
             problem = of_error(error, request.url.path, request.scope["state"]["request_id"])
             rejected.append({"index": body.start_index + position, "problem": problem})

@@ -1,23 +1,20 @@
 """Submitting and reading fan-outs."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, cast
 
-import msgspec
 import orjson
 from fastapi import Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.api import groups, render
 from service.api.deps import Ask, Asked
-from service.api.envelope import EnvelopeRoute
 from service.api.errors import ValidationFailed
 from service.api.items import ItemReader, check_all, in_portions
 from service.api.operation import operation
 from service.api.router import Router
-from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
+from service.api.routes.jobs import IdempotencyKey, begin_submission, body_digest, present, specify
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage, JobSpecIn
 from service.api.story import ITEM_RESULT
@@ -35,7 +32,7 @@ from service.store.groups import Group
 from service.store.jobs import Idempotency
 from service.store.queries import JobFilter
 
-router = Router(prefix="/v1/fan-outs", tags=["fan-outs"], route_class=EnvelopeRoute)
+router = Router(prefix="/v1/fan-outs", tags=["fan-outs"])
 
 FanOutId = Annotated[str, Path(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a fan-out.")]
 
@@ -83,16 +80,16 @@ async def create_fan_out(
 
     With an Idempotency-Key a request that was interrupted can be sent again: it goes on where it was.
     """
-    raw_items = cast("Sequence[msgspec.Raw]", body.items)
+    raw_items = cast("Sequence[bytes]", body.items)
     span = begin_submission(asked, "submit fan-out")
-    template = _specify(asked, body.template, span.traceparent, "/template", partial=True)
-    then = None if body.then is None else _specify(asked, body.then, span.traceparent, "/then")
+    template = await _specify(asked, body.template, span.traceparent, "/template", partial=True)
+    then = None if body.then is None else await _specify(asked, body.then, span.traceparent, "/then")
     spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
     reader = ItemReader(asked, template.name, template.payload)
     delays = await check_all(reader, raw_items)
     idempotency = None
     if idempotency_key is not None:
-        digest = hashlib.sha256(await request.body()).hexdigest()
+        digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
     id = asked.backend.ids.new("fan", members=MEMBERS)
     try:
@@ -113,7 +110,7 @@ async def create_fan_out(
 
 
 async def _complete(
-    asked: Asked, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[msgspec.Raw]
+    asked: Asked, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
 ) -> None:
     """Store what is missing; somebody may cancel the fan-out meanwhile, then there is nothing to add."""
     fan_outs = asked.stores.fan_outs
@@ -129,13 +126,13 @@ async def _complete(
         await fan_outs.seal(opened.id, len(raw_items))
 
 
-def _specify(
+async def _specify(
     asked: Asked, body: JobSpecIn, traceparent: str | None, root: str, *, partial: bool = False
 ) -> JobSpec:
     if body.unique is not None:
         rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not inside a fan-out"}]
         raise ValidationFailed(errors=rows)
-    return specify(asked, body, traceparent, root, partial=partial)
+    return await specify(asked, body, traceparent, root, partial=partial)
 
 
 @router.get(

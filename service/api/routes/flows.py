@@ -1,25 +1,29 @@
 """Submitting and reading flows."""
 
 import asyncio
-import hashlib
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Header, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from service.api import groups, render
 from service.api.deps import Ask, Asked
-from service.api.errors import ValidationFailed
+from service.api.envelope import EDGES, open_envelope
+from service.api.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.operation import operation
 from service.api.problems import pointer
+from service.api.raw_items import RawItems
+from service.api.request_limits import one_job
 from service.api.router import Router
-from service.api.routes.jobs import IdempotencyKey, begin_submission, present, specify
+from service.api.routes.jobs import IdempotencyKey, begin_submission, body_digest, present, specify
 from service.api.schemas import flows as schemas
 from service.api.schemas.fields import Name
 from service.api.schemas.jobs import JobPage
+from service.api.strict_json import parse
+from service.api.turns import Turns
 from service.domain.errors import IdempotencyKeyReused, OutcomeUnknown
-from service.domain.flow import MAX_JOBS, FlowInvalid, FlowSpec, Node, arrange
+from service.domain.flow import FlowSpec, Node, arrange
 from service.store.groups import Group
 from service.store.jobs import Idempotency
 from service.store.queries import JobFilter
@@ -27,8 +31,6 @@ from service.store.queries import JobFilter
 router = Router(prefix="/v1/flows", tags=["flows"])
 
 FlowId = Annotated[str, Path(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a flow.")]
-#: Jobs of a flow that are validated before other requests get a turn.
-PORTION = 200
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 MERMAID = "text/vnd.mermaid"
 
@@ -71,7 +73,7 @@ async def create_flow(
     spec = await _specify(asked, body, span.traceparent)
     idempotency = None
     if idempotency_key is not None:
-        digest = hashlib.sha256(await request.body()).hexdigest()
+        digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/flows", idempotency_key, digest)
     id = asked.backend.ids.new("flow", members=len(spec.nodes))
     try:
@@ -91,17 +93,15 @@ async def create_flow(
 
 
 async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | None) -> FlowSpec:
-    raw = schemas.raw_jobs(body)
-    if len(raw) > MAX_JOBS:
-        raise FlowInvalid("/jobs", "too_many_jobs", f"a flow has at most {MAX_JOBS} jobs")
+    raw = cast(RawItems, body.jobs)
     nodes: dict[str, Node] = {}
     rows: list[dict[str, Any]] = []
-    for number, (key, document) in enumerate(raw.items()):
-        if number % PORTION == PORTION - 1:
-            await asyncio.sleep(0)
+    turns = Turns()
+    for key, text in zip(raw.keys, raw, strict=True):
+        await turns.pause()
         try:
             _NAME.validate_python(key)
-            node = schemas.NodeIn.model_validate(document)
+            node = schemas.NodeIn.model_validate(await _node(asked, key, text))
         except ValidationError as error:
             where = ("body", "jobs", key)
             rows += [
@@ -115,7 +115,7 @@ async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | No
             path = pointer(("body", "jobs", key, "job", "unique"))
             rows.append({"pointer": path, "code": "unsupported", "message": "not inside a flow"})
             continue
-        spec = specify(asked, node.job, traceparent, pointer(("body", "jobs", key, "job")))
+        spec = await specify(asked, node.job, traceparent, pointer(("body", "jobs", key, "job")))
         if body.deadline_seconds is not None:
             limit = round(body.deadline_seconds * 1000)
             spec = replace(
@@ -124,8 +124,24 @@ async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | No
         nodes[key] = Node(spec, node.edges())
     if rows:
         raise ValidationFailed(errors=rows[:100])
-    order = arrange({key: node.edges for key, node in nodes.items()})
+    # In a thread: sorting a hundred thousand edges takes a while.
+    order = await asyncio.to_thread(arrange, {key: node.edges for key, node in nodes.items()})
     return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
+
+
+async def _node(asked: Asked, key: str, text: bytes) -> Any:
+    """A job and its edges, which may be many more than a job has fields."""
+    root = pointer(("body", "jobs", key))
+    try:
+        node = await open_envelope(text, EDGES, one_job(asked.backend.settings))
+        if isinstance(node, dict) and isinstance(edges := cast(Any, node).get(EDGES.member), RawItems):
+            node[EDGES.member] = [parse(edge) for edge in edges]
+    except (JsonInvalid, BodyTooLarge) as error:
+        raise type(error)(f"{root}: {error.message}") from None
+    except ValidationFailed as error:
+        rows = [{**row, "pointer": root + row["pointer"]} for row in error.details["errors"]]
+        raise ValidationFailed(errors=rows) from None
+    return cast(Any, node)
 
 
 @router.get(

@@ -150,7 +150,7 @@ async def redrive(asked: Asked, job_id: str, body: schemas.RedriveIn) -> Respons
             raise PayloadTooLarge()
         job_type = asked.space.types.known((await read(asked, job_id)).name)
         if job_type is not None:
-            asked.space.types.check(job_type, body.payload)
+            await asked.space.types.check(job_type, body.payload)
     action = asked.stores.jobs.redrive([job_id], round(body.delay_seconds * 1000), payload, body.queue)
     done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
     return await act(asked, job_id, action, done)

@@ -12,6 +12,7 @@ from service.api.operation import operation
 from service.api.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.fields import Name, TagFilter, Time, parse_tags
+from service.api.turns import Turns
 from service.api.waiting import MAX_WAIT, is_finished, matches, preferred_wait, until
 from service.domain.errors import (
     IdempotencyKeyReused,
@@ -38,6 +39,8 @@ IdempotencyKey = Annotated[
 ]
 #: Bytes of payload above which a client is told to refer to its data by id.
 WARN_BYTES = 1_024
+#: Bytes that are hashed in one step.
+_HASHED = 1_048_576
 
 
 def present(asked: Asked, job: Job) -> dict[str, Any]:
@@ -70,10 +73,10 @@ async def create_job(
 ) -> Response:
     """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
     span = begin_submission(asked, f"submit {body.name}")
-    spec = specify(asked, body, span.traceparent)
+    spec = await specify(asked, body, span.traceparent)
     idempotency = None
     if idempotency_key is not None:
-        digest = hashlib.sha256(await request.body()).hexdigest()
+        digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/jobs", idempotency_key, digest)
     submission = Submission(asked.backend.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
@@ -130,13 +133,22 @@ def refusal(submitted: Submitted) -> TriageError | None:
             return None
 
 
-def specify(
+async def body_digest(request: Request) -> str:
+    """The SHA-256 of the body: what an Idempotency-Key stands for."""
+    digest, body, turns = hashlib.sha256(), memoryview(await request.body()), Turns()
+    for start in range(0, len(body), _HASHED):
+        digest.update(body[start : start + _HASHED])
+        await turns.pause()
+    return digest.hexdigest()
+
+
+async def specify(
     asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "", *, partial: bool = False
 ) -> JobSpec:
     """`partial`: the payload is not complete yet, so it is not held against its schema."""
     job_type = asked.space.types.known(body.name)
     if job_type is not None and not partial:
-        asked.space.types.check(job_type, body.payload, f"{root}/payload")
+        await asked.space.types.check(job_type, body.payload, f"{root}/payload")
     spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
     size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
     asked.backend.metrics.payload_bytes.observe(size)

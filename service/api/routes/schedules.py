@@ -1,6 +1,5 @@
 """Schedules: jobs at times that come again."""
 
-import hashlib
 from typing import Annotated, Any
 
 from fastapi import Header, Path, Query, Request, Response
@@ -10,7 +9,7 @@ from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.operation import operation
 from service.api.router import Router
-from service.api.routes.jobs import IdempotencyKey, present, refusal, specify
+from service.api.routes.jobs import IdempotencyKey, body_digest, present, refusal, specify
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
 from service.domain.errors import InvalidState, NotFound, VersionMismatch
@@ -85,7 +84,7 @@ async def put_schedule(
     name: ScheduleName, body: schemas.ScheduleIn, asked: Ask, if_match: IfMatch = None
 ) -> Response:
     """The same times as before keep what is due; other times count from now."""
-    check_job(asked, body)
+    await check_job(asked, body)
     for attempt in range(ATTEMPTS):
         before, now = await asked.stores.schedules.read(name)
         if if_match is not None and (before is None or before.version != version_of(if_match)):
@@ -106,11 +105,11 @@ def version_of(if_match: str) -> int:
     return int(if_match.removeprefix("W/").strip('"'))
 
 
-def check_job(asked: Asked, body: schemas.ScheduleIn) -> None:
+async def check_job(asked: Asked, body: schemas.ScheduleIn) -> None:
     """As POST /v1/jobs checks it; pointers lead into `job`."""
     if body.job.run_at is not None:
         raise invalid("/job/run_at", "the schedule says when")
-    specify(asked, body.job, None, "/job")
+    await specify(asked, body.job, None, "/job")
 
 
 def check_times(body: schemas.ScheduleIn, definition: dict[str, Any], now: int) -> None:
@@ -187,7 +186,7 @@ async def run_schedule_now(
     idempotency = None
     if idempotency_key is not None:
         # The schedule, which says what the job is, may change or be gone when the request comes again.
-        digest = hashlib.sha256(await request.body()).hexdigest()
+        digest = await body_digest(request)
         idempotency = Idempotency(f"POST {request.url.path}", idempotency_key, digest, keeps=True)
     for _ in range(ATTEMPTS):
         if idempotency is not None and (answered := await asked.stores.jobs.answered(idempotency)):

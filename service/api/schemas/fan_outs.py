@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SkipValidation
+from pydantic import Field
 
+from service.api.raw_items import raw
 from service.api.schemas.fields import In, Key, Out, Priority, Seconds
 from service.api.schemas.flows import GroupCountsOut
 from service.api.schemas.jobs import ErrorOut, JobSpecIn, StateName
@@ -26,8 +27,7 @@ class ItemIn(In):
     delay_seconds: Seconds | None = Field(None, description="Absent: the template's.")
 
 
-# Validated by the route one by one: a hundred thousand at once would hold up every other request.
-Items = list[SkipValidation[ItemIn | dict[str, Any]]]
+Items = list[ItemIn | dict[str, Any]]
 
 
 class ToleranceIn(In):
@@ -46,7 +46,7 @@ class FanOutSpecIn(In):
     """One job per item, each the template with the item's payload over the template's."""
 
     template: JobSpecIn
-    items: Annotated[Items, Field(max_length=MAX_ITEMS)] = Field(
+    items: Annotated[Items, Field(max_length=MAX_ITEMS), raw("list")] = Field(
         default_factory=list,
         description="An object with a member `payload` is an item, every other one is a payload itself.",
     )
@@ -64,7 +64,7 @@ class ItemsIn(In):
     """Items from an index on. An index that the fan-out has already is left as it is."""
 
     start_index: Index
-    items: Annotated[Items, Field(min_length=1, max_length=MAX_CHUNK)]
+    items: Annotated[Items, Field(min_length=1, max_length=MAX_CHUNK), raw("list", at_least=1)]
 
 
 class SealIn(In):

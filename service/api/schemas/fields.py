@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     StringConstraints,
     WithJsonSchema,
-    WrapValidator,
 )
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
@@ -72,10 +71,6 @@ def inherited(otherwise: Any, description: str, **bounds: Any) -> Any:
     would override the inherited value. `otherwise` applies when there is nothing to inherit.
     """
     return Field(default_factory=lambda: otherwise, description=description, **bounds)
-
-
-#: On a model: the document describes it, its route validates it, for instance one by one.
-Later = WrapValidator(lambda value, _: value)
 
 
 class In(BaseModel):

@@ -1,11 +1,12 @@
 """Flows as clients write and read them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.api.schemas.fields import In, Later, Name, Out, PositiveSeconds
+from service.api.raw_items import raw
+from service.api.schemas.fields import In, Name, Out, PositiveSeconds
 from service.api.schemas.jobs import JobSpecIn, StateName
 from service.domain.flow import Edge
 
@@ -43,8 +44,7 @@ class FlowSpecIn(In):
     deadline_seconds: PositiveSeconds | None = Field(
         None, description="For every job of the flow, over all its attempts, from the submission on."
     )
-    # Validated by the route in portions: ten thousand jobs at once would hold up every other request.
-    jobs: Annotated[dict[str, Annotated[NodeIn, Later]], Field(min_length=1)]
+    jobs: Annotated[dict[str, NodeIn], Field(min_length=1), raw("dict", at_least=1)]
 
 
 class GroupCountsOut(Out):
@@ -122,8 +122,3 @@ class GroupCancelIn(In):
     """How many seconds running jobs get to react."""
 
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] | None = None
-
-
-def raw_jobs(body: FlowSpecIn) -> dict[str, Any]:
-    """The nodes as they came: not validated yet."""
-    return dict(body.jobs)

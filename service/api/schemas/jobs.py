@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field
 
+from service.api.raw_items import raw
 from service.api.schemas.fields import (
     In,
     Key,
-    Later,
     Name,
     NoCursor,
     Out,
@@ -28,6 +28,8 @@ from service.domain.defaults import lay_defaults, retry_policy
 from service.domain.job import JobSpec, Unique
 from service.domain.retry import RetryPolicy
 
+#: Jobs of one bulk submission.
+MAX_BULK = 1_000
 _LATEST_MS = 253_402_300_799_000  # the end of the year 9999
 
 StateName = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
@@ -144,7 +146,7 @@ class JobSpecIn(In):
 class JobsIn(In):
     """Up to 1,000 jobs. `atomic`: all or nothing, for at most 500."""
 
-    jobs: list[Annotated[JobSpecIn, Later]] = Field(min_length=1, max_length=1000)
+    jobs: Annotated[list[JobSpecIn], Field(min_length=1, max_length=MAX_BULK), raw("list", at_least=1)]
     atomic: bool = False
 
 

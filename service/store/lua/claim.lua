@@ -9,18 +9,22 @@
 --   name ("*" = every other), weight
 -- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
 -- Returns {now, ms until the next due job or limiter or -1, ms until a job may expire or a cancel is forced or -1,
---   1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since)}
+--   1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since, payload shared with others)}
 -- Uses: index
 -- Uses: groups
 local worker, request, slots = ARGV[2], ARGV[3], tonumber(ARGV[5])
 local memory, leases, skipped = P .. 'worker:' .. worker .. ':claim', {}, false
+
+-- What the payloads of a fan-out's items share: the worker lays the item's own over it.
+local function shared_payload(group, shared) return shared and redis.call('HGET', P .. 'payload:' .. group, 'json') or '' end
 
 local before = redis.call('GET', memory)
 if before and string.sub(before, 1, #request + 1) == request .. ' ' then
   for id in string.gmatch(string.sub(before, #request + 2), '%S+') do
     local job = load(id)
     if job and job.state == 'running' and string.find(job.token, request, 1, true) then
-      leases[#leases + 1] = {id, redis.call('HGETALL', P .. 'job:' .. id), {}}
+      local fields = redis.call('HGETALL', P .. 'job:' .. id)
+      leases[#leases + 1] = {id, fields, {}, shared_payload(job.group, redis.call('HEXISTS', P .. 'job:' .. id, 'shared') == 1)}
     end
   end
   return {now, 0, -1, 1, ARGV[9], leases}
@@ -92,7 +96,7 @@ local function lease(id, lane)
   local written = {'state', 'running', 'version', job.version + 1, 'deliveries', delivery, 'token', delivery .. ':' .. request, 'worker_id', worker,
     'started_at', now}
   redis.call('HSET', key, unpack(written))
-  leases[#leases + 1] = {id, fields, written}
+  leases[#leases + 1] = {id, fields, written, shared_payload(job.group, job.shared)}
   return true
 end
 

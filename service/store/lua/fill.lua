@@ -9,7 +9,7 @@
 -- Uses: groups
 local WIDTH, id, key, items = 6, ARGV[2], P .. 'group:' .. ARGV[2], P .. 'group:' .. ARGV[2] .. ':items'
 local ITEM = {'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'retention_ms', 'options', 'tags'}
-local group = redis.call('HMGET', key, 'state', 'sealed', 'failing', 'highest', 'total', 'patience_ms')
+local group = redis.call('HMGET', key, 'state', 'sealed', 'failing', 'highest', 'total', 'patience_ms', 'item_payload')
 if not group[1] then return {'missing', '', 0, 0, 0, ''} end
 local template, fresh, highest, here = {}, {}, tonumber(group[4]), {}
 for i, field in ipairs(ITEM) do ITEM[i] = 'item_' .. field end
@@ -36,6 +36,9 @@ for tag in string.gmatch(template.tags or '', '[^%z]+') do tags[#tags + 1] = P .
 local same = {'v', 1, 'version', 1, 'name', template.name, 'queue', template.queue, 'options', template.options, 'created_at', now,
   'retention_ms', template.retention_ms, 'group', id}
 local function all(field, value) if value then same[#same + 1] = field; same[#same + 1] = value end end
+-- What the template's payload says is kept once, and for as long as one of its jobs is.
+local shared = group[7] and #group[7] > 2
+all('shared', shared and 1)
 all('limit_key', template.limit_key); all('tags', template.tags)
 all('expires_at', expires and now + expires); all('deadline_at', deadline and now + deadline)
 local width = #same
@@ -64,6 +67,10 @@ for _, i in ipairs(fresh) do
   redis.call('HSET', P .. 'job:' .. job_id, unpack(same))
   rate(job.queue, 'enqueued')
   enter(job_id, job, state, at)
+end
+if shared then
+  redis.call('HSETNX', P .. 'payload:' .. id, 'json', group[7])
+  redis.call('HINCRBY', P .. 'payload:' .. id, 'jobs', #fresh)
 end
 local total = redis.call('HINCRBY', key, 'total', #fresh)
 redis.call('HSET', key, 'highest', highest)

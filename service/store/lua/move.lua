@@ -28,7 +28,10 @@ for i = 8, #ARGV do
     leave(id, job)
     local fields = {'run_at', now + delay}
     local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
-    if ARGV[5] ~= '' then put('payload', ARGV[5]) end
+    if ARGV[5] ~= '' then
+      put('payload', ARGV[5])
+      if job.group and redis.call('HDEL', key, 'shared') == 1 then release_payload(job.group) end
+    end
     if ARGV[6] ~= '' then
       job.queue = ARGV[6]
       put('queue', job.queue)

@@ -65,6 +65,7 @@ for _, id in ipairs(ids) do
       if redis.call('HEXISTS', key, 'parked_by') == 1 then forget_children(key) end
       redis.call('UNLINK', key .. ':dependents', key .. ':dependencies', key .. ':waits')
     end
+    if job.group and redis.call('HEXISTS', key, 'shared') == 1 then release_payload(job.group) end
     -- What a group counts is what became of its members, not what is kept of them.
     job.group = nil
     leave(id, job)

@@ -1,0 +1,219 @@
+"""Checks payloads against the schemas of handlers in bounded time, without holding up other requests.
+
+Schemas come from workers and are not trusted: the library alone would compare the items of a set pair by
+pair, let patterns backtrack, and fetch references from wherever they point. The handler validates its payload
+again, so what cannot be checked here in linear time is left to it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import islice
+from typing import Any, cast
+
+import structlog
+from jsonschema import Draft202012Validator
+from jsonschema import ValidationError as SchemaError
+from jsonschema.validators import extend
+from pydantic_core import SchemaError as PatternError
+from pydantic_core import SchemaValidator, core_schema
+from pydantic_core import ValidationError as PatternMismatch
+from referencing import Registry
+
+#: Rows of errors that one answer shows.
+MAX_ROWS = 100
+#: Keywords that are evaluated in the event loop (some milliseconds), and in all (a second or so of a thread).
+QUICK_STEPS, MOST_STEPS = 500, 100_000
+
+_Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Iterator[SchemaError] | None]
+log = structlog.get_logger("triage.types")
+
+
+class TooComplex(Exception):
+    """The check took all its steps."""
+
+
+class _Budget(threading.local):
+    steps = 0
+
+
+_budget = _Budget()
+_threads = ThreadPoolExecutor(2, thread_name_prefix="payloads")
+
+
+class PayloadSchema:
+    """A schema that is ready to check payloads."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._validator = _Linear(dict(schema), registry=Registry())
+
+    async def errors(self, payload: Any) -> list[dict[str, str]]:
+        """A row per problem, its pointer relative to the payload. Large payloads are checked in a thread."""
+        try:
+            return self._check(payload, QUICK_STEPS)
+        except TooComplex:
+            loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(_threads, self._check, payload, MOST_STEPS)
+        except TooComplex:
+            message = f"takes more than {MOST_STEPS} steps to be checked"
+            return [{"pointer": "", "code": "too_complex", "message": message}]
+
+    def _check(self, payload: Any, steps: int) -> list[dict[str, str]]:
+        _budget.steps = steps
+        try:
+            errors = list(islice(self._validator.iter_errors(payload), MAX_ROWS))
+        except TooComplex:
+            raise
+        except RecursionError:
+            raise TooComplex from None
+        except Exception as error:
+            # Of the schema, whatever it is: the payload is JSON.
+            log.warning("payload_schema_unusable", error=type(error).__name__)
+            return []
+        return [
+            {
+                "pointer": "".join(f"/{_escaped(part)}" for part in error.absolute_path),
+                "code": str(error.validator),
+                "message": _message(error),
+            }
+            for error in errors
+        ]
+
+
+def _escaped(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _message(error: SchemaError) -> str:
+    """What the schema asks for; the library's own message would quote the payload."""
+    wanted = cast(Any, error.validator_value)
+    if error.validator == "required":
+        missing = [name for name in wanted if name not in cast(Mapping[str, Any], error.instance)]
+        return f"needs the property {', '.join(missing)}"[:500]
+    if error.validator == "additionalProperties":
+        return "has a property that the schema does not name"
+    if isinstance(wanted, (str, int, float, list)):
+        return f"must match {error.validator}: {wanted}"[:500]
+    return f"must match {error.validator}"
+
+
+def _counted(keyword: _Keyword) -> _Keyword:
+    def check(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
+        _spend(1)
+        return keyword(validator, value, instance, schema)
+
+    return check
+
+
+def _spend(steps: int) -> None:
+    _budget.steps -= steps
+    if _budget.steps < 0:
+        raise TooComplex
+
+
+@lru_cache(maxsize=1024)
+def _pattern(pattern: str) -> SchemaValidator | None:
+    """In pydantic's own engine, which never backtracks; None if it does not support the pattern."""
+    try:
+        return SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except PatternError:
+        return None
+
+
+def _matches(pattern: str, text: str) -> bool:
+    engine = _pattern(pattern)
+    if engine is None:
+        return True
+    try:
+        engine.validate_python(text)
+    except PatternMismatch:
+        return False
+    return True
+
+
+def _check_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[SchemaError]:
+    if isinstance(instance, str) and not _matches(pattern, instance):
+        yield SchemaError("does not match")
+
+
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
+) -> Iterator[SchemaError]:
+    if not isinstance(instance, dict):
+        return
+    for pattern, subschema in patterns.items():
+        for name, value in cast(dict[str, Any], instance).items():
+            _spend(1)
+            if _pattern(pattern) is not None and _matches(pattern, name):
+                yield from validator.descend(value, subschema, path=name, schema_path=pattern)
+
+
+def _additional_properties(
+    validator: Any, allowed: Any, instance: Any, schema: Mapping[str, Any]
+) -> Iterator[SchemaError]:
+    if not isinstance(instance, dict):
+        return
+    named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    for name, value in cast(dict[str, Any], instance).items():
+        _spend(1 + len(patterns))
+        if name in named or any(_matches(pattern, name) for pattern in patterns):
+            continue
+        if isinstance(allowed, dict):
+            yield from validator.descend(value, allowed, path=name)
+        elif not allowed:
+            yield SchemaError("is not named")
+            return
+
+
+def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> Iterator[SchemaError]:
+    if not unique or not isinstance(instance, list):
+        return
+    seen: set[Any] = set()
+    for item in cast(list[Any], instance):
+        frozen = _frozen(item)
+        if frozen in seen:
+            yield SchemaError("has an item twice")
+            return
+        seen.add(frozen)
+
+
+def _frozen(value: Any) -> Any:
+    """Equal for what JSON Schema calls equal: 1 is 1.0 but not true. Hashes of text cannot be foreseen."""
+    _spend(1)
+    if isinstance(value, list):
+        return ("list", *(_frozen(item) for item in cast(list[Any], value)))
+    if isinstance(value, dict):
+        return frozenset((name, _frozen(item)) for name, item in cast(dict[str, Any], value).items())
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"{'number' if isinstance(value, float) else type(value).__name__} {value}"
+
+
+def _enum(_validator: Any, choices: list[Any], instance: Any, _schema: Any) -> Iterator[SchemaError]:
+    if isinstance(instance, str):
+        _spend(len(choices) // 32)
+        found = instance in choices
+    else:
+        _spend(len(choices))
+        found = _frozen(instance) in {_frozen(choice) for choice in choices}
+    if not found:
+        yield SchemaError("is none of them")
+
+
+_Linear: Any = extend(
+    Draft202012Validator,
+    {
+        **{name: _counted(keyword) for name, keyword in Draft202012Validator.VALIDATORS.items()},  # type: ignore[attr-defined]
+        "pattern": _counted(_check_pattern),
+        "patternProperties": _counted(_pattern_properties),
+        "additionalProperties": _counted(_additional_properties),
+        "enum": _counted(_enum),
+        "uniqueItems": _counted(_unique_items),
+        # They look at everything below once more, with patterns that backtrack.
+        "unevaluatedItems": None,
+        "unevaluatedProperties": None,
+    },
+)

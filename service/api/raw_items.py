@@ -1,0 +1,56 @@
+"""Items of a large array or object that stay text until their turn: as values they may take 50 times more."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+from pydantic import WrapValidator
+from pydantic_core import PydanticCustomError
+
+
+class RawItems(Sequence[bytes]):
+    """The JSON text of each item, cut out of the body when it is asked for; of an object, `keys` as well."""
+
+    def __init__(self, body: bytes | bytearray) -> None:
+        self._body = memoryview(body)
+        self._spans = array("Q")
+        self.keys: dict[str, None] = {}
+
+    def append(self, start: int, end: int) -> None:
+        self._spans.extend((start, end))
+
+    def __len__(self) -> int:
+        return len(self._spans) // 2
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._cut(index) for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        chosen = range(len(self))[index]
+        return self._cut(chosen) if isinstance(chosen, int) else [self._cut(number) for number in chosen]
+
+    def _cut(self, index: int) -> bytes:
+        return bytes(self._body[self._spans[2 * index] : self._spans[2 * index + 1]])
+
+
+def raw(kind: str, at_least: int = 0) -> WrapValidator:
+    """On a list or dict of a model: the document describes it, its route validates it, one by one."""
+
+    def check(value: Any, _: Any) -> Any:
+        if not isinstance(value, RawItems):
+            raise PydanticCustomError(f"{kind}_type", f"Input should be a valid {_WORDS[kind]}")  # type: ignore[arg-type]
+        if len(value) < at_least:
+            raise PydanticCustomError(
+                "too_short",
+                f"It should have at least {at_least} item after validation, not {len(value)}",  # type: ignore[arg-type]
+            )
+        return value
+
+    return WrapValidator(check)
+
+
+_WORDS = {"list": "list", "dict": "dictionary"}
