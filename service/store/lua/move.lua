@@ -38,10 +38,10 @@ for i = 8, #ARGV do
       redis.call('SADD', P .. 'queues', job.queue)
     end
     if fresh then
-      put('failures', 0); put('crashes', 0); put('deferrals', 0)
+      put('failures', 0); put('crashes', 0)
       redis.call('HINCRBY', key, 'redriven', 1)
       redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
-        'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry')
+        'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'deferrals')
       job.cancel_requested_at = nil
       if job.group and job.linked and redis.call('HEXISTS', P .. 'group:' .. job.group, 'state') == 1 then
         -- Jobs that were cancelled because they waited for this one get another chance, too.

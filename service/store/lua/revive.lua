@@ -39,8 +39,8 @@ local function revive(id, job)
   end
   if hopeless then return end
   redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
-    'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'delay_ms', 'due_at')
-  redis.call('HSET', key, 'state', 'blocked', 'failures', 0, 'crashes', 0, 'deferrals', 0, 'run', run)
+    'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'deferrals', 'delay_ms', 'due_at')
+  redis.call('HSET', key, 'state', 'blocked', 'failures', 0, 'crashes', 0, 'run', run)
   redis.call('HINCRBY', key, 'redriven', 1)
   if #edges == 0 then
     release(id, job)
