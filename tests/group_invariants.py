@@ -45,6 +45,7 @@ def _check_counts(groups: Jobs, jobs: Jobs) -> None:
     for job in jobs.values():
         if job.get("group") in groups:
             counted[job["group"]][job["state"]] += 1
+            counted[job["group"]]["requested"] += job.get("state_reason") == "requested"
     for id, group in groups.items():
         kept = {state: int(group.get(state, 0)) for state in State}
         for state in State:
@@ -52,6 +53,7 @@ def _check_counts(groups: Jobs, jobs: Jobs) -> None:
             assert kept[state] >= there if state in FINISHED else kept[state] == there, (
                 f"{id} counts {kept[state]} {state}"
             )
+        assert int(group.get("requested", 0)) >= counted[id]["requested"], f"{id} forgot a request"
         staged, admitted = (int(group.get(field, 0)) for field in ("staged", "admitted"))
         assert sum(kept.values()) == int(group["total"]) - staged + admitted, (
             f"{id} counts other than its total"

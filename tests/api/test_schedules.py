@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +83,39 @@ async def test_what_is_wrong_is_pointed_at(api: Api, fields: dict[str, Any], poi
     answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
     assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == pointer
     problem(await api.http.get("/v1/schedules/nightly"), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"end_at": "2020-01-01T00:00:00Z"}, "has passed"),
+        ({"end_at": "2020-01-01T00:00:00Z", "paused": True}, "has passed"),
+        ({"start_at": "2019-01-01T00:00:00Z", "end_at": "2020-01-01T00:00:00Z"}, "has passed"),
+        ({"cron": None, "every_seconds": 86_400, "end_at": "in an hour"}, "comes before"),
+        ({"cron": "0 0 29 2 *", "end_at": "in an hour"}, "comes before"),
+    ],
+)
+async def test_a_schedule_that_can_never_fire_is_refused(
+    api: Api, fields: dict[str, Any], message: str
+) -> None:
+    if fields["end_at"] == "in an hour":
+        fields = {**fields, "end_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+    for exists in (False, True):
+        answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
+        (row,) = problem(answer, 422, "validation_failed")["errors"]
+        assert (row["pointer"], message in row["message"]) == ("/end_at", True)
+        if not exists:
+            await put(api)
+
+
+async def test_a_schedule_may_be_sent_again_after_its_end(api: Api) -> None:
+    end = datetime.now(UTC) + timedelta(days=2)
+    await put(api, end_at=end.isoformat())
+    (space,) = api.app.state.backend.spaces.values()
+    space.stores.scripts.now = str(round(end.timestamp() * 1000) + 1)
+    assert (await put(api, status=200, end_at=end.isoformat(), overlap="skip"))["overlap"] == "skip"
+    answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, "end_at": "2020-01-01T00:00:00Z"})
+    problem(answer, 422, "validation_failed")
 
 
 async def test_the_payload_is_checked_against_the_schema_of_its_type(api: Api, stores: Stores) -> None:

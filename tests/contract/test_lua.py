@@ -24,6 +24,7 @@ PRELUDES = {
     "settings",
     "summon",
     "takeover",
+    "time_limits",
     "turns",
     "unique",
 }

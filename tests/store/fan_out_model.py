@@ -109,7 +109,10 @@ class ModelFanOut:
             tolerant = self.count is not None or self.percent is not None
             if self.cancelled:
                 self.state = "cancelled"
+            elif self.failing or (dead and not tolerant):
+                self.state = "failed"
             else:
-                self.state = "failed" if self.failing or (dead and not tolerant) else "succeeded"
+                by_request = "cancelled" in states and "succeeded" not in states
+                self.state = "cancelled" if by_request else "succeeded"
             if self.then == "blocked":
                 self.then = "cancelled" if self.state == "cancelled" else "queued"

@@ -99,9 +99,10 @@ class ModelFlow:
         states = [job.state for job in self.jobs.values()]
         if any(state not in FINISHED for state in states):
             return "running"
-        if self.cancelled:
-            return "cancelled"
-        return "failed" if "dead" in states else "succeeded"
+        if "dead" in states:
+            return "failed"
+        by_request = any((job.state, job.reason) == ("cancelled", "requested") for job in self.jobs.values())
+        return "cancelled" if self.cancelled or by_request else "succeeded"
 
     def _end(self, key: str, state: str, reason: str | None) -> list[str]:
         job = self.jobs[key]

@@ -82,6 +82,8 @@ async def test_a_child_is_the_job_that_was_asked_for(stores: Stores, at: int) ->
         retention_ms=MINUTE,
         expires_at=at + 2 * MINUTE,
         deadline_at=at + 5 * MINUTE,
+        expires_ms=2 * MINUTE,
+        deadline_ms=5 * MINUTE,
         tags={"tenant": "acme", "kind": "part"},
         limit_key="acme",
         traceparent=FULL.traceparent,

@@ -213,7 +213,8 @@ async def test_every_kind_of_end_reaches_those_that_wait(stores: Stores, how: st
     while leases := (await claim(stores, 10)).leases:
         for lease in leases:
             await finish(stores, lease, OK)
-    assert await end_of(stores, id) == ("succeeded" if how in ("cancelled", "deleted") else "failed")
+    ends = {"cancelled": "cancelled", "deleted": "succeeded"}
+    assert await end_of(stores, id) == ends.get(how, "failed")
 
 
 async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Stores) -> None:

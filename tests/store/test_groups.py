@@ -237,3 +237,51 @@ async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Stores)
     found = [job for job in await stores.queries.jobs(list(jobs.values())) if job is not None]
     assert [job.state for job in found].count(State.BLOCKED) == 510
     assert sum(job.redriven for job in found) == 501, "the last ten were never cancelled"
+
+
+@pytest.mark.parametrize("dead", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+async def test_a_flow_is_failed_by_a_dead_job_and_else_cancelled_by_any_request(
+    stores: Stores, dead: bool, whole: bool
+) -> None:
+    id, jobs = await create(stores, {"a": after(), "b": after(), "c": after("b")}, "continue")
+    await end(stores, [jobs["a"]], HOPELESS if dead else OK)
+    if whole:
+        await stores.groups.request_cancel(id, 0)
+        await stores.keeper.work()
+    else:
+        await stores.jobs.cancel([jobs["b"]], 0)
+    assert (await group(stores, id)).state == ("failed" if dead else "cancelled")
+
+
+async def test_a_flow_whose_cancelled_job_runs_again_succeeds(stores: Stores) -> None:
+    id, jobs = await create(stores, {"a": after()})
+    await stores.jobs.cancel([jobs["a"]], 0)
+    assert (await group(stores, id)).state == "cancelled"
+    await stores.jobs.redrive([jobs["a"]])
+    await stores.keeper.work()
+    await end(stores, [jobs["a"]], OK)
+    assert (await group(stores, id)).state == "succeeded"
+
+
+async def test_a_flow_keeps_its_state_when_its_cancelled_job_is_deleted(stores: Stores) -> None:
+    id, jobs = await create(stores, {"a": after(), "b": after()})
+    await stores.jobs.cancel([jobs["a"]], 0)
+    await stores.jobs.delete([jobs["a"]])
+    await end(stores, [jobs["b"]], OK)
+    assert (await group(stores, id)).state == "cancelled"
+
+
+@pytest.mark.parametrize(("good", "state"), [(0, "cancelled"), (1, "succeeded")])
+async def test_a_fan_out_of_which_only_cancelled_items_are_left_is_cancelled(
+    stores: Stores, good: int, state: str
+) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(2)])
+    await stores.fan_outs.seal(id, 2)
+    if good:
+        await end(stores, [item_id(id, 0)])
+    await stores.jobs.cancel([item_id(id, index) for index in range(good, 2)], 0)
+    assert (await group(stores, id)).state == state
+    assert await state_of(stores, follow_up_id(id)) == (State.QUEUED if good else State.CANCELLED)

@@ -105,7 +105,10 @@ async def get_dead_letter(job_id: JobId, asked: Ask) -> Response:
     ),
 )
 async def retry_dead_letter(job_id: JobId, asked: Ask, body: job_schemas.RedriveIn | None = None) -> Response:
-    """A new run with failures and crashes at 0; the entry leaves the dead-letter queue in the same step."""
+    """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
+
+    The entry leaves the dead-letter queue in the same step.
+    """
     return await redrive(asked, job_id, body or job_schemas.RedriveIn())
 
 

@@ -138,7 +138,10 @@ async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = 
     ),
 )
 async def retry_job(job_id: JobId, asked: Ask, body: schemas.RedriveIn | None = None) -> Response:
-    """A new run with failures and crashes at 0; a job that is on its way already is answered as it is."""
+    """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
+
+    A job that is on its way already is answered as it is.
+    """
     return await redrive(asked, job_id, body or schemas.RedriveIn())
 
 

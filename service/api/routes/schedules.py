@@ -90,7 +90,7 @@ async def put_schedule(
         if if_match is not None and (before is None or before.version != version_of(if_match)):
             raise VersionMismatch()
         definition = body.definition()
-        check_times(body, definition, now)
+        check_times(body, definition, before, now)
         try:
             await asked.stores.schedules.put(name, definition, body.paused, before, now)
         except VersionMismatch:
@@ -112,15 +112,23 @@ async def check_job(asked: Asked, body: schemas.ScheduleIn) -> None:
     await specify(asked, body.job, None, "/job")
 
 
-def check_times(body: schemas.ScheduleIn, definition: dict[str, Any], now: int) -> None:
+def check_times(
+    body: schemas.ScheduleIn, definition: dict[str, Any], before: Schedule | None, now: int
+) -> None:
     if (body.cron is None) == (body.every_seconds is None):
         raise invalid("/cron", "give either cron or every_seconds")
     if body.start_at is not None and body.end_at is not None and body.end_at < body.start_at:
         raise invalid("/end_at", "is before start_at")
+    wanted = timetable(definition, now if definition["start_ms"] is None else definition["start_ms"])
     try:
-        timetable(definition, now).check(now)
+        wanted.check(now)
     except TimetableInvalid as error:
         raise invalid(f"/{error.field}", str(error)) from error
+    # A definition may be sent again after its end: it is what it was.
+    again = before is not None and timetable(before.definition, 0) == timetable(definition, 0)
+    if not again and wanted.next_after(now) is None:
+        over = definition["end_ms"] <= now
+        raise invalid("/end_at", "has passed" if over else "comes before the first time of the schedule")
 
 
 def invalid(pointer: str, message: str) -> ValidationFailed:

@@ -41,6 +41,7 @@ local shared = group[7] and #group[7] > 2
 all('shared', shared and 1)
 all('limit_key', template.limit_key); all('tags', template.tags)
 all('expires_at', expires and now + expires); all('deadline_at', deadline and now + deadline)
+all('expires_ms', expires); all('deadline_ms', deadline)
 local width = #same
 for _, i in ipairs(fresh) do
   local job_id, priority = ARGV[i + 1], ARGV[i + 3] ~= '' and ARGV[i + 3] or template.priority

@@ -61,11 +61,24 @@ local function tell(id, state, from)
 end
 
 local GROUP = {'state', 'total', 'succeeded', 'dead', 'cancelled', 'sealed', 'reviving', 'cancel_requested_at', 'failing', 'tolerance_count',
-  'tolerance_percent', 'retention_ms', 'linked'}
+  'tolerance_percent', 'retention_ms', 'linked', 'requested'}
 
 local function crossed(group, dead)
   local most, percent = tonumber(group.tolerance_count), tonumber(group.tolerance_percent)
   return (most and dead > most) or (percent and group.sealed and dead * 100 > percent * tonumber(group.total)), most or percent
+end
+
+-- A flow is failed if a job is dead, else cancelled if it or one of its jobs was cancelled by request. A fan-out that was cancelled is
+-- never failed, because its follow-up would run; single items may be cancelled, as long as others were good.
+local function outcome(id, group, dead, tolerant)
+  local requested = tonumber(group.requested or 0) > 0
+  if string.sub(id, 1, 5) == 'flow_' then
+    if dead > 0 then return 'failed' end
+    return (group.cancel_requested_at or requested) and 'cancelled' or 'succeeded'
+  end
+  if group.cancel_requested_at then return 'cancelled' end
+  if group.failing or (dead > 0 and not tolerant) then return 'failed' end
+  return requested and tonumber(group.succeeded or 0) == 0 and 'cancelled' or 'succeeded'
 end
 
 -- After members have moved: whether the group has ended, is open again, or has had more failures than it tolerates.
@@ -86,12 +99,7 @@ local function look(id)
     redis.call('HDEL', key, 'finished_at')
     append(removed, P .. 'group_retention', id)
   elseif group.state == 'running' and finished == tonumber(group.total) and group.sealed and not group.reviving then
-    local state = 'succeeded'
-    if group.cancel_requested_at then
-      state = 'cancelled'
-    elseif group.failing or (dead > 0 and not tolerant) then
-      state = 'failed'
-    end
+    local state = outcome(id, group, dead, tolerant)
     redis.call('HSET', key, 'state', state, 'finished_at', now)
     append(added, P .. 'group_retention', now + group.retention_ms, id)
     if group.linked then ended[#ended + 1] = {id = id, state = state, linked = true} end

@@ -70,6 +70,7 @@ local function leave(id, job)
   end
   if job.cancel_requested_at then append(removed, P .. 'cancelling', id) end
   if job.state == 'dead' then redis.call('HINCRBY', P .. 'dead', job.state_reason .. ':' .. job.queue, -1) end
+  if job.state == 'cancelled' and job.state_reason == 'requested' then count(job, 'requested', -1) end
 end
 
 -- `at` is the place in the state's order: running order, due time, end of lease, end of retention.
@@ -104,6 +105,7 @@ local function finish(id, job, state, reason, floor_ms, fields)
   if job.expiry then append(removed, P .. 'expiry', id) end
   release_unique(id, job)
   rate(job.queue, 'finished')
+  if state == 'cancelled' and reason == 'requested' then count(job, 'requested', 1) end
   if state == 'dead' then rate(job.queue, 'failed'); redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1) end
   redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now, 'version', job.version + 1, unpack(fields or {}))
   if job.linked or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group} end

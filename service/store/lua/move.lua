@@ -1,13 +1,14 @@
 #!lua flags=allow-oom
 -- Queue (or schedule) jobs that nobody runs: redrive and run-now. Guarded by the states that the move permits.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] permitted states, each between spaces   ARGV[3] delay (ms)   ARGV[4] "1" = a new run: counters start at 0
+-- ARGV[1] now   ARGV[2] permitted states, each between spaces   ARGV[3] delay (ms)   ARGV[4] "1" = a new run: counters and time limits begin anew
 -- ARGV[5] new payload   ARGV[6] new queue   "" = unchanged
 -- ARGV[7] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[8..] job ids
 -- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key);
 --   nothing when somebody else has done the portion
 -- Uses: index
 -- Uses: groups
+-- Uses: time_limits
 -- Uses: acting
 local answers, delay, fresh, portion = {}, tonumber(ARGV[3]), ARGV[4] == '1', acting(ARGV[7])
 if portion.stale() then return {} end
@@ -38,11 +39,12 @@ for i = 8, #ARGV do
       redis.call('SADD', P .. 'queues', job.queue)
     end
     if fresh then
-      put('failures', 0); put('crashes', 0); put('deferrals', 0)
+      put('failures', 0); put('crashes', 0)
       redis.call('HINCRBY', key, 'redriven', 1)
       redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
-        'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry')
+        'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'deferrals')
       job.cancel_requested_at = nil
+      renew_time_limits(id, put, now + delay)
       if job.group and job.linked and redis.call('HEXISTS', P .. 'group:' .. job.group, 'state') == 1 then
         -- Jobs that were cancelled because they waited for this one get another chance, too.
         redis.call('HSET', P .. 'group:' .. job.group, 'reviving', 1)

@@ -9,6 +9,7 @@
 -- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) | full (max_depth of the queue)
 -- Uses: index
 -- Uses: groups
+-- Uses: time_limits
 local SPEC = {'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'retention_ms', 'payload', 'options', 'tags'}
 local id, key = ARGV[2], P .. 'group:' .. ARGV[2]
 local before = redis.call('HGET', key, 'created_at')
@@ -33,13 +34,7 @@ if ARGV[24] then
   redis.call('HSET', P .. 'group:' .. id, unpack(fields))
   fields = {'v', 1, 'version', 1, 'state', 'blocked', 'created_at', now, 'run_at', now}
   for _, field in ipairs({'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'retention_ms', 'payload', 'options', 'tags'}) do put(field, job[field]) end
-  local expires, deadline = tonumber(job.expires_ms), tonumber(job.deadline_ms)
-  if expires then put('expires_at', now + expires) end
-  if deadline then put('deadline_at', now + deadline) end
-  if expires or deadline then
-    put('expiry', 1)
-    append(added, P .. 'expiry', now + math.min(expires or math.huge, deadline or math.huge), then_id)
-  end
+  time_limits(then_id, put, job.expires_ms, job.deadline_ms, now)
   for tag in string.gmatch(job.tags, '[^%z]+') do append(added, P .. 'tag:' .. tag, now, then_id) end
   key = P .. 'job:' .. then_id
   redis.call('ZADD', P .. 'job:' .. id .. ':dependents', 4, then_id)

@@ -8,6 +8,7 @@
 -- Returns parked (or cancelled) | ready (all have ended) | stale
 -- Uses: index
 -- Uses: groups
+-- Uses: time_limits
 local WIDTH, id, key = 15, ARGV[2], P .. 'job:' .. ARGV[2]
 local parent = load(id)
 if not parent or parent.state ~= 'running' or parent.token ~= ARGV[3] then
@@ -39,13 +40,7 @@ local function add(i, child, name_in_parent)
   end
   if ARGV[i + 4] ~= '' then put('limit_key', ARGV[i + 4]) end
   if ARGV[i + 7] ~= '' then put('due_at', ARGV[i + 7]) end
-  local expires, deadline = tonumber(ARGV[i + 8]), tonumber(ARGV[i + 9])
-  if expires then put('expires_at', now + expires) end
-  if deadline then put('deadline_at', now + deadline) end
-  if expires or deadline then
-    put('expiry', 1)
-    append(added, P .. 'expiry', now + math.min(expires or math.huge, deadline or math.huge), child)
-  end
+  time_limits(child, put, ARGV[i + 8], ARGV[i + 9], now)
   if ARGV[i + 13] ~= '' then
     put('tags', ARGV[i + 13])
     for tag in string.gmatch(ARGV[i + 13], '[^%z]+') do append(added, P .. 'tag:' .. tag, now, child) end

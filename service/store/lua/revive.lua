@@ -8,6 +8,7 @@
 -- Returns 1
 -- Uses: index
 -- Uses: groups
+-- Uses: time_limits
 local group = P .. 'group:' .. ARGV[2]
 local run = tonumber(redis.call('HGET', group, 'run') or 0)
 
@@ -39,8 +40,10 @@ local function revive(id, job)
   end
   if hopeless then return end
   redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
-    'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'delay_ms', 'due_at')
-  redis.call('HSET', key, 'state', 'blocked', 'failures', 0, 'crashes', 0, 'deferrals', 0, 'run', run)
+    'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'deferrals', 'delay_ms', 'due_at')
+  local fields = {'state', 'blocked', 'failures', 0, 'crashes', 0, 'run', run}
+  renew_time_limits(id, function(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end, now)
+  redis.call('HSET', key, unpack(fields))
   redis.call('HINCRBY', key, 'redriven', 1)
   if #edges == 0 then
     release(id, job)

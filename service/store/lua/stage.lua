@@ -15,8 +15,9 @@ for i = 3, #ARGV, WIDTH do
   local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
   if ARGV[i + 4] ~= '' then put('limit_key', ARGV[i + 4]) end
   if ARGV[i + 7] ~= '' then put('due_at', ARGV[i + 7]) end
-  if ARGV[i + 8] ~= '' then put('expires_at', now + ARGV[i + 8]) end
-  if ARGV[i + 9] ~= '' then put('deadline_at', now + ARGV[i + 9]) end
+  -- Not yet among those that may expire: that comes with the job.
+  if ARGV[i + 8] ~= '' then put('expires_ms', ARGV[i + 8]); put('expires_at', now + ARGV[i + 8]) end
+  if ARGV[i + 9] ~= '' then put('deadline_ms', ARGV[i + 9]); put('deadline_at', now + ARGV[i + 9]) end
   if ARGV[i + 13] ~= '' then put('tags', ARGV[i + 13]) end
   redis.call('HSET', P .. 'job:' .. id, unpack(fields))
   redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], id)

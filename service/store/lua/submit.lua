@@ -12,6 +12,7 @@
 --   when somebody else has fired the slots. admitted: "created_at version state run_at" if not as it was sent
 -- Uses: index
 -- Uses: groups
+-- Uses: time_limits
 -- Uses: firing
 -- Uses: replay
 -- Uses: takeover
@@ -80,10 +81,7 @@ for _, job in ipairs(admitted) do
   end
   put('state', state)
   if job.limit_key then put('limit_key', job.limit_key) end
-  if job.expires_ms then put('expires_at', now + job.expires_ms) end
-  if job.deadline_ms then put('deadline_at', now + job.deadline_ms) end
-  local expiry = math.min(job.expires_ms or math.huge, job.deadline_ms or math.huge)
-  if expiry < math.huge then put('expiry', 1); append(added, P .. 'expiry', now + expiry, id) end
+  time_limits(id, put, job.expires_ms, job.deadline_ms, now)
   if job.not_before then put('not_before', job.not_before) end
   if job.version or job.waits or job.not_before then
     job.admitted = string.format('%s %s %s %.0f', job.created_at, job.version or 1, state, math.max(due, now))

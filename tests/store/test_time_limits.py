@@ -1,0 +1,145 @@
+"""A new run has as much time as the first one had, whoever begins it and whichever script wrote the job."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
+from service.domain.flow import FlowSpec, Node
+from service.domain.job import Job, JobSpec, Lease, Unique
+from service.domain.outcome import Snoozed
+from service.domain.states import State
+from service.store.bulk_actions import BulkSpec
+from service.store.flows import job_ids
+from service.store.queries import JobFilter
+from service.store.stores import Stores
+from tests.factories import DAY, HOPELESS, IDS, claim, finish, submit
+from tests.store.test_children import park
+
+pytestmark = pytest.mark.anyio
+MINUTE = 60_000
+LIMITS: dict[str, Any] = {"expires_ms": MINUTE, "deadline_ms": 5 * MINUTE}
+LIMITED = JobSpec("work", **LIMITS)
+
+
+async def job(stores: Stores, id: str) -> Job:
+    found = await stores.queries.job(id)
+    assert found is not None
+    return found
+
+
+async def by_redrive(stores: Stores, id: str) -> None:
+    assert (await stores.jobs.redrive([id]))[0].word == "moved"
+
+
+async def by_retry_of_its_group(stores: Stores, id: str) -> None:
+    found = await job(stores, id)
+    group = found.flow_id or found.fan_out_id
+    assert group is not None
+    assert (await stores.groups.request_retry(group))[0] == "moved"
+    await stores.keeper.work()
+
+
+async def by_bulk_action(stores: Stores, id: str) -> None:
+    await stores.bulk_actions.begin(IDS.new("act"), BulkSpec("retry", JobFilter(state=State.DEAD)), None)
+    await stores.bulk_keeper.work()
+
+
+Again = Callable[[Stores, str], Awaitable[None]]
+
+
+async def a_job(stores: Stores) -> str:
+    return await submit(stores, **LIMITS)
+
+
+async def of_a_flow(stores: Stores) -> str:
+    id, spec = IDS.new("flow", members=1), FlowSpec("flow", {"x": Node(LIMITED)})
+    await stores.flows.create(id, spec, None)
+    return job_ids(id, spec)["x"]
+
+
+async def of_a_fan_out(stores: Stores) -> str:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(LIMITED), 1, None)
+    await stores.fan_outs.fill(id, [Item(0, b"{}")])
+    await stores.fan_outs.seal(id, 1)
+    return item_id(id, 0)
+
+
+async def a_follow_up(stores: Stores) -> str:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("item"), LIMITED), 0, None)
+    await stores.fan_outs.seal(id, 0)
+    return follow_up_id(id)
+
+
+async def a_child(stores: Stores) -> str:
+    await submit(stores)
+    return (await park(stores, (await claim(stores)).leases[0], {"x": Node(LIMITED)}))["x"]
+
+
+async def replacing(stores: Stores) -> str:
+    unique: Any = {"unique": Unique("k", "finished", "replace")}
+    await submit(stores, deadline_ms=DAY, **unique)
+    return await submit(stores, **LIMITS, **unique)
+
+
+async def run_of(stores: Stores, id: str) -> Lease:
+    return next(lease for lease in (await claim(stores, 5)).leases if lease.job.id == id)
+
+
+@pytest.mark.parametrize(
+    ("make", "again"),
+    [
+        (a_job, by_redrive),
+        (a_job, by_bulk_action),
+        (of_a_flow, by_redrive),
+        (of_a_flow, by_retry_of_its_group),
+        (of_a_fan_out, by_redrive),
+        (of_a_fan_out, by_retry_of_its_group),
+        (a_follow_up, by_redrive),
+        (a_child, by_redrive),
+        (replacing, by_redrive),
+    ],
+)
+@pytest.mark.parametrize("reason", ["expired", "deadline"])
+async def test_a_new_run_is_given_its_time_anew(
+    stores: Stores, at: int, make: Callable[[Stores], Awaitable[str]], again: Again, reason: str
+) -> None:
+    id = await make(stores)
+    await finish(stores, await run_of(stores, id), HOPELESS)
+    stores.scripts.now = str(at + DAY)
+    await again(stores, id)
+    renewed = await job(stores, id)
+    assert (renewed.state, renewed.state_reason) == (State.QUEUED, None)
+    assert (renewed.expires_ms, renewed.deadline_ms) == (MINUTE, 5 * MINUTE)
+    assert (renewed.expires_at, renewed.deadline_at) == (at + DAY + MINUTE, at + DAY + 5 * MINUTE)
+    lasts = MINUTE
+    if reason == "deadline":
+        lease = await run_of(stores, id)
+        assert lease.job.deadline_at == at + DAY + 5 * MINUTE
+        await finish(stores, lease, Snoozed(DAY))
+        lasts = 5 * MINUTE
+    await stores.leases.sweep(now=str(at + DAY + lasts - 1))
+    assert (await job(stores, id)).state in (State.QUEUED, State.SCHEDULED)
+    await stores.leases.sweep(now=str(at + DAY + lasts))
+    ended = await job(stores, id)
+    assert (ended.state, ended.state_reason) == (State.DEAD, reason)
+
+
+async def test_a_new_run_that_begins_later_has_its_time_from_then_on(stores: Stores, at: int) -> None:
+    id = await a_job(stores)
+    await finish(stores, await run_of(stores, id), HOPELESS)
+    await stores.jobs.redrive([id], DAY)
+    later = await job(stores, id)
+    assert (later.expires_at, later.deadline_at) == (at + DAY + MINUTE, at + DAY + 5 * MINUTE)
+
+
+async def test_running_now_and_other_changes_are_no_new_run(stores: Stores, at: int) -> None:
+    id = await submit(stores, delay_ms=MINUTE - 1, **LIMITS)
+    stores.scripts.now = str(at + 1_000)
+    await stores.jobs.update(id, priority=1)
+    await stores.jobs.run_now([id])
+    found = await job(stores, id)
+    assert (found.expires_at, found.deadline_at) == (at + MINUTE, at + 5 * MINUTE)
