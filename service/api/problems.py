@@ -20,6 +20,9 @@ from service.api.errors import (
     ScopeMissing,
     ShuttingDown,
     TooManyStreams,
+    TooManyStreamsOfKey,
+    TooManyWaiters,
+    TooManyWaitersOfKey,
     Unauthenticated,
     UnsupportedMediaType,
     ValidationFailed,
@@ -28,7 +31,6 @@ from service.api.methods import allowed_methods
 from service.domain import errors
 from service.domain.fan_out import CountMismatch, FanOutSealed
 from service.domain.flow import FlowInvalid
-from service.store.watches import TooManyWaiters
 
 STATUS: Mapping[type[errors.TriageError], int] = {
     CountMismatch: 409,
@@ -49,7 +51,9 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.StoreFault: 500,
     errors.ConfigurationInvalid: 500,
     TooManyWaiters: 503,
+    TooManyWaitersOfKey: 429,
     TooManyStreams: 503,
+    TooManyStreamsOfKey: 429,
     ShuttingDown: 503,
     BodyTooLarge: 413,
     RequestTooSlow: 408,
