@@ -73,8 +73,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
             await end(tasks)
             if tokens is not None:
                 await tokens.issuer.close()
-            for space in backend.spaces.values():
-                await space.stores.watches.close()
+            await backend.subscriber.close()
 
     app = FastAPI(
         title="Triage",

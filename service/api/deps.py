@@ -1,6 +1,8 @@
 """What a route is given: the caller, checked against the scope of the route, and that caller's stores."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -10,16 +12,18 @@ from service.api.auth import Authenticator, Caller
 from service.api.bodies import Bodies
 from service.api.errors import Unauthenticated
 from service.api.metrics import ApiMetrics
-from service.api.open_streams import OpenStreams
 from service.api.origins import is_elsewhere
+from service.api.places import Holder, Places, stream_places, waiter_places
 from service.api.redaction import View
 from service.api.types import KnownTypes
+from service.api.waiting import Waiting, hang_up_noticed
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import Job
 from service.settings import Settings
 from service.store.connect import RedisClient
 from service.store.stores import Stores
+from service.store.subscriber import Subscriber
 from service.tracing import Tracer
 
 #: Half of the connections of a process.
@@ -41,13 +45,17 @@ class Backend:
     bodies: Bodies
     tracer: Tracer | None = None
     stopping: bool = False
-    streams: OpenStreams = field(default_factory=OpenStreams)
+    streams: Places = field(default_factory=stream_places)
+    waiters: Places = field(default_factory=waiter_places)
     #: Event streams that may look at the same time: a change of what many follow must leave connections to
     #: others.
     looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
     #: Work that goes on after its request was answered.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])
+
+    def __post_init__(self) -> None:
+        self.subscriber = Subscriber(self.redis)
 
     def stop(self) -> None:
         """Not ready from now on; whoever waits is answered with what there is."""
@@ -58,7 +66,7 @@ class Backend:
     def space(self, namespace: str) -> "Space":
         found = self.spaces.get(namespace)
         if found is None:
-            stores = Stores(self.redis, namespace, self.settings.dead_retention_ms)
+            stores = Stores(self.redis, namespace, self.settings.dead_retention_ms, self.subscriber)
             found = Space(stores, KnownTypes(stores.workers, stores.queues, self.clock))
             self.spaces[namespace] = found
         found.used_at = self.clock.monotonic()
@@ -90,10 +98,33 @@ class Asked:
     caller: Caller
     space: Space
     backend: Backend
+    request: Request
 
     @property
     def stores(self) -> Stores:
         return self.space.stores
+
+    @contextlib.asynccontextmanager
+    async def watch(self, id: str) -> AsyncGenerator[Waiting]:
+        """A place among those who wait for a job, group or bulk action to change, until the block ends.
+
+        Raises TooManyWaiters, TooManyWaitersOfKey, BackendUnavailable.
+        """
+        with self.backend.waiters.place(self.holder):
+            async with (
+                hang_up_noticed(self.request.receive) as gone,
+                self.stores.watches.watch(id) as changed,
+            ):
+                yield Waiting(changed, gone, self.check)
+
+    @property
+    def holder(self) -> Holder:
+        return self.caller.namespace, self.caller.key_id
+
+    async def check(self) -> None:
+        """Raises what the request would be answered with if it came now."""
+        caller = await self.backend.authenticator.identify(self.request.headers.get("authorization"))
+        caller.require(required_scope(self.request))
 
     def view(self, job: Job) -> View:
         """What this caller may see of the job."""
@@ -111,17 +142,21 @@ class Asked:
         return tuple(dict.fromkeys((*stored, *published)))
 
 
+def required_scope(request: Request) -> str:
+    route: Any = request.scope["route"]
+    return route.openapi_extra["x-required-scope"]
+
+
 async def _asked(request: Request) -> Asked:
     backend: Backend = request.app.state.backend
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
     if backend.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without keys, pages of another origin are refused.")
     caller = await backend.authenticator.identify(request.headers.get("authorization"))
-    route: Any = request.scope["route"]
-    caller.require(route.openapi_extra["x-required-scope"])
+    caller.require(required_scope(request))
     space = backend.space(caller.namespace)
     await space.types.load()
-    return Asked(caller, space, backend)
+    return Asked(caller, space, backend, request)
 
 
 async def ask(request: Request) -> Asked:

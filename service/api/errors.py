@@ -42,10 +42,25 @@ class HeadersTooLarge(TriageError):
 
 
 class TooManyStreams(TriageError):
-    """This process has as many event streams as it may; try again, or poll."""
+    """Too many open event streams in this process; try again, or poll."""
 
     code = "too_many_streams"
     retryable = True
+
+
+class TooManyStreamsOfKey(TooManyStreams):
+    """Too many open event streams for this API key."""
+
+
+class TooManyWaiters(TriageError):
+    """Too many waiting requests in this process; ask again without waiting."""
+
+    code = "too_many_waiters"
+    retryable = True
+
+
+class TooManyWaitersOfKey(TooManyWaiters):
+    """Too many waiting requests for this API key."""
 
 
 class ShuttingDown(TriageError):

@@ -16,7 +16,9 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from service.api.deps import Asked
-from service.api.open_streams import OpenStreams
+from service.api.errors import ScopeMissing, Unauthenticated
+from service.api.places import Holder, Places
+from service.api.waiting import CHECK_SECONDS
 from service.clock import Clock
 from service.domain.errors import NotFound, TriageError
 from service.store.watches import Change, Watches
@@ -37,17 +39,17 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: of silence until a heartbeat, between two looks, and of a whole stream.
-
-    A stream ends now and then because its key is checked when it begins: once revoked, it must not read on.
-    """
+    """Seconds: of silence until a heartbeat, between two looks, of a whole stream, between two checks of its
+    credentials."""
 
     heartbeat: float = 15.0
     pause: float = 0.25
     whole: float = 3_600.0
+    check: float = CHECK_SECONDS
 
 
 Look = Callable[[], Awaitable[Moment | None]]
+Check = Callable[[], Awaitable[None]]
 
 
 class EventStream(StreamingResponse):
@@ -55,25 +57,28 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, streams: OpenStreams, key_id: str | None, events: AsyncGenerator[bytes]) -> None:
-        """Raises TooManyStreams."""
+    def __init__(self, streams: Places, holder: Holder, events: AsyncGenerator[bytes]) -> None:
+        """Raises TooManyStreams, TooManyStreamsOfKey."""
         # nginx, as an Ingress often is, would collect events until a buffer is full.
         super().__init__(events, headers={"X-Accel-Buffering": "no"})
         self._streams = streams
-        self._key_id = key_id
+        self._holder = holder
         self._events = events
-        streams.open(key_id)
+        streams.take(holder)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._streams.close(self._key_id)
+            self._streams.give_back(self._holder)
             await self._events.aclose()
 
 
 async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -> Response:
-    """Raises NotFound and TooManyStreams. 204, which ends the asking, when the client has the last event."""
+    """204, which ends the asking, when the client has the last event.
+
+    Raises NotFound, TooManyStreams and TooManyStreamsOfKey.
+    """
     found = await look()
     if found is None:
         raise NotFound()
@@ -84,15 +89,27 @@ async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -
         async with asked.backend.looks:
             return await look()
 
-    events = follow(asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace())
-    return EventStream(asked.backend.streams, asked.caller.key_id, events)
+    events = follow(
+        asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace(), asked.check
+    )
+    return EventStream(asked.backend.streams, asked.holder, events)
 
 
 async def follow(
-    watches: Watches, id: str, look: Look, known: str | None, clock: Clock, pace: Pace
+    watches: Watches,
+    id: str,
+    look: Look,
+    known: str | None,
+    clock: Clock,
+    pace: Pace,
+    check: Check,
 ) -> AsyncGenerator[bytes]:
-    """The text of the stream for a client that knows the version `known`, piece by piece."""
-    until, sent = clock.monotonic() + pace.whole, 0
+    """The text of the stream for a client that knows the version `known`, piece by piece.
+
+    `check` raises when the credentials of its client have ceased to hold.
+    """
+    checked, sent = clock.monotonic(), 0
+    until = checked + pace.whole
     yield b"retry: %d\n\n" % _RETRY_MS
     try:
         while True:
@@ -115,12 +132,20 @@ async def follow(
                         return
                     # What changes all the time is looked at as often as somebody can follow.
                     await asyncio.sleep(pace.pause)
-                    while clock.monotonic() < until:
-                        if await _set_within(changed, pace.heartbeat):
+                    silent_since = clock.monotonic()
+                    while (now := clock.monotonic()) < until:
+                        if now - checked >= pace.check:
+                            await check()
+                            checked = now
+                        if now - silent_since >= pace.heartbeat:
+                            yield _HEARTBEAT
+                            silent_since = now
+                        if await _set_within(changed, min(pace.heartbeat, pace.check)):
                             break
-                        yield _HEARTBEAT
                     else:
                         return
+    except (Unauthenticated, ScopeMissing) as error:
+        yield _closing("unauthorized", {"code": error.code}, _RETRY_AWAY_MS)
     except TriageError as error:
         yield _closing("unavailable", {"code": error.code}, _RETRY_AWAY_MS)
 

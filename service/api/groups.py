@@ -91,6 +91,6 @@ async def delete(asked: Asked, id: str) -> Response:
 
 
 async def _wait(asked: Asked, id: str, seconds: float, enough: Callable[[Group], bool]) -> Group | None:
-    async with asked.stores.watches.watch(id) as changed:
+    async with asked.watch(id) as waiting:
         stores = asked.stores.groups
-        return await until(lambda: stores.get(id), changed, seconds, enough, asked.backend.clock)
+        return await until(lambda: stores.get(id), waiting, seconds, enough, asked.backend.clock)

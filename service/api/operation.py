@@ -17,13 +17,13 @@ MEANING = {
     413: "The body or the payload is too large.",
     415: "The body is not application/json.",
     422: "The request does not match the schema, or contradicts an earlier one.",
-    429: "The queue is full.",
+    429: "Too many requests, waiting requests or streams of this caller; or the queue is full.",
     431: "The headers are too large.",
     500: "Something went wrong.",
     503: "Redis, or the issuer of tokens, is away for the moment or did not answer; or this process ends.",
     507: "Redis is full.",
 }
-_ALWAYS = (400, 401, 403, 422, 431, 500, 503)
+_ALWAYS = (400, 401, 403, 422, 429, 431, 500, 503)
 
 
 def operation(

@@ -21,6 +21,9 @@ from service.api.errors import (
     ShuttingDown,
     TooManyBodies,
     TooManyStreams,
+    TooManyStreamsOfKey,
+    TooManyWaiters,
+    TooManyWaitersOfKey,
     Unauthenticated,
     UnknownParameter,
     UnsupportedMediaType,
@@ -30,7 +33,6 @@ from service.api.methods import allowed_methods
 from service.domain import errors
 from service.domain.fan_out import CountMismatch, FanOutSealed
 from service.domain.flow import FlowInvalid
-from service.store.watches import TooManyWaiters
 
 STATUS: Mapping[type[errors.TriageError], int] = {
     CountMismatch: 409,
@@ -51,8 +53,10 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.StoreFault: 500,
     errors.ConfigurationInvalid: 500,
     TooManyWaiters: 503,
+    TooManyWaitersOfKey: 429,
     TooManyStreams: 503,
     TooManyBodies: 503,
+    TooManyStreamsOfKey: 429,
     ShuttingDown: 503,
     BodyTooLarge: 413,
     RequestTooSlow: 408,

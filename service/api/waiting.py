@@ -1,16 +1,23 @@
 """Prefer: wait, long polls, If-None-Match: the small grammar of waiting over HTTP."""
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from starlette.requests import ClientDisconnect
+
+from service.cancellation import end
 from service.clock import Clock
 from service.domain.job import Job
 from service.domain.states import FINISHED
 from service.store.watches import Change
 
 MAX_WAIT = 30.0
+#: Seconds between two looks at whether a caller who waits may still ask: a revoked key must not read on.
+CHECK_SECONDS = 2.0
 Resource = TypeVar("Resource")
 _PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4}(?:\.\d{1,3})?)\"?", re.IGNORECASE)
 
@@ -26,9 +33,46 @@ def matches(if_none_match: str | None, version: int) -> bool:
     return "*" in tags or f'"{version}"' in tags
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that waits: for a change, until its client has gone, while its credentials hold.
+
+    `check` raises what a request with these credentials would be answered with by now.
+    """
+
+    changed: Change
+    gone: "asyncio.Task[None]"
+    check: Callable[[], Awaitable[None]]
+
+    async def wait(self, seconds: float) -> None:
+        """Returns at a change or after that long; raises ClientDisconnect when nobody is left to answer."""
+        changed = asyncio.ensure_future(self.changed.wait())
+        try:
+            await asyncio.wait({changed, self.gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+        if self.gone.done():
+            raise ClientDisconnect()
+
+
+@contextlib.asynccontextmanager
+async def hang_up_noticed(receive: Callable[[], Awaitable[Any]]) -> "AsyncGenerator[asyncio.Task[None]]":
+    """A task that ends when the client has gone; the request must have been read to its end."""
+    gone = asyncio.create_task(_hang_up(receive))
+    try:
+        yield gone
+    finally:
+        await end([gone])
+
+
+async def _hang_up(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def until(
     read: Callable[[], Awaitable[Resource | None]],
-    changed: Change,
+    waiting: Waiting,
     seconds: float,
     enough: Callable[[Resource], bool],
     clock: Clock,
@@ -37,17 +81,21 @@ async def until(
 
     None when it does not exist.
     """
-    deadline = clock.monotonic() + seconds
+    changed = waiting.changed
+    began = checked = clock.monotonic()
     while True:
         changed.clear()
         found = await read()
-        remaining = deadline - clock.monotonic()
+        remaining = began + seconds - clock.monotonic()
         if found is None or enough(found) or remaining <= 0 or changed.last:
             return found
-        try:
-            await asyncio.wait_for(changed.wait(), remaining)
-        except TimeoutError:
-            continue
+        while remaining > 0 and not changed.is_set():
+            await waiting.wait(min(remaining, CHECK_SECONDS))
+            now = clock.monotonic()
+            remaining = began + seconds - now
+            if now - checked >= CHECK_SECONDS:
+                await waiting.check()
+                checked = now
 
 
 def is_finished(job: Job) -> bool:

@@ -20,14 +20,20 @@ from service.store.relations import Relations
 from service.store.schedules import Schedules
 from service.store.scripts import Scripts
 from service.store.selection import Selection
+from service.store.subscriber import Subscriber
 from service.store.watches import Watches
 from service.store.worker_registry import WorkerRegistry
 
 
 class Stores:
-    """`dead_retention_ms`: dead jobs are kept at least this long, whatever their own retention."""
+    """`dead_retention_ms`: dead jobs are kept at least this long, whatever their own retention.
 
-    def __init__(self, redis: Redis, namespace: str, dead_retention_ms: int) -> None:
+    `subscriber`: that of the process, where it has many namespaces.
+    """
+
+    def __init__(
+        self, redis: Redis, namespace: str, dead_retention_ms: int, subscriber: Subscriber | None = None
+    ) -> None:
         self.scripts = Scripts(redis, namespace)
         self.queries = Queries(self.scripts)
         self.jobs = Jobs(self.scripts, self.queries)
@@ -47,7 +53,7 @@ class Stores:
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
         self.bulk_keeper = BulkKeeper(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
-        self.watches = Watches(self.scripts)
+        self.watches = Watches(self.scripts, subscriber)
 
     async def pulse(self, lease_ms: int) -> None:
         """Prove that Redis is reachable and wake workers for what is queued, several times per lease."""

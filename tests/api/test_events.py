@@ -12,9 +12,10 @@ import httpx
 import orjson
 import pytest
 
-from service.api import events, open_streams, protocol
+from service.api import events, protocol
 from service.api.events import Moment, Pace, follow
 from service.clock import Clock
+from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.job import JobSpec
@@ -184,8 +185,8 @@ async def test_a_stopping_server_ends_its_streams(running: Running, stores: Stor
     await asyncio.wait_for(running.task, 5)
 
 
-async def test_streams_are_bounded(running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_streams, "MAX_STREAMS", 1)
+async def test_streams_are_bounded(running: Running, stores: Stores) -> None:
+    running.backend.streams.most = 1
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with following(running, path) as stream, running.client() as http:
         await anext(stream)
@@ -194,12 +195,10 @@ async def test_streams_are_bounded(running: Running, stores: Stores, monkeypatch
         assert answer.headers["retry-after"] == "1"
 
 
-async def test_streams_of_a_key_are_bounded(
-    redis_url: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(open_streams, "MAX_STREAMS_OF_KEY", 2)
+async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Stores) -> None:
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with serve(redis_url, stores.scripts.namespace, auth="required") as running:
+        running.backend.streams.most_of_holder = 2
         greedy, modest = [
             await authorization(stores.scripts.redis, stores.scripts.namespace) for _ in range(2)
         ]
@@ -207,7 +206,7 @@ async def test_streams_of_a_key_are_bounded(
             http = await stack.enter_async_context(running.client())
             opened = [await stack.enter_async_context(_open(http, path, greedy)) for _ in range(2)]
             refused = await http.get(path, headers=greedy)
-            assert problem(refused, 503, "too_many_streams")["detail"].startswith("This API key has")
+            assert problem(refused, 429, "too_many_streams")["detail"].startswith("Too many open event")
             assert refused.headers["retry-after"] == "1"
             opened.append(await stack.enter_async_context(_open(http, path, modest)))
             assert [answer.status_code for answer in opened] == [200, 200, 200]
@@ -277,7 +276,8 @@ class Looks:
 
     def __init__(self, stores: Stores, id: str, *scripted: Moment | None) -> None:
         self._stores, self.id, self._scripted = stores, id, list(scripted)
-        self.count = 0
+        self.count = self.checks = 0
+        self.refusal: TriageError | None = None
 
     async def __call__(self) -> Moment | None:
         self.count += 1
@@ -288,7 +288,12 @@ class Looks:
         return Moment(job.version, False, {"state": job.state})
 
     def follow(self, pace: Pace = AT_ONCE) -> AsyncGenerator[bytes]:
-        return follow(self._stores.watches, self.id, self, None, Clock(), pace)
+        return follow(self._stores.watches, self.id, self, None, Clock(), pace, self.check)
+
+    async def check(self) -> None:
+        self.checks += 1
+        if self.refusal is not None:
+            raise self.refusal
 
     async def change(self) -> None:
         client: Any = self._stores.scripts.redis
@@ -343,13 +348,15 @@ async def test_a_lost_subscription_is_made_anew(stores: Stores) -> None:
     for stream in streams:
         assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
     client: Any = stores.scripts.redis
-    first = stores.watches._listener
+    subscriber = stores.watches._subscriber
+    first = subscriber._task
     await client.client_kill_filter(_type="pubsub")
     following = [asyncio.ensure_future(after(stream)) for stream in streams]
 
     def anew() -> None:
-        assert stores.watches._listener is not first
-        assert stores.watches._subscribed.is_set()
+        assert subscriber._task is not first
+        assert all(channel.confirmed.is_set() for channel in subscriber._channels.values())
+        assert len(subscriber._channels) == 1
 
     await eventually(anew)
     await claim(stores)

@@ -91,10 +91,10 @@ async def get_bulk_action(
     if wait is None:
         action = await _read(asked, action_id)
     else:
-        async with asked.stores.watches.watch(action_id) as changed:
+        async with asked.watch(action_id) as waiting:
             found = await until(
                 lambda: asked.stores.bulk_actions.get(action_id),
-                changed,
+                waiting,
                 wait,
                 lambda action: (
                     not matches(if_none_match, action.version) if if_none_match else not action.live

@@ -43,7 +43,7 @@ async def stream_job_events(job_id: JobId, asked: Ask, last_event_id: LastEventI
     """Server-sent events: the job as it is, then when it changed, at most four a second, until it has ended.
 
     Versions increase and may have gaps. A stream can end before the job, often with `event: shutdown`,
-    `unavailable` or `deleted`; send the last id as `Last-Event-ID` to go on.
+    `unavailable`, `unauthorized` or `deleted`; send the last id as `Last-Event-ID` to go on.
     """
 
     async def look() -> Moment | None:

@@ -13,7 +13,7 @@ from service.api.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.fields import Name, TagFilter, Time, parse_tags
 from service.api.turns import Turns
-from service.api.waiting import MAX_WAIT, is_finished, matches, preferred_wait, until
+from service.api.waiting import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
 from service.domain.errors import (
     IdempotencyKeyReused,
     NotFound,
@@ -27,7 +27,6 @@ from service.domain.job import Job, JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.queries import JobFilter
-from service.store.watches import Change
 from service.tracing import Span
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
@@ -83,19 +82,19 @@ async def create_job(
     if seconds is None:
         return _answer(asked, await _submit(asked, submission, span), spec)
     # The watch comes first: a job can end before the answer to its submission is read.
-    async with asked.stores.watches.watch(submission.id) as changed:
+    async with asked.watch(submission.id) as waiting:
         submitted = await _submit(asked, submission, span)
         if submitted.job_id == submission.id:
-            job = await _end_of(asked, submitted.job_id, changed, seconds)
+            job = await _end_of(asked, submitted.job_id, waiting, seconds)
             return _waited(asked, submitted, job, spec)
-    async with asked.stores.watches.watch(submitted.job_id) as changed:
-        job = await _end_of(asked, submitted.job_id, changed, seconds)
+    async with asked.watch(submitted.job_id) as waiting:
+        job = await _end_of(asked, submitted.job_id, waiting, seconds)
         return _waited(asked, submitted, job, spec)
 
 
-async def _end_of(asked: Asked, id: str, changed: Change, seconds: float) -> Job | None:
+async def _end_of(asked: Asked, id: str, waiting: Waiting, seconds: float) -> Job | None:
     return await until(
-        lambda: asked.stores.queries.job(id), changed, seconds, is_finished, asked.backend.clock
+        lambda: asked.stores.queries.job(id), waiting, seconds, is_finished, asked.backend.clock
     )
 
 
@@ -246,10 +245,10 @@ async def get_job(
     if wait is None:
         job = await stores.queries.job(job_id)
     else:
-        async with stores.watches.watch(job_id) as changed:
+        async with asked.watch(job_id) as waiting:
             job = await until(
                 lambda: stores.queries.job(job_id),
-                changed,
+                waiting,
                 wait,
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),
                 asked.backend.clock,

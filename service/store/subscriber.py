@@ -1,0 +1,159 @@
+"""One connection per process that hears the changes of every namespace in which somebody waits."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from service.cancellation import end
+from service.domain.errors import TriageError
+from service.store.failures import translate
+
+#: A channel that nobody uses is left after this many seconds, and with the last one the connection.
+IDLE_SECONDS = 30.0
+#: Seconds between two looks at which channels are in use.
+LOOK_SECONDS = 1.0
+
+
+class Listener(Protocol):
+    """Who waits in one namespace."""
+
+    @property
+    def watched(self) -> bool: ...
+
+    async def joined(self) -> None:
+        """From now on changes are heard; called before whoever joins goes on."""
+        ...
+
+    def heard(self, ids: Sequence[str]) -> None:
+        """These have changed."""
+        ...
+
+    def lost(self) -> None:
+        """From now on changes are missed."""
+        ...
+
+    async def renew(self) -> None:
+        """Called every second or so while somebody waits."""
+        ...
+
+
+@dataclass
+class _Channel:
+    listener: Listener
+    ordered: bool = False
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+    used_at: float = 0.0
+
+
+class Subscriber:
+    """Begins with the first who waits and ends some time after the last; `close` ends it at once."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+        self._channels: dict[str, _Channel] = {}
+        #: Channels to look at: each is subscribed to, or left, as the table above says by then.
+        self._orders: asyncio.Queue[str] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def join(self, name: str, listener: Listener) -> None:
+        """Returns when the listener hears of every later change; raises BackendUnavailable, StoreFault."""
+        while True:
+            task = self._start()
+            channel = self._channels.get(name)
+            if channel is None:
+                channel = self._channels[name] = _Channel(listener, used_at=_now())
+                self._orders.put_nowait(name)
+            if channel.confirmed.is_set():
+                return
+            confirmed = asyncio.ensure_future(channel.confirmed.wait())
+            try:
+                await asyncio.wait({confirmed, task}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                confirmed.cancel()
+            if channel.confirmed.is_set() or task.cancelled():
+                return
+            if task.done() and (error := task.exception()) is not None:
+                raise error if isinstance(error, TriageError) else translate(error)
+
+    async def close(self) -> None:
+        """Tell every listener that nothing more is heard."""
+        if self._task is not None:
+            await end([self._task])
+            self._task = None
+
+    def _start(self) -> "asyncio.Task[None]":
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+            # Those who join raise what ended it; when they have gone, it is no news.
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._task
+
+    async def _run(self) -> None:
+        """Raises when a channel cannot be joined; what ends it later is told to the listeners."""
+        pubsub = self._redis.pubsub()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            # The first order makes the connection.
+            await self._obey(pubsub, await self._orders.get())
+            work = (self._send(pubsub), self._hear(pubsub), self._look())
+            tasks = [asyncio.create_task(coroutine) for coroutine in work]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            errors = [error for task in done if (error := task.exception()) is not None]
+            joining = not all(channel.confirmed.is_set() for channel in self._channels.values())
+            if errors and (joining or not isinstance(errors[0], RedisError | OSError | TriageError)):
+                raise errors[0]
+        finally:
+            channels, self._channels, self._orders = self._channels, {}, asyncio.Queue()
+            for channel in channels.values():
+                channel.listener.lost()
+            await end(tasks)
+            with contextlib.suppress(RedisError, OSError):
+                await pubsub.aclose()
+
+    async def _send(self, pubsub: Any) -> None:
+        """The only writer of the connection: a request that is cancelled must not cut a command off."""
+        while True:
+            await self._obey(pubsub, await self._orders.get())
+
+    async def _obey(self, pubsub: Any, name: str) -> None:
+        channel = self._channels.get(name)
+        if channel is None:
+            await pubsub.unsubscribe(name)
+        elif not channel.ordered:
+            channel.ordered = True
+            await pubsub.subscribe(name)
+
+    async def _hear(self, pubsub: Any) -> None:
+        while True:
+            message = await pubsub.get_message(timeout=LOOK_SECONDS)
+            channel = None if message is None else self._channels.get(message["channel"].decode())
+            if message is None or channel is None:
+                continue
+            if message["type"] == "message":
+                channel.listener.heard(message["data"].decode().split(" "))
+            elif message["type"] == "subscribe":
+                if channel.confirmed.is_set():
+                    return  # redis-py has connected anew, and what was published meanwhile is lost
+                await channel.listener.joined()
+                channel.confirmed.set()
+
+    async def _look(self) -> None:
+        """Keeps what is in use, and ends when nothing is any more."""
+        while self._channels:
+            await asyncio.sleep(LOOK_SECONDS)
+            for name, channel in list(self._channels.items()):
+                if channel.listener.watched:
+                    channel.used_at = _now()
+                    await channel.listener.renew()
+                elif _now() - channel.used_at >= IDLE_SECONDS:
+                    del self._channels[name]
+                    self._orders.put_nowait(name)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,228 @@
+"""Requests that wait: over one connection, bounded for each key, and gone with their clients."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from service.api import auth, events, waiting
+from service.api.errors import TooManyWaiters, TooManyWaitersOfKey
+from service.api.places import Places
+from service.domain.errors import BackendUnavailable
+from service.store.access_keys import AccessKeys
+from service.store.connect import connect
+from service.store.stores import Stores
+from service.store.subscriber import Subscriber
+from tests.api.client import Api, problem
+from tests.api.document import OPERATIONS, Operation
+from tests.api.keys import authorization
+from tests.api.resources import make
+from tests.api.running import Running, serve
+from tests.eventually import eventually
+from tests.factories import DAY, submit
+
+WAITS = [
+    operation
+    for operation in OPERATIONS
+    if any(row["name"] == "wait" for row in operation.parameters("query"))
+]
+NAMESPACES = 60
+
+
+async def pubsub_connections(stores: Stores) -> int:
+    client: Any = stores.scripts.redis
+    return len(await client.client_list(_type="pubsub"))
+
+
+async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Stores) -> None:
+    """Each held one of the fifty of the pool, and had done so for half a minute after its last waiter."""
+    redis, names = stores.scripts.redis, [f"{stores.scripts.namespace}-{n}" for n in range(NAMESPACES)]
+    async with (
+        serve(redis_url, stores.scripts.namespace, auth="required") as running,
+        running.client() as http,
+    ):
+        headers = [await authorization(redis, name) for name in names]
+        before = await pubsub_connections(stores)
+
+        async def wait(header: dict[str, str]) -> httpx.Response:
+            job = (await http.post("/v1/jobs", json={"name": "work"}, headers=header)).json()
+            return await http.get(f"/v1/jobs/{job['id']}", params={"wait": 20}, headers=header)
+
+        polls = [asyncio.create_task(wait(header)) for header in headers]
+
+        def all_wait() -> None:
+            assert sum(space.stores.watches._count for space in running.backend.spaces.values()) == NAMESPACES
+
+        await eventually(all_wait, 30)
+        assert await pubsub_connections(stores) - before == 1
+        lists = await asyncio.gather(*(http.get("/v1/jobs", headers=header) for header in headers))
+        assert {answer.status_code for answer in lists} == {200}
+        jobs = [answer.json()["items"][0]["id"] for answer in lists]
+        for id, header in zip(jobs, headers, strict=True):
+            await http.post(f"/v1/jobs/{id}/cancel", headers=header)
+        answers = await asyncio.gather(*polls)
+        assert {answer.json()["state"] for answer in answers} == {"cancelled"}
+    for name in names:
+        async for key in redis.scan_iter(match=f"triage:{{{name}}}:*", count=1000):
+            await redis.unlink(key)
+
+
+async def hang_up(running: Running, request: bytes) -> None:
+    """Send a request that waits, and go when it does."""
+    _, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    writer.write(request)
+
+    def waits() -> None:
+        assert running.backend.waiters.count == 1
+
+    await eventually(waits)
+    writer.transport.abort()
+
+    def gone() -> None:
+        assert running.backend.waiters.count == 0
+        assert not running.backend.subscriber._channels or all(
+            not space.stores.watches.watched for space in running.backend.spaces.values()
+        )
+
+    # Well before the wait would have ended.
+    await eventually(gone, 5)
+
+
+@pytest.mark.parametrize("operation", WAITS, ids=lambda operation: operation.id)
+async def test_a_client_that_hangs_up_gives_its_place_back_at_once(
+    running: Running, stores: Stores, operation: Operation
+) -> None:
+    address = operation.address(**await make(stores, operation))
+    if operation.id == "get_bulk_action":
+        id = await paused_action(running)
+        address = operation.address(action_id=id)
+    await hang_up(running, f"GET {address}?wait=30 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+
+async def paused_action(running: Running) -> str:
+    async with running.client() as http:
+        await http.post("/v1/jobs", json={"name": "work"})
+        body = {"action": "cancel", "filter": {"queue": "default"}, "rate_per_second": 0.001}
+        action = (await http.post("/v1/bulk-actions", json=body)).json()
+        await http.post(f"/v1/bulk-actions/{action['id']}/pause")
+        return action["id"]
+
+
+async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(running: Running) -> None:
+    head = (
+        b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n"
+    )
+    body = b'{"name":"work"}'
+    await hang_up(running, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+async def test_one_key_does_not_take_all_places(redis_url: str, stores: Stores) -> None:
+    path, redis = f"/v1/jobs/{await submit(stores)}", stores.scripts.redis
+    async with (
+        serve(redis_url, stores.scripts.namespace, auth="required") as running,
+        running.client() as http,
+    ):
+        running.backend.waiters.most_of_holder = 2
+        greedy, modest = [await authorization(redis, stores.scripts.namespace) for _ in range(2)]
+        polls = [asyncio.create_task(http.get(f"{path}?wait=20", headers=greedy)) for _ in range(2)]
+
+        def waiting_now() -> None:
+            assert running.backend.waiters.count == 2
+
+        await eventually(waiting_now)
+        refused = await http.get(f"{path}?wait=20", headers=greedy)
+        assert problem(refused, 429, "too_many_waiters")["retryable"]
+        assert refused.headers["retry-after"] == "1"
+        assert (await http.get(path, headers=greedy)).status_code == 200
+        assert (await http.get(f"{path}?wait=0.01", headers=modest)).status_code == 200
+        running.backend.waiters.most = 2
+        problem(await http.get(f"{path}?wait=1", headers=modest), 503, "too_many_waiters")
+        await stores.jobs.cancel([path.removeprefix("/v1/jobs/")], 0)
+        assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
+        assert running.backend.waiters.count == 0
+
+
+def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
+    places = Places(5, 1, TooManyWaiters, TooManyWaitersOfKey)
+    for holder in (("a", "jwt:x"), ("b", "jwt:x"), ("a", "jwt:y"), ("a", None), ("a", None)):
+        places.take(holder)
+    with pytest.raises(TooManyWaiters):
+        places.take(("c", "jwt:x"))
+    places.give_back(("a", "jwt:y"))
+    with pytest.raises(TooManyWaitersOfKey, match="limit 1"):
+        places.take(("b", "jwt:x"))
+    assert places.count == 4
+
+
+async def test_a_revoked_key_ends_its_waits_and_streams(
+    redis_url: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(events, "Pace", lambda: events_pace)
+    id = await submit(stores)
+    async with (
+        serve(redis_url, stores.scripts.namespace, auth="required") as running,
+        running.client() as http,
+    ):
+        header = await authorization(stores.scripts.redis, stores.scripts.namespace)
+        poll = asyncio.create_task(http.get(f"/v1/jobs/{id}?wait=30", headers=header))
+        async with http.stream("GET", f"/v1/jobs/{id}/events", headers=header) as stream:
+
+            def both_wait() -> None:
+                assert (running.backend.waiters.count, running.backend.streams.count) == (1, 1)
+
+            await eventually(both_wait)
+            keys = AccessKeys(stores.scripts.redis)
+            digest = auth.digest(header["Authorization"].removeprefix("Bearer "))
+            found = await keys.find(digest)
+            assert found is not None
+            await keys.revoke(found.id)
+            text = "".join([part async for part in stream.aiter_text()])
+        assert text.endswith('event: unauthorized\ndata: {"code":"unauthenticated"}\n\n')
+        problem(await poll, 401, "unauthenticated")
+
+
+events_pace = events.Pace(check=0.05)
+
+
+async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
+    redis_url: str, stores: Stores
+) -> None:
+    admin: Any = stores.scripts.redis
+    await admin.execute_command("ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels")
+    path = redis_url.removeprefix("unix://")
+    deaf = connect(f"unix://deaf:x@{path}")
+    with pytest.raises(BackendUnavailable):
+        async with asyncio.timeout(10), Stores(deaf, stores.scripts.namespace, DAY).watches.watch("job_1"):
+            pytest.fail("nothing was heard")
+    await deaf.aclose()
+    await admin.execute_command("ACL", "DELUSER", "deaf")
+
+
+async def test_an_unused_connection_is_left_and_made_anew(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.store.subscriber.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("service.store.subscriber.LOOK_SECONDS", 0.02)
+    subscriber: Subscriber = stores.watches._subscriber
+    for _ in range(2):
+        id = await submit(stores)
+        async with stores.watches.watch(id) as changed:
+            await stores.jobs.cancel([id], 0)
+            await asyncio.wait_for(changed.wait(), 5)
+
+        def left() -> None:
+            assert subscriber._task is not None
+            assert subscriber._task.done()
+            assert subscriber._channels == {}
+
+        await eventually(left)
+
+
+async def test_an_api_without_a_socket_waits_too(api: Api) -> None:
+    job = await api.create()
+    answer = await api.http.get(f"/v1/jobs/{job['id']}?wait=0.01")
+    assert answer.status_code == 200
+    assert api.app.state.backend.waiters.count == 0
