@@ -24,7 +24,7 @@ from service.store.scripts import BlockingScripts
 from service.store.stores import Stores
 from service.tracing import find_tracer
 from workers.admin import Admin, AdminServer, start_admin
-from workers.claimer import SLEEP_AT_MOST, Claimer
+from workers.claimer import Claimer
 from workers.drain import Drain
 from workers.enqueue import TriageRedis
 from workers.executor import Executor
@@ -43,6 +43,7 @@ from workers.settler import Settler
 from workers.throttle import Throttle
 from workers.ticker import Ticker
 from workers.tracing import RunTracing
+from workers.wake_ups import BLOCK_AT_MOST
 
 log = structlog.get_logger("triage.worker")
 
@@ -119,7 +120,7 @@ class TriageWorker(arq.worker.Worker):
             shared=self.ctx,
         )
         self.upkeep = Upkeep(self.stores, settings, self.clock, self.metrics, self.ids.new)
-        wakes = connect(settings.redis_url, socket_timeout=SLEEP_AT_MOST + 2, max_connections=1)
+        wakes = connect(settings.redis_url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
             wakes=Stores(wakes, settings.namespace, settings.dead_retention_ms).leases,

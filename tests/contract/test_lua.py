@@ -19,6 +19,7 @@ PRELUDES = {
     "lineup",
     "parking",
     "pulse",
+    "rates",
     "replay",
     "settings",
     "summon",
