@@ -1,6 +1,7 @@
 """The worker process: arq's Worker as the shell, everything that touches durability replaced."""
 
 import asyncio
+import contextlib
 import os
 import random
 from collections.abc import Sequence
@@ -174,7 +175,7 @@ class TriageWorker(arq.worker.Worker):
             log.critical("claim_loop_failed", exc_info=claims.exception())
         if not drain.begun.is_set():
             drain.begin("nothing is left to do")
-        begun.cancel()
+        await end([begun])
         await drain.work(claims)
 
     async def _stop(self, server: AdminServer, redis: Any, wakes: Any) -> None:
@@ -270,7 +271,8 @@ class TriageWorker(arq.worker.Worker):
             if problem != warned:
                 log.warning("waiting_for_redis", problem=problem)
                 warned = problem
-            await asyncio.wait({asyncio.ensure_future(drain.begun.wait())}, timeout=0.5 + random.random() / 2)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(drain.begun.wait(), 0.5 + random.random() / 2)
 
     async def _hand_over(self) -> None:
         await self.stores.leases.wake(self.record.pool)

@@ -110,7 +110,7 @@ class Watches:
             listener = self._listener
             subscribed = asyncio.ensure_future(self._subscribed.wait())
             await asyncio.wait({subscribed, listener}, return_when=asyncio.FIRST_COMPLETED)
-            subscribed.cancel()
+            await end([subscribed])
             if listener.cancelled():
                 return
             if listener.done() and (error := listener.exception()) is not None:
