@@ -1,8 +1,10 @@
 """Ending tasks for good."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 #: Seconds until a task that goes on is asked again.
 AGAIN = 0.1
@@ -21,3 +23,19 @@ async def end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
         done, left = await asyncio.wait(left, timeout=AGAIN)
         # Looked at, so that asyncio does not log it: there is nobody left to tell.
         await asyncio.gather(*done, return_exceptions=True)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`; raises TimeoutError when it took longer, and then it has ended for good.
+
+    For what talks to Redis, where `asyncio.wait_for` would wait for a lost cancellation for ever.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        if not task.done():
+            await end([task])
+    if task.cancelled():
+        raise TimeoutError
+    return task.result()

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import orjson
 import structlog
 
+from service.cancellation import end
 from service.domain.errors import TriageError
 from service.domain.job import Lease
 from workers.failures import printable
@@ -152,7 +153,7 @@ class JobContext(dict[Any, Any]):
         """Write the last progress; a write that is under way ends first, so that it cannot overtake."""
         await self._write_latest()
         if self._writer is not None:
-            self._writer.cancel()
+            await end([self._writer])
 
     def _do(self, work: Coroutine[Any, Any, None]) -> Any:
         if not self.threaded or threading.get_ident() == self._loop_thread:

@@ -1,10 +1,12 @@
 """Ends a worker: finish what runs, hand back what does not end in time, without using up an attempt."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
+from service.cancellation import end, within
 from service.domain.errors import TriageError
 from workers.claimer import Claimer
 from workers.executor import Executor
@@ -25,7 +27,7 @@ class Drain:
         claimer: Claimer,
         executor: Executor,
         settler: Settler,
-        hand_over: Callable[[], Awaitable[None]],
+        hand_over: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._seconds = seconds
         self._claimer = claimer
@@ -51,7 +53,7 @@ class Drain:
         deadline = asyncio.get_running_loop().time() + self._seconds
         # A claim under way may still bring jobs: they are runs like all others by then.
         await asyncio.wait({claims}, timeout=self._seconds)
-        claims.cancel()
+        await end([claims])
         while self._executor.runs and not self._hurry.is_set():
             remaining = deadline - asyncio.get_running_loop().time()
             if remaining <= 0:
@@ -68,7 +70,7 @@ class Drain:
         written = await self._settler.flush(LAST_SECONDS)
         log.info("drain_ends", handed_back=len(handed_back), written=written)
         try:
-            await asyncio.wait_for(self._hand_over(), LAST_SECONDS)
+            await within(LAST_SECONDS, self._hand_over())
         except (TriageError, TimeoutError):
             log.warning("not_deregistered")
 
@@ -77,5 +79,4 @@ class Drain:
         freed = asyncio.ensure_future(self._executor.slot_freed.wait())
         hurry = asyncio.ensure_future(self._hurry.wait())
         await asyncio.wait({freed, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        freed.cancel()
-        hurry.cancel()
+        await end([freed, hurry])

@@ -1,12 +1,13 @@
 """Runs leased jobs: resolve -> bind -> run -> outcome -> settle, one task per job."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, cast
 
 import orjson
 import structlog
 
+from service.cancellation import within
 from service.clock import Clock
 from service.domain.job import Lease
 from service.domain.outcome import (
@@ -195,9 +196,9 @@ class Executor:
         await self._hooks.job_ends(run.context)
         self._conclude(run, outcome)
 
-    async def _flush(self, flush: Callable[[], Awaitable[None]]) -> None:
+    async def _flush(self, flush: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await asyncio.wait_for(flush(), 1.0)
+            await within(1.0, flush())
         except (Exception, asyncio.CancelledError) as error:
             # The last progress of a run is not worth its verdict.
             log.info("progress_not_written", error=type(error).__name__)

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
+from service.cancellation import end
 from service.domain.errors import TriageError
 from service.store.limiters import Limiters
 
@@ -53,8 +54,7 @@ class BlockingLimiter:
                 raise asyncio.CancelledError
             await passed
         finally:
-            passed.cancel()
-            stopped.cancel()
+            await end([passed, stopped])
 
 
 class Throttle:

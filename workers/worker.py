@@ -1,6 +1,7 @@
 """The worker process: arq's Worker as the shell, everything that touches durability replaced."""
 
 import asyncio
+import contextlib
 import os
 import random
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from service.store.scripts import BlockingScripts
 from service.store.stores import Stores
 from service.tracing import find_tracer
 from workers.admin import Admin, AdminServer, start_admin
-from workers.claimer import SLEEP_AT_MOST, Claimer
+from workers.claimer import Claimer
 from workers.drain import Drain
 from workers.enqueue import TriageRedis
 from workers.executor import Executor
@@ -43,6 +44,7 @@ from workers.settler import Settler
 from workers.throttle import Throttle
 from workers.ticker import Ticker
 from workers.tracing import RunTracing
+from workers.wake_ups import BLOCK_AT_MOST
 
 log = structlog.get_logger("triage.worker")
 
@@ -119,7 +121,7 @@ class TriageWorker(arq.worker.Worker):
             shared=self.ctx,
         )
         self.upkeep = Upkeep(self.stores, settings, self.clock, self.metrics, self.ids.new)
-        wakes = connect(settings.redis_url, socket_timeout=SLEEP_AT_MOST + 2, max_connections=1)
+        wakes = connect(settings.redis_url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
             wakes=Stores(wakes, settings.namespace, settings.dead_retention_ms).leases,
@@ -173,7 +175,7 @@ class TriageWorker(arq.worker.Worker):
             log.critical("claim_loop_failed", exc_info=claims.exception())
         if not drain.begun.is_set():
             drain.begin("nothing is left to do")
-        begun.cancel()
+        await end([begun])
         await drain.work(claims)
 
     async def _stop(self, server: AdminServer, redis: Any, wakes: Any) -> None:
@@ -269,7 +271,8 @@ class TriageWorker(arq.worker.Worker):
             if problem != warned:
                 log.warning("waiting_for_redis", problem=problem)
                 warned = problem
-            await asyncio.wait({asyncio.ensure_future(drain.begun.wait())}, timeout=0.5 + random.random() / 2)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(drain.begun.wait(), 0.5 + random.random() / 2)
 
     async def _hand_over(self) -> None:
         await self.stores.leases.wake(self.record.pool)

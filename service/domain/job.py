@@ -124,3 +124,5 @@ class Lease:
     token: str
     #: A job whose process died under it before: it runs in a process of its own.
     suspect: bool = False
+    #: A smooth rate lets it start so many microseconds after the claim.
+    starts_in_us: int = 0

@@ -37,15 +37,24 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`now_ms` is Redis time; `more`: jobs were left; `credits` go into the next request as they are."""
+    """Times are Redis time; `more`: jobs were left; `credits` go into the next request as they are."""
 
     leases: list[Lease]
-    now_ms: int
-    next_due_ms: int | None
+    now_us: int
+    #: When the next job is due, or the next limiter opens.
+    due_us: int | None
     #: Until a waiting job may expire or a cancel must be forced: when to sweep.
     next_alarm_ms: int | None
     more: bool
     credits: bytes
+
+    @property
+    def now_ms(self) -> int:
+        return self.now_us // 1000
+
+    @property
+    def due_in_us(self) -> int | None:
+        return None if self.due_us is None else max(0, self.due_us - self.now_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +154,14 @@ class Leases:
             arguments += [queue, weight]
         for name, free in request.types.items():
             arguments += [name, "" if free is None else free]
-        at, next_due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
+        at, due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
         return Claim(
             leases=[
-                _lease(id.decode(), {**codec.pairs(read), **codec.pairs(written)}, shared)
-                for id, read, written, shared in rows
+                _lease(id.decode(), {**codec.pairs(read), **codec.pairs(written)}, ahead, shared)
+                for id, read, written, ahead, shared in rows
             ],
-            now_ms=at,
-            next_due_ms=None if next_due < 0 else next_due,
+            now_us=at,
+            due_us=None if due < 0 else due,
             next_alarm_ms=None if alarm < 0 else alarm,
             more=bool(more),
             credits=credits,
@@ -226,8 +235,9 @@ class Leases:
         return bool(await self._scripts.run("progress", [lease.job.id, lease.token, "", line]))
 
 
-def _lease(id: str, fields: Mapping[bytes, bytes], shared: bytes) -> Lease:
-    return Lease(codec.decode_job(id, fields, shared), fields[b"token"].decode(), b"suspect" in fields)
+def _lease(id: str, fields: Mapping[bytes, bytes], starts_in_us: int, shared: bytes) -> Lease:
+    job = codec.decode_job(id, fields, shared)
+    return Lease(job, fields[b"token"].decode(), b"suspect" in fields, starts_in_us)
 
 
 def _finish_arguments(finish: Finish) -> list[Argument]:

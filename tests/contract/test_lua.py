@@ -20,6 +20,7 @@ PRELUDES = {
     "lineup",
     "parking",
     "pulse",
+    "rates",
     "replay",
     "settings",
     "summon",

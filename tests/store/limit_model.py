@@ -1,11 +1,14 @@
 """What limits and order promise, kept as a history of starts: small enough to be believed."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from service.domain.limits import RateLimit
 
 AGING = 60_000
+#: Microseconds: how long before its start a job may be claimed, and how late a start may be made up for.
+AHEAD, BEHIND = 5_000, 50_000
 
 
 Lane = tuple[str, str | None, str | None]
@@ -17,27 +20,44 @@ class Limit:
 
     concurrency: int | None = None
     rate: RateLimit | None = None
+    #: In microseconds.
     starts: list[int] = field(default_factory=list[int])
     running: set[str] = field(default_factory=set[str])
+    #: Of a smooth rate: the time that the last start would have had, had its worker been in time.
+    slot: int = 0
 
     def blocks(self, now: int) -> bool:
         if self.concurrency is not None and len(self.running) >= self.concurrency:
             return True
         if self.rate is None:
             return False
-        if self.rate.smooth and self.starts and now < self.starts[-1] + self.rate.per_ms / self.rate.limit:
-            return True
-        return len([at for at in self.starts if at > now - self.rate.per_ms]) >= self.rate.limit
+        if self.rate.smooth:
+            return self.opens() > now * 1000 + AHEAD
+        return self.in_window(now * 1000) >= self.rate.limit
 
-    def start(self, id: str, now: int) -> None:
-        self.starts.append(now)
+    def in_window(self, until: int) -> int:
+        assert self.rate is not None
+        return len([at for at in self.starts if at > until - self.rate.per_ms * 1000])
+
+    def opens(self) -> int:
+        """The next start of a smooth rate."""
+        assert self.rate is not None
+        limit, per = self.rate.limit, self.rate.per_ms * 1000
+        after = self.starts[-1:] + [at + per for at in self.starts[-limit:][:1] if len(self.starts) >= limit]
+        return max([*after, self.slot + math.ceil(per / limit) if self.starts else 0])
+
+    def start(self, id: str, at: int, queued: int) -> None:
+        """`at` and `queued` in microseconds."""
+        if self.rate is not None and self.rate.smooth:
+            assert at >= self.opens(), "before its slot"
+            next_slot = self.slot + math.ceil(self.rate.per_ms * 1000 / self.rate.limit) if self.starts else 0
+            self.slot = at if at - next_slot > BEHIND else max(next_slot, min(queued, at))
+        assert self.rate is None or self.starts[-1:] <= [at], "starts of a rate are in their order"
+        self.starts.append(at)
         self.running.add(id)
         assert self.concurrency is None or len(self.running) <= self.concurrency
         if self.rate is not None:
-            window = [at for at in self.starts if at > now - self.rate.per_ms]
-            assert len(window) <= self.rate.limit, "the rate was exceeded"
-            if self.rate.smooth and len(self.starts) > 1:
-                assert now - self.starts[-2] >= self.rate.per_ms / self.rate.limit
+            assert self.in_window(at) <= self.rate.limit, "the rate was exceeded"
 
 
 @dataclass
@@ -87,8 +107,11 @@ class Model:
     def due(self, now: int) -> list[Waiting]:
         return [job for job in self.waiting.values() if job.due <= now]
 
-    def start(self, id: str, now: int, in_turn: bool) -> Waiting:
-        """A job was claimed: was it permitted, and was it next? `in_turn`: its key's turn went on."""
+    def start(self, id: str, now: int, ahead: int, in_turn: bool) -> Waiting:
+        """A job was claimed: was it permitted, and was it next? `in_turn`: its key's turn went on.
+
+        `ahead`: microseconds from now to its start.
+        """
         job = self.waiting.pop(id)
         assert job.due <= now
         assert job.queue not in self.paused
@@ -107,7 +130,7 @@ class Model:
         # Jobs without a key only take turns with keys that could have started, too.
         in_turns = job.key is not None or any(other.key is not None for other in rivals)
         for limit in self.limits(job):
-            limit.start(job.id, now)
+            limit.start(job.id, now * 1000 + ahead, job.due * 1000)
         self.running[job.id] = job
         if in_turns:
             self.served[job.lane] = now

@@ -103,7 +103,7 @@ async def test_due_jobs_are_promoted_by_any_claim(stores: Stores) -> None:
     job = await stores.queries.job(id)
     assert job is not None
     early = await claim(stores, now=str(job.created_at + 4_000))
-    assert (early.leases, early.next_due_ms) == ([], 1_000)
+    assert (early.leases, early.due_in_us) == ([], 1_000_000)
     late = await claim(stores, now=str(job.created_at + 5_000))
     assert late.leases[0].job.id == id
     assert late.leases[0].job.queued_at == job.created_at + 5_000

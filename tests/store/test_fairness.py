@@ -167,7 +167,7 @@ async def test_a_million_due_in_one_second_come_in_portions_that_wake_each_other
         await submit(frozen, delay_ms=1_000)
     go_on(frozen, 1_000)
     first = await claim(frozen, 1)
-    assert (len(first.leases), first.next_due_ms) == (1, 0)
+    assert (len(first.leases), first.due_in_us) == (1, 0)
     queue = await frozen.queues.get("default")
     assert queue is not None
     assert queue.counts["scheduled"] == 150  # type: ignore[index]

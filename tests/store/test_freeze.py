@@ -37,7 +37,7 @@ async def test_a_frozen_key_rests_until_its_time_and_the_job_goes_first_then(fro
     for worker in ("wk_1", "wk_2"):
         found = await claim(frozen, 5, worker, types=types)
         assert [lease.job.id for lease in found.leases] == ([free] if worker == "wk_1" else [])
-        assert found.next_due_ms == 5_000
+        assert found.due_in_us == 5_000_000
     late = (await claim(frozen, 5, types=types, now=at(5_000))).leases
     assert {lease.job.id for lease in late} == {first, second, third}
     again = next(lease.job for lease in late if lease.job.id == first)

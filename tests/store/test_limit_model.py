@@ -24,7 +24,7 @@ QUEUES: tuple[str, ...] = ("a", "b", "c")
 TYPES = ("work", "other")
 LEASE = 15_000
 
-rates = st.none() | st.builds(RateLimit, st.integers(1, 4), st.sampled_from([100, 1_000]), st.booleans())
+rates = st.none() | st.builds(RateLimit, st.integers(1, 4), st.sampled_from([6, 100, 1_000]), st.booleans())
 limits = st.tuples(st.none() | st.integers(1, 3), rates)
 jobs = st.tuples(
     st.just("submit"),
@@ -40,7 +40,7 @@ steps = st.lists(
         jobs,
         st.tuples(st.just("claim"), st.integers(0, 1), st.sampled_from([1, 2, 6, 16, 60])),
         st.tuples(st.just("finish"), st.sampled_from(["ok", "drain"])),
-        st.tuples(st.just("pass"), st.sampled_from([1, 40, 250, 1_000])),
+        st.tuples(st.just("pass"), st.sampled_from([1, 3, 25, 40, 250, 1_000])),
         st.tuples(st.just("pause"), st.sampled_from(QUEUES)),
         st.tuples(st.just("pause_type"), st.sampled_from(QUEUES), st.sampled_from(TYPES)),
         st.tuples(st.just("crash")),
@@ -101,7 +101,7 @@ class Run:
                 and job.score - first.score < AGING
             )
             first, length = (first, length + 1) if goes_on else (job, 1)
-            self.model.start(lease.job.id, self.now, goes_on)
+            self.model.start(lease.job.id, self.now, lease.starts_in_us, goes_on)
 
     async def finish(self, how: str) -> None:
         if self.leases:

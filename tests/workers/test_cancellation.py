@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.cancellation import end
+from service.cancellation import end, within
 
 pytestmark = pytest.mark.anyio
 
@@ -40,3 +40,45 @@ async def test_a_task_that_loses_its_first_cancellations_is_asked_again() -> Non
     assert lost == 3
     assert [task.done() for task in tasks] == [True] * 3
     assert isinstance(tasks[2].exception(), ValueError)
+
+
+async def test_work_within_a_time_ends_when_that_is_over_even_if_it_loses_a_cancellation() -> None:
+    for_ever, ended = asyncio.Event(), asyncio.Event()
+
+    async def deaf() -> None:
+        try:
+            await for_ever.wait()
+        except asyncio.CancelledError:
+            await for_ever.wait()
+        finally:
+            ended.set()
+
+    async def broken() -> None:
+        raise ValueError("its own")
+
+    async def quick() -> str:
+        return "done"
+
+    assert await within(10, quick()) == "done"
+    with pytest.raises(ValueError, match="its own"):
+        await within(10, broken())
+    async with asyncio.timeout(10):
+        with pytest.raises(TimeoutError):
+            await within(0.001, deaf())
+    assert ended.is_set()
+
+
+async def test_who_is_cancelled_meanwhile_takes_its_work_along() -> None:
+    for_ever, begun, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await for_ever.wait()
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(within(10, work()))
+    await begun.wait()
+    await end([task])
+    assert (task.cancelled(), ended.is_set()) == (True, True)

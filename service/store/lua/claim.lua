@@ -8,8 +8,9 @@
 -- ARGV[8] the worker's pool   ARGV[9] the credits that the claim before answered   ARGV[10] number of queues, then per queue:
 --   name ("*" = every other), weight
 -- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
--- Returns {now, ms until the next due job or limiter or -1, ms until a job may expire or a cancel is forced or -1,
---   1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since, payload shared with others)}
+-- Returns {now (us), when the next job is due or limiter opens (us) or -1, ms until a job may expire or a cancel is forced or -1,
+--   1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since, us from now to its start,
+--   payload shared with others)}
 -- Uses: index
 -- Uses: groups
 local worker, request, slots = ARGV[2], ARGV[3], tonumber(ARGV[5])
@@ -23,11 +24,11 @@ if before and string.sub(before, 1, #request + 1) == request .. ' ' then
   for id in string.gmatch(string.sub(before, #request + 2), '%S+') do
     local job = load(id)
     if job and job.state == 'running' and string.find(job.token, request, 1, true) then
-      local fields = redis.call('HGETALL', P .. 'job:' .. id)
-      leases[#leases + 1] = {id, fields, {}, shared_payload(job.group, redis.call('HEXISTS', P .. 'job:' .. id, 'shared') == 1)}
+      local fields, starts = redis.call('HGETALL', P .. 'job:' .. id), tonumber(redis.call('HGET', P .. 'job:' .. id, 'started_at'))
+      leases[#leases + 1] = {id, fields, {}, math.max(0, starts * 1000 - micros), shared_payload(job.group, redis.call('HEXISTS', P .. 'job:' .. id, 'shared') == 1)}
     end
   end
-  return {now, 0, -1, 1, ARGV[9], leases}
+  return {micros, micros, -1, 1, ARGV[9], leases}
 end
 local _, parked_before = head(P .. 'parked')
 local due_ids = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, ARGV[6])
@@ -44,7 +45,8 @@ for _, id in ipairs(due_ids) do
     append(removed, P .. 'due', id)
   end
 end
-local again = parked_before and tonumber(parked_before) <= now and redis.call('ZRANGEBYSCORE', P .. 'parked', '-inf', now, 'LIMIT', 0, 100) or {}
+local opened = micros / 1000
+local again = parked_before and tonumber(parked_before) <= opened and redis.call('ZRANGEBYSCORE', P .. 'parked', '-inf', opened, 'LIMIT', 0, 100) or {}
 for _, limiter in ipairs(again) do reopen(limiter) end
 if #due_ids + #again > 0 then flush() end
 
@@ -76,7 +78,7 @@ local jobs_of_a_lane = math.max(1, math.min(6, math.floor(slots / 8)))
 -- Uses: turns
 
 -- Reads the job once and writes it once: the lease is what was read, and what was written.
-local function lease(id, lane)
+local function lease(id, queue, lane)
   local key, job = P .. 'job:' .. id, {lane_key = lane.lane_key, limiters = lane.limiters, v = 0, version = 0, name = 0, queue = 0, priority = 0,
     payload = 0, options = 0, created_at = 0, retention_ms = 0, run_at = 0, queued_at = 0, score = 0, state = 0}
   local fields = redis.call('HGETALL', key)
@@ -93,10 +95,12 @@ local function lease(id, lane)
   enter(id, job, 'running', now + ARGV[4])
   if job.unique_until == 'started' then release_unique(id, job) end
   local delivery = (job.deliveries or 0) + 1
+  local at = starts_at(queue, lane)
   local written = {'state', 'running', 'version', job.version + 1, 'deliveries', delivery, 'token', delivery .. ':' .. request, 'worker_id', worker,
-    'started_at', now}
+    'started_at', math.floor(at / 1000)}
   redis.call('HSET', key, unpack(written))
-  leases[#leases + 1] = {id, fields, written, shared_payload(job.group, job.shared)}
+  leases[#leases + 1] = {id, fields, written, at - micros, shared_payload(job.group, job.shared)}
+  started(queue, lane, at, tonumber(job.queued_at) * 1000)
   return true
 end
 
@@ -110,11 +114,10 @@ local function serve(queue, most)
     local began = lane.score
     repeat
       local id = take(lane)
-      local leased = lease(id, lane)
+      local leased = lease(id, queue, lane)
       if leased then
         ids[#ids + 1] = id
         slots, count, turn = slots - 1, count + 1, turn + 1
-        started(queue, lane)
       else
         -- Nothing started, so nothing is charged: neither a limiter nor the queue's share.
         skipped = true
@@ -139,10 +142,10 @@ flush()
 local _, due = head(P .. 'due')
 due = tonumber(due) or math.huge
 if parked_now then due = math.min(due, tonumber(({head(P .. 'parked')})[2]) or math.huge) end
--- Who found work is busy now: hand the watch over what is left, and over the next due time, to an idle one.
-if #ids > 0 and (turn or due < math.huge) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
+-- What is left is for an idle worker. So is the watch over the next due time, unless this one has slots left: then it has a timer.
+if #ids > 0 and (turn or (slots == 0 and due < math.huge)) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
 local _, first = head(P .. 'expiry')
 local _, second = head(P .. 'cancelling')
 local alarm = math.min(tonumber(first) or math.huge, tonumber(second) or math.huge)
-return {now, due < math.huge and math.max(0, due - now) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
+return {micros, due < math.huge and math.ceil(due * 1000) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
   (turn or skipped) and 1 or 0, table.concat(answered, ' '), leases}

@@ -21,7 +21,11 @@ local function get(hash, field) return redis.call('HGET', hash, field) end
 
 local function limiter(name, concurrency, rate, running)
   local left, opens = 1, nil
-  if rate then left, opens = rate_room(name, rate, 1) end
+  if rate then
+    -- Whether it is closed just now is said beside.
+    local room = new_room(name, {name = job.queue}, nil, rate, 0)
+    left, opens = room.left, room.at and math.ceil(rate.smooth and room.opens / 1000 or room.at)
+  end
   return {name, redis.call('ZSCORE', P .. 'parked', name), concurrency or false, tonumber(running or 0), rate and rate.limit or false,
     rate and math.floor(rate.per / 1000) or false, left <= 0 and opens or false}
 end

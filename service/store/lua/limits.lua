@@ -1,18 +1,7 @@
 -- Prelude of claim.lua and explain.lua: how many jobs a limiter lets start now, and the record of those that did.
--- A rate is kept as the list of its last `limit` starts in microseconds (starts:<limiter>): a start is permitted when the
--- one that came `limit` starts before lies a whole `per` back, so no window, wherever it begins, ever holds more.
 -- Asks for `slots` and `parked_before`, and leaves in `rooms` what was asked.
-local rooms, rates, busy_now, parked_at = {}, {}, {}, {}
-
-local function rate_of(text)
-  local rate = text and rates[text]
-  if text and not rate then
-    local limit, per, smooth = string.match(text, '^(%d+) (%d+) (%d)$')
-    rate = {limit = tonumber(limit), per = tonumber(per) * 1000, smooth = smooth == '1'}
-    rates[text] = rate
-  end
-  return rate
-end
+local rooms, busy_now, parked_at = {}, {}, {}
+-- Uses: rates
 
 -- One look for several limiters that will be asked.
 local function read_ahead(ids, counted)
@@ -25,38 +14,31 @@ local function read_ahead(ids, counted)
   end
 end
 
--- How many may start, and when (ms) the one after them may.
-local function rate_room(id, rate, most)
-  local key, limit, per = P .. 'starts:' .. id, rate.limit, rate.per
-  if rate.smooth then
-    local interval = math.ceil(per / limit)
-    local last = tonumber(redis.call('LINDEX', key, -1) or nil)
-    if last and last + interval > micros then return 0, math.ceil((last + interval) / 1000) end
-    return 1, math.ceil((micros + interval) / 1000)
-  end
-  -- Of the last `limit` starts the oldest `most`: each blocks one of the next `most`, and what is missing blocks none.
-  local blocking = redis.call('LRANGE', key, -limit, math.min(most, limit) - limit - 1)
-  local free = math.min(most, limit) - #blocking
-  for i, start in ipairs(blocking) do
-    if tonumber(start) + per > micros then return free + i - 1, math.ceil((start + per) / 1000) end
-  end
-  -- All that is still known lies far enough back: only the starts of this claim count.
-  if most < limit then return most, nil end
-  return limit, math.ceil((micros + per) / 1000)
-end
-
--- `waits` = jobs are left that only this limiter holds back; `running` = starts that its concurrency counts.
+-- `waits` = jobs are left that only this limiter holds back; `running` = starts that its concurrency counts; `opens` = no
+-- start is before that, so that the starts of a rate stay in their order.
 local function new_room(id, queue, concurrency, rate, running)
   -- One more than may start here: a room without a place left has closed its limiter.
   local most = slots + 1
-  local room = {left = most, starts = 0, waits = false, rate = rate, queue = queue.name}
+  local room = {left = most, starts = 0, waits = false, rate = rate, queue = queue.name, opens = 0, times = rate and {}, stamps = rate and {}}
   rooms[id] = room
   if parked_at[id] then room.left, room.parked = 0, true; return room end
-  if rate then room.left, room.at = rate_room(id, rate, most) end
-  if concurrency then
-    local left = math.max(0, concurrency - running)
-    if left <= room.left then room.left, room.at = left, math.huge end
+  if rate then
+    room.last, room.slot = read_start(redis.call('LINDEX', P .. 'starts:' .. id, -1))
+    room.last = room.last or 0
   end
+  local places = concurrency and math.max(0, concurrency - running) or math.huge
+  if rate and rate.smooth then
+    room.blocking, room.free = blocking_starts(id, rate.limit, most)
+    room.places = math.min(most, places)
+    next_slot(room)
+    return room
+  end
+  if rate then
+    room.left, room.at = rate_room(id, rate, most)
+    -- A clock that was set back must not hold jobs up for longer than a claim may look ahead.
+    room.opens = math.min(room.last, micros + AHEAD)
+  end
+  if places <= room.left then room.left, room.at = places, math.huge end
   return room
 end
 
@@ -101,20 +83,23 @@ local function lane_room(id, queue, lane)
   return new_room(id, queue, tonumber(redis.call('HGET', P .. 'limiters', id) or nil), nil, busy_now[id])
 end
 
-local function charge(room)
-  room.left = room.left - 1
+local function charge(room, at, queued)
   room.starts = room.starts + 1
+  local rate = room.rate
+  if rate then room.times[room.starts] = at end
+  if rate and rate.smooth then room.stamps[room.starts] = use_slot(room, at, queued) else room.left = room.left - 1 end
 end
 
 -- Keep what was started, and close what is used up, so that the next claim does not meet it.
 local function settle_rooms()
-  local stamp = string.format('%.0f', micros)
   for id, room in pairs(rooms) do
     local rate = room.rate
     if rate and room.starts > 0 then
-      local key, times = P .. 'starts:' .. id, {}
-      for i = 1, room.starts do times[i] = stamp end
-      if redis.call('RPUSH', key, unpack(times)) > rate.limit then redis.call('LTRIM', key, -rate.limit, -1) end
+      local key, stamps = P .. 'starts:' .. id, room.stamps
+      if not rate.smooth then
+        for i, at in ipairs(room.times) do stamps[i] = string.format('%.0f', at) end
+      end
+      if redis.call('RPUSH', key, unpack(stamps)) > rate.limit then redis.call('LTRIM', key, -rate.limit, -1) end
       -- An hour beyond the window: the server's clock may not be the one that the starts were timed with.
       redis.call('PEXPIRE', key, math.ceil(rate.per / 1000) + 3600000)
     end

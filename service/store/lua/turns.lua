@@ -51,14 +51,24 @@ local function take(lane)
   return id
 end
 
--- A job of the lane has started: charge its limiters, and the lane waits from now on.
-local function started(queue, lane)
+-- When (us) the next job of a lane starts: now, or as soon as each of its rates has a slot for it.
+local function starts_at(queue, lane)
+  local at = micros
+  if queue.room then at = math.max(at, queue.room.opens) end
+  if lane.lane ~= '' then
+    for _, id in ipairs(lane_limiters(lane)) do at = math.max(at, rooms[id].opens) end
+  end
+  return at
+end
+
+-- A job of the lane that has waited since `queued` starts at `at`: charge its limiters, and the lane waits from now on.
+local function started(queue, lane, at, queued)
   -- A claim starts many at once: each a microsecond after the one before, so that lanes take turns inside it, too.
   starts_here = starts_here + 1
   local stamp = (micros + starts_here) / 1000
-  if queue.room then charge(queue.room) end
+  if queue.room then charge(queue.room, at, queued) end
   if lane.lane ~= '' then
-    for _, id in ipairs(lane_limiters(lane)) do charge(rooms[id]) end
+    for _, id in ipairs(lane_limiters(lane)) do charge(rooms[id], at, queued) end
     keyed_starts = keyed_starts + 1
     served[lane_key(lane)] = stamp
     lane.last_start = stamp

@@ -1,0 +1,65 @@
+"""Tasks are ended by `service.cancellation`: one cancellation can be lost, and then a task runs for ever."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCES = sorted(path for room in ("service", "workers") for path in (ROOT / room).rglob("*.py"))
+
+#: What else is cancelled, by file: timers, and handlers, which decide by themselves what that is to them.
+CANCELS = {
+    "service/api/protocol.py": {"self._taking", "self._timer"},
+    "service/cancellation.py": {"task"},
+    # A second signal ends the command at once, whatever it was about to do.
+    "service/commands/bench/command.py": {"whole", "measuring"},
+    "workers/claimer.py": {"timer"},
+    "workers/deadlines.py": {"self._timer"},
+    # A handler may need its grace to clean up; when that is over the run is given up.
+    "workers/executor.py": {"run.task"},
+    "workers/run.py": {"self.timer"},
+}
+#: Where something else than an event is waited for with a time limit.
+TIME_LIMITS = {
+    # Hooks are the users' code: asked once, as handlers are.
+    "workers/hooks.py": {"hook(context)"},
+}
+
+
+def calls(path: Path, name: str) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+            yield node
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_nobody_cancels_a_task_only_once(path: Path) -> None:
+    cancelled = {ast.unparse(call.func).removesuffix(".cancel") for call in calls(path, "cancel")}
+    # The verb of the store.
+    cancelled = {of for of in cancelled if not of.endswith("jobs") and not of.endswith("groups")}
+    unknown = cancelled - CANCELS.get(relative(path), set())
+    assert not unknown, f"{unknown}: use service.cancellation.end"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_only_events_are_waited_for_with_a_time_limit_of_asyncio(path: Path) -> None:
+    awaited = {ast.unparse(call.args[0]) for call in calls(path, "wait_for")}
+    unknown = {of for of in awaited if not of.endswith(".wait()")} - TIME_LIMITS.get(relative(path), set())
+    assert not unknown, f"{unknown}: use service.cancellation.within"
+
+
+@pytest.mark.parametrize("allowed", [CANCELS, TIME_LIMITS])
+def test_no_exception_has_outlived_its_reason(allowed: dict[str, set[str]]) -> None:
+    name = "cancel" if allowed is CANCELS else "wait_for"
+    for file, texts in allowed.items():
+        found = {
+            ast.unparse(call.func).removesuffix(".cancel") if name == "cancel" else ast.unparse(call.args[0])
+            for call in calls(ROOT / file, name)
+        }
+        assert texts <= found, file

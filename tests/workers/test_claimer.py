@@ -1,0 +1,184 @@
+"""When a worker claims: woken, or at a due time by a timer and not by the end of a blocking call."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from service.domain.errors import BackendUnavailable
+from service.domain.job import Lease
+from service.store.leases import Claim
+from tests.eventually import eventually
+from workers.claimer import STAND_BY, Claimer
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1_900_000_000_000_000
+
+
+class Store:
+    """Answers claims as a test says, and has a blocking call that only a wake-up ends."""
+
+    def __init__(self, answer: Callable[[int], Claim]) -> None:
+        self._answer = answer
+        self.claims = 0
+        self.blocked = self.ended = 0
+        self.woken: list[str] = []
+        self._tokens: asyncio.Queue[None] = asyncio.Queue()
+
+    async def claim(self, request: object) -> Claim:
+        self.claims += 1
+        return self._answer(self.claims)
+
+    async def wait_for_work(self, pool: str, seconds: float) -> bool:
+        self.blocked += 1
+        try:
+            await self._tokens.get()
+        except asyncio.CancelledError:
+            # As redis-py on Python 3.11 now and then.
+            await self._tokens.get()
+        finally:
+            self.ended += 1
+        return True
+
+    async def wake(self, pool: str) -> None:
+        self.woken.append(pool)
+
+    def ring(self) -> None:
+        self._tokens.put_nowait(None)
+
+
+def claimed(*leases: Lease, due_in_us: int | None = None, now: int = NOW, more: bool = False) -> Claim:
+    due = None if due_in_us is None else now + due_in_us
+    return Claim(list(leases), now_us=now, due_us=due, next_alarm_ms=None, more=more, credits=b"")
+
+
+def lease(starts_in_us: int = 0) -> Lease:
+    return Lease(cast(Any, SimpleNamespace(id="job_1")), "1:x", starts_in_us=starts_in_us)
+
+
+class Bench:
+    def __init__(self, answer: Callable[[int], Claim], capacity: int = 2) -> None:
+        self.store: Any = Store(answer)
+        self.clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
+        self.started: list[tuple[int, float]] = []
+        self.executor: Any = SimpleNamespace(
+            slot_freed=asyncio.Event(),
+            capacity=capacity,
+            free=capacity,
+            limited=False,
+            runs={},
+            free_slots_by_type=lambda: {"work": None},
+            start=self._start,
+        )
+        self.claimer = Claimer(
+            leases=self.store,
+            wakes=self.store,
+            executor=self.executor,
+            record=cast(Any, SimpleNamespace(id="wk_1", pool="pool", queues={"*": 1})),
+            lease_ms=1_000,
+            clock=self.clock,
+            new_request_id=lambda: "cl_1",
+            expect=lambda _: None,
+        )
+
+    def _start(self, lease: Lease, claimed_at: int) -> None:
+        self.started.append((claimed_at, self.clock.monotonic()))
+        self.executor.free -= 1
+
+    async def until_claims(self, count: int) -> None:
+        def looked() -> None:
+            assert self.store.claims >= count
+
+        await eventually(looked)
+
+    async def run(self, claims: int) -> None:
+        """Until so many claims were made."""
+        work = asyncio.create_task(self.claimer.work())
+        await self.until_claims(claims)
+        self.claimer.stop()
+        await asyncio.wait_for(work, 5)
+
+
+async def test_a_due_time_needs_no_end_of_the_blocking_call() -> None:
+    bench = Bench(lambda number: claimed(due_in_us=20_000 if number < 20 else None))
+    await bench.run(20)
+    # One call for all of them: each that is cut short would cost its connection.
+    assert bench.store.blocked == 1
+
+
+async def test_a_wake_up_claims_at_once_and_the_next_one_is_waited_for() -> None:
+    bench = Bench(lambda _: claimed())
+    work = asyncio.create_task(bench.claimer.work())
+    for number in range(1, 6):
+        await bench.until_claims(number)
+        bench.store.ring()
+    await bench.until_claims(6)
+    bench.claimer.stop()
+    await asyncio.wait_for(work, 5)
+    assert bench.store.blocked <= 6
+
+
+async def test_a_full_worker_passes_a_wake_up_on() -> None:
+    answers = [claimed(), claimed(lease(), lease(), more=True)]
+    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=2)
+    work = asyncio.create_task(bench.claimer.work())
+    await bench.until_claims(1)
+    bench.claimer.nudge()
+    await bench.until_claims(2)
+    bench.executor.free = 0
+    bench.store.ring()
+
+    def passed_on() -> None:
+        assert bench.store.woken == ["pool"]
+
+    await eventually(passed_on)
+    assert bench.store.claims == 2
+    bench.executor.free = 2
+    bench.executor.slot_freed.set()
+    await bench.until_claims(3)
+    bench.claimer.stop()
+    await asyncio.wait_for(work, 5)
+
+
+async def test_what_is_claimed_ahead_of_its_time_starts_in_time_and_in_order() -> None:
+    leases = [lease(9_000), lease(), lease(4_000)]
+    bench = Bench(lambda number: claimed(*leases, more=True) if number == 1 else claimed(), capacity=10)
+    began = bench.clock.monotonic()
+    await bench.run(2)
+    assert [at for at, _ in bench.started] == [NOW // 1000, NOW // 1000 + 4, NOW // 1000 + 9]
+    for (_, at), ahead in zip(bench.started, (0, 0.004, 0.009), strict=True):
+        # A timer is exact to a millisecond.
+        assert at - began >= ahead - 0.001
+
+
+async def test_one_that_was_too_late_for_a_due_time_only_stands_by_for_the_next_one() -> None:
+    """Of many idle workers all but one would otherwise claim in vain, time after time."""
+    loop = asyncio.get_running_loop()
+    seen: list[float] = []
+
+    def answer(number: int) -> Claim:
+        seen.append(loop.time())
+        return claimed(due_in_us=30_000, now=NOW + number * 30_000) if number < 4 else claimed()
+
+    bench = Bench(answer)
+    await bench.run(4)
+    assert min(later - earlier for earlier, later in pairwise(seen[1:])) >= 0.03 + STAND_BY - 0.002
+
+
+async def test_redis_away_is_waited_out() -> None:
+    def answer(number: int) -> Claim:
+        if number < 3:
+            raise BackendUnavailable()
+        return claimed()
+
+    await Bench(answer).run(3)
+
+
+async def test_a_stop_ends_a_blocking_call_that_loses_its_first_cancellation() -> None:
+    bench = Bench(lambda _: claimed())
+    await bench.run(1)
+    assert (bench.store.blocked, bench.store.ended) == (1, 1)
