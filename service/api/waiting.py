@@ -50,7 +50,7 @@ class Waiting:
         try:
             await asyncio.wait({changed, self.gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            changed.cancel()
+            await end([changed])
         if self.gone.done():
             raise ClientDisconnect()
 

@@ -74,7 +74,7 @@ class Subscriber:
             try:
                 await asyncio.wait({confirmed, task}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                confirmed.cancel()
+                await end([confirmed])
             if channel.confirmed.is_set() or task.cancelled():
                 return
             if task.done() and (error := task.exception()) is not None:

@@ -56,7 +56,7 @@ async def test_a_job_without_a_key_freezes_those_of_its_type_in_its_queue(frozen
     second = await submit(frozen)
     found = await claim(frozen, 9, types=types)
     assert {lease.job.id for lease in found.leases} == others
-    assert found.next_due_ms == 5_000
+    assert found.due_in_us == 5_000_000
     late = (await claim(frozen, 9, types=types, now=at(5_000))).leases
     assert [lease.job.id for lease in late] == [first, second]
 
