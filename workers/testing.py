@@ -4,6 +4,7 @@ end = await run(process_order, {"order_id": "o-1"})
 assert (end.state, end.result) == ("succeeded", {"order_id": "o-1", "status": "fulfilled"})
 """
 
+import asyncio
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -75,7 +76,8 @@ async def run(
     if timeout_seconds is not None:
         job = replace(job, timeout_ms=round(timeout_seconds * 1000))
     stage = Stage(registry, dependencies or {}, ids.new)
-    settings = Settings.model_construct()
+    # A handler that ignores its timeout has nobody here for whom its verdict should wait.
+    settings = Settings.model_construct(stuck_threads_seconds=0.0)
     executor = Executor(
         settings=settings,
         clock=clock,
@@ -94,7 +96,14 @@ async def run(
     executor.start(Lease(job, "1:test"), clock.now_ms())
     running = executor.runs[job.id].task
     if running is not None:
-        await running
+        concluded = asyncio.ensure_future(executor.run_concluded.wait())
+        try:
+            await asyncio.wait({running, concluded}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        finally:
+            concluded.cancel()
     return _end(stage)
 
 
