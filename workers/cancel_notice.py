@@ -31,7 +31,7 @@ class CancelNotice:
     #: The `reason` of the cancel request.
     cancel_message: str | None = None
 
-    def cancel(self, reason: CancelReason, message: str | None = None) -> None:
+    def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
         """The first reason counts."""
         if self.cancel_reason is None:
             self.cancel_reason, self.cancel_message = reason, message

@@ -110,7 +110,7 @@ class ChildContext(dict[Any, Any], CancelNotice):
         if kind == b"draining":
             self.draining.set()
         elif self.cancel_reason is None:
-            self.cancel(*value)
+            self.notify_cancel(*value)
             if self._coroutine is not None:
                 self._coroutine[1].cancel()
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
+from service.cancellation import end
 from service.domain.outcome import Failure
 from service.settings import Settings
 from workers import child
@@ -75,13 +76,15 @@ class ChildProcesses:
             slot.let_go()
             dead.set_result(None)
 
-        def end() -> None:
+        def finish() -> None:
             self._end(process, ours)
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(died)
 
         slot.hold()
-        work = asyncio.ensure_future(self._work(process, ours, theirs, context))
+        # The first start also starts the server and loads the handlers: too long for the event loop.
+        starting = asyncio.ensure_future(asyncio.to_thread(process.start))
+        work = asyncio.ensure_future(self._work(starting, process, ours, theirs, context))
         draining = asyncio.ensure_future(_pass_on_draining(ours, context))
         killed = False
         try:
@@ -94,26 +97,25 @@ class ChildProcesses:
             return _result(message)
         except asyncio.CancelledError:
             killed = True
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await end([work])
+            await asyncio.wait({starting})
             raise
         finally:
-            draining.cancel()
-            threading.Thread(target=end, daemon=True).start()
+            threading.Thread(target=finish, daemon=True).start()
+            await end([draining])
             if killed:
                 # Its retry must not start while the process may still do something.
                 await asyncio.wait({dead})
 
     async def _work(
-        self, process: Any, ours: Connection, theirs: Connection, context: JobContext
+        self,
+        starting: asyncio.Future[None],
+        process: Any,
+        ours: Connection,
+        theirs: Connection,
+        context: JobContext,
     ) -> dict[str, Any] | None:
-        # The first start also starts the server and loads the handlers: too long for the event loop.
-        starting = asyncio.ensure_future(asyncio.to_thread(process.start))
-        try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await asyncio.wait({starting})
-            raise
+        await asyncio.shield(starting)
         theirs.close()
         self._alive.add(process)
         return await self._converse(ours, context)

@@ -99,8 +99,8 @@ class JobContext(dict[Any, Any], CancelNotice):
         #: A handler in a thread reports through the event loop and waits for it.
         self.threaded = False
 
-    def cancel(self, reason: CancelReason, message: str | None = None) -> None:
-        super().cancel(reason, message)
+    def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
+        super().notify_cancel(reason, message)
         # A thread that waits in a limiter waits in the event loop.
         self._stopping.set()
 

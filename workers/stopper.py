@@ -49,7 +49,7 @@ class Stopper:
             grace = DRAIN_GRACE if why == "drain" else self._grace
         if run.stop is None:
             run.stop = why
-            run.context.cancel(_REASONS[why], message)
+            run.context.notify_cancel(_REASONS[why], message)
             run.task.cancel()
             self._arm(run, grace, self._grace_is_over)
         elif why == "cancel":

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from service.cancellation import end
 from service.clock import Clock
 from service.domain.defaults import apply_defaults
 from service.domain.ids import IdFactory
@@ -100,10 +101,10 @@ async def run(
         try:
             await asyncio.wait({running, concluded}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            running.cancel()
+            await end([running])
             raise
         finally:
-            concluded.cancel()
+            await end([concluded])
     return _end(stage)
 
 

@@ -115,7 +115,7 @@ async def test_a_thread_outlasts_one_cancellation_and_keeps_its_slot_after_the_s
     ctx, taken = context(notes), slots.take("job_1", "in-thread")
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx, taken=taken))
     await notes.heard.wait()
-    ctx.cancel("timeout")
+    ctx.notify_cancel("timeout")
     task.cancel()
     _, pending = await asyncio.wait({task}, timeout=0.05)
     assert pending
@@ -135,7 +135,7 @@ async def test_a_thread_that_ends_after_one_cancellation_gives_its_result(run):
     ctx = context(notes)
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx))
     await notes.heard.wait()
-    ctx.cancel("draining")
+    ctx.notify_cancel("draining")
     task.cancel()
     await asyncio.wait({task}, timeout=0.01)
     gate.set()
@@ -227,7 +227,7 @@ async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then
     pid = int(notes.logged[0])
     taken.let_go()
     assert slots.free == 0
-    ctx.cancel("timeout")
+    ctx.notify_cancel("timeout")
     task.cancel()
     _, pending = await asyncio.wait({task}, timeout=0.05)
     assert pending
@@ -242,7 +242,7 @@ async def test_a_coroutine_in_a_process_is_cancelled_by_the_first_cancellation(r
     ctx = context(Notes())
     task = asyncio.create_task(run("in-process-async", "hang", ctx=ctx))
     await asyncio.wait({task}, timeout=0.01)
-    ctx.cancel("timeout")
+    ctx.notify_cancel("timeout")
     task.cancel()
     with pytest.raises(RemoteFailure) as caught:
         await task
