@@ -114,6 +114,11 @@ class Executor:
             for name, handler in self._registry.by_name.items()
         }
 
+    def run_of(self, job_id: str, token: str) -> Run | None:
+        """The run under this lease: an earlier lease on the same job says nothing about it."""
+        run = self.runs.get(job_id)
+        return run if run is not None and run.lease.token == token else None
+
     def start(self, lease: Lease, claimed_at: int) -> None:
         """Begin a run; a job that cannot be run at all is settled without one.
 

@@ -57,13 +57,15 @@ async def run(
     dependencies: Mapping[str, Any] | None = None,
     context: Mapping[str, Any] | None = None,
     timeout_seconds: float | None = None,
+    grace_seconds: float = 5.0,
 ) -> End:
     """Run a handler once, with the options of its `@job`.
 
     `failures` is how often the job has failed before, `deferrals` how often this attempt ended in Snooze or
     RateLimited. `dependencies` is what `ctx.dependencies()` answers;
     children whose keys are in it have ended. `context` is what `on_startup` puts into `ctx`. A handler with
-    executor process runs in a thread here, and limiters let everything pass.
+    executor process runs in a thread here, and limiters let everything pass. A handler that has not ended
+    `grace_seconds` after its timeout is not waited for.
     """
     handler = handler_of(function)
     if handler.executor == "process":
@@ -78,7 +80,7 @@ async def run(
         job = replace(job, timeout_ms=round(timeout_seconds * 1000))
     stage = Stage(registry, dependencies or {}, ids.new)
     # A handler that ignores its timeout has nobody here for whom its verdict should wait.
-    settings = Settings.model_construct(stuck_threads_seconds=0.0)
+    settings = Settings.model_construct(cancel_grace_seconds=grace_seconds, stuck_threads_seconds=0.0)
     executor = Executor(
         settings=settings,
         clock=clock,

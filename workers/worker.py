@@ -228,11 +228,11 @@ class TriageWorker(arq.worker.Worker):
         return heartbeat
 
     def _heard(self, beat: Beat) -> None:
-        for id in beat.lost:
-            if (run := self.executor.runs.get(id)) is not None:
+        for id, token in beat.lost:
+            if (run := self.executor.run_of(id, token)) is not None:
                 self.executor.stopper.lose(run)
         for request in beat.cancel:
-            if (run := self.executor.runs.get(request.job_id)) is not None:
+            if (run := self.executor.run_of(request.job_id, request.token)) is not None:
                 grace = request.grace_ms / 1000
                 self.executor.stopper.stop(run, "cancel", grace, request.message)
         self.upkeep.heard(beat)

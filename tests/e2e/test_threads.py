@@ -1,10 +1,33 @@
-"""Functions in threads, which nothing can stop: slots come back, workers live on, and no retry overlaps."""
+"""Runs that do not end at once: what they are told, their grace, and slots and retries that wait for them."""
 
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.processes import Cluster
+from tests.eventually import eventually_blocking
 
 HANDLERS = "tests.scripted,tests.workers.told"
+
+
+def test_a_cancel_reaches_every_kind_of_handler_with_its_reason_and_its_grace(cluster: Cluster) -> None:
+    cluster.start_api()
+    cluster.start_worker(handlers=HANDLERS, cancel_grace_seconds=0.2)
+    names = ("in-loop", "in-thread", "in-process", "in-loop-of-process")
+    jobs = [cluster.submit(name, payload={"seconds": 0.7}) for name in names]
+
+    def lines(job: dict[str, Any]) -> list[str]:
+        return [line["message"] for line in cluster.http.get(f"/v1/jobs/{job['id']}/logs").json()["items"]]
+
+    for job in jobs:
+        eventually_blocking(lambda job=job: _assert(lines(job) == ["begun"]), 20)
+    for job in jobs:
+        said = {"reason": "the customer left", "grace_seconds": 20}
+        answer = cluster.http.post(f"/v1/jobs/{job['id']}/cancel", json=said)
+        assert answer.status_code == 202
+    for job in jobs:
+        ended = cluster.until(job["id"], "cancelled", seconds=10)
+        assert ended["cancel_message"] == "the customer left"
+        assert lines(job) == ["begun", "cancelled: the customer left", "cleaned up"]
 
 
 def test_the_next_job_starts_when_a_cancelled_thread_has_ended(cluster: Cluster, tmp_path: Path) -> None:
@@ -42,3 +65,7 @@ def test_retries_wait_for_threads_past_their_timeout_and_the_worker_lives(
         assert marks[:3] == ["start", "end", "start"]
     cluster.until(cluster.submit()["id"], "succeeded", seconds=5)
     assert worker.poll() is None
+
+
+def _assert(condition: bool) -> None:
+    assert condition

@@ -199,6 +199,16 @@ async def test_a_job_that_comes_back_waits_for_its_own_unfinished_thread(make, g
     assert again.deadline <= again.started + 5
 
 
+async def test_news_of_an_earlier_lease_do_not_concern_a_later_run(make):
+    it = make()
+    run = await it.begin("in-loop")
+    assert it.executor.run_of("job_1", run.lease.token) is run
+    assert it.executor.run_of("job_1", "an earlier one") is None
+    assert it.executor.run_of("job_2", run.lease.token) is None
+    it.stopper.lose(run)
+    await it.free(2)
+
+
 async def test_a_job_that_comes_back_waits_no_longer_than_the_bound(make, gate):
     it = make(stuck_threads_seconds=0.05)
     it.stopper.stop(await it.begin("deaf-thread", gate="gate"), "cancel", 0.01)

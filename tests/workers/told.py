@@ -12,11 +12,14 @@ from workers.handler import job
 GATES: dict[str, threading.Event] = {}
 
 
-def _obey(ctx: Any, then: str) -> str:
+def _obey(ctx: Any, then: str, seconds: float) -> str:
     ctx.log("begun")
     if not ctx.cancelled.wait(20):
         return "never told"
     ctx.log(f"{ctx.cancel_reason}: {ctx.cancel_message}")
+    if seconds:
+        threading.Event().wait(seconds)
+        ctx.log("cleaned up")
     if then == "raise":
         raise OSError("interrupted")
     if then == "stop":
@@ -24,34 +27,37 @@ def _obey(ctx: Any, then: str) -> str:
     return "done"
 
 
-async def _obey_in_a_loop(ctx: Any) -> None:
+async def _obey_in_a_loop(ctx: Any, seconds: float) -> None:
     await ctx.log("begun")
     try:
         await asyncio.wait_for(asyncio.Event().wait(), 20)
     except asyncio.CancelledError:
         assert ctx.cancelled.is_set()
         await ctx.log(f"{ctx.cancel_reason}: {ctx.cancel_message}")
+        if seconds:
+            await asyncio.to_thread(threading.Event().wait, seconds)
+            await ctx.log("cleaned up")
         raise
 
 
 @job(name="in-thread")
-def in_thread(ctx: Any, then: str = "stop") -> str:
-    return _obey(ctx, then)
+def in_thread(ctx: Any, then: str = "stop", seconds: float = 0) -> str:
+    return _obey(ctx, then, seconds)
 
 
 @job(name="in-process", executor="process")
-def in_process(ctx: Any, then: str = "stop") -> str:
-    return _obey(ctx, then)
+def in_process(ctx: Any, then: str = "stop", seconds: float = 0) -> str:
+    return _obey(ctx, then, seconds)
 
 
 @job(name="in-loop")
-async def in_loop(ctx: Any) -> None:
-    await _obey_in_a_loop(ctx)
+async def in_loop(ctx: Any, seconds: float = 0) -> None:
+    await _obey_in_a_loop(ctx, seconds)
 
 
 @job(name="in-loop-of-process", executor="process")
-async def in_loop_of_process(ctx: Any) -> None:
-    await _obey_in_a_loop(ctx)
+async def in_loop_of_process(ctx: Any, seconds: float = 0) -> None:
+    await _obey_in_a_loop(ctx, seconds)
 
 
 @job(name="draining-process", executor="process")
