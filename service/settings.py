@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Times that an attempt may end in `Snooze` or `RateLimited`; the next one is a failure.",
     )
+    stuck_threads_seconds: float = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        description="Seconds that the retry of a job waits for a run that does not end after its timeout,"
+        " and that a worker whose slots are all held by such runs waits until it ends itself.",
+    )
     max_payload_bytes: int = Field(
         default=65_536,
         ge=2,

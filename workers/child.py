@@ -24,6 +24,7 @@ from service.settings import Settings
 from service.store.connect import connect
 from service.store.stores import Stores
 from service.tracing import CURRENT
+from workers.cancel_notice import CancelNotice
 from workers.context import log_line, progress_value
 from workers.handler import NonRetryable, RateLimited, Snooze
 from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
@@ -57,8 +58,8 @@ class _Done:
         yield
 
 
-class ChildContext(dict[Any, Any]):
-    """`ctx` in a process: it reports through the pipe; the process is killed rather than asked to stop."""
+class ChildContext(dict[Any, Any], CancelNotice):
+    """`ctx` in a process: it reports, and hears of a cancel and of a drain, through the pipe."""
 
     def __init__(self, pipe: Connection, task: Task, settings: Settings) -> None:
         super().__init__(
@@ -77,6 +78,41 @@ class ChildContext(dict[Any, Any]):
         self._lock = threading.Lock()
         self.cancelled: threading.Event | asyncio.Event = threading.Event()
         self.draining: threading.Event | asyncio.Event = threading.Event()
+        #: Of coroutine functions: what a cancel cancels.
+        self._coroutine: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._hearing = threading.Lock()
+
+    def enter_loop(self) -> None:
+        """For coroutine functions, in their task: events of the event loop, and a cancel cancels the task."""
+        task = asyncio.current_task()
+        assert task is not None
+        with self._hearing:
+            self._coroutine = asyncio.get_running_loop(), task
+            begun, drains = self.cancel_reason is not None, self.draining.is_set()
+            self.cancelled, self.draining = asyncio.Event(), asyncio.Event()
+            if drains:
+                self.draining.set()
+            if begun:
+                self.cancelled.set()
+                task.cancel()
+
+    def hear(self, kind: bytes, value: Any) -> None:
+        """What the worker says, in the listening thread."""
+        with self._hearing:
+            if self._coroutine is None:
+                self._obey(kind, value)
+                return
+        # The handler may have ended just now, and its event loop with it.
+        with contextlib.suppress(RuntimeError):
+            self._coroutine[0].call_soon_threadsafe(self._obey, kind, value)
+
+    def _obey(self, kind: bytes, value: Any) -> None:
+        if kind == b"draining":
+            self.draining.set()
+        elif self.cancel_reason is None:
+            self.notify_cancel(*value)
+            if self._coroutine is not None:
+                self._coroutine[1].cancel()
 
     def send(self, kind: str, value: bytes) -> None:
         with self._lock:
@@ -147,8 +183,8 @@ def main(pipe: Connection, task: Task, settings: Settings) -> None:
     configure_logs(settings.log_level)
     IDS.set({"job_id": task.job_id})
     CURRENT.set(task.traceparent)
-    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     context = ChildContext(pipe, task, settings)
+    threading.Thread(target=_listen, args=(pipe, context), daemon=True).start()
     context["settings"] = settings
     try:
         registry = Registry.load(task.paths)
@@ -172,13 +208,13 @@ def _call(
 
         ids = IdFactory(Clock().now_ms, os.urandom)
         stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
-        context.cancelled, context.draining = asyncio.Event(), asyncio.Event()
         queues = QueueDefaults(stores.queues, Clock())
         context.relatives = Relatives(stores, queues, registry, ids.new, task.lease)
         context["limiters"] = Throttle(stores.limiters, lambda: ids.new("lim"))
         context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
         await registry.hooks.starts(context)
         try:
+            context.enter_loop()
             return await handler.function(context, *args, **kwargs)
         finally:
             await registry.hooks.ends(context, 5.0)
@@ -207,6 +243,8 @@ def _verdict(error: BaseException) -> tuple[str, bytes]:
     kind, delay_ms = "failed", None
     if isinstance(error, Parked):
         kind = "parked"
+    elif isinstance(error, asyncio.CancelledError):
+        kind = "cancelled"
     elif isinstance(error, Snooze):
         kind, delay_ms = "snooze", error.delay_ms
     elif isinstance(error, RateLimited):
@@ -226,8 +264,10 @@ def _verdict(error: BaseException) -> tuple[str, bytes]:
     )
 
 
-def _end_with_parent(pipe: Connection) -> None:
-    # The parent never sends: the pipe becomes readable when it is gone.
-    with contextlib.suppress(OSError):
-        pipe.poll(None)
+def _listen(pipe: Connection, context: ChildContext) -> None:
+    # The pipe ends with the worker, and this process with the pipe.
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            kind, _, value = pipe.recv_bytes().partition(b" ")
+            context.hear(kind, orjson.loads(value))
     os._exit(1)

@@ -9,18 +9,21 @@ from typing import Any, Literal
 
 import orjson
 
+from service.cancellation import end
 from service.domain.outcome import Failure
 from service.settings import Settings
 from workers import child
+from workers.cancel_notice import outlast_first_cancel
 from workers.context import JobContext
 from workers.invocation import Encoded, Handler
 from workers.registry import Registry
 from workers.relatives import Parked
+from workers.slots import Slot
 
 #: Seconds between asking a process to end and killing it.
 KILL_AFTER = 2.0
 
-Kind = Literal["failed", "snooze", "rate_limited", "non_retryable"]
+Kind = Literal["failed", "cancelled", "snooze", "rate_limited", "non_retryable"]
 
 
 class ChildDied(Exception):
@@ -47,8 +50,11 @@ class ChildProcesses:
         self._context.set_forkserver_preload(["workers.child", *registry.paths])
         self._alive: set[Any] = set()
 
-    async def run(self, handler: Handler, context: JobContext, payload: dict[str, Any]) -> object:
-        """The result as JSON text; raises RemoteFailure or ChildDied."""
+    async def run(self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot) -> object:
+        """The result as JSON text; raises RemoteFailure or ChildDied.
+
+        A first cancellation is passed on to the process, a second ends it and is raised once it is dead.
+        """
         ours, theirs = self._context.Pipe()
         task = child.Task(
             paths=self._paths,
@@ -63,23 +69,56 @@ class ChildProcesses:
             traceparent=context.get("traceparent"),
         )
         process = self._context.Process(target=child.main, args=(theirs, task, self._settings), daemon=True)
+        loop = asyncio.get_running_loop()
+        dead: asyncio.Future[None] = loop.create_future()
+
+        def died() -> None:
+            slot.let_go()
+            dead.set_result(None)
+
+        def finish() -> None:
+            self._end(process, ours)
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(died)
+
+        slot.hold()
         # The first start also starts the server and loads the handlers: too long for the event loop.
         starting = asyncio.ensure_future(asyncio.to_thread(process.start))
+        work = asyncio.ensure_future(self._work(starting, process, ours, theirs, context))
+        draining = asyncio.ensure_future(_pass_on_draining(ours, context))
+        killed = False
         try:
-            await asyncio.shield(starting)
-            theirs.close()
-            self._alive.add(process)
-            message = await self._converse(ours, context)
+            await outlast_first_cancel(work, context, lambda: _tell_cancel(ours, context))
+            message = work.result()
             if message is None:
-                # Before _end: of two threads that wait for one process, one reads a wrong status.
+                # Before end(): of two threads that wait for one process, one reads a wrong status.
                 await asyncio.to_thread(process.join, KILL_AFTER)
                 raise ChildDied(_describe_exit(process.exitcode))
+            return _result(message)
         except asyncio.CancelledError:
+            killed = True
+            await end([work])
             await asyncio.wait({starting})
             raise
         finally:
-            threading.Thread(target=self._end, args=(process, ours), daemon=True).start()
-        return _result(message)
+            threading.Thread(target=finish, daemon=True).start()
+            await end([draining])
+            if killed:
+                # Its retry must not start while the process may still do something.
+                await asyncio.wait({dead})
+
+    async def _work(
+        self,
+        starting: asyncio.Future[None],
+        process: Any,
+        ours: Connection,
+        theirs: Connection,
+        context: JobContext,
+    ) -> dict[str, Any] | None:
+        await asyncio.shield(starting)
+        theirs.close()
+        self._alive.add(process)
+        return await self._converse(ours, context)
 
     async def _converse(self, connection: Connection, context: JobContext) -> dict[str, Any] | None:
         loop = asyncio.get_running_loop()
@@ -118,6 +157,21 @@ class ChildProcesses:
         for process in list(self._alive):
             with contextlib.suppress(ValueError, AssertionError):
                 process.kill()
+
+
+def _tell_cancel(connection: Connection, context: JobContext) -> None:
+    _tell(connection, b"cancel", [context.cancel_reason, context.cancel_message])
+
+
+async def _pass_on_draining(connection: Connection, context: JobContext) -> None:
+    await context.draining_begins()
+    _tell(connection, b"draining", None)
+
+
+def _tell(connection: Connection, kind: bytes, value: object) -> None:
+    # A few hundred bytes, which the pipe takes at once; a process that is gone hears nothing.
+    with contextlib.suppress(OSError):
+        connection.send_bytes(kind + b" " + orjson.dumps(value))
 
 
 def _result(message: dict[str, Any]) -> object:

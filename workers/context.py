@@ -14,6 +14,7 @@ import structlog
 from service.cancellation import end
 from service.domain.errors import TriageError
 from service.domain.job import Lease
+from workers.cancel_notice import CancelNotice, CancelReason, Flag
 from workers.failures import printable
 from workers.throttle import BlockingLimiter, SharedLimiter
 
@@ -63,7 +64,7 @@ def log_line(message: object) -> bytes:
     return orjson.dumps({"at_ms": at_ms, "message": printable(str(message), MAX_LINE)})
 
 
-class JobContext(dict[Any, Any]):
+class JobContext(dict[Any, Any], CancelNotice):
     """What a handler gets as its first argument. In a thread, `progress` and `log` are plain calls."""
 
     def __init__(
@@ -72,7 +73,7 @@ class JobContext(dict[Any, Any]):
         shared: dict[Any, Any],
         reporter: Reporter,
         relatives: Family,
-        draining: asyncio.Event,
+        draining: Flag,
     ) -> None:
         job = lease.job
         super().__init__(shared)
@@ -82,8 +83,11 @@ class JobContext(dict[Any, Any]):
             enqueue_time=datetime.fromtimestamp(job.created_at / 1000, UTC),
             score=job.run_at,
         )
-        self.cancelled = asyncio.Event()
-        self.draining = draining
+        self._stopping = asyncio.Event()
+        self.cancelled = self._stopping
+        #: Set when this worker begins to shut down; runs have the time of the drain from then on.
+        self.draining: asyncio.Event | threading.Event = draining
+        self._draining = draining
         self.lease = lease
         self._reporter = reporter
         self._relatives = relatives
@@ -94,6 +98,21 @@ class JobContext(dict[Any, Any]):
         self._writer: asyncio.Task[None] | None = None
         #: A handler in a thread reports through the event loop and waits for it.
         self.threaded = False
+
+    def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
+        super().notify_cancel(reason, message)
+        # A thread that waits in a limiter waits in the event loop.
+        self._stopping.set()
+
+    def enter_thread(self) -> None:
+        """From now on the handler runs in a thread: what it may wait for are events of threads."""
+        self.threaded = True
+        self.cancelled, self.draining = threading.Event(), self._draining.for_threads
+        if self.cancel_reason is not None:
+            self.cancelled.set()
+
+    async def draining_begins(self) -> None:
+        await self._draining.wait()
 
     # Most jobs do not report: what they do not touch is not made for them.
     @cached_property
@@ -123,7 +142,7 @@ class JobContext(dict[Any, Any]):
     def limiter(self, name: str, limit: int, per_seconds: float) -> SharedLimiter | BlockingLimiter:
         """A rate that all workers share: `await ctx.limiter("crm", 10, 1).acquire()` waits for its turn."""
         limiter = self["limiters"].limiter(name, limit, per_seconds)
-        return BlockingLimiter(limiter, self._loop, self.cancelled) if self.threaded else limiter
+        return BlockingLimiter(limiter, self._loop, self._stopping) if self.threaded else limiter
 
     def fan_out(
         self,

@@ -11,8 +11,9 @@ from service.domain.errors import TriageError
 from workers.claimer import Claimer
 from workers.executor import Executor
 from workers.settler import Settler
+from workers.stopper import DRAIN_GRACE
 
-#: Seconds that runs get to react to the cancellation at the end of the drain, and Redis to take their ends.
+#: Seconds that Redis gets to take the ends of the last runs.
 LAST_SECONDS = 1.0
 
 log = structlog.get_logger("triage.drain")
@@ -61,12 +62,12 @@ class Drain:
             await self._wait_for_a_run(remaining)
         handed_back = list(self._executor.runs.values())
         for run in handed_back:
-            self._executor.stop(run, "drain")
-        late = asyncio.get_running_loop().time() + LAST_SECONDS
+            self._executor.stopper.stop(run, "drain")
+        late = asyncio.get_running_loop().time() + DRAIN_GRACE
         while self._executor.runs and (remaining := late - asyncio.get_running_loop().time()) > 0:
             await self._wait_for_a_run(remaining)
         for run in list(self._executor.runs.values()):
-            self._executor.give_up(run)
+            self._executor.stopper.abandon(run)
         written = await self._settler.flush(LAST_SECONDS)
         log.info("drain_ends", handed_back=len(handed_back), written=written)
         try:
@@ -75,8 +76,8 @@ class Drain:
             log.warning("not_deregistered")
 
     async def _wait_for_a_run(self, seconds: float) -> None:
-        self._executor.slot_freed.clear()
-        freed = asyncio.ensure_future(self._executor.slot_freed.wait())
+        self._executor.run_concluded.clear()
+        concluded = asyncio.ensure_future(self._executor.run_concluded.wait())
         hurry = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait({freed, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        await end([freed, hurry])
+        await asyncio.wait({concluded, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await end([concluded, hurry])

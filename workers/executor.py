@@ -24,18 +24,18 @@ from service.domain.states import Reason
 from service.settings import Settings
 from service.store.leases import Finish
 from workers import verdict
+from workers.cancel_notice import Flag
 from workers.context import Family, JobContext, Reporter
 from workers.deadlines import Deadlines
 from workers.hooks import Hooks
 from workers.metrics import Metrics
 from workers.registry import Registry
 from workers.relatives import Parked
-from workers.run import Run, Stop
+from workers.run import HARD_MARGIN, Run
 from workers.runners import Runners
+from workers.slots import Slot, Slots
+from workers.stopper import Stopper
 from workers.tracing import RunTracing
-
-#: Seconds beyond timeout and grace after which even the heartbeat thread gives a run up.
-HARD_MARGIN = 2.0
 
 log = structlog.get_logger("triage.executor")
 
@@ -79,12 +79,16 @@ class Executor:
         self._worker_id = worker_id
         self._shared = shared
         self._deferrals = DeferralPolicy(round(settings.min_retry_seconds * 1000), settings.max_deferrals)
-        self.draining = asyncio.Event()
-        #: Woken whenever a slot became free.
-        self.slot_freed = asyncio.Event()
+        self.draining = Flag()
+        self.slots = Slots(clock, settings.concurrency)
+        #: Set whenever a slot became free; the claimer waits for it.
+        self.slot_freed = self.slots.freed
+        #: Runs without a verdict: their leases are renewed.
         self.runs: dict[str, Run] = {}
-        self._deadlines = Deadlines(clock, self.runs, lambda run: self.stop(run, "timeout"))
-        self.leaked: set[asyncio.Task[None]] = set()
+        #: Set whenever one of them got its verdict; the drain waits for it.
+        self.run_concluded = asyncio.Event()
+        self.stopper = Stopper(settings, clock, self.slots, self._conclude)
+        self._deadlines = Deadlines(clock, self.runs, lambda run: self.stopper.stop(run, "timeout"))
 
     @property
     def limited(self) -> bool:
@@ -93,28 +97,33 @@ class Executor:
 
     @property
     def free(self) -> int:
-        return self._settings.concurrency - len(self.runs) - len(self.leaked) - self._runners.leaked
+        return self.slots.free
 
     @property
     def capacity(self) -> int:
-        return self._settings.concurrency
+        return self.slots.capacity
 
     def free_slots_by_type(self) -> Mapping[str, int | None]:
         """Free slots of each claimable name; None where the type has no limit of its own."""
         if not self._registry.limited:
             return self._registry.claimable
-        busy: dict[str, int] = {}
-        for run in self.runs.values():
-            busy[run.handler.name] = busy.get(run.handler.name, 0) + 1
         return {
             name: None
             if handler.concurrency is None
-            else max(0, handler.concurrency - busy.get(handler.name, 0))
+            else max(0, handler.concurrency - self.slots.of_type(handler.name))
             for name, handler in self._registry.by_name.items()
         }
 
+    def run_of(self, job_id: str, token: str) -> Run | None:
+        """The run under this lease: an earlier lease on the same job says nothing about it."""
+        run = self.runs.get(job_id)
+        return run if run is not None and run.lease.token == token else None
+
     def start(self, lease: Lease, claimed_at: int) -> None:
-        """Begin a run; a job that cannot be run at all is settled without one."""
+        """Begin a run; a job that cannot be run at all is settled without one.
+
+        A run of a job that has not ended here, whatever became of its lease, delays the next one of that job.
+        """
         handler = self._registry.find(lease.job.name)
         if handler is None:
             # Not back to its place: this worker would claim it again at once, and for ever.
@@ -127,46 +136,39 @@ class Executor:
             relatives=self._relatives(lease),
             draining=self.draining,
         )
-        started = self._clock.monotonic()
-        timeout = lease.job.timeout_ms / 1000
-        if lease.job.deadline_at is not None:
-            timeout = min(timeout, (lease.job.deadline_at - claimed_at) / 1000)
-        deadline = started + timeout
-        hard_deadline = deadline + self._settings.cancel_grace_seconds + HARD_MARGIN
-        run = Run(lease, handler, context, claimed_at, started, timeout, deadline, hard_deadline)
+        unfinished = self.slots.of_job(lease.job.id)
+        slot = self.slots.take(lease.job.id, handler.name)
+        run = Run(lease, handler, context, claimed_at, self._clock.monotonic(), 0.0, 0.0, 0.0, slot)
+        self._set_clock(run, 0.0 if unfinished is None else self._settings.stuck_threads_seconds)
         self.runs[lease.job.id] = run
         self._deadlines.watch(run)
-        run.task = asyncio.get_running_loop().create_task(self._perform(run), name=lease.job.id)
+        work = self._perform(run) if unfinished is None else self._perform_after(unfinished, run)
+        run.task = asyncio.get_running_loop().create_task(work, name=lease.job.id)
         run.task.add_done_callback(lambda task: self._ended(run, task))
         self._metrics.started(lease.job)
 
-    def stop(self, run: Run, why: Stop, seconds: float | None = None) -> None:
-        """Ask a run to end; when it has not within the grace it is abandoned with a defined verdict."""
-        if run.task is None or run.task.done() or run.stop is not None:
-            return
-        run.stop = why
-        run.disarm()
-        if why == "cancel":
-            run.context.cancelled.set()
-        run.task.cancel()
-        grace = self._settings.cancel_grace_seconds if why != "drain" else 1.0
-        if seconds is not None:
-            grace = seconds
-            run.hard_deadline = max(run.hard_deadline, self._clock.monotonic() + grace + HARD_MARGIN)
-        run.timer = asyncio.get_running_loop().call_later(grace, self.give_up, run)
+    def _set_clock(self, run: Run, delay: float) -> None:
+        """The run's time begins in `delay` seconds."""
+        job, now = run.lease.job, self._clock.monotonic()
+        run.claimed_at += round((now - run.started) * 1000)
+        run.started = now
+        run.timeout = job.timeout_ms / 1000
+        if job.deadline_at is not None:
+            run.timeout = max(0.0, min(run.timeout, (job.deadline_at - run.claimed_at) / 1000))
+        run.deadline = now + delay + run.timeout
+        run.hard_deadline = run.deadline + self._settings.cancel_grace_seconds + HARD_MARGIN
 
-    def lose(self, run: Run) -> None:
-        """The lease is gone: end the run, and let whoever owns the job now decide about it."""
-        if run.stop in ("lost", "parked"):
-            return
-        run.disarm()
-        run.stop = "lost"
-        if run.task is not None and not run.task.done():
-            run.task.cancel()
-            run.timer = asyncio.get_running_loop().call_later(
-                self._settings.cancel_grace_seconds, self.give_up, run
-            )
-        log.warning("lease_lost", job_id=run.job_id)
+    async def _perform_after(self, unfinished: Slot, run: Run) -> None:
+        """Wait for the end of what still runs of an earlier delivery, within the same bound as `_hold`."""
+        passed = 0.0 if unfinished.stuck_since is None else run.started - unfinished.stuck_since
+        seconds = max(0.0, self._settings.stuck_threads_seconds - passed)
+        log.warning("run_waits_for_unfinished_run", job_id=run.job_id, at_most_seconds=round(seconds, 3))
+        done, _ = await asyncio.wait({unfinished.freed()}, timeout=seconds)
+        if not done:
+            log.error("run_begins_beside_unfinished_run", job_id=run.job_id)
+        self._set_clock(run, 0.0)
+        self._deadlines.watch(run)
+        await self._perform(run)
 
     async def _perform(self, run: Run) -> None:
         outcome: Outcome
@@ -182,7 +184,7 @@ class Executor:
             await self._hooks.job_starts(run.context)
             solo = run.lease.suspect
             value = await self._runners.run(
-                run.handler, run.context, cast(dict[str, Any], payload), solo=solo
+                run.handler, run.context, cast(dict[str, Any], payload), run.slot, solo=solo
             )
             outcome = verdict.of_result(run, value, self._settings.max_result_bytes)
         except Parked:
@@ -209,35 +211,21 @@ class Executor:
         run.disarm()
         seconds = self._clock.monotonic() - run.started
         self._tracing.end(run, outcome, run.claimed_at + round(seconds * 1000))
-        if run.stop in ("lost", "parked"):
-            self.release(run)
-            return
-        self._settle(run.lease, run.claimed_at, seconds, outcome)
+        if not run.lost and run.stop != "parked":
+            self._settle(run.lease, run.claimed_at, seconds, outcome)
         run.concluded = True
-        self.release(run)
-
-    def give_up(self, run: Run) -> None:
-        """Settle a run that did not react to its cancellation; its task keeps its slot until it ends."""
-        if run.concluded or run.task is None or run.task.done():
-            return
-        log.error("run_abandoned", job_id=run.job_id, why=run.stop)
-        self.leaked.add(run.task)
-        self._conclude(run, verdict.abandoned(run))
+        if self.runs.get(run.job_id) is run:
+            del self.runs[run.job_id]
+        self.run_concluded.set()
 
     def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
-        self.leaked.discard(task)
-        self.slot_freed.set()
         if not run.concluded:
             # Cancelled before its first step, or an error of our own: never left without a verdict.
             error = asyncio.CancelledError() if task.cancelled() else task.exception()
             self._conclude(run, verdict.of_exception(run, error or asyncio.CancelledError()))
         elif not task.cancelled() and task.exception() is not None:
             log.warning("abandoned_run_failed", job_id=run.job_id)
-
-    def release(self, run: Run) -> None:
-        if self.runs.get(run.job_id) is run:
-            del self.runs[run.job_id]
-        self.slot_freed.set()
+        run.slot.let_go()
 
     def _settle(self, lease: Lease, claimed_at: int, seconds: float, outcome: Outcome) -> None:
         now = claimed_at + round(seconds * 1000)

@@ -11,10 +11,11 @@ import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
-from service.domain.outcome import Failed, Failure, Interrupted, settle
+from service.domain.outcome import Failed, Failure, Interrupted, Outcome, settle
 from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
 from service.store.scripts import BlockingScripts
 from service.store.worker_registry import LOST_AFTER_MS, WorkerRecord
+from workers import verdict
 from workers.executor import Executor
 from workers.run import Run
 from workers.settler import Settler
@@ -96,7 +97,9 @@ class Heartbeat(threading.Thread):
 
     def _arguments(self) -> list[str | bytes | int | float]:
         state = "draining" if self._executor.draining.is_set() else "running"
-        return beat_arguments(self._record, self._lease_ms, len(self._executor.runs), state, self._held())
+        # A slot that an unfinished run holds is taken, although its job is somewhere else by now.
+        used = self._executor.slots.used
+        return beat_arguments(self._record, self._lease_ms, used, state, self._held())
 
     def _watch_loop(self) -> None:
         now = self._clock.monotonic()
@@ -108,17 +111,12 @@ class Heartbeat(threading.Thread):
         # The loop will not come back. Who blocks it has timed out; its neighbours are innocent.
         finishes = list(self._settler.pending)
         for run in list(self._executor.runs.values()):
-            late = run in overdue
-            outcome = (
-                Failed(
-                    Failure(
-                        "TimeoutError",
-                        f"The handler blocked the event loop for over {run.timeout:g} seconds.",
-                    )
-                )
-                if late
-                else Interrupted()
-            )
+            if run.lost:
+                continue
+            outcome: Outcome = Interrupted() if run.stop != "timeout" else verdict.timed_out(run)
+            if run in overdue:
+                message = f"The handler blocked the event loop for over {run.timeout:g} seconds."
+                outcome = Failed(Failure("TimeoutError", message))
             seconds = self._clock.monotonic() - run.started
             ended_at = run.claimed_at + round(seconds * 1000)
             settlement = settle(run.lease.job, outcome, ended_at, random.random)

@@ -65,6 +65,16 @@ class Metrics:
         self.capacity = Gauge(
             "triage_worker_capacity", "Jobs that may run here at a time.", registry=self.registry
         )
+        self.stuck = Gauge(
+            "triage_worker_stuck_slots",
+            "Slots of runs that did not end in their grace; capacity is without them.",
+            registry=self.registry,
+        )
+        self.unclaimed = Gauge(
+            "triage_worker_unclaimed_seconds",
+            "Seconds without a claim while slots were free; an idle worker claims every 15 s.",
+            registry=self.registry,
+        )
         self.loop_lag = Gauge(
             "triage_worker_loop_lag_seconds",
             "Worst lag of the event loop in the last minute.",

@@ -8,6 +8,10 @@ from service.domain.job import Lease
 from service.tracing import Span
 from workers.context import JobContext
 from workers.invocation import Handler
+from workers.slots import Slot
+
+#: Seconds beyond timeout and grace after which even the heartbeat thread gives a run up.
+HARD_MARGIN = 2.0
 
 #: Why this worker ended a run that had not ended by itself.
 Stop = Literal["timeout", "cancel", "drain", "lost", "parked"]
@@ -28,11 +32,16 @@ class Run:
     deadline: float
     #: The clock at which a run that ignores everything is given up, even by a blocked event loop.
     hard_deadline: float
+    slot: Slot
     stop: Stop | None = None
+    #: The lease is gone: another worker may own the job, and nothing is written about this run.
+    lost: bool = False
+    #: Its verdict waits, because the job may run again and this run has not ended in its grace.
+    held: bool = False
     #: Its verdict is given: whatever the handler still does or returns no longer counts.
     concluded: bool = False
     task: asyncio.Task[None] | None = None
-    #: Ends the grace of a run that was asked to end.
+    #: Ends the grace of a run that was asked to end, or the wait of one that is held.
     timer: asyncio.TimerHandle | None = None
     #: Only where spans are exported.
     span: Span | None = None

@@ -1,86 +1,88 @@
 """Where a handler runs: in the event loop, in a thread, or in a process of its own."""
 
 import asyncio
+import contextlib
 import contextvars
 import threading
-from concurrent.futures import Future
 from typing import Any
 
+import structlog
+
 from service.settings import Settings
+from workers.cancel_notice import outlast_first_cancel
 from workers.child_process import ChildDied, ChildProcesses, RemoteFailure
 from workers.context import JobContext
 from workers.invocation import Handler
 from workers.registry import Registry
+from workers.slots import Slot
 
 __all__ = ["ChildDied", "RemoteFailure", "Runners"]
 
+log = structlog.get_logger("triage.runners")
+
 
 class Runners:
-    """Runs handlers. Cancelling the caller cancels a coroutine and kills a process; a thread runs on."""
+    """Runs handlers. The caller's first cancellation asks a handler to end; the second stops waiting for it.
+
+    A coroutine gets both itself. A thread finds the first in `ctx` and runs on after the second; a process is
+    told of the first and killed by the second. The slot is held until the thread or the process has ended.
+    """
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self._children = ChildProcesses(settings, registry)
-        self._left: set[Future[object]] = set()
-
-    @property
-    def leaked(self) -> int:
-        """Threads that still run although nobody waits for them."""
-        return len(self._left)
 
     async def run(
-        self, handler: Handler, context: JobContext, payload: dict[str, Any], *, solo: bool
+        self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot, *, solo: bool
     ) -> object:
         """The handler's result; `solo` puts any handler into a process of its own. Raises what it raised."""
         if solo or handler.executor == "process":
-            return await self._children.run(handler, context, payload)
+            return await self._children.run(handler, context, payload, slot)
         args, kwargs = handler.bind(payload)
         if handler.executor == "async":
             return await handler.function(context, *args, **kwargs)
-        return await self._in_thread(handler, context, args, kwargs)
-
-    async def _in_thread(
-        self, handler: Handler, context: JobContext, args: list[Any], kwargs: dict[str, Any]
-    ) -> object:
-        # A daemon thread per run and no pool: one that never ends costs itself and keeps no process alive.
-        context.threaded = True
-        outcome: Future[object] = Future()
-        variables = contextvars.copy_context()
-
-        def call() -> None:
-            try:
-                outcome.set_result(variables.run(handler.function, context, *args, **kwargs))
-            except StopIteration as error:
-                # asyncio refuses to raise it, and the run would never end.
-                outcome.set_exception(RuntimeError(f"the handler raised StopIteration({error})"))
-            except BaseException as error:
-                outcome.set_exception(error)
-
-        thread = threading.Thread(target=call, name=context["job_id"], daemon=True)
-        thread.start()
-        try:
-            return await asyncio.wrap_future(_uncancellable(outcome))
-        except asyncio.CancelledError:
-            if thread.is_alive():
-                self._left.add(outcome)
-                outcome.add_done_callback(self._left.discard)
-            raise
+        return await _in_thread(handler, context, args, kwargs, slot)
 
     def close(self) -> None:
         self._children.close()
 
 
-def _uncancellable(source: Future[object]) -> Future[object]:
-    # wrap_future cancels what it wraps, and a cancelled Future would swallow the thread's later result.
-    copy: Future[object] = Future()
+async def _in_thread(
+    handler: Handler, context: JobContext, args: list[Any], kwargs: dict[str, Any], slot: Slot
+) -> object:
+    # A daemon thread per run and no pool: one that never ends costs itself and keeps no process alive.
+    context.enter_thread()
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[object] = loop.create_future()
+    variables = contextvars.copy_context()
 
-    def forward(done: Future[object]) -> None:
-        if not copy.set_running_or_notify_cancel():
-            return
-        error = done.exception()
-        if error is None:
-            copy.set_result(done.result())
+    def finish(value: object, error: BaseException | None) -> None:
+        slot.let_go()
+        if outcome.cancelled():
+            log.info("abandoned_thread_ended", job_id=slot.job_id, error=error and type(error).__name__)
+        elif error is not None:
+            outcome.set_exception(error)
         else:
-            copy.set_exception(error)
+            outcome.set_result(value)
 
-    source.add_done_callback(forward)
-    return copy
+    def call() -> None:
+        value, error = None, None
+        try:
+            value = variables.run(handler.function, context, *args, **kwargs)
+        except StopIteration as stop:
+            # asyncio refuses to raise it, and the run would never end.
+            error = RuntimeError(f"the handler raised StopIteration({stop})")
+        except BaseException as raised:
+            error = raised
+        # After the event loop has been closed nobody waits for it.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(finish, value, error)
+
+    thread = threading.Thread(target=call, name=context["job_id"], daemon=True)
+    thread.start()
+    slot.hold()
+    try:
+        await outlast_first_cancel(outcome, context, lambda: None)
+    except asyncio.CancelledError:
+        outcome.cancel()
+        raise
+    return outcome.result()

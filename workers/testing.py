@@ -4,6 +4,7 @@ end = await run(process_order, {"order_id": "o-1"})
 assert (end.state, end.result) == ("succeeded", {"order_id": "o-1", "status": "fulfilled"})
 """
 
+import asyncio
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from service.cancellation import end
 from service.clock import Clock
 from service.domain.defaults import apply_defaults
 from service.domain.ids import IdFactory
@@ -55,13 +57,15 @@ async def run(
     dependencies: Mapping[str, Any] | None = None,
     context: Mapping[str, Any] | None = None,
     timeout_seconds: float | None = None,
+    grace_seconds: float = 5.0,
 ) -> End:
     """Run a handler once, with the options of its `@job`.
 
     `failures` is how often the job has failed before, `deferrals` how often this attempt ended in Snooze or
     RateLimited. `dependencies` is what `ctx.dependencies()` answers;
     children whose keys are in it have ended. `context` is what `on_startup` puts into `ctx`. A handler with
-    executor process runs in a thread here, and limiters let everything pass.
+    executor process runs in a thread here, and limiters let everything pass. A handler that has not ended
+    `grace_seconds` after its timeout is not waited for.
     """
     handler = handler_of(function)
     if handler.executor == "process":
@@ -75,7 +79,8 @@ async def run(
     if timeout_seconds is not None:
         job = replace(job, timeout_ms=round(timeout_seconds * 1000))
     stage = Stage(registry, dependencies or {}, ids.new)
-    settings = Settings.model_construct()
+    # A handler that ignores its timeout has nobody here for whom its verdict should wait.
+    settings = Settings.model_construct(cancel_grace_seconds=grace_seconds, stuck_threads_seconds=0.0)
     executor = Executor(
         settings=settings,
         clock=clock,
@@ -94,7 +99,14 @@ async def run(
     executor.start(Lease(job, "1:test"), clock.now_ms())
     running = executor.runs[job.id].task
     if running is not None:
-        await running
+        concluded = asyncio.ensure_future(executor.run_concluded.wait())
+        try:
+            await asyncio.wait({running, concluded}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await end([running])
+            raise
+        finally:
+            await end([concluded])
     return _end(stage)
 
 

@@ -1,39 +1,46 @@
-"""Proves that the event loop turns, and says how late it was and how many slots are left."""
+"""Proves that the event loop turns, says how late it was and how many slots are left, and when none is."""
 
 import asyncio
 from collections.abc import Callable
 from typing import NoReturn
 
+import structlog
+
 from service.clock import Clock
-from workers.executor import Executor
 from workers.loop_lag import LoopLag
 from workers.metrics import Metrics
-from workers.runners import Runners
+from workers.slots import Slots
 
 #: Seconds between ticks of the event loop's clock.
 TICK = 0.25
 
+log = structlog.get_logger("triage.ticker")
+
 
 class Ticker:
-    """`ticked` hears the time of each tick; `stuck` that no slot will ever be free again."""
+    """`ticked` hears the time of each tick; `give_up` that no slot became free within `patience` seconds.
+
+    One slow dependency can hold every slot of a fleet for a while: ending the workers at once would only add
+    their restarts to it. So the worker is not ready, waits, and ends itself when that takes too long.
+    """
 
     def __init__(
         self,
         clock: Clock,
-        capacity: int,
-        executor: Executor,
-        runners: Runners,
+        patience: float,
+        slots: Slots,
         metrics: Metrics,
         ticked: Callable[[float], None],
-        stuck: Callable[[], None],
+        give_up: Callable[[], None],
     ) -> None:
         self._clock = clock
-        self._capacity = capacity
-        self._executor = executor
-        self._runners = runners
+        self._patience = patience
+        self._slots = slots
         self._metrics = metrics
         self._ticked = ticked
-        self._stuck = stuck
+        self._give_up = give_up
+        #: Since when every slot is held by a run that did not end in its grace.
+        self._stuck_since: float | None = None
 
     async def work(self) -> NoReturn:
         lag = LoopLag()
@@ -43,9 +50,20 @@ class Ticker:
             now = self._clock.monotonic()
             self._ticked(now)
             self._metrics.loop_lag.set(lag.worst(now, max(0.0, now - before - TICK)))
-            self._metrics.running.set(len(self._executor.runs))
-            # A run that cannot be stopped takes its slot away for good.
-            capacity = self._capacity - len(self._executor.leaked) - self._runners.leaked
-            self._metrics.capacity.set(capacity)
-            if capacity <= 0:
-                self._stuck()
+            self.look(now)
+
+    def look(self, now: float) -> None:
+        """At the slots, as they are now."""
+        slots = self._slots
+        self._metrics.stuck.set(slots.stuck)
+        self._metrics.running.set(slots.used - slots.stuck)
+        self._metrics.capacity.set(slots.capacity - slots.stuck)
+        if slots.stuck < slots.capacity:
+            if self._stuck_since is not None:
+                log.info("slots_are_free_again", after_seconds=round(now - self._stuck_since, 1))
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            log.error("all_slots_are_stuck", slots=slots.capacity, ends_in_seconds=self._patience)
+            self._stuck_since = now
+        if self._stuck_since is not None and now - self._stuck_since >= self._patience:
+            self._give_up()

@@ -43,11 +43,10 @@ class RunTracing:
         logs.IDS.set(ids)
 
     def end(self, run: Run, outcome: Outcome, at_ms: int) -> None:
-        # A lost run is concluded twice: when it is told, and when its task ends.
         span, run.span = run.span, None
         log.debug("run_ended", job_id=run.job_id, outcome=type(outcome).__name__.lower(), why=run.stop)
         if span is not None:
-            span.end("LeaseLost" if run.stop == "lost" else _error_type(outcome), at_ms)
+            span.end("LeaseLost" if run.lost else _error_type(outcome), at_ms)
 
 
 def _error_type(outcome: Outcome) -> str | None:

@@ -1,6 +1,7 @@
 """From what a handler did to what happened: the only place that reads a handler's exceptions."""
 
 import asyncio
+import concurrent.futures
 
 from arq.worker import Retry
 
@@ -53,8 +54,11 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
     """A handler raised; a cancellation that this worker did not ask for is the handler's own failure."""
     if run.stop == "timeout":
         return timed_out(run)
-    if run.stop is not None and isinstance(error, asyncio.CancelledError):
+    if run.stop is not None and _is_cancellation(error):
         return abandoned(run)
+    if run.stop == "drain" and not _is_verdict(error):
+        # It failed because it was asked to end: no attempt is used.
+        return Interrupted()
     match error:
         case Snooze():
             return Snoozed(error.delay_ms)
@@ -70,6 +74,20 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
             return Crashed(describe(error))
         case _:
             return Failed(describe(error))
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    if isinstance(error, RemoteFailure):
+        return error.kind == "cancelled"
+    # The second is what a thread gets that waited for the event loop.
+    return isinstance(error, (asyncio.CancelledError, concurrent.futures.CancelledError))
+
+
+def _is_verdict(error: BaseException) -> bool:
+    """Whether the handler said what it wants, rather than that something went wrong."""
+    if isinstance(error, RemoteFailure):
+        return error.kind not in ("failed", "cancelled") or error.delay_ms is not None
+    return isinstance(error, (Snooze, RateLimited, Retry, NonRetryable, PayloadMismatch))
 
 
 def _of_remote(error: RemoteFailure) -> Outcome:

@@ -135,6 +135,7 @@ class TriageWorker(arq.worker.Worker):
         drain = Drain(settings.drain_seconds, self._claimer, self.executor, self.settler, self._hand_over)
         self._drain = drain
         self.health = Health(self.clock, self.executor, self._claimer)
+        self.metrics.unclaimed.set_function(self.health.unclaimed_seconds)
         admin = Admin(
             self.health.live, self.health.ready, lambda: drain.begin("admin port"), self.metrics.registry
         )
@@ -155,13 +156,12 @@ class TriageWorker(arq.worker.Worker):
         self._heartbeat = self.health.heartbeat = self._start_heartbeat()
         ticker = Ticker(
             self.clock,
-            self.settings.concurrency,
-            self.executor,
-            self.runners,
+            self.settings.stuck_threads_seconds,
+            self.executor.slots,
             self.metrics,
             self._ticked,
             # A new process is the only cure.
-            lambda: drain.begin("all slots are held by runs that do not end"),
+            lambda: drain.begin("every slot is held by a run that does not end"),
         )
         for work in (self.settler.work(), ticker.work(), *self.upkeep.duties(claimer.nudge)):
             self._spawn(work)
@@ -205,8 +205,8 @@ class TriageWorker(arq.worker.Worker):
     def run(self) -> None:
         """Run to the end of the drain; a thread that no cancellation reaches does not keep the process."""
         super().run()
-        if self.runners.leaked or self.executor.leaked:
-            log.warning("runs_left_behind", threads=self.runners.leaked, tasks=len(self.executor.leaked))
+        if self.executor.slots.used:
+            log.warning("runs_left_behind", runs=self.executor.slots.used)
             os._exit(0)
 
     def _start_heartbeat(self) -> Heartbeat:
@@ -228,12 +228,13 @@ class TriageWorker(arq.worker.Worker):
         return heartbeat
 
     def _heard(self, beat: Beat) -> None:
-        for id in beat.lost:
-            if (run := self.executor.runs.get(id)) is not None:
-                self.executor.lose(run)
+        for id, token in beat.lost:
+            if (run := self.executor.run_of(id, token)) is not None:
+                self.executor.stopper.lose(run)
         for request in beat.cancel:
-            if (run := self.executor.runs.get(request.job_id)) is not None:
-                self.executor.stop(run, "cancel", request.grace_ms / 1000)
+            if (run := self.executor.run_of(request.job_id, request.token)) is not None:
+                grace = request.grace_ms / 1000
+                self.executor.stopper.stop(run, "cancel", grace, request.message)
         self.upkeep.heard(beat)
         if beat.drain and self._drain is not None and not self._drain.begun.is_set():
             self._drain.begin("requested")

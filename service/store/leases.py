@@ -83,6 +83,7 @@ class CancelRequest:
     """A run that must end. `grace_ms` is what is left of its grace; `message` is what the requester said."""
 
     job_id: str
+    token: str
     grace_ms: int
     message: str | None = None
 
@@ -96,7 +97,8 @@ class Beat:
     now_ms: int
     #: There is work on flows, fan-outs or bulk actions that nobody has done yet.
     tasks: bool
-    lost: list[str]
+    #: Job ids and tokens: the worker may hold a newer lease on the same job.
+    lost: list[tuple[str, str]]
     cancel: list[CancelRequest]
     #: Milliseconds until a schedule fires, None when none does.
     next_slot_ms: int | None = None
@@ -114,16 +116,16 @@ def beat_arguments(
 
 def decode_beat(reply: Sequence[Any]) -> Beat:
     known, drain, now, tasks, slot, *rest = reply
-    rows = list(zip(rest[::4], rest[1::4], rest[2::4], rest[3::4], strict=True))
+    rows = list(zip(rest[::5], rest[1::5], rest[2::5], rest[3::5], rest[4::5], strict=True))
     return Beat(
         known=bool(known),
         drain=bool(drain),
         now_ms=now,
         tasks=bool(tasks),
-        lost=[id.decode() for id, word, _, _ in rows if word == b"lost"],
+        lost=[(id.decode(), token.decode()) for id, token, word, _, _ in rows if word == b"lost"],
         cancel=[
-            CancelRequest(id.decode(), grace_ms, message.decode() or None)
-            for id, word, grace_ms, message in rows
+            CancelRequest(id.decode(), token.decode(), grace_ms, message.decode() or None)
+            for id, token, word, grace_ms, message in rows
             if word == b"cancel"
         ],
         next_slot_ms=None if slot < 0 else slot,

@@ -17,9 +17,12 @@ CANCELS = {
     "service/commands/bench/command.py": {"whole", "measuring"},
     "workers/claimer.py": {"timer"},
     "workers/deadlines.py": {"self._timer"},
-    # A handler may need its grace to clean up; when that is over the run is given up.
-    "workers/executor.py": {"run.task"},
+    # Handlers are asked twice: before their grace, in which they may clean up, and after it.
+    "workers/stopper.py": {"run.task"},
+    "workers/child.py": {"task", "self._coroutine[1]"},
     "workers/run.py": {"self.timer"},
+    # A future that a thread fulfils.
+    "workers/runners.py": {"outcome"},
 }
 #: Where something else than an event is waited for with a time limit.
 TIME_LIMITS = {

@@ -66,6 +66,10 @@ def test_at_rest_every_metric_agrees_with_a_recount(cluster: Cluster, tmp_path: 
     assert total(worker, "triage_job_total_seconds_count") == len(ended)
     assert total(worker, "triage_job_run_seconds_count", queue="bulk") == 2
     assert value(worker, "triage_worker_capacity") == 20
+    assert value(worker, "triage_worker_stuck_slots") == 0
+    unclaimed = value(worker, "triage_worker_unclaimed_seconds")
+    assert unclaimed is not None
+    assert 0 <= unclaimed < 30
     assert value(worker, "triage_stale_finishes_total") == 0
     dead = Counter((job["queue"], job["state_reason"]) for job in ended if job["state"] == "dead")
     shown = {

@@ -140,7 +140,7 @@ async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(
     held = [(cancelled, first.token), (lost, second.token), ("job_unknown", "1:x")]
     beat = decode_beat(await stores.scripts.run("beat", beat_arguments(record, 15_000, 3, "running", held)))
     assert [request.job_id for request in beat.cancel] == [cancelled]
-    assert beat.lost == [lost, "job_unknown"]
+    assert beat.lost == [(lost, second.token), ("job_unknown", "1:x")]
 
 
 async def test_a_batch_of_ends_is_judged_one_by_one(stores: Stores) -> None:

@@ -1,5 +1,7 @@
 """What a cancel request carries: its grace and its message reach the worker, the job and whoever asks why."""
 
+from service.domain.job import Job, Lease
+from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.leases import Beat, CancelRequest, beat_arguments, decode_beat
 from service.store.stores import Stores
@@ -23,11 +25,11 @@ async def running(stores: Stores) -> tuple[str, str]:
 async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: Stores, at: int) -> None:
     id, token = await running(stores)
     await stores.jobs.cancel([id], 60_000, message="the customer left")
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 60_000, "the customer left")]
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 60_000, "the customer left")]
     stores.scripts.now = str(at + 59_000)
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 1_000, "the customer left")]
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 1_000, "the customer left")]
     stores.scripts.now = str(at + 61_000)
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 0, "the customer left")]
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 0, "the customer left")]
 
 
 async def test_a_cancel_without_a_message_has_none(stores: Stores, at: int) -> None:
@@ -38,8 +40,8 @@ async def test_a_cancel_without_a_message_has_none(stores: Stores, at: int) -> N
         drain=False,
         now_ms=at,
         tasks=False,
-        lost=["job_gone"],
-        cancel=[CancelRequest(id, 500)],
+        lost=[("job_gone", "1:x")],
+        cancel=[CancelRequest(id, token, 500)],
     )
 
 
@@ -47,7 +49,7 @@ async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: S
     id, token = await running(stores)
     for grace_ms, message in ((60_000, ""), (90_000, "first"), (1_000, "second"), (30_000, "")):
         await stores.jobs.cancel([id], grace_ms, message=message)
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, 1_000, "first")]
+    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 1_000, "first")]
     stores.scripts.now = str(at + 1_000)
     assert await stores.leases.sweep() == (1, None)
     job = await stores.queries.job(id)
@@ -81,3 +83,19 @@ async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Stores
     (lease,) = (await claim(stores)).leases
     assert lease.job.cancel_message is None
     await finish(stores, lease, OK)
+
+
+async def test_a_beat_tells_the_leases_of_a_job_apart(stores: Stores) -> None:
+    id, old = await running(stores)
+    await finish(stores, Lease(await job(stores, id), old), Interrupted())
+    (lease,) = (await claim(stores)).leases
+    await stores.jobs.cancel([id], 60_000)
+    heard = await beat(stores, (id, old), (id, lease.token))
+    assert heard.lost == [(id, old)]
+    assert [(request.job_id, request.token) for request in heard.cancel] == [(id, lease.token)]
+
+
+async def job(stores: Stores, id: str) -> Job:
+    found = await stores.queries.job(id)
+    assert found is not None
+    return found

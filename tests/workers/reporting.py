@@ -5,10 +5,13 @@ from typing import Any
 
 import orjson
 
+from service.clock import Clock
 from service.domain.job import Job, Lease
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
+from workers.cancel_notice import Flag
 from workers.context import JobContext
+from workers.slots import Slot, Slots
 
 
 def lease(id: str = "job_1") -> Lease:
@@ -49,4 +52,9 @@ class Notes:
 
 def context(notes: Any, **shared: Any) -> JobContext:
     nobody: Any = None
-    return JobContext(lease(), shared, notes, nobody, asyncio.Event())
+    return JobContext(lease(), shared, notes, nobody, Flag())
+
+
+def slot() -> Slot:
+    """The only slot of a worker, taken."""
+    return Slots(Clock(), 1).take("job_1", "scripted")

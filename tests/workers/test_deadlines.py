@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.clock import Clock
-from tests.workers.reporting import Notes, context, lease
+from tests.workers.reporting import Notes, context, lease, slot
 from workers.deadlines import Deadlines
 from workers.registry import handler_of
 from workers.run import Run
@@ -32,7 +32,8 @@ class Watched:
 
     def begin(self, id, seconds):
         now = self.clock.monotonic()
-        run = Run(lease(id), handler_of(noop), context(Notes()), 0, now, seconds, now + seconds, now + 100)
+        deadline = now + seconds
+        run = Run(lease(id), handler_of(noop), context(Notes()), 0, now, seconds, deadline, now + 100, slot())
         self.runs[id] = run
         self.deadlines.watch(run)
         return run

@@ -53,8 +53,8 @@ def _lease(id: str, timeout_ms: int, **payload: object) -> Lease:
 
 async def _ended(executor: Executor) -> dict[str, Any]:
     while executor.runs:
-        executor.slot_freed.clear()
-        await asyncio.wait_for(executor.slot_freed.wait(), 5)
+        executor.run_concluded.clear()
+        await asyncio.wait_for(executor.run_concluded.wait(), 5)
     return {finish.lease.job.id: finish.settlement for finish in cast(Settler, executor._settler).pending}
 
 

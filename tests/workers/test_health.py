@@ -9,7 +9,8 @@ from service.store.stores import Stores
 from tests.eventually import eventually
 from tests.manual_clock import ManualClock
 from workers.claimer import Claimer
-from workers.health import DEAD_AFTER, Health
+from workers.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
+from workers.slots import Slots
 
 
 async def test_a_worker_without_redis_stays_alive() -> None:
@@ -21,6 +22,7 @@ async def test_a_worker_without_redis_stays_alive() -> None:
         free=2,
         limited=False,
         free_slots_by_type=lambda: {"scripted": 1},
+        slots=Slots(clock, 2),
     )
     redis = connect("unix:///nowhere")
     leases = Stores(redis, "test", 0).leases
@@ -48,3 +50,49 @@ async def test_a_worker_without_redis_stays_alive() -> None:
     claimer.stop()
     await asyncio.wait_for(claims, 10)
     await redis.aclose()
+
+
+def worker(clock: Any, capacity: int = 2) -> tuple[Health, Any, Slots]:
+    """A worker that has just claimed, with its claimer and its slots."""
+    slots = Slots(clock, capacity)
+    executor: Any = SimpleNamespace(slots=slots, draining=asyncio.Event())
+    claimer: Any = SimpleNamespace(last_turn=clock.monotonic())
+    health = Health(clock, executor, claimer)
+    health.heartbeat = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 1e9))
+    return health, claimer, slots
+
+
+async def test_a_worker_with_free_slots_that_does_not_claim_is_not_ready() -> None:
+    clock: Any = ManualClock()
+    health, claimer, _ = worker(clock)
+    assert (health.ready(), health.unclaimed_seconds()) == (None, 0)
+    clock.advance(UNCLAIMED_AT_MOST + 1)
+    assert health.unclaimed_seconds() == UNCLAIMED_AT_MOST + 1
+    assert health.ready() == "slots are free and the claim loop does not turn"
+    assert health.live() is None
+    claimer.last_turn = clock.monotonic()
+    assert health.ready() is None
+
+
+async def test_a_worker_that_was_full_for_long_has_its_time_to_claim_again() -> None:
+    clock: Any = ManualClock()
+    health, _, slots = worker(clock, 1)
+    slot = slots.take("job_1", "scripted")
+    clock.advance(10 * DEAD_AFTER)
+    assert (health.ready(), health.unclaimed_seconds()) == (None, 0)
+    slot.let_go()
+    assert (health.ready(), health.live(), health.unclaimed_seconds()) == (None, None, 0)
+    clock.advance(UNCLAIMED_AT_MOST + 1)
+    assert health.ready() is not None
+
+
+async def test_a_worker_whose_slots_are_all_stuck_is_alive_and_not_ready() -> None:
+    clock: Any = ManualClock()
+    health, _, slots = worker(clock, 1)
+    slot = slots.take("job_1", "scripted")
+    assert health.ready() is None
+    slots.mark_stuck(slot)
+    assert health.ready() == "every slot is held by a run that does not end"
+    assert health.live() is None
+    slot.let_go()
+    assert health.ready() is None

@@ -21,7 +21,9 @@ async def test_a_worker_with_long_leases_is_not_taken_for_lost(lease_ms: int, bu
         "beats": SimpleNamespace(run=lambda *_: [1, 0, 0, 0, -1]),
         "inbox": SimpleNamespace(),
         "record": SimpleNamespace(id="wk_1"),
-        "executor": SimpleNamespace(runs={}, draining=SimpleNamespace(is_set=lambda: False)),
+        "executor": SimpleNamespace(
+            runs={}, slots=SimpleNamespace(used=0), draining=SimpleNamespace(is_set=lambda: False)
+        ),
         "settler": SimpleNamespace(pending=[SimpleNamespace(lease=lease)] if busy else []),
         "leases": SimpleNamespace(),
     }

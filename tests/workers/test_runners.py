@@ -6,13 +6,14 @@ import threading
 import orjson
 import pytest
 
+from service.clock import Clock
 from service.settings import Settings
-from tests.eventually import eventually
-from tests.workers.reporting import Notes, context
+from tests.workers.reporting import Notes, context, slot
 from workers.handler import NonRetryable, Retry, Snooze
 from workers.invocation import PayloadMismatch
 from workers.registry import Registry
 from workers.runners import ChildDied, RemoteFailure, Runners
+from workers.slots import Slots
 
 pytestmark = pytest.mark.anyio
 
@@ -33,9 +34,10 @@ def runners(registry):
 
 @pytest.fixture
 def run(runners, registry):
-    async def run(name, do, value=None, *, notes=None, solo=False, ctx=None):
+    async def run(name, do, value=None, *, notes=None, solo=False, ctx=None, taken=None):
         ctx = ctx or context(notes or Notes(), redis="the client")
-        result = await runners.run(registry.find(name), ctx, {"do": do, "value": value}, solo=solo)
+        payload = {"do": do, "value": value}
+        result = await runners.run(registry.find(name), ctx, payload, taken or slot(), solo=solo)
         return orjson.loads(bytes(result)) if isinstance(result, bytes) else result
 
     return run
@@ -89,9 +91,9 @@ async def test_from_a_process_a_failure_arrives_with_its_kind(
 
 async def test_a_payload_that_does_not_fit_never_reaches_the_handler(runners, registry):
     with pytest.raises(PayloadMismatch):
-        await runners.run(registry.find("in-thread"), context(Notes()), {}, solo=False)
+        await runners.run(registry.find("in-thread"), context(Notes()), {}, slot(), solo=False)
     with pytest.raises(RemoteFailure) as caught:
-        await runners.run(registry.find("in-process"), context(Notes()), {}, solo=False)
+        await runners.run(registry.find("in-process"), context(Notes()), {}, slot(), solo=False)
     assert caught.value.kind == "non_retryable"
 
 
@@ -108,22 +110,68 @@ async def test_reports_of_a_thread_arrive(run):
     assert notes.logged == ["done"]
 
 
-async def test_a_cancelled_thread_keeps_its_slot_until_it_ends(run, runners):
+async def test_a_thread_outlasts_one_cancellation_and_keeps_its_slot_after_the_second(run):
+    notes, gate, slots = Notes(), threading.Event(), Slots(Clock(), 1)
+    ctx, taken = context(notes), slots.take("job_1", "in-thread")
+    task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx, taken=taken))
+    await notes.heard.wait()
+    ctx.notify_cancel("timeout")
+    task.cancel()
+    _, pending = await asyncio.wait({task}, timeout=0.05)
+    assert pending
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    taken.let_go()
+    assert slots.free == 0
+    slots.freed.clear()
+    gate.set()
+    await asyncio.wait_for(slots.freed.wait(), 10)
+    assert slots.free == 1
+
+
+async def test_a_thread_that_ends_after_one_cancellation_gives_its_result(run):
     notes, gate = Notes(), threading.Event()
     ctx = context(notes)
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx))
     await notes.heard.wait()
-    ctx.cancelled.set()
+    ctx.notify_cancel("draining")
+    task.cancel()
+    await asyncio.wait({task}, timeout=0.01)
+    gate.set()
+    assert await task is True
+
+
+@pytest.mark.parametrize("name", ["in-thread", "in-process"])
+async def test_a_cancellation_that_nobody_gave_a_reason_for_is_raised_at_once(run, name):
+    notes, gate = Notes(), threading.Event()
+    do, value = ("until_cancelled", gate) if name == "in-thread" else ("hang", None)
+    task = asyncio.create_task(run(name, do, value, notes=notes))
+    await notes.heard.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert runners.leaked == 1
     gate.set()
 
-    def ended():
-        assert runners.leaked == 0
 
-    await eventually(ended)
+def test_a_thread_that_ends_after_the_event_loop_harms_nothing(run, monkeypatch):
+    gate, failed = threading.Event(), []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+
+    async def leave_it() -> threading.Thread:
+        notes = Notes()
+        task = asyncio.create_task(run("in-thread", "until_cancelled", gate, notes=notes))
+        await notes.heard.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        (thread,) = [thread for thread in threading.enumerate() if thread.name == "job_1"]
+        return thread
+
+    thread = asyncio.run(leave_it())
+    gate.set()
+    thread.join(10)
+    assert (thread.is_alive(), failed) == (False, [])
 
 
 async def test_a_process_has_a_session_of_its_own_so_that_ctrl_c_does_not_reach_it(run):
@@ -171,26 +219,34 @@ async def test_a_process_that_dies_without_a_verdict_says_how(run, do, value):
 
 
 @pytest.mark.parametrize("do", ["hang", "hang_stubbornly"])
-async def test_a_cancelled_process_ends_even_if_it_ignores_being_asked(run, do):
-    notes = Notes()
-    task = asyncio.create_task(run("in-process", do, notes=notes))
+async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then(run, do):
+    notes, slots = Notes(), Slots(Clock(), 1)
+    ctx, taken = context(notes), slots.take("job_1", "in-process")
+    task = asyncio.create_task(run("in-process", do, ctx=ctx, taken=taken))
     await asyncio.wait_for(notes.heard.wait(), 20)
     pid = int(notes.logged[0])
+    taken.let_go()
+    assert slots.free == 0
+    ctx.notify_cancel("timeout")
+    task.cancel()
+    _, pending = await asyncio.wait({task}, timeout=0.05)
+    assert pending
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-    def gone():
-        assert _has_ended(pid)
-
-    await eventually(gone)
+    assert _has_ended(pid)
+    assert slots.free == 1
 
 
-async def test_a_coroutine_in_a_process_can_be_cancelled_too(run, runners):
-    task = asyncio.create_task(run("in-process-async", "hang"))
+async def test_a_coroutine_in_a_process_is_cancelled_by_the_first_cancellation(run):
+    ctx = context(Notes())
+    task = asyncio.create_task(run("in-process-async", "hang", ctx=ctx))
+    await asyncio.wait({task}, timeout=0.01)
+    ctx.notify_cancel("timeout")
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(RemoteFailure) as caught:
         await task
+    assert caught.value.kind == "cancelled"
 
 
 async def test_neighbours_of_a_dying_process_finish(run):

@@ -89,6 +89,24 @@ async def test_a_result_that_is_not_json_is_the_jobs_end() -> None:
     assert (await run(give_object)).state == "dead"
 
 
+async def test_a_function_is_told_of_its_timeout_and_one_that_is_deaf_is_not_waited_for() -> None:
+    told: list[tuple[bool, str | None]] = []
+    gate = threading.Event()
+
+    def listen(ctx: Any) -> None:
+        told.append((ctx.cancelled.wait(10), ctx.cancel_reason))
+
+    def ignore(ctx: Any) -> None:
+        gate.wait(60)
+
+    for handler in (listen, ignore):
+        end = await run(handler, timeout_seconds=0.05, grace_seconds=0.05)
+        assert end.error is not None
+        assert (end.state, end.error.type) == ("retrying", "TimeoutError")
+    assert told == [(True, "timeout")]
+    gate.set()
+
+
 async def test_a_handler_that_does_not_end_is_timed_out() -> None:
     end = await run(hang, timeout_seconds=0.05)
     assert end.error is not None

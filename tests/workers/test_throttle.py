@@ -43,7 +43,7 @@ async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Stores) -> 
     ctx.threaded = True
     for _ in range(3):
         await asyncio.to_thread(lambda: ctx.limiter("crm", 1, 0.05).acquire())  # type: ignore[union-attr]
-    ctx.cancelled.set()
+    ctx.notify_cancel("cancelled")
     await stores.limiters.acquire("slow", 1, 60_000, "lim_other")
 
     def wait() -> str:

@@ -13,7 +13,7 @@ from service import logs, tracing
 from service.domain.job import Lease
 from service.domain.outcome import Failed, Failure, Interrupted, Outcome, Succeeded
 from service.otel import OtelTracer
-from tests.workers.reporting import Notes, context, lease
+from tests.workers.reporting import Notes, context, lease, slot
 from workers.invocation import Handler
 from workers.run import Run, Stop
 from workers.tracing import RunTracing
@@ -28,7 +28,7 @@ async def _work(ctx: object) -> None: ...
 def run_of(traceparent: str | None = PARENT) -> Run:
     job = replace(lease().job, traceparent=traceparent, queued_at=1_000, started_at=3_000)
     handler = Handler("scripted", _work, "async", __name__, None)
-    return Run(Lease(job, "token"), handler, context(Notes()), 3_000, 0.0, 60.0, 60.0, 60.0)
+    return Run(Lease(job, "token"), handler, context(Notes()), 3_000, 0.0, 60.0, 60.0, 60.0, slot())
 
 
 def traced(tracing_: RunTracing, run: Run, outcome: Outcome, stop: Stop | None = None) -> None:
@@ -36,7 +36,7 @@ def traced(tracing_: RunTracing, run: Run, outcome: Outcome, stop: Stop | None =
 
     def task() -> None:
         tracing_.begin(run)
-        run.stop = stop
+        run.stop, run.lost = stop, stop == "lost"
         tracing_.end(run, outcome, 5_000)
 
     contextvars.copy_context().run(task)

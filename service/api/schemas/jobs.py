@@ -163,12 +163,10 @@ class CancelIn(In):
     """Why, and how many seconds a running job gets to react."""
 
     reason: Annotated[str, Field(max_length=256)] | None = Field(
-        None, description="Kept as the job's `cancel_message`, and shown to its handler."
+        None, description="Kept as `cancel_message`."
     )
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] | None = Field(
-        None,
-        description="Seconds until a running job is cut off; absent: TRIAGE_CANCEL_GRACE_SECONDS of the API. "
-        "Of several requests the earliest end holds.",
+        None, description="Absent: TRIAGE_CANCEL_GRACE_SECONDS. The earliest end of several requests holds."
     )
 
 

@@ -5,7 +5,7 @@
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
 -- ARGV[6..] per lease: job id, token
 -- Returns {known, drain requested, now, tasks and bulk actions that go on, ms until a schedule fires or -1, then per lost or cancelled
--- job: id, "lost" | "cancel", ms until the cancel is forced, what its requester said}; known = 0: register again
+-- lease: id, token, "lost" | "cancel", ms until the cancel is forced, what its requester said}; known = 0: register again
 local P = KEYS[1]
 local now = tonumber(ARGV[1])
 if not now then
@@ -28,10 +28,10 @@ for i = 6, #ARGV, 2 do
     renewed[#renewed + 1] = ARGV[i]
     if job[3] then
       local forced = tonumber(redis.call('ZSCORE', P .. 'cancelling', ARGV[i]) or nil) or now
-      say(ARGV[i], 'cancel', math.max(0, forced - now), job[4] or '')
+      say(ARGV[i], ARGV[i + 1], 'cancel', math.max(0, forced - now), job[4] or '')
     end
   else
-    say(ARGV[i], 'lost', 0, '')
+    say(ARGV[i], ARGV[i + 1], 'lost', 0, '')
   end
 end
 -- Checks above, writes below.

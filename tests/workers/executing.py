@@ -1,0 +1,103 @@
+"""An executor without a server: what it settles is kept, and what its handlers report."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, cast
+
+import orjson
+
+from service.clock import Clock
+from service.domain.outcome import Settlement
+from service.domain.retry import RetryPolicy
+from service.settings import Settings
+from service.store.leases import Finish
+from tests.eventually import eventually
+from tests.workers.reporting import Notes, lease
+from workers.executor import Executor
+from workers.metrics import Metrics
+from workers.registry import Registry
+from workers.run import Run
+from workers.runners import Runners
+from workers.tracing import RunTracing
+
+
+class Execution:
+    """One executor with the handlers of tests.workers.told."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
+        registry = Registry.load(["tests.workers.told"])
+        self.runners = Runners(self.settings, registry)
+        self.notes = Notes()
+        self.finishes: list[Finish] = []
+        self.executor = Executor(
+            settings=self.settings,
+            clock=Clock(),
+            random=lambda: 0.5,
+            registry=registry,
+            runners=self.runners,
+            settler=self,
+            reporter=self.notes,
+            relatives=lambda lease: cast(Any, None),
+            hooks=registry.hooks,
+            metrics=Metrics(),
+            tracing=RunTracing(None),
+            worker_id="wk_1",
+            shared={},
+        )
+        self.stopper = self.executor.stopper
+        self.slots = self.executor.slots
+
+    def add(self, finish: Finish) -> None:
+        self.finishes.append(finish)
+
+    async def begin(
+        self, name: str, id: str = "job_1", attempts: int = 9, begun: str = "begun", **payload: Any
+    ) -> Run:
+        """A run whose handler has reported that it has begun."""
+        run = self.start(name, id, attempts, **payload)
+        await self.heard(begun)
+        return run
+
+    def start(
+        self,
+        name: str,
+        id: str = "job_1",
+        attempts: int = 9,
+        timeout_ms: int = 60_000,
+        deadline_at: int | None = None,
+        **payload: Any,
+    ) -> Run:
+        given = lease(id)
+        job = replace(
+            given.job,
+            name=name,
+            payload=orjson.dumps(payload),
+            retry=RetryPolicy(attempts, delay_ms=1),
+            timeout_ms=timeout_ms,
+            deadline_at=deadline_at,
+        )
+        self.executor.start(replace(given, job=job), 0)
+        return self.executor.runs[id]
+
+    async def heard(self, line: str, times: int = 1) -> None:
+        def said() -> None:
+            assert self.notes.logged.count(line) >= times, self.notes.logged
+
+        await eventually(said, 20)
+
+    async def settled(self, count: int = 1) -> Settlement:
+        """The settlement of the `count`-th run that was settled."""
+
+        def there() -> Settlement:
+            assert len(self.finishes) >= count
+            return self.finishes[count - 1].settlement
+
+        return await eventually(there, 20)
+
+    async def free(self, slots: int) -> None:
+        """Wait, as the claimer does, until so many slots are free: without a wake-up this takes too long."""
+        async with asyncio.timeout(20):
+            while self.slots.free < slots:
+                self.executor.slot_freed.clear()
+                await self.executor.slot_freed.wait()

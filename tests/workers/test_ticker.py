@@ -1,0 +1,86 @@
+"""When every slot is held by runs that do not end: how long a worker waits, and what it says meanwhile."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.manual_clock import ManualClock
+from workers.metrics import Metrics
+from workers.slots import Slot, Slots
+from workers.ticker import Ticker
+
+pytestmark = pytest.mark.anyio
+
+
+class Ticked:
+    """A ticker of two slots, one of them stuck already."""
+
+    def __init__(self, patience: float = 600) -> None:
+        self.clock: Any = ManualClock()
+        self.slots = Slots(self.clock, 2)
+        self.metrics = Metrics()
+        self.given_up = 0
+        self.ticker = Ticker(
+            self.clock, patience, self.slots, self.metrics, lambda _: None, self._count_giving_up
+        )
+        self.stick()
+
+    def _count_giving_up(self) -> None:
+        self.given_up += 1
+
+    def stick(self) -> Slot:
+        slot = self.slots.take(f"job_{self.slots.used}", "work")
+        self.slots.mark_stuck(slot)
+        return slot
+
+    def tick(self, seconds: float = 0.25) -> int:
+        self.clock.advance(seconds)
+        self.ticker.look(self.clock.monotonic())
+        return self.given_up
+
+    def gauges(self) -> list[float | None]:
+        names = ("triage_worker_stuck_slots", "triage_worker_capacity", "triage_worker_running")
+        return [self.metrics.registry.get_sample_value(name) for name in names]
+
+
+async def test_a_worker_waits_before_it_ends_itself_and_says_so_once() -> None:
+    it = Ticked(patience=600)
+    with capture_logs() as lines:
+        it.tick(10_000)
+        it.stick()
+        assert [it.tick(), it.tick(599), it.tick(2)] == [0, 0, 1]
+    assert [line["event"] for line in lines] == ["all_slots_are_stuck"]
+    assert (lines[0]["slots"], lines[0]["ends_in_seconds"]) == (2, 600)
+
+
+async def test_a_slot_that_becomes_free_begins_the_wait_anew() -> None:
+    it = Ticked(patience=600)
+    slot = it.stick()
+    it.tick()
+    it.tick(599)
+    slot.let_go()
+    with capture_logs() as lines:
+        it.tick()
+        it.stick()
+        assert [it.tick(), it.tick(599), it.tick(2)] == [0, 0, 1]
+    assert [line["event"] for line in lines] == ["slots_are_free_again", "all_slots_are_stuck"]
+
+
+async def test_without_patience_a_worker_ends_itself_at_once() -> None:
+    it = Ticked(patience=0)
+    assert it.tick() == 0
+    it.stick()
+    assert it.tick() == 1
+
+
+async def test_the_gauges_tell_stuck_slots_from_running_ones() -> None:
+    it = Ticked()
+    it.tick()
+    assert it.gauges() == [1, 1, 0]
+    running = it.slots.take("job_2", "work")
+    it.tick()
+    assert it.gauges() == [1, 1, 1]
+    it.slots.mark_stuck(running)
+    it.tick()
+    assert it.gauges() == [2, 0, 0]

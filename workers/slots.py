@@ -1,0 +1,101 @@
+"""The slots of a worker: the one place that knows who holds them, and that says when one is free again."""
+
+import asyncio
+from collections import Counter
+
+from service.clock import Clock
+
+
+class Slot:
+    """Held by a run and by what works for it, such as its thread or process: free once all have let go."""
+
+    __slots__ = ("_holders", "_loop", "_slots", "_waiters", "job_id", "name", "stuck_since")
+
+    def __init__(self, slots: "Slots", job_id: str, name: str) -> None:
+        self.job_id = job_id
+        #: The handler's name.
+        self.name = name
+        #: When its run outlived its grace, on the monotonic clock.
+        self.stuck_since: float | None = None
+        self._slots = slots
+        self._loop = asyncio.get_running_loop()
+        self._holders = 1
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def hold(self) -> None:
+        """One more holder; each lets go once."""
+        self._holders += 1
+
+    def let_go(self) -> None:
+        self._holders -= 1
+        if self._holders > 0:
+            return
+        self._slots.give_back(self)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def freed(self) -> asyncio.Future[None]:
+        """Done once the slot is free."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        if self._holders > 0:
+            self._waiters.append(waiter)
+        else:
+            waiter.set_result(None)
+        return waiter
+
+
+class Slots:
+    """`freed` is set whenever a slot has become free; counts may be read from other threads."""
+
+    def __init__(self, clock: Clock, capacity: int) -> None:
+        self._clock = clock
+        self.capacity = capacity
+        self.freed = asyncio.Event()
+        #: The monotonic time since which at least one slot has been free.
+        self.free_since = clock.monotonic()
+        self.stuck = 0
+        self._held: set[Slot] = set()
+        self._by_job: dict[str, Slot] = {}
+        self._by_name: Counter[str] = Counter()
+
+    @property
+    def used(self) -> int:
+        return len(self._held)
+
+    @property
+    def free(self) -> int:
+        return self.capacity - len(self._held)
+
+    def of_type(self, name: str) -> int:
+        """Slots that runs of this handler hold, the unfinished ones included."""
+        return self._by_name[name]
+
+    def of_job(self, job_id: str) -> Slot | None:
+        """The slot that a run of this job holds, also a run whose verdict was given long ago."""
+        return self._by_job.get(job_id)
+
+    def take(self, job_id: str, name: str) -> Slot:
+        slot = Slot(self, job_id, name)
+        self._held.add(slot)
+        self._by_job[job_id] = slot
+        self._by_name[name] += 1
+        return slot
+
+    def mark_stuck(self, slot: Slot) -> None:
+        """Its run did not end in its grace: nobody knows when the slot will be free."""
+        if slot.stuck_since is None:
+            slot.stuck_since = self._clock.monotonic()
+            self.stuck += 1
+
+    def give_back(self, slot: Slot) -> None:
+        """For Slot alone, when its last holder has let go."""
+        if self.free == 0:
+            self.free_since = self._clock.monotonic()
+        self._held.discard(slot)
+        if self._by_job.get(slot.job_id) is slot:
+            del self._by_job[slot.job_id]
+        self._by_name[slot.name] -= 1
+        if slot.stuck_since is not None:
+            self.stuck -= 1
+        self.freed.set()
