@@ -106,8 +106,17 @@ local function look(id)
   end
 end
 
+-- Who prunes sleeps for a minute at most. A retention that ends before, and before all others, is told at once; once a second is
+-- enough, because a pruner looks twice in that time where there is something to prune.
+local function tell_pruners()
+  if first_end <= now + 60000 and tonumber(({head(P .. 'retention')})[2] or math.huge) >= first_end
+    and redis.call('SET', P .. 'pruners_told', 1, 'NX', 'PX', 1000) then summon(5) end
+  first_end = math.huge
+end
+
 -- Called by flush() after what was noted is written; answers whether it has noted more.
 conclude = function()
+  tell_pruners()
   local groups, ends = counted, ended
   if not next(groups) and #ends == 0 then return false end
   counted, ended = {}, {}

@@ -16,7 +16,7 @@ local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeede
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
 local added, removed, changed, rated, earliest_due = {}, {}, {}, {}, nil
 -- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
-local counted, ended, conclude = {}, {}, nil
+local counted, ended, conclude, first_end = {}, {}, nil, math.huge
 local write
 
 local function append(lists, key, first, second)
@@ -102,6 +102,7 @@ local function finish(id, job, state, reason, floor_ms, fields)
   if state == 'dead' then keep = math.max(keep, floor_ms) end
   leave(id, job)
   enter(id, job, state, now + keep)
+  first_end = math.min(first_end, now + keep)
   if job.expiry then append(removed, P .. 'expiry', id) end
   release_unique(id, job)
   rate(job.queue, 'finished')
