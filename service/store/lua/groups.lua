@@ -133,6 +133,8 @@ conclude = function()
     end
   end
   for _, job in ipairs(ends) do
+    -- Nobody will read what its children do.
+    if job.orphans then task('cancel_children ' .. job.id) end
     if job.linked then
       local from = 0
       if budget > 0 then from = tell(job.id, job.state, 0) end
