@@ -161,7 +161,7 @@ retention = _key("retention", "ZSET", "Finished jobs by the time at which they a
 pruners_told = _key(
     "pruners_told",
     "STRING",
-    "Workers were told within the last second that the retention of a job ends soon; expires.",
+    "The end of a job's retention that workers have just been told of; expires.",
 )
 tag = _key("tag:{key}:{value}", "ZSET", "Jobs with a tag, by creation.")
 unique = _key("unique:{queue}|{key}", "STRING", "Id of the job that holds a unique key.")

@@ -36,9 +36,7 @@ class Site:
         return bool(await redis.zpopmin(inbox))
 
     async def hear(self) -> None:
-        beat = await self.beat()
-        assert beat.next_prune_ms is not None
-        self.pruner.expect(beat.next_prune_ms / 1000)
+        self.pruner.expect(((await self.beat()).next_prune_ms or 0) / 1000)
 
 
 @pytest.fixture
@@ -80,17 +78,32 @@ async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
     await eventually(gone, deadline_seconds=2)
 
 
-async def test_many_short_retentions_wake_workers_once_a_second(site: Site) -> None:
-    redis: Any = site.stores.scripts.redis
-    told = keys.pruners_told(site.stores.scripts.prefix)
-    await ended(site.stores, retention_ms=0)
+async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Stores) -> None:
+    site = Site(stores, await register_worker(stores), Pruner(stores.leases))
+    redis: Any = stores.scripts.redis
+    told = keys.pruners_told(stores.scripts.prefix)
+    await ended(stores, retention_ms=20_000)
     assert await site.summoned()
-    assert 0 < await redis.pttl(told) <= 1_000
+    # The time that is left of it stands still.
+    assert 0 < await redis.pttl(told) <= 400
     await redis.persist(told)
-    await ended(site.stores, retention_ms=0)
+    await ended(stores, retention_ms=30_000)
     assert not await site.summoned()
-    await redis.unlink(told)
-    await site.stores.leases.prune()
+    await ended(stores, retention_ms=10_000)
+    assert await site.summoned()
+    assert 0 < await redis.pttl(told) <= 400
+
+
+async def test_what_ends_right_after_another_one_is_forgotten_in_time(site: Site) -> None:
+    for _ in range(2):
+        id = await ended(site.stores, retention_ms=0)
+        if await site.summoned():
+            await site.hear()
+
+        async def gone(id: str = id) -> None:
+            assert await site.stores.queries.job(id) is None
+
+        await eventually(gone, deadline_seconds=2)
 
 
 async def test_a_heartbeat_tells_when_the_next_retention_ends(site: Site) -> None:

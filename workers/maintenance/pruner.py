@@ -26,7 +26,11 @@ class Pruner:
         pruned, next_in_ms = await self._leases.prune(AT_MOST)
         if pruned >= AT_MOST:
             return NEXT_PORTION
-        self._rest = REST if pruned else min(self._rest * 2, LONGEST_REST)
         due = PAUSE if next_in_ms is None else min(PAUSE, next_in_ms / 1000 + 0.01)
+        if pruned:
+            # Once more: nobody is told of what has ended right after the last one (groups.lua).
+            self._rest = due = REST
+        else:
+            self._rest = min(self._rest * 2, LONGEST_REST)
         await self._alarm.wait(max(due, self._rest))
         return 0.0

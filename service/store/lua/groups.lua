@@ -106,12 +106,16 @@ local function look(id)
   end
 end
 
--- Who prunes sleeps for a minute at most. A retention that ends before, and before all others, is told at once; once a second is
--- enough, because a pruner looks twice in that time where there is something to prune.
+-- Who prunes sleeps for a minute at most. A retention that ends before, and before all others, is told at once; not again within
+-- 400 ms unless it is an earlier one, because whoever has pruned looks once more after half a second.
 local function tell_pruners()
-  if first_end <= now + 60000 and tonumber(({head(P .. 'retention')})[2] or math.huge) >= first_end
-    and redis.call('SET', P .. 'pruners_told', 1, 'NX', 'PX', 1000) then summon(5) end
+  local at = first_end
   first_end = math.huge
+  if at > now + 60000 or tonumber(({head(P .. 'retention')})[2] or math.huge) < at then return end
+  local told = tonumber(redis.call('GET', P .. 'pruners_told') or nil)
+  if told and told <= at then return end
+  redis.call('SET', P .. 'pruners_told', at, 'PX', 400)
+  summon(5)
 end
 
 -- Called by flush() after what was noted is written; answers whether it has noted more.
