@@ -23,4 +23,5 @@ def describe_worker(settings: Settings, registry: Registry, id: str, now_ms: int
         capacity=settings.concurrency,
         started_at=now_ms,
         seen_at=now_ms,
+        lease_ms=settings.lease_ms,
     )

@@ -17,6 +17,8 @@ from workers.specification import read_spec
 
 #: Children of one call: one script call adds them all or none.
 MAX_CHILDREN = 500
+#: Children of a job, over all its runs: a handler that adds more each time would never end.
+MAX_CHILDREN_OF_A_JOB = 10_000
 #: As the API has it for keys of flows.
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
@@ -58,6 +60,8 @@ class Relatives:
         if taken := children.keys() & await self._relations.waited_for(self._lease.job.id):
             raise ValueError(f"{min(taken)!r} is a job that this one waited for: its child needs another key")
         order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
+        if len(ids) + len(order) > MAX_CHILDREN_OF_A_JOB:
+            raise ValueError(f"a job has at most {MAX_CHILDREN_OF_A_JOB:,} children")
         ids |= {key: self._new_id("job") for key in order}
         queues = await self._queues.read()
         nodes = {

@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from signal import Signals
 from typing import Any
@@ -252,7 +253,8 @@ class TriageWorker(arq.worker.Worker):
 
     async def _register(self) -> None:
         try:
-            await self.stores.workers.register(self.record, self.registry.job_types())
+            record = replace(self.record, seen_at=self.clock.now_ms())
+            await self.stores.workers.register(record, self.registry.job_types())
         except TriageError as error:
             log.warning("not_registered", code=error.code)
 

@@ -10,10 +10,10 @@ from redis.exceptions import RedisError
 from service.domain.errors import StoreFault
 from service.domain.fan_out import ItemIds, follow_up_id
 from service.domain.flow import descendants
-from service.domain.states import LIVE, State
+from service.domain.states import LIVE, Reason, State
 from service.store import keys
 from service.store.failures import translate
-from service.store.flows import Flows
+from service.store.flows import DEMANDS, Flows
 from service.store.groups import PORTION, Groups, kind_of
 from service.store.jobs import Jobs
 from service.store.queries import Queries
@@ -27,6 +27,9 @@ REVIVED = 50
 EDGES = 2_000
 #: Milliseconds by which the end of a fan-out's retention is put off while its follow-up goes on.
 AWAITED_MS = 60_000
+#: Milliseconds that running children get, unless their parent was cancelled with a grace.
+CHILDREN_GRACE_MS = 5_000
+CHILD = str(DEMANDS["child"])
 #: Milliseconds after which a flow that is staged and was never admitted is swept.
 STAGED_MS = 600_000
 
@@ -61,6 +64,7 @@ class GroupKeeper:
             "tell": self._tell,
             "fail": self._fail,
             "cancel": self._cancel,
+            "cancel_children": self._cancel_children,
             "thin": self._thin,
             "remove": self._remove,
             "revive": self._revive,
@@ -134,6 +138,22 @@ class GroupKeeper:
         # Of a flow those first that wait for others, so that none is released on the way.
         ordered = members[::-1] if reason == "flow" else members
         await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace, reason))
+
+    async def _cancel_children(self, parent: str) -> None:
+        """What a job added ends with it, unless the job runs again by now."""
+        job = await self._queries.job(parent)
+        if job is None or job.state not in (State.CANCELLED, State.DEAD):
+            return
+        edges = (await self._flows.dependencies([parent]))[parent]
+        children = [id for demand, id in edges.values() if demand == CHILD]
+        key = keys.job(self._prefix, id=parent)
+        grace = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "children_grace_ms")))[0]
+        found = await self._flows.dependencies(children)
+        order = TopologicalSorter({id: [other for _, other in waits.values()] for id, waits in found.items()})
+        # Those first that wait for others, so that none is released on the way.
+        ordered = [id for id in order.static_order() if id in found][::-1]
+        grace_ms = int(grace or CHILDREN_GRACE_MS)
+        await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
 
     async def _thin(self, id: str) -> None:
         """More items have failed than the fan-out tolerates: what has not started is cancelled."""

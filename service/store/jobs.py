@@ -197,7 +197,7 @@ class Jobs:
 
     async def delete(self, ids: Sequence[str], *, portion: str = "") -> list[Moved]:
         """Forget finished jobs at once instead of at the end of their retention."""
-        _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])
+        _, _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])
         return [Moved(word.decode(), None, 0) for word in words]
 
 

@@ -158,6 +158,11 @@ cancelling = _key(
     "cancelling", "ZSET", "Running jobs asked to be cancelled, by the time at which that is forced."
 )
 retention = _key("retention", "ZSET", "Finished jobs by the time at which they are pruned.")
+pruners_told = _key(
+    "pruners_told",
+    "STRING",
+    "The end of a job's retention that workers have just been told of; expires.",
+)
 tag = _key("tag:{key}:{value}", "ZSET", "Jobs with a tag, by creation.")
 unique = _key("unique:{queue}|{key}", "STRING", "Id of the job that holds a unique key.")
 follower = _key(

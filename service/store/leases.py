@@ -102,6 +102,8 @@ class Beat:
     cancel: list[CancelRequest]
     #: Milliseconds until a schedule fires, None when none does.
     next_slot_ms: int | None = None
+    #: Milliseconds until the retention of a job ends.
+    next_prune_ms: int | None = None
 
 
 def beat_arguments(
@@ -115,7 +117,7 @@ def beat_arguments(
 
 
 def decode_beat(reply: Sequence[Any]) -> Beat:
-    known, drain, now, tasks, slot, *rest = reply
+    known, drain, now, tasks, slot, prune, *rest = reply
     rows = list(zip(rest[::5], rest[1::5], rest[2::5], rest[3::5], rest[4::5], strict=True))
     return Beat(
         known=bool(known),
@@ -129,6 +131,7 @@ def decode_beat(reply: Sequence[Any]) -> Beat:
             if word == b"cancel"
         ],
         next_slot_ms=None if slot < 0 else slot,
+        next_prune_ms=None if prune < 0 else prune,
     )
 
 
@@ -208,9 +211,10 @@ class Leases:
         arguments: list[Argument] = [after_ms, void_after_ms, at_most, self._dead_retention_ms]
         return int(await self._scripts.run("strand", arguments, now))
 
-    async def prune(self, at_most: int = 200, now: str = "") -> int:
-        """Forget finished jobs past their retention; answers how many."""
-        return int((await self._scripts.run("prune", [at_most, ""], now))[0])
+    async def prune(self, at_most: int = 200, now: str = "") -> tuple[int, int | None]:
+        """Forget finished jobs past their retention: how many, and ms until the next one ends."""
+        pruned, next_in = await self._scripts.run("prune", [at_most, ""], now)
+        return pruned, None if next_in < 0 else next_in
 
     async def wait_for_work(self, pool: str, seconds: float) -> bool:
         """Block until this pool is woken; False after `seconds`, which the connection must allow."""

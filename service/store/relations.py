@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from service.domain.flow import Node
 from service.domain.job import Lease
-from service.domain.states import FINISHED
+from service.domain.states import FINISHED, Reason
 from service.store import keys
 from service.store.flows import DEMANDS, Flows, spec_arguments
 from service.store.groups import Groups
@@ -70,9 +70,12 @@ class Relations:
         return End(id, "unknown" if group is None else group.state, counts=counts)
 
     async def children(self, job_id: str) -> dict[str, str]:
-        """Ids of the children that the job has, by key."""
+        """Ids of the job's children by key, without those that were cancelled with an earlier run."""
         edges = (await self._flows.dependencies([job_id]))[job_id]
-        return {name: id for name, (demand, id) in edges.items() if demand == str(DEMANDS["child"])}
+        found = {name: id for name, (demand, id) in edges.items() if demand == str(DEMANDS["child"])}
+        jobs = await self._queries.jobs(list(found.values())) if found else []
+        void = {job.id for job in jobs if job is not None and job.state_reason == Reason.PARENT}
+        return {name: id for name, id in found.items() if id not in void}
 
     async def waited_for(self, job_id: str) -> set[str]:
         """Keys of what the job waited for before it ran."""

@@ -14,8 +14,10 @@ from service.store.failures import translate
 from service.store.queries import Page, Queries, decode_cursor, encode_cursor
 from service.store.scripts import Argument, Scripts
 
-#: A worker that was not seen for this long is shown as lost; its jobs come back by their leases, sooner.
+#: A worker that was not seen for the length of its leases is shown as lost; with longer ones after this time.
 LOST_AFTER_MS = 30_000
+#: Milliseconds that a heartbeat may be late beyond that.
+LATE_MS = 1_000
 #: A lost worker stays visible for an hour.
 FORGOTTEN_AFTER_MS = 3_600_000
 
@@ -37,6 +39,7 @@ class WorkerRecord:
     capacity: int
     started_at: int
     seen_at: int
+    lease_ms: int = LOST_AFTER_MS
     #: Lost for so long that the entry is dropped.
     forgotten: bool = False
 
@@ -178,12 +181,15 @@ def _encode(record: WorkerRecord) -> dict[str, str | int | bytes]:
         "capacity": record.capacity,
         "started_at": record.started_at,
         "seen_at": record.seen_at,
+        "lease_ms": record.lease_ms,
     }
 
 
 def _decode(id: str, fields: Mapping[bytes, bytes], now: int) -> WorkerRecord:
     seen_at = int(fields[b"seen_at"])
     state: WorkerState = "draining" if fields[b"state"] == b"draining" else "running"
+    lease_ms = int(fields[b"lease_ms"])
+    lost_after_ms = min(lease_ms, LOST_AFTER_MS) + LATE_MS
     return WorkerRecord(
         id=id,
         host=fields[b"host"].decode(),
@@ -191,11 +197,12 @@ def _decode(id: str, fields: Mapping[bytes, bytes], now: int) -> WorkerRecord:
         version=fields[b"version"].decode(),
         queues=orjson.loads(fields[b"queues"]),
         job_types=tuple(orjson.loads(fields[b"job_types"])),
-        state="lost" if now - seen_at > LOST_AFTER_MS else state,
+        state="lost" if now - seen_at > lost_after_ms else state,
         running=int(fields[b"running"]),
         capacity=int(fields[b"capacity"]),
         started_at=int(fields[b"started_at"]),
         seen_at=seen_at,
+        lease_ms=lease_ms,
         forgotten=now - seen_at > FORGOTTEN_AFTER_MS,
     )
 

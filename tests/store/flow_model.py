@@ -32,20 +32,34 @@ class ModelFlow:
     on_failure: str
     jobs: dict[str, ModelJob] = field(default_factory=dict[str, ModelJob])
     cancelled: bool = False
+    #: What follows from ends, in their order: children that end with their parent, jobs that a failure takes.
+    tasks: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def begin(self) -> None:
         for key in self.jobs:
             self._consider(key)
 
     def end(self, key: str, state: str, reason: str | None = None) -> None:
-        """A job has ended: those that wait for it follow, then those that a failure takes with it."""
-        dead = self._end(key, state, reason)
-        if self.on_failure == "fail":
-            for one in dead:
-                spared = self._descendants(one)
-                for other, job in reversed(self.jobs.items()):
-                    if other not in spared and not job.started and job.state not in FINISHED:
-                        self._end(other, "cancelled", "flow")
+        """A job has ended: those that wait for it follow, its children, and those that a failure takes."""
+        self._end(key, state, reason)
+        self._work()
+
+    def _work(self) -> None:
+        while self.tasks:
+            what, key = self.tasks.pop(0)
+            spared = self._descendants(key)
+            for other, job in list(reversed(self.jobs.items())):
+                if what == "children" and other in self.jobs[key].children:
+                    self._cancel(other, "parent")
+                elif what == "fail" and other not in spared and not job.started and job.state not in FINISHED:
+                    self._end(other, "cancelled", "flow")
+
+    def _cancel(self, key: str, reason: str) -> None:
+        job = self.jobs[key]
+        if job.state == "running":
+            job.reason = job.reason or reason
+        elif job.state not in FINISHED:
+            self._end(key, "cancelled", reason)
 
     def park(self, key: str, children: Mapping[str, tuple[Edge, ...]]) -> None:
         """A running job adds children and waits for all that it has; one that is to be cancelled ends."""
@@ -70,10 +84,8 @@ class ModelFlow:
             return
         self.cancelled = True
         for key, job in reversed(self.jobs.items()):
-            if job.state == "running":
-                job.reason = job.reason or "asked"
-            elif job.state not in FINISHED:
-                self._end(key, "cancelled", "flow")
+            self._cancel(key, "asked" if job.state == "running" else "flow")
+        self._work()
 
     def retry(self) -> bool:
         if not any(job.state in ("dead", "cancelled") for job in self.jobs.values()):
@@ -104,14 +116,16 @@ class ModelFlow:
         by_request = any((job.state, job.reason) == ("cancelled", "requested") for job in self.jobs.values())
         return "cancelled" if self.cancelled or by_request else "succeeded"
 
-    def _end(self, key: str, state: str, reason: str | None) -> list[str]:
+    def _end(self, key: str, state: str, reason: str | None) -> None:
         job = self.jobs[key]
         job.state, job.reason = state, reason
-        dead = [key] if state == "dead" else []
+        if job.children and state != "succeeded":
+            self.tasks.append(("children", key))
+        if state == "dead" and self.on_failure == "fail":
+            self.tasks.append(("fail", key))
         for other, waiting in self.jobs.items():
             if any(edge.key == key for edge in waiting.edges):
                 self._consider(other)
-        return dead
 
     def _consider(self, key: str) -> None:
         job = self.jobs[key]

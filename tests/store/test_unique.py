@@ -207,7 +207,7 @@ async def test_a_forgotten_job_holds_nothing(stores: Stores, until: Any) -> None
             await stores.jobs.delete([id])
         else:
             at(stores, 2_000)
-            assert await stores.leases.prune() >= 1
+            assert (await stores.leases.prune())[0] >= 1
         assert await state_of(stores, id) is None
         assert not await stores.scripts.redis.exists(f"{stores.scripts.prefix}unique:default|k")
         answer = await send(stores, until=until)

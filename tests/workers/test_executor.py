@@ -24,8 +24,13 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def executor(stores):
-    settings = Settings(redis_url="redis://127.0.0.1:1")
+def settings() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+async def executor(stores, settings):
+    settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
     registry = Registry.load(["tests.scripted"])
     return Executor(
         settings=settings,
@@ -74,3 +79,20 @@ async def test_a_deadline_earlier_than_the_timeout_ends_the_run(executor):
     executor.start(replace(given, job=replace(given.job, deadline_at=20)), 0)
 
     assert (await _ended(executor))["late"].failure.type == "TimeoutError"
+
+
+@pytest.mark.parametrize("settings", [{"min_retry_seconds": 3, "max_deferrals": 2}])
+async def test_handlers_that_ask_for_later_are_bound_by_the_settings(executor, settings):
+    given = _lease("again", 60_000, do="snooze")
+    executor.start(given, 0)
+    assert (await _ended(executor))["again"].delay_ms == 3_150
+
+    executor.start(replace(given, job=replace(given.job, id="often", deferrals=2)), 0)
+    assert (await _ended(executor))["often"].failure.type == "TooManyDeferrals"
+
+
+async def test_a_job_without_a_handler_here_does_not_come_back_at_once(executor):
+    given = _lease("strange", 60_000)
+    executor.start(replace(given, job=replace(given.job, name="not-here")), 0)
+    settlement = (await _ended(executor))["strange"]
+    assert (settlement.move.name, settlement.delay_ms >= 1_000) == ("snooze", True)

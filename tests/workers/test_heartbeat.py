@@ -18,7 +18,7 @@ async def test_a_worker_with_long_leases_is_not_taken_for_lost(lease_ms: int, bu
     pauses: list[float] = []
     lease = SimpleNamespace(job=SimpleNamespace(id="job_1"), token="t")
     fakes: dict[str, Any] = {
-        "beats": SimpleNamespace(run=lambda *_: [1, 0, 0, 0, -1]),
+        "beats": SimpleNamespace(run=lambda *_: [1, 0, 0, 0, -1, -1]),
         "inbox": SimpleNamespace(),
         "record": SimpleNamespace(id="wk_1"),
         "executor": SimpleNamespace(

@@ -30,6 +30,7 @@ class Upkeep:
         self._unroutable_seconds = settings.unroutable_seconds
         self._metrics = metrics
         self._sweeper = Sweeper(stores.leases)
+        self._pruner = Pruner(stores.leases)
         self._keeper = Keeper(stores.keeper)
         self._bulk = BulkWorker(stores.bulk_keeper)
         self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
@@ -45,6 +46,8 @@ class Upkeep:
             self._bulk.notice()
         if beat.next_slot_ms is not None:
             self._scheduler.expect(beat.next_slot_ms / 1000)
+        if beat.next_prune_ms is not None:
+            self._pruner.expect(beat.next_prune_ms / 1000 + 0.01)
 
     def duties(self, nudge: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
         """One endless coroutine per duty; `nudge` makes the claimer look for work at once."""
@@ -53,7 +56,7 @@ class Upkeep:
             repeat("rescue", Rescuer(leases, self._lease_seconds, self._metrics, nudge).rescue),
             repeat("sweep", self._sweeper.sweep),
             repeat("schedule", self._scheduler.work),
-            repeat("prune", Pruner(leases).prune),
+            repeat("prune", self._pruner.prune),
             repeat("keep", self._keeper.keep),
             repeat("act", self._bulk.work),
             repeat("tidy", Janitor(self._stores.workers).tidy),

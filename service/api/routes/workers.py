@@ -26,7 +26,7 @@ async def list_workers(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Worker processes as they were last seen; one that was not seen for 30 s is lost."""
+    """Worker processes as they were last seen; one is lost when its lease and a second passed in silence."""
     page = await asked.stores.workers.list(limit, cursor)
     return render.page([render.worker(record) for record in page.items], page.next_cursor)
 

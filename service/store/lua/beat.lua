@@ -4,8 +4,9 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
 -- ARGV[6..] per lease: job id, token
--- Returns {known, drain requested, now, tasks and bulk actions that go on, ms until a schedule fires or -1, then per lost or cancelled
--- lease: id, token, "lost" | "cancel", ms until the cancel is forced, what its requester said}; known = 0: register again
+-- Returns {known, drain requested, now, tasks and bulk actions that go on, ms until a schedule fires or -1, ms until the retention of a job
+-- ends or -1, then per lost or cancelled lease: id, token, "lost" | "cancel", ms until the cancel is forced, what its requester said};
+-- known = 0: register again
 local P = KEYS[1]
 local now = tonumber(ARGV[1])
 if not now then
@@ -15,9 +16,12 @@ end
 -- Uses: pulse
 local key, renewed = P .. 'worker:' .. ARGV[2], {}
 local entry = redis.call('HMGET', key, 'host', 'drain_requested')
-local slot = redis.call('ZRANGE', P .. 'slots', 0, 0, 'WITHSCORES')[2]
+local function until_first(set)
+  local at = redis.call('ZRANGE', P .. set, 0, 0, 'WITHSCORES')[2]
+  return at and math.max(0, at - now) or -1
+end
 local tasks = redis.call('ZCARD', P .. 'tasks') + redis.call('ZCARD', P .. 'acting')
-local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, slot and math.max(0, slot - now) or -1}
+local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, until_first('slots'), until_first('retention')}
 local function say(...)
   for _, value in ipairs({...}) do answer[#answer + 1] = value end
 end

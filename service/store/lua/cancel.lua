@@ -36,7 +36,9 @@ for i = 7, #ARGV do
       redis.call('PEXPIRE', P .. 'worker:' .. job.worker_id .. ':inbox', 60000)
     end
   else
-    finish(id, job, 'cancelled', ARGV[3], 0, message ~= '' and {'cancel_message', message} or nil)
+    local fields = message ~= '' and {'cancel_message', message} or {}
+    if job.parked_by then fields[#fields + 1] = 'children_grace_ms'; fields[#fields + 1] = ARGV[2] end
+    finish(id, job, 'cancelled', ARGV[3], 0, fields)
     state = 'cancelled'
   end
   answers[#answers + 1] = {word, state, redis.call('HGET', key, 'version') or 0}

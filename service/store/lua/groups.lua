@@ -106,8 +106,21 @@ local function look(id)
   end
 end
 
+-- Who prunes sleeps for a minute at most. A retention that ends before, and before all others, is told at once; not again within
+-- 400 ms unless it is an earlier one, because whoever has pruned looks once more after half a second.
+local function tell_pruners()
+  local at = first_end
+  first_end = math.huge
+  if at > now + 60000 or tonumber(({head(P .. 'retention')})[2] or math.huge) < at then return end
+  local told = tonumber(redis.call('GET', P .. 'pruners_told') or nil)
+  if told and told <= at then return end
+  redis.call('SET', P .. 'pruners_told', at, 'PX', 400)
+  summon(5)
+end
+
 -- Called by flush() after what was noted is written; answers whether it has noted more.
 conclude = function()
+  tell_pruners()
   local groups, ends = counted, ended
   if not next(groups) and #ends == 0 then return false end
   counted, ended = {}, {}
@@ -124,6 +137,8 @@ conclude = function()
     end
   end
   for _, job in ipairs(ends) do
+    -- Nobody will read what its children do.
+    if job.orphans then task('cancel_children ' .. job.id) end
     if job.linked then
       local from = 0
       if budget > 0 then from = tell(job.id, job.state, 0) end

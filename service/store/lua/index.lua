@@ -16,7 +16,7 @@ local ORDER = {scheduled = 'due', retrying = 'due', running = 'leases', succeede
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
 local added, removed, changed, rated, earliest_due = {}, {}, {}, {}, nil
 -- For groups.lua: members by state, jobs whose end others wait for, and what it does about them.
-local counted, ended, conclude = {}, {}, nil
+local counted, ended, conclude, first_end = {}, {}, nil, math.huge
 local write
 
 local function append(lists, key, first, second)
@@ -29,11 +29,12 @@ end
 -- Also of a job that is only staged, which has no state yet.
 local function read(id)
   local v = redis.call('HMGET', P .. 'job:' .. id, 'state', 'queue', 'name', 'created_at', 'limit_key', 'priority', 'score', 'token', 'retention_ms', 'unique',
-    'unique_until', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'version', 'error', 'state_reason')
+    'unique_until', 'expiry', 'cancel_requested_at', 'worker_id', 'group', 'linked', 'version', 'error', 'state_reason', 'parked_by')
   -- In one piece: a table that grows field by field costs more than reading the job.
   return {state = v[1] or nil, queue = v[2], name = v[3], created_at = v[4], limit_key = v[5] or nil, priority = v[6], score = v[7] or nil, token = v[8] or nil,
     retention_ms = v[9], unique = v[10] or nil, unique_until = v[11] or nil, expiry = v[12] or nil, cancel_requested_at = v[13] or nil,
-    worker_id = v[14] or nil, group = v[15] or nil, linked = v[16] or nil, version = v[17], error = v[18] or nil, state_reason = v[19] or nil}
+    worker_id = v[14] or nil, group = v[15] or nil, linked = v[16] or nil, version = v[17], error = v[18] or nil, state_reason = v[19] or nil,
+    parked_by = v[20] or nil}
 end
 
 local function load(id)
@@ -102,13 +103,15 @@ local function finish(id, job, state, reason, floor_ms, fields)
   if state == 'dead' then keep = math.max(keep, floor_ms) end
   leave(id, job)
   enter(id, job, state, now + keep)
+  first_end = math.min(first_end, now + keep)
   if job.expiry then append(removed, P .. 'expiry', id) end
   release_unique(id, job)
   rate(job.queue, 'finished')
   if state == 'cancelled' and reason == 'requested' then count(job, 'requested', 1) end
   if state == 'dead' then rate(job.queue, 'failed'); redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1) end
   redis.call('HSET', P .. 'job:' .. id, 'state', state, 'state_reason', reason, 'finished_at', now, 'version', job.version + 1, unpack(fields or {}))
-  if job.linked or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group} end
+  local orphans = job.parked_by and state ~= 'succeeded'
+  if job.linked or orphans or (state == 'dead' and job.group) then ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = job.group, orphans = orphans} end
 end
 
 local function wake()

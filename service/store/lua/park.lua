@@ -71,9 +71,19 @@ local function add(i, child, name_in_parent)
   enter(child, load(child), state, at)
 end
 
+-- A child that was cancelled with an earlier run of this job is added anew.
+local function has(name)
+  local edge = redis.call('HGET', key .. ':dependencies', name)
+  local child = edge and string.match(edge, '^3 (.+)$')
+  if not child then return edge end
+  local found = redis.call('HMGET', P .. 'job:' .. child, 'state', 'state_reason')
+  if found[1] ~= 'cancelled' or found[2] ~= 'parent' then return true end
+  redis.call('ZREM', P .. 'job:' .. child .. ':dependents', id)
+end
+
 for i = 4, #ARGV, WIDTH do
   local name = string.match(ARGV[i + 1], '[^/]+$')
-  if redis.call('HEXISTS', key .. ':dependencies', name) == 0 then add(i, ARGV[i], name) end
+  if not has(name) then add(i, ARGV[i], name) end
 end
 redis.call('DEL', key .. ':waits')
 local waits = false

@@ -5,10 +5,10 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] jobs at most when none is named
 -- ARGV[3] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[4..] job ids
--- Returns {pruned, then per named job: moved | illegal (it has not finished) | missing}; {0} when somebody else has done the portion
+-- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) | missing}; {0, -1} when somebody else has done the portion
 -- Uses: index
 -- Uses: acting
-local ids, answer, pruned, portion = {}, {0}, 0, acting(ARGV[3])
+local ids, answer, pruned, portion = {}, {0, -1}, 0, acting(ARGV[3])
 if portion.stale() then return answer end
 for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
 local named = #ids > 0 or portion.given
@@ -83,5 +83,6 @@ end
 if pruned > 0 then redis.call('HINCRBY', P .. 'counters', 'pruned', pruned) end
 portion.advance()
 flush()
-answer[1] = pruned
+local _, next_end = head(P .. 'retention')
+answer[1], answer[2] = pruned, next_end and math.max(0, next_end - now) or -1
 return answer

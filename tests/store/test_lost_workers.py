@@ -1,0 +1,30 @@
+"""A worker is shown as lost when its leases are over, because then its jobs are taken away."""
+
+import pytest
+
+from service.store.stores import Stores
+from tests.factories import register_worker
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("lease_ms", "silent_ms", "state"),
+    [
+        (500, 500, "running"),
+        (500, 2_500, "lost"),
+        (15_000, 15_000, "running"),
+        (15_000, 17_000, "lost"),
+        (3_600_000, 30_000, "running"),
+        (3_600_000, 32_000, "lost"),
+    ],
+)
+async def test_a_silent_worker_is_lost_after_its_lease(
+    stores: Stores, lease_ms: int, silent_ms: int, state: str
+) -> None:
+    seconds, micros = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
+    seen_at = seconds * 1000 + micros // 1000 - silent_ms
+    id = await register_worker(stores, lease_ms=lease_ms, seen_at=seen_at)
+    found = await stores.workers.get(id)
+    assert found is not None
+    assert found.state == state

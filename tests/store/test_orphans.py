@@ -1,0 +1,129 @@
+"""Children exist for the job that added them: they end with it, and come back with it."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store import keys
+from service.store.flows import job_ids
+from service.store.stores import Stores
+from tests.factories import HOPELESS, IDS, OK, claim, finish, state_of, submit
+from tests.store.test_children import child, job, lease_of, park
+
+pytestmark = pytest.mark.anyio
+MINUTE = 60_000
+NODES = {
+    "runs": child(),
+    "waits": child(delay_ms=MINUTE),
+    "blocked": child(Edge("waits", "finished")),
+}
+
+
+async def family(stores: Stores, nodes: Any = NODES, **fields: Any) -> tuple[str, dict[str, str]]:
+    """A parent outside a flow that waits for its children; the first of them runs."""
+    id = await submit(stores, **fields)
+    ids = await park(stores, (await claim(stores)).leases[0], nodes)
+    await lease_of(stores, slots=1)
+    return id, ids
+
+
+async def end_parent(stores: Stores, id: str, how: str, at: int) -> None:
+    if how == "cancelled":
+        await stores.jobs.cancel([id], 7_000)
+    else:
+        await stores.leases.sweep(now=str(at + 5 * MINUTE))
+    assert await state_of(stores, id) == (State.CANCELLED if how == "cancelled" else State.DEAD)
+    await stores.keeper.work()
+
+
+@pytest.mark.parametrize(("how", "grace_ms"), [("cancelled", 7_000), ("dead", 5_000)])
+async def test_children_end_with_their_parent(stores: Stores, at: int, how: str, grace_ms: int) -> None:
+    id, ids = await family(stores, deadline_ms=5 * MINUTE)
+    await end_parent(stores, id, how, at)
+    for key in ("waits", "blocked"):
+        found = await job(stores, ids[key])
+        assert (found.state, found.state_reason) == (State.CANCELLED, "parent")
+    running = await job(stores, ids["runs"])
+    assert (running.state, running.cancel_requested_at) == (State.RUNNING, at)
+    redis: Any = stores.scripts.redis
+    forced = await redis.zscore(keys.cancelling(stores.scripts.prefix), ids["runs"])
+    assert forced == at + grace_ms
+    await stores.leases.sweep(now=str(at + grace_ms))
+    found = await job(stores, ids["runs"])
+    assert (found.state, found.state_reason) == (State.CANCELLED, "parent")
+
+
+async def test_children_of_children_end_too(stores: Stores, at: int) -> None:
+    id = await submit(stores)
+    ids = await park(stores, (await claim(stores)).leases[0], {"x": child()})
+    lease = (await lease_of(stores))[ids["x"]]
+    below = await park(stores, lease, {"y": child()})
+    await end_parent(stores, id, "cancelled", at)
+    assert [(await job(stores, below["y"])).state_reason] == ["parent"]
+
+
+async def test_a_parent_that_succeeds_leaves_its_children_alone(stores: Stores, at: int) -> None:
+    id, ids = await family(stores, {"x": child()})
+    await stores.jobs.cancel([ids["x"]], 0)
+    await stores.leases.sweep(now=str(at))
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    assert await state_of(stores, id) == State.SUCCEEDED
+    assert await stores.keeper.work() == 0
+    assert (await job(stores, ids["x"])).state_reason == "requested"
+
+
+async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: Stores) -> None:
+    id, ids = await family(stores)
+    await stores.jobs.cancel([id], 0)
+    await stores.jobs.redrive([id])
+    await stores.keeper.work()
+    assert await state_of(stores, ids["waits"]) == State.SCHEDULED
+    assert await stores.relations.children(id) == ids
+
+
+async def test_a_redriven_parent_adds_them_anew(stores: Stores, at: int) -> None:
+    id, ids = await family(stores, {"x": child(), "y": child(delay_ms=MINUTE)})
+    await end_parent(stores, id, "cancelled", at)
+    await stores.leases.sweep(now=str(at + MINUTE))
+    await stores.jobs.redrive([id])
+    lease = (await claim(stores)).leases[0]
+    assert lease.job.id == id
+    assert await stores.relations.children(id) == {}
+    again = await park(stores, lease, {"x": child(), "y": child()})
+    assert set(again.values()).isdisjoint(ids.values())
+    assert await state_of(stores, id) == State.BLOCKED
+    for found in (await lease_of(stores)).values():
+        await finish(stores, found, OK)
+    assert await state_of(stores, id) == State.QUEUED
+    assert {key: end.state for key, end in (await stores.relations.ends(id)).items()} == {
+        "x": "succeeded",
+        "y": "succeeded",
+    }
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    await stores.jobs.delete([id, *ids.values(), *again.values()])
+    left = [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*job_*")]
+    assert left == []
+
+
+@pytest.mark.parametrize("how", ["cancelled", "dead"])
+async def test_in_a_flow_children_end_with_their_parent_and_are_retried_with_it(
+    stores: Stores, at: int, how: str
+) -> None:
+    spec = FlowSpec("flow", {"parent": Node(JobSpec("work", deadline_ms=5 * MINUTE))}, "continue")
+    flow = IDS.new("flow", members=1)
+    await stores.flows.create(flow, spec, None)
+    parent = job_ids(flow, spec)["parent"]
+    ids = await park(stores, (await claim(stores)).leases[0], {"x": child(delay_ms=MINUTE)})
+    await end_parent(stores, parent, how, at)
+    assert (await job(stores, ids["x"])).state_reason == "parent"
+    group = await stores.groups.get(flow)
+    assert group is not None
+    assert group.state == ("cancelled" if how == "cancelled" else "failed")
+    assert (await stores.groups.request_retry(flow))[0] == "moved"
+    await stores.keeper.work()
+    assert [await state_of(stores, id) for id in (parent, ids["x"])] == [State.BLOCKED, State.QUEUED]
+    await finish(stores, (await lease_of(stores))[ids["x"]], HOPELESS)
+    assert await state_of(stores, parent) == State.QUEUED

@@ -1,0 +1,115 @@
+"""A job is forgotten when its retention ends, and not when somebody happens to look."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from service.cancellation import end
+from service.store import keys
+from service.store.leases import Beat, decode_beat
+from service.store.stores import Stores
+from tests.eventually import eventually
+from tests.factories import DAY, OK, claim, finish, register_worker, submit
+from workers.maintenance.periodic import repeat
+from workers.maintenance.pruner import Pruner
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Site:
+    """A worker of which only the pruner and, when its inbox says so, the heartbeat are at work."""
+
+    stores: Stores
+    worker: str
+    pruner: Pruner
+
+    async def beat(self) -> Beat:
+        return decode_beat(await self.stores.scripts.run("beat", [self.worker, 15_000, 0, "running"]))
+
+    async def summoned(self) -> bool:
+        redis: Any = self.stores.scripts.redis
+        inbox = keys.inbox(self.stores.scripts.prefix, worker=self.worker)
+        return bool(await redis.zpopmin(inbox))
+
+    async def hear(self) -> None:
+        self.pruner.expect(((await self.beat()).next_prune_ms or 0) / 1000)
+
+
+@pytest.fixture
+async def site(stores: Stores) -> AsyncIterator[Site]:
+    site = Site(stores, await register_worker(stores), Pruner(stores.leases))
+    duty = asyncio.create_task(repeat("prune", site.pruner.prune))
+    yield site
+    await end([duty])
+
+
+async def ended(stores: Stores, **fields: Any) -> str:
+    id = await submit(stores, **fields)
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    return id
+
+
+async def test_a_short_retention_ends_in_time(site: Site) -> None:
+    await ended(site.stores, retention_ms=DAY)
+    assert not await site.summoned()
+    id = await ended(site.stores, retention_ms=300)
+    assert await site.summoned()
+    await site.hear()
+
+    async def gone() -> None:
+        assert await site.stores.queries.job(id) is None
+
+    await eventually(gone, deadline_seconds=2)
+
+
+async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
+    id = await submit(site.stores, retention_ms=300)
+    await site.stores.jobs.cancel([id], 0)
+    assert await site.summoned()
+    await site.hear()
+
+    async def gone() -> None:
+        assert await site.stores.queries.job(id) is None
+
+    await eventually(gone, deadline_seconds=2)
+
+
+async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Stores) -> None:
+    site = Site(stores, await register_worker(stores), Pruner(stores.leases))
+    redis: Any = stores.scripts.redis
+    told = keys.pruners_told(stores.scripts.prefix)
+    await ended(stores, retention_ms=20_000)
+    assert await site.summoned()
+    # The time that is left of it stands still.
+    assert 0 < await redis.pttl(told) <= 400
+    await redis.persist(told)
+    await ended(stores, retention_ms=30_000)
+    assert not await site.summoned()
+    await ended(stores, retention_ms=10_000)
+    assert await site.summoned()
+    assert 0 < await redis.pttl(told) <= 400
+
+
+async def test_what_ends_right_after_another_one_is_forgotten_in_time(site: Site) -> None:
+    for _ in range(2):
+        id = await ended(site.stores, retention_ms=0)
+        if await site.summoned():
+            await site.hear()
+
+        async def gone(id: str = id) -> None:
+            assert await site.stores.queries.job(id) is None
+
+        await eventually(gone, deadline_seconds=2)
+
+
+async def test_a_heartbeat_tells_when_the_next_retention_ends(site: Site) -> None:
+    assert (await site.beat()).next_prune_ms is None
+    await ended(site.stores, retention_ms=DAY)
+    told = (await site.beat()).next_prune_ms
+    assert told is not None
+    assert DAY - 10_000 < told <= DAY
+    assert (await site.stores.leases.prune())[1] is not None
