@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Times that an attempt may end in `Snooze` or `RateLimited`; the next one is a failure.",
     )
+    max_queues: int = Field(
+        default=1_000,
+        ge=1,
+        le=1_000_000,
+        description="Queues of a namespace at most (429 `too_many_queues`); the same for API and workers.",
+    )
     max_payload_bytes: int = Field(
         default=65_536,
         ge=2,
