@@ -42,6 +42,9 @@ async def check(stores: Stores) -> None:
     for order in ("due", "leases", "retention"):
         expected = {id for id, job in jobs.items() if ORDERS.get(job["state"]) == order}
         assert members.get(order, set()) == expected, order
+    for queue in {job["queue"] for job in jobs.values()}:
+        due = {id for id, job in jobs.items() if (job["queue"], ORDERS.get(job["state"])) == (queue, "due")}
+        assert members.get(f"queue:{queue}|due", set()) == due, queue
     lanes = {
         id: key for key, ids in members.items() if key.startswith("queue:") and "|lane:" in key for id in ids
     }
@@ -88,9 +91,10 @@ def _limiters(job: dict[str, str]) -> list[str]:
 async def _check_heads(
     redis: Any, prefix: str, members: dict[str, set[str]], queued: list[dict[str, str]]
 ) -> None:
-    """What may start is found from `ready` or `ready_keyed`; what may not hangs on a limiter in `parked`."""
+    """What may start stands in the line of its type; what may not hangs on a limiter in `parked`."""
     parked = members.get("parked", set())
-    for index, ready, keyed in (("types", "ready", False), ("keyed", "ready_keyed", True)):
+    shown_in: dict[str, set[str]] = {}
+    for index, keyed in (("types", False), ("keyed", True)):
         mine = [job for job in queued if bool(job["lane"]) == keyed]
         hidden: set[tuple[str, str, str]] = set()
         for limiter in parked:
@@ -101,8 +105,8 @@ async def _check_heads(
                 assert member not in members.get(f"queue:{queue}|{order}", set()), f"{ref} is open and closed"
         shown = [job for job in mine if (job["queue"], job["name"], job["lane"]) not in hidden]
         queues = {job["queue"] for job in shown}
-        open_queues = {queue for queue in queues if f"queue:{queue}" not in parked}
-        assert {name.decode() for name in await redis.smembers(prefix + ready)} == open_queues, ready
+        for job in shown:
+            shown_in.setdefault(job["name"], set()).add(job["queue"])
         for key in [key for key in members if key.endswith(f"|{index}") and key.startswith("queue:")]:
             assert key[6:].removesuffix(f"|{index}") in queues, f"{key} has nothing in it"
         for queue in queues:
@@ -116,6 +120,27 @@ async def _check_heads(
                 scores[job["name"]] = min(score, scores.get(job["name"], score))
             found = await redis.zrange(f"{prefix}queue:{queue}|{index}", 0, -1, withscores=True)
             assert {name.decode(): score for name, score in found} == scores
+    await _check_lines(redis, prefix, members, shown_in)
+
+
+async def _check_lines(
+    redis: Any, prefix: str, members: dict[str, set[str]], shown_in: dict[str, set[str]]
+) -> None:
+    """A queue leaves the line of a type that it has only while something keeps it from starting it."""
+    lines = {key.removeprefix("ready:"): found for key, found in members.items() if key.startswith("ready:")}
+    counted = await redis.zrange(f"{prefix}ready", 0, -1, withscores=True)
+    assert {name.decode(): count for name, count in counted} == {
+        name: len(queues) for name, queues in lines.items()
+    }
+    for name, queues in lines.items():
+        assert queues <= shown_in.get(name, set()), f"nothing of {name} is open in {queues}"
+    for name, queues in shown_in.items():
+        for queue in queues - lines.get(name, set()):
+            assert await redis.sismember(f"{prefix}queue:{queue}|closed", name), f"{name} of {queue} is lost"
+            paused, types = await redis.hmget(f"{prefix}queue:{queue}", "paused", "paused_types")
+            held = paused == b"1" or f" {name} " in (types or b"").decode()
+            held = held or f"queue:{queue}" in members.get("parked", set())
+            assert held, f"{name} of {queue} waits for nothing"
 
 
 async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -> None:
@@ -146,12 +171,20 @@ async def _check_schedules(redis: Any, prefix: str) -> None:
         assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "slot")) == slot
 
 
+async def _check_names(redis: Any, prefix: str, unused: set[str]) -> None:
+    """A queue without jobs has settings, or had them."""
+    for queue in unused:
+        hash, keys = f"{prefix}queue:{queue}", f"{prefix}queue:{queue}|keys"
+        assert await redis.exists(hash, keys), f"the queue {queue} was not forgotten"
+
+
 async def _check_searches(
     redis: Any, prefix: str, jobs: dict[str, dict[str, str]], members: dict[str, set[str]]
 ) -> None:
     """Jobs are found by their queue and tags, and those that may miss a time are watched until they end."""
-    used = {name.decode() for name in await redis.smembers(f"{prefix}queues")}
+    used = members.get("queues", set())
     assert {job["queue"] for job in jobs.values()} <= used
+    await _check_names(redis, prefix, used - {job["queue"] for job in jobs.values()})
     tagged: dict[str, set[str]] = {}
     for id, job in jobs.items():
         for tag in job.get("tags", "").split("\0"):

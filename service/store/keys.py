@@ -94,7 +94,9 @@ action_retention = _key(
     "action_retention", "ZSET", "Bulk actions that have ended, by the time at which they are forgotten."
 )
 
-queues = _key("queues", "SET", "Names of the queues that were ever used or configured.")
+queues = _key(
+    "queues", "ZSET", "Names of the queues that have jobs or settings, in the order of their letters."
+)
 queue = _key("queue:{queue}", "HASH", "Settings of a queue: paused, aging_ms, limits, version.")
 state = _key(
     "queue:{queue}|{state}", "ZSET", "Jobs of a queue in one state, by creation: its score is created_at."
@@ -132,19 +134,34 @@ rates = _key(
 )
 
 queue_defaults = _key("defaults", "HASH", "Per queue the options that lie under those of its jobs, JSON.")
-ready = _key("ready", "SET", "Queues with queued jobs without a limit key: what a claim looks at.")
-ready_keyed = _key("ready_keyed", "SET", "Queues with open lanes of limit keys: what a claim looks at, too.")
 frozen = _key(
     "queue:{queue}|frozen",
     "ZSET",
     "What a rate-limited job froze in a queue (`key:<limit key>` or `type:<type>`), by when that ends.",
 )
 frozen_by = _key("queue:{queue}|frozen_by", "HASH", "Per entry of `frozen`: id of the job that froze it.")
+ready = _key(
+    "ready", "ZSET", "Job types that some queue may start; the score is in how many queues. See ready:<type>."
+)
+ready_queues = _key(
+    "ready:{name}",
+    "ZSET",
+    "Queues that may start a job of the type, by turn: the one that was served last stands at the end.",
+)
+turn = _key("turn", "STRING", "The number that the last queue in a line of ready:<type> was given.")
+closed = _key(
+    "queue:{queue}|closed",
+    "SET",
+    "Job types that left their line: a claim found the queue, or the type in it, paused or at its limit.",
+)
 limiters = _key("limiters", "HASH", "Concurrency of limiters that belong to no queue: `fan:<fan-out>`.")
 parked = _key(
     "parked",
     "ZSET",
     "Closed limiters (`queue:<queue>`, `type:` and `key:<queue>|<...>`, `fan:<fan-out>`) by when they open.",
+)
+rescans = _key(
+    "rescans", "HASH", "How far the closed limiters were looked through for a queue whose settings changed."
 )
 parked_lanes = _key("parked:{limiter}", "SET", "Lanes that are closed with their limiter: `queue|type|lane`.")
 busy = _key("busy", "HASH", "Running jobs of each limit key and fan-out, by limiter.")
@@ -152,6 +169,7 @@ starts = _key(
     "starts:{limiter}", "LIST", "The last starts that a rate counts, in microseconds, oldest first."
 )
 due = _key("due", "ZSET", "Scheduled and retrying jobs by the time at which they are due.")
+due_in_queue = _key("queue:{queue}|due", "ZSET", "The same of one queue.")
 leases = _key("leases", "ZSET", "Running jobs by the time at which their lease expires.")
 expiry = _key("expiry", "ZSET", "Jobs that may expire or miss their deadline, by the earlier of the two.")
 cancelling = _key(

@@ -216,10 +216,15 @@ class Queries:
         if filter.queue is not None:
             queues = [filter.queue]
         else:
-            members = (await self.pipeline(lambda pipe: pipe.smembers(keys.queues(self._prefix))))[0]
+            members = (await self.pipeline(lambda pipe: pipe.zrange(keys.queues(self._prefix), 0, -1)))[0]
             queues = [member.decode() for member in members]
         wanted = [filter.state] if filter.state is not None else list(states)
         return [keys.state("", queue=queue, state=state) for queue in queues for state in wanted]
+
+    async def now(self) -> int:
+        """Redis time, unix ms."""
+        seconds, micros = (await self.pipeline(lambda pipe: pipe.time()))[0]
+        return seconds * 1000 + micros // 1000
 
     async def pipeline(self, ask: Any) -> list[Any]:
         """Run reads in one round trip; sent once more when the connection broke: they change nothing."""

@@ -25,6 +25,7 @@ async def _observed(request: Request) -> Stores:
     if backend.settings.metrics_open:
         return backend.space(backend.settings.namespace).stores
     caller = await backend.authenticator.identify(request.headers.get("authorization"))
+    request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
     return backend.space(caller.namespace).stores
 
@@ -47,9 +48,12 @@ Observed = Annotated[Stores, Depends(_observed)]
     openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
 )
 async def metrics(request: Request, stores: Observed) -> Response:
-    """Metrics of this process, and the queues of the caller's namespace."""
+    """Requests to this process and queues, both of the caller's namespace.
+
+    With TRIAGE_METRICS_OPEN: the requests of all namespaces, and the queues of TRIAGE_NAMESPACE.
+    """
     backend: Backend = request.app.state.backend
-    text = await backend.metrics.exposition(backend.redis, stores)
+    text = await backend.metrics.exposition(backend.redis, stores, whole=backend.settings.metrics_open)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -63,8 +67,9 @@ async def read_autoscale(
 ) -> Response:
     """For KEDA's metrics-api scaler: `value` divided by the concurrency of a worker is the workers needed.
 
-    Running jobs count, so that a queue which is being worked off does not take its workers away.
-    A queue that was never used has the value 0.
+    It is the running jobs, so that a queue which is being worked off does not lose its workers, and those
+    that can start within 30 s: pauses, freezes and limits keep jobs out of it. A queue that was never used
+    has the value 0.
     """
     demand = await stores.census.demand(queue, HORIZON_MS)
     return render.respond(
@@ -74,6 +79,7 @@ async def read_autoscale(
             "queued": demand.queued,
             "running": demand.running,
             "due": demand.due,
+            "startable": demand.startable,
             "paused": demand.paused,
         }
     )
