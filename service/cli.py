@@ -1,6 +1,7 @@
 """The command line: starts processes, and speaks to the API as any other client."""
 
 import sys
+from functools import cache
 
 import typer
 
@@ -70,6 +71,7 @@ def _need_redis(url: str) -> None:
         )
 
 
+@cache
 def _add_commands() -> None:
     from service.commands import client, dead_letters, fan_out, flows, keys
     from service.commands.bench.command import bench
@@ -85,10 +87,15 @@ def _add_commands() -> None:
 
 
 def main() -> None:
-    """Exit 78 when the configuration is not valid, 1 when the API answered with a problem."""
+    """Exit 78 when the configuration is not valid, 1 when the API did not do what it was asked."""
+    from service.commands.answers import Refused
+
     _add_commands()
     try:
         app()
     except ConfigurationInvalid as error:
         sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
         raise SystemExit(EXIT_CONFIGURATION) from error
+    except Refused as error:
+        sys.stderr.write(error.lines)
+        raise SystemExit(1) from error

@@ -7,11 +7,10 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from service.api.auth import SCOPES, digest, new_secret
 from service.clock import Clock
+from service.commands.tables import print_table, table_of
 from service.domain.errors import ConfigurationInvalid, TriageError
 from service.domain.ids import IdFactory
 from service.settings import load_settings
@@ -53,10 +52,10 @@ def list_keys(json: Json = False) -> None:
     if json:
         typer.echo(orjson.dumps([_row(key) for key in found]).decode())
         return
-    table = Table("id", "name", "namespace", "scopes")
+    table = table_of("id", "name", "namespace", "scopes")
     for key in found:
         table.add_row(key.id, key.name, key.namespace, " ".join(sorted(key.scopes)))
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()
