@@ -175,8 +175,8 @@ class CancelIn(In):
 class RedriveIn(In):
     """A new run, with another payload, in another queue, or later."""
 
-    payload: dict[str, Any] | None = Field(None, description="Absent: the job's own.")
-    queue: Name | None = Field(None, description="Absent: the job's own.")
+    payload: dict[str, Any] | None = Field(default=None, description="Absent: the job's own.")
+    queue: Name | None = Field(default=None, description="Absent: the job's own.")
     delay_seconds: Seconds = 0
 
 
