@@ -1,11 +1,15 @@
 """The command line: starts processes, and speaks to the API as any other client."""
 
+import asyncio
 import sys
+from functools import cache
+from typing import Annotated
 
 import typer
 
-from service.domain.errors import ConfigurationInvalid
+from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 
+EXIT_UNAVAILABLE = 69
 EXIT_CONFIGURATION = 78
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestration over HTTP.")
@@ -24,11 +28,12 @@ def api() -> None:
     """Serve the API."""
     from service.api.main import serve
     from service.logs import configure_logs
-    from service.settings import load_settings
+    from service.settings import load_settings, warn_of_ignored_variables
     from service.tracing import configure_tracing
 
     settings = load_settings()
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
+    warn_of_ignored_variables()
     configure_tracing("triage-api")
     _need_redis(settings.redis_url)
     serve(settings)
@@ -53,12 +58,21 @@ def openapi() -> None:
 
 
 @app.command()
-def check() -> None:
+def check(
+    connect: Annotated[bool, typer.Option("--connect", help="Also see whether Redis can be used.")] = False,
+) -> None:
     """Validate the configuration and the handlers, and exit."""
-    from service.settings import load_settings
+    from service.settings import ignored_variables, load_settings
     from workers.registry import Registry
 
     settings = load_settings()
+    if ignored := ignored_variables():
+        typer.echo(f"triage: ignored, as Kubernetes sets them for Services: {', '.join(ignored)}", err=True)
+    if connect:
+        from service.store.server_check import check_server
+
+        _need_redis(settings.redis_url)
+        asyncio.run(check_server(settings.redis_url, patient=False))
     registry = Registry.load(settings.handler_paths)
     typer.echo(f"The configuration is valid: {len(registry.handlers)} job types.")
 
@@ -70,6 +84,7 @@ def _need_redis(url: str) -> None:
         )
 
 
+@cache
 def _add_commands() -> None:
     from service.commands import client, dead_letters, fan_out, flows, keys
     from service.commands.bench.command import bench
@@ -85,10 +100,18 @@ def _add_commands() -> None:
 
 
 def main() -> None:
-    """Exit 78 when the configuration is not valid, 1 when the API answered with a problem."""
+    """Exit codes are in docs/command-line.md."""
+    from service.commands.answers import Refused
+
     _add_commands()
     try:
         app()
     except ConfigurationInvalid as error:
         sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
         raise SystemExit(EXIT_CONFIGURATION) from error
+    except BackendUnavailable as error:
+        sys.stderr.write(f"triage: {error.message}\n")
+        raise SystemExit(EXIT_UNAVAILABLE) from error
+    except Refused as error:
+        sys.stderr.write(error.lines)
+        raise SystemExit(1) from error

@@ -16,6 +16,9 @@ from service.store.embedded import EmbeddedServer
 #: Seconds beyond the drain that the processes get at the end.
 STOP_MARGIN = 15.0
 START_SECONDS = 60.0
+EXIT_CONFIGURATION = 78
+#: No proxy reaches this machine's own address.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def run() -> int:
@@ -25,7 +28,7 @@ def run() -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     server = None
-    environment = {**os.environ, "TRIAGE_AUTH": os.environ.get("TRIAGE_AUTH", "off")}
+    environment = {"TRIAGE_AUTH": "off", "TRIAGE_LOG_FORMAT": "text", **os.environ}
     if not settings.redis_url:
         server = EmbeddedServer(settings.data_dir)
         server.start()
@@ -37,9 +40,10 @@ def run() -> int:
             sys.stdout.write(_welcome(url))
             sys.stdout.flush()
         while not stop.wait(0.2):
-            if any(process.poll() is not None for process in processes):
+            if ended := [process for process in processes if process.poll() is not None]:
                 sys.stderr.write("triage: a process has ended; stopping the others.\n")
-                return 1
+                # What is wrong with the configuration it has said itself.
+                return EXIT_CONFIGURATION if ended[0].returncode == EXIT_CONFIGURATION else 1
         return 0
     finally:
         _end(processes, settings.drain_seconds + STOP_MARGIN)
@@ -60,7 +64,7 @@ def _ready(url: str, processes: Sequence[subprocess.Popen[bytes]], stop: threadi
         if any(process.poll() is not None for process in processes):
             return False
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=1) as answer:
+            with _DIRECT.open(f"{url}/readyz", timeout=1) as answer:
                 if answer.status == 200:
                     return True
         except (URLError, OSError):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import structlog
 
 Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "text"]
 Line = MutableMapping[str, Any]
 
 #: What every line about the request or the run at hand carries: request_id, job_id, trace_id.
@@ -22,14 +23,14 @@ MAX_FRAMES = 15
 _GUARDED = frozenset({"asyncio", "uvicorn", "starlette", "fastapi", "arq"})
 
 
-def configure_logs(level: Level = "info") -> None:
-    """Send Triage's and the libraries' logs to standard error as JSON; called by the mains only."""
+def configure_logs(level: Level = "info", format: Format = "json") -> None:
+    """Send Triage's and the libraries' logs to standard error; called by the mains only."""
     shared: list[structlog.typing.Processor] = [
         add_ids,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    render = structlog.processors.JSONRenderer()
+    render: structlog.typing.Processor = as_text if format == "text" else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[Sampler(time.monotonic), *shared, without_message, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -51,6 +52,16 @@ def configure_logs(level: Level = "info") -> None:
     # arq's own command line gives its logger a handler that writes plain text.
     logging.getLogger("arq").handlers.clear()
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def as_text(logger: Any, method: str, line: Line) -> str:
+    """A line for people on their own machine, and below it what failed, in as many lines as that has."""
+    time, level, event = line.pop("timestamp", ""), line.pop("level", ""), line.pop("event", "")
+    block = "\n".join(str(line.pop(name)) for name in ("traceback", "exception") if line.get(name))
+    frames = line.pop("frames", [])
+    facts = " ".join(f"{name}={value}" for name, value in line.items())
+    text = f"{str(time)[11:19]} {level:<8} {event} {facts}".rstrip()
+    return "\n".join([text, *(f"  {row}" for row in [*frames, *block.rstrip().splitlines()])])
 
 
 def add_ids(logger: Any, method: str, line: Line) -> Line:

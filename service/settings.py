@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import structlog
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from service.domain.errors import ConfigurationInvalid
+from service.redis_url import check_redis_url
+from service.service_links import is_service_link, without_service_links
+
+log = structlog.get_logger("triage.settings")
 
 PREFIX = "TRIAGE_"
 NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -27,6 +37,7 @@ class Settings(BaseSettings):
 
     redis_url: str = Field(
         default="",
+        repr=False,
         description="redis://, rediss:// or unix://. Empty: embedded, for `triage dev` only.",
     )
     namespace: str = Field(
@@ -161,9 +172,22 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write; at `debug` one per request and per run."
     )
+    log_format: Literal["json", "text"] = Field(
+        default="json",
+        description="`text`: for people, with message and traceback of failed jobs, which may quote payloads."
+        " `triage dev` uses it.",
+    )
     data_dir: Path = Field(
         default=Path(".triage"), description="Where `triage dev` keeps the data of the embedded server."
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_one(cls, value: str) -> str:
+        # Files and secrets often end with a line break.
+        if url := value.strip():
+            check_redis_url(url)
+        return url
 
     @field_validator("queues")
     @classmethod
@@ -195,6 +219,19 @@ class Settings(BaseSettings):
             )
         return self
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        assert isinstance(env_settings, EnvSettingsSource)
+        env_settings.env_vars = without_service_links(env_settings.env_vars)
+        return init_settings, env_settings, dotenv_settings
+
     @cached_property
     def queue_weights(self) -> Mapping[str, int]:
         return parse_weights(self.queues)
@@ -221,15 +258,30 @@ def load_settings() -> Settings:
     except ValidationError as error:
         for row in error.errors():
             name = PREFIX + str(row["loc"][0]).upper() if row["loc"] else "settings"
-            problems.append(f"{name}: {row['msg']}.")
+            problems.append(f"{name}: {row['msg'].removeprefix('Value error, ')}.")
         settings = None
     if settings is None or problems:
         raise ConfigurationInvalid("\n".join(problems))
     return settings
 
 
+def ignored_variables() -> list[str]:
+    """Variables that look like settings and that Kubernetes has set for its Services."""
+    return sorted(
+        name
+        for name, value in os.environ.items()
+        if name.upper().startswith(PREFIX) and is_service_link(name, value)
+    )
+
+
+def warn_of_ignored_variables() -> None:
+    """One line of the log, if there are any."""
+    if names := ignored_variables():
+        log.warning("service_links_ignored", variables=names)
+
+
 def _given_names() -> set[str]:
-    names = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    names = {name.upper() for name in (*without_service_links(os.environ), *dotenv_values(".env"))}
     return {name for name in names if name.startswith(PREFIX)} - OF_CLIENTS
 
 

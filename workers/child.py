@@ -185,7 +185,7 @@ def main(pipe: Connection, task: Task, settings: Settings) -> None:
     with contextlib.suppress(OSError):
         os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     IDS.set({"job_id": task.job_id})
     CURRENT.set(task.traceparent)
     context = ChildContext(pipe, task, settings)

@@ -227,6 +227,12 @@ class Executor:
             log.warning("abandoned_run_failed", job_id=run.job_id)
         run.slot.let_go()
 
+    def _words(self, failure: Failure) -> dict[str, str]:
+        """What a failure says itself may quote a payload: lines for people have it, other lines do not."""
+        if self._settings.log_format != "text":
+            return {}
+        return {"message": failure.message, "traceback": failure.traceback}
+
     def _settle(self, lease: Lease, claimed_at: int, seconds: float, outcome: Outcome) -> None:
         now = claimed_at + round(seconds * 1000)
         settlement = settle(lease.job, outcome, now, self._random, self._deferrals)
@@ -237,6 +243,7 @@ class Executor:
                 name=lease.job.name,
                 error_type=outcome.failure.type,
                 target=str(settlement.move.target),
+                **self._words(outcome.failure),
             )
         self._settler.add(
             Finish(lease, settlement, self._worker_id, ended_at=now, run_ms=round(seconds * 1000))

@@ -1,12 +1,14 @@
 """`arq workers.main.WorkerSettings` and `triage worker` start here."""
 
+import asyncio
 import sys
 
 import arq.worker
 
 from service.domain.errors import ConfigurationInvalid
 from service.logs import configure_logs
-from service.settings import load_settings
+from service.settings import load_settings, warn_of_ignored_variables
+from service.store.server_check import check_server
 from service.tracing import configure_tracing
 from workers.worker import TriageWorker
 
@@ -17,7 +19,8 @@ class ProcessWorker(TriageWorker):
     """A worker that is its process, and so decides where logs and spans go."""
 
     def run(self) -> None:
-        configure_logs(self.settings.log_level)
+        configure_logs(self.settings.log_level, self.settings.log_format)
+        warn_of_ignored_variables()
         configure_tracing("triage-worker")
         super().run()
 
@@ -35,7 +38,11 @@ class WorkerSettings:
 def main() -> None:
     """Run one worker; exit 78 when the configuration is not valid."""
     try:
-        worker = ProcessWorker(settings=load_settings())
+        settings = load_settings()
+        if settings.redis_url:
+            # What may pass, the worker waits for and says itself.
+            asyncio.run(check_server(settings.redis_url, patient=True))
+        worker = ProcessWorker(settings=settings)
     except ConfigurationInvalid as error:
         sys.stderr.write(f"triage: {error.message}\n")
         raise SystemExit(EXIT_CONFIGURATION) from error

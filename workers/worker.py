@@ -20,9 +20,10 @@ from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
 from service.garbage import collect_rarely
 from service.settings import Settings, load_settings
-from service.store.connect import connect, connect_blocking, eviction_policy
+from service.store.connect import connect, connect_blocking
 from service.store.leases import Beat, Finish
 from service.store.scripts import BlockingScripts
+from service.store.server_check import find_problem
 from service.store.stores import Stores
 from service.tracing import find_tracer
 from workers.admin import Admin, AdminServer, start_admin
@@ -268,11 +269,11 @@ class TriageWorker(arq.worker.Worker):
         warned = ""
         while not drain.begun.is_set():
             try:
-                policy = await eviction_policy(self.stores.scripts.redis)
-                if policy == "noeviction":
+                found = await find_problem(self.stores.scripts.redis, self.settings.redis_url)
+                if found is None:
                     await self.stores.workers.register(self.record, self.registry.job_types())
                     return
-                problem = f"maxmemory-policy is {policy}: Redis may delete jobs; it must be noeviction"
+                problem = found.sentence
             except TriageError as error:
                 problem = error.code
             if problem != warned:

@@ -45,6 +45,8 @@ class Backend:
     bodies: Bodies
     tracer: Tracer | None = None
     stopping: bool = False
+    #: What the last probe found wrong with Redis.
+    redis_problem: str | None = None
     streams: Places = field(default_factory=stream_places)
     waiters: Places = field(default_factory=waiter_places)
     #: Event streams that may look at the same time: a change of what many follow must leave connections to

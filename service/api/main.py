@@ -1,8 +1,12 @@
 """`triage api`: one process that serves HTTP."""
 
+import asyncio
 import os
+import signal
 import socket
+from types import FrameType
 
+import structlog
 import uvicorn
 
 from service.api.app import create_app
@@ -13,6 +17,9 @@ from service.domain.ids import IdFactory
 from service.garbage import collect_rarely
 from service.settings import Settings
 from service.store.connect import connect
+from service.store.server_check import check_server
+
+log = structlog.get_logger("triage.api")
 
 #: Seconds that open requests get at shutdown; without it uvicorn waits for open streams for ever.
 SHUTDOWN_SECONDS = 10
@@ -29,6 +36,13 @@ class Server(uvicorn.Server):
         # Else a long poll would keep the process for as long as it may wait.
         self._backend.stop()
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Like uvicorn's, which afterwards kills the process with the same signal. Here it exits with 0."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        else:
+            self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -60,6 +74,8 @@ def build_server(settings: Settings) -> Server:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. Raises ConfigurationInvalid for a Redis that cannot be used as it is."""
+    if (problem := asyncio.run(check_server(settings.redis_url, patient=True))) is not None:
+        log.warning("redis_not_usable", problem=problem)
     server = build_server(settings)
     server.run()

@@ -1,15 +1,27 @@
 """`triage submit`, `get`, `tail`, `queues`, `schedules`: a client of the HTTP API like any other."""
 
 import sys
+import time
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
-FINISHED = ("succeeded", "cancelled", "dead")
+from service.commands.answers import JOB, LATER, PAGE, Refused, document_of, rows_of
+from service.commands.connection import open_client, unreachable
+from service.commands.tables import print_table, table_of
+
+#: Exit codes of commands that wait for a job, by its state; UNFINISHED when it has not ended in time.
+ENDS = {"succeeded": 0, "dead": 3, "cancelled": 4}
+UNFINISHED = 5
+FINISHED = tuple(ENDS)
+#: Seconds of a request: longer than any long poll.
+SECONDS = 35.0
+#: Seconds for which a command that waits bears an API that does not answer, and between two tries.
+PATIENCE, PAUSE = 30.0, 0.5
 
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Url = Annotated[str, typer.Option("--url", envvar="TRIAGE_URL", help="Where the API is.")]
@@ -23,23 +35,33 @@ def submit(
     queue: Annotated[str | None, typer.Option()] = None,
     priority: Annotated[int | None, typer.Option(help="0 to 1000; lower runs first.")] = None,
     delay: Annotated[float | None, typer.Option(help="Seconds.")] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the end, at most 30.")] = 0,
+    wait: Annotated[float, typer.Option(min=0, max=86_400, help="Seconds to wait for the end.")] = 0,
     idempotency_key: Annotated[str | None, typer.Option()] = None,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Submit a job."""
+    """Submit a job.
+
+    With --wait the exit code is that of the end: 0 succeeded, 3 dead,
+    4 cancelled, 5 not finished in time.
+    """
     try:
         body: dict[str, Any] = {"name": name, "payload": orjson.loads(payload)}
     except orjson.JSONDecodeError as error:
         raise typer.BadParameter(f"not JSON: {error.msg}", param_hint="PAYLOAD") from error
     options = {"queue": queue, "priority": priority, "delay_seconds": delay}
     body |= {field: value for field, value in options.items() if value is not None}
-    headers = {"Prefer": f"wait={wait:g}"} if wait else {}
+    headers = {"Prefer": f"wait={min(wait, 30):.3f}"} if wait else {}
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
-    show_job(call(url, key, "POST", "/v1/jobs", json=body, headers=headers), json)
+    deadline = time.monotonic() + wait
+    job = call(url, key, "POST", "/v1/jobs", needs=JOB, json=body, headers=headers)
+    if wait:
+        job = _follow(url, key, job, deadline)
+    show_job(job, json)
+    if wait:
+        _end(job, f"has not finished after {wait:g} s")
 
 
 def get(
@@ -51,22 +73,17 @@ def get(
 ) -> None:
     """Show a job."""
     if explain:
-        found = call(url, key, "GET", f"/v1/jobs/{job_id}/explain")
+        found = call(url, key, "GET", path("/v1/jobs", job_id, "explain"), needs=("state", "reasons"))
         lines = [f"{row['code']}: {row['message']}" for row in found["reasons"]]
         typer.echo(orjson.dumps(found).decode() if json else "\n".join([found["state"], *lines]))
         return
-    show_job(call(url, key, "GET", f"/v1/jobs/{job_id}"), json)
+    show_job(call(url, key, "GET", path("/v1/jobs", job_id), needs=JOB), json)
 
 
 def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
-    """Follow a job to its end."""
-    version = -1
-    while True:
-        headers = {"If-None-Match": f'"{version}"'}
-        job = call(url, key, "GET", f"/v1/jobs/{job_id}", params={"wait": 20}, headers=headers)
-        if job is None:
-            continue
-        version = job["version"]
+    """Follow a job to its end: exit code 0 succeeded, 3 dead, 4 cancelled."""
+
+    def show(job: dict[str, Any]) -> None:
         progress = job["progress"] or {}
         done = f" {progress['current']:g}/{progress['total'] or '?'}" if progress else ""
         typer.echo(
@@ -74,17 +91,64 @@ def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "")
             if json
             else f"{job['state']}{done} {progress.get('message') or ''}".rstrip()
         )
-        if job["state"] in FINISHED:
-            return
+
+    job = call(url, key, "GET", path("/v1/jobs", job_id), needs=JOB)
+    show(job)
+    _end(_follow(url, key, job, None, show), "has not finished")
+
+
+def _follow(
+    url: str,
+    key: str,
+    job: dict[str, Any],
+    deadline: float | None,
+    show: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """The job as it ended, or as it is at the deadline. An API that is away for a while is waited for."""
+    answered = time.monotonic()
+    while job["state"] not in ENDS:
+        now = time.monotonic()
+        left = 20.0 if deadline is None else min(deadline - now, 20.0)
+        if left <= 0:
+            break
+        headers = {"If-None-Match": f'"{job["version"]}"'}
+        try:
+            found = call(
+                url,
+                key,
+                "GET",
+                path("/v1/jobs", job["id"]),
+                needs=JOB,
+                params={"wait": left},
+                headers=headers,
+            )
+        except Refused as error:
+            if error.status not in (0, *LATER) or now - answered > PATIENCE:
+                raise Refused(
+                    error.status, error.code, f"{job['id']} was not followed to its end: {error}"
+                ) from None
+            time.sleep(PAUSE)  # noqa: TID251  # a server that is away tells nobody when it is back
+            continue
+        answered = time.monotonic()
+        if found is not None:
+            job = found
+            show(job)
+    return job
+
+
+def _end(job: dict[str, Any], unfinished: str) -> None:
+    if job["state"] not in ENDS:
+        sys.stderr.write(f"triage: {job['id']} {unfinished}\n")
+    raise typer.Exit(ENDS.get(job["state"], UNFINISHED))
 
 
 def queues(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Show the queues."""
-    rows = every(url, key, "/v1/queues")
+    rows = every(url, key, "/v1/queues", ("name", "counts", "dlq_depth", "workers", "paused"))
     if json:
         typer.echo(orjson.dumps(rows).decode())
         return
-    table = Table(
+    table = table_of(
         "queue",
         "queued",
         "scheduled",
@@ -106,16 +170,16 @@ def queues(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
             "yes" if row["paused"] else "",
         ]
         table.add_row(row["name"], *(str(cell) for cell in cells))
-    Console().print(table)
+    print_table(table)
 
 
 def schedules(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Show the schedules."""
-    rows = every(url, key, "/v1/schedules")
+    rows = every(url, key, "/v1/schedules", ("name", "cron", "job", "runs", "next_run_at", "paused"))
     if json:
         typer.echo(orjson.dumps(rows).decode())
         return
-    table = Table("schedule", "when", "job", "next", "last", "paused")
+    table = table_of("schedule", "when", "job", "next", "last", "paused")
     for row in rows:
         last = row["runs"][0] if row["runs"] else None
         table.add_row(
@@ -126,42 +190,49 @@ def schedules(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None
             f"{_short(last['at'])} {last['outcome']}" if last else "",
             "yes" if row["paused"] else "",
         )
-    Console().print(table)
+    print_table(table)
 
 
 def _short(time: str) -> str:
     return f"{time[:10]} {time[11:19]}Z"
 
 
-def every(url: str, key: str, path: str) -> list[dict[str, Any]]:
+def path(collection: str, id: str, *rest: str) -> str:
+    """The path of a resource, whatever somebody has typed for its id."""
+    return "/".join([collection, quote(id, safe=""), *rest])
+
+
+def every(url: str, key: str, path: str, needs: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of all pages."""
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = call(url, key, "GET", path, params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
-        rows += page["items"]
+        page = call(
+            url,
+            key,
+            "GET",
+            path,
+            needs=PAGE,
+            params={"limit": 200} | ({"cursor": cursor} if cursor else {}),
+        )
+        rows += rows_of(page, url.rstrip("/") + path, needs)
         cursor = page["next_cursor"]
         if cursor is None:
             return rows
 
 
-def call(url: str, key: str, method: str, path: str, **options: Any) -> Any:
-    """The answer's document, its text, or None; a problem is printed and ends the command with 1."""
-    headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {key}"} if key else {})
-    try:
-        answer = httpx.request(method, url.rstrip("/") + path, headers=headers, timeout=35, **options)
-    except httpx.HTTPError as error:
-        sys.stderr.write(f"triage: {url} cannot be reached: {error}\n")
-        raise typer.Exit(1) from error
-    if answer.status_code >= 400:
-        problem = answer.json()
-        sys.stderr.write(f"triage: {problem['status']} {problem['code']}: {problem['detail']}\n")
-        for row in problem.get("errors", []):
-            sys.stderr.write(f"  {row['pointer']}: {row['message']}\n")
-        raise typer.Exit(1)
-    if not answer.content:
-        return None
-    return answer.json() if "json" in answer.headers["content-type"] else answer.text
+def call(url: str, key: str, method: str, path: str, *, needs: Sequence[str] = (), **options: Any) -> Any:
+    """The answer's document, or None where there is none. Raises Refused, which ends the command with 1."""
+    return document_of(send(url, key, method, path, **options), needs)
+
+
+def send(url: str, key: str, method: str, path: str, **options: Any) -> httpx.Response:
+    """Any answer. Raises Refused when there is none."""
+    with open_client(url, key, SECONDS) as client:
+        try:
+            return client.request(method, path, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise unreachable(url, error) from None
 
 
 def show_job(job: dict[str, Any], json: bool) -> None:

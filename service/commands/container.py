@@ -9,7 +9,7 @@ import sys
 
 SECONDS = 3.0
 #: The API's port first; a container has one of the two.
-_PORTS = (("TRIAGE_PORT", "8080"), ("TRIAGE_WORKER_PORT", "8081"))
+_PORTS = (("TRIAGE_PORT", 8080), ("TRIAGE_WORKER_PORT", 8081))
 
 
 def main(arguments: list[str]) -> int:
@@ -20,9 +20,7 @@ def main(arguments: list[str]) -> int:
     method, ports = ("POST", _PORTS[1:]) if arguments == ["drain"] else ("GET", _PORTS)
     problem = ""
     for variable, default in ports:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", int(os.environ.get(variable, default)), timeout=SECONDS
-        )
+        connection = http.client.HTTPConnection("127.0.0.1", _port(variable, default), timeout=SECONDS)
         try:
             connection.request(method, f"/{arguments[0]}")
             answer = connection.getresponse()
@@ -36,6 +34,12 @@ def main(arguments: list[str]) -> int:
         return 0 if answer.status < 300 else 1
     sys.stderr.write(problem + "\n")
     return 1
+
+
+def _port(variable: str, default: int) -> int:
+    # Kubernetes may have put the address of a Service there.
+    text = os.environ.get(variable, "")
+    return int(text) if text.isascii() and text.isdecimal() else default
 
 
 if __name__ == "__main__":

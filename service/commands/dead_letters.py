@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from service.commands import following
-from service.commands.client import DEFAULT_URL, Json, Key, Url, call, every, show_job
+from service.commands.answers import GROUP, JOB
+from service.commands.client import DEFAULT_URL, Json, Key, Url, call, every, path, show_job
+from service.commands.tables import print_table, table_of
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -16,16 +16,16 @@ app = typer.Typer(no_args_is_help=True)
 @app.command(name="list")
 def list_dead(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Show dead jobs."""
-    rows = every(url, key, "/v1/dlq")
+    rows = every(url, key, "/v1/dlq", ("job_id", "name", "queue", "reason", "failures", "error"))
     if json:
         typer.echo(orjson.dumps(rows).decode())
         return
-    table = Table("job", "name", "queue", "reason", "failures", "error")
+    table = table_of("job", "name", "queue", "reason", "failures", "error")
     for row in rows:
         error = row["error"] or {}
         text = f"{error.get('type', '')}: {error.get('message', '')}"[:80]
         table.add_row(row["job_id"], row["name"], row["queue"], row["reason"], str(row["failures"]), text)
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()
@@ -50,15 +50,22 @@ def retry(
     if job_id is not None:
         if filter or dry_run or rate is not None or max is not None:
             raise typer.BadParameter("options are for many jobs", param_hint="JOB_ID")
-        show_job(call(url, key, "POST", f"/v1/dlq/{job_id}/retry"), json)
+        show_job(call(url, key, "POST", path("/v1/dlq", job_id, "retry"), needs=JOB), json)
         return
-    preview = call(url, key, "POST", "/v1/dlq/retry", json={"filter": filter, "dry_run": True})
+    preview = call(
+        url,
+        key,
+        "POST",
+        "/v1/dlq/retry",
+        needs=("matched", "at_least"),
+        json={"filter": filter, "dry_run": True},
+    )
     if dry_run:
         least = "at least " if preview["at_least"] else ""
         typer.echo(orjson.dumps(preview).decode() if json else f"{least}{preview['matched']} match")
         return
     body = {"filter": filter, "rate_per_second": rate, "max": max}
-    action = call(url, key, "POST", "/v1/dlq/retry", json=body)
+    action = call(url, key, "POST", "/v1/dlq/retry", needs=GROUP, json=body)
     total = None if preview["at_least"] else min(preview["matched"], max or preview["matched"])
     with following.progress_bar(json) as progress:
         bar = None if progress is None else progress.add_task("retrying", total=total)
@@ -67,17 +74,20 @@ def retry(
             if progress is not None and bar is not None:
                 progress.update(bar, completed=counts["matched"])
 
-        path = f"/v1/bulk-actions/{action['id']}?wait=20"
+        where = path("/v1/bulk-actions", action["id"])
         action = following.until_ended(
-            lambda headers: call(url, key, "GET", path, headers=headers), ("running", "paused"), show
+            lambda headers: call(url, key, "GET", where, needs=GROUP, params={"wait": 20}, headers=headers),
+            ("running", "paused"),
+            show,
         )
     counts = action["counts"]
     line = f"{action['id']}  {action['state']}: {counts['succeeded']} retried, {counts['skipped']} skipped"
     typer.echo(orjson.dumps(action).decode() if json else line)
+    raise typer.Exit(0 if action["state"] == "succeeded" else 1)
 
 
 @app.command()
 def delete(job_id: str, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Delete a dead job."""
-    call(url, key, "DELETE", f"/v1/dlq/{job_id}")
+    call(url, key, "DELETE", path("/v1/dlq", job_id))
     typer.echo(f"{job_id} is deleted.")

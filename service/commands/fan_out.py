@@ -3,7 +3,7 @@
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -14,12 +14,12 @@ import typer
 from rich.progress import Progress
 
 from service.commands import following
-from service.commands.client import DEFAULT_URL, Json, Key, Url
+from service.commands.answers import GROUP, LATER, Refused, document_of
+from service.commands.client import DEFAULT_URL, Json, Key, Url, path
+from service.commands.connection import open_client, unreachable
 
 #: Tries of one request, with pauses that double from half a second on.
 TRIES = 6
-#: Answers after which the same request may succeed later.
-LATER = (429, 502, 503, 504)
 
 
 def fan_out(
@@ -48,18 +48,20 @@ def fan_out(
         "max_concurrency": max_concurrency,
         "then": None if then is None else {"name": then},
     }
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
-        api = _Api(client)
+    with open_client(url, key, 60) as client:
+        api = _Api(client, url)
         own = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
-        id = api.send("POST", "/v1/fan-outs", orjson.dumps(body), own)["id"]
+        id = api.send("POST", "/v1/fan-outs", orjson.dumps(body), own, needs=GROUP)["id"]
         source = Path("/dev/stdin") if str(items) == "-" else items
         with following.progress_bar(json) as progress:
             with source.open("rb") as file:
                 count = _fill(api, id, file, chunk, progress)
-            api.send("POST", f"/v1/fan-outs/{id}/seal", orjson.dumps({"expected_count": count}))
-            path = f"/v1/fan-outs/{id}?wait=20"
-            ended = following.follow(lambda headers: api.send("GET", path, headers=headers), progress)
+            seal = orjson.dumps({"expected_count": count})
+            api.send("POST", path("/v1/fan-outs", id, "seal"), seal, needs=GROUP)
+            where = path("/v1/fan-outs", id) + "?wait=20"
+            ended = following.follow(
+                lambda headers: api.send("GET", where, headers=headers, needs=GROUP), progress
+            )
     following.show(ended, json)
     raise typer.Exit(0 if ended["state"] == "succeeded" else 1)
 
@@ -67,25 +69,31 @@ def fan_out(
 class _Api:
     """Sends again what may succeed later: every request of this command is safe to send twice."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, client: httpx.Client, url: str) -> None:
+        self._client, self._url = client, url
 
     def send(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        needs: Sequence[str] = (),
     ) -> Any:
+        """The answer's document. Raises Refused, after several tries where another one may help."""
         given = {"Content-Type": "application/json", **(headers or {})}
         for attempt in range(1, TRIES + 1):
             try:
                 answer = self._client.request(method, path, content=body, headers=given)
-            except httpx.TransportError as error:
+                return document_of(answer, needs)
+            except httpx.InvalidURL as error:
+                raise unreachable(self._url, error) from None
+            except httpx.HTTPError as error:
                 if attempt == TRIES:
-                    _give_up(f"{self._client.base_url} cannot be reached: {error}")
-            else:
-                if answer.status_code < 400:
-                    return answer.json() if answer.content else None
-                if answer.status_code not in LATER or attempt == TRIES:
-                    problem = answer.json()
-                    _give_up(f"{problem['status']} {problem['code']}: {problem['detail']}", problem["errors"])
+                    raise unreachable(self._url, error) from None
+            except Refused as error:
+                if error.status not in LATER or attempt == TRIES:
+                    raise
             time.sleep(0.25 * 2**attempt)  # noqa: TID251  # a server that is away tells nobody when it is back
         raise AssertionError("unreachable")
 
@@ -99,10 +107,12 @@ def _fill(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | N
         # The first chunk is always sent: its answer says where to go on.
         if start == 0 or start + len(portion) > next_index:
             body = b'{"start_index":%d,"items":[%s]}' % (start, b",".join(portion))
-            answer = api.send("POST", f"/v1/fan-outs/{id}/items", body)
+            answer = api.send(
+                "POST", path("/v1/fan-outs", id, "items"), body, needs=("next_index", "rejected")
+            )
             next_index = answer["next_index"]
             if answer["rejected"]:
-                api.send("POST", f"/v1/fan-outs/{id}/cancel")
+                api.send("POST", path("/v1/fan-outs", id, "cancel"))
                 rows = [
                     {**row, "pointer": f"item {rejected['index']}{row['pointer']}"}
                     for rejected in answer["rejected"]

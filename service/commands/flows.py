@@ -8,7 +8,8 @@ import typer
 import yaml
 
 from service.commands import following
-from service.commands.client import DEFAULT_URL, Json, Key, Url, call
+from service.commands.answers import GROUP, text_of
+from service.commands.client import DEFAULT_URL, Json, Key, Url, call, path, send
 
 
 def flow(
@@ -25,11 +26,18 @@ def flow(
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"not YAML: {error}", param_hint="FILE") from error
     headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-    created = call(url, key, "POST", "/v1/flows", content=orjson.dumps(body), headers=_JSON | headers)
+    created = call(
+        url, key, "POST", "/v1/flows", needs=GROUP, content=orjson.dumps(body), headers=_JSON | headers
+    )
     if follow:
-        path = f"/v1/flows/{created['id']}?wait=20"
+        where = path("/v1/flows", created["id"])
         with following.progress_bar(json) as progress:
-            created = following.follow(lambda headers: call(url, key, "GET", path, headers=headers), progress)
+            created = following.follow(
+                lambda headers: call(
+                    url, key, "GET", where, needs=GROUP, params={"wait": 20}, headers=headers
+                ),
+                progress,
+            )
     following.show(created, json)
     if follow and created["state"] != "succeeded":
         raise typer.Exit(1)
@@ -37,11 +45,13 @@ def flow(
 
 def graph(flow_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Print the graph of a flow as Mermaid text."""
-    path = f"/v1/flows/{flow_id}/graph"
+    where = path("/v1/flows", flow_id, "graph")
     if json:
-        typer.echo(orjson.dumps(call(url, key, "GET", path)).decode())
+        typer.echo(orjson.dumps(call(url, key, "GET", where, needs=("nodes", "edges"))).decode())
     else:
-        typer.echo(call(url, key, "GET", path, headers={"Accept": "text/vnd.mermaid"}), nl=False)
+        answer = send(url, key, "GET", where, headers={"Accept": _MERMAID})
+        typer.echo(text_of(answer, _MERMAID), nl=False)
 
 
+_MERMAID = "text/vnd.mermaid"
 _JSON = {"Content-Type": "application/json"}

@@ -3,21 +3,22 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from service.api.auth import SCOPES, digest, new_secret
 from service.clock import Clock
-from service.domain.errors import ConfigurationInvalid, TriageError
+from service.commands.tables import print_table, table_of
+from service.domain.errors import BackendUnavailable, ConfigurationInvalid, TriageError
 from service.domain.ids import IdFactory
 from service.settings import load_settings
 from service.store.access_keys import AccessKey, AccessKeys
 from service.store.connect import connect
 from service.store.embedded import EmbeddedServer
+from service.store.server_check import check_server
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
@@ -53,10 +54,10 @@ def list_keys(json: Json = False) -> None:
     if json:
         typer.echo(orjson.dumps([_row(key) for key in found]).decode())
         return
-    table = Table("id", "name", "namespace", "scopes")
+    table = table_of("id", "name", "namespace", "scopes")
     for key in found:
         table.add_row(key.id, key.name, key.namespace, " ".join(sorted(key.scopes)))
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()
@@ -83,7 +84,12 @@ def _with_keys(use: Callable[[AccessKeys], Awaitable[Answer]]) -> Answer:
         finally:
             await redis.aclose()
 
+    if not settings.redis_url and not Path(url.removeprefix("unix://")).exists():
+        raise ConfigurationInvalid(
+            "TRIAGE_REDIS_URL: is needed here; without it, `triage dev` must be running in this directory."
+        )
+    asyncio.run(check_server(url, patient=False))
     try:
         return asyncio.run(run())
     except TriageError as error:
-        raise ConfigurationInvalid(f"TRIAGE_REDIS_URL: {error.message}") from error
+        raise BackendUnavailable(f"TRIAGE_REDIS_URL: {error.message}") from error

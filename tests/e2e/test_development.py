@@ -42,6 +42,8 @@ def alive(pid: int) -> bool:
 def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRIAGE_PORT": str(port), "TRIAGE_WORKER_PORT": "0"}
+    # What a company's proxy cannot reach.
+    environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
     output = tmp_path / "output"
     with output.open("wb") as log:
         dev = subprocess.Popen(
@@ -63,6 +65,14 @@ def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(tmp
     answer = subprocess.run(shlex.split(line), capture_output=True, check=True)
     job = orjson.loads(answer.stdout)
     assert (job["state"], job["result"]) == ("succeeded", {"alerted": "u-1"})
+    body = {"name": "process-order", "payload": {"order_id": "gone-1"}}
+    answer = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", json=body, headers={"Prefer": "wait=10"})
+    assert answer.json()["state"] == "dead"
+    shown = output.read_text()
+    assert "job_failed" in shown
+    assert "message=order gone-1 was deleted" in shown
+    assert "\n  Traceback (most recent call last):\n" in shown
+    assert "in process_order\n" in shown
     processes = descendants(dev.pid)
     assert len(processes) >= 3
     dev.send_signal(signal.SIGINT)

@@ -1,14 +1,15 @@
 """Probes."""
 
+import structlog
 from fastapi import Request, Response
 
 from service.api import render
 from service.api.deps import Backend
 from service.api.router import Router
 from service.api.schemas.operators import HealthOut
-from service.domain.errors import TriageError
-from service.store.connect import eviction_policy
+from service.store.server_check import find_problem
 
+log = structlog.get_logger("triage.health")
 router = Router(tags=["health"])
 
 _UNHEALTHY = {"description": "Not now.", "model": HealthOut}
@@ -38,10 +39,12 @@ async def readyz(request: Request) -> Response:
 async def _problem(backend: Backend) -> str | None:
     if backend.stopping:
         return "shutting down"
-    try:
-        policy = await eviction_policy(backend.redis)
-    except TriageError as error:
-        return f"redis: {error.message}"
-    if policy != "noeviction":
-        return f"redis: maxmemory-policy is {policy} and must be noeviction"
-    return None
+    problem = await find_problem(backend.redis, backend.settings.redis_url)
+    if problem is None:
+        backend.redis_problem = None
+        return None
+    if problem.sentence != backend.redis_problem:
+        # Probes ask often and are read by anybody: the host and the server's word go into the log, once.
+        log.warning("redis_not_usable", problem=problem.sentence)
+        backend.redis_problem = problem.sentence
+    return f"redis: {problem.summary}"

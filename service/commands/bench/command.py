@@ -8,7 +8,6 @@ import sys
 import time
 from typing import Annotated, Any
 
-import httpx
 import orjson
 import typer
 import uvloop
@@ -25,6 +24,7 @@ from service.commands.bench.run import Measured, QueueBusy, Run
 from service.commands.bench.submission import Submitter
 from service.commands.bench.table import print_figures
 from service.commands.client import DEFAULT_URL, Json, Key, Url
+from service.commands.connection import open_async_clients
 
 INTERRUPTED = 130
 
@@ -100,8 +100,7 @@ class _Command:
 
     def __init__(self, plan: Plan, url: str, key: str, progress: Progress | None) -> None:
         self._plan = plan
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._url, self._key = url, key
         self._progress = progress
         self._bars: dict[str, Any] = {}
         self.interrupted = self.left = self._abandoned = False
@@ -109,17 +108,10 @@ class _Command:
     async def run(self) -> Measured | None:
         """None when there is nothing to tell; the reason is on standard error."""
         async with contextlib.AsyncExitStack() as stack:
-            context = httpx.create_ssl_context()
             # A client for each connection: one with a pool of 16 takes twice the processor time of a request.
             api, *connections = [
-                Api(
-                    await stack.enter_async_context(
-                        httpx.AsyncClient(
-                            base_url=self._url.rstrip("/"), headers=self._headers, timeout=60, verify=context
-                        )
-                    )
-                )
-                for _ in range(1 + self._plan.concurrency)
+                Api(await stack.enter_async_context(client))
+                for client in open_async_clients(self._url, self._key, 60, 1 + self._plan.concurrency)
             ]
             submitter = Submitter(connections, self._plan.spec(), Clock(), time.process_time)
             run = Run(api, self._plan, submitter, self._show, _say)
@@ -133,9 +125,7 @@ class _Command:
             except QueueBusy as error:
                 _say(f"{error}. --force measures all the same.")
             except Refused as error:
-                _say(str(error))
-                for row in error.rows:
-                    sys.stderr.write(f"  {row['pointer']}: {row['message']}\n")
+                sys.stderr.write(error.lines)
             finally:
                 if run.submitted and not self._abandoned:
                     await self._clean(api, run.submitted)

@@ -66,9 +66,9 @@ class Run:
 
     async def _queue(self) -> dict[str, Any]:
         try:
-            return await self._api.look(f"/v1/queues/{self._plan.queue}")
+            return await self._api.look(f"/v1/queues/{self._plan.queue}", ("counts", "workers", "capacity"))
         except Refused as error:
-            if error.status != 404:
+            if error.code != "not_found":
                 raise
         return {}
 

@@ -1,0 +1,115 @@
+"""Whatever answers a command: one sentence and exit code 1, never a traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import run
+from tests.e2e.processes import free_port
+
+JOB = "job_01M8GAG74ZBHD7VNZ3MVGAAV40"
+#: It reads nothing of what is answered.
+DELETE = ("dlq", "delete", JOB)
+COMMANDS = [
+    ("queues",),
+    ("schedules",),
+    ("get", JOB),
+    ("get", JOB, "--explain"),
+    ("tail", JOB),
+    ("submit", "sync-data"),
+    ("submit", "sync-data", "--wait", "0.2"),
+    ("graph", "flow_01M8GAG74ZBHD7VNZ3MVGAAV40"),
+    ("graph", "flow_01M8GAG74ZBHD7VNZ3MVGAAV40", "--json"),
+    ("dlq", "list"),
+    DELETE,
+    ("dlq", "retry", JOB),
+    ("dlq", "retry", "--queue", "default"),
+    ("bench", "--jobs", "1"),
+]
+
+
+def complain(code: int, out: str, err: str) -> str:
+    """The one line of a command that did not do what it was asked."""
+    assert (code, out) == (1, ""), (code, out, err)
+    # A progress bar ends its line.
+    line = err.strip()
+    assert line.startswith("triage: "), err
+    assert len(line.splitlines()) == 1, err
+    return line
+
+
+ANSWERS = ("502", "html", "bare", "empty", "list", "other", "rows", "fastapi", "login", "gzip")
+#: Every command with an answer of each kind, and one command with all.
+PAIRS = [
+    *((command, answer) for command in COMMANDS for answer in ("html", "fastapi", "other")),
+    *((("queues",), answer) for answer in ANSWERS),
+]
+
+
+@pytest.mark.parametrize(("command", "answer"), [pair for pair in PAIRS if pair != (DELETE, "other")])
+def test_what_is_not_triage_is_said_in_one_sentence(
+    odd_url: str, command: tuple[str, ...], answer: str
+) -> None:
+    ended = run(command, {"TRIAGE_URL": f"{odd_url}/{answer}"})
+    line = complain(ended.code, ended.out, ended.err)
+    assert f"{odd_url}/{answer}/" in line or answer == "gzip"
+    said = {"502": "502 Bad Gateway", "login": "302 Found to https://sso.example/login"}
+    assert said.get(answer, "") in line
+
+
+@pytest.mark.parametrize("command", [("flow", "{file}"), ("fan-out", "work", "--items", "{file}")])
+@pytest.mark.parametrize("answer", ["html", "other", "fastapi", "login"])
+def test_commands_with_a_file_too(
+    odd_url: str, command: tuple[str, ...], answer: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file.json"
+    file.write_text("{}\n")
+    ended = run(tuple(part.format(file=file) for part in command), {"TRIAGE_URL": f"{odd_url}/{answer}"})
+    complain(ended.code, ended.out, ended.err)
+
+
+def test_what_an_answer_says_does_not_steer_the_terminal(odd_url: str) -> None:
+    ended = run(("queues",), {"TRIAGE_URL": f"{odd_url}/escape"})
+    assert complain(ended.code, ended.out, ended.err) == "triage: 400 x: a [2Jb c"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("triage.example", "is not an address"),
+        ("ftp://triage.example", "is not an address"),
+        ("http://", "is not an address"),
+        ("http://127.0.0.1:abc", "cannot be used"),
+        ("http://127.0.0.1:{closed}", "cannot be reached"),
+        ("http://me:secret@127.0.0.1:{closed}", "http://127.0.0.1"),
+    ],
+)
+def test_an_address_that_is_none_or_where_nobody_listens(url: str, said: str) -> None:
+    for command in (("queues",), ("bench", "--jobs", "1")):
+        ended = run(command, {"TRIAGE_URL": url.format(closed=free_port())})
+        line = complain(ended.code, ended.out, ended.err)
+        assert said in line
+        assert "secret" not in line
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines"])
+def test_a_key_that_is_none(odd_url: str, key: str) -> None:
+    ended = run(("queues",), {"TRIAGE_URL": odd_url, "TRIAGE_API_KEY": key})
+    assert key not in complain(ended.code, ended.out, ended.err)
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:{closed}", "socks5://127.0.0.1:{closed}", "no proxy"])
+@pytest.mark.parametrize("command", [("queues",), ("bench", "--jobs", "1")], ids=" ".join)
+def test_no_proxy_is_asked_for_this_machine(odd_url: str, proxy: str, command: tuple[str, ...]) -> None:
+    proxy = proxy.format(closed=free_port())
+    variables = {name: proxy for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY")}
+    ended = run(command, {"TRIAGE_URL": f"{odd_url}/html", "NO_PROXY": "", **variables})
+    assert "is not Triage" in complain(ended.code, ended.out, ended.err)
+
+
+def test_a_proxy_that_cannot_be_used_is_said(odd_url: str) -> None:
+    for proxy in ("socks5://127.0.0.1:9", "ftp://127.0.0.1:9"):
+        ended = run(
+            ("queues",), {"TRIAGE_URL": "http://triage.example", "HTTP_PROXY": proxy, "http_proxy": proxy}
+        )
+        assert "proxy" in complain(ended.code, ended.out, ended.err)

@@ -1,0 +1,126 @@
+"""TRIAGE_REDIS_URL: what is taken, what is refused, and that no refusal shows any part of a password."""
+
+import re
+import traceback
+from urllib.parse import quote
+
+import pytest
+from redis.connection import parse_url
+
+from service.domain.errors import ConfigurationInvalid
+from service.redis_url import address_of, check_redis_url
+from service.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://redis:6379/0", "redis:6379"),
+        ("redis://redis", "redis:6379"),
+        ("redis://redis/", "redis:6379"),
+        ("redis://10.0.0.1:6380/3", "10.0.0.1:6380"),
+        ("redis://[::1]:6380", "[::1]:6380"),
+        ("redis://[fe80::1]/2", "[fe80::1]:6379"),
+        ("redis://my_redis.svc.cluster.local:6379?client_name=triage", "my_redis.svc.cluster.local:6379"),
+        ("rediss://user:pass@redis:6379/0?ssl_cert_reqs=none&ssl_check_hostname=false", "redis:6379"),
+        ("redis://:p@ss@redis:6379", "redis:6379"),
+        ("redis://:%23%2F%3F%40@redis:6379", "redis:6379"),
+        ("redis://redis?db=4", "redis:6379"),
+        ("unix:///run/redis.sock", "/run/redis.sock"),
+        ("unix://user:pass@/run/redis.sock?db=1", "/run/redis.sock"),
+    ],
+)
+def test_a_good_url_leads_where_redis_py_goes(url: str, address: str) -> None:
+    check_redis_url(url)
+    assert address_of(url) == address
+    parsed = parse_url(url)
+    port = parsed.get("port", 6379)
+    assert parsed.get("path") == address or address in (
+        f"{parsed['host']}:{port}",
+        f"[{parsed['host']}]:{port}",
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis",
+        "redis:",
+        "redis:6379",
+        "http://redis:6379",
+        "redis+sentinel://redis",
+        "redis://",
+        "redis:///0",
+        "redis://:6379",
+        "redis://redis:",
+        "redis://redis:abc",
+        "redis://redis:0",
+        "redis://redis:65536",
+        "redis://redis:٣",
+        "redis://redis/abc",
+        "redis://redis/0/1",
+        "redis://redis/0#1",
+        "redis://re dis",
+        "redis://redis\n:1",
+        "redis://[::1",
+        "redis://a,b",
+        "redis://redis?db=x",
+        "redis://redis?socket_timeout=60",
+        "redis://redis?protocol=3",
+        "redis://redis?ssl_cert_reqs=none",
+        "rediss://redis?ssl_cert_reqs=maybe",
+        "rediss://redis?ssl_ca_certs=/nowhere/ca.pem",
+        "unix://",
+        "unix://run/redis.sock",
+    ],
+)
+def test_another_one_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^(must|has|names) "):
+        check_redis_url(url)
+
+
+#: Each with one character that means something in a URL, or with several.
+PASSWORDS = [
+    *(f"hunter2{letter}Zebra99" for letter in "#/?@:%[] \n℀\\"),
+    *("#hunter2", "/hunter2", "4711/Zebra99", "4711?Zebra99=1", "4711#Zebra99"),
+    *("a/b@c#d?e=hunter2", "hunter2&db=Zebra99"),
+]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "redis://:{}@redis:6379/0",
+        "rediss://user:{}@redis",
+        "redis://{}:x@redis:6379/0?client_name=x",
+        "redis://:{}@redis:port/0",
+        "unix://:{}@/run/redis.sock",
+        "redis://:{}@/0",
+        "redis:/:{}@redis",
+    ],
+)
+def test_no_part_of_a_password_is_ever_shown(
+    form: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = form.format(password)
+    monkeypatch.setenv("TRIAGE_REDIS_URL", url)
+    try:
+        settings = load_settings()
+        shown = address_of(settings.redis_url) + repr(settings)
+    except ConfigurationInvalid as error:
+        shown = "".join(traceback.format_exception(error))
+    for part in re.findall(r"[A-Za-z0-9]{3,}", password):
+        assert part not in shown
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_an_escaped_password_is_understood(password: str) -> None:
+    url = f"redis://:{quote(password, safe='')}@redis:6379/0"
+    check_redis_url(url)
+    assert (parse_url(url)["password"], address_of(url)) == (password, "redis:6379")
+
+
+def test_a_line_break_at_the_end_of_a_secret_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_REDIS_URL", "redis://redis:6379/0\n")
+    assert load_settings().redis_url == "redis://redis:6379/0"

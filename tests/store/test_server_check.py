@@ -1,0 +1,230 @@
+"""What is wrong with a Redis, or with the way to it: a sentence for each, none with the secret."""
+
+import asyncio
+import contextlib
+import datetime
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from service.domain.errors import BackendUnavailable, ConfigurationInvalid
+from service.store.connect import connect, connect_blocking
+from service.store.embedded import EmbeddedServer
+from service.store.server_check import ServerProblem, check_server, find_problem
+from tests.e2e.processes import free_port
+
+
+@pytest.fixture(scope="module")
+def port(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A server with a password, and a user that may do little, on a port."""
+    port = free_port()
+    with EmbeddedServer(tmp_path_factory.mktemp("server"), server_binary, ("--port", str(port))) as server:
+        with connect_blocking(server.url) as redis:
+            redis.acl_setuser("few", enabled=True, passwords=["+s3cret-few"], commands=["+ping"])
+            redis.config_set("requirepass", "s3cret")
+        yield port
+
+
+async def problem_of(url: str) -> ServerProblem | None:
+    redis = connect(url)
+    try:
+        return await find_problem(redis, url)
+    finally:
+        await redis.aclose()
+
+
+async def test_a_good_server_has_no_problem(redis_url: str) -> None:
+    assert await problem_of(redis_url) is None
+    assert await check_server(redis_url, patient=False) is None
+
+
+async def test_credentials(port: int) -> None:
+    for url in (
+        f"redis://:wr0ng@127.0.0.1:{port}",
+        f"redis://few:wr0ng@127.0.0.1:{port}",
+        f"redis://nobody:wr0ng@127.0.0.1:{port}",
+        f"redis://127.0.0.1:{port}",
+    ):
+        found = await problem_of(url)
+        assert found is not None
+        assert found.kind == "configuration"
+        assert found.sentence.startswith(f"Redis at 127.0.0.1:{port} refused the user name or the password: ")
+        assert "wr0ng" not in found.sentence
+        with pytest.raises(ConfigurationInvalid, match="TRIAGE_REDIS_URL: Redis at"):
+            await check_server(url, patient=True)
+
+
+async def test_a_password_for_a_server_that_has_none(redis_url: str) -> None:
+    found = await problem_of(redis_url.replace("unix://", "unix://:wr0ng@"))
+    assert found is not None
+    assert (found.kind, found.summary) == ("configuration", "refused the credentials")
+    assert "without any password configured" in found.sentence
+
+
+async def test_a_user_that_may_do_too_little(port: int) -> None:
+    found = await problem_of(f"redis://few:s3cret-few@127.0.0.1:{port}")
+    assert found is not None
+    assert (found.kind, found.summary) == ("configuration", "its user lacks a permission")
+    assert "s3cret" not in found.sentence
+
+
+async def test_a_database_that_is_not_there(port: int) -> None:
+    found = await problem_of(f"redis://:s3cret@127.0.0.1:{port}/4711")
+    assert found is not None
+    assert found.kind == "configuration"
+    assert found.sentence == f"Redis at 127.0.0.1:{port} refused a call: DB index is out of range"
+
+
+async def test_nobody_listens() -> None:
+    port = free_port()
+    url = f"redis://:s3cret@127.0.0.1:{port}"
+    found = await problem_of(url)
+    assert found is not None
+    assert (found.kind, found.summary) == ("unavailable", "refused the connection")
+    assert found.sentence.startswith(f"Redis at 127.0.0.1:{port} refused the connection: ")
+    assert await check_server(url, patient=True) == found.sentence
+    with pytest.raises(BackendUnavailable, match="refused the connection"):
+        await check_server(url, patient=False)
+
+
+async def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
+    found = await problem_of(f"unix://{tmp_path}/none.sock")
+    assert found is not None
+    assert (found.kind, found.sentence) == (
+        "unavailable",
+        f"The socket {tmp_path}/none.sock cannot be opened: No such file or directory",
+    )
+
+
+async def test_an_unknown_host() -> None:
+    url = "redis://:s3cret@redis.invalid:6379"
+    found = await problem_of(url)
+    assert found is not None
+    assert (found.kind, found.summary) == ("unknown_host", "its host is unknown")
+    assert found.sentence.startswith("The host of Redis is unknown, redis.invalid:6379: ")
+    # For a process that waits it may be a name that is not there yet; for a command it is a mistake.
+    assert await check_server(url, patient=True) == found.sentence
+    with pytest.raises(ConfigurationInvalid):
+        await check_server(url, patient=False)
+
+
+async def test_a_server_that_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        port = frozen.getsockname()[1]
+        for scheme, hint in (("redis", ""), ("rediss", "; does it speak TLS?")):
+            found = await problem_of(f"{scheme}://127.0.0.1:{port}")
+            assert found is not None
+            assert found.kind == "unavailable"
+            assert found.sentence == f"Redis at 127.0.0.1:{port} did not answer in time{hint}"
+
+
+@contextlib.asynccontextmanager
+async def listening(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
+    """Says one thing to all, and hangs up."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0, ssl=tls) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_what_is_not_redis() -> None:
+    async with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        found = await problem_of(f"redis://127.0.0.1:{port}")
+    assert found is not None
+    assert found.kind == "configuration"
+    assert found.sentence.startswith(f"What listens at 127.0.0.1:{port} is not Redis: ")
+
+
+async def test_who_hangs_up() -> None:
+    async with listening(b"") as port:
+        found = await problem_of(f"redis://127.0.0.1:{port}")
+    assert found is not None
+    assert (found.kind, found.summary) == ("unavailable", "cannot be reached")
+    assert found.sentence.endswith("; does it expect TLS (rediss://)?")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nobody has signed it."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    none = serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, none)
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+async def test_tls(certificate: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    async with listening(b"", tls) as port:
+        found = await problem_of(f"rediss://127.0.0.1:{port}")
+    assert found is not None
+    assert (found.kind, found.summary) == ("configuration", "TLS failed")
+    assert found.sentence.startswith(f"TLS with Redis at 127.0.0.1:{port} failed: ")
+    assert "self-signed certificate" in found.sentence
+
+
+async def test_tls_with_a_port_that_speaks_none() -> None:
+    async with listening(b"-ERR unknown command\r\n") as port:
+        found = await problem_of(f"rediss://127.0.0.1:{port}")
+    assert found is not None
+    assert (found.kind, found.summary) == ("configuration", "TLS failed")
+
+
+async def test_a_redis_older_than_7(redis_url: str) -> None:
+    """A real server, whose answers pass somebody who makes it older."""
+    path = redis_url.removeprefix("unix://")
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(path)
+
+        async def forward() -> None:
+            while data := await reader.read(65_536):
+                back.write(data)
+            back.close()
+
+        forwarding = asyncio.ensure_future(forward())
+        while data := await there.read(65_536):
+            writer.write(data.replace(b"redis_version:7", b"redis_version:6"))
+        await forwarding
+        writer.close()
+
+    async with await asyncio.start_server(pass_on, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await problem_of(f"redis://127.0.0.1:{port}")
+    assert found is not None
+    assert found.kind == "configuration"
+    assert found.sentence.startswith(f"Redis at 127.0.0.1:{port} is version 6.")
+    assert found.sentence.endswith("; Triage needs Redis 7.0 or newer, or Valkey")
+
+
+async def test_a_server_that_may_delete_jobs(server_binary: Path, tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "data", server_binary, ("--maxmemory-policy", "allkeys-lru")) as server:
+        found = await problem_of(server.url)
+        assert found is not None
+        assert (found.kind, found.summary) == (
+            "eviction",
+            "maxmemory-policy is allkeys-lru and must be noeviction",
+        )
+        # It can be changed while the server runs.
+        assert await check_server(server.url, patient=True) == found.sentence
