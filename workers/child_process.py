@@ -101,7 +101,13 @@ class ChildProcesses:
             await asyncio.wait({starting})
             raise
         finally:
-            threading.Thread(target=finish, daemon=True).start()
+            try:
+                threading.Thread(target=finish, daemon=True).start()
+            except RuntimeError:
+                # The machine has no thread left: kill at once, since nothing can wait for a milder end.
+                self._kill(process)
+                ours.close()
+                died()
             await end([draining])
             if killed:
                 # Its retry must not start while the process may still do something.
@@ -153,10 +159,14 @@ class ChildProcesses:
         connection.close()
         self._alive.discard(process)
 
+    def _kill(self, process: Any) -> None:
+        with contextlib.suppress(ValueError, AssertionError, AttributeError):
+            process.kill()
+        self._alive.discard(process)
+
     def close(self) -> None:
         for process in list(self._alive):
-            with contextlib.suppress(ValueError, AssertionError):
-                process.kill()
+            self._kill(process)
 
 
 def _tell_cancel(connection: Connection, context: JobContext) -> None:

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import Cluster
+import httpx
+
+from tests.e2e.processes import Cluster, free_port
 from tests.eventually import eventually_blocking
 
 HANDLERS = "tests.scripted,tests.workers.told"
@@ -65,6 +67,30 @@ def test_retries_wait_for_threads_past_their_timeout_and_the_worker_lives(
         assert marks[:3] == ["start", "end", "start"]
     cluster.until(cluster.submit()["id"], "succeeded", seconds=5)
     assert worker.poll() is None
+
+
+def test_a_worker_without_a_slot_left_is_not_ready_and_ends_itself_after_its_bound(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    cluster.start_api()
+    port = free_port()
+    bound = {"cancel_grace_seconds": 0.1, "stuck_threads_seconds": 1.5, "drain_seconds": 0.1}
+    worker = cluster.start_worker(handlers=HANDLERS, concurrency=1, worker_port=port, **bound)
+    payload = {"history": str(tmp_path / "history"), "seconds": 60}
+    job = cluster.submit("slow-thread", payload=payload, timeout_seconds=0.1, retry={"delay_seconds": 60})
+
+    def unready() -> None:
+        answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["problem"] == "every slot is held by a run that does not end"
+
+    eventually_blocking(unready)
+    assert worker.poll() is None
+    assert cluster.job(job["id"])["state"] == "running"
+    assert worker.wait(15) == 0
+    assert cluster.logs().count("all_slots_are_stuck") == 1
+    ended = cluster.job(job["id"])
+    assert (ended["state"], ended["failures"], ended["error"]["type"]) == ("retrying", 1, "TimeoutError")
 
 
 def _assert(condition: bool) -> None:

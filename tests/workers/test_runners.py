@@ -238,6 +238,22 @@ async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then
     assert slots.free == 1
 
 
+@pytest.mark.parametrize("name", ["in-thread", "in-process"])
+async def test_a_machine_without_threads_left_loses_no_slot(run, monkeypatch, name):
+    slots = Slots(Clock(), 1)
+    taken = slots.take("job_1", name)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        await run(name, "return", 1, taken=taken)
+    monkeypatch.undo()
+    taken.let_go()
+    assert slots.free == 1
+
+
 async def test_a_coroutine_in_a_process_is_cancelled_by_the_first_cancellation(run):
     ctx = context(Notes())
     task = asyncio.create_task(run("in-process-async", "hang", ctx=ctx))
