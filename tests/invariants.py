@@ -88,9 +88,10 @@ def _limiters(job: dict[str, str]) -> list[str]:
 async def _check_heads(
     redis: Any, prefix: str, members: dict[str, set[str]], queued: list[dict[str, str]]
 ) -> None:
-    """What may start is found from `ready` or `ready_keyed`; what may not hangs on a limiter in `parked`."""
+    """What may start stands in the line of its type; what may not hangs on a limiter in `parked`."""
     parked = members.get("parked", set())
-    for index, ready, keyed in (("types", "ready", False), ("keyed", "ready_keyed", True)):
+    shown_in: dict[str, set[str]] = {}
+    for index, keyed in (("types", False), ("keyed", True)):
         mine = [job for job in queued if bool(job["lane"]) == keyed]
         hidden: set[tuple[str, str, str]] = set()
         for limiter in parked:
@@ -101,8 +102,8 @@ async def _check_heads(
                 assert member not in members.get(f"queue:{queue}|{order}", set()), f"{ref} is open and closed"
         shown = [job for job in mine if (job["queue"], job["name"], job["lane"]) not in hidden]
         queues = {job["queue"] for job in shown}
-        open_queues = {queue for queue in queues if f"queue:{queue}" not in parked}
-        assert {name.decode() for name in await redis.smembers(prefix + ready)} == open_queues, ready
+        for job in shown:
+            shown_in.setdefault(job["name"], set()).add(job["queue"])
         for key in [key for key in members if key.endswith(f"|{index}") and key.startswith("queue:")]:
             assert key[6:].removesuffix(f"|{index}") in queues, f"{key} has nothing in it"
         for queue in queues:
@@ -116,6 +117,24 @@ async def _check_heads(
                 scores[job["name"]] = min(score, scores.get(job["name"], score))
             found = await redis.zrange(f"{prefix}queue:{queue}|{index}", 0, -1, withscores=True)
             assert {name.decode(): score for name, score in found} == scores
+    await _check_lines(redis, prefix, members, shown_in)
+
+
+async def _check_lines(
+    redis: Any, prefix: str, members: dict[str, set[str]], shown_in: dict[str, set[str]]
+) -> None:
+    """A queue leaves the line of a type that it has only while something keeps it from starting it."""
+    lines = {key.removeprefix("ready:"): found for key, found in members.items() if key.startswith("ready:")}
+    counts = {name.decode(): count for name, count in await redis.zrange(f"{prefix}ready", 0, -1, withscores=True)}
+    assert counts == {name: len(queues) for name, queues in lines.items()}
+    for name, queues in lines.items():
+        assert queues <= shown_in.get(name, set()), f"nothing of {name} is open in {queues}"
+    for name, queues in shown_in.items():
+        for queue in queues - lines.get(name, set()):
+            assert await redis.sismember(f"{prefix}queue:{queue}|closed", name), f"{name} of {queue} is lost"
+            paused, types = await redis.hmget(f"{prefix}queue:{queue}", "paused", "paused_types")
+            held = paused == b"1" or f" {name} " in (types or b"").decode()
+            assert held or f"queue:{queue}" in members.get("parked", set()), f"{name} of {queue} waits for nothing"
 
 
 async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -> None:

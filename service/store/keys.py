@@ -132,14 +132,26 @@ rates = _key(
 )
 
 queue_defaults = _key("defaults", "HASH", "Per queue the options that lie under those of its jobs, JSON.")
-ready = _key("ready", "SET", "Queues with queued jobs without a limit key: what a claim looks at.")
-ready_keyed = _key("ready_keyed", "SET", "Queues with open lanes of limit keys: what a claim looks at, too.")
 frozen = _key(
     "queue:{queue}|frozen",
     "ZSET",
     "What a rate-limited job froze in a queue (`key:<limit key>` or `type:<type>`), by when that ends.",
 )
 frozen_by = _key("queue:{queue}|frozen_by", "HASH", "Per entry of `frozen`: id of the job that froze it.")
+ready = _key(
+    "ready", "ZSET", "Job types that some queue may start; the score is in how many queues. See ready:<type>."
+)
+ready_queues = _key(
+    "ready:{name}",
+    "ZSET",
+    "Queues that may start a job of the type, by turn: the one that was served last stands at the end.",
+)
+turn = _key("turn", "STRING", "The number that the last queue in a line of ready:<type> was given.")
+closed = _key(
+    "queue:{queue}|closed",
+    "SET",
+    "Job types that left their line because a claim found the queue, or the type in it, paused or at its limit.",
+)
 limiters = _key("limiters", "HASH", "Concurrency of limiters that belong to no queue: `fan:<fan-out>`.")
 parked = _key(
     "parked",

@@ -303,11 +303,11 @@ async def test_a_lane_that_is_found_closed_is_put_away(frozen: Stores) -> None:
         await submit(frozen, name=name, limit_key="acme")
     lease = (await claim(frozen, 1, types=types)).leases[0]
     redis: Any = frozen.scripts.redis
-    ready = f"{frozen.scripts.prefix}ready_keyed"
+    lines = [f"{frozen.scripts.prefix}ready:{name}" for name in types]
     assert (await claim(frozen, 1, types=types)).leases == []
-    assert await redis.smembers(ready) == set()
+    assert await redis.exists(*lines) == 0
     assert await finish(frozen, lease, OK) == "moved"
-    assert await redis.smembers(ready) == {b"default"}
+    assert await redis.exists(*lines) == 1
     assert len((await claim(frozen, 1, types=types)).leases) == 1
 
 

@@ -50,19 +50,19 @@ local again = parked_before and tonumber(parked_before) <= opened and redis.call
 for _, limiter in ipairs(again) do reopen(limiter) end
 if #due_ids + #again > 0 then flush() end
 
-local listed, everything_else, answered, types, free, position = {}, nil, {}, {}, {}, 11
+local listed, named, everything_else, star_credit, answered, types, free, position = {}, {}, nil, 0, {}, {}, {}, 11
 -- As for a lane (lane_of): fields that are named make room, here and in lease().
 local function new_queue(name, weight, credit)
-  return {name = name, weight = weight, credit = credit, ready = false, ready_keyed = false, looked = false, plain = nil, keyed = nil, lanes = nil}
+  return {name = name, weight = weight, credit = credit, waits = false, looked = false, closed = false, served = false, plain = nil, keyed = nil,
+    lanes = nil, names = nil, paused = nil, room = nil}
 end
 for _ = 1, tonumber(ARGV[10]) do
   local name, weight = ARGV[position], tonumber(ARGV[position + 1])
-  if name == '*' then everything_else = weight else listed[name] = new_queue(name, weight, 0) end
+  if name == '*' then everything_else = weight else listed[name] = new_queue(name, weight, 0); named[#named + 1] = name end
   position = position + 2
 end
 for name, credit in string.gmatch(ARGV[9], '(%S+) (%S+)') do
-  local queue = listed[name]
-  if queue then queue.credit = tonumber(credit) elseif everything_else then listed[name] = new_queue(name, everything_else, tonumber(credit)) end
+  if name == '*' then star_credit = tonumber(credit) elseif listed[name] then listed[name].credit = tonumber(credit) end
 end
 for i = position, #ARGV, 2 do
   types[#types + 1] = ARGV[i]
@@ -72,7 +72,8 @@ end
 local KEYED_AT_MOST = 50
 -- A queue and a lane cost as much to look at as a job or two, so a claim of many jobs takes several in a turn: all of them start
 -- at the same moment anyway (docs/adr/0016).
-local jobs_in_a_turn = math.max(1, math.min(12, math.floor(slots / 4)))
+local TURN_AT_MOST = 12
+local jobs_in_a_turn = math.max(1, math.min(TURN_AT_MOST, math.floor(slots / 4)))
 local jobs_of_a_lane = math.max(1, math.min(6, math.floor(slots / 8)))
 -- Uses: lineup
 -- Uses: turns
@@ -129,16 +130,17 @@ local function serve(queue, most)
 end
 
 if #types > 0 then line_up() end
-local turn = next_turn()
+local turn, queue = next_turn()
 while turn and slots > 0 and keyed_starts < KEYED_AT_MOST do
-  end_turn(turn, serve(queues[turn], jobs_in_a_turn))
-  turn = next_turn()
+  end_turn(turn, queue, serve(queue, jobs_in_a_turn))
+  turn, queue = next_turn()
 end
-for i, queue in ipairs(queues) do answer_credit(queue, credit_of(i)) end
+for _, entry in ipairs(entries) do answer_credit(entry) end
 if #ids > 0 then redis.call('SET', memory, request .. ' ' .. table.concat(ids, ' '), 'PX', 600000) end
 settle_rooms()
 local parked_now = parked_before or next(parking)
 flush()
+write_lines()
 local _, due = head(P .. 'due')
 due = tonumber(due) or math.huge
 if parked_now then due = math.min(due, tonumber(({head(P .. 'parked')})[2]) or math.huge) end

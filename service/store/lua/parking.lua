@@ -1,20 +1,49 @@
 -- Prelude of lanes.lua: closing limiters, opening them again, and writing what became of the lanes.
-local function reopen(limiter)
-  redis.call('ZREM', P .. 'parked', limiter)
-  local queue = string.match(limiter, '^queue:(.*)$')
-  if queue then
-    queues_touched[queue] = true
-    for _, index in ipairs({'types', 'keyed'}) do
-      for _, name in ipairs(redis.call('ZRANGE', queue_key(queue, index), 0, 499)) do wake_for(queue, name) end
-    end
+-- Lanes of one limiter, or job types of one queue, that are opened in one call; the rest follows with the next claim.
+local OPENED_AT_MOST = 300
+
+local function count_line(name)
+  local count = redis.call('ZCARD', P .. 'ready:' .. name)
+  if count > 0 then redis.call('ZADD', P .. 'ready', count, name) else redis.call('ZREM', P .. 'ready', name) end
+end
+
+-- Puts a queue at the end of the line of a job type of which it has open lanes, and takes it out when it has none.
+local function follow_ready(queue, name)
+  local line = P .. 'ready:' .. name
+  if redis.call('ZSCORE', queue_key(queue, 'types'), name) or redis.call('ZSCORE', queue_key(queue, 'keyed'), name) then
+    if redis.call('ZSCORE', line, queue) then return end
+    redis.call('ZADD', line, redis.call('INCR', P .. 'turn'), queue)
+  elseif redis.call('ZREM', line, queue) == 0 then
     return
   end
-  for _, ref in ipairs(redis.call('SMEMBERS', P .. 'parked:' .. limiter)) do
-    local lane = lane_of(string.match(ref, '^(.-)|(.-)|(.*)$'))
-    lanes[lane_key(lane)] = lane
-    wake_for(lane.queue, lane.name)
+  count_line(name)
+end
+
+-- A queue that may not start a job of a type now leaves its line until reopen().
+local function close_type(queue, name)
+  if redis.call('ZREM', P .. 'ready:' .. name, queue) == 0 then return end
+  redis.call('SADD', queue_key(queue, 'closed'), name)
+  count_line(name)
+end
+
+local function reopen(limiter)
+  local queue = string.match(limiter, '^queue:(.*)$')
+  local closed = queue and queue_key(queue, 'closed') or P .. 'parked:' .. limiter
+  for _, member in ipairs(redis.call('SPOP', closed, OPENED_AT_MOST)) do
+    if queue then
+      follow_ready(queue, member)
+      wake_for(queue, member)
+    else
+      local lane = lane_of(string.match(member, '^(.-)|(.-)|(.*)$'))
+      lanes[lane_key(lane)] = lane
+      wake_for(lane.queue, lane.name)
+    end
   end
-  redis.call('DEL', P .. 'parked:' .. limiter)
+  if redis.call('EXISTS', closed) == 1 then
+    redis.call('ZADD', P .. 'parked', now, limiter)
+  else
+    redis.call('ZREM', P .. 'parked', limiter)
+  end
 end
 
 -- A running job holds a slot of each of its limiters; those of a queue are counted by queue:<queue>|running.
@@ -41,11 +70,6 @@ local function parked_of(ids)
   return times
 end
 
-local function follow_ready(queue, index, set, closed)
-  local open = not closed and redis.call('EXISTS', queue_key(queue, index)) == 1
-  redis.call(open and 'SADD' or 'SREM', P .. set, queue)
-end
-
 local function write_busy()
   local ids, counts, none = {}, {}, {}
   for id in pairs(busy) do ids[#ids + 1] = id end
@@ -59,22 +83,23 @@ local function write_busy()
 end
 
 -- The lane of a type without a key: in its place, or out of it while the type is frozen.
-local function place_plain(job, key, closed, plain)
-  local index, limiter = queue_key(job.queue, 'types'), type_limiter(job)
-  if not closed[limiter] then
-    if follow(index, job.name, key) then plain[job.queue] = true end
-    return
+local function place_plain(job, key, closed, moved)
+  local index, limiter, left = queue_key(job.queue, 'types'), type_limiter(job), nil
+  if closed[limiter] then
+    redis.call('SADD', P .. 'parked:' .. limiter, lane_ref(job))
+    left = redis.call('ZREM', index, job.name) == 1
+  else
+    left = follow(index, job.name, key)
   end
-  redis.call('SADD', P .. 'parked:' .. limiter, lane_ref(job))
-  if redis.call('ZREM', index, job.name) == 1 then plain[job.queue] = true end
+  if left then moved[job.queue .. '|' .. job.name] = job end
 end
 
 -- One command for all lanes of an order, and one for all last starts.
-local function write_lanes(closed, plain, keyed)
-  local orders, starts = {}, {}
+local function write_lanes(closed)
+  local orders, starts, moved = {}, {}, {}
   for key, job in pairs(lanes) do
     if lane_name(job) == '' then
-      place_plain(job, key, closed, plain)
+      place_plain(job, key, closed, moved)
     else
       local limiter
       for _, id in ipairs(lane_limiters(job)) do if closed[id] then limiter = id end end
@@ -86,8 +111,10 @@ local function write_lanes(closed, plain, keyed)
   end
   for key, order in pairs(orders) do
     write_order(key, order)
-    if follow(queue_key(order.job.queue, 'keyed'), order.job.name, key) then keyed[order.job.queue] = true end
+    local job = order.job
+    if follow(queue_key(job.queue, 'keyed'), job.name, key) then moved[job.queue .. '|' .. job.name] = job end
   end
+  for _, job in pairs(moved) do follow_ready(job.queue, job.name) end
   if starts.served then redis.call('HSET', P .. 'served', unpack(starts.served)) end
   if starts.forgotten then redis.call('HDEL', P .. 'served', unpack(starts.forgotten)) end
 end
@@ -97,8 +124,6 @@ local function flush_lanes(anything_parked)
   write_busy()
   for id, at in pairs(parking) do
     redis.call('ZADD', P .. 'parked', at == math.huge and '+inf' or at, id)
-    local queue = string.match(id, '^queue:(.*)$')
-    if queue then queues_touched[queue] = true end
     anything_parked = true
   end
   for queue in pairs(anything_parked and freed_queues or {}) do freed['queue:' .. queue] = true end
@@ -107,19 +132,16 @@ local function flush_lanes(anything_parked)
       if at == math.huge then reopen(id) end
     end
   end
-  local ids, closed, plain, keyed = {}, {}, {}, {}
-  for queue in pairs(queues_touched) do plain[queue] = true; keyed[queue] = true end
+  local ids, closed = {}, {}
   if anything_parked then
-    for queue in pairs(queues_touched) do ids['queue:' .. queue] = true end
     for _, job in pairs(lanes) do
-      ids['queue:' .. job.queue] = true
       if lane_name(job) == '' then ids[type_limiter(job)] = true end
       for _, id in ipairs(lane_limiters(job)) do ids[id] = true end
     end
     if next(ids) then closed = parked_of(ids) end
+    -- One that is due has begun to open.
+    for id, at in pairs(closed) do if at <= now then closed[id] = nil end end
   end
-  write_lanes(closed, plain, keyed)
-  for queue in pairs(plain) do follow_ready(queue, 'types', 'ready', closed['queue:' .. queue]) end
-  for queue in pairs(keyed) do follow_ready(queue, 'keyed', 'ready_keyed', closed['queue:' .. queue]) end
-  lanes, queues_touched, freed, freed_queues, parking, busy, served, heads = {}, {}, {}, {}, {}, {}, {}, {}
+  write_lanes(closed)
+  lanes, freed, freed_queues, parking, busy, served, heads = {}, {}, {}, {}, {}, {}, {}
 end

@@ -7,12 +7,18 @@
 -- Uses: index
 -- Uses: pulse
 pulse(tonumber(ARGV[2]))
-for set, index in pairs({ready = 'types', ready_keyed = 'keyed'}) do
-  for _, queue in ipairs(redis.call('SMEMBERS', P .. set)) do
-    if setting(queue, 'paused') ~= '1' then
-      for _, name in ipairs(redis.call('ZRANGE', queue_key(queue, index), 0, -1)) do wake_for(queue, name) end
+local pools = redis.call('HGETALL', P .. 'pools')
+for i = 1, #pools, 2 do
+  local queues, types = string.match(pools[i + 1], '^(.*)|(.*)$')
+  local names, wanted, serves = {}, {}, false
+  for name in string.gmatch(queues, '[^,]+') do names[#names + 1] = name end
+  for name in string.gmatch(types, '[^,]+') do wanted[#wanted + 1] = name end
+  for j, count in ipairs(#wanted > 0 and redis.call('ZMSCORE', P .. 'ready', unpack(wanted)) or {}) do
+    if count and not serves then
+      serves = string.find(queues, ',*,', 1, true)
+      for _, place in ipairs(not serves and redis.call('ZMSCORE', P .. 'ready:' .. wanted[j], unpack(names)) or {}) do serves = serves or place end
     end
   end
+  if serves then redis.call('ZADD', P .. 'wake:' .. pools[i], 0, '1') end
 end
-flush()
 return 1

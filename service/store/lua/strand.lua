@@ -7,34 +7,36 @@
 -- Returns how many were buried
 -- Uses: index
 -- Uses: groups
--- Types of a queue, lanes of a type, and closed limiters that one call looks at; and jobs that it reads.
-local LOOKED_AT, budget = 500, 1000
+-- Types, queues of a type, lanes of a type, and closed limiters that one call looks at; places, and jobs that it reads.
+local LOOKED_AT, PLACES, budget = 500, 1000, 1000
 local notes, after, left = P .. 'stranded', tonumber(ARGV[2]), tonumber(ARGV[4])
 local looked = tonumber(redis.call('HGET', notes, '|') or nil)
-local known, found, places, stale, names, buried = {}, {}, {}, {}, {}, 0
+local known, found, places, stale, buried = {}, {}, {}, {}, 0
 
 for _, worker in ipairs(redis.call('ZRANGE', P .. 'workers', 0, -1)) do
   for name in string.gmatch(redis.call('HGET', P .. 'worker:' .. worker, 'job_types') or '', '"([^"]*)"') do known[name] = true end
 end
-for _, set in ipairs({'ready', 'ready_keyed'}) do
-  for _, queue in ipairs(redis.call('SMEMBERS', P .. set)) do names[queue] = true end
-end
--- A queue whose limiter is closed is in neither.
-for _, limiter in ipairs(redis.call('ZRANGE', P .. 'parked', 0, LOOKED_AT - 1)) do
-  local queue = string.match(limiter, '^queue:(.*)$')
-  if queue then names[queue] = true end
-end
-for queue in pairs(names) do
+
+local function look_at(queue, name)
+  if known[name] or #places >= PLACES then return end
   local paused_types = read_settings(queue, 'paused_types')[4]
-  for _, index in ipairs(setting(queue, 'paused') == '1' and {} or {'types', 'keyed'}) do
-    for _, name in ipairs(redis.call('ZRANGE', queue_key(queue, index), 0, LOOKED_AT - 1)) do
-      -- Nobody runs what is paused, whoever knows it.
-      if not known[name] and not (paused_types and string.find(paused_types, ' ' .. name .. ' ', 1, true)) then
-        found[name] = true
-        places[#places + 1] = {queue = queue, name = name, keyed = index == 'keyed'}
-      end
+  -- Nobody runs what is paused, whoever knows it.
+  if setting(queue, 'paused') == '1' or (paused_types and string.find(paused_types, ' ' .. name .. ' ', 1, true)) then return end
+  for _, index in ipairs({'types', 'keyed'}) do
+    if redis.call('ZSCORE', queue_key(queue, index), name) then
+      found[name] = true
+      places[#places + 1] = {queue = queue, name = name, keyed = index == 'keyed'}
     end
   end
+end
+
+for _, name in ipairs(redis.call('ZRANGE', P .. 'ready', 0, LOOKED_AT - 1)) do
+  for _, queue in ipairs(known[name] and {} or redis.call('ZRANGE', P .. 'ready:' .. name, 0, LOOKED_AT - 1)) do look_at(queue, name) end
+end
+-- A queue that a claim has found closed stands in no line.
+for _, limiter in ipairs(redis.call('ZRANGE', P .. 'parked', 0, LOOKED_AT - 1)) do
+  local queue = string.match(limiter, '^queue:(.*)$')
+  for _, name in ipairs(queue and redis.call('SRANDMEMBER', queue_key(queue, 'closed'), LOOKED_AT) or {}) do look_at(queue, name) end
 end
 
 -- Checks above, writes below.

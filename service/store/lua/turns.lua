@@ -1,5 +1,5 @@
 -- Prelude of claim.lua: which lane of a queue is next, and what a start changes about that.
--- Asks for `queues`, `free`, `slots`, `jobs_in_a_turn` and `jobs_of_a_lane`.
+-- Asks for `looked`, `free`, `slots`, `jobs_in_a_turn` and `jobs_of_a_lane`.
 local starts_here, keyed_starts = 0, 0
 
 local function lowest(scores)
@@ -106,8 +106,6 @@ local function put_back(queue, lane)
     if heads_hold then heads[list.key] = list end
   end
   if free[name] == 0 then
-    for _, other in ipairs(queues) do
-      if other.looked then other.plain[name] = nil; other.keyed[name] = nil end
-    end
+    for _, other in ipairs(looked) do other.plain[name] = nil; other.keyed[name] = nil end
   end
 end
