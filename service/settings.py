@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         description="Seconds that the retry of a job waits for a run that does not end after its timeout,"
         " and that a worker whose slots are all held by such runs waits until it ends itself.",
     )
+    max_queues: int = Field(
+        default=1_000,
+        ge=1,
+        le=1_000_000,
+        description="Queues of a namespace at most (429 `too_many_queues`); the same for API and workers.",
+    )
     max_payload_bytes: int = Field(
         default=65_536,
         ge=2,

@@ -125,8 +125,10 @@ async def _check_lines(
 ) -> None:
     """A queue leaves the line of a type that it has only while something keeps it from starting it."""
     lines = {key.removeprefix("ready:"): found for key, found in members.items() if key.startswith("ready:")}
-    counts = {name.decode(): count for name, count in await redis.zrange(f"{prefix}ready", 0, -1, withscores=True)}
-    assert counts == {name: len(queues) for name, queues in lines.items()}
+    counted = await redis.zrange(f"{prefix}ready", 0, -1, withscores=True)
+    assert {name.decode(): count for name, count in counted} == {
+        name: len(queues) for name, queues in lines.items()
+    }
     for name, queues in lines.items():
         assert queues <= shown_in.get(name, set()), f"nothing of {name} is open in {queues}"
     for name, queues in shown_in.items():
@@ -134,7 +136,8 @@ async def _check_lines(
             assert await redis.sismember(f"{prefix}queue:{queue}|closed", name), f"{name} of {queue} is lost"
             paused, types = await redis.hmget(f"{prefix}queue:{queue}", "paused", "paused_types")
             held = paused == b"1" or f" {name} " in (types or b"").decode()
-            assert held or f"queue:{queue}" in members.get("parked", set()), f"{name} of {queue} waits for nothing"
+            held = held or f"queue:{queue}" in members.get("parked", set())
+            assert held, f"{name} of {queue} waits for nothing"
 
 
 async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -> None:
@@ -165,12 +168,20 @@ async def _check_schedules(redis: Any, prefix: str) -> None:
         assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "slot")) == slot
 
 
+async def _check_names(redis: Any, prefix: str, unused: set[str]) -> None:
+    """A queue without jobs has settings, or had them."""
+    for queue in unused:
+        hash, keys = f"{prefix}queue:{queue}", f"{prefix}queue:{queue}|keys"
+        assert await redis.exists(hash, keys), f"the queue {queue} was not forgotten"
+
+
 async def _check_searches(
     redis: Any, prefix: str, jobs: dict[str, dict[str, str]], members: dict[str, set[str]]
 ) -> None:
     """Jobs are found by their queue and tags, and those that may miss a time are watched until they end."""
-    used = {name.decode() for name in await redis.smembers(f"{prefix}queues")}
+    used = members.get("queues", set())
     assert {job["queue"] for job in jobs.values()} <= used
+    await _check_names(redis, prefix, used - {job["queue"] for job in jobs.values()})
     tagged: dict[str, set[str]] = {}
     for id, job in jobs.items():
         for tag in job.get("tags", "").split("\0"):

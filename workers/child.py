@@ -166,7 +166,12 @@ class _LimiterAlone:
 
     async def _acquire(self) -> None:
         settings = self._settings
-        stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
+        stores = Stores(
+            connect(settings.redis_url),
+            settings.namespace,
+            settings.dead_retention_ms,
+            max_queues=settings.max_queues,
+        )
         ids = IdFactory(Clock().now_ms, os.urandom)
         try:
             await Throttle(stores.limiters, lambda: ids.new("lim")).limiter(*self._limit).acquire()
@@ -207,7 +212,12 @@ def _call(
         from workers.enqueue import TriageRedis
 
         ids = IdFactory(Clock().now_ms, os.urandom)
-        stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
+        stores = Stores(
+            connect(settings.redis_url),
+            settings.namespace,
+            settings.dead_retention_ms,
+            max_queues=settings.max_queues,
+        )
         queues = QueueDefaults(stores.queues, Clock())
         context.relatives = Relatives(stores, queues, registry, ids.new, task.lease)
         context["limiters"] = Throttle(stores.limiters, lambda: ids.new("lim"))
@@ -229,7 +239,12 @@ def _call(
 async def _ask_alone(
     task: Task, settings: Settings, question: Callable[[Relatives], Coroutine[Any, Any, Any]]
 ) -> Any:
-    stores = Stores(connect(settings.redis_url), settings.namespace, settings.dead_retention_ms)
+    stores = Stores(
+        connect(settings.redis_url),
+        settings.namespace,
+        settings.dead_retention_ms,
+        max_queues=settings.max_queues,
+    )
     ids = IdFactory(Clock().now_ms, os.urandom)
     try:
         registry = Registry.load(task.paths)

@@ -8,6 +8,7 @@ import orjson
 from arq.connections import ArqRedis
 
 from service.clock import Clock
+from service.domain.errors import QueueFull, TooManyQueues
 from service.domain.job import JobSpec, Unique
 from service.store.jobs import Submission, Submitted
 from service.store.stores import Stores
@@ -84,7 +85,12 @@ class TriageRedis(ArqRedis):
         return {**({"args": list(args)} if args else {}), **kwargs}
 
     async def _submit(self, spec: JobSpec) -> Submitted:
-        return await self._stores.jobs.submit_one(Submission(self._new_id("job"), spec))
+        submitted = await self._stores.jobs.submit_one(Submission(self._new_id("job"), spec))
+        if submitted.word == "full":
+            raise QueueFull()
+        if submitted.word == "too_many_queues":
+            raise TooManyQueues()
+        return submitted
 
 
 def _milliseconds(value: float | timedelta | None) -> int | None:

@@ -95,7 +95,9 @@ class TriageWorker(arq.worker.Worker):
         """From start to the end of the drain."""
         settings = self.settings
         redis = connect(settings.redis_url)
-        self.stores = Stores(redis, settings.namespace, settings.dead_retention_ms)
+        self.stores = Stores(
+            redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues
+        )
         self.record = describe_worker(settings, self.registry, self.id, self.clock.now_ms())
         self.settler = Settler(self.stores.leases, self._settled)
         self.runners = Runners(settings, self.registry)
@@ -125,7 +127,9 @@ class TriageWorker(arq.worker.Worker):
         wakes = connect(settings.redis_url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
-            wakes=Stores(wakes, settings.namespace, settings.dead_retention_ms).leases,
+            wakes=Stores(
+                wakes, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues
+            ).leases,
             executor=self.executor,
             record=self.record,
             lease_ms=self.lease_ms,

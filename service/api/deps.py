@@ -66,7 +66,10 @@ class Backend:
     def space(self, namespace: str) -> "Space":
         found = self.spaces.get(namespace)
         if found is None:
-            stores = Stores(self.redis, namespace, self.settings.dead_retention_ms, self.subscriber)
+            settings = self.settings
+            stores = Stores(
+                self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
+            )
             found = Space(stores, KnownTypes(stores.workers, stores.queues, self.clock))
             self.spaces[namespace] = found
         found.used_at = self.clock.monotonic()

@@ -17,7 +17,7 @@ MEANING = {
     413: "The body or the payload is too large.",
     415: "The body is not application/json.",
     422: "The request does not match the schema, or contradicts an earlier one.",
-    429: "Too many requests, waiting requests or streams of this caller; or the queue is full.",
+    429: "Too many requests, waiting requests, streams or queues of this caller; or the queue is full.",
     431: "The headers are too large.",
     500: "Something went wrong.",
     503: "Redis, or the issuer of tokens, is away for the moment or did not answer; or this process ends.",

@@ -44,6 +44,8 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.IdempotencyKeyReused: 422,
     errors.UniqueConflict: 409,
     errors.QueueFull: 429,
+    errors.TooManyQueues: 429,
+    errors.QueueNotEmpty: 409,
     errors.PayloadInvalid: 422,
     errors.PayloadTooLarge: 413,
     errors.CursorInvalid: 400,

@@ -55,6 +55,18 @@ class QueueFull(TriageError):
     retryable = True
 
 
+class TooManyQueues(TriageError):
+    """The namespace has as many queues as TRIAGE_MAX_QUEUES permits: use one of them or delete one."""
+
+    code = "too_many_queues"
+
+
+class QueueNotEmpty(TriageError):
+    """The queue still has jobs. Finished ones count until their retention ends or they are deleted."""
+
+    code = "queue_not_empty"
+
+
 class PayloadInvalid(TriageError):
     """The payload does not match the schema that the job type's workers have published."""
 

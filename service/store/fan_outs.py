@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from service.domain.errors import TooManyQueues
 from service.domain.fan_out import FanOutSpec, Item, follow_up_id, item_id
 from service.domain.job import JobSpec
 from service.domain.states import State
@@ -79,7 +80,10 @@ class FanOuts:
         self._groups = groups
 
     async def open(self, id: str, spec: FanOutSpec, items: int, idempotency: Idempotency | None) -> Opened:
-        """Begin a fan-out and store its follow-up; `items` are to come at once: the queue must have room."""
+        """Begin a fan-out and store its follow-up; `items` are to come at once: the queue must have room.
+
+        Raises TooManyQueues.
+        """
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         arguments: list[Argument] = [
             id,
@@ -92,16 +96,19 @@ class FanOuts:
             digest,
             request,
             IDEMPOTENCY_MS,
+            self._scripts.max_queues,
             *spec_arguments(spec.template),
         ]
         if spec.then is not None:
             arguments += [follow_up_id(id), *spec_arguments(spec.then)]
         word, found, at = await self._scripts.run("open", arguments)
+        if word == b"too_many_queues":
+            raise TooManyQueues()
         return Opened(word.decode(), found.decode(), int(at))
 
     async def fill(self, id: str, items: Sequence[Item], *, admitted: bool = False) -> Filled:
         """Add up to FILL items as jobs; with `admitted` the depth of the queue was looked at by `open`."""
-        arguments: list[Argument] = [id, int(admitted)]
+        arguments: list[Argument] = [id, int(admitted), self._scripts.max_queues]
         for item in items:
             arguments += [
                 item.index,
@@ -112,6 +119,8 @@ class FanOuts:
                 item.key or "",
             ]
         word, state, added, next_index, total, sealed = await self._scripts.run("fill", arguments)
+        if word == b"too_many_queues":
+            raise TooManyQueues()
         return Filled(
             word.decode(), cast(GroupState, state.decode()), added, next_index, int(total), sealed != b""
         )

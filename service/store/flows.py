@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.domain.errors import BackendUnavailable
+from service.domain.errors import BackendUnavailable, TooManyQueues
 from service.domain.flow import Edge, FlowSpec
 from service.domain.ids import member_id
 from service.domain.job import JobSpec
@@ -53,6 +53,7 @@ class Flows:
 
     async def create(self, id: str, spec: FlowSpec, idempotency: Idempotency | None) -> Admission:
         """Admitted whole or not at all: what a crash leaves staged is never seen, and swept later.
+        Raises TooManyQueues.
 
         Up to BATCH jobs become visible in one script call, more of them in several after one that commits.
         """
@@ -74,12 +75,15 @@ class Flows:
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
     ) -> Admission:
         admitted, total, created_at = 0, len(jobs), 0
+        queues = " ".join({node.spec.queue for node in spec.nodes.values()})
         while admitted < total:
-            reply = await self._admit(id, admitted, total, (spec.name, spec.on_failure), idempotency)
+            reply = await self._admit(id, admitted, total, (spec.name, spec.on_failure), queues, idempotency)
             word, found, at = reply[0].decode(), reply[1].decode(), int(reply[2])
             if word in ("replayed", "reused"):
                 original = job_ids(found, spec)
                 return Admission(word, first_answer(found, spec, at), original)
+            if word == "too_many_queues":
+                raise TooManyQueues()
             if word == "missing":
                 raise BackendUnavailable("The flow took too long to be stored; submit it again.")
             admitted, created_at = int(reply[3]), at
@@ -94,18 +98,24 @@ class Flows:
             staged = int(group.fields.get(b"staged", group.total))
             if admitted >= staged:
                 return
-            await self._admit(id, admitted, staged, ("", ""), None)
+            await self._admit(id, admitted, staged, ("", ""), "", None)
             group = await self._groups.get(id)
 
     async def _admit(
-        self, id: str, admitted: int, total: int, settings: tuple[str, str], idempotency: Idempotency | None
+        self,
+        id: str,
+        admitted: int,
+        total: int,
+        settings: tuple[str, str],
+        queues: str,
+        idempotency: Idempotency | None,
     ) -> list[Any]:
         # From the end of the order: whoever waits is there before what it waits for can end.
         last = total - admitted
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         head: list[Argument] = [id, admitted, total, *settings, RETENTION_MS, digest, request, IDEMPOTENCY_MS]
-        return await self._scripts.run("admit", [*head, *ids])
+        return await self._scripts.run("admit", [*head, self._scripts.max_queues, queues, *ids])
 
     async def graph(self, id: str) -> tuple[dict[str, str], list[GraphEdge]]:
         """Job ids by key, and the edges between keys."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from service.domain.errors import TooManyQueues
 from service.domain.job import Job, JobSpec
 from service.domain.retry import RetryPolicy
 from service.domain.states import REDRIVE, RUN_NOW, Move, State
@@ -18,7 +19,16 @@ BATCH = 500
 IDEMPOTENCY_MS = 86_400_000
 
 SubmitWord = Literal[
-    "created", "duplicate", "replayed", "existing", "conflict", "reused", "replaced", "full", "skipped"
+    "created",
+    "duplicate",
+    "replayed",
+    "existing",
+    "conflict",
+    "reused",
+    "replaced",
+    "full",
+    "skipped",
+    "too_many_queues",
 ]
 
 
@@ -94,7 +104,7 @@ class Jobs:
 
         `slots` is the text of firing.lua.
         """
-        arguments: list[Argument] = [IDEMPOTENCY_MS, slots]
+        arguments: list[Argument] = [IDEMPOTENCY_MS, slots, self._scripts.max_queues]
         for submission in submissions:
             arguments += _arguments(submission)
         replies = await self._scripts.run("submit", arguments)
@@ -153,15 +163,22 @@ class Jobs:
         *,
         portion: str = "",
     ) -> list[Moved]:
-        """A new run of dead or cancelled jobs: failures and crashes start at 0."""
+        """A new run of dead or cancelled jobs: failures and crashes start at 0. Raises TooManyQueues."""
         fresh: list[Argument] = [delay_ms, 1, payload or b"", queue or "", portion]
-        return await self._move(REDRIVE, fresh, ids)
+        moved = await self._move(REDRIVE, fresh, ids)
+        if any(answer.word == "too_many_queues" for answer in moved):
+            raise TooManyQueues()
+        return moved
 
     async def run_now(self, ids: Sequence[str]) -> list[Moved]:
         return await self._move(RUN_NOW, [0, 0, b"", "", ""], ids)
 
     async def _move(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
-        return _moved(await self._scripts.run("move", [f" {' '.join(move.sources)} ", *how, *ids]))
+        return _moved(
+            await self._scripts.run(
+                "move", [f" {' '.join(move.sources)} ", *how, self._scripts.max_queues, *ids]
+            )
+        )
 
     async def update(
         self,

@@ -94,7 +94,9 @@ action_retention = _key(
     "action_retention", "ZSET", "Bulk actions that have ended, by the time at which they are forgotten."
 )
 
-queues = _key("queues", "SET", "Names of the queues that were ever used or configured.")
+queues = _key(
+    "queues", "ZSET", "Names of the queues that have jobs or settings, in the order of their letters."
+)
 queue = _key("queue:{queue}", "HASH", "Settings of a queue: paused, aging_ms, limits, version.")
 state = _key(
     "queue:{queue}|{state}", "ZSET", "Jobs of a queue in one state, by creation: its score is created_at."
@@ -150,7 +152,7 @@ turn = _key("turn", "STRING", "The number that the last queue in a line of ready
 closed = _key(
     "queue:{queue}|closed",
     "SET",
-    "Job types that left their line because a claim found the queue, or the type in it, paused or at its limit.",
+    "Job types that left their line: a claim found the queue, or the type in it, paused or at its limit.",
 )
 limiters = _key("limiters", "HASH", "Concurrency of limiters that belong to no queue: `fan:<fan-out>`.")
 parked = _key(

@@ -216,7 +216,7 @@ class Queries:
         if filter.queue is not None:
             queues = [filter.queue]
         else:
-            members = (await self.pipeline(lambda pipe: pipe.smembers(keys.queues(self._prefix))))[0]
+            members = (await self.pipeline(lambda pipe: pipe.zrange(keys.queues(self._prefix), 0, -1)))[0]
             queues = [member.decode() for member in members]
         wanted = [filter.state] if filter.state is not None else list(states)
         return [keys.state("", queue=queue, state=state) for queue in queues for state in wanted]

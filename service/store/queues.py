@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from service.domain.catalogue import canonical_name
-from service.domain.errors import VersionMismatch
+from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
 from service.domain.limits import QueueSettings
 from service.domain.states import State
 from service.store import keys
@@ -64,36 +64,43 @@ class Queues:
         self._workers = workers
 
     async def names(self) -> list[str]:
-        members = (await self._queries.pipeline(lambda pipe: pipe.smembers(keys.queues(self._prefix))))[0]
-        return sorted(member.decode() for member in members)
+        members = (await self._queries.pipeline(lambda pipe: pipe.zrange(keys.queues(self._prefix), 0, -1)))[
+            0
+        ]
+        return [member.decode() for member in members]
 
     async def list(self, limit: int, cursor: str | None) -> Page[Queue]:
         """By name."""
-        after = decode_cursor(cursor, 1)[0] if cursor else ""
-        names = [name for name in await self.names() if name > after]
-        page = names[:limit]
-        return Page(await self._read(page), encode_cursor(page[-1]) if len(names) > limit else None)
+        after = f"({decode_cursor(cursor, 1)[0]}" if cursor else "-"
+        members = (
+            await self._queries.pipeline(
+                lambda pipe: pipe.zrangebylex(keys.queues(self._prefix), after, "+", 0, limit + 1)
+            )
+        )[0]
+        page = [member.decode() for member in members[:limit]]
+        return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > limit else None)
 
     async def get(self, name: str) -> Queue | None:
-        """None for a name that was never used or configured."""
-        known = (await self._queries.pipeline(lambda pipe: pipe.sismember(keys.queues(self._prefix), name)))[
-            0
-        ]
-        return (await self._read([name]))[0] if known else None
+        """None for a name without jobs and settings."""
+        known = (await self._queries.pipeline(lambda pipe: pipe.zscore(keys.queues(self._prefix), name)))[0]
+        return (await self._read([name]))[0] if known is not None else None
 
     async def configure(
         self, name: str, changes: Mapping[str, Any], if_version: int | None = None, *, thaw: str = ""
     ) -> Queue:
-        """Change settings by their names in QueueSettings; raises VersionMismatch.
+        """Change settings by their names in QueueSettings; raises VersionMismatch, TooManyQueues.
 
         `thaw` ends freezes: "*" all of the queue, or the text of configure.lua for job types.
         """
-        arguments: list[Argument] = [name, "" if if_version is None else if_version, thaw]
+        version = "" if if_version is None else if_version
+        arguments: list[Argument] = [name, version, self._scripts.max_queues, thaw]
         for field, value in changes.items():
             arguments += encode_change(field, value)
         word, _ = await self._scripts.run("configure", arguments)
         if word == b"version":
             raise VersionMismatch()
+        if word == b"too_many_queues":
+            raise TooManyQueues()
         return (await self._read([name]))[0]
 
     async def pause(self, name: str) -> Queue:
@@ -103,6 +110,13 @@ class Queues:
     async def resume(self, name: str) -> Queue:
         """Start jobs of the queue again; what rate-limited jobs froze in it starts, too."""
         return await self.configure(name, {"paused": False}, thaw="*")
+
+    async def delete(self, name: str) -> bool:
+        """Forget a queue without jobs and its settings; False when there is none. Raises QueueNotEmpty."""
+        word = await self._scripts.run("delete_queue", [name])
+        if word == b"not_empty":
+            raise QueueNotEmpty()
+        return word == b"moved"
 
     async def pause_job_type(self, name: str, job_type: str, *, paused: bool) -> Queue:
         """Start no job of one type in this queue, or start them again and thaw them; the others go on."""

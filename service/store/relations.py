@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from service.domain.errors import TooManyQueues
 from service.domain.flow import Node
 from service.domain.job import Lease
 from service.domain.states import FINISHED, Reason
@@ -91,12 +92,16 @@ class Relations:
         """Add children, in an order in which each comes after what it waits for, and wait for them.
 
         `ids` holds the ids of the new children and of those that the job has. After parked and stale
-        the lease is over; ready says that every child has ended.
+        the lease is over; ready says that every child has ended. Raises TooManyQueues; then
+        nothing was added.
         """
         job = lease.job
         path = f"{job.flow_key}/" if job.flow_key else ""
-        arguments: list[Argument] = [job.id, lease.token]
+        arguments: list[Argument] = [job.id, lease.token, self._scripts.max_queues]
         for key, node in nodes.items():
             waits = [f"{DEMANDS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
             arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]
-        return (await self._scripts.run("park", arguments)).decode()
+        word = (await self._scripts.run("park", arguments)).decode()
+        if word == "too_many_queues":
+            raise TooManyQueues()
+        return word

@@ -9,7 +9,7 @@ import orjson
 from service.domain import schedule
 from service.domain.catalogue import JobType
 from service.domain.defaults import specify
-from service.domain.errors import VersionMismatch
+from service.domain.errors import TooManyQueues, VersionMismatch
 from service.domain.job import JobSpec
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
@@ -94,9 +94,17 @@ class Schedules:
         return found, now
 
     async def put(
-        self, name: str, definition: Mapping[str, Any], paused: bool, before: Schedule | None, now: int
+        self,
+        name: str,
+        definition: Mapping[str, Any],
+        paused: bool,
+        before: Schedule | None,
+        now: int,
+        queue: str = "",
     ) -> None:
         """Create or replace; raises VersionMismatch when it is no longer as `before`.
+
+        Raises TooManyQueues when `queue`, in which its jobs will be, could not be created now.
 
         What fires next is kept while the times stay the same: a definition that is sent again
         after a time without workers must not lose what was due in it.
@@ -111,7 +119,7 @@ class Schedules:
         if slot is None:
             slot = schedule.timetable(definition, anchor).next_after(now)
         fields: list[Argument] = ["definition", orjson.dumps(definition), "anchor", anchor]
-        await self._change(name, before, None if paused else slot, paused, fields)
+        await self._change(name, before, None if paused else slot, paused, fields, queue)
 
     async def pause(self, found: Schedule) -> None:
         """Nothing fires, and nothing of this time is caught up; raises VersionMismatch."""
@@ -125,11 +133,25 @@ class Schedules:
             await self._change(found.name, found, slot, False, [])
 
     async def _change(
-        self, name: str, before: Schedule | None, slot: int | None, paused: bool, fields: Sequence[Argument]
+        self,
+        name: str,
+        before: Schedule | None,
+        slot: int | None,
+        paused: bool,
+        fields: Sequence[Argument],
+        queue: str = "",
     ) -> None:
         version = 0 if before is None else before.version
-        arguments: list[Argument] = [name, version, "" if slot is None else slot, "paused", int(paused)]
-        word, _ = await self._scripts.run("schedule", [*arguments, *fields])
+        arguments: list[Argument] = [
+            name,
+            version,
+            "" if slot is None else slot,
+            queue,
+            self._scripts.max_queues,
+        ]
+        word, _ = await self._scripts.run("schedule", [*arguments, "paused", int(paused), *fields])
+        if word == b"too_many_queues":
+            raise TooManyQueues()
         if word == b"version" and await self._is_not(name, version + 1, slot, paused):
             raise VersionMismatch()
 

@@ -16,6 +16,9 @@ from service.store.failures import is_transient, translate
 
 Argument = str | bytes | int | float
 
+#: Queues of a namespace at most, where no setting says otherwise.
+MAX_QUEUES = 1_000
+
 _USES = re.compile(r"^-- Uses: (\w+)\n", re.MULTILINE)
 
 
@@ -69,10 +72,12 @@ class Scripts:
     the same arguments; only when that fails too does the caller hear of it.
     """
 
-    def __init__(self, redis: Redis, namespace: str) -> None:
+    def __init__(self, redis: Redis, namespace: str, max_queues: int = MAX_QUEUES) -> None:
         self.redis = redis
         self.namespace = namespace
         self.prefix = keys.prefix(namespace)
+        #: What scripts that create queues are told: queues of the namespace at most.
+        self.max_queues = max_queues
         #: Unix ms that scripts take for the time; empty, as in production, is the server's own clock.
         self.now = ""
 

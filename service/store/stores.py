@@ -18,7 +18,7 @@ from service.store.queries import Queries
 from service.store.queues import Queues
 from service.store.relations import Relations
 from service.store.schedules import Schedules
-from service.store.scripts import Scripts
+from service.store.scripts import MAX_QUEUES, Scripts
 from service.store.selection import Selection
 from service.store.subscriber import Subscriber
 from service.store.watches import Watches
@@ -32,9 +32,14 @@ class Stores:
     """
 
     def __init__(
-        self, redis: Redis, namespace: str, dead_retention_ms: int, subscriber: Subscriber | None = None
+        self,
+        redis: Redis,
+        namespace: str,
+        dead_retention_ms: int,
+        subscriber: Subscriber | None = None,
+        max_queues: int = MAX_QUEUES,
     ) -> None:
-        self.scripts = Scripts(redis, namespace)
+        self.scripts = Scripts(redis, namespace, max_queues)
         self.queries = Queries(self.scripts)
         self.jobs = Jobs(self.scripts, self.queries)
         self.leases = Leases(self.scripts, dead_retention_ms)

@@ -72,7 +72,10 @@ async def _worker(stores: Stores, operation: Operation) -> str:
 
 
 async def _queue(stores: Stores, operation: Operation) -> str:
-    await submit(stores, queue="default")
+    if operation.id == "delete_queue":
+        await stores.queues.configure("default", {"max_concurrency": 1})
+    else:
+        await submit(stores, queue="default")
     return "default"
 
 

@@ -101,7 +101,7 @@ async def get_dead_letter(job_id: JobId, asked: Ask) -> Response:
             200: ("It is on its way already.", job_schemas.JobOut),
             202: ("A new run is queued.", job_schemas.JobOut),
         },
-        (404, 409, 413, 415),
+        (404, 409, 413, 415, 429),
     ),
 )
 async def retry_dead_letter(job_id: JobId, asked: Ask, body: job_schemas.RedriveIn | None = None) -> Response:

@@ -52,7 +52,7 @@ def respond(group: Group, jobs: dict[str, str], status: int = 200, **headers: st
             202: ("Accepted: the flow is stored and will run.", schemas.FlowOut),
             200: ("Ended while the request waited.", schemas.FlowOut),
         },
-        (413, 415, 507),
+        (413, 415, 429, 507),
         status_code=202,
     ),
 )

@@ -134,7 +134,7 @@ async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = 
         "jobs:write",
         "Run a dead or cancelled job again",
         {**ONE_JOB, 202: ("A new run is queued.", schemas.JobOut)},
-        (404, 409, 413, 415),
+        (404, 409, 413, 415, 429),
     ),
 )
 async def retry_job(job_id: JobId, asked: Ask, body: schemas.RedriveIn | None = None) -> Response:

@@ -20,6 +20,7 @@ from service.domain.errors import (
     OutcomeUnknown,
     PayloadTooLarge,
     QueueFull,
+    TooManyQueues,
     TriageError,
     UniqueConflict,
 )
@@ -128,6 +129,8 @@ def refusal(submitted: Submitted) -> TriageError | None:
             return UniqueConflict(job_id=submitted.job_id)
         case "full":
             return QueueFull()
+        case "too_many_queues":
+            return TooManyQueues()
         case _:
             return None
 

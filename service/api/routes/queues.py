@@ -1,4 +1,4 @@
-"""Queues: looking, pausing, emptying."""
+"""Queues: looking, pausing, emptying, deleting."""
 
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ async def list_queues(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Every queue that was used or configured, with depth per state, age, rates and workers."""
+    """Every queue that has jobs or settings, with depth per state, age, rates and workers."""
     page = await asked.stores.queues.list(limit, cursor)
     return render.page([queue_resource.queue(queue) for queue in page.items], page.next_cursor)
 
@@ -50,7 +50,7 @@ async def get_queue(name: QueueName, asked: Ask) -> Response:
 
 
 @router.patch(
-    "/{name}", name="update_queue", **operation("queues:admin", "Change a queue", ONE_QUEUE, (412, 415))
+    "/{name}", name="update_queue", **operation("queues:admin", "Change a queue", ONE_QUEUE, (412, 415, 429))
 )
 async def update_queue(
     name: QueueName, body: schemas.QueueChangesIn, asked: Ask, if_match: IfMatch = None
@@ -60,8 +60,23 @@ async def update_queue(
     return respond(await asked.stores.queues.configure(name, body.changes(), version))
 
 
+@router.delete(
+    "/{name}",
+    name="delete_queue",
+    **operation("queues:admin", "Delete an empty queue", {204: ("Deleted.", None)}, (404, 409)),
+)
+async def delete_queue(name: QueueName, asked: Ask) -> Response:
+    """Forgets the queue and its settings. 409 `queue_not_empty` while it has jobs, finished ones included.
+
+    A queue without settings is forgotten by itself with its last job.
+    """
+    if not await asked.stores.queues.delete(name):
+        raise NotFound()
+    return Response(status_code=204)
+
+
 @router.post(
-    "/{name}/pause", name="pause_queue", **operation("queues:admin", "Pause a queue", ONE_QUEUE, (415,))
+    "/{name}/pause", name="pause_queue", **operation("queues:admin", "Pause a queue", ONE_QUEUE, (415, 429))
 )
 async def pause_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None = None) -> Response:
     """No job of the queue, or of one job type in it, starts until it is resumed; running ones go on."""
@@ -69,7 +84,9 @@ async def pause_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None 
 
 
 @router.post(
-    "/{name}/resume", name="resume_queue", **operation("queues:admin", "Resume a queue", ONE_QUEUE, (415,))
+    "/{name}/resume",
+    name="resume_queue",
+    **operation("queues:admin", "Resume a queue", ONE_QUEUE, (415, 429)),
 )
 async def resume_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None = None) -> Response:
     """Its jobs start again, in their order; what rate-limited jobs froze starts, too (`freezes`).

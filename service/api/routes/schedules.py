@@ -13,6 +13,7 @@ from service.api.routes.jobs import IdempotencyKey, body_digest, present, refusa
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
 from service.domain.errors import InvalidState, NotFound, VersionMismatch
+from service.domain.job import JobSpec
 from service.domain.schedule import TimetableInvalid, timetable
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.schedules import Schedule
@@ -77,14 +78,14 @@ async def get_schedule(name: ScheduleName, asked: Ask) -> Response:
         "schedules:write",
         "Create or replace a schedule",
         {200: ("Replaced.", schemas.ScheduleOut), 201: ("Created.", schemas.ScheduleOut)},
-        (412, 413, 415, 507),
+        (412, 413, 415, 429, 507),
     ),
 )
 async def put_schedule(
     name: ScheduleName, body: schemas.ScheduleIn, asked: Ask, if_match: IfMatch = None
 ) -> Response:
     """The same times as before keep what is due; other times count from now."""
-    await check_job(asked, body)
+    spec = await check_job(asked, body)
     for attempt in range(ATTEMPTS):
         before, now = await asked.stores.schedules.read(name)
         if if_match is not None and (before is None or before.version != version_of(if_match)):
@@ -92,7 +93,7 @@ async def put_schedule(
         definition = body.definition()
         check_times(body, definition, before, now)
         try:
-            await asked.stores.schedules.put(name, definition, body.paused, before, now)
+            await asked.stores.schedules.put(name, definition, body.paused, before, now, spec.queue)
         except VersionMismatch:
             if if_match is not None or attempt == ATTEMPTS - 1:
                 raise
@@ -105,11 +106,11 @@ def version_of(if_match: str) -> int:
     return int(if_match.removeprefix("W/").strip('"'))
 
 
-async def check_job(asked: Asked, body: schemas.ScheduleIn) -> None:
+async def check_job(asked: Asked, body: schemas.ScheduleIn) -> JobSpec:
     """As POST /v1/jobs checks it; pointers lead into `job`."""
     if body.job.run_at is not None:
         raise invalid("/job/run_at", "the schedule says when")
-    await specify(asked, body.job, None, "/job")
+    return await specify(asked, body.job, None, "/job")
 
 
 def check_times(

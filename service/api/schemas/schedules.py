@@ -64,7 +64,9 @@ class RunOut(Out):
 
     slot: datetime | None
     at: datetime
-    outcome: Literal["created", "existing", "conflict", "full", "skipped", "missed", "replaced"]
+    outcome: Literal[
+        "created", "existing", "conflict", "full", "skipped", "missed", "replaced", "too_many_queues"
+    ]
     job_id: str | None
 
 

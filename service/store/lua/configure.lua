@@ -2,19 +2,21 @@
 -- Change the settings of a queue; it exists from then on. Whatever its limiters held back is looked at again, and whoever
 -- can run its jobs is woken. What is frozen stays so, unless that is asked for, too.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have
--- ARGV[4] what thaws: "*" = all, or job types, each between spaces: their jobs without a limit key; "" = nothing
--- ARGV[5..] field, value ("" removes the field); a field "key:<limit key>" is an override
--- Returns {moved | version, version}
+-- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have   ARGV[4] queues of the namespace at most
+-- ARGV[5] what thaws: "*" = all, or job types, each between spaces: their jobs without a limit key; "" = nothing
+-- ARGV[6..] field, value ("" removes the field); a field "key:<limit key>" is an override
+-- Returns {moved | version | too_many_queues, version}
 -- Uses: index
+-- Uses: names
 -- Uses: freezing
 local queue = ARGV[2]
 local key, overrides = P .. 'queue:' .. queue, queue_key(queue, 'keys')
 local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
+if not may_name(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
 -- Checks above, writes below.
-redis.call('SADD', P .. 'queues', queue)
-for i = 5, #ARGV, 2 do
+create_name(queue)
+for i = 6, #ARGV, 2 do
   local hash, field = key, ARGV[i]
   if field == 'defaults' then hash, field = P .. 'defaults', queue end
   if string.sub(field, 1, 4) == 'key:' then hash, field = overrides, string.sub(field, 5) end
@@ -27,10 +29,10 @@ for _, value in ipairs(redis.call('HMGET', key, 'max_concurrency', 'rate_limit',
   limited = limited or value and '1'
 end
 if limited then redis.call('HSET', key, 'limited', limited) else redis.call('HDEL', key, 'limited') end
-if ARGV[4] == '*' then
+if ARGV[5] == '*' then
   redis.call('DEL', queue_key(queue, 'frozen'), queue_key(queue, 'frozen_by'))
 else
-  for name in string.gmatch(ARGV[4], '%S+') do
+  for name in string.gmatch(ARGV[5], '%S+') do
     redis.call('ZREM', queue_key(queue, 'frozen'), 'type:' .. name)
     redis.call('HDEL', queue_key(queue, 'frozen_by'), 'type:' .. name)
   end

@@ -2,11 +2,12 @@
 -- Add items to an open fan-out as jobs that may run at once. An index that it has taken before adds nothing, even when its job has been
 -- forgotten since; items that come after its tolerance was crossed are cancelled as those were that had not started.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] group id   ARGV[3] "1" = the depth of the queue was looked at before
--- ARGV[4..] per item 6 values: index, job id, payload, priority, delay_ms, key; "" = the template's
--- Returns {word, state, added, first missing index, items in all, "1" if sealed}: moved | sealed (an item is new) | full (the queue) | missing
+-- ARGV[1] now   ARGV[2] group id   ARGV[3] "1" = the depth of the queue was looked at before   ARGV[4] queues of the namespace at most
+-- ARGV[5..] per item 6 values: index, job id, payload, priority, delay_ms, key; "" = the template's
+-- Returns {word, state, added, first missing index, items in all, "1" if sealed}: moved | sealed (an item is new) | full (the queue) | too_many_queues | missing
 -- Uses: index
 -- Uses: groups
+-- Uses: names
 local WIDTH, id, key, items = 6, ARGV[2], P .. 'group:' .. ARGV[2], P .. 'group:' .. ARGV[2] .. ':items'
 local ITEM = {'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'retention_ms', 'options', 'tags'}
 local group = redis.call('HMGET', key, 'state', 'sealed', 'failing', 'highest', 'total', 'patience_ms', 'item_payload')
@@ -14,7 +15,7 @@ if not group[1] then return {'missing', '', 0, 0, 0, ''} end
 local template, fresh, highest, here = {}, {}, tonumber(group[4]), {}
 for i, field in ipairs(ITEM) do ITEM[i] = 'item_' .. field end
 for i, value in ipairs(redis.call('HMGET', key, unpack(ITEM))) do template[string.sub(ITEM[i], 6)] = value or nil end
-for i = 4, #ARGV, WIDTH do
+for i = 5, #ARGV, WIDTH do
   if redis.call('GETBIT', items, ARGV[i]) == 0 and not here[ARGV[i]] then
     fresh[#fresh + 1] = i
     here[ARGV[i]] = true
@@ -26,10 +27,13 @@ local function answer(word, total)
 end
 if #fresh == 0 then return answer('moved', group[5]) end
 if group[2] then return answer('sealed', group[5]) end
+-- The queue may have been forgotten since the fan-out began.
+if not may_name(template.queue, tonumber(ARGV[4])) then return answer('too_many_queues', group[5]) end
 local limit = ARGV[3] ~= '1' and tonumber(setting(template.queue, 'max_depth') or nil)
 if limit and redis.call('ZCARD', queue_key(template.queue, 'queued')) + #fresh > limit then return answer('full', group[5]) end
 
 -- Checks above, writes below.
+create_name(template.queue)
 local expires, deadline, tags = tonumber(template.expires_ms or nil), tonumber(template.deadline_ms or nil), {}
 local expiry = math.min(expires or math.huge, deadline or math.huge)
 for tag in string.gmatch(template.tags or '', '[^%z]+') do tags[#tags + 1] = P .. 'tag:' .. tag end

@@ -70,7 +70,10 @@ local function leave(id, job)
     if job.state == 'running' then hold_slots(job, -1) end
   end
   if job.cancel_requested_at then append(removed, P .. 'cancelling', id) end
-  if job.state == 'dead' then redis.call('HINCRBY', P .. 'dead', job.state_reason .. ':' .. job.queue, -1) end
+  if job.state == 'dead' then
+    local field = job.state_reason .. ':' .. job.queue
+    if redis.call('HINCRBY', P .. 'dead', field, -1) <= 0 then redis.call('HDEL', P .. 'dead', field) end
+  end
   if job.state == 'cancelled' and job.state_reason == 'requested' then count(job, 'requested', -1) end
 end
 

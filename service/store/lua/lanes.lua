@@ -3,9 +3,8 @@
 -- (queue:<queue>|types); every limit key, and every fan-out with a limit, has lanes of its own (lanes:<type>), ordered
 -- so that a lane that has just started a job waits its turn (docs/adr/0010).
 -- A limiter that lets nothing start is in `parked`, by the time at which it may again; +inf = when a slot is freed.
--- Its lanes are then in parked:<limiter>, and a claim never meets them.
--- A queue stands in line for each job type of which it has open lanes (ready:<type>; `ready` says how many stand there), unless a
--- claim has found that it may start none of them: then the type is in queue:<queue>|closed (docs/adr/0032).
+-- Its lanes are then in parked:<limiter>, and a claim never meets them. A queue stands in the line ready:<type> of each job type that
+-- it has open lanes of, unless a claim found it paused or at its limit: then the type is in queue:<queue>|closed (docs/adr/0032).
 -- Jobs without a limit key have one per type, `type:<queue>|<type>`, which closes only while it is frozen and counts nothing.
 -- `heads` is what a claim knows of lanes and of their orders and spares the end of the script to read: `first`, `score`, `rank`;
 -- nothing more once an heir came between (unique.lua).

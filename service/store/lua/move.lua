@@ -3,16 +3,17 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] permitted states, each between spaces   ARGV[3] delay (ms)   ARGV[4] "1" = a new run: counters and time limits begin anew
 -- ARGV[5] new payload   ARGV[6] new queue   "" = unchanged
--- ARGV[7] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[8..] job ids
--- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key);
+-- ARGV[7] the portion of a bulk action that this is (see acting.lua), "" = none   ARGV[8] queues of the namespace at most   ARGV[9..] job ids
+-- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key) | too_many_queues;
 --   nothing when somebody else has done the portion
 -- Uses: index
 -- Uses: groups
 -- Uses: time_limits
+-- Uses: names
 -- Uses: acting
-local answers, delay, fresh, portion = {}, tonumber(ARGV[3]), ARGV[4] == '1', acting(ARGV[7])
+local answers, delay, fresh, left, portion = {}, tonumber(ARGV[3]), ARGV[4] == '1', {}, acting(ARGV[7])
 if portion.stale() then return {} end
-for i = 8, #ARGV do
+for i = 9, #ARGV do
   local id = ARGV[i]
   local job, key = load(id), P .. 'job:' .. id
   local word, state, holder = 'moved', job and job.state, nil
@@ -24,6 +25,8 @@ for i = 8, #ARGV do
     word = 'illegal'
   elseif key_held and redis.call('EXISTS', key_held) == 1 then
     word, holder = 'conflict', redis.call('GET', key_held)
+  elseif not may_name(queue, tonumber(ARGV[8])) then
+    word = 'too_many_queues'
   else
     if key_held then redis.call('SET', key_held, id) end
     leave(id, job)
@@ -34,9 +37,10 @@ for i = 8, #ARGV do
       if job.group and redis.call('HDEL', key, 'shared') == 1 then release_payload(job.group) end
     end
     if ARGV[6] ~= '' then
+      left[job.queue] = true
       job.queue = ARGV[6]
       put('queue', job.queue)
-      redis.call('SADD', P .. 'queues', job.queue)
+      create_name(job.queue)
     end
     if fresh then
       put('failures', 0); put('crashes', 0)
@@ -68,4 +72,5 @@ for i = 8, #ARGV do
 end
 portion.advance()
 flush()
+forget_unused(left)
 return answers

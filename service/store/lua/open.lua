@@ -4,12 +4,15 @@
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] retention of the fan-out (ms)   ARGV[4] failures tolerated   ARGV[5] percent tolerated
 -- ARGV[6] max_concurrency   ARGV[7] ms without new items after which an open one is given up   ARGV[8] items that are to come at once
 -- ARGV[9] idempotency digest   ARGV[10] digest of the request   ARGV[11] ms that the record is kept; "" = none
--- ARGV[12..] the template, 12 values: name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms, retention_ms,
---   payload, options (JSON), tags ("key:value" joined by \0); "" = absent   ARGV[24..] if there is one: id of the follow-up, and its 12 values
--- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) | full (max_depth of the queue)
+-- ARGV[12] queues of the namespace at most
+-- ARGV[13..] the template, 12 values: name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms, retention_ms,
+--   payload, options (JSON), tags ("key:value" joined by \0); "" = absent   ARGV[25..] if there is one: id of the follow-up, and its 12 values
+-- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) |
+--   full (max_depth of the queue) | too_many_queues
 -- Uses: index
 -- Uses: groups
 -- Uses: time_limits
+-- Uses: names
 local SPEC = {'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'retention_ms', 'payload', 'options', 'tags'}
 local id, key = ARGV[2], P .. 'group:' .. ARGV[2]
 local before = redis.call('HGET', key, 'created_at')
@@ -19,7 +22,10 @@ if ARGV[9] ~= '' then
   if record[1] then return {record[1] == ARGV[10] and 'replayed' or 'reused', record[2], record[3]} end
 end
 local template = {}
-for i, field in ipairs(SPEC) do template[field] = ARGV[11 + i] end
+for i, field in ipairs(SPEC) do template[field] = ARGV[12 + i] end
+for _, queue in pairs({template.queue, ARGV[25 + 2]}) do
+  if not may_name(queue, tonumber(ARGV[12])) then return {'too_many_queues', id, now} end
+end
 local limit = tonumber(setting(template.queue, 'max_depth') or nil)
 if limit and redis.call('ZCARD', queue_key(template.queue, 'queued')) + ARGV[8] > limit then return {'full', id, now} end
 -- Checks above, writes below.
@@ -27,9 +33,9 @@ local fields = {'state', 'open', 'version', 1, 'total', 0, 'highest', -1, 'creat
 local function put(field, value) if value ~= '' then fields[#fields + 1] = field; fields[#fields + 1] = value end end
 put('tolerance_count', ARGV[4]); put('tolerance_percent', ARGV[5]); put('max_concurrency', ARGV[6])
 for field, value in pairs(template) do put('item_' .. field, value) end
-if ARGV[24] then
-  local job, then_id = {created_at = now}, ARGV[24]
-  for i, field in ipairs(SPEC) do job[field] = ARGV[24 + i] end
+if ARGV[25] then
+  local job, then_id = {created_at = now}, ARGV[25]
+  for i, field in ipairs(SPEC) do job[field] = ARGV[25 + i] end
   put('then', then_id); put('linked', 1)
   redis.call('HSET', P .. 'group:' .. id, unpack(fields))
   fields = {'v', 1, 'version', 1, 'state', 'blocked', 'created_at', now, 'run_at', now}
@@ -40,12 +46,11 @@ if ARGV[24] then
   redis.call('ZADD', P .. 'job:' .. id .. ':dependents', 4, then_id)
   redis.call('HSET', key .. ':dependencies', 'fan_out', '4 ' .. id)
   redis.call('SADD', key .. ':waits', id)
-  redis.call('SADD', P .. 'queues', job.queue)
+  create_name(job.queue)
   rate(job.queue, 'enqueued')
   enter(then_id, job, 'blocked', 0)
 end
 redis.call('HSET', key, unpack(fields))
-redis.call('SADD', P .. 'queues', template.queue)
 redis.call('ZADD', P .. 'groups:fan', now, id)
 if ARGV[6] ~= '' then redis.call('HSET', P .. 'limiters', 'fan:' .. id, ARGV[6]) end
 redis.call('ZADD', P .. 'filling', now + ARGV[7], id)

@@ -2,17 +2,22 @@
 -- Add children to a running job and let it wait for them: it is blocked, its lease is over, no attempt is used. Children whose
 -- key the job has already are not added again. A job that is to be cancelled adds none and is cancelled. Only the holder of the lease may.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4..] per child 15 values: id, its key, name, queue, limit_key, priority, delay_ms,
+-- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] queues of the namespace at most
+-- ARGV[5..] per child 15 values: id, its key, name, queue, limit_key, priority, delay_ms,
 --   run_at, expires_ms, deadline_ms, retention_ms, payload, options (JSON), tags ("key:value" joined by \0), what it waits for
 --   among its siblings ("demand id key" joined by blanks); "" = absent. A child comes after those that it waits for
--- Returns parked (or cancelled) | ready (all have ended) | stale
+-- Returns parked (or cancelled) | ready (all have ended) | stale | too_many_queues (nothing was added)
 -- Uses: index
 -- Uses: groups
 -- Uses: time_limits
+-- Uses: names
 local WIDTH, id, key = 15, ARGV[2], P .. 'job:' .. ARGV[2]
 local parent = load(id)
 if not parent or parent.state ~= 'running' or parent.token ~= ARGV[3] then
   return redis.call('HGET', key, 'parked_by') == ARGV[3] and 'parked' or 'stale'
+end
+for i = 5, #ARGV, WIDTH do
+  if not may_name(ARGV[i + 3], tonumber(ARGV[4])) then return 'too_many_queues' end
 end
 -- Checks above, writes below.
 local group = parent.group
@@ -64,7 +69,7 @@ local function add(i, child, name_in_parent)
   end
   put('state', state)
   redis.call('HSET', P .. 'job:' .. child, unpack(fields))
-  redis.call('SADD', P .. 'queues', ARGV[i + 3])
+  create_name(ARGV[i + 3])
   redis.call('ZADD', P .. 'job:' .. child .. ':dependents', 3, id)
   redis.call('HSET', key .. ':dependencies', name_in_parent, '3 ' .. child)
   rate(ARGV[i + 3], 'enqueued')
@@ -81,7 +86,7 @@ local function has(name)
   redis.call('ZREM', P .. 'job:' .. child .. ':dependents', id)
 end
 
-for i = 4, #ARGV, WIDTH do
+for i = 5, #ARGV, WIDTH do
   local name = string.match(ARGV[i + 1], '[^/]+$')
   if not has(name) then add(i, ARGV[i], name) end
 end

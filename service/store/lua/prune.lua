@@ -8,7 +8,8 @@
 -- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) | missing}; {0, -1} when somebody else has done the portion
 -- Uses: index
 -- Uses: acting
-local ids, answer, pruned, portion = {}, {0, -1}, 0, acting(ARGV[3])
+-- Uses: names
+local ids, answer, pruned, left, portion = {}, {0, -1}, 0, {}, acting(ARGV[3])
 if portion.stale() then return answer end
 for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
 local named = #ids > 0 or portion.given
@@ -73,6 +74,7 @@ for _, id in ipairs(ids) do
     for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do append(removed, P .. 'tag:' .. tag, id) end
     redis.call('UNLINK', key, key .. ':attempts', key .. ':logs')
     changed[#changed + 1] = id
+    left[job.queue] = true
     pruned = pruned + 1
   end
   if named then
@@ -83,6 +85,7 @@ end
 if pruned > 0 then redis.call('HINCRBY', P .. 'counters', 'pruned', pruned) end
 portion.advance()
 flush()
+forget_unused(left)
 local _, next_end = head(P .. 'retention')
 answer[1], answer[2] = pruned, next_end and math.max(0, next_end - now) or -1
 return answer

@@ -3,21 +3,22 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (see index.lua)   ARGV[2] milliseconds that an idempotency record is kept
 -- ARGV[3] the slots that these jobs fire (see firing.lua), "" = none
--- ARGV[4..] per job 19 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
+-- ARGV[4] queues of the namespace at most   ARGV[5..] per job 19 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
 --   retention_ms, payload, options (JSON), tags ("key:value" joined by \0), unique key, unique until
 --   ("started", "finished" or ms), on conflict, idempotency digest, digest of the request, what its record keeps
 --   beside the options; "" = absent
 -- Returns per job {word, id, at, options, admitted}: created | duplicate, replayed, reused (see replay.lua) | existing |
---   conflict (unique key) | replaced (see takeover.lua) | full | skipped (the schedule's last run is not over); nothing
+--   conflict (unique key) | replaced (see takeover.lua) | too_many_queues | full | skipped (the schedule's last run is not over); nothing
 --   when somebody else has fired the slots. admitted: "created_at version state run_at" if not as it was sent
 -- Uses: index
 -- Uses: groups
 -- Uses: time_limits
+-- Uses: names
 -- Uses: firing
 -- Uses: replay
 -- Uses: takeover
 local WIDTH = 19
-local answers, admitted, keys_here, depth, seen, late = {}, {}, {}, {}, {}, {}
+local answers, admitted, keys_here, depth, late = {}, {}, {}, {}, {}
 local fire = firing(ARGV[3])
 if fire.stale() then return {} end
 
@@ -34,6 +35,7 @@ local function refusal(job)
       return {job.conflict == 'reject' and 'conflict' or 'existing', here and here.id or holder, now, job.options}, here
     end
   end
+  if not may_name(job.queue, tonumber(ARGV[4])) then return {'too_many_queues', job.id, now, job.options} end
   local limit = tonumber(setting(job.queue, 'max_depth') or nil)
   if limit then
     depth[job.queue] = depth[job.queue] or redis.call('ZCARD', queue_key(job.queue, 'queued'))
@@ -42,7 +44,7 @@ local function refusal(job)
   end
 end
 
-for i = 4, #ARGV, WIDTH do
+for i = 5, #ARGV, WIDTH do
   local job = {
     id = ARGV[i], name = ARGV[i + 1], queue = ARGV[i + 2], limit_key = text(ARGV[i + 3]), priority = tonumber(ARGV[i + 4]),
     due = tonumber(ARGV[i + 6]) or now + tonumber(ARGV[i + 5]), expires_ms = tonumber(ARGV[i + 7]), deadline_ms = tonumber(ARGV[i + 8]),
@@ -100,11 +102,10 @@ for _, job in ipairs(admitted) do
   if job.digest then record(job, ARGV[2]) end
   redis.call('HSET', P .. 'job:' .. id, unpack(fields))
   enter(id, job, state, at)
-  seen[#seen + 1] = job.queue
+  create_name(job.queue)
   rate(job.queue, 'enqueued')
 end
 for _, entry in ipairs(late) do entry[1][2], entry[1][5] = entry[2].id, entry[2].admitted end
-if #seen > 0 then redis.call('SADD', P .. 'queues', unpack(seen)) end
 fire.advance(answers)
 flush()
 return answers

@@ -1,0 +1,94 @@
+"""Queues that clients create and delete: how many there may be, and what refuses one."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from service.domain.states import State
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.factories import HOPELESS, claim, finish, job_in, submit
+
+
+@pytest.fixture
+async def small(stores: Stores, namespace: str) -> AsyncGenerator[Api]:
+    """An API for namespaces of one queue, which this one has."""
+    api = Api(stores.scripts.redis, namespace, max_queues=1)
+    await submit(stores)
+    yield api
+    await api.close()
+
+
+JOB = {"name": "work", "queue": "another"}
+REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("POST", "/v1/jobs", JOB),
+    ("POST", "/v1/flows", {"name": "flow", "jobs": {"one": {"job": {"name": "work"}}, "two": {"job": JOB}}}),
+    ("POST", "/v1/fan-outs", {"template": JOB, "items": [{"payload": {}}]}),
+    ("POST", "/v1/fan-outs", {"template": {"name": "work"}, "items": [], "sealed": False, "then": JOB}),
+    ("PATCH", "/v1/queues/another", {"max_concurrency": 1}),
+    ("POST", "/v1/queues/another/pause", None),
+    ("POST", "/v1/queues/another/pause", {"job_type": "work"}),
+    ("PUT", "/v1/schedules/nightly", {"cron": "0 0 * * *", "job": JOB}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
+async def test_a_queue_too_many_is_429(
+    small: Api, stores: Stores, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    problem(await small.http.request(method, path, json=body), 429, "too_many_queues")
+    assert await stores.queues.names() == ["default"]
+
+
+async def test_a_bulk_request_is_answered_row_by_row(small: Api) -> None:
+    answer = (await small.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}, JOB]})).json()
+    assert [row["status"] for row in answer["results"]] == [202, 429]
+    assert answer["results"][1]["problem"]["code"] == "too_many_queues"
+
+
+async def test_a_redrive_into_a_new_queue_is_429(small: Api, stores: Stores) -> None:
+    lease = (await claim(stores)).leases[0]
+    await finish(stores, lease, HOPELESS)
+    for path in (f"/v1/jobs/{lease.job.id}/retry", f"/v1/dlq/{lease.job.id}/retry"):
+        problem(await small.http.post(path, json={"queue": "another"}), 429, "too_many_queues")
+    job = await stores.queries.job(lease.job.id)
+    assert job is not None
+    assert job.state == State.DEAD
+
+
+async def test_a_run_now_into_a_new_queue_is_429(stores: Stores, namespace: str) -> None:
+    api = Api(stores.scripts.redis, namespace, max_queues=1)
+    await api.http.put("/v1/schedules/nightly", json={"cron": "0 0 * * *", "job": JOB})
+    await submit(stores)
+    problem(await api.http.post("/v1/schedules/nightly/run-now"), 429, "too_many_queues")
+    await api.close()
+
+
+async def test_an_empty_queue_is_deleted_with_its_settings(api: Api) -> None:
+    await api.http.patch("/v1/queues/mail", json={"max_concurrency": 2})
+    answer = await api.http.delete("/v1/queues/mail")
+    assert (answer.status_code, answer.content) == (204, b"")
+    problem(await api.http.get("/v1/queues/mail"), 404, "not_found")
+    problem(await api.http.delete("/v1/queues/mail"), 404, "not_found")
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_a_queue_with_jobs_in_any_state_is_409(api: Api, stores: Stores, state: State) -> None:
+    await job_in(stores, state)
+    problem(await api.http.delete("/v1/queues/default"), 409, "queue_not_empty")
+    assert (await api.http.get("/v1/queues/default")).status_code == 200
+
+
+async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Stores) -> None:
+    for name in ("b", "a:1", "C", "a"):
+        await submit(stores, queue=name)
+    names: list[str] = []
+    cursor: str | None = None
+    while True:
+        parameters = {"limit": "3", **({"cursor": cursor} if cursor else {})}
+        page = (await api.http.get("/v1/queues", params=parameters)).json()
+        names += [queue["name"] for queue in page["items"]]
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert names == ["C", "a", "a:1", "b"]

@@ -1,0 +1,169 @@
+"""Queues in line for a worker: what a claim costs does not depend on queues from which it takes nothing."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from service.domain.job import JobSpec
+from service.domain.limits import RateLimit
+from service.store.jobs import Submission
+from service.store.queue_settings import encode_change
+from service.store.stores import Stores
+from tests.factories import OK, QUICK, Worker, claim, finish, limit, new_id, register_worker, submit
+
+pytestmark = pytest.mark.anyio
+
+BUSY = ["a", "b", "c", "d", "e"]
+MANY = 300
+
+
+async def fill(stores: Stores, queues: list[str], each: int = 1, **fields: Any) -> None:
+    given: Any = {"name": "work", "retry": QUICK, **fields}
+    specs = [JobSpec(**given, queue=queue) for queue in queues for _ in range(each)]
+    await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
+
+
+def others(count: int = MANY) -> list[str]:
+    return [f"other-{number:05}" for number in range(count)]
+
+
+async def commands(stores: Stores, slots: int = 5, **fields: Any) -> int:
+    """Redis commands that one claim takes; what it starts is finished, outside of the count."""
+    redis: Any = stores.scripts.redis
+
+    async def total() -> int:
+        return sum(row["calls"] for row in (await redis.info("commandstats")).values())
+
+    before = await total()
+    answer = await claim(stores, slots, **fields)
+    count = await total() - before
+    for lease in answer.leases:
+        await finish(stores, lease, OK)
+    assert len(answer.leases) == slots, "there was work for all slots"
+    return count
+
+
+async def test_queues_whose_types_no_worker_here_knows_cost_a_claim_nothing(stores: Stores) -> None:
+    await fill(stores, BUSY, 10)
+    before = await commands(stores)
+    await fill(stores, others(), name="unknown-here")
+    assert await commands(stores) <= before + 5
+
+
+async def test_queues_that_a_worker_does_not_serve_cost_it_nothing(stores: Stores) -> None:
+    await fill(stores, BUSY, 20)
+    mine = dict.fromkeys(BUSY, 1)
+    before = await commands(stores, queues=mine)
+    await fill(stores, others())
+    assert await commands(stores, queues=mine) <= before + 5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"paused": True},
+        {"paused_job_types": {"work"}},
+        {"rate_limit": RateLimit(1, 3_600_000)},
+    ],
+)
+async def test_queues_that_may_start_nothing_are_looked_at_once(
+    stores: Stores, settings: dict[str, Any]
+) -> None:
+    arguments = [value for field, setting in settings.items() for value in encode_change(field, setting)]
+    for queue in others(220):
+        await stores.scripts.run("configure", [queue, "", 10_000, "", *arguments])
+    await fill(stores, others(220))
+    # A rate of one: the first job of each starts, and then it is closed.
+    while (answer := await claim(stores, 100)).leases or answer.more:
+        pass
+    await fill(stores, others(220))
+    await fill(stores, BUSY, 20)
+    # What came behind the closed limits is looked at once, and leaves the line.
+    for _ in range(3):
+        for lease in (await claim(stores, 5)).leases:
+            await finish(stores, lease, OK)
+    assert await commands(stores) <= 200
+    # Nothing was lost on the way: they come back as soon as they may start.
+    await limit(stores, others(1)[0], paused=False, paused_job_types=set(), rate_limit=None)
+    await stores.queues.purge("a")
+    for queue in BUSY:
+        await stores.queues.purge(queue)
+    assert [lease.job.queue for lease in (await claim(stores, 1)).leases] == others(1)
+
+
+async def test_one_claim_looks_at_a_bounded_number_of_closed_queues(stores: Stores) -> None:
+    for queue in others(410):
+        await stores.scripts.run("configure", [queue, "", 10_000, "", "paused", "1"])
+    await fill(stores, others(410))
+    looks = [(await claim(stores, 5)).more for _ in range(4)]
+    assert looks == [True, True, False, False]
+
+
+async def test_queues_behind_the_star_take_turns(stores: Stores) -> None:
+    """Each has its first turn before any has a second one."""
+    await fill(stores, others(200), 3)
+    worker = Worker(stores, {"*": 1})
+    taken: list[str] = []
+    while len(taken) < 400:
+        for lease in (await worker.claim(3)).leases:
+            taken.append(lease.job.queue)
+            await finish(stores, lease, OK)
+    assert set(Counter(taken[:200]).values()) == {1}
+    assert set(Counter(taken[:400]).values()) == {2}
+
+
+async def test_a_queue_that_has_one_job_at_a_time_has_no_more_turns_than_a_full_one(stores: Stores) -> None:
+    await fill(stores, ["full"], 60)
+    worker = Worker(stores, {"*": 1})
+    taken: list[str] = []
+    for _ in range(40):
+        await submit(stores, queue="sparse")
+        for lease in (await worker.claim(1)).leases:
+            taken.append(lease.job.queue)
+            await finish(stores, lease, OK)
+    assert 15 <= taken.count("sparse") <= 25
+
+
+async def test_the_weight_of_the_star_is_for_each_queue_that_has_work(stores: Stores) -> None:
+    """Also where queues stand in line for two types: they count once."""
+    await fill(stores, ["critical"], 100)
+    for queue in ("x", "y", "z"):
+        await fill(stores, [queue], 40)
+        await fill(stores, [queue], 40, name="second")
+    worker = Worker(stores, {"critical": 3, "*": 1})
+    taken: Counter[str] = Counter()
+    for _ in range(60):
+        for lease in (await worker.claim(1, types={"work": None, "second": None})).leases:
+            taken[lease.job.queue] += 1
+            await finish(stores, lease, OK)
+    assert taken["critical"] == pytest.approx(30, abs=2)
+    assert all(taken[queue] == pytest.approx(10, abs=2) for queue in "xyz")
+
+
+async def test_many_queues_that_have_ended_leave_no_debt_to_a_named_one(stores: Stores) -> None:
+    await fill(stores, ["critical"], 40)
+    await fill(stores, others(100))
+    worker = Worker(stores, {"critical": 6, "*": 1})
+    while (await stores.queues.get("critical")).counts["queued"] > 36:  # type: ignore[union-attr]
+        await worker.claim(1)
+    for queue in others(100):
+        await stores.queues.purge(queue)
+    await fill(stores, ["bulk"], 100)
+    taken = Counter([lease.job.queue for _ in range(60) for lease in (await worker.claim(1)).leases])
+    assert taken["critical"] >= 36
+
+
+async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Stores) -> None:
+    redis: Any = stores.scripts.redis
+    await register_worker(stores, queues={"mine": 1}, job_types=("work",))
+    pool = (await stores.workers.alive())[0].pool
+    wake = f"{stores.scripts.prefix}wake:{pool}"
+    await fill(stores, others(220), name="unknown-here")
+    await fill(stores, ["elsewhere"])
+    await stores.pulse(1_000)
+    assert await redis.exists(wake) == 0
+    await fill(stores, ["mine"])
+    await redis.delete(wake)
+    await stores.pulse(1_000)
+    assert await redis.exists(wake) == 1
