@@ -42,6 +42,9 @@ async def check(stores: Stores) -> None:
     for order in ("due", "leases", "retention"):
         expected = {id for id, job in jobs.items() if ORDERS.get(job["state"]) == order}
         assert members.get(order, set()) == expected, order
+    for queue in {job["queue"] for job in jobs.values()}:
+        due = {id for id, job in jobs.items() if (job["queue"], ORDERS.get(job["state"])) == (queue, "due")}
+        assert members.get(f"queue:{queue}|due", set()) == due, queue
     lanes = {
         id: key for key, ids in members.items() if key.startswith("queue:") and "|lane:" in key for id in ids
     }

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain.states import DEAD_REASONS, Reason, State
+from service.domain.states import DEAD_REASONS, Reason
 from service.store import keys
 from service.store.queries import Queries
+from service.store.scripts import Scripts
 from service.store.worker_registry import WorkerRecord, WorkerRegistry
 
-#: Job types per queue, and due jobs, that are looked at; beyond it there is work for more workers anyway.
+#: Job types per queue that are looked at.
 LOOKED_AT = 200
 
 
@@ -24,26 +25,32 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a queue gives workers to do. `due`: waits for a time that comes within the horizon."""
+    """What a queue gives workers to do.
+
+    `due`: waits for a time that comes within the horizon. `startable`: of those and the queued ones, as
+    many as no pause, freeze or limit holds back for longer than that.
+    """
 
     queued: int
     running: int
     due: int
+    startable: int
     paused: bool
 
     @property
     def jobs(self) -> int:
-        """Slots in use or in demand. Nothing can be started in a paused queue."""
-        return self.running if self.paused else self.running + self.queued + self.due
+        """Slots in use or in demand."""
+        return self.running + self.startable
 
 
 class Census:
     """Counts of one namespace; raises BackendUnavailable or OutcomeUnknown when Redis is away."""
 
-    def __init__(self, queries: Queries, workers: WorkerRegistry, prefix: str) -> None:
+    def __init__(self, scripts: Scripts, queries: Queries, workers: WorkerRegistry) -> None:
+        self._scripts = scripts
         self._queries = queries
         self._workers = workers
-        self._prefix = prefix
+        self._prefix = scripts.prefix
 
     async def count(self, queues: Sequence[str]) -> dict[str, QueueCount]:
         if not queues:
@@ -69,32 +76,9 @@ class Census:
 
     async def demand(self, queue: str, horizon_ms: int) -> Demand:
         """Of a queue that nobody ever used, too: whoever scales it must not take that for an error."""
-
-        def ask(pipe: Any) -> None:
-            pipe.time()
-            pipe.hget(keys.queue(self._prefix, queue=queue), "paused")
-            for state in (State.QUEUED, State.RUNNING, State.SCHEDULED, State.RETRYING):
-                pipe.zcard(keys.state(self._prefix, queue=queue, state=state))
-
-        (seconds, micros), paused, queued, running, *later = await self._queries.pipeline(ask)
-        until = seconds * 1000 + micros // 1000 + horizon_ms
-        # Jobs that are overdue count as well: without a worker nobody makes them queued.
-        due = await self._due(queue, until) if any(later) else 0
-        return Demand(queued=queued, running=running, due=due, paused=paused == b"1")
-
-    async def _due(self, queue: str, until: int) -> int:
-        due = keys.due(self._prefix)
-        ids = (
-            await self._queries.pipeline(
-                lambda pipe: pipe.zrangebyscore(due, "-inf", until, start=0, num=LOOKED_AT)
-            )
-        )[0]
-        if not ids:
-            return 0
-        found = await self._queries.pipeline(
-            lambda pipe: [pipe.hget(keys.job(self._prefix, id=id.decode()), "queue") for id in ids]
-        )
-        return sum(name == queue.encode() for name in found)
+        reply = await self._scripts.run("demand", [queue, horizon_ms])
+        queued, running, due, startable, paused = reply
+        return Demand(queued, running, due, startable, paused == b"1")
 
 
 def _triples(rows: Sequence[Any]) -> Iterable[tuple[Any, Any, Any]]:

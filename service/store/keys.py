@@ -166,6 +166,7 @@ starts = _key(
     "starts:{limiter}", "LIST", "The last starts that a rate counts, in microseconds, oldest first."
 )
 due = _key("due", "ZSET", "Scheduled and retrying jobs by the time at which they are due.")
+due_in_queue = _key("queue:{queue}|due", "ZSET", "The same of one queue.")
 leases = _key("leases", "ZSET", "Running jobs by the time at which their lease expires.")
 expiry = _key("expiry", "ZSET", "Jobs that may expire or miss their deadline, by the earlier of the two.")
 cancelling = _key(

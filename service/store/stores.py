@@ -46,7 +46,7 @@ class Stores:
         self.limiters = Limiters(self.scripts)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
-        self.census = Census(self.queries, self.workers, self.scripts.prefix)
+        self.census = Census(self.scripts, self.queries, self.workers)
         self.explanations = Explanations(self.scripts, self.workers)
         self.groups = Groups(self.scripts, self.queries)
         self.members = Members(self.queries, self.groups)

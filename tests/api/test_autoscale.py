@@ -3,13 +3,19 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from service.api.auth import digest
+from service.domain.fan_out import FanOutSpec, Item
+from service.domain.job import JobSpec
+from service.domain.limits import KeyLimits, KeyOverride, RateLimit
+from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.access_keys import AccessKey, AccessKeys
+from service.store.jobs import Submission
 from service.store.stores import Stores
 from tests.api.client import Api, problem
-from tests.factories import job_in, submit
+from tests.factories import IDS, OK, claim, finish, job_in, limit, new_id, submit
 
 
 async def ask(api: Api, queue: str = "default") -> dict[str, Any]:
@@ -27,7 +33,8 @@ async def test_the_value_is_what_runs_what_may_run_and_what_is_due_soon(api: Api
 
     answer = await ask(api)
 
-    assert answer == {"queue": "default", "value": 3, "queued": 1, "running": 1, "due": 1, "paused": False}
+    counts = {"queued": 1, "running": 1, "due": 1, "startable": 2}
+    assert answer == {"queue": "default", "value": 3, **counts, "paused": False}
 
 
 async def test_overdue_jobs_call_for_the_first_worker(api: Api, stores: Stores) -> None:
@@ -46,6 +53,94 @@ async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores:
     answer = await ask(api)
 
     assert (answer["value"], answer["queued"], answer["paused"]) == (1, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "spec", "value"),
+    [
+        ({}, {}, 10),
+        ({"max_concurrency": 2}, {}, 2),
+        ({"paused_job_types": {"work"}}, {}, 0),
+        ({"paused_job_types": {"work"}}, {"limit_key": "k"}, 0),
+        ({"per_key": KeyLimits(max_concurrency=1)}, {"limit_key": "k"}, 1),
+        ({"keys": {"k": KeyOverride(3)}}, {"limit_key": "k"}, 3),
+        ({"rate_limit": RateLimit(4, 3_600_000)}, {}, 4),
+        ({"rate_limit": RateLimit(4, 3_600_000, smooth=True)}, {}, 1),
+        ({"rate_limit": RateLimit(1, 10_000, smooth=True)}, {}, 4),
+        ({"rate_limit": RateLimit(2, 10_000)}, {}, 8),
+        ({"per_key": KeyLimits(rate_limit=RateLimit(5, 60_000))}, {"limit_key": "k"}, 5),
+        ({"max_concurrency": 2}, {"delay_ms": 5_000}, 2),
+        ({"paused_job_types": {"work"}}, {"delay_ms": 5_000}, 0),
+        ({"per_key": KeyLimits(max_concurrency=1)}, {"limit_key": "k", "delay_ms": 5_000}, 1),
+    ],
+)
+async def test_what_cannot_start_calls_for_no_worker(
+    api: Api, stores: Stores, settings: dict[str, Any], spec: dict[str, Any], value: int
+) -> None:
+    await limit(stores, **settings)
+    for _ in range(10):
+        await submit(stores, **spec)
+
+    assert (await ask(api))["value"] == value
+
+
+async def test_what_runs_uses_up_the_limit(api: Api, stores: Stores) -> None:
+    await limit(stores, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
+    for key in ("a", "a", "a", "b", "b", "b"):
+        await submit(stores, limit_key=key)
+    assert (await ask(api))["value"] == 3
+    assert len((await claim(stores, 2)).leases) == 2
+    assert (await ask(api))["value"] == 3
+    # Both keys and the queue are closed now.
+    assert len((await claim(stores, 9)).leases) == 1
+    answer = await ask(api)
+    assert (answer["value"], answer["running"], answer["queued"], answer["startable"]) == (3, 3, 3, 0)
+
+
+async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: Stores) -> None:
+    await limit(stores, rate_limit=RateLimit(2, 60_000))
+    for _ in range(5):
+        await submit(stores)
+    for lease in (await claim(stores, 5)).leases:
+        await finish(stores, lease, OK)
+    assert (await ask(api))["value"] == 0
+    later = int((await claim(stores)).now_us / 1000) + 45_000
+    stores.scripts.now = str(later)
+    assert (await stores.census.demand("default", 30_000)).jobs == 2
+
+
+async def test_frozen_jobs_call_for_nobody(api: Api, stores: Stores) -> None:
+    for key in (None, "acme"):
+        for _ in range(3):
+            await submit(stores, limit_key=key)
+    await submit(stores, name="other")
+    for lease in (await claim(stores, 1)).leases:
+        await finish(stores, lease, Throttled(120_000))
+    assert (await ask(api))["value"] == 4
+    while leases := (await claim(stores, 1)).leases:
+        await finish(stores, leases[0], Throttled(120_000))
+    answer = await ask(api)
+    assert (answer["value"], answer["queued"]) == (1, 7)
+
+
+async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Stores) -> None:
+    id = IDS.new("fan", members=9)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), max_concurrency=2), 0, None)
+    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(9)])
+
+    assert (await ask(api))["value"] == 2
+
+
+async def test_due_jobs_behind_many_of_other_queues_count(api: Api, stores: Stores) -> None:
+    """However many other queues have that are due earlier."""
+    specs = [JobSpec("work", queue="elsewhere", delay_ms=1_000)] * 300
+    await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
+    for _ in range(3):
+        await submit(stores, delay_ms=20_000)
+
+    answer = await ask(api)
+
+    assert (answer["due"], answer["value"]) == (3, 3)
 
 
 async def test_a_queue_that_was_never_used_has_the_value_0(api: Api) -> None:

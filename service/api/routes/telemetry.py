@@ -63,8 +63,9 @@ async def read_autoscale(
 ) -> Response:
     """For KEDA's metrics-api scaler: `value` divided by the concurrency of a worker is the workers needed.
 
-    Running jobs count, so that a queue which is being worked off does not take its workers away.
-    A queue that was never used has the value 0.
+    It is the running jobs, so that a queue which is being worked off does not lose its workers, and those
+    that can start within 30 s: pauses, freezes and limits keep jobs out of it. A queue that was never used
+    has the value 0.
     """
     demand = await stores.census.demand(queue, HORIZON_MS)
     return render.respond(
@@ -74,6 +75,7 @@ async def read_autoscale(
             "queued": demand.queued,
             "running": demand.running,
             "due": demand.due,
+            "startable": demand.startable,
             "paused": demand.paused,
         }
     )

@@ -77,11 +77,12 @@ class HealthOut(Out):
 
 
 class AutoscaleOut(Out):
-    """`value` = queued + running + due within 30 s; of a paused queue, the running jobs alone."""
+    """`value` = running + startable: queued, or due within 30 s, and held back by nothing else."""
 
     queue: str
     value: int
     queued: int
     running: int
     due: int
+    startable: int
     paused: bool

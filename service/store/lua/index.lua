@@ -67,13 +67,12 @@ local function leave(id, job)
     lanes[lane] = job
   elseif ORDER[job.state] then
     append(removed, P .. ORDER[job.state], id)
+    if ORDER[job.state] == 'due' then append(removed, queue_key(job.queue, 'due'), id) end
     if job.state == 'running' then hold_slots(job, -1) end
   end
   if job.cancel_requested_at then append(removed, P .. 'cancelling', id) end
-  if job.state == 'dead' then
-    local field = job.state_reason .. ':' .. job.queue
-    if redis.call('HINCRBY', P .. 'dead', field, -1) <= 0 then redis.call('HDEL', P .. 'dead', field) end
-  end
+  local dead = job.state == 'dead' and job.state_reason .. ':' .. job.queue
+  if dead and redis.call('HINCRBY', P .. 'dead', dead, -1) <= 0 then redis.call('HDEL', P .. 'dead', dead) end
   if job.state == 'cancelled' and job.state_reason == 'requested' then count(job, 'requested', -1) end
 end
 
@@ -88,7 +87,9 @@ local function enter(id, job, state, at)
   elseif ORDER[state] then
     append(added, P .. ORDER[state], at, id)
     if state == 'running' then hold_slots(job, 1) end
-    if ORDER[state] == 'due' and (not earliest_due or at < earliest_due) then earliest_due = at end
+    if ORDER[state] == 'due' then
+      append(added, queue_key(job.queue, 'due'), at, id); earliest_due = math.min(earliest_due or at, at)
+    end
   end
   changed[#changed + 1] = id
 end
