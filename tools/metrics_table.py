@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from service.api.metrics import ApiMetrics, queue_families, redis_families
+from service.api.http_metrics import RequestMetrics
+from service.api.metrics import queue_families, redis_families
 from workers.metrics import Metrics
 
 
 def metrics_table() -> list[str]:
     """Rows by process, each in the order in which the code declares them."""
-    api = [*redis_families(up=True), *queue_families([], {}, omitted=0), ApiMetrics().payload_bytes]
+    api = [*redis_families(up=True), *queue_families([], {}, omitted=0), RequestMetrics().payload_bytes]
     worker = [
         metric
         for name, metric in vars(Metrics()).items()

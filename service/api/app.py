@@ -14,7 +14,7 @@ from service.api.bodies import Bodies
 from service.api.deps import Backend
 from service.api.duties import duties
 from service.api.issuer import Issuer
-from service.api.metrics import LATENCY_BUCKETS, ApiMetrics
+from service.api.metrics import ApiMetrics
 from service.api.middleware import RequestIds
 from service.api.request_limits import HeaderLimits, largest_body
 from service.api.routes import (
@@ -52,7 +52,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     """Build the application on a connection that its caller closes."""
     keys = AccessKeys(redis)
     namespace = settings.namespace if settings.auth == "off" else None
-    metrics = ApiMetrics()
+    metrics = ApiMetrics(settings.namespace)
     tokens = None
     if namespace is None and settings.jwt_issuer:
         tokens = Tokens(settings, Issuer(settings.jwt_jwks_url, clock), clock)
@@ -100,10 +100,9 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     instrumentator = Instrumentator(
         registry=CollectorRegistry(),
         excluded_handlers=["/metrics", "/livez", "/readyz"],
-        # How long a client follows events says nothing of latency.
         should_exclude_streaming_duration=True,
     )
-    instrumentator.instrument(app, latency_lowr_buckets=LATENCY_BUCKETS)
-    metrics.http = instrumentator.registry
+    instrumentator.add(metrics.http.observe)
+    instrumentator.instrument(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

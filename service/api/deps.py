@@ -82,6 +82,7 @@ class Backend:
             unused = now - space.used_at > SPACE_SECONDS and not space.stores.watches.watched
             if unused and namespace != self.settings.namespace:
                 del self.spaces[namespace]
+                self.metrics.http.forget(namespace)
 
 
 @dataclass
@@ -156,6 +157,8 @@ async def _asked(request: Request) -> Asked:
     if backend.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without keys, pages of another origin are refused.")
     caller = await backend.authenticator.identify(request.headers.get("authorization"))
+    # For the metrics of its namespace, whatever the request is answered with.
+    request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
     space = backend.space(caller.namespace)
     await space.types.load()

@@ -28,7 +28,7 @@ class ItemReader:
         self._job_type = self._types.known(name)
         self._payload: dict[str, Any] = orjson.loads(template_payload)
         self._limit = asked.backend.settings.max_payload_bytes
-        self._sizes = asked.backend.metrics.payload_bytes
+        self._http, self._namespace = asked.backend.metrics.http, asked.caller.namespace
 
     async def read(self, raw: bytes, position: int, start: int = 0, *, known_good: bool = False) -> Item:
         """`position` is that in the request, the index of the item is `start` beyond it.
@@ -47,7 +47,7 @@ class ItemReader:
                 errors=[{"pointer": where, "code": PayloadTooLarge.code, "message": message}]
             )
         if known_good:
-            self._sizes.observe(size)
+            self._http.payload(self._namespace, size)
         delay = fields.delay_seconds
         return Item(
             index=start + position,

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Histogram, Metric
+from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from service.api.http_metrics import HttpMetrics
 from service.domain.errors import TriageError
 from service.domain.states import State
 from service.store.census import QueueCount
 from service.store.connect import RedisClient, eviction_policy
+from service.store.queue_survey import Survey
 from service.store.queues import Queue
 from service.store.stores import Stores
 
 #: Queues shown at most: names are the clients' to invent.
 MAX_QUEUES = 200
-#: Seconds. Requests that wait for a job take up to 30.
-LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+#: The label of all further queues together; no queue can have it for its name.
+OTHERS = "_others"
 
 _LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED)
 
@@ -25,31 +27,53 @@ _LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLO
 class ApiMetrics:
     """What is Redis's to know is read for each scrape and kept by nobody: old numbers look like new ones."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        #: The HTTP metrics of prometheus-fastapi-instrumentator.
-        self.http = CollectorRegistry()
-        self.payload_bytes = Histogram(
-            "triage_payload_bytes",
-            "Size of submitted payloads in bytes.",
-            buckets=(64, 256, 1024, 4096, 16_384, 65_536, 262_144),
-            registry=self.registry,
-        )
+    def __init__(self, namespace: str) -> None:
+        """`namespace` is the API's own."""
+        self.http = HttpMetrics(namespace)
 
-    async def exposition(self, redis: RedisClient, stores: Stores) -> bytes:
-        """While Redis is away `triage_redis_up` is 0, and everything else that it would tell is absent."""
+    async def exposition(self, redis: RedisClient, stores: Stores, *, whole: bool) -> bytes:
+        """While Redis is away `triage_redis_up` is 0, and everything else that it would tell is absent.
+
+        `whole`: the requests of all namespaces, not only those of `stores`.
+        """
         try:
             policy = await eviction_policy(redis)
-            page = await stores.queues.list(MAX_QUEUES, None)
-            counts = await stores.census.count([queue.name for queue in page.items])
-            names = await stores.queues.names() if page.next_cursor else page.items
             families = [
                 *redis_families(up=True, policy_ok=policy == "noeviction"),
-                *queue_families(page.items, counts, omitted=len(names) - len(page.items)),
+                *await _queue_families(stores),
             ]
         except TriageError:
             families = redis_families(up=False)
-        return b"".join(generate_latest(source) for source in (self.http, self.registry, _Reading(families)))
+        requests = self.http.process if whole else self.http.of(stores.scripts.namespace)
+        sources: list[Collector] = [_Reading(families)]
+        if requests is not None:
+            sources.insert(0, requests.registry)
+        return b"".join(generate_latest(source) for source in sources)
+
+
+async def _queue_families(stores: Stores) -> list[Metric]:
+    queues, survey = await stores.queues.by_attention(MAX_QUEUES)
+    names = [queue.name for queue in queues]
+    counts = await stores.census.count(names)
+    families = queue_families(queues, counts, omitted=len(survey.queues) - len(queues))
+    if len(survey.queues) > len(queues):
+        await _add_others(stores, families, survey, names)
+    return families
+
+
+async def _add_others(
+    stores: Stores, families: Sequence[Metric], survey: Survey, names: Sequence[str]
+) -> None:
+    """So that sums over queues are those of all queues, and no old job goes unseen."""
+    jobs, dead, oldest = families[:3]
+    others = survey.counts(len(names))
+    for state in _LIVE:
+        jobs.add_sample(jobs.name, {"queue": OTHERS, "state": state}, others[state])
+    for reason, number in (await stores.census.dead(names)).items():
+        dead.add_sample(dead.name, {"queue": OTHERS, "reason": reason}, number)
+    since = [queue.oldest for queue in survey.queues[len(names) :] if queue.oldest is not None]
+    age = max(0, await stores.queries.now() - min(since)) / 1000 if since else 0
+    oldest.add_sample(oldest.name, {"queue": OTHERS}, age)
 
 
 def redis_families(*, up: bool, policy_ok: bool = False) -> list[Metric]:
@@ -99,7 +123,7 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
         jobs, dead, oldest, paused, workers, capacity, stranded, limited,
         GaugeMetricFamily(
             "triage_queues_omitted",
-            f"Queues beyond the first {MAX_QUEUES} by name: they have no series of their own.",
+            f"Queues beyond the {MAX_QUEUES} that need attention most: together they are `{OTHERS}`.",
             value=omitted,
         ),
     ]  # fmt: skip

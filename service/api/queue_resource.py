@@ -1,5 +1,6 @@
 """A queue as a resource of the contract."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from service.api import render
@@ -7,17 +8,26 @@ from service.domain.limits import KeyOverride, RateLimit
 from service.domain.states import State
 from service.store.queues import Freeze, Queue
 
+_LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED)
+
+
+def totals(queues: int, counts: Mapping[State, int]) -> dict[str, Any]:
+    return {
+        "queues": queues,
+        "counts": {state.value: counts[state] for state in _LIVE},
+        "dlq_depth": counts[State.DEAD],
+    }
+
 
 def queue(queue: Queue) -> dict[str, Any]:
     settings = queue.settings
     aging = settings.priority_aging_ms
-    live = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED)
     return {
         "name": queue.name,
         "object": "queue",
         "version": settings.version,
         "paused": settings.paused,
-        "counts": {state.value: queue.counts[state] for state in live},
+        "counts": {state.value: queue.counts[state] for state in _LIVE},
         "dlq_depth": queue.counts[State.DEAD],
         "oldest_queued_seconds": None if queue.oldest_queued_ms is None else queue.oldest_queued_ms / 1000,
         "workers": queue.workers,

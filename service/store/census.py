@@ -74,6 +74,17 @@ class Census:
             for queue, times, (dead, types, keyed) in zip(queues, limited, _triples(rows), strict=True)
         }
 
+    async def dead(self, without: Sequence[str]) -> dict[Reason, int]:
+        """Dead jobs by reason over all queues but those."""
+        found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.dead(self._prefix))))[0]
+        totals: dict[Reason, int] = {reason: 0 for reason in DEAD_REASONS}
+        left_out = set(without)
+        for field, number in found.items():
+            reason, _, queue = field.decode().partition(":")
+            if queue not in left_out:
+                totals[Reason(reason)] += int(number)
+        return totals
+
     async def demand(self, queue: str, horizon_ms: int) -> Demand:
         """Of a queue that nobody ever used, too: whoever scales it must not take that for an error."""
         reply = await self._scripts.run("demand", [queue, horizon_ms])

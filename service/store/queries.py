@@ -221,6 +221,11 @@ class Queries:
         wanted = [filter.state] if filter.state is not None else list(states)
         return [keys.state("", queue=queue, state=state) for queue in queues for state in wanted]
 
+    async def now(self) -> int:
+        """Redis time, unix ms."""
+        seconds, micros = (await self.pipeline(lambda pipe: pipe.time()))[0]
+        return seconds * 1000 + micros // 1000
+
     async def pipeline(self, ask: Any) -> list[Any]:
         """Run reads in one round trip; sent once more when the connection broke: they change nothing."""
         client: Any = self._scripts.redis

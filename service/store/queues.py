@@ -14,6 +14,7 @@ from service.store import keys
 from service.store.jobs import BATCH, Jobs
 from service.store.queries import Page, Queries, decode_cursor, encode_cursor
 from service.store.queue_settings import decode, encode_change
+from service.store.queue_survey import Survey, survey
 from service.store.scripts import Argument, Scripts
 from service.store.worker_registry import WorkerRegistry
 
@@ -79,6 +80,11 @@ class Queues:
         )[0]
         page = [member.decode() for member in members[:limit]]
         return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > limit else None)
+
+    async def by_attention(self, at_most: int) -> "tuple[list[Queue], Survey]":
+        """The queues that need attention most, and what there is in all."""
+        found = await survey(self._scripts, await self.names())
+        return await self._read(found.names(at_most)), found
 
     async def get(self, name: str) -> Queue | None:
         """None for a name without jobs and settings."""

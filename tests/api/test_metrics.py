@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.api import metrics
+from service.api.auth import digest
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
 from service.store import keys
+from service.store.access_keys import AccessKey, AccessKeys
 from service.store.connect import connect
 from service.store.stores import Stores
 from tests import factories
@@ -112,18 +114,112 @@ async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Stores) -> None
     assert value(page, "triage_queue_paused", queue="going") == 0
 
 
-async def test_queues_beyond_the_cap_have_no_series_and_are_counted(
+async def test_queues_beyond_the_cap_are_counted_together(
     api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 3)
     for number in range(5):
         await submit(stores, queue=f"queue-{number}")
+    await submit(stores, queue="queue-4", delay_ms=60_000)
 
     page = await scrape(api)
 
     shown = {dict(labels)["queue"] for name, labels in page if name == "triage_queue_oldest_seconds"}
-    assert shown == {"queue-0", "queue-1", "queue-2"}
+    assert shown == {"queue-0", "queue-1", "queue-2", "_others"}
     assert value(page, "triage_queues_omitted") == 2
+    assert value(page, "triage_queue_jobs", queue="_others", state="queued") == 2
+    assert value(page, "triage_queue_jobs", queue="_others", state="scheduled") == 1
+    assert total(page, "triage_queue_jobs") == 6
+
+
+async def test_what_has_work_trouble_or_age_has_series_before_names_that_have_nothing(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "MAX_QUEUES", 4)
+    for number in range(6):
+        await stores.queues.configure(f"aa-{number}", {"max_concurrency": 1})
+    now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
+    for name, age in (("young", 10_000), ("old", 600_000), ("older", 900_000)):
+        stores.scripts.now = str(now - age)
+        await submit(stores, queue=name)
+    await submit(stores, queue="critical")
+    await finish(stores, (await claim(stores, queues={"critical": 1})).leases[0], HOPELESS)
+    stores.scripts.now = ""
+
+    page = await scrape(api)
+
+    shown = {dict(labels)["queue"] for name, labels in page if name == "triage_queue_paused"}
+    assert shown == {"critical", "older", "old", "young"}
+    assert value(page, "triage_dlq_jobs", queue="critical", reason="non_retryable") == 1
+
+
+async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
+    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "MAX_QUEUES", 1)
+    now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
+    for name in ("first", "second"):
+        stores.scripts.now = str(now - 300_000)
+        await submit(stores, queue=name)
+        await finish(stores, (await claim(stores, queues={name: 1})).leases[0], HOPELESS)
+        await submit(stores, queue=name)
+    stores.scripts.now = ""
+
+    page = await scrape(api)
+
+    assert value(page, "triage_dlq_jobs", queue="_others", reason="non_retryable") == 1
+    assert total(page, "triage_dlq_jobs") == 2
+    age = value(page, "triage_queue_oldest_seconds", queue="_others")
+    assert age is not None
+    assert 299 < age < 330
+
+
+async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Stores, namespace: str) -> None:
+    """Those without a known sender count to the namespace of the API."""
+    redis = stores.scripts.redis
+    api = Api(redis, f"home-{namespace}", auth="required")
+    secrets = {name: f"secret-{name}-{namespace}" for name in ("one", "two", "home")}
+    for name, secret in secrets.items():
+        key = AccessKey(
+            f"key_{secret}", name, f"{name}-{namespace}", frozenset({"metrics:read", "jobs:write"}), 0
+        )
+        await AccessKeys(redis).create(key, digest(secret))
+    headers = {name: {"Authorization": f"Bearer {secret}"} for name, secret in secrets.items()}
+    for name, requests in (("one", 3), ("two", 1)):
+        for _ in range(requests):
+            answer = await api.http.post("/v1/jobs", json={"name": "work"}, headers=headers[name])
+            assert answer.status_code == 202
+    assert (await api.http.post("/v1/jobs", json={"name": "work"})).status_code == 401
+    assert (await api.http.get("/v1/jobs", headers=headers["two"])).status_code == 403
+
+    pages = {name: series((await api.http.get("/metrics", headers=headers[name])).text) for name in secrets}
+
+    found = {name: total(page, "http_requests_total") for name, page in pages.items()}
+    assert found == {"one": 3, "two": 2, "home": 1}
+    assert {name: total(page, "triage_payload_bytes_count") for name, page in pages.items()} == {
+        "one": 3,
+        "two": 1,
+        "home": 0,
+    }
+    assert total(pages["two"], "http_request_duration_seconds_count") == 2
+    assert value(pages["two"], "http_requests_total", handler="/v1/jobs", method="GET", status="4xx") == 1
+    for secret in secrets.values():
+        await AccessKeys(redis).revoke(f"key_{secret}")
+    await api.close()
+
+
+async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Stores, namespace: str) -> None:
+    api = Api(stores.scripts.redis, namespace, auth="required", metrics_open=True)
+    key = AccessKey(f"key_{namespace}", "one", f"other-{namespace}", frozenset({"jobs:write"}), 0)
+    await AccessKeys(stores.scripts.redis).create(key, digest(namespace))
+    headers = {"Authorization": f"Bearer {namespace}"}
+    assert (await api.http.post("/v1/jobs", json={"name": "work"}, headers=headers)).status_code == 202
+
+    page = await scrape(api)
+
+    assert value(page, "http_requests_total", handler="/v1/jobs", method="POST", status="2xx") == 1
+    await AccessKeys(stores.scripts.redis).revoke(key.id)
+    await api.close()
 
 
 async def test_paths_that_clients_invent_make_no_series_of_their_own(api: Api) -> None:

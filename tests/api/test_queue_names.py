@@ -92,3 +92,34 @@ async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Stores) 
         if (cursor := page["next_cursor"]) is None:
             break
     assert names == ["C", "a", "a:1", "b"]
+
+
+async def test_what_needs_attention_comes_first_and_totals_are_of_all_queues(
+    api: Api, stores: Stores
+) -> None:
+    now = await stores.queries.now()
+    for number in range(3):
+        await stores.queues.configure(f"aa-{number}", {"max_concurrency": 1})
+    for name, age in (("young", 1_000), ("old", 600_000), ("halted", 2_000), ("failing", 3_000)):
+        stores.scripts.now = str(now - age)
+        await submit(stores, queue=name)
+    await submit(stores, queue="young", delay_ms=600_000)
+    await finish(stores, (await claim(stores, queues={"failing": 1})).leases[0], HOPELESS)
+    await stores.queues.pause("halted")
+    stores.scripts.now = ""
+
+    page = (await api.http.get("/v1/queues", params={"order": "attention", "limit": "4"})).json()
+
+    assert [queue["name"] for queue in page["items"]] == ["halted", "failing", "old", "young"]
+    assert page["next_cursor"] is None
+    counts = {"queued": 3, "scheduled": 1, "retrying": 0, "running": 0, "blocked": 0}
+    assert page["totals"] == {"queues": 7, "counts": counts, "dlq_depth": 1}
+
+
+async def test_the_order_of_attention_has_no_further_pages(api: Api, stores: Stores) -> None:
+    for name in ("a", "b"):
+        await submit(stores, queue=name)
+    first = (await api.http.get("/v1/queues", params={"limit": "1"})).json()
+    assert first["totals"] is None
+    parameters = {"order": "attention", "cursor": first["next_cursor"]}
+    problem(await api.http.get("/v1/queues", params=parameters), 400, "cursor_invalid")

@@ -10,7 +10,7 @@ import { address } from "./route.js";
 import { count } from "./words.js";
 import { workerTable } from "./worker_table.js";
 
-/** One page: with more queues or workers, the panel says so. */
+/** With more queues or workers the panel says so. */
 const SHOWN = "200";
 const TILES = ["running", "queued", "retrying", "scheduled", "blocked"];
 
@@ -20,9 +20,10 @@ export function showOverview(main, _route, left) {
   main.append(totals.element, queues.element, workers.element);
 
   const readQueues = async () => {
-    const page = await read("queues", { parameters: [["limit", SHOWN]], signal: left });
-    totals.show(...totalTiles(page.items));
-    queues.show(queueTable(page.items, readQueues), readAt(page));
+    const page = await read("queues", { parameters: [["limit", SHOWN], ["order", "attention"]], signal: left });
+    totals.show(...totalTiles(page.totals, page.items));
+    const more = page.totals.queues - page.items.length;
+    queues.show(queueTable(page.items, readQueues), readAt(more > 0 ? `${count(more)} more queues need less attention. ` : ""));
   };
   keepFresh(left, queues, async () => {
     try {
@@ -34,24 +35,25 @@ export function showOverview(main, _route, left) {
   });
   keepFresh(left, workers, async () => {
     const page = await read("workers", { parameters: [["limit", SHOWN]], signal: left });
-    workers.show(workerSummary(page.items), workerTable(page.items), readAt(page));
+    workers.show(workerSummary(page.items), workerTable(page.items), readAt(page.next_cursor === null ? "" : `Only the first ${SHOWN} are shown and counted. `));
   });
 }
 
-/** @param {{next_cursor: string | null}} page */
-function readAt(page) {
-  const more = page.next_cursor === null ? "" : `Only the first ${SHOWN} are shown and counted. `;
+/** @param {string} more */
+function readAt(more) {
   return element("p", { class: "foot" }, element("span", {}, more, "Read at ", moment(new Date().toISOString())));
 }
 
-/** @param {any[]} queues */
-function totalTiles(queues) {
-  const sum = (/** @type {(queue: any) => number} */ of) => queues.reduce((total, queue) => total + of(queue), 0);
-  const tiles = TILES.map((state) => tile(state, sum((queue) => queue.counts[state]), address("jobs", null, [["state", state]])));
+/**
+ * @param {any} totals of all queues
+ * @param {any[]} queues those that need attention first
+ */
+function totalTiles(totals, queues) {
+  const tiles = TILES.map((state) => tile(state, totals.counts[state], address("jobs", null, [["state", state]])));
   const stuck = queues.filter((queue) => troubles(queue).length > 0);
   const names = stuck.slice(0, 10).map((queue) => queue.name).join(", ");
   return [
-    element("div", { class: "tiles" }, tiles, tile("dead", sum((queue) => queue.dlq_depth), address("dead-letters"))),
+    element("div", { class: "tiles" }, tiles, tile("dead", totals.dlq_depth, address("dead-letters"))),
     stuck.length > 0 && element("p", { class: "warning" }, `Queues that need a look: ${names}${stuck.length > 10 ? " …" : ""}`),
   ];
 }

@@ -153,7 +153,7 @@ async def specify(
         await asked.space.types.check(job_type, body.payload, f"{root}/payload")
     spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
     size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
-    asked.backend.metrics.payload_bytes.observe(size)
+    asked.backend.metrics.http.payload(asked.caller.namespace, size)
     if size > limit:
         raise PayloadTooLarge(
             f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."

@@ -1,6 +1,6 @@
 """Queues: looking, pausing, emptying, deleting."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path, Query, Response
 
@@ -11,7 +11,7 @@ from service.api.operation import operation
 from service.api.router import Router
 from service.api.schemas import queues as schemas
 from service.api.schemas.fields import NAME_PATTERN
-from service.domain.errors import NotFound
+from service.domain.errors import CursorInvalid, NotFound
 from service.store.queues import Queue
 
 router = Router(prefix="/v1/queues", tags=["queues"])
@@ -28,16 +28,37 @@ def respond(queue: Any) -> Response:
 @router.get(
     "",
     name="list_queues",
-    **operation("queues:read", "List queues", {200: ("A page, by name.", schemas.QueuePage)}),
+    **operation("queues:read", "List queues", {200: ("A page.", schemas.QueuePage)}),
 )
 async def list_queues(
     asked: Ask,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
+    order: Annotated[
+        Literal["name", "attention"],
+        Query(description="`attention`: the first `limit` of a changing order, without further pages."),
+    ] = "name",
 ) -> Response:
-    """Every queue that has jobs or settings, with depth per state, age, rates and workers."""
+    """Every queue that has jobs or settings, with depth per state, age, rates and workers.
+
+    `order=attention` begins with queues that have dead letters or are paused with work, then goes by the age
+    of their oldest queued job; queues without jobs come last. It takes no cursor, and `totals`, else null,
+    count all queues.
+    """
+    if order == "attention":
+        return await _by_attention(asked, limit, cursor)
     page = await asked.stores.queues.list(limit, cursor)
-    return render.page([queue_resource.queue(queue) for queue in page.items], page.next_cursor)
+    items = [queue_resource.queue(queue) for queue in page.items]
+    return render.respond({"items": items, "next_cursor": page.next_cursor, "totals": None})
+
+
+async def _by_attention(asked: Asked, limit: int, cursor: str | None) -> Response:
+    if cursor is not None:
+        raise CursorInvalid()
+    queues, survey = await asked.stores.queues.by_attention(limit)
+    items = [queue_resource.queue(queue) for queue in queues]
+    totals = queue_resource.totals(len(survey.queues), survey.counts())
+    return render.respond({"items": items, "next_cursor": None, "totals": totals})
 
 
 @router.get("/{name}", name="get_queue", **operation("queues:read", "Read a queue", ONE_QUEUE, (404,)))

@@ -25,6 +25,7 @@ async def _observed(request: Request) -> Stores:
     if backend.settings.metrics_open:
         return backend.space(backend.settings.namespace).stores
     caller = await backend.authenticator.identify(request.headers.get("authorization"))
+    request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
     return backend.space(caller.namespace).stores
 
@@ -47,9 +48,12 @@ Observed = Annotated[Stores, Depends(_observed)]
     openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
 )
 async def metrics(request: Request, stores: Observed) -> Response:
-    """Metrics of this process, and the queues of the caller's namespace."""
+    """Requests to this process and queues, both of the caller's namespace.
+
+    With TRIAGE_METRICS_OPEN: the requests of all namespaces, and the queues of TRIAGE_NAMESPACE.
+    """
     backend: Backend = request.app.state.backend
-    text = await backend.metrics.exposition(backend.redis, stores)
+    text = await backend.metrics.exposition(backend.redis, stores, whole=backend.settings.metrics_open)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 

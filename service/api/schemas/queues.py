@@ -172,6 +172,15 @@ class QueueOut(Out):
     freezes: list[FreezeOut] = Field(description="At most 100, those that last longest first.")
 
 
+class QueueTotalsOut(Out):
+    """All queues of the namespace together."""
+
+    queues: int
+    counts: CountsOut
+    dlq_depth: int
+
+
 class QueuePage(Out):
     items: list[QueueOut]
     next_cursor: str | None
+    totals: QueueTotalsOut | None

@@ -1,0 +1,74 @@
+"""Metrics of requests: those of the whole process, and those of each namespace for its own scrapes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_fastapi_instrumentator.metrics import Info, default
+
+#: Namespaces counted by themselves: tokens may name any number of them.
+MAX_NAMESPACES = 200
+#: Seconds. Requests that wait for a job take up to 30.
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_PAYLOAD_BUCKETS = (64, 256, 1024, 4096, 16_384, 65_536, 262_144)
+
+
+@dataclass
+class RequestMetrics:
+    """The HTTP metrics of prometheus-fastapi-instrumentator, and what is measured beside them."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    observe: Callable[[Info], None] = field(init=False)
+    payload_bytes: Histogram = field(init=False)
+
+    def __post_init__(self) -> None:
+        observe = default(
+            latency_lowr_buckets=LATENCY_BUCKETS,
+            # How long a client follows events says nothing of latency.
+            should_exclude_streaming_duration=True,
+            registry=self.registry,
+        )
+        assert observe is not None, "the registry is new"
+        self.observe = observe
+        self.payload_bytes = Histogram(
+            "triage_payload_bytes",
+            "Size of submitted payloads in bytes.",
+            buckets=_PAYLOAD_BUCKETS,
+            registry=self.registry,
+        )
+
+
+class HttpMetrics:
+    """Who scrapes with a key sees the requests of its namespace alone: what others do is not its business.
+
+    Requests that belong to no namespace, because nobody knows who sent them, count to that of the API.
+    """
+
+    def __init__(self, home: str) -> None:
+        self._home = home
+        self.process = RequestMetrics()
+        self._by_namespace: dict[str, RequestMetrics] = {}
+
+    def observe(self, info: Info) -> None:
+        """After each request; its state says whose it was."""
+        self.process.observe(info)
+        mine = self.of(info.request.scope.get("state", {}).get("namespace", self._home))
+        if mine is not None:
+            mine.observe(info)
+
+    def payload(self, namespace: str, size: int) -> None:
+        self.process.payload_bytes.observe(size)
+        mine = self.of(namespace)
+        if mine is not None:
+            mine.payload_bytes.observe(size)
+
+    def of(self, namespace: str) -> RequestMetrics | None:
+        """None for one beyond MAX_NAMESPACES, which only the page of the process counts."""
+        found = self._by_namespace.get(namespace)
+        if found is None and (namespace == self._home or len(self._by_namespace) < MAX_NAMESPACES):
+            found = self._by_namespace[namespace] = RequestMetrics()
+        return found
+
+    def forget(self, namespace: str) -> None:
+        if namespace != self._home:
+            self._by_namespace.pop(namespace, None)
