@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 from benchmarks.drain import worker
 from benchmarks.processes import cpu_seconds, redis_cpu_seconds, until
 from benchmarks.scenes import Scene
+from service.domain.job import JobSpec
 from service.domain.outcome import Succeeded, settle
 from service.store.connect import connect
 from service.store.embedded import EmbeddedServer
+from service.store.jobs import Submission
 from service.store.leases import ClaimRequest, Finish
 from service.store.stores import Stores
 
@@ -46,6 +48,15 @@ class Stage:
         began = time.perf_counter()
         await self.scene.set_up(self._stores)
         print(f"{self.scene.title}: filled in {time.perf_counter() - began:.0f} s", flush=True)
+
+    async def add_idle(self, queues: int) -> None:
+        """Queues with one job each, of a type that nobody knows."""
+        self._stores.scripts.max_queues = 2 * queues
+        for start in range(0, queues, 500):
+            specs = [JobSpec("unknown", queue=f"idle-{start + place}") for place in range(500)]
+            await self._stores.jobs.submit(
+                [Submission(f"job_{start + place:026d}", spec) for place, spec in enumerate(specs)]
+            )
 
     async def claims(self, slots: int) -> list[float]:
         """CPU milliseconds of Redis for each claim; what is claimed is finished, as a worker would."""
@@ -121,12 +132,24 @@ async def measure(url: str, jobs: int, rounds: int) -> None:
             f"claim, {slots} slots: p50 {statistics.median(times):.2f}"
             f" p99 {statistics.quantiles(times, n=100)[98]:.2f} ms of Redis' CPU"
         )
+    await names(redis, url)
     for _ in range(rounds):
         for stage in stages:
             await stage.drain()
     for stage in stages:
         _report(stage, limited.rates)
     await redis.aclose()
+
+
+async def names(redis: Any, url: str) -> None:
+    """The same five busy queues, with and without 10,000 others whose jobs the worker cannot run."""
+    few = Stage(redis, url, "few-names", Scene("5 queues", 3 * CLAIMS, 5))
+    many = Stage(redis, url, "many-names", Scene("5 of 10,005 queues", 3 * CLAIMS, 5))
+    await few.set_up()
+    await many.set_up()
+    await many.add_idle(10_000)
+    one, other = [statistics.median(await stage.claims(1)) for stage in (few, many)]
+    print(f"claim, 1 slot: {one:.2f} ms with 5 names, {other:.2f} with 10,005: {other / one:.2f} times")
 
 
 def _report(stage: Stage, limited: Sequence[Rate]) -> None:

@@ -160,6 +160,9 @@ parked = _key(
     "ZSET",
     "Closed limiters (`queue:<queue>`, `type:` and `key:<queue>|<...>`, `fan:<fan-out>`) by when they open.",
 )
+rescans = _key(
+    "rescans", "HASH", "How far the closed limiters were looked through for a queue whose settings changed."
+)
 parked_lanes = _key("parked:{limiter}", "SET", "Lanes that are closed with their limiter: `queue|type|lane`.")
 busy = _key("busy", "HASH", "Running jobs of each limit key and fan-out, by limiter.")
 starts = _key(

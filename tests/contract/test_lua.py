@@ -24,6 +24,7 @@ PRELUDES = {
     "pulse",
     "rates",
     "replay",
+    "rescan",
     "settings",
     "star",
     "summon",

@@ -141,17 +141,16 @@ async def test_the_weight_of_the_star_is_for_each_queue_that_has_work(stores: St
     assert all(taken[queue] == pytest.approx(10, abs=2) for queue in "xyz")
 
 
-async def test_many_queues_that_have_ended_leave_no_debt_to_a_named_one(stores: Stores) -> None:
-    await fill(stores, ["critical"], 40)
-    await fill(stores, others(100))
+async def test_many_queues_that_are_gone_leave_a_named_one_no_debt(stores: Stores) -> None:
+    """A start among 400 queues costs 400 rounds, one among two costs one; the claims carry the rest along."""
+    await fill(stores, ["critical"], 60)
+    await fill(stores, others(400), name="second")
     worker = Worker(stores, {"critical": 6, "*": 1})
-    while (await stores.queues.get("critical")).counts["queued"] > 36:  # type: ignore[union-attr]
-        await worker.claim(1)
-    for queue in others(100):
-        await stores.queues.purge(queue)
-    await fill(stores, ["bulk"], 100)
-    taken = Counter([lease.job.queue for _ in range(60) for lease in (await worker.claim(1)).leases])
-    assert taken["critical"] >= 36
+    while (await worker.claim(1, types={"work": None, "second": None})).leases[0].job.queue != "critical":
+        pass
+    await fill(stores, ["bulk"], 60)
+    taken = Counter([lease.job.queue for _ in range(30) for lease in (await worker.claim(1)).leases])
+    assert taken["critical"] >= 17
 
 
 async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Stores) -> None:

@@ -8,7 +8,6 @@
 -- Returns {moved | version | too_many_queues, version}
 -- Uses: index
 -- Uses: names
--- Uses: freezing
 local queue = ARGV[2]
 local key, overrides = P .. 'queue:' .. queue, queue_key(queue, 'keys')
 local version = redis.call('HGET', key, 'version') or '1'
@@ -37,13 +36,8 @@ else
     redis.call('HDEL', queue_key(queue, 'frozen_by'), 'type:' .. name)
   end
 end
--- Not opened here but due to be, so that the claims share the work.
-local mine = {['key:'] = 'key:' .. queue .. '|', ['type:'] = 'type:' .. queue .. '|'}
-for _, id in ipairs(redis.call('ZRANGE', P .. 'parked', 0, -1)) do
-  for kind, first in pairs(mine) do
-    if string.sub(id, 1, #first) == first then redis.call('ZADD', P .. 'parked', thaw_at(queue, kind .. string.sub(id, #first + 1)), id) end
-  end
-end
+redis.call('HDEL', P .. 'rescans', queue)
+rescan(queue)
 reopen('queue:' .. queue)
 flush()
 return {'moved', version + 1}

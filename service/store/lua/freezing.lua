@@ -1,4 +1,4 @@
--- Prelude of finish and configure: limiters that a rate-limited job closed.
+-- Prelude of finish: limiters that a rate-limited job closed.
 -- Longer than any freeze: nothing is left behind of a queue that is no longer used.
 local FROZEN_KEPT = 7200000
 
@@ -26,10 +26,4 @@ local function freeze(id, job, at)
   end
   local before = tonumber(redis.call('ZSCORE', P .. 'parked', limiter) or nil)
   if not before or before == math.huge or before < at then parking[limiter] = math.max(at, parking[limiter] or at) end
-end
-
--- When a limiter may be looked at again although its settings have changed: a freeze goes on.
-local function thaw_at(queue, short)
-  local at = tonumber(redis.call('ZSCORE', queue_key(queue, 'frozen'), short) or nil)
-  return at and at > now and at or now
 end

@@ -4,7 +4,11 @@ local OPENED_AT_MOST = 300
 
 -- Uses: lines
 
+-- Uses: rescan
+
 local function reopen(limiter)
+  local changed_queue = string.match(limiter, '^rescan:(.*)$')
+  if changed_queue then return rescan(changed_queue) end
   local queue = string.match(limiter, '^queue:(.*)$')
   local closed = queue and queue_key(queue, 'closed') or P .. 'parked:' .. limiter
   for _, member in ipairs(redis.call('SPOP', closed, OPENED_AT_MOST)) do

@@ -1,0 +1,47 @@
+"""New settings of a queue whose limits have closed many keys."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.limits import KeyLimits
+from service.store.stores import Stores
+from tests.factories import claim, limit, register_worker, submit
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_new_limits_of_a_queue_with_many_closed_keys_are_spread_over_calls(stores: Stores) -> None:
+    """One call looks through a thousand closed limiters, the claims behind it through the rest."""
+    redis: Any = stores.scripts.redis
+    await limit(stores, per_key=KeyLimits(max_concurrency=1))
+    for number in range(3):
+        for _ in range(2):
+            await submit(stores, limit_key=f"key-{number}")
+    assert len((await claim(stores, 9)).leases) == 3
+    parked = f"{stores.scripts.prefix}parked"
+    strangers = {f"key:elsewhere|{number}": 10**15 for number in range(5_000)}
+    await redis.zadd(parked, strangers)
+    await limit(stores, per_key=KeyLimits(max_concurrency=2))
+
+    assert await redis.zscore(parked, "rescan:default") is not None
+    leases = [lease for _ in range(12) for lease in (await claim(stores, 9)).leases]
+    assert len(leases) == 3
+    assert await redis.zscore(parked, "rescan:default") is None
+    await redis.zrem(parked, *strangers)
+
+
+async def test_raising_the_limit_of_closed_keys_wakes_a_worker(stores: Stores) -> None:
+    redis: Any = stores.scripts.redis
+    await register_worker(stores)
+    wake = f"{stores.scripts.prefix}wake:{(await stores.workers.alive())[0].pool}"
+    await limit(stores, per_key=KeyLimits(max_concurrency=1))
+    for _ in range(2):
+        await submit(stores, limit_key="acme")
+    assert len((await claim(stores, 9)).leases) == 1
+    await redis.delete(wake)
+
+    await limit(stores, per_key=KeyLimits(max_concurrency=2))
+
+    assert await redis.exists(wake) == 1
+    assert len((await claim(stores, 9)).leases) == 1
