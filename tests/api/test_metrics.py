@@ -118,8 +118,11 @@ async def test_queues_beyond_the_cap_are_counted_together(
     api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 3)
+    now = await stores.queries.now()
     for number in range(5):
+        stores.scripts.now = str(now - 60_000 + number)
         await submit(stores, queue=f"queue-{number}")
+    stores.scripts.now = ""
     await submit(stores, queue="queue-4", delay_ms=60_000)
 
     page = await scrape(api)

@@ -32,6 +32,7 @@ PRELUDES = {
     "time_limits",
     "turns",
     "unique",
+    "wakes",
 }
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem not in PRELUDES)
 

@@ -85,6 +85,7 @@ end
 if pruned > 0 then redis.call('HINCRBY', P .. 'counters', 'pruned', pruned) end
 portion.advance()
 flush()
+forget_unused(left)
 local _, next_end = head(P .. 'retention')
 forget_unused(left)
 answer[1], answer[2] = pruned, next_end and math.max(0, next_end - now) or -1
