@@ -24,7 +24,8 @@ def time(ms: int | None) -> str | None:
     """RFC 3339, UTC, milliseconds."""
     if ms is None:
         return None
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    seconds, milliseconds = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z".rjust(24, "0")
 
 
 def job(job: Job, view: View) -> dict[str, Any]:

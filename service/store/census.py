@@ -38,7 +38,7 @@ class Demand:
 
 
 class Census:
-    """Counts of one namespace; raises BackendUnavailable or OutcomeUnknown when Redis is away."""
+    """Counts of one namespace; raises BackendUnavailable when Redis is away."""
 
     def __init__(self, queries: Queries, workers: WorkerRegistry, prefix: str) -> None:
         self._queries = queries

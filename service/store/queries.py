@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
@@ -9,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from redis.exceptions import RedisError
 
 from service.domain.errors import CursorInvalid
+from service.domain.ids import is_id
 from service.domain.job import Job
 from service.domain.states import State
 from service.store import codec, keys
@@ -17,6 +19,8 @@ from service.store.scripts import Argument, Scripts
 
 #: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
 SCAN_BUDGET = 2_000
+#: Unix milliseconds, as a cursor may have them: Redis reads a longer number as another one.
+_TIME = re.compile(r"[0-9]{1,15}")
 _CHUNK = 200
 _OUTLINE = (
     "state", "version", "name", "queue", "priority", "created_at", "run_at", "options", "retention_ms",
@@ -28,7 +32,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """All that is given must match; times are unix ms, both ends excluded."""
+    """All that is given must match; times are unix ms, the first one included and the last one excluded."""
 
     queue: str | None = None
     state: State | None = None
@@ -51,7 +55,7 @@ class JobFilter:
             and (self.name is None or job.name == self.name)
             and (self.reason is None or job.state_reason == self.reason)
             and (self.group_id is None or self.group_id in (job.flow_id, job.fan_out_id))
-            and (self.created_after is None or job.created_at > self.created_after)
+            and (self.created_after is None or job.created_at >= self.created_after)
             and (self.created_before is None or job.created_at < self.created_before)
             and all(job.tags.get(key) == value for key, value in self.tags.items())
         )
@@ -95,7 +99,7 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
 
 
 class Queries:
-    """Reads of one namespace; every method raises BackendUnavailable or OutcomeUnknown when Redis is away."""
+    """Reads of one namespace; every method raises BackendUnavailable when Redis is away."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
@@ -163,7 +167,7 @@ class Queries:
 
     async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
         """Newest first by (created_at, id), stable under concurrent submissions."""
-        at, after = _position(cursor)
+        at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
         found: list[Job] = []
         for _ in range(SCAN_BUDGET // _CHUNK):
@@ -231,12 +235,12 @@ class Queries:
                 return await pipe.execute()
             except (RedisError, OSError) as error:
                 if last or not isinstance(error, (ConnectionError, OSError)):
-                    raise translate(error) from error
+                    raise translate(error, wrote=False) from error
         raise AssertionError("unreachable")
 
 
 def _bounds(filter: JobFilter) -> tuple[str, str]:
-    lowest = "-inf" if filter.created_after is None else f"({filter.created_after}"
+    lowest = "-inf" if filter.created_after is None else str(filter.created_after)
     return lowest, "+inf" if filter.created_before is None else f"({filter.created_before}"
 
 
@@ -244,10 +248,11 @@ def _present(values: Sequence[bytes | None]) -> dict[bytes, bytes]:
     return {field.encode(): value for field, value in zip(_OUTLINE, values, strict=True) if value is not None}
 
 
-def _position(cursor: str | None) -> tuple[str, str]:
+def decode_place(cursor: str | None, kind: str) -> tuple[str, str]:
+    """The place in a list by creation: time and id of what came before; raises CursorInvalid."""
     if cursor is None:
         return "0", ""
     at, after = decode_cursor(cursor, 2)
-    if not at.isdecimal():
+    if not _TIME.fullmatch(at) or not is_id(kind, after):
         raise CursorInvalid()
     return at, after

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -30,7 +30,9 @@ from service.domain.retry import RetryPolicy
 
 #: Jobs of one bulk submission.
 MAX_BULK = 1_000
-_LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+#: The years 1 to 9999, which are those that a time can be written with.
+_EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
 
 StateName = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
 
@@ -298,5 +300,5 @@ class LogPage(Out):
 
 
 def to_ms(time: datetime) -> int:
-    """Unix milliseconds; a time that a 64-bit clock cannot show is the end of the year 9999."""
-    return min(round(time.astimezone(UTC).timestamp() * 1000), _LATEST_MS)
+    """Unix milliseconds, the next whole one; an offset may move a time out of the years 1 to 9999 of UTC."""
+    return min(max(-((_EPOCH - time) // _MILLISECOND), _EARLIEST_MS), _LATEST_MS)
