@@ -20,6 +20,7 @@ from service.api.strict_json import parse
 from service.api.turns import Turns
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
 from service.store.jobs import BATCH, Idempotency, Submission, Submitted, batches
+from service.store.previews import PAGE_BYTES, shortened
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
@@ -37,7 +38,10 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
 async def create_jobs(
     request: Request, body: schemas.JobsIn, asked: Ask, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all."""
+    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all.
+
+    Payloads over 16 KiB are left out of the answer, see `truncated`.
+    """
     if body.atomic and len(body.jobs) > BATCH:
         rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
@@ -63,7 +67,7 @@ async def create_jobs(
         accepted.append((index, Submission(asked.backend.ids.new("job"), spec, idempotency)))
     submitted = await _submit(asked, [submission for _, submission in accepted], atomic=body.atomic)
     span.end()
-    replayed = False
+    replayed, left = False, PAGE_BYTES
     for (index, _), answer in zip(accepted, submitted, strict=True):
         if isinstance(answer, TriageError):
             results.append(_refused(request, index, for_client(answer, request.scope)))
@@ -76,7 +80,9 @@ async def create_jobs(
             continue
         replayed = replayed or answer.word == "replayed"
         status = 200 if answer.word == "existing" else 202
-        results.append({"index": index, "status": status, "job": present(asked, answer.job), "problem": None})
+        job = shortened(answer.job, left)
+        left -= len(job.payload) + len(job.result or b"")
+        results.append({"index": index, "status": status, "job": present(asked, job), "problem": None})
     results.sort(key=lambda row: row["index"])
     failed = sum(row["problem"] is not None for row in results)
     document = {"succeeded": len(results) - failed, "failed": failed, "results": results}

@@ -203,7 +203,10 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """All filters must match. A page can be shorter than `limit` and still have a `next_cursor`."""
+    """All filters must match. A page can be shorter than `limit` and still have a `next_cursor`.
+
+    Values over 16 KiB are left out, see `truncated`, and a page ends before it has 8 MiB.
+    """
     filter = JobFilter(
         queue=queue,
         state=state,

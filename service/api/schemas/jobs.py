@@ -22,6 +22,7 @@ from service.api.schemas.fields import (
     Time,
     inherited,
 )
+from service.api.schemas.job_parts import ErrorOut, ProgressOut, RetryOut, Truncated, UniqueOut
 from service.api.schemas.problems import Problem
 from service.domain.catalogue import JobType
 from service.domain.defaults import lay_defaults, retry_policy
@@ -182,23 +183,6 @@ class RedriveIn(In):
     delay_seconds: Seconds = 0
 
 
-class ErrorOut(Out):
-    """The last failure of a job."""
-
-    type: str
-    message: str = Field(description="`[redacted]` for callers who may not see the payload.")
-    retryable: bool
-    attempt: int
-
-
-class ProgressOut(Out):
-    """How far a run says that it is."""
-
-    current: float
-    total: float | None
-    message: str | None
-
-
 class JobOut(Out):
     """A job and where it is. Times are UTC with milliseconds.
 
@@ -220,6 +204,13 @@ class JobOut(Out):
     progress: ProgressOut | None
     attempt: int
     max_attempts: int
+    retry: RetryOut
+    timeout_seconds: float
+    expires_seconds: float | None
+    deadline_seconds: float | None
+    retention_seconds: float
+    limit_key: str | None
+    unique: UniqueOut | None
     failures: int
     interruptions: int
     crashes: int
@@ -239,6 +230,7 @@ class JobOut(Out):
     fan_out_index: int | None
     tags: dict[str, str]
     trace_id: str | None
+    truncated: Truncated
 
 
 class JobPage(Out):
