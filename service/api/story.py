@@ -51,6 +51,8 @@ QUEUED: Mapping[str, Any] = {
     "started_at": None,
     "finished_at": None,
     "expires_at": None,
+    "cancel_requested_at": None,
+    "cancel_message": None,
     "worker_id": None,
     "flow_id": None,
     "flow_key": None,

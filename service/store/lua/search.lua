@@ -4,7 +4,8 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (not used)   ARGV[2] ids at most   ARGV[3] jobs to look at, at most   ARGV[4] created_at of the cursor
 -- ARGV[5] id of the cursor ("" = from the start)   ARGV[6] "1" = whatever is in the sets matches
--- ARGV[7..] filter, see matching.lua   ARGV[..] set keys without the prefix
+-- ARGV[7..] filter, see matching.lua: in it ARGV[12] is the lowest created_at, ARGV[13] the highest, which is excluded
+-- ARGV[..] set keys without the prefix
 -- Returns {1 if the sets end here, created_at and id of the last job that was looked at, then id, created_at, ...}
 -- Uses: matching
 local P, limit, budget, at, after, all = KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6] == '1'
