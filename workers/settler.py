@@ -8,8 +8,9 @@ import structlog
 from service.domain.errors import TriageError
 from service.store.leases import Finish, Leases
 
-#: Ends per script call.
-BATCH = 500
+#: Ends per script call, and bytes of their results unless a single one is larger: a call with hundreds of
+#: large results takes longer than a reply may, so it would be sent again and again.
+BATCH, BATCH_BYTES = 500, 4_194_304
 #: Seconds between attempts while Redis is away, doubling up to the last.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 
@@ -49,12 +50,20 @@ class Settler:
             return False
         return True
 
+    def _next(self) -> list[Finish]:
+        size = 0
+        for count, finish in enumerate(self._waiting[:BATCH]):
+            size += len(finish.settlement.result or b"")
+            if count and size > BATCH_BYTES:
+                return self._waiting[:count]
+        return self._waiting[:BATCH]
+
     async def work(self) -> None:
         """Runs until it is cancelled."""
         pause = FIRST_PAUSE
         while True:
             await self._arrived.wait()
-            batch = self._waiting[:BATCH]
+            batch = self._next()
             try:
                 words = await self._leases.finish(batch)
             except TriageError as error:

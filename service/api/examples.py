@@ -74,6 +74,7 @@ SCHEMAS: Mapping[str, Any] = {
         "payload": {"order_id": "o-1"},
         "attempts": [story.ATTEMPT],
         "redriven": 0,
+        "truncated": [],
     },
     "WorkerOut": {
         "id": story.WORKER_ID,

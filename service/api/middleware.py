@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from service import logs, tracing
 from service.api.errors import ShuttingDown
 from service.api.problems import RETRY_AFTER, UNEXPECTED, of_error, problem, respond
+from service.api.repeating import for_client
 from service.domain import trace_context
 
 Scope = MutableMapping[str, Any]
@@ -80,7 +81,7 @@ class RequestIds:
             # Only a server whose time to end is over cancels requests; it would answer in a text of its own.
             if started:
                 raise
-            document = of_error(ShuttingDown(), scope["path"], request_id.decode())
+            document = of_error(for_client(ShuttingDown(), scope), scope["path"], request_id.decode())
             headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
             await respond(document, headers)(scope, receive, answer)  # type: ignore[arg-type]
         except Exception as error:

@@ -30,6 +30,7 @@ from service.api.errors import (
     ValidationFailed,
 )
 from service.api.methods import allowed_methods
+from service.api.repeating import for_client
 from service.domain import errors
 from service.domain.fan_out import CountMismatch, FanOutSealed
 from service.domain.flow import FlowInvalid
@@ -145,6 +146,7 @@ def respond(document: Mapping[str, Any], headers: Mapping[str, str] | None = Non
 
 async def _triage_error(request: Request, error: errors.TriageError) -> Response:
     headers: dict[str, str] = {}
+    error = for_client(error, request.scope)
     status = STATUS[type(error)]
     if status in (429, 503):
         headers["Retry-After"] = RETRY_AFTER

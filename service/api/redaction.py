@@ -54,7 +54,7 @@ class View:
 
     @classmethod
     def of_job(cls, job: Job, allowed: bool, pointers: Sequence[str] | None) -> "View":
-        if not allowed or not pointers:
+        if not allowed or not pointers or not {"payload", "result"}.isdisjoint(job.truncated):
             return cls(allowed, pointers)
         found: set[str] = set()
         for text in (job.payload, job.result):
@@ -73,7 +73,7 @@ class View:
 
     def value(self, text: bytes | None) -> Any:
         """A payload or a result, which are JSON texts."""
-        if text is None or not self.visible:
+        if not text or not self.visible:
             return None
         return redact(orjson.loads(text), self.pointers) if self.pointers else orjson.Fragment(text)
 

@@ -9,7 +9,7 @@ import orjson
 from fastapi import Response
 
 from service.api.redaction import View
-from service.domain.job import Job
+from service.domain.job import Job, Unique
 from service.domain.states import State
 from service.store.fan_outs import ItemResult
 from service.store.flows import GraphEdge
@@ -24,7 +24,8 @@ def time(ms: int | None) -> str | None:
     """RFC 3339, UTC, milliseconds."""
     if ms is None:
         return None
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    seconds, milliseconds = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z".rjust(24, "0")
 
 
 def job(job: Job, view: View) -> dict[str, Any]:
@@ -43,6 +44,19 @@ def job(job: Job, view: View) -> dict[str, Any]:
         "progress": view.progress(job.progress),
         "attempt": job.attempt,
         "max_attempts": job.retry.max_attempts,
+        "retry": {
+            "max_attempts": job.retry.max_attempts,
+            "backoff": job.retry.backoff,
+            "delay_seconds": job.retry.delay_ms / 1000,
+            "max_delay_seconds": job.retry.max_delay_ms / 1000,
+            "jitter": job.retry.jitter,
+        },
+        "timeout_seconds": job.timeout_ms / 1000,
+        "expires_seconds": _seconds(job.expires_ms),
+        "deadline_seconds": _seconds(job.deadline_ms),
+        "retention_seconds": job.retention_ms / 1000,
+        "limit_key": job.limit_key,
+        "unique": _unique(job.unique),
         "failures": job.failures,
         "interruptions": job.interruptions,
         "crashes": job.crashes,
@@ -62,7 +76,19 @@ def job(job: Job, view: View) -> dict[str, Any]:
         "fan_out_index": job.fan_out_index,
         "tags": dict(job.tags),
         "trace_id": job.trace_id,
+        "truncated": list(job.truncated),
     }
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _unique(unique: Unique | None) -> dict[str, Any] | None:
+    if unique is None:
+        return None
+    until = unique.until if isinstance(unique.until, str) else unique.until / 1000
+    return {"key": unique.key, "until": until, "on_conflict": unique.on_conflict}
 
 
 def attempt(text: bytes, view: View) -> dict[str, Any]:
@@ -78,7 +104,10 @@ def log_line(text: bytes, view: View) -> dict[str, Any]:
     return {"at": time(int(document["at_ms"])), "message": view.text(document["message"])}
 
 
-def dead_letter(dead: Job, attempts: Sequence[bytes], view: View) -> dict[str, Any]:
+def dead_letter(
+    dead: Job, attempts: Sequence[bytes], view: View, truncated: Sequence[str] = ()
+) -> dict[str, Any]:
+    """`truncated`: what is left out of it beside the values that are too large for a list."""
     return {
         "job_id": dead.id,
         "object": "dlq_entry",
@@ -92,6 +121,7 @@ def dead_letter(dead: Job, attempts: Sequence[bytes], view: View) -> dict[str, A
         "payload": view.value(dead.payload),
         "attempts": [attempt(text, view) for text in attempts],
         "redriven": dead.redriven,
+        "truncated": [*dead.truncated, *truncated],
     }
 
 

@@ -28,6 +28,19 @@ QUEUED: Mapping[str, Any] = {
     "progress": None,
     "attempt": 1,
     "max_attempts": 3,
+    "retry": {
+        "max_attempts": 3,
+        "backoff": "exponential",
+        "delay_seconds": 1.0,
+        "max_delay_seconds": 3600.0,
+        "jitter": 0.2,
+    },
+    "timeout_seconds": 300.0,
+    "expires_seconds": None,
+    "deadline_seconds": None,
+    "retention_seconds": 86400.0,
+    "limit_key": None,
+    "unique": None,
     "failures": 0,
     "interruptions": 0,
     "crashes": 0,
@@ -47,6 +60,7 @@ QUEUED: Mapping[str, Any] = {
     "fan_out_index": None,
     "tags": {"tenant": "acme"},
     "trace_id": None,
+    "truncated": [],
 }
 SUCCEEDED: Mapping[str, Any] = {
     **QUEUED,

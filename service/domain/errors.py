@@ -9,7 +9,7 @@ class TriageError(Exception):
 
     code: ClassVar[str] = "error"
     #: Whether the same request may succeed later without being changed.
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
         self.message = message or (type(self).__doc__ or "").strip()
@@ -96,7 +96,7 @@ class BackendUnavailable(TriageError):
 
 
 class OutcomeUnknown(TriageError):
-    """Redis did not answer in time: the job may or may not have been stored. Ask for it by its id."""
+    """Redis did not answer in time: the submission may have been stored. Look for it before you repeat it."""
 
     code = "outcome_unknown"
     retryable = True
@@ -110,7 +110,7 @@ class StorageFull(TriageError):
 
 
 class StoreFault(TriageError):
-    """Redis refused a call that it should have taken."""
+    """Something went wrong here."""
 
     code = "store_fault"
 

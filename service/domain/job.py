@@ -96,11 +96,15 @@ class Job:
     limit_key: str | None = None
     traceparent: str | None = None
     redact: tuple[str, ...] | None = None
+    #: As it was asked for; the job may have given the key up since.
+    unique: Unique | None = None
     flow_id: str | None = None
     flow_key: str | None = None
     fan_out_id: str | None = None
     fan_out_index: int | None = None
 
+    #: Names of values that are too large for the list that this job was read for.
+    truncated: tuple[str, ...] = ()
     #: What tells an item of a fan-out from the others, if its client named it.
     item_key: str | None = None
 

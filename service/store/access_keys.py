@@ -41,7 +41,7 @@ class AccessKeys:
             },
         )
         pipe.hset(keys.access_keys(keys.ACCESS_PREFIX), key.id, digest)
-        await self._call(pipe.execute)
+        await self._call(pipe.execute, wrote=True)
 
     async def find(self, digest: str) -> AccessKey | None:
         fields = await self._call(self._redis.hgetall, keys.access_key(keys.ACCESS_PREFIX, digest=digest))
@@ -68,11 +68,11 @@ class AccessKeys:
         pipe = self._redis.pipeline(transaction=True)
         pipe.unlink(keys.access_key(keys.ACCESS_PREFIX, digest=digest.decode()))
         pipe.hdel(keys.access_keys(keys.ACCESS_PREFIX), id)
-        await self._call(pipe.execute)
+        await self._call(pipe.execute, wrote=True)
         return True
 
-    async def _call(self, method: Any, *arguments: Any) -> Any:
+    async def _call(self, method: Any, *arguments: Any, wrote: bool = False) -> Any:
         try:
             return await method(*arguments)
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=wrote) from error

@@ -10,7 +10,7 @@ from service.domain.bulk_action import TAKES, ActionState, Verb, pace
 from service.domain.states import FINISHED, State
 from service.store import keys
 from service.store.jobs import IDEMPOTENCY_MS, Idempotency
-from service.store.queries import JobFilter, Page, Queries, decode_cursor, encode_cursor
+from service.store.queries import JobFilter, Page, Queries, decode_place, encode_cursor
 from service.store.scripts import Argument, Scripts
 from service.store.selection import START, Selection, Wanted
 
@@ -128,7 +128,7 @@ class BulkActions:
 
     async def list(self, limit: int, cursor: str | None) -> Page[BulkAction]:
         """Newest first."""
-        at, after = ("0", "") if cursor is None else decode_cursor(cursor, 2)
+        at, after = decode_place(cursor, "act")
         arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", keys.actions("")]
         flat = cast("list[bytes]", await self._scripts.run("page", arguments))
         rows = [(id.decode(), int(at)) for id, at in zip(flat[::2], flat[1::2], strict=True)]

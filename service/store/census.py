@@ -44,7 +44,7 @@ class Demand:
 
 
 class Census:
-    """Counts of one namespace; raises BackendUnavailable or OutcomeUnknown when Redis is away."""
+    """Counts of one namespace; raises BackendUnavailable when Redis is away."""
 
     def __init__(self, scripts: Scripts, queries: Queries, workers: WorkerRegistry) -> None:
         self._scripts = scripts

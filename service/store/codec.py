@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job, JobSpec, Unique
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
 
@@ -36,6 +36,7 @@ def encode_options(spec: JobSpec) -> bytes:
             "priority": spec.priority,
             "retention_ms": spec.retention_ms,
             "redact": spec.redact,
+            "unique": spec.unique and [spec.unique.key, spec.unique.until, spec.unique.on_conflict],
         }
     )
 
@@ -68,11 +69,25 @@ def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(each, each, strict=True))
 
 
+Options = tuple[RetryPolicy, int, str | None, tuple[str, ...] | None, Unique | None]
+
+
 @lru_cache(maxsize=4096)
-def _decode_options(text: bytes) -> tuple[RetryPolicy, int, str | None, tuple[str, ...] | None]:
-    # Jobs of one type share their options to the byte, unless they carry a trace.
+def _decode_options(text: bytes) -> Options:
+    # Jobs of one type share their options to the byte, unless they carry a trace or a unique key.
     options = orjson.loads(text)
-    return RetryPolicy(*options["retry"]), options["timeout_ms"], options["traceparent"], _pointers(options)
+    return (
+        RetryPolicy(*options["retry"]),
+        options["timeout_ms"],
+        options["traceparent"],
+        _pointers(options),
+        _unique(options),
+    )
+
+
+def _unique(options: Mapping[str, Any]) -> Unique | None:
+    stored = options["unique"]
+    return None if stored is None else Unique(*stored)
 
 
 def _pointers(options: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -106,7 +121,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
     in_flow = group is not None and group.startswith("flow_")
     in_fan_out = group is not None and not in_flow
     key = _text(get(b"key"))
-    retry, timeout_ms, traceparent, pointers = _decode_options(fields[b"options"])
+    retry, timeout_ms, traceparent, pointers, unique = _decode_options(fields[b"options"])
     return Job(
         id=id,
         version=int(fields[b"version"]),
@@ -144,6 +159,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         limit_key=_text(get(b"limit_key")),
         traceparent=traceparent,
         redact=pointers,
+        unique=unique,
         flow_id=group if in_flow else None,
         flow_key=key if in_flow else None,
         fan_out_id=group if in_fan_out else None,
@@ -182,6 +198,7 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes
         limit_key=spec.limit_key,
         traceparent=stored["traceparent"],
         redact=_pointers(stored),
+        unique=_unique(stored),
     )
     return job if admitted is None else _admitted(job, *admitted.decode().split(" "))
 

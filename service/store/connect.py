@@ -76,7 +76,7 @@ async def ping(redis: Redis) -> None:
     try:
         await cast(Any, redis).ping()
     except (RedisError, OSError) as error:
-        raise translate(error) from error
+        raise translate(error, wrote=False) from error
 
 
 async def eviction_policy(redis: Redis) -> str:
@@ -84,5 +84,5 @@ async def eviction_policy(redis: Redis) -> str:
     try:
         memory = await cast(Any, redis).info("memory")
     except (RedisError, OSError) as error:
-        raise translate(error) from error
+        raise translate(error, wrote=False) from error
     return str(memory.get("maxmemory_policy", "unknown"))

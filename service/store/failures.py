@@ -2,6 +2,7 @@
 
 import asyncio
 
+import structlog
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -14,6 +15,8 @@ from redis.exceptions import (
 )
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull, StoreFault, TriageError
+
+log = structlog.get_logger("triage.store")
 
 #: Answers of a server that runs but cannot take this write now: it applied nothing. redis-py has classes for
 #: some of them and takes the word out of the message of those; the others begin with it.
@@ -35,8 +38,11 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (ConnectionError, OSError)) and not _never_sent(error)
 
 
-def translate(error: BaseException) -> TriageError:
-    """The error that the rest of Triage sees instead of redis-py's."""
+def translate(error: BaseException, *, wrote: bool) -> TriageError:
+    """The error that the rest of Triage sees instead of redis-py's.
+
+    `wrote`: the call may have changed something, so that a lost reply leaves open whether it did.
+    """
     message = str(error)
     if isinstance(error, OutOfMemoryError):
         return StorageFull()
@@ -45,5 +51,7 @@ def translate(error: BaseException) -> TriageError:
     if isinstance(error, ResponseError) and message.startswith(_REFUSALS):
         return BackendUnavailable()
     if isinstance(error, (ConnectionError, TimeoutError, OSError, asyncio.TimeoutError)):
-        return BackendUnavailable() if _never_sent(error) else OutcomeUnknown()
-    return StoreFault(f"Redis refused a call: {message[:200]}")
+        return OutcomeUnknown() if wrote and not _never_sent(error) else BackendUnavailable()
+    # For the log alone: it may name scripts, keys and addresses.
+    log.error("redis_refused_a_call", error=message[:500])
+    return StoreFault()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.domain.errors import BackendUnavailable, TooManyQueues
+from service.domain.errors import BackendUnavailable, OutcomeUnknown, TooManyQueues, TriageError
 from service.domain.flow import Edge, FlowSpec
 from service.domain.ids import member_id
 from service.domain.job import JobSpec
@@ -58,6 +58,13 @@ class Flows:
         Up to BATCH jobs become visible in one script call, more of them in several after one that commits.
         """
         jobs = job_ids(id, spec)
+        try:
+            await self._stage(id, spec, jobs)
+        except OutcomeUnknown as error:
+            raise BackendUnavailable() from error  # nobody sees what was stored of it
+        return await self._commit(id, spec, jobs, idempotency)
+
+    async def _stage(self, id: str, spec: FlowSpec, jobs: Mapping[str, str]) -> None:
         for start in range(0, len(jobs), BATCH):
             rows: list[Argument] = [id]
             for key in list(jobs)[start : start + BATCH]:
@@ -69,7 +76,6 @@ class Flows:
             for dependent, dependency, edge in edges[start : start + LINKS]:
                 rows += [dependent, dependency, edge.key, DEMANDS[edge.when]]
             await self._scripts.run("link", rows)
-        return await self._commit(id, spec, jobs, idempotency)
 
     async def _commit(
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
@@ -77,7 +83,14 @@ class Flows:
         admitted, total, created_at = 0, len(jobs), 0
         queues = " ".join({node.spec.queue for node in spec.nodes.values()})
         while admitted < total:
-            reply = await self._admit(id, admitted, total, (spec.name, spec.on_failure), queues, idempotency)
+            try:
+                reply = await self._admit(
+                    id, admitted, total, (spec.name, spec.on_failure), queues, idempotency
+                )
+            except TriageError:
+                if not admitted:
+                    raise
+                break  # it is committed: whoever keeps groups admits the rest
             word, found, at = reply[0].decode(), reply[1].decode(), int(reply[2])
             if word in ("replayed", "reused"):
                 original = job_ids(found, spec)

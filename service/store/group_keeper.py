@@ -239,7 +239,7 @@ class GroupKeeper:
             await client.zrem(keys.staged(self._prefix), id)
             await client.unlink(keys.group_jobs(self._prefix, group=id), keys.group(self._prefix, group=id))
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=True) from error
 
     async def _graph(self, flow: str) -> tuple[list[str], dict[str, list[str]]]:
         members = list((await self._groups.flow_jobs(flow)).values())

@@ -10,7 +10,7 @@ from service.domain.fan_out import ItemIds
 from service.domain.states import State
 from service.store import keys
 from service.store.failures import translate
-from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.queries import Page, Queries, decode_place, encode_cursor
 from service.store.scripts import Argument, Scripts
 
 Kind = Literal["flow", "fan"]
@@ -94,7 +94,7 @@ class Groups:
 
     async def list(self, kind: Kind, limit: int, cursor: str | None) -> Page[Group]:
         """Newest first."""
-        at, after = ("0", "") if cursor is None else decode_cursor(cursor, 2)
+        at, after = decode_place(cursor, kind)
         key = keys.groups("", kind=kind)
         arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", key]
         flat = cast("list[bytes]", await self._scripts.run("page", arguments))
@@ -162,7 +162,7 @@ class Groups:
             )
             await pipe.execute()
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=True) from error
 
     async def _forget_ends(self, ids: Sequence[str]) -> None:
         """Drop what was kept of jobs that were deleted while the group went on."""

@@ -1,7 +1,7 @@
 """The verbs of clients that change a job; each is one script call and safe to send twice."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -16,6 +16,8 @@ from service.store.scripts import Argument, Scripts
 
 #: Jobs per script call: the time of one script is everybody's time.
 BATCH = 500
+#: Bytes of payloads per script call, unless a single one is larger: packing them holds the event loop.
+BATCH_BYTES = 4_194_304
 IDEMPOTENCY_MS = 86_400_000
 
 SubmitWord = Literal[
@@ -83,20 +85,21 @@ class Jobs:
     def __init__(self, scripts: Scripts, queries: Queries) -> None:
         self._scripts = scripts
         self._queries = queries
-        self._batcher = Batcher(self._submit_batch, BATCH)
+        self._batcher = Batcher(self.submit_batch, BATCH)
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
-        """Admit jobs in order, `BATCH` per script call; a call is atomic, the whole list is not."""
+        """Admit jobs in order, as many per script call as it may take; the whole list is not atomic."""
         answers: list[Submitted] = []
-        for start in range(0, len(submissions), BATCH):
-            answers += await self._submit_batch(submissions[start : start + BATCH])
+        for batch in batches(submissions):
+            answers += await self.submit_batch(batch)
         return answers
 
     async def submit_one(self, submission: Submission) -> Submitted:
         """Like submit, but the calls that arrive in one tick of the event loop share one round trip."""
         return await self._batcher.add(submission)
 
-    async def _submit_batch(self, submissions: Sequence[Submission]) -> list[Submitted]:
+    async def submit_batch(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        """Admit up to BATCH jobs in one script call, which is atomic."""
         return await self.fire(submissions, "")
 
     async def fire(self, submissions: Sequence[Submission], slots: str) -> list[Submitted]:
@@ -216,6 +219,20 @@ class Jobs:
         """Forget finished jobs at once instead of at the end of their retention."""
         _, _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])
         return [Moved(word.decode(), None, 0) for word in words]
+
+
+def batches(submissions: Sequence[Submission]) -> Iterator[list[Submission]]:
+    """In order, each for one script call."""
+    batch: list[Submission] = []
+    size = 0
+    for submission in submissions:
+        if batch and (len(batch) == BATCH or size + len(submission.spec.payload) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(submission)
+        size += len(submission.spec.payload)
+    if batch:
+        yield batch
 
 
 def _optional(value: str | int | None) -> Argument:

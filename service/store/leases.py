@@ -222,7 +222,7 @@ class Leases:
         try:
             return await client.bzpopmin(keys.wake(self._scripts.prefix, pool=pool), seconds) is not None
         except (TimeoutError, RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=True) from error
 
     async def wake(self, pool: str) -> None:
         """Wake one idle worker of a pool: a worker that stops may have swallowed its wake-up."""
@@ -230,7 +230,7 @@ class Leases:
         try:
             await client.zadd(keys.wake(self._scripts.prefix, pool=pool), {"1": 0})
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=True) from error
 
     async def report_progress(self, lease: Lease, value: bytes) -> bool:
         """Show how far a run is; False when the lease is lost."""

@@ -8,9 +8,15 @@ from service.domain.fan_out import FIRST_ITEM, item_id
 from service.domain.ids import is_id, member_number
 from service.domain.job import Job
 from service.store.groups import Group, Groups, kind_of
-from service.store.queries import SCAN_BUDGET, JobFilter, Page, Queries, decode_cursor, encode_cursor
-
-_CHUNK = 200
+from service.store.queries import (
+    MOST_LOOKED_AT,
+    SCAN_BUDGET,
+    JobFilter,
+    Page,
+    Queries,
+    decode_cursor,
+    encode_cursor,
+)
 
 
 class Members:
@@ -26,18 +32,22 @@ class Members:
         if before is not None and not is_id("job", before):
             raise CursorInvalid()
         ids = iter(await self._descending(group, before))
-        found: list[Job] = []
-        for _ in range(SCAN_BUDGET // _CHUNK):
-            portion = list(islice(ids, _CHUNK))
-            for id, job in zip(portion, await self._queries.jobs(portion), strict=True):
-                if job is not None and filter.matches(job):
-                    if len(found) == limit:
-                        return Page(found, encode_cursor(found[-1].id))
-                    found.append(job)
-                before = id
-            if len(portion) < _CHUNK:
-                return Page(found, None)
-        return Page(found, None if before is None else encode_cursor(before))
+        found: list[str] = []
+        for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
+            portion = list(islice(ids, SCAN_BUDGET))
+            if not portion:
+                before = None
+                break
+            chosen, looked = await self._queries.pick(filter, portion, limit + 1 - len(found))
+            found += chosen
+            if len(found) > limit:
+                break
+            before = portion[looked - 1]
+        jobs = await self._queries.previews(found[:limit])
+        if len(jobs) < len(found):
+            before = found[len(jobs) - 1]
+        kept = [job for job in jobs if job is not None and filter.matches(job)]
+        return Page(kept, None if before is None else encode_cursor(before))
 
     async def below(self, group: Group, before: str | None, limit: int) -> list[str]:
         """Ids of jobs that it has or had, the newest first."""

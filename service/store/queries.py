@@ -2,22 +2,28 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from redis.exceptions import RedisError
 
 from service.domain.errors import CursorInvalid
+from service.domain.ids import is_id
 from service.domain.job import Job
 from service.domain.states import State
 from service.store import codec, keys
 from service.store.failures import translate
+from service.store.previews import PAGE_BYTES, VALUE_BYTES, decode_preview
 from service.store.scripts import Argument, Scripts
 
 #: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
 SCAN_BUDGET = 2_000
-_CHUNK = 200
+#: Unix milliseconds, as a cursor may have them: Redis reads a longer number as another one.
+_TIME = re.compile(r"[0-9]{1,15}")
+#: Candidates that one request looks at before it answers with what it has found.
+MOST_LOOKED_AT = 50_000
 _OUTLINE = (
     "state", "version", "name", "queue", "priority", "created_at", "run_at", "options", "retention_ms",
     "state_reason", "finished_at", "tags", "group", "key", "index",
@@ -28,7 +34,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """All that is given must match; times are unix ms, both ends excluded."""
+    """All that is given must match; times are unix ms, the first one included and the last one excluded."""
 
     queue: str | None = None
     state: State | None = None
@@ -51,7 +57,7 @@ class JobFilter:
             and (self.name is None or job.name == self.name)
             and (self.reason is None or job.state_reason == self.reason)
             and (self.group_id is None or self.group_id in (job.flow_id, job.fan_out_id))
-            and (self.created_after is None or job.created_at > self.created_after)
+            and (self.created_after is None or job.created_at >= self.created_after)
             and (self.created_before is None or job.created_at < self.created_before)
             and all(job.tags.get(key) == value for key, value in self.tags.items())
         )
@@ -95,7 +101,7 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
 
 
 class Queries:
-    """Reads of one namespace; every method raises BackendUnavailable or OutcomeUnknown when Redis is away."""
+    """Reads of one namespace; every method raises BackendUnavailable when Redis is away."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
@@ -161,31 +167,65 @@ class Queries:
     async def logs(self, id: str) -> list[bytes]:
         return (await self.pipeline(lambda pipe: pipe.lrange(keys.logs(self._prefix, id=id), 0, -1)))[0]
 
+    async def previews(self, ids: Sequence[str]) -> list[Job | None]:
+        """Jobs as a list shows them: without large values, and only as many as fit into a page."""
+        rows = await self._scripts.run("preview", [VALUE_BYTES, PAGE_BYTES, *ids]) if ids else []
+        return [decode_preview(id, row) if row else None for id, row in zip(ids, rows, strict=False)]
+
+    async def last_attempts(self, ids: Sequence[str]) -> list[tuple[int, list[bytes]]]:
+        """Per job how many attempts have failed, and the last of them."""
+
+        def ask(pipe: Any) -> None:
+            for id in ids:
+                pipe.llen(keys.attempts(self._prefix, id=id))
+                pipe.lrange(keys.attempts(self._prefix, id=id), -1, -1)
+
+        replies = await self.pipeline(ask)
+        return list(zip(replies[::2], replies[1::2], strict=True))
+
     async def list_jobs(self, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
         """Newest first by (created_at, id), stable under concurrent submissions."""
-        at, after = _position(cursor)
+        at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
-        found: list[Job] = []
-        for _ in range(SCAN_BUDGET // _CHUNK):
-            wanted = limit + 1 if filter.indexed else _CHUNK
-            page = await self._page(filter, sets, wanted, at, after)
-            jobs = await self.jobs([id for id, _ in page]) if page else []
-            for (id, created_at), job in zip(page, jobs, strict=True):
-                if job is not None and filter.matches(job):
-                    if len(found) == limit:
-                        last = found[-1]
-                        return Page(found, encode_cursor(last.created_at, last.id))
-                    found.append(job)
-                at, after = str(created_at), id
-            if len(page) < wanted:
-                return Page(found, None)
-        return Page(found, encode_cursor(at, after))
+        places: list[tuple[str, str]] = []
+        last = False
+        for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
+            found, last, at, after = await self._search(filter, sets, limit + 1 - len(places), at, after)
+            places += found
+            if last or len(places) > limit:
+                break
+        chosen = places[:limit]
+        jobs = await self.previews([id for id, _ in chosen])
+        following = None
+        if len(jobs) < len(chosen) or len(places) > limit:
+            id, created_at = chosen[len(jobs) - 1]
+            following = encode_cursor(created_at, id)
+        elif not last:
+            following = encode_cursor(at, after)
+        return Page([job for job in jobs if job is not None and filter.matches(job)], following)
+
+    async def _search(
+        self, filter: JobFilter, sets: Sequence[str], limit: int, at: str, after: str
+    ) -> tuple[list[tuple[str, str]], bool, str, str]:
+        """Ids with their creation, whether that is all, and the place up to which it was looked."""
+        how: list[Argument] = [limit, SCAN_BUDGET, at, after, int(filter.indexed)]
+        arguments = [*how, *filter_arguments(filter), *sets]
+        last, at_, after_, *flat = await self._scripts.run("search", arguments)
+        texts = [text.decode() for text in flat]
+        return list(zip(texts[::2], texts[1::2], strict=True)), bool(last), at_.decode(), after_.decode()
+
+    async def pick(self, filter: JobFilter, ids: Sequence[str], limit: int) -> tuple[list[str], int]:
+        """The first of these jobs that match, and how many were looked at for them."""
+        looked, *found = await self._scripts.run("pick", [limit, *filter_arguments(filter), *ids])
+        return [id.decode() for id in found], looked
 
     async def candidates(
         self, filter: JobFilter, states: Iterable[State], limit: int, at: str, after: str
     ) -> list[tuple[str, int]]:
         """Ids and creation of jobs that may match, the newest first, from the place `at`, `after` on."""
-        return await self._page(filter, await self._sets(filter, states), limit, at, after)
+        places = JobFilter(created_after=filter.created_after, created_before=filter.created_before)
+        found, *_ = await self._search(places, await self._sets(filter, states), limit, at, after)
+        return [(id, int(created_at)) for id, created_at in found]
 
     async def count(self, filter: JobFilter, states: Iterable[State]) -> int:
         """How many jobs match, at once: for a filter that is `indexed`."""
@@ -196,13 +236,6 @@ class Queries:
                 lambda pipe: [pipe.zcount(self._prefix + key, lowest, highest) for key in sets]
             )
         )
-
-    async def _page(
-        self, filter: JobFilter, sets: list[str], limit: int, at: str, after: str
-    ) -> list[tuple[str, int]]:
-        arguments: list[Argument] = [limit, at, after, *_bounds(filter), *sets]
-        flat = cast(list[bytes], await self._scripts.run("page", arguments))
-        return [(id.decode(), int(created_at)) for id, created_at in zip(flat[::2], flat[1::2], strict=True)]
 
     async def _sets(self, filter: JobFilter, states: Iterable[State] = State) -> list[str]:
         if filter.tags:
@@ -236,23 +269,33 @@ class Queries:
                 return await pipe.execute()
             except (RedisError, OSError) as error:
                 if last or not isinstance(error, (ConnectionError, OSError)):
-                    raise translate(error) from error
+                    raise translate(error, wrote=False) from error
         raise AssertionError("unreachable")
 
 
 def _bounds(filter: JobFilter) -> tuple[str, str]:
-    lowest = "-inf" if filter.created_after is None else f"({filter.created_after}"
+    lowest = "-inf" if filter.created_after is None else str(filter.created_after)
     return lowest, "+inf" if filter.created_before is None else f"({filter.created_before}"
+
+
+def filter_arguments(filter: JobFilter) -> list[Argument]:
+    """A filter as matching.lua reads it."""
+    bounds = (filter.created_after, filter.created_before)
+    texts = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
+    tags = [f"{key}:{value}" for key, value in filter.tags.items()]
+    given: list[Argument] = [text or "" for text in texts]
+    return [*given, *("" if bound is None else bound for bound in bounds), len(tags), *tags]
 
 
 def _present(values: Sequence[bytes | None]) -> dict[bytes, bytes]:
     return {field.encode(): value for field, value in zip(_OUTLINE, values, strict=True) if value is not None}
 
 
-def _position(cursor: str | None) -> tuple[str, str]:
+def decode_place(cursor: str | None, kind: str) -> tuple[str, str]:
+    """The place in a list by creation: time and id of what came before; raises CursorInvalid."""
     if cursor is None:
         return "0", ""
     at, after = decode_cursor(cursor, 2)
-    if not at.isdecimal():
+    if not _TIME.fullmatch(at) or not is_id(kind, after):
         raise CursorInvalid()
     return at, after

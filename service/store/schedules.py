@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
 from service.store import codec, keys
 from service.store.jobs import Idempotency, Jobs, Submission, Submitted
+from service.store.previews import PAGE_BYTES
 from service.store.queries import Page, Queries, decode_cursor, encode_cursor
 from service.store.scripts import Argument, Scripts
 
@@ -85,8 +87,19 @@ class Schedules:
             )
         )[0]
         names = [member.decode() for member in members]
+        limit = await self._fitting(names[:limit])
         found = [item for item in await self._read(names[:limit]) if item is not None]
         return Page(found, encode_cursor(names[limit - 1]) if len(names) > limit else None)
+
+    async def _fitting(self, names: Sequence[str]) -> int:
+        """How many of these fit into a page: their jobs may have large payloads."""
+        sizes = await self._queries.pipeline(
+            lambda pipe: [
+                pipe.hstrlen(keys.schedule(self._prefix, name=name), "definition") for name in names
+            ]
+        )
+        sums = accumulate(sizes)
+        return max(1, sum(size <= PAGE_BYTES for size in sums))
 
     async def read(self, name: str) -> "tuple[Schedule | None, int]":
         """The schedule if there is one, and Redis time."""

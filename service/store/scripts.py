@@ -11,6 +11,7 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from service.domain.errors import OutcomeUnknown
 from service.store import keys
 from service.store.failures import is_transient, translate
 
@@ -34,6 +35,11 @@ def source(name: str) -> str:
 
 
 @cache
+def writes(name: str) -> bool:
+    return "no-writes" not in source(name).partition("\n")[0]
+
+
+@cache
 def digest(name: str) -> str:
     return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
@@ -54,7 +60,7 @@ class BlockingScripts:
             except NoScriptError:
                 return client.eval(source(name), 1, self.prefix, now, *arguments)
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=writes(name)) from error
 
     def wait_for_inbox(self, worker_id: str, seconds: float) -> bool:
         """Block until the worker's inbox has a marker; False after `seconds`."""
@@ -62,7 +68,7 @@ class BlockingScripts:
         try:
             return client.bzpopmin(keys.inbox(self.prefix, worker=worker_id), seconds) is not None
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=True) from error
 
 
 class Scripts:
@@ -90,11 +96,14 @@ class Scripts:
             return await self._send(name, arguments, now or self.now)
         except (TimeoutError, RedisError, OSError) as error:
             if not is_transient(error):
-                raise translate(error) from error
+                raise translate(error, wrote=writes(name)) from error
         try:
             return await self._send(name, arguments, now or self.now)
         except (TimeoutError, RedisError, OSError) as error:
-            raise translate(error) from error
+            # Whatever became of the second call, the first may have been applied.
+            if writes(name):
+                raise OutcomeUnknown() from error
+            raise translate(error, wrote=False) from error
 
     async def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
         client: Any = self.redis

@@ -78,7 +78,7 @@ class Subscriber:
             if channel.confirmed.is_set() or task.cancelled():
                 return
             if task.done() and (error := task.exception()) is not None:
-                raise error if isinstance(error, TriageError) else translate(error)
+                raise error if isinstance(error, TriageError) else translate(error, wrote=False)
 
     async def close(self) -> None:
         """Tell every listener that nothing more is heard."""

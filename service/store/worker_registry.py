@@ -142,7 +142,7 @@ class WorkerRegistry:
         except WatchError:
             return
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=True) from error
         finally:
             await pipe.reset()
 
@@ -166,7 +166,7 @@ class WorkerRegistry:
         try:
             await pipe.execute()
         except (RedisError, OSError) as error:
-            raise translate(error) from error
+            raise translate(error, wrote=True) from error
 
 
 def _encode(record: WorkerRecord) -> dict[str, str | int | bytes]:

@@ -17,6 +17,7 @@ PRELUDES = {
     "keyed",
     "lanes",
     "limits",
+    "matching",
     "lineup",
     "lines",
     "names",

@@ -1,23 +1,26 @@
 """Submitting many jobs with one request."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from fastapi import Request, Response
 from pydantic import ValidationError
 
 from service.api import render
-from service.api.deps import Ask
+from service.api.deps import Ask, Asked
 from service.api.errors import JsonInvalid, ValidationFailed
 from service.api.operation import operation
 from service.api.problems import of_error, pointer
 from service.api.raw_items import RawItems
+from service.api.repeating import for_client
 from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey, begin_submission, body_digest, present, refusal, specify
 from service.api.schemas import jobs as schemas
 from service.api.strict_json import parse
 from service.api.turns import Turns
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
-from service.store.jobs import BATCH, Idempotency, Submission
+from service.store.jobs import BATCH, Idempotency, Submission, Submitted, batches
+from service.store.previews import PAGE_BYTES, shortened
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
@@ -35,7 +38,10 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
 async def create_jobs(
     request: Request, body: schemas.JobsIn, asked: Ask, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all."""
+    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all.
+
+    Payloads over 16 KiB are left out of the answer, see `truncated`.
+    """
     if body.atomic and len(body.jobs) > BATCH:
         rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
@@ -59,10 +65,13 @@ async def create_jobs(
         if idempotency_key is not None:
             idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
         accepted.append((index, Submission(asked.backend.ids.new("job"), spec, idempotency)))
-    submitted = await asked.stores.jobs.submit([submission for _, submission in accepted])
+    submitted = await _submit(asked, [submission for _, submission in accepted], atomic=body.atomic)
     span.end()
-    replayed = False
+    replayed, left = False, PAGE_BYTES
     for (index, _), answer in zip(accepted, submitted, strict=True):
+        if isinstance(answer, TriageError):
+            results.append(_refused(request, index, for_client(answer, request.scope)))
+            continue
         error = refusal(answer)
         if isinstance(error, IdempotencyKeyReused):
             raise error
@@ -71,11 +80,31 @@ async def create_jobs(
             continue
         replayed = replayed or answer.word == "replayed"
         status = 200 if answer.word == "existing" else 202
-        results.append({"index": index, "status": status, "job": present(asked, answer.job), "problem": None})
+        job = shortened(answer.job, left)
+        left -= len(job.payload) + len(job.result or b"")
+        results.append({"index": index, "status": status, "job": present(asked, job), "problem": None})
     results.sort(key=lambda row: row["index"])
     failed = sum(row["problem"] is not None for row in results)
     document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
     return render.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
+
+
+async def _submit(
+    asked: Asked, submissions: Sequence[Submission], *, atomic: bool
+) -> list[Submitted | TriageError]:
+    """What became of each. An error of the first call is raised: nothing, or nobody knows what, is stored.
+
+    After that, jobs are stored, and the request must say which.
+    """
+    jobs, answers = asked.stores.jobs, list[Submitted | TriageError]()
+    for batch in [submissions] if atomic else batches(submissions):
+        try:
+            answers += await jobs.submit_batch(batch)
+        except TriageError as error:
+            if not answers:
+                raise
+            answers += [error] * len(batch)
+    return answers
 
 
 def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:

@@ -50,10 +50,16 @@ async def list_dead_letters(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Dead jobs with reason, error and attempts."""
+    """Dead jobs with reason, error and the last attempt; values over 16 KiB are left out, see `truncated`."""
     filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
-    page = await asked.stores.queries.list_jobs(filter, limit, cursor)
-    return render.page([await _entry(asked, job) for job in page.items], page.next_cursor)
+    queries = asked.stores.queries
+    page = await queries.list_jobs(filter, limit, cursor)
+    attempts = await queries.last_attempts([job.id for job in page.items])
+    rows = [
+        render.dead_letter(job, last, asked.view(job), ["attempts"] if count > 1 else [])
+        for job, (count, last) in zip(page.items, attempts, strict=True)
+    ]
+    return render.page(rows, page.next_cursor)
 
 
 @router.post(

@@ -13,6 +13,7 @@ from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.items import ItemReader, check_all, in_portions
 from service.api.operation import operation
+from service.api.repeating import after_a_part
 from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey, begin_submission, body_digest, present, specify
 from service.api.schemas import fan_outs as schemas
@@ -23,6 +24,7 @@ from service.domain.errors import (
     IdempotencyKeyReused,
     OutcomeUnknown,
     QueueFull,
+    StorageFull,
 )
 from service.domain.fan_out import MAX_ITEMS, MEMBERS, FanOutSpec
 from service.domain.job import JobSpec
@@ -92,6 +94,7 @@ async def create_fan_out(
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
     id = asked.backend.ids.new("fan", members=MEMBERS)
+    opened: Opened | None = None
     try:
         opened = await asked.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
         if opened.word == "reused":
@@ -99,8 +102,9 @@ async def create_fan_out(
         if opened.word == "full":
             raise QueueFull()
         await _complete(asked, opened, spec, reader, raw_items)
-    except (BackendUnavailable, OutcomeUnknown) as error:
-        raise type(error)(error.message, fan_out_id=id) from error
+    except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
+        failed = error if opened is None else after_a_part(error)
+        raise type(failed)(failed.message, fan_out_id=id if opened is None else opened.id) from error
     finally:
         span.end()
     headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}

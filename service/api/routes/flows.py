@@ -22,7 +22,7 @@ from service.api.schemas.fields import Name
 from service.api.schemas.jobs import JobPage
 from service.api.strict_json import parse
 from service.api.turns import Turns
-from service.domain.errors import IdempotencyKeyReused, OutcomeUnknown
+from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
 from service.domain.flow import FlowSpec, Node, arrange
 from service.store.groups import Group
 from service.store.jobs import Idempotency
@@ -78,8 +78,8 @@ async def create_flow(
     id = asked.backend.ids.new("flow", members=len(spec.nodes))
     try:
         admission = await asked.stores.flows.create(id, spec, idempotency)
-    except OutcomeUnknown as error:
-        raise OutcomeUnknown(error.message, flow_id=id) from error
+    except (BackendUnavailable, OutcomeUnknown) as error:
+        raise type(error)(error.message, flow_id=id) from error
     finally:
         span.end()
     if admission.word == "reused":

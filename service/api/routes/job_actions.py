@@ -1,15 +1,15 @@
 """Steering jobs: change, cancel, run again, run now, delete; and what they left behind."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Annotated
 
 import orjson
-from fastapi import Header, Response
+from fastapi import Response
 
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.operation import operation
+from service.api.preconditions import IfMatch, guard
 from service.api.router import Router
 from service.api.routes.jobs import JobId, present
 from service.api.schemas import jobs as schemas
@@ -61,9 +61,7 @@ async def update_job(
     job_id: JobId,
     body: schemas.JobChangesIn,
     asked: Ask,
-    if_match: Annotated[
-        str | None, Header(pattern=r'^(W/)?"\d+"$', description="The ETag that was read.")
-    ] = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Changes priority, time, tags or retry of a job that has not finished; a queued job keeps its age."""
     job = await read(asked, job_id)
@@ -72,7 +70,7 @@ async def update_job(
         raise ValidationFailed(errors=[{"pointer": "", "code": "empty", "message": "nothing to change"}])
     moved = await asked.stores.jobs.update(
         job_id,
-        if_version=None if if_match is None else int(if_match.removeprefix("W/").strip('"')),
+        if_version=guard(if_match, job.version),
         priority=body.priority,
         run_at_ms=None if body.run_at is None else schemas.to_ms(body.run_at),
         tags=body.tags,

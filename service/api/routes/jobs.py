@@ -201,12 +201,15 @@ async def list_jobs(
     ] = None,
     flow_id: Annotated[str | None, Query(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
     fan_out_id: Annotated[str | None, Query(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
-    created_after: Time | None = None,
-    created_before: Time | None = None,
+    created_after: Annotated[Time | None, Query(description="Created at this time or later.")] = None,
+    created_before: Annotated[Time | None, Query(description="Created before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """All filters must match. A page can be shorter than `limit` and still have a `next_cursor`."""
+    """All filters must match. A page can be shorter than `limit` and still have a `next_cursor`.
+
+    Values over 16 KiB are left out, see `truncated`, and a page ends before it has 8 MiB.
+    """
     filter = JobFilter(
         queue=queue,
         state=state,

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from service.api import queue_resource, render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.operation import operation
+from service.api.preconditions import IfMatch, guard
 from service.api.router import Router
 from service.api.schemas import queues as schemas
 from service.api.schemas.fields import NAME_PATTERN
@@ -17,7 +18,6 @@ from service.store.queues import Queue
 router = Router(prefix="/v1/queues", tags=["queues"])
 
 QueueName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of a queue.")]
-IfMatch = Annotated[str | None, Header(pattern=r'^(W/)?"\d+"$', description="The ETag that was read.")]
 ONE_QUEUE = {200: ("The queue.", schemas.QueueOut)}
 
 
@@ -77,7 +77,10 @@ async def update_queue(
     name: QueueName, body: schemas.QueueChangesIn, asked: Ask, if_match: IfMatch = None
 ) -> Response:
     """Creates the settings of a new queue. Limits count at once, aging for jobs queued from now on."""
-    version = None if if_match is None else int(if_match.removeprefix("W/").strip('"'))
+    version = None
+    if if_match is not None:
+        queue = await asked.stores.queues.get(name)
+        version = guard(if_match, None if queue is None else queue.settings.version)
     return respond(await asked.stores.queues.configure(name, body.changes(), version))
 
 

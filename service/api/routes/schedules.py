@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import Header, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from service.api import render
 from service.api.deps import Ask, Asked
 from service.api.errors import ValidationFailed
 from service.api.operation import operation
+from service.api.preconditions import IfMatch, guard
 from service.api.router import Router
 from service.api.routes.jobs import IdempotencyKey, body_digest, present, refusal, specify
 from service.api.schemas import jobs as job_schemas
@@ -23,7 +24,6 @@ router = Router(prefix="/v1/schedules", tags=["schedules"])
 ScheduleName = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Name of a schedule.")
 ]
-IfMatch = Annotated[str | None, Header(pattern=r'^(W/)?"\d+"$', description="The ETag that was read.")]
 ONE = {200: ("The schedule.", schemas.ScheduleOut)}
 #: Changes without If-Match are tried again this often when somebody else was faster.
 ATTEMPTS = 5
@@ -88,8 +88,7 @@ async def put_schedule(
     spec = await check_job(asked, body)
     for attempt in range(ATTEMPTS):
         before, now = await asked.stores.schedules.read(name)
-        if if_match is not None and (before is None or before.version != version_of(if_match)):
-            raise VersionMismatch()
+        guard(if_match, None if before is None else before.version)
         definition = body.definition()
         check_times(body, definition, before, now)
         try:
@@ -100,10 +99,6 @@ async def put_schedule(
             continue
         return respond(asked, await read(asked, name), 201 if before is None else 200)
     raise AssertionError("unreachable")
-
-
-def version_of(if_match: str) -> int:
-    return int(if_match.removeprefix("W/").strip('"'))
 
 
 async def check_job(asked: Asked, body: schemas.ScheduleIn) -> JobSpec:
@@ -143,7 +138,7 @@ def invalid(pointer: str, message: str) -> ValidationFailed:
 )
 async def delete_schedule(name: ScheduleName, asked: Ask, if_match: IfMatch = None) -> Response:
     """Jobs that it has started go on."""
-    version = None if if_match is None else version_of(if_match)
+    version = None if if_match is None else guard(if_match, (await read(asked, name)).version)
     if not await asked.stores.schedules.delete(name, version):
         raise NotFound()
     return Response(status_code=204)

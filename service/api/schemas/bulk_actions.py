@@ -28,8 +28,8 @@ class FilterIn(In):
     )
     flow_id: FlowIdText | None = None
     fan_out_id: FanOutIdText | None = None
-    created_after: Time | None = None
-    created_before: Time | None = None
+    created_after: Time | None = Field(None, description="Created at this time or later.")
+    created_before: Time | None = Field(None, description="Created before this time.")
 
     def filter(self, state: State | None, reason: str | None = None) -> JobFilter:
         return JobFilter(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -22,6 +22,7 @@ from service.api.schemas.fields import (
     Time,
     inherited,
 )
+from service.api.schemas.job_parts import ErrorOut, ProgressOut, RetryOut, Truncated, UniqueOut
 from service.api.schemas.problems import Problem
 from service.domain.catalogue import JobType
 from service.domain.defaults import lay_defaults, retry_policy
@@ -30,7 +31,9 @@ from service.domain.retry import RetryPolicy
 
 #: Jobs of one bulk submission.
 MAX_BULK = 1_000
-_LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+#: The years 1 to 9999, which are those that a time can be written with.
+_EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
 
 StateName = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
 
@@ -178,23 +181,6 @@ class RedriveIn(In):
     delay_seconds: Seconds = 0
 
 
-class ErrorOut(Out):
-    """The last failure of a job."""
-
-    type: str
-    message: str = Field(description="`[redacted]` for callers who may not see the payload.")
-    retryable: bool
-    attempt: int
-
-
-class ProgressOut(Out):
-    """How far a run says that it is."""
-
-    current: float
-    total: float | None
-    message: str | None
-
-
 class JobOut(Out):
     """A job and where it is. Times are UTC with milliseconds.
 
@@ -216,6 +202,13 @@ class JobOut(Out):
     progress: ProgressOut | None
     attempt: int
     max_attempts: int
+    retry: RetryOut
+    timeout_seconds: float
+    expires_seconds: float | None
+    deadline_seconds: float | None
+    retention_seconds: float
+    limit_key: str | None
+    unique: UniqueOut | None
     failures: int
     interruptions: int
     crashes: int
@@ -235,6 +228,7 @@ class JobOut(Out):
     fan_out_index: int | None
     tags: dict[str, str]
     trace_id: str | None
+    truncated: Truncated
 
 
 class JobPage(Out):
@@ -296,5 +290,5 @@ class LogPage(Out):
 
 
 def to_ms(time: datetime) -> int:
-    """Unix milliseconds; a time that a 64-bit clock cannot show is the end of the year 9999."""
-    return min(round(time.astimezone(UTC).timestamp() * 1000), _LATEST_MS)
+    """Unix milliseconds, the next whole one; an offset may move a time out of the years 1 to 9999 of UTC."""
+    return min(max(-((_EPOCH - time) // _MILLISECOND), _EARLIEST_MS), _LATEST_MS)

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from service.api.schemas.fields import NoCursor, Out
-from service.api.schemas.jobs import AttemptOut, ErrorOut
+from service.api.schemas.job_parts import ErrorOut, Truncated
+from service.api.schemas.jobs import AttemptOut
 
 
 class DeadLetterOut(Out):
-    """A dead job, with why and what it tried."""
+    """A dead job, with why and what it tried. A list shows the last attempt alone."""
 
     job_id: str
     object: Literal["dlq_entry"]
@@ -22,6 +23,7 @@ class DeadLetterOut(Out):
     payload: dict[str, Any] | None
     attempts: list[AttemptOut]
     redriven: int
+    truncated: Truncated
 
 
 class DeadLetterPage(Out):

@@ -1,0 +1,29 @@
+"""If-Match: a change that is made only to the version that was read."""
+
+import re
+from typing import Annotated
+
+from fastapi import Header
+
+from service.domain.errors import VersionMismatch
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        pattern=r'^(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)$',
+        description="The ETag that was read; several: any of them; `*`: whatever is there.",
+    ),
+]
+_TAG = re.compile(r'"([^"]*)"')
+
+
+def guard(if_match: str | None, current: int | None) -> int | None:
+    """The version that the change must find, None for any. Raises VersionMismatch.
+
+    `current` is the version of the resource, None when there is none.
+    """
+    if if_match is None:
+        return None
+    if current is None or (if_match != "*" and str(current) not in _TAG.findall(if_match)):
+        raise VersionMismatch()
+    return None if if_match == "*" else current

@@ -1,0 +1,171 @@
+"""Lists have a bound in bytes: what does not fit is left out and named, and the next page goes on."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from service.domain.fan_out import MEMBERS, FanOutSpec, Item
+from service.domain.job import JobSpec
+from service.domain.outcome import Failed, Failure, Succeeded
+from service.domain.retry import RetryPolicy
+from service.store.previews import PAGE_BYTES, VALUE_BYTES
+from service.store.stores import Stores
+from tests.api.client import Api
+from tests.factories import HOPELESS, IDS, OK, claim, finish, submit
+
+MIB = 1_048_576
+
+
+async def pages(api: Api, path: str, **params: Any) -> list[Any]:
+    """Every page of a list, followed to its end."""
+    found, cursor = [], None
+    for _ in range(1_000):
+        given = {**params, **({} if cursor is None else {"cursor": cursor})}
+        answer = await api.http.get(path, params=given)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.content) < 8 * MIB
+        found.append(answer.json()["items"])
+        cursor = answer.json()["next_cursor"]
+        if cursor is None:
+            return found
+    raise AssertionError("the list does not end")
+
+
+async def test_large_results_are_left_out_of_lists_and_named(api: Api, stores: Stores) -> None:
+    ids = [await submit(stores) for _ in range(20)]
+    for lease in (await claim(stores, 20)).leases:
+        await finish(stores, lease, Succeeded(b'"' + b"r" * MIB + b'"'))
+    ((page),) = await pages(api, "/v1/jobs", limit=200)
+    assert {job["id"] for job in page} == set(ids)
+    assert {(job["result"], tuple(job["truncated"])) for job in page} == {(None, ("result",))}
+    one = (await api.http.get(f"/v1/jobs/{ids[0]}")).json()
+    assert (len(one["result"]), one["truncated"]) == (MIB, [])
+
+
+async def test_what_is_left_out_is_not_read_either(api: Api, stores: Stores) -> None:
+    for _ in range(20):
+        await submit(stores, payload=b'{"a":"' + b"x" * 60_000 + b'"}')
+    redis: Any = stores.scripts.redis
+    before = (await redis.info("stats"))["total_net_output_bytes"]
+    await pages(api, "/v1/jobs")
+    assert (await redis.info("stats"))["total_net_output_bytes"] - before < 20 * 60_000
+
+
+async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, stores: Stores) -> None:
+    payload = orjson.dumps({"a": "x" * (VALUE_BYTES - 8)})
+    assert len(payload) == VALUE_BYTES
+    count = 2 * PAGE_BYTES // VALUE_BYTES // 2
+    await asyncio.gather(*[submit(stores, payload=payload) for _ in range(count // 2)])
+    for lease in (await claim(stores, count // 2)).leases:
+        await finish(stores, lease, Succeeded(payload))
+    found = await pages(api, "/v1/jobs", limit=200)
+    jobs = [job for page in found for job in page]
+    assert len(jobs) == len({job["id"] for job in jobs}) == count // 2
+    assert all(job["truncated"] == [] and job["payload"] == job["result"] != {} for job in jobs)
+
+
+async def test_the_jobs_of_a_fan_out_end_with_the_page_too(api: Api, stores: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 400, None)
+    payload = orjson.dumps({"a": "x" * 16_000})
+    for start in range(0, 400, 100):
+        await stores.fan_outs.fill(id, [Item(index, payload) for index in range(start, start + 100)])
+    jobs = [job for page in await pages(api, f"/v1/fan-outs/{id}/jobs", limit=200) for job in page]
+    assert [job["fan_out_index"] for job in jobs] == list(range(399, -1, -1))
+    filtered = [job for page in await pages(api, "/v1/jobs", fan_out_id=id, limit=200) for job in page]
+    assert [job["id"] for job in filtered] == [job["id"] for job in jobs]
+
+
+async def test_a_shared_payload_counts_in_a_list(api: Api, stores: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    spec = FanOutSpec(JobSpec("work", payload=orjson.dumps({"t": "x" * 20_000})))
+    await stores.fan_outs.open(id, spec, 1, None)
+    await stores.fan_outs.fill(id, [Item(0, b'{"a":1}')])
+    ((job,),) = await pages(api, f"/v1/fan-outs/{id}/jobs")
+    assert (job["payload"], job["truncated"]) == (None, ["payload"])
+    assert (await api.http.get(f"/v1/jobs/{job['id']}")).json()["payload"]["a"] == 1
+
+
+async def test_a_list_of_dead_jobs_does_not_grow_with_their_attempts(api: Api, stores: Stores) -> None:
+    retry = RetryPolicy(max_attempts=5, delay_ms=0, jitter=0)
+    failed = Failed(Failure("ValueError", "m", "t" * 8_000))
+    ids = [await submit(stores, retry=retry) for _ in range(3)]
+    for _ in range(5):
+        for lease in (await claim(stores, 3)).leases:
+            await finish(stores, lease, failed)
+    ((*entries,),) = await pages(api, "/v1/dlq")
+    assert {entry["job_id"] for entry in entries} == set(ids)
+    for entry in entries:
+        assert [attempt["attempt"] for attempt in entry["attempts"]] == [5]
+        assert entry["truncated"] == ["attempts"]
+    one = (await api.http.get(f"/v1/dlq/{ids[0]}")).json()
+    assert (len(one["attempts"]), one["truncated"]) == (5, [])
+
+
+async def test_the_answer_to_a_bulk_submission_has_a_bound(api: Api) -> None:
+    jobs = [{"name": "work", "payload": {"a": "x" * size}} for size in [60_000] * 10 + [16_000] * 500 + [10]]
+    answer = await api.http.post("/v1/jobs/bulk", json={"jobs": jobs})
+    assert len(answer.content) < 8 * MIB
+    rows = [row["job"] for row in answer.json()["results"]]
+    assert {tuple(row["truncated"]) for row in rows[:10]} == {("payload",)}
+    assert (rows[10]["truncated"], rows[509]["truncated"]) == ([], ["payload"])
+    assert len((await api.http.get(f"/v1/jobs/{rows[509]['id']}")).json()["payload"]["a"]) == 16_000
+
+
+async def test_lists_of_schedules_and_fan_outs_do_not_carry_their_payloads_without_bound(
+    api: Api, stores: Stores
+) -> None:
+    job = {"name": "work", "payload": {"a": "x" * 60_000}}
+    for number in range(100):
+        body = {"every_seconds": 3600, "job": job}
+        assert (await api.http.put(f"/v1/schedules/s{number:03}", json=body)).status_code == 201
+    found = await pages(api, "/v1/schedules", limit=200)
+    assert [item["name"] for page in found for item in page] == [f"s{number:03}" for number in range(100)]
+    assert len(found) == 2
+    for _ in range(20):
+        assert (await api.http.post("/v1/fan-outs", json={"template": job, "items": []})).status_code == 202
+    redis: Any = stores.scripts.redis
+    before = (await redis.info("stats"))["total_net_output_bytes"]
+    await pages(api, "/v1/fan-outs")
+    assert (await redis.info("stats"))["total_net_output_bytes"] - before < 10 * 60_000
+
+
+@pytest.mark.parametrize("params", [{"name": "rare"}, {"tag": "k:rare"}, {"name": "rare", "queue": "q"}])
+async def test_a_filter_reads_on_until_it_has_found_something(
+    api: Api, stores: Stores, params: dict[str, str]
+) -> None:
+    rare = await submit(stores, name="rare", queue="q", tags={"k": "rare", "all": "1"})
+    jobs = [{"name": "work", "queue": "q", "tags": {"all": "1"}}] * 1_000
+    for _ in range(5):
+        assert (await api.http.post("/v1/jobs/bulk", json={"jobs": jobs})).status_code == 200
+    tags = [tag for tag in (params.get("tag"), "all:1") if tag]
+    for given in (params, {**params, "tag": tags}):
+        (page,) = await pages(api, "/v1/jobs", **given)
+        assert [job["id"] for job in page] == [rare]
+
+
+async def test_a_state_of_a_large_fan_out_is_found_in_one_page(api: Api, stores: Stores) -> None:
+    id = IDS.new("fan", members=MEMBERS)
+    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 5_000, None)
+    for start in range(0, 5_000, 100):
+        await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(start, start + 100)])
+    await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+    (page,) = await pages(api, f"/v1/fan-outs/{id}/jobs", state="dead")
+    assert [job["fan_out_index"] for job in page] == [0]
+    assert await pages(api, f"/v1/fan-outs/{id}/jobs", state="succeeded") == [[]]
+
+
+async def test_pages_over_many_queues_and_states_hold_every_job_once(api: Api, stores: Stores) -> None:
+    ids = [
+        await submit(stores, queue=f"q{number % 7}", delay_ms=(number % 3) * 1_000) for number in range(60)
+    ]
+    await finish(stores, (await claim(stores)).leases[0], OK)
+    for limit in (1, 7, 59, 60, 200):
+        found = await pages(api, "/v1/jobs", limit=limit)
+        jobs = [job for page in found for job in page]
+        assert sorted(job["id"] for job in jobs) == sorted(ids)
+        places = [(job["created_at"], job["id"]) for job in jobs]
+        assert places == sorted(places, reverse=True)
+        assert all(page for page in found)

@@ -1,0 +1,122 @@
+"""Redis applies what it is sent, and its replies are lost: what a client is told, and what it may repeat."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from redis.exceptions import ConnectionError as Broken
+
+from service.domain.errors import BackendUnavailable, OutcomeUnknown
+from service.store.connect import connect
+from service.store.stores import Stores
+from tests.api import resources
+from tests.api.client import Api, problem
+from tests.api.document import GUARDED
+from tests.eventually import eventually
+from tests.faults.proxy import Proxy
+
+JOB = {"name": "work"}
+SUBMISSIONS = {
+    "/v1/jobs": JOB,
+    "/v1/jobs/bulk": {"jobs": [JOB]},
+    "/v1/fan-outs": {"template": JOB, "items": [{}]},
+    "/v1/bulk-actions": {"action": "cancel", "filter": {"queue": "q"}},
+    "/v1/dlq/retry": {"filter": {"queue": "q"}},
+}
+
+
+@pytest.fixture
+def network(redis_url: str) -> Iterator[Proxy]:
+    with Proxy(Path(redis_url.removeprefix("unix://"))) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def far(network: Proxy, stores: Stores) -> AsyncIterator[Api]:
+    """An API behind that network."""
+    redis = connect(network.url, socket_timeout=0.3)
+    api = Api(redis, stores.scripts.namespace)
+    assert (await api.http.get("/v1/jobs")).status_code == 200
+    yield api
+    await api.close()
+    await redis.aclose()
+
+
+async def test_only_submissions_have_an_unknown_outcome(far: Api, network: Proxy) -> None:
+    calls = [
+        (
+            operation,
+            operation.address(**resources.unknown(operation)),
+            (operation.request or {}).get("example"),
+        )
+        for operation in GUARDED
+        if operation.path.startswith("/v1")
+    ]
+    with network.weather(silent_replies=True):
+        answers = await asyncio.gather(
+            *[far.http.request(operation.method, path, json=body) for operation, path, body in calls]
+        )
+    for (operation, _, _), answer in zip(calls, answers, strict=True):
+        submits = any(row["name"] == "Idempotency-Key" for row in operation.parameters("header"))
+        # What is not valid, and what is read before it is written, is not lost.
+        if answer.status_code == 503:
+            document = answer.json()
+            assert document["code"] in ("backend_unavailable", *(["outcome_unknown"] if submits else []))
+            assert document["retryable"] == (document["code"] == "backend_unavailable"), operation.id
+        else:
+            assert answer.status_code in (404, 422), (operation.id, answer.text)
+
+
+@pytest.mark.parametrize(("path", "body"), SUBMISSIONS.items())
+async def test_only_a_submission_with_a_key_may_be_repeated(
+    far: Api, network: Proxy, path: str, body: dict[str, Any]
+) -> None:
+    with network.weather(silent_replies=True):
+        lost = problem(await far.http.post(path, json=body), 503, "outcome_unknown")
+        keyed = await far.http.post(path, json=body, headers={"Idempotency-Key": "k"})
+    assert not lost["retryable"]
+    assert problem(keyed, 503, "outcome_unknown")["retryable"]
+
+    async def repeated() -> None:
+        again = await far.http.post(path, json=body, headers={"Idempotency-Key": "k"})
+        assert again.status_code in (200, 202), again.text
+
+    await eventually(repeated)
+
+
+async def test_readiness_says_that_redis_cannot_be_reached(far: Api, network: Proxy) -> None:
+    with network.weather(silent_replies=True):
+        assert (await far.http.get("/readyz")).json()[
+            "problem"
+        ] == "redis: Redis cannot be reached at the moment."
+
+
+async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(stores: Stores) -> None:
+    errors = [Broken("Connection closed by server."), Broken("Error 111 connecting to redis:6379.")]
+    for name, expected in (("submit", OutcomeUnknown), ("page", BackendUnavailable)):
+        with mock.patch.object(stores.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):
+            await stores.scripts.run(name, [])
+
+
+async def test_jobs_of_a_later_portion_are_answered_one_by_one(
+    far: Api, network: Proxy, stores: Stores
+) -> None:
+    """The first 500 are stored, so the request as a whole cannot fail."""
+    submit, calls = stores.jobs.submit_batch, 0
+    jobs = far.app.state.backend.space(stores.scripts.namespace).stores.jobs
+
+    async def first_only(batch: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise BackendUnavailable
+        return await submit(batch)
+
+    with mock.patch.object(jobs, "submit_batch", first_only):
+        answer = await far.http.post("/v1/jobs/bulk", json={"jobs": [JOB] * 600})
+    assert answer.status_code == 200
+    assert (answer.json()["succeeded"], answer.json()["failed"]) == (500, 100)
+    assert answer.json()["results"][599]["problem"]["code"] == "backend_unavailable"
