@@ -16,6 +16,12 @@ class TooManyBodies(TriageError):
     retryable = True
 
 
+class HostNotAllowed(TriageError):
+    """Without keys, the API answers for localhost only; TRIAGE_ALLOWED_HOSTS adds other host names."""
+
+    code = "host_not_allowed"
+
+
 class HttpInvalid(TriageError):
     """This is not HTTP."""
 
