@@ -156,6 +156,10 @@ class Settings(BaseSettings):
         default="required",
         description="API keys, and tokens once TRIAGE_JWT_* are set; `off` only on a loopback address.",
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or CIDRs, comma-separated, whose X-Forwarded-For names the client; `*` = all.",
+    )
     allowed_hosts: str = Field(
         default="",
         description="Host names, comma-separated, that TRIAGE_AUTH=off answers for beside localhost.",

@@ -104,6 +104,17 @@ class CredentialRefused(Unauthenticated):
     """The API key or token is not valid."""
 
 
+class TooManyRefusals(TriageError):
+    """Too many refused credentials from this address; try again later."""
+
+    code = "too_many_refusals"
+    retryable = True
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class IssuerUnavailable(TriageError):
     """The keys of the tokens' issuer cannot be read at the moment."""
 
