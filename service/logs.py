@@ -13,7 +13,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
 Line = MutableMapping[str, Any]
 
-#: What every line about the request or the run at hand carries: request_id, job_id, trace_id.
+#: What every line about the request or the run at hand carries: request_id, client, key_id, job_id, trace_id.
 IDS: ContextVar[Mapping[str, str]] = ContextVar("ids")
 #: Lines of one event per second and process; the rest are counted on the next line.
 LINES_PER_SECOND = 50
@@ -62,6 +62,12 @@ def as_text(logger: Any, method: str, line: Line) -> str:
     facts = " ".join(f"{name}={value}" for name, value in line.items())
     text = f"{str(time)[11:19]} {level:<8} {event} {facts}".rstrip()
     return "\n".join([text, *(f"  {row}" for row in [*frames, *block.rstrip().splitlines()])])
+
+
+def client_address(scope: Mapping[str, Any]) -> str:
+    """Of an ASGI request: what uvicorn has made of the headers of proxies that it trusts."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def add_ids(logger: Any, method: str, line: Line) -> Line:

@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port of the API; 0 = a free one, printed.")
     worker_host: str = Field(
-        default="0.0.0.0", description="Address that a worker's probes, metrics and drain listen on."
+        default="0.0.0.0",
+        description="Address of a worker's probes and metrics; its `/drain` answers loopback only.",
     )
     worker_port: int = Field(
         default=8081,
@@ -155,6 +156,14 @@ class Settings(BaseSettings):
         default="required",
         description="API keys, and tokens once TRIAGE_JWT_* are set; `off` only on a loopback address.",
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or CIDRs, comma-separated, whose X-Forwarded-For names the client; `*` = all.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Host names, comma-separated, that TRIAGE_AUTH=off answers for beside localhost.",
+    )
     jwt_issuer: str = Field(
         default="", description="`iss` of tokens (JWT) that the API takes beside API keys."
     )
@@ -239,6 +248,10 @@ class Settings(BaseSettings):
     @cached_property
     def handler_paths(self) -> tuple[str, ...]:
         return tuple(path.strip() for path in self.handlers.split(",") if path.strip())
+
+    @cached_property
+    def allowed_host_names(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
 
     @property
     def dead_retention_ms(self) -> int:

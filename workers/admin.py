@@ -1,7 +1,8 @@
-"""The worker's own port: probes, metrics and drain, for Kubernetes and nobody else."""
+"""The worker's own port: probes and metrics for Kubernetes and Prometheus, drain for its own pod alone."""
 
 import asyncio
 import contextlib
+import ipaddress
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
@@ -39,6 +40,8 @@ class Admin:
                 await self._probe(send, self._ready())
             case ("GET", "/metrics"):
                 await _answer(send, 200, generate_latest(self._metrics), CONTENT_TYPE_LATEST)
+            case ("POST", "/drain") if not _from_here(scope):
+                await _answer(send, 403, b'{"code":"loopback_only","status":403}')
             case ("POST", "/drain"):
                 self._drain()
                 await _answer(send, 202, b'{"status":"draining"}')
@@ -48,6 +51,18 @@ class Admin:
     async def _probe(self, send: Send, problem: str | None) -> None:
         body = {"status": "ok"} if problem is None else {"status": "failing", "problem": problem}
         await _answer(send, 200 if problem is None else 503, orjson.dumps(body))
+
+
+def _from_here(scope: Scope) -> bool:
+    """Whether somebody in this pod asks, as its preStop does, and no page in a browser of this machine."""
+    if any(name == b"origin" for name, _ in scope["headers"]):
+        return False
+    host, _ = scope.get("client") or ("", 0)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 async def _answer(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
@@ -67,6 +82,8 @@ class AdminServer(uvicorn.Server):
                 port=port,
                 lifespan="off",
                 access_log=False,
+                # What a header says of the sender must not open /drain.
+                proxy_headers=False,
                 log_config=None,
                 timeout_graceful_shutdown=1,
                 ws="none",

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
 from service.api import problems
+from service.api.allowed_hosts import AllowedHosts
 from service.api.auth import Authenticator
 from service.api.bodies import Bodies
 from service.api.deps import Backend
@@ -96,6 +97,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     app.router.routes.extend(pages.pages_router().routes)
     problems.install(app)
     app.add_middleware(HeaderLimits)
+    if settings.auth == "off":
+        app.add_middleware(AllowedHosts, names=(settings.host, *settings.allowed_host_names))
     app.add_middleware(RequestIds, new_id=ids.new, clock=clock.monotonic)
     instrumentator = Instrumentator(
         registry=CollectorRegistry(),

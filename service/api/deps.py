@@ -6,11 +6,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import structlog
 from fastapi import Depends, Request
 
+from service import logs
 from service.api.auth import Authenticator, Caller
 from service.api.bodies import Bodies
-from service.api.errors import Unauthenticated
+from service.api.errors import CredentialRefused, TooManyRefusals, Unauthenticated
+from service.api.guessing import WINDOW_SECONDS, Refusals, fingerprint
 from service.api.metrics import ApiMetrics
 from service.api.origins import is_elsewhere
 from service.api.places import Holder, Places, stream_places, waiter_places
@@ -25,6 +28,8 @@ from service.store.connect import RedisClient
 from service.store.stores import Stores
 from service.store.subscriber import Subscriber
 from service.tracing import Tracer
+
+log = structlog.get_logger("triage.api")
 
 #: Half of the connections of a process.
 MAX_LOOKS = 25
@@ -57,6 +62,7 @@ class Backend:
     spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])
 
     def __post_init__(self) -> None:
+        self.refusals = Refusals(self.clock)
         self.subscriber = Subscriber(self.redis)
 
     def stop(self) -> None:
@@ -153,12 +159,34 @@ def required_scope(request: Request) -> str:
     return route.openapi_extra["x-required-scope"]
 
 
+async def identify(request: Request) -> Caller:
+    """Who asks. Each refusal is logged and counted, and who tries many is held off."""
+    backend: Backend = request.app.state.backend
+    header, address = request.headers.get("authorization"), logs.client_address(request.scope)
+    try:
+        if not backend.authenticator.remembers(header):
+            backend.refusals.check(address)
+        caller = await backend.authenticator.identify(header)
+    except TooManyRefusals:
+        backend.metrics.http.refused("throttled")
+        raise
+    except CredentialRefused:
+        backend.metrics.http.refused("invalid")
+        log.warning("credential_refused", client=address, credential=fingerprint(header or ""))
+        if backend.refusals.add(address):
+            log.warning("credentials_throttled", client=address, seconds=WINDOW_SECONDS)
+        raise
+    if caller.logged_as is not None:
+        logs.IDS.set({**logs.IDS.get({}), "key_id": caller.logged_as})
+    return caller
+
+
 async def _asked(request: Request) -> Asked:
     backend: Backend = request.app.state.backend
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
     if backend.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without keys, pages of another origin are refused.")
-    caller = await backend.authenticator.identify(request.headers.get("authorization"))
+    caller = await identify(request)
     # For the metrics of its namespace, whatever the request is answered with.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))

@@ -16,6 +16,12 @@ class TooManyBodies(TriageError):
     retryable = True
 
 
+class HostNotAllowed(TriageError):
+    """Without keys, the API answers for localhost only; TRIAGE_ALLOWED_HOSTS adds other host names."""
+
+    code = "host_not_allowed"
+
+
 class HttpInvalid(TriageError):
     """This is not HTTP."""
 
@@ -96,6 +102,17 @@ class Unauthenticated(TriageError):
 
 class CredentialRefused(Unauthenticated):
     """The API key or token is not valid."""
+
+
+class TooManyRefusals(TriageError):
+    """Too many refused credentials from this address; try again later."""
+
+    code = "too_many_refusals"
+    retryable = True
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class IssuerUnavailable(TriageError):

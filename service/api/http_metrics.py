@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_fastapi_instrumentator.metrics import Info, default
 
 #: Namespaces counted by themselves: tokens may name any number of them.
@@ -20,6 +20,7 @@ class RequestMetrics:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     observe: Callable[[Info], None] = field(init=False)
     payload_bytes: Histogram = field(init=False)
+    credentials_refused: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         observe = default(
@@ -36,6 +37,14 @@ class RequestMetrics:
             buckets=_PAYLOAD_BUCKETS,
             registry=self.registry,
         )
+        self.credentials_refused = Counter(
+            "triage_credentials_refused",
+            "Refused API keys and tokens: invalid ones, and those of an address that tried too many.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in ("invalid", "throttled"):
+            self.credentials_refused.labels(reason)
 
 
 class HttpMetrics:
@@ -55,6 +64,12 @@ class HttpMetrics:
         mine = self.of(info.request.scope.get("state", {}).get("namespace", self._home))
         if mine is not None:
             mine.observe(info)
+
+    def refused(self, reason: str) -> None:
+        """Nobody knows which namespace was meant."""
+        for metrics in (self.process, self.of(self._home)):
+            if metrics is not None:
+                metrics.credentials_refused.labels(reason).inc()
 
     def payload(self, namespace: str, size: int) -> None:
         self.process.payload_bytes.observe(size)

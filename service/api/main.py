@@ -63,6 +63,9 @@ def build_server(settings: Settings) -> Server:
             http=type("Protocol", (BoundedProtocol,), {"seconds": settings.request_seconds}),
             ws="none",
             access_log=False,
+            # Else a header of the client's own would say who it is: refusals are counted for each address.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,

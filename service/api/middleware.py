@@ -56,7 +56,7 @@ class RequestIds:
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         traceparent = trace_context.parse(headers.get(b"traceparent", b"").decode("latin-1"))
         tracing.CURRENT.set(traceparent)
-        ids = {"request_id": request_id.decode()}
+        ids = {"request_id": request_id.decode(), "client": logs.client_address(scope)}
         if traceparent is not None:
             ids["trace_id"] = trace_context.trace_id(traceparent) or ""
         logs.IDS.set(ids)

@@ -13,6 +13,7 @@ from service.api.errors import (
     BodyTooLarge,
     CredentialRefused,
     HeadersTooLarge,
+    HostNotAllowed,
     HttpInvalid,
     IssuerUnavailable,
     JsonInvalid,
@@ -20,6 +21,7 @@ from service.api.errors import (
     ScopeMissing,
     ShuttingDown,
     TooManyBodies,
+    TooManyRefusals,
     TooManyStreams,
     TooManyStreamsOfKey,
     TooManyWaiters,
@@ -57,6 +59,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.ConfigurationInvalid: 500,
     TooManyWaiters: 503,
     TooManyWaitersOfKey: 429,
+    TooManyRefusals: 429,
     TooManyStreams: 503,
     TooManyBodies: 503,
     TooManyStreamsOfKey: 429,
@@ -64,6 +67,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     BodyTooLarge: 413,
     RequestTooSlow: 408,
     HeadersTooLarge: 431,
+    HostNotAllowed: 400,
     HttpInvalid: 400,
     JsonInvalid: 400,
     UnsupportedMediaType: 415,
@@ -149,7 +153,7 @@ async def _triage_error(request: Request, error: errors.TriageError) -> Response
     error = for_client(error, request.scope)
     status = STATUS[type(error)]
     if status in (429, 503):
-        headers["Retry-After"] = RETRY_AFTER
+        headers["Retry-After"] = str(getattr(error, "retry_after", RETRY_AFTER))
     if status == 408:
         headers["Connection"] = "close"  # the rest of the body is not waited for
     if status == 401:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,7 +15,7 @@ from service.clock import Clock
 from service.commands.tables import print_table, table_of
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid, TriageError
 from service.domain.ids import IdFactory
-from service.settings import load_settings
+from service.settings import NAMESPACE_PATTERN, load_settings
 from service.store.access_keys import AccessKey, AccessKeys
 from service.store.connect import connect
 from service.store.embedded import EmbeddedServer
@@ -23,19 +24,29 @@ from service.store.server_check import check_server
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Answer = TypeVar("Answer")
+_VALID_SCOPES = f"Valid scopes: {', '.join(SCOPES)}."
+#: Characters of a key's name.
+MAX_NAME = 255
 
 
 @app.command()
 def create(
     name: str,
     namespace: Annotated[str, typer.Option(help="The namespace that the key belongs to.")],
-    scopes: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(SCOPES)}")],
+    scopes: Annotated[str, typer.Option(help=f"Comma-separated; at least one of {', '.join(SCOPES)}.")],
     json: Json = False,
 ) -> None:
     """Create a key; its secret is shown once and never stored."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
-        raise typer.BadParameter(f"no such scope: {unknown[0]}", param_hint="--scopes")
+        raise typer.BadParameter(f"no such scope: {unknown[0]}. {_VALID_SCOPES}", param_hint="--scopes")
+    if not wanted:
+        raise typer.BadParameter(f"a key needs at least one scope. {_VALID_SCOPES}", param_hint="--scopes")
+    if not re.fullmatch(NAMESPACE_PATTERN, namespace):
+        message = "use 1 to 64 letters, digits and . _ -, beginning with a letter or digit"
+        raise typer.BadParameter(f"invalid namespace {namespace!r}: {message}", param_hint="--namespace")
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise typer.BadParameter(f"use 1 to {MAX_NAME} printable characters", param_hint="NAME")
     clock, secret = Clock(), new_secret()
     key = AccessKey(
         IdFactory(clock.now_ms, os.urandom).new("key"), name, namespace, frozenset(wanted), clock.now_ms()

@@ -20,7 +20,7 @@ class Api:
         self, redis: RedisClient, namespace: str, clock: Clock | None = None, **settings: Any
     ) -> None:
         clock = clock or Clock()
-        given: Any = {"auth": "off", "namespace": namespace, **settings}
+        given: Any = {"auth": "off", "namespace": namespace, "allowed_hosts": "triage", **settings}
         self.app = create_app(Settings(**given), redis, clock, IdFactory(clock.now_ms, os.urandom))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://triage")

@@ -60,6 +60,7 @@ async def serve(redis_url: str, namespace: str, **settings: Any) -> AsyncGenerat
         "namespace": namespace,
         "redis_url": redis_url,
         "port": 0,
+        "allowed_hosts": "triage,x",
         "request_seconds": SECONDS,
         **settings,
     }

@@ -184,7 +184,7 @@ def test_the_ingress_does_not_lead_to_metrics_probes_and_internals() -> None:
 
 
 def test_only_prometheus_reaches_the_workers() -> None:
-    """Their port has /drain."""
+    """Their port shows metrics."""
     policy = rendered("network policy").one("NetworkPolicy", "-worker")["spec"]
     (rule,) = policy["ingress"]
     assert rule["from"] == [

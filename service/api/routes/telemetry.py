@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from service.api import render
-from service.api.deps import Backend
+from service.api.deps import Backend, identify
 from service.api.operation import operation, problem_responses
 from service.api.router import Router
 from service.api.schemas.fields import NAME_PATTERN
@@ -24,7 +24,7 @@ async def _observed(request: Request) -> Stores:
     backend: Backend = request.app.state.backend
     if backend.settings.metrics_open:
         return backend.space(backend.settings.namespace).stores
-    caller = await backend.authenticator.identify(request.headers.get("authorization"))
+    caller = await identify(request)
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
     return backend.space(caller.namespace).stores

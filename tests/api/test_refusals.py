@@ -1,0 +1,145 @@
+"""Who tries credentials is slowed down, logged and counted, and nobody else is."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from service.api import guessing
+from service.api.guessing import MAX_REFUSALS, WINDOW_SECONDS, Refusals
+from service.store.access_keys import AccessKey, AccessKeys
+from service.store.stores import Stores
+from tests.api.client import Api, problem
+from tests.api.keys import authorization
+from tests.api.running import serve
+from tests.manual_clock import ManualClock
+
+WRONG = {"Authorization": "Bearer triage_guessed"}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def guarded(stores: Stores, clock: ManualClock) -> AsyncIterator[Api]:
+    api = Api(stores.scripts.redis, stores.scripts.namespace, clock, auth="required")
+    yield api
+    await api.close()
+
+
+async def guess(api: Api, number: int) -> list[httpx.Response]:
+    return [
+        await api.http.get("/v1/jobs", headers={"Authorization": f"Bearer triage_guess{n}"})
+        for n in range(number)
+    ]
+
+
+def refused(api: Api, reason: str) -> float:
+    counter: Any = api.app.state.backend.metrics.http.process.credentials_refused
+    return counter.labels(reason)._value.get()
+
+
+async def test_an_address_that_guesses_is_held_off_for_a_while(
+    guarded: Api, stores: Stores, clock: ManualClock
+) -> None:
+    good = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    late = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
+    for answer in await guess(guarded, MAX_REFUSALS):
+        problem(answer, 401, "unauthenticated")
+    client: Any = stores.scripts.redis
+    before = (await client.info("stats"))["total_commands_processed"]
+    for answer in await guess(guarded, 5):
+        assert problem(answer, 429, "too_many_refusals")["retryable"]
+        assert answer.headers["retry-after"] == str(int(WINDOW_SECONDS))
+    assert (await client.info("stats"))["total_commands_processed"] - before == 1
+    # Nobody is locked out by a neighbour behind the same address: what was good lately is good still.
+    assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
+    problem(await guarded.http.get("/v1/jobs", headers=late), 429, "too_many_refusals")
+    problem(await guarded.http.get("/metrics", headers=WRONG), 429, "too_many_refusals")
+    problem(await guarded.http.get("/v1/jobs"), 401, "unauthenticated")
+    assert (refused(guarded, "invalid"), refused(guarded, "throttled")) == (MAX_REFUSALS, 7)
+    clock.advance(WINDOW_SECONDS)
+    assert (await guarded.http.get("/v1/jobs", headers=late)).status_code == 200
+    problem((await guess(guarded, 1))[0], 401, "unauthenticated")
+
+
+async def test_refusals_are_logged_with_their_address_and_without_the_secret(guarded: Api) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await guess(guarded, MAX_REFUSALS)
+    rows = [row for row in logs if row["event"] == "credential_refused"]
+    assert {row["client"] for row in rows} == {"127.0.0.1"}
+    assert len({row["credential"] for row in rows}) == MAX_REFUSALS
+    assert [row["client"] for row in logs if row["event"] == "credentials_throttled"] == ["127.0.0.1"]
+    assert "guess" not in str(logs)
+    assert 'triage_credentials_refused_total{reason="invalid"}' in guarded_metrics(guarded)
+
+
+def guarded_metrics(api: Api) -> str:
+    from prometheus_client.exposition import generate_latest
+
+    return generate_latest(api.app.state.backend.metrics.http.process.registry).decode()
+
+
+@pytest.mark.parametrize("trusted", ["", "127.0.0.1"])
+async def test_a_header_names_the_client_only_where_a_trusted_proxy_sent_it(
+    redis_url: str, namespace: str, trusted: str
+) -> None:
+    settings = {"auth": "required", "trusted_proxies": trusted}
+    async with serve(redis_url, namespace, **settings) as running, running.client() as http:
+        answers = [
+            await http.get("/v1/jobs", headers={**WRONG, "X-Forwarded-For": f"10.0.0.{number}"})
+            for number in range(MAX_REFUSALS + 1)
+        ]
+    assert answers[-1].status_code == (401 if trusted else 429)
+
+
+async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Stores) -> None:
+    good = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    seen: list[dict[str, str]] = []
+
+    def note(logger: Any, method: str, line: Any) -> Any:
+        from service.logs import IDS
+
+        seen.append(dict(IDS.get({})))
+        raise structlog.DropEvent
+
+    with structlog.testing.capture_logs():
+        structlog.configure(processors=[note])
+        try:
+            await guarded.http.get("/v1/jobs", headers=good)
+        finally:
+            structlog.reset_defaults()
+    (line,) = [line for line in seen if line.get("key_id")]
+    assert line["key_id"].startswith("key_")
+    assert (line["client"], line["request_id"][:4]) == ("127.0.0.1", "req_")
+
+
+async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Stores) -> None:
+    from service.api.auth import digest
+
+    key = AccessKey("key_forged", "x", "alpha}:job:x", frozenset({"jobs:read"}), 0)
+    await AccessKeys(stores.scripts.redis).create(key, digest("triage_forged"))
+    answer = await guarded.http.get("/v1/jobs", headers={"Authorization": "Bearer triage_forged"})
+    problem(answer, 401, "unauthenticated")
+    await AccessKeys(stores.scripts.redis).revoke("key_forged")
+
+
+def test_addresses_are_counted_by_network_and_bounded(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = Refusals(clock)
+    monkeypatch.setattr(guessing, "MAX_ADDRESSES", 2)
+    for number in range(MAX_REFUSALS):
+        assert refusals.add(f"2001:db8::{number:x}") is (number == MAX_REFUSALS - 1)
+    with pytest.raises(guessing.TooManyRefusals):
+        refusals.check("2001:db8::ffff:1")
+    for free in ("2001:db8:0:1::1", "::ffff:10.0.0.1", "", "10.0.0.1"):
+        refusals.check(free)
+    refusals.add("10.0.0.1")
+    refusals.add("10.0.0.2")
+    refusals.check("2001:db8::1")
