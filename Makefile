@@ -9,7 +9,7 @@ ON_REDIS := $(wildcard tests/store tests/races tests/workers)
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool browser test image-test format lint types walls verify generate e2e bench ci clean
+.PHONY: help setup run redis promtool browser test image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,12 @@ generate: setup ## Write the generated files: the OpenAPI document, the state ma
 
 e2e: setup ## Run the end-to-end tests only
 	@$(BIN)/python -m pytest tests/e2e
+
+fuzz: setup ## Fuzz every operation for FUZZ_SECONDS (default 1800): no 5xx, nothing undocumented, nothing slow
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-1800} $(BIN)/python -m pytest tests/fuzz
+
+chaos: setup ## Random faults under load for NEMESIS_SECONDS (default 600), then check every promise
+	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_nemesis.py
 
 bench: setup ## Run the benchmarks
 	@$(BIN)/python -m benchmarks

@@ -167,7 +167,8 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
         for row in error.errors()[:100]
     ]
     if any(row["loc"][:1] == ("path",) for row in error.errors()):
-        if request.url.path in request.app.openapi()["paths"]:
+        # A template's route has caught a literal path, /v1/jobs/bulk; a template itself is not an address.
+        if "{" not in request.url.path and request.url.path in request.app.openapi()["paths"]:
             return await _http_error(request, HTTPException(405))
         # An id that cannot exist is answered like one that does not.
         return respond(of_error(errors.NotFound(), request.url.path, _request_id(request)))

@@ -123,6 +123,7 @@ async def test_large_bodies_are_refused_by_their_length_and_by_their_bytes(api: 
         ("/v1/jobs/x%0d%0aSet-Cookie:a", 404, "not_found"),
         ("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E", 404, "not_found"),
         ("/v1/queues/never-seen", 404, "not_found"),
+        ("/v1/queues/{name}", 404, "not_found"),
         ("/v1/jobs?cursor=%00", 400, "cursor_invalid"),
         ("/v1/jobs?cursor=bm90fG91cnM", 400, "cursor_invalid"),
         ("/v1/jobs?limit=201", 422, "validation_failed"),

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 
+from service.api.auth import SCOPES
 from service.store.embedded import EmbeddedServer
 from tests.eventually import eventually_blocking
 
@@ -89,6 +91,27 @@ class Cluster:
 
         eventually_blocking(registered, 30)
         return process
+
+    def create_key(self) -> str:
+        """A key with every scope, made as an operator makes it."""
+        command = [
+            "keys",
+            "create",
+            "tests",
+            "--namespace",
+            "default",
+            "--json",
+            "--scopes",
+            ",".join(SCOPES),
+        ]
+        created = subprocess.run(
+            [sys.executable, "-c", "from service.cli import main; main()", *command],
+            env=self.environment,
+            cwd=self.directory,
+            capture_output=True,
+            check=True,
+        )
+        return orjson.loads(created.stdout)["key"]
 
     def workers(self) -> list[dict[str, Any]]:
         return [row for row in self.http.get("/v1/workers").json()["items"] if row["state"] != "lost"]

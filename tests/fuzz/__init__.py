@@ -1,0 +1,1 @@
+"""A live API holds what the document promises, whatever it is sent."""

@@ -1,0 +1,102 @@
+"""For every operation and every value that it takes: hostile values get a clean refusal, or are just data."""
+
+import itertools
+import random
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from jsonschema import ValidationError
+
+from service.store.connect import connect
+from service.store.stores import Stores
+from tests.api.document import OPERATIONS, Operation
+from tests.api.keys import authorization
+from tests.api.resources import make
+from tests.e2e.processes import Cluster
+from tests.fuzz.budget import LONG_SECONDS, ONE_IN, SLOWEST_SECONDS
+from tests.fuzz.hostile_requests import HostileRequest, requests_of
+
+pytestmark = pytest.mark.timeout(60 + LONG_SECONDS)
+#: What no response may quote: the store, its scripts, and the inside of this program.
+INTERNALS = ("redis", "evalsha", "@user_script", "traceback (most recent", "errors.pydantic.dev", ".lua")
+#: A valid wait is a wait; tests of their own look at those.
+WAITS = {"wait", "Prefer"}
+
+
+def chosen(operation: Operation) -> Iterator[HostileRequest]:
+    every = [
+        request
+        for request in requests_of(operation)
+        if not any(request.query.get(name, "").replace(".", "").isdigit() for name in WAITS)
+    ]
+    # The same ones at each run, and others for each operation.
+    random.Random(operation.id).shuffle(every)
+    return itertools.islice(every, 0, None, ONE_IN)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+async def test_a_hostile_value_gets_a_documented_response_soon(
+    cluster: Cluster, operation: Operation, namespace: str
+) -> None:
+    redis = connect(cluster.server.url, socket_timeout=10)
+    faults: list[str] = []
+    resource: dict[str, str] = {}
+    key: dict[str, str] = {}
+    number = -1
+    try:
+        async with httpx.AsyncClient(base_url=cluster.http.base_url, timeout=30) as http:
+            for number, request in enumerate(chosen(operation)):
+                # A write gets a namespace of its own: the last one may have consumed its resource.
+                owner = namespace if operation.method == "GET" else f"{namespace}-{number}"
+                if operation.method != "GET" or number == 0:
+                    stores = Stores(redis, owner, 1_000_000)
+                    resource = await make(stores, operation) if operation.parameters("path") else {}
+                    key = await authorization(redis, owner)
+                faults += await send(http, request, request.address(resource), {**key, **header(request)})
+    finally:
+        # Keys stay: their names do not tell their namespace.
+        async for name in redis.scan_iter(match=f"triage:{{{namespace}*", count=1_000):
+            await redis.unlink(name)
+        await redis.aclose()
+    assert number >= 0
+    assert not faults, "\n".join(faults)
+
+
+def header(request: HostileRequest) -> dict[str, str]:
+    given = {name: value.decode("latin-1") for name, value in request.headers.items()}
+    return given if request.content is None else {"Content-Type": "application/json", **given}
+
+
+async def send(
+    http: httpx.AsyncClient, request: HostileRequest, url: str, headers: dict[str, str]
+) -> list[str]:
+    """What is wrong with the response."""
+    operation, before = request.operation, time.monotonic()
+    async with http.stream(operation.method, url, content=request.content, headers=headers) as response:
+        streaming = response.headers.get("content-type", "").startswith("text/event-stream")
+        text = "" if streaming else (await response.aread()).decode()
+    seconds = time.monotonic() - before
+    return [
+        f"{operation.id}: {request.what} -> {response.status_code} in {seconds:.2f} s: {fault}"
+        for fault in faults_of(operation, response, text, seconds, streaming)
+    ]
+
+
+def faults_of(
+    operation: Operation, response: httpx.Response, text: str, seconds: float, streaming: bool
+) -> Iterator[str]:
+    if response.status_code >= 500:
+        yield text
+    if seconds > SLOWEST_SECONDS:
+        yield "slow"
+    if response.status_code >= 400:
+        yield from (f"it says {word}: {text}" for word in INTERNALS if word in text.lower())
+    if str(response.status_code) not in operation.declared["responses"]:
+        yield f"undocumented: {text}"
+    elif not streaming:
+        try:
+            operation.conforms(response)
+        except (AssertionError, ValidationError) as error:
+            yield f"not as documented: {error}"
