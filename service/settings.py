@@ -1,12 +1,10 @@
 """Settings of every process: environment variables with the prefix TRIAGE_, or the file .env."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import structlog
 from dotenv import dotenv_values
@@ -18,7 +16,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
+from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
 from service.service_links import is_service_link, without_service_links
 
@@ -296,42 +296,3 @@ def warn_of_ignored_variables() -> None:
 def _given_names() -> set[str]:
     names = {name.upper() for name in (*without_service_links(os.environ), *dotenv_values(".env"))}
     return {name for name in names if name.startswith(PREFIX)} - OF_CLIENTS
-
-
-def parse_weights(text: str) -> dict[str, int]:
-    """`critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
-    weights: dict[str, int] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, weight = part.partition("=")
-        if not weight:
-            weight = "1"
-        if not name or not weight.isdecimal() or not 1 <= int(weight) <= 1000:
-            raise ValueError(f"{part!r} is not name=weight with a weight of 1 to 1000")
-        weights[name] = int(weight)
-    if not weights:
-        raise ValueError("names no queue")
-    return weights
-
-
-def check_jwks_url(url: str) -> None:
-    """Raises ValueError for an address from which nobody should take the keys that they trust."""
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        raise ValueError("must not hold a user name, a password or a fragment")
-    host = parts.hostname or ""
-    safe = {
-        "https": bool(host) and parts.port != 0,
-        "http": is_loopback(host) and parts.port != 0,
-        "file": not parts.netloc and parts.path.startswith("/") and not parts.query,
-    }
-    if not safe.get(parts.scheme):
-        raise ValueError("must be https://, file:///path, or http:// on a loopback address")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

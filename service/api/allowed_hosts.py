@@ -1,8 +1,8 @@
 """Without keys: answers requests for this machine's own names alone (DNS rebinding), as plain ASGI."""
 
 from collections.abc import Collection
-from ipaddress import ip_address
 
+from service.addresses import is_loopback
 from service.api.errors import HostNotAllowed
 from service.api.middleware import App, Receive, Scope, Send
 from service.api.problems import of_error, respond
@@ -37,11 +37,4 @@ class AllowedHosts:
         name = name.lower().rstrip(".")
         if port and not port.isdecimal():
             return False
-        return name == "localhost" or name in self._names or _is_loopback(name)
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+        return name in self._names or is_loopback(name)

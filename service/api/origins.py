@@ -1,8 +1,9 @@
 """Pages of others, which a browser lets send what it does not let them read."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from service.addresses import is_loopback
 
 
 def is_elsewhere(headers: Mapping[str, str]) -> bool:
@@ -16,7 +17,7 @@ def is_elsewhere(headers: Mapping[str, str]) -> bool:
         return False
     try:
         address = urlsplit(origin)
-        own = address.hostname == "localhost" or ip_address(address.hostname or "").is_loopback
+        own = is_loopback(address.hostname or "")
     except ValueError:
         return True
     return not own or address.netloc.lower() != headers.get("host", "").lower()

@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 
+from service.addresses import is_loopback
 from service.commands.answers import Refused
-from service.settings import is_loopback
 
 
 def open_client(url: str, key: str, seconds: float) -> httpx.Client:

@@ -1,0 +1,16 @@
+"""The text that names the queues of a worker and their weights."""
+
+
+def parse_weights(text: str) -> dict[str, int]:
+    """`critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
+    weights: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, weight = part.partition("=")
+        if not weight:
+            weight = "1"
+        if not name or not weight.isdecimal() or not 1 <= int(weight) <= 1000:
+            raise ValueError(f"{part!r} is not name=weight with a weight of 1 to 1000")
+        weights[name] = int(weight)
+    if not weights:
+        raise ValueError("names no queue")
+    return weights
