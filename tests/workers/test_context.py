@@ -111,7 +111,7 @@ async def test_a_report_that_redis_does_not_take_costs_the_job_nothing():
 async def test_in_a_thread_reports_are_plain_calls():
     notes = Notes()
     ctx = context(notes)
-    ctx.threaded = True
+    ctx.enter_thread()
 
     def handler():
         ctx.log("from a thread")

@@ -119,10 +119,10 @@ async def test_a_cancel_that_is_over_frees_the_slot_when_the_thread_ends_and_not
 async def test_a_repeated_cancel_can_only_shorten_the_grace(make, gate):
     it = make()
     run = await it.begin("deaf-thread", gate="gate")
-    it.stopper.stop(run, "cancel", 9.0)
-    timer = run.timer
-    it.stopper.stop(run, "cancel", 9.0)
     it.stopper.stop(run, "cancel", 60.0)
+    timer = run.timer
+    it.stopper.stop(run, "cancel", 60.0)
+    it.stopper.stop(run, "cancel", 90.0)
     assert run.timer is timer
     it.stopper.stop(run, "cancel", 0.01)
     assert (await it.settled()).move.name == "stop"

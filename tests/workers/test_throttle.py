@@ -40,7 +40,7 @@ async def test_handlers_of_two_workers_share_one_window(stores: Stores) -> None:
 
 async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Stores) -> None:
     ctx = context(Notes(), limiters=throttle(stores, 1))
-    ctx.threaded = True
+    ctx.enter_thread()
     for _ in range(3):
         await asyncio.to_thread(lambda: ctx.limiter("crm", 1, 0.05).acquire())  # type: ignore[union-attr]
     ctx.notify_cancel("cancelled")
