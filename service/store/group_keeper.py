@@ -142,7 +142,7 @@ class GroupKeeper:
     async def _cancel_children(self, parent: str) -> None:
         """What a job added ends with it, unless the job runs again by now."""
         job = await self._queries.job(parent)
-        if job is None or job.state not in (State.CANCELLED, State.DEAD):
+        if job is not None and job.state not in (State.CANCELLED, State.DEAD):
             return
         edges = (await self._flows.dependencies([parent]))[parent]
         children = [id for demand, id in edges.values() if demand == CHILD]
@@ -154,6 +154,9 @@ class GroupKeeper:
         ordered = [id for id in order.static_order() if id in found][::-1]
         grace_ms = int(grace or CHILDREN_GRACE_MS)
         await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
+        if job is None:
+            # Deleted meanwhile; prune.lua has left this for us.
+            await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
 
     async def _thin(self, id: str) -> None:
         """More items have failed than the fan-out tolerates: what has not started is cancelled."""

@@ -56,6 +56,26 @@ async def test_children_end_with_their_parent(stores: Stores, at: int, how: str,
     assert (found.state, found.state_reason) == (State.CANCELLED, "parent")
 
 
+@pytest.mark.parametrize("how", ["deleted", "pruned"])
+async def test_children_end_with_a_parent_that_is_forgotten_at_once(
+    stores: Stores, at: int, how: str
+) -> None:
+    id, ids = await family(stores, retention_ms=0)
+    await stores.jobs.cancel([id], 0)
+    if how == "deleted":
+        assert (await stores.jobs.delete([id]))[0].word == "moved"
+    else:
+        assert (await stores.leases.prune())[0] == 1
+    await stores.keeper.work()
+    for key in ("waits", "blocked"):
+        assert (await job(stores, ids[key])).state_reason == "parent"
+    assert (await job(stores, ids["runs"])).cancel_requested_at == at
+    await stores.leases.sweep(now=str(at + MINUTE))
+    await stores.jobs.delete(list(ids.values()))
+    left = [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*job_*")]
+    assert left == []
+
+
 async def test_children_of_children_end_too(stores: Stores, at: int) -> None:
     id = await submit(stores)
     ids = await park(stores, (await claim(stores)).leases[0], {"x": child()})

@@ -63,8 +63,10 @@ for _, id in ipairs(ids) do
       local kept = redis.call('HMGET', key, 'result', 'error', 'key', 'options')
       redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '', 'key', kept[3] or '', 'options', kept[4] or '')
     else
-      if redis.call('HEXISTS', key, 'parked_by') == 1 then forget_children(key) end
-      redis.call('UNLINK', key .. ':dependents', key .. ':dependencies', key .. ':waits')
+      if job.parked_by then forget_children(key) end
+      redis.call('UNLINK', key .. ':dependents', key .. ':waits')
+      -- Whoever cancels its children still has to find them.
+      if not (job.parked_by and redis.call('ZSCORE', P .. 'tasks', 'cancel_children ' .. id)) then redis.call('UNLINK', key .. ':dependencies') end
     end
     if job.group and redis.call('HEXISTS', key, 'shared') == 1 then release_payload(job.group) end
     -- What a group counts is what became of its members, not what is kept of them.
