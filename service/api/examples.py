@@ -122,6 +122,7 @@ SCHEMAS: Mapping[str, Any] = {
         "priority_aging_seconds": 60.0,
         "max_depth": None,
         "paused_job_types": [],
+        "unserved_job_types": [],
         "per_key": {"max_concurrency": None, "rate_limit": None},
         "keys": {},
         "defaults": {},

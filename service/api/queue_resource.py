@@ -46,6 +46,7 @@ def queue(queue: Queue) -> dict[str, Any]:
         },
         "keys": {key: _override(limits) for key, limits in settings.keys.items()},
         "defaults": dict(settings.defaults),
+        "unserved_job_types": list(queue.unserved_job_types),
         "freezes": [_freeze(found) for found in queue.freezes],
     }
 

@@ -16,7 +16,7 @@ from service.store.queries import Page, Queries, decode_cursor, encode_cursor
 from service.store.queue_settings import decode, encode_change
 from service.store.queue_survey import Survey, survey
 from service.store.scripts import Argument, Scripts
-from service.store.worker_registry import WorkerRegistry
+from service.store.worker_registry import WorkerRecord, WorkerRegistry
 
 #: Rates are means over the last full slots of ten seconds.
 SLOT_MS = 10_000
@@ -25,6 +25,8 @@ SLOTS = 6
 _OLDEST_SAMPLE = 20
 #: Freezes that a queue shows, those that last longest first.
 FROZEN_SHOWN = 100
+#: Job types of a queue whose workers are looked for: those of the oldest jobs, and as many with limit keys.
+TYPES_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Queue:
     finished_per_second: float
     failed_per_second: float
     freezes: Sequence[Freeze] = ()
+    #: Job types with queued jobs that no live worker of the queue knows.
+    unserved_job_types: Sequence[str] = ()
 
 
 class Queues:
@@ -173,13 +177,15 @@ class Queues:
                 pipe.hget(keys.queue_defaults(self._prefix), name)
                 for state in State:
                     pipe.zcard(keys.state(self._prefix, queue=name, state=state))
+                pipe.zrange(keys.types(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
+                pipe.zrange(keys.keyed(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
                 pipe.zrevrange(keys.frozen(self._prefix, queue=name), 0, FROZEN_SHOWN - 1, withscores=True)
                 pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
             pipe.time()
 
         *replies, (seconds, micros) = await self._queries.pipeline(ask)
         now = int(self._scripts.now or seconds * 1000 + micros // 1000)
-        width = 5 + len(State)
+        width = 7 + len(State)
         rows = [replies[start : start + width] for start in range(0, len(replies), width)]
         details = await self._details(names, [row[-1] for row in rows], now)
         frozen = [[(short, int(at)) for short, at in row[-2] if at > now] for row in rows]
@@ -189,7 +195,7 @@ class Queues:
             Queue(
                 name=name,
                 settings=decode(row[0], row[1], row[2]),
-                counts=dict(zip(State, row[3:-2], strict=True)),
+                counts=dict(zip(State, row[3:-4], strict=True)),
                 oldest_queued_ms=oldest,
                 workers=sum(worker.serves(name) for worker in workers),
                 capacity=sum(worker.capacity for worker in workers if worker.serves(name)),
@@ -197,6 +203,7 @@ class Queues:
                 finished_per_second=rates["finished"],
                 failed_per_second=rates["failed"],
                 freezes=found,
+                unserved_job_types=_unserved(name, (*row[-4], *row[-3]), workers),
             )
             for name, row, (oldest, rates), found in zip(names, rows, details, freezes, strict=True)
         ]
@@ -252,3 +259,8 @@ def _freeze(short: str, until: int, job_id: bytes | None) -> Freeze:
         until=until,
         job_id=None if job_id is None else job_id.decode(),
     )
+
+
+def _unserved(queue: str, types: Sequence[bytes], workers: Sequence[WorkerRecord]) -> list[str]:
+    known = {name for worker in workers if worker.serves(queue) for name in worker.job_types}
+    return sorted({name.decode() for name in types} - known)

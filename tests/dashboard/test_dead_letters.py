@@ -1,6 +1,8 @@
 """Running dead jobs again, one and many."""
 
-from playwright.sync_api import expect
+from typing import Any
+
+from playwright.sync_api import Route, expect
 
 from tests.dashboard.conftest import System
 from tests.dashboard.visit import Visit
@@ -39,6 +41,35 @@ def test_one_and_then_all_that_match_run_again(visit: Visit, system: System) -> 
     visit.sees(visit.page.locator("#bulk"), "succeeded: 3 retried, 0 skipped.")
     assert [cluster.job(job["id"])["state"] for job in jobs] == ["queued"] * 4
     assert cluster.job(other["id"])["state"] == "dead"
+    # The list is read again: it shows nothing that is no longer dead.
+    visit.sees(visit.panel("Newest job first"), "No dead letter matches.")
+    expect(visit.row("job_")).to_have_count(0)
 
     visit.page.get_by_role("button", name="Retry all").click()
     visit.sees(visit.page.locator("#bulk"), "No dead job matches.")
+
+
+def test_an_action_that_somebody_pauses_is_followed_to_its_end(visit: Visit, system: System) -> None:
+    cluster = system.cluster
+    jobs = [cluster.submit(queue="slow-graves", payload={"do": "give_up"}) for _ in range(2)]
+    for job in jobs:
+        cluster.until(job["id"], "dead")
+    cluster.http.post("/v1/queues/slow-graves/pause")
+    filter = {"queue": "slow-graves"}
+    body = {"filter": filter, "rate_per_second": 0.1}
+
+    def slowly(route: Route) -> None:
+        # As an operator's own, at a rate at which it can be paused.
+        given: Any = route.request.post_data_json
+        route.continue_(post_data=body if "dry_run" not in given else given)
+
+    visit.page.route("**/v1/dlq/retry", slowly)
+    visit.open("#/dead-letters?queue=slow-graves")
+    visit.page.get_by_role("button", name="Retry all").click()
+    visit.confirm("Retry all")
+    visit.sees(visit.page.locator("#bulk"), " running: ")
+    action = cluster.http.get("/v1/bulk-actions").json()["items"][0]["id"]
+    cluster.http.post(f"/v1/bulk-actions/{action}/pause")
+    visit.sees(visit.page.locator("#bulk"), " paused: ")
+    cluster.http.post(f"/v1/bulk-actions/{action}/cancel")
+    visit.sees(visit.page.locator("#bulk"), " cancelled: ")

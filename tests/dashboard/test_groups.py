@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import System
@@ -34,11 +35,13 @@ def test_a_flow_is_drawn_and_leads_to_its_jobs(visit: Visit, system: System) -> 
     graph = visit.panel("Graph").locator("svg.graph")
     expect(graph.locator("rect")).to_have_count(4)
     expect(graph.locator(".edge")).to_have_count(4)
-    expect(graph.locator(".edge text")).to_have_text("finished")
+    # A condition is not the state of the job before it: that one is dead.
+    expect(graph.locator(".edge text")).to_have_text("on any end")
     boxes = {key: graph.locator("a").filter(has_text=key).bounding_box() for key in nodes}
     places = {key: box["x"] for key, box in boxes.items() if box is not None}
     assert places["fetch"] == places["tax"] < places["invoice"] < places["archive"]
-    visit.sees(visit.row("archive"), "invoice (succeeded), fetch (succeeded)")
+    visit.sees(visit.row("archive"), "invoice (on success), fetch (on success)")
+    visit.sees(visit.row("invoice").first, "fetch (on success), tax (on any end)")
     visit.row("tax").get_by_role("link", name="tax", exact=True).click()
     visit.sees(visit.panel("Why is it there?"), "It gave up")
 
@@ -73,3 +76,23 @@ def test_a_fan_out_shows_how_far_it_is_and_what_failed(visit: Visit, system: Sys
     visit.sees(visit.panel("Dead items"), "No job matches.")
     system.cluster.http.post(f"/v1/fan-outs/{waiting['id']}/cancel")
     visit.sees(state, "100 %: 12 of 12 ended")
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "id"),
+    [
+        ("jobs", "job", "job_01M8GAG74ZBHD7VNZ3MVGAAV40"),
+        ("jobs", "job", "job_x"),
+        ("flows", "flow", "flow_01M8GAG74ZBHD7VNZ3MVGAAV40"),
+        ("fan-outs", "fan-out", "fan_01M8GAG74ZBHD7VNZ3MVGAAV40"),
+        ("queues", "queue", "never-used"),
+    ],
+)
+def test_an_id_that_nobody_has_is_said_once(visit: Visit, page: str, kind: str, id: str) -> None:
+    visit.expected = {404}
+    visit.open(f"#/{page}/{id}")
+    visit.is_told(f"Not Found: There is no {kind} {id}. It may have been deleted")
+    # Nothing else of the page loads for ever.
+    expect(visit.page.get_by_role("region")).to_have_count(2)  # the messages, and the one that says it
+    expect(visit.page.get_by_text("Loading")).to_have_count(0)
+    expect(visit.page.locator("[aria-busy]:visible")).to_have_count(0)

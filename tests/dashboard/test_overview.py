@@ -1,6 +1,10 @@
 """What an operator sees first, and stopping a queue."""
 
-from playwright.sync_api import expect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Route, expect
 
 from tests.dashboard.conftest import System
 from tests.dashboard.visit import Visit
@@ -99,3 +103,67 @@ def test_it_is_used_without_a_mouse(visit: Visit, system: System) -> None:
     unnamed = "[...document.querySelectorAll('input, select, textarea, button')].filter((part) => "
     unnamed += "!part.labels?.length && !part.getAttribute('aria-label') && !part.textContent).length"
     assert page.evaluate(unnamed) == 0
+
+
+def test_the_banner_names_what_is_in_trouble_and_nothing_else(
+    visit: Visit, system: System, tmp_path: Path
+) -> None:
+    cluster = system.cluster
+    http, banner = cluster.http, visit.page.get_by_role("list", name="Needs a look")
+    # As it should be: full of work, paused without work, rate limited.
+    http.patch("/v1/queues/full", json={"max_concurrency": 1})
+    full = cluster.submit(queue="full", payload={"seconds": 60})
+    cluster.until(full["id"], "running")
+    cluster.submit(queue="full")
+    http.post("/v1/queues/at-rest/pause")
+    # In trouble: jobs that no worker knows, paused ones, dead ones.
+    stranger = http.post("/v1/jobs", json={"name": "a-stranger", "queue": "foreign"}).json()
+    http.post("/v1/queues/halted/pause")
+    cluster.submit(queue="halted")
+    dead = cluster.submit(queue="mortuary", payload={"do": "give_up"})
+    cluster.until(dead["id"], "dead")
+    visit.open()
+    for text in (
+        "foreign (no worker for a-stranger)",
+        "halted (paused)",
+        "Dead letters: ",
+        "mortuary (1)",
+    ):
+        visit.sees(banner, text)
+    for name in ("full", "at-rest"):
+        expect(banner.get_by_role("link", name=name, exact=True)).to_have_count(0)
+        expect(visit.row(name).locator(".trouble")).to_have_count(0)
+    visit.sees(visit.row("full").locator(".remark"), "at its limit")
+    visit.page.screenshot(path=tmp_path / "overview.png", full_page=True)
+
+    banner.get_by_role("link", name="mortuary", exact=True).click()
+    expect(visit.row(dead["id"])).to_have_count(1)
+    http.post(f"/v1/jobs/{full['id']}/cancel")
+    http.post(f"/v1/jobs/{stranger['id']}/cancel")
+    for name in ("halted", "full"):
+        http.post(f"/v1/queues/{name}/purge", json={"confirm": name})
+    http.delete(f"/v1/dlq/{dead['id']}")
+
+
+def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system: System) -> None:
+    """Workers come and go in seconds here: the answers are those of the API, half a minute later."""
+    worker = {**system.cluster.workers()[0], "state": "lost", "running": 2}
+    job = system.cluster.submit(queue="lonely", delay_seconds=900)
+    queue = system.cluster.http.get("/v1/queues/lonely").json()
+    queue |= {"workers": 0, "capacity": 0, "counts": {**queue["counts"], "queued": 4}}
+
+    def answer(items: list[Any]) -> Callable[[Route], None]:
+        def amend(route: Route) -> None:
+            answered = route.fetch()
+            route.fulfill(response=answered, json={**answered.json(), "items": items})
+
+        return amend
+
+    visit.page.route("**/v1/workers?*", answer([worker]))
+    visit.page.route("**/v1/queues?*", answer([queue]))
+    visit.open()
+    banner = visit.page.get_by_role("list", name="Needs a look")
+    visit.sees(banner, "Queues that need a look: lonely (no worker)")
+    visit.sees(banner, "Lost workers: 1, last seen with 2 jobs, which run again elsewhere: ")
+    visit.sees(banner, f"{worker['id']} on {worker['host']}")
+    system.cluster.http.post(f"/v1/jobs/{job['id']}/cancel")

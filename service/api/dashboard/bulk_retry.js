@@ -12,17 +12,22 @@ const SECONDS = 1;
  * @param {Record<string, string>} filter
  * @param {Element} place where its progress is shown
  * @param {AbortSignal} left
+ * @param {() => Promise<void>} then when it has ended, or nobody knows how far it is
  */
-export async function retryMany(filter, place, left) {
+export async function retryMany(filter, place, left, then) {
   try {
     const found = await post("dlq/retry", { filter, dry_run: true });
     const jobs = `${found.at_least ? "At least " : ""}${count(found.matched)} dead jobs`;
-    if (found.matched === 0 && !found.at_least) return replace(place, element("p", {}, "No dead job matches."));
+    if (found.matched === 0 && !found.at_least) {
+      replace(place, element("p", {}, "No dead job matches."));
+      return await then();
+    }
     const words = Object.entries(filter).map(([name, value]) => `${name} ${value}`).join(", ");
     if (!(await confirmed(`${jobs} match. Retry them all?`, "Retry all", `With ${words}; as they are when it begins.`))) return;
     // Sent twice, it is still one action.
     const action = await post("dlq/retry", { filter }, { "Idempotency-Key": randomName() });
     await follow(action, place, left);
+    if (!left.aborted) await then();
   } catch (error) {
     if (!left.aborted) tellFailure("Retry all failed", error);
   }
@@ -38,7 +43,7 @@ async function follow(action, place, left) {
     const { id, state, counts } = action;
     const text = `${id} ${state}: ${count(counts.succeeded)} retried, ${count(counts.skipped)} skipped.`;
     replace(place, element("p", { class: "notice done" }, text));
-    if (state !== "running") return;
+    if (!["running", "paused"].includes(state)) return;
     await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000));
     if (left.aborted) return;
     try {

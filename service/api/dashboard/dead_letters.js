@@ -27,11 +27,11 @@ export function showDeadLetters(main, route, left) {
   const progress = element("div", { id: "bulk", "aria-live": "polite" });
   const all = element("button", {
     type: "button", id: "retry-all", disabled: filter.length === 0,
-    click: () => retryMany(Object.fromEntries(filter), progress, left),
+    click: () => retryMany(Object.fromEntries(filter), progress, left, () => again()),
   }, "Retry all that match …");
   const hint = filter.length === 0 && element("p", { class: "empty" }, "Filter first to retry many at once.");
   main.append(filterForm("dead-letters", FIELDS, route.filter, all), ...(hint ? [hint] : []), progress, entries.element);
-  showPages(entries, left, "dlq", filter, deadTable);
+  const again = showPages(entries, left, "dlq", filter, deadTable);
 }
 
 /**

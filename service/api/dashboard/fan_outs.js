@@ -2,10 +2,10 @@
 
 import { path, read } from "./api.js";
 import { element } from "./element.js";
-import { keepFresh } from "./freshness.js";
 import { jobTable } from "./jobs.js";
 import { showPages } from "./paging.js";
 import { Panel } from "./panel.js";
+import { keepSubject } from "./subject.js";
 import { facts, table } from "./table.js";
 import { moment } from "./times.js";
 import { address } from "./route.js";
@@ -46,10 +46,12 @@ export function showFanOut(main, route, left) {
   const id = route.id ?? "";
   const summary = new Panel("fan-out", "State"), failed = new Panel("failed", "Dead items");
   main.append(summary.element, failed.element);
-  showPages(failed, left, path`fan-outs/${id}/jobs`, [["state", "dead"]], jobTable);
-  keepFresh(left, summary, async () => {
+  let listed = false;
+  keepSubject(left, { kind: "fan-out", id, panel: summary, parts: [failed] }, async () => {
     const fanOut = await read(path`fan-outs/${id}`, { signal: left });
     summary.show(fanOutFacts(fanOut));
+    if (!listed) showPages(failed, left, path`fan-outs/${id}/jobs`, [["state", "dead"]], jobTable);
+    listed = true;
     return ["open", "running"].includes(fanOut.state);
   });
 }

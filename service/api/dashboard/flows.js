@@ -2,11 +2,11 @@
 
 import { path, read } from "./api.js";
 import { element } from "./element.js";
-import { keepFresh } from "./freshness.js";
 import { drawGraph, nodeTable } from "./graph.js";
 import { jobTable } from "./jobs.js";
 import { showPages } from "./paging.js";
 import { Panel } from "./panel.js";
+import { keepSubject } from "./subject.js";
 import { facts, table } from "./table.js";
 import { moment } from "./times.js";
 import { address } from "./route.js";
@@ -33,7 +33,7 @@ export function showFlows(main, _route, left) {
 }
 
 /** @type {import("./main.js").View} */
-export async function showFlow(main, route, left) {
+export function showFlow(main, route, left) {
   const id = route.id ?? "";
   const summary = new Panel("flow", "State"), graph = new Panel("graph", "Graph");
   main.append(summary.element, graph.element);
@@ -49,13 +49,7 @@ export async function showFlow(main, route, left) {
     }
     return flow.state === "running";
   };
-  try {
-    if (!(await load())) return;
-  } catch (error) {
-    if (!left.aborted) summary.fail(error);
-    return;
-  }
-  keepFresh(left, summary, load, large ? SECONDS_LARGE : undefined);
+  keepSubject(left, { kind: "flow", id, panel: summary, parts: [graph] }, load, () => (large ? SECONDS_LARGE : undefined));
 }
 
 /** @param {any} flow */

@@ -9,9 +9,9 @@ export const SECONDS = 3;
  * @param {AbortSignal} left
  * @param {import("./panel.js").Panel} panel where a failure is shown
  * @param {() => Promise<boolean | void>} work false: this was the last time
- * @param {number} [seconds] between the end of one reading and the next
+ * @param {() => number | undefined} [seconds] between the end of one reading and the next
  */
-export async function keepFresh(left, panel, work, seconds = SECONDS) {
+export async function keepFresh(left, panel, work, seconds = () => SECONDS) {
   while (!left.aborted) {
     try {
       if ((await work()) === false) return;
@@ -21,7 +21,7 @@ export async function keepFresh(left, panel, work, seconds = SECONDS) {
       // Only another key or address helps: asking on would fill logs.
       if (error instanceof Problem && [401, 403, 404].includes(error.status)) return;
     }
-    await pause(seconds, left);
+    await pause(seconds() ?? SECONDS, left);
     while (document.hidden && !left.aborted) await seen(left);
   }
 }

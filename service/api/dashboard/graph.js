@@ -11,6 +11,11 @@ import { badge, jobLink } from "./words.js";
 /** @typedef {{nodes: GraphNode[], edges: Edge[]}} Graph */
 /** @typedef {Map<string, {column: number, x: number, y: number}>} Places */
 
+/** What an edge asks of the job that it comes from: a condition, which is not the state that the job is in. */
+const CONDITIONS = /** @type {Record<string, string>} */ ({
+  succeeded: "on success", failed: "on failure", finished: "on any end", child: "child",
+});
+
 const WIDTH = 190, HEIGHT = 44, BESIDE = 70, BELOW = 16, EDGE = 12, LETTERS = 24;
 
 /** @param {Graph} graph */
@@ -56,11 +61,16 @@ function line(edge, places) {
   }
   const middle = { x: (x + x2) / 2, y: (y + y2) / 2 - 3 };
   bend(x2 - 5, y2);
-  const label = edge.when !== "succeeded" && drawing("text", { ...middle, class: "when" }, edge.when);
+  const label = edge.when !== "succeeded" && drawing("text", { ...middle, class: "when" }, condition(edge));
   return drawing("g", { class: "edge" },
     drawing("path", { d: way }),
     drawing("path", { d: `M ${x2} ${y2} l -7 -4 v 8 z`, class: "tip" }),
     label);
+}
+
+/** @param {Edge} edge */
+function condition(edge) {
+  return CONDITIONS[edge.when] ?? edge.when;
 }
 
 /**
@@ -87,6 +97,6 @@ export function nodeTable(graph) {
     { title: "key", cell: (node) => jobLink(node.job_id, node.key) },
     { title: "name", cell: (node) => node.name ?? "–" },
     { title: "state", cell: (node) => badge(node.state) },
-    { title: "waits for", cell: (node) => waits.get(node.key)?.map((edge) => `${edge.from} (${edge.when})`).join(", ") ?? "–" },
+    { title: "runs after", cell: (node) => waits.get(node.key)?.map((edge) => `${edge.from} (${condition(edge)})`).join(", ") ?? "–" },
   ], graph.nodes);
 }

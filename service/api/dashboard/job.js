@@ -1,11 +1,11 @@
 /** One job: what it is, why it is where it is, what it tried, and what can be done. */
 
 import { path, read } from "./api.js";
-import { keepFresh } from "./freshness.js";
 import { jobActions } from "./job_actions.js";
 import { showAttempts, showExplanation, showLogs, showValues } from "./job_parts.js";
 import { element, replace } from "./element.js";
 import { Panel } from "./panel.js";
+import { keepSubject } from "./subject.js";
 import { facts } from "./table.js";
 import { moment } from "./times.js";
 import { address } from "./route.js";
@@ -44,7 +44,7 @@ export function showJob(main, route, left) {
     }));
   };
   // A finished job too: somebody else may run it again.
-  keepFresh(left, summary, load);
+  keepSubject(left, { kind: "job", id, panel: summary, parts: [...parts.map((part) => part.panel), values] }, load);
 }
 
 /** @param {any} job */

@@ -4,9 +4,10 @@ import { read } from "./api.js";
 import { element } from "./element.js";
 import { keepFresh } from "./freshness.js";
 import { Panel } from "./panel.js";
-import { queueTable, troubles } from "./queue_table.js";
+import { queueTable } from "./queue_table.js";
 import { moment } from "./times.js";
 import { address } from "./route.js";
+import { troubleBanner } from "./trouble.js";
 import { count } from "./words.js";
 import { workerTable } from "./worker_table.js";
 
@@ -19,12 +20,17 @@ export function showOverview(main, _route, left) {
   const totals = new Panel("totals", "Jobs"), queues = new Panel("queues", "Queues"), workers = new Panel("workers", "Workers");
   main.append(totals.element, queues.element, workers.element);
 
+  // The banner is made of both, and each is read by itself.
+  /** @type {{totals: any, queues: any[], workers: any[]}} */
+  const known = { totals: null, queues: [], workers: [] };
   const readQueues = async () => {
     const page = await read("queues", { parameters: [["limit", SHOWN], ["order", "attention"]], signal: left });
-    totals.show(...totalTiles(page.totals, page.items));
+    [known.totals, known.queues] = [page.totals, page.items];
+    showTotals();
     const more = page.totals.queues - page.items.length;
     queues.show(queueTable(page.items, readQueues), readAt(more > 0 ? `${count(more)} more queues need less attention. ` : ""));
   };
+  const showTotals = () => totals.show(...totalTiles(known));
   keepFresh(left, queues, async () => {
     try {
       await readQueues();
@@ -35,6 +41,8 @@ export function showOverview(main, _route, left) {
   });
   keepFresh(left, workers, async () => {
     const page = await read("workers", { parameters: [["limit", SHOWN]], signal: left });
+    known.workers = page.items;
+    if (totals.filled) showTotals();
     workers.show(workerSummary(page.items), workerTable(page.items), readAt(page.next_cursor === null ? "" : `Only the first ${SHOWN} are shown and counted. `));
   });
 }
@@ -45,16 +53,13 @@ function readAt(more) {
 }
 
 /**
- * @param {any} totals of all queues
- * @param {any[]} queues those that need attention first
+ * @param {{totals: any, queues: any[], workers: any[]}} known totals of all queues, those that need attention first
  */
-function totalTiles(totals, queues) {
+function totalTiles({ totals, queues, workers }) {
   const tiles = TILES.map((state) => tile(state, totals.counts[state], address("jobs", null, [["state", state]])));
-  const stuck = queues.filter((queue) => troubles(queue).length > 0);
-  const names = stuck.slice(0, 10).map((queue) => queue.name).join(", ");
   return [
     element("div", { class: "tiles" }, tiles, tile("dead", totals.dlq_depth, address("dead-letters"))),
-    stuck.length > 0 && element("p", { class: "warning" }, `Queues that need a look: ${names}${stuck.length > 10 ? " …" : ""}`),
+    troubleBanner(queues, totals.dlq_depth, workers),
   ];
 }
 

@@ -10,8 +10,9 @@ import { moment } from "./times.js";
  * @param {string} address of the list
  * @param {Iterable<[string, string]>} filter
  * @param {(items: any[], again: () => Promise<void>) => Node} render all that was read; `again` reads from the start
+ * @returns {() => Promise<void>} `again`
  */
-export async function showPages(panel, left, address, filter, render) {
+export function showPages(panel, left, address, filter, render) {
   /** @type {any[]} */
   let items = [];
   let cursor = "", readAt = "";
@@ -37,5 +38,6 @@ export async function showPages(panel, left, address, filter, render) {
     cursor !== "" && element("button", { type: "button", id: `${panel.element.id}-more`, click: load }, "Show more"),
     element("button", { type: "button", id: `${panel.element.id}-again`, click: again }, "Read again"),
   );
-  await load();
+  load();
+  return again;
 }

@@ -3,9 +3,9 @@
 import { path, read } from "./api.js";
 import { element } from "./element.js";
 import { print } from "./exact_json.js";
-import { keepFresh } from "./freshness.js";
 import { Panel } from "./panel.js";
 import { queueTable, rateLimit } from "./queue_table.js";
+import { keepSubject } from "./subject.js";
 import { facts, table } from "./table.js";
 import { duration } from "./times.js";
 
@@ -20,14 +20,7 @@ export function showQueue(main, route, left) {
     settings.show(settingFacts(queue));
     keys.show(keyTable(queue));
   };
-  keepFresh(left, counts, async () => {
-    try {
-      await load();
-    } catch (error) {
-      if (!left.aborted) [settings, keys].forEach((panel) => panel.fail(error));
-      throw error;
-    }
-  });
+  keepSubject(left, { kind: "queue", id: name, panel: counts, parts: [settings, keys] }, load);
 }
 
 /** @param {any} queue */

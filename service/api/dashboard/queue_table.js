@@ -10,20 +10,35 @@ import { count, queueLink } from "./words.js";
 
 /** Seconds that the oldest job may wait before its age is pointed out. */
 const LONG = 300;
+/** Names that are spelt out. */
+const FEW = 3;
+
+/** @typedef {{text: string, trouble: boolean}} Remark */
 
 /**
+ * What is worth knowing of a queue. It is in trouble when jobs wait that somebody must help: a queue that is full of
+ * work, or paused without any, is as it should be.
  * @param {any} queue
- * @returns {string[]}
+ * @returns {Remark[]}
  */
-export function troubles(queue) {
-  return [
-    queue.paused && "paused",
-    queue.paused_job_types.length > 0 && `paused types: ${queue.paused_job_types.join(", ")}`,
-    queue.freezes.length > 0 && "rate limited",
-    queue.workers === 0 && queue.counts.queued > 0 && "no worker",
-    queue.max_concurrency !== null && queue.counts.running >= queue.max_concurrency && "at its limit",
-    queue.oldest_queued_seconds > LONG && "old jobs",
-  ].filter((trouble) => typeof trouble === "string");
+export function remarks(queue) {
+  const waiting = queue.counts.queued > 0, unserved = queue.unserved_job_types;
+  /** @type {[string | false, boolean][]} */
+  const found = [
+    [queue.paused && "paused", waiting],
+    [queue.paused_job_types.length > 0 && `paused types: ${list(queue.paused_job_types)}`, waiting],
+    [waiting && queue.workers === 0 && "no worker", true],
+    [queue.workers > 0 && unserved.length > 0 && `no worker for ${list(unserved)}`, true],
+    [queue.oldest_queued_seconds > LONG && `oldest job waits ${duration(queue.oldest_queued_seconds)}`, true],
+    [queue.freezes.length > 0 && "rate limited", false],
+    [queue.max_concurrency !== null && queue.counts.running >= queue.max_concurrency && "at its limit", false],
+  ];
+  return found.flatMap(([text, trouble]) => (text === false ? [] : [{ text, trouble }]));
+}
+
+/** @param {string[]} names */
+function list(names) {
+  return names.slice(0, FEW).join(", ") + (names.length > FEW ? ` and ${names.length - FEW} more` : "");
 }
 
 /**
@@ -37,7 +52,7 @@ export function queueTable(queues, again) {
     cell: (/** @type {any} */ queue) => linked(queue.counts[name], address("jobs", null, [["queue", queue.name], ["state", name]])),
   });
   return table("Queues", [
-    { title: "queue", cell: (queue) => [queueLink(queue.name), ...troubles(queue).map((text) => element("span", { class: "trouble" }, text))] },
+    { title: "queue", cell: (queue) => [queueLink(queue.name), ...remarks(queue).map(({ text, trouble }) => element("span", { class: trouble ? "trouble" : "remark" }, text))] },
     ...["queued", "running", "scheduled", "retrying", "blocked"].map(state),
     { title: "dead", number: true, cell: (queue) => linked(queue.dlq_depth, address("dead-letters", null, [["queue", queue.name]])) },
     { title: "oldest", number: true, cell: (queue) => duration(queue.oldest_queued_seconds) },

@@ -5,8 +5,8 @@
 /** @returns {Route} */
 export function currentRoute() {
   const [place, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
-  const [page, id = null] = place.split("/", 2).map(readable);
-  return { page, id, filter: new URLSearchParams(query) };
+  const [page, id = ""] = place.split("/", 2).map(readable);
+  return { page, id: id === "" ? null : id, filter: new URLSearchParams(query) };
 }
 
 /**

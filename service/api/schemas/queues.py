@@ -169,6 +169,9 @@ class QueueOut(Out):
     per_key: KeyLimitsOut
     keys: dict[str, KeyOverrideOut]
     defaults: dict[str, Any]
+    unserved_job_types: list[str] = Field(
+        description="Job types with queued jobs that no live worker of the queue knows."
+    )
     freezes: list[FreezeOut] = Field(description="At most 100, those that last longest first.")
 
 

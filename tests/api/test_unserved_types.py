@@ -1,0 +1,32 @@
+"""A queue names the job types of its waiting jobs that nobody there runs."""
+
+from service.domain.catalogue import JobType
+from service.store.stores import Stores
+from service.store.worker_registry import WorkerRecord
+from tests.api.client import Api
+
+
+async def unserved(api: Api, queue: str = "default") -> list[str]:
+    return (await api.http.get(f"/v1/queues/{queue}")).json()["unserved_job_types"]
+
+
+async def worker(stores: Stores, id: str, queues: dict[str, int], *types: str) -> None:
+    seconds, _ = await stores.scripts.redis.time()
+    now = seconds * 1000
+    record = WorkerRecord(id, "host", 7, "0", queues, types, "running", 1, 1, now, now)
+    await stores.workers.register(record, [JobType(name) for name in types])
+
+
+async def test_types_that_no_worker_of_the_queue_knows_are_named(api: Api, stores: Stores) -> None:
+    await api.create(name="known")
+    await api.create(name="unknown", limit_key="acme")
+    await api.create(name="elsewhere")
+    await api.create(name="later", delay_seconds=60)
+    assert await unserved(api) == ["elsewhere", "known", "unknown"]
+    await worker(stores, "wk_1", {"default": 1}, "known")
+    await worker(stores, "wk_2", {"other": 1}, "elsewhere")
+    assert await unserved(api) == ["elsewhere", "unknown"]
+    await worker(stores, "wk_3", {"*": 1}, "elsewhere", "unknown")
+    assert await unserved(api) == []
+    listed = (await api.http.get("/v1/queues")).json()["items"]
+    assert [queue["unserved_job_types"] for queue in listed] == [[]]
