@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import multiprocessing
+import signal
 import threading
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 import orjson
 
-from service.cancellation import end
+from service.cancellation import end, within
 from service.domain.outcome import Failure
 from service.settings import Settings
 from workers import child
@@ -22,6 +23,8 @@ from workers.slots import Slot
 
 #: Seconds between asking a process to end and killing it.
 KILL_AFTER = 2.0
+#: Seconds in which this worker drains, too, if somebody else has asked the process to end.
+DRAIN_FOLLOWS = 1.0
 
 Kind = Literal["failed", "cancelled", "snooze", "rate_limited", "non_retryable"]
 
@@ -93,6 +96,10 @@ class ChildProcesses:
             if message is None:
                 # Before end(): of two threads that wait for one process, one reads a wrong status.
                 await asyncio.to_thread(process.join, KILL_AFTER)
+                if process.exitcode == -signal.SIGTERM:
+                    # A supervisor that stops this worker may have sent it to every process at once.
+                    with contextlib.suppress(TimeoutError):
+                        await within(DRAIN_FOLLOWS, context.draining_begins())
                 raise ChildDied(_describe_exit(process.exitcode))
             return _result(message)
         except asyncio.CancelledError:

@@ -12,6 +12,7 @@ import structlog
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.outcome import Failed, Failure, Interrupted, Outcome, settle
+from service.reachability import Reachability
 from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
 from service.store.scripts import BlockingScripts
 from service.store.worker_registry import LOST_AFTER_MS, WorkerRecord
@@ -45,6 +46,7 @@ class Heartbeat(threading.Thread):
         settler: Settler,
         leases: Leases,
         clock: Clock,
+        reachability: Reachability,
         heard: Callable[[Beat], None],
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
@@ -56,6 +58,7 @@ class Heartbeat(threading.Thread):
         self._settler = settler
         self._leases = leases
         self._clock = clock
+        self._reachability = reachability
         self._heard = heard
         self._loop = asyncio.get_running_loop()
         self._stopped = threading.Event()
@@ -72,10 +75,12 @@ class Heartbeat(threading.Thread):
             self._watch_loop()
             try:
                 beat = decode_beat(self._beats.run("beat", self._arguments()))
+                self._reachability.reached()
                 self._loop.call_soon_threadsafe(self._heard, beat)
                 away = False
                 self._inbox.wait_for_inbox(self._record.id, self._interval())
             except TriageError as error:
+                self._reachability.missed()
                 if not away:
                     log.warning("heartbeat_failed", code=error.code)
                 away = True
@@ -99,7 +104,8 @@ class Heartbeat(threading.Thread):
         state = "draining" if self._executor.draining.is_set() else "running"
         # A slot that an unfinished run holds is taken, although its job is somewhere else by now.
         used = self._executor.slots.used
-        return beat_arguments(self._record, self._lease_ms, used, state, self._held())
+        away = self._reachability.away_ms
+        return beat_arguments(self._record, self._lease_ms, used, state, self._held(), away)
 
     def _watch_loop(self) -> None:
         now = self._clock.monotonic()

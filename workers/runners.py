@@ -10,6 +10,7 @@ import structlog
 
 from service.settings import Settings
 from workers.cancel_notice import outlast_first_cancel
+from workers.caution import Caution
 from workers.child_process import ChildDied, ChildProcesses, RemoteFailure
 from workers.context import JobContext
 from workers.invocation import Handler
@@ -28,19 +29,32 @@ class Runners:
     told of the first and killed by the second. The slot is held until the thread or the process has ended.
     """
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, caution: Caution | None = None) -> None:
+        self._caution = caution
         self._children = ChildProcesses(settings, registry)
 
     async def run(
         self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot, *, solo: bool
     ) -> object:
         """The handler's result; `solo` puts any handler into a process of its own. Raises what it raised."""
-        if solo or handler.executor == "process":
+        if handler.executor == "process":
             return await self._children.run(handler, context, payload, slot)
+        if solo or (self._caution is not None and self._caution.active):
+            return await self._run_alone(handler, context, payload, slot)
         args, kwargs = handler.bind(payload)
         if handler.executor == "async":
             return await handler.function(context, *args, **kwargs)
         return await _in_thread(handler, context, args, kwargs, slot)
+
+    async def _run_alone(
+        self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot
+    ) -> object:
+        try:
+            return await self._children.run(handler, context, payload, slot)
+        except ChildDied:
+            if self._caution is not None:
+                self._caution.died()
+            raise
 
     def close(self) -> None:
         self._children.close()

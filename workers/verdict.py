@@ -71,7 +71,8 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
         case RemoteFailure():
             return _of_remote(error)
         case ChildDied():
-            return Crashed(describe(error))
+            # A node that shuts down ends all processes, and not each of them by its worker.
+            return Interrupted() if run.context.draining.is_set() else Crashed(describe(error))
         case _:
             return Failed(describe(error))
 

@@ -19,6 +19,7 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
 from service.garbage import collect_rarely
+from service.reachability import Reachability
 from service.settings import Settings, load_settings
 from service.store.connect import connect, connect_blocking
 from service.store.leases import Beat, Finish
@@ -27,6 +28,7 @@ from service.store.server_check import find_problem
 from service.store.stores import Stores
 from service.tracing import find_tracer
 from workers.admin import Admin, AdminServer, start_admin
+from workers.caution import Caution
 from workers.claimer import Claimer
 from workers.drain import Drain
 from workers.enqueue import TriageRedis
@@ -80,6 +82,7 @@ class TriageWorker(arq.worker.Worker):
             max_jobs=self.settings.concurrency,
             ctx=ctx,
         )
+        self._handed_over = bool(functions)
         self.clock = Clock()
         self.ids = IdFactory(self.clock.now_ms, os.urandom)
         self.id = self.ids.new("wk")
@@ -101,7 +104,9 @@ class TriageWorker(arq.worker.Worker):
         )
         self.record = describe_worker(settings, self.registry, self.id, self.clock.now_ms())
         self.settler = Settler(self.stores.leases, self._settled)
-        self.runners = Runners(settings, self.registry)
+        self.reachability = Reachability(self.clock)
+        self.caution = Caution(self.clock)
+        self.runners = Runners(settings, self.registry, self.caution)
         self.ctx["settings"] = settings
         self.ctx["limiters"] = Throttle(self.stores.limiters, lambda: self.ids.new("lim"))
         # arq's cron reads `pool`; handlers read the context.
@@ -124,7 +129,7 @@ class TriageWorker(arq.worker.Worker):
             worker_id=self.id,
             shared=self.ctx,
         )
-        self.upkeep = Upkeep(self.stores, settings, self.clock, self.metrics, self.ids.new)
+        self.upkeep = Upkeep(self.stores, settings, self.clock, self.metrics, self.ids.new, self.reachability)
         wakes = connect(settings.redis_url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
@@ -160,6 +165,9 @@ class TriageWorker(arq.worker.Worker):
         claimer = self._claimer
         assert claimer is not None
         self._heartbeat = self.health.heartbeat = self._start_heartbeat()
+        # A process imports the handlers by their paths; functions that were only handed over it cannot have.
+        if await self.upkeep.look_back() and not self._handed_over:
+            self.caution.begin()
         ticker = Ticker(
             self.clock,
             self.settings.stuck_threads_seconds,
@@ -228,6 +236,7 @@ class TriageWorker(arq.worker.Worker):
             settler=self.settler,
             leases=self.stores.leases,
             clock=self.clock,
+            reachability=self.reachability,
             heard=self._heard,
         )
         heartbeat.start()
@@ -275,6 +284,7 @@ class TriageWorker(arq.worker.Worker):
                     return
                 problem = found.sentence
             except TriageError as error:
+                self.reachability.missed()
                 problem = error.code
             if problem != warned:
                 log.warning("waiting_for_redis", problem=problem)

@@ -23,6 +23,7 @@ from service.api.waiting import Waiting, hang_up_noticed
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import Job
+from service.reachability import Reachability
 from service.settings import Settings
 from service.store.connect import RedisClient
 from service.store.stores import Stores
@@ -78,7 +79,8 @@ class Backend:
             stores = Stores(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
-            found = Space(stores, KnownTypes(stores.workers, stores.queues, self.clock))
+            known = KnownTypes(stores.workers, stores.queues, self.clock)
+            found = Space(stores, known, Reachability(self.clock))
             self.spaces[namespace] = found
         found.used_at = self.clock.monotonic()
         return found
@@ -99,6 +101,7 @@ class Space:
 
     stores: Stores
     types: KnownTypes
+    reachability: Reachability
     #: Of the process' clock.
     used_at: float = 0.0
 

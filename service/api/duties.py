@@ -9,6 +9,8 @@ import structlog
 from service.api.deps import Backend, Space
 from service.domain.errors import TriageError
 
+#: Seconds between pulses at most: a worker may have shorter leases than this process knows of.
+PULSE = 1.0
 #: Seconds between looks: what a process left undone is carried on within this time.
 WORK = 1.0
 #: Seconds between looks at groups past their retention.
@@ -26,10 +28,15 @@ def duties(backend: Backend) -> list[Coroutine[Any, Any, None]]:
 
     async def pulse(space: Space) -> None:
         # Workers tell an outage from a crash by it: that Redis was reachable.
-        await space.stores.pulse(lease_ms)
+        try:
+            await space.stores.pulse(lease_ms, space.reachability.away_ms)
+        except TriageError:
+            space.reachability.missed()
+            raise
+        space.reachability.reached()
 
     return [
-        repeat("pulse", backend, lease_ms / 8_000, pulse),
+        repeat("pulse", backend, min(PULSE, lease_ms / 8_000), pulse),
         repeat("work_on_groups", backend, WORK, work_on_groups),
         repeat("forget_groups", backend, FORGET, forget_groups),
         repeat("act", backend, WORK, act),

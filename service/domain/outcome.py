@@ -17,7 +17,7 @@ from service.domain.states import (
     Reason,
 )
 
-#: A job that kills its process this often is poison (promise G6).
+#: A job that kills its process this often while it runs alone in it is poison (promise G6).
 MAX_CRASHES = 3
 #: Without a limit key a job type rests this long at most, whatever one of its jobs was told.
 MAX_TYPE_FREEZE_MS = 300_000
@@ -25,6 +25,17 @@ MAX_TYPE_FREEZE_MS = 300_000
 JITTER, JITTER_AT_MOST_MS = 0.1, 5_000
 #: Retries that a handler may ask for at once: as many as arq allows by default.
 IMMEDIATE_RETRIES = 5
+#: A job that was lost with its worker more often than this waits before it runs again: milliseconds, doubled
+#: by each further loss up to the last. It may be what ends the workers, and nobody can know.
+FREE_LOSSES = 3
+FIRST_REST_MS, LONGEST_REST_MS = 10_000, 600_000
+
+
+def rest_ms(losses: int) -> int:
+    """How long a job waits that was lost with its worker so often; 0 is back to the queue at once."""
+    return (
+        0 if losses <= FREE_LOSSES else min(FIRST_REST_MS * 2 ** (losses - FREE_LOSSES - 1), LONGEST_REST_MS)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,11 +89,12 @@ REQUEUE = _move(
     "requeue", {State.RUNNING}, State.QUEUED, "drained: its old place, no attempt used", fenced=True
 )
 CRASH = _move("crash", {State.RUNNING}, State.QUEUED, "its own process died under it", fenced=True)
-RESCUE = _move("rescue", {State.RUNNING}, State.QUEUED, "its lease expired: its old place, a suspect")
+RESCUE = _move("rescue", {State.RUNNING}, State.QUEUED, "its worker was lost: its old place, a suspect")
+REST = _move("rest", {State.RUNNING}, State.SCHEDULED, "lost with its worker for the fourth time or more")
 PARK = _move("park", {State.RUNNING}, State.BLOCKED, "it added children and waits for them", fenced=True)
 GIVE_UP = _move("give_up", {State.RUNNING}, State.DEAD, "the worker's verdict was final", fenced=True)
 STOP = _move("stop", {State.RUNNING}, State.CANCELLED, "the worker obeyed a cancel request", fenced=True)
-BURY = _move("bury", LIVE, State.DEAD, "poison, expired, past its deadline or unroutable")
+BURY = _move("bury", LIVE, State.DEAD, "expired, past its deadline or unroutable")
 CANCEL = _move("cancel", LIVE, State.CANCELLED, "requested, or forced at the end of the grace")
 REDRIVE = _move(
     "redrive", {State.DEAD, State.CANCELLED}, State.QUEUED, "a new run: failures and crashes start at 0"
@@ -112,7 +113,7 @@ RUN_NOW = _move(
 MOVES: dict[str, Move] = {
     move.name: move
     for move in (
-        PROMOTE, RELEASE, POSTPONE, CLAIM, COMPLETE, RETRY, SNOOZE, REQUEUE, CRASH, RESCUE,
+        PROMOTE, RELEASE, POSTPONE, CLAIM, COMPLETE, RETRY, SNOOZE, REQUEUE, CRASH, RESCUE, REST,
         PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REVIVE, RUN_NOW,
     )
 }  # fmt: skip

@@ -234,13 +234,14 @@ catalogue = _key("catalogue", "HASH", "Job types as their workers published them
 pulse = _key(
     "pulse",
     "STRING",
-    "When anybody last proved that Redis was reachable; a gap means an outage, not dead workers.",
+    "Since when some process has reached Redis without a gap, and when one did last.",
 )
-hold_until = _key(
-    "hold_until",
+held_leases = _key(
+    "held_leases",
     "STRING",
-    "No rescue before this time: after an outage the holders get one fresh lease first.",
+    "Two times: leases that end after the first are not taken from their holders before the second.",
 )
+worker_lost = _key("worker_lost", "STRING", "A worker was lost in the last minute: who starts is careful.")
 
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"

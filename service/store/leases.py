@@ -8,7 +8,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from service.domain.job import Lease
-from service.domain.outcome import MAX_CRASHES, Settlement
+from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Settlement
 from service.store import codec, keys
 from service.store.failures import translate
 from service.store.scripts import Argument, Scripts
@@ -71,11 +71,12 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Rescue:
-    """`next_in_ms` says when the earliest lease runs out; None when nothing runs."""
+    """`next_in_ms` says when the earliest lease may be taken; None when nothing runs."""
 
     next_in_ms: int | None
     rescued: list[str]
-    buried: list[str]
+    #: A worker was lost in the last minute, or may just have been.
+    lost_lately: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,15 @@ class Beat:
 
 
 def beat_arguments(
-    record: WorkerRecord, lease_ms: int, running: int, state: str, held: Sequence[tuple[str, str]]
+    record: WorkerRecord,
+    lease_ms: int,
+    running: int,
+    state: str,
+    held: Sequence[tuple[str, str]],
+    away_ms: int = 0,
 ) -> list[Argument]:
-    """What beat.lua is sent: `held` are job ids and tokens."""
-    arguments: list[Argument] = [record.id, lease_ms, running, state]
+    """What beat.lua is sent: `held` are job ids and tokens, `away_ms` as for a rescue."""
+    arguments: list[Argument] = [record.id, lease_ms, running, state, away_ms]
     for id, token in held:
         arguments += [id, token]
     return arguments
@@ -185,15 +191,17 @@ class Leases:
             arguments += _finish_arguments(finish)
         return arguments
 
-    async def rescue(self, lease_ms: int, at_most: int = 100, now: str = "") -> Rescue:
-        """Take jobs from holders whose lease expired; silent while an outage is being forgiven."""
-        next_in, rescued, buried = await self._scripts.run(
-            "rescue", [lease_ms, MAX_CRASHES, at_most, self._dead_retention_ms], now
-        )
+    async def rescue(self, lease_ms: int, at_most: int = 100, away_ms: int = 0, now: str = "") -> Rescue:
+        """Take jobs from holders whose lease expired; after an outage they get one fresh lease first.
+
+        `away_ms`: for how long this process had not reached Redis before this call.
+        """
+        arguments: list[Argument] = [
+            lease_ms, away_ms, at_most, FREE_LOSSES, FIRST_REST_MS, LONGEST_REST_MS
+        ]  # fmt: skip
+        next_in, rescued, lost_lately = await self._scripts.run("rescue", arguments, now)
         return Rescue(
-            None if next_in < 0 else next_in,
-            [id.decode() for id in rescued],
-            [id.decode() for id in buried],
+            None if next_in < 0 else next_in, [id.decode() for id in rescued], bool(int(lost_lately))
         )
 
     async def sweep(self, at_most: int = 200, again_ms: int = 5_000, now: str = "") -> tuple[int, int | None]:

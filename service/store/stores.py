@@ -60,6 +60,9 @@ class Stores:
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.watches = Watches(self.scripts, subscriber)
 
-    async def pulse(self, lease_ms: int) -> None:
-        """Prove that Redis is reachable and wake workers for what is queued, several times per lease."""
-        await self.scripts.run("prove", [lease_ms])
+    async def pulse(self, lease_ms: int, away_ms: int = 0) -> None:
+        """Prove that Redis is reachable and wake workers for what is queued, several times per lease.
+
+        `away_ms`: for how long this process had not reached Redis before this call.
+        """
+        await self.scripts.run("prove", [lease_ms, away_ms])

@@ -70,6 +70,7 @@ class Waiting:
     key: str | None
     priority: int
     due: int
+    losses: int = 0
 
     @property
     def score(self) -> int:

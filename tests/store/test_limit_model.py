@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.domain.job import Lease
 from service.domain.limits import KeyLimits, RateLimit
-from service.domain.outcome import Interrupted
+from service.domain.outcome import Interrupted, rest_ms
 from service.store.connect import connect
 from service.store.stores import Stores
 from tests import factories, invariants
@@ -112,14 +112,15 @@ class Run:
                 self.model.waiting[job.id] = job
 
     async def crash(self) -> None:
-        """All leases run out; what crashed for the third time is dead."""
+        """All leases run out; what was lost time and again waits."""
         for ms in (LEASE * 10, LEASE + 1):
             self.go(ms)
             rescue = await self.stores.leases.rescue(LEASE)
             for id in rescue.rescued:
-                self.model.waiting[id] = self.model.leave(id)
-            for id in rescue.buried:
-                self.model.leave(id)
+                job = self.model.waiting[id] = self.model.leave(id)
+                job.losses += 1
+                if rest := rest_ms(job.losses):
+                    job.due = self.now + rest
         self.leases.clear()
 
     async def pause(self, queue: str) -> None:

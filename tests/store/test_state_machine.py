@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from service.domain.job import Lease
-from service.domain.outcome import MAX_CRASHES, Interrupted
+from service.domain.outcome import MAX_CRASHES, Crashed, Failure, Interrupted, rest_ms
 from service.domain.states import FINISHED, State
 from service.store.connect import connect
 from service.store.stores import Stores
@@ -19,7 +19,14 @@ from tests.factories import BROKEN, HOPELESS, LATER, OK
 START = 1_900_000_000_000
 LEASE = 15_000
 DELAY = 60_000
-OUTCOMES = {"ok": OK, "broken": BROKEN, "hopeless": HOPELESS, "later": LATER, "interrupted": Interrupted()}
+OUTCOMES = {
+    "ok": OK,
+    "broken": BROKEN,
+    "hopeless": HOPELESS,
+    "later": LATER,
+    "interrupted": Interrupted(),
+    "crashed": Crashed(Failure("ChildDied", "signal 9")),
+}
 MAX_ATTEMPTS = factories.QUICK.max_attempts
 
 
@@ -31,6 +38,7 @@ class ModelJob:
     due: int = 0
     failures: int = 0
     crashes: int = 0
+    losses: int = 0
     interruptions: int = 0
     cancel: bool = False
     #: Number of the delivery whose lease counts.
@@ -56,13 +64,18 @@ class Model:
         job.ended = delivery
         job.failures += outcome in ("broken", "hopeless")
         job.interruptions += outcome == "interrupted"
+        job.crashes += outcome == "crashed"
         if job.cancel:
             job.state = State.CANCELLED
         elif outcome == "ok":
             job.state = State.SUCCEEDED
-        elif outcome == "hopeless" or (outcome == "broken" and job.failures >= MAX_ATTEMPTS):
+        elif (
+            outcome == "hopeless"
+            or (outcome == "broken" and job.failures >= MAX_ATTEMPTS)
+            or (outcome == "crashed" and lease.job.crashes + 1 >= MAX_CRASHES)
+        ):
             job.state = State.DEAD
-        elif outcome == "interrupted":
+        elif outcome in ("interrupted", "crashed"):
             job.state = State.QUEUED
         else:
             job.state, job.due = (
@@ -112,7 +125,7 @@ class Lives(RuleBasedStateMachine):
             job = self.model.jobs[lease.job.id]
             assert job.state is State.QUEUED
             job.state, job.delivery = State.RUNNING, job.delivery + 1
-            assert lease.suspect == (job.crashes > 0)
+            assert lease.suspect == (job.crashes + job.losses > 0)
             self.model.leases.append((lease, job.delivery))
 
     @precondition(lambda self: self.model.leases)
@@ -132,13 +145,12 @@ class Lives(RuleBasedStateMachine):
         self.runner.run(self.stores.leases.rescue(LEASE))
         for job in self.model.jobs.values():
             if job.state is State.RUNNING:
-                job.crashes += 1
+                job.losses += 1
+                job.due = self.model.now + rest_ms(job.losses)
                 if job.cancel:
                     job.state = State.CANCELLED
-                elif job.crashes >= MAX_CRASHES:
-                    job.state = State.DEAD
                 else:
-                    job.state = State.QUEUED
+                    job.state = State.SCHEDULED if job.due > self.model.now else State.QUEUED
 
     @precondition(lambda self: self.model.jobs)
     @rule(pick=st.integers(0))
@@ -162,6 +174,7 @@ class Lives(RuleBasedStateMachine):
         if job.state in (State.DEAD, State.CANCELLED):
             assert word == "moved"
             job.state, job.failures, job.crashes, job.cancel, job.ended = State.QUEUED, 0, 0, False, None
+            job.losses = 0
         else:
             assert word == "illegal"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.domain.job import Job, JobSpec, Unique
-from service.domain.outcome import Interrupted
+from service.domain.outcome import Crashed, Failure, Interrupted
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.stores import Stores
@@ -111,13 +111,9 @@ async def _force_cancel(stores: Stores, id: str) -> None:
 
 
 async def _die_of_crashes(stores: Stores, id: str) -> None:
-    for crash in range(3):
-        at(stores, 10**6 * (crash + 1))
-        await claim(stores, lease_ms=LEASE)
-        at(stores, 10**6 * (crash + 1) + LEASE + 1)
-        await stores.leases.rescue(LEASE)
-        at(stores, 10**6 * (crash + 1) + 3 * LEASE)
-        await stores.leases.rescue(LEASE)
+    for _ in range(3):
+        lease = (await claim(stores)).leases[0]
+        assert await finish(stores, lease, Crashed(Failure("ChildDied", "signal 9"))) == "moved"
 
 
 async def _purge(stores: Stores, id: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from service.domain.job import JobSpec, Lease, Unique
-from service.domain.outcome import MAX_CRASHES, Interrupted
+from service.domain.outcome import Interrupted, rest_ms
 from service.domain.states import FINISHED, State
 from service.store.connect import connect
 from service.store.jobs import Submission, Submitted
@@ -35,6 +35,7 @@ class ModelJob:
     state: State
     failures: int = 0
     crashes: int = 0
+    losses: int = 0
     delivered: bool = False
     cancel: bool = False
 
@@ -198,13 +199,12 @@ class Keys(RuleBasedStateMachine):
         self.runner.run(self.stores.leases.rescue(LEASE))
         for id, job in list(self.model.jobs.items()):
             if job.state is State.RUNNING:
-                job.crashes += 1
+                job.losses += 1
                 if job.cancel:
                     self.model.end(id, State.CANCELLED)
-                elif job.crashes >= MAX_CRASHES:
-                    self.model.end(id, State.DEAD)
                 else:
-                    job.state = State.QUEUED
+                    job.due = self.model.now + rest_ms(job.losses)
+                    job.state = self.model.rests(job.due)
 
     @precondition(lambda self: self.model.jobs)
     @rule(picks=st.lists(st.integers(0), min_size=1, max_size=3))
@@ -236,7 +236,7 @@ class Keys(RuleBasedStateMachine):
             assert (moved.word, moved.holder) == ("conflict", holder)
         else:
             assert moved.word == "moved"
-            job.state, job.failures, job.crashes, job.cancel = State.QUEUED, 0, 0, False
+            job.state, job.failures, job.losses, job.cancel = State.QUEUED, 0, 0, False
             job.due = self.model.now
             self.model.holder[job.key] = id
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.reachability import Reachability
 from service.store.worker_registry import LOST_AFTER_MS
 from tests.manual_clock import ManualClock
 from workers.heartbeat import Heartbeat
@@ -27,7 +28,14 @@ async def test_a_worker_with_long_leases_is_not_taken_for_lost(lease_ms: int, bu
         "settler": SimpleNamespace(pending=[SimpleNamespace(lease=lease)] if busy else []),
         "leases": SimpleNamespace(),
     }
-    heartbeat = Heartbeat(lease_ms=lease_ms, clock=ManualClock(), heard=lambda _: None, **fakes)
+    clock = ManualClock()
+    heartbeat = Heartbeat(
+        lease_ms=lease_ms,
+        clock=clock,
+        reachability=Reachability(clock),
+        heard=lambda _: None,
+        **fakes,
+    )
 
     def wait(worker: str, seconds: float) -> bool:
         pauses.append(seconds)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.reachability import Reachability
 from service.settings import Settings
 from service.store.stores import Stores
 from tests.factories import register_worker, submit
@@ -36,7 +37,9 @@ async def test_portions_follow_at_once_and_looks_after_a_pause(
 async def test_only_a_worker_that_was_told_to_has_the_duty(stores: Stores) -> None:
     def duties(**given: Any) -> int:
         settings = Settings(auth="off", **given)
-        duties = Upkeep(stores, settings, ManualClock(), Metrics(), lambda kind: kind).duties(lambda: None)
+        clock = ManualClock()
+        upkeep = Upkeep(stores, settings, clock, Metrics(), lambda kind: kind, Reachability(clock))
+        duties = upkeep.duties(lambda: None)
         for duty in duties:
             duty.close()
         return len(duties)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import structlog
 
+from service.domain.errors import TriageError
+from service.reachability import Reachability
 from service.store.leases import Leases
 from workers.metrics import Metrics
 
@@ -16,29 +18,38 @@ log = structlog.get_logger("triage.rescuer")
 
 
 class Rescuer:
-    """Sleeps until the next lease can expire.
+    """Sleeps until the next lease may be taken.
 
     Where nothing runs, a lease that begins meanwhile cannot expire before one lease length. Where
     something runs, looking also keeps the pulse, which lasts half a lease.
     """
 
     def __init__(
-        self, leases: Leases, lease_seconds: float, metrics: Metrics, nudge: Callable[[], None]
+        self, leases: Leases, lease_seconds: float, metrics: Metrics, reachability: Reachability
     ) -> None:
         self._leases = leases
         self._lease = lease_seconds
         self._metrics = metrics
-        self._nudge = nudge
+        self._reachability = reachability
+        #: Whether a worker was lost in the last minute, as the last look saw it.
+        self.lost_lately = False
+        #: Makes this worker look for work at once.
+        self.nudge: Callable[[], None] = lambda: None
 
     async def rescue(self) -> float:
-        answer = await self._leases.rescue(round(self._lease * 1000), AT_MOST)
-        found = [*answer.rescued, *answer.buried]
-        if found:
-            log.warning("jobs_rescued", rescued=answer.rescued, dead=answer.buried)
-            self._metrics.stalled.inc(len(found))
+        try:
+            answer = await self._leases.rescue(round(self._lease * 1000), AT_MOST, self._reachability.away_ms)
+        except TriageError:
+            self._reachability.missed()
+            raise
+        self._reachability.reached()
+        self.lost_lately = answer.lost_lately
+        if answer.rescued:
+            log.warning("jobs_rescued", rescued=answer.rescued)
+            self._metrics.stalled.inc(len(answer.rescued))
             # The wake-up may go to the very worker whose lease ran out.
-            self._nudge()
-        if len(found) >= AT_MOST:
+            self.nudge()
+        if len(answer.rescued) >= AT_MOST:
             return 0.0
         if answer.next_in_ms is None:
             return self._lease

@@ -1,9 +1,12 @@
 """All duties of a worker beside running jobs, and what wakes them."""
 
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from service.clock import Clock
+from service.domain.errors import TriageError
+from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Beat
 from service.store.stores import Stores
@@ -23,12 +26,17 @@ class Upkeep:
     """Built before the first claim, which may already say when something is due."""
 
     def __init__(
-        self, stores: Stores, settings: Settings, clock: Clock, metrics: Metrics, new_id: Callable[[str], str]
+        self,
+        stores: Stores,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        new_id: Callable[[str], str],
+        reachability: Reachability,
     ) -> None:
         self._stores = stores
-        self._lease_seconds = settings.lease_seconds
+        self._rescuer = Rescuer(stores.leases, settings.lease_seconds, metrics, reachability)
         self._unroutable_seconds = settings.unroutable_seconds
-        self._metrics = metrics
         self._sweeper = Sweeper(stores.leases)
         self._pruner = Pruner(stores.leases)
         self._keeper = Keeper(stores.keeper)
@@ -49,11 +57,18 @@ class Upkeep:
         if beat.next_prune_ms is not None:
             self._pruner.expect(beat.next_prune_ms / 1000 + 0.01)
 
+    async def look_back(self) -> bool:
+        """Take back what other workers left, before the first claim; whether one was lost lately."""
+        with contextlib.suppress(TriageError):
+            await self._rescuer.rescue()
+        return self._rescuer.lost_lately
+
     def duties(self, nudge: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
         """One endless coroutine per duty; `nudge` makes the claimer look for work at once."""
         leases = self._stores.leases
+        self._rescuer.nudge = nudge
         duties: list[Coroutine[Any, Any, None]] = [
-            repeat("rescue", Rescuer(leases, self._lease_seconds, self._metrics, nudge).rescue),
+            repeat("rescue", self._rescuer.rescue),
             repeat("sweep", self._sweeper.sweep),
             repeat("schedule", self._scheduler.work),
             repeat("prune", self._pruner.prune),

@@ -259,7 +259,7 @@ class AttemptOut(Out):
     """One failed or crashed attempt."""
 
     attempt: int
-    outcome: Literal["failed", "crashed"]
+    outcome: Literal["failed", "crashed", "lost"]
     at: datetime
     worker_id: str | None
     duration_seconds: float | None

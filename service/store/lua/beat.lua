@@ -3,7 +3,7 @@
 -- A lease that has expired but was not rescued is renewed: after an outage its holder comes first.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
--- ARGV[6..] per lease: job id, token
+-- ARGV[6] ms for which the worker had not reached Redis   ARGV[7..] per lease: job id, token
 -- Returns {known, drain requested, now, tasks and bulk actions that go on, ms until a schedule fires or -1, ms until the retention of a job
 -- ends or -1, then per lost or cancelled lease: id, token, "lost" | "cancel", ms until the cancel is forced, what its requester said};
 -- known = 0: register again
@@ -25,7 +25,7 @@ local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, until_firs
 local function say(...)
   for _, value in ipairs({...}) do answer[#answer + 1] = value end
 end
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   local job = redis.call('HMGET', P .. 'job:' .. ARGV[i], 'state', 'token', 'cancel_requested_at', 'cancel_message')
   if job[1] == 'running' and job[2] == ARGV[i + 1] then
     renewed[#renewed + 1] = now + ARGV[3]
@@ -41,6 +41,6 @@ end
 -- Checks above, writes below.
 if entry[1] then redis.call('HSET', key, 'seen_at', now, 'running', ARGV[4], 'state', ARGV[5]) end
 if #renewed > 0 then redis.call('ZADD', P .. 'leases', 'XX', unpack(renewed)) end
--- After the renewal, so that a holder that comes back is not held off from its own leases.
-if #ARGV > 5 then pulse(tonumber(ARGV[3])) end
+-- After the renewal: the leases of a holder that comes back need no protection any more.
+pulse(tonumber(ARGV[3]), tonumber(ARGV[6]))
 return answer

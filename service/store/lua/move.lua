@@ -45,7 +45,7 @@ for i = 9, #ARGV do
     if fresh then
       put('failures', 0); put('crashes', 0)
       redis.call('HINCRBY', key, 'redriven', 1)
-      redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
+      redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect', 'losses',
         'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'deferrals')
       job.cancel_requested_at = nil
       renew_time_limits(id, put, now + delay)

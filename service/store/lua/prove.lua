@@ -2,11 +2,11 @@
 -- From a process that holds no leases, the API: set the pulse, and wake the pools that can run what is queued.
 -- A wake-up goes to one idle worker; if that one was frozen or killed right then, nobody else has heard of the job.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] lease (ms)
+-- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] ms for which the caller had not reached Redis
 -- Returns 1
 -- Uses: index
 -- Uses: pulse
-pulse(tonumber(ARGV[2]))
+pulse(tonumber(ARGV[2]), tonumber(ARGV[3]))
 local pools = redis.call('HGETALL', P .. 'pools')
 for i = 1, #pools, 2 do
   local queues, types = string.match(pools[i + 1], '^(.*)|(.*)$')

@@ -1,12 +1,37 @@
--- Prelude of the scripts that prove that Redis was reachable. A missing pulse means that nobody was able to renew
--- anything: an outage, not dead workers. Then no lease is taken from its holder before one lease length has passed.
--- Whoever comes back first sets the pulse, so whoever sets it has to look.
-local function pulse(lease)
-  local alive = redis.call('EXISTS', P .. 'pulse')
-  redis.call('SET', P .. 'pulse', now, 'PX', math.floor(lease / 2))
-  if alive == 1 then return end
-  local first = redis.call('ZRANGE', P .. 'leases', 0, 0, 'WITHSCORES')
-  if first[2] and tonumber(first[2]) < now + lease / 4 then
-    redis.call('SET', P .. 'hold_until', now + lease, 'PX', lease)
+-- Prelude of the scripts that prove that Redis was reachable. A worker that cannot reach Redis cannot renew its leases; one that is
+-- dead does not either. What tells them apart is who else was there: `pulse` holds since when some process reached Redis without
+-- a gap, and when one did last. Leases are held, so that no rescue takes them, for one lease from the end of an outage: a process
+-- comes back that tried all through the gap. Where nobody says so, the gap may only mean that no process was alive: then for a
+-- moment, in which survivors of an outage come back. What was held once and not renewed since is not held again: a worker that
+-- starts and dies over and over would hold off its own rescue (docs/adr/0027).
+local COME_BACK = 3000
+
+-- Leases that end after the first time are held until the second.
+local function held()
+  local after, till = string.match(redis.call('GET', P .. 'held_leases') or '', '^(%d+) (%d+)$')
+  return tonumber(after) or 0, tonumber(till) or 0
+end
+
+local function hold(till)
+  local after, before = held()
+  if before >= till then return end
+  if before <= now then after = before end
+  redis.call('SET', P .. 'held_leases', string.format('%.0f %.0f', after, till), 'PX', 86400000)
+end
+
+-- `away` = for how long (ms) the caller had tried in vain before this call.
+local function pulse(lease, away)
+  local since, last = string.match(redis.call('GET', P .. 'pulse') or '', '^(%d+) (%d+)$')
+  since, last = tonumber(since) or now, tonumber(last)
+  local gap = not last or now - last > lease / 2
+  if gap then since = now end
+  redis.call('SET', P .. 'pulse', string.format('%.0f %.0f', since, now), 'PX', 86400000)
+  local first = tonumber(redis.call('ZRANGE', P .. 'leases', 0, 0, 'WITHSCORES')[2])
+  if not first then return end
+  if away > 0 and since >= now - away then
+    if first < since + lease then hold(since + lease) end
+  elseif gap and first < now + lease / 4 then
+    local _, till = held()
+    if till <= now then hold(now + math.min(lease, COME_BACK)) end
   end
 end

@@ -1,51 +1,57 @@
 #!lua flags=allow-oom
--- Take running jobs away from holders whose lease expired. They keep their place and become suspects.
--- After a gap in the pulse (nobody reached Redis: an outage, not dead workers) holders get one fresh lease first.
+-- Take running jobs back from workers that are gone: their leases expired. No job is blamed for that: it keeps its place and its
+-- counters, and becomes a suspect, which runs alone in a process. One that was lost with its worker time and again waits, longer
+-- each time: it may be what ends the workers (docs/adr/0027).
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] crashes that make a job poison   ARGV[4] jobs at most
--- ARGV[5] retention of a dead job at least (ms)
--- Returns {ms until the next lease expires or -1, ids that were rescued, ids that were dead-lettered}
+-- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] ms for which the caller had not reached Redis   ARGV[4] jobs at most
+-- ARGV[5] losses after which a job does not wait   ARGV[6] ms that it waits after one more, doubled by each   ARGV[7] ms at most
+-- Returns {ms until the next lease may be taken or -1, ids, "1" if a worker was lost in the last minute or may just have been}
 -- Uses: index
 -- Uses: groups
 -- Uses: pulse
-local _, expires = head(P .. 'leases')
-if not expires then return {-1, {}, {}} end
-pulse(tonumber(ARGV[2]))
-local hold = tonumber(redis.call('GET', P .. 'hold_until') or nil)
-if hold and now < hold then return {hold - now, {}, {}} end
-if tonumber(expires) > now then return {expires - now, {}, {}} end
+local function lost_lately(overdue) return (overdue or redis.call('EXISTS', P .. 'worker_lost') == 1) and 1 or 0 end
 
-local rescued, buried = {}, {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'LIMIT', 0, ARGV[4])) do
+local first = tonumber(({head(P .. 'leases')})[2])
+if not first then return {-1, {}, lost_lately()} end
+pulse(tonumber(ARGV[2]), tonumber(ARGV[3]))
+local after, till = held()
+local limit = now < till and math.min(now, after) or now
+local function next_in(at) return math.max(0, at - now, at > after and till - now or 0) end
+if first > limit then return {next_in(first), {}, lost_lately(first <= now)} end
+
+local rescued = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', limit, 'LIMIT', 0, ARGV[4])) do
   local job, key = load(id), P .. 'job:' .. id
   if not job or job.state ~= 'running' then
     append(removed, P .. 'leases', id)
   else
-    local crashes = redis.call('HINCRBY', key, 'crashes', 1)
+    local losses = redis.call('HINCRBY', key, 'losses', 1)
     redis.call('HDEL', key, 'token')
     redis.call('HSET', key, 'suspect', 1)
     redis.call('RPUSH', key .. ':attempts', string.format(
-      '{"attempt":%d,"outcome":"crashed","at_ms":%.0f,"worker_id":"%s","duration_seconds":null,"type":"WorkerLost","message":"The lease expired while the job ran.","traceback":""}',
+      '{"attempt":%d,"outcome":"lost","at_ms":%.0f,"worker_id":"%s","duration_seconds":null,"type":"WorkerLost","message":"The worker that ran this job is gone.","traceback":""}',
       (tonumber(redis.call('HGET', key, 'failures') or 0)) + 1, now, job.worker_id))
     redis.call('LTRIM', key .. ':attempts', -50, -1)
     if job.cancel_requested_at then
       finish(id, job, 'cancelled', redis.call('HGET', key, 'cancel_reason') or 'requested', 0)
-    elseif crashes >= tonumber(ARGV[3]) then
-      redis.call('HSET', key, 'error', string.format(
-        '{"type":"WorkerLost","message":"The process that ran this job died %d times.","retryable":false,"attempt":%d}',
-        crashes, (tonumber(redis.call('HGET', key, 'failures') or 0)) + 1))
-      finish(id, job, 'dead', 'poison', tonumber(ARGV[5]))
-      buried[#buried + 1] = id
     else
-      redis.call('HSET', key, 'state', 'queued')
+      local state, at = 'queued', tonumber(job.score)
+      if losses > tonumber(ARGV[5]) then
+        state, at = 'scheduled', now + math.min(ARGV[6] * 2 ^ (losses - ARGV[5] - 1), tonumber(ARGV[7]))
+        redis.call('HSET', key, 'run_at', at)
+      end
+      redis.call('HSET', key, 'state', state)
       redis.call('HINCRBY', key, 'version', 1)
       leave(id, job)
-      enter(id, job, 'queued', tonumber(job.score))
-      rescued[#rescued + 1] = id
+      enter(id, job, state, at)
     end
+    rescued[#rescued + 1] = id
   end
 end
-if #rescued + #buried > 0 then redis.call('HINCRBY', P .. 'counters', 'stalled', #rescued + #buried) end
+if #rescued > 0 then
+  redis.call('HINCRBY', P .. 'counters', 'stalled', #rescued)
+  redis.call('SET', P .. 'worker_lost', now, 'PX', 60000)
+end
 flush()
-_, expires = head(P .. 'leases')
-return {expires and math.max(0, expires - now) or -1, rescued, buried}
+first = tonumber(({head(P .. 'leases')})[2])
+return {first and next_in(first) or -1, rescued, lost_lately()}

@@ -39,7 +39,7 @@ local function revive(id, job)
     end
   end
   if hopeless then return end
-  redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect',
+  redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id', 'token', 'suspect', 'losses',
     'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'deferrals', 'delay_ms', 'due_at')
   local fields = {'state', 'blocked', 'failures', 0, 'crashes', 0, 'run', run}
   renew_time_limits(id, function(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end, now)

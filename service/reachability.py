@@ -1,0 +1,24 @@
+"""Whether this process reaches Redis: what it reports when it is back tells an outage from dead workers."""
+
+from service.clock import Clock
+
+
+class Reachability:
+    """Told of every try of somebody who tries at short intervals; may be used by several threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._reached_at = clock.monotonic()
+        self._away = False
+
+    def reached(self) -> None:
+        self._reached_at = self._clock.monotonic()
+        self._away = False
+
+    def missed(self) -> None:
+        self._away = True
+
+    @property
+    def away_ms(self) -> int:
+        """Since the last time that it was reached, 0 unless it was missed since."""
+        return round((self._clock.monotonic() - self._reached_at) * 1000) if self._away else 0
