@@ -18,6 +18,7 @@ PRELUDES = {
     "lanes",
     "limits",
     "matching",
+    "payloads",
     "lineup",
     "lines",
     "names",

@@ -16,16 +16,15 @@
 local worker, request, slots = ARGV[2], ARGV[3], tonumber(ARGV[5])
 local memory, leases, skipped = P .. 'worker:' .. worker .. ':claim', {}, false
 
--- What the payloads of a fan-out's items share: the worker lays the item's own over it.
-local function shared_payload(group, shared) return shared and redis.call('HGET', P .. 'payload:' .. group, 'json') or '' end
-
 local before = redis.call('GET', memory)
 if before and string.sub(before, 1, #request + 1) == request .. ' ' then
   for id in string.gmatch(string.sub(before, #request + 2), '%S+') do
     local job = load(id)
     if job and job.state == 'running' and string.find(job.token, request, 1, true) then
       local fields, starts = redis.call('HGETALL', P .. 'job:' .. id), tonumber(redis.call('HGET', P .. 'job:' .. id, 'started_at'))
-      leases[#leases + 1] = {id, fields, {}, math.max(0, starts * 1000 - micros), shared_payload(job.group, redis.call('HEXISTS', P .. 'job:' .. id, 'shared') == 1)}
+      local shared = redis.call('HEXISTS', P .. 'job:' .. id, 'shared') == 1
+      leases[#leases + 1] = {id, fields, {}, math.max(0, starts * 1000 - micros),
+        shared and redis.call('HGET', P .. 'payload:' .. job.group, 'json') or ''}
     end
   end
   return {micros, micros, -1, 1, ARGV[9], leases}
@@ -100,7 +99,9 @@ local function lease(id, queue, lane)
   local written = {'state', 'running', 'version', job.version + 1, 'deliveries', delivery, 'token', delivery .. ':' .. request, 'worker_id', worker,
     'started_at', math.floor(at / 1000)}
   redis.call('HSET', key, unpack(written))
-  leases[#leases + 1] = {id, fields, written, at - micros, shared_payload(job.group, job.shared)}
+  -- What it shares with other items of its fan-out: the worker lays the item's own payload over it.
+  leases[#leases + 1] = {id, fields, written, at - micros,
+    job.shared and redis.call('HGET', P .. 'payload:' .. job.group, 'json') or ''}
   started(queue, lane, at, tonumber(job.queued_at) * 1000)
   return true
 end
@@ -138,16 +139,19 @@ end
 for _, entry in ipairs(entries) do answer_credit(entry) end
 if #ids > 0 then redis.call('SET', memory, request .. ' ' .. table.concat(ids, ' '), 'PX', 600000) end
 settle_rooms()
-local parked_now = parked_before or next(parking)
-flush()
-write_lines()
-local _, due = head(P .. 'due')
-due = tonumber(due) or math.huge
-if parked_now then due = math.min(due, tonumber(({head(P .. 'parked')})[2]) or math.huge) end
--- What is left is for an idle worker. So is the watch over the next due time, unless this one has slots left: then it has a timer.
-if #ids > 0 and (turn or (slots == 0 and due < math.huge)) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
-local _, first = head(P .. 'expiry')
-local _, second = head(P .. 'cancelling')
-local alarm = math.min(tonumber(first) or math.huge, tonumber(second) or math.huge)
-return {micros, due < math.huge and math.ceil(due * 1000) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
-  (turn or skipped) and 1 or 0, table.concat(answered, ' '), leases}
+-- A script has at most 200 local variables, the preludes' included: these are gone with their block.
+do
+  local parked_now = parked_before or next(parking)
+  flush()
+  write_lines()
+  local _, due = head(P .. 'due')
+  due = tonumber(due) or math.huge
+  if parked_now then due = math.min(due, tonumber(({head(P .. 'parked')})[2]) or math.huge) end
+  -- What is left is for an idle worker. So is the watch over the next due time, unless this one has slots left: then it has a timer.
+  if #ids > 0 and (turn or (slots == 0 and due < math.huge)) then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
+  local _, first = head(P .. 'expiry')
+  local _, second = head(P .. 'cancelling')
+  local alarm = math.min(tonumber(first) or math.huge, tonumber(second) or math.huge)
+  return {micros, due < math.huge and math.ceil(due * 1000) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
+    (turn or skipped) and 1 or 0, table.concat(answered, ' '), leases}
+end

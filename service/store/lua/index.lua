@@ -94,12 +94,6 @@ local function enter(id, job, state, at)
   changed[#changed + 1] = id
 end
 
--- Of a job that is forgotten, or has a payload of its own from now on.
-local function release_payload(group)
-  local key = P .. 'payload:' .. group
-  if redis.call('HINCRBY', key, 'jobs', -1) <= 0 then redis.call('UNLINK', key) end
-end
-
 -- Uses: unique
 -- Everything that ends with a job, whatever ended it. `fields` of the hash are written along: one command, not two.
 local function finish(id, job, state, reason, floor_ms, fields)

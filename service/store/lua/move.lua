@@ -11,6 +11,7 @@
 -- Uses: time_limits
 -- Uses: names
 -- Uses: acting
+-- Uses: payloads
 local answers, delay, fresh, left, portion = {}, tonumber(ARGV[3]), ARGV[4] == '1', {}, acting(ARGV[7])
 if portion.stale() then return {} end
 for i = 9, #ARGV do

@@ -8,6 +8,7 @@
 -- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) | missing}; {0, -1} when somebody else has done the portion
 -- Uses: index
 -- Uses: acting
+-- Uses: payloads
 -- Uses: names
 local ids, answer, pruned, left, portion = {}, {0, -1}, 0, {}, acting(ARGV[3])
 if portion.stale() then return answer end
