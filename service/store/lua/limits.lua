@@ -23,20 +23,20 @@ local function new_room(id, queue, concurrency, rate, running)
   rooms[id] = room
   if parked_at[id] then room.left, room.parked = 0, true; return room end
   if rate then
-    room.last, room.slot = read_start(redis.call('LINDEX', P .. 'starts:' .. id, -1))
+    room.last, room.slot = rates.read_start(redis.call('LINDEX', P .. 'starts:' .. id, -1))
     room.last = room.last or 0
   end
   local places = concurrency and math.max(0, concurrency - running) or math.huge
   if rate and rate.smooth then
-    room.blocking, room.free = blocking_starts(id, rate.limit, most)
+    room.blocking, room.free = rates.blocking_starts(id, rate.limit, most)
     room.places = math.min(most, places)
-    next_slot(room)
+    rates.next_slot(room)
     return room
   end
   if rate then
-    room.left, room.at = rate_room(id, rate, most)
+    room.left, room.at = rates.room(id, rate, most)
     -- A clock that was set back must not hold jobs up for longer than a claim may look ahead.
-    room.opens = math.min(room.last, micros + AHEAD)
+    room.opens = math.min(room.last, micros + rates.ahead)
   end
   if places <= room.left then room.left, room.at = places, math.huge end
   return room
@@ -52,8 +52,8 @@ end
 local function read_limits(queue)
   local values = read_settings(queue.name, 'limited', 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit', 'paused_types')
   if values[4] then
-    queue.limits = {concurrency = tonumber(values[5] or nil), rate = rate_of(values[6]), key_concurrency = tonumber(values[7] or nil),
-      key_rate = rate_of(values[8]), overridden = values[4] == 'keys'}
+    queue.limits = {concurrency = tonumber(values[5] or nil), rate = rates.of(values[6]), key_concurrency = tonumber(values[7] or nil),
+      key_rate = rates.of(values[8]), overridden = values[4] == 'keys'}
   end
   return values[9]
 end
@@ -67,7 +67,7 @@ local function key_limits(queue, key)
   if own then
     local of_key, rate_of_key = string.match(own, '^(.-)|(.*)$')
     if of_key ~= 'default' then concurrency = tonumber(of_key) end
-    if rate_of_key == 'none' then rate = nil elseif rate_of_key ~= 'default' then rate = rate_of(rate_of_key) end
+    if rate_of_key == 'none' then rate = nil elseif rate_of_key ~= 'default' then rate = rates.of(rate_of_key) end
   end
   return concurrency, rate
 end
@@ -87,7 +87,7 @@ local function charge(room, at, queued)
   room.starts = room.starts + 1
   local rate = room.rate
   if rate then room.times[room.starts] = at end
-  if rate and rate.smooth then room.stamps[room.starts] = use_slot(room, at, queued) else room.left = room.left - 1 end
+  if rate and rate.smooth then room.stamps[room.starts] = rates.use_slot(room, at, queued) else room.left = room.left - 1 end
 end
 
 -- Keep what was started, and close what is used up, so that the next claim does not meet it.
