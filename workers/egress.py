@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import ipaddress
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Any, cast
 
 import httpcore
 import httpx
+
+from workers.resolver import addresses
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -123,13 +124,6 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         super().__init__(verify=_tls(), trust_env=False)
         backend = GuardedBackend(allowed, resolve or addresses)
         self._pool = httpcore.AsyncConnectionPool(_tls(), max_connections=1, network_backend=backend)
-
-
-async def addresses(host: str, port: int) -> list[str]:
-    """Every address of a host, each once, in the resolver's order."""
-    loop = asyncio.get_running_loop()
-    rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
 @functools.cache

@@ -246,11 +246,12 @@ worker_lost = _key("worker_lost", "STRING", "A worker was lost in the last minut
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"
 
-#: API keys belong to no namespace: they name one.
-ACCESS_PREFIX = "triage:{access}:"
+#: API keys belong to no namespace: they name one. They lie beside all namespaces, so that no pattern of keys
+#: that a worker needs reaches them.
+ACCESS_PREFIX = "triage-access:{keys}:"
 access_key = _key(
-    "key:{digest}", "HASH", "An API key by the SHA-256 of its secret (prefix triage:{{access}}:)."
+    "key:{digest}", "HASH", "An API key by the SHA-256 of its secret (prefix triage-access:{{keys}}:)."
 )
 access_keys = _key(
-    "keys", "HASH", "Ids of API keys and the digests that they are stored under (prefix triage:{{access}}:)."
+    "keys", "HASH", "Ids of API keys and the digests that they are stored under (prefix triage-access:{{keys}}:)."
 )

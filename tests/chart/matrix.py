@@ -88,6 +88,11 @@ CASES: dict[str, dict[str, Any]] = {
     "one dedicated pool": {"workers": {"default": None, "mail": {"queues": "mail"}}},
     "trial without keys": {"auth": {"required": False}},
     "secrets": {"redis": {"existingSecret": "redis", "existingSecretKey": "url"}},
+    "a Redis user for workers": {
+        "redis": {"existingSecret": "redis", "existingSecretKey": "url"},
+        "workerDefaults": {"redisSecretKey": "worker-url"},
+        "workers": {"default": {}, "video": {"redisSecretKey": "video-url"}},
+    },
     "tokens with keys from a file": {
         "auth": {"jwt": {"issuer": "shop", "audience": "triage", "jwksUrl": "file:///etc/triage/jwks.json"}},
         "extraVolumes": [{"name": "jwks", "configMap": {"name": "jwks"}}],

@@ -72,6 +72,14 @@ def test_the_url_of_redis_comes_from_its_secret() -> None:
         assert environment(rendered("secrets").pod(name))["TRIAGE_REDIS_URL"] == reference
 
 
+def test_workers_can_have_a_redis_user_of_their_own() -> None:
+    release = rendered("a Redis user for workers")
+    keys = {"-api": "url", "-worker-default": "worker-url", "-worker-video": "video-url"}
+    for name, key in keys.items():
+        given = environment(release.pod(name))["TRIAGE_REDIS_URL"]
+        assert given == {"secretKeyRef": {"name": "redis", "key": key}}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_variable_is_a_setting(case: str) -> None:
     """An unknown TRIAGE_ variable ends the process at start-up."""

@@ -51,6 +51,7 @@ _POOL_ANOTHER: dict[str, Any] = {
 CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "api.replicas": {"api": {"autoscaling": {"enabled": False}}},
     "redis.url": {"redis": {"existingSecret": ""}},
+    "workerDefaults.redisSecretKey": {"redis": {"existingSecret": "redis"}},
 }
 
 
@@ -116,6 +117,7 @@ def test_every_value_changes_what_is_rendered(path: Path) -> None:
             name: ON for name in ("autoscaling", "keda") if name in path and path[-1] != "enabled"
         }
         base = {"workers": {"default": circumstance}, "metrics": {"podMonitor": ON}}
+        base = _merged(base, CIRCUMSTANCES.get(".".join(path), {}))
     value = _another(path, _at(_merged(VALUES, base), path))
     before, after = Release(base), Release(_with(base, path, value))
     assert before.files != after.files

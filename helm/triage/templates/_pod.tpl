@@ -81,14 +81,14 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{/* Of (root, namespace of jobs). */}}
+{{/* Of (root, namespace of jobs, redisKey: of the Secret, empty = the API's). */}}
 {{- define "triage.env" -}}
 - name: TRIAGE_REDIS_URL
 {{- if .root.Values.redis.existingSecret }}
   valueFrom:
     secretKeyRef:
       name: {{ .root.Values.redis.existingSecret }}
-      key: {{ .root.Values.redis.existingSecretKey }}
+      key: {{ .redisKey | default .root.Values.redis.existingSecretKey }}
 {{- else }}
   value: {{ .root.Values.redis.url | quote }}
 {{- end }}

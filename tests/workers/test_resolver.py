@@ -1,0 +1,101 @@
+"""Lookups of hosts have threads of their own, few and not for ever in anybody's way."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpcore
+import pytest
+
+from tests.eventually import eventually
+from workers.egress import Allowed, GuardedBackend
+from workers.resolver import MAX_LOOKUPS, Resolver
+
+pytestmark = pytest.mark.anyio
+
+
+class NameServer:
+    """Answers nothing until it is let go, and counts."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: int, **_: Any) -> list[Any]:
+        self.asked.append(host)
+        if host.startswith("slow"):
+            self.go.wait(20)
+        if host.startswith("unknown"):
+            raise socket.gaierror("no such name")
+        return [(0, 0, 0, "", ("192.0.2.1", port)), (0, 0, 0, "", ("192.0.2.1", port))]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
+    names = NameServer()
+    monkeypatch.setattr(socket, "getaddrinfo", names)
+    yield names
+    names.go.set()
+
+
+async def given_up(resolver: Resolver, host: str) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await resolver.addresses(host, 80)
+
+
+async def test_slow_lookups_leave_the_threads_of_the_loop_to_others(names: NameServer) -> None:
+    backend = GuardedBackend(Allowed.parse(""), Resolver().addresses)
+    calls = [
+        asyncio.create_task(backend.connect_tcp(f"slow{n}.example", 80, timeout=0.3)) for n in range(100)
+    ]
+    # Of asyncio's own, there are never more than 32.
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
+    for call in calls:
+        with pytest.raises(httpcore.ConnectTimeout):
+            await call
+    assert len(names.asked) == MAX_LOOKUPS
+
+
+async def test_one_slow_host_takes_one_thread(names: NameServer) -> None:
+    resolver = Resolver(2)
+    slow = [asyncio.create_task(resolver.addresses("slow.example", 80)) for _ in range(50)]
+    assert await asyncio.wait_for(resolver.addresses("fast.example", 80), 5) == ["192.0.2.1"]
+    names.go.set()
+    assert {tuple(found) for found in await asyncio.gather(*slow)} == {("192.0.2.1",)}
+    assert sorted(names.asked) == ["fast.example", "slow.example"]
+
+
+async def test_places_come_back_when_the_threads_end(names: NameServer) -> None:
+    resolver = Resolver(1)
+    await given_up(resolver, "slow.example")
+    await given_up(resolver, "waits.example")
+    assert names.asked == ["slow.example"]
+    names.go.set()
+    assert await asyncio.wait_for(resolver.addresses("next.example", 80), 5) == ["192.0.2.1"]
+    # What nobody waited for any more was never looked up.
+    assert names.asked == ["slow.example", "next.example"]
+
+
+async def test_a_host_that_is_asked_for_again_and_again_keeps_its_one_thread(names: NameServer) -> None:
+    resolver = Resolver(4)
+    for _ in range(10):
+        await given_up(resolver, "slow.example")
+    assert names.asked == ["slow.example"]
+    names.go.set()
+    assert await asyncio.wait_for(resolver.addresses("slow.example", 80), 5) == ["192.0.2.1"]
+
+
+async def test_an_unknown_name_is_an_error_and_gives_its_place_back(names: NameServer) -> None:
+    resolver = Resolver(1)
+    for _ in range(3):
+        with pytest.raises(OSError, match="no such name"):
+            await resolver.addresses("unknown.example", 80)
+
+    def forgotten() -> None:
+        assert (resolver._lookups, resolver._waiting, resolver._begun) == ({}, {}, set())
+
+    await eventually(forgotten)
