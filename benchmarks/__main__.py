@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks import drain, flows, http, idle, pickup
+from benchmarks import drain, flows, http, idle, pickup, punctuality
 from service.store.embedded import EmbeddedServer
 
 ROUNDS = 3
@@ -28,6 +28,9 @@ async def measure(server: EmbeddedServer, directory: Path) -> None:
     print(f"drain of {drain.JOBS:,} no-op jobs, one worker, 100 at a time: {ratio:.1f} x stock arq")
     p50, p99 = await pickup.measure(redis, server.url, directory / "pickup")
     print(f"pick-up by an idle worker: p50 {p50 * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms")
+    (late50, late99), shares = await punctuality.measure(redis, server.url)
+    print(f"delayed jobs on an idle worker: p50 {late50:.0f} ms late, p99 {late99:.0f} ms")
+    print("smooth rates reached: " + ", ".join(f"{rate}/s {share:.1%}" for rate, share in shares.items()))
     await submissions(redis, server.url)
     sent, ran = await idle.measure(redis, server.url)
     print(f"one idle worker: {sent:.2f} Redis commands/s sent, {ran:.2f} run with those inside scripts")

@@ -256,7 +256,7 @@ class BulkOut(Out):
 
 
 class AttemptOut(Out):
-    """One failed or crashed attempt."""
+    """One attempt that failed, crashed (its own process died) or was lost with its worker."""
 
     attempt: int
     outcome: Literal["failed", "crashed", "lost"]

@@ -1,0 +1,85 @@
+"""A worker that starts after another one was lost runs nothing in its own process."""
+
+import os
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from service.domain.outcome import Crashed, Interrupted
+from service.reachability import Reachability
+from service.settings import Settings
+from tests.manual_clock import ManualClock
+from tests.workers.reporting import Notes, context, slot
+from workers.caution import CALM, Caution
+from workers.registry import Registry
+from workers.runners import ChildDied, Runners
+from workers.verdict import of_exception
+
+pytestmark = pytest.mark.anyio
+
+
+def test_it_ends_when_nothing_has_died_for_a_while() -> None:
+    clock = ManualClock()
+    caution = Caution(clock)
+    caution.died()
+    assert not caution.active
+    caution.begin()
+    clock.advance(CALM - 1)
+    caution.died()
+    clock.advance(CALM - 1)
+    assert caution.active
+    clock.advance(2)
+    assert not caution.active
+
+
+def test_away_is_the_time_since_redis_was_reached_and_nothing_while_it_is() -> None:
+    clock = ManualClock()
+    reachability = Reachability(clock)
+    clock.advance(5)
+    assert reachability.away_ms == 0
+    reachability.missed()
+    clock.advance(2)
+    assert reachability.away_ms == 7_000
+    reachability.reached()
+    assert reachability.away_ms == 0
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry.load(["tests.workers.scripted"])
+
+
+async def test_while_it_is_active_any_handler_runs_alone_and_a_death_prolongs_it(registry: Registry) -> None:
+    clock = ManualClock()
+    caution = Caution(clock)
+    runners = Runners(Settings(redis_url="redis://127.0.0.1:1"), registry, caution)
+    handler = registry.find("in-thread")
+    assert handler is not None
+
+    async def run(do: str, value: object = None) -> object:
+        return await runners.run(handler, context(Notes()), {"do": do, "value": value}, slot(), solo=False)
+
+    try:
+        pid, _ = cast(list[int], await run("process"))
+        assert pid == os.getpid()
+        caution.begin()
+        pid, _ = orjson.loads(bytes(cast(Any, await run("process"))))
+        assert pid != os.getpid()
+        clock.advance(CALM - 1)
+        with pytest.raises(ChildDied):
+            await run("exit", 7)
+        clock.advance(CALM - 1)
+        assert caution.active
+    finally:
+        runners.close()
+
+
+@pytest.mark.parametrize("draining", [False, True])
+def test_a_process_that_dies_while_its_worker_drains_is_not_blamed_on_its_job(draining: bool) -> None:
+    run = SimpleNamespace(
+        stop=None, context=SimpleNamespace(draining=SimpleNamespace(is_set=lambda: draining))
+    )
+    outcome = of_exception(cast(Any, run), ChildDied("ended by signal 15"))
+    assert isinstance(outcome, Interrupted if draining else Crashed)
