@@ -63,6 +63,7 @@ def check(
 ) -> None:
     """Validate the configuration and the handlers, and exit."""
     from service.settings import ignored_variables, load_settings
+    from workers.arq_settings import name_ignored, worker_settings
     from workers.registry import Registry
 
     settings = load_settings()
@@ -74,6 +75,8 @@ def check(
         _need_redis(settings.redis_url)
         asyncio.run(check_server(settings.redis_url, patient=False))
     registry = Registry.load(settings.handler_paths)
+    for sentence in name_ignored(worker_settings(settings, registry.settings), registry.settings):
+        typer.echo(f"Not supported: {sentence}", err=True)
     typer.echo(f"The configuration is valid: {len(registry.handlers)} job types.")
 
 

@@ -21,6 +21,8 @@ LINES_PER_SECOND = 50
 MAX_FRAMES = 15
 #: Libraries that log what failed in a handler or a route; everybody else's lines are theirs to word.
 _GUARDED = frozenset({"asyncio", "uvicorn", "starlette", "fastapi", "arq"})
+#: Libraries that describe each request or job in lines below warning.
+_TALKATIVE = (*sorted(_GUARDED), "httpcore", "httpx", "multipart", "opentelemetry", "redis", "urllib3")
 
 
 def configure_logs(level: Level = "info", format: Format = "json") -> None:
@@ -51,7 +53,9 @@ def configure_logs(level: Level = "info", format: Format = "json") -> None:
     )
     # arq's own command line gives its logger a handler that writes plain text.
     logging.getLogger("arq").handlers.clear()
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def as_text(logger: Any, method: str, line: Line) -> str:

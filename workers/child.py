@@ -190,9 +190,11 @@ def main(pipe: Connection, task: Task, settings: Settings) -> None:
     CURRENT.set(task.traceparent)
     context = ChildContext(pipe, task, settings)
     threading.Thread(target=_listen, args=(pipe, context), daemon=True).start()
-    context["settings"] = settings
     try:
-        registry = Registry.load(task.paths)
+        registry = Registry.load(task.paths, max_payload_bytes=settings.max_payload_bytes)
+        for key, value in registry.shared_context.items():
+            context.setdefault(key, value)
+        context["settings"] = settings
         handler = registry.find(task.name)
         assert handler is not None, f"{task.name} is not a handler in its process"
         result = _call(handler, registry, context, task, settings)
@@ -228,6 +230,7 @@ def _call(
             return await handler.function(context, *args, **kwargs)
         finally:
             await registry.hooks.ends(context, 5.0)
+            await stores.watches.close()
             for client in (context["redis"], stores.scripts.redis):
                 # The handler's verdict is given: a connection that does not close must not replace it.
                 with contextlib.suppress(Exception):
@@ -247,7 +250,7 @@ async def _ask_alone(
     )
     ids = IdFactory(Clock().now_ms, os.urandom)
     try:
-        registry = Registry.load(task.paths)
+        registry = Registry.load(task.paths, max_payload_bytes=settings.max_payload_bytes)
         queues = QueueDefaults(stores.queues, Clock())
         return await question(Relatives(stores, queues, registry, ids.new, task.lease))
     finally:

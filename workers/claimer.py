@@ -87,6 +87,8 @@ class Claimer:
             return True
         self._look.clear()
         self._wake_ups.take()
+        # Asked before the claim, which then sees whatever the last runs have left to be done.
+        idle = self._executor.idle
         claim = await self._claim(slots)
         if claim is None:
             return False
@@ -94,7 +96,7 @@ class Claimer:
         if len(claim.leases) == slots or claim.more:
             self._awaited_us = None
             return True
-        if burst and not claim.leases and not self._executor.runs and claim.due_us is None:
+        if burst and not claim.leases and idle and claim.due_us is None:
             return False
         await self._sleep(claim)
         return True

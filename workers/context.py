@@ -1,11 +1,14 @@
 """`ctx`: arq's dictionary, with methods to report from a running job."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cached_property
 from itertools import count
+from numbers import Real
 from typing import Any, Protocol
 
 import orjson
@@ -53,9 +56,20 @@ class Family(Protocol):
 
 
 def progress_value(current: float, total: float | None, message: object) -> bytes:
-    """The JSON text of a progress; raises TypeError for numbers that JSON cannot say."""
+    """The JSON text of a progress; raises TypeError or ValueError for what is not a number."""
+    current, total = _number("current", current), None if total is None else _number("total", total)
     text = None if message is None else printable(str(message), MAX_LINE)
     return orjson.dumps({"current": current, "total": total, "message": text})
+
+
+def _number(name: str, value: object) -> float:
+    # Decimal and the numbers of numpy are numbers; a Decimal is not a Real.
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        raise TypeError(f"ctx.progress: {name} must be a number, not {type(value).__name__}")
+    number = value if isinstance(value, int) and abs(int(value)) < 2**53 else float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"ctx.progress: {name} must be finite, not {number}")
+    return number
 
 
 def log_line(message: object) -> bytes:

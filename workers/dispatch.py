@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any
-
-import orjson
+from typing import Any, cast
 
 from service.domain.fan_out import MAX_ITEMS, FanOutSpec, Item, Tolerance
 from service.domain.ids import derived_id
 from service.domain.job import Lease
 from service.store.fan_outs import FILL, FanOuts
 from workers.registry import Registry
-from workers.specification import read_spec
+from workers.specification import encode_payload, read_spec
 
 
 async def dispatch(
@@ -20,6 +18,7 @@ async def dispatch(
     number: int,
     spec: FanOutSpec,
     payloads: Iterable[Mapping[str, Any]],
+    registry: Registry,
 ) -> str:
     """The id of the `number`-th fan-out of a job, one and the same in every run of it.
 
@@ -29,7 +28,7 @@ async def dispatch(
     await fan_outs.open(id, spec, 0, None)
     rest, count = iter(payloads), 0
     while portion := list(islice(rest, FILL)):
-        items = [Item(count + place, _encode(payload)) for place, payload in enumerate(portion)]
+        items = [Item(count + place, _encode(registry, payload)) for place, payload in enumerate(portion)]
         count += len(items)
         if count > MAX_ITEMS:
             raise ValueError(f"a fan-out has at most {MAX_ITEMS} items")
@@ -62,7 +61,7 @@ def read_fan_out(
     )
 
 
-def _encode(payload: object) -> bytes:
+def _encode(registry: Registry, payload: object) -> bytes:
     if not isinstance(payload, Mapping):
         raise ValueError("a payload is a JSON object")
-    return orjson.dumps(payload)
+    return encode_payload(registry, cast(Mapping[str, Any], payload))

@@ -44,6 +44,8 @@ class Ends(Protocol):
     """Where the ends of runs go."""
 
     def add(self, finish: Finish) -> None: ...
+    @property
+    def pending(self) -> list[Finish]: ...
 
 
 class Executor:
@@ -102,6 +104,11 @@ class Executor:
     @property
     def capacity(self) -> int:
         return self.slots.capacity
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, and Redis has the end of every run."""
+        return not self.runs and not self._settler.pending
 
     def free_slots_by_type(self) -> Mapping[str, int | None]:
         """Free slots of each claimable name; None where the type has no limit of its own."""
@@ -213,6 +220,8 @@ class Executor:
         self._tracing.end(run, outcome, run.claimed_at + round(seconds * 1000))
         if not run.lost and run.stop != "parked":
             self._settle(run.lease, run.claimed_at, seconds, outcome)
+        else:
+            self._hooks.settled(run.lease)
         run.concluded = True
         if self.runs.get(run.job_id) is run:
             del self.runs[run.job_id]

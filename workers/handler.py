@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, overload
@@ -16,11 +17,17 @@ __all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "S
 Execution = Literal["async", "thread", "process"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+#: First parameters that are meant to take ctx, by their name or by their annotation.
+_CONTEXT_NAME = re.compile(r"_*|_?c|\w*(ctx|context)\w*", re.IGNORECASE)
+_CONTEXT_TYPE = re.compile(r"\b(dict|Mapping|MutableMapping|TypedDict)\b|ctx|context", re.IGNORECASE)
+
 #: Where the decorator leaves its options; the function itself stays what it was.
 ATTRIBUTE = "__triage_job__"
 
 JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
-_Seconds = Annotated[float, Field(ge=0, le=315_360_000, allow_inf_nan=False)]
+#: Ten years: the API's own limit.
+MAX_SECONDS = 315_360_000
+_Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 _PositiveSeconds = Annotated[_Seconds, Field(gt=0)]
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -109,6 +116,29 @@ class JobOptions:
     defaults: dict[str, Any]
 
 
+def check_first_parameter(function: Callable[..., Any]) -> None:
+    """Raises TypeError for a function that does not take ctx.
+
+    Its first argument would be a dictionary that it takes for one of the payload's fields. arq's users may
+    call it anything, so only a name or an annotation that says something else is refused.
+    """
+    name = getattr(function, "__qualname__", repr(function))
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return
+    if not parameters or parameters[0].kind in (
+        inspect.Parameter.KEYWORD_ONLY,
+        inspect.Parameter.VAR_KEYWORD,
+    ):
+        raise TypeError(f"{name} does not take ctx: its first parameter must be ctx")
+    first = parameters[0]
+    if first.kind is inspect.Parameter.VAR_POSITIONAL or _CONTEXT_NAME.fullmatch(first.name):
+        return
+    if not _CONTEXT_TYPE.search(str(first.annotation)):
+        raise TypeError(f"{name} does not take ctx: its first parameter must be ctx, not {first.name}")
+
+
 @overload
 def job(function: Function, /) -> Function: ...
 
@@ -159,6 +189,7 @@ def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
             raise TypeError(f"@job decorates a function, not {function!r}")
         if given.executor == "async" and not inspect.iscoroutinefunction(function):
             raise TypeError("@job: executor async needs a coroutine function; a plain one runs in a thread")
+        check_first_parameter(function)
         if given.executor == "thread" and inspect.iscoroutinefunction(function):
             raise TypeError("@job: a coroutine function cannot run in a thread")
         setattr(function, ATTRIBUTE, marked)

@@ -13,6 +13,8 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.outcome import Failed, Failure, Interrupted, Outcome, settle
 from service.reachability import Reachability
+from service.settings import Settings
+from service.store.connect import connect_blocking
 from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
 from service.store.scripts import BlockingScripts
 from service.store.worker_registry import LOST_AFTER_MS, WorkerRecord
@@ -133,3 +135,30 @@ class Heartbeat(threading.Thread):
         except TriageError as error:
             log.critical("finish_failed", code=error.code)
         os._exit(EXIT_BLOCKED)
+
+
+def start_heartbeat(
+    settings: Settings,
+    record: WorkerRecord,
+    executor: Executor,
+    settler: Settler,
+    leases: Leases,
+    reachability: Reachability,
+    heard: Callable[[Beat], None],
+) -> Heartbeat:
+    """A heartbeat that beats, over connections of its own."""
+    url, lease = settings.redis_url, settings.lease_seconds
+    heartbeat = Heartbeat(
+        beats=BlockingScripts(connect_blocking(url, socket_timeout=min(2.0, lease / 4)), settings.namespace),
+        inbox=BlockingScripts(connect_blocking(url, socket_timeout=lease), settings.namespace),
+        record=record,
+        lease_ms=settings.lease_ms,
+        executor=executor,
+        settler=settler,
+        leases=leases,
+        clock=Clock(),
+        reachability=reachability,
+        heard=heard,
+    )
+    heartbeat.start()
+    return heartbeat

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from workers.failures import describe
 from workers.handler import Execution
+from workers.parameters import Loose
 from workers.results import Encoded, ResultInvalid, encode_result
 
 __all__ = ["Encoded", "Handler", "PayloadMismatch", "ResultInvalid", "describe", "encode_result"]
@@ -17,7 +18,7 @@ __all__ = ["Encoded", "Handler", "PayloadMismatch", "ResultInvalid", "describe",
 ARGS = "args"
 
 
-class PayloadMismatch(Exception):
+class PayloadMismatch(ValueError):
     """The payload does not fit the handler's parameters."""
 
 
@@ -37,6 +38,8 @@ class Handler:
     parameters: tuple[str, ...] = ()
     #: How many of them cannot be passed by name.
     nameless: int = 0
+    #: Of a function without @job: what its model is for one with it.
+    loose: Loose | None = None
     concurrency: int | None = None
     redact: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -52,6 +55,11 @@ class Handler:
         if not isinstance(payload, dict):
             raise PayloadMismatch("The payload is not a JSON object.")
         values = self._with_names(cast(dict[str, Any], payload))
+        if self.loose is not None:
+            try:
+                return self.loose.bind(values)
+            except TypeError as error:
+                raise PayloadMismatch(f"The payload does not fit the handler: {error}") from None
         if self.model is None:
             return self._bind_positional(dict(values))
         try:
@@ -67,7 +75,7 @@ class Handler:
 
     def name_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The payload for a call in arq's way; raises TypeError as the call itself would."""
-        if self.model is None:
+        if self.positional:
             return {**({ARGS: list(args)} if args else {}), **kwargs}
         if self.whole is not None:
             return self._whole_payload(args, kwargs)
@@ -79,12 +87,14 @@ class Handler:
         return arguments
 
     def schema(self) -> dict[str, Any] | None:
+        if self.loose is not None:
+            return self.loose.schema(f"{self.name} payload")
         return None if self.model is None else self.model.model_json_schema()
 
     def _with_names(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """A worker that did not know this function could not name the arguments of a positional call."""
         args = payload.get(ARGS)
-        if self.model is None or not isinstance(args, list) or self._takes_args():
+        if self.positional or not isinstance(args, list) or self._takes_args():
             return payload
         rest = {name: value for name, value in payload.items() if name != ARGS}
         try:

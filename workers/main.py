@@ -10,6 +10,7 @@ from service.logs import configure_logs
 from service.settings import load_settings, warn_of_ignored_variables
 from service.store.server_check import check_server
 from service.tracing import configure_tracing
+from workers import arq_command
 from workers.worker import TriageWorker
 
 EXIT_CONFIGURATION = 78
@@ -27,10 +28,14 @@ class ProcessWorker(TriageWorker):
 
 # arq's CLI always builds `arq.worker.Worker`; there is no other way to hand it a subclass.
 arq.worker.Worker = ProcessWorker  # type: ignore[misc]
+arq_command.install()
 
 
 class WorkerSettings:
-    """For arq's CLI. Everything else comes from TRIAGE_* variables, as for `triage worker`."""
+    """For arq's CLI. Everything else comes from TRIAGE_* variables, as for `triage worker`.
+
+    A subclass may have arq's options, which then are those of a WorkerSettings in a module of handlers.
+    """
 
     functions = ()
 

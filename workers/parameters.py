@@ -1,13 +1,64 @@
 """Reads a handler's parameters as the schema of its payload."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, create_model
+import orjson
+from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
+_JSON_TYPES: tuple[Any, ...] = (Any, object, str, int, float, bool, list, dict, None, NoneType)
 _UNNAMED = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """The parameters of an arq function: names decide, annotations only help.
+
+    arq never reads annotations, so they may be wrong. A value that fits one is converted where JSON has no
+    such type (a date, a set, a model); one that does not fit is passed on as it came.
+    """
+
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    #: The function takes **kwargs.
+    extra: bool
+    #: How many cannot be passed by name.
+    nameless: int
+    #: Of parameters whose annotation JSON cannot say.
+    adapters: Mapping[str, TypeAdapter[Any]]
+
+    def schema(self, title: str) -> dict[str, Any]:
+        return {
+            "title": title,
+            "type": "object",
+            "properties": {name: {} for name in self.names},
+            "required": list(self.required),
+            "additionalProperties": self.extra,
+        }
+
+    def bind(self, payload: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments after `ctx`; raises TypeError for names that do not fit."""
+        if missing := [name for name in self.required if name not in payload]:
+            raise TypeError(f"/{missing[0]}: Field required")
+        if not self.extra and (unknown := [name for name in payload if name not in self.names]):
+            raise TypeError(f"/{unknown[0]}: Extra inputs are not permitted")
+        given = {name: self._convert(name, value) for name, value in payload.items()}
+        return [given.pop(name) for name in self.names[: self.nameless] if name in given], given
+
+    def _convert(self, name: str, value: Any) -> Any:
+        adapter = self.adapters.get(name)
+        if adapter is None:
+            return value
+        # Validators of the author's own types may raise anything.
+        with contextlib.suppress(Exception):
+            return adapter.validate_json(orjson.dumps(value), strict=True)
+        with contextlib.suppress(Exception):
+            return adapter.validate_python(value)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +70,14 @@ class Parameters:
     positional: bool = False
     parameters: tuple[str, ...] = ()
     nameless: int = 0
+    loose: Loose | None = None
 
 
-def read_parameters(name: str, function: Callable[..., Any]) -> Parameters:
-    """Raises TypeError or NameError, and pydantic's own errors, for what no JSON object can fill."""
+def read_parameters(name: str, function: Callable[..., Any], *, loose: bool = False) -> Parameters:
+    """Raises TypeError or NameError, and pydantic's own errors, for what no JSON object can fill.
+
+    With `loose`, for a function without @job, only what makes the call itself impossible is refused.
+    """
     every = list(inspect.signature(function).parameters.values())
     if not every or every[0].kind in _UNNAMED:
         raise TypeError("the first parameter must be ctx")
@@ -33,12 +88,16 @@ def read_parameters(name: str, function: Callable[..., Any]) -> Parameters:
     nameless = [parameter for parameter in rest if parameter.kind is inspect.Parameter.POSITIONAL_ONLY]
     named = [parameter for parameter in rest if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
     scope: Mapping[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
-    annotations = {parameter.name: _annotation(parameter, scope) for parameter in named}
+    annotations = {parameter.name: _annotation(parameter, scope, loose) for parameter in named}
     names = tuple(annotations)
     if len(rest) == len(named) == 1:
         annotation = annotations[names[0]]
         if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
             return Parameters(annotation, names[0], parameters=names, nameless=len(nameless))
+    if loose:
+        required = tuple(parameter.name for parameter in named if parameter.default is parameter.empty)
+        given = Loose(names, required, len(named) != len(rest), len(nameless), _adapters(annotations))
+        return Parameters(None, parameters=names, nameless=len(nameless), loose=given)
     # Fields have names of their own: a parameter may be called `json` or `_id`, a field may not.
     aliases = {f"p{index}": parameter for index, parameter in enumerate(named)}
     fields: dict[str, Any] = {
@@ -56,10 +115,35 @@ def read_parameters(name: str, function: Callable[..., Any]) -> Parameters:
     return Parameters(model, parameters=names, nameless=len(nameless))
 
 
-def _annotation(parameter: inspect.Parameter, scope: Mapping[str, Any]) -> Any:
+def _adapters(annotations: Mapping[str, Any]) -> dict[str, TypeAdapter[Any]]:
+    adapters: dict[str, TypeAdapter[Any]] = {}
+    for name, annotation in annotations.items():
+        if _is_json(annotation):
+            continue
+        # pydantic knows no schema for most classes of others; what it raises is not one type of error.
+        with contextlib.suppress(Exception):
+            adapters[name] = TypeAdapter(annotation)
+    return adapters
+
+
+def _is_json(annotation: Any) -> bool:
+    """Whether a value that came as JSON is of this type already, or never will be."""
+    if annotation in _JSON_TYPES:
+        return True
+    if get_origin(annotation) in (list, dict, Union, UnionType):
+        return all(_is_json(part) for part in get_args(annotation))
+    return False
+
+
+def _annotation(parameter: inspect.Parameter, scope: Mapping[str, Any], loose: bool) -> Any:
     """Each by itself: the annotation of `ctx` or of the result may name what only a type checker imports."""
     if parameter.annotation is parameter.empty:
         return Any
     if isinstance(parameter.annotation, str):
-        return eval(parameter.annotation, dict(scope))
+        try:
+            return eval(parameter.annotation, dict(scope))
+        except Exception:
+            if loose:
+                return Any
+            raise
     return parameter.annotation

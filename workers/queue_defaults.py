@@ -1,11 +1,13 @@
-"""Defaults of queues for jobs that handlers enqueue, read at most once a second."""
+"""Defaults of queues and of job types for jobs that handlers enqueue, read at most once a second."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from service.clock import Clock
+from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
 from service.store.queues import Queues
+from service.store.worker_registry import WorkerRegistry
 
 FRESH_SECONDS = 1.0
 
@@ -27,3 +29,24 @@ class QueueDefaults:
                 return self._known
             self._read_at = now
         return self._known
+
+
+class PublishedTypes:
+    """Job types of other workers, for jobs that this one cannot run."""
+
+    def __init__(self, workers: WorkerRegistry, clock: Clock) -> None:
+        self._workers = workers
+        self._clock = clock
+        self._known: Mapping[str, JobType] = {}
+        self._read_at: float | None = None
+
+    async def find(self, name: str) -> JobType | None:
+        """None for a type that no worker knows; while Redis is away, as last read."""
+        now = self._clock.monotonic()
+        if self._read_at is None or now - self._read_at > FRESH_SECONDS:
+            try:
+                self._known = {known.name: known for known in await self._workers.job_types()}
+            except TriageError:
+                return self._known.get(name)
+            self._read_at = now
+        return self._known.get(name)

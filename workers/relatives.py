@@ -80,7 +80,7 @@ class Relatives:
     ) -> str:
         """`number` counts the calls of one run: it tells its fan-outs apart."""
         spec = read_fan_out(self._registry, await self._queues.read(), name, then, options)
-        return await dispatch(self._fan_outs, self._lease, number, spec, payloads)
+        return await dispatch(self._fan_outs, self._lease, number, spec, payloads, self._registry)
 
 
 def graph_of(children: Mapping[str, Any]) -> dict[str, tuple[Edge, ...]]:

@@ -17,6 +17,10 @@ class Encoded(bytes):
     """A result that is JSON text already: it was encoded in the process that made it."""
 
 
+class NotJson(ValueError):
+    """JSON cannot say this value."""
+
+
 class ResultInvalid(Exception):
     """What the handler returned cannot be kept as a result."""
 
@@ -26,19 +30,28 @@ def encode_result(value: object, limit_bytes: int) -> bytes:
     if isinstance(value, Encoded):
         return bytes(value)
     try:
-        text = orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
-        # orjson writes null for NaN: only a text with a null in it can hide one.
-        if b"null" in text and _has_nan(value):
-            raise ResultInvalid("The result holds NaN or Infinity, which JSON cannot say.")
-    except ResultInvalid:
-        raise
-    except Exception as error:
-        # Methods of the handler's own classes ran here: they may raise anything.
-        raise ResultInvalid(f"The result cannot be written as JSON: {_reason(error)}") from None
+        text = encode_json(value)
+    except NotJson as error:
+        raise ResultInvalid(f"The result {error}") from None
     if len(text) > limit_bytes:
         raise ResultInvalid(
             f"The result has {len(text)} bytes and may have {limit_bytes}: store it elsewhere, return its id."
         )
+    return text
+
+
+def encode_json(value: object) -> bytes:
+    """JSON text of a value; raises NotJson."""
+    try:
+        text = orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
+        # orjson writes null for NaN: only a text with a null in it can hide one.
+        if b"null" in text and _has_nan(value):
+            raise NotJson("holds NaN or Infinity, which JSON cannot say.")
+    except NotJson:
+        raise
+    except Exception as error:
+        # Methods of the handler's own classes ran here: they may raise anything.
+        raise NotJson(f"cannot be written as JSON: {_reason(error)}") from None
     return text
 
 

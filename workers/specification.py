@@ -5,14 +5,18 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Annotated, Any
 
-import orjson
 from pydantic import AwareDatetime, Field
 
+from service.domain.catalogue import JobType
 from service.domain.defaults import apply_defaults, lay_defaults
 from service.domain.job import JobSpec
 from service.tracing import CURRENT
-from workers.handler import JobDefaults, JobName
+from workers.handler import MAX_SECONDS, JobDefaults, JobName
 from workers.registry import Registry
+from workers.results import encode_json
+
+_TagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
+_TagValue = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
 
 
 class _Given(JobDefaults):
@@ -20,10 +24,21 @@ class _Given(JobDefaults):
 
     name: JobName
     payload: dict[str, Any] = Field(default_factory=dict)
-    delay_seconds: Annotated[float, Field(ge=0, le=315_360_000)] = 0
+    delay_seconds: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 0
     run_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
-    tags: Annotated[dict[str, str], Field(max_length=16, default_factory=dict)]
+    tags: Annotated[dict[_TagKey, _TagValue], Field(max_length=16, default_factory=dict)]
     limit_key: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f|,]{1,255}$")] | None = None
+
+
+def encode_payload(registry: Registry, payload: Mapping[str, Any]) -> bytes:
+    """JSON text of a payload; raises ValueError for what the API would refuse."""
+    text = encode_json(payload)
+    if len(text) > registry.max_payload_bytes:
+        raise ValueError(
+            f"Payload is {len(text):,} bytes; the limit is {registry.max_payload_bytes:,}."
+            " Store large data elsewhere and pass a reference."
+        )
+    return text
 
 
 def specify(
@@ -32,9 +47,13 @@ def specify(
     payload: bytes,
     overrides: Mapping[str, Any],
     queues: Mapping[str, Mapping[str, Any]] | None = None,
+    published: JobType | None = None,
 ) -> JobSpec:
-    """`overrides` are fields of JobSpec, over the defaults of the job type, over those of the queue."""
-    handler = registry.find(name)
+    """`overrides` are fields of JobSpec, over the defaults of the job type, over those of the queue.
+
+    `published` is the type as other workers know it, for one that this worker does not know.
+    """
+    handler = registry.find(name) or published
     redact = None if handler is None else handler.redact
     spec = JobSpec(name=name, payload=payload, traceparent=CURRENT.get(), redact=redact)
     spec = lay_defaults(spec, handler.defaults if handler else {}, queues or {}, overrides.get("queue"))
@@ -47,7 +66,7 @@ def read_spec(
     """A JobSpec from its JSON form; raises ValueError for what the API would refuse."""
     given = _Given.model_validate(dict(document))
     queue = {} if given.queue is None else {"queue": given.queue}
-    spec = specify(registry, given.name, orjson.dumps(given.payload), queue, queues)
+    spec = specify(registry, given.name, encode_payload(registry, given.payload), queue, queues)
     spec = apply_defaults(spec, given.model_dump(include=set(JobDefaults.model_fields), exclude_unset=True))
     run_at = None if given.run_at is None else round(given.run_at.astimezone(UTC).timestamp() * 1000)
     return replace(

@@ -61,6 +61,10 @@ class Stage:
     def add(self, finish: Finish) -> None:
         self.finish = finish
 
+    @property
+    def pending(self) -> list[Finish]:
+        return []
+
     async def progress(self, lease: Lease, value: bytes) -> None:
         self.reports.progress.append(orjson.loads(value))
 

@@ -70,7 +70,7 @@ async def run(
     handler = handler_of(function)
     if handler.executor == "process":
         handler = replace(handler, executor="async" if inspect.iscoroutinefunction(function) else "thread")
-    registry = Registry([handler], Hooks(), (), ())
+    registry = Registry([handler])
     clock = Clock()
     ids = IdFactory(clock.now_ms, os.urandom)
     job = replace(

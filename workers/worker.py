@@ -2,17 +2,16 @@
 
 import asyncio
 import contextlib
+import inspect
 import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from signal import Signals
 from typing import Any
 
 import arq.worker
 import structlog
-import uvloop
 
 from service.cancellation import end
 from service.clock import Clock
@@ -21,20 +20,22 @@ from service.domain.ids import IdFactory
 from service.garbage import collect_rarely
 from service.reachability import Reachability
 from service.settings import Settings, load_settings
-from service.store.connect import connect, connect_blocking
+from service.store.connect import connect
 from service.store.leases import Beat, Finish
-from service.store.scripts import BlockingScripts
 from service.store.server_check import find_problem
 from service.store.stores import Stores
 from service.tracing import find_tracer
 from workers.admin import Admin, AdminServer, start_admin
+from workers.arq_settings import worker_settings
+from workers.arq_shell import count_end, prepare_loop, warn_of_ignored
 from workers.caution import Caution
 from workers.claimer import Claimer
+from workers.cron import Cron
 from workers.drain import Drain
 from workers.enqueue import TriageRedis
 from workers.executor import Executor
 from workers.health import Health
-from workers.heartbeat import Heartbeat
+from workers.heartbeat import Heartbeat, start_heartbeat
 from workers.maintenance.periodic import repeat
 from workers.maintenance.upkeep import Upkeep
 from workers.metrics import Metrics
@@ -60,6 +61,9 @@ class TriageWorker(arq.worker.Worker):
     `ctx`, hooks, cron, Retry) and nothing that decides about a job.
     """
 
+    #: arq passes the options on that it finds here.
+    __signature__ = inspect.signature(arq.worker.Worker)
+
     def __init__(
         self,
         functions: Sequence[Any] = (),
@@ -69,18 +73,20 @@ class TriageWorker(arq.worker.Worker):
         ctx: dict[Any, Any] | None = None,
         settings: Settings | None = None,
         registry: Registry | None = None,
+        **options: Any,
     ) -> None:
-        uvloop.install()
-        asyncio.set_event_loop(asyncio.new_event_loop())
-        self.settings = settings or load_settings()
-        self.registry = registry or Registry.load(self.settings.handler_paths, functions)
+        """`functions`, `ctx` and `options` are those of arq's worker, as in a WorkerSettings."""
+        prepare_loop()
+        settings = settings or load_settings()
+        given, limit = {"ctx": ctx, **options}, settings.max_payload_bytes
+        self.registry = registry or Registry.load(settings.handler_paths, functions, given, limit)
+        self.settings = worker_settings(settings, self.registry.settings)
         super().__init__(
             functions=self.registry.arq_functions(),
-            cron_jobs=self.registry.cron_jobs,
-            burst=burst,
+            burst=burst or any(item.burst for item in self.registry.settings),
             handle_signals=handle_signals,
             max_jobs=self.settings.concurrency,
-            ctx=ctx,
+            ctx={**self.registry.shared_context, **(ctx or {})},
         )
         self._handed_over = bool(functions)
         self.clock = Clock()
@@ -109,10 +115,11 @@ class TriageWorker(arq.worker.Worker):
         self.runners = Runners(settings, self.registry, self.caution)
         self.ctx["settings"] = settings
         self.ctx["limiters"] = Throttle(self.stores.limiters, lambda: self.ids.new("lim"))
-        # arq's cron reads `pool`; handlers read the context.
+        # arq's own methods read `pool`; handlers read the context.
         self.ctx["redis"] = self._pool = TriageRedis(
             settings.redis_url, self.stores, self.registry, self.ids.new
         )
+        self.cron = Cron(self.registry, [*settings.queue_weights], self.stores, self.clock, self.ids.new)
         queues = QueueDefaults(self.stores.queues, self.clock)
         self.executor = Executor(
             settings=settings,
@@ -164,7 +171,15 @@ class TriageWorker(arq.worker.Worker):
     async def _work(self, drain: Drain) -> None:
         claimer = self._claimer
         assert claimer is not None
-        self._heartbeat = self.health.heartbeat = self._start_heartbeat()
+        self._heartbeat = self.health.heartbeat = start_heartbeat(
+            self.settings,
+            self.record,
+            self.executor,
+            self.settler,
+            self.stores.leases,
+            self.reachability,
+            self._heard,
+        )
         # A process imports the handlers by their paths; functions that were only handed over it cannot have.
         if await self.upkeep.look_back() and not self._handed_over:
             self.caution.begin()
@@ -179,8 +194,9 @@ class TriageWorker(arq.worker.Worker):
         )
         for work in (self.settler.work(), ticker.work(), *self.upkeep.duties(claimer.nudge)):
             self._spawn(work)
-        if self.cron_jobs:
-            self._spawn(repeat("cron", self._cron))
+        await self.cron.start()
+        self._spawn(repeat("cron", self.cron.work))
+        warn_of_ignored(self.settings, self.registry.settings)
         log.info("worker_started", worker_id=self.id, port=self.port, types=len(self.registry.by_name))
         claims = asyncio.create_task(claimer.work(self.burst))
         begun = asyncio.create_task(drain.begun.wait())
@@ -196,6 +212,7 @@ class TriageWorker(arq.worker.Worker):
         if self._heartbeat is not None:
             self._heartbeat.stop()
         await end(self._background)
+        await self.stores.watches.close()
         await self.registry.hooks.ends(self.ctx, 5.0)
         self.runners.close()
         server.should_exit = True
@@ -223,25 +240,6 @@ class TriageWorker(arq.worker.Worker):
             log.warning("runs_left_behind", runs=self.executor.slots.used)
             os._exit(0)
 
-    def _start_heartbeat(self) -> Heartbeat:
-        url, lease = self.settings.redis_url, self.settings.lease_seconds
-        heartbeat = Heartbeat(
-            beats=BlockingScripts(
-                connect_blocking(url, socket_timeout=min(2.0, lease / 4)), self.settings.namespace
-            ),
-            inbox=BlockingScripts(connect_blocking(url, socket_timeout=lease), self.settings.namespace),
-            record=self.record,
-            lease_ms=self.lease_ms,
-            executor=self.executor,
-            settler=self.settler,
-            leases=self.stores.leases,
-            clock=self.clock,
-            reachability=self.reachability,
-            heard=self._heard,
-        )
-        heartbeat.start()
-        return heartbeat
-
     def _heard(self, beat: Beat) -> None:
         for id, token in beat.lost:
             if (run := self.executor.run_of(id, token)) is not None:
@@ -257,13 +255,15 @@ class TriageWorker(arq.worker.Worker):
             self._spawn(self._register())
 
     def _settled(self, finish: Finish, word: str) -> None:
+        self.registry.hooks.settled(finish.lease)
+        if self.burst and self._claimer is not None:
+            self._claimer.nudge()  # This may have been the last job of all.
         if word in ("stale", "missing"):
             self.metrics.stale.inc()
             log.warning("finish_refused", job_id=finish.lease.job.id, word=word)
             return
         self.metrics.settled(finish, cancelled=word == "cancelled")
-        if self.registry.hooks.after:
-            self._spawn(self.registry.hooks.after_job_ends({**self.ctx, "job_id": finish.lease.job.id}))
+        count_end(self, finish, word)
 
     async def _register(self) -> None:
         try:
@@ -299,10 +299,6 @@ class TriageWorker(arq.worker.Worker):
     def _ticked(self, now: float) -> None:
         if self._heartbeat is not None:
             self._heartbeat.last_tick = now
-
-    async def _cron(self) -> float:
-        await self.run_cron(datetime.now(tz=self.timezone), 0.5)
-        return 0.5
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -87,7 +87,7 @@ def _seconds(ms: int | None) -> float | None:
 def _unique(unique: Unique | None) -> dict[str, Any] | None:
     if unique is None:
         return None
-    until = unique.until if isinstance(unique.until, str) else unique.until / 1000
+    until = unique.until / 1000 if isinstance(unique.until, int) else unique.until
     return {"key": unique.key, "until": until, "on_conflict": unique.on_conflict}
 
 

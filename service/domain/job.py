@@ -8,12 +8,21 @@ from service.domain import trace_context
 from service.domain.retry import RetryPolicy
 from service.domain.states import Reason, State
 
-UniqueUntil = Literal["started", "finished"] | int
 OnConflict = Literal["return_existing", "reject", "replace"]
 
 DEFAULT_PRIORITY = 100
 DEFAULT_TIMEOUT_MS = 300_000
 DEFAULT_RETENTION_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class ResultForgotten:
+    """The key belongs to the whole namespace, and is held for `kept_ms` after the end: arq's `_job_id`."""
+
+    kept_ms: int
+
+
+UniqueUntil = Literal["started", "finished"] | int | ResultForgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class JobSpec:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     limit_key: str | None = None
     unique: Unique | None = None
+    #: Attempts that count as failed before the first run.
+    failures: int = 0
     #: W3C trace context of whoever submits.
     traceparent: str | None = None
     #: JSON pointers that its type redacts; None when the type was not known at the submission.

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from service.domain.job import Job, JobSpec, Unique
+from service.domain.job import Job, JobSpec, ResultForgotten, Unique
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
 
@@ -36,7 +36,7 @@ def encode_options(spec: JobSpec) -> bytes:
             "priority": spec.priority,
             "retention_ms": spec.retention_ms,
             "redact": spec.redact,
-            "unique": spec.unique and [spec.unique.key, spec.unique.until, spec.unique.on_conflict],
+            "unique": spec.unique and _shown(spec.unique),
         }
     )
 
@@ -83,6 +83,12 @@ def _decode_options(text: bytes) -> Options:
         _pointers(options),
         _unique(options),
     )
+
+
+def _shown(unique: Unique) -> list[Any]:
+    # The API knows no key that is held beyond the end of its job.
+    until = "finished" if isinstance(unique.until, ResultForgotten) else unique.until
+    return [unique.key, until, unique.on_conflict]
 
 
 def _unique(options: Mapping[str, Any]) -> Unique | None:

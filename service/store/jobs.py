@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from service.domain.errors import TooManyQueues
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job, JobSpec, ResultForgotten, Unique
 from service.domain.retry import RetryPolicy
 from service.domain.states import REDRIVE, RUN_NOW, Move, State
 from service.store import codec, keys
@@ -102,12 +102,14 @@ class Jobs:
         """Admit up to BATCH jobs in one script call, which is atomic."""
         return await self.fire(submissions, "")
 
-    async def fire(self, submissions: Sequence[Submission], slots: str) -> list[Submitted]:
+    async def fire(
+        self, submissions: Sequence[Submission], slots: str, *, remember_ms: int = IDEMPOTENCY_MS
+    ) -> list[Submitted]:
         """Admit the jobs of a schedule's slots in one call; nothing when somebody else has fired them.
 
-        `slots` is the text of firing.lua.
+        `slots` is the text of firing.lua; records of idempotency are kept for `remember_ms`.
         """
-        arguments: list[Argument] = [IDEMPOTENCY_MS, slots, self._scripts.max_queues]
+        arguments: list[Argument] = [remember_ms, slots, self._scripts.max_queues]
         for submission in submissions:
             arguments += _arguments(submission)
         replies = await self._scripts.run("submit", arguments)
@@ -257,12 +259,17 @@ def _arguments(submission: Submission) -> list[Argument]:
         codec.encode_options(spec),
         codec.encode_tags(spec.tags),
         unique.key if unique else "",
-        unique.until if unique else "",
+        _until(unique) if unique else "",
         unique.on_conflict if unique else "",
         idempotency.digest() if idempotency else "",
         idempotency.request if idempotency else "",
         codec.encode_wish(spec) if idempotency and idempotency.keeps else "",
+        spec.failures,
     ]
+
+
+def _until(unique: Unique) -> Argument:
+    return f"result {unique.until.kept_ms}" if isinstance(unique.until, ResultForgotten) else unique.until
 
 
 def _submitted(submission: Submission, reply: list[Any]) -> Submitted:

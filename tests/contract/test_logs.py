@@ -1,7 +1,10 @@
 """Log lines: ids on all of them, no messages of exceptions, not too many."""
 
 import asyncio
+import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -99,3 +102,19 @@ def test_configured_logs_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -
     one, three = capsys.readouterr().err.splitlines()
     assert r'"text": "a\nb\u001b[31m"' in one
     assert r"three\nfour" in three
+
+
+@pytest.mark.parametrize(("level", "shown"), [("debug", True), ("info", True), ("warning", False)])
+def test_what_a_handler_logs_at_info_is_written_at_that_level(level: str, shown: bool) -> None:
+    code = f"""
+import logging
+from service.logs import configure_logs
+configure_logs({level!r})
+logging.getLogger("my.handlers").info("mine %s", 1)
+logging.info("root")
+for name in ("arq.worker", "httpx", "uvicorn.error", "asyncio"):
+    logging.getLogger(name).info("theirs")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert lines == (["mine 1", "root"] if shown else [])

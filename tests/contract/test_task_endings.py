@@ -25,10 +25,7 @@ CANCELS = {
     "workers/runners.py": {"outcome"},
 }
 #: Where something else than an event is waited for with a time limit.
-TIME_LIMITS = {
-    # Hooks are the users' code: asked once, as handlers are.
-    "workers/hooks.py": {"hook(context)"},
-}
+TIME_LIMITS: dict[str, set[str]] = {}
 
 
 def calls(path: Path, name: str) -> Iterator[ast.Call]:

@@ -48,6 +48,10 @@ class Execution:
         self.stopper = self.executor.stopper
         self.slots = self.executor.slots
 
+    @property
+    def pending(self) -> list[Finish]:
+        return []
+
     def add(self, finish: Finish) -> None:
         self.finishes.append(finish)
 

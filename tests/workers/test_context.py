@@ -1,5 +1,7 @@
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 
 import orjson
 import pytest
@@ -37,6 +39,36 @@ async def test_of_many_progresses_few_are_written_and_the_last_one_always():
     await ctx.flush()
     assert notes.progressed[-1] == {"current": 500, "total": 500, "message": None}
     assert len(notes.progressed) <= 5
+
+
+@pytest.mark.parametrize(
+    ("current", "total", "error"),
+    [
+        ({"step": "a"}, None, TypeError),
+        ("50%", None, TypeError),
+        (True, None, TypeError),
+        (None, None, TypeError),
+        (1, "10", TypeError),
+        (float("nan"), None, ValueError),
+        (1, float("inf"), ValueError),
+    ],
+)
+async def test_progress_takes_nothing_that_its_document_forbids(current, total, error):
+    notes = Notes()
+    with pytest.raises(error, match=r"ctx\.progress: (current|total) must be"):
+        context(notes).progress(current, total)
+    assert notes.progressed == []
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [(3, 3), (0.5, 0.5), (Decimal("1.5"), 1.5), (Fraction(1, 4), 0.25), (2**70, 2.0**70)]
+)
+async def test_progress_takes_every_number(given, shown):
+    notes = Notes()
+    ctx = context(notes)
+    await ctx.progress(given, given)
+    await ctx.flush()
+    assert notes.progressed == [{"current": shown, "total": shown, "message": None}]
 
 
 async def test_progress_is_written_without_a_flush():

@@ -23,7 +23,7 @@ async def typed(ctx: object) -> None:
 
 async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Stores) -> None:
     await limit(stores, "slow", defaults={"priority": 7, "timeout_seconds": 9})
-    registry = Registry([handler_of(typed)], Hooks([], [], [], [], []), [], [])
+    registry = Registry([handler_of(typed)], Hooks(), [], [])
     ids = iter(range(10))
     redis = TriageRedis(redis_url, stores, registry, lambda prefix: f"{prefix}_{next(ids):026d}")
     found = [
@@ -41,7 +41,7 @@ async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str,
 
 async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Stores) -> None:
     await limit(stores, "slow", defaults={"priority": 7})
-    registry = Registry([handler_of(typed)], Hooks([], [], [], [], []), [], [])
+    registry = Registry([handler_of(typed)], Hooks(), [], [])
     await submit(stores)
     lease = (await claim(stores)).leases[0]
     queues = QueueDefaults(stores.queues, Clock())

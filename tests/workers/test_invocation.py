@@ -19,6 +19,12 @@ class Card(BaseModel):
 
 
 async def plain(ctx, to: str, at: datetime | None = None, json: dict[str, int] | None = None): ...
+
+
+@job
+async def strict(ctx, to: str, at: datetime | None = None): ...
+
+
 async def open_ended(ctx, to: str, **rest): ...
 async def spread(ctx, *numbers): ...
 async def nameless(ctx, to: str, count: int = 2, /): ...
@@ -45,7 +51,8 @@ def test_a_parameter_may_have_the_name_of_a_pydantic_method():
     ("function", "payload", "path"),
     [
         (plain, {}, "/to"),
-        (plain, {"to": 1}, "/to"),
+        (strict, {}, "/to"),
+        (strict, {"to": 1}, "/to"),
         (plain, {"to": "a", "tu": 1}, "/tu"),
         (whole, {"number": "1", "cents": "x"}, "/cents"),
         (plain, ["a"], "not a JSON object"),
@@ -61,8 +68,36 @@ def test_a_payload_that_does_not_fit_says_where(function, payload, path):
 
 def test_a_mismatch_does_not_repeat_the_value_that_did_not_fit():
     with pytest.raises(PayloadMismatch) as caught:
-        call(plain, {"to": ["secret"]})
+        call(strict, {"to": ["secret"]})
     assert "secret" not in str(caught.value)
+
+
+async def annotated(ctx, at: datetime, tags: set[str] = set(), card: Card | None = None, n: int = 0): ...  # noqa: B006
+
+
+def test_annotations_of_an_arq_function_convert_what_json_cannot_say_and_refuse_nothing():
+    given = {"at": "2026-01-01T00:00:00Z", "tags": ["a", "a"], "card": {"number": "4"}, "n": "5"}
+    assert call(annotated, given)[1] == {
+        "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "tags": {"a"},
+        "card": Card(number="4"),
+        "n": "5",
+    }
+    wrong = {"at": "soon", "tags": None, "card": 3, "n": None}
+    assert call(annotated, wrong) == ([], wrong)
+
+
+def test_the_schema_of_an_arq_function_names_its_parameters_and_no_types():
+    assert handler_of(plain).schema() == {
+        "title": "plain payload",
+        "type": "object",
+        "properties": {"to": {}, "at": {}, "json": {}},
+        "required": ["to"],
+        "additionalProperties": False,
+    }
+    opened = handler_of(open_ended).schema()
+    assert opened is not None
+    assert opened["additionalProperties"] is True
 
 
 def test_a_model_takes_the_whole_payload():

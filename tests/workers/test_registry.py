@@ -27,6 +27,10 @@ def names(registry):
     return {handler.name for handler in registry.handlers}
 
 
+def startups(registry):
+    return [hooks.startup for hooks in registry.hooks.modules if hooks.startup is not None]
+
+
 def test_decorated_functions_hide_all_others(write):
     write(
         "mod",
@@ -64,7 +68,7 @@ def test_arq_functions_bring_their_timeout_and_their_tries(write):
         """,
     )
     registry = Registry.load(["mod"])
-    assert names(registry) == {"renamed", "two"}
+    assert names(registry) == {"renamed", "mod.two"}
     handler = registry.find("renamed")
     assert handler is not None
     assert handler.defaults == {
@@ -106,28 +110,33 @@ def test_hooks_of_a_plain_module_are_not_handlers(write):
         """,
     )
     registry = Registry.load(["mod"])
-    assert names(registry) == {"one"}
-    assert [hook.__name__ for hook in registry.hooks.startup] == ["start"]
-    assert [cron.coroutine.__qualname__ for cron in registry.cron_jobs] == ["tick"]
+    assert names(registry) == {"one", "cron:tick"}
+    assert [hook.__name__ for hook in startups(registry)] == ["start"]
+    assert [cron.coroutine.__qualname__ for cron, _ in registry.crons] == ["tick"]
 
 
-def test_hooks_of_several_modules_compose_and_end_in_the_opposite_order(write):
+@pytest.mark.anyio
+async def test_hooks_of_several_modules_compose_and_end_in_the_opposite_order(write):
     for name in ("first", "second"):
         write(
             name,
             f"""
             async def {name}_job(ctx): ...
             async def {name}_start(ctx): ...
-            async def {name}_stop(ctx): ...
+            async def {name}_stop(ctx): said("{name}")
             class WorkerSettings:
                 functions = [{name}_job]
                 on_startup = {name}_start
                 on_shutdown = {name}_stop
             """,
         )
-    hooks = Registry.load(["first", "second"]).hooks
-    assert [hook.__name__ for hook in hooks.startup] == ["first_start", "second_start"]
-    assert [hook.__name__ for hook in hooks.shutdown] == ["second_stop", "first_stop"]
+    registry = Registry.load(["first", "second"])
+    assert [hook.__name__ for hook in startups(registry)] == ["first_start", "second_start"]
+    called = []
+    for name in ("first", "second"):
+        vars(sys.modules[name])["said"] = called.append
+    await registry.hooks.ends({}, 1)
+    assert called == ["second", "first"]
 
 
 def test_a_package_loads_its_modules_but_never_its_program(write):
@@ -181,14 +190,31 @@ def test_annotations_that_only_a_type_checker_sees_do_not_matter_on_ctx_and_the_
         ("async def a_b(ctx): ...\nasync def other(ctx): ...\nother.__name__ = 'a-b'", "two handlers"),
         ("functions = ['mod.missing']", "cannot be imported"),
         ("functions = [3]", "not a function"),
-        ("class Odd: ...\nasync def one(ctx, odd: Odd): ...", "cannot be a payload"),
-        ("async def one(ctx, odd: 'Missing'): ...", "cannot be a payload"),
-        ("from workers.handler import job\n@job\nasync def one(): ...", "must be ctx"),
         (
             "from workers.handler import job\n"
             "@job(redact=['/crad'])\nasync def pay(ctx, card: str) -> None: ...",
             "pay: redact: '/crad' names nothing",
         ),
+        (
+            "from workers.handler import job\nclass Odd: ...\n@job\nasync def one(ctx, odd: Odd): ...",
+            "parameters of one cannot be a payload",
+        ),
+        (
+            "from workers.handler import job\n@job\nasync def one(ctx, odd: 'Missing'): ...",
+            "parameters of one cannot be a payload",
+        ),
+        ("from workers.handler import job\n@job\nasync def one(): ...", "one does not take ctx"),
+        (
+            "from workers.handler import job\n@job\nasync def one(order_id: str): ...",
+            "one does not take ctx: its first parameter must be ctx, not order_id",
+        ),
+        ("async def one(to): ...\nfunctions = [one]", "one does not take ctx.* not to"),
+        ("async def one(): ...\nfunctions = [one]", "one does not take ctx"),
+        ("functions = ['asyncio.sleep']", "sleep does not take ctx"),
+        ("class WorkerSettings:\n    max_burst_jobs = 1", "mod: max_burst_jobs is not supported"),
+        ("class WorkerSettings:\n    max_tries = 0", "retry.max_attempts"),
+        ("class WorkerSettings:\n    job_timeout = 'long'", "not a number of seconds"),
+        ("class WorkerSettings:\n    cron_jobs = [3]", "arq.cron.cron"),
     ],
 )
 def test_a_module_that_cannot_be_used_is_named_with_its_fault(write, text, message):

@@ -24,7 +24,7 @@ async def relatives_of_a_job_that_waited(stores: Stores) -> Relatives:
     await stores.flows.create(IDS.new("flow", members=2), spec, None)
     await finish(stores, (await claim(stores)).leases[0], OK)
     lease = (await claim(stores)).leases[0]
-    registry = Registry([], Hooks([], [], [], [], []), [], [])
+    registry = Registry([], Hooks(), [], [])
     return Relatives(stores, QueueDefaults(stores.queues, Clock()), registry, IDS.new, lease)
 
 

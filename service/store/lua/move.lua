@@ -19,12 +19,12 @@ for i = 9, #ARGV do
   local job, key = load(id), P .. 'job:' .. id
   local word, state, holder = 'moved', job and job.state, nil
   local queue = ARGV[6] ~= '' and ARGV[6] or job and job.queue
-  local key_held = fresh and job and job.unique and not tonumber(job.unique_until) and unique_keys({queue = queue, unique = job.unique})
+  local key_held = fresh and job and job.unique and not tonumber(job.unique_until) and unique_keys({queue = queue, unique = job.unique, unique_until = job.unique_until})
   if not job then
     word, state = 'missing', ''
   elseif not string.find(ARGV[2], ' ' .. state .. ' ', 1, true) or portion.spares(id, job) then
     word = 'illegal'
-  elseif key_held and redis.call('EXISTS', key_held) == 1 then
+  elseif key_held and (redis.call('GET', key_held) or id) ~= id then
     word, holder = 'conflict', redis.call('GET', key_held)
   elseif not may_name(queue, tonumber(ARGV[8])) then
     word = 'too_many_queues'

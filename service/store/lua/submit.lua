@@ -3,10 +3,10 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (see index.lua)   ARGV[2] milliseconds that an idempotency record is kept
 -- ARGV[3] the slots that these jobs fire (see firing.lua), "" = none
--- ARGV[4] queues of the namespace at most   ARGV[5..] per job 19 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
+-- ARGV[4] queues of the namespace at most   ARGV[5..] per job 20 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
 --   retention_ms, payload, options (JSON), tags ("key:value" joined by \0), unique key, unique until
---   ("started", "finished" or ms), on conflict, idempotency digest, digest of the request, what its record keeps
---   beside the options; "" = absent
+--   ("started", "finished", ms, or "result <ms>": see unique.lua), on conflict, idempotency digest, digest of the request,
+--   what its record keeps beside the options, failures; "" = absent
 -- Returns per job {word, id, at, options, admitted}: created | duplicate, replayed, reused (see replay.lua) | existing |
 --   conflict (unique key) | replaced (see takeover.lua) | too_many_queues | full | skipped (the schedule's last run is not over); nothing
 --   when somebody else has fired the slots. admitted: "created_at version state run_at" if not as it was sent
@@ -17,7 +17,7 @@
 -- Uses: firing
 -- Uses: replay
 -- Uses: takeover
-local WIDTH = 19
+local WIDTH = 20
 local answers, admitted, keys_here, depth, late = {}, {}, {}, {}, {}
 local fire = firing(ARGV[3])
 if fire.stale() then return {} end
@@ -50,7 +50,7 @@ for i = 5, #ARGV, WIDTH do
     due = tonumber(ARGV[i + 6]) or now + tonumber(ARGV[i + 5]), expires_ms = tonumber(ARGV[i + 7]), deadline_ms = tonumber(ARGV[i + 8]),
     retention_ms = ARGV[i + 9], payload = ARGV[i + 10], options = ARGV[i + 11], tags = text(ARGV[i + 12]), unique = text(ARGV[i + 13]),
     until_ = ARGV[i + 14], conflict = ARGV[i + 15], digest = text(ARGV[i + 16]), request = ARGV[i + 17], wish = text(ARGV[i + 18]),
-    created_at = now,
+    failures = ARGV[i + 19], created_at = now,
   }
   local answer, here = refusal(job)
   if here then late[#late + 1] = {answer, here} end
@@ -84,6 +84,7 @@ for _, job in ipairs(admitted) do
   put('state', state)
   if job.limit_key then put('limit_key', job.limit_key) end
   time_limits(id, put, job.expires_ms, job.deadline_ms, now)
+  if job.failures ~= '0' then put('failures', job.failures) end
   if job.not_before then put('not_before', job.not_before) end
   if job.version or job.waits or job.not_before then
     job.admitted = string.format('%s %s %s %.0f', job.created_at, job.version or 1, state, math.max(due, now))

@@ -1,17 +1,25 @@
 -- Prelude of index.lua: giving up a unique key (ADR 0015).
--- The key's holder, and the job that runs once after it. Names of queues may hold a colon, keys no bar.
+-- The key's holder, the job that runs once after it, and how long a key "result <ms>" is held after the end of its job.
+-- Names of queues may hold a colon, keys no bar. A key that is held after the end is arq's id of a job, which is one of
+-- the namespace and not of a queue: no queue has an empty name.
 local function unique_keys(job)
-  return P .. 'unique:' .. job.queue .. '|' .. job.unique, P .. 'follower:' .. job.queue .. '|' .. job.unique
+  local held = tonumber(string.match(job.unique_until or job.until_ or '', '^result (%d+)$'))
+  local name = (held and '' or job.queue) .. '|' .. job.unique
+  return P .. 'unique:' .. name, P .. 'follower:' .. name, held
 end
 
 -- Gives up the key or the place behind its holder; whoever waits there takes over. A window of time is over when it is
 -- over, whatever became of the job, unless the job is forgotten.
 local function release_unique(id, job, forgotten)
   if not job.unique then return end
-  local key, following = unique_keys(job)
+  local key, following, held = unique_keys(job)
   local heir = redis.call('GET', following)
   if heir == id then redis.call('DEL', following) end
   if redis.call('GET', key) ~= id or (tonumber(job.unique_until) and not forgotten) then return end
+  if held and held > 0 and not forgotten then
+    redis.call('PEXPIRE', key, held)
+    return
+  end
   redis.call('DEL', key, following)
   if not heir or heir == id then return end
   -- The heir may move again in this call, as another of its jobs.

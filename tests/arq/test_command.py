@@ -1,0 +1,123 @@
+"""arq's own command with Triage's worker, and `triage check`."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import ROOT
+from tests.eventually import eventually
+
+pytestmark = pytest.mark.anyio
+
+MODULE = """
+import logging
+from arq import cron
+async def answer(ctx):
+    logging.getLogger("mine").info("the answer is %s", 42)
+    logging.getLogger("httpx").info("a request")
+    return 42
+class WorkerSettings:
+    functions = [answer]
+    poll_delay = 0.1
+"""
+
+
+@pytest.fixture
+def environment(tmp_path, redis_url, namespace):
+    (tmp_path / "arq_tasks.py").write_text(MODULE)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")},
+        "PYTHONPATH": f"{ROOT}:{tmp_path}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TRIAGE_REDIS_URL": redis_url,
+        "TRIAGE_NAMESPACE": namespace,
+        "TRIAGE_HANDLERS": "arq_tasks",
+        "TRIAGE_WORKER_HOST": "127.0.0.1",
+        "TRIAGE_WORKER_PORT": "0",
+    }
+
+
+def start(environment, tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(environment, tmp_path: Path, *arguments: str) -> tuple[int, str]:
+    process = start(environment, tmp_path, *arguments)
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output
+
+
+async def test_the_command_runs_what_there_is_and_writes_what_handlers_log(environment, tmp_path, pool):
+    job = await pool.enqueue_job("answer")
+    status, output = run(environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--burst")
+    assert status == 0, output
+    assert await job.result() == 42
+    assert '"event": "the answer is 42"' in output
+    assert f'"job_id": "{job.job_id}"' in output
+    assert "a request" not in output
+    assert "WorkerSettings.poll_delay has no effect" in output
+
+
+async def test_the_command_takes_a_settings_of_its_users(environment, tmp_path, pool):
+    (tmp_path / "arq_main.py").write_text(
+        "import workers.main\nfrom arq_tasks import answer\n"
+        "class Mine(workers.main.WorkerSettings):\n"
+        "    functions = [answer]\n    max_tries = 9\n    burst = True\n"
+    )
+    given = {**environment, "TRIAGE_HANDLERS": "workers.handlers"}
+    job = await pool.enqueue_job("answer")
+    status, output = run(given, tmp_path, "-m", "arq", "arq_main.Mine")
+    assert status == 0, output
+    assert await job.result() == 42
+
+
+async def test_the_check_of_the_command_asks_the_server_of_the_worker(environment, tmp_path, running, stores):
+    command = ("-m", "arq", "workers.main.WorkerSettings", "--check")
+    status, output = run(environment, tmp_path, *command)
+    assert (status, "no worker of namespace" in output) == (1, True)
+
+    async def answer(ctx): ...
+
+    await running([answer])
+
+    async def alive():
+        assert await stores.workers.alive()
+
+    await eventually(alive)
+    status, output = run(environment, tmp_path, *command)
+    assert (status, "1 workers are alive" in output) == (0, True)
+
+
+async def test_the_watch_of_the_command_runs_the_changed_code(environment, tmp_path, pool):
+    process = start(
+        environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--watch", str(tmp_path)
+    )
+    try:
+        assert await (await pool.enqueue_job("answer")).result(timeout=20) == 42
+        (tmp_path / "arq_tasks.py").write_text(MODULE.replace("return 42", "return 'changed'"))
+
+        async def changed():
+            assert await (await pool.enqueue_job("answer")).result(timeout=20) == "changed"
+
+        await eventually(changed, 30)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, output
+
+
+async def test_the_check_of_triage_names_what_has_no_effect(environment, tmp_path):
+    status, output = run(environment, tmp_path, "-c", "from service.cli import main; main()", "check")
+    assert status == 0, output
+    assert "Not supported: arq_tasks: WorkerSettings.poll_delay has no effect" in output
