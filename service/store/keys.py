@@ -253,5 +253,7 @@ access_key = _key(
     "key:{digest}", "HASH", "An API key by the SHA-256 of its secret (prefix triage-access:{{keys}}:)."
 )
 access_keys = _key(
-    "keys", "HASH", "Ids of API keys and the digests that they are stored under (prefix triage-access:{{keys}}:)."
+    "keys",
+    "HASH",
+    "Ids of API keys and the digests that they are stored under (prefix triage-access:{{keys}}:).",
 )
