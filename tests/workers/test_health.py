@@ -20,6 +20,7 @@ async def test_a_worker_without_redis_stays_alive() -> None:
         draining=asyncio.Event(),
         capacity=2,
         free=2,
+        idle=True,
         limited=False,
         free_slots_by_type=lambda: {"scripted": 1},
         slots=Slots(clock, 2),
