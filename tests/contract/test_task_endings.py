@@ -20,6 +20,8 @@ CANCELS = {
     # Handlers are asked twice: before their grace, in which they may clean up, and after it.
     "workers/stopper.py": {"run.task"},
     "workers/child.py": {"task", "self._coroutine[1]"},
+    # A look-up that no thread has begun: nothing that could swallow it.
+    "workers/resolver.py": {"task"},
     "workers/run.py": {"self.timer"},
     # A future that a thread fulfils.
     "workers/runners.py": {"outcome"},

@@ -70,6 +70,7 @@ class Bench:
             capacity=capacity,
             free=capacity,
             limited=False,
+            idle=False,
             runs={},
             free_slots_by_type=lambda: {"work": None},
             start=self._start,
