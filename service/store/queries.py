@@ -286,11 +286,10 @@ def _bounds(filter: JobFilter) -> tuple[str, str]:
 
 def filter_arguments(filter: JobFilter) -> list[Argument]:
     """A filter as matching.lua reads it."""
-    bounds = (filter.created_after, filter.created_before)
-    texts = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
     tags = [f"{key}:{value}" for key, value in filter.tags.items()]
-    given: list[Argument] = [text or "" for text in texts]
-    return [*given, *("" if bound is None else bound for bound in bounds), len(tags), *tags]
+    given = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
+    bounds = ("" if at is None else at for at in (filter.created_after, filter.created_before))
+    return [*(text or "" for text in given), *bounds, len(tags), *tags]
 
 
 def _present(values: Sequence[bytes | None]) -> dict[bytes, bytes]:
