@@ -193,8 +193,7 @@ class Queries:
         """Newest first by (created_at, id), stable under concurrent submissions."""
         at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
-        places: list[tuple[str, str]] = []
-        last = False
+        last, places = False, list[tuple[str, str]]()
         for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
             found, last, at, after = await self._search(filter, sets, limit + 1 - len(places), at, after)
             places += found
