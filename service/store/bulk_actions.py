@@ -9,8 +9,9 @@ import orjson
 from service.domain.bulk_action import TAKES, ActionState, Verb, pace
 from service.domain.states import FINISHED, State
 from service.store import keys
+from service.store.cursors import decode_place, encode_cursor
 from service.store.jobs import IDEMPOTENCY_MS, Idempotency
-from service.store.queries import JobFilter, Page, Queries, decode_place, encode_cursor
+from service.store.queries import JobFilter, Page, Queries
 from service.store.scripts import Argument, Scripts
 from service.store.selection import START, Selection, Wanted
 

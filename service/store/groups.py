@@ -9,8 +9,9 @@ from redis.exceptions import RedisError
 from service.domain.fan_out import ItemIds
 from service.domain.states import State
 from service.store import keys
+from service.store.cursors import decode_place, encode_cursor
 from service.store.failures import translate
-from service.store.queries import Page, Queries, decode_place, encode_cursor
+from service.store.queries import Page, Queries
 from service.store.scripts import Argument, Scripts
 
 Kind = Literal["flow", "fan"]

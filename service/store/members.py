@@ -7,16 +7,9 @@ from service.domain.errors import CursorInvalid
 from service.domain.fan_out import FIRST_ITEM, item_id
 from service.domain.ids import is_id, member_number
 from service.domain.job import Job
+from service.store.cursors import decode_cursor, encode_cursor
 from service.store.groups import Group, Groups, kind_of
-from service.store.queries import (
-    MOST_LOOKED_AT,
-    SCAN_BUDGET,
-    JobFilter,
-    Page,
-    Queries,
-    decode_cursor,
-    encode_cursor,
-)
+from service.store.queries import MOST_LOOKED_AT, SCAN_BUDGET, JobFilter, Page, Queries
 
 
 class Members:

@@ -1,27 +1,21 @@
 """Reads of jobs: from the hash or from the indexes, never by scanning the keyspace."""
 
-import base64
-import binascii
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from redis.exceptions import RedisError
 
-from service.domain.errors import CursorInvalid
-from service.domain.ids import is_id
 from service.domain.job import Job
 from service.domain.states import State
 from service.store import codec, keys
+from service.store.cursors import decode_place, encode_cursor
 from service.store.failures import translate
 from service.store.previews import PAGE_BYTES, VALUE_BYTES, decode_preview
 from service.store.scripts import Argument, Scripts
 
 #: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
 SCAN_BUDGET = 2_000
-#: Unix milliseconds, as a cursor may have them: Redis reads a longer number as another one.
-_TIME = re.compile(r"[0-9]{1,15}")
 #: Candidates that one request looks at before it answers with what it has found.
 MOST_LOOKED_AT = 50_000
 _OUTLINE = (
@@ -82,22 +76,6 @@ class Standing:
     name: str
     #: As `Job.redact`.
     redact: tuple[str, ...] | None
-
-
-def encode_cursor(*parts: str | int) -> str:
-    return base64.urlsafe_b64encode("|".join(str(part) for part in parts).encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str, parts: int) -> list[str]:
-    """Raises CursorInvalid for anything that encode_cursor did not make."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, ValueError) as error:
-        raise CursorInvalid() from error
-    values = text.split("|")
-    if len(values) != parts or encode_cursor(*values) != cursor:
-        raise CursorInvalid()
-    return values
 
 
 class Queries:
@@ -193,8 +171,7 @@ class Queries:
         """Newest first by (created_at, id), stable under concurrent submissions."""
         at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
-        places: list[tuple[str, str]] = []
-        last = False
+        last, places = False, list[tuple[str, str]]()
         for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
             found, last, at, after = await self._search(filter, sets, limit + 1 - len(places), at, after)
             places += found
@@ -286,22 +263,11 @@ def _bounds(filter: JobFilter) -> tuple[str, str]:
 
 def filter_arguments(filter: JobFilter) -> list[Argument]:
     """A filter as matching.lua reads it."""
-    bounds = (filter.created_after, filter.created_before)
-    texts = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
     tags = [f"{key}:{value}" for key, value in filter.tags.items()]
-    given: list[Argument] = [text or "" for text in texts]
-    return [*given, *("" if bound is None else bound for bound in bounds), len(tags), *tags]
+    given = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
+    bounds = ("" if at is None else at for at in (filter.created_after, filter.created_before))
+    return [*(text or "" for text in given), *bounds, len(tags), *tags]
 
 
 def _present(values: Sequence[bytes | None]) -> dict[bytes, bytes]:
     return {field.encode(): value for field, value in zip(_OUTLINE, values, strict=True) if value is not None}
-
-
-def decode_place(cursor: str | None, kind: str) -> tuple[str, str]:
-    """The place in a list by creation: time and id of what came before; raises CursorInvalid."""
-    if cursor is None:
-        return "0", ""
-    at, after = decode_cursor(cursor, 2)
-    if not _TIME.fullmatch(at) or not is_id(kind, after):
-        raise CursorInvalid()
-    return at, after

@@ -11,8 +11,9 @@ from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
 from service.domain.limits import QueueSettings
 from service.domain.states import State
 from service.store import keys
+from service.store.cursors import decode_cursor, encode_cursor
 from service.store.jobs import BATCH, Jobs
-from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.queries import Page, Queries
 from service.store.queue_settings import decode, encode_change
 from service.store.queue_survey import Survey, survey
 from service.store.scripts import Argument, Scripts

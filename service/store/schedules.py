@@ -15,9 +15,10 @@ from service.domain.job import JobSpec
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
 from service.store import codec, keys
+from service.store.cursors import decode_cursor, encode_cursor
 from service.store.jobs import Idempotency, Jobs, Submission, Submitted
 from service.store.previews import PAGE_BYTES
-from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.queries import Page, Queries
 from service.store.scripts import Argument, Scripts
 
 

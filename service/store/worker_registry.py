@@ -10,8 +10,9 @@ from redis.exceptions import RedisError, WatchError
 
 from service.domain.catalogue import JobType
 from service.store import keys
+from service.store.cursors import decode_cursor, encode_cursor
 from service.store.failures import translate
-from service.store.queries import Page, Queries, decode_cursor, encode_cursor
+from service.store.queries import Page, Queries
 from service.store.scripts import Argument, Scripts
 
 #: A worker that was not seen for the length of its leases is shown as lost; with longer ones after this time.
