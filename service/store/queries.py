@@ -80,7 +80,6 @@ class Standing:
     state_reason: str | None
     progress: bytes | None
     name: str
-    #: As `Job.redact`.
     redact: tuple[str, ...] | None
 
 
