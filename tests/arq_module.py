@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from arq import Retry, func
+from arq.worker import Retry, func
 
 
 async def startup(ctx: dict[str, Any]) -> None:

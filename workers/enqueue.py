@@ -113,7 +113,7 @@ class TriageRedis(ArqRedis):
     async def find_job(self, id: str) -> Job | None:
         """By Triage's id, or by the `_job_id` that the job was enqueued with."""
         job = await self.stores.queries.job(id)
-        if job is None and (holder := await self.stores.queries.holder_of_arq_id(id)) is not None:
+        if job is None and (holder := await self.stores.jobs.holder_of_arq_id(id)) is not None:
             job = await self.stores.queries.job(holder)
         return job
 

@@ -115,7 +115,6 @@ class TriageWorker(arq.worker.Worker):
         self.runners = Runners(settings, self.registry, self.caution)
         self.ctx["settings"] = settings
         self.ctx["limiters"] = Throttle(self.stores.limiters, lambda: self.ids.new("lim"))
-        # arq's own methods read `pool`; handlers read the context.
         self.ctx["redis"] = self._pool = TriageRedis(
             settings.redis_url, self.stores, self.registry, self.ids.new
         )
@@ -171,14 +170,9 @@ class TriageWorker(arq.worker.Worker):
     async def _work(self, drain: Drain) -> None:
         claimer = self._claimer
         assert claimer is not None
+        leases, heard = self.stores.leases, self._heard
         self._heartbeat = self.health.heartbeat = start_heartbeat(
-            self.settings,
-            self.record,
-            self.executor,
-            self.settler,
-            self.stores.leases,
-            self.reachability,
-            self._heard,
+            self.settings, self.record, self.executor, self.settler, leases, self.reachability, heard
         )
         # A process imports the handlers by their paths; functions that were only handed over it cannot have.
         if await self.upkeep.look_back() and not self._handed_over:

@@ -217,6 +217,12 @@ class Jobs:
         )
         return _moved([reply])[0]
 
+    async def holder_of_arq_id(self, id: str) -> str | None:
+        """The job that holds an id of arq's, which is a unique key of no queue."""
+        key = keys.unique(self._scripts.prefix, queue="", key=id)
+        holder = (await self._queries.pipeline(lambda pipe: pipe.get(key)))[0]
+        return None if holder is None else holder.decode()
+
     async def delete(self, ids: Sequence[str], *, portion: str = "") -> list[Moved]:
         """Forget finished jobs at once instead of at the end of their retention."""
         _, _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])

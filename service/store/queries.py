@@ -74,7 +74,6 @@ class Standing:
     state_reason: str | None
     progress: bytes | None
     name: str
-    #: As `Job.redact`.
     redact: tuple[str, ...] | None
 
 
@@ -112,12 +111,6 @@ class Queries:
             ]
         )
         return {group: json or b"" for group, json in zip(groups, found, strict=True)}
-
-    async def holder_of_arq_id(self, id: str) -> str | None:
-        """The job that holds an id of arq's, which is a unique key of no queue."""
-        key = keys.unique(self._prefix, queue="", key=id)
-        holder = (await self.pipeline(lambda pipe: pipe.get(key)))[0]
-        return None if holder is None else holder.decode()
 
     async def outlines(self, ids: Sequence[str]) -> list[Job | None]:
         """Jobs with what a filter asks for, without payload, result and error: those may be large."""

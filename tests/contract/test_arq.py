@@ -4,8 +4,8 @@ import inspect
 from importlib.metadata import version
 from typing import Any, cast
 
-import arq.cli
 import arq.worker
+from arq.cli import cli
 from arq.connections import ArqRedis
 
 import workers.main
@@ -21,7 +21,7 @@ def test_arqs_command_builds_our_worker() -> None:
     assert issubclass(arq.worker.Worker, TriageWorker)
     assert "Worker(" in inspect.getsource(arq.worker.create_worker)
     assert "create_worker(" in inspect.getsource(arq.worker.run_worker)
-    assert "run_worker(" in inspect.getsource(arq.cli.cli.callback)  # type: ignore[arg-type]
+    assert "run_worker(" in inspect.getsource(cli.callback)  # type: ignore[arg-type]
     assert arq.worker.get_kwargs(cast(Any, workers.main.WorkerSettings)).keys() == {"functions"}
 
 
