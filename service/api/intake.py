@@ -35,7 +35,9 @@ class StrictRoute(APIRoute):
             backend: Backend = request.app.state.backend
             settings, many = backend.settings, MANY.get(self.name)
             asked = await ask(request) if needs_caller else None
-            _check_parameters(request, parameters)
+            if asked is not None:
+                # Probes and scrapers may add what they like.
+                _check_parameters(request, parameters)
             if asked is None or not _has_body(request):
                 return await handle(request)
             with backend.bodies.hold(asked.caller.namespace, large=many is not None) as held:

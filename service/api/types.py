@@ -48,13 +48,26 @@ class KnownTypes:
         if stale and self._refreshing is not None:
             await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
 
+    async def load_type(self, name: str) -> None:
+        """Have this type at hand if any worker has published it, even a moment ago."""
+        if name not in self._redactions:
+            self._read_at = None
+            await self.load()
+
     def known(self, name: str) -> JobType | None:
         """As of the last read."""
         return self._types.get(name)
 
     def redactions(self, name: str) -> tuple[str, ...] | None:
-        """Pointers of a type, as of the last read; None when no worker has ever published it."""
-        return self._redactions.get(name)
+        """Pointers of a type, as of the last read; None when no worker has ever published it.
+
+        An unknown type makes the next `load` read again: its worker may have published it just now, and until
+        that is known its data is hidden.
+        """
+        found = self._redactions.get(name)
+        if found is None:
+            self._read_at = None
+        return found
 
     async def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
         """Raises PayloadInvalid with a pointer per problem."""

@@ -94,9 +94,12 @@ async def create_job(
 
 
 async def _end_of(asked: Asked, id: str, waiting: Waiting, seconds: float) -> Job | None:
-    return await until(
+    job = await until(
         lambda: asked.stores.queries.job(id), waiting, seconds, is_finished, asked.backend.clock
     )
+    if job is not None:
+        await asked.space.types.load_type(job.name)
+    return job
 
 
 def begin_submission(asked: Asked, name: str) -> Span:
@@ -264,4 +267,5 @@ async def get_job(
     headers = {"ETag": render.etag(job.version)}
     if if_none_match is not None and matches(if_none_match, job.version):
         return Response(status_code=304, headers=headers)
+    await asked.space.types.load_type(job.name)
     return render.respond(present(asked, job), 200, headers)

@@ -17,7 +17,7 @@ local limits = queue.limits or {}
 local function starts_of(id, rate)
   local key, whole = P .. 'starts:' .. id, math.floor(ARGV[3] * 1000 / rate.per)
   if rate.smooth then
-    local _, slot = read_start(redis.call('LINDEX', key, -1))
+    local _, slot = rates.read_start(redis.call('LINDEX', key, -1))
     local first = math.max(micros, slot and slot + rate.interval or 0)
     return first > until_micros and 0 or math.floor((until_micros - first) / rate.interval) + 1
   end
@@ -25,7 +25,7 @@ local function starts_of(id, rate)
   local from = until_micros - whole * rate.per - rate.per
   while low < high do
     local middle = math.ceil((low + high) / 2)
-    if read_start(redis.call('LINDEX', key, -middle)) > from then low = middle else high = middle - 1 end
+    if rates.read_start(redis.call('LINDEX', key, -middle)) > from then low = middle else high = middle - 1 end
   end
   return rate.limit * whole + rate.limit - low
 end
