@@ -84,7 +84,9 @@ e2e: setup ## Run the end-to-end tests only
 fuzz: setup ## Fuzz every operation for FUZZ_SECONDS (default 1800): no 5xx, nothing undocumented, nothing slow
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-1800} $(BIN)/python -m pytest tests/fuzz
 
-chaos: setup ## Random faults under load for NEMESIS_SECONDS (default 600), then check every promise
+chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and flows; faults for NEMESIS_SECONDS (600)
+	@JOB_LIVES=1000 UNIQUE_LIVES=1000 LIMIT_LIVES=1000 FLOW_GRAPHS=2000 $(BIN)/python -m pytest --timeout 3600 \
+		tests/store/test_state_machine.py tests/store/test_unique_machine.py tests/store/test_limit_model.py tests/store/test_flow_model.py
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_nemesis.py
 
 bench: setup ## Run the benchmarks

@@ -19,20 +19,24 @@ def queue(cluster: Cluster) -> dict[str, Any]:
 
 
 def submit(cluster: Cluster, **fields: Any) -> None:
-    """In a queue that is paused, so that what is queued stays to be counted."""
-    assert cluster.http.post("/v1/queues/default/pause").status_code == 200
     jobs = [{"name": "scripted", **fields}] * 1_000
     for _ in range(JOBS // 1_000):
         assert cluster.http.post("/v1/jobs/bulk", json={"jobs": jobs}).status_code == 200
 
 
+def pause(cluster: Cluster) -> None:
+    """What is queued stays to be counted."""
+    assert cluster.http.post("/v1/queues/default/pause").status_code == 200
+
+
 def bury(cluster: Cluster) -> None:
-    submit(cluster, expires_seconds=0.01)
+    submit(cluster, payload={"do": "give_up"})
 
     def dead() -> None:
         assert queue(cluster)["dlq_depth"] == JOBS
 
     eventually_blocking(dead, 60)
+    pause(cluster)
 
 
 def test_dead_jobs_are_retried_once_at_their_rate_although_processes_are_killed(cluster: Cluster) -> None:
@@ -40,7 +44,7 @@ def test_dead_jobs_are_retried_once_at_their_rate_although_processes_are_killed(
     victim = cluster.start_worker()
     cluster.start_worker()
     bury(cluster)
-    body = {"filter": {"queue": "default", "reason": "expired"}, "rate_per_second": RATE}
+    body = {"filter": {"queue": "default", "reason": "non_retryable"}, "rate_per_second": RATE}
     began = time.monotonic()
     action = cluster.http.post("/v1/dlq/retry", json=body).json()
     path = f"/v1/bulk-actions/{action['id']}"
@@ -70,6 +74,7 @@ def test_dead_jobs_are_retried_once_at_their_rate_although_processes_are_killed(
 def test_workers_carry_on_a_bulk_action_that_the_api_only_accepted(cluster: Cluster) -> None:
     api = cluster.start_api()
     cluster.start_worker()
+    pause(cluster)
     submit(cluster)
     body = {"action": "cancel", "filter": {"queue": "default"}, "rate_per_second": 500}
     action = cluster.http.post("/v1/bulk-actions", json=body).json()

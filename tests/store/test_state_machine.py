@@ -16,6 +16,8 @@ from service.store.stores import Stores
 from tests import factories, invariants
 from tests.factories import BROKEN, HOPELESS, LATER, OK
 
+#: How many lives are drawn; `JOB_LIVES=2000` looks further.
+EXAMPLES = int(os.environ.get("JOB_LIVES", "20"))
 START = 1_900_000_000_000
 LEASE = 15_000
 DELAY = 60_000
@@ -217,7 +219,7 @@ def test_jobs_live_as_the_model_says(redis_url: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=EXAMPLES,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -19,6 +19,8 @@ from service.store.stores import Stores
 from tests import factories, invariants
 from tests.factories import BROKEN, HOPELESS, LATER, OK
 
+#: How many lives are drawn; `UNIQUE_LIVES=2000` looks further.
+EXAMPLES = int(os.environ.get("UNIQUE_LIVES", "20"))
 START, LEASE, DELAY = 1_900_000_000_000, 15_000, 60_000
 OUTCOMES = {"ok": OK, "broken": BROKEN, "hopeless": HOPELESS, "later": LATER, "interrupted": Interrupted()}
 KEYS = ("k", "l")
@@ -290,7 +292,7 @@ def test_keys_are_held_and_given_up_as_the_model_says(redis_url: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=EXAMPLES,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
