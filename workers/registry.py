@@ -46,7 +46,7 @@ class Registry:
                 other = self.by_name.setdefault(name, handler)
                 if other is not handler:
                     raise ConfigurationInvalid(
-                        f"TRIAGE_HANDLERS: two handlers answer to the name {name!r}:"
+                        f"TRIAGE_HANDLERS: two handlers have the name {name!r}:"
                         f" {_where(other)} and {_where(handler)}."
                     )
 

@@ -110,7 +110,7 @@ class _Reader:
                     member = self._match(_MEMBER, at, self._rest_bytes)
                     closed, at = member[3], member.end()
         if len(body) - (end - start) > self._rest_bytes:
-            raise BodyTooLarge(f"Beside its items the request body may have {self._rest_bytes} bytes.")
+            raise BodyTooLarge(f"Outside its items, the request body is limited to {self._rest_bytes} bytes.")
         if items is None:
             return parse(bytes(body))
         # Held to the rules of all bodies as a whole, with a stand-in for the items: they are read later.
@@ -166,10 +166,10 @@ class _Reader:
             return found
         beginning = _BEGINNING[pattern].match(self._body, at, end)
         if len(self._body) - at > most and (beginning is None or beginning.end() >= end):
-            raise BodyTooLarge(f"An item of the request body may have {most} bytes, and 64 levels.")
+            raise BodyTooLarge(f"Each item of the request body is limited to {most} bytes and 64 levels.")
         raise self._invalid(at)
 
     def _invalid(self, at: int) -> JsonInvalid:
         if len(self._body) <= self._rest_bytes:
             parse(bytes(self._body))  # says better what is wrong
-        return JsonInvalid(f"The request body is not valid JSON, or too deep, near its byte {at}.")
+        return JsonInvalid(f"The request body is not valid JSON, or is nested too deeply, near byte {at}.")

@@ -10,7 +10,7 @@ class BodyTooLarge(TriageError):
 
 
 class TooManyBodies(TriageError):
-    """The server is receiving as many bytes of request bodies as it may hold at once; try again."""
+    """The server is holding too many request bodies at once; try again."""
 
     code = "too_many_bodies"
     retryable = True
@@ -89,7 +89,7 @@ class ValidationFailed(TriageError):
 
 
 class UnknownParameter(TriageError):
-    """The request has a query parameter that this operation does not have."""
+    """The request has an unknown query parameter."""
 
     code = "unknown_parameter"
 

@@ -19,10 +19,10 @@ _SENTENCES: Mapping[Code, str] = {
     "type_busy": "Its workers have no slot free, or none for type {name}: each runs at most {limit}.",
     "queue_concurrency": "Running jobs of queue {queue}: {running}, at most {limit}.",
     "queue_rate": "Queue {queue} starts at most {limit} in {per_seconds:g} s: the next at {until}.",
-    "type_frozen": "A job of type {name} was rate limited: none without a limit key starts before {until}.",
+    "type_frozen": "A job of type {name} was rate limited, so those without a limit key wait until {until}.",
     "key_concurrency": "Running jobs of limit key {limit_key}: {running}, at most {limit}.",
     "key_rate": "Limit key {limit_key} starts at most {limit} in {per_seconds:g} s: the next at {until}.",
-    "key_frozen": "A job of limit key {limit_key} was rate limited: none starts before {until}.",
+    "key_frozen": "A job with limit key {limit_key} was rate limited, so jobs with that key wait until {until}.",
     "fan_out_concurrency": "Running jobs of its fan-out: {running}, at most {limit}.",
     "jobs_ahead": "Jobs of its type and limit key that run before it: {ahead}.",
     "ready": "Nothing holds it back: it is first of its type and limit key, and claimed in its turn.",
@@ -82,4 +82,4 @@ def _sentence(code: Code, facts: Mapping[str, Any]) -> str:
     why = _WHY.get(reason, reason).format_map(facts)
     sentence = _SENTENCES[code].format_map({**facts, "why": why})
     said: str | None = facts.get("cancel_message")
-    return sentence if said is None else f"{sentence} The request says: {said}"
+    return sentence if said is None else f"{sentence} Reason given: {said}"

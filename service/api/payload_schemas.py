@@ -58,7 +58,7 @@ class PayloadSchema:
         try:
             return await loop.run_in_executor(_threads, self._check, payload, MOST_STEPS)
         except TooComplex:
-            message = f"takes more than {MOST_STEPS} steps to be checked"
+            message = f"is too complex to check (over {MOST_STEPS} steps)"
             return [{"pointer": "", "code": "too_complex", "message": message}]
 
     def _check(self, payload: Any, steps: int) -> list[dict[str, str]]:
@@ -92,7 +92,7 @@ def _message(error: SchemaError) -> str:
     wanted = cast(Any, error.validator_value)
     if error.validator == "required":
         missing = [name for name in wanted if name not in cast(Mapping[str, Any], error.instance)]
-        return f"needs the property {', '.join(missing)}"[:500]
+        return f"lacks the required property {', '.join(missing)}"[:500]
     if error.validator == "additionalProperties":
         return "has a property that the schema does not name"
     if isinstance(wanted, (str, int, float, list)):

@@ -18,7 +18,7 @@ def for_client(error: TriageError, scope: Any) -> TriageError:
     """The error as the operation of this request may answer it."""
     submits = _submits(scope.get("route"))
     if isinstance(error, OutcomeUnknown) and not submits:
-        return BackendUnavailable("Redis did not answer in time. It is safe to send this request again.")
+        return BackendUnavailable("Redis did not respond in time. This request is safe to retry.")
     if isinstance(error, OutcomeUnknown | ShuttingDown) and submits:
         # A copy: those whose submissions shared a round trip share its error.
         error = type(error)(error.message, **error.details)
@@ -29,7 +29,7 @@ def for_client(error: TriageError, scope: Any) -> TriageError:
 def after_a_part(error: TriageError) -> TriageError:
     """Of a submission that is partly stored: it cannot be sent again like one that failed as a whole."""
     if isinstance(error, BackendUnavailable | StorageFull):
-        return OutcomeUnknown("Only a part of the submission was stored.")
+        return OutcomeUnknown("Only part of the submission was stored.")
     return error
 
 

@@ -69,7 +69,7 @@ async def test_a_frozen_key_says_until_when(api: Api, stores: Stores) -> None:
     (reason,) = found["reasons"]
     assert (reason["code"], reason["limit_key"]) == ("key_frozen", "acme")
     assert found["next_at"] == reason["until"]
-    assert re.search(f"none starts before {TIME}\\.$", reason["message"])
+    assert re.search(f"wait until {TIME}\\.$", reason["message"])
 
 
 async def test_strict_priority_is_null_and_not_absent(api: Api, stores: Stores) -> None:
