@@ -22,7 +22,7 @@ _SENTENCES: Mapping[Code, str] = {
     "type_frozen": "A job of type {name} was rate limited, so those without a limit key wait until {until}.",
     "key_concurrency": "Running jobs of limit key {limit_key}: {running}, at most {limit}.",
     "key_rate": "Limit key {limit_key} starts at most {limit} in {per_seconds:g} s: the next at {until}.",
-    "key_frozen": "A job with limit key {limit_key} was rate limited, so jobs with that key wait until {until}.",
+    "key_frozen": "Limit key {limit_key} was rate limited, so its jobs wait until {until}.",
     "fan_out_concurrency": "Running jobs of its fan-out: {running}, at most {limit}.",
     "jobs_ahead": "Jobs of its type and limit key that run before it: {ahead}.",
     "ready": "Nothing holds it back: it is first of its type and limit key, and claimed in its turn.",
