@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from service import logs
 from service.api.auth import Authenticator, Caller
 from service.api.bodies import Bodies
-from service.api.errors import CredentialRefused, TooManyRefusals, Unauthenticated
+from service.api.errors import CredentialRefused, TooManyFailures, Unauthenticated
 from service.api.guessing import WINDOW_SECONDS, Refusals, fingerprint
 from service.api.metrics import ApiMetrics
 from service.api.origins import is_elsewhere
@@ -170,7 +170,7 @@ async def identify(request: Request) -> Caller:
         if not backend.authenticator.remembers(header):
             backend.refusals.check(address)
         caller = await backend.authenticator.identify(header)
-    except TooManyRefusals:
+    except TooManyFailures:
         backend.metrics.http.refused("throttled")
         raise
     except CredentialRefused:

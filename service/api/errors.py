@@ -104,10 +104,10 @@ class CredentialRefused(Unauthenticated):
     """The API key or token is not valid."""
 
 
-class TooManyRefusals(TriageError):
+class TooManyFailures(TriageError):
     """Too many refused credentials from this address; try again later."""
 
-    code = "too_many_refusals"
+    code = "too_many_failures"
     retryable = True
 
     def __init__(self, retry_after: int) -> None:

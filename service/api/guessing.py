@@ -4,7 +4,7 @@ import hashlib
 import ipaddress
 import math
 
-from service.api.errors import TooManyRefusals
+from service.api.errors import TooManyFailures
 from service.clock import Clock
 
 #: Refused credentials of one address in `WINDOW_SECONDS`; after them, only those that were good lately are
@@ -23,11 +23,11 @@ class Refusals:
         self._counts: dict[str, tuple[float, int]] = {}
 
     def check(self, address: str) -> None:
-        """Raises TooManyRefusals."""
+        """Raises TooManyFailures."""
         began, count = self._counts.get(_network(address), (0.0, 0))
         left = began + WINDOW_SECONDS - self._clock.monotonic()
         if count >= MAX_REFUSALS and left > 0:
-            raise TooManyRefusals(math.ceil(left))
+            raise TooManyFailures(math.ceil(left))
 
     def add(self, address: str) -> bool:
         """Whether this is the refusal that was one too many."""

@@ -54,13 +54,13 @@ async def test_an_address_that_guesses_is_held_off_for_a_while(
     client: Any = stores.scripts.redis
     before = (await client.info("stats"))["total_commands_processed"]
     for answer in await guess(guarded, 5):
-        assert problem(answer, 429, "too_many_refusals")["retryable"]
+        assert problem(answer, 429, "too_many_failures")["retryable"]
         assert answer.headers["retry-after"] == str(int(WINDOW_SECONDS))
     assert (await client.info("stats"))["total_commands_processed"] - before == 1
     # Nobody is locked out by a neighbour behind the same address: what was good lately is good still.
     assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
-    problem(await guarded.http.get("/v1/jobs", headers=late), 429, "too_many_refusals")
-    problem(await guarded.http.get("/metrics", headers=WRONG), 429, "too_many_refusals")
+    problem(await guarded.http.get("/v1/jobs", headers=late), 429, "too_many_failures")
+    problem(await guarded.http.get("/metrics", headers=WRONG), 429, "too_many_failures")
     problem(await guarded.http.get("/v1/jobs"), 401, "unauthenticated")
     assert (refused(guarded, "invalid"), refused(guarded, "throttled")) == (MAX_REFUSALS, 7)
     clock.advance(WINDOW_SECONDS)
@@ -136,7 +136,7 @@ def test_addresses_are_counted_by_network_and_bounded(
     monkeypatch.setattr(guessing, "MAX_ADDRESSES", 2)
     for number in range(MAX_REFUSALS):
         assert refusals.add(f"2001:db8::{number:x}") is (number == MAX_REFUSALS - 1)
-    with pytest.raises(guessing.TooManyRefusals):
+    with pytest.raises(guessing.TooManyFailures):
         refusals.check("2001:db8::ffff:1")
     for free in ("2001:db8:0:1::1", "::ffff:10.0.0.1", "", "10.0.0.1"):
         refusals.check(free)

@@ -20,10 +20,10 @@ def test_no_request_gets_a_response_that_the_document_does_not_know(cluster: Clu
         "-m",
         "schemathesis.cli",
         "--config-file",
-        "tests/fuzz/schemathesis.toml",
+        str(ROOT / "tests/fuzz/schemathesis.toml"),
         "run",
     ]
-    command += ["openapi/openapi.json", "--url", str(cluster.http.base_url), "--no-color"]
+    command += [str(ROOT / "openapi/openapi.json"), "--url", str(cluster.http.base_url), "--no-color"]
     command += ["--header", f"Authorization: {cluster.http.headers['Authorization']}"]
     command += ["--max-response-time", str(SLOWEST_SECONDS)]
     if LONG_SECONDS:
@@ -33,5 +33,5 @@ def test_no_request_gets_a_response_that_the_document_does_not_know(cluster: Clu
     else:
         # The same requests at each run.
         command += ["--max-examples", "10", "--generation-deterministic", "--seed", "1"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}\n{cluster.logs()}"
