@@ -1,0 +1,95 @@
+"""Scripts use only names that exist where they use them, and have locals to spare.
+
+Lua looks a name up when the line runs, so a misspelled one fails only in the branch that uses it.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from service.store import scripts
+from tests.contract.lua_names import Global, Names
+
+REDIS = {"redis", "KEYS", "ARGV", "struct", "bit", "cjson", "cmsgpack"}
+LIBRARIES = {"string", "math", "table"}
+FUNCTIONS = {"ipairs", "next", "pairs", "select", "tonumber", "tostring", "type", "unpack"}
+ERRORS = {"assert", "error", "pcall"}
+#: The globals that a script may use. `load` and other names that preludes give to locals are not among them:
+#: a script without the prelude would get Lua's function of that name.
+GLOBALS = REDIS | LIBRARIES | FUNCTIONS | ERRORS
+#: Lua refuses a script that has a function with more than 200 locals.
+LOCALS_AT_MOST = 190
+
+FOLDER = Path(scripts.__file__).parent / "lua"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.read_text().startswith("#!lua"))
+
+
+@cache
+def names(script: str) -> Names:
+    return Names(scripts.source(script))
+
+
+def test_every_script_is_checked() -> None:
+    assert {"claim", "demand", "submit"} <= set(SCRIPTS)
+    assert len(SCRIPTS) > 40
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_reads_only_locals_in_scope_and_globals_of_redis(script: str) -> None:
+    assert {use for use in names(script).read if use.name not in GLOBALS} == set()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_writes_no_globals(script: str) -> None:
+    assert names(script).written == set()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_has_locals_to_spare(script: str) -> None:
+    count = names(script).most_locals
+    assert count <= LOCALS_AT_MOST, f"{script}.lua and its preludes have {count} of Lua's 200 locals"
+
+
+@pytest.mark.parametrize(
+    ("source", "read", "written", "most_locals"),
+    [
+        ("local a = a", "a", "", 1),
+        ("local a; local b = a", "", "", 2),
+        ("b = a", "a", "b", 0),
+        ("local t; t.a, t[b], c = 1, 2, 3", "b", "c", 1),
+        ("local t = {a = b, [c] = d, e}", "b c d e", "", 1),
+        ("t.a.b(c):d(e)", "c e t", "", 0),
+        ("do local a end return a", "a", "", 1),
+        ("do local a, b end do local c end local d", "", "", 2),
+        ("if a then local b elseif b then local c else return c end", "a b c", "", 1),
+        ("while a do local a = 1; b(a) end", "a b", "", 1),
+        ("repeat local a until a; return a", "a", "", 1),
+        ("repeat until a", "a", "", 0),
+        ("for i = i, n, step do local a = i end return i", "i n step", "", 5),
+        ("for k, v in pairs(k) do local a = v end return v", "k pairs v", "", 6),
+        ("for _ in a do end", "a", "", 4),
+        ("local function f(a, ...) return f, a, ... end return a", "a", "", 1),
+        ("local f = function(a) return f, a end", "f", "", 1),
+        ("local a; local f = function() return a end", "", "", 2),
+        ("function f(a) return a end", "", "f", 1),
+        ("local t; function t.a.f() return self end function t:m(b) return self, b end", "self", "", 2),
+        ("local function f() return later() end local function later() end", "later", "", 2),
+        ("local function f() local a, b, c end", "", "", 3),
+        ("-- a\nreturn 'b' .. [[c]] .. d", "d", "", 0),
+    ],
+)
+def test_names_are_resolved_as_in_lua(source: str, read: str, written: str, most_locals: int) -> None:
+    found = Names(source)
+    assert sorted(use.name for use in found.read) == read.split()
+    assert sorted(use.name for use in found.written) == written.split()
+    assert found.most_locals == most_locals
+
+
+def test_a_global_is_found_with_its_line() -> None:
+    assert Names("local a\n  a = b(1)").read == {Global("b", "a = b(1)")}
+
+
+def test_a_syntax_error_is_refused() -> None:
+    with pytest.raises(SyntaxError):
+        Names("local local a")
