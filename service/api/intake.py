@@ -30,13 +30,14 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
         needs_caller = _needs_caller(self.dependant)
         parameters = dict(_query_parameters(self.dependant))
+        # Probes and scrapers, whose operations declare no 422, may add what they like.
+        refuses = 422 in self.responses
 
         async def strict(request: Request) -> Response:
             backend: Backend = request.app.state.backend
             settings, many = backend.settings, MANY.get(self.name)
             asked = await ask(request) if needs_caller else None
-            if asked is not None:
-                # Probes and scrapers may add what they like.
+            if refuses:
                 _check_parameters(request, parameters)
             if asked is None or not _has_body(request):
                 return await handle(request)

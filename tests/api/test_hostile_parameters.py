@@ -116,11 +116,14 @@ def _mutations(example: dict[str, Any]) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_every_operation_refuses_parameters_that_it_does_not_have(
     api: Api, operation: Operation
 ) -> None:
     path = operation.address()
+    if "422" not in operation.declared["responses"]:
+        assert operation.id == "metrics"  # A scraper may add parameters.
+        return
     joined = f"{path}{'&' if '?' in path else '?'}stat%65s=dead&=1"
     body = operation.request and operation.request["example"]
     answer = problem(await api.http.request(operation.method, joined, json=body), 422, "unknown_parameter")
