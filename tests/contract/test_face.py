@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 
 import triage
-import triage.testing
-import workers.handler
-import workers.testing
 from triage.shadowing import ROOT
 from triage.testing import run
 from workers.registry import Registry
@@ -27,8 +24,11 @@ MISTAKES = Path(__file__).with_name("typed_mistakes.py")
 
 def test_the_names_are_those_of_workers() -> None:
     for name in ("job", "NonRetryable", "RateLimited", "Retry", "RetryOptions", "Snooze"):
-        assert getattr(triage, name) is getattr(workers.handler, name)
-    assert (triage.testing.run, triage.testing.run_twice) == (workers.testing.run, workers.testing.run_twice)
+        assert getattr(triage, name) is getattr(importlib.import_module("workers.handler"), name)
+    for name in ("End", "run", "run_twice"):
+        assert getattr(importlib.import_module("triage.testing"), name) is getattr(
+            importlib.import_module("workers.testing"), name
+        )
     assert set(triage.__all__) <= set(dir(triage))
     with pytest.raises(AttributeError, match="'triage' has no attribute 'Jobs'"):
         _ = triage.Jobs  # type: ignore[attr-defined]
