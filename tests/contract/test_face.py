@@ -55,9 +55,20 @@ def test_the_distribution_has_a_name_of_its_own_and_the_command_of_the_face() ->
     assert [(entry.name, entry.value) for entry in command] == [("triage", "triage.command:main")]
 
 
+def typed_blocks() -> list[str]:
+    """The examples of README and docs that say the type of ctx."""
+    texts = [(ROOT / name).read_text() for name in ("README.md", "docs/handlers.md")]
+    blocks = [block for text in texts for block in re.findall(r"^```python\n(.+?)^```", text, re.M | re.S)]
+    return [block for block in blocks if re.search(r"ctx: \w*Context", block)]
+
+
 def test_pyright_accepts_the_examples_and_finds_each_mistake(tmp_path: Path) -> None:
     shutil.copy(EXAMPLES, tmp_path)
     shutil.copy(MISTAKES, tmp_path)
+    blocks = typed_blocks()
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        (tmp_path / f"block_{number}.py").write_text(block)
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
     done = subprocess.run(
         [
@@ -76,7 +87,7 @@ def test_pyright_accepts_the_examples_and_finds_each_mistake(tmp_path: Path) -> 
         text=True,
     )
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == 2
+    assert report["summary"]["filesAnalyzed"] == 4
     found = {
         (Path(row["file"]).name, row["range"]["start"]["line"] + 1): row["message"]
         for row in report["generalDiagnostics"]
