@@ -20,6 +20,7 @@ print(*project["dependencies"], *sum(extras, []), sep="\n")' >requirements.txt \
         --constraint constraints.txt --requirement requirements.txt
 COPY README.md ./
 COPY service service
+COPY triage triage
 COPY workers workers
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \

@@ -53,7 +53,7 @@ def run() -> int:
 
 def _start(command: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     # A group of its own: Ctrl-C reaches this process alone, which passes it on once and in order.
-    code = "from service.cli import main; main()"
+    code = "from triage.command import main; main()"
     return subprocess.Popen([sys.executable, "-c", code, command], env=environment, start_new_session=True)
 
 

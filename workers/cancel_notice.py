@@ -25,8 +25,9 @@ class Flag(asyncio.Event):
 class CancelNotice:
     """The part of `ctx` that says whether the run should end. Coroutines are cancelled as well."""
 
-    #: Set in all four cases. In a plain function it is a threading.Event, so `wait(seconds)` works there.
-    cancelled: asyncio.Event | threading.Event
+    #: Set in all four cases. An asyncio.Event for coroutines, a threading.Event for plain functions, so that
+    #: `wait(seconds)` works there: triage.context has the types that handlers see.
+    cancelled: Any
     cancel_reason: CancelReason | None = None
     #: The `reason` of the cancel request.
     cancel_message: str | None = None

@@ -31,7 +31,7 @@ from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe
 from workers.queue_defaults import QueueDefaults
 from workers.registry import Registry
 from workers.relatives import Parked, Relatives
-from workers.throttle import SharedLimiter, Throttle
+from workers.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class ChildContext(dict[Any, Any], CancelNotice):
         self.relatives: Relatives | None = None
         self._fan_outs = count(1)
         self._lock = threading.Lock()
-        self.cancelled: threading.Event | asyncio.Event = threading.Event()
-        self.draining: threading.Event | asyncio.Event = threading.Event()
+        self.cancelled = threading.Event()
+        self.draining: Any = threading.Event()
         #: Of coroutine functions: what a cancel cancels.
         self._coroutine: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._hearing = threading.Lock()
@@ -118,7 +118,7 @@ class ChildContext(dict[Any, Any], CancelNotice):
         with self._lock:
             self._pipe.send_bytes(kind.encode() + b" " + value)
 
-    def progress(self, current: float, total: float | None = None, message: str | None = None) -> _Done:
+    def progress(self, current: float, total: float | None = None, message: str | None = None) -> Any:
         self.send("progress", progress_value(current, total, message))
         return _Done()
 
@@ -144,11 +144,11 @@ class ChildContext(dict[Any, Any], CancelNotice):
         # A plain function: it has no event loop, so each question brings its own, with its own connection.
         return asyncio.run(_ask_alone(self._task, self._settings, question))
 
-    def log(self, message: object) -> _Done:
+    def log(self, message: object) -> Any:
         self.send("log", log_line(message))
         return _Done()
 
-    def limiter(self, name: str, limit: int, per_seconds: float) -> "SharedLimiter | _LimiterAlone":
+    def limiter(self, name: str, limit: int, per_seconds: float) -> Any:
         if "limiters" in self:
             return self["limiters"].limiter(name, limit, per_seconds)
         return _LimiterAlone(self["settings"], name, limit, per_seconds)

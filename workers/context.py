@@ -19,7 +19,7 @@ from service.domain.errors import TriageError
 from service.domain.job import Lease
 from workers.cancel_notice import CancelNotice, CancelReason, Flag
 from workers.failures import printable
-from workers.throttle import BlockingLimiter, SharedLimiter
+from workers.throttle import BlockingLimiter
 
 #: Bytes of a log line, and of the message of a progress.
 MAX_LINE = 4_096
@@ -100,7 +100,7 @@ class JobContext(dict[Any, Any], CancelNotice):
         self._stopping = asyncio.Event()
         self.cancelled = self._stopping
         #: Set when this worker begins to shut down; runs have the time of the drain from then on.
-        self.draining: asyncio.Event | threading.Event = draining
+        self.draining: Any = draining
         self._draining = draining
         self.lease = lease
         self._reporter = reporter
@@ -153,7 +153,7 @@ class JobContext(dict[Any, Any], CancelNotice):
         """
         return self._ask(self._relatives.add_children(children))
 
-    def limiter(self, name: str, limit: int, per_seconds: float) -> SharedLimiter | BlockingLimiter:
+    def limiter(self, name: str, limit: int, per_seconds: float) -> Any:
         """A rate that all workers share: `await ctx.limiter("crm", 10, 1).acquire()` waits for its turn."""
         limiter = self["limiters"].limiter(name, limit, per_seconds)
         return BlockingLimiter(limiter, self._loop, self._stopping) if self.threaded else limiter

@@ -5,14 +5,14 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, overload
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, overload
 
 from arq.worker import Retry
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.domain.redaction import parse_pointer
 
-__all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "Snooze", "job"]
+__all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "RetryOptions", "Snooze", "job"]
 
 Execution = Literal["async", "thread", "process"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,6 +30,16 @@ MAX_SECONDS = 315_360_000
 _Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 _PositiveSeconds = Annotated[_Seconds, Field(gt=0)]
 _STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+class RetryOptions(TypedDict, total=False):
+    """`@job(retry=...)`; what is absent has the default of a job's policy."""
+
+    max_attempts: int
+    backoff: Literal["fixed", "linear", "exponential"]
+    delay_seconds: float
+    max_delay_seconds: float
+    jitter: float
 
 
 class _Retry(BaseModel):
@@ -149,7 +159,7 @@ def job(
     name: str | None = None,
     queue: str | None = None,
     priority: int | None = None,
-    retry: dict[str, Any] | None = None,
+    retry: RetryOptions | None = None,
     timeout_seconds: float | None = None,
     retention_seconds: float | None = None,
     expires_seconds: float | None = None,

@@ -5,6 +5,9 @@ import sys
 
 import arq.worker
 
+from workers import own_service as own_service  # Before anything imports `service`.
+
+# isort: split
 from service.domain.errors import ConfigurationInvalid
 from service.logs import configure_logs
 from service.settings import load_settings, warn_of_ignored_variables

@@ -15,7 +15,7 @@ def describe_worker(settings: Settings, registry: Registry, id: str, now_ms: int
         id=id,
         host=socket.gethostname(),
         pid=os.getpid(),
-        version=version("triage"),
+        version=version("triage-jobs"),
         queues=settings.queue_weights,
         job_types=tuple(registry.by_name),
         state="running",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-SOURCES = sorted(path for room in ("service", "workers") for path in (ROOT / room).rglob("*.py"))
+SOURCES = sorted(path for room in ("service", "triage", "workers") for path in (ROOT / room).rglob("*.py"))
 
 #: What else is cancelled, by file: timers, and handlers, which decide by themselves what that is to them.
 CANCELS = {

@@ -42,13 +42,13 @@ async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Stores) -> 
     ctx = context(Notes(), limiters=throttle(stores, 1))
     ctx.enter_thread()
     for _ in range(3):
-        await asyncio.to_thread(lambda: ctx.limiter("crm", 1, 0.05).acquire())  # type: ignore[union-attr]
+        await asyncio.to_thread(lambda: ctx.limiter("crm", 1, 0.05).acquire())
     ctx.notify_cancel("cancelled")
     await stores.limiters.acquire("slow", 1, 60_000, "lim_other")
 
     def wait() -> str:
         try:
-            ctx.limiter("slow", 1, 60).acquire()  # type: ignore[union-attr]
+            ctx.limiter("slow", 1, 60).acquire()
         except concurrent.futures.CancelledError:
             return "gave up"
         return "passed"

@@ -1,0 +1,50 @@
+"""Handlers that a type checker must refuse, and what a worker passes to them: read by pyright, never run."""
+
+from triage import Context, ProcessContext, ThreadContext, job
+from workers.child import ChildContext
+from workers.context import JobContext
+
+
+def a_worker_passes(ctx: JobContext) -> tuple[Context, ThreadContext]:
+    return ctx, ctx
+
+
+def a_process_passes(ctx: ChildContext) -> tuple[Context, ProcessContext]:
+    return ctx, ctx
+
+
+@job
+async def in_the_event_loop(ctx: Context) -> None:
+    ctx.progress(1)  # error
+    await ctx.cancelled.wait(5)  # error
+    ctx.limiter("crm", 10, 1).acquire()  # error
+    await ctx.progres(1)  # error
+    ctx["job_try"].lower()  # error
+
+
+@job
+def in_a_thread(ctx: ThreadContext) -> bool:
+    ctx.dependencies().popitem()
+    ctx.progress("half")  # error
+    return ctx.cancelled.wait("5")  # error
+
+
+@job(executor="process")
+async def in_a_process(ctx: ProcessContext) -> None:
+    await ctx.log("rendering")  # error
+    await ctx["redis"].enqueue_job("send-letter")  # error
+
+
+@job(retry={"attempts": 3})  # error
+async def with_a_wrong_policy(ctx: Context) -> None: ...
+
+
+@job(colour="red")  # error
+async def with_a_wrong_option(ctx: Context) -> None: ...
+
+
+@job(executor="fiber")  # error
+async def with_a_wrong_executor(ctx: Context) -> None: ...
+
+
+with_a_wrong_policy("no context")  # error

@@ -1,0 +1,6 @@
+"""Importing this raises ImportError when another package shadows `service` or `workers`."""
+
+from triage.shadowing import find_shadow
+
+if message := find_shadow():
+    raise ImportError(message)

@@ -1,0 +1,20 @@
+"""The `triage` command."""
+
+import os
+import sys
+
+from triage.shadowing import find_shadow
+
+EXIT_CONFIGURATION = 78
+
+
+def main() -> None:
+    """Run the command line; exit 78 when another package shadows one that it needs."""
+    # The processes that `triage dev` starts look in the current directory first.
+    path = [os.getcwd(), *sys.path] if sys.argv[1:2] == ["dev"] else sys.path
+    if message := find_shadow(path):
+        sys.stderr.write(f"triage: {message}\n")
+        raise SystemExit(EXIT_CONFIGURATION)
+    from service.cli import main as run
+
+    run()

@@ -1,0 +1,17 @@
+"""The names that `triage` offers, imported from where they are defined."""
+
+from triage import checked as checked
+from triage.context import Context, ProcessContext, ThreadContext
+from workers.handler import NonRetryable, RateLimited, Retry, RetryOptions, Snooze, job
+
+__all__ = [
+    "Context",
+    "NonRetryable",
+    "ProcessContext",
+    "RateLimited",
+    "Retry",
+    "RetryOptions",
+    "Snooze",
+    "ThreadContext",
+    "job",
+]
