@@ -95,64 +95,70 @@ class Subscriber:
 
     async def _run(self) -> None:
         """Raises when a channel cannot be joined; what ends it later is told to the listeners."""
+        # Who joins while this ends is for the next one: the tasks of this one must not take their orders.
+        channels, orders = self._channels, self._orders
         pubsub = self._redis.pubsub()
         tasks: list[asyncio.Task[None]] = []
         try:
             # The first order makes the connection.
-            await self._obey(pubsub, await self._orders.get())
-            work = (self._send(pubsub), self._hear(pubsub), self._look())
+            await _obey(pubsub, channels, await orders.get())
+            work = (_send(pubsub, channels, orders), _hear(pubsub, channels), _look(channels, orders))
             tasks = [asyncio.create_task(coroutine) for coroutine in work]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             errors = [error for task in done if (error := task.exception()) is not None]
-            joining = not all(channel.confirmed.is_set() for channel in self._channels.values())
+            joining = not all(channel.confirmed.is_set() for channel in channels.values())
             if errors and (joining or not isinstance(errors[0], RedisError | OSError | TriageError)):
                 raise errors[0]
         finally:
-            channels, self._channels, self._orders = self._channels, {}, asyncio.Queue()
+            self._channels, self._orders = {}, asyncio.Queue()
             for channel in channels.values():
                 channel.listener.lost()
             await end(tasks)
             with contextlib.suppress(RedisError, OSError):
                 await pubsub.aclose()
 
-    async def _send(self, pubsub: Any) -> None:
-        """The only writer of the connection: a request that is cancelled must not cut a command off."""
-        while True:
-            await self._obey(pubsub, await self._orders.get())
 
-    async def _obey(self, pubsub: Any, name: str) -> None:
-        channel = self._channels.get(name)
-        if channel is None:
-            await pubsub.unsubscribe(name)
-        elif not channel.ordered:
-            channel.ordered = True
-            await pubsub.subscribe(name)
+async def _send(pubsub: Any, channels: dict[str, _Channel], orders: "asyncio.Queue[str]") -> None:
+    """The only writer of the connection: a request that is cancelled must not cut a command off."""
+    while True:
+        await _obey(pubsub, channels, await orders.get())
 
-    async def _hear(self, pubsub: Any) -> None:
-        while True:
-            message = await pubsub.get_message(timeout=LOOK_SECONDS)
-            channel = None if message is None else self._channels.get(message["channel"].decode())
-            if message is None or channel is None:
-                continue
-            if message["type"] == "message":
-                channel.listener.heard(message["data"].decode().split(" "))
-            elif message["type"] == "subscribe":
-                if channel.confirmed.is_set():
-                    return  # redis-py has connected anew, and what was published meanwhile is lost
-                await channel.listener.joined()
-                channel.confirmed.set()
 
-    async def _look(self) -> None:
-        """Keeps what is in use, and ends when nothing is any more."""
-        while self._channels:
-            await asyncio.sleep(LOOK_SECONDS)
-            for name, channel in list(self._channels.items()):
-                if channel.listener.watched:
-                    channel.used_at = _now()
-                    await channel.listener.renew()
-                elif _now() - channel.used_at >= IDLE_SECONDS:
-                    del self._channels[name]
-                    self._orders.put_nowait(name)
+async def _obey(pubsub: Any, channels: dict[str, _Channel], name: str) -> None:
+    channel = channels.get(name)
+    if channel is None:
+        await pubsub.unsubscribe(name)
+    elif not channel.ordered:
+        channel.ordered = True
+        await pubsub.subscribe(name)
+
+
+async def _hear(pubsub: Any, channels: dict[str, _Channel]) -> None:
+    while True:
+        message = await pubsub.get_message(timeout=LOOK_SECONDS)
+        channel = None if message is None else channels.get(message["channel"].decode())
+        if message is None or channel is None:
+            continue
+        if message["type"] == "message":
+            channel.listener.heard(message["data"].decode().split(" "))
+        elif message["type"] == "subscribe":
+            if channel.confirmed.is_set():
+                return  # redis-py has connected anew, and what was published meanwhile is lost
+            await channel.listener.joined()
+            channel.confirmed.set()
+
+
+async def _look(channels: dict[str, _Channel], orders: "asyncio.Queue[str]") -> None:
+    """Keeps what is in use, and ends when nothing is any more."""
+    while channels:
+        await asyncio.sleep(LOOK_SECONDS)
+        for name, channel in list(channels.items()):
+            if channel.listener.watched:
+                channel.used_at = _now()
+                await channel.listener.renew()
+            elif _now() - channel.used_at >= IDLE_SECONDS:
+                del channels[name]
+                orders.put_nowait(name)
 
 
 def _now() -> float:

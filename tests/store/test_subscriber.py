@@ -1,0 +1,29 @@
+"""The subscription that a process shares: whoever joins while it ends gets the next one."""
+
+import pytest
+
+from service.cancellation import within
+from service.store import subscriber
+from service.store.stores import Stores
+from tests.eventually import eventually
+
+
+async def test_who_joins_while_the_last_subscription_ends_is_heard(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(subscriber, "LOOK_SECONDS", 0.01)
+    shared = stores.watches._subscriber
+
+    async def watched() -> None:
+        async with stores.watches.watch("job_1"):
+            pass
+
+    def ends() -> None:
+        assert shared._channels is not table
+
+    for _ in range(30):
+        await within(5, watched())
+        table = shared._channels
+        # Its task goes on for a moment, because leaving a channel takes a round trip.
+        await eventually(ends, interval=0)
