@@ -48,9 +48,9 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 	@echo "==> 6/8 verify"
 	@$(MAKE) verify
 	@echo "==> 7/8 tests on Valkey"
-	@$(BIN)/python -m pytest -q -n 2 --server=valkey
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=valkey
 	@echo "==> 8/8 tests on Redis: $(ON_REDIS)"
-	@$(BIN)/python -m pytest -q -n 2 --server=redis $(ON_REDIS)
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=redis $(ON_REDIS)
 	@echo "==> all passed"
 
 image-test: setup ## Build the image with buildah and run it (root on Debian)

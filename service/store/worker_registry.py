@@ -145,7 +145,12 @@ class WorkerRegistry:
         except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
         finally:
-            await pipe.reset()
+            try:
+                await pipe.reset()
+            except (RedisError, OSError):
+                # UNWATCH got no reply, which closed the connection; its place in the pool is still to be returned.
+                pipe.watching = False
+                await pipe.reset()
 
     def _ask_ids(self, pipe: Any) -> None:
         pipe.zrange(keys.workers(self._prefix), 0, -1)
