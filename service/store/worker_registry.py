@@ -148,7 +148,7 @@ class WorkerRegistry:
             try:
                 await pipe.reset()
             except (RedisError, OSError):
-                # UNWATCH got no reply, which closed the connection; its place in the pool is still to be returned.
+                # UNWATCH got no reply, which closed the connection; its place in the pool is still taken.
                 pipe.watching = False
                 await pipe.reset()
 
