@@ -50,7 +50,7 @@ class Stage:
         print(f"{self.scene.title}: filled in {time.perf_counter() - began:.0f} s", flush=True)
 
     async def add_idle(self, queues: int) -> None:
-        """Queues with one job each, of a type that nobody knows."""
+        """Queues with one job each, of a type that no worker knows."""
         self._stores.scripts.max_queues = 2 * queues
         for start in range(0, queues, 500):
             specs = [JobSpec("unknown", queue=f"idle-{start + place}") for place in range(500)]
