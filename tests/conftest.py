@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer, find_server_binary
-from service.store.stores import Stores
-from tests import invariants
+from service.store.namespace import Stores
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer, find_server_binary
+from tests.support import invariants
 
 DEAD_RETENTION_MS = 1_000_000
 REDIS = Path(__file__).parent.parent / ".cache" / "redis" / "redis-server"

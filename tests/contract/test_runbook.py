@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from typer.main import get_command
 
-from service.api.document import openapi_document
+from service.api.export import openapi_document
 from service.cli import app
 from service.commands import dead_letters, keys
 from service.settings import PREFIX, Settings

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from service.api.schemas.fields import Out
 from service.api.schemas.jobs import StateName
-from service.domain.causes import Code
+from service.domain.explanation_codes import Code
 
 
 class WaitsForOut(Out):
