@@ -5,10 +5,11 @@ from fastapi import Response
 from service.api.context import Ask
 from service.api.openapi.operation import operation
 from service.api.resources import groups
-from service.api.routes.groups.fan_outs import FanOutId, respond
+from service.api.resources.fan_outs import respond
 from service.api.routes.router import Router
 from service.api.schemas.fan_outs import FanOutOut
 from service.api.schemas.flows import GroupCancelIn
+from service.api.schemas.parameters import FanOutId
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 

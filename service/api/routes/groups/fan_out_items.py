@@ -10,12 +10,13 @@ from service.api.openapi.operation import operation
 from service.api.requests.time_slices import Turns
 from service.api.resources import groups
 from service.api.resources.fan_out_items import ItemReader
+from service.api.resources.fan_outs import respond
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.responses.problems import of_error
-from service.api.routes.groups.fan_outs import FanOutId, respond
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
+from service.api.schemas.parameters import FanOutId
 from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
 from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
 from service.store.groups.fan_outs import FILL

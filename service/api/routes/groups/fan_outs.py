@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, cast
 
 import orjson
-from fastapi import Header, Path, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.api.context import Ask, Asked
@@ -13,13 +13,16 @@ from service.api.openapi.example_data import ITEM_RESULT
 from service.api.openapi.operation import operation
 from service.api.resources import groups
 from service.api.resources.fan_out_items import ItemReader, check_all, in_portions
+from service.api.resources.fan_outs import respond
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.responses.retryability import after_a_part
-from service.api.routes.jobs.jobs import IdempotencyKey, begin_submission, body_digest, present, specify
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage, JobSpecIn
+from service.api.schemas.parameters import FanOutId, IdempotencyKey
 from service.domain.errors import (
     BackendUnavailable,
     IdempotencyKeyReused,
@@ -31,13 +34,10 @@ from service.domain.fan_out import MAX_ITEMS, MEMBERS, FanOutSpec
 from service.domain.job import JobSpec
 from service.domain.states import State
 from service.store.groups.fan_outs import FILL, Opened, first_answer
-from service.store.groups.groups import Group
 from service.store.jobs import Idempotency
 from service.store.queries import JobFilter
 
 router = Router(prefix="/v1/fan-outs", tags=["fan-outs"])
-
-FanOutId = Annotated[str, Path(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a fan-out.")]
 
 
 class NdjsonResponse(StreamingResponse):
@@ -46,14 +46,6 @@ class NdjsonResponse(StreamingResponse):
 
 #: What is read as text may be asked for as text: generated clients know no NDJSON.
 PLAIN = "text/plain"
-
-
-def respond(group: Group, status: int = 200, **headers: str) -> Response:
-    return rendering.respond(
-        rendering.fan_out(group),
-        status,
-        {"ETag": rendering.etag(group.version), "Location": f"/v1/fan-outs/{group.id}", **headers},
-    )
 
 
 @router.post(

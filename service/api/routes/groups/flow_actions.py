@@ -5,9 +5,10 @@ from fastapi import Response
 from service.api.context import Ask, Asked
 from service.api.openapi.operation import operation
 from service.api.resources import groups
-from service.api.routes.groups.flows import FlowId, respond
+from service.api.resources.flows import respond
 from service.api.routes.router import Router
 from service.api.schemas import flows as schemas
+from service.api.schemas.parameters import FlowId
 from service.store.groups.groups import Group
 
 router = Router(prefix="/v1/flows/{flow_id}", tags=["flows"])

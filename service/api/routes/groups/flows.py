@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Annotated, Any, cast
 
-from fastapi import Header, Path, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from service.api.context import Ask, Asked
@@ -14,35 +14,27 @@ from service.api.requests.streamed_items import EDGES, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import Turns
 from service.api.resources import groups
+from service.api.resources.flows import respond
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.responses import rendering
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.responses.problems import pointer
-from service.api.routes.jobs.jobs import IdempotencyKey, begin_submission, body_digest, present, specify
 from service.api.routes.router import Router
 from service.api.schemas import flows as schemas
 from service.api.schemas.fields import Name
 from service.api.schemas.jobs import JobPage
+from service.api.schemas.parameters import FlowId, IdempotencyKey
 from service.api.schemas.raw_items import RawItems
 from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
 from service.domain.flow import FlowSpec, Node, arrange
-from service.store.groups.groups import Group
 from service.store.jobs import Idempotency
 from service.store.queries import JobFilter
 
 router = Router(prefix="/v1/flows", tags=["flows"])
 
-FlowId = Annotated[str, Path(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a flow.")]
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 MERMAID = "text/vnd.mermaid"
-
-
-def respond(group: Group, jobs: dict[str, str], status: int = 200, **headers: str) -> Response:
-    document = rendering.flow(group, jobs)
-    return rendering.respond(
-        document,
-        status,
-        {"ETag": rendering.etag(group.version), "Location": f"/v1/flows/{group.id}", **headers},
-    )
 
 
 @router.post(

@@ -10,20 +10,15 @@ from service.api.context import Ask, Asked
 from service.api.openapi.operation import operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import Turns
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, refusal, specify
 from service.api.responses import rendering
 from service.api.responses.errors import JsonInvalid, ValidationFailed
 from service.api.responses.problems import of_error, pointer
 from service.api.responses.retryability import for_client
-from service.api.routes.jobs.jobs import (
-    IdempotencyKey,
-    begin_submission,
-    body_digest,
-    present,
-    refusal,
-    specify,
-)
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
+from service.api.schemas.parameters import IdempotencyKey
 from service.api.schemas.raw_items import RawItems
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
 from service.store.jobs import BATCH, Idempotency, Submission, Submitted, batches

@@ -7,14 +7,14 @@ from fastapi import Query, Request, Response
 from service.api.context import Ask, Asked
 from service.api.openapi.operation import operation
 from service.api.resources import bulk_actions as bulk
+from service.api.resources.jobs import redrive
 from service.api.responses import rendering
-from service.api.routes.jobs.job_actions import redrive
-from service.api.routes.jobs.jobs import IdempotencyKey, JobId
 from service.api.routes.router import Router
 from service.api.schemas import bulk_actions as bulk_schemas
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import operators as schemas
 from service.api.schemas.fields import Name
+from service.api.schemas.parameters import IdempotencyKey, JobId
 from service.domain.errors import NotFound
 from service.domain.job import Job
 from service.domain.states import State

@@ -6,9 +6,9 @@ from service.api.context import Ask
 from service.api.openapi.operation import operation
 from service.api.responses import rendering
 from service.api.responses.explanations import explanation
-from service.api.routes.jobs.jobs import JobId
 from service.api.routes.router import Router
 from service.api.schemas import explanations as schemas
+from service.api.schemas.parameters import JobId
 from service.domain.errors import NotFound
 
 router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])

@@ -1,59 +1,22 @@
 """Steering jobs: change, cancel, run again, run now, delete; and what they left behind."""
 
-from collections.abc import Awaitable, Sequence
-
-import orjson
 from fastapi import Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Ask
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
+from service.api.resources.jobs import act, read, redrive, refused, respond
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
-from service.api.routes.jobs.jobs import JobId, present
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.domain.errors import InvalidState, NotFound, PayloadTooLarge, UniqueConflict, VersionMismatch
-from service.domain.job import Job
+from service.api.schemas.parameters import JobId
+from service.domain.errors import NotFound, VersionMismatch
 from service.domain.states import State
-from service.store.jobs import Moved
 
 router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 
 ONE_JOB = {200: ("The job.", schemas.JobOut)}
-
-
-async def read(asked: Asked, job_id: str) -> Job:
-    job = await asked.stores.queries.job(job_id)
-    if job is None:
-        raise NotFound()
-    return job
-
-
-def refused(job: Job | None, state: State | None) -> InvalidState:
-    """The 409 of an action; `current_state` tells a client what to do instead."""
-    current = job.state if job is not None else state
-    return InvalidState(f"The job is {current}.", current_state=current)
-
-
-def respond(asked: Asked, job: Job, status: int = 200) -> Response:
-    headers = {"ETag": rendering.etag(job.version), "Location": f"/v1/jobs/{job.id}"}
-    return rendering.respond(present(asked, job), status, headers)
-
-
-async def act(
-    asked: Asked, job_id: str, action: Awaitable[Sequence[Moved]], done: Sequence[State], accepted: int = 202
-) -> Response:
-    """Answer an action on one job: `done` are the states in which there was nothing left to do."""
-    moved = (await action)[0]
-    if moved.word == "missing":
-        raise NotFound()
-    if moved.word == "conflict":
-        raise UniqueConflict(job_id=moved.holder)
-    job = await read(asked, job_id)
-    if moved.word == "illegal" and moved.state not in done:
-        raise refused(None, moved.state)
-    return respond(asked, job, accepted if moved.word in ("moved", "requested") else 200)
 
 
 @router.patch("", name="update_job", **operation("jobs:write", "Change a job", ONE_JOB, (404, 409, 412, 415)))
@@ -141,20 +104,6 @@ async def retry_job(job_id: JobId, asked: Ask, body: schemas.RedriveIn | None = 
     A job that is on its way already is answered as it is.
     """
     return await redrive(asked, job_id, body or schemas.RedriveIn())
-
-
-async def redrive(asked: Asked, job_id: str, body: schemas.RedriveIn) -> Response:
-    payload = None
-    if body.payload is not None:
-        payload = orjson.dumps(body.payload)
-        if len(payload) > asked.backend.settings.max_payload_bytes:
-            raise PayloadTooLarge()
-        job_type = asked.space.types.known((await read(asked, job_id)).name)
-        if job_type is not None:
-            await asked.space.types.check(job_type, body.payload)
-    action = asked.stores.jobs.redrive([job_id], round(body.delay_seconds * 1000), payload, body.queue)
-    done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
-    return await act(asked, job_id, action, done)
 
 
 @router.post(

@@ -1,51 +1,33 @@
 """Submitting and reading jobs."""
 
-import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Header, Path, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 
 from service.api.context import Ask, Asked
 from service.api.openapi.operation import operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
-from service.api.requests.time_slices import Turns
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, refusal, specify
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.fields import Name, TagFilter, Time, parse_tags
+from service.api.schemas.parameters import IdempotencyKey, JobId
 from service.domain.errors import (
-    IdempotencyKeyReused,
     NotFound,
     OutcomeUnknown,
-    PayloadTooLarge,
-    QueueFull,
-    TooManyQueues,
-    TriageError,
-    UniqueConflict,
 )
 from service.domain.job import Job, JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.queries import JobFilter
-from service.telemetry import spans
 from service.telemetry.spans import Span
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(pattern=r"^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a job.")]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(pattern=r"^[\x21-\x7e]{1,255}$", description="The same key and body within 24 h: the same job."),
-]
 #: Bytes of payload above which a client is told to refer to its data by id.
 WARN_BYTES = 1_024
-#: Bytes that are hashed in one step.
-_HASHED = 1_048_576
-
-
-def present(asked: Asked, job: Job) -> dict[str, Any]:
-    """The job as this caller may see it."""
-    return rendering.job(job, asked.view(job))
 
 
 @router.post(
@@ -102,12 +84,6 @@ async def _end_of(asked: Asked, id: str, waiting: Waiting, seconds: float) -> Jo
     return job
 
 
-def begin_submission(asked: Asked, name: str) -> Span:
-    """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
-    parent, tracer = spans.CURRENT.get(), asked.backend.tracer
-    return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
-
-
 async def _submit(asked: Asked, submission: Submission, span: Span) -> Submitted:
     failed = "error"
     try:
@@ -121,47 +97,6 @@ async def _submit(asked: Asked, submission: Submission, span: Span) -> Submitted
         raise OutcomeUnknown(error.message, job_id=submission.id) from error
     finally:
         span.end(failed)
-
-
-def refusal(submitted: Submitted) -> TriageError | None:
-    """The error that a submission was answered with, if any."""
-    match submitted.word:
-        case "reused":
-            return IdempotencyKeyReused()
-        case "conflict":
-            return UniqueConflict(job_id=submitted.job_id)
-        case "full":
-            return QueueFull()
-        case "too_many_queues":
-            return TooManyQueues()
-        case _:
-            return None
-
-
-async def body_digest(request: Request) -> str:
-    """The SHA-256 of the body: what an Idempotency-Key stands for."""
-    digest, body, turns = hashlib.sha256(), memoryview(await request.body()), Turns()
-    for start in range(0, len(body), _HASHED):
-        digest.update(body[start : start + _HASHED])
-        await turns.pause()
-    return digest.hexdigest()
-
-
-async def specify(
-    asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "", *, partial: bool = False
-) -> JobSpec:
-    """`partial`: the payload is not complete yet, so it is not held against its schema."""
-    job_type = asked.space.types.known(body.name)
-    if job_type is not None and not partial:
-        await asked.space.types.check(job_type, body.payload, f"{root}/payload")
-    spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
-    size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
-    asked.backend.metrics.http.payload(asked.caller.namespace, size)
-    if size > limit:
-        raise PayloadTooLarge(
-            f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."
-        )
-    return spec
 
 
 def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:

@@ -8,11 +8,9 @@ from service.api.context import Ask, Asked
 from service.api.openapi.operation import operation
 from service.api.resources.event_streams import EventStream, Moment, stream
 from service.api.responses import rendering
-from service.api.routes.groups.fan_outs import FanOutId
-from service.api.routes.groups.flows import FlowId
-from service.api.routes.jobs.jobs import JobId
 from service.api.routes.router import Router
 from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
+from service.api.schemas.parameters import FanOutId, FlowId, JobId
 from service.domain.states import FINISHED
 from service.store.groups.groups import Group, kind_of
 from service.store.queries import Standing

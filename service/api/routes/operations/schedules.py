@@ -7,12 +7,14 @@ from fastapi import Path, Query, Request, Response
 from service.api.context import Ask, Asked
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
+from service.api.resources.jobs import present
+from service.api.resources.submission import body_digest, refusal, specify
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
-from service.api.routes.jobs.jobs import IdempotencyKey, body_digest, present, refusal, specify
 from service.api.routes.router import Router
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
+from service.api.schemas.parameters import IdempotencyKey
 from service.domain.errors import InvalidState, NotFound, VersionMismatch
 from service.domain.job import JobSpec
 from service.domain.schedule import TimetableInvalid, timetable
