@@ -24,7 +24,7 @@ from service.store.namespace import Stores
 from service.store.redis.connect import connect
 from service.store.redis.server_check import find_problem
 from service.tasks import end
-from service.telemetry.spans import find_tracer
+from service.telemetry.tracer import find_tracer
 from workers.arq.settings import worker_settings
 from workers.arq.shell import count_end, prepare_loop, warn_of_ignored
 from workers.engine.claimer import Claimer

@@ -29,7 +29,7 @@ from service.settings import Settings
 from service.store.access_keys import AccessKeys
 from service.store.redis.connect import RedisClient
 from service.tasks import end
-from service.telemetry.spans import find_tracer
+from service.telemetry.tracer import find_tracer
 
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:

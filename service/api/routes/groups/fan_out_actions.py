@@ -9,7 +9,7 @@ from service.api.resources.fan_outs import respond
 from service.api.routes.router import Router
 from service.api.schemas.fan_outs import FanOutOut
 from service.api.schemas.flows import GroupCancelIn
-from service.api.schemas.parameters import FanOutId
+from service.api.schemas.parts.parameters import FanOutId
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 

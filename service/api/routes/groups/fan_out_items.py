@@ -16,7 +16,7 @@ from service.api.responses.errors import ValidationFailed
 from service.api.responses.problems import of_error
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
-from service.api.schemas.parameters import FanOutId
+from service.api.schemas.parts.parameters import FanOutId
 from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
 from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
 from service.store.groups.fan_outs import FILL

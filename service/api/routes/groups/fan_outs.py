@@ -22,7 +22,7 @@ from service.api.responses.retryability import after_a_part
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage, JobSpecIn
-from service.api.schemas.parameters import FanOutId, IdempotencyKey
+from service.api.schemas.parts.parameters import FanOutId, IdempotencyKey
 from service.domain.errors import (
     BackendUnavailable,
     IdempotencyKeyReused,

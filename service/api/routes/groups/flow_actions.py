@@ -8,7 +8,7 @@ from service.api.resources import groups
 from service.api.resources.flows import respond
 from service.api.routes.router import Router
 from service.api.schemas import flows as schemas
-from service.api.schemas.parameters import FlowId
+from service.api.schemas.parts.parameters import FlowId
 from service.store.groups.groups import Group
 
 router = Router(prefix="/v1/flows/{flow_id}", tags=["flows"])

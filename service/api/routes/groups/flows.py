@@ -22,10 +22,10 @@ from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFa
 from service.api.responses.problems import pointer
 from service.api.routes.router import Router
 from service.api.schemas import flows as schemas
-from service.api.schemas.fields import Name
 from service.api.schemas.jobs import JobPage
-from service.api.schemas.parameters import FlowId, IdempotencyKey
-from service.api.schemas.raw_items import RawItems
+from service.api.schemas.parts.fields import Name
+from service.api.schemas.parts.parameters import FlowId, IdempotencyKey
+from service.api.schemas.parts.raw_items import RawItems
 from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
 from service.domain.flow import FlowSpec, Node, arrange
 from service.store.jobs import Idempotency

@@ -12,7 +12,7 @@ from service.api.resources import groups
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import bulk_actions as schemas
-from service.api.schemas.parameters import IdempotencyKey
+from service.api.schemas.parts.parameters import IdempotencyKey
 from service.domain.errors import InvalidState, NotFound
 from service.store.bulk.bulk_actions import BulkAction, BulkSpec
 

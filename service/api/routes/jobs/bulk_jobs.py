@@ -18,8 +18,8 @@ from service.api.responses.problems import of_error, pointer
 from service.api.responses.retryability import for_client
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.api.schemas.parameters import IdempotencyKey
-from service.api.schemas.raw_items import RawItems
+from service.api.schemas.parts.parameters import IdempotencyKey
+from service.api.schemas.parts.raw_items import RawItems
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
 from service.store.jobs import BATCH, Idempotency, Submission, Submitted, batches
 from service.store.previews import PAGE_BYTES, shortened

@@ -13,8 +13,8 @@ from service.api.routes.router import Router
 from service.api.schemas import bulk_actions as bulk_schemas
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import operators as schemas
-from service.api.schemas.fields import Name
-from service.api.schemas.parameters import IdempotencyKey, JobId
+from service.api.schemas.parts.fields import Name
+from service.api.schemas.parts.parameters import IdempotencyKey, JobId
 from service.domain.errors import NotFound
 from service.domain.job import Job
 from service.domain.states import State

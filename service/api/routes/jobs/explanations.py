@@ -8,7 +8,7 @@ from service.api.responses import rendering
 from service.api.responses.explanations import explanation
 from service.api.routes.router import Router
 from service.api.schemas import explanations as schemas
-from service.api.schemas.parameters import JobId
+from service.api.schemas.parts.parameters import JobId
 from service.domain.errors import NotFound
 
 router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])

@@ -10,7 +10,7 @@ from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.api.schemas.parameters import JobId
+from service.api.schemas.parts.parameters import JobId
 from service.domain.errors import NotFound, VersionMismatch
 from service.domain.states import State
 

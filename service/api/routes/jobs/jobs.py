@@ -12,8 +12,8 @@ from service.api.resources.submission import begin_submission, body_digest, refu
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.api.schemas.fields import Name, TagFilter, Time, parse_tags
-from service.api.schemas.parameters import IdempotencyKey, JobId
+from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
+from service.api.schemas.parts.parameters import IdempotencyKey, JobId
 from service.domain.errors import (
     NotFound,
     OutcomeUnknown,

@@ -10,7 +10,7 @@ from service.api.resources.event_streams import EventStream, Moment, stream
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
-from service.api.schemas.parameters import FanOutId, FlowId, JobId
+from service.api.schemas.parts.parameters import FanOutId, FlowId, JobId
 from service.domain.states import FINISHED
 from service.store.groups.groups import Group, kind_of
 from service.store.queries import Standing

@@ -12,7 +12,7 @@ from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import queues as schemas
-from service.api.schemas.fields import NAME_PATTERN
+from service.api.schemas.parts.fields import NAME_PATTERN
 from service.domain.errors import CursorInvalid, NotFound
 from service.store.queues.queues import Queue
 

@@ -14,7 +14,7 @@ from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
-from service.api.schemas.parameters import IdempotencyKey
+from service.api.schemas.parts.parameters import IdempotencyKey
 from service.domain.errors import InvalidState, NotFound, VersionMismatch
 from service.domain.job import JobSpec
 from service.domain.schedule import TimetableInvalid, timetable

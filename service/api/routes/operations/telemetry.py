@@ -9,8 +9,8 @@ from service.api.context import Backend, identify
 from service.api.openapi.operation import operation, problem_responses
 from service.api.responses import rendering
 from service.api.routes.router import Router
-from service.api.schemas.fields import NAME_PATTERN
 from service.api.schemas.operators import AutoscaleOut
+from service.api.schemas.parts.fields import NAME_PATTERN
 from service.store.namespace import Stores
 
 router = Router(tags=["telemetry"])
