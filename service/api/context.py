@@ -25,7 +25,7 @@ from service.domain.job import Job
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.changes.subscriber import Subscriber
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import RedisClient
 from service.telemetry import logs
 from service.telemetry.spans import Tracer
@@ -76,7 +76,7 @@ class Backend:
         found = self.spaces.get(namespace)
         if found is None:
             settings = self.settings
-            stores = Stores(
+            stores = Namespace(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
             known = KnownTypes(stores.workers, stores.queues, self.clock)
@@ -99,7 +99,7 @@ class Backend:
 class Space:
     """One namespace as this process sees it."""
 
-    stores: Stores
+    stores: Namespace
     types: KnownTypes
     reachability: Reachability
     #: Of the process' clock.
@@ -116,7 +116,7 @@ class Asked:
     request: Request
 
     @property
-    def stores(self) -> Stores:
+    def stores(self) -> Namespace:
         return self.space.stores
 
     @contextlib.asynccontextmanager

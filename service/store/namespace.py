@@ -25,7 +25,7 @@ from service.store.schedules import Schedules
 from service.store.workers import WorkerRegistry
 
 
-class Stores:
+class Namespace:
     """`dead_retention_ms`: dead jobs are kept at least this long, whatever their own retention.
 
     `subscriber`: that of the process, where it has many namespaces.

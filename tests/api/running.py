@@ -12,7 +12,7 @@ from service.api.context import Backend
 from service.api.main import Server, build_server
 from service.settings import Settings
 from service.store.changes.change_feed import Watches
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.eventually import eventually
 
 SECONDS = 0.5
@@ -33,7 +33,7 @@ class Running:
     def backend(self) -> Backend:
         return self.server._backend
 
-    def watches(self, stores: Stores) -> Watches:
+    def watches(self, stores: Namespace) -> Watches:
         """Those of the server, in the namespace of the test."""
         return self.backend.space(stores.scripts.namespace).stores.watches
 

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from service.api.requests.limits import MAX_HEADERS
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, OPERATIONS, Operation
 from tests.api.keys import authorization
@@ -92,7 +92,7 @@ async def test_without_keys_a_page_of_another_origin_is_refused(api: Api, operat
 
 
 @pytest.mark.parametrize("own", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
-async def test_the_pages_of_this_api_itself_are_let_in(api: Api, own: str, stores: Stores) -> None:
+async def test_the_pages_of_this_api_itself_are_let_in(api: Api, own: str, stores: Namespace) -> None:
     path, headers = "/v1/queues/default/pause", {"Origin": f"http://{own}", "Host": own}
     assert (await api.http.post(path, headers=headers)).status_code == 200
     other = {**headers, "Host": "127.0.0.1:9090"}

@@ -7,7 +7,7 @@ import pytest
 
 from service.api.requests.body_budget import Bodies
 from service.api.responses.errors import TooManyBodies
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.api.running import Running, serve
@@ -46,7 +46,7 @@ async def test_without_a_key_no_body_is_read(guarded: Running) -> None:
     assert guarded.backend.bodies.size == 0
 
 
-async def test_without_the_scope_no_body_is_read(guarded: Running, stores: Stores) -> None:
+async def test_without_the_scope_no_body_is_read(guarded: Running, stores: Namespace) -> None:
     key = await authorization(stores.scripts.redis, stores.scripts.namespace, ["jobs:read"])
     head = HEAD % b"/v1/jobs/bulk" + b"Authorization: " + key["Authorization"].encode() + b"\r\n"
     assert b" 403 " in await first_line(guarded, head + LARGE)
@@ -134,7 +134,7 @@ async def test_a_slow_body_is_given_up_and_the_connection_closed(running: Runnin
     assert b"connection: close" in answer.lower()
 
 
-async def test_a_client_that_leaves_gives_its_place_back(guarded: Running, stores: Stores) -> None:
+async def test_a_client_that_leaves_gives_its_place_back(guarded: Running, stores: Namespace) -> None:
     key = await authorization(stores.scripts.redis, stores.scripts.namespace)
     _, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
     writer.write(HEAD % b"/v1/jobs" + b"Authorization: " + key["Authorization"].encode() + b"\r\n")

@@ -1,12 +1,12 @@
 """Namespaces come and go with the requests for them."""
 
 from service.api.context import SPACE_SECONDS
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api
 from tests.support.manual_clock import ManualClock
 
 
-async def test_a_namespace_is_forgotten_when_nobody_has_asked_for_it_or_waits(stores: Stores) -> None:
+async def test_a_namespace_is_forgotten_when_nobody_has_asked_for_it_or_waits(stores: Namespace) -> None:
     clock = ManualClock()
     api = Api(stores.scripts.redis, stores.scripts.namespace, clock)
     backend = api.app.state.backend

@@ -14,7 +14,7 @@ from service.api.auth import tokens
 from service.api.auth.credentials import digest
 from service.api.auth.tokens import LEEWAY_SECONDS, MAX_TOKEN
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.issuer import KIND, Issuer, claims, encoded, issuing, jwk, private_key, sign
 from tests.api.keys import authorization
@@ -28,7 +28,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 
 @pytest.fixture
-async def guarded(stores: Stores, issuer: Issuer) -> AsyncIterator[Api]:
+async def guarded(stores: Namespace, issuer: Issuer) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
     yield api
     await api.close()
@@ -45,7 +45,7 @@ async def refused(api: Api, token: str, says: str | None = None) -> None:
     assert document["detail"] == says or (says is None and "not valid" in document["detail"])
 
 
-async def test_a_key_and_a_token_open_the_same_namespace(guarded: Api, stores: Stores) -> None:
+async def test_a_key_and_a_token_open_the_same_namespace(guarded: Api, stores: Namespace) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
     token, key = bearer(sign(claims(namespace))), await authorization(redis, namespace)
     job = await guarded.http.post("/v1/jobs", json={"name": "work"}, headers=token)
@@ -92,7 +92,7 @@ async def test_scopes_are_those_that_triage_knows(
     assert caller.scopes <= {"jobs:read"}
 
 
-async def test_claims_have_the_names_that_the_settings_give(stores: Stores, issuer: Issuer) -> None:
+async def test_claims_have_the_names_that_the_settings_give(stores: Namespace, issuer: Issuer) -> None:
     given: dict[str, Any] = {"jwt_namespace_claim": "https://example.com/tenant", "jwt_scopes_claim": "roles"}
     namespace = stores.scripts.namespace
     api = Api(stores.scripts.redis, namespace, **issuer.settings, **given)
@@ -336,18 +336,18 @@ async def test_an_algorithm_that_is_not_taken_is_no_reason_to_ask_the_issuer(
     assert issuer.asked == []
 
 
-async def test_where_tokens_are_not_configured_none_is_taken(stores: Stores, namespace: str) -> None:
+async def test_where_tokens_are_not_configured_none_is_taken(stores: Namespace, namespace: str) -> None:
     api = Api(stores.scripts.redis, namespace, auth="required")
     await refused(api, sign(claims(namespace)))
     await api.close()
 
 
-def moved(stores: Stores, issuer: Issuer, clock: ManualClock) -> Api:
+def moved(stores: Namespace, issuer: Issuer, clock: ManualClock) -> Api:
     return Api(stores.scripts.redis, stores.scripts.namespace, clock, **issuer.settings)
 
 
 async def test_a_token_is_taken_to_its_end_and_never_longer(
-    stores: Stores, issuer: Issuer, namespace: str
+    stores: Namespace, issuer: Issuer, namespace: str
 ) -> None:
     clock = ManualClock()
     api, now = moved(stores, issuer, clock), clock.now_ms() / 1000
@@ -362,7 +362,7 @@ async def test_a_token_is_taken_to_its_end_and_never_longer(
     await api.close()
 
 
-async def test_a_token_begins_when_it_says(stores: Stores, issuer: Issuer, namespace: str) -> None:
+async def test_a_token_begins_when_it_says(stores: Namespace, issuer: Issuer, namespace: str) -> None:
     clock = ManualClock()
     api, now = moved(stores, issuer, clock), clock.now_ms() / 1000
     token = sign(claims(namespace, nbf=now + 60, exp=now + 600))
@@ -374,7 +374,7 @@ async def test_a_token_begins_when_it_says(stores: Stores, issuer: Issuer, names
 
 
 async def test_a_good_token_is_checked_once_in_five_seconds(
-    stores: Stores, issuer: Issuer, namespace: str, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, issuer: Issuer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, checked = ManualClock(), 0
     api = moved(stores, issuer, clock)

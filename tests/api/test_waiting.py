@@ -14,7 +14,7 @@ from service.api.responses.errors import TooManyWaiters, TooManyWaitersOfKey
 from service.domain.errors import BackendUnavailable
 from service.store.access_keys import AccessKeys
 from service.store.changes.subscriber import Subscriber
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation
@@ -32,12 +32,12 @@ WAITS = [
 NAMESPACES = 60
 
 
-async def pubsub_connections(stores: Stores) -> int:
+async def pubsub_connections(stores: Namespace) -> int:
     client: Any = stores.scripts.redis
     return len(await client.client_list(_type="pubsub"))
 
 
-async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Stores) -> None:
+async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Namespace) -> None:
     """Each held one of the fifty of the pool, and had done so for half a minute after its last waiter."""
     redis, names = stores.scripts.redis, [f"{stores.scripts.namespace}-{n}" for n in range(NAMESPACES)]
     async with (
@@ -93,7 +93,7 @@ async def hang_up(running: Running, request: bytes) -> None:
 
 @pytest.mark.parametrize("operation", WAITS, ids=lambda operation: operation.id)
 async def test_a_client_that_hangs_up_gives_its_place_back_at_once(
-    running: Running, stores: Stores, operation: Operation
+    running: Running, stores: Namespace, operation: Operation
 ) -> None:
     address = operation.address(**await make(stores, operation))
     if operation.id == "get_bulk_action":
@@ -119,7 +119,7 @@ async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(ru
     await hang_up(running, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
-async def test_one_key_does_not_take_all_places(redis_url: str, stores: Stores) -> None:
+async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespace) -> None:
     path, redis = f"/v1/jobs/{await submit(stores)}", stores.scripts.redis
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
@@ -158,7 +158,7 @@ def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
 
 
 async def test_a_revoked_key_ends_its_waits_and_streams(
-    redis_url: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credentials, "CACHE_SECONDS", 0.0)
     monkeypatch.setattr(long_polls, "CHECK_SECONDS", 0.05)
@@ -190,21 +190,21 @@ events_pace = event_streams.Pace(check=0.05)
 
 
 async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
-    redis_url: str, stores: Stores
+    redis_url: str, stores: Namespace
 ) -> None:
     admin: Any = stores.scripts.redis
     await admin.execute_command("ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels")
     path = redis_url.removeprefix("unix://")
     deaf = connect(f"unix://deaf:x@{path}")
     with pytest.raises(BackendUnavailable):
-        async with asyncio.timeout(10), Stores(deaf, stores.scripts.namespace, DAY).watches.watch("job_1"):
+        async with asyncio.timeout(10), Namespace(deaf, stores.scripts.namespace, DAY).watches.watch("job_1"):
             pytest.fail("nothing was heard")
     await deaf.aclose()
     await admin.execute_command("ACL", "DELUSER", "deaf")
 
 
 async def test_an_unused_connection_is_left_and_made_anew(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
     monkeypatch.setattr("service.store.changes.subscriber.LOOK_SECONDS", 0.02)

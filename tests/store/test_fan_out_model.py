@@ -10,7 +10,7 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_
 from service.domain.ids import IdFactory, member_number
 from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Interrupted
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.store.fan_out_model import FINISHED, ModelFanOut
 from tests.support import factories
 
@@ -25,7 +25,9 @@ OUTCOMES = {"succeeded": factories.OK, "dead": factories.HOPELESS, "queued": Int
 class Life:
     """One fan-out in the store and in the model; every step is done to both and compared."""
 
-    def __init__(self, stores: Stores, id: str, size: int, model: ModelFanOut, chance: random.Random) -> None:
+    def __init__(
+        self, stores: Namespace, id: str, size: int, model: ModelFanOut, chance: random.Random
+    ) -> None:
         self.stores = stores
         self.id = id
         self.size = size
@@ -139,7 +141,7 @@ class Life:
         assert list(states) == sorted(states)
 
 
-async def live(stores: Stores, seed: int) -> None:
+async def live(stores: Namespace, seed: int) -> None:
     chance = random.Random(seed)
     id = IdFactory(Clock().now_ms, chance.randbytes).new("fan", members=MEMBERS)
     tolerance = chance.choice((Tolerance(), Tolerance(count=chance.randint(0, 3)), Tolerance(percent=30)))
@@ -172,7 +174,7 @@ async def live(stores: Stores, seed: int) -> None:
     assert await stores.queries.jobs([follow_up_id(id), item_id(id, 0)]) == [None, None]
 
 
-async def test_every_random_fan_out_lives_as_the_model_says(stores: Stores) -> None:
+async def test_every_random_fan_out_lives_as_the_model_says(stores: Namespace) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + FAN_OUTS):
         try:
             await live(stores, seed)

@@ -16,7 +16,7 @@ from service.domain.states import State
 from service.store.groups.flows import job_ids
 from service.store.groups.tasks import AT_MOST
 from service.store.jobs import BATCH, Idempotency
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.support import factories
 from tests.support.factories import HOPELESS, OK, claim, finish, state_of
@@ -35,28 +35,28 @@ def spec_of(
     )
 
 
-async def create(stores: Stores, spec: FlowSpec) -> tuple[str, dict[str, str]]:
+async def create(stores: Namespace, spec: FlowSpec) -> tuple[str, dict[str, str]]:
     id = IDS.new("flow", members=len(spec.nodes))
     admission = await stores.flows.create(id, spec, None)
     assert admission.word == "moved"
     return id, job_ids(id, spec)
 
 
-async def run(stores: Stores, id: str) -> Lease:
+async def run(stores: Namespace, id: str) -> Lease:
     """A lease on one job of a flow: the only one that is queued."""
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
     return lease
 
 
-async def end_of(stores: Stores, id: str) -> str:
+async def end_of(stores: Namespace, id: str) -> str:
     await stores.keeper.work()
     group = await stores.groups.get(id)
     assert group is not None
     return group.state
 
 
-async def test_what_is_staged_is_not_there_and_is_swept(stores: Stores) -> None:
+async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     id = IDS.new("flow", members=2)
     jobs = job_ids(id, spec)
@@ -83,7 +83,9 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Stores) -> None:
     assert reply[0] == b"missing"
 
 
-async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(stores: Stores) -> None:
+async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(
+    stores: Namespace,
+) -> None:
     id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
     assert await stores.scripts.redis.zcard(keys.tasks(stores.scripts.prefix)) == 0
     stores.scripts.now = str(Clock().now_ms() + factories.DAY)
@@ -96,7 +98,7 @@ async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_s
 
 
 async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by_others(
-    stores: Stores,
+    stores: Namespace,
 ) -> None:
     names = [f"j{n}" for n in range(1_200)]
     edges: dict[str, dict[str, When]] = {
@@ -124,7 +126,7 @@ async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by
     assert len((await claim(stores, 5)).leases) == 1
 
 
-async def test_a_thousand_dependents_are_released_by_one_end(stores: Stores) -> None:
+async def test_a_thousand_dependents_are_released_by_one_end(stores: Namespace) -> None:
     edges: dict[str, dict[str, When]] = {"root": {}, **{f"j{n}": {"root": "succeeded"} for n in range(1_000)}}
     edges["last"] = dict.fromkeys((f"j{n}" for n in range(1_000)), "finished")
     id, jobs = await create(stores, spec_of(edges))
@@ -140,7 +142,7 @@ async def test_a_thousand_dependents_are_released_by_one_end(stores: Stores) -> 
     assert await end_of(stores, id) == "succeeded"
 
 
-async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Stores) -> None:
+async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Namespace) -> None:
     edges: dict[str, dict[str, When]] = {
         f"j{n}": {f"j{n - 1}": "succeeded"} if n else {} for n in range(1_000)
     }
@@ -152,7 +154,7 @@ async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Stores) -> None
     assert (last.state, last.state_reason) == (State.CANCELLED, "dependency")
 
 
-async def test_two_last_dependencies_that_end_at_once_release_their_dependent_once(stores: Stores) -> None:
+async def test_two_last_dependencies_that_end_at_once_release_their_dependent_once(stores: Namespace) -> None:
     for _ in range(20):
         id, jobs = await create(
             stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}})
@@ -163,7 +165,7 @@ async def test_two_last_dependencies_that_end_at_once_release_their_dependent_on
         assert await end_of(stores, id) == "succeeded"
 
 
-async def test_an_end_that_is_sent_again_releases_nobody_early(stores: Stores) -> None:
+async def test_an_end_that_is_sent_again_releases_nobody_early(stores: Namespace) -> None:
     _, jobs = await create(stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}}))
     leases = (await claim(stores, 2)).leases
     for _ in range(3):
@@ -185,7 +187,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-async def test_every_kind_of_end_reaches_those_that_wait(stores: Stores, how: str) -> None:
+async def test_every_kind_of_end_reaches_those_that_wait(stores: Namespace, how: str) -> None:
     limits = {"expired": {"expires_ms": 1_000}, "deadline": {"deadline_ms": 1_000}}.get(how, {})
     edges: dict[str, dict[str, When]] = {
         "a": {},
@@ -217,7 +219,7 @@ async def test_every_kind_of_end_reaches_those_that_wait(stores: Stores, how: st
     assert await end_of(stores, id) == ends.get(how, "failed")
 
 
-async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Stores) -> None:
+async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}, retention_ms=0))
     await finish(stores, await run(stores, jobs["a"]), OK)
     await stores.leases.prune(now="99999999999999")
@@ -231,7 +233,7 @@ async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Stores)
     assert not await stores.scripts.redis.exists(keys.ended(stores.scripts.prefix, id=jobs["a"]))
 
 
-async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Stores) -> None:
+async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     found = await asyncio.gather(
         *(
@@ -247,7 +249,7 @@ async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: St
     assert len((await claim(stores, 50)).leases) == 1
 
 
-async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(stores: Stores) -> None:
+async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(stores: Namespace) -> None:
     _, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}))
     first = await run(stores, jobs["a"])
     newer = await factories.submit(stores)
@@ -257,7 +259,7 @@ async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(st
     assert order == [urgent, jobs["b"], newer]
 
 
-async def test_children_are_added_once_however_often_they_are_sent(stores: Stores) -> None:
+async def test_children_are_added_once_however_often_they_are_sent(stores: Namespace) -> None:
     parent = await factories.submit(stores)
     lease = (await claim(stores)).leases[0]
     nodes = {"x": Node(JobSpec("work")), "y": Node(JobSpec("work"), (Edge("x"),))}
@@ -276,7 +278,7 @@ async def test_children_are_added_once_however_often_they_are_sent(stores: Store
     assert await finish(stores, again, OK) == "moved"
 
 
-async def test_a_worker_that_lost_its_lease_adds_no_children(stores: Stores) -> None:
+async def test_a_worker_that_lost_its_lease_adds_no_children(stores: Namespace) -> None:
     await factories.submit(stores)
     lease = (await claim(stores)).leases[0]
     stale = Lease(lease.job, "1:somebody-else")
@@ -285,7 +287,7 @@ async def test_a_worker_that_lost_its_lease_adds_no_children(stores: Stores) -> 
     assert await state_of(stores, ids["x"]) is None
 
 
-async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores: Stores) -> None:
+async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores: Namespace) -> None:
     parent = await factories.submit(stores)
     lease = (await claim(stores)).leases[0]
     ids = {"x": factories.new_id()}
@@ -296,7 +298,7 @@ async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores:
     assert (await claim(stores)).leases == []
 
 
-async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Stores) -> None:
+async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}))
     await finish(stores, await run(stores, jobs["a"]), HOPELESS)
     assert await end_of(stores, id) == "failed"
@@ -307,7 +309,7 @@ async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Stores) -> 
     assert not await stores.scripts.redis.exists(keys.group(stores.scripts.prefix, group=id))
 
 
-async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Stores) -> None:
+async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {}}))
     broken = [IDS.new("flow", members=1) for _ in range(AT_MOST + 1)]
     for other in broken:

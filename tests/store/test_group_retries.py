@@ -7,7 +7,7 @@ import pytest
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.job import JobSpec, Lease
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.store.test_groups import after, create, end, group, job
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of
@@ -16,17 +16,17 @@ pytestmark = pytest.mark.anyio
 MINUTE = 60_000
 
 
-async def repeat(stores: Stores, task: str) -> None:
+async def repeat(stores: Namespace, task: str) -> None:
     """Somebody who was slower does a task once more."""
     await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {task: 10**6})
     assert await stores.keeper.work() == 1
 
 
-async def leases_of(stores: Stores, slots: int = 10, kind: str = "work") -> dict[str, Lease]:
+async def leases_of(stores: Namespace, slots: int = 10, kind: str = "work") -> dict[str, Lease]:
     return {lease.job.id: lease for lease in (await claim(stores, slots, types={kind: None})).leases}
 
 
-async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Stores) -> None:
+async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a")})
     await end(stores, [jobs["a"]], HOPELESS)
     before = await job(stores, jobs["b"])
@@ -45,7 +45,7 @@ async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Stores) -
     assert (await job(stores, jobs["a"])).redriven == 2
 
 
-async def test_a_retry_that_can_revive_nobody_ends_as_before(stores: Stores) -> None:
+async def test_a_retry_that_can_revive_nobody_ends_as_before(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a", when="failed")})
     await end(stores, [jobs["a"]])
     assert (await group(stores, id)).state == "succeeded"
@@ -56,7 +56,7 @@ async def test_a_retry_that_can_revive_nobody_ends_as_before(stores: Stores) -> 
     assert (found.state, found.live) == ("succeeded", False)
 
 
-async def test_who_is_redriven_takes_along_only_those_that_were_cancelled_for_it(stores: Stores) -> None:
+async def test_who_is_redriven_takes_along_only_those_that_were_cancelled_for_it(stores: Namespace) -> None:
     nodes = {
         "a": after(),
         "d": after(delay_ms=MINUTE),
@@ -72,7 +72,9 @@ async def test_who_is_redriven_takes_along_only_those_that_were_cancelled_for_it
     assert (b.state, c.state, c.state_reason) == (State.BLOCKED, State.CANCELLED, "requested")
 
 
-async def test_a_job_that_has_not_been_released_waits_again_for_one_that_runs_again(stores: Stores) -> None:
+async def test_a_job_that_has_not_been_released_waits_again_for_one_that_runs_again(
+    stores: Namespace,
+) -> None:
     nodes = {"a": after(), "d": after(), "both": after("a", "d", when="finished")}
     id, jobs = await create(stores, nodes)
     leases = await leases_of(stores)
@@ -90,7 +92,7 @@ async def test_a_job_that_has_not_been_released_waits_again_for_one_that_runs_ag
 @pytest.mark.parametrize("delay_ms", [0, MINUTE])
 @pytest.mark.parametrize("outcome", [None, HOPELESS, OK])
 async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
-    stores: Stores, delay_ms: int, outcome: Any
+    stores: Namespace, delay_ms: int, outcome: Any
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
     then = JobSpec("report", delay_ms=delay_ms)
@@ -115,7 +117,7 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
         assert ends["fan_out"].state == "succeeded"
 
 
-async def test_a_retry_leaves_alone_what_has_not_ended(stores: Stores) -> None:
+async def test_a_retry_leaves_alone_what_has_not_ended(stores: Namespace) -> None:
     nodes = {"a": after(), "queued": after(), "later": after(delay_ms=MINUTE), "b": after("queued")}
     id, jobs = await create(stores, nodes)
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
@@ -127,7 +129,7 @@ async def test_a_retry_leaves_alone_what_has_not_ended(stores: Stores) -> None:
     assert await state_of(stores, jobs["a"]) == State.QUEUED
 
 
-async def test_a_follow_up_that_still_waits_is_left_alone(stores: Stores) -> None:
+async def test_a_follow_up_that_still_waits_is_left_alone(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
     await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
@@ -138,7 +140,7 @@ async def test_a_follow_up_that_still_waits_is_left_alone(stores: Stores) -> Non
     assert await job(stores, follow_up_id(id)) == before
 
 
-async def test_nobody_waits_again_for_a_job_that_could_not_be_revived(stores: Stores) -> None:
+async def test_nobody_waits_again_for_a_job_that_could_not_be_revived(stores: Namespace) -> None:
     nodes = {"a": after(), "d": after(), "never": after("a", when="failed")}
     nodes["last"] = after("never", "d", when="finished")
     id, jobs = await create(stores, nodes)

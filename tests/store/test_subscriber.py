@@ -3,13 +3,13 @@
 import pytest
 
 from service.store.changes import subscriber
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.tasks import within
 from tests.support.eventually import eventually
 
 
 async def test_who_joins_while_the_last_subscription_ends_is_heard(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "IDLE_SECONDS", 0.0)
     monkeypatch.setattr(subscriber, "LOOK_SECONDS", 0.01)

@@ -19,7 +19,7 @@ from arq.worker import JobExecutionFailed
 from service.domain.errors import BackendUnavailable
 from service.domain.job import Job
 from service.domain.states import FINISHED, Reason, State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.calls.invocation import ARGS
 
 #: Milliseconds that a run gets to react to `abort`.
@@ -41,7 +41,7 @@ log = structlog.get_logger("triage.arq")
 class HasStores(Protocol):
     """A client whose jobs are Triage's."""
 
-    stores: Stores
+    stores: Namespace
 
     async def find_job(self, id: str) -> Job | None: ...
 

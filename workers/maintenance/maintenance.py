@@ -9,7 +9,7 @@ from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Beat
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Sweeper
 from workers.maintenance.group_worker import Keeper
@@ -27,7 +27,7 @@ class Upkeep:
 
     def __init__(
         self,
-        stores: Stores,
+        stores: Namespace,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,

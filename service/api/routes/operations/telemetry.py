@@ -11,7 +11,7 @@ from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.operators import AutoscaleOut
 from service.api.schemas.parts.fields import NAME_PATTERN
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 
 router = Router(tags=["telemetry"])
 
@@ -19,7 +19,7 @@ router = Router(tags=["telemetry"])
 HORIZON_MS = 30_000
 
 
-async def _observed(request: Request) -> Stores:
+async def _observed(request: Request) -> Namespace:
     """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, that of TRIAGE_NAMESPACE."""
     backend: Backend = request.app.state.backend
     if backend.settings.metrics_open:
@@ -30,7 +30,7 @@ async def _observed(request: Request) -> Stores:
     return backend.space(caller.namespace).stores
 
 
-Observed = Annotated[Stores, Depends(_observed)]
+Observed = Annotated[Namespace, Depends(_observed)]
 
 
 @router.get(
