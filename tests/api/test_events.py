@@ -285,7 +285,7 @@ class Looks:
         self.count += 1
         if self._scripted:
             return self._scripted.pop(0)
-        job = await self._stores.queries.standing(self.id)
+        job = await self._stores.queries.job_status(self.id)
         assert job is not None
         return Moment(job.version, False, {"state": job.state})
 

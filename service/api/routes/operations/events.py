@@ -13,7 +13,7 @@ from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
 from service.api.schemas.parts.parameters import FanOutId, FlowId, JobId
 from service.domain.states import FINISHED
 from service.store.groups.groups import Group, kind_of
-from service.store.queries import Standing
+from service.store.queries import JobStatus
 
 router = Router(prefix="/v1")
 
@@ -45,7 +45,7 @@ async def stream_job_events(job_id: JobId, asked: Ask, last_event_id: LastEventI
     """
 
     async def look() -> Moment | None:
-        job = await asked.stores.queries.standing(job_id)
+        job = await asked.stores.queries.job_status(job_id)
         return job and Moment(job.version, job.state in FINISHED, _job(asked, job_id, job))
 
     return await stream(asked, job_id, look, last_event_id)
@@ -85,7 +85,7 @@ async def _stream_group(asked: Asked, id: str, last_event_id: str | None) -> Res
     return await stream(asked, id, look, last_event_id)
 
 
-def _job(asked: Asked, id: str, job: Standing) -> dict[str, Any]:
+def _job(asked: Asked, id: str, job: JobStatus) -> dict[str, Any]:
     return {
         "id": id,
         "object": "job",
