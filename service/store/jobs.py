@@ -125,7 +125,7 @@ class Jobs:
             answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
         return answers
 
-    async def answered(self, idempotency: Idempotency) -> Submitted | None:
+    async def find_replay(self, idempotency: Idempotency) -> Submitted | None:
         """What an earlier request was answered (replayed), or that it was another one (reused), if any was.
 
         For records that keep what the job was.

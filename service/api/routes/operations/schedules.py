@@ -195,7 +195,7 @@ async def run_schedule_now(
         digest = await body_digest(request)
         idempotency = Idempotency(f"POST {request.url.path}", idempotency_key, digest, keeps=True)
     for _ in range(ATTEMPTS):
-        if idempotency is not None and (answered := await asked.stores.jobs.answered(idempotency)):
+        if idempotency is not None and (answered := await asked.stores.jobs.find_replay(idempotency)):
             return answer_run(asked, answered)
         found = await read(asked, name)
         job_type = asked.space.types.known(found.definition["job"]["name"])
