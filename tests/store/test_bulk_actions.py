@@ -355,7 +355,7 @@ async def test_delete_takes_finished_jobs_alone(frozen: Namespace) -> None:
 
 
 async def test_every_filter_must_match_and_a_count_agrees(frozen: Namespace) -> None:
-    wanted = await many(frozen, 120, queue="one", name="a", tags={"tenant": "acme", "kind": "x"})
+    query = await many(frozen, 120, queue="one", name="a", tags={"tenant": "acme", "kind": "x"})
     await many(frozen, 120, queue="one", name="a", tags={"tenant": "acme"})
     await many(frozen, 120, queue="two", name="b", tags={"tenant": "other", "kind": "x"})
     for filter, expected in [
@@ -370,7 +370,7 @@ async def test_every_filter_must_match_and_a_count_agrees(frozen: Namespace) -> 
         assert await frozen.bulk_actions.count(BulkSpec("cancel", filter)) == (expected, True)
     spec = BulkSpec("cancel", JobFilter(tags={"tenant": "acme", "kind": "x"}, queue="one", name="a"))
     assert (await drain(frozen, await begin(frozen, spec))).succeeded == 120
-    assert await states(frozen, wanted) == {"cancelled": 120}
+    assert await states(frozen, query) == {"cancelled": 120}
     assert await frozen.bulk_actions.count(BulkSpec("cancel", JobFilter(queue="one"))) == (120, True)
 
 
