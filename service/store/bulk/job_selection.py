@@ -35,7 +35,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class Batch:
     """What was found up to a position; `last`: behind it there is nothing."""
 
     ids: list[str]
@@ -51,7 +51,7 @@ class Selection:
         self._groups = groups
         self._members = members
 
-    async def portion(self, query: Query, position: str, limit: int) -> Portion:
+    async def batch(self, query: Query, position: str, limit: int) -> Batch:
         """The next `limit` jobs that match; fewer when that takes more candidates than are looked at."""
         found: list[str] = []
         chunk = min(limit, _CHUNK) if query.filter.indexed else _CHUNK
@@ -63,10 +63,10 @@ class Selection:
                 if job is not None and query.matches(job):
                     found.append(id)
                 if len(found) == limit:
-                    return Portion(found, position, last=False)
+                    return Batch(found, position, last=False)
             if len(candidates) < chunk:
-                return Portion(found, position, last=True)
-        return Portion(found, position, last=False)
+                return Batch(found, position, last=True)
+        return Batch(found, position, last=False)
 
     async def count(self, query: Query) -> tuple[int, bool]:
         """How many match, and whether that is all of them or only those among the first `COUNTED`."""
@@ -74,11 +74,11 @@ class Selection:
             return await self._queries.count(query.filter, query.states), True
         matched, position = 0, START
         for _ in range(COUNTED // SCAN_BUDGET):
-            portion = await self.portion(query, position, SCAN_BUDGET)
-            matched += len(portion.ids)
-            if portion.last:
+            batch = await self.batch(query, position, SCAN_BUDGET)
+            matched += len(batch.ids)
+            if batch.last:
                 return matched, True
-            position = portion.position
+            position = batch.position
         return matched, False
 
     async def _candidates(self, query: Query, position: str, limit: int) -> list[tuple[str, str]]:

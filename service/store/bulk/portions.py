@@ -32,7 +32,7 @@ class BulkKeeper:
         limit, _ = pace(spec.rate_per_second)
         if spec.max is not None:
             limit = min(limit, spec.max - action.succeeded)
-        found = await self._selection.portion(action.query, action.position, limit)
+        found = await self._selection.batch(action.query, action.position, limit)
         portion = f"{action.id} {action.position} {found.position} {'last' if found.last else 'more'}"
         match spec.verb:
             case "cancel":
