@@ -107,7 +107,7 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestContext:
     """A request whose caller may make it."""
 
     caller: Caller
@@ -184,7 +184,7 @@ async def identify(request: Request) -> Caller:
     return caller
 
 
-async def _asked(request: Request) -> Asked:
+async def _request_context(request: Request) -> RequestContext:
     backend: Backend = request.app.state.backend
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
     if backend.settings.auth == "off" and is_elsewhere(request.headers):
@@ -195,15 +195,15 @@ async def _asked(request: Request) -> Asked:
     caller.require(required_scope(request))
     space = backend.space(caller.namespace)
     await space.types.load()
-    return Asked(caller, space, backend, request)
+    return RequestContext(caller, space, backend, request)
 
 
-async def ask(request: Request) -> Asked:
+async def request_context(request: Request) -> RequestContext:
     """Once for a request: before its body is read (intake.py), and again where its route asks for it."""
     state: dict[str, Any] = request.scope.setdefault("state", {})
     if "asked" not in state:
-        state["asked"] = await _asked(request)
+        state["asked"] = await _request_context(request)
     return state["asked"]
 
 
-Ask = Annotated[Asked, Depends(ask)]
+Context = Annotated[RequestContext, Depends(request_context)]

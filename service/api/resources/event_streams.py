@@ -15,7 +15,7 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from service.api.context import Asked
+from service.api.context import RequestContext
 from service.api.requests.long_polls import CHECK_SECONDS
 from service.api.requests.stream_limits import Holder, Places
 from service.api.responses.errors import ScopeMissing, Unauthenticated
@@ -74,7 +74,7 @@ class EventStream(StreamingResponse):
             await self._events.aclose()
 
 
-async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -> Response:
+async def stream(context: RequestContext, id: str, look: Look, last_event_id: str | None) -> Response:
     """204, which ends the asking, when the client has the last event.
 
     Raises NotFound, TooManyStreams and TooManyStreamsOfKey.
@@ -86,13 +86,13 @@ async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -
         return Response(status_code=204)
 
     async def in_turn() -> Moment | None:
-        async with asked.backend.looks:
+        async with context.backend.looks:
             return await look()
 
     events = follow(
-        asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace(), asked.check
+        context.stores.watches, id, in_turn, last_event_id, context.backend.clock, Pace(), context.check
     )
-    return EventStream(asked.backend.streams, asked.holder, events)
+    return EventStream(context.backend.streams, context.holder, events)
 
 
 async def follow(
