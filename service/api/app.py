@@ -46,7 +46,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        backend.space(settings.namespace)
+        backend.namespace_state(settings.namespace)
         tasks = [asyncio.create_task(duty) for duty in duties(backend)]
         if tokens is not None:
             tasks.append(asyncio.create_task(tokens.issuer.keep_asking()))

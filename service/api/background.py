@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from service.api.context import Backend, Space
+from service.api.context import Backend, NamespaceState
 from service.domain.errors import TriageError
 
 #: Seconds between pulses at most: a worker may have shorter leases than this process knows of.
@@ -19,21 +19,21 @@ FORGET = 60.0
 log = structlog.get_logger("triage.api")
 
 #: Answers the seconds until it wants to run again if that is sooner than usual.
-Duty = Callable[[Space], Awaitable[float | None]]
+Duty = Callable[[NamespaceState], Awaitable[float | None]]
 
 
 def duties(backend: Backend) -> list[Coroutine[Any, Any, None]]:
     """One endless coroutine per duty."""
     lease_ms = backend.settings.lease_ms
 
-    async def pulse(space: Space) -> None:
+    async def pulse(namespace_state: NamespaceState) -> None:
         # Workers tell an outage from a crash by it: that Redis was reachable.
         try:
-            await space.stores.pulse(lease_ms, space.reachability.away_ms)
+            await namespace_state.stores.pulse(lease_ms, namespace_state.reachability.away_ms)
         except TriageError:
-            space.reachability.missed()
+            namespace_state.reachability.missed()
             raise
-        space.reachability.reached()
+        namespace_state.reachability.reached()
 
     return [
         repeat("pulse", backend, min(PULSE, lease_ms / 8_000), pulse),
@@ -43,17 +43,17 @@ def duties(backend: Backend) -> list[Coroutine[Any, Any, None]]:
     ]
 
 
-async def work_on_groups(space: Space) -> None:
-    await space.stores.keeper.work()
+async def work_on_groups(namespace_state: NamespaceState) -> None:
+    await namespace_state.stores.keeper.work()
 
 
-async def forget_groups(space: Space) -> None:
-    await space.stores.keeper.forget_ended()
+async def forget_groups(namespace_state: NamespaceState) -> None:
+    await namespace_state.stores.keeper.forget_ended()
 
 
-async def act(space: Space) -> float | None:
+async def act(namespace_state: NamespaceState) -> float | None:
     """A portion of a bulk action."""
-    next_ms = await space.stores.bulk_keeper.work()
+    next_ms = await namespace_state.stores.bulk_keeper.work()
     return None if next_ms is None else next_ms / 1000
 
 
@@ -66,9 +66,9 @@ async def repeat(name: str, backend: Backend, pause: float, duty: Duty) -> None:
     while True:
         backend.leave_spaces()
         wait, error = pause, None
-        for space in list(backend.spaces.values()):
+        for namespace_state in list(backend.namespace_states.values()):
             try:
-                sooner = await duty(space)
+                sooner = await duty(namespace_state)
                 wait = wait if sooner is None else min(wait, sooner)
             except TriageError as caught:
                 error = caught

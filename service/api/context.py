@@ -35,7 +35,7 @@ log = structlog.get_logger("triage.api")
 #: Half of the connections of a process.
 MAX_LOOKS = 25
 #: A namespace is looked after for so long after the last request for it.
-SPACE_SECONDS = 600.0
+NAMESPACE_SECONDS = 600.0
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Backend:
     looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
     #: Work that goes on after its request was answered.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
-    spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])
+    namespace_states: dict[str, "NamespaceState"] = field(default_factory=dict[str, "NamespaceState"])
 
     def __post_init__(self) -> None:
         self.refusals = Refusals(self.clock)
@@ -69,34 +69,37 @@ class Backend:
     def stop(self) -> None:
         """Not ready from now on; whoever waits is answered with what there is."""
         self.stopping = True
-        for space in self.spaces.values():
-            space.stores.watches.release()
+        for namespace_state in self.namespace_states.values():
+            namespace_state.stores.watches.release()
 
-    def space(self, namespace: str) -> "Space":
-        found = self.spaces.get(namespace)
+    def namespace_state(self, namespace: str) -> "NamespaceState":
+        found = self.namespace_states.get(namespace)
         if found is None:
             settings = self.settings
             stores = Namespace(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
             known = KnownTypes(stores.workers, stores.queues, self.clock)
-            found = Space(stores, known, Reachability(self.clock))
-            self.spaces[namespace] = found
+            found = NamespaceState(stores, known, Reachability(self.clock))
+            self.namespace_states[namespace] = found
         found.used_at = self.clock.monotonic()
         return found
 
     def leave_spaces(self) -> None:
         """Forget namespaces that nobody has asked for lately: tokens may name any number of them."""
         now = self.clock.monotonic()
-        for namespace, space in list(self.spaces.items()):
-            unused = now - space.used_at > SPACE_SECONDS and not space.stores.watches.watched
+        for namespace, namespace_state in list(self.namespace_states.items()):
+            unused = (
+                now - namespace_state.used_at > NAMESPACE_SECONDS
+                and not namespace_state.stores.watches.watched
+            )
             if unused and namespace != self.settings.namespace:
-                del self.spaces[namespace]
+                del self.namespace_states[namespace]
                 self.metrics.http.forget(namespace)
 
 
 @dataclass
-class Space:
+class NamespaceState:
     """One namespace as this process sees it."""
 
     stores: Namespace
@@ -111,13 +114,13 @@ class RequestContext:
     """A request whose caller may make it."""
 
     caller: Caller
-    space: Space
+    namespace_state: NamespaceState
     backend: Backend
     request: Request
 
     @property
     def stores(self) -> Namespace:
-        return self.space.stores
+        return self.namespace_state.stores
 
     @contextlib.asynccontextmanager
     async def watch(self, id: str) -> AsyncGenerator[Waiting]:
@@ -151,7 +154,7 @@ class RequestContext:
 
     def _redactions(self, name: str, stored: tuple[str, ...] | None) -> tuple[str, ...] | None:
         # What either says: a type may have learned of a secret, or have forgotten it, since the submission.
-        published = self.space.types.redactions(name)
+        published = self.namespace_state.types.redactions(name)
         if stored is None or published is None or stored == published:
             return published if stored is None else stored
         return tuple(dict.fromkeys((*stored, *published)))
@@ -193,9 +196,9 @@ async def _request_context(request: Request) -> RequestContext:
     # For the metrics of its namespace, whatever the request is answered with.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
-    space = backend.space(caller.namespace)
-    await space.types.load()
-    return RequestContext(caller, space, backend, request)
+    namespace_state = backend.namespace_state(caller.namespace)
+    await namespace_state.types.load()
+    return RequestContext(caller, namespace_state, backend, request)
 
 
 async def request_context(request: Request) -> RequestContext:

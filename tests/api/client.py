@@ -36,8 +36,8 @@ class Api:
         )
 
     async def close(self) -> None:
-        for space in self.app.state.backend.spaces.values():
-            await space.stores.watches.close()
+        for namespace_state in self.app.state.backend.namespace_states.values():
+            await namespace_state.stores.watches.close()
         tokens = self.app.state.backend.authenticator.tokens
         if tokens is not None:
             await tokens.issuer.close()

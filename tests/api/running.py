@@ -35,7 +35,7 @@ class Running:
 
     def watches(self, stores: Namespace) -> Watches:
         """Those of the server, in the namespace of the test."""
-        return self.backend.space(stores.scripts.namespace).stores.watches
+        return self.backend.namespace_state(stores.scripts.namespace).stores.watches
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=20)

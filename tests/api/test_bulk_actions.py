@@ -24,7 +24,7 @@ CANCEL: dict[str, Any] = {"action": "cancel", "filter": {"queue": "default"}}
 async def kept(api: Api) -> AsyncIterator[Api]:
     """The API with what carries bulk actions on behind its answers."""
     backend = api.app.state.backend
-    backend.space(backend.settings.namespace)
+    backend.namespace_state(backend.settings.namespace)
     keeper = asyncio.create_task(background.repeat("act", backend, background.WORK, background.act))
     yield api
     keeper.cancel()

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from service.api.background import Duty, repeat
-from service.api.context import Backend, Space
+from service.api.context import Backend, NamespaceState
 from service.domain.errors import StoreFault
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
@@ -26,8 +26,8 @@ class Rounds:
         self._failing = failing
         self._sooner = sooner
 
-    async def __call__(self, space: Space) -> float | None:
-        namespace = space.stores.scripts.namespace
+    async def __call__(self, namespace_state: NamespaceState) -> float | None:
+        namespace = namespace_state.stores.scripts.namespace
         self.count[namespace] += 1
         if namespace == self._failing:
             raise StoreFault()
@@ -50,7 +50,7 @@ async def test_a_namespace_that_fails_is_told_once_and_keeps_nobody_waiting(api:
     backend: Backend = api.app.state.backend
     rounds = Rounds(failing="broken")
     for namespace in ("first", "broken", "last"):
-        backend.space(namespace)
+        backend.namespace_state(namespace)
     async with repeating(backend, 0.001, rounds) as lines:
 
         def many() -> None:
@@ -64,7 +64,7 @@ async def test_a_namespace_that_fails_is_told_once_and_keeps_nobody_waiting(api:
 
 async def test_a_duty_that_has_more_to_do_is_not_kept_waiting(api: Api) -> None:
     backend: Backend = api.app.state.backend
-    backend.space("one")
+    backend.namespace_state("one")
     rounds = Rounds(sooner=0)
     async with repeating(backend, 60, rounds):
 
@@ -82,12 +82,12 @@ async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
     redis = connect(server.url)
     api = Api(redis, namespace)
     backend: Backend = api.app.state.backend
-    backend.space(namespace)
+    backend.namespace_state(namespace)
     outcomes: list[bool] = []
 
-    async def pulse(space: Space) -> None:
+    async def pulse(namespace_state: NamespaceState) -> None:
         outcomes.append(False)
-        await space.stores.pulse(1_000)
+        await namespace_state.stores.pulse(1_000)
         outcomes[-1] = True
 
     async def several(outcome: bool) -> None:

@@ -48,8 +48,8 @@ async def test_every_answer_has_the_security_headers(api: Api, ask: Callable[[Ap
 async def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = api.app.state.backend.space(api.app.state.backend.settings.namespace)
-    monkeypatch.setattr(space.stores.queries, "job", _broken)
+    namespace_state = api.app.state.backend.namespace_state(api.app.state.backend.settings.namespace)
+    monkeypatch.setattr(namespace_state.stores.queries, "job", _broken)
     with structlog.testing.capture_logs() as logs:
         answer = await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E")
     assert [row["event"] for row in logs if row["log_level"] == "error"] == ["unexpected_error"]

@@ -264,7 +264,7 @@ async def test_while_redis_is_away_old_numbers_do_not_look_like_new_ones(
     await submit(stores)
     assert total(await scrape(api), "triage_queue_jobs") == 1
     backend = api.app.state.backend
-    backend.spaces.clear()
+    backend.namespace_states.clear()
     backend.redis = cut_off.app.state.backend.redis
 
     page = await scrape(api)

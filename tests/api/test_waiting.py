@@ -54,7 +54,13 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
         polls = [asyncio.create_task(wait(header)) for header in headers]
 
         def all_wait() -> None:
-            assert sum(space.stores.watches._count for space in running.backend.spaces.values()) == NAMESPACES
+            assert (
+                sum(
+                    namespace_state.stores.watches._count
+                    for namespace_state in running.backend.namespace_states.values()
+                )
+                == NAMESPACES
+            )
 
         await eventually(all_wait, 30)
         assert await pubsub_connections(stores) - before == 1
@@ -84,7 +90,8 @@ async def hang_up(running: Running, request: bytes) -> None:
     def gone() -> None:
         assert running.backend.waiters.count == 0
         assert not running.backend.subscriber._channels or all(
-            not space.stores.watches.watched for space in running.backend.spaces.values()
+            not namespace_state.stores.watches.watched
+            for namespace_state in running.backend.namespace_states.values()
         )
 
     # Well before the wait would have ended.

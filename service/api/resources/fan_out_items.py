@@ -24,7 +24,7 @@ class ItemReader:
     """Turns the text of an item into an item; raises ValidationFailed, PayloadInvalid or PayloadTooLarge."""
 
     def __init__(self, context: RequestContext, name: str, template_payload: bytes) -> None:
-        self._types = context.space.types
+        self._types = context.namespace_state.types
         self._job_type = self._types.known(name)
         self._payload: dict[str, Any] = orjson.loads(template_payload)
         self._limit = context.backend.settings.max_payload_bytes

@@ -63,9 +63,9 @@ async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn)
         payload = orjson.dumps(body.payload)
         if len(payload) > context.backend.settings.max_payload_bytes:
             raise PayloadTooLarge()
-        job_type = context.space.types.known((await read(context, job_id)).name)
+        job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:
-            await context.space.types.check(job_type, body.payload)
+            await context.namespace_state.types.check(job_type, body.payload)
     action = context.stores.jobs.redrive([job_id], round(body.delay_seconds * 1000), payload, body.queue)
     done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
     return await act(context, job_id, action, done)

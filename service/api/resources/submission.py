@@ -63,10 +63,10 @@ async def specify(
     partial: bool = False,
 ) -> JobSpec:
     """`partial`: the payload is not complete yet, so it is not held against its schema."""
-    job_type = context.space.types.known(body.name)
+    job_type = context.namespace_state.types.known(body.name)
     if job_type is not None and not partial:
-        await context.space.types.check(job_type, body.payload, f"{root}/payload")
-    spec = body.spec(job_type, traceparent, context.space.types.queue_defaults)
+        await context.namespace_state.types.check(job_type, body.payload, f"{root}/payload")
+    spec = body.spec(job_type, traceparent, context.namespace_state.types.queue_defaults)
     size, limit = len(spec.payload), context.backend.settings.max_payload_bytes
     context.backend.metrics.http.payload(context.caller.namespace, size)
     if size > limit:

@@ -80,7 +80,7 @@ async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: f
         lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.backend.clock
     )
     if job is not None:
-        await context.space.types.load_type(job.name)
+        await context.namespace_state.types.load_type(job.name)
     return job
 
 
@@ -204,5 +204,5 @@ async def get_job(
     headers = {"ETag": rendering.etag(job.version)}
     if if_none_match is not None and matches(if_none_match, job.version):
         return Response(status_code=304, headers=headers)
-    await context.space.types.load_type(job.name)
+    await context.namespace_state.types.load_type(job.name)
     return rendering.respond(present(context, job), 200, headers)

@@ -198,8 +198,8 @@ async def run_schedule_now(
         if idempotency is not None and (answered := await context.stores.jobs.find_replay(idempotency)):
             return answer_run(context, answered)
         found = await read(context, name)
-        job_type = context.space.types.known(found.definition["job"]["name"])
-        spec = found.job(job_type, context.space.types.queue_defaults)
+        job_type = context.namespace_state.types.known(found.definition["job"]["name"])
+        spec = found.job(job_type, context.namespace_state.types.queue_defaults)
         if found.definition["overlap"] == "replace":
             grace = context.backend.settings.cancel_grace_seconds
             await schedules.replace_unfinished(found, round(grace * 1000), idempotency)

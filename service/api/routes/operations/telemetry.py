@@ -23,11 +23,11 @@ async def _observed(request: Request) -> Namespace:
     """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, that of TRIAGE_NAMESPACE."""
     backend: Backend = request.app.state.backend
     if backend.settings.metrics_open:
-        return backend.space(backend.settings.namespace).stores
+        return backend.namespace_state(backend.settings.namespace).stores
     caller = await identify(request)
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
-    return backend.space(caller.namespace).stores
+    return backend.namespace_state(caller.namespace).stores
 
 
 Observed = Annotated[Namespace, Depends(_observed)]
