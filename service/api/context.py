@@ -39,7 +39,7 @@ NAMESPACE_SECONDS = 600.0
 
 
 @dataclass
-class Backend:
+class AppState:
     """Everything that outlives a request; one per application."""
 
     settings: Settings
@@ -115,7 +115,7 @@ class RequestContext:
 
     caller: Caller
     namespace_state: NamespaceState
-    backend: Backend
+    app_state: AppState
     request: Request
 
     @property
@@ -128,7 +128,7 @@ class RequestContext:
 
         Raises TooManyWaiters, TooManyWaitersOfKey, BackendUnavailable.
         """
-        with self.backend.waiters.place(self.holder):
+        with self.app_state.waiters.place(self.holder):
             async with (
                 hang_up_noticed(self.request.receive) as gone,
                 self.stores.watches.watch(id) as changed,
@@ -141,7 +141,7 @@ class RequestContext:
 
     async def check(self) -> None:
         """Raises what the request would be answered with if it came now."""
-        caller = await self.backend.authenticator.identify(self.request.headers.get("authorization"))
+        caller = await self.app_state.authenticator.identify(self.request.headers.get("authorization"))
         caller.require(required_scope(self.request))
 
     def view(self, job: Job) -> View:
@@ -167,19 +167,19 @@ def required_scope(request: Request) -> str:
 
 async def identify(request: Request) -> Caller:
     """Who asks. Each refusal is logged and counted, and who tries many is held off."""
-    backend: Backend = request.app.state.backend
+    app_state: AppState = request.app.state.app_state
     header, address = request.headers.get("authorization"), logs.client_address(request.scope)
     try:
-        if not backend.authenticator.remembers(header):
-            backend.refusals.check(address)
-        caller = await backend.authenticator.identify(header)
+        if not app_state.authenticator.remembers(header):
+            app_state.refusals.check(address)
+        caller = await app_state.authenticator.identify(header)
     except TooManyFailures:
-        backend.metrics.http.refused("throttled")
+        app_state.metrics.http.refused("throttled")
         raise
     except CredentialRefused:
-        backend.metrics.http.refused("invalid")
+        app_state.metrics.http.refused("invalid")
         log.warning("credential_refused", client=address, credential=fingerprint(header or ""))
-        if backend.refusals.add(address):
+        if app_state.refusals.add(address):
             log.warning("credentials_throttled", client=address, seconds=WINDOW_SECONDS)
         raise
     if caller.logged_as is not None:
@@ -188,17 +188,17 @@ async def identify(request: Request) -> Caller:
 
 
 async def _request_context(request: Request) -> RequestContext:
-    backend: Backend = request.app.state.backend
+    app_state: AppState = request.app.state.app_state
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
-    if backend.settings.auth == "off" and is_elsewhere(request.headers):
+    if app_state.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without keys, pages of another origin are refused.")
     caller = await identify(request)
     # For the metrics of its namespace, whatever the request is answered with.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
-    namespace_state = backend.namespace_state(caller.namespace)
+    namespace_state = app_state.namespace_state(caller.namespace)
     await namespace_state.types.load()
-    return RequestContext(caller, namespace_state, backend, request)
+    return RequestContext(caller, namespace_state, app_state, request)
 
 
 async def request_context(request: Request) -> RequestContext:

@@ -152,7 +152,7 @@ async def test_a_queue_must_be_named(api: Api) -> None:
 
 
 async def _get(api: Api, scopes: frozenset[str], secret: str, namespace: str) -> httpx.Response:
-    keys = AccessKeys(api.app.state.backend.redis)
+    keys = AccessKeys(api.app.state.app_state.redis)
     key = AccessKey(f"key_{secret}", "scaler", namespace, scopes, 0)
     await keys.create(key, digest(secret))
     answer = await api.http.get(

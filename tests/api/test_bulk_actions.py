@@ -23,9 +23,9 @@ CANCEL: dict[str, Any] = {"action": "cancel", "filter": {"queue": "default"}}
 @pytest.fixture
 async def kept(api: Api) -> AsyncIterator[Api]:
     """The API with what carries bulk actions on behind its answers."""
-    backend = api.app.state.backend
-    backend.namespace_state(backend.settings.namespace)
-    keeper = asyncio.create_task(background.repeat("act", backend, background.WORK, background.act))
+    app_state = api.app.state.app_state
+    app_state.namespace_state(app_state.settings.namespace)
+    keeper = asyncio.create_task(background.repeat("act", app_state, background.WORK, background.act))
     yield api
     keeper.cancel()
     await asyncio.gather(keeper, return_exceptions=True)

@@ -170,10 +170,10 @@ async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores
         channel = stores.scripts.prefix + keys.CHANGES
         client: Any = stores.scripts.redis
         assert (await client.pubsub_numsub(channel))[0][1] == 1
-        assert (running.backend.streams.count, running.watches(stores)._count) == (2, 2)
+        assert (running.app_state.streams.count, running.watches(stores)._count) == (2, 2)
 
     def free() -> None:
-        assert (running.backend.streams.count, running.watches(stores)._count) == (0, 0)
+        assert (running.app_state.streams.count, running.watches(stores)._count) == (0, 0)
 
     await eventually(free)
 
@@ -188,7 +188,7 @@ async def test_a_stopping_server_ends_its_streams(running: Running, stores: Name
 
 
 async def test_streams_are_bounded(running: Running, stores: Namespace) -> None:
-    running.backend.streams.most = 1
+    running.app_state.streams.most = 1
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with following(running, path) as stream, running.client() as http:
         await anext(stream)
@@ -200,7 +200,7 @@ async def test_streams_are_bounded(running: Running, stores: Namespace) -> None:
 async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Namespace) -> None:
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with serve(redis_url, stores.scripts.namespace, auth="required") as running:
-        running.backend.streams.most_of_holder = 2
+        running.app_state.streams.most_of_holder = 2
         greedy, modest = [
             await authorization(stores.scripts.redis, stores.scripts.namespace) for _ in range(2)
         ]
@@ -215,7 +215,7 @@ async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Namespace) -
             await opened[0].aclose()
 
             def freed() -> None:
-                assert running.backend.streams.count == 2
+                assert running.app_state.streams.count == 2
 
             await eventually(freed)
             again = await stack.enter_async_context(_open(http, path, greedy))
@@ -241,13 +241,13 @@ async def test_a_client_that_reads_no_more_loses_its_stream(
         await loop.sock_connect(client, ("127.0.0.1", running.port))
         await loop.sock_sendall(client, b"GET /v1/jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n" % id.encode())
         assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 200"
-        assert running.backend.streams.count == 1
+        assert running.app_state.streams.count == 1
 
         async def given_up() -> None:
             # What the network holds for a client counts as taken: some megabytes.
             progress = orjson.dumps({"current": 1, "total": None, "message": message})
             await stores.leases.report_progress(lease, progress)
-            assert (running.backend.streams.count, running.watches(stores)._count) == (0, 0)
+            assert (running.app_state.streams.count, running.watches(stores)._count) == (0, 0)
 
         await eventually(given_up, 60)
         assert running.server.server_state.connections == set()
@@ -423,4 +423,4 @@ async def test_a_stream_without_http_reading_whole_ends_with_its_job(api: Api, s
     id, _ = await job_in(stores, State.SUCCEEDED)
     answer: httpx.Response = await api.http.get(f"/v1/jobs/{id}/events")
     assert answer.text.startswith("retry: 2000\n\nid: 3\ndata: ")
-    assert api.app.state.backend.streams.count == 0
+    assert api.app.state.app_state.streams.count == 0

@@ -290,13 +290,13 @@ async def test_many_items_need_a_large_body(api: Api) -> None:
 async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": 1}])
     await run(stores)
-    backend = api.app.state.backend
-    caller = await backend.authenticator.identify(None)
+    app_state = api.app.state.app_state
+    caller = await app_state.authenticator.identify(None)
 
     async def identify(_: str | None) -> Any:
         return replace(caller, scopes=caller.scopes - {"payload:read"})
 
-    backend.authenticator.identify = identify
+    app_state.authenticator.identify = identify
     assert [row["result"] for row in await results(api, fan_out)] == [None]
 
 

@@ -107,7 +107,7 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
     submit, calls = stores.jobs.submit_batch, 0
-    jobs = far.app.state.backend.namespace_state(stores.scripts.namespace).stores.jobs
+    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
 
     async def first_only(batch: Any) -> Any:
         nonlocal calls

@@ -263,9 +263,9 @@ async def test_while_redis_is_away_old_numbers_do_not_look_like_new_ones(
 ) -> None:
     await submit(stores)
     assert total(await scrape(api), "triage_queue_jobs") == 1
-    backend = api.app.state.backend
-    backend.namespace_states.clear()
-    backend.redis = cut_off.app.state.backend.redis
+    app_state = api.app.state.app_state
+    app_state.namespace_states.clear()
+    app_state.redis = cut_off.app.state.app_state.redis
 
     page = await scrape(api)
 

@@ -39,7 +39,7 @@ async def guess(api: Api, number: int) -> list[httpx.Response]:
 
 
 def refused(api: Api, reason: str) -> float:
-    counter: Any = api.app.state.backend.metrics.http.process.credentials_refused
+    counter: Any = api.app.state.app_state.metrics.http.process.credentials_refused
     return counter.labels(reason)._value.get()
 
 
@@ -82,7 +82,7 @@ async def test_refusals_are_logged_with_their_address_and_without_the_secret(gua
 def guarded_metrics(api: Api) -> str:
     from prometheus_client.exposition import generate_latest
 
-    return generate_latest(api.app.state.backend.metrics.http.process.registry).decode()
+    return generate_latest(api.app.state.app_state.metrics.http.process.registry).decode()
 
 
 @pytest.mark.parametrize("trusted", ["", "127.0.0.1"])

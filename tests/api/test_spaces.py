@@ -9,16 +9,16 @@ from tests.support.manual_clock import ManualClock
 async def test_a_namespace_is_forgotten_when_nobody_has_asked_for_it_or_waits(stores: Namespace) -> None:
     clock = ManualClock()
     api = Api(stores.scripts.redis, stores.scripts.namespace, clock)
-    backend = api.app.state.backend
-    _, waited, _ = (backend.namespace_state(name) for name in (stores.scripts.namespace, "waited", "other"))
+    app_state = api.app.state.app_state
+    _, waited, _ = (app_state.namespace_state(name) for name in (stores.scripts.namespace, "waited", "other"))
     clock.advance(NAMESPACE_SECONDS)
-    backend.leave_spaces()
-    assert len(backend.namespace_states) == 3
+    app_state.leave_spaces()
+    assert len(app_state.namespace_states) == 3
     clock.advance(1)
     async with waited.stores.watches.watch("job_1"):
-        backend.leave_spaces()
-        assert list(backend.namespace_states) == [stores.scripts.namespace, "waited"]
-    backend.leave_spaces()
-    assert list(backend.namespace_states) == [stores.scripts.namespace]
+        app_state.leave_spaces()
+        assert list(app_state.namespace_states) == [stores.scripts.namespace, "waited"]
+    app_state.leave_spaces()
+    assert list(app_state.namespace_states) == [stores.scripts.namespace]
     await waited.stores.watches.close()
     await api.close()

@@ -88,7 +88,7 @@ async def test_scopes_are_those_that_triage_knows(
     if status == 403:
         assert problem(answer, 403, "scope_missing")["required_scope"] == "jobs:read"
     assert answer.status_code == status
-    caller = await guarded.app.state.backend.authenticator.identify(f"Bearer {token}")
+    caller = await guarded.app.state.app_state.authenticator.identify(f"Bearer {token}")
     assert caller.scopes <= {"jobs:read"}
 
 
@@ -98,7 +98,7 @@ async def test_claims_have_the_names_that_the_settings_give(stores: Namespace, i
     api = Api(stores.scripts.redis, namespace, **issuer.settings, **given)
     own = {"https://example.com/tenant": namespace, "roles": ["jobs:read"], "scope": None}
     token = sign(claims("other", **own))
-    caller = await api.app.state.backend.authenticator.identify(f"Bearer {token}")
+    caller = await api.app.state.app_state.authenticator.identify(f"Bearer {token}")
     assert (caller.namespace, caller.scopes) == (namespace, {"jobs:read"})
     await refused(
         api, sign(claims(namespace)), "The claim https://example.com/tenant of the token names no namespace."
@@ -113,7 +113,7 @@ async def test_a_caller_is_known_by_its_subject_and_never_as_a_key(
     guarded: Api, namespace: str, subject: str | None, id: str
 ) -> None:
     token = sign(claims(namespace, sub=subject))
-    assert (await guarded.app.state.backend.authenticator.identify(f"Bearer {token}")).key_id == id
+    assert (await guarded.app.state.app_state.authenticator.identify(f"Bearer {token}")).key_id == id
 
 
 def public_pem() -> bytes:
@@ -319,10 +319,10 @@ async def test_without_a_credential_the_challenge_names_no_error(guarded: Api) -
 
 
 async def test_a_key_with_two_dots_is_still_a_key(guarded: Api, issuer: Issuer, namespace: str) -> None:
-    backend = guarded.app.state.backend
+    app_state = guarded.app.state.app_state
     secret = f"triage_{namespace}.b.c"
     key = AccessKey("key_dots", "test", namespace, frozenset({"jobs:read"}), 0)
-    await AccessKeys(backend.redis).create(key, digest(secret))
+    await AccessKeys(app_state.redis).create(key, digest(secret))
     assert (await guarded.http.get("/v1/jobs", headers=bearer(secret))).status_code == 200
     await refused(guarded, "triage_a.b.c")
     assert issuer.asked == []
@@ -401,4 +401,4 @@ async def test_tokens_are_not_remembered_without_end(
     for number in range(8):
         token = sign(claims(namespace, sub=str(number)))
         assert (await guarded.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
-    assert 1 <= len(guarded.app.state.backend.authenticator.tokens._cache) <= 3
+    assert 1 <= len(guarded.app.state.app_state.authenticator.tokens._cache) <= 3

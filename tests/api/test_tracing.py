@@ -20,7 +20,7 @@ def spans(api: Api) -> InMemorySpanExporter:
     """The spans of this API, which has a tracer provider of its own."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    api.app.state.backend.tracer = OtelTracer(provider)
+    api.app.state.app_state.tracer = OtelTracer(provider)
     return exporter
 
 

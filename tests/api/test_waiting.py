@@ -57,7 +57,7 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
             assert (
                 sum(
                     namespace_state.stores.watches._count
-                    for namespace_state in running.backend.namespace_states.values()
+                    for namespace_state in running.app_state.namespace_states.values()
                 )
                 == NAMESPACES
             )
@@ -82,16 +82,16 @@ async def hang_up(running: Running, request: bytes) -> None:
     writer.write(request)
 
     def waits() -> None:
-        assert running.backend.waiters.count == 1
+        assert running.app_state.waiters.count == 1
 
     await eventually(waits)
     writer.transport.abort()
 
     def gone() -> None:
-        assert running.backend.waiters.count == 0
-        assert not running.backend.subscriber._channels or all(
+        assert running.app_state.waiters.count == 0
+        assert not running.app_state.subscriber._channels or all(
             not namespace_state.stores.watches.watched
-            for namespace_state in running.backend.namespace_states.values()
+            for namespace_state in running.app_state.namespace_states.values()
         )
 
     # Well before the wait would have ended.
@@ -132,12 +132,12 @@ async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespac
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
         running.client() as http,
     ):
-        running.backend.waiters.most_of_holder = 2
+        running.app_state.waiters.most_of_holder = 2
         greedy, modest = [await authorization(redis, stores.scripts.namespace) for _ in range(2)]
         polls = [asyncio.create_task(http.get(f"{path}?wait=20", headers=greedy)) for _ in range(2)]
 
         def waiting_now() -> None:
-            assert running.backend.waiters.count == 2
+            assert running.app_state.waiters.count == 2
 
         await eventually(waiting_now)
         refused = await http.get(f"{path}?wait=20", headers=greedy)
@@ -145,11 +145,11 @@ async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespac
         assert refused.headers["retry-after"] == "1"
         assert (await http.get(path, headers=greedy)).status_code == 200
         assert (await http.get(f"{path}?wait=0.01", headers=modest)).status_code == 200
-        running.backend.waiters.most = 2
+        running.app_state.waiters.most = 2
         problem(await http.get(f"{path}?wait=1", headers=modest), 503, "too_many_waiters")
         await stores.jobs.cancel([path.removeprefix("/v1/jobs/")], 0)
         assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
-        assert running.backend.waiters.count == 0
+        assert running.app_state.waiters.count == 0
 
 
 def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
@@ -180,7 +180,7 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
         async with http.stream("GET", f"/v1/jobs/{id}/events", headers=header) as stream:
 
             def both_wait() -> None:
-                assert (running.backend.waiters.count, running.backend.streams.count) == (1, 1)
+                assert (running.app_state.waiters.count, running.app_state.streams.count) == (1, 1)
 
             await eventually(both_wait)
             keys = AccessKeys(stores.scripts.redis)
@@ -234,4 +234,4 @@ async def test_an_api_without_a_socket_waits_too(api: Api) -> None:
     job = await api.create()
     answer = await api.http.get(f"/v1/jobs/{job['id']}?wait=0.01")
     assert answer.status_code == 200
-    assert api.app.state.backend.waiters.count == 0
+    assert api.app.state.app_state.waiters.count == 0

@@ -39,7 +39,7 @@ async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: 
     if key is not None:
         digest = hashlib.sha256(await request.body()).hexdigest()
         idempotency = Idempotency(f"POST {request.url.path}", key, digest)
-    id = context.backend.ids.new("act")
+    id = context.app_state.ids.new("act")
     try:
         begun = await context.stores.bulk_actions.begin(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:

@@ -86,13 +86,13 @@ async def stream(context: RequestContext, id: str, look: Look, last_event_id: st
         return Response(status_code=204)
 
     async def in_turn() -> Moment | None:
-        async with context.backend.looks:
+        async with context.app_state.looks:
             return await look()
 
     events = follow(
-        context.stores.watches, id, in_turn, last_event_id, context.backend.clock, Pace(), context.check
+        context.stores.watches, id, in_turn, last_event_id, context.app_state.clock, Pace(), context.check
     )
-    return EventStream(context.backend.streams, context.holder, events)
+    return EventStream(context.app_state.streams, context.holder, events)
 
 
 async def follow(

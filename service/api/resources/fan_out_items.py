@@ -27,8 +27,8 @@ class ItemReader:
         self._types = context.namespace_state.types
         self._job_type = self._types.known(name)
         self._payload: dict[str, Any] = orjson.loads(template_payload)
-        self._limit = context.backend.settings.max_payload_bytes
-        self._http, self._namespace = context.backend.metrics.http, context.caller.namespace
+        self._limit = context.app_state.settings.max_payload_bytes
+        self._http, self._namespace = context.app_state.metrics.http, context.caller.namespace
 
     async def read(self, raw: bytes, position: int, start: int = 0, *, known_good: bool = False) -> Item:
         """`position` is that in the request, the index of the item is `start` beyond it.

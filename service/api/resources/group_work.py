@@ -15,8 +15,8 @@ async def carry_on(context: RequestContext) -> None:
     work = asyncio.ensure_future(context.stores.keeper.work())
     done, _ = await asyncio.wait({work}, timeout=ANSWER_WITHIN)
     if not done:
-        context.backend.background.add(work)
-        work.add_done_callback(context.backend.background.discard)
+        context.app_state.background.add(work)
+        work.add_done_callback(context.app_state.background.discard)
         return
     # What was asked for is recorded; a task that Redis refuses, perhaps another's, is logged by the duty.
     with contextlib.suppress(StoreFault):

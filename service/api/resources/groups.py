@@ -55,7 +55,7 @@ def unchanged(group: Group, if_none_match: str | None) -> Response | None:
 
 async def cancel(context: RequestContext, id: str, body: GroupCancelIn | None) -> tuple[Group, int]:
     """The group and the status: 200 when it has ended as cancelled, 202 while jobs have their grace."""
-    grace = context.backend.settings.cancel_grace_seconds
+    grace = context.app_state.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
     word, state = await context.stores.groups.request_cancel(id, round(grace * 1000))
@@ -95,4 +95,4 @@ async def _wait(
 ) -> Group | None:
     async with context.watch(id) as waiting:
         stores = context.stores.groups
-        return await until(lambda: stores.get(id), waiting, seconds, enough, context.backend.clock)
+        return await until(lambda: stores.get(id), waiting, seconds, enough, context.app_state.clock)

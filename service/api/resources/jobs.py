@@ -61,7 +61,7 @@ async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn)
     payload = None
     if body.payload is not None:
         payload = orjson.dumps(body.payload)
-        if len(payload) > context.backend.settings.max_payload_bytes:
+        if len(payload) > context.app_state.settings.max_payload_bytes:
             raise PayloadTooLarge()
         job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:

@@ -26,7 +26,7 @@ _HASHED = 1_048_576
 
 def begin_submission(context: RequestContext, name: str) -> Span:
     """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
-    parent, tracer = spans.CURRENT.get(), context.backend.tracer
+    parent, tracer = spans.CURRENT.get(), context.app_state.tracer
     return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
 
 
@@ -67,8 +67,8 @@ async def specify(
     if job_type is not None and not partial:
         await context.namespace_state.types.check(job_type, body.payload, f"{root}/payload")
     spec = body.spec(job_type, traceparent, context.namespace_state.types.queue_defaults)
-    size, limit = len(spec.payload), context.backend.settings.max_payload_bytes
-    context.backend.metrics.http.payload(context.caller.namespace, size)
+    size, limit = len(spec.payload), context.app_state.settings.max_payload_bytes
+    context.app_state.metrics.http.payload(context.caller.namespace, size)
     if size > limit:
         raise PayloadTooLarge(
             f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."

@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from service.api.context import Backend, request_context
+from service.api.context import AppState, request_context
 from service.api.requests.limits import body_limit, one_job, read_body
 from service.api.requests.streamed_items import MANY, open_envelope
 from service.api.requests.strict_json import parse
@@ -34,14 +34,14 @@ class StrictRoute(APIRoute):
         refuses = 422 in self.responses
 
         async def strict(request: Request) -> Response:
-            backend: Backend = request.app.state.backend
-            settings, many = backend.settings, MANY.get(self.name)
+            app_state: AppState = request.app.state.app_state
+            settings, many = app_state.settings, MANY.get(self.name)
             context = await request_context(request) if needs_caller else None
             if refuses:
                 _check_parameters(request, parameters)
             if context is None or not _has_body(request):
                 return await handle(request)
-            with backend.bodies.hold(context.caller.namespace, large=many is not None) as held:
+            with app_state.bodies.hold(context.caller.namespace, large=many is not None) as held:
                 if (
                     request.headers.get("content-type", "").split(";")[0].strip().lower()
                     != "application/json"

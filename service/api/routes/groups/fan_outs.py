@@ -86,7 +86,7 @@ async def create_fan_out(
     if idempotency_key is not None:
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
-    id = context.backend.ids.new("fan", members=MEMBERS)
+    id = context.app_state.ids.new("fan", members=MEMBERS)
     opened: Opened | None = None
     try:
         opened = await context.stores.fan_outs.open(id, spec, len(raw_items), idempotency)

@@ -70,7 +70,7 @@ async def create_flow(
     if idempotency_key is not None:
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/flows", idempotency_key, digest)
-    id = context.backend.ids.new("flow", members=len(spec.nodes))
+    id = context.app_state.ids.new("flow", members=len(spec.nodes))
     try:
         admission = await context.stores.flows.create(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
@@ -128,7 +128,7 @@ async def _node(context: RequestContext, key: str, text: bytes) -> Any:
     """A job and its edges, which may be many more than a job has fields."""
     root = pointer(("body", "jobs", key))
     try:
-        node = await open_envelope(text, EDGES, one_job(context.backend.settings))
+        node = await open_envelope(text, EDGES, one_job(context.app_state.settings))
         if isinstance(node, dict) and isinstance(edges := cast(Any, node).get(EDGES.member), RawItems):
             node[EDGES.member] = [parse(edge) for edge in edges]
     except (JsonInvalid, BodyTooLarge) as error:

@@ -50,7 +50,7 @@ async def create_bulk_action(
     """
     if body.action == "retry":
         context.caller.require(RETRY_SCOPE)
-    grace_ms = round(context.backend.settings.cancel_grace_seconds * 1000)
+    grace_ms = round(context.app_state.settings.cancel_grace_seconds * 1000)
     spec = BulkSpec(body.action, body.filter.job_filter(), body.rate_per_second, body.max, grace_ms)
     bulk.check(spec, body.filter)
     if body.dry_run:
@@ -101,7 +101,7 @@ async def get_bulk_action(
                 lambda action: (
                     not matches(if_none_match, action.version) if if_none_match else not action.live
                 ),
-                context.backend.clock,
+                context.app_state.clock,
             )
         if found is None:
             raise NotFound()

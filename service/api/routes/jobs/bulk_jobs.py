@@ -66,7 +66,7 @@ async def create_jobs(
         idempotency = None
         if idempotency_key is not None:
             idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
-        accepted.append((index, Submission(context.backend.ids.new("job"), spec, idempotency)))
+        accepted.append((index, Submission(context.app_state.ids.new("job"), spec, idempotency)))
     submitted = await _submit(context, [submission for _, submission in accepted], atomic=body.atomic)
     span.end()
     replayed, left = False, PAGE_BYTES

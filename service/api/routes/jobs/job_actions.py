@@ -75,7 +75,7 @@ async def delete_job(job_id: JobId, context: Context) -> Response:
 )
 async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | None = None) -> Response:
     """A waiting job is cancelled at once; a running one is asked, and cut off after the grace."""
-    grace = context.backend.settings.cancel_grace_seconds
+    grace = context.app_state.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
     message = "" if body is None or body.reason is None else body.reason

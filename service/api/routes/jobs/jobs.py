@@ -60,7 +60,7 @@ async def create_job(
     if idempotency_key is not None:
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/jobs", idempotency_key, digest)
-    submission = Submission(context.backend.ids.new("job"), spec, idempotency)
+    submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
         return _answer(context, await _submit(context, submission, span), spec)
@@ -77,7 +77,7 @@ async def create_job(
 
 async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: float) -> Job | None:
     job = await until(
-        lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.backend.clock
+        lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
     )
     if job is not None:
         await context.namespace_state.types.load_type(job.name)
@@ -197,7 +197,7 @@ async def get_job(
                 waiting,
                 wait,
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),
-                context.backend.clock,
+                context.app_state.clock,
             )
     if job is None:
         raise NotFound()

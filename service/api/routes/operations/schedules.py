@@ -188,7 +188,7 @@ async def run_schedule_now(
 ) -> Response:
     """Beside its times, also while paused. `overlap` holds: with skip, 409 until the last run is over."""
     schedules = context.stores.schedules
-    job_id = context.backend.ids.new("job")
+    job_id = context.app_state.ids.new("job")
     idempotency = None
     if idempotency_key is not None:
         # The schedule, which says what the job is, may change or be gone when the request comes again.
@@ -201,7 +201,7 @@ async def run_schedule_now(
         job_type = context.namespace_state.types.known(found.definition["job"]["name"])
         spec = found.job(job_type, context.namespace_state.types.queue_defaults)
         if found.definition["overlap"] == "replace":
-            grace = context.backend.settings.cancel_grace_seconds
+            grace = context.app_state.settings.cancel_grace_seconds
             await schedules.replace_unfinished(found, round(grace * 1000), idempotency)
         submitted = await schedules.run_now(found, Submission(job_id, spec, idempotency))
         # None: the schedule has changed. Replayed: the same request was faster; its record has the answer.

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from service.api.context import Backend, identify
+from service.api.context import AppState, identify
 from service.api.openapi.operation import operation, problem_responses
 from service.api.responses import rendering
 from service.api.routes.router import Router
@@ -21,13 +21,13 @@ HORIZON_MS = 30_000
 
 async def _observed(request: Request) -> Namespace:
     """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, that of TRIAGE_NAMESPACE."""
-    backend: Backend = request.app.state.backend
-    if backend.settings.metrics_open:
-        return backend.namespace_state(backend.settings.namespace).stores
+    app_state: AppState = request.app.state.app_state
+    if app_state.settings.metrics_open:
+        return app_state.namespace_state(app_state.settings.namespace).stores
     caller = await identify(request)
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
-    return backend.namespace_state(caller.namespace).stores
+    return app_state.namespace_state(caller.namespace).stores
 
 
 Observed = Annotated[Namespace, Depends(_observed)]
@@ -52,8 +52,8 @@ async def metrics(request: Request, stores: Observed) -> Response:
 
     With TRIAGE_METRICS_OPEN: the requests of all namespaces, and the queues of TRIAGE_NAMESPACE.
     """
-    backend: Backend = request.app.state.backend
-    text = await backend.metrics.exposition(backend.redis, stores, whole=backend.settings.metrics_open)
+    app_state: AppState = request.app.state.app_state
+    text = await app_state.metrics.exposition(app_state.redis, stores, whole=app_state.settings.metrics_open)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
