@@ -11,7 +11,7 @@ from service.store.explanations import Explanations
 from service.store.groups.dependencies import Relations
 from service.store.groups.fan_outs import FanOuts
 from service.store.groups.flows import Flows
-from service.store.groups.group_jobs import Members
+from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
 from service.store.groups.tasks import GroupKeeper
 from service.store.jobs import Jobs
@@ -49,12 +49,12 @@ class Namespace:
         self.census = Census(self.scripts, self.queries, self.workers)
         self.explanations = Explanations(self.scripts, self.workers)
         self.groups = Groups(self.scripts, self.queries)
-        self.members = Members(self.queries, self.groups)
+        self.group_jobs = GroupJobs(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)
         self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
         self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
         self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
-        selection = Selection(self.queries, self.groups, self.members)
+        selection = Selection(self.queries, self.groups, self.group_jobs)
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
         self.bulk_keeper = BulkKeeper(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)

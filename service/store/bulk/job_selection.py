@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from service.domain.job import Job
 from service.domain.states import State
-from service.store.groups.group_jobs import Members
+from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
 from service.store.queries import SCAN_BUDGET, JobFilter, Queries
 
@@ -46,7 +46,7 @@ class Batch:
 class Selection:
     """Jobs of one namespace, the newest first; a position is creation and id of a job, in a group its id."""
 
-    def __init__(self, queries: Queries, groups: Groups, members: Members) -> None:
+    def __init__(self, queries: Queries, groups: Groups, members: GroupJobs) -> None:
         self._queries = queries
         self._groups = groups
         self._members = members

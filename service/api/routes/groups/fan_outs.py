@@ -186,7 +186,7 @@ async def list_fan_out_jobs(
 ) -> Response:
     """Those that are kept, without the job that follows. A page can be short and still have a next one."""
     group = await groups.read(context, fan_out_id)
-    page = await context.stores.members.page(group, JobFilter(state=state), limit, cursor)
+    page = await context.stores.group_jobs.page(group, JobFilter(state=state), limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 

@@ -204,5 +204,7 @@ async def list_flow_jobs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Those that are kept: a job has a retention of its own."""
-    page = await context.stores.members.page(await groups.read(context, flow_id), JobFilter(), limit, cursor)
+    page = await context.stores.group_jobs.page(
+        await groups.read(context, flow_id), JobFilter(), limit, cursor
+    )
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)

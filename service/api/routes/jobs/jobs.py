@@ -167,7 +167,7 @@ async def list_jobs(
         group = await context.stores.groups.get(filter.group_id)
         if group is None or (flow_id and fan_out_id):
             return rendering.page([], None)
-        page = await context.stores.members.page(group, filter, limit, cursor)
+        page = await context.stores.group_jobs.page(group, filter, limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
