@@ -8,7 +8,7 @@ from service.store.bulk.portions import BulkKeeper
 from service.store.changes.change_feed import Watches
 from service.store.changes.subscriber import Subscriber
 from service.store.explanations import Explanations
-from service.store.groups.dependencies import Relations
+from service.store.groups.dependencies import Dependencies
 from service.store.groups.fan_outs import FanOuts
 from service.store.groups.flows import Flows
 from service.store.groups.group_jobs import GroupJobs
@@ -52,7 +52,7 @@ class Namespace:
         self.group_jobs = GroupJobs(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)
         self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
-        self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
+        self.dependencies = Dependencies(self.scripts, self.queries, self.groups, self.flows)
         self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
         selection = Selection(self.queries, self.groups, self.group_jobs)
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)

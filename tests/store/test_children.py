@@ -52,7 +52,7 @@ async def park(
     stores: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "parked"
 ) -> dict[str, str]:
     ids = {key: factories.new_id() for key in nodes}
-    assert await stores.relations.park(lease, nodes, ids) == word
+    assert await stores.dependencies.park(lease, nodes, ids) == word
     return ids
 
 
@@ -142,7 +142,7 @@ async def test_a_child_starts_no_earlier_than_it_may(stores: Namespace, at: int,
     nodes = {"x": child(**fields), "y": child(Edge("z"), **fields), "z": child()}
     ids = {key: factories.new_id() for key in nodes}
     ordered = {key: nodes[key] for key in ("z", "x", "y")}
-    assert await stores.relations.park(lease, ordered, ids) == "parked"
+    assert await stores.dependencies.park(lease, ordered, ids) == "parked"
     x = await job(stores, ids["x"])
     assert (x.state, x.run_at, x.queued_at) == (State.SCHEDULED, at + MINUTE, None)
     waits = await job(stores, ids["y"])
@@ -178,7 +178,7 @@ async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(st
     assert await state_of(stores, ids["both"]) == State.BLOCKED
     assert await state_of(stores, ids["unless"]) == State.QUEUED
     await finish(stores, leases[ids["a"]], OK)
-    ends = await stores.relations.ends(ids["both"])
+    ends = await stores.dependencies.ends(ids["both"])
     assert {key: (end.id, end.state, end.result) for key, end in ends.items()} == {
         "a": (ids["a"], "succeeded", b'{"ok":true}'),
         "b": (ids["b"], "dead", None),
@@ -196,10 +196,10 @@ async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_learns_of
     ids = await park(stores, lease, nodes)
     await finish(stores, (await lease_of(stores))[ids["a"]], HOPELESS)
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.relations.ends(lease.job.id)
+    ends = await stores.dependencies.ends(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == {"a": "dead", "b": "cancelled", "c": "succeeded"}
     again = (await claim(stores)).leases[0]
-    assert await stores.relations.park(again, {}, {}) == "ready"
+    assert await stores.dependencies.park(again, {}, {}) == "ready"
 
 
 async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgotten(
@@ -213,11 +213,11 @@ async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgo
     assert (await stores.jobs.delete([ids["b"]]))[0].word == "moved"
     ids |= {"c": factories.new_id()}
     nodes = {"c": child(Edge("a"), Edge("b"))}
-    assert await stores.relations.park(again, nodes, ids) == "parked"
+    assert await stores.dependencies.park(again, nodes, ids) == "parked"
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.relations.ends(ids["c"])
+    ends = await stores.dependencies.ends(ids["c"])
     assert {key: end.state for key, end in ends.items()} == {"a": "succeeded", "b": "succeeded"}
-    ends = await stores.relations.ends(lease.job.id)
+    ends = await stores.dependencies.ends(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == dict.fromkeys("abc", "succeeded")
 
 
@@ -228,7 +228,7 @@ async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> 
     await stores.jobs.cancel([lease.job.id], 0)
     assert (await stores.jobs.redrive([lease.job.id]))[0].word == "moved"
     again = (await claim(stores)).leases[0]
-    assert await stores.relations.park(again, {}, ids) == "parked"
+    assert await stores.dependencies.park(again, {}, ids) == "parked"
     assert (await claim(stores)).leases == []
     assert (await stores.jobs.run_now([ids["b"]]))[0].word == "moved"
     leases = await lease_of(stores)
@@ -289,7 +289,7 @@ async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Namespace)
     y = (await lease_of(stores))[ids["y"]]
     grandchild = (await park(stores, y, {"z": child()}))["z"]
     assert (await job(stores, grandchild)).flow_key == "parent/y/z"
-    assert await stores.relations.children(y.job.id) == {"z": grandchild}
+    assert await stores.dependencies.children(y.job.id) == {"z": grandchild}
     await finish(stores, (await lease_of(stores))[grandchild], OK)
     await finish(stores, (await lease_of(stores))[ids["y"]], OK)
     await finish(stores, (await claim(stores)).leases[0], OK)
@@ -423,7 +423,7 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
         await stores.leases.prune(now=str(Clock().now_ms() + factories.DAY))
     else:
         await stores.jobs.delete([ids["b"], ids["a"]])
-    ends = await stores.relations.ends(lease.job.id)
+    ends = await stores.dependencies.ends(lease.job.id)
     assert {key: end.result for key, end in ends.items()} == {
         "a": b'{"ok":true}',
         "b": b'{"ok":true}',

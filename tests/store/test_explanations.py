@@ -386,7 +386,7 @@ async def test_a_parked_job_names_its_children(frozen: Namespace) -> None:
     id = await submit(frozen)
     lease = (await claim(frozen)).leases[0]
     child = new_id()
-    assert await frozen.relations.park(lease, {"part": Node(JobSpec("work"))}, {"part": child}) == "parked"
+    assert await frozen.dependencies.park(lease, {"part": Node(JobSpec("work"))}, {"part": child}) == "parked"
     rows = [{"id": child, "key": "part", "state": "queued"}]
     assert await causes(frozen, id) == {"children": {"total": 1, "waits_for": rows}}
 

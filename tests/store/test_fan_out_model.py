@@ -79,7 +79,7 @@ class Life:
                 "moved",
                 "cancelled",
             )
-            ends = await self.stores.relations.ends(lease.job.id)
+            ends = await self.stores.dependencies.ends(lease.job.id)
             assert ends["fan_out"].state == self.model.state
 
     async def step(self) -> None:

@@ -113,7 +113,7 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
     await finish(stores, (await leases_of(stores))[item_id(id, 0)], OK)
     if outcome is not OK:
         assert await state_of(stores, before.id) == State.QUEUED
-        ends = await stores.relations.ends(before.id)
+        ends = await stores.dependencies.ends(before.id)
         assert ends["fan_out"].state == "succeeded"
 
 

@@ -101,7 +101,7 @@ async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: N
     await stores.jobs.redrive([id])
     await stores.keeper.work()
     assert await state_of(stores, ids["waits"]) == State.SCHEDULED
-    assert await stores.relations.children(id) == ids
+    assert await stores.dependencies.children(id) == ids
 
 
 async def test_a_redriven_parent_adds_them_anew(stores: Namespace, at: int) -> None:
@@ -111,14 +111,14 @@ async def test_a_redriven_parent_adds_them_anew(stores: Namespace, at: int) -> N
     await stores.jobs.redrive([id])
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
-    assert await stores.relations.children(id) == {}
+    assert await stores.dependencies.children(id) == {}
     again = await park(stores, lease, {"x": child(), "y": child()})
     assert set(again.values()).isdisjoint(ids.values())
     assert await state_of(stores, id) == State.BLOCKED
     for found in (await lease_of(stores)).values():
         await finish(stores, found, OK)
     assert await state_of(stores, id) == State.QUEUED
-    assert {key: end.state for key, end in (await stores.relations.ends(id)).items()} == {
+    assert {key: end.state for key, end in (await stores.dependencies.ends(id)).items()} == {
         "x": "succeeded",
         "y": "succeeded",
     }

@@ -51,6 +51,6 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Nam
     with pytest.raises(Parked):
         await relatives.add_children({"child": {"job": {"name": "plain", "queue": "slow"}}})
 
-    child = (await stores.relations.children(lease.job.id))["child"]
+    child = (await stores.dependencies.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
     assert [job and job.priority for job in jobs] == [7, 7]

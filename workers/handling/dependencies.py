@@ -38,7 +38,7 @@ class Relatives:
         new_id: Callable[[str], str],
         lease: Lease,
     ) -> None:
-        self._relations = stores.relations
+        self._relations = stores.dependencies
         self._fan_outs = stores.fan_outs
         self._queues = queues
         self._registry = registry
