@@ -69,7 +69,7 @@ async def stores(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
     redis = connect(redis_url, socket_timeout=10)
     stores = Namespace(redis, namespace, DEAD_RETENTION_MS)
     yield stores
-    await stores.watches.close()
+    await stores.change_feed.close()
     await invariants.check(stores)
     # The invariants of later tests scan the whole server, which one test at a time uses.
     await redis.flushdb(asynchronous=True)

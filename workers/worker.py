@@ -206,7 +206,7 @@ class TriageWorker(arq.worker.Worker):
         if self._heartbeat is not None:
             self._heartbeat.stop()
         await end(self._background)
-        await self.stores.watches.close()
+        await self.stores.change_feed.close()
         await self.registry.hooks.ends(self.ctx, 5.0)
         self.runners.close()
         server.should_exit = True

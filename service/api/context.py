@@ -70,7 +70,7 @@ class AppState:
         """Not ready from now on; whoever waits is answered with what there is."""
         self.stopping = True
         for namespace_state in self.namespace_states.values():
-            namespace_state.stores.watches.release()
+            namespace_state.stores.change_feed.release()
 
     def namespace_state(self, namespace: str) -> "NamespaceState":
         found = self.namespace_states.get(namespace)
@@ -91,7 +91,7 @@ class AppState:
         for namespace, namespace_state in list(self.namespace_states.items()):
             unused = (
                 now - namespace_state.used_at > NAMESPACE_SECONDS
-                and not namespace_state.stores.watches.watched
+                and not namespace_state.stores.change_feed.watched
             )
             if unused and namespace != self.settings.namespace:
                 del self.namespace_states[namespace]
@@ -131,7 +131,7 @@ class RequestContext:
         with self.app_state.waiters.place(self.holder):
             async with (
                 hang_up_noticed(self.request.receive) as gone,
-                self.stores.watches.watch(id) as changed,
+                self.stores.change_feed.watch(id) as changed,
             ):
                 yield Waiting(changed, gone, self.check)
 

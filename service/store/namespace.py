@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 from service.store.bulk.bulk_actions import BulkActions
 from service.store.bulk.job_selection import Selection
 from service.store.bulk.portions import BulkKeeper
-from service.store.changes.change_feed import Watches
+from service.store.changes.change_feed import ChangeFeed
 from service.store.changes.subscriber import Subscriber
 from service.store.explanations import Explanations
 from service.store.groups.dependencies import Dependencies
@@ -58,7 +58,7 @@ class Namespace:
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
         self.bulk_keeper = BulkKeeper(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
-        self.watches = Watches(self.scripts, subscriber)
+        self.change_feed = ChangeFeed(self.scripts, subscriber)
 
     async def pulse(self, lease_ms: int, away_ms: int = 0) -> None:
         """Prove that Redis is reachable and wake workers for what is queued, several times per lease.

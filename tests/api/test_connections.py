@@ -105,7 +105,7 @@ async def test_a_stopping_server_answers_those_who_wait(running: Running, stores
         submission = asyncio.create_task(
             http.post("/v1/jobs", json={"name": "work"}, headers={"Prefer": "wait=25"})
         )
-        watches = running.watches(stores)
+        watches = running.change_feed(stores)
 
         def waiting() -> None:
             assert watches._count == 4

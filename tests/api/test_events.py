@@ -170,10 +170,10 @@ async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores
         channel = stores.scripts.prefix + keys.CHANGES
         client: Any = stores.scripts.redis
         assert (await client.pubsub_numsub(channel))[0][1] == 1
-        assert (running.app_state.streams.count, running.watches(stores)._count) == (2, 2)
+        assert (running.app_state.streams.count, running.change_feed(stores)._count) == (2, 2)
 
     def free() -> None:
-        assert (running.app_state.streams.count, running.watches(stores)._count) == (0, 0)
+        assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
 
     await eventually(free)
 
@@ -247,7 +247,7 @@ async def test_a_client_that_reads_no_more_loses_its_stream(
             # What the network holds for a client counts as taken: some megabytes.
             progress = orjson.dumps({"current": 1, "total": None, "message": message})
             await stores.leases.report_progress(lease, progress)
-            assert (running.app_state.streams.count, running.watches(stores)._count) == (0, 0)
+            assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
 
         await eventually(given_up, 60)
         assert running.server.server_state.connections == set()
@@ -290,7 +290,7 @@ class Looks:
         return Moment(job.version, False, {"state": job.state})
 
     def follow(self, pace: Pace = AT_ONCE) -> AsyncGenerator[bytes]:
-        return follow(self._stores.watches, self.id, self, None, Clock(), pace, self.check)
+        return follow(self._stores.change_feed, self.id, self, None, Clock(), pace, self.check)
 
     async def check(self) -> None:
         self.checks += 1
@@ -350,7 +350,7 @@ async def test_a_lost_subscription_is_made_anew(stores: Namespace) -> None:
     for stream in streams:
         assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
     client: Any = stores.scripts.redis
-    subscriber = stores.watches._subscriber
+    subscriber = stores.change_feed._subscriber
     first = subscriber._task
     await client.client_kill_filter(_type="pubsub")
     following = [asyncio.ensure_future(after(stream)) for stream in streams]
@@ -365,17 +365,17 @@ async def test_a_lost_subscription_is_made_anew(stores: Namespace) -> None:
     assert {text[:6] for text in await asyncio.gather(*following)} == {b"id: 2\n"}
     for stream in streams:
         await stream.aclose()
-    assert (stores.watches._count, stores.watches._announced) == (0, set())
+    assert (stores.change_feed._count, stores.change_feed._announced) == (0, set())
 
 
 async def test_what_many_watch_is_announced_once(stores: Namespace) -> None:
     client: Any = stores.scripts.redis
-    async with stores.watches.watch("job_1"):
+    async with stores.change_feed.watch("job_1"):
         before = (await client.info("stats"))["total_commands_processed"]
-        async with stores.watches.watch("job_1"):
+        async with stores.change_feed.watch("job_1"):
             assert (await client.info("stats"))["total_commands_processed"] - before == 1
-        assert stores.watches._announced == {"job_1"}
-    assert stores.watches._announced == set()
+        assert stores.change_feed._announced == {"job_1"}
+    assert stores.change_feed._announced == set()
 
 
 async def test_what_is_watched_for_long_stays_announced(
@@ -383,7 +383,7 @@ async def test_what_is_watched_for_long_stays_announced(
 ) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     client: Any = stores.scripts.redis
-    async with stores.watches.watch("job_1"):
+    async with stores.change_feed.watch("job_1"):
         # As if it were long ago.
         await client.zadd(keys.watched(stores.scripts.prefix), {"job_1": 1})
 
@@ -398,7 +398,7 @@ async def test_a_process_that_stood_still_looks_again(
 ) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     monkeypatch.setattr(change_feed, "_ENTRY_SECONDS", 1)
-    async with stores.watches.watch("job_1") as changed:
+    async with stores.change_feed.watch("job_1") as changed:
         await asyncio.wait_for(changed.wait(), 10)
     assert not changed.lost
 
@@ -415,7 +415,7 @@ async def test_a_stream_says_when_redis_is_away_and_ends(
         (said,) = [text async for text in stream]
         assert said.startswith(b"retry: 5000\nevent: unavailable\ndata: ")
         assert orjson.loads(said.split(b"data: ")[1])["code"] == "backend_unavailable"
-        await stores.watches.close()
+        await stores.change_feed.close()
         await redis.aclose()
 
 

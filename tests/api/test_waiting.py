@@ -56,7 +56,7 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
         def all_wait() -> None:
             assert (
                 sum(
-                    namespace_state.stores.watches._count
+                    namespace_state.stores.change_feed._count
                     for namespace_state in running.app_state.namespace_states.values()
                 )
                 == NAMESPACES
@@ -90,7 +90,7 @@ async def hang_up(running: Running, request: bytes) -> None:
     def gone() -> None:
         assert running.app_state.waiters.count == 0
         assert not running.app_state.subscriber._channels or all(
-            not namespace_state.stores.watches.watched
+            not namespace_state.stores.change_feed.watched
             for namespace_state in running.app_state.namespace_states.values()
         )
 
@@ -204,7 +204,10 @@ async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
     path = redis_url.removeprefix("unix://")
     deaf = connect(f"unix://deaf:x@{path}")
     with pytest.raises(BackendUnavailable):
-        async with asyncio.timeout(10), Namespace(deaf, stores.scripts.namespace, DAY).watches.watch("job_1"):
+        async with (
+            asyncio.timeout(10),
+            Namespace(deaf, stores.scripts.namespace, DAY).change_feed.watch("job_1"),
+        ):
             pytest.fail("nothing was heard")
     await deaf.aclose()
     await admin.execute_command("ACL", "DELUSER", "deaf")
@@ -215,10 +218,10 @@ async def test_an_unused_connection_is_left_and_made_anew(
 ) -> None:
     monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
     monkeypatch.setattr("service.store.changes.subscriber.LOOK_SECONDS", 0.02)
-    subscriber: Subscriber = stores.watches._subscriber
+    subscriber: Subscriber = stores.change_feed._subscriber
     for _ in range(2):
         id = await submit(stores)
-        async with stores.watches.watch(id) as changed:
+        async with stores.change_feed.watch(id) as changed:
             await stores.jobs.cancel([id], 0)
             await asyncio.wait_for(changed.wait(), 5)
 

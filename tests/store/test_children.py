@@ -325,7 +325,7 @@ async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_r
 async def test_who_watches_a_job_hears_that_it_waits(stores: Namespace) -> None:
     lease = await parent(stores)
     before = await job(stores, lease.job.id)
-    async with stores.watches.watch(lease.job.id) as change:
+    async with stores.change_feed.watch(lease.job.id) as change:
         await park(stores, lease, {"x": child()})
         await factories.heard(change)
     after = await job(stores, lease.job.id)

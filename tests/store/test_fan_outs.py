@@ -197,7 +197,7 @@ async def test_an_index_that_comes_twice_is_taken_once(stores: Namespace) -> Non
 async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Namespace) -> None:
     id = await opened(stores, 1)
     before = await stores.groups.get(id)
-    async with stores.watches.watch(id) as change:
+    async with stores.change_feed.watch(id) as change:
         assert (await stores.fan_outs.seal(id, 1)).word == "moved"
         await heard(change)
     after = await stores.groups.get(id)

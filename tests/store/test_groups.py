@@ -112,7 +112,7 @@ async def test_a_job_whose_time_has_come_meanwhile_is_queued_when_it_is_released
 async def test_who_watches_hears_of_a_release_and_of_its_flow(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a")})
     versions = [(await job(stores, jobs["b"])).version, (await group(stores, id)).version]
-    async with stores.watches.watch(jobs["b"]) as released, stores.watches.watch(id) as counted:
+    async with stores.change_feed.watch(jobs["b"]) as released, stores.change_feed.watch(id) as counted:
         await end(stores, [jobs["a"]])
         await factories.heard(released)
         await factories.heard(counted)
@@ -174,7 +174,7 @@ async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Names
     dead, _ = (await claim(stores, 2)).leases
     await finish(stores, dead, HOPELESS)
     before = await group(stores, id)
-    async with stores.watches.watch(id) as change:
+    async with stores.change_feed.watch(id) as change:
         if verb == "cancel":
             assert await stores.groups.request_cancel(id, MINUTE) == ("moved", "running")
         else:
@@ -199,7 +199,7 @@ async def test_a_group_that_is_deleted_is_gone_at_once(
         members = [item_id(id, 0)]
     assert await stores.groups.vanish(id) == ("illegal", "running")
     await end(stores, members)
-    async with stores.watches.watch(id) as change:
+    async with stores.change_feed.watch(id) as change:
         assert await stores.groups.vanish(id) == ("moved", "succeeded")
         await factories.heard(change)
     assert await stores.groups.get(id) is None

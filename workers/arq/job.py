@@ -121,7 +121,7 @@ class TriageJob(arq.jobs.Job):
             if job.state in FINISHED:
                 return job
             try:
-                async with client.stores.watches.watch(job.id) as changed:
+                async with client.stores.change_feed.watch(job.id) as changed:
                     while not changed.lost:
                         changed.clear()
                         job = await self._found(client)

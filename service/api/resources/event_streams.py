@@ -21,7 +21,7 @@ from service.api.requests.stream_limits import Holder, Places
 from service.api.responses.errors import ScopeMissing, Unauthenticated
 from service.clock import Clock
 from service.domain.errors import NotFound, TriageError
-from service.store.changes.change_feed import Change, Watches
+from service.store.changes.change_feed import Change, ChangeFeed
 
 _RETRY_MS = 2_000
 _RETRY_AWAY_MS = 5_000
@@ -90,13 +90,13 @@ async def stream(context: RequestContext, id: str, look: Look, last_event_id: st
             return await look()
 
     events = follow(
-        context.stores.watches, id, in_turn, last_event_id, context.app_state.clock, Pace(), context.check
+        context.stores.change_feed, id, in_turn, last_event_id, context.app_state.clock, Pace(), context.check
     )
     return EventStream(context.app_state.streams, context.holder, events)
 
 
 async def follow(
-    watches: Watches,
+    change_feed: ChangeFeed,
     id: str,
     look: Look,
     known: str | None,
@@ -113,7 +113,7 @@ async def follow(
     yield b"retry: %d\n\n" % _RETRY_MS
     try:
         while True:
-            async with watches.watch(id) as changed:
+            async with change_feed.watch(id) as changed:
                 while not changed.lost:
                     changed.clear()
                     found = await look()

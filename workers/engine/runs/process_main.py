@@ -230,7 +230,7 @@ def _call(
             return await handler.function(context, *args, **kwargs)
         finally:
             await registry.hooks.ends(context, 5.0)
-            await stores.watches.close()
+            await stores.change_feed.close()
             for client in (context["redis"], stores.scripts.redis):
                 # The handler's verdict is given: a connection that does not close must not replace it.
                 with contextlib.suppress(Exception):
