@@ -54,7 +54,7 @@ class ApiMetrics:
 async def _queue_families(stores: Namespace) -> list[Metric]:
     queues, survey = await stores.queues.by_attention(MAX_QUEUES)
     names = [queue.name for queue in queues]
-    counts = await stores.census.count(names)
+    counts = await stores.queue_metrics.count(names)
     families = queue_families(queues, counts, omitted=len(survey.queues) - len(queues))
     if len(survey.queues) > len(queues):
         await _add_others(stores, families, survey, names)
@@ -69,7 +69,7 @@ async def _add_others(
     others = survey.counts(len(names))
     for state in _LIVE:
         jobs.add_sample(jobs.name, {"queue": OTHERS, "state": state}, others[state])
-    for reason, number in (await stores.census.dead(names)).items():
+    for reason, number in (await stores.queue_metrics.dead(names)).items():
         dead.add_sample(dead.name, {"queue": OTHERS, "reason": reason}, number)
     since = [queue.oldest for queue in survey.queues[len(names) :] if queue.oldest is not None]
     age = max(0, await stores.queries.now() - min(since)) / 1000 if since else 0

@@ -18,7 +18,7 @@ from service.store.jobs import Jobs
 from service.store.leases import Leases
 from service.store.limiters import Limiters
 from service.store.queries import Queries
-from service.store.queues.queue_metrics import Census
+from service.store.queues.queue_metrics import QueueMetrics
 from service.store.queues.queues import Queues
 from service.store.redis.scripts import MAX_QUEUES, Scripts
 from service.store.schedules import Schedules
@@ -46,7 +46,7 @@ class Namespace:
         self.limiters = Limiters(self.scripts)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
-        self.census = Census(self.scripts, self.queries, self.workers)
+        self.queue_metrics = QueueMetrics(self.scripts, self.queries, self.workers)
         self.explanations = Explanations(self.scripts, self.workers)
         self.groups = Groups(self.scripts, self.queries)
         self.group_jobs = GroupJobs(self.queries, self.groups)

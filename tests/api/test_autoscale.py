@@ -106,7 +106,7 @@ async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: 
     assert (await ask(api))["value"] == 0
     later = int((await claim(stores)).now_us / 1000) + 45_000
     stores.scripts.now = str(later)
-    assert (await stores.census.demand("default", 30_000)).jobs == 2
+    assert (await stores.queue_metrics.demand("default", 30_000)).jobs == 2
 
 
 async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:

@@ -71,7 +71,7 @@ async def read_autoscale(
     that can start within 30 s: pauses, freezes and limits keep jobs out of it. A queue that was never used
     has the value 0.
     """
-    demand = await stores.census.demand(queue, HORIZON_MS)
+    demand = await stores.queue_metrics.demand(queue, HORIZON_MS)
     return rendering.respond(
         {
             "queue": queue,
