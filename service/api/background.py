@@ -44,16 +44,16 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
 
 
 async def work_on_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.stores.keeper.work()
+    await namespace_state.stores.group_tasks.work()
 
 
 async def forget_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.stores.keeper.forget_ended()
+    await namespace_state.stores.group_tasks.forget_ended()
 
 
 async def act(namespace_state: NamespaceState) -> float | None:
     """A portion of a bulk action."""
-    next_ms = await namespace_state.stores.bulk_keeper.work()
+    next_ms = await namespace_state.stores.bulk_batches.work()
     return None if next_ms is None else next_ms / 1000
 
 

@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from service.store.bulk.bulk_actions import BulkActions
 from service.store.bulk.job_selection import Selection
-from service.store.bulk.portions import BulkKeeper
+from service.store.bulk.portions import BulkBatches
 from service.store.changes.change_feed import ChangeFeed
 from service.store.changes.subscriber import Subscriber
 from service.store.explanations import Explanations
@@ -13,7 +13,7 @@ from service.store.groups.fan_outs import FanOuts
 from service.store.groups.flows import Flows
 from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
-from service.store.groups.tasks import GroupKeeper
+from service.store.groups.tasks import GroupTasks
 from service.store.jobs import Jobs
 from service.store.leases import Leases
 from service.store.limiters import Limiters
@@ -53,10 +53,10 @@ class Namespace:
         self.flows = Flows(self.scripts, self.queries, self.groups)
         self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
         self.dependencies = Dependencies(self.scripts, self.queries, self.groups, self.flows)
-        self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
+        self.group_tasks = GroupTasks(self.scripts, self.queries, self.jobs, self.groups, self.flows)
         selection = Selection(self.queries, self.groups, self.group_jobs)
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
-        self.bulk_keeper = BulkKeeper(self.scripts, self.jobs, selection)
+        self.bulk_batches = BulkBatches(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
 

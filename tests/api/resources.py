@@ -48,7 +48,7 @@ async def _flow(stores: Namespace, operation: Operation) -> str:
     assert (await stores.flows.create(id, spec, None)).word == "moved"
     if operation.id in ("delete_flow", "retry_flow", "stream_flow_events"):
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     return id
 
 

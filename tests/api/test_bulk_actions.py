@@ -154,7 +154,7 @@ async def test_an_action_is_paused_resumed_and_cancelled(api: Api) -> None:
 async def test_an_idempotency_key_is_one_action(api: Api, stores: Namespace) -> None:
     headers = {"Idempotency-Key": "once"}
     first = await api.http.post(BULK, json=CANCEL, headers=headers)
-    await stores.bulk_keeper.work()
+    await stores.bulk_batches.work()
     again = await api.http.post(BULK, json=CANCEL, headers=headers)
     assert (again.status_code, again.content) == (202, first.content)
     assert again.headers["idempotency-replayed"] == "true"

@@ -211,7 +211,7 @@ async def test_more_failures_than_tolerated_cancel_the_rest(api: Api, stores: Na
     await run(stores, 1, fail=[b'{"n":0}'])
     assert (await get(api, fan_out))["state"] == "running"
     await run(stores, 1, fail=[b'{"n":1}'])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     ended = await get(api, fan_out)
     assert (ended["state"], ended["counts"]["dead"], ended["counts"]["cancelled"]) == ("failed", 2, 8)
     # A failed fan-out is followed; a cancelled one is not.

@@ -25,7 +25,7 @@ async def end_all(stores: Namespace, outcome: Any = OK) -> None:
     while leases := (await claim(stores, 50)).leases:
         for lease in leases:
             await finish(stores, lease, outcome)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
 
 
 async def test_a_flow_is_created_with_its_counts_and_its_jobs(api: Api) -> None:
@@ -118,7 +118,7 @@ async def test_a_failure_cancels_what_has_not_started_and_a_retry_keeps_what_is_
     flow = await create(api, jobs)
     await finish(stores, (await claim(stores)).leases[0], OK)
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     failed = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (failed["state"], failed["counts"]["dead"], failed["counts"]["cancelled"]) == ("failed", 1, 2)
     rows = (await api.http.get(f"/v1/flows/{flow['id']}/jobs")).json()["items"]
@@ -142,7 +142,7 @@ async def test_a_dead_job_that_is_redriven_takes_its_dependents_along(api: Api, 
     await end_all(stores, HOPELESS)
     assert (await api.http.get(f"/v1/flows/{flow['id']}")).json()["state"] == "failed"
     assert (await api.http.post(f"/v1/dlq/{flow['jobs']['a']}/retry")).status_code == 202
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await end_all(stores)
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["succeeded"]) == ("succeeded", 2)
@@ -190,7 +190,7 @@ async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, stores: Names
 async def test_a_deadline_ends_a_flow(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a", deadline_seconds=1)}, deadline_seconds=50)
     await stores.leases.sweep(now="99999999999999")
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["dead"]) == ("failed", 2)
 

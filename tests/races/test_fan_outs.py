@@ -65,7 +65,7 @@ async def test_two_failures_in_the_same_moment_cross_the_tolerance_once(stores: 
     leases = [(await claim(stores, worker=f"wk_{n}")).leases[0] for n in (1, 2)]
     await asyncio.gather(*[finish(stores, lease, HOPELESS) for lease in leases])
     # Several processes may carry on the same task.
-    await asyncio.gather(*[stores.keeper.work() for _ in range(3)])
+    await asyncio.gather(*[stores.group_tasks.work() for _ in range(3)])
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.state, group.counts[State.DEAD], group.counts[State.CANCELLED]) == ("failed", 2, 8)
@@ -88,7 +88,7 @@ async def test_no_item_outlives_a_cancel_that_comes_between_chunks(stores: Names
             stores.groups.request_cancel(id, 0),
             stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(10, 15)]),
         )
-        await stores.keeper.work()
+        await stores.group_tasks.work()
         group = await stores.groups.get(id)
         assert group is not None
         assert group.state == "cancelled"

@@ -64,7 +64,7 @@ async def read(stores: Namespace, id: str) -> BulkAction:
 async def drain(stores: Namespace, id: str, step: int = 20) -> BulkAction:
     """Work until the action has ended; time moves by a step whenever nothing is due."""
     while (action := await read(stores, id)).live:
-        if await stores.bulk_keeper.work() != 0:
+        if await stores.bulk_batches.work() != 0:
             move_time(stores, step)
     return action
 
@@ -110,7 +110,7 @@ async def test_two_keepers_at_once_do_nothing_twice(frozen: Namespace) -> None:
 
     async def keep() -> None:
         while (await read(frozen, id)).live:
-            if await frozen.bulk_keeper.work() != 0:
+            if await frozen.bulk_batches.work() != 0:
                 # The other one may have it for seconds: nobody waits for the clock.
                 move_time(frozen, TAKEN_MS)
 
@@ -134,7 +134,7 @@ async def test_a_portion_that_is_sent_again_by_a_late_keeper_changes_nothing(
         return await run(name, arguments, now)
 
     monkeypatch.setattr(frozen.scripts, "run", record)
-    assert await frozen.bulk_keeper.work() == 0
+    assert await frozen.bulk_batches.work() == 0
     before = await read(frozen, id)
     assert before.succeeded == PORTION
     # The jobs have ended again meanwhile; the late keeper knows nothing of it.
@@ -153,7 +153,7 @@ async def test_a_keeper_that_dies_is_followed_by_another(
 ) -> None:
     ids = await bury(frozen, 450)
     id = await begin(frozen, DEAD)
-    await frozen.bulk_keeper.work()
+    await frozen.bulk_batches.work()
     move_time(frozen, 20)
     redrive = frozen.jobs.redrive
 
@@ -164,9 +164,9 @@ async def test_a_keeper_that_dies_is_followed_by_another(
 
     monkeypatch.setattr(frozen.jobs, "redrive", killed)
     with pytest.raises(asyncio.CancelledError):
-        await frozen.bulk_keeper.work()
+        await frozen.bulk_batches.work()
     monkeypatch.undo()
-    wait = await frozen.bulk_keeper.work()
+    wait = await frozen.bulk_batches.work()
     assert wait is not None
     assert wait == (TAKEN_MS if dies == "before its portion" else 20)
     assert (await drain(frozen, id, wait)).succeeded == 450
@@ -180,7 +180,7 @@ async def test_no_second_holds_more_jobs_than_the_rate_whoever_works(frozen: Nam
     history: list[tuple[int, int]] = []
     done = 0
     while (await read(frozen, id)).live:
-        await asyncio.gather(*[frozen.bulk_keeper.work() for _ in range(3)])
+        await asyncio.gather(*[frozen.bulk_batches.work() for _ in range(3)])
         succeeded = (await read(frozen, id)).succeeded
         history.append((int(frozen.scripts.now), succeeded - done))
         done = succeeded
@@ -208,13 +208,13 @@ def test_a_pace_never_exceeds_its_rate_and_comes_near_it() -> None:
 async def test_what_is_cancelled_stops_at_once_and_stays_stopped(frozen: Namespace) -> None:
     ids = await bury(frozen, 500)
     id = await begin(frozen, DEAD)
-    await frozen.bulk_keeper.work()
+    await frozen.bulk_batches.work()
     assert await frozen.bulk_actions.direct(id, "cancelled") == ("moved", "cancelled")
     assert await frozen.bulk_actions.direct(id, "cancelled") == ("same", "cancelled")
     for to in ("paused", "running"):
         assert await frozen.bulk_actions.direct(id, to) == ("illegal", "cancelled")
     move_time(frozen, TAKEN_MS)
-    assert await frozen.bulk_keeper.work() is None
+    assert await frozen.bulk_batches.work() is None
     action = await read(frozen, id)
     assert (action.state, action.succeeded, action.finished_at is not None) == ("cancelled", PORTION, True)
     assert await states(frozen, ids) == {"queued": PORTION, "dead": 500 - PORTION}
@@ -231,14 +231,14 @@ async def test_what_is_paused_goes_on_where_it_was(
         await frozen.bulk_actions.direct(id, "paused")
         return await cancel(*arguments, **options)
 
-    await frozen.bulk_keeper.work()
+    await frozen.bulk_batches.work()
     move_time(frozen, 20)
     monkeypatch.setattr(frozen.jobs, "cancel", pause_first)
     # The pause comes between the choice of the jobs and the call that cancels them.
-    await frozen.bulk_keeper.work()
+    await frozen.bulk_batches.work()
     monkeypatch.undo()
     move_time(frozen, TAKEN_MS)
-    assert await frozen.bulk_keeper.work() is None
+    assert await frozen.bulk_batches.work() is None
     assert await states(frozen, ids) == {"cancelled": PORTION, "queued": 200}
     assert await frozen.bulk_actions.direct(id, "running") == ("moved", "running")
     assert await frozen.bulk_actions.direct(id, "running") == ("same", "running")
@@ -265,7 +265,7 @@ async def test_a_job_that_dies_again_at_once_is_not_retried_again(frozen: Namesp
     lease = (await claim(frozen)).leases[0]
     assert lease.job.id == alive
     await finish(frozen, lease, HOPELESS)
-    await frozen.bulk_keeper.work()
+    await frozen.bulk_batches.work()
     for lease in (await claim(frozen, PORTION)).leases:
         await finish(frozen, lease, HOPELESS)
     action = await drain(frozen, id)
@@ -396,7 +396,7 @@ async def test_the_jobs_of_a_flow_are_chosen_by_it(frozen: Namespace) -> None:
     action = await drain(frozen, await begin(frozen, spec))
     assert (action.succeeded, action.skipped) == (2, 0)
     assert await states(frozen, [child, other]) == {"cancelled": 1, "queued": 1}
-    await frozen.keeper.work()
+    await frozen.group_tasks.work()
 
 
 async def test_an_action_that_redis_refuses_holds_up_no_other(
@@ -413,8 +413,8 @@ async def test_an_action_that_redis_refuses_holds_up_no_other(
 
     monkeypatch.setattr(frozen.jobs, "redrive", full)
     with pytest.raises(StorageFull):
-        await frozen.bulk_keeper.work()
-    assert await frozen.bulk_keeper.work() == 0
+        await frozen.bulk_batches.work()
+    assert await frozen.bulk_batches.work() == 0
     assert (await read(frozen, other)).state == "succeeded"
     monkeypatch.undo()
     assert (await drain(frozen, refused, TAKEN_MS)).succeeded == 5
@@ -427,10 +427,10 @@ async def test_what_has_ended_is_forgotten_after_a_day(frozen: Namespace) -> Non
     paused = await begin(frozen, QUEUED)
     await frozen.bulk_actions.direct(paused, "paused")
     move_time(frozen, DAY - 1)
-    await frozen.bulk_keeper.work()
+    await frozen.bulk_batches.work()
     assert len((await frozen.bulk_actions.list(10, None)).items) == 3
     move_time(frozen, 1)
-    await frozen.bulk_keeper.work()
+    await frozen.bulk_batches.work()
     assert [action.id for action in (await frozen.bulk_actions.list(10, None)).items] == [paused]
     assert await frozen.bulk_actions.get(ended) is None
     redis: Any = frozen.scripts.redis

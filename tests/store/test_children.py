@@ -250,9 +250,9 @@ async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: 
     await stores.leases.finish([factories.ending(root, OK), factories.ending(gone, OK)])
     await stores.jobs.cancel([lease.job.id], 0)
     assert (await stores.jobs.delete([ids["gone"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await stores.groups.request_cancel(flow, 0)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert (await stores.jobs.redrive([lease.job.id]))[0].word == "moved"
     again = (await claim(stores)).leases[0]
     ids = await park(stores, again, {"new": child()})
@@ -308,10 +308,10 @@ async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_r
     assert flow is not None
     ids = await park(stores, lease, {"x": child(), "y": child(Edge("x"))})
     await stores.groups.request_cancel(flow, 0)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert [await state_of(stores, id) for id in ids.values()] == [State.CANCELLED] * 2
     await stores.groups.request_retry(flow)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert [await state_of(stores, id) for id in (*ids.values(), lease.job.id)] == [
         State.QUEUED,
         State.BLOCKED,
@@ -400,7 +400,7 @@ async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Namespace,
     assert await stores.queries.jobs(list(ids.values())) == [None, None]
     ended = await job(stores, lease.job.id)
     assert (ended.state, ended.state_reason) == (State.CANCELLED, "requested" if what == "job" else "flow")
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     group = await stores.groups.get(flow)
     assert group is not None
     assert (group.state, group.total) == ("cancelled", 2)
@@ -455,7 +455,7 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
     lease = (await claim(stores)).leases[0]
     ids = await park(stores, lease, {"x": child(), "y": child()})
     assert (await stores.jobs.redrive([job_ids(id, spec)["a"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     again = (await claim(stores)).leases[0]
     if when == "failed":
         # It would not start now; it has started.
@@ -473,7 +473,7 @@ async def test_a_parent_waits_again_for_a_child_that_runs_again(stores: Namespac
     leases = await lease_of(stores)
     await finish(stores, leases[ids["x"]], HOPELESS)
     assert (await stores.jobs.redrive([ids["x"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await finish(stores, leases[ids["y"]], OK)
     assert await state_of(stores, lease.job.id) == State.BLOCKED
     await finish(stores, (await lease_of(stores))[ids["x"]], OK)

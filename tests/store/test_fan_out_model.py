@@ -123,7 +123,7 @@ class Life:
         before = await self.stores.groups.get(self.id)
         assert before is not None
         assert before.total == sum(before.counts.values()) == len(self.model.items)
-        await self.stores.keeper.work()
+        await self.stores.group_tasks.work()
         group = await self.stores.groups.get(self.id)
         assert group is not None
         assert (group.state, group.sealed) == (self.model.state, self.model.sealed)
@@ -170,7 +170,7 @@ async def live(stores: Namespace, seed: int) -> None:
     assert model.state in ("succeeded", "failed", "cancelled")
     assert model.then in FINISHED
     assert (await stores.groups.vanish(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await stores.queries.jobs([follow_up_id(id), item_id(id, 0)]) == [None, None]
 
 

@@ -81,11 +81,11 @@ async def test_a_fan_out_is_kept_until_its_follow_up_has_read_how_it_ended(
     await stores.fan_outs.seal(id, 1)
     await run(stores)
     at(25)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is not None
     await run(stores, kind="report")
     at(26)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is None
 
 
@@ -96,7 +96,7 @@ async def test_a_dead_item_that_runs_again_after_its_fan_out_was_forgotten_leave
     await stores.fan_outs.seal(id, 1)
     await run(stores, outcome=HOPELESS)
     at(25)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is None
     await stores.jobs.redrive([item_id(id, 0)])
     await run(stores)
@@ -108,16 +108,16 @@ async def test_a_dead_item_that_runs_again_after_its_fan_out_was_forgotten_leave
 async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Namespace, at: Any) -> None:
     whole, open = await opened(stores, 1), await opened(stores, 1, whole=False)
     at(2)
-    await stores.keeper.forget_ended()
-    await stores.keeper.work()
+    await stores.group_tasks.forget_ended()
+    await stores.group_tasks.work()
     assert [await group_state(stores, id) for id in (whole, open)] == ["cancelled", "open"]
     await stores.fan_outs.fill(open, [Item(1, b"{}")])
     at(25)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await group_state(stores, open) == "open"
     at(27)
-    await stores.keeper.forget_ended()
-    await stores.keeper.work()
+    await stores.group_tasks.forget_ended()
+    await stores.group_tasks.work()
     assert await group_state(stores, open) == "cancelled"
     assert await state_of(stores, follow_up_id(open)) == State.CANCELLED
 
@@ -126,7 +126,7 @@ async def test_a_fan_out_that_never_got_an_item_is_cancelled_too(stores: Namespa
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 1, None)
     at(1.1)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await group_state(stores, id) == "cancelled"
     assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
 
@@ -142,7 +142,7 @@ async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed
     for _ in range(4):
         await run(stores, outcome=HOPELESS)
     await stores.fan_outs.seal(id, 10)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await run(stores, 9)
     group = await stores.groups.get(id)
     assert group is not None
@@ -172,7 +172,7 @@ async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: 
     await stores.fan_outs.open(id, FanOutSpec(template, tolerance=Tolerance(count=0)), 2, None)
     await stores.fan_outs.fill(id, [Item(0, b"{}", delay_ms=0)])
     await run(stores, outcome=HOPELESS)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await stores.fan_outs.fill(id, [Item(1, b"{}")])
     late = await stores.queries.job(item_id(id, 1))
     assert late is not None
@@ -215,7 +215,7 @@ async def test_an_open_fan_out_that_has_nothing_left_to_do_ends_with_its_cancell
     assert await group_state(stores, id) == "open"
     assert await stores.groups.request_cancel(id, 0) == ("moved", "cancelled")
     assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.state, group.total, group.counts[State.SUCCEEDED]) == ("cancelled", size, size)
@@ -235,11 +235,11 @@ async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> Non
     await finish(stores, left[item_id(id, 0)], OK)
     assert [lease.job.id for lease in (await claim(stores, 10)).leases] == [item_id(id, 2)]
     await stores.groups.request_cancel(id, 0)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await stores.leases.sweep()
     assert await group_state(stores, id) == "cancelled"
     assert (await stores.groups.vanish(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     redis: Any = stores.scripts.redis
     assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0
 
@@ -270,12 +270,12 @@ async def test_a_keeper_that_dies_in_the_middle_of_a_cancel_is_followed_by_anoth
 
     monkeypatch.setattr(stores.jobs, "cancel", dies)
     with pytest.raises(KeyboardInterrupt):
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     # How far it is can be seen.
     assert (group.state, group.counts[State.CANCELLED]) == ("running", 100)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.state, group.counts[State.CANCELLED]) == ("cancelled", 250)

@@ -131,7 +131,7 @@ class Life:
             assert word in ("duplicate", "stale", "missing")
 
     async def compare(self) -> None:
-        await self.stores.keeper.work()
+        await self.stores.group_tasks.work()
         group = await self.stores.groups.get(self.id)
         assert group is not None
         assert group.state == self.model.state

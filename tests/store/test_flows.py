@@ -50,7 +50,7 @@ async def run(stores: Namespace, id: str) -> Lease:
 
 
 async def end_of(stores: Namespace, id: str) -> str:
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     return group.state
@@ -72,7 +72,7 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> No
     assert (await claim(stores)).leases == []
     assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].word == "missing"
     stores.scripts.now = "99999999999999"
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     stores.scripts.now = ""
     assert [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*flow*")] == []
     assert (
@@ -89,7 +89,7 @@ async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_s
     id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
     assert await stores.scripts.redis.zcard(keys.tasks(stores.scripts.prefix)) == 0
     stores.scripts.now = str(Clock().now_ms() + factories.DAY)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     stores.scripts.now = ""
     group = await stores.groups.get(id)
     assert group is not None
@@ -122,7 +122,7 @@ async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
     assert (await claim(stores)).leases == [], "no job runs before all that wait for it are there"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert len((await claim(stores, 5)).leases) == 1
 
 
@@ -133,7 +133,7 @@ async def test_a_thousand_dependents_are_released_by_one_end(stores: Namespace) 
     await finish(stores, await run(stores, jobs["root"]), OK)
     tasks = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
     assert f"tell {jobs['root']}".encode() in tasks
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     leases = [lease for _ in range(6) for lease in (await claim(stores, 200)).leases]
     assert len(leases) == 1_000
     for start in range(0, 1_000, 500):
@@ -304,7 +304,7 @@ async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Namespace) 
     assert await end_of(stores, id) == "failed"
     await stores.groups.forget(id)
     assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await finish(stores, await run(stores, jobs["a"]), OK)
     assert not await stores.scripts.redis.exists(keys.group(stores.scripts.prefix, group=id))
 
@@ -319,7 +319,7 @@ async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Namespace) ->
         keys.tasks(stores.scripts.prefix), {task: n for n, task in enumerate(tasks)}
     )
     with pytest.raises(StoreFault):
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     assert await state_of(stores, jobs["b"]) is State.CANCELLED
     left = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
     assert [task.decode() for task in left] == tasks[:-1], "they stay, for who mends what is broken"

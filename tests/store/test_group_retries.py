@@ -19,7 +19,7 @@ MINUTE = 60_000
 async def repeat(stores: Namespace, task: str) -> None:
     """Somebody who was slower does a task once more."""
     await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {task: 10**6})
-    assert await stores.keeper.work() == 1
+    assert await stores.group_tasks.work() == 1
 
 
 async def leases_of(stores: Namespace, slots: int = 10, kind: str = "work") -> dict[str, Lease]:
@@ -31,7 +31,7 @@ async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Namespace
     await end(stores, [jobs["a"]], HOPELESS)
     before = await job(stores, jobs["b"])
     assert (await stores.groups.request_retry(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     a, b = await job(stores, jobs["a"]), await job(stores, jobs["b"])
     assert (a.state, a.failures, a.redriven, a.error, a.finished_at) == (State.QUEUED, 0, 1, None, None)
     assert (b.state, b.redriven, b.state_reason) == (State.BLOCKED, 1, None)
@@ -41,7 +41,7 @@ async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Namespace
     assert [await state_of(stores, jobs[key]) for key in "ab"] == [State.DEAD, State.CANCELLED]
     assert (await group(stores, id)).state == "failed"
     assert (await stores.groups.request_retry(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert (await job(stores, jobs["a"])).redriven == 2
 
 
@@ -50,7 +50,7 @@ async def test_a_retry_that_can_revive_nobody_ends_as_before(stores: Namespace) 
     await end(stores, [jobs["a"]])
     assert (await group(stores, id)).state == "succeeded"
     assert await stores.groups.request_retry(id) == ("moved", "running")
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await state_of(stores, jobs["b"]) == State.CANCELLED
     found = await group(stores, id)
     assert (found.state, found.live) == ("succeeded", False)
@@ -67,7 +67,7 @@ async def test_who_is_redriven_takes_along_only_those_that_were_cancelled_for_it
     assert (await stores.jobs.cancel([jobs["c"]], 0))[0].word == "moved"
     await end(stores, [jobs["a"]], HOPELESS)
     assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     b, c = await job(stores, jobs["b"]), await job(stores, jobs["c"])
     assert (b.state, c.state, c.state_reason) == (State.BLOCKED, State.CANCELLED, "requested")
 
@@ -80,7 +80,7 @@ async def test_a_job_that_has_not_been_released_waits_again_for_one_that_runs_ag
     leases = await leases_of(stores)
     await finish(stores, leases[jobs["a"]], HOPELESS)
     assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await finish(stores, leases[jobs["d"]], OK)
     assert await state_of(stores, jobs["both"]) == State.BLOCKED
     await finish(stores, (await leases_of(stores))[jobs["a"]], OK)
@@ -106,7 +106,7 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
         await stores.jobs.run_now([before.id])
         await finish(stores, (await leases_of(stores, kind="report"))[before.id], outcome)
     assert (await stores.groups.request_retry(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     then_job = await job(stores, before.id)
     assert then_job.state == (State.SUCCEEDED if outcome is OK else State.BLOCKED)
     assert then_job.redriven == (0 if outcome is OK else 1)
@@ -124,7 +124,7 @@ async def test_a_retry_leaves_alone_what_has_not_ended(stores: Namespace) -> Non
     alone = [jobs[key] for key in ("queued", "later", "b")]
     before = await stores.queries.jobs(alone)
     assert (await stores.groups.request_retry(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await stores.queries.jobs(alone) == before
     assert await state_of(stores, jobs["a"]) == State.QUEUED
 
@@ -136,7 +136,7 @@ async def test_a_follow_up_that_still_waits_is_left_alone(stores: Namespace) -> 
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     before = await job(stores, follow_up_id(id))
     assert (await stores.groups.request_retry(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await job(stores, follow_up_id(id)) == before
 
 
@@ -147,7 +147,7 @@ async def test_nobody_waits_again_for_a_job_that_could_not_be_revived(stores: Na
     leases = await leases_of(stores)
     await finish(stores, leases[jobs["a"]], OK)
     assert (await stores.groups.request_retry(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await state_of(stores, jobs["never"]) == State.CANCELLED
     await finish(stores, leases[jobs["d"]], OK)
     assert await state_of(stores, jobs["last"]) == State.QUEUED

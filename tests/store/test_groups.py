@@ -62,7 +62,7 @@ async def test_one_call_looks_at_no_more_dependents_than_it_may(
     id, jobs = await create(stores, nodes)
     await end(stores, [jobs["a"], jobs["b"]])
     assert (await group(stores, id)).counts[State.QUEUED] == min(first + second, 500)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert (await group(stores, id)).counts[State.QUEUED] == first + second
 
 
@@ -127,7 +127,7 @@ async def test_the_last_item_that_fails_may_be_the_one_too_many(stores: Namespac
     await stores.fan_outs.seal(id, 2)
     for _ in range(2):
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert (await group(stores, id)).state == "failed"
     assert await state_of(stores, item_id(id, 0)) == State.DEAD
 
@@ -140,17 +140,17 @@ async def test_a_flow_that_runs_again_has_not_ended_and_is_not_forgotten(stores:
     assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
     again = await group(stores, id)
     assert (again.state, again.finished_at) == ("running", None)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     stores.scripts.now = str(at + 3 * DAY)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     await end(stores, [jobs["a"]])
     # Its retention begins anew.
     stores.scripts.now = str(at + 4 * DAY - 1)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     ended = await group(stores, id)
     assert (ended.state, ended.finished_at) == ("succeeded", at + 3 * DAY)
     stores.scripts.now = str(at + 4 * DAY)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is None
 
 
@@ -158,11 +158,11 @@ async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(s
     id, jobs = await create(stores, {"a": after()})
     await end(stores, [jobs["a"]], HOPELESS)
     await stores.jobs.redrive([jobs["a"]])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await end(stores, [jobs["a"]])
     before = await group(stores, id)
     await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {f"revive {id} {jobs['a']}": 10**6})
-    assert await stores.keeper.work() == 1
+    assert await stores.group_tasks.work() == 1
     now = await group(stores, id)
     assert (now.state, now.finished_at) == ("succeeded", before.finished_at)
     assert await state_of(stores, jobs["a"]) == State.SUCCEEDED
@@ -205,7 +205,7 @@ async def test_a_group_that_is_deleted_is_gone_at_once(
     assert await stores.groups.get(id) is None
     assert await stores.groups.vanish(id) == ("missing", "")
     if carried_on:
-        await stores.keeper.work()
+        await stores.group_tasks.work()
         redis: Any = stores.scripts.redis
         prefix = stores.scripts.prefix
         assert [key async for key in redis.scan_iter(f"{prefix}*{id}*")] == []
@@ -227,7 +227,7 @@ async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carri
     await stores.leases.finish([factories.ending(root, OK), factories.ending(item, OK)])
     assert (await group(stores, id)).state == "succeeded"
     assert await state_of(stores, follow_up_id(id)) == State.BLOCKED
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await state_of(stores, follow_up_id(id)) == State.QUEUED
 
 
@@ -237,7 +237,7 @@ async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Namespa
     await end(stores, [jobs["root"]], HOPELESS)
     assert (await group(stores, id)).counts[State.CANCELLED] == 500
     assert (await stores.jobs.redrive([jobs["root"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     found = [job for job in await stores.queries.jobs(list(jobs.values())) if job is not None]
     assert [job.state for job in found].count(State.BLOCKED) == 510
     assert sum(job.redriven for job in found) == 501, "the last ten were never cancelled"
@@ -252,7 +252,7 @@ async def test_a_flow_is_failed_by_a_dead_job_and_else_cancelled_by_any_request(
     await end(stores, [jobs["a"]], HOPELESS if dead else OK)
     if whole:
         await stores.groups.request_cancel(id, 0)
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     else:
         await stores.jobs.cancel([jobs["b"]], 0)
     assert (await group(stores, id)).state == ("failed" if dead else "cancelled")
@@ -263,7 +263,7 @@ async def test_a_flow_whose_cancelled_job_runs_again_succeeds(stores: Namespace)
     await stores.jobs.cancel([jobs["a"]], 0)
     assert (await group(stores, id)).state == "cancelled"
     await stores.jobs.redrive([jobs["a"]])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await end(stores, [jobs["a"]], OK)
     assert (await group(stores, id)).state == "succeeded"
 

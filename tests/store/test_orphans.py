@@ -36,7 +36,7 @@ async def end_parent(stores: Namespace, id: str, how: str, at: int) -> None:
     else:
         await stores.leases.sweep(now=str(at + 5 * MINUTE))
     assert await state_of(stores, id) == (State.CANCELLED if how == "cancelled" else State.DEAD)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
 
 
 @pytest.mark.parametrize(("how", "grace_ms"), [("cancelled", 7_000), ("dead", 5_000)])
@@ -66,7 +66,7 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
         assert (await stores.jobs.delete([id]))[0].word == "moved"
     else:
         assert (await stores.leases.prune())[0] == 1
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     for key in ("waits", "blocked"):
         assert (await job(stores, ids[key])).state_reason == "parent"
     assert (await job(stores, ids["runs"])).cancel_requested_at == at
@@ -91,7 +91,7 @@ async def test_a_parent_that_succeeds_leaves_its_children_alone(stores: Namespac
     await stores.leases.sweep(now=str(at))
     await finish(stores, (await claim(stores)).leases[0], OK)
     assert await state_of(stores, id) == State.SUCCEEDED
-    assert await stores.keeper.work() == 0
+    assert await stores.group_tasks.work() == 0
     assert (await job(stores, ids["x"])).state_reason == "requested"
 
 
@@ -99,7 +99,7 @@ async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: N
     id, ids = await family(stores)
     await stores.jobs.cancel([id], 0)
     await stores.jobs.redrive([id])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await state_of(stores, ids["waits"]) == State.SCHEDULED
     assert await stores.dependencies.children(id) == ids
 
@@ -143,7 +143,7 @@ async def test_in_a_flow_children_end_with_their_parent_and_are_retried_with_it(
     assert group is not None
     assert group.state == ("cancelled" if how == "cancelled" else "failed")
     assert (await stores.groups.request_retry(flow))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert [await state_of(stores, id) for id in (parent, ids["x"])] == [State.BLOCKED, State.QUEUED]
     await finish(stores, (await lease_of(stores))[ids["x"]], HOPELESS)
     assert await state_of(stores, parent) == State.QUEUED

@@ -38,12 +38,12 @@ async def by_retry_of_its_group(stores: Namespace, id: str) -> None:
     group = found.flow_id or found.fan_out_id
     assert group is not None
     assert (await stores.groups.request_retry(group))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
 
 
 async def by_bulk_action(stores: Namespace, id: str) -> None:
     await stores.bulk_actions.begin(IDS.new("act"), BulkSpec("retry", JobFilter(state=State.DEAD)), None)
-    await stores.bulk_keeper.work()
+    await stores.bulk_batches.work()
 
 
 Again = Callable[[Namespace, str], Awaitable[None]]

@@ -147,7 +147,7 @@ async def test_its_flow_ends_like_after_any_other_burial(frozen: Namespace) -> N
     flow = IDS.new("flow", members=2)
     await frozen.flows.create(flow, spec, None)
     assert await looks(frozen, 0, AFTER) == 1
-    await frozen.keeper.work()
+    await frozen.group_tasks.work()
     assert await state_of(frozen, job_ids(flow, spec)["then"]) == State.CANCELLED
     group = await frozen.groups.get(flow)
     assert group is not None

@@ -39,8 +39,8 @@ class Upkeep:
         self._unroutable_seconds = settings.unroutable_seconds
         self._sweeper = Sweeper(stores.leases)
         self._pruner = Pruner(stores.leases)
-        self._keeper = Keeper(stores.keeper)
-        self._bulk = BulkWorker(stores.bulk_keeper)
+        self._keeper = Keeper(stores.group_tasks)
+        self._bulk = BulkWorker(stores.bulk_batches)
         self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
 
     def expect(self, seconds: float) -> None:

@@ -12,7 +12,7 @@ ANSWER_WITHIN = 1.0
 
 async def carry_on(context: RequestContext) -> None:
     """Do what the request just asked for; what takes long is left to the duty."""
-    work = asyncio.ensure_future(context.stores.keeper.work())
+    work = asyncio.ensure_future(context.stores.group_tasks.work())
     done, _ = await asyncio.wait({work}, timeout=ANSWER_WITHIN)
     if not done:
         context.app_state.background.add(work)

@@ -11,7 +11,7 @@ from service.store.redis.scripts import Scripts
 TAKEN_MS = 5_000
 
 
-class BulkKeeper:
+class BulkBatches:
     """Bulk actions of one namespace. None is done twice: a portion counts and steps on in one script call."""
 
     def __init__(self, scripts: Scripts, jobs: Jobs, selection: Selection) -> None:
