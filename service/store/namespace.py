@@ -3,7 +3,7 @@
 from redis.asyncio import Redis
 
 from service.store.bulk.bulk_actions import BulkActions
-from service.store.bulk.job_selection import Selection
+from service.store.bulk.job_selection import JobSelection
 from service.store.bulk.portions import BulkBatches
 from service.store.changes.change_feed import ChangeFeed
 from service.store.changes.subscriber import Subscriber
@@ -54,7 +54,7 @@ class Namespace:
         self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
         self.dependencies = Dependencies(self.scripts, self.queries, self.groups, self.flows)
         self.group_tasks = GroupTasks(self.scripts, self.queries, self.jobs, self.groups, self.flows)
-        selection = Selection(self.queries, self.groups, self.group_jobs)
+        selection = JobSelection(self.queries, self.groups, self.group_jobs)
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
         self.bulk_batches = BulkBatches(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)

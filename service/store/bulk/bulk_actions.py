@@ -8,7 +8,7 @@ import orjson
 
 from service.domain.bulk_action import TAKES, ActionState, Verb, pace
 from service.domain.states import FINISHED, State
-from service.store.bulk.job_selection import START, Query, Selection
+from service.store.bulk.job_selection import START, JobSelection, Query
 from service.store.cursors import decode_place, encode_cursor
 from service.store.jobs import IDEMPOTENCY_MS, Idempotency
 from service.store.queries import JobFilter, Page, Queries
@@ -93,7 +93,7 @@ def decode_action(id: str, found: Mapping[bytes, bytes]) -> BulkAction:
 class BulkActions:
     """Bulk actions of one namespace."""
 
-    def __init__(self, scripts: Scripts, queries: Queries, selection: Selection) -> None:
+    def __init__(self, scripts: Scripts, queries: Queries, selection: JobSelection) -> None:
         self._scripts = scripts
         self._prefix = scripts.prefix
         self._queries = queries

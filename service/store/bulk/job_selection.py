@@ -43,7 +43,7 @@ class Batch:
     last: bool
 
 
-class Selection:
+class JobSelection:
     """Jobs of one namespace, the newest first; a position is creation and id of a job, in a group its id."""
 
     def __init__(self, queries: Queries, groups: Groups, members: GroupJobs) -> None:

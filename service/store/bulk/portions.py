@@ -2,7 +2,7 @@
 
 from service.domain.bulk_action import pace
 from service.store.bulk.bulk_actions import BulkAction, decode_action
-from service.store.bulk.job_selection import Selection
+from service.store.bulk.job_selection import JobSelection
 from service.store.codec import pairs
 from service.store.jobs import Jobs
 from service.store.redis.scripts import Scripts
@@ -14,7 +14,7 @@ TAKEN_MS = 5_000
 class BulkBatches:
     """Bulk actions of one namespace. None is done twice: a portion counts and steps on in one script call."""
 
-    def __init__(self, scripts: Scripts, jobs: Jobs, selection: Selection) -> None:
+    def __init__(self, scripts: Scripts, jobs: Jobs, selection: JobSelection) -> None:
         self._scripts = scripts
         self._jobs = jobs
         self._selection = selection
