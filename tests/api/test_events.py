@@ -14,7 +14,7 @@ import pytest
 
 from service.api.requests import protocol
 from service.api.resources import event_streams
-from service.api.resources.event_streams import Moment, Pace, follow
+from service.api.resources.event_streams import Pace, Snapshot, follow
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
@@ -276,18 +276,18 @@ async def test_a_request_deadline_does_not_end_a_stream(
 class Looks:
     """Looks at a job, counted; what is in `scripted` comes first."""
 
-    def __init__(self, stores: Namespace, id: str, *scripted: Moment | None) -> None:
+    def __init__(self, stores: Namespace, id: str, *scripted: Snapshot | None) -> None:
         self._stores, self.id, self._scripted = stores, id, list(scripted)
         self.count = self.checks = 0
         self.refusal: TriageError | None = None
 
-    async def __call__(self) -> Moment | None:
+    async def __call__(self) -> Snapshot | None:
         self.count += 1
         if self._scripted:
             return self._scripted.pop(0)
         job = await self._stores.queries.job_status(self.id)
         assert job is not None
-        return Moment(job.version, False, {"state": job.state})
+        return Snapshot(job.version, False, {"state": job.state})
 
     def follow(self, pace: Pace = AT_ONCE) -> AsyncGenerator[bytes]:
         return follow(self._stores.change_feed, self.id, self, None, Clock(), pace, self.check)
@@ -328,7 +328,7 @@ async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Namesp
 
 
 async def test_what_is_deleted_between_two_looks_is_said(stores: Namespace) -> None:
-    looks = Looks(stores, "job_1", Moment(7, False, {}), None)
+    looks = Looks(stores, "job_1", Snapshot(7, False, {}), None)
     stream = looks.follow()
     assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
     await looks.change()
@@ -337,7 +337,7 @@ async def test_what_is_deleted_between_two_looks_is_said(stores: Namespace) -> N
 
 async def test_versions_never_go_back_within_a_stream(stores: Namespace) -> None:
     """They can when a replica takes over that had not got the last writes."""
-    looks = Looks(stores, "job_1", Moment(7, False, {}), Moment(5, False, {}))
+    looks = Looks(stores, "job_1", Snapshot(7, False, {}), Snapshot(5, False, {}))
     stream = looks.follow()
     assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
     await looks.change()

@@ -29,7 +29,7 @@ _HEARTBEAT = b":\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Snapshot:
     """A resource at one version; `data` is what an event says of it."""
 
     version: int
@@ -48,7 +48,7 @@ class Pace:
     check: float = CHECK_SECONDS
 
 
-Look = Callable[[], Awaitable[Moment | None]]
+Look = Callable[[], Awaitable[Snapshot | None]]
 Check = Callable[[], Awaitable[None]]
 
 
@@ -85,7 +85,7 @@ async def stream(context: RequestContext, id: str, look: Look, last_event_id: st
     if found.ended and str(found.version) == last_event_id:
         return Response(status_code=204)
 
-    async def in_turn() -> Moment | None:
+    async def in_turn() -> Snapshot | None:
         async with context.app_state.looks:
             return await look()
 
@@ -156,8 +156,8 @@ async def _set_within(changed: Change, seconds: float) -> bool:
     return changed.is_set()
 
 
-def _event(moment: Moment) -> bytes:
-    return b"id: %d\ndata: %s\n\n" % (moment.version, orjson.dumps(moment.data))
+def _event(snapshot: Snapshot) -> bytes:
+    return b"id: %d\ndata: %s\n\n" % (snapshot.version, orjson.dumps(snapshot.data))
 
 
 def _closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:

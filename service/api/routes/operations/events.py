@@ -6,7 +6,7 @@ from fastapi import Header, Response
 
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
-from service.api.resources.event_streams import EventStream, Moment, stream
+from service.api.resources.event_streams import EventStream, Snapshot, stream
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
@@ -44,9 +44,9 @@ async def stream_job_events(job_id: JobId, context: Context, last_event_id: Last
     `unavailable`, `unauthorized` or `deleted`; send the last id as `Last-Event-ID` to go on.
     """
 
-    async def look() -> Moment | None:
+    async def look() -> Snapshot | None:
         job = await context.stores.queries.job_status(job_id)
-        return job and Moment(job.version, job.state in FINISHED, _job(context, job_id, job))
+        return job and Snapshot(job.version, job.state in FINISHED, _job(context, job_id, job))
 
     return await stream(context, job_id, look, last_event_id)
 
@@ -80,9 +80,9 @@ async def stream_fan_out_events(
 
 
 async def _stream_group(context: RequestContext, id: str, last_event_id: str | None) -> Response:
-    async def look() -> Moment | None:
+    async def look() -> Snapshot | None:
         group = await context.stores.groups.get(id)
-        return group and Moment(group.version, not group.live, _group(group))
+        return group and Snapshot(group.version, not group.live, _group(group))
 
     return await stream(context, id, look, last_event_id)
 
