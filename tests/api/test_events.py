@@ -14,7 +14,7 @@ import pytest
 
 from service.api.requests import protocol
 from service.api.resources import event_streams
-from service.api.resources.event_streams import Pace, Snapshot, follow
+from service.api.resources.event_streams import Snapshot, StreamTiming, follow
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
@@ -32,7 +32,7 @@ from tests.api.running import SECONDS, Running, serve
 from tests.support.eventually import eventually
 from tests.support.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
 
-AT_ONCE = Pace(heartbeat=20, pause=0)
+AT_ONCE = StreamTiming(heartbeat=20, pause=0)
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ async def test_a_client_that_reads_no_more_loses_its_stream(
     running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
-    monkeypatch.setattr(event_streams, "Pace", lambda: AT_ONCE)
+    monkeypatch.setattr(event_streams, "StreamTiming", lambda: AT_ONCE)
     id = await submit(stores)
     lease = (await claim(stores)).leases[0]
     message = "x" * 60_000
@@ -289,8 +289,8 @@ class Looks:
         assert job is not None
         return Snapshot(job.version, False, {"state": job.state})
 
-    def follow(self, pace: Pace = AT_ONCE) -> AsyncGenerator[bytes]:
-        return follow(self._stores.change_feed, self.id, self, None, Clock(), pace, self.check)
+    def follow(self, timing: StreamTiming = AT_ONCE) -> AsyncGenerator[bytes]:
+        return follow(self._stores.change_feed, self.id, self, None, Clock(), timing, self.check)
 
     async def check(self) -> None:
         self.checks += 1
@@ -308,7 +308,7 @@ async def after(stream: AsyncGenerator[bytes]) -> bytes:
 
 async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
-    stream = looks.follow(Pace(heartbeat=0.01, pause=0))
+    stream = looks.follow(StreamTiming(heartbeat=0.01, pause=0))
     assert await after(stream) == b"retry: 2000\n\n"
     assert await after(stream) == b'id: 1\ndata: {"state":"queued"}\n\n'
     client: Any = stores.scripts.redis
@@ -321,9 +321,9 @@ async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Namespace) -
 
 async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
-    quiet = [text async for text in looks.follow(Pace(heartbeat=0.01, pause=0, whole=0.02))]
+    quiet = [text async for text in looks.follow(StreamTiming(heartbeat=0.01, pause=0, whole=0.02))]
     assert quiet[-1] == b":\n\n"
-    busy = [text async for text in looks.follow(Pace(pause=0, whole=0))]
+    busy = [text async for text in looks.follow(StreamTiming(pause=0, whole=0))]
     assert busy[-1].startswith(b"id: 1\n")
 
 

@@ -169,7 +169,7 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
 ) -> None:
     monkeypatch.setattr(credentials, "CACHE_SECONDS", 0.0)
     monkeypatch.setattr(long_polls, "CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(event_streams, "Pace", lambda: events_pace)
+    monkeypatch.setattr(event_streams, "StreamTiming", lambda: events_timing)
     id = await submit(stores)
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
@@ -193,7 +193,7 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
         problem(await poll, 401, "unauthenticated")
 
 
-events_pace = event_streams.Pace(check=0.05)
+events_timing = event_streams.StreamTiming(check=0.05)
 
 
 async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(

@@ -38,7 +38,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StreamTiming:
     """Seconds: of silence until a heartbeat, between two looks, of a whole stream, between two checks of its
     credentials."""
 
@@ -90,7 +90,13 @@ async def stream(context: RequestContext, id: str, look: Look, last_event_id: st
             return await look()
 
     events = follow(
-        context.stores.change_feed, id, in_turn, last_event_id, context.app_state.clock, Pace(), context.check
+        context.stores.change_feed,
+        id,
+        in_turn,
+        last_event_id,
+        context.app_state.clock,
+        StreamTiming(),
+        context.check,
     )
     return EventStream(context.app_state.streams, context.holder, events)
 
@@ -101,7 +107,7 @@ async def follow(
     look: Look,
     known: str | None,
     clock: Clock,
-    pace: Pace,
+    timing: StreamTiming,
     check: Check,
 ) -> AsyncGenerator[bytes]:
     """The text of the stream for a client that knows the version `known`, piece by piece.
@@ -109,7 +115,7 @@ async def follow(
     `check` raises when the credentials of its client have ceased to hold.
     """
     checked, sent = clock.monotonic(), 0
-    until = checked + pace.whole
+    until = checked + timing.whole
     yield b"retry: %d\n\n" % _RETRY_MS
     try:
         while True:
@@ -131,16 +137,16 @@ async def follow(
                         yield _closing("shutdown")
                         return
                     # What changes all the time is looked at as often as somebody can follow.
-                    await asyncio.sleep(pace.pause)
+                    await asyncio.sleep(timing.pause)
                     silent_since = clock.monotonic()
                     while (now := clock.monotonic()) < until:
-                        if now - checked >= pace.check:
+                        if now - checked >= timing.check:
                             await check()
                             checked = now
-                        if now - silent_since >= pace.heartbeat:
+                        if now - silent_since >= timing.heartbeat:
                             yield _HEARTBEAT
                             silent_since = now
-                        if await _set_within(changed, min(pace.heartbeat, pace.check)):
+                        if await _set_within(changed, min(timing.heartbeat, timing.check)):
                             break
                     else:
                         return
