@@ -25,7 +25,7 @@ async def read(context: RequestContext, id: str) -> Group:
     return group
 
 
-async def ended(context: RequestContext, id: str, prefer: str | None) -> Group | None:
+async def wait_until_finished(context: RequestContext, id: str, prefer: str | None) -> Group | None:
     """The group if the request prefers to wait for its end and it comes in time."""
     seconds = preferred_wait(prefer)
     group = None if seconds is None else await _wait(context, id, seconds, lambda group: not group.live)
@@ -37,10 +37,10 @@ async def poll(context: RequestContext, id: str, wait: float | None, if_none_mat
     if wait is None:
         return await read(context, id)
 
-    def enough(group: Group) -> bool:
+    def is_done(group: Group) -> bool:
         return not matches(if_none_match, group.version) if if_none_match else not group.live
 
-    group = await _wait(context, id, wait, enough)
+    group = await _wait(context, id, wait, is_done)
     if group is None:
         raise NotFound()
     return group
@@ -91,8 +91,8 @@ async def delete(context: RequestContext, id: str) -> Response:
 
 
 async def _wait(
-    context: RequestContext, id: str, seconds: float, enough: Callable[[Group], bool]
+    context: RequestContext, id: str, seconds: float, is_done: Callable[[Group], bool]
 ) -> Group | None:
     async with context.watch(id) as waiting:
         stores = context.stores.groups
-        return await until(lambda: stores.get(id), waiting, seconds, enough, context.app_state.clock)
+        return await until(lambda: stores.get(id), waiting, seconds, is_done, context.app_state.clock)

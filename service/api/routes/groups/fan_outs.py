@@ -101,7 +101,7 @@ async def create_fan_out(
     finally:
         span.end()
     headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}
-    if (ended := await groups.ended(context, opened.id, prefer)) is not None:
+    if (ended := await groups.wait_until_finished(context, opened.id, prefer)) is not None:
         return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(first_answer(opened.id, spec, delays, opened.created_at), 202, **headers)
 

@@ -81,7 +81,7 @@ async def create_flow(
         raise IdempotencyKeyReused()
     group, jobs = admission.group, dict(admission.jobs)
     headers = {"Idempotency-Replayed": "true"} if admission.word == "replayed" else {}
-    if (ended := await groups.ended(context, group.id, prefer)) is not None:
+    if (ended := await groups.wait_until_finished(context, group.id, prefer)) is not None:
         jobs = await context.stores.groups.flow_jobs(group.id)
         return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(group, jobs, 202, **headers)
