@@ -99,7 +99,7 @@ def _delayed(situation: Situation) -> Explanation:
     if due_at <= situation.now:
         causes = [Cause("due", {"until": due_at})]
         if not situation.workforce.active:
-            causes.append(Cause("no_live_worker", {"draining": len(situation.workforce.hands)}))
+            causes.append(Cause("no_live_worker", {"draining": len(situation.workforce.loads)}))
         return Explanation(causes)
     if job.state is State.SCHEDULED:
         return Explanation([Cause("scheduled", {"until": due_at})], due_at)

@@ -10,7 +10,7 @@ from service.domain.catalogue import canonical_name
 from service.domain.explanation import Demand, Dependency, Explanation, Situation, explain
 from service.domain.job import Job
 from service.domain.limits import RateLimit
-from service.domain.queue_explanation import Hand, Kind, Limiter, QueueFacts, Workforce
+from service.domain.queue_explanation import Kind, Limiter, QueueFacts, WorkerLoad, Workforce
 from service.domain.states import State
 from service.store import codec
 from service.store.redis.scripts import Scripts
@@ -52,17 +52,17 @@ class Explanations:
                 limit = None if published is None else orjson.loads(published)["concurrency"]
                 runs = _runs(flat)
                 workers = [worker for worker in await self._workers.alive() if worker.serves(job.queue)]
-                hands = [_hand(worker, job.name, runs) for worker in workers]
+                loads = [_load(worker, job.name, runs) for worker in workers]
                 return replace(
-                    situation, queue=_queue(facts, situation.now), workforce=Workforce(hands, limit)
+                    situation, queue=_queue(facts, situation.now), workforce=Workforce(loads, limit)
                 )
             case State.SCHEDULED | State.RETRYING:
                 due_at = int(rest[0])
                 if due_at > situation.now:
                     return replace(situation, due_at=due_at)
                 # Any claim queues what is due, whatever its worker runs.
-                hands = [_hand(worker, job.name, None) for worker in await self._workers.alive()]
-                return replace(situation, due_at=due_at, workforce=Workforce(hands))
+                loads = [_load(worker, job.name, None) for worker in await self._workers.alive()]
+                return replace(situation, due_at=due_at, workforce=Workforce(loads))
             case State.RUNNING:
                 lease_until, forced_at = (None if value is None else int(value) for value in rest)
                 return replace(situation, lease_until=lease_until, forced_at=forced_at)
@@ -79,13 +79,13 @@ def _runs(flat: Sequence[Any] | None) -> _Runs:
     return {(worker.decode(), name.decode()): count for worker, name, count in rows}
 
 
-def _hand(worker: WorkerRecord, name: str, runs: _Runs) -> Hand:
+def _load(worker: WorkerRecord, name: str, runs: _Runs) -> WorkerLoad:
     draining, knows = worker.state == "draining", name in worker.job_types
     if runs is None:
-        return Hand(draining, knows, worker.running, worker.capacity, None, worker.seen_at)
+        return WorkerLoad(draining, knows, worker.running, worker.capacity, None, worker.seen_at)
     mine = {type: count for (id, type), count in runs.items() if id == worker.id}
     of_type = sum(count for type, count in mine.items() if canonical_name(type) == canonical_name(name))
-    return Hand(draining, knows, sum(mine.values()), worker.capacity, of_type)
+    return WorkerLoad(draining, knows, sum(mine.values()), worker.capacity, of_type)
 
 
 def _queue(facts: Sequence[Any], now: int) -> QueueFacts:
