@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from service.domain.explanation_codes import Cause, Code
 from service.domain.job import Job
-from service.domain.queue_explanation import NOBODY, QueueFacts, Workforce, queue_causes
+from service.domain.queue_explanation import NOBODY, QueueFacts, Workers, queue_causes
 from service.domain.states import WAITING, State
 
 Demand = Literal["job", "child", "fan_out"]
@@ -30,7 +30,7 @@ class Situation:
     now: int
     queue: QueueFacts | None = None
     #: Workers of its queue, or of any queue for a job whose time has come.
-    workforce: Workforce = NOBODY
+    workers: Workers = NOBODY
     error_type: str | None = None
     due_at: int | None = None
     lease_until: int | None = None
@@ -58,7 +58,7 @@ def explain(situation: Situation) -> Explanation:
     match job.state:
         case State.QUEUED:
             assert situation.queue is not None
-            causes = queue_causes(job, situation.queue, situation.workforce)
+            causes = queue_causes(job, situation.queue, situation.workers)
             return Explanation(causes, _next_at(causes))
         case State.SCHEDULED | State.RETRYING:
             return _delayed(situation)
@@ -98,8 +98,8 @@ def _delayed(situation: Situation) -> Explanation:
     assert due_at is not None
     if due_at <= situation.now:
         causes = [Cause("due", {"until": due_at})]
-        if not situation.workforce.active:
-            causes.append(Cause("no_live_worker", {"draining": len(situation.workforce.loads)}))
+        if not situation.workers.active:
+            causes.append(Cause("no_live_worker", {"draining": len(situation.workers.loads)}))
         return Explanation(causes)
     if job.state is State.SCHEDULED:
         return Explanation([Cause("scheduled", {"until": due_at})], due_at)

@@ -40,7 +40,7 @@ class WorkerLoad:
 
 
 @dataclass(frozen=True, slots=True)
-class Workforce:
+class Workers:
     """`type_limit`: jobs of the type that each of them runs at a time."""
 
     loads: Sequence[WorkerLoad]
@@ -52,7 +52,7 @@ class Workforce:
         return [load for load in self.loads if not load.draining]
 
 
-NOBODY = Workforce(())
+NOBODY = Workers(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ class QueueFacts:
     limiters: Sequence[Limiter]
 
 
-def queue_causes(job: Job, queue: QueueFacts, workforce: Workforce) -> list[Cause]:
+def queue_causes(job: Job, queue: QueueFacts, workers: Workers) -> list[Cause]:
     """All that hold; the jobs before it last, since they wait for the same."""
     causes: list[Cause] = []
     if queue.paused:
         causes.append(Cause("queue_paused", {"queue": job.queue}))
     if queue.type_paused:
         causes.append(Cause("type_paused", {"queue": job.queue, "name": job.name}))
-    causes += _of_workers(job, workforce)
+    causes += _of_workers(job, workers)
     for limiter in queue.limiters:
         causes += _of_limiter(job, limiter)
     if queue.ahead:
@@ -88,17 +88,17 @@ def _order(job: Job, queue: QueueFacts) -> dict[str, Any]:
     return {"priority": job.priority, "aging_seconds": None if aging is None else aging / 1000}
 
 
-def _of_workers(job: Job, workforce: Workforce) -> Iterator[Cause]:
-    active = workforce.active
+def _of_workers(job: Job, workers: Workers) -> Iterator[Cause]:
+    active = workers.active
     able = [load for load in active if load.knows]
     if not active:
-        yield Cause("no_worker", {"queue": job.queue, "draining": len(workforce.loads)})
+        yield Cause("no_worker", {"queue": job.queue, "draining": len(workers.loads)})
         return
     if not able:
         yield Cause("unknown_type", {"queue": job.queue, "name": job.name, "workers": len(active)})
         return
     full = [load.running >= load.capacity for load in able]
-    limit = workforce.type_limit
+    limit = workers.type_limit
     at_limit = [limit is not None and load.of_type is not None and load.of_type >= limit for load in able]
     if all(full):
         seen = [load.seen_at for load in able if load.seen_at is not None]

@@ -10,7 +10,7 @@ from service.domain.catalogue import canonical_name
 from service.domain.explanation import Demand, Dependency, Explanation, Situation, explain
 from service.domain.job import Job
 from service.domain.limits import RateLimit
-from service.domain.queue_explanation import Kind, Limiter, QueueFacts, WorkerLoad, Workforce
+from service.domain.queue_explanation import Kind, Limiter, QueueFacts, WorkerLoad, Workers
 from service.domain.states import State
 from service.store import codec
 from service.store.redis.scripts import Scripts
@@ -53,16 +53,14 @@ class Explanations:
                 runs = _runs(flat)
                 workers = [worker for worker in await self._workers.alive() if worker.serves(job.queue)]
                 loads = [_load(worker, job.name, runs) for worker in workers]
-                return replace(
-                    situation, queue=_queue(facts, situation.now), workforce=Workforce(loads, limit)
-                )
+                return replace(situation, queue=_queue(facts, situation.now), workers=Workers(loads, limit))
             case State.SCHEDULED | State.RETRYING:
                 due_at = int(rest[0])
                 if due_at > situation.now:
                     return replace(situation, due_at=due_at)
                 # Any claim queues what is due, whatever its worker runs.
                 loads = [_load(worker, job.name, None) for worker in await self._workers.alive()]
-                return replace(situation, due_at=due_at, workforce=Workforce(loads))
+                return replace(situation, due_at=due_at, workers=Workers(loads))
             case State.RUNNING:
                 lease_until, forced_at = (None if value is None else int(value) for value in rest)
                 return replace(situation, lease_until=lease_until, forced_at=forced_at)
