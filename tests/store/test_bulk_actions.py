@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.clock import Clock
-from service.domain.bulk_action import FASTEST, PORTION, pace
+from service.domain.bulk_action import FASTEST, PORTION, batch_rate
 from service.domain.errors import StorageFull
 from service.domain.job import JobSpec, Unique
 from service.domain.states import State
@@ -194,11 +194,11 @@ async def test_no_second_holds_more_jobs_than_the_rate_whoever_works(frozen: Nam
 
 
 def test_a_pace_never_exceeds_its_rate_and_comes_near_it() -> None:
-    assert pace(0.1) == (1, 10_000)
-    assert pace(1.5) == (1, 1_000)
-    assert pace(None) == pace(FASTEST) == (PORTION, 20)
+    assert batch_rate(0.1) == (1, 10_000)
+    assert batch_rate(1.5) == (1, 1_000)
+    assert batch_rate(None) == batch_rate(FASTEST) == (PORTION, 20)
     for rate in range(1, FASTEST + 1):
-        jobs, ms = pace(rate)
+        jobs, ms = batch_rate(rate)
         portions = -(-1_000 // ms)
         assert jobs <= PORTION
         assert jobs * portions <= rate

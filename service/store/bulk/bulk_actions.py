@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import orjson
 
-from service.domain.bulk_action import TAKES, ActionState, Verb, pace
+from service.domain.bulk_action import TAKES, ActionState, Verb, batch_rate
 from service.domain.states import FINISHED, State
 from service.store.bulk.job_selection import START, JobSelection, Query
 from service.store.cursors import decode_place, encode_cursor
@@ -102,7 +102,7 @@ class BulkActions:
     async def begin(self, id: str, spec: BulkSpec, idempotency: Idempotency | None) -> Begun:
         """Accept it; sent again with the same id it is accepted once."""
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
-        _, interval_ms = pace(spec.rate_per_second)
+        _, interval_ms = batch_rate(spec.rate_per_second)
         filter = {field.name: getattr(spec.filter, field.name) for field in fields(spec.filter)}
         arguments: list[Argument] = [id, digest, request, IDEMPOTENCY_MS, int(TAKES[spec.verb] <= FINISHED)]
         values: dict[str, Argument] = {

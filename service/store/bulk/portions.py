@@ -1,6 +1,6 @@
 """Does the work of bulk actions, portion by portion; any process may, more than one at a time."""
 
-from service.domain.bulk_action import pace
+from service.domain.bulk_action import batch_rate
 from service.store.bulk.bulk_actions import BulkAction, decode_action
 from service.store.bulk.job_selection import JobSelection
 from service.store.codec import pairs
@@ -29,7 +29,7 @@ class BulkBatches:
 
     async def _do(self, action: BulkAction) -> None:
         spec = action.spec
-        limit, _ = pace(spec.rate_per_second)
+        limit, _ = batch_rate(spec.rate_per_second)
         if spec.max is not None:
             limit = min(limit, spec.max - action.succeeded)
         found = await self._selection.batch(action.query, action.position, limit)
