@@ -204,9 +204,9 @@ async def _request_context(request: Request) -> RequestContext:
 async def request_context(request: Request) -> RequestContext:
     """Once for a request: before its body is read (intake.py), and again where its route asks for it."""
     state: dict[str, Any] = request.scope.setdefault("state", {})
-    if "asked" not in state:
-        state["asked"] = await _request_context(request)
-    return state["asked"]
+    if "request_context" not in state:
+        state["request_context"] = await _request_context(request)
+    return state["request_context"]
 
 
 Context = Annotated[RequestContext, Depends(request_context)]

@@ -25,10 +25,10 @@ async def kept(api: Api) -> AsyncIterator[Api]:
     """The API with what carries bulk actions on behind its answers."""
     app_state = api.app.state.app_state
     app_state.namespace_state(app_state.settings.namespace)
-    keeper = asyncio.create_task(background.repeat("act", app_state, background.WORK, background.act))
+    worker = asyncio.create_task(background.repeat("act", app_state, background.WORK, background.act))
     yield api
-    keeper.cancel()
-    await asyncio.gather(keeper, return_exceptions=True)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
 
 
 async def act(api: Api, path: str = BULK, **body: Any) -> dict[str, Any]:

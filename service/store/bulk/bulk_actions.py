@@ -1,4 +1,4 @@
-"""Bulk actions: accepting, reading and directing them; bulk_keeper.py does their work."""
+"""Bulk actions: accepting, reading and directing them; portions.py does their work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
