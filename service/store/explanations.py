@@ -12,7 +12,8 @@ from service.domain.job import Job
 from service.domain.limits import RateLimit
 from service.domain.queue_explanation import Kind, Limiter, QueueFacts, WorkerLoad, Workers
 from service.domain.states import State
-from service.store import codec
+from service.store.codec.fields import pairs
+from service.store.codec.jobs import decode_job
 from service.store.redis.scripts import Scripts
 from service.store.workers import WorkerRecord, WorkerRegistry
 
@@ -39,7 +40,7 @@ class Explanations:
         if not reply:
             return None
         now, fields, *rest = reply
-        job_facts = JobFacts(codec.decode_job(id, codec.pairs(fields)), now)
+        job_facts = JobFacts(decode_job(id, pairs(fields)), now)
         return job_facts.job, explain(await self._complete(job_facts, rest))
 
     async def _complete(self, job_facts: JobFacts, rest: Sequence[Any]) -> JobFacts:

@@ -12,11 +12,12 @@ from service.domain.catalogue import JobType
 from service.domain.defaults import specify
 from service.domain.errors import TooManyQueues, VersionMismatch
 from service.domain.job import JobSpec
+from service.domain.results import Submitted
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
-from service.store import codec
+from service.store.codec.fields import pairs
 from service.store.cursors import decode_cursor, encode_cursor
-from service.store.jobs import Idempotency, Jobs, Submission, Submitted
+from service.store.jobs import Idempotency, Jobs, Submission
 from service.store.previews import PAGE_BYTES
 from service.store.queries import Page, Queries
 from service.store.redis import keys
@@ -185,7 +186,7 @@ class Schedules:
     async def look(self, at_most: int) -> Look:
         """What is due."""
         now, next_in, *rows = await self._scripts.run("slots", [at_most])
-        due = [_decode(name.decode(), codec.pairs(flat), now, ()) for name, flat in rows if flat]
+        due = [_decode(name.decode(), pairs(flat), now, ()) for name, flat in rows if flat]
         return Look(now, None if next_in < 0 else next_in, due)
 
     async def fire(self, found: Schedule, firing: Firing, submissions: Sequence[Submission]) -> bool:

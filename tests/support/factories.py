@@ -6,14 +6,13 @@ from itertools import count
 from typing import Any
 
 from service.clock import Clock
-from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.flow import Edge, FlowSpec, Node, job_ids
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
 from service.store.changes.change_feed import Change
-from service.store.groups.flows import job_ids
 from service.store.jobs import Submission
 from service.store.leases import Claim, ClaimRequest, Finish
 from service.store.namespace import Namespace

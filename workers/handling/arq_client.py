@@ -14,12 +14,12 @@ from arq.utils import to_ms
 
 from service.clock import Clock
 from service.domain.catalogue import JobType
-from service.domain.errors import QueueFull, TooManyQueues
+from service.domain.errors import UniqueConflict
 from service.domain.job import Job, ResultForgotten, Unique
+from service.domain.job_filter import JobFilter
 from service.domain.states import FINISHED, State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.queries import JobFilter
 from service.store.redis.connect import connect
 from workers.arq.job import TriageJob, definition_of, result_of
 from workers.arq.settings import KEEP_RESULT_SECONDS, MAX_TRIES
@@ -103,12 +103,11 @@ class TriageRedis(ArqRedis):
         for what, name in (("job type", spec.name), ("queue", spec.queue)):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"Invalid name of a {what} {name!r}: use letters, digits and . _ : -")
-        submitted = await self.stores.jobs.submit_one(Submission(self._new_id("job"), spec))
-        if submitted.word == "full":
-            raise QueueFull()
-        if submitted.word == "too_many_queues":
-            raise TooManyQueues()
-        return None if submitted.word == "conflict" else TriageJob(submitted.job_id, self, spec.queue)
+        try:
+            submitted = await self.stores.jobs.submit_one(Submission(self._new_id("job"), spec))
+        except UniqueConflict:
+            return None
+        return TriageJob(submitted.job_id, self, spec.queue)
 
     async def find_job(self, id: str) -> Job | None:
         """By Triage's id, or by the `_job_id` that the job was enqueued with."""

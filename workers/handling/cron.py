@@ -13,6 +13,7 @@ from service.clock import Clock
 from service.domain.defaults import apply_defaults
 from service.domain.errors import TriageError
 from service.domain.job import ResultForgotten, Unique
+from service.domain.results import SubmitResult
 from service.store.jobs import Idempotency, Submission
 from service.store.namespace import Namespace
 from workers.arq.cron_times import next_firing
@@ -94,7 +95,7 @@ class Cron:
         if submissions:
             answers = await self._stores.jobs.fire(submissions, "", remember_ms=REMEMBER_MS)
             for submission, answer in zip(submissions, answers, strict=True):
-                if answer.word == "created":
+                if answer.result is SubmitResult.CREATED:
                     log.info("cron_fired", cron=submission.spec.name, job_id=answer.job_id)
         for entry in entries:
             entry.next_ms = next_firing(entry.cron, entry.zone, now)

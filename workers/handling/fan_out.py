@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, cast
 
-from service.domain.fan_out import MAX_ITEMS, FanOutSpec, Item, Tolerance
+from service.domain.errors import NotFound
+from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, FanOutSpec, Item, Tolerance
 from service.domain.ids import derived_id
 from service.domain.job import Lease
 from service.store.groups.fan_outs import FILL, FanOuts
@@ -32,11 +33,17 @@ async def dispatch(
         count += len(items)
         if count > MAX_ITEMS:
             raise ValueError(f"a fan-out has at most {MAX_ITEMS} items")
-        if (await fan_outs.fill(id, items, admitted=True)).word != "moved":
+        try:
+            await fan_outs.fill(id, items, admitted=True)
+        except (FanOutSealed, NotFound):
             return id
-    sealed = await fan_outs.seal(id, count)
-    if sealed.word == "mismatch":
-        raise ValueError(f"an earlier run of this job sent other payloads: {sealed.total}, not {count}")
+    try:
+        await fan_outs.seal(id, count)
+    except CountMismatch as error:
+        message = f"an earlier run of this job sent other payloads: {error.total}, not {count}"
+        raise ValueError(message) from error
+    except NotFound:
+        pass
     return id
 
 

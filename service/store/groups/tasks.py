@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from graphlib import TopologicalSorter
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from service.domain.errors import StoreFault
-from service.domain.fan_out import ItemIds, follow_up_id
-from service.domain.flow import descendants
+from service.domain.errors import InvalidState, NotFound, StoreFault
+from service.domain.fan_out import FanOut, follow_up_id
+from service.domain.flow import Flow, descendants
+from service.domain.group import kind_of
 from service.domain.states import LIVE, Reason, State
-from service.store.groups.flows import DEMANDS, Flows
-from service.store.groups.groups import PORTION, Groups, kind_of
+from service.store.codec.fields import number, scored, text, texts
+from service.store.groups.flows import CONDITIONS, Flows
+from service.store.groups.groups import PORTION, Groups
 from service.store.jobs import Jobs
 from service.store.queries import Queries
 from service.store.redis import keys
@@ -29,7 +32,6 @@ EDGES = 2_000
 AWAITED_MS = 60_000
 #: Milliseconds that running children get, unless their parent was cancelled with a grace.
 CHILDREN_GRACE_MS = 5_000
-CHILD = str(DEMANDS["child"])
 #: Milliseconds after which a flow that is staged and was never admitted is swept.
 STAGED_MS = 600_000
 
@@ -104,7 +106,8 @@ class GroupTasks:
             else:
                 await self._groups.forget(id)
         for id in await self._range(keys.filling(self._prefix), now):
-            await self._groups.request_cancel(id, 0)
+            with suppress(NotFound, InvalidState):  # somebody was faster
+                await self._groups.request_cancel(id, 0)
         for id in await self._range(keys.staged(self._prefix), now - STAGED_MS):
             await self._discard(id)
         return len(ended)
@@ -132,12 +135,10 @@ class GroupTasks:
             return
         if kind_of(id) == "flow":
             await self._flows.admit_rest(id)
-        grace = int(group.fields.get(b"grace_ms", 0))
-        reason = "flow" if kind_of(id) == "flow" else "fan_out"
-        members = await self._groups.members(group)
+        members = await self._groups.job_ids(group)
         # Of a flow those first that wait for others, so that none is released on the way.
-        ordered = members[::-1] if reason == "flow" else members
-        await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace, reason))
+        ordered, reason = (members[::-1], "flow") if isinstance(group, Flow) else (members, "fan_out")
+        await self._each(ordered, lambda ids: self._jobs.cancel(ids, group.grace_ms, reason))
 
     async def _cancel_children(self, parent: str) -> None:
         """What a job added ends with it, unless the job runs again by now."""
@@ -145,7 +146,7 @@ class GroupTasks:
         if job is not None and job.state not in (State.CANCELLED, State.DEAD):
             return
         edges = (await self._flows.dependencies([parent]))[parent]
-        children = [id for demand, id in edges.values() if demand == CHILD]
+        children = [id for condition, id in edges.values() if condition == CONDITIONS["child"]]
         key = keys.job(self._prefix, id=parent)
         grace = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "children_grace_ms")))[0]
         found = await self._flows.dependencies(children)
@@ -162,15 +163,13 @@ class GroupTasks:
         """More items have failed than the fan-out tolerates: what has not started is cancelled."""
         group = await self._groups.get(id)
         if group is not None:
-            members = await self._groups.members(group)
+            members = await self._groups.job_ids(group)
             await self._each(members, lambda ids: self._jobs.cancel(ids, 0, "fan_out", unstarted=True))
 
     async def _revive(self, id: str, job: str = "") -> None:
         """A new run: of all that did not succeed, or of what was cancelled because it waited for `job`."""
         group = await self._groups.get(id)
-        if group is None:
-            return
-        if kind_of(id) == "flow":
+        if isinstance(group, Flow):
             await self._flows.admit_rest(id)
             members, waits = await self._graph(id)
             # Lexical order would do for jobs that were there from the start, not for added children.
@@ -180,18 +179,20 @@ class GroupTasks:
             if job:
                 affected = {job, *descendants(waits, job)}
                 chosen = [id for id in chosen if id in affected]
-        else:
-            chosen, waits = await self._groups.members(group), {}
+        elif isinstance(group, FanOut):
+            chosen, waits = group.item_ids, {}
             if then := group.then_job_id:
                 await self._scripts.run("revive", [id, "", 0, then])
+        else:
+            return
         reason = "dependency" if job else ""
         for portion in _portions(chosen, waits):
             await self._scripts.run("revive", [id, reason, 0, *portion])
         await self._scripts.run("revive", [id, reason, 1])
-        if group.fields.get(b"on_failure") == b"fail" and not job:
-            await self._repeat_failures(id, chosen, group.fields.get(b"run", b"0"))
+        if isinstance(group, Flow) and group.on_failure == "fail" and not job:
+            await self._repeat_failures(id, chosen, group.generation)
 
-    async def _repeat_failures(self, flow: str, members: Sequence[str], run: bytes) -> None:
+    async def _repeat_failures(self, flow: str, members: Sequence[str], generation: int) -> None:
         # One that has failed again meanwhile did not cancel what was revived after it.
         for start in range(0, len(members), PORTION):
             portion = members[start : start + PORTION]
@@ -200,18 +201,14 @@ class GroupTasks:
                 for id in portion:
                     pipe.hmget(keys.job(self._prefix, id=id), "state", "run")
 
-            for id, found in zip(portion, await self._queries.pipeline(ask), strict=True):
-                if found == [State.DEAD.encode(), run]:
+            for id, (state, run) in zip(portion, await self._queries.pipeline(ask), strict=True):
+                if text(state) == State.DEAD and number(run) == generation:
                     await self._fail(flow, id)
 
     async def _remove(self, id: str) -> None:
         """Delete the jobs of a group that vanished, and what was left of it."""
-        if kind_of(id) == "flow":
-            members: Sequence[str] = list((await self._groups.flow_jobs(id)).values())
-        else:
-            key = keys.group(self._prefix, group=id)
-            highest = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "highest")))[0]
-            members = ItemIds(id, int(highest or -1) + 1)
+        members = await self._groups.left_job_ids(id)
+        if kind_of(id) == "fan":
             await self._each([follow_up_id(id)], self._jobs.delete)
         await self._each(members, self._jobs.delete)
         await self._groups.forget(id, members)
@@ -263,7 +260,7 @@ class GroupTasks:
                     keys.tasks(self._prefix), start, end, withscores=True
                 )
             )
-            tasks = [(task.decode(), int(score)) for task, score in found[0]]
+            tasks = scored(found[0])
             if chosen := [(task, score) for task, score in tasks if task not in refused]:
                 return chosen
             if not tasks:
@@ -274,7 +271,7 @@ class GroupTasks:
         found = await self._queries.pipeline(
             lambda pipe: pipe.zrangebyscore(key, "-inf", until, start=0, num=AT_MOST)
         )
-        return [member.decode() for member in found[0]]
+        return texts(found[0])
 
     async def _now(self) -> int:
         if self._scripts.now:

@@ -9,6 +9,7 @@ import orjson
 from service.domain.catalogue import canonical_name
 from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
 from service.domain.limits import QueueSettings
+from service.domain.results import ChangeResult
 from service.domain.states import State
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.jobs import BATCH, Jobs
@@ -162,8 +163,9 @@ class Queues:
                     await self._queries.pipeline(lambda pipe, key=key: pipe.zrange(key, 0, BATCH - 1))
                 )[0]
                 moved = await self._jobs.cancel([member.decode() for member in members], 0) if members else []
-                purged += sum(answer.word == "moved" for answer in moved)
-                if not any(answer.word == "moved" for answer in moved):
+                cancelled = sum(answer.result is ChangeResult.MOVED for answer in moved)
+                purged += cancelled
+                if not cancelled:
                     break
         return purged
 
