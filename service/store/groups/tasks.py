@@ -1,18 +1,17 @@
 """Carries on what one script could not do for a flow or fan-out; any process may, more than one at a time."""
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from contextlib import suppress
-from graphlib import TopologicalSorter
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from service.domain import group_tasks as decide
 from service.domain.errors import InvalidState, NotFound, StoreFault
 from service.domain.fan_out import FanOut, follow_up_id
-from service.domain.flow import Flow, descendants
-from service.domain.group import kind_of
-from service.domain.states import LIVE, Reason, State
+from service.domain.flow import Flow
+from service.domain.group import Group, kind_of
+from service.domain.states import Reason
 from service.store.codec.fields import number, scored, text, texts
 from service.store.groups.flows import CONDITIONS, Flows
 from service.store.groups.groups import PORTION, Groups
@@ -24,31 +23,6 @@ from service.store.redis.scripts import Scripts
 
 #: Tasks looked at in one go, and groups forgotten.
 AT_MOST = 20
-#: Jobs that one script call revives: each takes Redis some 50 us.
-REVIVED = 50
-#: Edges that one script call looks at.
-EDGES = 2_000
-#: Milliseconds by which the end of a fan-out's retention is put off while its follow-up goes on.
-AWAITED_MS = 60_000
-#: Milliseconds that running children get, unless their parent was cancelled with a grace.
-CHILDREN_GRACE_MS = 5_000
-#: Milliseconds after which a flow that is staged and was never admitted is swept.
-STAGED_MS = 600_000
-
-
-def _portions(ids: Sequence[str], waits: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """Few enough jobs and edges for one script call each."""
-    portion: list[str] = []
-    weight = 0
-    dependents = Counter(id for found in waits.values() for id in found)
-    for id in ids:
-        cost = len(waits.get(id, ())) + dependents[id]
-        if portion and (len(portion) >= REVIVED or weight + cost > EDGES):
-            yield portion
-            portion, weight = [], 0
-        portion.append(id)
-        weight += cost
-    yield portion
 
 
 class GroupTasks:
@@ -102,13 +76,13 @@ class GroupTasks:
         ended = await self._range(keys.group_retention(self._prefix), now)
         for id in ended:
             if await self._is_awaited(id):
-                await self._postpone(id, now + AWAITED_MS)
+                await self._postpone(id, now + decide.AWAITED_MS)
             else:
                 await self._groups.forget(id)
         for id in await self._range(keys.filling(self._prefix), now):
             with suppress(NotFound, InvalidState):  # somebody was faster
                 await self._groups.request_cancel(id, 0)
-        for id in await self._range(keys.staged(self._prefix), now - STAGED_MS):
+        for id in await self._range(keys.staged(self._prefix), now - decide.STAGED_MS):
             await self._discard(id)
         return len(ended)
 
@@ -123,11 +97,8 @@ class GroupTasks:
     async def _fail(self, flow: str, dead: str) -> None:
         """Cancel what has not started and does not wait for the dead job."""
         members, waits = await self._graph(flow)
-        spared = descendants(waits, dead)
-        await self._each(
-            [id for id in members if id not in spared],
-            lambda ids: self._jobs.cancel(ids, 0, "flow", unstarted=True),
-        )
+        lost = decide.lost_with(members, waits, dead)
+        await self._each(lost, lambda ids: self._jobs.cancel(ids, 0, "flow", unstarted=True))
 
     async def _cancel(self, id: str) -> None:
         group = await self._groups.get(id)
@@ -141,20 +112,17 @@ class GroupTasks:
         await self._each(ordered, lambda ids: self._jobs.cancel(ids, group.grace_ms, reason))
 
     async def _cancel_children(self, parent: str) -> None:
-        """What a job added ends with it, unless the job runs again by now."""
+        """Cancel what a job added and left."""
         job = await self._queries.job(parent)
-        if job is not None and job.state not in (State.CANCELLED, State.DEAD):
+        if not decide.ends_children(job):
             return
         edges = (await self._flows.dependencies([parent]))[parent]
         children = [id for condition, id in edges.values() if condition == CONDITIONS["child"]]
         key = keys.job(self._prefix, id=parent)
-        grace = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "children_grace_ms")))[0]
-        found = await self._flows.dependencies(children)
-        order = TopologicalSorter({id: [other for _, other in waits.values()] for id, waits in found.items()})
-        # Those first that wait for others, so that none is released on the way.
-        ordered = [id for id in order.static_order() if id in found][::-1]
-        grace_ms = int(grace or CHILDREN_GRACE_MS)
-        await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
+        grace = number((await self._queries.pipeline(lambda pipe: pipe.hget(key, "children_grace_ms")))[0])
+        order = decide.cancel_order(await self._waits(children))
+        grace_ms = decide.CHILDREN_GRACE_MS if grace is None else grace
+        await self._each(order, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
         if job is None:
             # Deleted meanwhile; prune.lua has left this for us.
             await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
@@ -172,13 +140,7 @@ class GroupTasks:
         if isinstance(group, Flow):
             await self._flows.admit_rest(id)
             members, waits = await self._graph(id)
-            # Lexical order would do for jobs that were there from the start, not for added children.
-            known = set(members)
-            order = TopologicalSorter({key: [w for w in waits[key] if w in known] for key in members})
-            chosen = list(order.static_order())
-            if job:
-                affected = {job, *descendants(waits, job)}
-                chosen = [id for id in chosen if id in affected]
+            chosen: Sequence[str] = decide.retry_order(members, waits, job)
         elif isinstance(group, FanOut):
             chosen, waits = group.item_ids, {}
             if then := group.then_job_id:
@@ -186,24 +148,23 @@ class GroupTasks:
         else:
             return
         reason = "dependency" if job else ""
-        for portion in _portions(chosen, waits):
-            await self._scripts.run("revive", [id, reason, 0, *portion])
+        for batch in decide.retry_batches(chosen, waits):
+            await self._scripts.run("revive", [id, reason, 0, *batch])
         await self._scripts.run("revive", [id, reason, 1])
-        if isinstance(group, Flow) and group.on_failure == "fail" and not job:
-            await self._repeat_failures(id, chosen, group.generation)
+        if decide.fails_whole(group) and not job:
+            await self._repeat_failures(group, chosen)
 
-    async def _repeat_failures(self, flow: str, members: Sequence[str], generation: int) -> None:
-        # One that has failed again meanwhile did not cancel what was revived after it.
-        for start in range(0, len(members), PORTION):
-            portion = members[start : start + PORTION]
+    async def _repeat_failures(self, flow: Group, job_ids: Sequence[str]) -> None:
+        for start in range(0, len(job_ids), PORTION):
+            batch = job_ids[start : start + PORTION]
 
-            def ask(pipe: Any, portion: Sequence[str] = portion) -> None:
-                for id in portion:
+            def ask(pipe: Any, batch: Sequence[str] = batch) -> None:
+                for id in batch:
                     pipe.hmget(keys.job(self._prefix, id=id), "state", "run")
 
-            for id, (state, run) in zip(portion, await self._queries.pipeline(ask), strict=True):
-                if text(state) == State.DEAD and number(run) == generation:
-                    await self._fail(flow, id)
+            for id, (state, run) in zip(batch, await self._queries.pipeline(ask), strict=True):
+                if decide.died_in(flow, text(state), number(run)):
+                    await self._fail(flow.id, id)
 
     async def _remove(self, id: str) -> None:
         """Delete the jobs of a group that vanished, and what was left of it."""
@@ -214,9 +175,7 @@ class GroupTasks:
         await self._groups.forget(id, members)
 
     async def _is_awaited(self, id: str) -> bool:
-        """Whether the follow-up of a fan-out has yet to read how it ended."""
-        follow_up = None if kind_of(id) == "flow" else await self._queries.job(follow_up_id(id))
-        return follow_up is not None and follow_up.state in LIVE
+        return kind_of(id) == "fan" and decide.is_awaited(await self._queries.job(follow_up_id(id)))
 
     async def _postpone(self, id: str, until: int) -> None:
         key = keys.group_retention(self._prefix)
@@ -243,8 +202,11 @@ class GroupTasks:
 
     async def _graph(self, flow: str) -> tuple[list[str], dict[str, list[str]]]:
         members = list((await self._groups.flow_jobs(flow)).values())
-        found = await self._flows.dependencies(members)
-        return members, {id: [dependency for _, dependency in edges.values()] for id, edges in found.items()}
+        return members, await self._waits(members)
+
+    async def _waits(self, job_ids: Sequence[str]) -> dict[str, list[str]]:
+        found = await self._flows.dependencies(job_ids)
+        return {id: [dependency for _, dependency in edges.values()] for id, edges in found.items()}
 
     async def _each(self, ids: Sequence[str], act: Callable[[Sequence[str]], Awaitable[Any]]) -> None:
         for start in range(0, len(ids), PORTION):
