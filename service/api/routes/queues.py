@@ -43,7 +43,7 @@ async def list_queues(
 
     `order=attention` begins with queues that have dead letters or are paused with work, then goes by the age
     of their oldest queued job; queues without jobs come last. It takes no cursor, and `totals`, else null,
-    count all queues.
+    count all queues. A page ends before its queues have 5,000 overrides of limit keys together.
     """
     if order == "attention":
         return await _by_attention(asked, limit, cursor)
@@ -55,7 +55,7 @@ async def list_queues(
 async def _by_attention(asked: Asked, limit: int, cursor: str | None) -> Response:
     if cursor is not None:
         raise CursorInvalid()
-    queues, survey = await asked.stores.queues.by_attention(limit)
+    queues, survey = await asked.stores.queues.by_attention(limit, page=True)
     items = [queue_resource.queue(queue) for queue in queues]
     totals = queue_resource.totals(len(survey.queues), survey.counts())
     return render.respond({"items": items, "next_cursor": None, "totals": totals})
