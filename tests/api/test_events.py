@@ -13,7 +13,9 @@ import orjson
 import pytest
 
 from service.api import events, protocol
+from service.api.errors import CredentialRefused
 from service.api.events import Moment, Pace, follow
+from service.cancellation import within
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
@@ -29,6 +31,7 @@ from tests.api.keys import authorization
 from tests.api.running import SECONDS, Running, serve
 from tests.eventually import eventually
 from tests.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
+from tests.manual_clock import ManualClock
 
 AT_ONCE = Pace(heartbeat=20, pause=0)
 
@@ -190,7 +193,7 @@ async def test_streams_are_bounded(running: Running, stores: Stores) -> None:
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with following(running, path) as stream, running.client() as http:
         await anext(stream)
-        answer = await http.get(path)
+        answer = await within(5, http.get(path))
         assert problem(answer, 503, "too_many_streams")["retryable"]
         assert answer.headers["retry-after"] == "1"
 
@@ -205,7 +208,7 @@ async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Stores) -> N
         async with contextlib.AsyncExitStack() as stack:
             http = await stack.enter_async_context(running.client())
             opened = [await stack.enter_async_context(_open(http, path, greedy)) for _ in range(2)]
-            refused = await http.get(path, headers=greedy)
+            refused = await within(5, http.get(path, headers=greedy))
             assert problem(refused, 429, "too_many_streams")["detail"].startswith("Too many open event")
             assert refused.headers["retry-after"] == "1"
             opened.append(await stack.enter_async_context(_open(http, path, modest)))
@@ -315,6 +318,27 @@ async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Stores) -> N
     assert (await client.info("stats"))["total_commands_processed"] - before == 1
     assert looks.count == 1
     await stream.aclose()
+
+
+async def test_a_silent_stream_checks_its_credentials_every_two_seconds(stores: Stores) -> None:
+    looks, clock = Looks(stores, await submit(stores)), ManualClock()
+    began, pace = clock.monotonic(), Pace(heartbeat=0.01, pause=0)
+    stream = follow(stores.watches, looks.id, looks, None, clock, pace, looks.check)
+    assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
+    beat = asyncio.ensure_future(after(stream))
+
+    def silent() -> None:
+        clock.advance(0.02)
+        assert beat.done()
+
+    await eventually(silent)
+    for at, checks in ((1.9, 0), (2.1, 1), (4.0, 1), (4.2, 2)):
+        clock.advance(began + at - clock.monotonic())
+        assert (await after(stream), looks.checks) == (b":\n\n", checks)
+    looks.refusal = CredentialRefused()
+    clock.advance(2.1)
+    text = b'retry: 5000\nevent: unauthorized\ndata: {"code":"unauthenticated"}\n\n'
+    assert [await after(stream), *[rest async for rest in stream]] == [text]
 
 
 async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Stores) -> None:
