@@ -78,7 +78,7 @@ async def until(
     read: Callable[[], Awaitable[Resource | None]],
     waiting: Waiting,
     seconds: float,
-    enough: Callable[[Resource], bool],
+    is_done: Callable[[Resource], bool],
     clock: Clock,
 ) -> Resource | None:
     """What `read` reads once it is enough, or as it is after `seconds` or at shutdown.
@@ -91,7 +91,7 @@ async def until(
         changed.clear()
         found = await read()
         remaining = began + seconds - clock.monotonic()
-        if found is None or enough(found) or remaining <= 0 or changed.last:
+        if found is None or is_done(found) or remaining <= 0 or changed.last:
             return found
         while remaining > 0 and not changed.is_set():
             await waiting.wait(min(remaining, CHECK_SECONDS))
