@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api import turns
-from service.api.envelope import Many, open_envelope
-from service.api.errors import BodyTooLarge, JsonInvalid, ValidationFailed
-from service.api.raw_items import RawItems
-from service.api.strict_json import parse
+from service.api.requests import time_slices
+from service.api.requests.streamed_items import Many, open_envelope
+from service.api.requests.strict_json import parse
+from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
+from service.api.schemas.parts.raw_items import RawItems
 
 pytestmark = pytest.mark.anyio
 
@@ -116,7 +116,7 @@ def flow_of(members: int) -> bytes:
 async def test_while_a_body_is_read_others_have_their_turn(
     body: bytes, many: Many, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)
     loop, rounds, reading = asyncio.get_running_loop(), 0, True
 
     def turn() -> None:

@@ -8,12 +8,12 @@ import httpx
 import orjson
 import pytest
 
-from service.api.redaction import HIDDEN, View
+from service.api.responses.redaction import HIDDEN, View
 from service.domain.job import Job
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
-from workers.context import MAX_LINE, log_line
-from workers.failures import printable
+from workers.calls.failures import printable
+from workers.handling.context import MAX_LINE, log_line
 
 
 def said_of(secret: str, words: str) -> str:

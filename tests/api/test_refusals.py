@@ -7,16 +7,16 @@ import httpx
 import pytest
 import structlog
 
-from service.api import auth, guessing
-from service.api.guessing import MAX_REFUSALS, WINDOW_SECONDS, Refusals
-from service.logs import IDS
+from service.api.auth import credentials, throttle
+from service.api.auth.throttle import MAX_REFUSALS, WINDOW_SECONDS, Refusals
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.stores import Stores
+from service.store.namespace import Namespace
+from service.telemetry.logs import IDS
 from tests.api.client import Api, problem
 from tests.api.issuer import claims, issuing, sign
 from tests.api.keys import authorization
 from tests.api.running import serve
-from tests.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock
 
 WRONG = {"Authorization": "Bearer triage_guessed"}
 
@@ -27,7 +27,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def guarded(stores: Stores, clock: ManualClock) -> AsyncIterator[Api]:
+async def guarded(stores: Namespace, clock: ManualClock) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace, clock, auth="required")
     yield api
     await api.close()
@@ -41,12 +41,12 @@ async def guess(api: Api, number: int) -> list[httpx.Response]:
 
 
 def refused(api: Api, reason: str) -> float:
-    counter: Any = api.app.state.backend.metrics.http.process.credentials_refused
+    counter: Any = api.app.state.app_state.metrics.http.process.credentials_refused
     return counter.labels(reason)._value.get()
 
 
 async def test_an_address_that_guesses_is_held_off_for_a_while(
-    guarded: Api, stores: Stores, clock: ManualClock
+    guarded: Api, stores: Namespace, clock: ManualClock
 ) -> None:
     good = await authorization(stores.scripts.redis, stores.scripts.namespace)
     late = await authorization(stores.scripts.redis, stores.scripts.namespace)
@@ -70,7 +70,7 @@ async def test_an_address_that_guesses_is_held_off_for_a_while(
     problem((await guess(guarded, 1))[0], 401, "unauthenticated")
 
 
-async def test_a_token_that_was_good_lately_is_not_held_off(stores: Stores) -> None:
+async def test_a_token_that_was_good_lately_is_not_held_off(stores: Namespace) -> None:
     async with issuing() as issuer:
         api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
         good, late = (
@@ -98,7 +98,7 @@ async def test_refusals_are_logged_with_their_address_and_without_the_secret(gua
 def guarded_metrics(api: Api) -> str:
     from prometheus_client.exposition import generate_latest
 
-    return generate_latest(api.app.state.backend.metrics.http.process.registry).decode()
+    return generate_latest(api.app.state.app_state.metrics.http.process.registry).decode()
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ async def ids_of_lines(api: Api, header: dict[str, str]) -> dict[str, str]:
     return line
 
 
-async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Stores) -> None:
+async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Namespace) -> None:
     line = await ids_of_lines(guarded, await authorization(stores.scripts.redis, stores.scripts.namespace))
     assert line["key_id"].startswith("key_")
     assert (line["client"], line["request_id"][:4]) == ("127.0.0.1", "req_")
 
 
-async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(stores: Stores) -> None:
+async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(stores: Namespace) -> None:
     """A subject may be the address of a person."""
     async with issuing() as issuer:
         api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
@@ -152,8 +152,8 @@ async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(stores: S
     assert "alice" not in str(lines)
 
 
-async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Stores) -> None:
-    from service.api.auth import digest
+async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Namespace) -> None:
+    from service.api.auth.credentials import digest
 
     key = AccessKey("key_forged", "x", "alpha}:job:x", frozenset({"jobs:read"}), 0)
     await AccessKeys(stores.scripts.redis).create(key, digest("triage_forged"))
@@ -163,22 +163,22 @@ async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: S
 
 
 async def test_keys_are_not_remembered_without_end(
-    guarded: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    guarded: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guessed ones neither: those that were refused are remembered as well."""
-    monkeypatch.setattr(auth, "_CACHE_SIZE", 3)
+    monkeypatch.setattr(credentials, "_CACHE_SIZE", 3)
     await guess(guarded, 8)
-    assert 1 <= len(guarded.app.state.backend.authenticator._cache) <= 3
+    assert 1 <= len(guarded.app.state.app_state.authenticator._cache) <= 3
 
 
 def test_addresses_are_counted_by_network_and_bounded(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusals = Refusals(clock)
-    monkeypatch.setattr(guessing, "MAX_ADDRESSES", 2)
+    monkeypatch.setattr(throttle, "MAX_ADDRESSES", 2)
     for number in range(MAX_REFUSALS):
         assert refusals.add(f"2001:db8::{number:x}") is (number == MAX_REFUSALS - 1)
-    with pytest.raises(guessing.TooManyFailures):
+    with pytest.raises(throttle.TooManyFailures):
         refusals.check("2001:db8::ffff:1")
     for free in ("2001:db8:0:1::1", "::ffff:10.0.0.1", "", "10.0.0.1"):
         refusals.check(free)

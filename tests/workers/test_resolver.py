@@ -11,9 +11,9 @@ import httpcore
 import httpx
 import pytest
 
-from tests.eventually import eventually
-from workers.egress import Allowed, GuardedBackend, GuardedTransport
-from workers.resolver import MAX_LOOKUPS, Resolver
+from tests.support.eventually import eventually
+from workers.http.outbound_guard import Allowed, GuardedBackend, GuardedTransport
+from workers.http.resolver import MAX_LOOKUPS, Resolver
 
 pytestmark = pytest.mark.anyio
 
