@@ -57,13 +57,14 @@ async def test_what_is_left_out_is_not_read_either(api: Api, stores: Namespace) 
 async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, stores: Namespace) -> None:
     payload = orjson.dumps({"a": "x" * (VALUE_BYTES - 8)})
     assert len(payload) == VALUE_BYTES
-    count = 2 * PAGE_BYTES // VALUE_BYTES // 2
-    await asyncio.gather(*[submit(stores, payload=payload) for _ in range(count // 2)])
-    for lease in (await claim(stores, count // 2)).leases:
+    fit = PAGE_BYTES // (2 * VALUE_BYTES)
+    await asyncio.gather(*[submit(stores, payload=payload) for _ in range(fit + 10)])
+    for lease in (await claim(stores, fit + 10)).leases:
         await finish(stores, lease, Succeeded(payload))
     found = await pages(api, "/v1/jobs", limit=200)
+    assert [len(page) for page in found] == [fit, 10]
     jobs = [job for page in found for job in page]
-    assert len(jobs) == len({job["id"] for job in jobs}) == count // 2
+    assert len({job["id"] for job in jobs}) == fit + 10
     assert all(job["truncated"] == [] and job["payload"] == job["result"] != {} for job in jobs)
 
 
