@@ -1,30 +1,31 @@
-"""The table of metrics in docs/operations.md, read from the objects that API and worker export."""
+"""The list of metrics in docs/reference/metrics.md, read from the objects that API and worker export."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from service.api.http_metrics import RequestMetrics
 from service.api.metrics import queue_families, redis_families
+from tools.reference import item
 from workers.metrics import Metrics
 
 
-def metrics_table() -> list[str]:
-    """Rows by process, each in the order in which the code declares them."""
+def metrics_list() -> list[str]:
+    """First the API's metrics, then the worker's, each in the order in which the code declares them."""
     api = [*redis_families(up=True), *queue_families([], {}, omitted=0), RequestMetrics().payload_bytes]
     worker = [
         metric
         for name, metric in vars(Metrics()).items()
         if hasattr(metric, "describe") and name != "registry"
     ]
-    lines = ["| metric | of | type | labels | |", "|---|---|---|---|---|"]
-    return [*lines, *_rows("API", api), *_rows("worker", worker)]
+    return [*_items("API", api), *_items("worker", worker)]
 
 
-def _rows(process: str, metrics: Iterable[Any]) -> list[str]:
-    rows: list[str] = []
+def _items(process: str, metrics: Iterable[Any]) -> list[str]:
+    lines: list[str] = []
     for metric in metrics:
         labels = ", ".join(f"`{label}`" for label in vars(metric)["_labelnames"])
         (family,) = metric.describe() if hasattr(metric, "describe") else [metric]
         name = family.name + ("_total" if family.type == "counter" else "")
-        rows.append(f"| `{name}` | {process} | {family.type} | {labels} | {family.documentation} |")
-    return rows
+        by = f" by {labels}" if labels else ""
+        lines += item(f"**`{name}`** ({process}, {family.type}{by}): {family.documentation}")
+    return lines
