@@ -69,7 +69,10 @@ def commands() -> list[str]:
         lines += [""] if options else []
         for option in options:
             names = ", ".join([*option.opts, *option.secondary_opts])
-            lines += item(f"`{names}`" + (f": {option.help}" if option.help else ""))
+            default = (
+                "" if option.is_flag or option.default in (None, "") else f" (default `{option.default}`)"
+            )
+            lines += item(f"`{names}`{default}" + (f": {option.help}" if option.help else ""))
     return lines[1:]
 
 

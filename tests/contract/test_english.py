@@ -121,7 +121,9 @@ def test_a_pattern_finds_its_sentence(pattern: str, _instead: str, sentence: str
     assert re.search(pattern, sentence)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, *ROOT.glob("[et]*/**/*.md")], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_no_line_of_a_document_is_longer_than_120_columns(path: Path) -> None:
     lines = enumerate(path.read_text().split("\n"), 1)
     assert [number for number, line in lines if len(line) > 120] == []

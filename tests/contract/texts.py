@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
+
+from tools.chart_values import documented
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Everything but the changelog, which records what older versions called things.
 DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")]
 )
+
+CODE = ("service", "triage", "workers")
+TESTS = ("benchmarks", "examples", "helm", "tests", "tools")
 
 _GENERATED = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTALL)
 _FENCE = re.compile(r"^(\s*)```.*?^\1```$", re.DOTALL | re.MULTILINE)
@@ -74,8 +80,8 @@ def api_document() -> Iterator[Text]:
     yield from walk(orjson.loads((ROOT / "openapi/openapi.json").read_bytes()), "#")
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for folder in ("service", "triage", "workers"):
+def _modules(folders: tuple[str, ...]) -> Iterator[tuple[str, ast.Module]]:
+    for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
 
@@ -96,7 +102,7 @@ def _sentence(value: object) -> str | None:
 
 def python_strings() -> Iterator[Text]:
     """What the code says: details of problems, settings, help of commands, explanations, log lines."""
-    for name, module in _modules():
+    for name, module in _modules(CODE):
         silent = {id(node) for tree in ast.walk(module) if (node := _docstring(tree))}
         for node in ast.walk(module):
             if isinstance(node, ast.JoinedStr):
@@ -111,19 +117,17 @@ def python_strings() -> Iterator[Text]:
                 yield Text(f"{name}:{node.lineno}", sentence)
 
 
-def docstrings() -> Iterator[Text]:
-    for name, module in _modules():
+def _docstrings(folders: tuple[str, ...]) -> Iterator[Text]:
+    for name, module in _modules(folders):
         for node in ast.walk(module):
             if (found := _docstring(node)) and (sentence := _sentence(found.value)):
                 yield Text(f"{name}:{found.lineno}", sentence)
 
 
-def _comments(pattern: str, marker: str) -> Iterator[Text]:
+def _comments(folders: tuple[str, ...], suffix: str, marker: str) -> Iterator[Text]:
     """Comments, those on adjacent lines as one text."""
     begins = re.compile(rf"^\s*{marker}:? ?(.*)$")
-    for path in sorted(
-        path for root in ("service", "triage", "workers") for path in (ROOT / root).rglob(pattern)
-    ):
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob(f"*{suffix}")):
         begin, words = 0, list[str]()
         for number, line in enumerate([*path.read_text().split("\n"), ""], 1):
             if found := begins.match(line):
@@ -134,30 +138,42 @@ def _comments(pattern: str, marker: str) -> Iterator[Text]:
                 words = []
 
 
-def python_comments() -> Iterator[Text]:
-    return _comments("*.py", "#")
-
-
-def lua_comments() -> Iterator[Text]:
-    return _comments("*.lua", "--")
-
-
 def dashboard() -> Iterator[Text]:
-    """The strings of the dashboard's scripts and what its page shows."""
-    for path in sorted((ROOT / "service/api/dashboard").glob("*.js")):
+    """The strings of the dashboard's scripts and the words of its page."""
+    folder = ROOT / "service/api/dashboard"
+    quoted = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|`((?:[^`\\]|\\.)*)`")
+    for path in sorted([*folder.rglob("*.js"), *folder.rglob("*.html")]):
+        pattern = quoted if path.suffix == ".js" else re.compile(r">([^<]+)<")
         for number, line in enumerate(path.read_text().split("\n"), 1):
-            for quoted in re.findall(r"\"((?:[^\"\\]|\\.)*)\"|`((?:[^`\\]|\\.)*)`", line):
-                if sentence := _sentence(re.sub(r"\$\{[^}]*\}", "x", "".join(quoted))):
+            for found in pattern.finditer(line):
+                words = "".join(part or "" for part in found.groups())
+                if sentence := _sentence(re.sub(r"\$\{[^}]*\}", "x", words)):
                     yield Text(f"{path.relative_to(ROOT)}:{number}", sentence)
+
+
+def chart() -> Iterator[Text]:
+    """What the chart says of its values, and what its alerts say."""
+    folder = ROOT / "helm/triage"
+    for path, _, description in documented(folder / "values.yaml"):
+        yield Text(f"values.yaml {'.'.join(path)}", description)
+    for group in yaml.safe_load((folder / "rules/triage.yaml").read_text())["groups"]:
+        for rule in group["rules"]:
+            for key in ("summary", "description"):
+                yield Text(f"triage.yaml {rule['alert']} {key}", rule["annotations"][key])
 
 
 #: Every place there is.
 PLACES: Mapping[str, Callable[[], Iterator[Text]]] = {
     "documents": documents,
+    # What users see.
     "api_document": api_document,
     "python_strings": python_strings,
-    "docstrings": docstrings,
-    "python_comments": python_comments,
-    "lua_comments": lua_comments,
     "dashboard": dashboard,
+    "chart": chart,
+    # What developers see.
+    "docstrings": lambda: _docstrings(CODE),
+    "comments": lambda: _comments(CODE, ".py", "#"),
+    "lua_comments": lambda: _comments(CODE, ".lua", "--"),
+    "test_docstrings": lambda: _docstrings(TESTS),
+    "test_comments": lambda: _comments(TESTS, ".py", "#"),
 }
