@@ -43,8 +43,11 @@ def errors() -> list[str]:
     rows = [
         (error.code, status, error.retryable, inspect.getdoc(error) or "") for error, status in STATUS.items()
     ]
+    raised = {row[0] for row in rows}
     rows += [
-        (code, status, False, f"{HTTPStatus(status).description}.") for status, code in BY_STATUS.items()
+        (code, status, False, f"{HTTPStatus(status).phrase}.")
+        for status, code in BY_STATUS.items()
+        if code not in raised
     ]
     lines: list[str] = []
     for code, status, retryable, text in sorted(set(rows)):
