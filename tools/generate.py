@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from service.api.document import openapi_document
-from service.api.specification import operations as operations_of
+from service.api.export import openapi_document
+from service.api.openapi.document import operations as operations_of
 from tools import reference
 from tools.chart_values import chart_values_list
 from tools.dashboard import dashboard

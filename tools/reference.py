@@ -8,11 +8,11 @@ from typing import Any
 
 from typer.main import get_command
 
-from service.api.problems import BY_STATUS, STATUS
+from service.api.responses.problems import BY_STATUS, STATUS
 from service.cli import add_commands, app
 from service.domain.states import FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
-from service.store.keys import CATALOGUE
+from service.store.redis.keys import CATALOGUE
 
 WIDTH = 120
 
