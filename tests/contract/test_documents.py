@@ -1,6 +1,8 @@
-"""Whatever the documents tell a reader to type exists: operations, commands and their options, settings."""
+"""What the documents name exists: operations, commands, options, settings, files. Examples are valid."""
 
+import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,30 @@ def test_settings_exist(page: Path) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     # `TRIAGE_JWT_*` stands for several.
     assert [name for name in named if not any(setting.startswith(name) for setting in known)] == []
+
+
+@pages
+def test_examples_are_valid_python_and_shell(page: Path) -> None:
+    text = page.read_text()
+    for block in re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL):
+        compile(block, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    script = "\n".join(re.findall(r"^```sh\n(.+?)^```", text, re.MULTILINE | re.DOTALL))
+    checked = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True, check=False)
+    assert checked.stderr == ""
+
+
+@pages
+def test_files_exist(page: Path) -> None:
+    named = re.findall(r"`((?:\w+/)+[\w.-]+\.(?:py|lua|js|yaml|json|toml|md))`", page.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_a_newcomers_question_needs_at_most_four_files() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    questions = re.findall(r"^\*\*([^*]+\?)\*\*(.+?)(?=^\s*$)", text, re.MULTILINE | re.DOTALL)
+    assert len(questions) >= 6
+    files = {question: set(re.findall(r"`((?:\w+/)+[\w.-]+\.\w+)`", path)) for question, path in questions}
+    assert {question: named for question, named in files.items() if not 1 <= len(named) <= 4} == {}
 
 
 def test_there_is_something_to_find() -> None:
