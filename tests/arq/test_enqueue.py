@@ -7,7 +7,7 @@ import pytest
 from arq.jobs import Job, JobStatus
 from arq.worker import Retry, func
 
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 

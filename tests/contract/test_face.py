@@ -16,7 +16,7 @@ import pytest
 import triage
 from triage.shadowing import ROOT
 from triage.testing import run
-from workers.registry import Registry
+from workers.handling.registry import Registry
 
 EXAMPLES = ROOT / "examples/handlers.py"
 MISTAKES = Path(__file__).with_name("typed_mistakes.py")

@@ -11,14 +11,14 @@ import pytest
 from service.domain.outcome import Crashed, Interrupted
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.stores import Stores
-from tests.factories import claim, submit
-from tests.manual_clock import ManualClock
+from service.store.namespace import Namespace
+from tests.support.factories import claim, submit
+from tests.support.manual_clock import ManualClock
 from tests.workers.reporting import Notes, context, slot
-from workers.caution import CALM, Caution
-from workers.registry import Registry
-from workers.runners import ChildDied, Runners
-from workers.verdict import of_exception
+from workers.engine.runs.caution import CALM, Caution
+from workers.engine.runs.outcomes import of_exception
+from workers.engine.runs.runners import ChildDied, Runners
+from workers.handling.registry import Registry
 from workers.worker import TriageWorker
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +91,7 @@ def test_a_process_that_dies_while_its_worker_drains_is_not_blamed_on_its_job(dr
 
 @pytest.mark.parametrize("after_a_loss", [False, True])
 async def test_a_worker_that_starts_after_a_loss_runs_every_job_alone(
-    stores: Stores,
+    stores: Namespace,
     redis_url: str,
     namespace: str,
     tmp_path: Path,
@@ -104,7 +104,7 @@ async def test_a_worker_that_starts_after_a_loss_runs_every_job_alone(
         await submit(stores)
         assert (await claim(stores, lease_ms=1)).leases
     await submit(stores, name="scripted", payload=orjson.dumps({"history": str(history)}))
-    given: Any = {"redis_url": redis_url, "namespace": namespace, "handlers": "tests.scripted"}
+    given: Any = {"redis_url": redis_url, "namespace": namespace, "handlers": "tests.support.scripted"}
     settings = Settings(**given, worker_host="127.0.0.1", worker_port=0, lease_seconds=5)
     await TriageWorker(burst=True, handle_signals=False, settings=settings).main()
     pid = int(history.read_text().split()[3])

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from service.cancellation import end
 from service.clock import Clock
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store import keys
 from service.store.leases import Beat, decode_beat
-from service.store.stores import Stores
-from tests.eventually import eventually
-from tests.factories import DAY, IDS, OK, claim, finish, register_worker, submit
+from service.store.namespace import Namespace
+from service.store.redis import keys
+from service.tasks import end
+from tests.support.eventually import eventually
+from tests.support.factories import DAY, IDS, OK, claim, finish, register_worker, submit
+from workers.maintenance.maintenance import Upkeep
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
-from workers.maintenance.upkeep import Upkeep
-from workers.metrics import Metrics
+from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 class Site:
     """A worker of which only the pruner and, when its inbox says so, the heartbeat are at work."""
 
-    stores: Stores
+    stores: Namespace
     worker: str
     pruner: Pruner
 
@@ -45,14 +45,14 @@ class Site:
 
 
 @pytest.fixture
-async def site(stores: Stores) -> AsyncIterator[Site]:
+async def site(stores: Namespace) -> AsyncIterator[Site]:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     duty = asyncio.create_task(repeat("prune", site.pruner.prune))
     yield site
     await end([duty])
 
 
-async def ended(stores: Stores, **fields: Any) -> str:
+async def ended(stores: Namespace, **fields: Any) -> str:
     id = await submit(stores, **fields)
     await finish(stores, (await claim(stores)).leases[0], OK)
     return id
@@ -83,7 +83,7 @@ async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
     await eventually(gone, deadline_seconds=2)
 
 
-async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Stores) -> None:
+async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Namespace) -> None:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     redis: Any = stores.scripts.redis
     told = keys.pruners_told(stores.scripts.prefix)
@@ -121,7 +121,7 @@ async def test_a_heartbeat_tells_when_the_next_retention_ends(site: Site) -> Non
 
 
 async def test_a_worker_forgets_what_its_heartbeat_has_told_it_of(
-    stores: Stores, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked, prune = asyncio.Event(), stores.leases.prune
 
