@@ -25,7 +25,10 @@ async def test_a_check_raises_the_results_of_jobs_that_failed(make_worker, make_
     client = make_pool(*functions)
     await client.enqueue_job("answer")
     await client.enqueue_job("fail")
+    worker = make_worker(functions)
     with pytest.raises(FailedJobs, match="1 job failed") as raised:
-        await make_worker(functions).run_check()
+        await worker.run_check()
     [result] = raised.value.job_results
     assert (result.function, repr(result.result)) == ("fail", "ValueError('no')")
+    # It has read the results after the worker's end; a connection that stays open is a warning, so an error.
+    await worker.close()
