@@ -10,12 +10,12 @@ from redis.exceptions import RedisError
 from service.domain.job import Lease
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Settlement
 from service.domain.results import FinishResult
+from service.domain.worker import WorkerRecord
 from service.store.codec.fields import not_negative, text, texts
 from service.store.codec.jobs import decode_lease
 from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
-from service.store.workers import WorkerRecord
 
 #: Due jobs that one claim promotes at most: a million jobs of the same second come in portions.
 PROMOTED_AT_MOST = 100

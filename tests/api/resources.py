@@ -12,8 +12,8 @@ from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 from tests.api.document import Operation
 from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 

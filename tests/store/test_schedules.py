@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from service.domain.errors import BackendUnavailable, VersionMismatch
+from service.domain.schedule import Schedule
 from service.domain.states import State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.schedules import Schedule
 from tests.support.eventually import eventually
 from tests.support.factories import OK, claim, finish, new_id
 from tests.support.manual_clock import ManualClock

@@ -12,11 +12,11 @@ from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
 from service.store.changes.change_feed import Change
 from service.store.jobs import Submission
 from service.store.leases import Claim, ClaimRequest, Finish
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 
 _numbers = count(1)
 IDS = IdFactory(Clock().now_ms, lambda size: next(_numbers).to_bytes(size))

@@ -8,8 +8,8 @@ import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
+from service.domain.worker import WorkerRecord
 from service.store.leases import Claim, ClaimRequest, Leases
-from service.store.workers import WorkerRecord
 from service.tasks import end
 from workers.engine.executor import Executor
 from workers.engine.wake_ups import WakeUps

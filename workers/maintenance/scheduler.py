@@ -9,10 +9,10 @@ import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
-from service.domain.schedule import decide
+from service.domain.schedule import Schedule, decide
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.schedules import Look, Schedule
+from service.store.schedules import Look
 
 #: Seconds between looks where nothing is known to be coming, and schedules per look.
 PAUSE = 30.0

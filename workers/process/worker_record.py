@@ -4,8 +4,8 @@ import os
 import socket
 from importlib.metadata import version
 
+from service.domain.worker import WorkerRecord
 from service.settings import Settings
-from service.store.workers import WorkerRecord
 from workers.handling.registry import Registry
 
 

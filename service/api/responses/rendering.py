@@ -13,9 +13,9 @@ from service.domain.fan_out import FanOut, ItemResult
 from service.domain.flow import Flow, GraphEdge
 from service.domain.group import Group
 from service.domain.job import Job, Unique
+from service.domain.schedule import Schedule
 from service.domain.states import State
-from service.store.schedules import Schedule
-from service.store.workers import WorkerRecord
+from service.domain.worker import WorkerRecord
 
 
 # A job shows the moment of its submission up to three times, and its neighbours show the same one.

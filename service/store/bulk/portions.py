@@ -3,7 +3,7 @@
 from service.domain.bulk_action import BulkAction
 from service.store.bulk.job_selection import JobSelection
 from service.store.codec.bulk_actions import decode_action
-from service.store.codec.fields import not_negative, pairs
+from service.store.codec.fields import not_negative, pairs, text
 from service.store.jobs import Jobs
 from service.store.redis.scripts import Scripts
 
@@ -22,9 +22,9 @@ class BulkBatches:
     async def work(self) -> int | None:
         """Do one portion that is due; answers the ms until another one may be, None without any."""
         id, found = await self._scripts.run("take", [TAKEN_MS])
-        if not id:
+        if (action_id := text(id)) is None:
             return not_negative(found)
-        if (action := decode_action(id.decode(), pairs(found))) is not None:
+        if (action := decode_action(action_id, pairs(found))) is not None:
             await self._do(action)
         return 0
 

@@ -20,6 +20,11 @@ def decode_texts(fields: Fields) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
+def decode_counts(fields: Fields) -> dict[str, int]:
+    """A hash of numbers."""
+    return {name.decode(): int(value) for name, value in fields.items()}
+
+
 def number(value: bytes | None) -> int | None:
     return None if value is None else int(value)
 

@@ -15,7 +15,7 @@ from service.domain.fan_out import (
     follow_up_id,
     item_id,
 )
-from service.store.codec.fields import text
+from service.store.codec.fields import text, texts
 from service.store.codec.jobs import ITEM_RESULT, decode_item_result
 from service.store.groups.flows import spec_arguments
 from service.store.groups.groups import RETENTION_MS, Groups
@@ -85,15 +85,16 @@ class FanOuts:
         if spec.then is not None:
             arguments += [follow_up_id(id), *spec_arguments(spec.then)]
         word, found, at = await self._scripts.run("open", arguments)
-        match text(word):
+        result, first_id = texts((word, found))
+        match result:
             case "reused":
                 raise IdempotencyKeyReused()
             case "full":
                 raise QueueFull()
             case "too_many_queues":
                 raise TooManyQueues()
-            case result:
-                return Opened(found.decode(), int(at), replayed=result == "replayed")
+            case _:
+                return Opened(first_id, int(at), replayed=result == "replayed")
 
     async def fill(self, id: str, items: Sequence[Item], *, admitted: bool = False) -> Filled:
         """Add up to FILL items as jobs; with `admitted` the depth of the queue was looked at by `open`.

@@ -18,9 +18,8 @@ from service.api.schemas.parts.parameters import IdempotencyKey
 from service.domain.errors import NotFound, VersionMismatch
 from service.domain.job import JobSpec
 from service.domain.results import SubmitResult, Submitted
-from service.domain.schedule import TimetableInvalid, timetable
+from service.domain.schedule import Schedule, TimetableInvalid, timetable
 from service.store.jobs import Idempotency, Submission
-from service.store.schedules import Schedule
 
 router = Router(prefix="/v1/schedules", tags=["schedules"])
 
