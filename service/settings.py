@@ -26,6 +26,8 @@ log = structlog.get_logger("triage.settings")
 
 PREFIX = "TRIAGE_"
 NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+#: The module of the built-in job type.
+HTTP_REQUEST = "workers.handlers.http_request"
 #: Variables of the command line as a client, which may be set where processes start.
 OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
@@ -63,7 +65,8 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(default=20, ge=1, le=10_000, description="Jobs at a time per worker.")
     handlers: str = Field(
-        default="workers.handlers", description="Import paths of handler modules, comma-separated."
+        default="workers.handlers",
+        description="Import paths of handler modules, comma-separated. The default is the README's tour.",
     )
     lease_seconds: float = Field(
         default=15,
@@ -141,6 +144,9 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="Seconds that no worker has known the type of a queued job until it is dead; 0 = never.",
+    )
+    http_request: bool = Field(
+        default=True, description="Whether workers run the built-in job type `http.request`."
     )
     http_allow: str = Field(
         default="", description="Hosts or CIDRs that `http.request` may reach although they are not public."
@@ -247,7 +253,9 @@ class Settings(BaseSettings):
 
     @cached_property
     def handler_paths(self) -> tuple[str, ...]:
-        return tuple(path.strip() for path in self.handlers.split(",") if path.strip())
+        """The modules of TRIAGE_HANDLERS, and that of the built-in job type."""
+        paths = [path.strip() for path in self.handlers.split(",") if path.strip()]
+        return (*paths, HTTP_REQUEST) if self.http_request else tuple(paths)
 
     @cached_property
     def allowed_host_names(self) -> tuple[str, ...]:

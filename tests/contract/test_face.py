@@ -46,6 +46,10 @@ def test_each_package_is_in_the_wheel_in_the_image_and_behind_a_wall() -> None:
     assert packages == ["service", "triage", "workers"]
     assert project["tool"]["importlinter"]["root_packages"] == packages
     assert re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == packages
+    # Where a checkout has its samples in `examples`, the wheel has them in `workers`.
+    samples = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    tour = [path.name for path in (ROOT / "examples/tour").glob("*.py")]
+    assert samples == {f"examples/tour/{name}": f"workers/handlers/{name}" for name in tour}
     # Of what `job` is made of, a type checker sees the types, too.
     assert all((ROOT / name / "py.typed").is_file() for name in ("triage", "workers"))
 
