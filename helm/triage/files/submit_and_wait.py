@@ -1,4 +1,4 @@
-"""What `helm test` runs: submit a job and wait until it has succeeded; without one, only ask for readiness."""
+"""What `helm test` runs: submit a job and wait until it has succeeded; without one, ask for readiness."""
 
 import json
 import os
