@@ -47,6 +47,7 @@ from service.settings import Settings
 from service.store.access_keys import AccessKeys
 from service.store.connect import RedisClient
 from service.tracing import find_tracer
+from service.version import VERSION
 
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:
@@ -78,7 +79,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
 
     app = FastAPI(
         title="Triage",
-        version="0.1.0",
+        version=VERSION,
         summary="Job orchestration over HTTP",
         lifespan=lifespan,
         # Its page loads scripts from elsewhere; `pages` serves one that does not.
