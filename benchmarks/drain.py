@@ -14,9 +14,9 @@ from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
 from service.domain.states import State
-from service.store import keys
 from service.store.jobs import Submission
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.store.redis import keys
 
 JOBS = 20_000
 TEXT = "x" * 180

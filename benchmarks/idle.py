@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.drain import NAMESPACE, worker
 from benchmarks.processes import commands, until
-from service.store.stores import Stores
+from service.store.namespace import Stores
 
 SECONDS = 60
 

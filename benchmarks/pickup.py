@@ -13,7 +13,7 @@ from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
 from service.store.jobs import Submission
-from service.store.stores import Stores
+from service.store.namespace import Stores
 
 JOBS, PAUSE = 300, 0.03
 

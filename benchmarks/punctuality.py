@@ -14,7 +14,7 @@ from service.domain.job import JobSpec
 from service.domain.limits import RateLimit
 from service.domain.states import State
 from service.store.jobs import Submission
-from service.store.stores import Stores
+from service.store.namespace import Stores
 
 JOBS, APART_MS = 200, 37
 RATES = (1, 10, 100, 1_000)

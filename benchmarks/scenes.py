@@ -7,7 +7,7 @@ from itertools import count, islice
 from service.domain.job import JobSpec
 from service.domain.limits import KeyLimits, RateLimit
 from service.store.jobs import Submission
-from service.store.stores import Stores
+from service.store.namespace import Stores
 
 #: None of them is reached: what is measured is asking them, not waiting for them.
 LIMITS = {

@@ -27,7 +27,7 @@ log = structlog.get_logger("triage.settings")
 PREFIX = "TRIAGE_"
 NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 #: The module of the built-in job type.
-HTTP_REQUEST = "workers.handlers.http_request"
+HTTP_REQUEST = "workers.http.http_request"
 #: Variables of the command line as a client, which may be set where processes start.
 OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 

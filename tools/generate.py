@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from service.api.document import openapi_document
-from service.api.specification import operations as operations_of
+from service.api.export import openapi_document
+from service.api.openapi.document import operations as operations_of
 from service.domain.states import FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
-from service.store.keys import CATALOGUE
+from service.store.redis.keys import CATALOGUE
 from tools.chart_values import chart_values_table
 from tools.dashboard import dashboard
 from tools.metrics_table import metrics_table
@@ -97,7 +97,7 @@ def redis_keys() -> str:
     lines = [
         "# Redis keys",
         "",
-        "Printed from `service/store/keys.py`; `make generate` writes it. Every key begins with",
+        "Printed from `service/store/redis/keys.py`; `make generate` writes it. Every key begins with",
     ]
     lines += ["`triage:{<namespace>}:`, so that all keys of a namespace are in one cluster slot.", ""]
     lines += ["| key | type | |", "|---|---|---|"]

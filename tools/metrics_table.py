@@ -5,7 +5,7 @@ from typing import Any
 
 from service.api.http_metrics import RequestMetrics
 from service.api.metrics import queue_families, redis_families
-from workers.metrics import Metrics
+from workers.telemetry.metrics import Metrics
 
 
 def metrics_table() -> list[str]:

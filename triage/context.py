@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, TypeVar, overload
 
-from workers.cancel_notice import CancelReason
+from workers.handling.cancel_notice import CancelReason
 
 if TYPE_CHECKING:
-    from workers.enqueue import TriageRedis  # noqa: F401  # named in strings, which ruff reads in annotations only
+    from workers.handling.arq_client import TriageRedis  # noqa: F401  # in strings, where ruff does not look
 
 __all__ = ["BlockingLimiter", "Context", "Dependency", "Limiter", "ProcessContext", "ThreadContext"]
 

@@ -8,45 +8,28 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
-from service.api import problems
-from service.api.allowed_hosts import AllowedHosts
-from service.api.auth import Authenticator
-from service.api.bodies import Bodies
-from service.api.deps import Backend
-from service.api.duties import duties
-from service.api.issuer import Issuer
+from service.api.auth.credentials import Authenticator
+from service.api.auth.issuer import Issuer
+from service.api.auth.tokens import Tokens
+from service.api.background import duties
+from service.api.context import Backend
 from service.api.metrics import ApiMetrics
-from service.api.middleware import RequestIds
-from service.api.request_limits import HeaderLimits, largest_body
-from service.api.routes import (
-    bulk_actions,
-    bulk_jobs,
-    dead_letters,
-    events,
-    explanations,
-    fan_out_actions,
-    fan_out_items,
-    fan_outs,
-    flow_actions,
-    flows,
-    health,
-    job_actions,
-    jobs,
-    pages,
-    queues,
-    schedules,
-    telemetry,
-    workers,
-)
-from service.api.specification import describe
-from service.api.tokens import Tokens
-from service.cancellation import end
+from service.api.openapi.document import describe
+from service.api.requests.allowed_hosts import AllowedHosts
+from service.api.requests.body_budget import Bodies
+from service.api.requests.limits import HeaderLimits, largest_body
+from service.api.requests.middleware import RequestIds
+from service.api.responses import problems
+from service.api.routes.groups import fan_out_actions, fan_out_items, fan_outs, flow_actions, flows
+from service.api.routes.jobs import bulk_actions, bulk_jobs, dead_letters, explanations, job_actions, jobs
+from service.api.routes.operations import events, health, pages, queues, schedules, telemetry, workers
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
 from service.store.access_keys import AccessKeys
-from service.store.connect import RedisClient
-from service.tracing import find_tracer
+from service.store.redis.connect import RedisClient
+from service.tasks import end
+from service.telemetry.tracer import find_tracer
 from service.version import VERSION
 
 

@@ -10,14 +10,14 @@ import structlog
 import uvicorn
 
 from service.api.app import create_app
-from service.api.deps import Backend
-from service.api.protocol import BoundedProtocol
+from service.api.context import Backend
+from service.api.requests.protocol import BoundedProtocol
 from service.clock import Clock
 from service.domain.ids import IdFactory
-from service.garbage import collect_rarely
+from service.gc_tuning import collect_rarely
 from service.settings import Settings
-from service.store.connect import connect
-from service.store.server_check import check_server
+from service.store.redis.connect import connect
+from service.store.redis.server_check import check_server
 
 log = structlog.get_logger("triage.api")
 

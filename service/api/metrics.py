@@ -10,11 +10,11 @@ from prometheus_client.registry import Collector
 from service.api.http_metrics import HttpMetrics
 from service.domain.errors import TriageError
 from service.domain.states import State
-from service.store.census import QueueCount
-from service.store.connect import RedisClient, eviction_policy
-from service.store.queue_survey import Survey
-from service.store.queues import Queue
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.store.queues.queue_metrics import QueueCount
+from service.store.queues.queue_survey import Survey
+from service.store.queues.queues import Queue
+from service.store.redis.connect import RedisClient, eviction_policy
 
 #: Queues shown at most: names are the clients' to invent.
 MAX_QUEUES = 200

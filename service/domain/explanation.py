@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.domain.causes import Cause, Code
+from service.domain.explanation_codes import Cause, Code
 from service.domain.job import Job
-from service.domain.queued import NOBODY, QueueFacts, Workforce, queue_causes
+from service.domain.queue_explanation import NOBODY, QueueFacts, Workforce, queue_causes
 from service.domain.states import WAITING, State
 
 Demand = Literal["job", "child", "fan_out"]

@@ -10,11 +10,11 @@ from service.domain.catalogue import canonical_name
 from service.domain.explanation import Demand, Dependency, Explanation, Situation, explain
 from service.domain.job import Job
 from service.domain.limits import RateLimit
-from service.domain.queued import Hand, Kind, Limiter, QueueFacts, Workforce
+from service.domain.queue_explanation import Hand, Kind, Limiter, QueueFacts, Workforce
 from service.domain.states import State
 from service.store import codec
-from service.store.scripts import Scripts
-from service.store.worker_registry import WorkerRecord, WorkerRegistry
+from service.store.redis.scripts import Scripts
+from service.store.workers import WorkerRecord, WorkerRegistry
 
 #: Of the jobs that a job waits for, so many are named.
 NAMED = 20

@@ -9,10 +9,11 @@ from service.domain.errors import TooManyQueues
 from service.domain.job import Job, JobSpec, ResultForgotten, Unique
 from service.domain.retry import RetryPolicy
 from service.domain.states import REDRIVE, RUN_NOW, Move, State
-from service.store import codec, keys
-from service.store.batcher import Batcher
+from service.store import codec
 from service.store.queries import Queries
-from service.store.scripts import Argument, Scripts
+from service.store.redis import keys
+from service.store.redis.batcher import Batcher
+from service.store.redis.scripts import Argument, Scripts
 
 #: Jobs per script call: the time of one script is everybody's time.
 BATCH = 500

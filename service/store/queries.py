@@ -8,11 +8,12 @@ from redis.exceptions import RedisError
 
 from service.domain.job import Job
 from service.domain.states import State
-from service.store import codec, keys
+from service.store import codec
 from service.store.cursors import decode_place, encode_cursor
-from service.store.failures import translate
 from service.store.previews import PAGE_BYTES, VALUE_BYTES, decode_preview
-from service.store.scripts import Argument, Scripts
+from service.store.redis import keys
+from service.store.redis.errors import translate
+from service.store.redis.scripts import Argument, Scripts
 
 #: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
 SCAN_BUDGET = 2_000

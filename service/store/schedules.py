@@ -14,12 +14,13 @@ from service.domain.errors import TooManyQueues, VersionMismatch
 from service.domain.job import JobSpec
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
-from service.store import codec, keys
+from service.store import codec
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.jobs import Idempotency, Jobs, Submission, Submitted
 from service.store.previews import PAGE_BYTES
 from service.store.queries import Page, Queries
-from service.store.scripts import Argument, Scripts
+from service.store.redis import keys
+from service.store.redis.scripts import Argument, Scripts
 
 
 @dataclass(frozen=True, slots=True)

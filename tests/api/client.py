@@ -10,7 +10,7 @@ from service.api.app import create_app
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
-from service.store.connect import RedisClient
+from service.store.redis.connect import RedisClient
 
 
 class Api:

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from service.domain.catalogue import JobType
-from service.store import keys
-from service.store.connect import connect_blocking
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.store.redis import keys
+from service.store.redis.connect import connect_blocking
 from tests.api.client import Api
 from tests.api.running import Running, serve
 

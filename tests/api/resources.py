@@ -10,12 +10,12 @@ from service.domain.flow import FlowSpec, Node
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
 from service.domain.states import State
-from service.store.bulk_actions import BulkSpec
+from service.store.bulk.bulk_actions import BulkSpec
+from service.store.namespace import Stores
 from service.store.queries import JobFilter
-from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
+from service.store.workers import WorkerRecord
 from tests.api.document import Operation
-from tests.factories import HOPELESS, claim, finish, job_in, submit
+from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
 #: An id of each kind that nobody has; of a queue, a name.

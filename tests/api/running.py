@@ -8,12 +8,12 @@ from unittest import mock
 
 import httpx
 
-from service.api.deps import Backend
+from service.api.context import Backend
 from service.api.main import Server, build_server
 from service.settings import Settings
-from service.store.stores import Stores
-from service.store.watches import Watches
-from tests.eventually import eventually
+from service.store.changes.change_feed import Watches
+from service.store.namespace import Stores
+from tests.support.eventually import eventually
 
 SECONDS = 0.5
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation
 from tests.api.keys import authorization

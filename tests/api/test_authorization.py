@@ -8,10 +8,10 @@ import httpx
 import orjson
 import pytest
 
-from service.api.auth import SCOPES
+from service.api.auth.credentials import SCOPES
 from service.store.access_keys import AccessKeys
-from service.store.queues import QueueSettings
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.store.queues.queues import QueueSettings
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
 from tests.api.keys import authorization

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.auth import digest
+from service.api.auth.credentials import digest
 from service.domain.fan_out import FanOutSpec, Item
 from service.domain.job import JobSpec
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
@@ -13,9 +13,9 @@ from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.access_keys import AccessKey, AccessKeys
 from service.store.jobs import Submission
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
-from tests.factories import IDS, OK, claim, finish, job_in, limit, new_id, submit
+from tests.support.factories import IDS, OK, claim, finish, job_in, limit, new_id, submit
 
 
 async def ask(api: Api, queue: str = "default") -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from service.api import duties
+from service.api import background
 from service.domain.states import State
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
-from tests.factories import job_in, state_of, submit
+from tests.support.factories import job_in, state_of, submit
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ async def kept(api: Api) -> AsyncIterator[Api]:
     """The API with what carries bulk actions on behind its answers."""
     backend = api.app.state.backend
     backend.space(backend.settings.namespace)
-    keeper = asyncio.create_task(duties.repeat("act", backend, duties.WORK, duties.act))
+    keeper = asyncio.create_task(background.repeat("act", backend, background.WORK, background.act))
     yield api
     keeper.cancel()
     await asyncio.gather(keeper, return_exceptions=True)

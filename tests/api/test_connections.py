@@ -7,11 +7,11 @@ import httpx
 import orjson
 import pytest
 
-from service.api.protocol import TAKE_BYTES
-from service.store.stores import Stores
+from service.api.requests.protocol import TAKE_BYTES
+from service.store.namespace import Stores
 from tests.api.running import Running
-from tests.eventually import eventually
-from tests.factories import submit
+from tests.support.eventually import eventually
+from tests.support.factories import submit
 
 
 def refused(answer: bytes, status: int, code: str) -> None:

@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 from service.domain.states import State
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
-from tests.factories import OK, claim, finish
+from tests.support.factories import OK, claim, finish
 
 FIELDS = {
     "id", "object", "version", "name", "queue", "state", "state_reason", "priority", "payload", "result",

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
-from tests.factories import submit
+from tests.support.factories import submit
 
 
 async def test_no_tampering_with_a_cursor_leads_out_of_the_namespace_or_breaks_the_list(

@@ -9,13 +9,13 @@ from typing import Any
 
 import structlog
 
-from service.api.deps import Backend, Space
-from service.api.duties import Duty, repeat
+from service.api.background import Duty, repeat
+from service.api.context import Backend, Space
 from service.domain.errors import StoreFault
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
 from tests.api.client import Api
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 
 class Rounds:

@@ -12,23 +12,25 @@ import httpx
 import orjson
 import pytest
 
-from service.api import events, protocol
-from service.api.events import Moment, Pace, follow
+from service.api.requests import protocol
+from service.api.resources import event_streams
+from service.api.resources.event_streams import Moment, Pace, follow
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.job import JobSpec
 from service.domain.states import State
-from service.store import keys, watches
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
-from service.store.stores import Stores
+from service.store.changes import change_feed
+from service.store.namespace import Stores
+from service.store.redis import keys
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.api.running import SECONDS, Running, serve
-from tests.eventually import eventually
-from tests.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
+from tests.support.eventually import eventually
+from tests.support.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
 
 AT_ONCE = Pace(heartbeat=20, pause=0)
 
@@ -228,7 +230,7 @@ async def test_a_client_that_reads_no_more_loses_its_stream(
     running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
-    monkeypatch.setattr(events, "Pace", lambda: AT_ONCE)
+    monkeypatch.setattr(event_streams, "Pace", lambda: AT_ONCE)
     id = await submit(stores)
     lease = (await claim(stores)).leases[0]
     message = "x" * 60_000
@@ -379,7 +381,7 @@ async def test_what_many_watch_is_announced_once(stores: Stores) -> None:
 async def test_what_is_watched_for_long_stays_announced(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watches, "_RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     client: Any = stores.scripts.redis
     async with stores.watches.watch("job_1"):
         # As if it were long ago.
@@ -394,8 +396,8 @@ async def test_what_is_watched_for_long_stays_announced(
 async def test_a_process_that_stood_still_looks_again(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watches, "_RENEW_SECONDS", 0.1)
-    monkeypatch.setattr(watches, "_ENTRY_SECONDS", 1)
+    monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(change_feed, "_ENTRY_SECONDS", 1)
     async with stores.watches.watch("job_1") as changed:
         await asyncio.wait_for(changed.wait(), 10)
     assert not changed.lost

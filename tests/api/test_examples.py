@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from service.api.examples import example_of
-from service.store.stores import Stores
+from service.api.openapi.examples import example_of
+from service.store.namespace import Stores
 from tests.api.client import Api
 from tests.api.document import DOCUMENT, OPERATIONS, SCHEMAS, Operation, resolve, validate
 from tests.api.resources import make

@@ -6,15 +6,15 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from service.api.explanations import explanation
-from service.domain.causes import Cause, Code
+from service.api.responses.explanations import explanation
 from service.domain.explanation import Explanation
+from service.domain.explanation_codes import Cause, Code
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.document import SCHEMAS, validate
-from tests.factories import BROKEN, claim, finish, job_in, limit, register_worker, submit
+from tests.support.factories import BROKEN, claim, finish, job_in, limit, register_worker, submit
 
 pytestmark = pytest.mark.anyio
 

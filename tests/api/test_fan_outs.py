@@ -13,9 +13,9 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
 from service.store.jobs import Idempotency
-from service.store.stores import Stores
-from tests import factories
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
+from tests.support import factories
 
 pytestmark = pytest.mark.anyio
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from service.store import keys
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.store.redis import keys
 from tests.api.client import Api, problem
-from tests.factories import HOPELESS, OK, claim, finish
+from tests.support.factories import HOPELESS, OK, claim, finish
 
 
 def node(*depends_on: Any, **fields: Any) -> dict[str, Any]:

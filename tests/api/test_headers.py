@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import structlog
 
-from service.api.request_limits import MAX_HEADERS
-from service.store.stores import Stores
+from service.api.requests.limits import MAX_HEADERS
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, OPERATIONS, Operation
 from tests.api.keys import authorization

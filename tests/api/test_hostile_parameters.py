@@ -8,11 +8,11 @@ from urllib.parse import quote, urlencode
 import httpx
 import pytest
 
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api import resources
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
-from tests.factories import submit
+from tests.support.factories import submit
 
 #: What only Redis, Lua or Python would say.
 LEAKS = re.compile(rb"[Rr]edis|user_script|ERR |WRONGTYPE|[0-9a-f]{40}|Traceback|Error\b.*\bline ", re.DOTALL)

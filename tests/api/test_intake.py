@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.api.bodies import Bodies
-from service.api.errors import TooManyBodies
-from service.store.stores import Stores
+from service.api.requests.body_budget import Bodies
+from service.api.responses.errors import TooManyBodies
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.api.running import Running, serve
-from tests.eventually import eventually
-from tests.loop_lag import longest_step
+from tests.support.eventually import eventually
+from tests.support.loop_lag import longest_step
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: triage\r\nContent-Type: application/json\r\n"
 LARGE = b"Content-Length: 60000000\r\n\r\n"

@@ -8,16 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.api import guessing
-from service.api import issuer as issuer_module
-from service.api.issuer import FIRST_SPACING_SECONDS, SPACING_SECONDS, USABLE_SECONDS
-from service.store.stores import Stores
+from service.api.auth import issuer as issuer_module
+from service.api.auth import throttle
+from service.api.auth.issuer import FIRST_SPACING_SECONDS, SPACING_SECONDS, USABLE_SECONDS
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.issuer import Issuer, claims, issuing, jwk, private_key, sign
 from tests.api.keys import authorization
 from tests.api.running import serve
-from tests.eventually import eventually
-from tests.manual_clock import ManualClock
+from tests.support.eventually import eventually
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_a_new_key_is_found_with_one_question(
 async def test_keys_that_nobody_knows_do_not_become_a_flood(
     client: Client, issuer: Issuer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guessing, "MAX_REFUSALS", 1_000)
+    monkeypatch.setattr(throttle, "MAX_REFUSALS", 1_000)
     assert (await client.asks()).status_code == 200
     for _ in range(3):
         answers = await asyncio.gather(*(client.asks(f"made-up-{number}") for number in range(30)))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api
-from tests.factories import HOPELESS, claim, finish
+from tests.support.factories import HOPELESS, claim, finish
 
 RETRY = {
     "max_attempts": 5,

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from service.domain.states import State
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
-from tests.factories import BROKEN, HOPELESS, OK, claim, finish, job_in, submit
+from tests.support.factories import BROKEN, HOPELESS, OK, claim, finish, job_in, submit
 
 
 async def test_lists_are_newest_first_and_pages_hold_each_job_once(api: Api) -> None:

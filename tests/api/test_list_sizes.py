@@ -10,10 +10,10 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.job import JobSpec
 from service.domain.outcome import Failed, Failure, Succeeded
 from service.domain.retry import RetryPolicy
+from service.store.namespace import Stores
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
-from service.store.stores import Stores
 from tests.api.client import Api
-from tests.factories import HOPELESS, IDS, OK, claim, finish, submit
+from tests.support.factories import HOPELESS, IDS, OK, claim, finish, submit
 
 MIB = 1_048_576
 

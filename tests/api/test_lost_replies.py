@@ -10,13 +10,13 @@ import pytest
 from redis.exceptions import ConnectionError as Broken
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
-from service.store.connect import connect
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.store.redis.connect import connect
 from tests.api import resources
 from tests.api.client import Api, problem
 from tests.api.document import GUARDED
-from tests.eventually import eventually
 from tests.faults.proxy import Proxy
+from tests.support.eventually import eventually
 
 JOB = {"name": "work"}
 SUBMISSIONS = {

@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.api import metrics
-from service.api.auth import digest
+from service.api.auth.credentials import digest
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
-from service.store import keys
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.connect import connect
-from service.store.stores import Stores
-from tests import factories
+from service.store.namespace import Stores
+from service.store.redis import keys
+from service.store.redis.connect import connect
 from tests.api.client import Api
-from tests.exposition import Series, series, total, value
-from tests.factories import HOPELESS, claim, finish, job_in, submit
+from tests.support import factories
+from tests.support.exposition import Series, series, total, value
+from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 
 async def scrape(api: Api) -> Series:

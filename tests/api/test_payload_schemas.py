@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.api.payload_schemas import MOST_STEPS, PayloadSchema
-from tests.loop_lag import longest_step
+from tests.support.loop_lag import longest_step
 
 pytestmark = pytest.mark.anyio
 

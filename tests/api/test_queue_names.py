@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from service.domain.states import State
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
-from tests.factories import HOPELESS, claim, finish, job_in, submit
+from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from typing import Any
 
 from service.domain.catalogue import JobType
 from service.domain.outcome import Interrupted
-from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
+from service.store.namespace import Stores
+from service.store.workers import WorkerRecord
 from tests.api.client import Api, problem
-from tests.eventually import eventually
-from tests.factories import claim, finish, submit
+from tests.support.eventually import eventually
+from tests.support.factories import claim, finish, submit
 
 
 async def patch(api: Api, **settings: Any) -> dict[str, Any]:

@@ -3,18 +3,18 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from service.api.auth import SCOPES
-from service.api.problems import STATUS
+from service.api.auth.credentials import SCOPES
+from service.api.responses.problems import STATUS
 from service.domain import errors
 from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
 from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
+from service.store.namespace import Stores
+from service.store.workers import WorkerRecord
 from tests.api.client import Api, problem
-from tests.factories import claim, finish, job_in, submit
+from tests.support.factories import claim, finish, job_in, submit
 
 WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
 
@@ -139,7 +139,7 @@ async def test_every_operation_needs_a_key_with_its_scope_and_sees_its_namespace
 
 
 def test_every_operation_has_a_scope() -> None:
-    from service.api.document import openapi_document
+    from service.api.export import openapi_document
 
     for path, operations in openapi_document()["paths"].items():
         for method, operation in operations.items():

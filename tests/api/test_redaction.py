@@ -8,20 +8,20 @@ from typing import Any
 import orjson
 import pytest
 
-from service.api.auth import SCOPES
-from service.api.redaction import HIDDEN, View, redact, secrets_of
+from service.api.auth.credentials import SCOPES
+from service.api.responses.redaction import HIDDEN, View, redact, secrets_of
 from service.domain.catalogue import JobType
 from service.domain.job import JobSpec
 from service.domain.states import State
-from service.store import keys
 from service.store.jobs import Submission
-from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
+from service.store.namespace import Stores
+from service.store.redis import keys
+from service.store.workers import WorkerRecord
 from tests.api.client import Api
 from tests.api.document import GUARDED, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make
-from tests.factories import job_in, new_id
+from tests.support.factories import job_in, new_id
 
 CANARY = "4111 1111\n'S3CR3T'"
 #: As an error, a JSON text and repr() write it.

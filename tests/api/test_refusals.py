@@ -7,14 +7,14 @@ import httpx
 import pytest
 import structlog
 
-from service.api import guessing
-from service.api.guessing import MAX_REFUSALS, WINDOW_SECONDS, Refusals
+from service.api.auth import throttle
+from service.api.auth.throttle import MAX_REFUSALS, WINDOW_SECONDS, Refusals
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.api.running import serve
-from tests.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock
 
 WRONG = {"Authorization": "Bearer triage_guessed"}
 
@@ -103,7 +103,7 @@ async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api
     seen: list[dict[str, str]] = []
 
     def note(logger: Any, method: str, line: Any) -> Any:
-        from service.logs import IDS
+        from service.telemetry.logs import IDS
 
         seen.append(dict(IDS.get({})))
         raise structlog.DropEvent
@@ -120,7 +120,7 @@ async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api
 
 
 async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Stores) -> None:
-    from service.api.auth import digest
+    from service.api.auth.credentials import digest
 
     key = AccessKey("key_forged", "x", "alpha}:job:x", frozenset({"jobs:read"}), 0)
     await AccessKeys(stores.scripts.redis).create(key, digest("triage_forged"))
@@ -133,10 +133,10 @@ def test_addresses_are_counted_by_network_and_bounded(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusals = Refusals(clock)
-    monkeypatch.setattr(guessing, "MAX_ADDRESSES", 2)
+    monkeypatch.setattr(throttle, "MAX_ADDRESSES", 2)
     for number in range(MAX_REFUSALS):
         assert refusals.add(f"2001:db8::{number:x}") is (number == MAX_REFUSALS - 1)
-    with pytest.raises(guessing.TooManyFailures):
+    with pytest.raises(throttle.TooManyFailures):
         refusals.check("2001:db8::ffff:1")
     for free in ("2001:db8:0:1::1", "::ffff:10.0.0.1", "", "10.0.0.1"):
         refusals.check(free)

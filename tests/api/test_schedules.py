@@ -9,10 +9,10 @@ import pytest
 
 from service.domain.catalogue import JobType
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.test_queues import worker
-from tests.factories import OK, claim, finish
+from tests.support.factories import OK, claim, finish
 
 NIGHTLY = {"cron": "30 2 * * *", "timezone": "Europe/Berlin", "job": {"name": "report"}}
 

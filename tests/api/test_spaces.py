@@ -1,9 +1,9 @@
 """Namespaces come and go with the requests for them."""
 
-from service.api.deps import SPACE_SECONDS
-from service.store.stores import Stores
+from service.api.context import SPACE_SECONDS
+from service.store.namespace import Stores
 from tests.api.client import Api
-from tests.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock
 
 
 async def test_a_namespace_is_forgotten_when_nobody_has_asked_for_it_or_waits(stores: Stores) -> None:

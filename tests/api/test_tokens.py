@@ -10,15 +10,15 @@ from cryptography.hazmat.primitives import serialization
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
 
-from service.api import tokens
-from service.api.auth import digest
-from service.api.tokens import LEEWAY_SECONDS, MAX_TOKEN
+from service.api.auth import tokens
+from service.api.auth.credentials import digest
+from service.api.auth.tokens import LEEWAY_SECONDS, MAX_TOKEN
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api, problem
 from tests.api.issuer import KIND, Issuer, claims, encoded, issuing, jwk, private_key, sign
 from tests.api.keys import authorization
-from tests.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture

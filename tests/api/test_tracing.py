@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext
 
-from service.otel import OtelTracer
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.telemetry.otel import OtelTracer
 from tests.api.client import Api, problem
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -6,21 +6,23 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api import auth, events, waiting
-from service.api.errors import TooManyWaiters, TooManyWaitersOfKey
-from service.api.places import Places
+from service.api.auth import credentials
+from service.api.requests import long_polls
+from service.api.requests.stream_limits import Places
+from service.api.resources import event_streams
+from service.api.responses.errors import TooManyWaiters, TooManyWaitersOfKey
 from service.domain.errors import BackendUnavailable
 from service.store.access_keys import AccessKeys
-from service.store.connect import connect
-from service.store.stores import Stores
-from service.store.subscriber import Subscriber
+from service.store.changes.subscriber import Subscriber
+from service.store.namespace import Stores
+from service.store.redis.connect import connect
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make
 from tests.api.running import Running, serve
-from tests.eventually import eventually
-from tests.factories import DAY, submit
+from tests.support.eventually import eventually
+from tests.support.factories import DAY, submit
 
 WAITS = [
     operation
@@ -158,9 +160,9 @@ def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
 async def test_a_revoked_key_ends_its_waits_and_streams(
     redis_url: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
-    monkeypatch.setattr(waiting, "CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(events, "Pace", lambda: events_pace)
+    monkeypatch.setattr(credentials, "CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(long_polls, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(event_streams, "Pace", lambda: events_pace)
     id = await submit(stores)
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
@@ -175,7 +177,7 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
 
             await eventually(both_wait)
             keys = AccessKeys(stores.scripts.redis)
-            digest = auth.digest(header["Authorization"].removeprefix("Bearer "))
+            digest = credentials.digest(header["Authorization"].removeprefix("Bearer "))
             found = await keys.find(digest)
             assert found is not None
             await keys.revoke(found.id)
@@ -184,7 +186,7 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
         problem(await poll, 401, "unauthenticated")
 
 
-events_pace = events.Pace(check=0.05)
+events_pace = event_streams.Pace(check=0.05)
 
 
 async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
@@ -204,8 +206,8 @@ async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
 async def test_an_unused_connection_is_left_and_made_anew(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.store.subscriber.IDLE_SECONDS", 0.0)
-    monkeypatch.setattr("service.store.subscriber.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("service.store.changes.subscriber.LOOK_SECONDS", 0.02)
     subscriber: Subscriber = stores.watches._subscriber
     for _ in range(2):
         id = await submit(stores)

@@ -10,9 +10,9 @@ import pytest
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
-from service.store.stores import Stores
-from workers.enqueue import TriageRedis
-from workers.registry import Registry
+from service.store.namespace import Stores
+from workers.handling.arq_client import TriageRedis
+from workers.handling.registry import Registry
 from workers.worker import TriageWorker
 
 MakeWorker = Callable[..., TriageWorker]

@@ -12,11 +12,11 @@ from service.clock import Clock
 from service.domain.errors import ConfigurationInvalid
 from service.domain.states import State
 from service.store.queries import JobFilter
-from tests.factories import IDS
-from tests.manual_clock import ManualClock
-from workers.cron import Cron
-from workers.cron_times import next_firing
-from workers.registry import Registry
+from tests.support.factories import IDS
+from tests.support.manual_clock import ManualClock
+from workers.arq.cron_times import next_firing
+from workers.handling.cron import Cron
+from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 

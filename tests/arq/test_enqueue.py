@@ -8,8 +8,8 @@ from arq.jobs import Job, JobStatus, SerializationError
 from arq.worker import Retry, func
 
 from service.domain.errors import QueueFull
-from tests.eventually import eventually
-from tests.factories import limit
+from tests.support.eventually import eventually
+from tests.support.factories import limit
 
 pytestmark = pytest.mark.anyio
 

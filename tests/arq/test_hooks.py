@@ -7,7 +7,7 @@ import pytest
 from arq.worker import Retry, func
 
 from service.domain.states import State
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 

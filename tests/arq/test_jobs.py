@@ -7,7 +7,7 @@ from arq.jobs import Job, JobDef, JobResult, JobStatus, ResultNotFound, Serializ
 from arq.worker import JobExecutionFailed, Retry, func
 from redis.asyncio import Redis
 
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from service.domain.errors import ConfigurationInvalid
 from service.settings import Settings
-from workers.arq_settings import IGNORED, IGNORED_VALUES, OPTIONS, name_ignored, worker_settings
-from workers.registry import Registry
+from workers.arq.settings import IGNORED, IGNORED_VALUES, OPTIONS, name_ignored, worker_settings
+from workers.handling.registry import Registry
 from workers.worker import TriageWorker
 
 pytestmark = pytest.mark.anyio

@@ -15,10 +15,10 @@ from service.commands.bench.figures import figures, percentiles
 from service.commands.bench.plan import Plan
 from service.commands.bench.run import Measured
 from service.commands.bench.submission import Submission, Submitter
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api
-from tests.eventually import eventually
-from tests.factories import OK, claim, finish
+from tests.support.eventually import eventually
+from tests.support.factories import OK, claim, finish
 
 PLAN = Plan("t", 8, 2, 1, "bench", "work", {}, False, 60)
 

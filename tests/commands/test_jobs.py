@@ -7,11 +7,11 @@ import orjson
 import pytest
 
 from service.domain.outcome import Failed, Failure
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.running import Running
 from tests.commands.conftest import Triage
-from tests.eventually import eventually
-from tests.factories import OK, claim, finish, submit
+from tests.support.eventually import eventually
+from tests.support.factories import OK, claim, finish, submit
 
 ENDS = [("succeeded", 0), ("dead", 3), ("cancelled", 4)]
 

@@ -9,10 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.domain.outcome import Succeeded, settle
 from service.store.leases import Finish
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.api.client import Api
 from tests.workers.reporting import lease
-from workers.metrics import Metrics
+from workers.telemetry.metrics import Metrics
 
 #: Labels that Prometheus itself gives to what it scrapes.
 TARGET = frozenset({"namespace", "job", "instance", "pod"})

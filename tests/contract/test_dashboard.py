@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.contract.exported import exported, selectors, unknown
 from tests.contract.test_alerts import promtool
 

@@ -16,7 +16,7 @@ import pytest
 import triage
 from triage.shadowing import ROOT
 from triage.testing import run
-from workers.registry import Registry
+from workers.handling.registry import Registry
 
 EXAMPLES = ROOT / "examples/handlers.py"
 #: What custom-handlers imports is in an image of its own.

@@ -5,11 +5,11 @@ from typing import cast
 import orjson
 from starlette.routing import Route
 
-from service.api.document import openapi_document
-from service.store.stores import Stores
+from service.api.export import openapi_document
+from service.store.namespace import Stores
 from tests.api.client import Api
 from tools.generate import FILES, ROOT
-from workers.metrics import Metrics
+from workers.telemetry.metrics import Metrics
 
 
 def test_generated_files_are_current() -> None:

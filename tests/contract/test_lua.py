@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from service.store import scripts
+from service.store.redis import scripts
 
-FOLDER = Path(scripts.__file__).parent / "lua"
+FOLDER = Path(scripts.__file__).parents[1] / "lua"
 PRELUDES = {
     "acting",
     "firing",

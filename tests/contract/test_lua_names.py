@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store import scripts
+from service.store.redis import scripts
 from tests.contract.lua_names import Global, Names
 
 REDIS = {"redis", "KEYS", "ARGV", "struct", "bit", "cjson", "cmsgpack"}
@@ -21,7 +21,7 @@ GLOBALS = REDIS | LIBRARIES | FUNCTIONS | ERRORS
 #: Lua refuses a script that has a function with more than 200 locals.
 LOCALS_AT_MOST = 190
 
-FOLDER = Path(scripts.__file__).parent / "lua"
+FOLDER = Path(scripts.__file__).parents[1] / "lua"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.read_text().startswith("#!lua"))
 
 

@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from tests.e2e.processes import ROOT, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 
 def descendants(pid: int) -> set[int]:

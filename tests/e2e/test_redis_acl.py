@@ -12,8 +12,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from service.store import keys
-from service.store.embedded import EmbeddedServer
+from service.store.redis import keys
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import ROOT, Cluster
 
 #: As the document writes them, by user: rules and the password among them.

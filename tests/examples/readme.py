@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.processes import ROOT, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 #: Where the READMEs start Triage, and the application that uses it.
 TRIAGE, APPLICATION = "8080", "8000"

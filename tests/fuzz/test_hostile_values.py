@@ -9,8 +9,8 @@ import httpx
 import pytest
 from jsonschema import ValidationError
 
-from service.store.connect import connect
-from service.store.stores import Stores
+from service.store.namespace import Stores
+from service.store.redis.connect import connect
 from tests.api.document import OPERATIONS, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make

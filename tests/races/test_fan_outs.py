@@ -10,8 +10,8 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
 from service.domain.states import State
-from service.store.stores import Stores
-from tests.factories import HOPELESS, OK, claim, finish, state_of
+from service.store.namespace import Stores
+from tests.support.factories import HOPELESS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 

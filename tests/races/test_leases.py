@@ -5,9 +5,20 @@ import asyncio
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.leases import beat_arguments, decode_beat
-from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
-from tests.factories import BROKEN, HOPELESS, LATER, OK, claim, ending, finish, job_in, state_of, submit
+from service.store.namespace import Stores
+from service.store.workers import WorkerRecord
+from tests.support.factories import (
+    BROKEN,
+    HOPELESS,
+    LATER,
+    OK,
+    claim,
+    ending,
+    finish,
+    job_in,
+    state_of,
+    submit,
+)
 
 HOUR = 3_600_000
 

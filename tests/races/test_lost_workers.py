@@ -6,9 +6,9 @@ import pytest
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Crashed, Failure, rest_ms
 from service.domain.states import State
 from service.store.leases import Rescue, beat_arguments
-from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
-from tests.factories import claim, finish, submit
+from service.store.namespace import Stores
+from service.store.workers import WorkerRecord
+from tests.support.factories import claim, finish, submit
 
 pytestmark = pytest.mark.anyio
 

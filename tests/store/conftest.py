@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.clock import Clock
-from service.store.stores import Stores
+from service.store.namespace import Stores
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from service.store.stores import Stores
+from service.store.namespace import Stores
 
 pytestmark = pytest.mark.anyio
 

@@ -13,12 +13,12 @@ from service.domain.bulk_action import FASTEST, PORTION, pace
 from service.domain.errors import StorageFull
 from service.domain.job import JobSpec, Unique
 from service.domain.states import State
-from service.store.bulk_actions import BulkAction, BulkSpec
-from service.store.bulk_keeper import TAKEN_MS
+from service.store.bulk.bulk_actions import BulkAction, BulkSpec
+from service.store.bulk.portions import TAKEN_MS
 from service.store.jobs import Submission
+from service.store.namespace import Stores
 from service.store.queries import JobFilter
-from service.store.stores import Stores
-from tests.factories import (
+from tests.support.factories import (
     DAY,
     HOPELESS,
     IDS,

@@ -10,13 +10,13 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node, When
 from service.domain.job import Job, JobSpec, Lease
 from service.domain.states import State
-from service.store import keys
-from service.store.flows import job_ids
+from service.store.groups.flows import job_ids
+from service.store.namespace import Stores
 from service.store.queries import JobFilter
-from service.store.queues import SLOT_MS
-from service.store.stores import Stores
-from tests import factories
-from tests.factories import FULL, HOPELESS, IDS, OK, claim, finish, state_of
+from service.store.queues.queues import SLOT_MS
+from service.store.redis import keys
+from tests.support import factories
+from tests.support.factories import FULL, HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000

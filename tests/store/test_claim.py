@@ -6,8 +6,8 @@ import pytest
 
 from service.domain.outcome import Interrupted
 from service.domain.states import State
-from service.store.stores import Stores
-from tests.factories import BROKEN, OK, Worker, claim, finish, state_of, submit
+from service.store.namespace import Stores
+from tests.support.factories import BROKEN, OK, Worker, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio
 

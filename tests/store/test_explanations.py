@@ -13,10 +13,10 @@ from service.domain.job import JobSpec, Unique
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.store.fan_outs import follow_up_id
-from service.store.flows import job_ids
-from service.store.stores import Stores
-from tests.factories import (
+from service.store.groups.fan_outs import follow_up_id
+from service.store.groups.flows import job_ids
+from service.store.namespace import Stores
+from tests.support.factories import (
     BROKEN,
     IDS,
     LATER,

@@ -7,8 +7,8 @@ import pytest
 from service.domain.job import Lease
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
-from service.store.stores import Stores
-from tests.factories import BROKEN, OK, claim, finish, limit, register_worker, submit
+from service.store.namespace import Stores
+from tests.support.factories import BROKEN, OK, claim, finish, limit, register_worker, submit
 
 pytestmark = pytest.mark.anyio
 

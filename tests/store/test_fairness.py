@@ -8,8 +8,8 @@ import pytest
 
 from service.domain.limits import KeyLimits, RateLimit
 from service.domain.outcome import Interrupted
-from service.store.stores import Stores
-from tests.factories import BROKEN, OK, claim, finish, limit, submit
+from service.store.namespace import Stores
+from tests.support.factories import BROKEN, OK, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
 

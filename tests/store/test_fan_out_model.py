@@ -10,9 +10,9 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_
 from service.domain.ids import IdFactory, member_number
 from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Interrupted
-from service.store.stores import Stores
-from tests import factories
+from service.store.namespace import Stores
 from tests.store.fan_out_model import FINISHED, ModelFanOut
+from tests.support import factories
 
 pytestmark = pytest.mark.anyio
 

@@ -12,9 +12,9 @@ from service.domain.ids import IdFactory, derived_id
 from service.domain.job import JobSpec
 from service.domain.outcome import Succeeded
 from service.domain.states import State
-from service.store.fan_outs import READ_BYTES
-from service.store.stores import Stores
-from tests.factories import HOPELESS, OK, claim, finish, heard, limit, state_of
+from service.store.groups.fan_outs import READ_BYTES
+from service.store.namespace import Stores
+from tests.support.factories import HOPELESS, OK, claim, finish, heard, limit, state_of
 
 pytestmark = pytest.mark.anyio
 

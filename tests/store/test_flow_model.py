@@ -10,10 +10,10 @@ from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Interrupted
-from service.store.flows import job_ids
-from service.store.stores import Stores
-from tests import factories
+from service.store.groups.flows import job_ids
+from service.store.namespace import Stores
 from tests.store.flow_model import FINISHED, ModelFlow, model_of, random_flow
+from tests.support import factories
 
 pytestmark = pytest.mark.anyio
 

@@ -13,13 +13,13 @@ from service.domain.ids import IdFactory
 from service.domain.job import JobSpec, Lease
 from service.domain.outcome import Crashed, Failure
 from service.domain.states import State
-from service.store import keys
-from service.store.flows import job_ids
-from service.store.group_keeper import AT_MOST
+from service.store.groups.flows import job_ids
+from service.store.groups.tasks import AT_MOST
 from service.store.jobs import BATCH, Idempotency
-from service.store.stores import Stores
-from tests import factories
-from tests.factories import HOPELESS, OK, claim, finish, state_of
+from service.store.namespace import Stores
+from service.store.redis import keys
+from tests.support import factories
+from tests.support.factories import HOPELESS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 NUMBERS = iter(range(1, 10**9))

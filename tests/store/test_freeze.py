@@ -7,9 +7,9 @@ from service.domain.job import JobSpec
 from service.domain.limits import KeyLimits
 from service.domain.outcome import Snoozed, Throttled
 from service.domain.states import State
-from service.store.queues import Freeze
-from service.store.stores import Stores
-from tests.factories import BROKEN, IDS, OK, claim, finish, limit, submit
+from service.store.namespace import Stores
+from service.store.queues.queues import Freeze
+from tests.support.factories import BROKEN, IDS, OK, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
 

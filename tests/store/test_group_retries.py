@@ -7,10 +7,10 @@ import pytest
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.job import JobSpec, Lease
 from service.domain.states import State
-from service.store import keys
-from service.store.stores import Stores
-from tests.factories import HOPELESS, IDS, OK, claim, finish, state_of
+from service.store.namespace import Stores
+from service.store.redis import keys
 from tests.store.test_groups import after, create, end, group, job
+from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000

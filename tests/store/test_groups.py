@@ -9,12 +9,12 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When
 from service.domain.job import Job, JobSpec
 from service.domain.states import State
-from service.store import keys
-from service.store.flows import job_ids
-from service.store.groups import Group, Kind
-from service.store.stores import Stores
-from tests import factories
-from tests.factories import DAY, HOPELESS, IDS, OK, claim, finish, state_of
+from service.store.groups.flows import job_ids
+from service.store.groups.groups import Group, Kind
+from service.store.namespace import Stores
+from service.store.redis import keys
+from tests.support import factories
+from tests.support.factories import DAY, HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000

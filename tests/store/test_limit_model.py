@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from service.domain.job import Lease
 from service.domain.limits import KeyLimits, RateLimit
 from service.domain.outcome import Interrupted, rest_ms
-from service.store.connect import connect
-from service.store.stores import Stores
-from tests import factories, invariants
-from tests.factories import OK
+from service.store.namespace import Stores
+from service.store.redis.connect import connect
 from tests.store.limit_model import AGING, Limit, Model, Waiting
+from tests.support import factories, invariants
+from tests.support.factories import OK
 
 START = 1_900_000_000_000
 #: How many lives are drawn; `LIMIT_LIVES=2000 pytest tests/store/test_limit_model.py` looks further.

@@ -12,10 +12,21 @@ from service.domain.job import JobSpec, Lease
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State
-from service.store import keys
 from service.store.jobs import Submission
-from service.store.stores import Stores
-from tests.factories import BROKEN, HOPELESS, LATER, OK, claim, finish, limit, new_id, state_of, submit
+from service.store.namespace import Stores
+from service.store.redis import keys
+from tests.support.factories import (
+    BROKEN,
+    HOPELESS,
+    LATER,
+    OK,
+    claim,
+    finish,
+    limit,
+    new_id,
+    state_of,
+    submit,
+)
 
 pytestmark = pytest.mark.anyio
 

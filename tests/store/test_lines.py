@@ -8,9 +8,9 @@ import pytest
 from service.domain.job import JobSpec
 from service.domain.limits import RateLimit
 from service.store.jobs import Submission
-from service.store.queue_settings import encode_change
-from service.store.stores import Stores
-from tests.factories import OK, QUICK, Worker, claim, finish, limit, new_id, register_worker, submit
+from service.store.namespace import Stores
+from service.store.queues.queue_settings import encode_change
+from tests.support.factories import OK, QUICK, Worker, claim, finish, limit, new_id, register_worker, submit
 
 pytestmark = pytest.mark.anyio
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.store.stores import Stores
-from tests.factories import register_worker
+from service.store.namespace import Stores
+from tests.support.factories import register_worker
 
 pytestmark = pytest.mark.anyio
 

@@ -3,9 +3,9 @@
 import pytest
 
 from service.domain.states import CANCEL, FINISHED, MOVES, REDRIVE, RUN_NOW, State
-from service.store.stores import Stores
-from tests import factories
-from tests.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
+from service.store.namespace import Stores
+from tests.support import factories
+from tests.support.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
 
 pytestmark = pytest.mark.anyio
 

@@ -10,13 +10,14 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.job import Job, JobSpec
 from service.domain.states import State
-from service.store import codec, keys
-from service.store.flows import job_ids
+from service.store import codec
+from service.store.groups.flows import job_ids
+from service.store.namespace import Stores
 from service.store.queries import JobFilter
-from service.store.queues import SLOT_MS
-from service.store.stores import Stores
-from tests import factories
-from tests.factories import DAY, FULL, IDS, OK, claim, finish
+from service.store.queues.queues import SLOT_MS
+from service.store.redis import keys
+from tests.support import factories
+from tests.support.factories import DAY, FULL, IDS, OK, claim, finish
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000

@@ -7,11 +7,11 @@ import pytest
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.job import JobSpec
 from service.domain.states import State
-from service.store import keys
-from service.store.flows import job_ids
-from service.store.stores import Stores
-from tests.factories import HOPELESS, IDS, OK, claim, finish, state_of, submit
+from service.store.groups.flows import job_ids
+from service.store.namespace import Stores
+from service.store.redis import keys
 from tests.store.test_children import child, job, lease_of, park
+from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000

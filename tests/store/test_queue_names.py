@@ -11,8 +11,20 @@ from service.domain.fan_out import FanOutSpec, Item
 from service.domain.flow import FlowSpec, Node
 from service.domain.job import JobSpec
 from service.store.jobs import Submission
-from service.store.stores import Stores
-from tests.factories import BROKEN, DAY, HOPELESS, IDS, OK, QUICK, claim, finish, limit, new_id, submit
+from service.store.namespace import Stores
+from tests.support.factories import (
+    BROKEN,
+    DAY,
+    HOPELESS,
+    IDS,
+    OK,
+    QUICK,
+    claim,
+    finish,
+    limit,
+    new_id,
+    submit,
+)
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from service.domain.limits import KeyLimits
-from service.store.stores import Stores
-from tests.factories import claim, limit, register_worker, submit
+from service.store.namespace import Stores
+from tests.support.factories import claim, limit, register_worker, submit
 
 pytestmark = pytest.mark.anyio
 

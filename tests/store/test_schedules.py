@@ -9,11 +9,11 @@ import pytest
 from service.domain.errors import BackendUnavailable, VersionMismatch
 from service.domain.states import State
 from service.store.jobs import Submission
+from service.store.namespace import Stores
 from service.store.schedules import Schedule
-from service.store.stores import Stores
-from tests.eventually import eventually
-from tests.factories import OK, claim, finish, new_id
-from tests.manual_clock import ManualClock
+from tests.support.eventually import eventually
+from tests.support.factories import OK, claim, finish, new_id
+from tests.support.manual_clock import ManualClock
 from workers.maintenance.scheduler import Scheduler
 
 pytestmark = pytest.mark.anyio

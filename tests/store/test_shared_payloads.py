@@ -10,10 +10,10 @@ from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, item_id
 from service.domain.ids import IdFactory
 from service.domain.job import JobSpec
-from service.store import keys
-from service.store.stores import Stores
-from tests import invariants
-from tests.factories import HOPELESS, OK, claim, finish
+from service.store.namespace import Stores
+from service.store.redis import keys
+from tests.support import invariants
+from tests.support.factories import HOPELESS, OK, claim, finish
 
 pytestmark = pytest.mark.anyio
 

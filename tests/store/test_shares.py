@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from service.store.stores import Stores
-from tests.factories import OK, Worker, claim, finish, limit, submit
+from service.store.namespace import Stores
+from tests.support.factories import OK, Worker, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ import pytest
 from service.domain.job import JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission
-from service.store.stores import Stores
-from tests.factories import OK, claim, finish, new_id
+from service.store.namespace import Stores
+from tests.support.factories import OK, claim, finish, new_id
 
 pytestmark = pytest.mark.anyio
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from service.cancellation import within
-from service.store import subscriber
-from service.store.stores import Stores
-from tests.eventually import eventually
+from service.store.changes import subscriber
+from service.store.namespace import Stores
+from service.tasks import within
+from tests.support.eventually import eventually
 
 
 async def test_who_joins_while_the_last_subscription_ends_is_heard(

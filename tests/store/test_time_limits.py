@@ -10,12 +10,12 @@ from service.domain.flow import FlowSpec, Node
 from service.domain.job import Job, JobSpec, Lease, Unique
 from service.domain.outcome import Snoozed
 from service.domain.states import State
-from service.store.bulk_actions import BulkSpec
-from service.store.flows import job_ids
+from service.store.bulk.bulk_actions import BulkSpec
+from service.store.groups.flows import job_ids
+from service.store.namespace import Stores
 from service.store.queries import JobFilter
-from service.store.stores import Stores
-from tests.factories import DAY, HOPELESS, IDS, claim, finish, submit
 from tests.store.test_children import park
+from tests.support.factories import DAY, HOPELESS, IDS, claim, finish, submit
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000

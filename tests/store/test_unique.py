@@ -9,9 +9,9 @@ from service.domain.job import Job, JobSpec, Unique
 from service.domain.outcome import Crashed, Failure, Interrupted
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
-from service.store.stores import Stores
-from tests import invariants
-from tests.factories import (
+from service.store.namespace import Stores
+from tests.support import invariants
+from tests.support.factories import (
     BROKEN,
     HOPELESS,
     LATER,

@@ -9,9 +9,9 @@ from service.domain.job import JobSpec
 from service.domain.limits import RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State
-from service.store.flows import job_ids
-from service.store.stores import Stores
-from tests.factories import IDS, claim, finish, limit, register_worker, state_of, submit
+from service.store.groups.flows import job_ids
+from service.store.namespace import Stores
+from tests.support.factories import IDS, claim, finish, limit, register_worker, state_of, submit
 
 pytestmark = pytest.mark.anyio
 

@@ -10,12 +10,12 @@ import pytest
 from service.domain.outcome import Crashed, Interrupted
 from service.reachability import Reachability
 from service.settings import Settings
-from tests.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock
 from tests.workers.reporting import Notes, context, slot
-from workers.caution import CALM, Caution
-from workers.registry import Registry
-from workers.runners import ChildDied, Runners
-from workers.verdict import of_exception
+from workers.engine.runs.caution import CALM, Caution
+from workers.engine.runs.outcomes import of_exception
+from workers.engine.runs.runners import ChildDied, Runners
+from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 

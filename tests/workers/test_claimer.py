@@ -11,8 +11,8 @@ import pytest
 from service.domain.errors import BackendUnavailable
 from service.domain.job import Lease
 from service.store.leases import Claim
-from tests.eventually import eventually
-from workers.claimer import STAND_BY, Claimer
+from tests.support.eventually import eventually
+from workers.engine.claimer import STAND_BY, Claimer
 
 pytestmark = pytest.mark.anyio
 

@@ -4,14 +4,14 @@ import pytest
 
 from service.clock import Clock
 from service.domain.fan_out import item_id
-from service.store.stores import Stores
-from tests.factories import claim, limit, submit
-from workers.enqueue import TriageRedis
+from service.store.namespace import Stores
+from tests.support.factories import claim, limit, submit
+from workers.arq.hooks import Hooks
 from workers.handler import job
-from workers.hooks import Hooks
-from workers.queue_defaults import QueueDefaults
-from workers.registry import Registry, handler_of
-from workers.relatives import Parked, Relatives
+from workers.handling.arq_client import TriageRedis
+from workers.handling.dependencies import Parked, Relatives
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry, handler_of
 
 pytestmark = pytest.mark.anyio
 

@@ -11,14 +11,14 @@ from service.clock import Clock
 from service.domain.job import Lease
 from service.settings import Settings
 from tests.workers.reporting import Notes, lease
-from workers.executor import Executor
-from workers.metrics import Metrics
-from workers.queue_defaults import QueueDefaults
-from workers.registry import Registry
-from workers.relatives import Relatives
-from workers.runners import Runners
-from workers.settler import Settler
-from workers.tracing import RunTracing
+from workers.engine.completer import Settler
+from workers.engine.executor import Executor
+from workers.engine.runs.runners import Runners
+from workers.engine.runs.tracing import RunTracing
+from workers.handling.dependencies import Relatives
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry
+from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ def settings() -> dict[str, Any]:
 @pytest.fixture
 async def executor(stores, settings):
     settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
-    registry = Registry.load(["tests.scripted"])
+    registry = Registry.load(["tests.support.scripted"])
     return Executor(
         settings=settings,
         clock=Clock(),

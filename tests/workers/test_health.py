@@ -4,13 +4,13 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from service.store.connect import connect
-from service.store.stores import Stores
-from tests.eventually import eventually
-from tests.manual_clock import ManualClock
-from workers.claimer import Claimer
-from workers.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
-from workers.slots import Slots
+from service.store.namespace import Stores
+from service.store.redis.connect import connect
+from tests.support.eventually import eventually
+from tests.support.manual_clock import ManualClock
+from workers.engine.claimer import Claimer
+from workers.engine.runs.slots import Slots
+from workers.process.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
 
 
 async def test_a_worker_without_redis_stays_alive() -> None:

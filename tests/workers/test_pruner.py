@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from service.cancellation import end
-from service.store import keys
 from service.store.leases import Beat, decode_beat
-from service.store.stores import Stores
-from tests.eventually import eventually
-from tests.factories import DAY, OK, claim, finish, register_worker, submit
+from service.store.namespace import Stores
+from service.store.redis import keys
+from service.tasks import end
+from tests.support.eventually import eventually
+from tests.support.factories import DAY, OK, claim, finish, register_worker, submit
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
 

@@ -5,7 +5,7 @@ import pytest
 
 from service.domain.errors import ConfigurationInvalid
 from service.settings import Settings
-from workers.registry import Registry
+from workers.handling.registry import Registry
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import pytest
 from service.clock import Clock
 from service.domain.flow import Edge, FlowInvalid, FlowSpec, Node
 from service.domain.job import JobSpec
-from service.store.stores import Stores
-from tests.factories import IDS, OK, claim, finish
-from workers.hooks import Hooks
-from workers.queue_defaults import QueueDefaults
-from workers.registry import Registry
-from workers.relatives import MAX_CHILDREN, Relatives
+from service.store.namespace import Stores
+from tests.support.factories import IDS, OK, claim, finish
+from workers.arq.hooks import Hooks
+from workers.handling.dependencies import MAX_CHILDREN, Relatives
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 PART = {"job": {"name": "part"}}

@@ -10,9 +10,9 @@ from typing import Any
 import httpcore
 import pytest
 
-from tests.eventually import eventually
-from workers.egress import Allowed, GuardedBackend
-from workers.resolver import MAX_LOOKUPS, Resolver
+from tests.support.eventually import eventually
+from workers.http.outbound_guard import Allowed, GuardedBackend
+from workers.http.resolver import MAX_LOOKUPS, Resolver
 
 pytestmark = pytest.mark.anyio
 

@@ -9,11 +9,11 @@ import pytest
 from service.clock import Clock
 from service.settings import Settings
 from tests.workers.reporting import Notes, context, slot
+from workers.calls.invocation import PayloadMismatch
+from workers.engine.runs.runners import ChildDied, RemoteFailure, Runners
+from workers.engine.runs.slots import Slots
 from workers.handler import NonRetryable, Retry, Snooze
-from workers.invocation import PayloadMismatch
-from workers.registry import Registry
-from workers.runners import ChildDied, RemoteFailure, Runners
-from workers.slots import Slots
+from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 

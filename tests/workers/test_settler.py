@@ -5,14 +5,14 @@ from unittest import mock
 
 import pytest
 
-from service.cancellation import end
 from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.leases import Finish
-from service.store.stores import Stores
-from tests.eventually import eventually
-from tests.factories import claim, ending, state_of, submit
-from workers.settler import Settler
+from service.store.namespace import Stores
+from service.tasks import end
+from tests.support.eventually import eventually
+from tests.support.factories import claim, ending, state_of, submit
+from workers.engine.completer import Settler
 
 pytestmark = pytest.mark.anyio
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from service.domain.outcome import Throttled
-from service.store.stores import Stores
+from service.store.namespace import Stores
 from tests.workers.reporting import Notes, context
+from workers.engine.runs.outcomes import of_exception
 from workers.handler import RateLimited
-from workers.throttle import Throttle
-from workers.verdict import of_exception
+from workers.handling.shared_limits import Throttle
 
 pytestmark = pytest.mark.anyio
 

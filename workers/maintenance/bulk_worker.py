@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.store.bulk_keeper import BulkKeeper
+from service.store.bulk.portions import BulkKeeper
 
 #: Seconds between looks; bulk actions are noticed at once.
 PAUSE = 60.0

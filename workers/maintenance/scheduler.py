@@ -11,8 +11,8 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.schedule import decide
 from service.store.jobs import Submission
+from service.store.namespace import Stores
 from service.store.schedules import Look, Schedule
-from service.store.stores import Stores
 
 #: Seconds between looks where nothing is known to be coming, and schedules per look.
 PAUSE = 30.0

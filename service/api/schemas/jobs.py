@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field
 
-from service.api.raw_items import raw
-from service.api.schemas.fields import (
+from service.api.schemas.parts.fields import (
     In,
     Key,
     Name,
@@ -22,7 +21,8 @@ from service.api.schemas.fields import (
     Time,
     inherited,
 )
-from service.api.schemas.job_parts import ErrorOut, ProgressOut, RetryOut, Truncated, UniqueOut
+from service.api.schemas.parts.job_parts import ErrorOut, ProgressOut, RetryOut, Truncated, UniqueOut
+from service.api.schemas.parts.raw_items import raw
 from service.api.schemas.problems import Problem
 from service.domain.catalogue import JobType
 from service.domain.defaults import lay_defaults, retry_policy
