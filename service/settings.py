@@ -20,7 +20,7 @@ from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
-from service.service_links import is_service_link, without_service_links
+from service.service_links import service_links, without_service_links
 
 log = structlog.get_logger("triage.settings")
 
@@ -145,9 +145,7 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds that no worker has known the type of a queued job until it is dead; 0 = never.",
     )
-    http_request: bool = Field(
-        default=True, description="Whether workers run the built-in job type `http.request`."
-    )
+    http_request: bool = Field(default=True, description="Workers run the built-in type `http.request`.")
     http_allow: str = Field(
         default="", description="Hosts or CIDRs that `http.request` may reach although they are not public."
     )
@@ -254,8 +252,8 @@ class Settings(BaseSettings):
     @cached_property
     def handler_paths(self) -> tuple[str, ...]:
         """The modules of TRIAGE_HANDLERS, and that of the built-in job type."""
-        paths = [path.strip() for path in self.handlers.split(",") if path.strip()]
-        return (*paths, HTTP_REQUEST) if self.http_request else tuple(paths)
+        paths = (*self.handlers.split(","), HTTP_REQUEST if self.http_request else "")
+        return tuple(path.strip() for path in paths if path.strip())
 
     @cached_property
     def allowed_host_names(self) -> tuple[str, ...]:
@@ -288,11 +286,7 @@ def load_settings() -> Settings:
 
 def ignored_variables() -> list[str]:
     """Variables that look like settings and that Kubernetes has set for its Services."""
-    return sorted(
-        name
-        for name, value in os.environ.items()
-        if name.upper().startswith(PREFIX) and is_service_link(name, value)
-    )
+    return sorted(name for name in service_links(os.environ) if name.upper().startswith(PREFIX))
 
 
 def warn_of_ignored_variables() -> None:
