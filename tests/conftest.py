@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer, find_server_binary
 from tests.support import invariants
@@ -71,12 +71,12 @@ def namespace() -> str:
 
 
 @pytest.fixture
-async def stores(redis_url: str, namespace: str) -> AsyncIterator[Stores]:
+async def stores(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
     """Stores of a fresh namespace; every test that uses them is also a test of the invariants."""
     redis = connect(redis_url, socket_timeout=10)
-    stores = Stores(redis, namespace, DEAD_RETENTION_MS)
+    stores = Namespace(redis, namespace, DEAD_RETENTION_MS)
     yield stores
-    await stores.watches.close()
+    await stores.change_feed.close()
     await invariants.check(stores)
     # The invariants of later tests scan the whole server, which one test at a time uses.
     await redis.flushdb(asynchronous=True)

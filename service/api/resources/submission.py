@@ -4,7 +4,7 @@ import hashlib
 
 from fastapi import Request
 
-from service.api.context import Asked
+from service.api.context import RequestContext
 from service.api.requests.time_slices import Turns
 from service.api.schemas import jobs as schemas
 from service.domain.errors import (
@@ -24,9 +24,9 @@ from service.telemetry.spans import Span
 _HASHED = 1_048_576
 
 
-def begin_submission(asked: Asked, name: str) -> Span:
+def begin_submission(context: RequestContext, name: str) -> Span:
     """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
-    parent, tracer = spans.CURRENT.get(), asked.backend.tracer
+    parent, tracer = spans.CURRENT.get(), context.app_state.tracer
     return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
 
 
@@ -55,15 +55,20 @@ async def body_digest(request: Request) -> str:
 
 
 async def specify(
-    asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "", *, partial: bool = False
+    context: RequestContext,
+    body: schemas.JobSpecIn,
+    traceparent: str | None,
+    root: str = "",
+    *,
+    partial: bool = False,
 ) -> JobSpec:
     """`partial`: the payload is not complete yet, so it is not held against its schema."""
-    job_type = asked.space.types.known(body.name)
+    job_type = context.namespace_state.types.known(body.name)
     if job_type is not None and not partial:
-        await asked.space.types.check(job_type, body.payload, f"{root}/payload")
-    spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
-    size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
-    asked.backend.metrics.http.payload(asked.caller.namespace, size)
+        await context.namespace_state.types.check(job_type, body.payload, f"{root}/payload")
+    spec = body.spec(job_type, traceparent, context.namespace_state.types.queue_defaults)
+    size, limit = len(spec.payload), context.app_state.settings.max_payload_bytes
+    context.app_state.metrics.http.payload(context.caller.namespace, size)
     if size > limit:
         raise PayloadTooLarge(
             f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."
