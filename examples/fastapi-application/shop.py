@@ -34,7 +34,7 @@ class Job(BaseModel):
 
 
 class Triage:
-    """The calls that this application needs; docs/sdks.md has generated clients for all of them."""
+    """The calls that this application needs; docs/how-to/use-an-sdk.md has clients for all of them."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http

@@ -321,7 +321,7 @@ async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Namespace) -
 
 async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
-    quiet = [text async for text in looks.follow(StreamTiming(heartbeat=0.01, pause=0, whole=0.02))]
+    quiet = [text async for text in looks.follow(StreamTiming(heartbeat=0.01, pause=0, whole=0.3))]
     assert quiet[-1] == b":\n\n"
     busy = [text async for text in looks.follow(StreamTiming(pause=0, whole=0))]
     assert busy[-1].startswith(b"id: 1\n")

@@ -11,6 +11,7 @@ DOCUMENTS = [
     *ROOT.glob("*.md"),
     *(path for top in ("docs", "examples", "helm") for path in ROOT.glob(f"{top}/**/*.md")),
 ]
+INDEX = ROOT / "docs/index.md"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -31,3 +32,9 @@ def test_links_lead_somewhere(document: Path) -> None:
         if not target.exists() or (anchor and anchor not in _anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+def test_every_page_is_on_the_map() -> None:
+    pages = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/[!a]*/*.md"), ROOT / "docs/adr/README.md"]
+    shown = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in _LINK.findall(INDEX.read_text())}
+    assert [str(page) for page in pages if page.resolve() not in shown | {INDEX}] == []

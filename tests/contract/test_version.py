@@ -28,7 +28,7 @@ def test_chart_images_and_documents_say_the_same() -> None:
         for path in (*dockerfiles, *documents)
         for found in _TAG.finditer(path.read_text())
     ]
-    assert {name for name, _ in tags} >= {"Dockerfile", "deploy.md"}
+    assert {name for name, _ in tags} >= {"Dockerfile", "build-an-image.md"}
     assert [tag for tag in tags if tag[1] != VERSION] == []
 
 
