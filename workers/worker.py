@@ -100,6 +100,7 @@ class TriageWorker(arq.worker.Worker):
         self._claimer: Claimer | None = None
         self._heartbeat: Heartbeat | None = None
         self._background: set[asyncio.Task[Any]] = set()
+        self._clients: tuple[Any, ...] = ()
 
     async def main(self) -> None:
         """From start to the end of the drain."""
@@ -139,9 +140,7 @@ class TriageWorker(arq.worker.Worker):
         wakes = connect(settings.redis_url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
-            wakes=Namespace(
-                wakes, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues
-            ).leases,
+            wakes=Namespace(wakes, settings.namespace, settings.dead_retention_ms).leases,
             executor=self.executor,
             record=self.record,
             lease_ms=self.lease_ms,
@@ -211,15 +210,15 @@ class TriageWorker(arq.worker.Worker):
         self.runners.close()
         server.should_exit = True
         await server.serving
-        for client in (redis, wakes, self.ctx["redis"]):
-            try:
-                await client.aclose(close_connection_pool=True)
-            except Exception as error:
-                log.info("connection_not_closed", error=type(error).__name__)
+        self._clients = (redis, wakes, self.ctx["redis"])
+        await self.close()
         log.info("worker_stopped", worker_id=self.id)
 
     async def close(self) -> None:
-        """main() has closed everything; arq's own close would wait for its own tasks and keys."""
+        """As main() does at its end; arq's run_check reads results after that."""
+        closing = [client.aclose(close_connection_pool=True) for client in self._clients]
+        for error in filter(None, await asyncio.gather(*closing, return_exceptions=True)):
+            log.info("connection_not_closed", error=type(error).__name__)
 
     def handle_sig(self, signum: Signals) -> None:
         """The first signal drains, the second hands everything back at once."""
