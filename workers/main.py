@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 import arq.worker
+import structlog
 
 from workers import own_service as own_service  # Before anything imports `service`.
 
@@ -18,6 +19,8 @@ from workers.worker import TriageWorker
 
 EXIT_CONFIGURATION = 78
 
+log = structlog.get_logger("triage.worker")
+
 
 class ProcessWorker(TriageWorker):
     """A worker that is its process, and so decides where logs and spans go."""
@@ -25,6 +28,9 @@ class ProcessWorker(TriageWorker):
     def run(self) -> None:
         configure_logs(self.settings.log_level, self.settings.log_format)
         warn_of_ignored_variables()
+        if "handlers" not in self.settings.model_fields_set:
+            handlers = self.settings.handlers
+            log.warning("sample_handlers_loaded", handlers=handlers, reason="TRIAGE_HANDLERS is not set")
         configure_tracing("triage-worker")
         super().run()
 

@@ -35,6 +35,16 @@ async def in_a_process(ctx: ProcessContext) -> None:
     await ctx["redis"].enqueue_job("send-letter")  # error
 
 
+@job
+async def a_coroutine_function_with_the_context_of_a_thread(ctx: ThreadContext) -> None:
+    await ctx.log("never awaited, as there is nothing to await")  # error
+
+
+@job
+def a_plain_function_with_the_context_of_a_coroutine(ctx: Context) -> None:
+    ctx.log("never run, as nobody awaits it")  # error
+
+
 @job(retry={"attempts": 3})  # error
 async def with_a_wrong_policy(ctx: Context) -> None: ...
 

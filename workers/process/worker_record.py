@@ -2,10 +2,10 @@
 
 import os
 import socket
-from importlib.metadata import version
 
 from service.settings import Settings
 from service.store.workers import WorkerRecord
+from service.version import VERSION
 from workers.handling.registry import Registry
 
 
@@ -15,7 +15,7 @@ def describe_worker(settings: Settings, registry: Registry, id: str, now_ms: int
         id=id,
         host=socket.gethostname(),
         pid=os.getpid(),
-        version=version("triage-jobs"),
+        version=VERSION,
         queues=settings.queue_weights,
         job_types=tuple(registry.by_name),
         state="running",
