@@ -13,6 +13,7 @@ from service.domain.job import Lease
 from service.store.leases import Claim
 from tests.support.eventually import eventually
 from workers.engine.claimer import STAND_BY, Claimer
+from workers.engine.pool import Pool
 
 pytestmark = pytest.mark.anyio
 
@@ -65,30 +66,25 @@ class Bench:
         self.store: Any = Store(answer)
         self.clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
         self.started: list[tuple[int, float]] = []
+        self.slots: Any = SimpleNamespace(freed=asyncio.Event(), capacity=capacity, free=capacity)
         self.executor: Any = SimpleNamespace(
-            slot_freed=asyncio.Event(),
-            capacity=capacity,
-            free=capacity,
+            slots=self.slots,
             limited=False,
-            idle=False,
-            runs={},
+            runs=SimpleNamespace(idle=False),
             free_slots_by_type=lambda: {"work": None},
             start=self._start,
         )
+        record: Any = SimpleNamespace(id="wk_1", pool="pool", lease_ms=1_000, queues={"*": 1})
         self.claimer = Claimer(
-            leases=self.store,
-            wakes=self.store,
+            pool=Pool(self.store, self.store, record, lambda: "cl_1"),
             executor=self.executor,
-            record=cast(Any, SimpleNamespace(id="wk_1", pool="pool", queues={"*": 1})),
-            lease_ms=1_000,
             clock=self.clock,
-            new_request_id=lambda: "cl_1",
-            expect=lambda _: None,
+            schedule_check=lambda _: None,
         )
 
     def _start(self, lease: Lease, claimed_at: int) -> None:
         self.started.append((claimed_at, self.clock.monotonic()))
-        self.executor.free -= 1
+        self.slots.free -= 1
 
     async def until_claims(self, count: int) -> None:
         def looked() -> None:
@@ -128,9 +124,9 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
     bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=2)
     work = asyncio.create_task(bench.claimer.work())
     await bench.until_claims(1)
-    bench.claimer.nudge()
+    bench.claimer.wake()
     await bench.until_claims(2)
-    bench.executor.free = 0
+    bench.slots.free = 0
     bench.store.ring()
 
     def passed_on() -> None:
@@ -138,8 +134,8 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
 
     await eventually(passed_on)
     assert bench.store.claims == 2
-    bench.executor.free = 2
-    bench.executor.slot_freed.set()
+    bench.slots.free = 2
+    bench.slots.freed.set()
     await bench.until_claims(3)
     bench.claimer.stop()
     await asyncio.wait_for(work, 5)

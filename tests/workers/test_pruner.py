@@ -36,7 +36,7 @@ class Site:
         return bool(await redis.zpopmin(inbox))
 
     async def hear(self) -> None:
-        self.pruner.expect(((await self.beat()).next_prune_ms or 0) / 1000)
+        self.pruner.schedule_check(((await self.beat()).next_prune_ms or 0) / 1000)
 
 
 @pytest.fixture
