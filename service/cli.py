@@ -29,7 +29,7 @@ def api() -> None:
     from service.api.main import serve
     from service.settings import load_settings, warn_of_ignored_variables
     from service.telemetry.logs import configure_logs
-    from service.telemetry.spans import configure_tracing
+    from service.telemetry.tracer import configure_tracing
 
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)

@@ -12,7 +12,7 @@ from service.domain.errors import ConfigurationInvalid
 from service.settings import load_settings, warn_of_ignored_variables
 from service.store.redis.server_check import check_server
 from service.telemetry.logs import configure_logs
-from service.telemetry.spans import configure_tracing
+from service.telemetry.tracer import configure_tracing
 from workers.arq import command
 from workers.worker import TriageWorker
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.api.requests.streamed_items import Many, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
-from service.api.schemas.raw_items import RawItems
+from service.api.schemas.parts.raw_items import RawItems
 
 pytestmark = pytest.mark.anyio
 

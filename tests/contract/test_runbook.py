@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from typer.main import get_command
 
-from service.api.export import openapi_document
 from service.cli import app
 from service.commands import dead_letters, keys
 from service.settings import PREFIX, Settings
+from tests.api.document import DOCUMENT
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/runbook.md").read_text()
 #: `ask ... "$TRIAGE_URL/path"`, which may be broken over two lines.
@@ -24,7 +24,7 @@ def test_a_call_is_an_operation_of_the_api(options: str, target: str) -> None:
     parts = urlsplit(target)
     path = re.sub(r"(?<=/v1/queues/)NAME", "{name}", re.sub(r"(?<=/v1/jobs/)ID", "{job_id}", parts.path))
 
-    operation = openapi_document()["paths"][path][(method[1] if method else "GET").lower()]
+    operation = DOCUMENT["paths"][path][(method[1] if method else "GET").lower()]
 
     known = {parameter["name"] for parameter in operation.get("parameters", [])}
     assert {name for name, _ in parse_qsl(parts.query)} <= known

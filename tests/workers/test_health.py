@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.support.eventually import eventually
 from tests.support.manual_clock import ManualClock
@@ -24,7 +24,7 @@ async def test_a_worker_without_redis_stays_alive() -> None:
         slots=Slots(clock, 2),
     )
     redis = connect("unix:///nowhere")
-    leases = Stores(redis, "test", 0).leases
+    leases = Namespace(redis, "test", 0).leases
     record: Any = SimpleNamespace(id="wk_1", pool="*", lease_ms=1_000, queues={"default": 1})
     claimer = Claimer(
         pool=Pool(leases, leases, record, lambda: "cl_1"),

@@ -14,7 +14,7 @@ from service.domain.defaults import apply_defaults
 from service.domain.errors import TriageError
 from service.domain.job import ResultForgotten, Unique
 from service.store.jobs import Idempotency, Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.arq.cron_times import next_firing
 from workers.arq.settings import ArqSettings, local_timezone, merge_defaults
 from workers.handling.functions import cron_defaults, cron_name
@@ -51,7 +51,7 @@ class Cron:
         self,
         registry: Registry,
         served: Sequence[str],
-        stores: Stores,
+        stores: Namespace,
         clock: Clock,
         new_id: Callable[[str], str],
     ) -> None:

@@ -9,7 +9,7 @@ import orjson
 from service.domain.flow import Edge, Node, arrange
 from service.domain.job import Lease
 from service.store.groups.dependencies import End
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.handling.fan_out import dispatch, read_fan_out
 from workers.handling.job_specs import read_spec
 from workers.handling.queue_defaults import QueueDefaults
@@ -32,13 +32,13 @@ class Relatives:
 
     def __init__(
         self,
-        stores: Stores,
+        stores: Namespace,
         queues: QueueDefaults,
         registry: Registry,
         new_id: Callable[[str], str],
         lease: Lease,
     ) -> None:
-        self._relations = stores.relations
+        self._relations = stores.dependencies
         self._fan_outs = stores.fan_outs
         self._queues = queues
         self._registry = registry

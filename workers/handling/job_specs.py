@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field
 
 from service.domain.catalogue import JobType
-from service.domain.defaults import apply_defaults, lay_defaults
+from service.domain.defaults import apply_defaults, merge_defaults
 from service.domain.job import JobSpec
 from service.telemetry.spans import CURRENT
 from workers.calls.results import encode_json
@@ -56,7 +56,7 @@ def specify(
     handler = registry.find(name) or published
     redact = None if handler is None else handler.redact
     spec = JobSpec(name=name, payload=payload, traceparent=CURRENT.get(), redact=redact)
-    spec = lay_defaults(spec, handler.defaults if handler else {}, queues or {}, overrides.get("queue"))
+    spec = merge_defaults(spec, handler.defaults if handler else {}, queues or {}, overrides.get("queue"))
     return replace(spec, **overrides)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.store.bulk.portions import BulkKeeper
+from service.store.bulk.portions import BulkBatches
 
 #: Seconds between checks; a heartbeat wakes this duty for a new bulk action.
 PAUSE = 60.0
@@ -11,8 +11,8 @@ PAUSE = 60.0
 class BulkWorker:
     """Sleeps until the next batch, or until a heartbeat reports work."""
 
-    def __init__(self, actions: BulkKeeper) -> None:
-        self._actions = actions
+    def __init__(self, batches: BulkBatches) -> None:
+        self._batches = batches
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -21,7 +21,7 @@ class BulkWorker:
 
     async def work(self) -> float:
         self._woken.clear()
-        next_ms = await self._actions.work()
+        next_ms = await self._batches.work()
         if next_ms is not None:
             return min(PAUSE, next_ms / 1000)
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.store.groups.tasks import GroupKeeper
+from service.store.groups.tasks import GroupTasks
 
 #: Seconds between checks for groups past their retention; a heartbeat wakes this duty for new tasks.
 PAUSE = 60.0
@@ -11,7 +11,7 @@ PAUSE = 60.0
 class GroupWorker:
     """Sleeps until a heartbeat reports tasks."""
 
-    def __init__(self, groups: GroupKeeper) -> None:
+    def __init__(self, groups: GroupTasks) -> None:
         self._groups = groups
         self._woken = asyncio.Event()
 

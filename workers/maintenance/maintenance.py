@@ -9,7 +9,7 @@ from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Beat
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Expirer
 from workers.maintenance.group_worker import GroupWorker
@@ -27,7 +27,7 @@ class Maintenance:
 
     def __init__(
         self,
-        stores: Stores,
+        stores: Namespace,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
@@ -38,8 +38,8 @@ class Maintenance:
         self._expirer = Expirer(stores.leases)
         self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
         self._pruner = Pruner(stores.leases)
-        self._groups = GroupWorker(stores.keeper)
-        self._bulk = BulkWorker(stores.bulk_keeper)
+        self._groups = GroupWorker(stores.group_tasks)
+        self._bulk = BulkWorker(stores.bulk_batches)
         #: One check of each duty by its name; it returns the seconds until the next one.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
             "rescue": self._rescuer.rescue,

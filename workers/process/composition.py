@@ -9,7 +9,7 @@ from service.clock import Clock
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Beat, Finish
-from service.telemetry.spans import find_tracer
+from service.telemetry.tracer import find_tracer
 from workers.engine.claimer import Claimer
 from workers.engine.completer import Completer
 from workers.engine.drain import Drain

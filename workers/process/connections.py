@@ -7,7 +7,7 @@ import structlog
 
 from service.settings import Settings
 from service.store.leases import Leases
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.server_check import ServerProblem, find_problem
 from workers.engine.pool import BLOCK_AT_MOST
@@ -43,5 +43,5 @@ class Connections:
                 log.info("connection_not_closed", error=type(error).__name__)
 
 
-def _stores(redis: Any, settings: Settings) -> Stores:
-    return Stores(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)
+def _stores(redis: Any, settings: Settings) -> Namespace:
+    return Namespace(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)

@@ -16,7 +16,7 @@ from service.api.requests.time_slices import Turns
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.schemas.fan_outs import MAX_CHUNK
 from service.api.schemas.jobs import MAX_BULK
-from service.api.schemas.raw_items import RawItems
+from service.api.schemas.parts.raw_items import RawItems
 from service.domain.errors import TriageError
 from service.domain.fan_out import MAX_ITEMS
 from service.domain.flow import MAX_JOBS, FlowInvalid

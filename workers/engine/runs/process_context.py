@@ -15,7 +15,7 @@ from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import Lease
 from service.settings import Settings
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from workers.handling.cancel_notice import CancelNotice
 from workers.handling.context import log_line, progress_value
@@ -53,18 +53,18 @@ new_id = IdFactory(Clock().now_ms, os.urandom).new
 
 
 @contextlib.asynccontextmanager
-async def open_stores(settings: Settings) -> AsyncGenerator[Stores]:
+async def open_stores(settings: Settings) -> AsyncGenerator[Namespace]:
     """The stores on a connection of this process."""
     redis = connect(settings.redis_url)
     try:
-        yield Stores(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)
+        yield Namespace(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)
     finally:
         # The handler's outcome is known: a connection that does not close must not replace it.
         with contextlib.suppress(Exception):
             await redis.aclose(close_connection_pool=True)
 
 
-def relatives_of(task: Task, stores: Stores, registry: Registry) -> Relatives:
+def relatives_of(task: Task, stores: Namespace, registry: Registry) -> Relatives:
     return Relatives(stores, QueueDefaults(stores.queues, Clock()), registry, new_id, task.lease)
 
 

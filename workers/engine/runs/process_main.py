@@ -72,7 +72,7 @@ def _call(
                 return await handler.function(context, *args, **kwargs)
             finally:
                 await registry.hooks.ends(context, 5.0)
-                await stores.watches.close()
+                await stores.change_feed.close()
                 # The handler's outcome is known: a connection that does not close must not replace it.
                 with contextlib.suppress(Exception):
                     await client.aclose(close_connection_pool=True)

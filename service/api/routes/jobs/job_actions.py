@@ -1,74 +1,37 @@
 """Steering jobs: change, cancel, run again, run now, delete; and what they left behind."""
 
-from collections.abc import Awaitable, Sequence
-
-import orjson
 from fastapi import Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
+from service.api.resources.jobs import act, read, redrive, refused, respond
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
-from service.api.routes.jobs.jobs import JobId, present
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.domain.errors import InvalidState, NotFound, PayloadTooLarge, UniqueConflict, VersionMismatch
-from service.domain.job import Job
+from service.api.schemas.parts.parameters import JobId
+from service.domain.errors import NotFound, VersionMismatch
 from service.domain.states import State
-from service.store.jobs import Moved
 
 router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 
 ONE_JOB = {200: ("The job.", schemas.JobOut)}
 
 
-async def read(asked: Asked, job_id: str) -> Job:
-    job = await asked.stores.queries.job(job_id)
-    if job is None:
-        raise NotFound()
-    return job
-
-
-def refused(job: Job | None, state: State | None) -> InvalidState:
-    """The 409 of an action; `current_state` tells a client what to do instead."""
-    current = job.state if job is not None else state
-    return InvalidState(f"The job is {current}.", current_state=current)
-
-
-def respond(asked: Asked, job: Job, status: int = 200) -> Response:
-    headers = {"ETag": rendering.etag(job.version), "Location": f"/v1/jobs/{job.id}"}
-    return rendering.respond(present(asked, job), status, headers)
-
-
-async def act(
-    asked: Asked, job_id: str, action: Awaitable[Sequence[Moved]], done: Sequence[State], accepted: int = 202
-) -> Response:
-    """Answer an action on one job: `done` are the states in which there was nothing left to do."""
-    moved = (await action)[0]
-    if moved.word == "missing":
-        raise NotFound()
-    if moved.word == "conflict":
-        raise UniqueConflict(job_id=moved.holder)
-    job = await read(asked, job_id)
-    if moved.word == "illegal" and moved.state not in done:
-        raise refused(None, moved.state)
-    return respond(asked, job, accepted if moved.word in ("moved", "requested") else 200)
-
-
 @router.patch("", name="update_job", **operation("jobs:write", "Change a job", ONE_JOB, (404, 409, 412, 415)))
 async def update_job(
     job_id: JobId,
     body: schemas.JobChangesIn,
-    asked: Ask,
+    context: Context,
     if_match: IfMatch = None,
 ) -> Response:
     """Changes priority, time, tags or retry of a job that has not finished; a queued job keeps its age."""
-    job = await read(asked, job_id)
+    job = await read(context, job_id)
     given = body.model_fields_set
     if not given:
         raise ValidationFailed(errors=[{"pointer": "", "code": "empty", "message": "nothing to change"}])
-    moved = await asked.stores.jobs.update(
+    moved = await context.stores.jobs.update(
         job_id,
         if_version=guard(if_match, job.version),
         priority=body.priority,
@@ -82,7 +45,7 @@ async def update_job(
         raise VersionMismatch()
     if moved.word == "illegal":
         raise refused(None, moved.state)
-    return respond(asked, await read(asked, job_id))
+    return respond(context, await read(context, job_id))
 
 
 @router.delete(
@@ -90,13 +53,13 @@ async def update_job(
     name="delete_job",
     **operation("jobs:write", "Delete a finished job", {204: ("Deleted.", None)}, (404, 409)),
 )
-async def delete_job(job_id: JobId, asked: Ask) -> Response:
+async def delete_job(job_id: JobId, context: Context) -> Response:
     """Forgets a finished job at once instead of at the end of its retention."""
-    moved = (await asked.stores.jobs.delete([job_id]))[0]
+    moved = (await context.stores.jobs.delete([job_id]))[0]
     if moved.word == "missing":
         raise NotFound()
     if moved.word == "illegal":
-        raise refused(await asked.stores.queries.job(job_id), None)
+        raise refused(await context.stores.queries.job(job_id), None)
     return Response(status_code=204)
 
 
@@ -110,19 +73,19 @@ async def delete_job(job_id: JobId, asked: Ask) -> Response:
         (404, 409, 415),
     ),
 )
-async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = None) -> Response:
+async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | None = None) -> Response:
     """A waiting job is cancelled at once; a running one is asked, and cut off after the grace."""
-    grace = asked.backend.settings.cancel_grace_seconds
+    grace = context.app_state.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
     message = "" if body is None or body.reason is None else body.reason
-    moved = (await asked.stores.jobs.cancel([job_id], round(grace * 1000), message=message))[0]
+    moved = (await context.stores.jobs.cancel([job_id], round(grace * 1000), message=message))[0]
     if moved.word == "missing":
         raise NotFound()
-    job = await read(asked, job_id)
+    job = await read(context, job_id)
     if moved.word == "illegal" and moved.state is not State.CANCELLED:
         raise refused(None, moved.state)
-    return respond(asked, job, 202 if moved.word == "requested" else 200)
+    return respond(context, job, 202 if moved.word == "requested" else 200)
 
 
 @router.post(
@@ -135,26 +98,12 @@ async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = 
         (404, 409, 413, 415, 429),
     ),
 )
-async def retry_job(job_id: JobId, asked: Ask, body: schemas.RedriveIn | None = None) -> Response:
+async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | None = None) -> Response:
     """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
 
     A job that is on its way already is answered as it is.
     """
-    return await redrive(asked, job_id, body or schemas.RedriveIn())
-
-
-async def redrive(asked: Asked, job_id: str, body: schemas.RedriveIn) -> Response:
-    payload = None
-    if body.payload is not None:
-        payload = orjson.dumps(body.payload)
-        if len(payload) > asked.backend.settings.max_payload_bytes:
-            raise PayloadTooLarge()
-        job_type = asked.space.types.known((await read(asked, job_id)).name)
-        if job_type is not None:
-            await asked.space.types.check(job_type, body.payload)
-    action = asked.stores.jobs.redrive([job_id], round(body.delay_seconds * 1000), payload, body.queue)
-    done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
-    return await act(asked, job_id, action, done)
+    return await redrive(context, job_id, body or schemas.RedriveIn())
 
 
 @router.post(
@@ -167,9 +116,9 @@ async def redrive(asked: Asked, job_id: str, body: schemas.RedriveIn) -> Respons
         (404, 409),
     ),
 )
-async def run_job_now(job_id: JobId, asked: Ask) -> Response:
+async def run_job_now(job_id: JobId, context: Context) -> Response:
     """Does not wait for the job's time."""
-    return await act(asked, job_id, asked.stores.jobs.run_now([job_id]), (State.QUEUED, State.RUNNING))
+    return await act(context, job_id, context.stores.jobs.run_now([job_id]), (State.QUEUED, State.RUNNING))
 
 
 @router.get(
@@ -179,10 +128,10 @@ async def run_job_now(job_id: JobId, asked: Ask) -> Response:
         "jobs:read", "Failed attempts of a job", {200: ("Oldest first.", schemas.AttemptPage)}, (404,)
     ),
 )
-async def list_job_attempts(job_id: JobId, asked: Ask) -> Response:
+async def list_job_attempts(job_id: JobId, context: Context) -> Response:
     """Every failed or crashed attempt with its error, at most the last 50."""
-    view = asked.view(await read(asked, job_id))
-    texts = await asked.stores.queries.attempts(job_id)
+    view = context.view(await read(context, job_id))
+    texts = await context.stores.queries.attempts(job_id)
     return rendering.page([rendering.attempt(text, view) for text in texts], None)
 
 
@@ -191,8 +140,8 @@ async def list_job_attempts(job_id: JobId, asked: Ask) -> Response:
     name="list_job_logs",
     **operation("jobs:read", "Log lines of a job", {200: ("Oldest first.", schemas.LogPage)}, (404,)),
 )
-async def list_job_logs(job_id: JobId, asked: Ask) -> Response:
+async def list_job_logs(job_id: JobId, context: Context) -> Response:
     """What the handler logged, at most the last 1,000 lines."""
-    view = asked.view(await read(asked, job_id))
-    texts = await asked.stores.queries.logs(job_id)
+    view = context.view(await read(context, job_id))
+    texts = await context.stores.queries.logs(job_id)
     return rendering.page([rendering.log_line(text, view) for text in texts], None)

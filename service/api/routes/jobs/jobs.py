@@ -1,51 +1,33 @@
 """Submitting and reading jobs."""
 
-import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Header, Path, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
-from service.api.requests.time_slices import Turns
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, refusal, specify
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.api.schemas.fields import Name, TagFilter, Time, parse_tags
+from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
+from service.api.schemas.parts.parameters import IdempotencyKey, JobId
 from service.domain.errors import (
-    IdempotencyKeyReused,
     NotFound,
     OutcomeUnknown,
-    PayloadTooLarge,
-    QueueFull,
-    TooManyQueues,
-    TriageError,
-    UniqueConflict,
 )
 from service.domain.job import Job, JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.queries import JobFilter
-from service.telemetry import spans
 from service.telemetry.spans import Span
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(pattern=r"^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a job.")]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(pattern=r"^[\x21-\x7e]{1,255}$", description="The same key and body within 24 h: the same job."),
-]
 #: Bytes of payload above which a client is told to refer to its data by id.
 WARN_BYTES = 1_024
-#: Bytes that are hashed in one step.
-_HASHED = 1_048_576
-
-
-def present(asked: Asked, job: Job) -> dict[str, Any]:
-    """The job as this caller may see it."""
-    return rendering.job(job, asked.view(job))
 
 
 @router.post(
@@ -65,53 +47,47 @@ def present(asked: Asked, job: Job) -> dict[str, Any]:
 async def create_job(
     request: Request,
     body: schemas.JobSpecIn,
-    asked: Ask,
+    context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
         str | None, Header(description="wait=N: answer when the job has finished, at most 30 s.")
     ] = None,
 ) -> Response:
     """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
-    span = begin_submission(asked, f"submit {body.name}")
-    spec = await specify(asked, body, span.traceparent)
+    span = begin_submission(context, f"submit {body.name}")
+    spec = await specify(context, body, span.traceparent)
     idempotency = None
     if idempotency_key is not None:
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/jobs", idempotency_key, digest)
-    submission = Submission(asked.backend.ids.new("job"), spec, idempotency)
+    submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
-        return _answer(asked, await _submit(asked, submission, span), spec)
+        return _answer(context, await _submit(context, submission, span), spec)
     # The watch comes first: a job can end before the answer to its submission is read.
-    async with asked.watch(submission.id) as waiting:
-        submitted = await _submit(asked, submission, span)
+    async with context.watch(submission.id) as waiting:
+        submitted = await _submit(context, submission, span)
         if submitted.job_id == submission.id:
-            job = await _end_of(asked, submitted.job_id, waiting, seconds)
-            return _waited(asked, submitted, job, spec)
-    async with asked.watch(submitted.job_id) as waiting:
-        job = await _end_of(asked, submitted.job_id, waiting, seconds)
-        return _waited(asked, submitted, job, spec)
+            job = await _end_of(context, submitted.job_id, waiting, seconds)
+            return _waited(context, submitted, job, spec)
+    async with context.watch(submitted.job_id) as waiting:
+        job = await _end_of(context, submitted.job_id, waiting, seconds)
+        return _waited(context, submitted, job, spec)
 
 
-async def _end_of(asked: Asked, id: str, waiting: Waiting, seconds: float) -> Job | None:
+async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: float) -> Job | None:
     job = await until(
-        lambda: asked.stores.queries.job(id), waiting, seconds, is_finished, asked.backend.clock
+        lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
     )
     if job is not None:
-        await asked.space.types.load_type(job.name)
+        await context.namespace_state.types.load_type(job.name)
     return job
 
 
-def begin_submission(asked: Asked, name: str) -> Span:
-    """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
-    parent, tracer = spans.CURRENT.get(), asked.backend.tracer
-    return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
-
-
-async def _submit(asked: Asked, submission: Submission, span: Span) -> Submitted:
+async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
     failed = "error"
     try:
-        submitted = await asked.stores.jobs.submit_one(submission)
+        submitted = await context.stores.jobs.submit_one(submission)
         if (error := refusal(submitted)) is not None:
             failed = error.code
             raise error
@@ -121,47 +97,6 @@ async def _submit(asked: Asked, submission: Submission, span: Span) -> Submitted
         raise OutcomeUnknown(error.message, job_id=submission.id) from error
     finally:
         span.end(failed)
-
-
-def refusal(submitted: Submitted) -> TriageError | None:
-    """The error that a submission was answered with, if any."""
-    match submitted.word:
-        case "reused":
-            return IdempotencyKeyReused()
-        case "conflict":
-            return UniqueConflict(job_id=submitted.job_id)
-        case "full":
-            return QueueFull()
-        case "too_many_queues":
-            return TooManyQueues()
-        case _:
-            return None
-
-
-async def body_digest(request: Request) -> str:
-    """The SHA-256 of the body: what an Idempotency-Key stands for."""
-    digest, body, turns = hashlib.sha256(), memoryview(await request.body()), Turns()
-    for start in range(0, len(body), _HASHED):
-        digest.update(body[start : start + _HASHED])
-        await turns.pause()
-    return digest.hexdigest()
-
-
-async def specify(
-    asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "", *, partial: bool = False
-) -> JobSpec:
-    """`partial`: the payload is not complete yet, so it is not held against its schema."""
-    job_type = asked.space.types.known(body.name)
-    if job_type is not None and not partial:
-        await asked.space.types.check(job_type, body.payload, f"{root}/payload")
-    spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
-    size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
-    asked.backend.metrics.http.payload(asked.caller.namespace, size)
-    if size > limit:
-        raise PayloadTooLarge(
-            f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."
-        )
-    return spec
 
 
 def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
@@ -175,18 +110,20 @@ def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
     return headers
 
 
-def _answer(asked: Asked, submitted: Submitted, spec: JobSpec) -> Response:
+def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
     if submitted.job is None:
         raise NotFound("The job that held the unique key has just ended; submit again.")
     status = 200 if submitted.word == "existing" else 202
-    return rendering.respond(present(asked, submitted.job), status, _headers(submitted.job, submitted, spec))
+    return rendering.respond(
+        present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
+    )
 
 
-def _waited(asked: Asked, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
+def _waited(context: RequestContext, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
     if job is None or not is_finished(job):
-        return _answer(asked, submitted, spec)
+        return _answer(context, submitted, spec)
     headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
-    return rendering.respond(present(asked, job), 200, headers)
+    return rendering.respond(present(context, job), 200, headers)
 
 
 @router.get(
@@ -195,7 +132,7 @@ def _waited(asked: Asked, submitted: Submitted, job: Job | None, spec: JobSpec) 
     **operation("jobs:read", "List jobs, newest first", {200: ("A page.", schemas.JobPage)}),
 )
 async def list_jobs(
-    asked: Ask,
+    context: Context,
     queue: Name | None = None,
     state: State | None = None,
     name: Name | None = None,
@@ -225,13 +162,13 @@ async def list_jobs(
     if len(filter.tags) < len(set(tag or [])):
         return rendering.page([], None)  # no job has two values of one key
     if filter.group_id is None:
-        page = await asked.stores.queries.list_jobs(filter, limit, cursor)
+        page = await context.stores.queries.list_jobs(filter, limit, cursor)
     else:
-        group = await asked.stores.groups.get(filter.group_id)
+        group = await context.stores.groups.get(filter.group_id)
         if group is None or (flow_id and fan_out_id):
             return rendering.page([], None)
-        page = await asked.stores.members.page(group, filter, limit, cursor)
-    return rendering.page([present(asked, job) for job in page.items], page.next_cursor)
+        page = await context.stores.group_jobs.page(group, filter, limit, cursor)
+    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
 @router.get(
@@ -243,29 +180,29 @@ async def list_jobs(
 )
 async def get_job(
     job_id: JobId,
-    asked: Ask,
+    context: Context,
     wait: Annotated[
         float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
     ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """`wait` answers when the job differs from `If-None-Match`, without that header when it has finished."""
-    stores = asked.stores
+    stores = context.stores
     if wait is None:
         job = await stores.queries.job(job_id)
     else:
-        async with asked.watch(job_id) as waiting:
+        async with context.watch(job_id) as waiting:
             job = await until(
                 lambda: stores.queries.job(job_id),
                 waiting,
                 wait,
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),
-                asked.backend.clock,
+                context.app_state.clock,
             )
     if job is None:
         raise NotFound()
     headers = {"ETag": rendering.etag(job.version)}
     if if_none_match is not None and matches(if_none_match, job.version):
         return Response(status_code=304, headers=headers)
-    await asked.space.types.load_type(job.name)
-    return rendering.respond(present(asked, job), 200, headers)
+    await context.namespace_state.types.load_type(job.name)
+    return rendering.respond(present(context, job), 200, headers)

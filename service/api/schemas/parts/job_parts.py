@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.api.schemas.fields import Out
+from service.api.schemas.parts.fields import Out
 
 Truncated = Annotated[
     list[str],
