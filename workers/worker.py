@@ -17,7 +17,7 @@ from service.settings import Settings, load_settings
 from service.store.leases import Beat, Finish
 from service.tasks import end
 from workers.arq.settings import worker_settings
-from workers.arq.shell import count_end, prepare_loop, warn_of_ignored
+from workers.arq.shell import count_finish, prepare_loop, warn_of_ignored
 from workers.engine.heartbeat import Heartbeat
 from workers.handling.registry import Registry
 from workers.process.admin import AdminServer
@@ -172,7 +172,7 @@ class TriageWorker(arq.worker.Worker):
             log.warning("finish_refused", job_id=finish.lease.job.id, word=word)
             return
         parts.metrics.settled(finish, cancelled=word == "cancelled")
-        count_end(self, finish, word)
+        count_finish(self, finish, word)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(work)

@@ -34,7 +34,7 @@ class Claimer:
         clock: Clock,
         schedule_check: Callable[[float], None],
     ) -> None:
-        """`schedule_check` hears in how many seconds a waiting job may expire, or a cancel must be forced."""
+        """`schedule_check` gets the seconds until a waiting job may expire or a cancel must be forced."""
         self._pool = pool
         self._executor = executor
         self._slots = executor.slots
@@ -98,7 +98,7 @@ class Claimer:
         return True
 
     async def _start(self, claim: Claim) -> None:
-        """Start what was claimed; a smooth rate gives jobs a few milliseconds ahead of their time."""
+        """Start what was claimed. A smooth rate hands out jobs a few milliseconds ahead of their time."""
         began = self._clock.monotonic()
         for lease in sorted(claim.leases, key=lambda lease: lease.starts_in_us):
             if lease.starts_in_us:

@@ -39,7 +39,7 @@ class Completer:
 
     @property
     def pending(self) -> list[Finish]:
-        """Finishes that Redis has not answered; the heartbeat's thread reads them, too."""
+        """Finishes that Redis has not answered; the heartbeat thread reads them, too."""
         return list(self._waiting)
 
     async def flush(self, seconds: float) -> bool:

@@ -21,7 +21,7 @@ from workers.engine.watchdog import Watchdog
 
 #: A lease is renewed this often in its length: two renewals may fail.
 RENEWALS_PER_LEASE = 3
-#: Seconds between two heartbeats at most, however long the leases: who misses three is shown as lost.
+#: Seconds between two heartbeats at most, however long the leases: after three misses a worker is "lost".
 BEAT_AT_LEAST_EVERY = LOST_AFTER_MS / 3000
 
 log = structlog.get_logger("triage.heartbeat")
@@ -29,7 +29,7 @@ log = structlog.get_logger("triage.heartbeat")
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatClient:
-    """This worker's calls to Redis from the heartbeat's thread, which has its own connections."""
+    """This worker's calls to Redis from the heartbeat thread, which has its own connections."""
 
     record: WorkerRecord
     calls: BlockingScripts

@@ -19,11 +19,11 @@ EXIT_BLOCKED = 70
 #: Seconds without a tick after which the event loop counts as blocked.
 BLOCKED_AFTER = 2.0
 
-log = structlog.get_logger("triage.heartbeat")
+log = structlog.get_logger("triage.watchdog")
 
 
 class Watchdog:
-    """Ticked by the event loop and checked by the heartbeat's thread; `finish` writes from that thread."""
+    """Ticked by the event loop and checked by the heartbeat thread; `finish` writes from that thread."""
 
     def __init__(self, clock: Clock, runs: ActiveRuns, finish: Callable[[Sequence[Finish]], None]) -> None:
         self._clock = clock

@@ -19,7 +19,7 @@ PAUSE = 30.0
 AT_MOST = 100
 #: Checks are at least this far apart, whatever the schedules.
 LEAST_PAUSE = 0.2
-#: A heartbeat is older by the time that it took to get here: less than this earlier is not news.
+#: A heartbeat's figure is older by the time that it took to get here: a smaller difference is none.
 NEWS = 0.1
 #: Seconds to wait past a fire time: a check that comes a moment early would find nothing.
 PAST = 0.002

@@ -49,7 +49,7 @@ class Identity:
 
 
 class Composition:
-    """The parts of one worker, in the order in which they need each other. Building them starts nothing."""
+    """The parts of one worker, in the order in which they need each other. Building them starts none."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Composition:
         shared: dict[Any, Any],
         on_answer: Callable[[Finish, str], None],
     ) -> None:
-        """`shared` is what all runs find in `ctx`; `on_answer` hears what Redis answers to each finish."""
+        """`shared` is what all runs find in `ctx`; `on_answer` gets Redis's answer to each finish."""
         self._settings = settings
         self._registry = registry
         self._clock = identity.clock
@@ -125,7 +125,7 @@ class Composition:
         return heartbeat
 
     def background(self) -> list[Coroutine[Any, Any, Any]]:
-        """What runs beside the claim loop until the process ends; the heartbeat is started before."""
+        """What runs beside the claim loop until the process ends; call `start_heartbeat` first."""
         assert self.health.watchdog is not None
         stuck_slots = StuckSlots(
             self.executor.slots,

@@ -1,4 +1,4 @@
-"""The worker's clients of Redis. The heartbeat's thread has its own."""
+"""The worker's clients of Redis. The heartbeat thread has its own."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The runs whose outcome is not decided yet. This is the one place that decides it."""
+"""The runs whose outcome is not decided yet; no other module decides it."""
 
 import asyncio
 from collections.abc import Callable
@@ -55,7 +55,7 @@ class FinishPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RunObservers:
-    """Who hears that a run has been concluded."""
+    """What is notified when a run is concluded."""
 
     hooks: Hooks
     tracing: RunTracing
@@ -124,7 +124,7 @@ class ActiveRuns:
             )
         self._queue.add(finish)
 
-    # The heartbeat's thread reads these.
+    # The heartbeat thread calls the rest.
 
     def leases(self) -> list[Lease]:
         """Leases to renew: of runs that are not given up, and of finishes that Redis does not have yet."""
@@ -138,7 +138,7 @@ class ActiveRuns:
         return [run for run in list(self.by_job.values()) if now >= run.times.hard_deadline]
 
     def last_finishes(self, outcome_of: Callable[[Run], Outcome]) -> list[Finish]:
-        """What Redis must hear before this process ends without its event loop."""
+        """What Redis must be sent before this process ends without its event loop."""
         finishes = list(self._queue.pending)
         for run in list(self.by_job.values()):
             if run.owns_job:

@@ -1,4 +1,4 @@
-"""`ctx` in a subprocess: it reports to the worker, and hears of a cancel and a drain, through a pipe."""
+"""`ctx` in a subprocess, which talks to its worker through a pipe: reports one way, cancels the other."""
 
 import asyncio
 import contextlib
