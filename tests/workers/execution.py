@@ -34,11 +34,11 @@ def build_executor(
 
 
 class Execution:
-    """One executor with the handlers of tests.workers.told."""
+    """One executor with the handlers of tests.workers.stoppable."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
-        registry = Registry.load(["tests.workers.told"])
+        registry = Registry.load(["tests.workers.stoppable"])
         self.runners = Runners(self.settings, registry)
         self.notes = Notes()
         self.finishes: list[Finish] = []
@@ -60,7 +60,7 @@ class Execution:
     ) -> Run:
         """A run whose handler has reported that it began."""
         run = self.start(name, id, attempts, **payload)
-        await self.heard(begun)
+        await self.logged(begun)
         return run
 
     def start(
@@ -84,7 +84,7 @@ class Execution:
         self.executor.start(replace(given, job=job), 0)
         return self.runs[id]
 
-    async def heard(self, line: str, times: int = 1) -> None:
+    async def logged(self, line: str, times: int = 1) -> None:
         def said() -> None:
             assert self.notes.logged.count(line) >= times, self.notes.logged
 

@@ -1,4 +1,4 @@
-"""How runs are asked to end, what they are told, and when their outcome is decided without them."""
+"""How runs are asked to end, what their handlers learn, and when their outcome is decided without them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.workers.execution import Execution
-from tests.workers.told import GATES
+from tests.workers.stoppable import GATES
 from workers.engine.runs.run import Run, RunState
 
 pytestmark = pytest.mark.anyio
@@ -47,20 +47,20 @@ async def unresponsive(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_cancelled_run_is_told_with_the_message_of_the_request(make, name):
+async def test_a_cancelled_run_gets_the_message_of_the_request(make, name):
     it = make()
     run = await it.begin(name)
     it.stopper.stop(run, RunState.CANCELLED, 10.0, "the customer left")
-    await it.heard("cancelled: the customer left")
+    await it.logged("cancelled: the customer left")
     assert (await it.settled()).move.name == "stop"
     await it.free(2)
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_past_its_timeout_is_told(make, name):
+async def test_a_run_past_its_timeout_is_asked_to_end(make, name):
     it = make()
     it.stopper.stop(await it.begin(name), RunState.TIMED_OUT)
-    await it.heard("timeout: None")
+    await it.logged("timeout: None")
     settlement = await it.settled()
     assert settlement.failure is not None
     assert (settlement.move.name, settlement.failure.type) == ("retry", "TimeoutError")
@@ -68,19 +68,19 @@ async def test_a_run_past_its_timeout_is_told(make, name):
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_at_the_end_of_a_drain_is_told_and_handed_back(make, name):
+async def test_a_run_at_the_end_of_a_drain_is_asked_to_end_and_handed_back(make, name):
     it = make()
     it.stopper.stop(await it.begin(name), RunState.DRAINED, 10.0)
-    await it.heard("draining: None")
+    await it.logged("draining: None")
     assert (await it.settled()).move.name == "requeue"
     await it.free(2)
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_without_its_lease_is_told_and_writes_nothing(make, name):
+async def test_a_run_without_its_lease_is_asked_to_end_and_writes_nothing(make, name):
     it = make()
     it.stopper.on_lease_lost(await it.begin(name))
-    await it.heard("lease_lost: None")
+    await it.logged("lease_lost: None")
     await it.free(2)
     assert (it.finishes, it.runs) == ([], {})
 
@@ -214,7 +214,7 @@ async def test_a_job_that_comes_back_waits_no_longer_than_the_bound(make, gate):
     it.stopper.stop(await it.begin("deaf-thread", gate="gate"), RunState.CANCELLED, 0.01)
     await it.settled()
     it.start("deaf-thread", gate="gate")
-    await it.heard("begun", times=2)
+    await it.logged("begun", times=2)
 
 
 async def test_a_coroutine_that_swallows_its_cancellation_is_cancelled_again_and_waited_for(make):

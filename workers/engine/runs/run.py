@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from service.domain.job import Job, Lease
 from service.telemetry.spans import Span
@@ -15,7 +15,7 @@ from workers.handling.context import JobContext
 HARD_MARGIN = 2.0
 
 
-class RunState(Enum):
+class RunState(StrEnum):
     """Where a run is between its lease and its outcome; MOVES says what may follow."""
 
     #: The handler runs, or waits until an earlier run of its job has ended. No one has asked it to end.
@@ -144,7 +144,7 @@ class Run:
 
     def enter(self, state: RunState) -> None:
         """Move to another state, as MOVES allows."""
-        assert state in MOVES[self.state], f"a run cannot go from {self.state.value} to {state.value}"
+        assert state in MOVES[self.state], f"a run cannot go from {self.state} to {state}"
         self.state = state
 
     def disarm(self) -> None:
