@@ -78,6 +78,7 @@ class TriageWorker(arq.worker.Worker):
         self._signalled = False
         self._heartbeat: Heartbeat | None = None
         self._background: set[asyncio.Task[Any]] = set()
+        self._clients: tuple[Any, ...] = ()
 
     async def main(self) -> None:
         """From start to the end of the drain."""
@@ -127,11 +128,13 @@ class TriageWorker(arq.worker.Worker):
         parts.runners.close()
         server.should_exit = True
         await server.serving
-        await parts.connections.close()
+        await self.close()
         log.info("worker_stopped", worker_id=self.id)
 
     async def close(self) -> None:
-        """main() has closed everything; arq's own close would wait for its own tasks and keys."""
+        """Close the connections: at the end of main(), and again after arq's run_check has read results."""
+        if self._parts is not None:
+            await self._parts.connections.close()
 
     def handle_sig(self, signum: Signals) -> None:
         """The first signal drains, the second hands everything back at once."""

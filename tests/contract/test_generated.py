@@ -16,11 +16,11 @@ def test_generated_files_are_current() -> None:
     assert [name for name, write in FILES.items() if (ROOT / name).read_text() != write()] == []
 
 
-def test_the_table_of_metrics_has_all_that_a_worker_exports() -> None:
-    table = (ROOT / "docs/operations.md").read_text()
+def test_the_list_of_metrics_has_all_that_a_worker_exports() -> None:
+    listed = (ROOT / "docs/reference/metrics.md").read_text()
     exported = {family.name for family in Metrics().registry.collect()}
     assert {"triage_job_run_seconds", "triage_jobs_finished"} <= exported
-    assert [name for name in exported if f"| `{name}" not in table] == []
+    assert [name for name in exported if f"* **`{name}" not in listed] == []
 
 
 async def test_the_server_serves_the_committed_document(stores: Namespace) -> None:

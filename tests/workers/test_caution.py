@@ -1,6 +1,7 @@
 """A worker that starts after another one was lost runs nothing in its own process."""
 
 import os
+from pathlib import Path
 from typing import Any, cast
 
 import orjson
@@ -9,6 +10,8 @@ import pytest
 from service.domain.outcome import Crashed, Interrupted
 from service.reachability import Reachability
 from service.settings import Settings
+from service.store.namespace import Namespace
+from tests.support.factories import claim, submit
 from tests.support.manual_clock import ManualClock
 from tests.workers.reporting import Notes, context, lease, slot, times
 from workers.engine.runs.caution import CALM, Caution
@@ -16,6 +19,7 @@ from workers.engine.runs.outcomes import of_exception
 from workers.engine.runs.run import Run
 from workers.engine.runs.runners import Runners, SubprocessDied
 from workers.handling.registry import Registry
+from workers.worker import TriageWorker
 
 pytestmark = pytest.mark.anyio
 
@@ -85,3 +89,25 @@ async def test_the_death_of_a_subprocess_during_a_drain_is_not_blamed_on_its_job
         run.context.draining.set()
     outcome = of_exception(run, SubprocessDied("killed by signal 15"))
     assert isinstance(outcome, Interrupted if draining else Crashed)
+
+
+@pytest.mark.parametrize("after_a_loss", [False, True])
+async def test_a_worker_that_starts_after_a_loss_runs_every_job_alone(
+    stores: Namespace,
+    redis_url: str,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after_a_loss: bool,
+) -> None:
+    monkeypatch.setattr("workers.worker.collect_rarely", lambda: None)
+    history = tmp_path / "history"
+    if after_a_loss:
+        await submit(stores)
+        assert (await claim(stores, lease_ms=1)).leases
+    await submit(stores, name="scripted", payload=orjson.dumps({"history": str(history)}))
+    given: Any = {"redis_url": redis_url, "namespace": namespace, "handlers": "tests.support.scripted"}
+    settings = Settings(**given, worker_host="127.0.0.1", worker_port=0, lease_seconds=5)
+    await TriageWorker(burst=True, handle_signals=False, settings=settings).main()
+    pid = int(history.read_text().split()[3])
+    assert (pid != os.getpid()) == after_a_loss

@@ -1,6 +1,7 @@
 """What the executor itself decides about a run, without a server."""
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +51,9 @@ async def executor(stores, settings, finishes):
     contexts = Contexts(
         {}, Notes(), lambda lease: Relatives(stores, queues, registry, lambda prefix: prefix, lease)
     )
-    return build_executor(settings, registry, Runners(settings, registry), contexts, finishes)
+    runners = Runners(settings, registry)
+    yield build_executor(settings, registry, runners, contexts, finishes)
+    runners.close()
 
 
 def _lease(id: str, timeout_ms: int, **payload: object) -> Lease:
@@ -62,7 +65,7 @@ async def _ended(executor: Executor, finishes: Finishes) -> dict[str, Any]:
     runs = executor.runs
     while runs.by_job:
         runs.concluded.clear()
-        await asyncio.wait_for(runs.concluded.wait(), 5)
+        await asyncio.wait_for(runs.concluded.wait(), 20)
     return {finish.lease.job.id: finish.settlement for finish in finishes.pending}
 
 
@@ -99,3 +102,12 @@ async def test_a_job_without_a_handler_here_does_not_come_back_at_once(executor,
     executor.start(replace(given, job=replace(given.job, name="not-here")), 0)
     settlement = (await _ended(executor, finishes))["strange"]
     assert (settlement.move.name, settlement.delay_ms >= 1_000) == ("snooze", True)
+
+
+@pytest.mark.parametrize("suspect", [False, True])
+async def test_a_suspect_alone_runs_in_a_process_of_its_own(executor, finishes, tmp_path, suspect):
+    history = tmp_path / "history"
+    executor.start(replace(_lease("one", 60_000, history=str(history)), suspect=suspect), 0)
+    assert (await _ended(executor, finishes))["one"].move.name == "complete"
+    pid = int(history.read_text().split()[3])
+    assert (pid != os.getpid()) == suspect

@@ -142,6 +142,14 @@ async def test_a_thread_that_ends_after_one_cancellation_gives_its_result(run):
     assert await task is True
 
 
+@pytest.mark.parametrize("value", ["50%", float("nan"), True, None])
+async def test_a_progress_that_is_no_number_fails_in_the_handler_of_a_process_too(run, value):
+    notes = Notes()
+    with pytest.raises(RemoteFailure, match=r"ctx\.progress: current must be"):
+        await run("in-process", "progress", value, notes=notes)
+    assert notes.progressed == []
+
+
 @pytest.mark.parametrize("name", ["in-thread", "in-process"])
 async def test_a_cancellation_that_nobody_gave_a_reason_for_is_raised_at_once(run, name):
     notes, gate = Notes(), threading.Event()

@@ -9,6 +9,10 @@ from typing import Any, cast
 import orjson
 from pydantic import BaseModel
 
+from workers.calls.failures import printable
+
+#: Bytes of what an error of the handler's own classes says.
+MAX_REASON = 500
 #: Deeper values are refused by orjson anyway.
 MAX_DEPTH = 250
 
@@ -88,6 +92,6 @@ def _parts(value: object) -> Iterable[object]:
 def _reason(error: Exception) -> str:
     try:
         # orjson hides what a `default` raised behind its own error.
-        return str(error.__cause__ or error)[:500]
+        return printable(str(error.__cause__ or error), MAX_REASON)
     except Exception:
         return type(error).__name__

@@ -1,5 +1,6 @@
 """The worker's clients of Redis. The heartbeat thread has its own."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -35,12 +36,11 @@ class Connections:
         return await find_problem(self._redis, self._url)
 
     async def close(self) -> None:
+        """May be called again, since a client that is used after it opens new connections."""
         clients: list[Any] = [self._redis, self._blocking, self.for_handlers]
-        for client in clients:
-            try:
-                await client.aclose(close_connection_pool=True)
-            except Exception as error:
-                log.info("connection_not_closed", error=type(error).__name__)
+        closing = [client.aclose(close_connection_pool=True) for client in clients]
+        for error in filter(None, await asyncio.gather(*closing, return_exceptions=True)):
+            log.info("connection_not_closed", error=type(error).__name__)
 
 
 def _stores(redis: Any, settings: Settings) -> Namespace:
