@@ -23,7 +23,7 @@ log = structlog.get_logger("triage.worker")
 
 
 class ProcessWorker(TriageWorker):
-    """A worker that is its process, and so decides where logs and spans go."""
+    """A worker that has the process to itself, and so configures logs and spans."""
 
     def run(self) -> None:
         configure_logs(self.settings.log_level, self.settings.log_format)
@@ -41,7 +41,7 @@ command.install()
 
 
 class WorkerSettings:
-    """For arq's CLI. Everything else comes from TRIAGE_* variables, as for `triage worker`.
+    """For arq's CLI. Everything else comes from TRIAGE_* variables, as with `triage worker`.
 
     A subclass may have arq's options, which then are those of a WorkerSettings in a module of handlers.
     """
@@ -50,11 +50,11 @@ class WorkerSettings:
 
 
 def main() -> None:
-    """Run one worker; exit 78 when the configuration is not valid."""
+    """Run one worker; exit with 78 if the configuration is invalid."""
     try:
         settings = load_settings()
         if settings.redis_url:
-            # What may pass, the worker waits for and says itself.
+            # The worker itself waits for temporary problems to pass, and logs them.
             asyncio.run(check_server(settings.redis_url, patient=True))
         worker = ProcessWorker(settings=settings)
     except ConfigurationInvalid as error:

@@ -19,7 +19,7 @@ CANCELS = {
     "workers/engine/runs/deadlines.py": {"self._timer"},
     # Handlers are asked twice: before their grace, in which they may clean up, and after it.
     "workers/engine/runs/stopper.py": {"run.task"},
-    "workers/engine/runs/process_main.py": {"task", "self._coroutine[1]"},
+    "workers/engine/runs/process_context.py": {"task", "self._coroutine[1]"},
     # A look-up that no thread has begun: nothing that could swallow it.
     "workers/http/resolver.py": {"task"},
     "workers/engine/runs/run.py": {"self.timer"},

@@ -1,7 +1,7 @@
 """Handlers that a type checker must refuse, and what a worker passes to them: read by pyright, never run."""
 
 from triage import Context, ProcessContext, ThreadContext, job
-from workers.engine.runs.process_main import ChildContext
+from workers.engine.runs.process_context import SubprocessContext
 from workers.handling.context import JobContext
 
 
@@ -9,7 +9,7 @@ def a_worker_passes(ctx: JobContext) -> tuple[Context, ThreadContext]:
     return ctx, ctx
 
 
-def a_process_passes(ctx: ChildContext) -> tuple[Context, ProcessContext]:
+def a_process_passes(ctx: SubprocessContext) -> tuple[Context, ProcessContext]:
     return ctx, ctx
 
 
