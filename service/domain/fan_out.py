@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, overload
+from typing import Any, ClassVar, overload
 
 from service.domain.errors import TriageError
 from service.domain.group import Group, GroupKind, GroupState, first_due
@@ -30,14 +30,10 @@ class CountMismatch(TriageError):
 
     code = "count_mismatch"
 
-    def __init__(self, expected: int, total: int, next_index: int) -> None:
-        super().__init__(
-            f"The fan-out has {total} items, the first missing index is {next_index}.",
-            expected_count=expected,
-            count=total,
-            next_index=next_index,
-        )
-        self.total = total
+    @property
+    def count(self) -> Any:
+        """The items that it has."""
+        return self.details.get("count")
 
 
 @dataclass(frozen=True, slots=True)

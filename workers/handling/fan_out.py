@@ -40,7 +40,7 @@ async def dispatch(
     try:
         await fan_outs.seal(id, count)
     except CountMismatch as error:
-        message = f"an earlier run of this job sent other payloads: {error.total}, not {count}"
+        message = f"an earlier run of this job sent other payloads: {error.count}, not {count}"
         raise ValueError(message) from error
     except NotFound:
         pass

@@ -134,7 +134,12 @@ class FanOuts:
             case "missing":
                 raise NotFound()
             case "mismatch":
-                raise CountMismatch(expected, int(total), next_index)
+                raise CountMismatch(
+                    f"The fan-out has {int(total)} items, the first missing index is {next_index}.",
+                    expected_count=expected,
+                    count=int(total),
+                    next_index=next_index,
+                )
             case _:
                 return
 
