@@ -62,7 +62,8 @@ class Dependencies:
             if id.startswith("fan_"):
                 found[name] = await self._fan_out(id)
             elif (end := decode_end(job, stub)) is not None:
-                found[name] = End(id, *end)
+                state, result, error = end
+                found[name] = End(id, state.value, result, error)
         return found
 
     async def _fan_out(self, id: str) -> End:
