@@ -76,7 +76,7 @@ class Heartbeat(threading.Thread):
         while not self._stopped.is_set():
             self._watch_loop()
             try:
-                beat = decode_beat(self._beats.run("beat", self._arguments()))
+                beat = decode_beat(self._beats.run("heartbeat", self._arguments()))
                 self._reachability.reached()
                 self._loop.call_soon_threadsafe(self._heard, beat)
                 away = False

@@ -107,7 +107,7 @@ class Jobs:
     ) -> list[Submitted]:
         """Admit the jobs of a schedule's slots in one call; nothing when somebody else has fired them.
 
-        `slots` is the text of firing.lua; records of idempotency are kept for `remember_ms`.
+        `slots` is the text of schedule_firing.lua; records of idempotency are kept for `remember_ms`.
         """
         arguments: list[Argument] = [remember_ms, slots, self._scripts.max_queues]
         for submission in submissions:
@@ -152,9 +152,9 @@ class Jobs:
     ) -> list[Moved]:
         """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
 
-        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of acting.lua,
-        here and below; when somebody else has done the portion the answer is empty. `message` is kept with
-        the job and shown to its handler.
+        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of
+        bulk_portion.lua, here and below; when another process has done the portion the answer is empty.
+        `message` is kept with the job and shown to its handler.
         """
         arguments = [grace_ms, reason, int(unstarted), portion, message, *ids]
         return _moved(await self._scripts.run("cancel", arguments))
@@ -181,7 +181,7 @@ class Jobs:
     async def _move(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
         return _moved(
             await self._scripts.run(
-                "move", [f" {' '.join(move.sources)} ", *how, self._scripts.max_queues, *ids]
+                "requeue", [f" {' '.join(move.sources)} ", *how, self._scripts.max_queues, *ids]
             )
         )
 

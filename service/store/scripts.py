@@ -23,15 +23,18 @@ MAX_QUEUES = 1_000
 _USES = re.compile(r"^-- Uses: (\w+)\n", re.MULTILINE)
 
 
+#: `commands` holds a script per verb, `lib` what they share.
+FOLDER = files("service.store") / "lua"
+
+
 @cache
 def source(name: str) -> str:
-    """The script as Redis gets it: each prelude takes the place of the line that names it."""
-    folder = files("service.store") / "lua"
+    """The script as Redis gets it: each library takes the place of the line that names it."""
 
-    def prelude(use: re.Match[str]) -> str:
-        return _USES.sub(prelude, (folder / f"{use[1]}.lua").read_text())
+    def library(use: re.Match[str]) -> str:
+        return _USES.sub(library, (FOLDER / "lib" / f"{use[1]}.lua").read_text())
 
-    return _USES.sub(prelude, (folder / f"{name}.lua").read_text())
+    return _USES.sub(library, (FOLDER / "commands" / f"{name}.lua").read_text())
 
 
 @cache

@@ -7,40 +7,13 @@ import pytest
 
 from service.store import scripts
 
-FOLDER = Path(scripts.__file__).parent / "lua"
-PRELUDES = {
-    "acting",
-    "firing",
-    "freezing",
-    "groups",
-    "index",
-    "keyed",
-    "lanes",
-    "limits",
-    "matching",
-    "payloads",
-    "lineup",
-    "lines",
-    "names",
-    "parking",
-    "pulse",
-    "rates",
-    "replay",
-    "rescan",
-    "settings",
-    "star",
-    "summon",
-    "takeover",
-    "time_limits",
-    "turns",
-    "unique",
-    "wakes",
-}
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem not in PRELUDES)
+FOLDER = Path(str(scripts.FOLDER))
+COMMANDS = FOLDER / "commands"
+SCRIPTS = sorted(path.stem for path in COMMANDS.glob("*.lua"))
 
 
 def split(name: str) -> tuple[str, str]:
-    lines = (FOLDER / f"{name}.lua").read_text().splitlines()
+    lines = (COMMANDS / f"{name}.lua").read_text().splitlines()
     header = [line for line in lines if line.startswith(("--", "#!"))]
     body = [line for line in lines if not line.startswith(("--", "#!"))]
     return "\n".join(header), "\n".join(body)
@@ -48,7 +21,7 @@ def split(name: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_header_says_what_the_script_is_for_takes_and_answers(name: str) -> None:
-    text = (FOLDER / f"{name}.lua").read_text()
+    text = (COMMANDS / f"{name}.lua").read_text()
     header, _ = split(name)
     assert text.startswith("#!lua")
     assert "-- KEYS[1] prefix of the namespace" in header
@@ -70,8 +43,17 @@ def test_header_and_body_name_the_same_arguments(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_only_admission_is_refused_by_a_full_redis(name: str) -> None:
-    flags = (FOLDER / f"{name}.lua").read_text().splitlines()[0]
-    refused = {"submit", "stage", "link", "park", "schedule", "open", "fill", "begin"}
+    flags = (COMMANDS / f"{name}.lua").read_text().splitlines()[0]
+    refused = {
+        "submit",
+        "stage_flow_jobs",
+        "link_flow_jobs",
+        "wait_for_children",
+        "put_schedule",
+        "create_fan_out",
+        "add_fan_out_items",
+        "create_bulk_action",
+    }
     if name in refused:
         assert flags == "#!lua"
     else:
@@ -85,7 +67,7 @@ def test_payloads_are_opaque_and_the_keyspace_is_never_scanned(name: str) -> Non
         assert word not in source
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.lua")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.lua")), ids=lambda path: path.stem)
 def test_scripts_are_short(path: Path) -> None:
-    limit = 160 if path.stem in ("claim", "index", "groups") else 130
+    limit = 160 if path.stem in ("claim", "job_indexes", "groups") else 130
     assert len(path.read_text().splitlines()) <= limit
