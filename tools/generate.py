@@ -10,7 +10,7 @@ import orjson
 
 from service.api.document import openapi_document
 from service.api.specification import operations as operations_of
-from service.domain.states import FINISHED, MOVES, State
+from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.keys import CATALOGUE
 from tools.chart_values import chart_values_table
@@ -72,6 +72,7 @@ def state_machine() -> str:
         "",
     ]
     lines += ["```mermaid", "stateDiagram-v2"]
+    lines += [f"    [*] --> {state}: {name}" for name, state in ARRIVALS.items()]
     for move in MOVES.values():
         lines += [f"    {source} --> {move.target}: {move.name}" for source in _ordered(move.sources)]
     lines += ["```", "", "| move | from | to | fenced | |", "|---|---|---|---|---|"]
@@ -86,6 +87,30 @@ def state_machine() -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def lua_moves() -> str:
+    """Flat tables of text: each script call builds them anew."""
+    sources = {move.name: " ".join(_ordered(move.sources)) for move in MOVES.values()}
+    targets = {move.name: str(move.target) for move in MOVES.values()}
+    fenced = {move.name: "true" for move in MOVES.values() if move.fenced}
+    lines = [
+        "-- The arrows of a job's state machine: printed from service/domain/states.py by `make generate`."
+    ]
+    lines += _lua_table("SOURCES", {name: f"'{states}'" for name, states in sources.items()})
+    lines += _lua_table("TARGETS", {name: f"'{state}'" for name, state in targets.items()})
+    lines += ["-- Only the holder of the job's current lease may make these."]
+    lines += _lua_table("FENCED", fenced)
+    lines += ["-- The states that a new job can be in, by how it gets there."]
+    lines += _lua_table("ARRIVALS", {name: f"'{state}'" for name, state in ARRIVALS.items()})
+    lines += _lua_table("FINISHED", {state: "true" for state in _ordered(FINISHED)})
+    lines += [f"local STATES = '{' '.join(State)}'"]
+    names = ("SOURCES", "TARGETS", "FENCED", "ARRIVALS", "FINISHED", "STATES")
+    return "\n".join([*lines, "", "return {", *(f"  {name} = {name}," for name in names), "}", ""])
+
+
+def _lua_table(name: str, rows: dict[str, str]) -> list[str]:
+    return [f"local {name} = {{", *(f"  {key} = {value}," for key, value in rows.items()), "}"]
 
 
 def _ordered(states: Iterable[State]) -> list[str]:
@@ -142,6 +167,7 @@ FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
     "docs/state-machine.md": state_machine,
     "docs/redis-keys.md": redis_keys,
+    "service/store/lua/lib/moves.lua": lua_moves,
     "docs/operations.md": operations,
     "helm/triage/README.md": chart,
     "helm/triage/dashboards/triage.json": dashboard,

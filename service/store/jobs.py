@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from service.domain.errors import TooManyQueues
 from service.domain.job import Job, JobSpec, ResultForgotten, Unique
 from service.domain.retry import RetryPolicy
-from service.domain.states import REDRIVE, RUN_NOW, Move, State
+from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move, State
 from service.store import codec, keys
 from service.store.batcher import Batcher
 from service.store.queries import Queries
@@ -169,21 +169,18 @@ class Jobs:
         portion: str = "",
     ) -> list[Moved]:
         """A new run of dead or cancelled jobs: failures and crashes start at 0. Raises TooManyQueues."""
-        fresh: list[Argument] = [delay_ms, 1, payload or b"", queue or "", portion]
-        moved = await self._move(REDRIVE, fresh, ids)
+        how: list[Argument] = [delay_ms, payload or b"", queue or "", portion]
+        moved = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids)
         if any(answer.word == "too_many_queues" for answer in moved):
             raise TooManyQueues()
         return moved
 
     async def run_now(self, ids: Sequence[str]) -> list[Moved]:
-        return await self._move(RUN_NOW, [0, 0, b"", "", ""], ids)
+        return await self._requeue(RUN_NOW, [0, b"", "", ""], ids)
 
-    async def _move(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
-        return _moved(
-            await self._scripts.run(
-                "requeue", [f" {' '.join(move.sources)} ", *how, self._scripts.max_queues, *ids]
-            )
-        )
+    async def _requeue(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
+        arguments = [move.name, *how, self._scripts.max_queues, *ids]
+        return _moved(await self._scripts.run("requeue", arguments))
 
     async def update(
         self,

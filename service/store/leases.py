@@ -285,7 +285,7 @@ def _finish_arguments(finish: Finish) -> list[Argument]:
     return [
         lease.job.id,
         lease.token,
-        settlement.move.target,
+        settlement.move.name,
         settlement.delay_ms,
         settlement.reason or "",
         settlement.counts,

@@ -1,15 +1,11 @@
 #!lua flags=allow-oom
--- Pass a limiter that handlers share, or say how long to wait. Who waits keeps its turn: it is told when its own slot is
--- free, so that many waiters do not ask at the same moment. The window is as exact as that of a queue's rate (limiters.lua).
+-- Pass a limiter that handlers share, or say how long to wait. Who waits keeps its turn: it is told when its own slot
+-- is free, so that many waiters do not ask at the same moment. The window is as exact as that of a queue's rate.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (see job_indexes.lua)   ARGV[2] name   ARGV[3] limit   ARGV[4] window (ms)   ARGV[5] who asks, the same while it waits
+-- ARGV[1] now   ARGV[2] name   ARGV[3] limit   ARGV[4] window (ms)   ARGV[5] who asks, the same while it waits
 -- Returns microseconds to wait; 0 = pass
-local P, now = KEYS[1], tonumber(ARGV[1])
-local micros = now and now * 1000
-if not micros then
-  local time = redis.call('TIME')
-  micros = time[1] * 1000000 + time[2]
-end
+-- Uses: keys, clock
+local P, micros = keys.prefix, clock.micros
 local key, waiting = P .. 'starts:handler:' .. ARGV[2], P .. 'waiting:' .. ARGV[2]
 local limit, per, who = tonumber(ARGV[3]), tonumber(ARGV[4]) * 1000, ARGV[5]
 -- Who does not come a second after its turn will not come any more.

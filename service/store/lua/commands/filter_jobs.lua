@@ -5,7 +5,7 @@
 -- Returns {how many ids were looked at, ids ...}
 -- Uses: job_filter
 local limit, answer = tonumber(ARGV[2]), {0}
-local matches, first = matching(KEYS[1], 3)
+local matches, first = job_filter.of(ARGV, 3)
 for i = first, #ARGV do
   if #answer > limit then break end
   if matches(ARGV[i]) then answer[#answer + 1] = ARGV[i] end

@@ -3,9 +3,9 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (not used)   ARGV[2] worker id
 -- Returns 1, or 0 for a worker that is not registered
-local P, id = KEYS[1], ARGV[2]
-if redis.call('EXISTS', P .. 'worker:' .. id) == 0 then return 0 end
-redis.call('HSET', P .. 'worker:' .. id, 'drain_requested', 1)
-redis.call('ZADD', P .. 'worker:' .. id .. ':inbox', 0, '1')
-redis.call('PEXPIRE', P .. 'worker:' .. id .. ':inbox', 60000)
+-- Uses: keys, wake_workers
+local key = keys.prefix .. 'worker:' .. ARGV[2]
+if redis.call('EXISTS', key) == 0 then return 0 end
+redis.call('HSET', key, 'drain_requested', 1)
+wake_workers.one(ARGV[2])
 return 1

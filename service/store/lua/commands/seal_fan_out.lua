@@ -3,19 +3,19 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] items expected
 -- Returns {word, items in all, first missing index}: moved (now or before) | mismatch | missing
--- Uses: job_indexes
--- Uses: groups
+-- Uses: keys, groups, consequences
+local P = keys.prefix
 local id, key, expected = ARGV[2], P .. 'group:' .. ARGV[2], tonumber(ARGV[3])
 local group = redis.call('HMGET', key, 'state', 'sealed', 'total', 'highest')
+local sealed, total = group[2], group[3]
 if not group[1] then return {'missing', 0, 0} end
-local answer = {'moved', group[3], redis.call('BITPOS', key .. ':items', 0)}
-if tonumber(group[3]) ~= expected or (not group[2] and tonumber(group[4]) + 1 ~= expected) then answer[1] = 'mismatch' end
-if answer[1] == 'mismatch' or group[2] then return answer end
+local first_missing = redis.call('BITPOS', key .. ':items', 0)
+local complete = tonumber(total) == expected and (sealed or tonumber(group[4]) + 1 == expected)
+if not complete or sealed then return {complete and 'moved' or 'mismatch', total, first_missing} end
 -- Checks above, writes below.
-redis.call('HSET', key, 'sealed', 1, 'state', 'running')
-redis.call('HINCRBY', key, 'version', 1)
+groups.put_state(id, 'running', 'sealed', 1)
 redis.call('ZREM', P .. 'filling', id)
-changed[#changed + 1] = id
-look(id)
-flush()
-return answer
+groups.note_change(id)
+groups.review(id)
+consequences.flush()
+return {'moved', total, first_missing}

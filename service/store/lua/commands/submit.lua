@@ -1,112 +1,123 @@
 #!lua
 -- Admit a batch of jobs: idempotency record, unique key, job, index and wake-up, all or nothing per job.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (see job_indexes.lua)   ARGV[2] milliseconds that an idempotency record is kept
--- ARGV[3] the slots that these jobs fire (see schedule_firing.lua), "" = none
--- ARGV[4] queues of the namespace at most   ARGV[5..] per job 20 values: id, name, queue, limit_key, priority, delay_ms, run_at, expires_ms, deadline_ms,
---   retention_ms, payload, options (JSON), tags ("key:value" joined by \0), unique key, unique until
---   ("started", "finished", ms, or "result <ms>": see unique_keys.lua), on conflict, idempotency digest, digest of the request,
---   what its record keeps beside the options, failures; "" = absent
--- Returns per job {word, id, at, options, admitted}: created | duplicate, replayed, reused (see idempotency.lua) | existing |
---   conflict (unique key) | replaced (see replace_unique.lua) | too_many_queues | full | skipped (the schedule's last run is not over); nothing
---   when somebody else has fired the slots. admitted: "created_at version state run_at" if not as it was sent
--- Uses: job_indexes
--- Uses: groups
--- Uses: time_limits
--- Uses: queue_names
--- Uses: schedule_firing
--- Uses: idempotency
--- Uses: replace_unique
-local WIDTH = 20
-local answers, admitted, keys_here, depth, late = {}, {}, {}, {}, {}
-local fire = firing(ARGV[3])
+-- ARGV[1] now   ARGV[2] milliseconds that an idempotency record is kept
+-- ARGV[3] the fire times of a schedule that these jobs are for (see schedule_firing.lua), "" = none
+-- ARGV[4] queues of the namespace at most   ARGV[5..] per job 20 values: id, its spec (job_records.lua), unique key,
+--   unique until ("started", "finished", ms, or "result <ms>": see unique_keys.lua), on conflict, idempotency digest,
+--   digest of the request, what its record keeps beside the options, failures; "" = absent
+-- Returns per job {word, id, at, options, admitted}: created | duplicate (this id was admitted before) | replayed,
+--   reused (see idempotency.lua) | existing, conflict (unique key) | replaced (see replace_unique.lua; also when this
+--   id was taken over by a waiting job before) | too_many_queues | full | skipped (the schedule's last run is not
+--   over); nothing when another process has fired these times. admitted: "created_at version state run_at" if not as
+--   it was sent
+-- Uses: keys, clock, job_records, queue_settings, queue_names, unique_keys, schedule_firing, idempotency
+-- Uses: replace_unique, consequences
+local P, now = keys.prefix, clock.now
+local WIDTH, KEEP_MS, MOST_QUEUES = 20, ARGV[2], tonumber(ARGV[4])
+local answers, admitted, late, depth = {}, {}, {}, {}
+-- Jobs of this batch, by their unique key and by their idempotency digest.
+local by_unique, by_digest = {}, {}
+local fire = schedule_firing.of(ARGV[3])
 if fire.stale() then return {} end
 
-local function text(value) if value ~= '' then return value end end
-
-local function refusal(job)
-  local before, here = answered(job, keys_here)
-  if before then return before, here end
-  if fire.overlaps(#admitted) then return {'skipped', '-', now, job.options} end
-  if job.unique and job.conflict ~= 'replace' then
-    local key = unique_keys(job)
-    local here, holder = keys_here[key], redis.call('GET', key)
-    if here or (holder and redis.call('EXISTS', P .. 'job:' .. holder) == 1) then
-      return {job.conflict == 'reject' and 'conflict' or 'existing', here and here.id or holder, now, job.options}, here
-    end
+-- What a submission that came before was answered; the second value is the job of this very batch that decides the
+-- rest of the answer.
+local function answered_before(job)
+  local before = redis.call('HMGET', P .. 'job:' .. job.id, 'created_at', 'options', 'admitted')
+  if before[1] then return {'duplicate', job.id, before[1], before[2], before[3] or nil} end
+  if job.conflict == 'replace' then
+    local taken = redis.call('HMGET', P .. 'taken:' .. job.id, 'id', 'at', 'admitted')
+    if taken[1] then return {'replaced', taken[1], taken[2], job.options, taken[3]} end
   end
-  if not may_name(job.queue, tonumber(ARGV[4])) then return {'too_many_queues', job.id, now, job.options} end
-  local limit = tonumber(setting(job.queue, 'max_depth') or nil)
-  if limit then
-    depth[job.queue] = depth[job.queue] or redis.call('ZCARD', queue_key(job.queue, 'queued'))
-    if depth[job.queue] >= limit then return {'full', job.id, now, job.options} end
-    depth[job.queue] = depth[job.queue] + 1
+  local here = by_digest[job.digest]
+  if here then return {here.request == job.request and 'replayed' or 'reused', here.id, now, here.options}, here end
+  return idempotency.find(job.digest, job.request)
+end
+
+local function held_key(job)
+  if not job.unique or job.conflict == 'replace' then return nil end
+  local key = unique_keys.of(job)
+  local here, holder = by_unique[key], redis.call('GET', key)
+  if here or (holder and redis.call('EXISTS', P .. 'job:' .. holder) == 1) then
+    return {job.conflict == 'reject' and 'conflict' or 'existing', here and here.id or holder, now, job.options}, here
   end
 end
 
+local function is_full(queue)
+  local limit = tonumber(queue_settings.get(queue, 'max_depth') or nil)
+  if not limit then return false end
+  depth[queue] = depth[queue] or redis.call('ZCARD', keys.queue(queue, 'queued'))
+  if depth[queue] >= limit then return true end
+  depth[queue] = depth[queue] + 1
+end
+
+local function refusal(job)
+  local answer, here = answered_before(job)
+  if answer then return answer, here end
+  if fire.overlaps(#admitted) then return {'skipped', '-', now, job.options} end
+  answer, here = held_key(job)
+  if answer then return answer, here end
+  if not queue_names.may_use(job.queue, MOST_QUEUES) then return {'too_many_queues', job.id, now, job.options} end
+  if is_full(job.queue) then return {'full', job.id, now, job.options} end
+end
+
+local function text(value)
+  if value ~= '' then return value end
+end
+
 for i = 5, #ARGV, WIDTH do
-  local job = {
-    id = ARGV[i], name = ARGV[i + 1], queue = ARGV[i + 2], limit_key = text(ARGV[i + 3]), priority = tonumber(ARGV[i + 4]),
-    due = tonumber(ARGV[i + 6]) or now + tonumber(ARGV[i + 5]), expires_ms = tonumber(ARGV[i + 7]), deadline_ms = tonumber(ARGV[i + 8]),
-    retention_ms = ARGV[i + 9], payload = ARGV[i + 10], options = ARGV[i + 11], tags = text(ARGV[i + 12]), unique = text(ARGV[i + 13]),
-    until_ = ARGV[i + 14], conflict = ARGV[i + 15], digest = text(ARGV[i + 16]), request = ARGV[i + 17], wish = text(ARGV[i + 18]),
-    failures = ARGV[i + 19], created_at = now,
-  }
+  local job = job_records.spec(ARGV, i + 1)
+  job.id, job.unique, job.unique_until, job.conflict = ARGV[i], text(ARGV[i + 13]), text(ARGV[i + 14]), ARGV[i + 15]
+  job.digest, job.request, job.wish, job.failures = ARGV[i + 16], ARGV[i + 17], text(ARGV[i + 18]), ARGV[i + 19]
   local answer, here = refusal(job)
   if here then late[#late + 1] = {answer, here} end
   if not answer then
     answer = {'created', job.id, now, job.options}
     job.answer = answer
     admitted[#admitted + 1] = job
-    if job.digest then keys_here['i' .. job.digest] = {job.request, job.id, now, job.options, job = job} end
-    if job.unique then keys_here[unique_keys(job)] = job end
+    if job.digest ~= '' then by_digest[job.digest] = job end
+    if job.unique then by_unique[unique_keys.of(job)] = job end
   end
   answers[#answers + 1] = answer
 end
 
--- Checks above, writes below.
-for _, job in ipairs(admitted) do
-  if job.unique and job.conflict == 'replace' then take_over(job) end
-  local id, state, at, due = job.id, 'queued', 0, math.max(job.due, job.not_before or 0)
-  local fields = {'v', 1, 'version', job.version or 1, 'name', job.name, 'queue', job.queue, 'priority', job.priority, 'payload', job.payload,
-    'options', job.options, 'created_at', job.created_at, 'retention_ms', job.retention_ms}
-  local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
-  if job.waits then
-    state = 'blocked'
-    put('run_at', math.max(due, now))
-  elseif due > now then
-    state, at = 'scheduled', due
-    put('run_at', due)
-  else
-    at = running_order(job.queue, job.priority, now)
-    put('run_at', now); put('queued_at', now); put('score', at)
+-- A job that took another's place, or waits for its turn, is not as it was sent: its record says how it was admitted.
+local function note_admission(job, run_at)
+  if not (job.version or job.waits or job.not_before) then return end
+  job.admitted = string.format('%s %s %s %.0f', job.created_at, job.version or 1, job.state, run_at)
+  redis.call('HSET', P .. 'job:' .. job.id, 'admitted', job.admitted)
+  if job.version then job.answer[1] = 'replaced' end
+  job.answer[2], job.answer[5] = job.id, job.admitted
+end
+
+local function admit(job)
+  local more = {}
+  local function put(field, value)
+    more[#more + 1] = field
+    more[#more + 1] = value
   end
-  put('state', state)
-  if job.limit_key then put('limit_key', job.limit_key) end
-  time_limits(id, put, job.expires_ms, job.deadline_ms, now)
+  if job.unique and job.conflict == 'replace' then replace_unique.take_over(job) end
   if job.failures ~= '0' then put('failures', job.failures) end
   if job.not_before then put('not_before', job.not_before) end
-  if job.version or job.waits or job.not_before then
-    job.admitted = string.format('%s %s %s %.0f', job.created_at, job.version or 1, state, math.max(due, now))
-    put('admitted', job.admitted)
-    if job.version then job.answer[1] = 'replaced' end
-    job.answer[2], job.answer[5] = id, job.admitted
-  end
   if job.unique then
-    put('unique', job.unique); put('unique_until', job.until_)
-    hold(job)
+    put('unique', job.unique)
+    put('unique_until', job.unique_until)
   end
-  if job.tags then
-    put('tags', job.tags)
-    for tag in string.gmatch(job.tags, '[^%z]+') do append(added, P .. 'tag:' .. tag, job.created_at, id) end
-  end
-  if job.digest then record(job, ARGV[2]) end
-  redis.call('HSET', P .. 'job:' .. id, unpack(fields))
-  enter(id, job, state, at)
-  create_name(job.queue)
-  rate(job.queue, 'enqueued')
+  local due = math.max(job_records.due_of(job), job.not_before or 0)
+  job_records.new(job.id, job, more, due, job.waits and 'wait' or nil)
+  note_admission(job, math.max(due, now))
+  if job.unique then replace_unique.hold(job) end
+  if job.digest == '' then return end
+  local kept = {'options', job.options}
+  if job.wish then kept[3], kept[4] = 'wish', job.wish end
+  if job.admitted then kept[#kept + 1], kept[#kept + 2] = 'admitted', job.admitted end
+  idempotency.record(job.digest, job.request, job.id, KEEP_MS, unpack(kept))
 end
+
+-- Checks above, writes below.
+for _, job in ipairs(admitted) do admit(job) end
 for _, entry in ipairs(late) do entry[1][2], entry[1][5] = entry[2].id, entry[2].admitted end
 fire.advance(answers)
-flush()
+consequences.flush()
 return answers

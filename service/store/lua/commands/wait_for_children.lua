@@ -1,79 +1,78 @@
 #!lua
--- Add children to a running job and let it wait for them: it is blocked, its lease is over, no attempt is used. Children whose
--- key the job has already are not added again. A job that is to be cancelled adds none and is cancelled. Only the holder of the lease may.
+-- Add children to a running job and let it wait for them: it is blocked, its lease is over, no attempt is used.
+-- Children whose key the job has already are not added again. A job that is to be cancelled adds none and is
+-- cancelled. Only the holder of the lease may.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] queues of the namespace at most
--- ARGV[5..] per child 15 values: id, its key, name, queue, limit_key, priority, delay_ms,
---   run_at, expires_ms, deadline_ms, retention_ms, payload, options (JSON), tags ("key:value" joined by \0), what it waits for
---   among its siblings ("demand id key" joined by blanks); "" = absent. A child comes after those that it waits for
+-- ARGV[5..] per child 15 values: id, its key, its spec (job_records.lua), what it waits for among its siblings
+--   ("condition id key" joined by blanks); "" = nothing. A child comes after those that it waits for
 -- Returns parked (or cancelled) | ready (all have ended) | stale | too_many_queues (nothing was added)
--- Uses: job_indexes
--- Uses: groups
--- Uses: time_limits
--- Uses: queue_names
-local WIDTH, id, key = 15, ARGV[2], P .. 'job:' .. ARGV[2]
-local parent = load(id)
-if not parent or parent.state ~= 'running' or parent.token ~= ARGV[3] then
-  return redis.call('HGET', key, 'parked_by') == ARGV[3] and 'parked' or 'stale'
+-- Uses: keys, clock, jobs, job_records, endings, groups, queue_names, consequences
+local WIDTH, P, now = 15, keys.prefix, clock.now
+local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
+local parent = jobs.load(id)
+if not parent or not jobs.permits(parent, 'park', token) then
+  return redis.call('HGET', key, 'parked_by') == token and 'parked' or 'stale'
 end
 for i = 5, #ARGV, WIDTH do
-  if not may_name(ARGV[i + 3], tonumber(ARGV[4])) then return 'too_many_queues' end
+  if not queue_names.may_use(ARGV[i + 3], tonumber(ARGV[4])) then return 'too_many_queues' end
 end
 -- Checks above, writes below.
-local group = parent.group
-local cancelling = group and redis.call('ZSCORE', P .. 'tasks', 'cancel ' .. group)
-if parent.cancel_requested_at or cancelling then
-  local of_group = cancelling and (string.sub(group, 1, 5) == 'flow_' and 'flow' or 'fan_out')
-  local reason = redis.call('HGET', key, 'cancel_reason') or of_group or 'requested'
-  redis.call('HSET', key, 'parked_by', ARGV[3])
+
+-- Why the parent must not go on, or nil.
+local function cancel_reason()
+  local group = parent.group
+  local of_group = group and redis.call('ZSCORE', P .. 'tasks', 'cancel ' .. group)
+  if not parent.cancel_requested_at and not of_group then return nil end
+  local reason = redis.call('HGET', key, 'cancel_reason')
+  return reason or (of_group and (groups.is_flow(group) and 'flow' or 'fan_out')) or 'requested'
+end
+
+local reason = cancel_reason()
+if reason then
   redis.call('HDEL', key, 'token')
-  finish(id, parent, 'cancelled', reason, 0)
-  flush()
+  endings.finish(id, parent, 'stop', reason, 0, {'parked_by', token}, token)
+  consequences.flush()
   return 'parked'
 end
--- Children belong to the flow of their parent. A fan-out has the items that it was filled with, and a dead job may outlive its flow.
-if group and not (string.sub(group, 1, 5) == 'flow_' and redis.call('HEXISTS', P .. 'group:' .. group, 'state') == 1) then group = nil end
+-- Children belong to the flow of their parent. A fan-out has the items that were added to it.
+local group = parent.group
+if group and not (groups.is_flow(group) and groups.exists(group)) then group = nil end
 
-local function add(i, child, name_in_parent)
-  local fields = {'v', 1, 'version', 1, 'key', ARGV[i + 1], 'name', ARGV[i + 2], 'queue', ARGV[i + 3], 'priority', ARGV[i + 5], 'delay_ms', ARGV[i + 6],
-    'retention_ms', ARGV[i + 10], 'payload', ARGV[i + 11], 'options', ARGV[i + 12], 'created_at', now, 'run_at', now, 'linked', 1}
-  local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
+-- Ties a child to the siblings that it waits for; returns whether one of them has not ended.
+local function link(child, edges)
+  local waits = false
+  for condition, dependency, name in string.gmatch(edges, '(%d) (%S+) (%S+)') do
+    local job = jobs.load(dependency)
+    redis.call('ZADD', P .. 'job:' .. dependency .. ':dependents', condition, child)
+    redis.call('HSET', P .. 'job:' .. child .. ':dependencies', name, condition .. ' ' .. dependency)
+    if job and not jobs.FINISHED[job.state] then
+      redis.call('SADD', P .. 'job:' .. child .. ':waits', dependency)
+      waits = true
+    end
+  end
+  return waits
+end
+
+local function add(i, name)
+  local child, job = ARGV[i], job_records.spec(ARGV, i + 2)
+  local more = {'key', ARGV[i + 1], 'linked', 1, 'delay_ms', job.delay_ms}
+  if job.due_at then
+    more[7] = 'due_at'
+    more[8] = job.due_at
+  end
   if group then
-    put('group', group)
+    job.group = group
     redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
     redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
   end
-  if ARGV[i + 4] ~= '' then put('limit_key', ARGV[i + 4]) end
-  if ARGV[i + 7] ~= '' then put('due_at', ARGV[i + 7]) end
-  time_limits(child, put, ARGV[i + 8], ARGV[i + 9], now)
-  if ARGV[i + 13] ~= '' then
-    put('tags', ARGV[i + 13])
-    for tag in string.gmatch(ARGV[i + 13], '[^%z]+') do append(added, P .. 'tag:' .. tag, now, child) end
+  if link(child, ARGV[i + 14]) then
+    job_records.new(child, job, more, now, 'wait')
+  else
+    job_records.new(child, job, more, job_records.due_of(job))
   end
-  local due, state, at = tonumber(ARGV[i + 7]) or now + ARGV[i + 6], 'queued', 0
-  for demand, dependency, name in string.gmatch(ARGV[i + 14], '(%d) (%S+) (%S+)') do
-    local job = load(dependency)
-    redis.call('ZADD', P .. 'job:' .. dependency .. ':dependents', demand, child)
-    redis.call('HSET', P .. 'job:' .. child .. ':dependencies', name, demand .. ' ' .. dependency)
-    if job and not FINISHED[job.state] then
-      redis.call('SADD', P .. 'job:' .. child .. ':waits', dependency)
-      state = 'blocked'
-    end
-  end
-  if state == 'queued' and due > now then
-    state, at = 'scheduled', due
-    put('run_at', due)
-  elseif state == 'queued' then
-    at = running_order(ARGV[i + 3], ARGV[i + 5], now)
-    put('queued_at', now); put('score', at)
-  end
-  put('state', state)
-  redis.call('HSET', P .. 'job:' .. child, unpack(fields))
-  create_name(ARGV[i + 3])
   redis.call('ZADD', P .. 'job:' .. child .. ':dependents', 3, id)
-  redis.call('HSET', key .. ':dependencies', name_in_parent, '3 ' .. child)
-  rate(ARGV[i + 3], 'enqueued')
-  enter(child, load(child), state, at)
+  redis.call('HSET', key .. ':dependencies', name, '3 ' .. child)
 end
 
 -- A child that was cancelled with an earlier run of this job is added anew.
@@ -88,24 +87,20 @@ end
 
 for i = 5, #ARGV, WIDTH do
   local name = string.match(ARGV[i + 1], '[^/]+$')
-  if not has(name) then add(i, ARGV[i], name) end
+  if not has(name) then add(i, name) end
 end
 redis.call('DEL', key .. ':waits')
 local waits = false
 for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
   local child = string.match(edge, '^3 (.+)$')
-  local job = child and load(child)
-  if job and not FINISHED[job.state] then
+  local job = child and jobs.load(child)
+  if job and not jobs.FINISHED[job.state] then
     redis.call('SADD', key .. ':waits', child)
     waits = true
   end
 end
 if not waits then return 'ready' end
-redis.call('HSET', key, 'parked_by', ARGV[3])
 redis.call('HDEL', key, 'token')
-leave(id, parent)
-redis.call('HSET', key, 'state', 'blocked')
-redis.call('HINCRBY', key, 'version', 1)
-enter(id, parent, 'blocked', 0)
-flush()
+jobs.move(id, parent, 'park', 0, {'parked_by', token}, token)
+consequences.flush()
 return 'parked'

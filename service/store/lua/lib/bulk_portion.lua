@@ -1,7 +1,11 @@
--- Prelude of cancel, requeue and prune: their jobs can be a portion of a bulk action. The check that nobody has done it, the
--- moves, the counts and the step behind it are one script call: no job is acted upon twice, whoever dies when.
--- The words of the text: action, where the portion begins, where it ends, "last" or "more"; no word = no bulk action
-local function acting(text)
+-- The jobs of cancel, requeue and prune can be a portion of a bulk action. The check that no other process has done
+-- it, the moves, the counts and the step behind it are one script call: no job is acted upon twice, whatever dies
+-- when.
+-- Uses: keys, clock, batch, bulk_actions
+local P, now = keys.prefix, clock.now
+
+-- The words of `text`: action, where the portion begins, where it ends, "last" or "more"; no word = no bulk action.
+local function of(text)
   local words, done, skipped = {}, 0, 0
   for word in string.gmatch(text, '%S+') do words[#words + 1] = word end
   local id = words[1]
@@ -9,7 +13,8 @@ local function acting(text)
   local v = id and redis.call('HMGET', key, 'state', 'position', 'only', 'ended_by', 'interval_ms', 'max')
   return {
     given = id ~= nil,
-    -- Somebody else was here, or the action was paused or cancelled. (Before a portion is due claim_bulk_action.lua gives it to nobody.)
+    -- Another process was here, or the action was paused or cancelled. Before a portion is due, claim_bulk_action.lua
+    -- gives it to nobody.
     stale = function() return id and (v[1] ~= 'running' or v[2] ~= words[2]) end,
     -- Since it was chosen the job has changed, so that it would not be chosen now.
     spares = function(job_id, job)
@@ -29,13 +34,13 @@ local function acting(text)
       local ready_at = done + skipped > 0 and now + v[5] or now
       redis.call('HSET', key, 'position', words[3], 'ready_at', ready_at)
       if words[4] == 'last' or (v[6] ~= '' and succeeded >= tonumber(v[6])) then
-        redis.call('HSET', key, 'state', 'succeeded', 'finished_at', now)
-        redis.call('ZREM', P .. 'acting', id)
-        redis.call('ZADD', P .. 'action_retention', now + 86400000, id)
+        bulk_actions.put_state(id, 'succeeded')
       else
         redis.call('ZADD', P .. 'acting', ready_at, id)
       end
-      changed[#changed + 1] = id
+      batch.note_change(id)
     end,
   }
 end
+
+return {of = of}

@@ -1,26 +1,22 @@
--- Prelude of submit.lua: what a submission that came before was answered. duplicate: this id was admitted, replayed: so
--- was this request under its idempotency key, reused: another request was; replaced: this id was taken over by a
--- waiting job. The second value is the job of this very batch that decides the rest of the answer.
-local function answered(job, batch)
-  local before = redis.call('HMGET', P .. 'job:' .. job.id, 'created_at', 'options', 'admitted')
-  if before[1] then return {'duplicate', job.id, before[1], before[2], before[3] or nil} end
-  if job.conflict == 'replace' then
-    local taken = redis.call('HMGET', P .. 'taken:' .. job.id, 'id', 'at', 'admitted')
-    if taken[1] then return {'replaced', taken[1], taken[2], job.options, taken[3]} end
-  end
-  if job.digest then
-    local known = batch['i' .. job.digest] or redis.call('HMGET', P .. 'idempotency:' .. job.digest, 'request', 'id', 'at', 'options', 'admitted')
-    if known[1] then
-      local word = known[1] == job.request and 'replayed' or 'reused'
-      return {word, known[2], known[3], known[4], known[5] or nil}, known.job
-    end
-  end
+-- Records of idempotency: idempotency:<digest> remembers what a request was answered.
+-- Uses: keys, clock
+local P, now = keys.prefix, clock.now
+
+-- How a request stands to the one that came before under its key, if there was one: replayed (the same) or reused
+-- (another one); then what that one made, when, and what its record kept.
+local function find(digest, request)
+  if digest == '' then return nil end
+  local known = redis.call('HMGET', P .. 'idempotency:' .. digest, 'request', 'id', 'at', 'options', 'admitted')
+  if not known[1] then return nil end
+  return {known[1] == request and 'replayed' or 'reused', known[2], known[3], known[4], known[5] or nil}
 end
 
-local function record(job, keep_ms)
-  local key = P .. 'idempotency:' .. job.digest
-  redis.call('HSET', key, 'request', job.request, 'id', job.id, 'at', now, 'options', job.options)
-  if job.wish then redis.call('HSET', key, 'wish', job.wish) end
-  if job.admitted then redis.call('HSET', key, 'admitted', job.admitted) end
+-- `...` are further fields of the record.
+local function record(digest, request, id, keep_ms, ...)
+  if digest == '' then return end
+  local key = P .. 'idempotency:' .. digest
+  redis.call('HSET', key, 'request', request, 'id', id, 'at', now, ...)
   redis.call('PEXPIRE', key, keep_ms)
 end
+
+return {find = find, record = record}

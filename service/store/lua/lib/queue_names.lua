@@ -1,53 +1,57 @@
--- Prelude of the scripts that create queues or may leave one without jobs. A queue exists, by its name in `queues`, while it has jobs or
--- settings; a namespace has at most `limit` of them (docs/adr/0033).
--- Of the names that a call has asked for: false = new.
-local asked_names, new_names = {}, 0
+-- A queue exists, by its name in `queues`, while it has jobs or settings; a namespace has at most `limit` of them
+-- (docs/adr/0033).
+-- Uses: keys, moves
+local P, queue_key = keys.prefix, keys.queue
+-- The names that this call has asked for: false = new.
+local asked, new_names = {}, 0
 
--- Whether the queue exists or may be created: a new name counts from then on, so a refused call must not go on to create_name().
-local function may_name(queue, limit)
-  if asked_names[queue] ~= nil then return true end
+-- Whether the queue exists or may be created: a new name counts from then on, so a refused call must not go on to
+-- create().
+local function may_use(queue, limit)
+  if asked[queue] ~= nil then return true end
   local exists = redis.call('ZSCORE', P .. 'queues', queue) and true
   if not exists then
     if redis.call('ZCARD', P .. 'queues') + new_names >= limit then return false end
     new_names = new_names + 1
   end
-  asked_names[queue] = exists or false
+  asked[queue] = exists or false
   return true
 end
 
-local function create_name(queue)
-  if asked_names[queue] then return end
+local function create(queue)
+  if asked[queue] then return end
   redis.call('ZADD', P .. 'queues', 0, queue)
-  asked_names[queue] = true
+  asked[queue] = true
 end
 
 local function has_jobs(queue)
   local sets = {}
-  for _, state in ipairs({'blocked', 'scheduled', 'queued', 'running', 'retrying', 'succeeded', 'cancelled', 'dead'}) do
-    sets[#sets + 1] = queue_key(queue, state)
-  end
+  for state in string.gmatch(moves.STATES, '%a+') do sets[#sets + 1] = queue_key(queue, state) end
   return redis.call('EXISTS', unpack(sets)) > 0
 end
 
 -- Its version says only that there once were settings.
 local function has_settings(queue)
   local hash = P .. 'queue:' .. queue
-  return redis.call('HLEN', hash) > redis.call('HEXISTS', hash, 'version') or redis.call('EXISTS', queue_key(queue, 'keys')) == 1
+  return redis.call('HLEN', hash) > redis.call('HEXISTS', hash, 'version')
+    or redis.call('EXISTS', queue_key(queue, 'keys')) == 1
     or redis.call('HEXISTS', P .. 'defaults', queue) == 1
 end
 
-local function forget_name(queue)
+local function forget(queue)
   redis.call('ZREM', P .. 'queues', queue)
   redis.call('UNLINK', P .. 'queue:' .. queue, queue_key(queue, 'keys'), queue_key(queue, 'closed'))
   redis.call('HDEL', P .. 'defaults', queue)
   redis.call('HDEL', P .. 'served', queue .. '|')
   redis.call('HDEL', P .. 'counters', 'rate_limited:' .. queue)
-  asked_names[queue] = nil
+  asked[queue] = nil
 end
 
--- For queues that jobs have left: behind flush().
+-- For queues that jobs have left: behind the write.
 local function forget_unused(queues)
   for queue in pairs(queues) do
-    if not has_jobs(queue) and not has_settings(queue) then forget_name(queue) end
+    if not has_jobs(queue) and not has_settings(queue) then forget(queue) end
   end
 end
+
+return {may_use = may_use, create = create, has_jobs = has_jobs, forget = forget, forget_unused = forget_unused}

@@ -1,97 +1,75 @@
--- Prelude of claim.lua: which queues may give this worker something, and whose turn it is: smooth weighted round robin between the
--- queues that the worker names and one place for all behind the star, which take turns there (wildcard_queues.lua, docs/adr/0032).
--- Only queues in line for a type that the worker can start are met. One is looked at when its turn comes, not before; `plain` and
--- `keyed` then hold the first score of each of its job types, without a limit key and with one.
--- Asks for `types`, `free`, `slots`, `listed`, `named`, `everything_else`, `star_credit`, `jobs_in_a_turn` and `TURN_AT_MOST`.
-local entries, looked, open_types, rounds, total, star = {}, {}, {}, 0, 0, nil
-
-local function first_scores(queue, index, paused, found)
-  for i, score in ipairs(redis.call('ZMSCORE', queue_key(queue.name, index), unpack(open_types))) do
-    local name = open_types[i]
-    if score then
-      queue.names[#queue.names + 1] = name
-      if paused and string.find(paused, ' ' .. name .. ' ', 1, true) then
-        queue.paused[#queue.paused + 1] = name
-      elseif free[name] ~= 0 then
-        found[name] = tonumber(score)
-      end
-    end
-  end
-end
-
--- Uses: limiters
-
-local function look_at(queue)
-  queue.looked, queue.plain, queue.keyed, queue.lanes, queue.names, queue.paused = true, {}, {}, {}, {}, {}
-  looked[#looked + 1] = queue
-  local paused = read_limits(queue)
-  local limits = queue.limits
-  queue.closed = setting(queue.name, 'paused') == '1'
-  if limits and (limits.concurrency or limits.rate) then
-    queue.room = queue_room(queue)
-  elseif parked_before and redis.call('ZSCORE', P .. 'parked', 'queue:' .. queue.name) then
-    queue.closed = true
-  end
-  first_scores(queue, 'types', paused, queue.plain)
-  first_scores(queue, 'keyed', paused, queue.keyed)
-  if next(queue.keyed) and next(queue.plain) then queue.last_start = tonumber(redis.call('HGET', P .. 'served', queue.name .. '|') or nil) end
-end
-
--- Whether the queue has a job that may start here.
-local function in_turn(queue)
-  if not queue.looked then look_at(queue) end
-  if queue.closed then return false end
-  local waits = next(queue.plain) or next(queue.keyed)
-  if queue.room and queue.room.left <= 0 then queue.room.waits, queue.closed = waits ~= nil, true; return false end
-  return waits ~= nil
-end
+-- Whose turn it is: smooth weighted round robin between the queues that the worker names and one place for all behind
+-- the star (wildcard_queues.lua, docs/adr/0032). Only queues in line for a type that the worker can start take part.
+-- `claim` is described in claim.lua.
+-- Uses: keys, claimed_queues, wildcard_queues
+local P = keys.prefix
+local may_start = claimed_queues.may_start
+-- The places that take part, their weight together, and how many starts there have been.
+local entries, total, rounds, star = {}, 0, 0, nil
 
 local function credit_of(entry) return entry.credit + entry.weight * rounds end
 
--- What the star has saved is answered for one of its queues: the next claim may meet another number of them.
-local function answer_credit(entry)
-  local credit = entry == star and credit_of(entry) / math.max(1, entry.count) or credit_of(entry)
-  if credit ~= 0 then answered[#answered + 1] = entry.name .. ' ' .. credit end
+-- What the star has saved is returned for one of its queues: the next claim may meet another number of them.
+local function keep_credit(claim, entry)
+  local credit = credit_of(entry)
+  if entry == star then credit = credit / math.max(1, entry.count) end
+  if credit ~= 0 then claim.credits[#claim.credits + 1] = entry.name .. ' ' .. credit end
 end
 
-local function drop(i)
-  answer_credit(entries[i])
+local function drop(claim, i)
+  keep_credit(claim, entries[i])
   total = total - entries[i].weight
   table.remove(entries, i)
 end
 
-local function enter_round(entry)
+local function add(entry)
   entries[#entries + 1] = entry
   total = total + entry.weight
 end
 
--- Uses: wildcard_queues
+-- Notes which queues wait for a job type; returns how many of them the worker does not name.
+local function read_line(claim, name, count)
+  local named = claim.named
+  claim.open_types[#claim.open_types + 1] = name
+  for i, place in ipairs(#named > 0 and redis.call('ZMSCORE', P .. 'ready:' .. name, unpack(named)) or {}) do
+    if place then claim.listed[named[i]].waits, count = true, count - 1 end
+  end
+  if count > 0 then wildcard_queues.add_line(name) end
+  return count
+end
 
-local function line_up()
+local function line_up(claim)
   local sum, most = 0, 0
-  for i, count in ipairs(redis.call('ZMSCORE', P .. 'ready', unpack(types))) do
-    local name = types[i]
-    if count and free[name] ~= 0 then
-      count = tonumber(count)
-      open_types[#open_types + 1] = name
-      for j, place in ipairs(#named > 0 and redis.call('ZMSCORE', P .. 'ready:' .. name, unpack(named)) or {}) do
-        if place then listed[named[j]].waits, count = true, count - 1 end
-      end
-      if count > 0 then lines[#lines + 1] = {name = name, from = 0} end
+  for i, count in ipairs(redis.call('ZMSCORE', P .. 'ready', unpack(claim.types))) do
+    local name = claim.types[i]
+    if count and claim.free[name] ~= 0 then
+      count = read_line(claim, name, tonumber(count))
       sum, most = sum + count, math.max(most, count)
     end
   end
-  for _, name in ipairs(named) do
-    if listed[name].waits then enter_round(listed[name]) end
+  for _, name in ipairs(claim.named) do
+    if claim.listed[name].waits then add(claim.listed[name]) end
   end
-  if everything_else and sum > 0 then line_up_star(sum, most) end
-  -- What is beyond a turn comes from rounds with more queues than are left, and would keep a place waiting, or going first, for long.
-  local most_credit = total * TURN_AT_MOST
-  for _, entry in ipairs(entries) do entry.credit = math.max(-most_credit, math.min(most_credit, entry.credit)) end
+  if claim.star_weight and sum > 0 then
+    star = wildcard_queues.new_star(claim, sum, most)
+    add(star)
+  end
+  -- What is beyond a turn comes from rounds with more queues than are left, and would keep a place waiting, or going
+  -- first, for long.
+  local bound = total * claim.TURN_AT_MOST
+  for _, entry in ipairs(entries) do entry.credit = math.max(-bound, math.min(bound, entry.credit)) end
 end
 
--- The place whose turn it is, or nil when no queue has anything left for this worker.
-local function next_turn()
+-- A queue leaves the star with its weight and its part of the credit.
+local function shrink_star(claim)
+  local credit = credit_of(star) * (star.count - 1) / star.count
+  star.count, star.weight, total = star.count - 1, star.weight - claim.star_weight, total - claim.star_weight
+  star.credit = credit - star.weight * rounds
+  star.queue = nil
+end
+
+-- The place whose turn it is, and its queue; nil when no queue has anything left for this worker.
+local function next_turn(claim)
   while #entries > 0 do
     local chosen, most = nil, -math.huge
     for i, entry in ipairs(entries) do
@@ -99,21 +77,37 @@ local function next_turn()
       if credit > most then chosen, most = i, credit end
     end
     local entry = entries[chosen]
-    if entry == star and star_in_turn() then return chosen, star.queue end
-    if entry ~= star and in_turn(entry) then return chosen, entry end
-    drop(chosen)
+    if entry == star then
+      if wildcard_queues.may_start(claim, star, function() shrink_star(claim) end) then return chosen, star.queue end
+    elseif may_start(claim, entry) then
+      return chosen, entry
+    end
+    drop(claim, chosen)
   end
 end
 
 -- The queue whose turn it was has started so many jobs: each costs its place a round, as if they had come one by one.
-local function end_turn(i, queue, starts)
+local function end_turn(claim, i, queue, starts)
   local entry = entries[i]
   rounds = rounds + starts
   entry.credit = entry.credit - total * starts
-  if entry == star then
-    queue.served = queue.served or starts > 0
-    if in_turn(queue) then had_turn[#had_turn + 1] = queue; star.queue = nil else leave_star() end
-  elseif not in_turn(queue) then
-    drop(i)
+  if entry ~= star then
+    if not may_start(claim, entry) then drop(claim, i) end
+    return
   end
+  queue.served = queue.served or starts > 0
+  if may_start(claim, queue) then wildcard_queues.put_back(star) else shrink_star(claim) end
 end
+
+-- At the end of the claim: the credits of the places that are left.
+local function keep_credits(claim)
+  for _, entry in ipairs(entries) do keep_credit(claim, entry) end
+end
+
+-- Behind the write.
+local function write_lines(claim) wildcard_queues.write(claim, star) end
+
+return {
+  line_up = line_up, next_turn = next_turn, end_turn = end_turn, keep_credits = keep_credits,
+  write_lines = write_lines,
+}
