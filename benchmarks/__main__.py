@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from benchmarks import drain, flows, http, idle, pickup, punctuality
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 
 ROUNDS = 3
 

@@ -14,11 +14,11 @@ from benchmarks.processes import cpu_seconds, redis_cpu_seconds, until
 from benchmarks.scenes import Scene
 from service.domain.job import JobSpec
 from service.domain.outcome import Succeeded, settle
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
 from service.store.jobs import Submission
 from service.store.leases import ClaimRequest, Finish
-from service.store.stores import Stores
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
 
 #: Of each drain the first and the last are not measured.
 DRAINED, MARGIN = 20_000, 2_000
@@ -40,7 +40,7 @@ class Stage:
         self.scene = scene
         self.rates: list[Rate] = []
         self._redis, self._url, self._name = redis, url, name
-        self._stores = Stores(redis, name, 0)
+        self._stores = Namespace(redis, name, 0)
         self._credits = b""
         self._claims = 0
 

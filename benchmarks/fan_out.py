@@ -14,8 +14,8 @@ import orjson
 from redis.asyncio import Redis
 
 from benchmarks.processes import process, until
-from service.store.embedded import EmbeddedServer
-from service.store.scripts import digest
+from service.store.redis.embedded import EmbeddedServer
+from service.store.redis.scripts import digest
 from tests.e2e.processes import free_port
 
 SMALL, LARGE = 1_000, 100_000

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestr
 @app.command()
 def dev() -> None:
     """Start an embedded Valkey, the API and one worker; data is kept in .triage/."""
-    from service.development import run
+    from service.dev_server import run
 
     raise typer.Exit(run())
 
@@ -27,9 +27,9 @@ def dev() -> None:
 def api() -> None:
     """Serve the API."""
     from service.api.main import serve
-    from service.logs import configure_logs
     from service.settings import load_settings, warn_of_ignored_variables
-    from service.tracing import configure_tracing
+    from service.telemetry.logs import configure_logs
+    from service.telemetry.tracer import configure_tracing
 
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
@@ -52,7 +52,7 @@ def openapi() -> None:
     """Print the OpenAPI document."""
     import orjson
 
-    from service.api.document import openapi_document
+    from service.api.export import openapi_document
 
     sys.stdout.write(orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2).decode() + "\n")
 
@@ -63,14 +63,14 @@ def check(
 ) -> None:
     """Validate the configuration and the handlers, and exit."""
     from service.settings import ignored_variables, load_settings
-    from workers.arq_settings import name_ignored, worker_settings
-    from workers.registry import Registry
+    from workers.arq.settings import name_ignored, worker_settings
+    from workers.handling.registry import Registry
 
     settings = load_settings()
     if ignored := ignored_variables():
         typer.echo(f"triage: ignored, as Kubernetes sets them for Services: {', '.join(ignored)}", err=True)
     if connect:
-        from service.store.server_check import check_server
+        from service.store.redis.server_check import check_server
 
         _need_redis(settings.redis_url)
         asyncio.run(check_server(settings.redis_url, patient=False))
@@ -88,7 +88,8 @@ def _need_redis(url: str) -> None:
 
 
 @cache
-def _add_commands() -> None:
+def add_commands() -> None:
+    """Those whose imports `triage api` and `triage worker` need not wait for."""
     from service.commands import client, dead_letters, fan_out, flows, keys
     from service.commands.bench.command import bench
 
@@ -103,10 +104,10 @@ def _add_commands() -> None:
 
 
 def main() -> None:
-    """Exit codes are in docs/command-line.md."""
+    """Exit codes are in docs/reference/command-line.md."""
     from service.commands.answers import Refused
 
-    _add_commands()
+    add_commands()
     try:
         app()
     except ConfigurationInvalid as error:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, overload
 
-from workers.cancel_notice import CancelReason
+from workers.handling.cancel_notice import CancelReason
 
 if TYPE_CHECKING:
-    from workers.enqueue import TriageRedis
+    from workers.handling.arq_client import TriageRedis
 
 __all__ = ["BlockingLimiter", "Context", "Dependency", "Limiter", "ProcessContext", "ThreadContext"]
 

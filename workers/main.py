@@ -9,11 +9,11 @@ from workers import own_service as own_service  # Before anything imports `servi
 
 # isort: split
 from service.domain.errors import ConfigurationInvalid
-from service.logs import configure_logs
 from service.settings import load_settings, warn_of_ignored_variables
-from service.store.server_check import check_server
-from service.tracing import configure_tracing
-from workers import arq_command
+from service.store.redis.server_check import check_server
+from service.telemetry.logs import configure_logs
+from service.telemetry.tracer import configure_tracing
+from workers.arq import command
 from workers.worker import TriageWorker
 
 EXIT_CONFIGURATION = 78
@@ -31,7 +31,7 @@ class ProcessWorker(TriageWorker):
 
 # arq's CLI always builds `arq.worker.Worker`; there is no other way to hand it a subclass.
 arq.worker.Worker = ProcessWorker  # type: ignore[misc]
-arq_command.install()
+command.install()
 
 
 class WorkerSettings:

@@ -13,43 +13,43 @@ from typing import Any
 import arq.worker
 import structlog
 
-from service.cancellation import end
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
-from service.garbage import collect_rarely
+from service.gc_tuning import collect_rarely
 from service.reachability import Reachability
 from service.settings import Settings, load_settings
-from service.store.connect import connect
 from service.store.leases import Beat, Finish
-from service.store.server_check import find_problem
-from service.store.stores import Stores
-from service.tracing import find_tracer
-from workers.admin import Admin, AdminServer, start_admin
-from workers.arq_settings import worker_settings
-from workers.arq_shell import count_end, prepare_loop, warn_of_ignored
-from workers.caution import Caution
-from workers.claimer import Claimer
-from workers.cron import Cron
-from workers.drain import Drain
-from workers.enqueue import TriageRedis
-from workers.executor import Executor
-from workers.health import Health
-from workers.heartbeat import Heartbeat, start_heartbeat
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from service.store.redis.server_check import find_problem
+from service.tasks import end
+from service.telemetry.tracer import find_tracer
+from workers.arq.settings import worker_settings
+from workers.arq.shell import count_end, prepare_loop, warn_of_ignored
+from workers.engine.claimer import Claimer
+from workers.engine.completer import Settler
+from workers.engine.drain import Drain
+from workers.engine.executor import Executor
+from workers.engine.heartbeat import Heartbeat, start_heartbeat
+from workers.engine.progress_reporter import StoreReporter
+from workers.engine.runs.caution import Caution
+from workers.engine.runs.runners import Runners
+from workers.engine.runs.tracing import RunTracing
+from workers.engine.wake_ups import BLOCK_AT_MOST
+from workers.handling.arq_client import TriageRedis
+from workers.handling.cron import Cron
+from workers.handling.dependencies import Relatives
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry
+from workers.handling.shared_limits import Throttle
+from workers.maintenance.maintenance import Upkeep
 from workers.maintenance.periodic import repeat
-from workers.maintenance.upkeep import Upkeep
-from workers.metrics import Metrics
-from workers.queue_defaults import QueueDefaults
-from workers.record import describe_worker
-from workers.registry import Registry
-from workers.relatives import Relatives
-from workers.reports import StoreReporter
-from workers.runners import Runners
-from workers.settler import Settler
-from workers.throttle import Throttle
-from workers.ticker import Ticker
-from workers.tracing import RunTracing
-from workers.wake_ups import BLOCK_AT_MOST
+from workers.process.admin import Admin, AdminServer, start_admin
+from workers.process.health import Health
+from workers.process.loop_monitor import Ticker
+from workers.process.worker_record import describe_worker
+from workers.telemetry.metrics import Metrics
 
 log = structlog.get_logger("triage.worker")
 
@@ -100,12 +100,13 @@ class TriageWorker(arq.worker.Worker):
         self._claimer: Claimer | None = None
         self._heartbeat: Heartbeat | None = None
         self._background: set[asyncio.Task[Any]] = set()
+        self._clients: tuple[Any, ...] = ()
 
     async def main(self) -> None:
         """From start to the end of the drain."""
         settings = self.settings
         redis = connect(settings.redis_url)
-        self.stores = Stores(
+        self.stores = Namespace(
             redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues
         )
         self.record = describe_worker(settings, self.registry, self.id, self.clock.now_ms())
@@ -139,9 +140,7 @@ class TriageWorker(arq.worker.Worker):
         wakes = connect(settings.redis_url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
-            wakes=Stores(
-                wakes, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues
-            ).leases,
+            wakes=Namespace(wakes, settings.namespace, settings.dead_retention_ms).leases,
             executor=self.executor,
             record=self.record,
             lease_ms=self.lease_ms,
@@ -206,20 +205,20 @@ class TriageWorker(arq.worker.Worker):
         if self._heartbeat is not None:
             self._heartbeat.stop()
         await end(self._background)
-        await self.stores.watches.close()
+        await self.stores.change_feed.close()
         await self.registry.hooks.ends(self.ctx, 5.0)
         self.runners.close()
         server.should_exit = True
         await server.serving
-        for client in (redis, wakes, self.ctx["redis"]):
-            try:
-                await client.aclose(close_connection_pool=True)
-            except Exception as error:
-                log.info("connection_not_closed", error=type(error).__name__)
+        self._clients = (redis, wakes, self.ctx["redis"])
+        await self.close()
         log.info("worker_stopped", worker_id=self.id)
 
     async def close(self) -> None:
-        """main() has closed everything; arq's own close would wait for its own tasks and keys."""
+        """As main() does at its end; arq's run_check reads results after that."""
+        closing = [client.aclose(close_connection_pool=True) for client in self._clients]
+        for error in filter(None, await asyncio.gather(*closing, return_exceptions=True)):
+            log.info("connection_not_closed", error=type(error).__name__)
 
     def handle_sig(self, signum: Signals) -> None:
         """The first signal drains, the second hands everything back at once."""

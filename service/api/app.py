@@ -8,45 +8,28 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
-from service.api import problems
-from service.api.allowed_hosts import AllowedHosts
-from service.api.auth import Authenticator
-from service.api.bodies import Bodies
-from service.api.deps import Backend
-from service.api.duties import duties
-from service.api.issuer import Issuer
+from service.api.auth.credentials import Authenticator
+from service.api.auth.issuer import Issuer
+from service.api.auth.tokens import Tokens
+from service.api.background import duties
+from service.api.context import AppState
 from service.api.metrics import ApiMetrics
-from service.api.middleware import RequestIds
-from service.api.request_limits import HeaderLimits, largest_body
-from service.api.routes import (
-    bulk_actions,
-    bulk_jobs,
-    dead_letters,
-    events,
-    explanations,
-    fan_out_actions,
-    fan_out_items,
-    fan_outs,
-    flow_actions,
-    flows,
-    health,
-    job_actions,
-    jobs,
-    pages,
-    queues,
-    schedules,
-    telemetry,
-    workers,
-)
-from service.api.specification import describe
-from service.api.tokens import Tokens
-from service.cancellation import end
+from service.api.openapi.document import describe
+from service.api.requests.allowed_hosts import AllowedHosts
+from service.api.requests.body_budget import Bodies
+from service.api.requests.limits import HeaderLimits, largest_body
+from service.api.requests.middleware import RequestIds
+from service.api.responses import problems
+from service.api.routes.groups import fan_out_actions, fan_out_items, fan_outs, flow_actions, flows
+from service.api.routes.jobs import bulk_actions, bulk_jobs, dead_letters, explanations, job_actions, jobs
+from service.api.routes.operations import events, health, pages, queues, schedules, telemetry, workers
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
 from service.store.access_keys import AccessKeys
-from service.store.connect import RedisClient
-from service.tracing import find_tracer
+from service.store.redis.connect import RedisClient
+from service.tasks import end
+from service.telemetry.tracer import find_tracer
 
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:
@@ -59,22 +42,22 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         tokens = Tokens(settings, Issuer(settings.jwt_jwks_url, clock), clock)
     authenticator = Authenticator(keys, clock, namespace, tokens)
     bodies = Bodies(largest_body(settings))
-    backend = Backend(settings, redis, clock, ids, authenticator, metrics, bodies, find_tracer())
+    app_state = AppState(settings, redis, clock, ids, authenticator, metrics, bodies, find_tracer())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        backend.space(settings.namespace)
-        tasks = [asyncio.create_task(duty) for duty in duties(backend)]
+        app_state.namespace_state(settings.namespace)
+        tasks = [asyncio.create_task(duty) for duty in duties(app_state)]
         if tokens is not None:
             tasks.append(asyncio.create_task(tokens.issuer.keep_asking()))
         try:
             yield
         finally:
-            backend.stopping = True
+            app_state.stopping = True
             await end(tasks)
             if tokens is not None:
                 await tokens.issuer.close()
-            await backend.subscriber.close()
+            await app_state.subscriber.close()
 
     app = FastAPI(
         title="Triage",
@@ -88,7 +71,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
         telemetry={"logs": False, "operation_spans": False},
     )
-    app.state.backend = backend
+    app.state.app_state = app_state
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
         fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,

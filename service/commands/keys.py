@@ -10,16 +10,16 @@ from typing import Annotated, Any, TypeVar
 import orjson
 import typer
 
-from service.api.auth import SCOPES, digest, new_secret
+from service.api.auth.credentials import SCOPES, digest, new_secret
 from service.clock import Clock
 from service.commands.tables import print_table, table_of
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid, TriageError
 from service.domain.ids import IdFactory
 from service.settings import NAMESPACE_PATTERN, load_settings
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
-from service.store.server_check import check_server
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
+from service.store.redis.server_check import check_server
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]

@@ -41,7 +41,7 @@ def apply_defaults(spec: JobSpec, defaults: Mapping[str, Any]) -> JobSpec:
     return replace(spec, **changes)
 
 
-def lay_defaults(
+def merge_defaults(
     spec: JobSpec,
     job_type: Mapping[str, Any],
     queues: Mapping[str, Mapping[str, Any]],
@@ -56,7 +56,7 @@ def specify(
     document: Mapping[str, Any], job_type: Mapping[str, Any], queues: Mapping[str, Mapping[str, Any]]
 ) -> JobSpec:
     """A job from the JSON form of JobSpec, already validated, over the defaults of its type and queue."""
-    laid = lay_defaults(JobSpec(name=document["name"]), job_type, queues, document.get("queue"))
+    laid = merge_defaults(JobSpec(name=document["name"]), job_type, queues, document.get("queue"))
     spec = apply_defaults(laid, document)
     unique = document.get("unique")
     return replace(

@@ -6,8 +6,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service.store import keys
-from service.store.failures import translate
+from service.store.redis import keys
+from service.store.redis.errors import translate
 
 
 @dataclass(frozen=True, slots=True)

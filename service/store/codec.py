@@ -44,13 +44,13 @@ def encode_options(spec: JobSpec) -> bytes:
 _WISH = ("name", "delay_ms", "run_at_ms", "expires_ms", "deadline_ms", "limit_key", "tags")
 
 
-def encode_wish(spec: JobSpec) -> bytes:
+def encode_spec(spec: JobSpec) -> bytes:
     """What an idempotent replay needs beside the options where the request itself does not say it."""
     fields = {field: getattr(spec, field) for field in _WISH}
     return orjson.dumps({**fields, "payload": spec.payload.decode()})
 
 
-def decode_wish(text: bytes) -> JobSpec:
+def decode_spec(text: bytes) -> JobSpec:
     fields = orjson.loads(text)
     return JobSpec(payload=fields.pop("payload").encode(), **fields)
 
@@ -151,6 +151,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         deliveries=int(get(b"deliveries", 0)),
         deferrals=int(get(b"deferrals", 0)),
         redriven=int(get(b"redriven", 0)),
+        payload_replaced=b"payload_replaced" in fields,
         queued_at=_number(get(b"queued_at")),
         started_at=_number(get(b"started_at")),
         finished_at=_number(get(b"finished_at")),

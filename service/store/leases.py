@@ -9,10 +9,11 @@ from redis.exceptions import RedisError
 
 from service.domain.job import Lease
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Settlement
-from service.store import codec, keys
-from service.store.failures import translate
-from service.store.scripts import Argument, Scripts
-from service.store.worker_registry import WorkerRecord
+from service.store import codec
+from service.store.redis import keys
+from service.store.redis.errors import translate
+from service.store.redis.scripts import Argument, Scripts
+from service.store.workers import WorkerRecord
 
 #: Due jobs that one claim promotes at most: a million jobs of the same second come in portions.
 PROMOTED_AT_MOST = 100

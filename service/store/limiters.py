@@ -1,6 +1,6 @@
 """Rates that handlers share over all workers: `ctx.limiter`."""
 
-from service.store.scripts import Scripts
+from service.store.redis.scripts import Scripts
 
 
 class Limiters:

@@ -8,11 +8,12 @@ from redis.exceptions import RedisError
 
 from service.domain.job import Job
 from service.domain.states import State
-from service.store import codec, keys
+from service.store import codec
 from service.store.cursors import decode_place, encode_cursor
-from service.store.failures import translate
 from service.store.previews import PAGE_BYTES, VALUE_BYTES, decode_preview
-from service.store.scripts import Argument, Scripts
+from service.store.redis import keys
+from service.store.redis.errors import translate
+from service.store.redis.scripts import Argument, Scripts
 
 #: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
 SCAN_BUDGET = 2_000
@@ -66,7 +67,7 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobStatus:
     """Where a job is: what is read often of one whose payload and result may be large."""
 
     version: int
@@ -122,13 +123,13 @@ class Queries:
             for id, values in zip(ids, replies, strict=True)
         ]
 
-    async def standing(self, id: str) -> Standing | None:
+    async def job_status(self, id: str) -> JobStatus | None:
         names = ("version", "state", "state_reason", "progress", "name", "options")
         row = (await self.pipeline(lambda pipe: pipe.hmget(keys.job(self._prefix, id=id), names)))[0]
         version, state, reason, progress, name, options = row
         if state is None:
             return None
-        return Standing(
+        return JobStatus(
             int(version),
             State(state.decode()),
             reason.decode() if reason else None,

@@ -14,12 +14,13 @@ from service.domain.errors import TooManyQueues, VersionMismatch
 from service.domain.job import JobSpec
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
-from service.store import codec, keys
+from service.store import codec
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.jobs import Idempotency, Jobs, Submission, Submitted
 from service.store.previews import PAGE_BYTES
 from service.store.queries import Page, Queries
-from service.store.scripts import Argument, Scripts
+from service.store.redis import keys
+from service.store.redis.scripts import Argument, Scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,7 @@ class Schedules:
         if current is None or (current.version, current.slot) != (found.version, found.slot):
             return  # Somebody else has fired: what runs now is the new one.
         # Behind the read of the runs: a run among them that this very request began has a record by then.
-        if idempotency is not None and await self._jobs.answered(idempotency) is not None:
+        if idempotency is not None and await self._jobs.find_replay(idempotency) is not None:
             return
         ids = {run.job_id for run in current.runs if run.job_id}
         if current.last is not None:

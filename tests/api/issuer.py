@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
-from service.cancellation import end
+from service.tasks import end
 
 ISSUER = "https://issuer.example.com/"
 AUDIENCE = "triage"

@@ -3,9 +3,9 @@
 import secrets
 from collections.abc import Iterable
 
-from service.api.auth import SCOPES, digest
+from service.api.auth.credentials import SCOPES, digest
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.connect import RedisClient
+from service.store.redis.connect import RedisClient
 
 
 async def authorization(redis: RedisClient, namespace: str, scopes: Iterable[str] = SCOPES) -> dict[str, str]:

@@ -8,11 +8,11 @@ from urllib.parse import quote, urlencode
 import httpx
 import pytest
 
-from service.store.stores import Stores
+from service.store.namespace import Namespace
 from tests.api import resources
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
-from tests.factories import submit
+from tests.support.factories import submit
 
 #: What only Redis, Lua or Python would say.
 LEAKS = re.compile(rb"[Rr]edis|user_script|ERR |WRONGTYPE|[0-9a-f]{40}|Traceback|Error\b.*\bline ", re.DOTALL)
@@ -76,7 +76,7 @@ def check(operation: Operation, answer: httpx.Response, sent: object) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_no_parameter_breaks_an_operation(api: Api, stores: Stores, operation: Operation) -> None:
+async def test_no_parameter_breaks_an_operation(api: Api, stores: Namespace, operation: Operation) -> None:
     own = await resources.make(stores, operation) if operation in ADDRESSED else {}
     await submit(stores)
     body = operation.request and operation.request["example"]
@@ -99,7 +99,7 @@ WITH_BODIES = [operation for operation in OPERATIONS if operation.request]
 
 
 @pytest.mark.parametrize("operation", WITH_BODIES, ids=lambda operation: operation.id)
-async def test_no_field_breaks_an_operation(api: Api, stores: Stores, operation: Operation) -> None:
+async def test_no_field_breaks_an_operation(api: Api, stores: Namespace, operation: Operation) -> None:
     own = await resources.make(stores, operation) if operation in ADDRESSED else {}
     example: Any = operation.request and operation.request["example"]
     for body in _mutations(example):
@@ -144,7 +144,7 @@ async def test_of_two_values_none_is_ignored(api: Api, operation: Operation) -> 
             assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "repeated"
 
 
-async def test_two_adjoining_windows_hold_every_job_once(api: Api, stores: Stores) -> None:
+async def test_two_adjoining_windows_hold_every_job_once(api: Api, stores: Namespace) -> None:
     rows = (await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}] * 10})).json()["results"]
     at = rows[0]["job"]["created_at"]
     await submit(stores, name="other")

@@ -8,16 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.api import guessing
-from service.api import issuer as issuer_module
-from service.api.issuer import FIRST_SPACING_SECONDS, SPACING_SECONDS, USABLE_SECONDS
-from service.store.stores import Stores
+from service.api.auth import issuer as issuer_module
+from service.api.auth import throttle
+from service.api.auth.issuer import FIRST_SPACING_SECONDS, SPACING_SECONDS, USABLE_SECONDS
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.issuer import Issuer, claims, issuing, jwk, private_key, sign
 from tests.api.keys import authorization
 from tests.api.running import serve
-from tests.eventually import eventually
-from tests.manual_clock import ManualClock
+from tests.support.eventually import eventually
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def guarded(stores: Stores, issuer: Issuer, clock: ManualClock) -> AsyncIterator[Api]:
+async def guarded(stores: Namespace, issuer: Issuer, clock: ManualClock) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace, clock, **issuer.settings)
     yield api
     await api.close()
@@ -92,7 +92,7 @@ async def test_a_new_key_is_found_with_one_question(
 async def test_keys_that_nobody_knows_do_not_become_a_flood(
     client: Client, issuer: Issuer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guessing, "MAX_REFUSALS", 1_000)
+    monkeypatch.setattr(throttle, "MAX_REFUSALS", 1_000)
     assert (await client.asks()).status_code == 200
     for _ in range(3):
         answers = await asyncio.gather(*(client.asks(f"made-up-{number}") for number in range(30)))
@@ -141,7 +141,7 @@ async def test_while_the_issuer_is_away_its_keys_stay_in_use_for_a_day(
 
 
 async def test_without_keys_it_is_503_and_soon_asked_again(
-    guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, stores: Stores, namespace: str
+    guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, stores: Namespace, namespace: str
 ) -> None:
     good = issuer.answer
     issuer.says(b"starting", status=503)
@@ -208,7 +208,7 @@ async def test_a_server_asks_when_it_starts_and_goes_on_asking(
             await eventually(accepted)
 
 
-async def test_a_file_is_as_good_as_an_address(stores: Stores, namespace: str, tmp_path: Path) -> None:
+async def test_a_file_is_as_good_as_an_address(stores: Namespace, namespace: str, tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps({"keys": [jwk(private_key("RSA"), "RSA")]}))
     given = Issuer().settings | {"jwt_jwks_url": path.as_uri()}

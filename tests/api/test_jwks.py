@@ -15,8 +15,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from service.api import jwks
-from service.api.jwks import MAX_BYTES, FetchFailed, fetch
+from service.api.auth import jwks
+from service.api.auth.jwks import MAX_BYTES, FetchFailed, fetch
 from tests.api.issuer import Issuer, issuing, private_key
 
 ROOT = Path(__file__).parents[2]
@@ -133,7 +133,7 @@ async def test_a_certificate_is_verified(tmp_path: Path) -> None:
         await fails(address, "SSLCertVerificationError")
         assert issuer.asked == []
         # An authority of one's own is added by the variable that OpenSSL reads, for the whole process.
-        code = f"import asyncio; from service.api.jwks import fetch; asyncio.run(fetch({address!r}))"
+        code = f"import asyncio; from service.api.auth.jwks import fetch; asyncio.run(fetch({address!r}))"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

@@ -3,19 +3,20 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client.exposition import generate_latest
 
-from service.api import metrics
-from service.api.auth import digest
+from service.api import http_metrics, metrics
+from service.api.auth.credentials import digest
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
-from service.store import keys
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.connect import connect
-from service.store.stores import Stores
-from tests import factories
+from service.store.namespace import Namespace
+from service.store.redis import keys
+from service.store.redis.connect import connect
 from tests.api.client import Api
-from tests.exposition import Series, series, total, value
-from tests.factories import HOPELESS, claim, finish, job_in, submit
+from tests.support import factories
+from tests.support.exposition import Series, series, total, value
+from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 
 async def scrape(api: Api) -> Series:
@@ -24,7 +25,7 @@ async def scrape(api: Api) -> Series:
     return series(answer.text)
 
 
-async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: Stores) -> None:
+async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: Namespace) -> None:
     for state in (State.DEAD, State.DEAD, State.RUNNING, State.RETRYING, State.SCHEDULED, State.QUEUED):
         await job_in(stores, state)
     await submit(stores, queue="other", delay_ms=60_000)
@@ -42,7 +43,7 @@ async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: 
 
 
 async def test_dead_jobs_are_counted_by_reason_until_they_are_redriven_or_deleted(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     ids = [await submit(stores) for _ in range(3)]
     for lease in (await claim(stores, slots=2)).leases:
@@ -63,7 +64,7 @@ async def test_dead_jobs_are_counted_by_reason_until_they_are_redriven_or_delete
 
 
 async def test_the_age_of_the_oldest_queued_job_grows_and_an_empty_queue_has_none(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
     stores.scripts.now = str(now - 90_000)
@@ -79,7 +80,9 @@ async def test_the_age_of_the_oldest_queued_job_grows_and_an_empty_queue_has_non
     assert value(page, "triage_queue_oldest_seconds", queue="later") == 0
 
 
-async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(api: Api, stores: Stores) -> None:
+async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(
+    api: Api, stores: Namespace
+) -> None:
     await submit(stores, name="known")
     await submit(stores, name="unknown")
     await submit(stores, name="known", queue="unserved")
@@ -95,7 +98,7 @@ async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(api:
     assert value(page, "triage_queue_workers", queue="unserved") == 0
 
 
-async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores: Stores) -> None:
+async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores: Namespace) -> None:
     await submit(stores)
     await stores.scripts.redis.hincrby(keys.counters(stores.scripts.prefix), "rate_limited:default", 4)  # type: ignore[misc]
 
@@ -104,7 +107,7 @@ async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores
     assert value(page, "triage_rate_limited_total", queue="default") == 4
 
 
-async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Stores) -> None:
+async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Namespace) -> None:
     await stores.queues.configure("halted", {"paused": True})
     await stores.queues.configure("going", {"paused": False})
 
@@ -115,7 +118,7 @@ async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Stores) -> None
 
 
 async def test_queues_beyond_the_cap_are_counted_together(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 3)
     now = await stores.queries.now()
@@ -136,7 +139,7 @@ async def test_queues_beyond_the_cap_are_counted_together(
 
 
 async def test_what_has_work_trouble_or_age_has_series_before_names_that_have_nothing(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 4)
     for number in range(6):
@@ -157,7 +160,7 @@ async def test_what_has_work_trouble_or_age_has_series_before_names_that_have_no
 
 
 async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 1)
     now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
@@ -177,7 +180,7 @@ async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
     assert 299 < age < 330
 
 
-async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Stores, namespace: str) -> None:
+async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Namespace, namespace: str) -> None:
     """Those without a known sender count to the namespace of the API."""
     redis = stores.scripts.redis
     api = Api(redis, f"home-{namespace}", auth="required")
@@ -211,7 +214,7 @@ async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Stores, n
     await api.close()
 
 
-async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Stores, namespace: str) -> None:
+async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Namespace, namespace: str) -> None:
     api = Api(stores.scripts.redis, namespace, auth="required", metrics_open=True)
     key = AccessKey(f"key_{namespace}", "one", f"other-{namespace}", frozenset({"jobs:write"}), 0)
     await AccessKeys(stores.scripts.redis).create(key, digest(namespace))
@@ -223,6 +226,19 @@ async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Store
     assert value(page, "http_requests_total", handler="/v1/jobs", method="POST", status="2xx") == 1
     await AccessKeys(stores.scripts.redis).revoke(key.id)
     await api.close()
+
+
+def test_namespaces_beyond_the_bound_are_counted_by_the_process_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_metrics, "MAX_NAMESPACES", 2)
+    counted = http_metrics.HttpMetrics("home")
+    for name in ("one", "two", "three", "home"):
+        counted.payload(name, 100)
+    found = {name: counted.of(name) for name in ("one", "two", "three", "home")}
+    assert [name for name, own in found.items() if own is None] == ["three"]
+    page = series(generate_latest(counted.process.registry).decode())
+    assert value(page, "triage_payload_bytes_count") == 4
 
 
 async def test_paths_that_clients_invent_make_no_series_of_their_own(api: Api) -> None:
@@ -257,13 +273,13 @@ async def cut_off(namespace: str) -> AsyncIterator[Api]:
 
 
 async def test_while_redis_is_away_old_numbers_do_not_look_like_new_ones(
-    api: Api, stores: Stores, cut_off: Api
+    api: Api, stores: Namespace, cut_off: Api
 ) -> None:
     await submit(stores)
     assert total(await scrape(api), "triage_queue_jobs") == 1
-    backend = api.app.state.backend
-    backend.spaces.clear()
-    backend.redis = cut_off.app.state.backend.redis
+    app_state = api.app.state.app_state
+    app_state.namespace_states.clear()
+    app_state.redis = cut_off.app.state.app_state.redis
 
     page = await scrape(api)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.api import pages
-from service.store.stores import Stores
+from service.api import static_pages
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def loaded(html: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_is_open_strict_and_loads_its_own_files_alone(
-    stores: Stores, path: str, auth: str
+    stores: Namespace, path: str, auth: str
 ) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth=auth)
     answer = await api.http.get(path)
@@ -66,7 +66,7 @@ async def test_a_page_is_asked_for_again_and_sent_once(api: Api, path: str) -> N
 
 
 async def test_an_address_of_another_build_or_outside_of_the_files_is_nothing(api: Api) -> None:
-    site = pages.dashboard()
+    site = static_pages.dashboard()
     assert (await api.http.get(f"/dashboard/{site.build}/main.js")).status_code == 200
     for path in (
         "/dashboard/0123456789abcdef/main.js",
@@ -74,7 +74,7 @@ async def test_an_address_of_another_build_or_outside_of_the_files_is_nothing(ap
         f"/dashboard/{site.build}/swagger-ui.css",
         f"/dashboard/{site.build}/..%2f..%2fapp.py",
         f"/dashboard/{site.build}/%2e%2e/app.py",
-        f"/docs/{pages.reference().build}/redoc.standalone.js",
+        f"/docs/{static_pages.reference().build}/redoc.standalone.js",
         "/docs/oauth2-redirect",
         "/dashboard/",
     ):
@@ -84,20 +84,20 @@ async def test_an_address_of_another_build_or_outside_of_the_files_is_nothing(ap
 def test_any_change_of_a_file_is_another_build(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text('<script src="x/@build@/a.js"></script>')
     (tmp_path / "a.js").write_text("1")
-    first = pages.build_site(tmp_path)
+    first = static_pages.build_site(tmp_path)
     assert first.page.content.decode() == f'<script src="x/{first.build}/a.js"></script>'
     (tmp_path / "a.js").write_text("2")
-    second = pages.build_site(tmp_path)
+    second = static_pages.build_site(tmp_path)
     assert (first.build != second.build, first.page.etag != second.page.etag) == (True, True)
     (tmp_path / "a.js").rename(tmp_path / "b.js")
-    assert pages.build_site(tmp_path).build not in (first.build, second.build)
+    assert static_pages.build_site(tmp_path).build not in (first.build, second.build)
 
 
 def test_every_module_that_is_imported_is_served() -> None:
     for script in SCRIPTS:
         for name in re.findall(r'(?:from|import)\(? ?"([^"]+)"', script.read_text()):
             assert name.startswith("./"), (script.name, name)
-            assert name[2:] in pages.dashboard().files, (script.name, name)
+            assert name[2:] in static_pages.dashboard().files, (script.name, name)
 
 
 def test_no_script_parses_html_or_keeps_a_key_beyond_its_tab() -> None:

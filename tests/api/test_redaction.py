@@ -8,20 +8,22 @@ from typing import Any
 import orjson
 import pytest
 
-from service.api.auth import SCOPES
-from service.api.redaction import HIDDEN, View, redact, secrets_of
+from service.api.auth.credentials import SCOPES
+from service.api.responses.redaction import HIDDEN, View, redact, secrets_of
 from service.domain.catalogue import JobType
 from service.domain.job import JobSpec
+from service.domain.outcome import Failed, Failure
 from service.domain.states import State
-from service.store import keys
 from service.store.jobs import Submission
-from service.store.stores import Stores
-from service.store.worker_registry import WorkerRecord
+from service.store.namespace import Namespace
+from service.store.redis import keys
+from service.store.workers import WorkerRecord
 from tests.api.client import Api
 from tests.api.document import GUARDED, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make
-from tests.factories import job_in, new_id
+from tests.support.factories import claim, finish, job_in, new_id
+from workers.handling.context import log_line
 
 CANARY = "4111 1111\n'S3CR3T'"
 #: As an error, a JSON text and repr() write it.
@@ -58,7 +60,7 @@ def with_canary(node: Any) -> Any:
     return {**body, "payload": DATA} if "payload" in node else body
 
 
-async def publish(stores: Stores, names: Iterable[str], redact: tuple[str, ...]) -> None:
+async def publish(stores: Namespace, names: Iterable[str], redact: tuple[str, ...]) -> None:
     seconds, _ = await stores.scripts.redis.time()
     types = [JobType(name, redact=redact) for name in names]
     record = WorkerRecord(
@@ -68,7 +70,7 @@ async def publish(stores: Stores, names: Iterable[str], redact: tuple[str, ...])
     await stores.workers.register(record, types)
 
 
-async def poison(stores: Stores) -> None:
+async def poison(stores: Namespace) -> None:
     """Everything that is stored of every job and schedule gets the canary."""
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix
@@ -93,7 +95,7 @@ async def poison(stores: Stores) -> None:
 
 
 async def answer_of(
-    stores: Stores, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
+    stores: Namespace, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
 ) -> str:
     """What a caller reads who performs the operation where every job holds the canary."""
     body = None if operation.request is None else with_canary(operation.request["example"])
@@ -133,14 +135,14 @@ def shows(text: str) -> bool:
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_without_payload_read_no_operation_shows_anything_of_it(
-    stores: Stores, operation: Operation
+    stores: Namespace, operation: Operation
 ) -> None:
     assert not shows(await answer_of(stores, operation, EVERYTHING_ELSE, ()))
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
-    stores: Stores, operation: Operation
+    stores: Namespace, operation: Operation
 ) -> None:
     assert shows(await answer_of(stores, operation, SCOPES, ())) == (operation.id in SHOWING)
 
@@ -150,12 +152,12 @@ async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
     "operation", [one for one in GUARDED if one.id in SHOWING], ids=lambda operation: operation.id
 )
 async def test_what_a_type_redacts_is_shown_to_nobody(
-    stores: Stores, operation: Operation, published: tuple[str, ...] | None
+    stores: Namespace, operation: Operation, published: tuple[str, ...] | None
 ) -> None:
     assert not shows(await answer_of(stores, operation, SCOPES, published))
 
 
-async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gone(stores: Stores) -> None:
+async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gone(stores: Namespace) -> None:
     redis: Any = stores.scripts.redis
     await redis.unlink(keys.catalogue(stores.scripts.prefix))
     spec = JobSpec("work", payload=orjson.dumps(DATA), redact=POINTERS)
@@ -166,7 +168,7 @@ async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gon
     await api.close()
 
 
-async def test_a_type_whose_workers_are_gone_still_redacts(stores: Stores) -> None:
+async def test_a_type_whose_workers_are_gone_still_redacts(stores: Namespace) -> None:
     before = await job_in(stores, State.QUEUED)
     await publish(stores, ["work"], POINTERS)
     await stores.workers.deregister(WORKER)
@@ -179,7 +181,7 @@ async def test_a_type_whose_workers_are_gone_still_redacts(stores: Stores) -> No
     await api.close()
 
 
-async def test_the_submission_stores_the_pointers_of_its_type(stores: Stores) -> None:
+async def test_the_submission_stores_the_pointers_of_its_type(stores: Namespace) -> None:
     await publish(stores, ["work"], POINTERS)
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     created = await api.create()
@@ -209,6 +211,28 @@ def test_a_star_stands_for_every_item_and_every_member() -> None:
 def test_secrets_are_every_scalar_below_a_pointer() -> None:
     document = {"card": {"number": "4111", "cvv": 737, "ok": True, "none": None, "no": 7}}
     assert secrets_of(document, ("/card",)) == {"4111", "737"}
+
+
+async def test_a_new_run_with_another_payload_does_not_uncover_the_one_before(stores: Namespace) -> None:
+    await publish(stores, ["work"], POINTERS)
+    api = Api(stores.scripts.redis, stores.scripts.namespace)
+    job = await api.create(payload=DATA)
+    failure = Failure("ValueError", TEXT, TEXT)
+    lease = (await claim(stores)).leases[0]
+    await stores.leases.append_log(lease, log_line(TEXT))
+    await finish(stores, lease, Failed(failure, retryable=False))
+    again = await api.http.post(f"/v1/dlq/{job['id']}/retry", json={"payload": {"secret": "other"}})
+    assert again.status_code == 202, again.text
+    for path in (f"/v1/jobs/{job['id']}/attempts", f"/v1/jobs/{job['id']}/logs"):
+        answer = await api.http.get(path)
+        assert answer.json()["items"]
+        assert not shows(answer.text), path
+    lease = (await claim(stores)).leases[0]
+    await finish(stores, lease, Failed(Failure("ValueError", "other: no", ""), retryable=False))
+    dead = await api.http.get(f"/v1/dlq/{job['id']}")
+    assert not shows(dead.text)
+    assert dead.json()["error"]["message"] == f"{HIDDEN}: no"
+    await api.close()
 
 
 def test_a_text_is_hidden_where_the_values_to_look_for_are_not_at_hand() -> None:

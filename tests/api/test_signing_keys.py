@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.api.signing_keys import MAX_KEYS, KeySetInvalid, read_signing_keys
+from service.api.auth.signing_keys import MAX_KEYS, KeySetInvalid, read_signing_keys
 from tests.api.issuer import jwk, private_key
 
 

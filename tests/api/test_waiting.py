@@ -1,26 +1,33 @@
 """Requests that wait: over one connection, bounded for each key, and gone with their clients."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from service.api import auth, events, waiting
-from service.api.errors import TooManyWaiters, TooManyWaitersOfKey
-from service.api.places import Places
+from service.api.auth import credentials
+from service.api.requests import long_polls
+from service.api.requests.stream_limits import Places
+from service.api.resources import event_streams
+from service.api.responses.errors import TooManyWaiters, TooManyWaitersOfKey
 from service.domain.errors import BackendUnavailable
 from service.store.access_keys import AccessKeys
-from service.store.connect import connect
-from service.store.stores import Stores
-from service.store.subscriber import Subscriber
+from service.store.changes.subscriber import Subscriber
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from service.tasks import within
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation
+from tests.api.issuer import Issuer, claims, issuing, sign
 from tests.api.keys import authorization
 from tests.api.resources import make
 from tests.api.running import Running, serve
-from tests.eventually import eventually
-from tests.factories import DAY, submit
+from tests.support.eventually import eventually
+from tests.support.factories import DAY, submit
 
 WAITS = [
     operation
@@ -30,12 +37,18 @@ WAITS = [
 NAMESPACES = 60
 
 
-async def pubsub_connections(stores: Stores) -> int:
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    async with issuing() as issuer:
+        yield issuer
+
+
+async def pubsub_connections(stores: Namespace) -> int:
     client: Any = stores.scripts.redis
     return len(await client.client_list(_type="pubsub"))
 
 
-async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Stores) -> None:
+async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Namespace) -> None:
     """Each held one of the fifty of the pool, and had done so for half a minute after its last waiter."""
     redis, names = stores.scripts.redis, [f"{stores.scripts.namespace}-{n}" for n in range(NAMESPACES)]
     async with (
@@ -52,7 +65,13 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
         polls = [asyncio.create_task(wait(header)) for header in headers]
 
         def all_wait() -> None:
-            assert sum(space.stores.watches._count for space in running.backend.spaces.values()) == NAMESPACES
+            assert (
+                sum(
+                    namespace_state.stores.change_feed._count
+                    for namespace_state in running.app_state.namespace_states.values()
+                )
+                == NAMESPACES
+            )
 
         await eventually(all_wait, 30)
         assert await pubsub_connections(stores) - before == 1
@@ -74,24 +93,32 @@ async def hang_up(running: Running, request: bytes) -> None:
     writer.write(request)
 
     def waits() -> None:
-        assert running.backend.waiters.count == 1
+        assert running.app_state.waiters.count == 1
 
     await eventually(waits)
     writer.transport.abort()
 
     def gone() -> None:
-        assert running.backend.waiters.count == 0
-        assert not running.backend.subscriber._channels or all(
-            not space.stores.watches.watched for space in running.backend.spaces.values()
+        assert running.app_state.waiters.count == 0
+        assert not running.app_state.subscriber._channels or all(
+            not namespace_state.stores.change_feed.watched
+            for namespace_state in running.app_state.namespace_states.values()
         )
 
     # Well before the wait would have ended.
     await eventually(gone, 5)
 
 
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits look at nothing in between: what is noticed is noticed when it happens."""
+    monkeypatch.setattr(long_polls, "CHECK_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("operation", WAITS, ids=lambda operation: operation.id)
 async def test_a_client_that_hangs_up_gives_its_place_back_at_once(
-    running: Running, stores: Stores, operation: Operation
+    running: Running, stores: Namespace, operation: Operation
 ) -> None:
     address = operation.address(**await make(stores, operation))
     if operation.id == "get_bulk_action":
@@ -109,6 +136,7 @@ async def paused_action(running: Running) -> str:
         return action["id"]
 
 
+@pytest.mark.usefixtures("unchecked")
 async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(running: Running) -> None:
     head = (
         b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n"
@@ -117,30 +145,30 @@ async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(ru
     await hang_up(running, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
-async def test_one_key_does_not_take_all_places(redis_url: str, stores: Stores) -> None:
+async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespace) -> None:
     path, redis = f"/v1/jobs/{await submit(stores)}", stores.scripts.redis
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
         running.client() as http,
     ):
-        running.backend.waiters.most_of_holder = 2
+        running.app_state.waiters.most_of_holder = 2
         greedy, modest = [await authorization(redis, stores.scripts.namespace) for _ in range(2)]
         polls = [asyncio.create_task(http.get(f"{path}?wait=20", headers=greedy)) for _ in range(2)]
 
         def waiting_now() -> None:
-            assert running.backend.waiters.count == 2
+            assert running.app_state.waiters.count == 2
 
         await eventually(waiting_now)
-        refused = await http.get(f"{path}?wait=20", headers=greedy)
+        refused = await within(5, http.get(f"{path}?wait=20", headers=greedy))
         assert problem(refused, 429, "too_many_waiters")["retryable"]
         assert refused.headers["retry-after"] == "1"
         assert (await http.get(path, headers=greedy)).status_code == 200
         assert (await http.get(f"{path}?wait=0.01", headers=modest)).status_code == 200
-        running.backend.waiters.most = 2
+        running.app_state.waiters.most = 2
         problem(await http.get(f"{path}?wait=1", headers=modest), 503, "too_many_waiters")
         await stores.jobs.cancel([path.removeprefix("/v1/jobs/")], 0)
         assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
-        assert running.backend.waiters.count == 0
+        assert running.app_state.waiters.count == 0
 
 
 def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
@@ -155,12 +183,49 @@ def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
     assert places.count == 4
 
 
-async def test_a_revoked_key_ends_its_waits_and_streams(
-    redis_url: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
+async def test_a_subject_has_places_of_its_own_in_each_namespace(
+    redis_url: str, stores: Namespace, issuer: Issuer
 ) -> None:
-    monkeypatch.setattr(auth, "CACHE_SECONDS", 0.0)
-    monkeypatch.setattr(waiting, "CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(events, "Pace", lambda: events_pace)
+    """Issuers give the same subject to people of different tenants."""
+    own, other = (f"{stores.scripts.namespace}{suffix}" for suffix in ("", "-other"))
+    async with (
+        serve(redis_url, own, **issuer.settings) as running,
+        running.client() as http,
+        contextlib.AsyncExitStack() as open_streams,
+    ):
+        running.app_state.streams.most_of_holder = running.app_state.waiters.most_of_holder = 1
+        headers = [{"Authorization": f"Bearer {sign(claims(name, sub='alice'))}"} for name in (own, other)]
+        body = {"name": "work"}
+        made = [(await http.post("/v1/jobs", json=body, headers=header)).json()["id"] for header in headers]
+        polls: list[asyncio.Task[httpx.Response]] = []
+        for id, header in zip(made, headers, strict=True):
+            stream = http.stream("GET", f"/v1/jobs/{id}/events", headers=header)
+            assert (await open_streams.enter_async_context(stream)).status_code == 200
+            polls.append(asyncio.create_task(http.get(f"/v1/jobs/{id}?wait=20", headers=header)))
+
+        def all_wait() -> None:
+            assert (running.app_state.waiters.count, running.app_state.streams.count) == (2, 2)
+
+        await eventually(all_wait)
+        refused = await within(5, http.get(f"/v1/jobs/{made[0]}/events", headers=headers[0]))
+        problem(refused, 429, "too_many_streams")
+        problem(await http.get(f"/v1/jobs/{made[0]}?wait=1", headers=headers[0]), 429, "too_many_waiters")
+        for id, header in zip(made, headers, strict=True):
+            await http.post(f"/v1/jobs/{id}/cancel", headers=header)
+        assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
+    async for key in stores.scripts.redis.scan_iter(match=f"triage:{{{other}}}:*", count=1000):
+        await stores.scripts.redis.unlink(key)
+
+
+@pytest.mark.parametrize(
+    ("revoked", "status", "code"), [(True, 401, "unauthenticated"), (False, 403, "scope_missing")]
+)
+async def test_a_key_that_may_no_longer_read_ends_its_waits_and_streams(
+    redis_url: str, stores: Namespace, monkeypatch: pytest.MonkeyPatch, revoked: bool, status: int, code: str
+) -> None:
+    monkeypatch.setattr(credentials, "CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(long_polls, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(event_streams, "StreamTiming", lambda: events_timing)
     id = await submit(stores)
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
@@ -171,45 +236,52 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
         async with http.stream("GET", f"/v1/jobs/{id}/events", headers=header) as stream:
 
             def both_wait() -> None:
-                assert (running.backend.waiters.count, running.backend.streams.count) == (1, 1)
+                assert (running.app_state.waiters.count, running.app_state.streams.count) == (1, 1)
 
             await eventually(both_wait)
             keys = AccessKeys(stores.scripts.redis)
-            digest = auth.digest(header["Authorization"].removeprefix("Bearer "))
+            digest = credentials.digest(header["Authorization"].removeprefix("Bearer "))
             found = await keys.find(digest)
             assert found is not None
-            await keys.revoke(found.id)
-            text = "".join([part async for part in stream.aiter_text()])
-        assert text.endswith('event: unauthorized\ndata: {"code":"unauthenticated"}\n\n')
-        problem(await poll, 401, "unauthenticated")
+            if revoked:
+                await keys.revoke(found.id)
+            else:
+                await keys.create(replace(found, scopes=frozenset({"jobs:write"})), digest)
+            async with asyncio.timeout(10):
+                text = "".join([part async for part in stream.aiter_text()])
+        assert text.endswith(f'event: unauthorized\ndata: {{"code":"{code}"}}\n\n')
+        problem(await poll, status, code)
 
 
-events_pace = events.Pace(check=0.05)
+events_timing = event_streams.StreamTiming(check=0.05)
 
 
 async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
-    redis_url: str, stores: Stores
+    redis_url: str, stores: Namespace
 ) -> None:
     admin: Any = stores.scripts.redis
     await admin.execute_command("ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels")
     path = redis_url.removeprefix("unix://")
     deaf = connect(f"unix://deaf:x@{path}")
     with pytest.raises(BackendUnavailable):
-        async with asyncio.timeout(10), Stores(deaf, stores.scripts.namespace, DAY).watches.watch("job_1"):
+        async with (
+            asyncio.timeout(10),
+            Namespace(deaf, stores.scripts.namespace, DAY).change_feed.watch("job_1"),
+        ):
             pytest.fail("nothing was heard")
     await deaf.aclose()
     await admin.execute_command("ACL", "DELUSER", "deaf")
 
 
 async def test_an_unused_connection_is_left_and_made_anew(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.store.subscriber.IDLE_SECONDS", 0.0)
-    monkeypatch.setattr("service.store.subscriber.LOOK_SECONDS", 0.02)
-    subscriber: Subscriber = stores.watches._subscriber
+    monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("service.store.changes.subscriber.LOOK_SECONDS", 0.02)
+    subscriber: Subscriber = stores.change_feed._subscriber
     for _ in range(2):
         id = await submit(stores)
-        async with stores.watches.watch(id) as changed:
+        async with stores.change_feed.watch(id) as changed:
             await stores.jobs.cancel([id], 0)
             await asyncio.wait_for(changed.wait(), 5)
 
@@ -225,4 +297,4 @@ async def test_an_api_without_a_socket_waits_too(api: Api) -> None:
     job = await api.create()
     answer = await api.http.get(f"/v1/jobs/{job['id']}?wait=0.01")
     assert answer.status_code == 200
-    assert api.app.state.backend.waiters.count == 0
+    assert api.app.state.app_state.waiters.count == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import ROOT
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ async def test_the_command_runs_what_there_is_and_writes_what_handlers_log(envir
     job = await pool.enqueue_job("answer")
     status, output = run(environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--burst")
     assert status == 0, output
-    assert await job.result() == 42
+    assert await job.result(timeout=10) == 42
     assert '"event": "the answer is 42"' in output
     assert f'"job_id": "{job.job_id}"' in output
     assert "a request" not in output
@@ -79,7 +79,7 @@ async def test_the_command_takes_a_settings_of_its_users(environment, tmp_path, 
     job = await pool.enqueue_job("answer")
     status, output = run(given, tmp_path, "-m", "arq", "arq_main.Mine")
     assert status == 0, output
-    assert await job.result() == 42
+    assert await job.result(timeout=10) == 42
 
 
 async def test_the_check_of_the_command_asks_the_server_of_the_worker(environment, tmp_path, running, stores):

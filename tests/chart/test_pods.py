@@ -4,7 +4,7 @@ import pytest
 
 from tests.chart.matrix import CASES, rendered
 from tests.chart.rendering import Release, container, environment
-from workers.drain import LAST_SECONDS
+from workers.engine.drain import LAST_SECONDS
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from service.api.auth import SCOPES
+from service.api.auth.credentials import SCOPES
 from service.commands.keys import app
 
 RUNNER = CliRunner()

@@ -9,7 +9,7 @@ from arq.cli import cli
 from arq.connections import ArqRedis
 
 import workers.main
-from workers.enqueue import TriageRedis
+from workers.handling.arq_client import TriageRedis
 from workers.worker import TriageWorker
 
 

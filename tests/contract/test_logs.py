@@ -9,9 +9,9 @@ import sys
 import pytest
 import structlog
 
-from service import logs
-from service.logs import LINES_PER_SECOND, Sampler, add_ids, guard_libraries, without_message
-from tests.manual_clock import ManualClock
+from service.telemetry import logs
+from service.telemetry.logs import LINES_PER_SECOND, Sampler, add_ids, guard_libraries, without_message
+from tests.support.manual_clock import ManualClock
 
 
 def _raised(text: str) -> ValueError:
@@ -108,7 +108,7 @@ def test_configured_logs_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -
 def test_what_a_handler_logs_at_info_is_written_at_that_level(level: str, shown: bool) -> None:
     code = f"""
 import logging
-from service.logs import configure_logs
+from service.telemetry.logs import configure_logs
 configure_logs({level!r})
 logging.getLogger("my.handlers").info("mine %s", 1)
 logging.info("root")

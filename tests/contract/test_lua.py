@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store import scripts
+from service.store.redis import scripts
 
 FOLDER = Path(str(scripts.FOLDER))
 COMMANDS = FOLDER / "commands"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store import scripts
+from service.store.redis import scripts
 from tests.contract.lua_names import Global, Names
 
 REDIS = {"redis", "KEYS", "ARGV"}

@@ -7,7 +7,7 @@ import pytest
 from tree_sitter import Node, Parser
 
 from service.domain.states import MOVES, State
-from service.store import scripts
+from service.store.redis import scripts
 from tests.contract.lua_names import LUA
 
 FILES = sorted(Path(str(scripts.FOLDER)).rglob("*.lua"))

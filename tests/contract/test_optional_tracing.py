@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-_REPORT = "print([m for m in sys.modules if m.startswith(('opentelemetry.sdk', 'service.otel'))])"
+_REPORT = "print([m for m in sys.modules if m.startswith(('opentelemetry.sdk', 'service.telemetry.otel'))])"
 
 
 def run(code: str, **environment: str) -> str:
@@ -22,7 +22,7 @@ def run(code: str, **environment: str) -> str:
 @pytest.mark.parametrize("module", ["service.api.main", "workers.main"])
 def test_nothing_of_the_sdk_is_imported_where_nobody_set_a_provider(module: str) -> None:
     code = (
-        f"import sys, {module}; from service.tracing import configure_tracing, find_tracer;"
+        f"import sys, {module}; from service.telemetry.tracer import configure_tracing, find_tracer;"
         f"configure_tracing('x'); print(find_tracer()); {_REPORT}"
     )
     assert run(code).splitlines() == ["None", "[]"]
@@ -36,7 +36,7 @@ def test_a_worker_does_not_load_opentelemetry_at_all() -> None:
 def test_without_the_sdk_a_collector_that_is_named_costs_a_warning() -> None:
     code = (
         "import sys; sys.modules['opentelemetry.exporter'] = None; sys.modules['opentelemetry.sdk'] = None;"
-        "from service.tracing import configure_tracing, find_tracer;"
+        "from service.telemetry.tracer import configure_tracing, find_tracer;"
         "configure_tracing('x'); print(find_tracer())"
     )
     assert "tracing_is_not_installed" in run(code, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
@@ -45,7 +45,8 @@ def test_without_the_sdk_a_collector_that_is_named_costs_a_warning() -> None:
 
 def test_with_the_sdk_a_collector_that_is_named_gets_the_spans() -> None:
     code = (
-        "from service.tracing import configure_tracing, find_tracer; configure_tracing('triage-api');"
+        "from service.telemetry.tracer import configure_tracing, find_tracer;"
+        "configure_tracing('triage-api');"
         "print(type(find_tracer()).__name__); from opentelemetry import trace;"
         "print(trace.get_tracer_provider().resource.attributes['service.name'])"
     )

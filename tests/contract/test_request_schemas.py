@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from service.api.specification import operations
+from service.api.openapi.document import operations
 from tests.api.document import DOCUMENT, SCHEMAS
 from workers.handler import JobDefaults
 

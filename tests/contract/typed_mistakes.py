@@ -1,8 +1,8 @@
 """Handlers that a type checker must refuse, and what a worker passes to them: read by pyright, never run."""
 
 from triage import Context, ProcessContext, ThreadContext, job
-from workers.child import ChildContext
-from workers.context import JobContext
+from workers.engine.runs.process_main import ChildContext
+from workers.handling.context import JobContext
 
 
 def a_worker_passes(ctx: JobContext) -> tuple[Context, ThreadContext]:

@@ -10,15 +10,15 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from service.api.auth import SCOPES, digest, new_secret
+from service.api.auth.credentials import SCOPES, digest, new_secret
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
 from tests.dashboard.visit import Visit
 from tests.e2e.processes import ROOT, Cluster, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 CHROMIUM = ROOT / ".cache" / "browser" / "chromium"
 FLAGS = [
@@ -48,7 +48,7 @@ def system(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     directory = tmp_path_factory.mktemp("dashboard")
     server = EmbeddedServer(directory / "data", server_binary)
     server.start()
-    cluster = Cluster(directory, server, handlers="tests.scripted,tests.dashboard.handlers")
+    cluster = Cluster(directory, server, handlers="tests.support.scripted,tests.dashboard.handlers")
     try:
         port = free_port()
         closed = cluster.start("api", auth="required", port=port)

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from service.api.auth import new_secret
+from service.api.auth.credentials import new_secret
 from tests.dashboard.conftest import ALL, FEW, System
 from tests.dashboard.visit import Visit
 

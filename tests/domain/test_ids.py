@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.ids import IdFactory, created_ms, is_id
-from tests.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock
 
 LARGEST_RANDOM = b"\xff" * 10
 

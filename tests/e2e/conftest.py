@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import orjson
 
-from service.api.auth import SCOPES
-from service.store.embedded import EmbeddedServer
-from tests.eventually import eventually_blocking
+from service.api.auth.credentials import SCOPES
+from service.store.redis.embedded import EmbeddedServer
+from tests.support.eventually import eventually_blocking
 
 #: Leases short enough for tests, long enough for a loaded machine.
 LEASE_SECONDS = 3.0
@@ -42,7 +42,7 @@ class Cluster:
             "TRIAGE_PORT": str(self.port),
             "TRIAGE_WORKER_PORT": "0",
             "TRIAGE_WORKER_HOST": "127.0.0.1",
-            "TRIAGE_HANDLERS": "tests.scripted",
+            "TRIAGE_HANDLERS": "tests.support.scripted",
             "TRIAGE_LEASE_SECONDS": str(LEASE_SECONDS),
             "TRIAGE_DRAIN_SECONDS": "0.3",
             "TRIAGE_CANCEL_GRACE_SECONDS": "0.5",

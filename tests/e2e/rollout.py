@@ -13,7 +13,7 @@ import httpx
 
 from tests.chart.rendering import Manifest, Release, container, environment
 from tests.e2e.processes import Cluster, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 
 class Pod:

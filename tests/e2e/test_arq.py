@@ -5,14 +5,14 @@ import subprocess
 import sys
 
 from tests.e2e.processes import ROOT, Cluster
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 
 def test_an_unmodified_arq_module_runs_through_arqs_own_command(cluster: Cluster) -> None:
     cluster.start_api()
     environment = {
         **cluster.environment,
-        "TRIAGE_HANDLERS": "tests.arq_module",
+        "TRIAGE_HANDLERS": "tests.support.arq_module",
         "TRIAGE_DATA_DIR": str(cluster.directory),
         "PYTHONPATH": str(ROOT),
     }

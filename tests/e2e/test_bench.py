@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.processes import ROOT, Cluster
 from tests.e2e.test_command_line import triage
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 SHIPPED = "workers.handlers"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import drain, http
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.anyio
 JOBS = 300

@@ -6,9 +6,9 @@ from typing import Any
 
 from redis import Redis
 
-from service.store import keys
+from service.store.redis import keys
 from tests.e2e.processes import Cluster
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 JOBS = 2_000
 RATE = 400

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.store.connect import connect_blocking
+from service.store.redis.connect import connect_blocking
 from tests.e2e.processes import ROOT, Cluster, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 REDIS = "redis://:hunter2@127.0.0.1:{port}/0"
 

@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from tests.e2e.processes import Cluster
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 REPORT = {"name": "scripted", "payload": {"do": "dependencies"}}
 

@@ -9,8 +9,8 @@ import pytest
 
 from service.domain.flow import FlowSpec
 from tests.e2e.processes import Cluster
-from tests.eventually import eventually_blocking
 from tests.store.flow_model import model_of, random_flow
+from tests.support.eventually import eventually_blocking
 
 INVOICE = {"invoice_id": "inv_123"}
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.e2e.processes import Cluster
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 
 def start_times(cluster: Cluster, ids: list[str]) -> list[float]:

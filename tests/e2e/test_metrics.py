@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.e2e.processes import ROOT, Cluster, free_port
-from tests.eventually import eventually_blocking
-from tests.exposition import Series, series, total, value
+from tests.support.eventually import eventually_blocking
+from tests.support.exposition import Series, series, total, value
 
 PROMTOOL = ROOT / ".cache/prometheus/promtool"
 FINISHED = "triage_jobs_finished_total"

@@ -1,28 +1,37 @@
-"""The Redis users of docs/deploy.md may do what Triage does, and not what would harm others."""
+"""The Redis users of docs/how-to/set-up-redis.md may do what Triage does, and not what would harm others."""
 
 import re
-import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from redis import Redis
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from service.store import keys
-from service.store.embedded import EmbeddedServer
+from service.store.redis import keys
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import ROOT, Cluster
 
-#: As the document writes them, by user: rules and the password among them.
-USERS = {
-    name: shlex.split(rules)
-    for name, rules in re.findall(
-        r"^    user (triage-[a-z-]+) (.+)$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE
-    )
-}
+#: What a reader would type: the blocks that write users.acl, in one shell.
+_PAGE = (ROOT / "docs/how-to/set-up-redis.md").read_text()
+_SCRIPT = "".join(
+    block for block in re.findall(r"^```sh\n(.+?)^```", _PAGE, re.M | re.S) if "> users.acl" in block
+)
+
+
+def _users() -> dict[str, list[str]]:
+    """The rules of each user, its password among them."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["sh", "-eu", "-c", _SCRIPT], cwd=directory, check=True)
+        lines = (Path(directory) / "users.acl").read_text().splitlines()
+    return {name: rules for _, name, *rules in map(str.split, lines)}
+
+
+USERS = _users()
 ALL = ("triage-api", "triage-worker", "triage-worker-shop")
 #: A key that each user may write.
 OWN = {
@@ -54,8 +63,12 @@ def url(server: EmbeddedServer, user: str) -> str:
 
 @pytest.fixture(scope="module")
 def restricted(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A server with exactly the documented lines."""
+    """A server whose users could do everything before they got exactly the documented lines."""
     with EmbeddedServer(tmp_path_factory.mktemp("acl"), server_binary) as server:
+        with Redis.from_url(server.url) as admin:
+            for user in USERS:
+                rules = ("on", ">former", "~*", "&*", "+@all", "(~* +@all)")
+                admin.execute_command("ACL", "SETUSER", user, *rules)
         load(server)
         yield server
 
@@ -68,6 +81,15 @@ def load(server: EmbeddedServer) -> None:
 
 def test_the_document_has_a_user_for_each_part() -> None:
     assert set(USERS) == set(ALL)
+
+
+@pytest.mark.parametrize("user", ALL)
+def test_a_former_password_opens_nothing(restricted: EmbeddedServer, user: str) -> None:
+    former = f"unix://{user}:former@{restricted.url.removeprefix('unix://')}"
+    with Redis.from_url(former) as redis, pytest.raises(AuthenticationError):
+        redis.ping()
+    with Redis.from_url(url(restricted, user)) as redis:
+        assert redis.ping()
 
 
 @pytest.mark.parametrize("user", ALL)

@@ -5,7 +5,7 @@ import signal
 import time
 
 from tests.e2e.processes import LEASE_SECONDS, Cluster
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 
 def test_a_killed_redis_loses_nothing_and_everything_goes_on(cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.chart.rendering import Release
 from tests.e2e.processes import Cluster
 from tests.e2e.rollout import Deployment, Load
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 VALUES = {"api": {"preStopSeconds": 1}, "workers": {"default": {"drainSeconds": 3}}}
 

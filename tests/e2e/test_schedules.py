@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from tests.e2e.processes import ROOT, Cluster
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 
 def schedule(cluster: Cluster) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 
-from service.store import keys
-from service.store.connect import connect_blocking
+from service.store.redis import keys
+from service.store.redis.connect import connect_blocking
 from tests.api import issuer
 from tests.e2e.processes import Cluster, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 CANARY = "S3CR3T_CANARY"
 
@@ -30,7 +30,7 @@ def test_a_secret_is_only_shown_to_who_asks_for_the_job(cluster: Cluster) -> Non
     cluster.environment["TRIAGE_HTTP_ALLOW"] = "127.0.0.1"
     cluster.start_api()
     port = free_port()
-    cluster.start_worker(worker_port=port, handlers="tests.canary,workers.handlers")
+    cluster.start_worker(worker_port=port, handlers="tests.support.canary,workers.handlers")
     once = {"max_attempts": 1}
     jobs = [
         cluster.submit("canary", payload={"do": do, "secret": CANARY}, retry=once)["id"]

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 
 from tests.e2e.processes import Cluster, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
-HANDLERS = "tests.scripted,tests.workers.told"
+HANDLERS = "tests.support.scripted,tests.workers.told"
 
 
 def test_a_cancel_reaches_every_kind_of_handler_with_its_reason_and_its_grace(cluster: Cluster) -> None:

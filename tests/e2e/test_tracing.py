@@ -27,7 +27,7 @@ def span_of(traceparent: str) -> str:
 
 def test_without_opentelemetry_the_context_goes_to_the_run_and_to_its_children(cluster: Cluster) -> None:
     cluster.start_api()
-    cluster.start_worker(handlers="tests.traced")
+    cluster.start_worker(handlers="tests.support.traced")
 
     parent = submit(cluster, "traced", depth=1)
     child = cluster.until(parent["result"]["child"], "succeeded")
@@ -46,7 +46,7 @@ def test_with_opentelemetry_waits_and_runs_are_spans_of_that_trace(
     path = tmp_path / "spans"
     cluster.environment["TRACED_SPANS"] = str(path)
     cluster.start_api()
-    worker = cluster.start_worker(handlers="tests.traced")
+    worker = cluster.start_worker(handlers="tests.support.traced")
 
     parent = submit(cluster, "traced", depth=1)
     child = cluster.until(parent["result"]["child"], "succeeded")

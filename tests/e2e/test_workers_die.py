@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.processes import LEASE_SECONDS, Cluster, free_port
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 
 def starts(history: Path, id: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.processes import Cluster
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 JOBS = 60
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster
 from tests.faults.proxy import Proxy
 

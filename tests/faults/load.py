@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 #: What may be answered to a request that is right, whatever happens behind the API.
 PATIENT = {503, 507}

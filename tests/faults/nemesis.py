@@ -10,8 +10,8 @@ from typing import Any
 
 from redis import Redis
 
-from tests.eventually import eventually
 from tests.faults.site import Place, Site
+from tests.support.eventually import eventually
 
 #: Seconds; the longer one is beyond a lease, so that what stood still has lost its jobs.
 SHORT, LONG = 0.8, 4.5

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster, free_port
-from tests.eventually import eventually_blocking
 from tests.faults.proxy import Proxy
+from tests.support.eventually import eventually_blocking
 
 APIS, WORKERS = 2, 3
 

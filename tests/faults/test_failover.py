@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
-from service.store.stores import Stores
-from tests import invariants
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster, free_port
-from tests.eventually import eventually, eventually_blocking
 from tests.faults.client import starts, submit, submit_all, until
 from tests.faults.proxy import Proxy
+from tests.support import invariants
+from tests.support.eventually import eventually, eventually_blocking
 
 
 def audit(server: EmbeddedServer) -> None:
@@ -24,7 +24,7 @@ def audit(server: EmbeddedServer) -> None:
     async def check() -> None:
         redis = connect(server.url)
         try:
-            stores = Stores(redis, "default", 0)
+            stores = Namespace(redis, "default", 0)
             await eventually(lambda: invariants.check(stores), 15, 0.2)
         finally:
             await redis.aclose()

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from service.store.connect import connect
-from service.store.embedded import EmbeddedServer
-from service.store.stores import Stores
-from tests import invariants
-from tests.eventually import eventually
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from service.store.redis.embedded import EmbeddedServer
 from tests.faults.load import ENDS, Load
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy
 from tests.faults.site import Site
+from tests.support import invariants
+from tests.support.eventually import eventually
 
 #: `NEMESIS_SECONDS=600 NEMESIS_SEED=7 pytest tests/faults/test_nemesis.py` looks further, or again.
 SECONDS = float(os.environ.get("NEMESIS_SECONDS", "12"))
@@ -117,7 +117,7 @@ def _check_jobs(load: Load, ended: dict[str, dict[str, Any]], history: Path) -> 
 async def _check_structure(site: Site) -> None:
     redis = connect(site.server.url)
     try:
-        stores = Stores(redis, "default", 0)
+        stores = Namespace(redis, "default", 0)
 
         async def audit() -> None:
             await invariants.check(stores)

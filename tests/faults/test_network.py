@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.processes import Cluster
-from tests.eventually import eventually_blocking
 from tests.faults.client import JOBS, all_succeeded, ran_once, submit, submit_all
 from tests.faults.proxy import Proxy
+from tests.support.eventually import eventually_blocking
 
 
 def test_lost_replies_neither_lose_nor_repeat_anything(

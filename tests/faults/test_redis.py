@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 
 from tests.e2e.processes import Cluster
-from tests.eventually import eventually_blocking
 from tests.faults.proxy import Proxy
+from tests.support.eventually import eventually_blocking
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> None:

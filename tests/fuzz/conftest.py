@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster
 
 
@@ -14,7 +14,11 @@ def cluster(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     directory = tmp_path_factory.mktemp("fuzz")
     with EmbeddedServer(directory / "data", server_binary) as server:
         cluster = Cluster(
-            directory, server, auth="required", handlers="workers.handlers,tests.scripted", lease_seconds=15
+            directory,
+            server,
+            auth="required",
+            handlers="workers.handlers,tests.support.scripted",
+            lease_seconds=15,
         )
         cluster.http.headers["Authorization"] = f"Bearer {cluster.create_key()}"
         cluster.start_api()

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from jsonschema import ValidationError
 
-from service.store.connect import connect
-from service.store.stores import Stores
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
 from tests.api.document import OPERATIONS, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make
@@ -51,7 +51,7 @@ async def test_a_hostile_value_gets_a_documented_response_soon(
                 # A write gets a namespace of its own: the last one may have consumed its resource.
                 owner = namespace if operation.method == "GET" else f"{namespace}-{number}"
                 if operation.method != "GET" or number == 0:
-                    stores = Stores(redis, owner, 1_000_000)
+                    stores = Namespace(redis, owner, 1_000_000)
                     resource = await make(stores, operation) if operation.parameters("path") else {}
                     key = await authorization(redis, owner)
                 faults += await send(http, request, request.address(resource), {**key, **header(request)})

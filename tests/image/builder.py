@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.eventually import eventually_blocking
+from tests.support.eventually import eventually_blocking
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_CONTAINED = Path(__file__).with_name("run_contained.sh")

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import free_port
-from tests.eventually import eventually_blocking
 from tests.image.builder import ROOT, Builder, Container, Image
+from tests.support.eventually import eventually_blocking
 
 BASE, TRIAGE, CUSTOM = "localhost/base:test", "localhost/triage:test", "localhost/custom:test"
 HEALTH = ("python3", "-m", "service.commands.container")

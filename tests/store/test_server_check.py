@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
-from service.store.connect import connect, connect_blocking
-from service.store.embedded import EmbeddedServer
-from service.store.server_check import ServerProblem, check_server, find_problem
+from service.store.redis.connect import connect, connect_blocking
+from service.store.redis.embedded import EmbeddedServer
+from service.store.redis.server_check import ServerProblem, check_server, find_problem
 from tests.e2e.processes import free_port
 
 

@@ -13,11 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from service.domain.job import JobSpec, Lease, Unique
 from service.domain.outcome import Interrupted, rest_ms
 from service.domain.states import FINISHED, State
-from service.store.connect import connect
 from service.store.jobs import Submission, Submitted
-from service.store.stores import Stores
-from tests import factories, invariants
-from tests.factories import BROKEN, HOPELESS, LATER, OK
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from tests.support import factories, invariants
+from tests.support.factories import BROKEN, HOPELESS, LATER, OK
 
 #: How many lives are drawn; `UNIQUE_LIVES=2000` looks further.
 EXAMPLES = int(os.environ.get("UNIQUE_LIVES", "20"))
@@ -104,7 +104,7 @@ class Keys(RuleBasedStateMachine):
     def begin(self) -> None:
         self.runner = asyncio.Runner()
         self.redis = connect(self.url, socket_timeout=10)
-        self.stores = Stores(self.redis, f"u{os.urandom(6).hex()}", factories.DAY)
+        self.stores = Namespace(self.redis, f"u{os.urandom(6).hex()}", factories.DAY)
         self.model = Model()
         self.leases: dict[str, Lease] = {}
         self.numbers = 0

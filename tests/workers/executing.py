@@ -11,14 +11,14 @@ from service.domain.outcome import Settlement
 from service.domain.retry import RetryPolicy
 from service.settings import Settings
 from service.store.leases import Finish
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 from tests.workers.reporting import Notes, lease
-from workers.executor import Executor
-from workers.metrics import Metrics
-from workers.registry import Registry
-from workers.run import Run
-from workers.runners import Runners
-from workers.tracing import RunTracing
+from workers.engine.executor import Executor
+from workers.engine.runs.run import Run
+from workers.engine.runs.runners import Runners
+from workers.engine.runs.tracing import RunTracing
+from workers.handling.registry import Registry
+from workers.telemetry.metrics import Metrics
 
 
 class Execution:

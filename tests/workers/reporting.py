@@ -9,9 +9,9 @@ from service.clock import Clock
 from service.domain.job import Job, Lease
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
-from workers.cancel_notice import Flag
-from workers.context import JobContext
-from workers.slots import Slot, Slots
+from workers.engine.runs.slots import Slot, Slots
+from workers.handling.cancel_notice import Flag
+from workers.handling.context import JobContext
 
 
 def lease(id: str = "job_1") -> Lease:

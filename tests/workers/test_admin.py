@@ -7,7 +7,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from workers.admin import Admin, AdminServer, start_admin
+from workers.process.admin import Admin, AdminServer, start_admin
 
 
 class Drains:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.cancellation import end, within
+from service.tasks import end, within
 
 pytestmark = pytest.mark.anyio
 

@@ -1,6 +1,7 @@
 """A worker that starts after another one was lost runs nothing in its own process."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,12 +11,15 @@ import pytest
 from service.domain.outcome import Crashed, Interrupted
 from service.reachability import Reachability
 from service.settings import Settings
-from tests.manual_clock import ManualClock
+from service.store.namespace import Namespace
+from tests.support.factories import claim, submit
+from tests.support.manual_clock import ManualClock
 from tests.workers.reporting import Notes, context, slot
-from workers.caution import CALM, Caution
-from workers.registry import Registry
-from workers.runners import ChildDied, Runners
-from workers.verdict import of_exception
+from workers.engine.runs.caution import CALM, Caution
+from workers.engine.runs.outcomes import of_exception
+from workers.engine.runs.runners import ChildDied, Runners
+from workers.handling.registry import Registry
+from workers.worker import TriageWorker
 
 pytestmark = pytest.mark.anyio
 
@@ -83,3 +87,25 @@ def test_a_process_that_dies_while_its_worker_drains_is_not_blamed_on_its_job(dr
     )
     outcome = of_exception(cast(Any, run), ChildDied("ended by signal 15"))
     assert isinstance(outcome, Interrupted if draining else Crashed)
+
+
+@pytest.mark.parametrize("after_a_loss", [False, True])
+async def test_a_worker_that_starts_after_a_loss_runs_every_job_alone(
+    stores: Namespace,
+    redis_url: str,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after_a_loss: bool,
+) -> None:
+    monkeypatch.setattr("workers.worker.collect_rarely", lambda: None)
+    history = tmp_path / "history"
+    if after_a_loss:
+        await submit(stores)
+        assert (await claim(stores, lease_ms=1)).leases
+    await submit(stores, name="scripted", payload=orjson.dumps({"history": str(history)}))
+    given: Any = {"redis_url": redis_url, "namespace": namespace, "handlers": "tests.support.scripted"}
+    settings = Settings(**given, worker_host="127.0.0.1", worker_port=0, lease_seconds=5)
+    await TriageWorker(burst=True, handle_signals=False, settings=settings).main()
+    pid = int(history.read_text().split()[3])
+    assert (pid != os.getpid()) == after_a_loss

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from service.domain.errors import BackendUnavailable
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 from tests.workers.reporting import Notes, context
-from workers.context import MAX_LINE
+from workers.handling.context import MAX_LINE
 
 pytestmark = pytest.mark.anyio
 

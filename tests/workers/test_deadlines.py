@@ -6,9 +6,9 @@ import pytest
 
 from service.clock import Clock
 from tests.workers.reporting import Notes, context, lease, slot
-from workers.deadlines import Deadlines
-from workers.registry import handler_of
-from workers.run import Run
+from workers.engine.runs.deadlines import Deadlines
+from workers.engine.runs.run import Run
+from workers.handling.registry import handler_of
 
 pytestmark = pytest.mark.anyio
 

@@ -4,14 +4,14 @@ import pytest
 
 from service.clock import Clock
 from service.domain.fan_out import item_id
-from service.store.stores import Stores
-from tests.factories import claim, limit, submit
-from workers.enqueue import TriageRedis
+from service.store.namespace import Namespace
+from tests.support.factories import claim, limit, submit
+from workers.arq.hooks import Hooks
 from workers.handler import job
-from workers.hooks import Hooks
-from workers.queue_defaults import QueueDefaults
-from workers.registry import Registry, handler_of
-from workers.relatives import Parked, Relatives
+from workers.handling.arq_client import TriageRedis
+from workers.handling.dependencies import Parked, Relatives
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry, handler_of
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ async def typed(ctx: object) -> None:
     """Has a default of its own."""
 
 
-async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Stores) -> None:
+async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Namespace) -> None:
     await limit(stores, "slow", defaults={"priority": 7, "timeout_seconds": 9})
     registry = Registry([handler_of(typed)], Hooks(), [], [])
     ids = iter(range(10))
@@ -39,7 +39,7 @@ async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str,
     await redis.aclose(close_connection_pool=True)  # type: ignore[no-untyped-call]
 
 
-async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Stores) -> None:
+async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Namespace) -> None:
     await limit(stores, "slow", defaults={"priority": 7})
     registry = Registry([handler_of(typed)], Hooks(), [], [])
     await submit(stores)
@@ -51,6 +51,6 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Sto
     with pytest.raises(Parked):
         await relatives.add_children({"child": {"job": {"name": "plain", "queue": "slow"}}})
 
-    child = (await stores.relations.children(lease.job.id))["child"]
+    child = (await stores.dependencies.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
     assert [job and job.priority for job in jobs] == [7, 7]

@@ -1,6 +1,7 @@
 """What the executor itself decides about a run, without a server."""
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,14 +12,14 @@ from service.clock import Clock
 from service.domain.job import Lease
 from service.settings import Settings
 from tests.workers.reporting import Notes, lease
-from workers.executor import Executor
-from workers.metrics import Metrics
-from workers.queue_defaults import QueueDefaults
-from workers.registry import Registry
-from workers.relatives import Relatives
-from workers.runners import Runners
-from workers.settler import Settler
-from workers.tracing import RunTracing
+from workers.engine.completer import Settler
+from workers.engine.executor import Executor
+from workers.engine.runs.runners import Runners
+from workers.engine.runs.tracing import RunTracing
+from workers.handling.dependencies import Relatives
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry
+from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -31,13 +32,14 @@ def settings() -> dict[str, Any]:
 @pytest.fixture
 async def executor(stores, settings):
     settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
-    registry = Registry.load(["tests.scripted"])
-    return Executor(
+    registry = Registry.load(["tests.support.scripted"])
+    runners = Runners(settings, registry)
+    yield Executor(
         settings=settings,
         clock=Clock(),
         random=lambda: 0.5,
         registry=registry,
-        runners=Runners(settings, registry),
+        runners=runners,
         settler=Settler(stores.leases, lambda finish, word: None),
         reporter=Notes(),
         relatives=lambda lease: Relatives(
@@ -49,6 +51,7 @@ async def executor(stores, settings):
         worker_id="wk_1",
         shared={},
     )
+    runners.close()
 
 
 def _lease(id: str, timeout_ms: int, **payload: object) -> Lease:
@@ -59,7 +62,7 @@ def _lease(id: str, timeout_ms: int, **payload: object) -> Lease:
 async def _ended(executor: Executor) -> dict[str, Any]:
     while executor.runs:
         executor.run_concluded.clear()
-        await asyncio.wait_for(executor.run_concluded.wait(), 5)
+        await asyncio.wait_for(executor.run_concluded.wait(), 20)
     return {finish.lease.job.id: finish.settlement for finish in cast(Settler, executor._settler).pending}
 
 
@@ -96,3 +99,12 @@ async def test_a_job_without_a_handler_here_does_not_come_back_at_once(executor)
     executor.start(replace(given, job=replace(given.job, name="not-here")), 0)
     settlement = (await _ended(executor))["strange"]
     assert (settlement.move.name, settlement.delay_ms >= 1_000) == ("snooze", True)
+
+
+@pytest.mark.parametrize("suspect", [False, True])
+async def test_a_suspect_alone_runs_in_a_process_of_its_own(executor, tmp_path, suspect):
+    history = tmp_path / "history"
+    executor.start(replace(_lease("one", 60_000, history=str(history)), suspect=suspect), 0)
+    assert (await _ended(executor))["one"].move.name == "complete"
+    pid = int(history.read_text().split()[3])
+    assert (pid != os.getpid()) == suspect

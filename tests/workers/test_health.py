@@ -4,13 +4,13 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from service.store.connect import connect
-from service.store.stores import Stores
-from tests.eventually import eventually
-from tests.manual_clock import ManualClock
-from workers.claimer import Claimer
-from workers.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
-from workers.slots import Slots
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from tests.support.eventually import eventually
+from tests.support.manual_clock import ManualClock
+from workers.engine.claimer import Claimer
+from workers.engine.runs.slots import Slots
+from workers.process.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
 
 
 async def test_a_worker_without_redis_stays_alive() -> None:
@@ -26,7 +26,7 @@ async def test_a_worker_without_redis_stays_alive() -> None:
         slots=Slots(clock, 2),
     )
     redis = connect("unix:///nowhere")
-    leases = Stores(redis, "test", 0).leases
+    leases = Namespace(redis, "test", 0).leases
     claimer = Claimer(
         leases=leases,
         wakes=leases,

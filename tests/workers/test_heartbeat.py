@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from service.reachability import Reachability
-from service.store.worker_registry import LOST_AFTER_MS
-from tests.manual_clock import ManualClock
-from workers.heartbeat import Heartbeat
+from service.store.workers import LOST_AFTER_MS
+from tests.support.manual_clock import ManualClock
+from workers.engine.heartbeat import Heartbeat
 
 pytestmark = pytest.mark.anyio
 

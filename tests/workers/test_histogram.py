@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from workers.histogram import BUCKETS, TallyHistogram
+from workers.telemetry.histogram import BUCKETS, TallyHistogram
 
 VALUES = (0.0, 0.001, 0.0011, 0.3, 3600.0, 5000.0)
 

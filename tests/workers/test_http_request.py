@@ -10,12 +10,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from service.cancellation import end
 from service.settings import Settings
-from workers.egress import AddressRefused, Allowed, GuardedBackend, GuardedTransport, is_public
+from service.tasks import end
 from workers.handler import NonRetryable, RateLimited
 from workers.handlers.http_request import MAX_BODY, HttpRequest, UnexpectedStatus, http_request
-from workers.request_headers import retry_after
+from workers.http.headers import retry_after
+from workers.http.outbound_guard import AddressRefused, Allowed, GuardedBackend, GuardedTransport, is_public
 
 pytestmark = pytest.mark.anyio
 

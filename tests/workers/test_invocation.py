@@ -8,9 +8,9 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
+from workers.calls.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
 from workers.handler import job
-from workers.invocation import Handler, PayloadMismatch, ResultInvalid, describe, encode_result
-from workers.registry import handler_of
+from workers.handling.registry import handler_of
 
 
 class Card(BaseModel):

@@ -8,11 +8,11 @@ from prometheus_client import generate_latest
 from service.domain.job import Job, Lease
 from service.domain.outcome import Succeeded, settle
 from service.store.leases import Finish
-from tests.exposition import Series, series, total, value
+from tests.support.exposition import Series, series, total, value
 from tests.workers.reporting import lease
-from workers.histogram import BUCKETS
-from workers.loop_lag import LoopLag
-from workers.metrics import Metrics
+from workers.process.loop_lag import LoopLag
+from workers.telemetry.histogram import BUCKETS
+from workers.telemetry.metrics import Metrics
 
 
 def run(measured: Metrics, **fields: object) -> None:
@@ -54,7 +54,7 @@ def test_an_outcome_that_has_not_happened_is_0_so_that_its_first_time_is_an_incr
 
 
 def test_label_values_beyond_the_cap_are_counted_as_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.metrics.MAX_LABEL_VALUES", 3)
+    monkeypatch.setattr("workers.telemetry.metrics.MAX_LABEL_VALUES", 3)
     measured = Metrics()
 
     for number in range(5):
@@ -67,7 +67,7 @@ def test_label_values_beyond_the_cap_are_counted_as_other(monkeypatch: pytest.Mo
 
 
 def test_pairs_of_queue_and_type_are_capped_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.metrics.MAX_PAIRS", 4)
+    monkeypatch.setattr("workers.telemetry.metrics.MAX_PAIRS", 4)
     measured = Metrics()
 
     for number in range(3):

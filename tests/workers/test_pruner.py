@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
-from service.cancellation import end
-from service.store import keys
+from service.clock import Clock
+from service.reachability import Reachability
+from service.settings import Settings
 from service.store.leases import Beat, decode_beat
-from service.store.stores import Stores
-from tests.eventually import eventually
-from tests.factories import DAY, OK, claim, finish, register_worker, submit
+from service.store.namespace import Namespace
+from service.store.redis import keys
+from service.tasks import end
+from tests.support.eventually import eventually
+from tests.support.factories import DAY, IDS, OK, claim, finish, register_worker, submit
+from workers.maintenance.maintenance import Upkeep
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
+from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +28,7 @@ pytestmark = pytest.mark.anyio
 class Site:
     """A worker of which only the pruner and, when its inbox says so, the heartbeat are at work."""
 
-    stores: Stores
+    stores: Namespace
     worker: str
     pruner: Pruner
 
@@ -40,14 +45,14 @@ class Site:
 
 
 @pytest.fixture
-async def site(stores: Stores) -> AsyncIterator[Site]:
+async def site(stores: Namespace) -> AsyncIterator[Site]:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     duty = asyncio.create_task(repeat("prune", site.pruner.prune))
     yield site
     await end([duty])
 
 
-async def ended(stores: Stores, **fields: Any) -> str:
+async def ended(stores: Namespace, **fields: Any) -> str:
     id = await submit(stores, **fields)
     await finish(stores, (await claim(stores)).leases[0], OK)
     return id
@@ -78,7 +83,7 @@ async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
     await eventually(gone, deadline_seconds=2)
 
 
-async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Stores) -> None:
+async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Namespace) -> None:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     redis: Any = stores.scripts.redis
     told = keys.pruners_told(stores.scripts.prefix)
@@ -113,3 +118,32 @@ async def test_a_heartbeat_tells_when_the_next_retention_ends(site: Site) -> Non
     assert told is not None
     assert DAY - 10_000 < told <= DAY
     assert (await site.stores.leases.prune())[1] is not None
+
+
+async def test_a_worker_forgets_what_its_heartbeat_has_told_it_of(
+    stores: Namespace, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, prune = asyncio.Event(), stores.leases.prune
+
+    async def look(at_most: int) -> tuple[int, int | None]:
+        found = await prune(at_most)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(stores.leases, "prune", look)
+    clock = Clock()
+    upkeep = Upkeep(stores, Settings(redis_url=redis_url), clock, Metrics(), IDS.new, Reachability(clock))
+    site = Site(stores, await register_worker(stores), Pruner(stores.leases))
+    duties = [asyncio.create_task(duty) for duty in upkeep.duties(lambda: None)]
+    try:
+        # It knows of nothing, and would look again in a minute.
+        await asyncio.wait_for(looked.wait(), 5)
+        id = await ended(stores, retention_ms=300)
+        upkeep.heard(await site.beat())
+
+        async def gone() -> None:
+            assert await stores.queries.job(id) is None
+
+        await eventually(gone, deadline_seconds=5)
+    finally:
+        await end(duties)

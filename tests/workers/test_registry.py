@@ -4,7 +4,7 @@ import textwrap
 import pytest
 
 from service.domain.errors import ConfigurationInvalid
-from workers.registry import Registry
+from workers.handling.registry import Registry
 
 
 @pytest.fixture

@@ -7,18 +7,18 @@ import pytest
 from service.clock import Clock
 from service.domain.flow import Edge, FlowInvalid, FlowSpec, Node
 from service.domain.job import JobSpec
-from service.store.stores import Stores
-from tests.factories import IDS, OK, claim, finish
-from workers.hooks import Hooks
-from workers.queue_defaults import QueueDefaults
-from workers.registry import Registry
-from workers.relatives import MAX_CHILDREN, Relatives
+from service.store.namespace import Namespace
+from tests.support.factories import IDS, OK, claim, finish
+from workers.arq.hooks import Hooks
+from workers.handling.dependencies import MAX_CHILDREN, Relatives
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 PART = {"job": {"name": "part"}}
 
 
-async def relatives_of_a_job_that_waited(stores: Stores) -> Relatives:
+async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
     """It waited for a job `fetch`."""
     spec = FlowSpec("flow", {"fetch": Node(JobSpec("work")), "sum": Node(JobSpec("work"), (Edge("fetch"),))})
     await stores.flows.create(IDS.new("flow", members=2), spec, None)
@@ -42,7 +42,7 @@ async def relatives_of_a_job_that_waited(stores: Stores) -> Relatives:
     ],
 )
 async def test_children_that_cannot_be_are_refused_and_none_is_added(
-    stores: Stores, children: dict[str, Any], message: str
+    stores: Namespace, children: dict[str, Any], message: str
 ) -> None:
     relatives = await relatives_of_a_job_that_waited(stores)
     with pytest.raises((ValueError, FlowInvalid), match=message):

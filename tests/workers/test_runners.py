@@ -9,11 +9,11 @@ import pytest
 from service.clock import Clock
 from service.settings import Settings
 from tests.workers.reporting import Notes, context, slot
+from workers.calls.invocation import PayloadMismatch
+from workers.engine.runs.runners import ChildDied, RemoteFailure, Runners
+from workers.engine.runs.slots import Slots
 from workers.handler import NonRetryable, Retry, Snooze
-from workers.invocation import PayloadMismatch
-from workers.registry import Registry
-from workers.runners import ChildDied, RemoteFailure, Runners
-from workers.slots import Slots
+from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 
@@ -140,6 +140,14 @@ async def test_a_thread_that_ends_after_one_cancellation_gives_its_result(run):
     await asyncio.wait({task}, timeout=0.01)
     gate.set()
     assert await task is True
+
+
+@pytest.mark.parametrize("value", ["50%", float("nan"), True, None])
+async def test_a_progress_that_is_no_number_fails_in_the_handler_of_a_process_too(run, value):
+    notes = Notes()
+    with pytest.raises(RemoteFailure, match=r"ctx\.progress: current must be"):
+        await run("in-process", "progress", value, notes=notes)
+    assert notes.progressed == []
 
 
 @pytest.mark.parametrize("name", ["in-thread", "in-process"])

@@ -3,8 +3,8 @@
 import pytest
 
 from service.clock import Clock
-from tests.manual_clock import ManualClock
-from workers.slots import Slots
+from tests.support.manual_clock import ManualClock
+from workers.engine.runs.slots import Slots
 
 pytestmark = pytest.mark.anyio
 

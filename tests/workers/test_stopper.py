@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.eventually import eventually
+from tests.support.eventually import eventually
 from tests.workers.executing import Execution
 from tests.workers.told import GATES
-from workers.run import Run
+from workers.engine.runs.run import Run
 
 pytestmark = pytest.mark.anyio
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.manual_clock import ManualClock
-from workers.metrics import Metrics
-from workers.slots import Slot, Slots
-from workers.ticker import Ticker
+from tests.support.manual_clock import ManualClock
+from workers.engine.runs.slots import Slot, Slots
+from workers.process.loop_monitor import Ticker
+from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 

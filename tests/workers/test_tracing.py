@@ -9,14 +9,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service import logs, tracing
 from service.domain.job import Lease
 from service.domain.outcome import Failed, Failure, Interrupted, Outcome, Succeeded
-from service.otel import OtelTracer
+from service.telemetry import logs
+from service.telemetry import spans as tracing
+from service.telemetry.otel import OtelTracer
 from tests.workers.reporting import Notes, context, lease, slot
-from workers.invocation import Handler
-from workers.run import Run, Stop
-from workers.tracing import RunTracing
+from workers.calls.invocation import Handler
+from workers.engine.runs.run import Run, Stop
+from workers.engine.runs.tracing import RunTracing
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

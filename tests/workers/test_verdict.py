@@ -7,12 +7,12 @@ import pytest
 from service.clock import Clock
 from service.domain.outcome import Failed, Failure, Interrupted, Snoozed, Throttled
 from tests.workers.reporting import Notes, context, lease, slot
+from workers.calls.invocation import PayloadMismatch
+from workers.engine.runs.outcomes import of_exception
+from workers.engine.runs.run import Run, Stop
+from workers.engine.runs.runners import RemoteFailure
 from workers.handler import NonRetryable, RateLimited, Retry, Snooze
-from workers.invocation import PayloadMismatch
-from workers.registry import handler_of
-from workers.run import Run, Stop
-from workers.runners import RemoteFailure
-from workers.verdict import of_exception
+from workers.handling.registry import handler_of
 
 pytestmark = pytest.mark.anyio
 

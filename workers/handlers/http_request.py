@@ -10,10 +10,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.clock import Clock
-from workers.egress import AddressRefused, Allowed, GuardedTransport
-from workers.failures import printable
+from workers.calls.failures import printable
 from workers.handler import NonRetryable, RateLimited, job
-from workers.request_headers import HeaderRefused, checked_headers, retry_after, sign
+from workers.http.headers import HeaderRefused, checked_headers, retry_after, sign
+from workers.http.outbound_guard import AddressRefused, Allowed, GuardedTransport
 
 CONNECT_SECONDS = 3.0
 #: Bytes of a response's body that are kept, and that a compressed one may grow to.

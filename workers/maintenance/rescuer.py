@@ -7,7 +7,7 @@ import structlog
 from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.store.leases import Leases
-from workers.metrics import Metrics
+from workers.telemetry.metrics import Metrics
 
 #: Seconds to wait past an expiry before looking: the timer must not fire a moment early.
 PAST = 0.02

@@ -3,9 +3,9 @@
 from typing import Literal
 
 from service.api.schemas.fan_outs import FanOutStateName
-from service.api.schemas.fields import Out
 from service.api.schemas.flows import GroupCountsOut
 from service.api.schemas.jobs import ProgressOut, StateName
+from service.api.schemas.parts.fields import Out
 
 
 class JobEventOut(Out):

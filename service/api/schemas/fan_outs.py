@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.api.raw_items import raw
-from service.api.schemas.fields import In, Key, Out, Priority, Seconds
 from service.api.schemas.flows import GroupCountsOut
 from service.api.schemas.jobs import ErrorOut, JobSpecIn, StateName
+from service.api.schemas.parts.fields import In, Key, Out, Priority, Seconds
+from service.api.schemas.parts.raw_items import raw
 from service.domain.fan_out import MAX_ITEMS, Tolerance
 
 #: Items of one call that adds them.

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.api.raw_items import raw
-from service.api.schemas.fields import In, Name, Out, PositiveSeconds
 from service.api.schemas.jobs import JobSpecIn, StateName
+from service.api.schemas.parts.fields import In, Name, Out, PositiveSeconds
+from service.api.schemas.parts.raw_items import raw
 from service.domain.flow import Edge
 
 WhenName = Literal["succeeded", "failed", "finished"]

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field
 
-from service.api.raw_items import raw
-from service.api.schemas.fields import (
+from service.api.schemas.parts.fields import (
     In,
     Key,
     Name,
@@ -22,10 +21,11 @@ from service.api.schemas.fields import (
     Time,
     inherited,
 )
-from service.api.schemas.job_parts import ErrorOut, ProgressOut, RetryOut, Truncated, UniqueOut
+from service.api.schemas.parts.job_parts import ErrorOut, ProgressOut, RetryOut, Truncated, UniqueOut
+from service.api.schemas.parts.raw_items import raw
 from service.api.schemas.problems import Problem
 from service.domain.catalogue import JobType
-from service.domain.defaults import lay_defaults, retry_policy
+from service.domain.defaults import merge_defaults, retry_policy
 from service.domain.job import JobSpec, Unique
 from service.domain.retry import RetryPolicy
 
@@ -117,7 +117,7 @@ class JobSpecIn(In):
     ) -> JobSpec:
         """What the client said, over the defaults of the job type, of the queue (`queues`) and of Triage."""
         given = self.model_fields_set
-        spec = lay_defaults(
+        spec = merge_defaults(
             JobSpec(name=self.name),
             job_type.defaults if job_type is not None else {},
             queues or {},

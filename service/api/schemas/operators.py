@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from service.api.schemas.fields import NoCursor, Out
-from service.api.schemas.job_parts import ErrorOut, Truncated
 from service.api.schemas.jobs import AttemptOut
+from service.api.schemas.parts.fields import NoCursor, Out
+from service.api.schemas.parts.job_parts import ErrorOut, Truncated
 
 
 class DeadLetterOut(Out):

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from service.api.schemas.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds
 from service.api.schemas.jobs import RetryIn
+from service.api.schemas.parts.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 
 MaxConcurrency = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.cancellation import end
 from service.clock import Clock
 from service.commands.bench.api import Api, Refused
+from service.tasks import end
 
 #: Seconds that requests on their way get when the command is told to stop.
 ANSWER_SECONDS = 10.0

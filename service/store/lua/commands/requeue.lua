@@ -36,6 +36,7 @@ local function requeue(id, job, queue)
   end
   if payload ~= '' then
     put('payload', payload)
+    put('payload_replaced', 1)
     if job.group and redis.call('HDEL', P .. 'job:' .. id, 'shared') == 1 then shared_payloads.release(job.group) end
   end
   if new_queue ~= '' then

@@ -1,0 +1,123 @@
+"""Who is asking: API keys and tokens, their namespaces and scopes."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+
+from service.api.auth.throttle import fingerprint
+from service.api.auth.tokens import Tokens
+from service.api.responses.errors import CredentialRefused, ScopeMissing, Unauthenticated
+from service.clock import Clock
+from service.settings import NAMESPACE_PATTERN
+from service.store.access_keys import AccessKey, AccessKeys
+
+#: Every scope that a key can have.
+SCOPES = (
+    "jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read",
+    "schedules:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read",
+)  # fmt: skip
+_KNOWN = frozenset(SCOPES)
+
+#: Seconds for which a key is believed without asking again: the longest that a revoked one lives on.
+CACHE_SECONDS = 5.0
+_CACHE_SIZE = 10_000
+_PREFIX = "triage_"
+_MAX_KEY = 256
+_TOKEN = "jwt:"
+
+
+def new_secret() -> str:
+    """256 random bits; the prefix lets scanners of leaked secrets recognise it."""
+    return f"{_PREFIX}{secrets.token_urlsafe(32)}"
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret; it is looked up and never compared, so no timing leads to a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`key_id`: the id of a key, or `jwt:` and the subject of a token; None when nobody is asked.
+
+    `sees_payloads`: whether payloads and results are shown.
+    """
+
+    namespace: str
+    scopes: frozenset[str]
+    key_id: str | None
+
+    @property
+    def logged_as(self) -> str | None:
+        """As `key_id`; a subject may be somebody's name, so of it only a fingerprint is written down."""
+        if self.key_id is None or not self.key_id.startswith(_TOKEN):
+            return self.key_id
+        return _TOKEN + fingerprint(self.key_id)
+
+    @property
+    def sees_payloads(self) -> bool:
+        return "payload:read" in self.scopes
+
+    def require(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise ScopeMissing(f"This operation needs the scope {scope}.", required_scope=scope)
+
+
+def _credential(authorization: str | None) -> str:
+    """The key or token of the header; empty when it has none."""
+    scheme, _, text = (authorization or "").partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else ""
+
+
+class Authenticator:
+    """Finds the caller of a request; with `open_namespace` everybody is its owner (auth off)."""
+
+    def __init__(
+        self, keys: AccessKeys, clock: Clock, open_namespace: str | None, tokens: Tokens | None = None
+    ) -> None:
+        self._keys = keys
+        self.tokens = tokens
+        self._clock = clock
+        self._open = None if open_namespace is None else Caller(open_namespace, frozenset(SCOPES), None)
+        self._cache: dict[str, tuple[float, AccessKey | None]] = {}
+
+    async def identify(self, authorization: str | None) -> Caller:
+        """Raises Unauthenticated without a key or token, CredentialRefused, and IssuerUnavailable."""
+        if self._open is not None:
+            return self._open
+        credential = _credential(authorization)
+        if not credential:
+            raise Unauthenticated()
+        if self.tokens is not None and credential.count(".") == 2 and not credential.startswith(_PREFIX):
+            token = await self.tokens.read(credential)
+            # The issuer writes scopes of other services into the same claim.
+            return Caller(token.namespace, token.scopes & _KNOWN, f"{_TOKEN}{token.subject or ''}")
+        if len(credential) > _MAX_KEY:
+            raise CredentialRefused()
+        key = await self._find(digest(credential))
+        if key is None:
+            raise CredentialRefused()
+        return Caller(key.namespace, key.scopes, key.id)
+
+    def remembers(self, authorization: str | None) -> bool:
+        """Whether these credentials were good lately, or none are needed: nobody guesses with them."""
+        credential = _credential(authorization)
+        if self._open is not None or not credential:
+            return True
+        if self.tokens is not None and self.tokens.remembers(credential):
+            return True
+        return self._cache.get(digest(credential), (0.0, None))[1] is not None
+
+    async def _find(self, digest: str) -> AccessKey | None:
+        now = self._clock.monotonic()
+        at, key = self._cache.get(digest, (now - CACHE_SECONDS, None))
+        if now - at < CACHE_SECONDS:
+            return key
+        key = await self._keys.find(digest)
+        if key is not None and not re.fullmatch(NAMESPACE_PATTERN, key.namespace):
+            key = None  # it would open keys of Redis that are another namespace's
+        if len(self._cache) >= _CACHE_SIZE:
+            self._cache.clear()
+        self._cache[digest] = (now, key)
+        return key

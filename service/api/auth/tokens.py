@@ -1,0 +1,147 @@
+"""Tokens of an issuer (JWT, RFC 7519): who signed one, for whom, until when, and which namespace it opens."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import jwt
+import structlog
+
+from service.api.auth.issuer import Issuer
+from service.api.auth.signing_keys import ALGORITHMS
+from service.api.responses.errors import CredentialRefused
+from service.clock import Clock
+from service.settings import NAMESPACE_PATTERN, Settings
+
+#: Characters: what fits into a head of 16 KiB beside everything else.
+MAX_TOKEN = 8_192
+#: Characters of a key's name and of a subject (OpenID Connect Core, section 2).
+MAX_NAME = 255
+#: Seconds by which the clocks of issuer and API may differ.
+LEEWAY_SECONDS = 30
+#: Seconds for which a token is not checked again.
+CACHE_SECONDS = 5.0
+_CACHE_SIZE = 10_000
+#: Larger times are typing errors, and no longer exact.
+_MAX_TIME = 2.0**53
+#: Times are compared here, with the clock of the process: PyJWT would read one of its own.
+_OPTIONS: Any = {
+    "require": ["iss", "aud", "exp"],
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
+
+log = structlog.get_logger("triage.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`scopes` as the issuer wrote them; `expires` in unix seconds, with the leeway."""
+
+    namespace: str
+    scopes: frozenset[str]
+    subject: str | None
+    expires: float
+
+
+class Tokens:
+    """Checks tokens; one that was good is not checked again for a few seconds, and never past its end."""
+
+    def __init__(self, settings: Settings, issuer: Issuer, clock: Clock) -> None:
+        self._settings = settings
+        self.issuer = issuer
+        self._clock = clock
+        self._cache: dict[bytes, tuple[float, Token]] = {}
+
+    async def read(self, text: str) -> Token:
+        """Raises CredentialRefused, and IssuerUnavailable while nobody knows the keys."""
+        if len(text) > MAX_TOKEN:
+            _refuse("too_large")
+        digest, now = hashlib.sha256(text.encode()).digest(), self._clock.monotonic()
+        at, token = self._cache.get(digest, (now, None))
+        if token is None or now - at >= CACHE_SECONDS:
+            token = await self._verify(text)
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            self._cache[digest] = (now, token)
+        # After the cache: what is kept there is believed for the same time as the token itself.
+        if self._now() >= token.expires:
+            _refuse("expired", "The token has expired.")
+        return token
+
+    def remembers(self, text: str) -> bool:
+        """Whether this token was good lately."""
+        return hashlib.sha256(text.encode()).digest() in self._cache
+
+    async def _verify(self, text: str) -> Token:
+        try:
+            header = jwt.get_unverified_header(text)
+            kid, algorithm = header.get("kid"), header.get("alg")
+            if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+                _refuse("algorithm")
+            if not isinstance(kid, str) or len(kid) > MAX_NAME:
+                _refuse("key_name")
+            # The name is compared with those of the issuer's set and with nothing else.
+            key = await self.issuer.key(kid, algorithm)
+            if key is None:
+                _refuse("unknown_key")
+            claims = jwt.decode(
+                text,
+                key,
+                algorithms=[key.algorithm_name],
+                issuer=self._settings.jwt_issuer,
+                audience=self._settings.jwt_audience,
+                options=_OPTIONS,
+            )
+        except jwt.MissingRequiredClaimError as error:
+            _refuse("claim", f"The token has no claim {error.claim}.")
+        except jwt.InvalidAudienceError:
+            _refuse("audience", "The token is for another audience.")
+        except jwt.InvalidIssuerError:
+            _refuse("issuer", "The token is of another issuer.")
+        except jwt.PyJWTError as error:
+            _refuse(type(error).__name__)
+        return self._token(claims)
+
+    def _token(self, claims: dict[str, Any]) -> Token:
+        """Only of a token that the issuer has signed: its sender may know what is wrong with it."""
+        if "nbf" in claims and _time(claims, "nbf") - LEEWAY_SECONDS > self._now():
+            _refuse("not_yet", "The token is not valid yet.")
+        name = self._settings.jwt_namespace_claim
+        namespace = claims.get(name)
+        if not isinstance(namespace, str) or not re.fullmatch(NAMESPACE_PATTERN, namespace):
+            _refuse("namespace", f"The claim {name} of the token names no namespace.")
+        subject: str | None = claims.get("sub")
+        if subject is not None and not (len(subject) <= MAX_NAME and subject.isprintable()):
+            _refuse("subject", "The claim sub of the token is too long or cannot be shown.")
+        return Token(namespace, self._scopes(claims), subject, _time(claims, "exp") + LEEWAY_SECONDS)
+
+    def _scopes(self, claims: dict[str, Any]) -> frozenset[str]:
+        name = self._settings.jwt_scopes_claim
+        match claims.get(name):
+            case None:
+                return frozenset()
+            case str(words):
+                return frozenset(words.split())
+            case list(words) if all(isinstance(word, str) for word in words):
+                return frozenset(words)
+            case _:
+                _refuse("scopes", f"The claim {name} of the token is neither text nor a list of texts.")
+
+    def _now(self) -> float:
+        return self._clock.now_ms() / 1000
+
+
+def _time(claims: dict[str, Any], name: str) -> float:
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MAX_TIME:
+        _refuse("time", f"The claim {name} of the token is not a time.")
+    return float(value)
+
+
+def _refuse(reason: str, message: str | None = None) -> NoReturn:
+    """The log says more than the answer of a token that anybody may have made up; neither quotes it."""
+    log.debug("token_refused", reason=reason)
+    raise CredentialRefused(message)

@@ -1,0 +1,212 @@
+"""What a route is given: the caller, checked against the scope of the route, and that caller's stores."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, Request
+
+from service.api.auth.credentials import Authenticator, Caller
+from service.api.auth.cross_origin import is_elsewhere
+from service.api.auth.throttle import WINDOW_SECONDS, Refusals, fingerprint
+from service.api.job_types import KnownTypes
+from service.api.metrics import ApiMetrics
+from service.api.requests.body_budget import Bodies
+from service.api.requests.long_polls import Waiting, hang_up_noticed
+from service.api.requests.stream_limits import Holder, Places, stream_places, waiter_places
+from service.api.responses.errors import CredentialRefused, TooManyFailures, Unauthenticated
+from service.api.responses.redaction import View
+from service.clock import Clock
+from service.domain.ids import IdFactory
+from service.domain.job import Job
+from service.reachability import Reachability
+from service.settings import Settings
+from service.store.changes.subscriber import Subscriber
+from service.store.namespace import Namespace
+from service.store.redis.connect import RedisClient
+from service.telemetry import logs
+from service.telemetry.spans import Tracer
+
+log = structlog.get_logger("triage.api")
+
+#: Half of the connections of a process.
+MAX_LOOKS = 25
+#: A namespace is looked after for so long after the last request for it.
+NAMESPACE_SECONDS = 600.0
+
+
+@dataclass
+class AppState:
+    """Everything that outlives a request; one per application."""
+
+    settings: Settings
+    redis: RedisClient
+    clock: Clock
+    ids: IdFactory
+    authenticator: Authenticator
+    metrics: ApiMetrics
+    bodies: Bodies
+    tracer: Tracer | None = None
+    stopping: bool = False
+    #: What the last probe found wrong with Redis.
+    redis_problem: str | None = None
+    streams: Places = field(default_factory=stream_places)
+    waiters: Places = field(default_factory=waiter_places)
+    #: Event streams that may look at the same time: a change of what many follow must leave connections to
+    #: others.
+    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
+    #: Work that goes on after its request was answered.
+    background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
+    namespace_states: dict[str, "NamespaceState"] = field(default_factory=dict[str, "NamespaceState"])
+
+    def __post_init__(self) -> None:
+        self.refusals = Refusals(self.clock)
+        self.subscriber = Subscriber(self.redis)
+
+    def stop(self) -> None:
+        """Not ready from now on; whoever waits is answered with what there is."""
+        self.stopping = True
+        for namespace_state in self.namespace_states.values():
+            namespace_state.stores.change_feed.release()
+
+    def namespace_state(self, namespace: str) -> "NamespaceState":
+        found = self.namespace_states.get(namespace)
+        if found is None:
+            settings = self.settings
+            stores = Namespace(
+                self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
+            )
+            known = KnownTypes(stores.workers, stores.queues, self.clock)
+            found = NamespaceState(stores, known, Reachability(self.clock))
+            self.namespace_states[namespace] = found
+        found.used_at = self.clock.monotonic()
+        return found
+
+    def leave_spaces(self) -> None:
+        """Forget namespaces that nobody has asked for lately: tokens may name any number of them."""
+        now = self.clock.monotonic()
+        for namespace, namespace_state in list(self.namespace_states.items()):
+            unused = (
+                now - namespace_state.used_at > NAMESPACE_SECONDS
+                and not namespace_state.stores.change_feed.watched
+            )
+            if unused and namespace != self.settings.namespace:
+                del self.namespace_states[namespace]
+                self.metrics.http.forget(namespace)
+
+
+@dataclass
+class NamespaceState:
+    """One namespace as this process sees it."""
+
+    stores: Namespace
+    types: KnownTypes
+    reachability: Reachability
+    #: Of the process' clock.
+    used_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """A request whose caller may make it."""
+
+    caller: Caller
+    namespace_state: NamespaceState
+    app_state: AppState
+    request: Request
+
+    @property
+    def stores(self) -> Namespace:
+        return self.namespace_state.stores
+
+    @contextlib.asynccontextmanager
+    async def watch(self, id: str) -> AsyncGenerator[Waiting]:
+        """A place among those who wait for a job, group or bulk action to change, until the block ends.
+
+        Raises TooManyWaiters, TooManyWaitersOfKey, BackendUnavailable.
+        """
+        with self.app_state.waiters.place(self.holder):
+            async with (
+                hang_up_noticed(self.request.receive) as gone,
+                self.stores.change_feed.watch(id) as changed,
+            ):
+                yield Waiting(changed, gone, self.check)
+
+    @property
+    def holder(self) -> Holder:
+        return self.caller.namespace, self.caller.key_id
+
+    async def check(self) -> None:
+        """Raises what the request would be answered with if it came now."""
+        caller = await self.app_state.authenticator.identify(self.request.headers.get("authorization"))
+        caller.require(required_scope(self.request))
+
+    def view(self, job: Job) -> View:
+        """What this caller may see of the job."""
+        return View.of_job(job, self.caller.sees_payloads, self._redactions(job.name, job.redact))
+
+    def view_of_type(self, name: str, stored: tuple[str, ...] | None = None) -> View:
+        """The same where payload and result are not at hand; `stored` are the pointers that a job carries."""
+        return View(self.caller.sees_payloads, self._redactions(name, stored))
+
+    def _redactions(self, name: str, stored: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        # What either says: a type may have learned of a secret, or have forgotten it, since the submission.
+        published = self.namespace_state.types.redactions(name)
+        if stored is None or published is None or stored == published:
+            return published if stored is None else stored
+        return tuple(dict.fromkeys((*stored, *published)))
+
+
+def required_scope(request: Request) -> str:
+    route: Any = request.scope["route"]
+    return route.openapi_extra["x-required-scope"]
+
+
+async def identify(request: Request) -> Caller:
+    """Who asks. Each refusal is logged and counted, and who tries many is held off."""
+    app_state: AppState = request.app.state.app_state
+    header, address = request.headers.get("authorization"), logs.client_address(request.scope)
+    try:
+        if not app_state.authenticator.remembers(header):
+            app_state.refusals.check(address)
+        caller = await app_state.authenticator.identify(header)
+    except TooManyFailures:
+        app_state.metrics.http.refused("throttled")
+        raise
+    except CredentialRefused:
+        app_state.metrics.http.refused("invalid")
+        log.warning("credential_refused", client=address, credential=fingerprint(header or ""))
+        if app_state.refusals.add(address):
+            log.warning("credentials_throttled", client=address, seconds=WINDOW_SECONDS)
+        raise
+    if caller.logged_as is not None:
+        logs.IDS.set({**logs.IDS.get({}), "key_id": caller.logged_as})
+    return caller
+
+
+async def _request_context(request: Request) -> RequestContext:
+    app_state: AppState = request.app.state.app_state
+    # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
+    if app_state.settings.auth == "off" and is_elsewhere(request.headers):
+        raise Unauthenticated("Without keys, pages of another origin are refused.")
+    caller = await identify(request)
+    # For the metrics of its namespace, whatever the request is answered with.
+    request.scope.setdefault("state", {})["namespace"] = caller.namespace
+    caller.require(required_scope(request))
+    namespace_state = app_state.namespace_state(caller.namespace)
+    await namespace_state.types.load()
+    return RequestContext(caller, namespace_state, app_state, request)
+
+
+async def request_context(request: Request) -> RequestContext:
+    """Once for a request: before its body is read (intake.py), and again where its route asks for it."""
+    state: dict[str, Any] = request.scope.setdefault("state", {})
+    if "request_context" not in state:
+        state["request_context"] = await _request_context(request)
+    return state["request_context"]
+
+
+Context = Annotated[RequestContext, Depends(request_context)]

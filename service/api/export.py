@@ -1,0 +1,18 @@
+"""The OpenAPI document as the server serves it, without a Redis and whatever the environment says."""
+
+import os
+from typing import Any
+
+from service.api.app import create_app
+from service.clock import Clock
+from service.domain.ids import IdFactory
+from service.settings import Settings
+from service.store.redis.connect import connect
+
+
+def openapi_document() -> dict[str, Any]:
+    """Connects to nothing: the client of the application is never used."""
+    settings = Settings.model_construct()
+    clock = Clock()
+    app = create_app(settings, connect("redis://localhost"), clock, IdFactory(clock.now_ms, os.urandom))
+    return app.openapi()

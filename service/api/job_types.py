@@ -1,0 +1,96 @@
+"""Job types and defaults of queues, kept for a moment so that a submission costs no extra round trip."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from service.api.payload_schemas import PayloadSchema
+from service.clock import Clock
+from service.domain.catalogue import JobType
+from service.domain.errors import PayloadInvalid, TriageError
+from service.store.queues.queues import Queues
+from service.store.workers import WorkerRegistry
+
+#: Seconds after which the types are read again.
+FRESH_SECONDS = 1.0
+#: Seconds that a request waits for them at most.
+LONGEST_WAIT = 0.5
+
+log = structlog.get_logger("triage.types")
+
+
+class KnownTypes:
+    """The job types of one namespace. Without a worker that knows a type, any payload is taken."""
+
+    def __init__(self, workers: WorkerRegistry, queues: Queues, clock: Clock) -> None:
+        self._workers = workers
+        self._queues = queues
+        #: Per queue the defaults of its jobs, as of the last read.
+        self.queue_defaults: Mapping[str, Mapping[str, Any]] = {}
+        self._clock = clock
+        self._types: Mapping[str, JobType] = {}
+        #: Of every type that was ever published: what it redacts must not be shown when its workers are gone.
+        self._redactions: Mapping[str, tuple[str, ...]] = {}
+        self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
+        self._read_at: float | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def load(self) -> None:
+        """Have the types at hand, as they were a second ago at most: one request in a second waits for them.
+
+        It does not wait for long: Redis may be away, and yesterday's schema is better than none.
+        """
+        stale = self._read_at is None or self._clock.monotonic() - self._read_at > FRESH_SECONDS
+        if stale and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self._refresh())
+        if stale and self._refreshing is not None:
+            await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
+
+    async def load_type(self, name: str) -> None:
+        """Have this type at hand if any worker has published it, even a moment ago."""
+        if name not in self._redactions:
+            self._read_at = None
+            await self.load()
+
+    def known(self, name: str) -> JobType | None:
+        """As of the last read."""
+        return self._types.get(name)
+
+    def redactions(self, name: str) -> tuple[str, ...] | None:
+        """Pointers of a type, as of the last read; None when no worker has ever published it.
+
+        An unknown type makes the next `load` read again: its worker may have published it just now, and until
+        that is known its data is hidden.
+        """
+        found = self._redactions.get(name)
+        if found is None:
+            self._read_at = None
+        return found
+
+    async def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
+        """Raises PayloadInvalid with a pointer per problem."""
+        if job_type.payload_schema is None:
+            return
+        rows = await self._schema(job_type.name, job_type.payload_schema).errors(payload)
+        if rows:
+            raise PayloadInvalid([{**row, "pointer": root + row["pointer"]} for row in rows])
+
+    def _schema(self, name: str, schema: Mapping[str, Any]) -> PayloadSchema:
+        published, ready = self._schemas.get(name, (None, None))
+        if ready is None or published != schema:
+            ready = PayloadSchema(schema)
+            self._schemas[name] = (schema, ready)
+        return ready
+
+    async def _refresh(self) -> None:
+        try:
+            published, known = await self._workers.published_types()
+            self.queue_defaults = await self._queues.defaults()
+        except TriageError as error:
+            log.info("job_types_not_read", code=error.code)
+            return
+        self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
+        self._redactions = {job_type.name: job_type.redact for job_type in published}
+        self._read_at = self._clock.monotonic()

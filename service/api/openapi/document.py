@@ -1,0 +1,225 @@
+"""The OpenAPI document: what FastAPI writes, and what follows from it for every operation alike.
+
+Headers, error responses and examples are derived here once instead of being said at each route, so no
+route can forget them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.api.openapi import example_data, examples
+from service.api.openapi.operation import MEANING, problem_responses
+from service.api.responses import problems
+from service.api.responses.errors import JsonInvalid, ValidationFailed
+from service.api.schemas.fan_outs import ItemResultOut
+from service.api.schemas.problems import Problem
+from service.domain.errors import TriageError
+
+Node = dict[str, Any]
+
+_PROBLEM = "application/problem+json"
+_DESCRIPTION = """\
+Jobs, kept in Redis and run by workers of their own, at least once.
+
+Every error is a problem document (RFC 9457) whose `code` programs can rely on. A key or token sees one
+namespace; what belongs to another one answers 404, like what does not exist. Times are UTC, durations are
+seconds. Unknown request fields are refused.
+"""
+_TAGS = {
+    "jobs": "Submit, read, steer.",
+    "flows": "Jobs that wait for other jobs.",
+    "fan-outs": "Many jobs from one request.",
+    "queues": "Depth, rates, pause, limits.",
+    "dead letters": "Jobs that gave up, held for inspection.",
+    "bulk actions": "One action on every job that matches.",
+    "schedules": "Jobs at times to come.",
+    "workers": "The processes that run jobs, and the job types that they know.",
+    "health": "Probes.",
+    "telemetry": "Numbers for Prometheus and KEDA.",
+}
+
+
+def _header(description: str, example: str, required: bool = False) -> Node:
+    return {
+        "description": description,
+        "schema": {"type": "string"},
+        "example": example,
+        **({"required": True} if required else {}),
+    }
+
+
+_HEADERS: dict[str, Node] = {
+    "X-Request-Id": _header("The request's own, or a new one.", example_data.REQUEST_ID, required=True),
+    "Location": _header("Where the resource is.", f"/v1/jobs/{example_data.JOB_ID}", required=True),
+    "ETag": _header("The version, for If-None-Match and If-Match.", '"1"', required=True),
+    "Retry-After": _header("Seconds after which to try again.", problems.RETRY_AFTER, required=True),
+    "WWW-Authenticate": _header("How to authenticate.", problems.CHALLENGE, required=True),
+    "Idempotency-Replayed": _header("`true`: this is the first answer again.", "true"),
+}
+#: The error that stands for a status which several have.
+_SHOWN: dict[int, type[TriageError]] = {400: JsonInvalid, 422: ValidationFailed}
+_PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+
+
+def describe(app: FastAPI) -> Node:
+    """The document of an application; it is made once and kept."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=_DESCRIPTION,
+            routes=app.routes,
+            servers=[{"url": "", "description": "The server that serves this document."}],
+        )
+        _complete(document)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def operations(document: Node) -> Iterator[tuple[str, str, Node]]:
+    """Path, method and operation of each."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def _complete(document: Node) -> None:
+    components: Node = document.setdefault("components", {})
+    _complete_components(components)
+    used: set[str] = set()
+    for _, _, operation in operations(document):
+        used.update(operation["tags"])
+        _complete_operation(operation, components)
+    document["tags"] = [{"name": tag, "description": text} for tag, text in _TAGS.items() if tag in used]
+
+
+def _complete_components(components: Node) -> None:
+    schemas: Node = components.setdefault("schemas", {})
+    schemas["Problem"] = _problem_schema(schemas)
+    schemas["ProblemCode"] = {
+        "type": "string",
+        "title": "ProblemCode",
+        "description": "What went wrong, for programs.",
+        "enum": sorted(problems.CODES),
+    }
+    # No answer is one as a whole; clients that read the lines of a stream need its type.
+    line = ItemResultOut.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    for name, schema in line.pop("$defs").items():
+        schemas.setdefault(name, schema)
+    schemas["ItemResultOut"] = line
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for name, schema in schemas.items():
+        if name in examples.SCHEMAS:
+            schema["examples"] = [examples.complete(examples.SCHEMAS[name], schema, schemas)]
+    components["securitySchemes"] = {
+        "apiKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A key of `triage keys create`, or a token (JWT) of the server's issuer.",
+        }
+    }
+    components["headers"] = _HEADERS
+    components["responses"] = {}
+
+
+def _complete_operation(operation: Node, components: Node) -> None:
+    schemas = components["schemas"]
+    operation.setdefault("security", [])
+    # A server may refuse headers before it knows what was asked.
+    also = [431]
+    for parameter in operation.get("parameters", []):
+        _parameter(parameter, schemas)
+        if parameter["in"] == "path":
+            also.append(404)  # what cannot be a name is answered like what nobody has
+    if "requestBody" in operation:
+        also += [408, 413, 415]
+        for media in operation["requestBody"]["content"].values():
+            _drop_null(media["schema"])
+            media.setdefault("example", examples.example_of(media["schema"], schemas))
+    for status, response in problem_responses(*also).items():
+        operation["responses"].setdefault(str(status), response)
+    _responses(operation, components)
+
+
+def _problem_schema(schemas: Node) -> Node:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(schema.pop("$defs", {}))
+    schema["properties"]["code"] = {"$ref": "#/components/schemas/ProblemCode"}
+    schema["examples"] = [_problem_example(404)]
+    return schema
+
+
+def _problem_example(status: int) -> Node:
+    instance = f"/v1/jobs/{example_data.JOB_ID}"
+    if status == 500:
+        return problems.problem(500, "internal_error", MEANING[500], instance, example_data.REQUEST_ID)
+    error = _SHOWN.get(status) or next(error for error, known in problems.STATUS.items() if known == status)
+    return problems.of_error(error(), instance, example_data.REQUEST_ID)
+
+
+def _parameter(parameter: Node, schemas: Node) -> None:
+    schema = parameter["schema"]
+    if parameter["in"] == "header":
+        parameter["name"] = "-".join(part.capitalize() for part in parameter["name"].split("-"))
+    if parameter.get("required"):
+        parameter["example"] = examples.PARAMETERS.get(parameter["name"]) or examples.example_of(
+            schema, schemas
+        )
+    _drop_null(schema)
+    schema.pop("description", None)
+
+
+def _drop_null(schema: Node) -> None:
+    """Absent is how a query, a header or a body says null."""
+    choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        del schema["anyOf"]
+        schema.update(choices[0])
+        if "$ref" in schema:
+            schema.pop("title", None)
+
+
+def _responses(operation: Node, components: Node) -> None:
+    """Headers and examples of the answers; a problem is described once for all operations."""
+    names = {parameter["name"] for parameter in operation.get("parameters", [])}
+    for status, response in sorted(operation["responses"].items()):
+        if _PROBLEM in response.get("content", {}):
+            shared = "".join(problems.phrase(int(status)).title().split())
+            components["responses"].setdefault(shared, _shared_problem(int(status)))
+            operation["responses"][status] = {"$ref": f"#/components/responses/{shared}"}
+            continue
+        headers = ["X-Request-Id"]
+        for media_type, media in response.get("content", {}).items():
+            schema = media.get("schema", {})
+            if media_type == "application/json" and "example" not in media:
+                media["example"] = examples.example_of(schema, components["schemas"])
+                if status == "202":
+                    name = schema.get("$ref", "").rpartition("/")[2]
+                    media["example"] = {**media["example"], **examples.ACCEPTED.get(name, {})}
+            if media_type == "text/event-stream":
+                # The data of each event; the whole is text, for clients that know no streams.
+                media["example"] = examples.example_of(schema, components["schemas"])
+                media["schema"] = {"anyOf": [{"$ref": schema["$ref"]}, {"type": "string"}]}
+                continue
+            # A number: a worker has a version too, that of its software.
+            if isinstance(media.get("example"), dict) and isinstance(media["example"].get("version"), int):
+                headers += ["ETag", *(["Location"] if status == "202" else [])]
+        if status == "304":
+            headers.append("ETag")
+        if "Idempotency-Key" in names:
+            headers.append("Idempotency-Replayed")
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _shared_problem(status: int) -> Node:
+    response = problem_responses(status)[status]
+    response["content"][_PROBLEM]["example"] = _problem_example(status)
+    headers = ["X-Request-Id", *([_PROBLEM_HEADERS[status]] if status in _PROBLEM_HEADERS else [])]
+    response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    return response

@@ -1,0 +1,40 @@
+"""Without keys: answers requests for this machine's own names alone (DNS rebinding), as plain ASGI."""
+
+from collections.abc import Collection
+
+from service.addresses import is_loopback
+from service.api.requests.middleware import App, Receive, Scope, Send
+from service.api.responses.errors import HostNotAllowed
+from service.api.responses.problems import of_error, respond
+
+
+class AllowedHosts:
+    """A page of another site can make its name lead here, and a browser then lets it read what is answered.
+
+    Such a request names that site in `Host`. Loopback addresses and `localhost` cannot be anybody else's.
+    """
+
+    def __init__(self, app: App, names: Collection[str]) -> None:
+        self._app = app
+        self._names = frozenset(name.lower().rstrip(".") for name in names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+            if len(hosts) != 1 or not self._allows(hosts[0]):
+                document = of_error(HostNotAllowed(), scope["path"], scope.get("state", {}).get("request_id"))
+                return await respond(document)(scope, receive, send)  # type: ignore[arg-type]
+        await self._app(scope, receive, send)
+
+    def _allows(self, host: str) -> bool:
+        if host.startswith("["):
+            name, end, port = host[1:].partition("]")
+            if not end:
+                return False
+            port = port.removeprefix(":")
+        else:
+            name, _, port = host.partition(":")
+        name = name.lower().rstrip(".")
+        if port and not port.isdecimal():
+            return False
+        return name in self._names or is_loopback(name)

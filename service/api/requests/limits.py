@@ -1,0 +1,85 @@
+"""Refuses heads and bodies that are too large, or too slow to come in."""
+
+import asyncio
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from service.api.requests.body_budget import Held
+from service.api.requests.middleware import App, Receive, Scope, Send
+from service.api.requests.streamed_items import MANY
+from service.api.responses.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
+from service.api.responses.problems import of_error, respond
+from service.domain.errors import TriageError
+from service.settings import Settings
+
+MAX_HEADERS, MAX_HEAD_BYTES = 100, 16_384
+
+#: Bytes of a body beside its payload.
+_BESIDE = 65_536
+#: Bytes of JSON that a byte of a payload may be written with: "\u00e9" is one character of two bytes.
+_ESCAPED = 3
+#: Operations whose body has a payload, or as much.
+_ONE = {"create_job", "retry_job", "retry_dead_letter", "put_schedule", "update_queue"}
+
+
+class HeaderLimits:
+    """Refuses a head that is too large: 16 KiB with the address, 100 headers. Plain ASGI."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            size = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+            size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+            if size > MAX_HEAD_BYTES or len(scope["headers"]) > MAX_HEADERS:
+                return await _refuse(HeadersTooLarge(), scope, receive, send)
+        await self._app(scope, receive, send)
+
+
+def one_job(settings: Settings) -> int:
+    """Bytes of JSON that a job may have."""
+    return _ESCAPED * settings.max_payload_bytes + _BESIDE
+
+
+def largest_body(settings: Settings) -> int:
+    return max(settings.max_body_bytes, one_job(settings))
+
+
+def body_limit(operation: str, settings: Settings) -> int:
+    """Bytes that the body of an operation may have."""
+    if operation in MANY:
+        return largest_body(settings)
+    return one_job(settings) if operation in _ONE else _BESIDE
+
+
+async def read_body(request: Request, limit: int, seconds: float, held: Held) -> bytearray:
+    """Raises BodyTooLarge by Content-Length or by what came in, RequestTooSlow and TooManyBodies."""
+    large = BodyTooLarge(f"The request body is limited to {limit} bytes here.")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > limit:
+        raise large
+    # Grown in place: joined chunks would for a moment be there twice.
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect()
+                chunk = message.get("body", b"")
+                if len(body) + len(chunk) > limit:
+                    raise large
+                held.take(len(chunk))
+                body += chunk
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise RequestTooSlow() from None
+    return body
+
+
+async def _refuse(error: TriageError, scope: Scope, receive: Receive, send: Send) -> None:
+    document = of_error(error, scope["path"], scope.get("state", {}).get("request_id"))
+    await respond(document, {"Connection": "close"})(scope, receive, send)  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""Prefer: wait, long polls, If-None-Match: the small grammar of waiting over HTTP."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+
+from service.clock import Clock
+from service.domain.job import Job
+from service.domain.states import FINISHED
+from service.store.changes.change_feed import Change
+from service.tasks import end
+
+MAX_WAIT = 30.0
+#: Seconds between two looks at whether a caller who waits may still ask: a revoked key must not read on.
+CHECK_SECONDS = 2.0
+Resource = TypeVar("Resource")
+#: With its end: read in part, a number such as `1e9` would be another wait.
+_PREFER = re.compile(
+    r"(?:^|[,;\s])wait\s*=\s*(\"?)(\d{1,9}(?:\.\d{1,9})?)\1(?=$|[,;\s])",
+    re.IGNORECASE,
+)
+
+
+def preferred_wait(header: str | None) -> float | None:
+    """Seconds of `Prefer: wait=N` (RFC 7240), at most 30; None when the header does not ask for it."""
+    found = _PREFER.search(header or "")
+    return None if found is None else min(float(found[2]), MAX_WAIT)
+
+
+def matches(if_none_match: str | None, version: int) -> bool:
+    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return "*" in tags or f'"{version}"' in tags
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that waits: for a change, until its client has gone, while its credentials hold.
+
+    `check` raises what a request with these credentials would be answered with by now.
+    """
+
+    changed: Change
+    gone: "asyncio.Task[None]"
+    check: Callable[[], Awaitable[None]]
+
+    async def wait(self, seconds: float) -> None:
+        """Returns at a change or after that long; raises ClientDisconnect when nobody is left to answer."""
+        changed = asyncio.ensure_future(self.changed.wait())
+        try:
+            await asyncio.wait({changed, self.gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end([changed])
+        if self.gone.done():
+            raise ClientDisconnect()
+
+
+@contextlib.asynccontextmanager
+async def hang_up_noticed(receive: Callable[[], Awaitable[Any]]) -> "AsyncGenerator[asyncio.Task[None]]":
+    """A task that ends when the client has gone; the request must have been read to its end."""
+    gone = asyncio.create_task(_hang_up(receive))
+    try:
+        yield gone
+    finally:
+        await end([gone])
+
+
+async def _hang_up(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def until(
+    read: Callable[[], Awaitable[Resource | None]],
+    waiting: Waiting,
+    seconds: float,
+    is_done: Callable[[Resource], bool],
+    clock: Clock,
+) -> Resource | None:
+    """What `read` reads once it is enough, or as it is after `seconds` or at shutdown.
+
+    None when it does not exist.
+    """
+    changed = waiting.changed
+    began = checked = clock.monotonic()
+    while True:
+        changed.clear()
+        found = await read()
+        remaining = began + seconds - clock.monotonic()
+        if found is None or is_done(found) or remaining <= 0 or changed.last:
+            return found
+        while remaining > 0 and not changed.is_set():
+            await waiting.wait(min(remaining, CHECK_SECONDS))
+            now = clock.monotonic()
+            remaining = began + seconds - now
+            if now - checked >= CHECK_SECONDS:
+                await waiting.check()
+                checked = now
+
+
+def is_finished(job: Job) -> bool:
+    return job.state in FINISHED

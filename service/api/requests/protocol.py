@@ -1,0 +1,133 @@
+"""What a connection may do before there is a request: uvicorn alone would wait and store without end."""
+
+from asyncio import TimerHandle, Transport
+from typing import cast
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from service.api.responses.errors import HeadersTooLarge, HttpInvalid, RequestTooSlow
+from service.api.responses.problems import STATUS, of_error
+from service.domain.errors import TriageError
+
+#: Bytes of a head that has not come to its end; one that has is held to its limit by the middleware.
+MAX_HEAD_BYTES = 65_536
+#: Bytes of a body that may come in after its request was answered, before the connection is cut: many clients
+#: read why they were refused only when they have sent everything.
+MAX_UNREAD_BYTES = 134_217_728
+#: Seconds after which the connection ends, beyond those that a body has: its 408 goes out first.
+_MARGIN = 5.0
+#: Seconds in which a client must take this many bytes of what waits for it, else its connection is cut: it
+#: would keep its place, that of an event stream for one, and what was read for it, for as long as it likes.
+TAKE_SECONDS, TAKE_BYTES = 60.0, 16_384
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Answers 400, 408 and 431 as problems, and closes; cuts off who does not take what was answered."""
+
+    #: Seconds for a head, and again for its body.
+    seconds: float = 30.0
+    _timer: TimerHandle | None = None
+    _in_head = False
+    _head_bytes = 0
+    _unread = 0
+    _taking: TimerHandle | None = None
+    _untaken = 0
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._within(self.seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel()
+        self._taken()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._let_take()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    def _let_take(self) -> None:
+        self._untaken = self.transport.get_write_buffer_size()
+        self._taking = self.loop.call_later(TAKE_SECONDS, self._look_whether_taken)
+
+    def _look_whether_taken(self) -> None:
+        if self._untaken - self.transport.get_write_buffer_size() < TAKE_BYTES:
+            # Closing would wait until all of it was taken.
+            self.transport.abort()
+        else:
+            self._let_take()
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(HeadersTooLarge())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes, self._unread = True, 0, 0
+        self._within(self.seconds)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._within(self.seconds + _MARGIN)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        if cycle is not None and cycle.response_complete:
+            self._unread += len(body)
+            if self._unread > MAX_UNREAD_BYTES:
+                self.transport.abort()
+
+    def on_message_complete(self) -> None:
+        self._cancel()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HttpInvalid(f"{msg.rstrip('.')}."))
+
+    def _within(self, seconds: float) -> None:
+        self._cancel()
+        self._timer = self.loop.call_later(seconds, self._expire)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        if self._in_head:
+            self._refuse(RequestTooSlow())
+        else:
+            self.transport.close()
+
+    def _refuse(self, error: TriageError) -> None:
+        """There is no request yet that the application could answer, or it waits for the rest of one."""
+        self._in_head = False
+        self._cancel()
+        if self.transport.is_closing():
+            return
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            body = orjson.dumps(of_error(error, "", None))
+            head = [
+                STATUS_LINE[STATUS[type(error)]],
+                b"content-type: application/problem+json\r\n",
+                b"content-length: %d\r\n" % len(body),
+                b"connection: close\r\n\r\n",
+            ]
+            self.transport.write(b"".join([*head, body]))
+        self.transport.close()

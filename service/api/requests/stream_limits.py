@@ -1,0 +1,81 @@
+"""Who may wait in this process, and how many at a time: streams, and requests that wait for a change."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Generator
+
+from service.api.responses.errors import (
+    TooManyStreams,
+    TooManyStreamsOfKey,
+    TooManyWaiters,
+    TooManyWaitersOfKey,
+)
+from service.domain.errors import TriageError
+
+#: Of a process.
+MAX_STREAMS, MAX_WAITERS = 1_000, 2_000
+#: Of an API key or a token's subject in one namespace, so that one client cannot take them all.
+MAX_STREAMS_OF_KEY, MAX_WAITERS_OF_KEY = 50, 200
+
+#: Namespace and key id. Without keys (auth off) the latter is None, and only the bound of the process holds.
+Holder = tuple[str, str | None]
+
+
+class Places:
+    """Counts from `take` to `give_back`; each holder gives back what it took, on every path."""
+
+    def __init__(
+        self,
+        most: int,
+        most_of_holder: int,
+        full: Callable[[], TriageError],
+        holder_full: Callable[[str], TriageError],
+    ) -> None:
+        self.most = most
+        self.most_of_holder = most_of_holder
+        self._full = full
+        self._holder_full = holder_full
+        self._taken: Counter[Holder] = Counter()
+
+    @property
+    def count(self) -> int:
+        return self._taken.total()
+
+    def take(self, holder: Holder) -> None:
+        """Raises the error of a full process, or of a holder that has as many as it may."""
+        if self.count >= self.most:
+            raise self._full()
+        if holder[1] is not None and self._taken[holder] >= self.most_of_holder:
+            raise self._holder_full(f"(limit {self.most_of_holder} per process)")
+        self._taken[holder] += 1
+
+    def give_back(self, holder: Holder) -> None:
+        self._taken[holder] -= 1
+        if not self._taken[holder]:
+            del self._taken[holder]
+
+    @contextlib.contextmanager
+    def place(self, holder: Holder) -> Generator[None]:
+        self.take(holder)
+        try:
+            yield
+        finally:
+            self.give_back(holder)
+
+
+def stream_places() -> Places:
+    return Places(
+        MAX_STREAMS,
+        MAX_STREAMS_OF_KEY,
+        TooManyStreams,
+        lambda limit: TooManyStreamsOfKey(f"Too many open event streams for this API key {limit}."),
+    )
+
+
+def waiter_places() -> Places:
+    return Places(
+        MAX_WAITERS,
+        MAX_WAITERS_OF_KEY,
+        TooManyWaiters,
+        lambda limit: TooManyWaitersOfKey(f"Too many waiting requests for this API key {limit}."),
+    )

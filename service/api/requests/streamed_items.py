@@ -1,0 +1,175 @@
+"""Bodies with very many items: the envelope is read at once, the items stay text until their turn.
+
+No step takes longer than one item of the largest size: neither reading a body nor refusing it may hold up the
+other requests of the process.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from service.api.requests.strict_json import NESTED, parse
+from service.api.requests.time_slices import Turns
+from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
+from service.api.schemas.fan_outs import MAX_CHUNK
+from service.api.schemas.jobs import MAX_BULK
+from service.api.schemas.parts.raw_items import RawItems
+from service.domain.errors import TriageError
+from service.domain.fan_out import MAX_ITEMS
+from service.domain.flow import MAX_JOBS, FlowInvalid
+
+
+def _too_long(member: str, most: int) -> TriageError:
+    message = f"List should have at most {most} items"
+    return ValidationFailed(errors=[{"pointer": f"/{member}", "code": "too_long", "message": message}])
+
+
+def _too_many_jobs(member: str, most: int) -> TriageError:
+    return FlowInvalid(f"/{member}", "too_many_jobs", f"a flow has at most {most} jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """The member of a body that has many items, how many it may have, and what is said of more.
+
+    `beside`: bytes that an item may have beside those of a job.
+    """
+
+    member: str
+    most: int
+    opening: bytes = b"["
+    beside: int = 0
+    refuse: Callable[[str, int], TriageError] = field(default=_too_long)
+
+
+#: By the name of the operation.
+MANY: Mapping[str, Many] = {
+    "create_jobs": Many("jobs", MAX_BULK),
+    "create_flow": Many("jobs", MAX_JOBS, b"{", MAX_JOBS * 160, _too_many_jobs),
+    "create_fan_out": Many("items", MAX_ITEMS),
+    "add_fan_out_items": Many("items", MAX_CHUNK),
+}
+#: What a job of a flow waits for: there may be as many as jobs.
+EDGES = Many("depends_on", MAX_JOBS)
+
+#: Bytes of white space in a row: more is read by nobody.
+_MAX_SPACE = 65_536
+_SPACE = rb"[ \t\n\r]*+"
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_VALUE = rb"(" + NESTED.pattern + rb"|" + _STRING + rb'|[^"\[\]{},: \t\n\r]++)'
+_KEY = rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE
+_END = _SPACE + rb"([,\]}])"
+_SKIP = re.compile(_SPACE)
+_MEMBER_KEY = re.compile(_SPACE + _KEY, re.DOTALL)
+_MEMBER = re.compile(_SPACE + _KEY + _VALUE + _END, re.DOTALL)
+_ITEM = re.compile(_SPACE + _VALUE + _END, re.DOTALL)
+#: Without what must follow: whether a value is too large, or is followed by something else.
+_BEGINNING = {
+    _ITEM: re.compile(_SPACE + _VALUE, re.DOTALL),
+    _MEMBER: re.compile(_SPACE + _KEY + _VALUE, re.DOTALL),
+    _MEMBER_KEY: re.compile(_SPACE + _STRING, re.DOTALL),
+}
+#: Items between two looks at the clock.
+_LOOK = 64
+
+
+async def open_envelope(body: bytes | bytearray, many: Many, job_bytes: int) -> Any:
+    """The document, its member with many items as RawItems if it is of the right kind.
+
+    Everything beside the items may have the bytes of two jobs. Raises JsonInvalid, BodyTooLarge, and what
+    `many` says of too many items. An item is not parsed: it may still be no JSON.
+    """
+    return await _Reader(body, many, job_bytes).read()
+
+
+class _Reader:
+    def __init__(self, body: bytes | bytearray, many: Many, job_bytes: int) -> None:
+        self._body = body
+        self._many = many
+        self._item_bytes = job_bytes + many.beside
+        self._rest_bytes = 2 * job_bytes
+        self._turns = Turns()
+
+    async def read(self) -> Any:
+        body, start, end, items = self._body, 0, 0, None
+        at = self._skip(0)
+        if self._byte(at) == b"{" and self._byte(self._skip(at + 1)) != b"}":
+            closed, at = b",", at + 1
+            while closed == b",":
+                key = self._match(_MEMBER_KEY, at, self._rest_bytes)
+                # A second time it is a member like any other: the envelope then has a key twice.
+                if items is None and self._byte(key.end()) == self._many.opening and self._names_many(key[1]):
+                    start = key.end()
+                    items, end = await self._items(start)
+                    at = self._skip(end)
+                    closed, at = self._byte(at), at + 1
+                else:
+                    member = self._match(_MEMBER, at, self._rest_bytes)
+                    closed, at = member[3], member.end()
+        if len(body) - (end - start) > self._rest_bytes:
+            raise BodyTooLarge(f"Outside its items, the request body is limited to {self._rest_bytes} bytes.")
+        if items is None:
+            return parse(bytes(body))
+        # Held to the rules of all bodies as a whole, with a stand-in for the items: they are read later.
+        document = parse(b"".join((body[:start], b"0", body[end:])))
+        return document | {self._many.member: items}
+
+    def _names_many(self, key: bytes) -> bool:
+        try:
+            return orjson.loads(key) == self._many.member
+        except orjson.JSONDecodeError:
+            return False
+
+    async def _items(self, at: int) -> tuple[RawItems, int]:
+        """The items of the array or object that begins here, and where it ends."""
+        items = RawItems(self._body)
+        opening = self._many.opening
+        closing, pattern = (b"]", _ITEM) if opening == b"[" else (b"}", _MEMBER)
+        at += 1
+        if self._byte(self._skip(at)) == closing:
+            return items, self._skip(at) + 1
+        closed, value = b",", pattern.groups - 1
+        while closed == b",":
+            if len(items) == self._many.most:
+                raise self._many.refuse(self._many.member, self._many.most)
+            found = self._match(pattern, at, self._item_bytes)
+            if opening == b"{":
+                self._add_key(items, found[1])
+            items.append(*found.span(value))
+            closed, at = found[value + 1], found.end()
+            if len(items) % _LOOK == 0:
+                await self._turns.pause()
+        if closed != closing:
+            raise self._invalid(at)
+        return items, at
+
+    def _add_key(self, items: RawItems, text: bytes) -> None:
+        key = parse(text)
+        if key in items.keys:
+            raise JsonInvalid("The request body holds an object that has the same key twice.")
+        items.keys[key] = None
+
+    def _byte(self, at: int) -> bytes:
+        return bytes(self._body[at : at + 1])
+
+    def _skip(self, at: int) -> int:
+        found = _SKIP.match(self._body, at, at + _MAX_SPACE)
+        return at if found is None else found.end()
+
+    def _match(self, pattern: re.Pattern[bytes], at: int, most: int) -> re.Match[bytes]:
+        end = at + most + _MAX_SPACE
+        found = pattern.match(self._body, at, end)
+        if found is not None:
+            return found
+        beginning = _BEGINNING[pattern].match(self._body, at, end)
+        if len(self._body) - at > most and (beginning is None or beginning.end() >= end):
+            raise BodyTooLarge(f"Each item of the request body is limited to {most} bytes and 64 levels.")
+        raise self._invalid(at)
+
+    def _invalid(self, at: int) -> JsonInvalid:
+        if len(self._body) <= self._rest_bytes:
+            parse(bytes(self._body))  # says better what is wrong
+        return JsonInvalid(f"The request body is not valid JSON, or is nested too deeply, near byte {at}.")

@@ -1,0 +1,1 @@
+"""What several routes share, one file per resource."""

@@ -1,0 +1,102 @@
+"""What POST /v1/bulk-actions and POST /v1/dlq/retry share: checks, acceptance, dry runs, and the resource."""
+
+import hashlib
+from typing import Any
+
+from fastapi import Request, Response
+
+from service.api.context import RequestContext
+from service.api.responses import rendering
+from service.api.responses.errors import ValidationFailed
+from service.api.schemas.bulk_actions import FilterIn
+from service.domain.bulk_action import TAKES
+from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
+from service.store.bulk.bulk_actions import BulkAction, BulkSpec
+from service.store.jobs import Idempotency
+from service.store.queries import JobFilter
+
+
+def check(spec: BulkSpec, given: FilterIn) -> None:
+    """Raises ValidationFailed: nobody acts upon every job by leaving something out."""
+    rows: list[dict[str, str]] = []
+    if not any(given.model_dump().values()):
+        rows.append({"pointer": "/filter", "code": "empty", "message": "must name something to match"})
+    if given.flow_id and given.fan_out_id:
+        rows.append({"pointer": "/filter", "code": "conflict", "message": "flow_id or fan_out_id, not both"})
+    if len(spec.filter.tags) < len(set(given.tag or [])):
+        rows.append({"pointer": "/filter/tag", "code": "conflict", "message": "one value for each key"})
+    state = spec.filter.state
+    if state is not None and state not in TAKES[spec.verb]:
+        message = f"{spec.verb} takes no job that is {state}"
+        rows.append({"pointer": "/filter/state", "code": "unsupported", "message": message})
+    if rows:
+        raise ValidationFailed(errors=rows)
+
+
+async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: str | None) -> Response:
+    """202 with the action as it was first accepted."""
+    idempotency = None
+    if key is not None:
+        digest = hashlib.sha256(await request.body()).hexdigest()
+        idempotency = Idempotency(f"POST {request.url.path}", key, digest)
+    id = context.app_state.ids.new("act")
+    try:
+        begun = await context.stores.bulk_actions.begin(id, spec, idempotency)
+    except (BackendUnavailable, OutcomeUnknown) as error:
+        raise type(error)(error.message, bulk_action_id=id) from error
+    if begun.word == "reused":
+        raise IdempotencyKeyReused()
+    return respond(begun.action, 202, {"Idempotency-Replayed": "true"} if begun.word == "replayed" else {})
+
+
+async def preview(context: RequestContext, spec: BulkSpec) -> Response:
+    """200 with how many jobs match now."""
+    matched, complete = await context.stores.bulk_actions.count(spec)
+    document = {
+        "dry_run": True,
+        "action": spec.verb,
+        "filter": _filter(spec.filter),
+        "matched": matched,
+        "at_least": not complete,
+    }
+    return rendering.respond(document)
+
+
+def respond(action: BulkAction, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    given = {"ETag": rendering.etag(action.version), "Location": f"/v1/bulk-actions/{action.id}"}
+    return rendering.respond(resource(action), status, {**given, **(headers or {})})
+
+
+def resource(action: BulkAction) -> dict[str, Any]:
+    return {
+        "id": action.id,
+        "object": "bulk_action",
+        "version": action.version,
+        "state": action.state,
+        "action": action.spec.verb,
+        "filter": _filter(action.spec.filter),
+        "rate_per_second": action.spec.rate_per_second,
+        "max": action.spec.max,
+        "counts": {
+            "matched": action.succeeded + action.skipped,
+            "succeeded": action.succeeded,
+            "skipped": action.skipped,
+        },
+        "created_at": rendering.time(action.created_at),
+        "finished_at": rendering.time(action.finished_at),
+    }
+
+
+def _filter(filter: JobFilter) -> dict[str, Any]:
+    group = filter.group_id or ""
+    return {
+        "queue": filter.queue,
+        "state": filter.state,
+        "name": filter.name,
+        "tag": [f"{key}:{value}" for key, value in filter.tags.items()] or None,
+        "reason": filter.reason,
+        "flow_id": group if group.startswith("flow_") else None,
+        "fan_out_id": group if group.startswith("fan_") else None,
+        "created_after": rendering.time(filter.created_after),
+        "created_before": rendering.time(filter.created_before),
+    }

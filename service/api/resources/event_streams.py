@@ -1,0 +1,172 @@
+"""Event streams (SSE): a resource as it is, then as it is after changes, until it has ended.
+
+Nothing is stored for them: an event is a look at the resource, whose version is the id of the event. So
+versions increase and may have gaps, and who comes back with the last one misses no state that still holds.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from service.api.context import RequestContext
+from service.api.requests.long_polls import CHECK_SECONDS
+from service.api.requests.stream_limits import Holder, Places
+from service.api.responses.errors import ScopeMissing, Unauthenticated
+from service.clock import Clock
+from service.domain.errors import NotFound, TriageError
+from service.store.changes.change_feed import Change, ChangeFeed
+
+_RETRY_MS = 2_000
+_RETRY_AWAY_MS = 5_000
+_HEARTBEAT = b":\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A resource at one version; `data` is what an event says of it."""
+
+    version: int
+    ended: bool
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTiming:
+    """Seconds: of silence until a heartbeat, between two looks, of a whole stream, between two checks of its
+    credentials."""
+
+    heartbeat: float = 15.0
+    pause: float = 0.25
+    whole: float = 3_600.0
+    check: float = CHECK_SECONDS
+
+
+Look = Callable[[], Awaitable[Snapshot | None]]
+Check = Callable[[], Awaitable[None]]
+
+
+class EventStream(StreamingResponse):
+    """Counts as an open stream from its creation to its end, whatever ends it."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, streams: Places, holder: Holder, events: AsyncGenerator[bytes]) -> None:
+        """Raises TooManyStreams, TooManyStreamsOfKey."""
+        # nginx, as an Ingress often is, would collect events until a buffer is full.
+        super().__init__(events, headers={"X-Accel-Buffering": "no"})
+        self._streams = streams
+        self._holder = holder
+        self._events = events
+        streams.take(holder)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.give_back(self._holder)
+            await self._events.aclose()
+
+
+async def stream(context: RequestContext, id: str, look: Look, last_event_id: str | None) -> Response:
+    """204, which ends the asking, when the client has the last event.
+
+    Raises NotFound, TooManyStreams and TooManyStreamsOfKey.
+    """
+    found = await look()
+    if found is None:
+        raise NotFound()
+    if found.ended and str(found.version) == last_event_id:
+        return Response(status_code=204)
+
+    async def in_turn() -> Snapshot | None:
+        async with context.app_state.looks:
+            return await look()
+
+    events = follow(
+        context.stores.change_feed,
+        id,
+        in_turn,
+        last_event_id,
+        context.app_state.clock,
+        StreamTiming(),
+        context.check,
+    )
+    return EventStream(context.app_state.streams, context.holder, events)
+
+
+async def follow(
+    change_feed: ChangeFeed,
+    id: str,
+    look: Look,
+    known: str | None,
+    clock: Clock,
+    timing: StreamTiming,
+    check: Check,
+) -> AsyncGenerator[bytes]:
+    """The text of the stream for a client that knows the version `known`, piece by piece.
+
+    `check` raises when the credentials of its client have ceased to hold.
+    """
+    checked, sent = clock.monotonic(), 0
+    until = checked + timing.whole
+    yield b"retry: %d\n\n" % _RETRY_MS
+    try:
+        while True:
+            async with change_feed.watch(id) as changed:
+                while not changed.lost:
+                    changed.clear()
+                    found = await look()
+                    if found is None:
+                        yield _closing("deleted")
+                        return
+                    if found.version < sent:
+                        return  # Redis has lost writes: versions begin anew, in another stream
+                    if found.version > sent and str(found.version) != known:
+                        yield _event(found)
+                    sent, known = found.version, None
+                    if found.ended:
+                        return
+                    if changed.last:
+                        yield _closing("shutdown")
+                        return
+                    # What changes all the time is looked at as often as somebody can follow.
+                    await asyncio.sleep(timing.pause)
+                    silent_since = clock.monotonic()
+                    while (now := clock.monotonic()) < until:
+                        if now - checked >= timing.check:
+                            await check()
+                            checked = now
+                        if now - silent_since >= timing.heartbeat:
+                            yield _HEARTBEAT
+                            silent_since = now
+                        if await _set_within(changed, min(timing.heartbeat, timing.check)):
+                            break
+                    else:
+                        return
+    except (Unauthenticated, ScopeMissing) as error:
+        yield _closing("unauthorized", {"code": error.code}, _RETRY_AWAY_MS)
+    except TriageError as error:
+        yield _closing("unavailable", {"code": error.code}, _RETRY_AWAY_MS)
+
+
+async def _set_within(changed: Change, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(changed.wait(), seconds)
+    return changed.is_set()
+
+
+def _event(snapshot: Snapshot) -> bytes:
+    return b"id: %d\ndata: %s\n\n" % (snapshot.version, orjson.dumps(snapshot.data))
+
+
+def _closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:
+    """The last event of a stream that does not end with its resource; it has no id, so none is forgotten."""
+    retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
+    return b"%sevent: %s\ndata: %s\n\n" % (retry, name.encode(), orjson.dumps(data or {}))

@@ -1,0 +1,76 @@
+"""What submissions share: the span, the JobSpec, what an Idempotency-Key stands for, the refusals."""
+
+import hashlib
+
+from fastapi import Request
+
+from service.api.context import RequestContext
+from service.api.requests.time_slices import Turns
+from service.api.schemas import jobs as schemas
+from service.domain.errors import (
+    IdempotencyKeyReused,
+    PayloadTooLarge,
+    QueueFull,
+    TooManyQueues,
+    TriageError,
+    UniqueConflict,
+)
+from service.domain.job import JobSpec
+from service.store.jobs import Submitted
+from service.telemetry import spans
+from service.telemetry.spans import Span
+
+#: Bytes that are hashed in one step.
+_HASHED = 1_048_576
+
+
+def begin_submission(context: RequestContext, name: str) -> Span:
+    """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
+    parent, tracer = spans.CURRENT.get(), context.app_state.tracer
+    return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
+
+
+def refusal(submitted: Submitted) -> TriageError | None:
+    """The error that a submission was answered with, if any."""
+    match submitted.word:
+        case "reused":
+            return IdempotencyKeyReused()
+        case "conflict":
+            return UniqueConflict(job_id=submitted.job_id)
+        case "full":
+            return QueueFull()
+        case "too_many_queues":
+            return TooManyQueues()
+        case _:
+            return None
+
+
+async def body_digest(request: Request) -> str:
+    """The SHA-256 of the body: what an Idempotency-Key stands for."""
+    digest, body, turns = hashlib.sha256(), memoryview(await request.body()), Turns()
+    for start in range(0, len(body), _HASHED):
+        digest.update(body[start : start + _HASHED])
+        await turns.pause()
+    return digest.hexdigest()
+
+
+async def specify(
+    context: RequestContext,
+    body: schemas.JobSpecIn,
+    traceparent: str | None,
+    root: str = "",
+    *,
+    partial: bool = False,
+) -> JobSpec:
+    """`partial`: the payload is not complete yet, so it is not held against its schema."""
+    job_type = context.namespace_state.types.known(body.name)
+    if job_type is not None and not partial:
+        await context.namespace_state.types.check(job_type, body.payload, f"{root}/payload")
+    spec = body.spec(job_type, traceparent, context.namespace_state.types.queue_defaults)
+    size, limit = len(spec.payload), context.app_state.settings.max_payload_bytes
+    context.app_state.metrics.http.payload(context.caller.namespace, size)
+    if size > limit:
+        raise PayloadTooLarge(
+            f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."
+        )
+    return spec

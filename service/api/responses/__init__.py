@@ -1,0 +1,1 @@
+"""Answers on their way out: resources, problems, explanations, redaction."""

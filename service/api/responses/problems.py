@@ -1,0 +1,199 @@
+"""Errors as problem documents (RFC 9457): one table from error to status, one shape for all of them."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from service.api.responses.allowed_methods import allowed_methods
+from service.api.responses.errors import (
+    BodyTooLarge,
+    CredentialRefused,
+    HeadersTooLarge,
+    HostNotAllowed,
+    HttpInvalid,
+    IssuerUnavailable,
+    JsonInvalid,
+    RequestTooSlow,
+    ScopeMissing,
+    ShuttingDown,
+    TooManyBodies,
+    TooManyFailures,
+    TooManyStreams,
+    TooManyStreamsOfKey,
+    TooManyWaiters,
+    TooManyWaitersOfKey,
+    Unauthenticated,
+    UnknownParameter,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from service.api.responses.retryability import for_client
+from service.domain import errors
+from service.domain.fan_out import CountMismatch, FanOutSealed
+from service.domain.flow import FlowInvalid
+
+STATUS: Mapping[type[errors.TriageError], int] = {
+    CountMismatch: 409,
+    FanOutSealed: 409,
+    FlowInvalid: 422,
+    errors.NotFound: 404,
+    errors.InvalidState: 409,
+    errors.VersionMismatch: 412,
+    errors.IdempotencyKeyReused: 422,
+    errors.UniqueConflict: 409,
+    errors.QueueFull: 429,
+    errors.TooManyQueues: 429,
+    errors.QueueNotEmpty: 409,
+    errors.PayloadInvalid: 422,
+    errors.PayloadTooLarge: 413,
+    errors.CursorInvalid: 400,
+    errors.BackendUnavailable: 503,
+    errors.OutcomeUnknown: 503,
+    errors.StorageFull: 507,
+    errors.StoreFault: 500,
+    errors.ConfigurationInvalid: 500,
+    TooManyWaiters: 503,
+    TooManyWaitersOfKey: 429,
+    TooManyFailures: 429,
+    TooManyStreams: 503,
+    TooManyBodies: 503,
+    TooManyStreamsOfKey: 429,
+    ShuttingDown: 503,
+    BodyTooLarge: 413,
+    RequestTooSlow: 408,
+    HeadersTooLarge: 431,
+    HostNotAllowed: 400,
+    HttpInvalid: 400,
+    JsonInvalid: 400,
+    UnsupportedMediaType: 415,
+    ValidationFailed: 422,
+    UnknownParameter: 422,
+    Unauthenticated: 401,
+    CredentialRefused: 401,
+    IssuerUnavailable: 503,
+    ScopeMissing: 403,
+}
+
+#: Seconds after which a client may try again when the backend was away.
+RETRY_AFTER = "1"
+
+BY_STATUS = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+
+#: Every code that a problem of this API can have.
+CODES = {error.code for error in STATUS} | set(BY_STATUS.values()) | {"http_error", "internal_error"}
+#: What a request without a key or token is answered with, and one whose key or token is refused (RFC 6750).
+CHALLENGE = 'Bearer realm="triage"'
+REFUSAL = f'{CHALLENGE}, error="invalid_token"'
+
+#: What a client is told of a fault of ours.
+UNEXPECTED = "Something went wrong here."
+
+
+def phrase(status: int) -> str:
+    """The title of a status (RFC 9110); Python names two of them differently from version to version."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    instance: str,
+    request_id: str | None,
+    retryable: bool = False,
+    **details: Any,
+) -> dict[str, Any]:
+    """The document; `details` are extra members such as current_state."""
+    return {
+        "type": f"/problems/{code}",
+        "title": phrase(status),
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "code": code,
+        "retryable": retryable,
+        "request_id": request_id,
+        "errors": [],
+        **details,
+    }
+
+
+def of_error(error: errors.TriageError, instance: str, request_id: str | None) -> dict[str, Any]:
+    return problem(
+        STATUS[type(error)], error.code, error.message, instance, request_id, error.retryable, **error.details
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application in the one shape."""
+    app.add_exception_handler(errors.TriageError, _triage_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
+
+
+def respond(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps(document), document["status"], headers=headers, media_type="application/problem+json"
+    )
+
+
+async def _triage_error(request: Request, error: errors.TriageError) -> Response:
+    headers: dict[str, str] = {}
+    error = for_client(error, request.scope)
+    status = STATUS[type(error)]
+    if status in (429, 503):
+        headers["Retry-After"] = str(getattr(error, "retry_after", RETRY_AFTER))
+    if status == 408:
+        headers["Connection"] = "close"  # the rest of the body is not waited for
+    if status == 401:
+        headers["WWW-Authenticate"] = REFUSAL if isinstance(error, CredentialRefused) else CHALLENGE
+    return respond(of_error(error, request.url.path, _request_id(request)), headers)
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    rows = [
+        {"pointer": pointer(row["loc"]), "code": row["type"], "message": row["msg"]}
+        for row in error.errors()[:100]
+    ]
+    if any(row["loc"][:1] == ("path",) for row in error.errors()):
+        # A template's route has caught a literal path, /v1/jobs/bulk; a template itself is not an address.
+        if "{" not in request.url.path and request.url.path in request.app.openapi()["paths"]:
+            return await _http_error(request, HTTPException(405))
+        # An id that cannot exist is answered like one that does not.
+        return respond(of_error(errors.NotFound(), request.url.path, _request_id(request)))
+    failed = ValidationFailed(errors=rows)
+    return respond(of_error(failed, request.url.path, _request_id(request)))
+
+
+def pointer(location: tuple[Any, ...]) -> str:
+    """A JSON pointer into the body, or the name of a parameter."""
+    where, *path = location
+    if where == "body":
+        return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    return ".".join(str(part) for part in location)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    code = BY_STATUS.get(error.status_code, "http_error")
+    detail = HTTPStatus(error.status_code).description or str(error.detail)
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (
+        methods := allowed_methods(request.app.openapi()["paths"], request.url.path)
+    ):
+        headers = {"Allow": ", ".join(methods)}
+    return respond(problem(error.status_code, code, detail, request.url.path, _request_id(request)), headers)
+
+
+def _request_id(request: Request) -> str | None:
+    return request.scope.get("state", {}).get("request_id")

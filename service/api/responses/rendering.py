@@ -1,0 +1,269 @@
+"""Stored values as resources of the contract; payloads and results are passed on without being parsed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from fastapi import Response
+
+from service.api.responses.redaction import View
+from service.domain.job import Job, Unique
+from service.domain.states import State
+from service.store.groups.fan_outs import ItemResult
+from service.store.groups.flows import GraphEdge
+from service.store.groups.groups import Group
+from service.store.schedules import Schedule
+from service.store.workers import WorkerRecord
+
+
+# A job shows the moment of its submission up to three times, and its neighbours show the same one.
+@lru_cache(maxsize=1024)
+def time(ms: int | None) -> str | None:
+    """RFC 3339, UTC, milliseconds."""
+    if ms is None:
+        return None
+    seconds, milliseconds = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z".rjust(24, "0")
+
+
+def job(job: Job, view: View) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "object": "job",
+        "version": job.version,
+        "name": job.name,
+        "queue": job.queue,
+        "state": job.state,
+        "state_reason": job.state_reason,
+        "priority": job.priority,
+        "payload": view.value(job.payload),
+        "result": view.value(job.result),
+        "error": view.error(job.error),
+        "progress": view.progress(job.progress),
+        "attempt": job.attempt,
+        "max_attempts": job.retry.max_attempts,
+        "retry": {
+            "max_attempts": job.retry.max_attempts,
+            "backoff": job.retry.backoff,
+            "delay_seconds": job.retry.delay_ms / 1000,
+            "max_delay_seconds": job.retry.max_delay_ms / 1000,
+            "jitter": job.retry.jitter,
+        },
+        "timeout_seconds": job.timeout_ms / 1000,
+        "expires_seconds": _seconds(job.expires_ms),
+        "deadline_seconds": _seconds(job.deadline_ms),
+        "retention_seconds": job.retention_ms / 1000,
+        "limit_key": job.limit_key,
+        "unique": _unique(job.unique),
+        "failures": job.failures,
+        "interruptions": job.interruptions,
+        "crashes": job.crashes,
+        "deliveries": job.deliveries,
+        "created_at": time(job.created_at),
+        "run_at": time(job.run_at),
+        "queued_at": time(job.queued_at),
+        "started_at": time(job.started_at),
+        "finished_at": time(job.finished_at),
+        "expires_at": time(job.expires_at),
+        "cancel_requested_at": time(job.cancel_requested_at),
+        "cancel_message": job.cancel_message,
+        "worker_id": job.worker_id,
+        "flow_id": job.flow_id,
+        "flow_key": job.flow_key,
+        "fan_out_id": job.fan_out_id,
+        "fan_out_index": job.fan_out_index,
+        "tags": dict(job.tags),
+        "trace_id": job.trace_id,
+        "truncated": list(job.truncated),
+    }
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _unique(unique: Unique | None) -> dict[str, Any] | None:
+    if unique is None:
+        return None
+    until = unique.until / 1000 if isinstance(unique.until, int) else unique.until
+    return {"key": unique.key, "until": until, "on_conflict": unique.on_conflict}
+
+
+def attempt(text: bytes, view: View) -> dict[str, Any]:
+    document = orjson.loads(text)
+    return {
+        **{key: value for key, value in view.attempt(document).items() if key != "at_ms"},
+        "at": time(document["at_ms"]),
+    }
+
+
+def log_line(text: bytes, view: View) -> dict[str, Any]:
+    document = orjson.loads(text)
+    return {"at": time(int(document["at_ms"])), "message": view.text(document["message"])}
+
+
+def dead_letter(
+    dead: Job, attempts: Sequence[bytes], view: View, truncated: Sequence[str] = ()
+) -> dict[str, Any]:
+    """`truncated`: what is left out of it beside the values that are too large for a list."""
+    return {
+        "job_id": dead.id,
+        "object": "dlq_entry",
+        "name": dead.name,
+        "queue": dead.queue,
+        "reason": dead.state_reason,
+        "error": view.error(dead.error),
+        "failures": dead.failures,
+        "crashes": dead.crashes,
+        "dead_at": time(dead.finished_at),
+        "payload": view.value(dead.payload),
+        "attempts": [attempt(text, view) for text in attempts],
+        "redriven": dead.redriven,
+        "truncated": [*dead.truncated, *truncated],
+    }
+
+
+def counts(group: Group) -> dict[str, int]:
+    return {"total": group.total, **{state.value: group.counts[state] for state in State}}
+
+
+def flow(group: Group, jobs: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Without its jobs in a list."""
+    return {
+        "id": group.id,
+        "object": "flow",
+        "version": group.version,
+        "name": group.name,
+        "state": group.state,
+        "counts": counts(group),
+        **({} if jobs is None else {"jobs": dict(jobs)}),
+        "created_at": time(group.created_at),
+        "finished_at": time(group.finished_at),
+    }
+
+
+def fan_out(group: Group) -> dict[str, Any]:
+    fields = {name.decode(): value.decode() for name, value in group.fields.items() if name in _FAN_OUT}
+    count, percent = fields.get("tolerance_count"), fields.get("tolerance_percent")
+    concurrency = fields.get("max_concurrency")
+    return {
+        "id": group.id,
+        "object": "fan_out",
+        "version": group.version,
+        "name": fields["item_name"],
+        "queue": fields["item_queue"],
+        "state": group.state,
+        "sealed": group.sealed,
+        "counts": counts(group),
+        "max_concurrency": None if concurrency is None else int(concurrency),
+        "failure_tolerance": {
+            "count": None if count is None else int(count),
+            "percent": None if percent is None else float(percent),
+        },
+        "then_job_id": group.then_job_id,
+        "created_at": time(group.created_at),
+        "finished_at": time(group.finished_at),
+    }
+
+
+_FAN_OUT = (b"item_name", b"item_queue", b"tolerance_count", b"tolerance_percent", b"max_concurrency")
+
+
+def item_result(row: ItemResult, view: View) -> bytes:
+    """A line of the results."""
+    document = {
+        "index": row.index,
+        "key": row.key,
+        "job_id": row.job_id,
+        "state": row.state,
+        "result": view.value(row.result),
+        "error": view.error(row.error),
+    }
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def graph(
+    flow_id: str, jobs: Mapping[str, str], found: Sequence[Job | None], edges: Sequence[GraphEdge]
+) -> dict[str, Any]:
+    return {
+        "flow_id": flow_id,
+        "nodes": [
+            {
+                "key": key,
+                "job_id": id,
+                "name": None if job is None else job.name,
+                "state": None if job is None else job.state,
+            }
+            for (key, id), job in zip(jobs.items(), found, strict=True)
+        ],
+        "edges": [{"from": edge.source, "to": edge.target, "when": edge.when} for edge in edges],
+    }
+
+
+def mermaid(jobs: Mapping[str, str], found: Sequence[Job | None], edges: Sequence[GraphEdge]) -> str:
+    """A Mermaid flowchart; keys hold no character that Mermaid reads as its own."""
+    place = {key: f"n{number}" for number, key in enumerate(jobs)}
+    lines = ["flowchart TD"]
+    for key, job in zip(jobs, found, strict=True):
+        lines.append(f'    {place[key]}["{key}<br/>{"forgotten" if job is None else job.state}"]')
+    for edge in edges:
+        label = "" if edge.when == "succeeded" else f"|{edge.when}|"
+        lines.append(f"    {place[edge.source]} -->{label} {place[edge.target]}")
+    return "\n".join(lines) + "\n"
+
+
+def schedule(found: Schedule) -> dict[str, Any]:
+    definition, every_ms = found.definition, found.definition["every_ms"]
+    upcoming = [] if found.slot is None else [found.slot, *found.timetable.upcoming(found.slot, 4)]
+    return {
+        "name": found.name,
+        "object": "schedule",
+        "version": found.version,
+        "cron": definition["cron"],
+        "every_seconds": None if every_ms is None else every_ms / 1000,
+        "timezone": definition["timezone"],
+        "job": definition["job"],
+        "start_at": time(definition["start_ms"]),
+        "end_at": time(definition["end_ms"]),
+        "catch_up": definition["catch_up"],
+        "overlap": definition["overlap"],
+        "paused": found.paused,
+        "next_run_at": time(found.slot),
+        "next_runs": [time(slot) for slot in upcoming],
+        "last_run": None if found.last is None else {"job_id": found.last[1], "slot": time(found.last[0])},
+        "runs": [
+            {"slot": time(run.slot), "at": time(run.at), "outcome": run.outcome, "job_id": run.job_id}
+            for run in found.runs
+        ],
+    }
+
+
+def worker(record: WorkerRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "object": "worker",
+        "host": record.host,
+        "pid": record.pid,
+        "version": record.version,
+        "queues": dict(record.queues),
+        "job_types": list(record.job_types),
+        "state": record.state,
+        "running": record.running,
+        "capacity": record.capacity,
+        "started_at": time(record.started_at),
+        "seen_at": time(record.seen_at),
+    }
+
+
+def respond(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(document), status, headers=headers, media_type="application/json")
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def page(items: list[dict[str, Any]], next_cursor: str | None) -> Response:
+    return respond({"items": items, "next_cursor": next_cursor})

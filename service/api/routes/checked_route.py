@@ -1,0 +1,103 @@
+"""The order in which a request is checked: its credentials, its scope, its parameters, and last its body."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from service.api.context import AppState, request_context
+from service.api.requests.limits import body_limit, one_job, read_body
+from service.api.requests.streamed_items import MANY, open_envelope
+from service.api.requests.strict_json import parse
+from service.api.responses.errors import JsonInvalid, UnknownParameter, UnsupportedMediaType, ValidationFailed
+
+#: Rows of errors that one answer shows.
+_MAX_ROWS = 20
+_SHOWN = 64
+
+
+class StrictRoute(APIRoute):
+    """Checks what is cheapest first: key, scope, parameters, type and size of the body, JSON, schema.
+
+    It takes application/json alone, read strictly, and within the limit of its operation.
+    """
+
+    def get_route_handler(self) -> Any:
+        handle = super().get_route_handler()
+        needs_caller = _needs_caller(self.dependant)
+        parameters = dict(_query_parameters(self.dependant))
+        # Probes and scrapers, whose operations declare no 422, may add what they like.
+        refuses = 422 in self.responses
+
+        async def strict(request: Request) -> Response:
+            app_state: AppState = request.app.state.app_state
+            settings, many = app_state.settings, MANY.get(self.name)
+            context = await request_context(request) if needs_caller else None
+            if refuses:
+                _check_parameters(request, parameters)
+            if context is None or not _has_body(request):
+                return await handle(request)
+            with app_state.bodies.hold(context.caller.namespace, large=many is not None) as held:
+                if (
+                    request.headers.get("content-type", "").split(";")[0].strip().lower()
+                    != "application/json"
+                ):
+                    raise UnsupportedMediaType()
+                limit = body_limit(self.name, settings)
+                body = await read_body(request, limit, settings.request_seconds, held)
+                # Before FastAPI reads it: it would answer any error of a body in a shape of its own, and take
+                # null for no body.
+                if many is None:
+                    document = parse(bytes(body))
+                else:
+                    document = await open_envelope(body, many, one_job(settings))
+                if document is None:
+                    raise JsonInvalid("The request body is null: leave it out instead.")
+                request._body, request._json = body, document  # type: ignore[assignment]  # nobody writes to it
+                return await handle(request)
+
+        return strict
+
+
+def _has_body(request: Request) -> bool:
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return False
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _needs_caller(dependant: Dependant) -> bool:
+    return dependant.call is request_context or any(_needs_caller(child) for child in dependant.dependencies)
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Names, and whether one may be given more than once."""
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        yield field.alias, any(get_origin(type_) is list for type_ in (annotation, *get_args(annotation)))
+    for child in dependant.dependencies:
+        yield from _query_parameters(child)
+
+
+def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
+    """A misspelt filter must not list everything, and of two values none may be ignored."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    if unknown := [name for name in given if name not in known]:
+        names = ", ".join(sorted(known)) or "none"
+        raise UnknownParameter(
+            errors=[
+                {
+                    "pointer": name[:_SHOWN],
+                    "code": UnknownParameter.code,
+                    "message": f"Unknown query parameter; this operation has: {names}.",
+                }
+                for name in unknown[:_MAX_ROWS]
+            ]
+        )
+    if repeated := [name for name, count in given.items() if count > 1 and not known[name]]:
+        raise ValidationFailed(
+            errors=[{"pointer": name, "code": "repeated", "message": "Give it once."} for name in repeated]
+        )

@@ -1,0 +1,103 @@
+"""Filling a fan-out in chunks, and closing it."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from fastapi import Request, Response
+
+from service.api.context import Context
+from service.api.openapi.operation import operation
+from service.api.requests.time_slices import Turns
+from service.api.resources import groups
+from service.api.resources.fan_out_items import ItemReader
+from service.api.resources.fan_outs import respond
+from service.api.responses import rendering
+from service.api.responses.errors import ValidationFailed
+from service.api.responses.problems import of_error
+from service.api.routes.router import Router
+from service.api.schemas import fan_outs as schemas
+from service.api.schemas.parts.parameters import FanOutId
+from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
+from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
+from service.store.groups.fan_outs import FILL
+
+router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
+
+
+@router.post(
+    "/items",
+    name="add_fan_out_items",
+    **operation(
+        "jobs:write",
+        "Add items to an open fan-out",
+        {200: ("What became of them.", schemas.ItemsOut)},
+        (404, 409, 413, 415, 429, 507),
+    ),
+)
+async def add_fan_out_items(
+    fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, context: Context
+) -> Response:
+    """Chunks may come in any order and more than once. An item that is not valid is rejected by itself."""
+    raw_items = cast("Sequence[bytes]", body.items)
+    if body.start_index + len(raw_items) > MAX_ITEMS:
+        rows = [{"pointer": "/items", "code": "too_long", "message": f"at most {MAX_ITEMS} items in all"}]
+        raise ValidationFailed(errors=rows)
+    group = await groups.read(context, fan_out_id)
+    template = await context.stores.groups.item_payload(fan_out_id)
+    reader = ItemReader(context, group.fields[b"item_name"].decode(), template)
+    items: list[Item] = []
+    rejected: list[dict[str, Any]] = []
+    turns = Turns()
+    for position, raw in enumerate(raw_items):
+        await turns.pause()
+        try:
+            items.append(await reader.read(raw, position, body.start_index))
+        except (ValidationFailed, PayloadInvalid, PayloadTooLarge) as error:
+            problem = of_error(error, request.url.path, request.scope["state"]["request_id"])
+            rejected.append({"index": body.start_index + position, "problem": problem})
+    accepted = 0
+    next_index, sealed = -1, group.sealed
+    for start in range(0, max(len(items), 1), FILL):
+        filled = await context.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
+        if filled.word == "missing":
+            raise NotFound()
+        if filled.word == "sealed":
+            raise FanOutSealed(current_state=filled.state)
+        if filled.word == "full":
+            raise QueueFull(next_index=filled.next_index)
+        accepted += filled.added
+        next_index, sealed = filled.next_index, filled.sealed
+    return rendering.respond(
+        {
+            "accepted": accepted,
+            "deduplicated": len(items) - accepted,
+            "rejected": rejected,
+            "next_index": next_index,
+            "sealed": sealed,
+        }
+    )
+
+
+@router.post(
+    "/seal",
+    name="seal_fan_out",
+    **operation(
+        "jobs:write",
+        "Close a fan-out to new items",
+        {200: ("Sealed, now or before.", schemas.FanOutOut)},
+        (404, 409, 415),
+    ),
+)
+async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
+    """It can end from now on. Refused with what is there unless all items up to `expected_count` are."""
+    sealed = await context.stores.fan_outs.seal(fan_out_id, body.expected_count)
+    if sealed.word == "missing":
+        raise NotFound()
+    if sealed.word == "mismatch":
+        raise CountMismatch(
+            f"The fan-out has {sealed.total} items, the first missing index is {sealed.next_index}.",
+            expected_count=body.expected_count,
+            count=sealed.total,
+            next_index=sealed.next_index,
+        )
+    return respond(await groups.read(context, fan_out_id))

@@ -1,0 +1,236 @@
+"""Submitting and reading fan-outs."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated, cast
+
+import orjson
+from fastapi import Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from service.api.context import Context, RequestContext
+from service.api.openapi.example_data import ITEM_RESULT
+from service.api.openapi.operation import operation
+from service.api.resources import groups
+from service.api.resources.fan_out_items import ItemReader, check_all, in_portions
+from service.api.resources.fan_outs import respond
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.responses import rendering
+from service.api.responses.errors import ValidationFailed
+from service.api.responses.retryability import after_a_part
+from service.api.routes.router import Router
+from service.api.schemas import fan_outs as schemas
+from service.api.schemas.jobs import JobPage, JobSpecIn
+from service.api.schemas.parts.parameters import FanOutId, IdempotencyKey
+from service.domain.errors import (
+    BackendUnavailable,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+    QueueFull,
+    StorageFull,
+)
+from service.domain.fan_out import MAX_ITEMS, MEMBERS, FanOutSpec
+from service.domain.job import JobSpec
+from service.domain.states import State
+from service.store.groups.fan_outs import FILL, Opened, first_answer
+from service.store.jobs import Idempotency
+from service.store.queries import JobFilter
+
+router = Router(prefix="/v1/fan-outs", tags=["fan-outs"])
+
+
+class NdjsonResponse(StreamingResponse):
+    media_type = "application/x-ndjson"
+
+
+#: What is read as text may be asked for as text: generated clients know no NDJSON.
+PLAIN = "text/plain"
+
+
+@router.post(
+    "",
+    name="create_fan_out",
+    **operation(
+        "jobs:write",
+        "Submit a fan-out",
+        {
+            202: ("Accepted: its items are stored and run.", schemas.FanOutOut),
+            200: ("Ended while the request waited.", schemas.FanOutOut),
+        },
+        (413, 415, 429, 507),
+        status_code=202,
+    ),
+)
+async def create_fan_out(
+    request: Request,
+    body: schemas.FanOutSpecIn,
+    context: Context,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Annotated[
+        str | None, Header(description="wait=N: answer when the fan-out has ended, at most 30 s.")
+    ] = None,
+) -> Response:
+    """Every item is validated before the first is stored; the first run while the last are still coming in.
+
+    With an Idempotency-Key a request that was interrupted can be sent again: it goes on where it was.
+    """
+    raw_items = cast("Sequence[bytes]", body.items)
+    span = begin_submission(context, "submit fan-out")
+    template = await _specify(context, body.template, span.traceparent, "/template", partial=True)
+    then = None if body.then is None else await _specify(context, body.then, span.traceparent, "/then")
+    spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
+    reader = ItemReader(context, template.name, template.payload)
+    delays = await check_all(reader, raw_items)
+    idempotency = None
+    if idempotency_key is not None:
+        digest = await body_digest(request)
+        idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
+    id = context.app_state.ids.new("fan", members=MEMBERS)
+    opened: Opened | None = None
+    try:
+        opened = await context.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
+        if opened.word == "reused":
+            raise IdempotencyKeyReused()
+        if opened.word == "full":
+            raise QueueFull()
+        await _complete(context, opened, spec, reader, raw_items)
+    except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
+        failed = error if opened is None else after_a_part(error)
+        raise type(failed)(failed.message, fan_out_id=id if opened is None else opened.id) from error
+    finally:
+        span.end()
+    headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}
+    if (ended := await groups.wait_until_finished(context, opened.id, prefer)) is not None:
+        return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
+    return respond(first_answer(opened.id, spec, delays, opened.created_at), 202, **headers)
+
+
+async def _complete(
+    context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
+) -> None:
+    """Store what is missing; somebody may cancel the fan-out meanwhile, then there is nothing to add."""
+    fan_outs = context.stores.fan_outs
+    if opened.word == "replayed":
+        group = await context.stores.groups.get(opened.id)
+        if group is None or group.sealed:
+            return
+    async for items in in_portions(reader, raw_items, FILL):
+        filled = await fan_outs.fill(opened.id, items, admitted=True)
+        if filled.word != "moved":
+            return
+    if spec.whole:
+        await fan_outs.seal(opened.id, len(raw_items))
+
+
+async def _specify(
+    context: RequestContext, body: JobSpecIn, traceparent: str | None, root: str, *, partial: bool = False
+) -> JobSpec:
+    if body.unique is not None:
+        rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not inside a fan-out"}]
+        raise ValidationFailed(errors=rows)
+    return await specify(context, body, traceparent, root, partial=partial)
+
+
+@router.get(
+    "",
+    name="list_fan_outs",
+    **operation("jobs:read", "List fan-outs, newest first", {200: ("A page.", schemas.FanOutPage)}),
+)
+async def list_fan_outs(
+    context: Context,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """With counts; the items are jobs, see the jobs of a fan-out."""
+    page = await context.stores.groups.list("fan", limit, cursor)
+    return rendering.page([rendering.fan_out(group) for group in page.items], page.next_cursor)
+
+
+@router.get(
+    "/{fan_out_id}",
+    name="get_fan_out",
+    **operation(
+        "jobs:read",
+        "Read a fan-out",
+        {200: ("The fan-out.", schemas.FanOutOut), 304: ("Not changed.", None)},
+        (404,),
+    ),
+)
+async def get_fan_out(
+    fan_out_id: FanOutId,
+    context: Context,
+    wait: groups.Wait = None,
+    if_none_match: groups.IfNoneMatch = None,
+) -> Response:
+    """`wait` answers when the fan-out differs from `If-None-Match`, without that header when it has ended."""
+    group = await groups.poll(context, fan_out_id, wait, if_none_match)
+    if (answer := groups.unchanged(group, if_none_match)) is not None:
+        return answer
+    return respond(group)
+
+
+@router.get(
+    "/{fan_out_id}/jobs",
+    name="list_fan_out_jobs",
+    **operation(
+        "jobs:read", "List the jobs of a fan-out", {200: ("A page, highest index first.", JobPage)}, (404,)
+    ),
+)
+async def list_fan_out_jobs(
+    fan_out_id: FanOutId,
+    context: Context,
+    state: State | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Those that are kept, without the job that follows. A page can be short and still have a next one."""
+    group = await groups.read(context, fan_out_id)
+    page = await context.stores.group_jobs.page(group, JobFilter(state=state), limit, cursor)
+    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
+
+
+_LINE = orjson.dumps(ITEM_RESULT, option=orjson.OPT_APPEND_NEWLINE).decode()
+_RESULTS = operation(
+    "jobs:read", "Results of a fan-out", {200: ("One ItemResultOut per line.", None)}, (404,)
+)
+_RESULTS["responses"][200]["content"] = {
+    # Binary, because that is what generated clients read this media type as: a blob, a file, bytes.
+    NdjsonResponse.media_type: {"schema": {"type": "string", "format": "binary"}, "example": _LINE},
+    PLAIN: {"schema": {"type": "string"}, "example": _LINE},
+}
+
+
+@router.get(
+    "/{fan_out_id}/results",
+    name="list_fan_out_results",
+    response_class=NdjsonResponse,
+    **_RESULTS,
+)
+async def list_fan_out_results(
+    request: Request,
+    fan_out_id: FanOutId,
+    context: Context,
+    from_index: Annotated[
+        int, Query(ge=0, lt=MAX_ITEMS, description="The first item: where a broken stream is resumed.")
+    ] = 0,
+    state: State | None = None,
+) -> Response:
+    """`index`, `key`, `job_id`, `state`, `result`, `error`, in index order, also while items run.
+
+    Deleted items have no line. NDJSON; with `Accept: text/plain` the same as text.
+    """
+    group = await groups.read(context, fan_out_id)
+    name = rendering.fan_out(group)["name"]
+
+    async def lines() -> AsyncGenerator[bytes]:
+        async for rows in context.stores.fan_outs.results(group, from_index):
+            chosen = [row for row in rows if state is None or row.state is state]
+            if chosen:
+                yield b"".join(
+                    rendering.item_result(row, context.view_of_type(name, row.redact)) for row in chosen
+                )
+            await asyncio.sleep(0)
+
+    plain = PLAIN in request.headers.get("accept", "")
+    return NdjsonResponse(lines(), media_type=PLAIN if plain else None)

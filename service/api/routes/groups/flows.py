@@ -1,0 +1,210 @@
+"""Submitting and reading flows."""
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated, Any, cast
+
+from fastapi import Header, Query, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from service.api.context import Context, RequestContext
+from service.api.openapi.operation import operation
+from service.api.requests.limits import one_job
+from service.api.requests.streamed_items import EDGES, open_envelope
+from service.api.requests.strict_json import parse
+from service.api.requests.time_slices import Turns
+from service.api.resources import groups
+from service.api.resources.flows import respond
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.responses import rendering
+from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
+from service.api.responses.problems import pointer
+from service.api.routes.router import Router
+from service.api.schemas import flows as schemas
+from service.api.schemas.jobs import JobPage
+from service.api.schemas.parts.fields import Name
+from service.api.schemas.parts.parameters import FlowId, IdempotencyKey
+from service.api.schemas.parts.raw_items import RawItems
+from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
+from service.domain.flow import FlowSpec, Node, arrange
+from service.store.jobs import Idempotency
+from service.store.queries import JobFilter
+
+router = Router(prefix="/v1/flows", tags=["flows"])
+
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+MERMAID = "text/vnd.mermaid"
+
+
+@router.post(
+    "",
+    name="create_flow",
+    **operation(
+        "jobs:write",
+        "Submit a flow",
+        {
+            202: ("Accepted: the flow is stored and will run.", schemas.FlowOut),
+            200: ("Ended while the request waited.", schemas.FlowOut),
+        },
+        (413, 415, 429, 507),
+        status_code=202,
+    ),
+)
+async def create_flow(
+    request: Request,
+    body: schemas.FlowSpecIn,
+    context: Context,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Annotated[
+        str | None, Header(description="wait=N: answer when the flow has ended, at most 30 s.")
+    ] = None,
+) -> Response:
+    """Jobs run when what they wait for has ended as their edges demand, and can read its results.
+
+    Cycles, unknown and duplicate keys are refused with their path. At most 10,000 jobs and 100,000 edges.
+    """
+    span = begin_submission(context, "submit flow")
+    spec = await _specify(context, body, span.traceparent)
+    idempotency = None
+    if idempotency_key is not None:
+        digest = await body_digest(request)
+        idempotency = Idempotency("POST /v1/flows", idempotency_key, digest)
+    id = context.app_state.ids.new("flow", members=len(spec.nodes))
+    try:
+        admission = await context.stores.flows.create(id, spec, idempotency)
+    except (BackendUnavailable, OutcomeUnknown) as error:
+        raise type(error)(error.message, flow_id=id) from error
+    finally:
+        span.end()
+    if admission.word == "reused":
+        raise IdempotencyKeyReused()
+    group, jobs = admission.group, dict(admission.jobs)
+    headers = {"Idempotency-Replayed": "true"} if admission.word == "replayed" else {}
+    if (ended := await groups.wait_until_finished(context, group.id, prefer)) is not None:
+        jobs = await context.stores.groups.flow_jobs(group.id)
+        return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
+    return respond(group, jobs, 202, **headers)
+
+
+async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparent: str | None) -> FlowSpec:
+    raw = cast(RawItems, body.jobs)
+    nodes: dict[str, Node] = {}
+    rows: list[dict[str, Any]] = []
+    turns = Turns()
+    for key, text in zip(raw.keys, raw, strict=True):
+        await turns.pause()
+        try:
+            _NAME.validate_python(key)
+            node = schemas.NodeIn.model_validate(await _node(context, key, text))
+        except ValidationError as error:
+            where = ("body", "jobs", key)
+            rows += [
+                {"pointer": pointer((*where, *row["loc"])), "code": row["type"], "message": row["msg"]}
+                for row in error.errors()[:20]
+            ]
+            if len(rows) >= 100:
+                break
+            continue
+        if node.job.unique is not None:
+            path = pointer(("body", "jobs", key, "job", "unique"))
+            rows.append({"pointer": path, "code": "unsupported", "message": "not inside a flow"})
+            continue
+        spec = await specify(context, node.job, traceparent, pointer(("body", "jobs", key, "job")))
+        if body.deadline_seconds is not None:
+            limit = round(body.deadline_seconds * 1000)
+            spec = replace(
+                spec, deadline_ms=limit if spec.deadline_ms is None else min(limit, spec.deadline_ms)
+            )
+        nodes[key] = Node(spec, node.edges())
+    if rows:
+        raise ValidationFailed(errors=rows[:100])
+    # In a thread: sorting a hundred thousand edges takes a while.
+    order = await asyncio.to_thread(arrange, {key: node.edges for key, node in nodes.items()})
+    return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
+
+
+async def _node(context: RequestContext, key: str, text: bytes) -> Any:
+    """A job and its edges, which may be many more than a job has fields."""
+    root = pointer(("body", "jobs", key))
+    try:
+        node = await open_envelope(text, EDGES, one_job(context.app_state.settings))
+        if isinstance(node, dict) and isinstance(edges := cast(Any, node).get(EDGES.member), RawItems):
+            node[EDGES.member] = [parse(edge) for edge in edges]
+    except (JsonInvalid, BodyTooLarge) as error:
+        raise type(error)(f"{root}: {error.message}") from None
+    except ValidationFailed as error:
+        rows = [{**row, "pointer": root + row["pointer"]} for row in error.details["errors"]]
+        raise ValidationFailed(errors=rows) from None
+    return cast(Any, node)
+
+
+@router.get(
+    "",
+    name="list_flows",
+    **operation("jobs:read", "List flows, newest first", {200: ("A page.", schemas.FlowPage)}),
+)
+async def list_flows(
+    context: Context,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """With counts, without the jobs."""
+    page = await context.stores.groups.list("flow", limit, cursor)
+    return rendering.page([rendering.flow(group) for group in page.items], page.next_cursor)
+
+
+@router.get(
+    "/{flow_id}",
+    name="get_flow",
+    **operation(
+        "jobs:read",
+        "Read a flow",
+        {200: ("The flow.", schemas.FlowOut), 304: ("Not changed.", None)},
+        (404,),
+    ),
+)
+async def get_flow(
+    flow_id: FlowId,
+    context: Context,
+    wait: groups.Wait = None,
+    if_none_match: groups.IfNoneMatch = None,
+) -> Response:
+    """`wait` answers when the flow differs from `If-None-Match`, without that header when it has ended."""
+    group = await groups.poll(context, flow_id, wait, if_none_match)
+    if (answer := groups.unchanged(group, if_none_match)) is not None:
+        return answer
+    return respond(group, await context.stores.groups.flow_jobs(flow_id))
+
+
+@router.get(
+    "/{flow_id}/graph",
+    name="get_flow_graph",
+    **operation("jobs:read", "The graph of a flow", {200: ("Nodes and edges.", schemas.GraphOut)}, (404,)),
+)
+async def get_flow_graph(flow_id: FlowId, request: Request, context: Context) -> Response:
+    """Compact, for a picture; as Mermaid text with `Accept: text/vnd.mermaid`."""
+    await groups.read(context, flow_id)
+    jobs, edges = await context.stores.flows.graph(flow_id)
+    found = await context.stores.queries.jobs(list(jobs.values()))
+    if MERMAID in request.headers.get("accept", ""):
+        return Response(rendering.mermaid(jobs, found, edges), media_type=MERMAID)
+    return rendering.respond(rendering.graph(flow_id, jobs, found, edges))
+
+
+@router.get(
+    "/{flow_id}/jobs",
+    name="list_flow_jobs",
+    **operation("jobs:read", "List the jobs of a flow", {200: ("A page, newest first.", JobPage)}, (404,)),
+)
+async def list_flow_jobs(
+    flow_id: FlowId,
+    context: Context,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Those that are kept: a job has a retention of its own."""
+    page = await context.stores.group_jobs.page(
+        await groups.read(context, flow_id), JobFilter(), limit, cursor
+    )
+    return rendering.page([present(context, job) for job in page.items], page.next_cursor)

@@ -1,0 +1,1 @@
+"""Jobs: submitting, reading, steering, one or many."""

@@ -1,0 +1,129 @@
+"""Submitting many jobs with one request."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from fastapi import Request, Response
+from pydantic import ValidationError
+
+from service.api.context import Context, RequestContext
+from service.api.openapi.operation import operation
+from service.api.requests.strict_json import parse
+from service.api.requests.time_slices import Turns
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, refusal, specify
+from service.api.responses import rendering
+from service.api.responses.errors import JsonInvalid, ValidationFailed
+from service.api.responses.problems import of_error, pointer
+from service.api.responses.retryability import for_client
+from service.api.routes.router import Router
+from service.api.schemas import jobs as schemas
+from service.api.schemas.parts.parameters import IdempotencyKey
+from service.api.schemas.parts.raw_items import RawItems
+from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
+from service.store.jobs import BATCH, Idempotency, Submission, Submitted, batches
+from service.store.previews import PAGE_BYTES, shortened
+
+router = Router(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post(
+    "/bulk",
+    name="create_jobs",
+    **operation(
+        "jobs:write",
+        "Submit up to 1,000 jobs",
+        {200: ("What became of each.", schemas.BulkOut)},
+        (413, 415, 507),
+    ),
+)
+async def create_jobs(
+    request: Request, body: schemas.JobsIn, context: Context, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all.
+
+    Payloads over 16 KiB are left out of the answer, see `truncated`.
+    """
+    if body.atomic and len(body.jobs) > BATCH:
+        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
+        raise ValidationFailed(errors=rows)
+    digest = "" if idempotency_key is None else await body_digest(request)
+    span = begin_submission(context, "submit jobs")
+    results: list[dict[str, Any]] = []
+    accepted: list[tuple[int, Submission]] = []
+    turns = Turns()
+    for index, text in enumerate(cast(RawItems, body.jobs)):
+        await turns.pause()
+        try:
+            spec = await specify(context, _parse_item(index, text), span.traceparent, f"/jobs/{index}")
+        except JsonInvalid as error:
+            raise JsonInvalid(f"/jobs/{index}: {error.message}") from None
+        except TriageError as error:
+            if body.atomic:
+                raise
+            results.append(_refused(request, index, error))
+            continue
+        idempotency = None
+        if idempotency_key is not None:
+            idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
+        accepted.append((index, Submission(context.app_state.ids.new("job"), spec, idempotency)))
+    submitted = await _submit(context, [submission for _, submission in accepted], atomic=body.atomic)
+    span.end()
+    replayed, left = False, PAGE_BYTES
+    for (index, _), answer in zip(accepted, submitted, strict=True):
+        if isinstance(answer, TriageError):
+            results.append(_refused(request, index, for_client(answer, request.scope)))
+            continue
+        error = refusal(answer)
+        if isinstance(error, IdempotencyKeyReused):
+            raise error
+        if error is not None or answer.job is None:
+            results.append(_refused(request, index, error or NotFound()))
+            continue
+        replayed = replayed or answer.word == "replayed"
+        status = 200 if answer.word == "existing" else 202
+        job = shortened(answer.job, left)
+        left -= len(job.payload) + len(job.result or b"")
+        results.append({"index": index, "status": status, "job": present(context, job), "problem": None})
+    results.sort(key=lambda row: row["index"])
+    failed = sum(row["problem"] is not None for row in results)
+    document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
+    return rendering.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
+
+
+async def _submit(
+    context: RequestContext, submissions: Sequence[Submission], *, atomic: bool
+) -> list[Submitted | TriageError]:
+    """What became of each. An error of the first call is raised: nothing, or nobody knows what, is stored.
+
+    After that, jobs are stored, and the request must say which.
+    """
+    jobs, answers = context.stores.jobs, list[Submitted | TriageError]()
+    for batch in [submissions] if atomic else batches(submissions):
+        try:
+            answers += await jobs.submit_batch(batch)
+        except TriageError as error:
+            if not answers:
+                raise
+            answers += [error] * len(batch)
+    return answers
+
+
+def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:
+    try:
+        return schemas.JobSpecIn.model_validate(parse(text))
+    except ValidationError as error:
+        rows = [
+            {
+                "pointer": f"/jobs/{index}" + pointer(("body", *row["loc"])),
+                "code": row["type"],
+                "message": row["msg"],
+            }
+            for row in error.errors()[:20]
+        ]
+        raise ValidationFailed(errors=rows) from None
+
+
+def _refused(request: Request, index: int, error: TriageError) -> dict[str, Any]:
+    document = of_error(error, request.url.path, request.scope["state"]["request_id"])
+    return {"index": index, "status": document["status"], "job": None, "problem": document}

@@ -1,0 +1,135 @@
+"""The dead-letter queue: dead jobs, held for inspection, redriven or deleted."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from service.api.context import Context, RequestContext
+from service.api.openapi.operation import operation
+from service.api.resources import bulk_actions as bulk
+from service.api.resources.jobs import redrive
+from service.api.responses import rendering
+from service.api.routes.router import Router
+from service.api.schemas import bulk_actions as bulk_schemas
+from service.api.schemas import jobs as job_schemas
+from service.api.schemas import operators as schemas
+from service.api.schemas.parts.fields import Name
+from service.api.schemas.parts.parameters import IdempotencyKey, JobId
+from service.domain.errors import NotFound
+from service.domain.job import Job
+from service.domain.states import State
+from service.store.bulk.bulk_actions import BulkSpec
+from service.store.queries import JobFilter
+
+router = Router(prefix="/v1/dlq", tags=["dead letters"])
+
+
+async def _entry(context: RequestContext, job: Job) -> dict[str, Any]:
+    attempts = await context.stores.queries.attempts(job.id)
+    return rendering.dead_letter(job, attempts, context.view(job))
+
+
+async def _dead(context: RequestContext, job_id: str) -> Job:
+    job = await context.stores.queries.job(job_id)
+    if job is None or job.state is not State.DEAD:
+        raise NotFound()
+    return job
+
+
+@router.get(
+    "",
+    name="list_dead_letters",
+    **operation(
+        "dlq:read", "List dead letters", {200: ("A page, newest job first.", schemas.DeadLetterPage)}
+    ),
+)
+async def list_dead_letters(
+    context: Context,
+    queue: Name | None = None,
+    name: Name | None = None,
+    reason: Annotated[str | None, Query(pattern=r"^[a-z_]{1,32}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Dead jobs with reason, error and the last attempt; values over 16 KiB are left out, see `truncated`."""
+    filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
+    queries = context.stores.queries
+    page = await queries.list_jobs(filter, limit, cursor)
+    attempts = await queries.last_attempts([job.id for job in page.items])
+    rows = [
+        rendering.dead_letter(job, last, context.view(job), ["attempts"] if count > 1 else [])
+        for job, (count, last) in zip(page.items, attempts, strict=True)
+    ]
+    return rendering.page(rows, page.next_cursor)
+
+
+@router.post(
+    "/retry",
+    name="retry_dead_jobs",
+    **operation(
+        "dlq:write",
+        "Run every dead job again that matches",
+        {
+            202: ("Accepted: it goes on behind the answer.", bulk_schemas.BulkActionOut),
+            200: ("A dry run: nothing was done.", bulk_schemas.BulkPreviewOut),
+        },
+        (413, 415, 507),
+        status_code=202,
+    ),
+)
+async def retry_dead_jobs(
+    request: Request, body: bulk_schemas.DeadRetryIn, context: Context, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """A bulk action: a new run of each job, as if it alone was retried. One that dies again is left alone."""
+    spec = BulkSpec("retry", body.filter.job_filter(), body.rate_per_second, body.max)
+    bulk.check(spec, body.filter)
+    if body.dry_run:
+        return await bulk.preview(context, spec)
+    return await bulk.begin(request, context, spec, idempotency_key)
+
+
+@router.get(
+    "/{job_id}",
+    name="get_dead_letter",
+    **operation("dlq:read", "Read a dead letter", {200: ("The entry.", schemas.DeadLetterOut)}, (404,)),
+)
+async def get_dead_letter(job_id: JobId, context: Context) -> Response:
+    """404 for a job that is not dead."""
+    return rendering.respond(await _entry(context, await _dead(context, job_id)))
+
+
+@router.post(
+    "/{job_id}/retry",
+    name="retry_dead_letter",
+    **operation(
+        "dlq:write",
+        "Run a dead job again",
+        {
+            200: ("It is on its way already.", job_schemas.JobOut),
+            202: ("A new run is queued.", job_schemas.JobOut),
+        },
+        (404, 409, 413, 415, 429),
+    ),
+)
+async def retry_dead_letter(
+    job_id: JobId, context: Context, body: job_schemas.RedriveIn | None = None
+) -> Response:
+    """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
+
+    The entry leaves the dead-letter queue in the same step.
+    """
+    return await redrive(context, job_id, body or job_schemas.RedriveIn())
+
+
+@router.delete(
+    "/{job_id}",
+    name="delete_dead_letter",
+    **operation("dlq:write", "Delete a dead job", {204: ("Deleted.", None)}, (404,)),
+)
+async def delete_dead_letter(job_id: JobId, context: Context) -> Response:
+    """Forgets the job and its history."""
+    await _dead(context, job_id)
+    moved = (await context.stores.jobs.delete([job_id]))[0]
+    if moved.word != "moved":
+        raise NotFound()
+    return Response(status_code=204)

@@ -1,0 +1,32 @@
+"""Why a job is where it is."""
+
+from fastapi import Response
+
+from service.api.context import Context
+from service.api.openapi.operation import operation
+from service.api.responses import rendering
+from service.api.responses.explanations import explanation
+from service.api.routes.router import Router
+from service.api.schemas import explanations as schemas
+from service.api.schemas.parts.parameters import JobId
+from service.domain.errors import NotFound
+
+router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
+
+
+@router.get(
+    "/explain",
+    name="explain_job",
+    **operation(
+        "jobs:read",
+        "Explain where a job is",
+        {200: ("What holds of the job now.", schemas.ExplanationOut)},
+        (404,),
+    ),
+)
+async def explain_job(job_id: JobId, context: Context) -> Response:
+    """Why a job is in its state and what it waits for; several reasons may hold at once. Changes nothing."""
+    found = await context.stores.explanations.of(job_id)
+    if found is None:
+        raise NotFound()
+    return rendering.respond(explanation(*found))

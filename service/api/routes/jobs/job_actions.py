@@ -1,0 +1,147 @@
+"""Steering jobs: change, cancel, run again, run now, delete; and what they left behind."""
+
+from fastapi import Response
+
+from service.api.context import Context
+from service.api.openapi.operation import operation
+from service.api.requests.preconditions import IfMatch, guard
+from service.api.resources.jobs import act, read, redrive, refused, respond
+from service.api.responses import rendering
+from service.api.responses.errors import ValidationFailed
+from service.api.routes.router import Router
+from service.api.schemas import jobs as schemas
+from service.api.schemas.parts.parameters import JobId
+from service.domain.errors import NotFound, VersionMismatch
+from service.domain.states import State
+
+router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
+
+ONE_JOB = {200: ("The job.", schemas.JobOut)}
+
+
+@router.patch("", name="update_job", **operation("jobs:write", "Change a job", ONE_JOB, (404, 409, 412, 415)))
+async def update_job(
+    job_id: JobId,
+    body: schemas.JobChangesIn,
+    context: Context,
+    if_match: IfMatch = None,
+) -> Response:
+    """Changes priority, time, tags or retry of a job that has not finished; a queued job keeps its age."""
+    job = await read(context, job_id)
+    given = body.model_fields_set
+    if not given:
+        raise ValidationFailed(errors=[{"pointer": "", "code": "empty", "message": "nothing to change"}])
+    moved = await context.stores.jobs.update(
+        job_id,
+        if_version=guard(if_match, job.version),
+        priority=body.priority,
+        run_at_ms=None if body.run_at is None else schemas.to_ms(body.run_at),
+        tags=body.tags,
+        retry=None if body.retry is None else body.retry.policy(job.retry),
+    )
+    if moved.word == "missing":
+        raise NotFound()
+    if moved.word == "version":
+        raise VersionMismatch()
+    if moved.word == "illegal":
+        raise refused(None, moved.state)
+    return respond(context, await read(context, job_id))
+
+
+@router.delete(
+    "",
+    name="delete_job",
+    **operation("jobs:write", "Delete a finished job", {204: ("Deleted.", None)}, (404, 409)),
+)
+async def delete_job(job_id: JobId, context: Context) -> Response:
+    """Forgets a finished job at once instead of at the end of its retention."""
+    moved = (await context.stores.jobs.delete([job_id]))[0]
+    if moved.word == "missing":
+        raise NotFound()
+    if moved.word == "illegal":
+        raise refused(await context.stores.queries.job(job_id), None)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/cancel",
+    name="cancel_job",
+    **operation(
+        "jobs:write",
+        "Cancel a job",
+        {**ONE_JOB, 202: ("Asked: the job runs and has its grace to react.", schemas.JobOut)},
+        (404, 409, 415),
+    ),
+)
+async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | None = None) -> Response:
+    """A waiting job is cancelled at once; a running one is asked, and cut off after the grace."""
+    grace = context.app_state.settings.cancel_grace_seconds
+    if body is not None and body.grace_seconds is not None:
+        grace = body.grace_seconds
+    message = "" if body is None or body.reason is None else body.reason
+    moved = (await context.stores.jobs.cancel([job_id], round(grace * 1000), message=message))[0]
+    if moved.word == "missing":
+        raise NotFound()
+    job = await read(context, job_id)
+    if moved.word == "illegal" and moved.state is not State.CANCELLED:
+        raise refused(None, moved.state)
+    return respond(context, job, 202 if moved.word == "requested" else 200)
+
+
+@router.post(
+    "/retry",
+    name="retry_job",
+    **operation(
+        "jobs:write",
+        "Run a dead or cancelled job again",
+        {**ONE_JOB, 202: ("A new run is queued.", schemas.JobOut)},
+        (404, 409, 413, 415, 429),
+    ),
+)
+async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | None = None) -> Response:
+    """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
+
+    A job that is on its way already is answered as it is.
+    """
+    return await redrive(context, job_id, body or schemas.RedriveIn())
+
+
+@router.post(
+    "/run-now",
+    name="run_job_now",
+    **operation(
+        "jobs:write",
+        "Run a scheduled or retrying job now",
+        {**ONE_JOB, 202: ("Queued.", schemas.JobOut)},
+        (404, 409),
+    ),
+)
+async def run_job_now(job_id: JobId, context: Context) -> Response:
+    """Does not wait for the job's time."""
+    return await act(context, job_id, context.stores.jobs.run_now([job_id]), (State.QUEUED, State.RUNNING))
+
+
+@router.get(
+    "/attempts",
+    name="list_job_attempts",
+    **operation(
+        "jobs:read", "Failed attempts of a job", {200: ("Oldest first.", schemas.AttemptPage)}, (404,)
+    ),
+)
+async def list_job_attempts(job_id: JobId, context: Context) -> Response:
+    """Every failed or crashed attempt with its error, at most the last 50."""
+    view = context.view(await read(context, job_id))
+    texts = await context.stores.queries.attempts(job_id)
+    return rendering.page([rendering.attempt(text, view) for text in texts], None)
+
+
+@router.get(
+    "/logs",
+    name="list_job_logs",
+    **operation("jobs:read", "Log lines of a job", {200: ("Oldest first.", schemas.LogPage)}, (404,)),
+)
+async def list_job_logs(job_id: JobId, context: Context) -> Response:
+    """What the handler logged, at most the last 1,000 lines."""
+    view = context.view(await read(context, job_id))
+    texts = await context.stores.queries.logs(job_id)
+    return rendering.page([rendering.log_line(text, view) for text in texts], None)

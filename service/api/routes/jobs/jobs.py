@@ -1,0 +1,208 @@
+"""Submitting and reading jobs."""
+
+from typing import Annotated
+
+from fastapi import Header, Query, Request, Response
+
+from service.api.context import Context, RequestContext
+from service.api.openapi.operation import operation
+from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
+from service.api.resources.jobs import present
+from service.api.resources.submission import begin_submission, body_digest, refusal, specify
+from service.api.responses import rendering
+from service.api.routes.router import Router
+from service.api.schemas import jobs as schemas
+from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
+from service.api.schemas.parts.parameters import IdempotencyKey, JobId
+from service.domain.errors import (
+    NotFound,
+    OutcomeUnknown,
+)
+from service.domain.job import Job, JobSpec
+from service.domain.states import State
+from service.store.jobs import Idempotency, Submission, Submitted
+from service.store.queries import JobFilter
+from service.telemetry.spans import Span
+
+router = Router(prefix="/v1/jobs", tags=["jobs"])
+
+#: Bytes of payload above which a client is told to refer to its data by id.
+WARN_BYTES = 1_024
+
+
+@router.post(
+    "",
+    name="create_job",
+    **operation(
+        "jobs:write",
+        "Submit a job",
+        {
+            202: ("Accepted: the job is stored and will run.", schemas.JobOut),
+            200: ("Finished while the request waited, or the job that holds the unique key.", schemas.JobOut),
+        },
+        (409, 413, 415, 429, 507),
+        status_code=202,
+    ),
+)
+async def create_job(
+    request: Request,
+    body: schemas.JobSpecIn,
+    context: Context,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Annotated[
+        str | None, Header(description="wait=N: answer when the job has finished, at most 30 s.")
+    ] = None,
+) -> Response:
+    """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
+    span = begin_submission(context, f"submit {body.name}")
+    spec = await specify(context, body, span.traceparent)
+    idempotency = None
+    if idempotency_key is not None:
+        digest = await body_digest(request)
+        idempotency = Idempotency("POST /v1/jobs", idempotency_key, digest)
+    submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
+    seconds = preferred_wait(prefer)
+    if seconds is None:
+        return _answer(context, await _submit(context, submission, span), spec)
+    # The watch comes first: a job can end before the answer to its submission is read.
+    async with context.watch(submission.id) as waiting:
+        submitted = await _submit(context, submission, span)
+        if submitted.job_id == submission.id:
+            job = await _end_of(context, submitted.job_id, waiting, seconds)
+            return _waited(context, submitted, job, spec)
+    async with context.watch(submitted.job_id) as waiting:
+        job = await _end_of(context, submitted.job_id, waiting, seconds)
+        return _waited(context, submitted, job, spec)
+
+
+async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: float) -> Job | None:
+    job = await until(
+        lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
+    )
+    if job is not None:
+        await context.namespace_state.types.load_type(job.name)
+    return job
+
+
+async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
+    failed = "error"
+    try:
+        submitted = await context.stores.jobs.submit_one(submission)
+        if (error := refusal(submitted)) is not None:
+            failed = error.code
+            raise error
+        failed = None
+        return submitted
+    except OutcomeUnknown as error:
+        raise OutcomeUnknown(error.message, job_id=submission.id) from error
+    finally:
+        span.end(failed)
+
+
+def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
+    headers = {"Location": f"/v1/jobs/{job.id}", "ETag": rendering.etag(job.version)}
+    if submitted.word == "replayed":
+        headers["Idempotency-Replayed"] = "true"
+    if len(spec.payload) > WARN_BYTES:
+        headers["Triage-Warning"] = (
+            f"payload of {len(spec.payload)} bytes; keep it under {WARN_BYTES} and refer to data by id"
+        )
+    return headers
+
+
+def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
+    if submitted.job is None:
+        raise NotFound("The job that held the unique key has just ended; submit again.")
+    status = 200 if submitted.word == "existing" else 202
+    return rendering.respond(
+        present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
+    )
+
+
+def _waited(context: RequestContext, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
+    if job is None or not is_finished(job):
+        return _answer(context, submitted, spec)
+    headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
+    return rendering.respond(present(context, job), 200, headers)
+
+
+@router.get(
+    "",
+    name="list_jobs",
+    **operation("jobs:read", "List jobs, newest first", {200: ("A page.", schemas.JobPage)}),
+)
+async def list_jobs(
+    context: Context,
+    queue: Name | None = None,
+    state: State | None = None,
+    name: Name | None = None,
+    tag: Annotated[
+        list[TagFilter] | None, Query(description="key:value; repeated: all must match", max_length=16)
+    ] = None,
+    flow_id: Annotated[str | None, Query(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
+    fan_out_id: Annotated[str | None, Query(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
+    created_after: Annotated[Time | None, Query(description="Created at this time or later.")] = None,
+    created_before: Annotated[Time | None, Query(description="Created before this time.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """All filters must match. A page can be shorter than `limit` and still have a `next_cursor`.
+
+    Values over 16 KiB are left out, see `truncated`, and a page ends before it has 8 MiB.
+    """
+    filter = JobFilter(
+        queue=queue,
+        state=state,
+        name=name,
+        tags=parse_tags(tag),
+        group_id=flow_id or fan_out_id,
+        created_after=None if created_after is None else schemas.to_ms(created_after),
+        created_before=None if created_before is None else schemas.to_ms(created_before),
+    )
+    if len(filter.tags) < len(set(tag or [])):
+        return rendering.page([], None)  # no job has two values of one key
+    if filter.group_id is None:
+        page = await context.stores.queries.list_jobs(filter, limit, cursor)
+    else:
+        group = await context.stores.groups.get(filter.group_id)
+        if group is None or (flow_id and fan_out_id):
+            return rendering.page([], None)
+        page = await context.stores.group_jobs.page(group, filter, limit, cursor)
+    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
+
+
+@router.get(
+    "/{job_id}",
+    name="get_job",
+    **operation(
+        "jobs:read", "Read a job", {200: ("The job.", schemas.JobOut), 304: ("Not changed.", None)}, (404,)
+    ),
+)
+async def get_job(
+    job_id: JobId,
+    context: Context,
+    wait: Annotated[
+        float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
+    ] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """`wait` answers when the job differs from `If-None-Match`, without that header when it has finished."""
+    stores = context.stores
+    if wait is None:
+        job = await stores.queries.job(job_id)
+    else:
+        async with context.watch(job_id) as waiting:
+            job = await until(
+                lambda: stores.queries.job(job_id),
+                waiting,
+                wait,
+                lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),
+                context.app_state.clock,
+            )
+    if job is None:
+        raise NotFound()
+    headers = {"ETag": rendering.etag(job.version)}
+    if if_none_match is not None and matches(if_none_match, job.version):
+        return Response(status_code=304, headers=headers)
+    await context.namespace_state.types.load_type(job.name)
+    return rendering.respond(present(context, job), 200, headers)

@@ -1,0 +1,1 @@
+"""What operators read and steer: queues, workers, schedules, probes, metrics."""

@@ -1,0 +1,108 @@
+"""Streams of what becomes of a job, a flow or a fan-out, for who would ask again and again."""
+
+from typing import Annotated, Any
+
+from fastapi import Header, Response
+
+from service.api.context import Context, RequestContext
+from service.api.openapi.operation import operation
+from service.api.resources.event_streams import EventStream, Snapshot, stream
+from service.api.responses import rendering
+from service.api.routes.router import Router
+from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
+from service.api.schemas.parts.parameters import FanOutId, FlowId, JobId
+from service.domain.states import FINISHED
+from service.store.groups.groups import Group, kind_of
+from service.store.queries import JobStatus
+
+router = Router(prefix="/v1")
+
+LastEventId = Annotated[
+    str | None, Header(description="The version that the client has: it is not sent again.", max_length=64)
+]
+
+
+def _events(summary: str, model: Any) -> dict[str, Any]:
+    answers = {
+        200: ("Events, each with this data, until it has ended.", model),
+        204: ("It has ended, and the client has the last event.", None),
+    }
+    return operation("jobs:read", summary, answers, (404,))
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    name="stream_job_events",
+    tags=["jobs"],
+    response_class=EventStream,
+    **_events("Stream the states of a job", JobEventOut),
+)
+async def stream_job_events(job_id: JobId, context: Context, last_event_id: LastEventId = None) -> Response:
+    """Server-sent events: the job as it is, then when it changed, at most four a second, until it has ended.
+
+    Versions increase and may have gaps. A stream can end before the job, often with `event: shutdown`,
+    `unavailable`, `unauthorized` or `deleted`; send the last id as `Last-Event-ID` to go on.
+    """
+
+    async def look() -> Snapshot | None:
+        job = await context.stores.queries.job_status(job_id)
+        return job and Snapshot(job.version, job.state in FINISHED, _job(context, job_id, job))
+
+    return await stream(context, job_id, look, last_event_id)
+
+
+@router.get(
+    "/flows/{flow_id}/events",
+    name="stream_flow_events",
+    tags=["flows"],
+    response_class=EventStream,
+    **_events("Stream the counts of a flow", FlowEventOut),
+)
+async def stream_flow_events(
+    flow_id: FlowId, context: Context, last_event_id: LastEventId = None
+) -> Response:
+    """As for a job: state and counts, until the flow has ended."""
+    return await _stream_group(context, flow_id, last_event_id)
+
+
+@router.get(
+    "/fan-outs/{fan_out_id}/events",
+    name="stream_fan_out_events",
+    tags=["fan-outs"],
+    response_class=EventStream,
+    **_events("Stream the counts of a fan-out", FanOutEventOut),
+)
+async def stream_fan_out_events(
+    fan_out_id: FanOutId, context: Context, last_event_id: LastEventId = None
+) -> Response:
+    """As for a job: state and counts, until the fan-out has ended."""
+    return await _stream_group(context, fan_out_id, last_event_id)
+
+
+async def _stream_group(context: RequestContext, id: str, last_event_id: str | None) -> Response:
+    async def look() -> Snapshot | None:
+        group = await context.stores.groups.get(id)
+        return group and Snapshot(group.version, not group.live, _group(group))
+
+    return await stream(context, id, look, last_event_id)
+
+
+def _job(context: RequestContext, id: str, job: JobStatus) -> dict[str, Any]:
+    return {
+        "id": id,
+        "object": "job",
+        "version": job.version,
+        "state": job.state,
+        "state_reason": job.state_reason,
+        "progress": context.view_of_type(job.name, job.redact).progress(job.progress),
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "id": group.id,
+        "object": "flow" if kind_of(group.id) == "flow" else "fan_out",
+        "version": group.version,
+        "state": group.state,
+        "counts": rendering.counts(group),
+    }

@@ -1,0 +1,50 @@
+"""Probes."""
+
+import structlog
+from fastapi import Request, Response
+
+from service.api.context import AppState
+from service.api.responses import rendering
+from service.api.routes.router import Router
+from service.api.schemas.operators import HealthOut
+from service.store.redis.server_check import find_problem
+
+log = structlog.get_logger("triage.health")
+router = Router(tags=["health"])
+
+_UNHEALTHY = {"description": "Not now.", "model": HealthOut}
+
+
+@router.get("/livez", name="livez", summary="Is the process alive?", response_model=HealthOut)
+async def livez() -> Response:
+    """Never asks Redis: restarting this process would not bring it back."""
+    return rendering.respond({"status": "ok", "problem": None})
+
+
+@router.get(
+    "/readyz",
+    name="readyz",
+    summary="Can requests be served?",
+    response_model=HealthOut,
+    responses={503: _UNHEALTHY},
+)
+async def readyz(request: Request) -> Response:
+    """Ready when Redis answers and its maxmemory-policy is noeviction."""
+    app_state: AppState = request.app.state.app_state
+    problem = await _problem(app_state)
+    document = {"status": "ok" if problem is None else "failing", "problem": problem}
+    return rendering.respond(document, 200 if problem is None else 503)
+
+
+async def _problem(app_state: AppState) -> str | None:
+    if app_state.stopping:
+        return "shutting down"
+    problem = await find_problem(app_state.redis, app_state.settings.redis_url)
+    if problem is None:
+        app_state.redis_problem = None
+        return None
+    if problem.sentence != app_state.redis_problem:
+        # Probes ask often and are read by anybody: the host and the server's word go into the log, once.
+        log.warning("redis_not_usable", problem=problem.sentence)
+        app_state.redis_problem = problem.sentence
+    return f"redis: {problem.summary}"

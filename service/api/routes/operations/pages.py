@@ -1,0 +1,48 @@
+"""The dashboard and the API reference: open without a key, because they hold no data."""
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.static_pages import File, Site, dashboard, reference
+from service.domain.errors import NotFound
+
+#: Nothing from elsewhere, nothing inline, in nobody's frame.
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+#: Swagger UI has its icons in data: addresses.
+WITH_ICONS = STRICT.replace("img-src 'self'", "img-src 'self' data:")
+#: A page is asked for again each time; what it loads has another address after a change.
+_PAGE_CACHE = "no-cache"
+_FILE_CACHE = "public, max-age=31536000, immutable"
+
+
+def pages_router() -> APIRouter:
+    router = APIRouter(tags=["pages"], include_in_schema=False)
+    _add(router, "/dashboard", dashboard(), STRICT)
+    _add(router, "/docs", reference(), WITH_ICONS)
+    return router
+
+
+def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
+    async def page(request: Request) -> Response:
+        return _answer(request, site.page, _PAGE_CACHE, policy)
+
+    async def file(request: Request, build: str, name: str) -> Response:
+        found = site.files.get(name)
+        # The address of another build would be kept for a year with the content of this one.
+        if found is None or build != site.build:
+            raise NotFound()
+        return _answer(request, found, _FILE_CACHE, policy)
+
+    for address, endpoint in ((path, page), (path + "/{build}/{name}", file)):
+        router.add_api_route(
+            address, endpoint, methods=["GET", "HEAD"], response_class=Response, response_model=None
+        )
+
+
+def _answer(request: Request, file: File, cache: str, policy: str) -> Response:
+    headers = {"ETag": file.etag, "Cache-Control": cache, "Content-Security-Policy": policy}
+    if file.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, headers=headers, media_type=file.media_type)

@@ -1,0 +1,224 @@
+"""Schedules: jobs at times that come again."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+
+from service.api.context import Context, RequestContext
+from service.api.openapi.operation import operation
+from service.api.requests.preconditions import IfMatch, guard
+from service.api.resources.jobs import present
+from service.api.resources.submission import body_digest, refusal, specify
+from service.api.responses import rendering
+from service.api.responses.errors import ValidationFailed
+from service.api.routes.router import Router
+from service.api.schemas import jobs as job_schemas
+from service.api.schemas import schedules as schemas
+from service.api.schemas.parts.parameters import IdempotencyKey
+from service.domain.errors import InvalidState, NotFound, VersionMismatch
+from service.domain.job import JobSpec
+from service.domain.schedule import TimetableInvalid, timetable
+from service.store.jobs import Idempotency, Submission, Submitted
+from service.store.schedules import Schedule
+
+router = Router(prefix="/v1/schedules", tags=["schedules"])
+
+ScheduleName = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Name of a schedule.")
+]
+ONE = {200: ("The schedule.", schemas.ScheduleOut)}
+#: Changes without If-Match are tried again this often when somebody else was faster.
+ATTEMPTS = 5
+
+
+def present_schedule(context: RequestContext, found: Schedule) -> dict[str, Any]:
+    """The schedule as this caller may see it: the payload like that of its jobs."""
+    document = rendering.schedule(found)
+    job = found.definition["job"]
+    if "payload" in job:
+        document["job"] = {**job, "payload": context.view_of_type(job["name"]).document(job["payload"])}
+    return document
+
+
+def respond(context: RequestContext, found: Schedule, status: int = 200) -> Response:
+    headers = {"ETag": rendering.etag(found.version), "Location": f"/v1/schedules/{found.name}"}
+    return rendering.respond(present_schedule(context, found), status, headers)
+
+
+async def read(context: RequestContext, name: str) -> Schedule:
+    found = await context.stores.schedules.get(name)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+@router.get(
+    "",
+    name="list_schedules",
+    **operation("schedules:read", "List schedules", {200: ("A page, by name.", schemas.SchedulePage)}),
+)
+async def list_schedules(
+    context: Context,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Every schedule with its next five times and its last runs."""
+    page = await context.stores.schedules.list(limit, cursor)
+    return rendering.page([present_schedule(context, found) for found in page.items], page.next_cursor)
+
+
+@router.get("/{name}", name="get_schedule", **operation("schedules:read", "Read a schedule", ONE, (404,)))
+async def get_schedule(name: ScheduleName, context: Context) -> Response:
+    """The next five times and the last runs, newest first."""
+    return respond(context, await read(context, name))
+
+
+@router.put(
+    "/{name}",
+    name="put_schedule",
+    **operation(
+        "schedules:write",
+        "Create or replace a schedule",
+        {200: ("Replaced.", schemas.ScheduleOut), 201: ("Created.", schemas.ScheduleOut)},
+        (412, 413, 415, 429, 507),
+    ),
+)
+async def put_schedule(
+    name: ScheduleName, body: schemas.ScheduleIn, context: Context, if_match: IfMatch = None
+) -> Response:
+    """The same times as before keep what is due; other times count from now."""
+    spec = await check_job(context, body)
+    for attempt in range(ATTEMPTS):
+        before, now = await context.stores.schedules.read(name)
+        guard(if_match, None if before is None else before.version)
+        definition = body.definition()
+        check_times(body, definition, before, now)
+        try:
+            await context.stores.schedules.put(name, definition, body.paused, before, now, spec.queue)
+        except VersionMismatch:
+            if if_match is not None or attempt == ATTEMPTS - 1:
+                raise
+            continue
+        return respond(context, await read(context, name), 201 if before is None else 200)
+    raise AssertionError("unreachable")
+
+
+async def check_job(context: RequestContext, body: schemas.ScheduleIn) -> JobSpec:
+    """As POST /v1/jobs checks it; pointers lead into `job`."""
+    if body.job.run_at is not None:
+        raise invalid("/job/run_at", "the schedule says when")
+    return await specify(context, body.job, None, "/job")
+
+
+def check_times(
+    body: schemas.ScheduleIn, definition: dict[str, Any], before: Schedule | None, now: int
+) -> None:
+    if (body.cron is None) == (body.every_seconds is None):
+        raise invalid("/cron", "give either cron or every_seconds")
+    if body.start_at is not None and body.end_at is not None and body.end_at < body.start_at:
+        raise invalid("/end_at", "is before start_at")
+    wanted = timetable(definition, now if definition["start_ms"] is None else definition["start_ms"])
+    try:
+        wanted.check(now)
+    except TimetableInvalid as error:
+        raise invalid(f"/{error.field}", str(error)) from error
+    # A definition may be sent again after its end: it is what it was.
+    again = before is not None and timetable(before.definition, 0) == timetable(definition, 0)
+    if not again and wanted.next_after(now) is None:
+        over = definition["end_ms"] <= now
+        raise invalid("/end_at", "has passed" if over else "comes before the first time of the schedule")
+
+
+def invalid(pointer: str, message: str) -> ValidationFailed:
+    return ValidationFailed(errors=[{"pointer": pointer, "code": "invalid", "message": message}])
+
+
+@router.delete(
+    "/{name}",
+    name="delete_schedule",
+    **operation("schedules:write", "Delete a schedule", {204: ("Deleted.", None)}, (404, 412)),
+)
+async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatch = None) -> Response:
+    """Jobs that it has started go on."""
+    version = None if if_match is None else guard(if_match, (await read(context, name)).version)
+    if not await context.stores.schedules.delete(name, version):
+        raise NotFound()
+    return Response(status_code=204)
+
+
+@router.post("/{name}/pause", name="pause_schedule", **operation("schedules:write", "Pause", ONE, (404,)))
+async def pause_schedule(name: ScheduleName, context: Context) -> Response:
+    """Nothing fires until it is resumed, and nothing of the pause is caught up."""
+    return await change(context, name, paused=True)
+
+
+@router.post("/{name}/resume", name="resume_schedule", **operation("schedules:write", "Resume", ONE, (404,)))
+async def resume_schedule(name: ScheduleName, context: Context) -> Response:
+    """Fires again from its next time on."""
+    return await change(context, name, paused=False)
+
+
+async def change(context: RequestContext, name: str, *, paused: bool) -> Response:
+    schedules = context.stores.schedules
+    for attempt in range(ATTEMPTS):
+        found = await read(context, name)
+        try:
+            await (schedules.pause(found) if paused else schedules.resume(found))
+        except VersionMismatch:
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        break
+    return respond(context, await read(context, name))
+
+
+@router.post(
+    "/{name}/run-now",
+    name="run_schedule_now",
+    **operation(
+        "schedules:write",
+        "Start a run now",
+        {202: ("The job.", job_schemas.JobOut), 200: ("The holder of its unique key.", job_schemas.JobOut)},
+        (404, 409, 429, 507),
+        status_code=202,
+    ),
+)
+async def run_schedule_now(
+    name: ScheduleName, request: Request, context: Context, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Beside its times, also while paused. `overlap` holds: with skip, 409 until the last run is over."""
+    schedules = context.stores.schedules
+    job_id = context.app_state.ids.new("job")
+    idempotency = None
+    if idempotency_key is not None:
+        # The schedule, which says what the job is, may change or be gone when the request comes again.
+        digest = await body_digest(request)
+        idempotency = Idempotency(f"POST {request.url.path}", idempotency_key, digest, keeps=True)
+    for _ in range(ATTEMPTS):
+        if idempotency is not None and (answered := await context.stores.jobs.find_replay(idempotency)):
+            return answer_run(context, answered)
+        found = await read(context, name)
+        job_type = context.namespace_state.types.known(found.definition["job"]["name"])
+        spec = found.job(job_type, context.namespace_state.types.queue_defaults)
+        if found.definition["overlap"] == "replace":
+            grace = context.app_state.settings.cancel_grace_seconds
+            await schedules.replace_unfinished(found, round(grace * 1000), idempotency)
+        submitted = await schedules.run_now(found, Submission(job_id, spec, idempotency))
+        # None: the schedule has changed. Replayed: the same request was faster; its record has the answer.
+        if submitted is not None and submitted.word != "replayed":
+            return answer_run(context, submitted)
+    raise VersionMismatch()
+
+
+def answer_run(context: RequestContext, submitted: Submitted) -> Response:
+    if submitted.word == "skipped":
+        raise InvalidState("The last run of the schedule is not over.", current_state="running")
+    if (error := refusal(submitted)) is not None:
+        raise error
+    if submitted.job is None:
+        raise NotFound()
+    headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": rendering.etag(submitted.job.version)}
+    if submitted.word == "replayed":
+        headers["Idempotency-Replayed"] = "true"
+    status = 200 if submitted.word == "existing" else 202
+    return rendering.respond(present(context, submitted.job), status, headers)

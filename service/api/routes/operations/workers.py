@@ -1,0 +1,82 @@
+"""Workers and what they can run."""
+
+from typing import Annotated
+
+from fastapi import Path, Query, Response
+
+from service.api.context import Context
+from service.api.openapi.operation import operation
+from service.api.responses import rendering
+from service.api.routes.router import Router
+from service.api.schemas import operators as schemas
+from service.domain.errors import NotFound
+
+router = Router(prefix="/v1", tags=["workers"])
+
+WorkerId = Annotated[str, Path(pattern=r"^wk_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a worker.")]
+
+
+@router.get(
+    "/workers",
+    name="list_workers",
+    **operation("workers:read", "List workers", {200: ("A page, newest first.", schemas.WorkerPage)}),
+)
+async def list_workers(
+    context: Context,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """Worker processes as they were last seen; one is lost when its lease and a second passed in silence."""
+    page = await context.stores.workers.list(limit, cursor)
+    return rendering.page([rendering.worker(record) for record in page.items], page.next_cursor)
+
+
+@router.get(
+    "/workers/{worker_id}",
+    name="get_worker",
+    **operation("workers:read", "Read a worker", {200: ("The worker.", schemas.WorkerOut)}, (404,)),
+)
+async def get_worker(worker_id: WorkerId, context: Context) -> Response:
+    """One worker process."""
+    record = await context.stores.workers.get(worker_id)
+    if record is None:
+        raise NotFound()
+    return rendering.respond(rendering.worker(record))
+
+
+@router.post(
+    "/workers/{worker_id}/drain",
+    name="drain_worker",
+    **operation("workers:admin", "Drain a worker", {202: ("Asked.", schemas.WorkerOut)}, (404,)),
+)
+async def drain_worker(worker_id: WorkerId, context: Context) -> Response:
+    """The worker takes no new job, finishes what runs, hands back the rest after its drain time, and ends."""
+    if not await context.stores.workers.request_drain(worker_id):
+        raise NotFound()
+    record = await context.stores.workers.get(worker_id)
+    if record is None:
+        raise NotFound()
+    return rendering.respond(rendering.worker(record), 202)
+
+
+@router.get(
+    "/job-types",
+    name="list_job_types",
+    **operation("workers:read", "List job types", {200: ("By name.", schemas.JobTypePage)}),
+)
+async def list_job_types(context: Context) -> Response:
+    """Job types that a living worker knows, with the schemas that payloads are checked against."""
+    rows = [
+        {
+            "name": job_type.name,
+            "object": "job_type",
+            "description": job_type.description,
+            "executor": job_type.executor,
+            "concurrency": job_type.concurrency,
+            "payload_schema": job_type.payload_schema,
+            "defaults": dict(job_type.defaults),
+            "redact": list(job_type.redact),
+        }
+        for job_type in await context.stores.workers.job_types()
+    ]
+    return rendering.page(rows, None)

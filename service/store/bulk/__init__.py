@@ -1,0 +1,1 @@
+"""Bulk actions: one action on every job that matches."""

@@ -1,0 +1,165 @@
+"""One connection per process that hears the changes of every namespace in which somebody waits."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from service.domain.errors import TriageError
+from service.store.redis.errors import translate
+from service.tasks import end
+
+#: A channel that nobody uses is left after this many seconds, and with the last one the connection.
+IDLE_SECONDS = 30.0
+#: Seconds between two looks at which channels are in use.
+LOOK_SECONDS = 1.0
+
+
+class Listener(Protocol):
+    """Who waits in one namespace."""
+
+    @property
+    def watched(self) -> bool: ...
+
+    async def joined(self) -> None:
+        """From now on changes are heard; called before whoever joins goes on."""
+        ...
+
+    def heard(self, ids: Sequence[str]) -> None:
+        """These have changed."""
+        ...
+
+    def lost(self) -> None:
+        """From now on changes are missed."""
+        ...
+
+    async def renew(self) -> None:
+        """Called every second or so while somebody waits."""
+        ...
+
+
+@dataclass
+class _Channel:
+    listener: Listener
+    ordered: bool = False
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+    used_at: float = 0.0
+
+
+class Subscriber:
+    """Begins with the first who waits and ends some time after the last; `close` ends it at once."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+        self._channels: dict[str, _Channel] = {}
+        #: Channels to look at: each is subscribed to, or left, as the table above says by then.
+        self._orders: asyncio.Queue[str] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def join(self, name: str, listener: Listener) -> None:
+        """Returns when the listener hears of every later change; raises BackendUnavailable, StoreFault."""
+        while True:
+            task = self._start()
+            channel = self._channels.get(name)
+            if channel is None:
+                channel = self._channels[name] = _Channel(listener, used_at=_now())
+                self._orders.put_nowait(name)
+            if channel.confirmed.is_set():
+                return
+            confirmed = asyncio.ensure_future(channel.confirmed.wait())
+            try:
+                await asyncio.wait({confirmed, task}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await end([confirmed])
+            if channel.confirmed.is_set() or task.cancelled():
+                return
+            if task.done() and (error := task.exception()) is not None:
+                raise error if isinstance(error, TriageError) else translate(error, wrote=False)
+
+    async def close(self) -> None:
+        """Tell every listener that nothing more is heard."""
+        if self._task is not None:
+            await end([self._task])
+            self._task = None
+
+    def _start(self) -> "asyncio.Task[None]":
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+            # Those who join raise what ended it; when they have gone, it is no news.
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._task
+
+    async def _run(self) -> None:
+        """Raises when a channel cannot be joined; what ends it later is told to the listeners."""
+        # Who joins while this ends is for the next one: the tasks of this one must not take their orders.
+        channels, orders = self._channels, self._orders
+        pubsub = self._redis.pubsub()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            # The first order makes the connection.
+            await _obey(pubsub, channels, await orders.get())
+            work = (_send(pubsub, channels, orders), _hear(pubsub, channels), _look(channels, orders))
+            tasks = [asyncio.create_task(coroutine) for coroutine in work]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            errors = [error for task in done if (error := task.exception()) is not None]
+            joining = not all(channel.confirmed.is_set() for channel in channels.values())
+            if errors and (joining or not isinstance(errors[0], RedisError | OSError | TriageError)):
+                raise errors[0]
+        finally:
+            self._channels, self._orders = {}, asyncio.Queue()
+            for channel in channels.values():
+                channel.listener.lost()
+            await end(tasks)
+            with contextlib.suppress(RedisError, OSError):
+                await pubsub.aclose()
+
+
+async def _send(pubsub: Any, channels: dict[str, _Channel], orders: "asyncio.Queue[str]") -> None:
+    """The only writer of the connection: a request that is cancelled must not cut a command off."""
+    while True:
+        await _obey(pubsub, channels, await orders.get())
+
+
+async def _obey(pubsub: Any, channels: dict[str, _Channel], name: str) -> None:
+    channel = channels.get(name)
+    if channel is None:
+        await pubsub.unsubscribe(name)
+    elif not channel.ordered:
+        channel.ordered = True
+        await pubsub.subscribe(name)
+
+
+async def _hear(pubsub: Any, channels: dict[str, _Channel]) -> None:
+    while True:
+        message = await pubsub.get_message(timeout=LOOK_SECONDS)
+        channel = None if message is None else channels.get(message["channel"].decode())
+        if message is None or channel is None:
+            continue
+        if message["type"] == "message":
+            channel.listener.heard(message["data"].decode().split(" "))
+        elif message["type"] == "subscribe":
+            if channel.confirmed.is_set():
+                return  # redis-py has connected anew, and what was published meanwhile is lost
+            await channel.listener.joined()
+            channel.confirmed.set()
+
+
+async def _look(channels: dict[str, _Channel], orders: "asyncio.Queue[str]") -> None:
+    """Keeps what is in use, and ends when nothing is any more."""
+    while channels:
+        await asyncio.sleep(LOOK_SECONDS)
+        for name, channel in list(channels.items()):
+            if channel.listener.watched:
+                channel.used_at = _now()
+                await channel.listener.renew()
+            elif _now() - channel.used_at >= IDLE_SECONDS:
+                del channels[name]
+                orders.put_nowait(name)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

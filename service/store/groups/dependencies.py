@@ -1,0 +1,107 @@
+"""What a running job reads of the jobs that it waited for, and the children that it adds and waits for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from service.domain.errors import TooManyQueues
+from service.domain.flow import Node
+from service.domain.job import Lease
+from service.domain.states import FINISHED, Reason
+from service.store.groups.flows import DEMANDS, Flows, spec_arguments
+from service.store.groups.groups import Groups
+from service.store.jobs import BATCH
+from service.store.queries import Queries
+from service.store.redis import keys
+from service.store.redis.scripts import Argument, Scripts
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How something ended that a job waited for; JSON values as text. `counts` are those of a fan-out."""
+
+    id: str
+    state: str
+    result: bytes | None = None
+    error: bytes | None = None
+    counts: Mapping[str, int] | None = None
+
+
+class Dependencies:
+    """Dependencies and children of jobs of one namespace."""
+
+    def __init__(self, scripts: Scripts, queries: Queries, groups: Groups, flows: Flows) -> None:
+        self._scripts = scripts
+        self._prefix = scripts.prefix
+        self._queries = queries
+        self._groups = groups
+        self._flows = flows
+
+    async def ends(self, job_id: str) -> dict[str, End]:
+        """How everything ended that the job waited for, by key; also what was forgotten meanwhile."""
+        edges = (await self._flows.dependencies([job_id]))[job_id]
+        found: dict[str, End] = {}
+        names = list(edges)
+        for start in range(0, len(names), BATCH):
+            portion = [(name, edges[name][1]) for name in names[start : start + BATCH]]
+            found.update(await self._read(portion))
+        return found
+
+    async def _read(self, portion: Sequence[tuple[str, str]]) -> dict[str, End]:
+        def ask(pipe: Any) -> None:
+            for _, id in portion:
+                pipe.hmget(keys.job(self._prefix, id=id), "state", "result", "error")
+                pipe.hmget(keys.ended(self._prefix, id=id), "state", "result", "error")
+
+        replies = await self._queries.pipeline(ask)
+        found: dict[str, End] = {}
+        for (name, id), job, stub in zip(portion, replies[::2], replies[1::2], strict=True):
+            state, result, error = job if job[0] is not None else stub
+            if id.startswith("fan_"):
+                found[name] = await self._fan_out(id)
+            elif state is not None:
+                found[name] = End(id, state.decode(), result or None, error or None)
+        return found
+
+    async def _fan_out(self, id: str) -> End:
+        group = await self._groups.get(id)
+        counts = (
+            {} if group is None else {"total": group.total, **{s.value: n for s, n in group.counts.items()}}
+        )
+        return End(id, "unknown" if group is None else group.state, counts=counts)
+
+    async def children(self, job_id: str) -> dict[str, str]:
+        """Ids of the job's children by key, without those that were cancelled with an earlier run."""
+        edges = (await self._flows.dependencies([job_id]))[job_id]
+        found = {name: id for name, (demand, id) in edges.items() if demand == str(DEMANDS["child"])}
+        jobs = await self._queries.jobs(list(found.values())) if found else []
+        void = {job.id for job in jobs if job is not None and job.state_reason == Reason.PARENT}
+        return {name: id for name, id in found.items() if id not in void}
+
+    async def waited_for(self, job_id: str) -> set[str]:
+        """Keys of what the job waited for before it ran."""
+        edges = (await self._flows.dependencies([job_id]))[job_id]
+        return {name for name, (demand, _) in edges.items() if demand != str(DEMANDS["child"])}
+
+    async def have_ended(self, ids: Sequence[str]) -> bool:
+        return all(job is None or job.state in FINISHED for job in await self._queries.jobs(ids))
+
+    async def park(
+        self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]
+    ) -> Literal["parked", "ready", "stale"]:
+        """Add children, in an order in which each comes after what it waits for, and wait for them.
+
+        `ids` holds the ids of the new children and of those that the job has. After parked and stale
+        the lease is over; ready says that every child has ended. Raises TooManyQueues; then
+        nothing was added.
+        """
+        job = lease.job
+        path = f"{job.flow_key}/" if job.flow_key else ""
+        arguments: list[Argument] = [job.id, lease.token, self._scripts.max_queues]
+        for key, node in nodes.items():
+            waits = [f"{DEMANDS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
+            arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]
+        word = (await self._scripts.run("wait_for_children", arguments)).decode()
+        if word == "too_many_queues":
+            raise TooManyQueues()
+        return word

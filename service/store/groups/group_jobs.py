@@ -1,0 +1,61 @@
+"""Pages of the jobs of one flow or fan-out, from what the group knows: no index of its own, no scan."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from service.domain.errors import CursorInvalid
+from service.domain.fan_out import FIRST_ITEM, item_id
+from service.domain.ids import is_id, member_number
+from service.domain.job import Job
+from service.store.cursors import decode_cursor, encode_cursor
+from service.store.groups.groups import Group, Groups, kind_of
+from service.store.queries import MOST_LOOKED_AT, SCAN_BUDGET, JobFilter, Page, Queries
+
+
+class GroupJobs:
+    """Jobs of groups of one namespace, newest id first."""
+
+    def __init__(self, queries: Queries, groups: Groups) -> None:
+        self._queries = queries
+        self._groups = groups
+
+    async def page(self, group: Group, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
+        """Those that are kept and match; a page may be shorter than asked for and still have a next one."""
+        before = None if cursor is None else decode_cursor(cursor, 1)[0]
+        if before is not None and not is_id("job", before):
+            raise CursorInvalid()
+        ids = iter(await self._descending(group, before))
+        found: list[str] = []
+        for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
+            portion = list(islice(ids, SCAN_BUDGET))
+            if not portion:
+                before = None
+                break
+            chosen, looked = await self._queries.pick(filter, portion, limit + 1 - len(found))
+            found += chosen
+            if len(found) > limit:
+                break
+            before = portion[looked - 1]
+        jobs = await self._queries.previews(found[:limit])
+        if len(jobs) < len(found):
+            before = found[len(jobs) - 1]
+        kept = [job for job in jobs if job is not None and filter.matches(job)]
+        return Page(kept, None if before is None else encode_cursor(before))
+
+    async def below(self, group: Group, before: str | None, limit: int) -> list[str]:
+        """Ids of jobs that it has or had, the newest first."""
+        return list(islice(await self._descending(group, before), limit))
+
+    async def _descending(self, group: Group, before: str | None) -> Iterable[str]:
+        if kind_of(group.id) == "flow":
+            ids = sorted((await self._groups.flow_jobs(group.id)).values(), reverse=True)
+            return [id for id in ids if before is None or id < before]
+        return _items(group, before)
+
+
+def _items(group: Group, before: str | None) -> Iterator[str]:
+    last = int(group.fields.get(b"highest", -1))
+    if before is not None:
+        last = min(last, member_number(group.id, before) - FIRST_ITEM - 1)
+    for index in range(last, -1, -1):
+        yield item_id(group.id, index)

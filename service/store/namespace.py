@@ -1,0 +1,68 @@
+"""All stores of one namespace, built together."""
+
+from redis.asyncio import Redis
+
+from service.store.bulk.bulk_actions import BulkActions
+from service.store.bulk.job_selection import JobSelection
+from service.store.bulk.portions import BulkBatches
+from service.store.changes.change_feed import ChangeFeed
+from service.store.changes.subscriber import Subscriber
+from service.store.explanations import Explanations
+from service.store.groups.dependencies import Dependencies
+from service.store.groups.fan_outs import FanOuts
+from service.store.groups.flows import Flows
+from service.store.groups.group_jobs import GroupJobs
+from service.store.groups.groups import Groups
+from service.store.groups.tasks import GroupTasks
+from service.store.jobs import Jobs
+from service.store.leases import Leases
+from service.store.limiters import Limiters
+from service.store.queries import Queries
+from service.store.queues.queue_metrics import QueueMetrics
+from service.store.queues.queues import Queues
+from service.store.redis.scripts import MAX_QUEUES, Scripts
+from service.store.schedules import Schedules
+from service.store.workers import WorkerRegistry
+
+
+class Namespace:
+    """`dead_retention_ms`: dead jobs are kept at least this long, whatever their own retention.
+
+    `subscriber`: that of the process, where it has many namespaces.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        namespace: str,
+        dead_retention_ms: int,
+        subscriber: Subscriber | None = None,
+        max_queues: int = MAX_QUEUES,
+    ) -> None:
+        self.scripts = Scripts(redis, namespace, max_queues)
+        self.queries = Queries(self.scripts)
+        self.jobs = Jobs(self.scripts, self.queries)
+        self.leases = Leases(self.scripts, dead_retention_ms)
+        self.limiters = Limiters(self.scripts)
+        self.workers = WorkerRegistry(self.scripts, self.queries)
+        self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
+        self.queue_metrics = QueueMetrics(self.scripts, self.queries, self.workers)
+        self.explanations = Explanations(self.scripts, self.workers)
+        self.groups = Groups(self.scripts, self.queries)
+        self.group_jobs = GroupJobs(self.queries, self.groups)
+        self.flows = Flows(self.scripts, self.queries, self.groups)
+        self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
+        self.dependencies = Dependencies(self.scripts, self.queries, self.groups, self.flows)
+        self.group_tasks = GroupTasks(self.scripts, self.queries, self.jobs, self.groups, self.flows)
+        selection = JobSelection(self.queries, self.groups, self.group_jobs)
+        self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
+        self.bulk_batches = BulkBatches(self.scripts, self.jobs, selection)
+        self.schedules = Schedules(self.scripts, self.jobs, self.queries)
+        self.change_feed = ChangeFeed(self.scripts, subscriber)
+
+    async def pulse(self, lease_ms: int, away_ms: int = 0) -> None:
+        """Prove that Redis is reachable and wake workers for what is queued, several times per lease.
+
+        `away_ms`: for how long this process had not reached Redis before this call.
+        """
+        await self.scripts.run("api_heartbeat", [lease_ms, away_ms])

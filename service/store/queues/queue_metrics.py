@@ -1,0 +1,101 @@
+"""Counts for metrics and autoscaling; what a read costs does not grow with the number of jobs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.domain.states import DEAD_REASONS, Reason
+from service.store.queries import Queries
+from service.store.redis import keys
+from service.store.redis.scripts import Scripts
+from service.store.workers import WorkerRecord, WorkerRegistry
+
+#: Job types per queue that are looked at.
+LOOKED_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCount:
+    """`stranded_types`: types with queued jobs here that no worker which serves this queue can run."""
+
+    dead: Mapping[Reason, int]
+    rate_limited: int
+    stranded_types: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a queue gives workers to do.
+
+    `due`: waits for a time that comes within the horizon. `startable`: of those and the queued ones, as
+    many as no pause, freeze or limit holds back for longer than that.
+    """
+
+    queued: int
+    running: int
+    due: int
+    startable: int
+    paused: bool
+
+    @property
+    def jobs(self) -> int:
+        """Slots in use or in demand."""
+        return self.running + self.startable
+
+
+class QueueMetrics:
+    """Counts of one namespace; raises BackendUnavailable when Redis is away."""
+
+    def __init__(self, scripts: Scripts, queries: Queries, workers: WorkerRegistry) -> None:
+        self._scripts = scripts
+        self._queries = queries
+        self._workers = workers
+        self._prefix = scripts.prefix
+
+    async def count(self, queues: Sequence[str]) -> dict[str, QueueCount]:
+        if not queues:
+            return {}
+
+        def ask(pipe: Any) -> None:
+            pipe.hmget(keys.counters(self._prefix), [f"rate_limited:{queue}" for queue in queues])
+            for queue in queues:
+                pipe.hmget(keys.dead(self._prefix), [f"{reason}:{queue}" for reason in DEAD_REASONS])
+                pipe.zrange(keys.types(self._prefix, queue=queue), 0, LOOKED_AT - 1)
+                pipe.zrange(keys.keyed(self._prefix, queue=queue), 0, LOOKED_AT - 1)
+
+        limited, *rows = await self._queries.pipeline(ask)
+        workers = await self._workers.alive()
+        return {
+            queue: QueueCount(
+                dead={reason: int(n or 0) for reason, n in zip(DEAD_REASONS, dead, strict=True)},
+                rate_limited=int(times or 0),
+                stranded_types=_stranded(queue, {*types, *keyed}, workers),
+            )
+            for queue, times, (dead, types, keyed) in zip(queues, limited, _triples(rows), strict=True)
+        }
+
+    async def dead(self, without: Sequence[str]) -> dict[Reason, int]:
+        """Dead jobs by reason over all queues but those."""
+        found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.dead(self._prefix))))[0]
+        totals: dict[Reason, int] = {reason: 0 for reason in DEAD_REASONS}
+        left_out = set(without)
+        for field, number in found.items():
+            reason, _, queue = field.decode().partition(":")
+            if queue not in left_out:
+                totals[Reason(reason)] += int(number)
+        return totals
+
+    async def demand(self, queue: str, horizon_ms: int) -> Demand:
+        """Of a queue that nobody ever used, too: whoever scales it must not take that for an error."""
+        reply = await self._scripts.run("queue_demand", [queue, horizon_ms])
+        queued, running, due, startable, paused = reply
+        return Demand(queued, running, due, startable, paused == b"1")
+
+
+def _triples(rows: Sequence[Any]) -> Iterable[tuple[Any, Any, Any]]:
+    return zip(rows[::3], rows[1::3], rows[2::3], strict=True)
+
+
+def _stranded(queue: str, types: Iterable[bytes], workers: Sequence[WorkerRecord]) -> int:
+    known = {name for worker in workers if worker.serves(queue) for name in worker.job_types}
+    return sum(name.decode() not in known for name in types)

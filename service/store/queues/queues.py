@@ -1,0 +1,280 @@
+"""Queues: their settings, what is in them, and emptying them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import orjson
+
+from service.domain.catalogue import canonical_name
+from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
+from service.domain.limits import QueueSettings
+from service.domain.states import State
+from service.store.cursors import decode_cursor, encode_cursor
+from service.store.jobs import BATCH, Jobs
+from service.store.queries import Page, Queries
+from service.store.queues.queue_settings import decode, encode_change
+from service.store.queues.queue_survey import Survey, survey
+from service.store.redis import keys
+from service.store.redis.scripts import Argument, Scripts
+from service.store.workers import WorkerRecord, WorkerRegistry
+
+#: Rates are means over the last full slots of ten seconds.
+SLOT_MS = 10_000
+SLOTS = 6
+#: The oldest by creation are asked for the time since which they are queued.
+_OLDEST_SAMPLE = 20
+#: Freezes that a queue shows, those that last longest first.
+FROZEN_SHOWN = 100
+#: Overrides of limit keys that the queues of a page have together, unless it is one queue: a page of them
+#: stays below 8 MiB.
+OVERRIDES_OF_PAGE = 5_000
+#: Job types of a queue whose workers are looked for: those of the oldest jobs, and as many with limit keys.
+TYPES_LOOKED_AT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Jobs of a limit key, or of a type without one, that wait because a job was rate limited."""
+
+    job_type: str | None
+    limit_key: str | None
+    until: int
+    #: The job that was rate limited; None if it has been forgotten since.
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue as it is now. Counts come from the indexes and are exact; rates are per second."""
+
+    name: str
+    settings: QueueSettings
+    counts: Mapping[State, int]
+    oldest_queued_ms: int | None
+    workers: int
+    capacity: int
+    enqueued_per_second: float
+    finished_per_second: float
+    failed_per_second: float
+    freezes: Sequence[Freeze] = ()
+    #: Job types with queued jobs that no live worker of the queue knows.
+    unserved_job_types: Sequence[str] = ()
+
+
+class Queues:
+    """The queues of one namespace."""
+
+    def __init__(self, scripts: Scripts, jobs: Jobs, queries: Queries, workers: WorkerRegistry) -> None:
+        self._scripts = scripts
+        self._prefix = scripts.prefix
+        self._jobs = jobs
+        self._queries = queries
+        self._workers = workers
+
+    async def names(self) -> list[str]:
+        members = (await self._queries.pipeline(lambda pipe: pipe.zrange(keys.queues(self._prefix), 0, -1)))[
+            0
+        ]
+        return [member.decode() for member in members]
+
+    async def list(self, limit: int, cursor: str | None) -> Page[Queue]:
+        """By name. A page ends before its queues have too many overrides."""
+        after = f"({decode_cursor(cursor, 1)[0]}" if cursor else "-"
+        members = (
+            await self._queries.pipeline(
+                lambda pipe: pipe.zrangebylex(keys.queues(self._prefix), after, "+", 0, limit + 1)
+            )
+        )[0]
+        page = await self._fitting([member.decode() for member in members[:limit]])
+        return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > len(page) else None)
+
+    async def by_attention(self, at_most: int, *, page: bool = False) -> "tuple[list[Queue], Survey]":
+        """The queues that need attention most, and what there is in all; `page`: as many as fit into one."""
+        found = await survey(self._scripts, await self.names())
+        names = found.names(at_most)
+        return await self._read(await self._fitting(names) if page else names), found
+
+    async def get(self, name: str) -> Queue | None:
+        """None for a name without jobs and settings."""
+        known = (await self._queries.pipeline(lambda pipe: pipe.zscore(keys.queues(self._prefix), name)))[0]
+        return (await self._read([name]))[0] if known is not None else None
+
+    async def configure(
+        self, name: str, changes: Mapping[str, Any], if_version: int | None = None, *, thaw: str = ""
+    ) -> Queue:
+        """Change settings by their names in QueueSettings; raises VersionMismatch, TooManyQueues.
+
+        `thaw` ends freezes: "*" all of the queue, or the text of configure_queue.lua for job types.
+        """
+        version = "" if if_version is None else if_version
+        arguments: list[Argument] = [name, version, self._scripts.max_queues, thaw]
+        for field, value in changes.items():
+            arguments += encode_change(field, value)
+        word, _ = await self._scripts.run("configure_queue", arguments)
+        if word == b"version":
+            raise VersionMismatch()
+        if word == b"too_many_queues":
+            raise TooManyQueues()
+        return (await self._read([name]))[0]
+
+    async def pause(self, name: str) -> Queue:
+        """Start no job of the queue until it is resumed."""
+        return await self.configure(name, {"paused": True})
+
+    async def resume(self, name: str) -> Queue:
+        """Start jobs of the queue again; what rate-limited jobs froze in it starts, too."""
+        return await self.configure(name, {"paused": False}, thaw="*")
+
+    async def delete(self, name: str) -> bool:
+        """Forget a queue without jobs and its settings; False when there is none. Raises QueueNotEmpty."""
+        word = await self._scripts.run("delete_queue", [name])
+        if word == b"not_empty":
+            raise QueueNotEmpty()
+        return word == b"moved"
+
+    async def pause_job_type(self, name: str, job_type: str, *, paused: bool) -> Queue:
+        """Start no job of one type in this queue, or start them again and thaw them; the others go on."""
+        own = canonical_name(job_type)
+        thaw = "" if paused else f" {own} {own.replace('-', '_')} "
+        while True:
+            queue = (await self._read([name]))[0]
+            others = {known for known in queue.settings.paused_job_types if known != own}
+            changes = {"paused_job_types": others | ({own} if paused else set())}
+            try:
+                return await self.configure(name, changes, queue.settings.version, thaw=thaw)
+            except VersionMismatch:
+                continue
+
+    async def defaults(self) -> dict[str, Mapping[str, Any]]:
+        """What each queue lays under the options of its jobs."""
+        found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.queue_defaults(self._prefix))))[
+            0
+        ]
+        return {name.decode(): orjson.loads(text) for name, text in found.items()}
+
+    async def purge(self, name: str) -> int:
+        """Cancel every job of the queue that waits for a worker or a time; answers how many.
+
+        Jobs that arrive meanwhile may escape; those of flows count as cancelled dependencies.
+        """
+        purged = 0
+        for state in (State.QUEUED, State.SCHEDULED, State.RETRYING):
+            key = keys.state(self._prefix, queue=name, state=state)
+            while True:
+                members = (
+                    await self._queries.pipeline(lambda pipe, key=key: pipe.zrange(key, 0, BATCH - 1))
+                )[0]
+                moved = await self._jobs.cancel([member.decode() for member in members], 0) if members else []
+                purged += sum(answer.word == "moved" for answer in moved)
+                if not any(answer.word == "moved" for answer in moved):
+                    break
+        return purged
+
+    async def _fitting(self, names: "list[str]") -> "list[str]":
+        """The first of the queues, as many as a page has room for."""
+        sizes = await self._queries.pipeline(
+            lambda pipe: [pipe.hlen(keys.key_limits(self._prefix, queue=name)) for name in names]
+        )
+        count = sum(total <= OVERRIDES_OF_PAGE for total in accumulate(sizes))
+        return names[: max(1, count)]
+
+    async def _read(self, names: "list[str]") -> "list[Queue]":
+        if not names:
+            return []
+
+        def ask(pipe: Any) -> None:
+            for name in names:
+                pipe.hgetall(keys.queue(self._prefix, queue=name))
+                pipe.hgetall(keys.key_limits(self._prefix, queue=name))
+                pipe.hget(keys.queue_defaults(self._prefix), name)
+                for state in State:
+                    pipe.zcard(keys.state(self._prefix, queue=name, state=state))
+                pipe.zrange(keys.types(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
+                pipe.zrange(keys.keyed(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
+                pipe.zrevrange(keys.frozen(self._prefix, queue=name), 0, FROZEN_SHOWN - 1, withscores=True)
+                pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
+            pipe.time()
+
+        *replies, (seconds, micros) = await self._queries.pipeline(ask)
+        now = int(self._scripts.now or seconds * 1000 + micros // 1000)
+        width = 7 + len(State)
+        rows = [replies[start : start + width] for start in range(0, len(replies), width)]
+        details = await self._details(names, [row[-1] for row in rows], now)
+        frozen = [[(short, int(at)) for short, at in row[-2] if at > now] for row in rows]
+        freezes = await self._freezes(names, frozen)
+        workers = await self._workers.alive()
+        return [
+            Queue(
+                name=name,
+                settings=decode(row[0], row[1], row[2]),
+                counts=dict(zip(State, row[3:-4], strict=True)),
+                oldest_queued_ms=oldest,
+                workers=sum(worker.serves(name) for worker in workers),
+                capacity=sum(worker.capacity for worker in workers if worker.serves(name)),
+                enqueued_per_second=rates["enqueued"],
+                finished_per_second=rates["finished"],
+                failed_per_second=rates["failed"],
+                freezes=found,
+                unserved_job_types=_unserved(name, (*row[-4], *row[-3]), workers),
+            )
+            for name, row, (oldest, rates), found in zip(names, rows, details, freezes, strict=True)
+        ]
+
+    async def _freezes(
+        self, names: "list[str]", frozen: "list[list[tuple[bytes, int]]]"
+    ) -> "list[list[Freeze]]":
+        asked = [(name, rows) for name, rows in zip(names, frozen, strict=True) if rows]
+
+        def ask(pipe: Any) -> None:
+            for name, rows in asked:
+                pipe.hmget(keys.frozen_by(self._prefix, queue=name), [short for short, _ in rows])
+
+        replies = iter(await self._queries.pipeline(ask) if asked else [])
+        return [
+            [_freeze(short.decode(), at, by) for (short, at), by in zip(rows, next(replies), strict=True)]
+            if rows
+            else []
+            for rows in frozen
+        ]
+
+    async def _details(
+        self, names: "list[str]", oldest: "list[list[bytes]]", now: int
+    ) -> "list[tuple[int | None, dict[str, float]]]":
+        slots = [now // SLOT_MS - back for back in range(1, SLOTS + 1)]
+
+        def ask(pipe: Any) -> None:
+            for name, ids in zip(names, oldest, strict=True):
+                for id in ids:
+                    pipe.hget(keys.job(self._prefix, id=id.decode()), "queued_at")
+                for slot in slots:
+                    pipe.hgetall(keys.rates(self._prefix, queue=name, slot=str(slot)))
+
+        replies = iter(await self._queries.pipeline(ask))
+        answer: list[tuple[int | None, dict[str, float]]] = []
+        for ids in oldest:
+            queued_at = [int(value) for value in (next(replies) for _ in ids) if value is not None]
+            counts = [next(replies) for _ in slots]
+            seconds = SLOTS * SLOT_MS / 1000
+            rates = {
+                field: sum(int(count.get(field.encode(), 0)) for count in counts) / seconds
+                for field in ("enqueued", "finished", "failed")
+            }
+            answer.append((max(0, now - min(queued_at)) if queued_at else None, rates))
+        return answer
+
+
+def _freeze(short: str, until: int, job_id: bytes | None) -> Freeze:
+    kind, _, name = short.partition(":")
+    return Freeze(
+        job_type=name if kind == "type" else None,
+        limit_key=name if kind == "key" else None,
+        until=until,
+        job_id=None if job_id is None else job_id.decode(),
+    )
+
+
+def _unserved(queue: str, types: Sequence[bytes], workers: Sequence[WorkerRecord]) -> list[str]:
+    known = {name for worker in workers if worker.serves(queue) for name in worker.job_types}
+    return sorted({name.decode() for name in types} - known)

@@ -1,0 +1,1 @@
+"""Connections, keys, scripts and errors: how the store speaks to Redis."""

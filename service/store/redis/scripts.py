@@ -1,0 +1,156 @@
+"""Loads the Lua scripts and runs them: the one place where a write is sent and its failure named."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from service.domain.errors import OutcomeUnknown
+from service.store.redis import keys
+from service.store.redis.errors import is_transient, translate
+
+Argument = str | bytes | int | float
+
+#: Queues of a namespace at most, where no setting says otherwise.
+MAX_QUEUES = 1_000
+
+#: In a library that most calls do without: each call would make all of its functions anew.
+_LAZY = "\n-- Loaded when it is first used.\n"
+_ON_DEMAND = """\
+local on_demand = {__index = function(library, name)
+  local load = rawget(library, 1)
+  if not load then return nil end
+  library[1] = nil
+  for key, value in pairs(load()) do library[key] = value end
+  return library[name]
+end}"""
+_USES = re.compile(r"^-- Uses: (.+)$", re.MULTILINE)
+
+
+#: `commands` holds a script per verb, `lib` what they share.
+FOLDER = files("service.store") / "lua"
+
+
+def uses(text: str) -> list[str]:
+    """The libraries that a command or a library names in its `Uses` lines."""
+    return [name for line in _USES.findall(text) for name in line.split(", ")]
+
+
+@cache
+def library(name: str) -> str:
+    return (FOLDER / "lib" / f"{name}.lua").read_text()
+
+
+def assemble(text: str) -> str:
+    """A command as Redis gets it: behind its first line each library that it needs, once, as a table.
+
+    A library comes behind those that it names itself. Raises CycleError.
+    """
+    graph: dict[str, list[str]] = {}
+    missing = uses(text)
+    while missing:
+        name = missing.pop()
+        if name not in graph:
+            graph[name] = uses(library(name))
+            missing += graph[name]
+    flags, _, body = text.partition("\n")
+    order = TopologicalSorter(dict(sorted(graph.items()))).static_order()
+    return "\n".join([flags, _ON_DEMAND, *map(_wrapped, order), body])
+
+
+def _wrapped(name: str) -> str:
+    text = library(name)
+    if _LAZY in text:
+        return f"local {name} = setmetatable({{function()\n{text}end}}, on_demand)"
+    return f"local {name} = (function()\n{text}end)()"
+
+
+@cache
+def source(name: str) -> str:
+    return assemble((FOLDER / "commands" / f"{name}.lua").read_text())
+
+
+@cache
+def writes(name: str) -> bool:
+    return "no-writes" not in source(name).partition("\n")[0]
+
+
+@cache
+def digest(name: str) -> str:
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+class BlockingScripts:
+    """The same scripts for a thread without an event loop; the caller sends again by itself."""
+
+    def __init__(self, redis: BlockingRedis, namespace: str) -> None:
+        self.redis = redis
+        self.prefix = keys.prefix(namespace)
+
+    def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
+        """Raises BackendUnavailable, OutcomeUnknown or StorageFull."""
+        client: Any = self.redis
+        try:
+            try:
+                return client.evalsha(digest(name), 1, self.prefix, now, *arguments)
+            except NoScriptError:
+                return client.eval(source(name), 1, self.prefix, now, *arguments)
+        except (RedisError, OSError) as error:
+            raise translate(error, wrote=writes(name)) from error
+
+    def wait_for_inbox(self, worker_id: str, seconds: float) -> bool:
+        """Block until the worker's inbox has a marker; False after `seconds`."""
+        client: Any = self.redis
+        try:
+            return client.bzpopmin(keys.inbox(self.prefix, worker=worker_id), seconds) is not None
+        except (RedisError, OSError) as error:
+            raise translate(error, wrote=True) from error
+
+
+class Scripts:
+    """The scripts of one namespace on one Redis.
+
+    Every script is safe to send twice, so a call whose reply was lost is sent once more with
+    the same arguments; only when that fails too does the caller hear of it.
+    """
+
+    def __init__(self, redis: Redis, namespace: str, max_queues: int = MAX_QUEUES) -> None:
+        self.redis = redis
+        self.namespace = namespace
+        self.prefix = keys.prefix(namespace)
+        #: What scripts that create queues are told: queues of the namespace at most.
+        self.max_queues = max_queues
+        #: Unix ms that scripts take for the time; empty, as in production, is the server's own clock.
+        self.now = ""
+
+    async def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
+        """Run a script; `now` is `self.now` for this call alone.
+
+        Raises BackendUnavailable (nothing was applied), OutcomeUnknown (it may have been), StorageFull.
+        """
+        try:
+            return await self._send(name, arguments, now or self.now)
+        except (TimeoutError, RedisError, OSError) as error:
+            if not is_transient(error):
+                raise translate(error, wrote=writes(name)) from error
+        try:
+            return await self._send(name, arguments, now or self.now)
+        except (TimeoutError, RedisError, OSError) as error:
+            # Whatever became of the second call, the first may have been applied.
+            if writes(name):
+                raise OutcomeUnknown() from error
+            raise translate(error, wrote=False) from error
+
+    async def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
+        client: Any = self.redis
+        try:
+            return await client.evalsha(digest(name), 1, self.prefix, now, *arguments)
+        except NoScriptError:
+            return await client.eval(source(name), 1, self.prefix, now, *arguments)

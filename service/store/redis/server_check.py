@@ -1,0 +1,157 @@
+"""Whether a Redis can be used, and if not, what is wrong with it or with the way to it, in one sentence."""
+
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    BusyLoadingError,
+    InvalidResponse,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import TimeoutError as RedisTimeout
+
+from service.domain.errors import BackendUnavailable, ConfigurationInvalid
+from service.redis_url import address_of
+from service.store.redis.connect import connect
+
+#: Scripts declare flags, and functions of 7.0 are used.
+OLDEST = 7
+
+#: Errors of the operating system, with its own numbers.
+_NAMED = (ConnectionRefusedError, FileNotFoundError, PermissionError)
+
+#: `unknown_host` may be a mistake, or a name that is not there yet; `eviction` can be changed while it runs.
+Kind = Literal["configuration", "unknown_host", "eviction", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProblem:
+    """`sentence` has the host and the server's words. `summary` has neither: anybody may read a probe."""
+
+    kind: Kind
+    summary: str
+    sentence: str
+
+
+async def find_problem(redis: Redis, url: str) -> ServerProblem | None:
+    """None when it can be used."""
+    address, client = address_of(url), cast(Any, redis)
+    try:
+        version = str((await client.info("server")).get("redis_version", "0"))
+        policy = str((await client.info("memory")).get("maxmemory_policy", "unknown"))
+    except (RedisError, OSError) as error:
+        return diagnose(error, url)
+    if int(version.partition(".")[0] or 0) < OLDEST:
+        return ServerProblem(
+            "configuration",
+            f"version {version} is too old",
+            f"Redis at {address} is version {version}; Triage needs Redis {OLDEST}.0 or newer, or Valkey",
+        )
+    if policy != "noeviction":
+        return ServerProblem(
+            "eviction",
+            f"maxmemory-policy is {policy} and must be noeviction",
+            f"maxmemory-policy of Redis at {address} is {policy} and must be noeviction: it may delete jobs",
+        )
+    return None
+
+
+def diagnose(error: BaseException, url: str) -> ServerProblem:
+    """What an error of a first call means. Its words hold no password: redis-py and servers quote none."""
+    # redis-py wraps some answers, and whatever is wrong with a connection, in an error of one type.
+    for cause in _causes(error):
+        if (found := _of_answer(cause, url) or _of_connection(cause, url)) is not None:
+            return found
+    hint = "; does it expect TLS (rediss://)?" if url.startswith("redis:") else ""
+    return ServerProblem(
+        "unavailable",
+        "cannot be reached",
+        f"Redis at {address_of(url)} cannot be reached: {_word(error)}{hint}",
+    )
+
+
+def _of_answer(error: BaseException, url: str) -> ServerProblem | None:
+    address, word = address_of(url), _word(error)
+    match error:
+        case AuthenticationError() | AuthenticationWrongNumberOfArgsError():
+            summary = "refused the credentials"
+            sentence = f"Redis at {address} refused the user name or the password: {word}"
+        case NoPermissionError():
+            summary = "its user lacks a permission"
+            sentence = f"Redis at {address} lets this user do too little: {word}"
+        case InvalidResponse():
+            summary, sentence = "is not Redis", f"What listens at {address} is not Redis: {word}"
+        case BusyLoadingError():
+            return ServerProblem("unavailable", "is loading its data", f"Redis at {address}: {word}")
+        case ResponseError():
+            summary, sentence = "refused a call", f"Redis at {address} refused a call: {word}"
+        case _:
+            return None
+    return ServerProblem("configuration", summary, sentence)
+
+
+def _of_connection(error: BaseException, url: str) -> ServerProblem | None:
+    address, word = address_of(url), _word(error)
+    match error:
+        case socket.gaierror():
+            sentence = f"The host of Redis is unknown, {address}: {word}"
+            return ServerProblem("unknown_host", "its host is unknown", sentence)
+        case ssl.SSLError():
+            return ServerProblem("configuration", "TLS failed", f"TLS with Redis at {address} failed: {word}")
+        case ConnectionRefusedError():
+            summary = "refused the connection"
+            sentence = f"Redis at {address} refused the connection: {word}"
+        case FileNotFoundError() | PermissionError():
+            summary = "its socket cannot be opened"
+            sentence = f"The socket {address} cannot be opened: {word}"
+        case RedisTimeout() | TimeoutError():
+            hint = "; does it speak TLS?" if url.startswith("rediss:") else ""
+            summary, sentence = "did not answer", f"Redis at {address} did not answer in time{hint}"
+        case _:
+            return None
+    return ServerProblem("unavailable", summary, sentence)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The innermost first."""
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found[::-1]
+
+
+def _word(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        # asyncio puts words of its own in the place of the system's.
+        text = os.strerror(error.errno or 0) if type(error) in _NAMED else error.strerror
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
+
+
+async def check_server(url: str, *, patient: bool) -> str | None:
+    """Raises ConfigurationInvalid for what only a person can mend, else BackendUnavailable.
+
+    `patient`, for a process that waits for its Redis: what may pass is not raised but returned.
+    """
+    redis = connect(url)
+    try:
+        problem = await find_problem(redis, url)
+    finally:
+        await redis.aclose()
+    if problem is None:
+        return None
+    if problem.kind == "configuration" or (problem.kind != "unavailable" and not patient):
+        raise ConfigurationInvalid(f"TRIAGE_REDIS_URL: {problem.sentence}.")
+    if not patient:
+        raise BackendUnavailable(f"TRIAGE_REDIS_URL: {problem.sentence}.")
+    return problem.sentence

@@ -1,0 +1,158 @@
+"""Jobs in any state, made by the verbs that make them in production."""
+
+import asyncio
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from service.clock import Clock
+from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.ids import IdFactory
+from service.domain.job import JobSpec, Lease
+from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
+from service.domain.retry import RetryPolicy
+from service.domain.states import State
+from service.store.changes.change_feed import Change
+from service.store.groups.flows import job_ids
+from service.store.jobs import Submission
+from service.store.leases import Claim, ClaimRequest, Finish
+from service.store.namespace import Namespace
+from service.store.workers import WorkerRecord
+
+_numbers = count(1)
+IDS = IdFactory(Clock().now_ms, lambda size: next(_numbers).to_bytes(size))
+DAY = 86_400_000
+QUICK = RetryPolicy(delay_ms=60_000, jitter=0)
+
+
+def new_id() -> str:
+    return f"job_{next(_numbers):026d}"
+
+
+async def submit(stores: Namespace, **fields: Any) -> str:
+    """One job; answers its id."""
+    given: Any = {"name": "work", "retry": QUICK, **fields}
+    return (await stores.jobs.submit([Submission(new_id(), JobSpec(**given))]))[0].job_id
+
+
+async def claim(
+    stores: Namespace, slots: int = 1, worker: str = "wk_1", lease_ms: int = 60_000, **fields: Any
+) -> Claim:
+    request = ClaimRequest(
+        worker_id=worker,
+        request_id=fields.pop("request_id", None) or f"cl_{next(_numbers)}",
+        pool="pool",
+        lease_ms=lease_ms,
+        slots=slots,
+        queues=fields.pop("queues", {"*": 1}),
+        types=fields.pop("types", {"work": None}),
+        credits=fields.pop("credits", b""),
+    )
+    return await stores.leases.claim(request, **fields)
+
+
+class Worker:
+    """Claims as a worker does: what the last claim answered goes into the next one."""
+
+    def __init__(self, stores: Namespace, weights: Mapping[str, int], name: str = "wk_1") -> None:
+        self._stores, self._weights, self._name = stores, weights, name
+        self._credits = b""
+
+    async def claim(self, slots: int = 1, lease_ms: int = 60_000, **fields: Any) -> Claim:
+        answer = await claim(
+            self._stores,
+            slots,
+            self._name,
+            lease_ms,
+            queues=self._weights,
+            credits=self._credits,
+            **fields,
+        )
+        self._credits = answer.credits
+        return answer
+
+
+def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
+    """The finish that an outcome leads to."""
+    settlement = settle(lease.job, outcome, lease.job.started_at or 0, lambda: 0.0)
+    return Finish(lease, settlement, worker, ended_at=lease.job.started_at or 0, run_ms=5)
+
+
+async def limit(stores: Namespace, queue: str = "default", **settings: Any) -> None:
+    """Settings of a queue by their names in QueueSettings."""
+    await stores.queues.configure(queue, settings)
+
+
+async def finish(stores: Namespace, lease: Lease, outcome: Outcome) -> str:
+    return (await stores.leases.finish([ending(lease, outcome)]))[0]
+
+
+#: A job with everything that one can have.
+FULL = JobSpec(
+    "part",
+    payload=b'{"n":1}',
+    queue="parts",
+    priority=7,
+    expires_ms=120_000,
+    deadline_ms=300_000,
+    retention_ms=60_000,
+    tags={"tenant": "acme", "kind": "part"},
+    limit_key="acme",
+    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+)
+OK = Succeeded(b'{"ok":true}')
+BROKEN = Failed(Failure("ValueError", "broken", "Traceback"))
+HOPELESS = Failed(Failure("ValueError", "hopeless"), retryable=False)
+LATER = Snoozed(60_000)
+
+
+async def job_in(stores: Namespace, state: State) -> tuple[str, Lease | None]:
+    """A job in a state, and the lease under which it last ran."""
+    if state is State.QUEUED:
+        return await submit(stores), None
+    if state is State.SCHEDULED:
+        return await submit(stores, delay_ms=60_000), None
+    if state is State.BLOCKED:
+        return await blocked(stores), None
+    id = await submit(stores)
+    lease = (await claim(stores)).leases[0]
+    assert lease.job.id == id
+    if state is State.CANCELLED:
+        await stores.jobs.cancel([id], 0)
+        await stores.leases.sweep()
+    elif state is not State.RUNNING:
+        outcomes = {State.SUCCEEDED: OK, State.RETRYING: BROKEN, State.DEAD: HOPELESS}
+        assert await finish(stores, lease, outcomes[state]) == "moved"
+    return id, lease
+
+
+async def blocked(stores: Namespace) -> str:
+    """A job of a flow that waits for one that is scheduled."""
+    first = Node(JobSpec("work", delay_ms=60_000))
+    spec = FlowSpec("flow", {"first": first, "then": Node(JobSpec("work"), (Edge("first"),))})
+    id = IDS.new("flow", members=2)
+    await stores.flows.create(id, spec, None)
+    return job_ids(id, spec)["then"]
+
+
+async def state_of(stores: Namespace, id: str) -> State | None:
+    job = await stores.queries.job(id)
+    return None if job is None else job.state
+
+
+async def register_worker(stores: Namespace, **fields: Any) -> str:
+    """A worker that says it is there, and does nothing; answers its id."""
+    seconds, _ = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
+    given: Any = {
+        "id": f"wk_{next(_numbers):026d}", "host": "here", "pid": 1, "version": "0", "queues": {"*": 1},
+        "job_types": ("work",), "state": "running", "running": 0, "capacity": 20,
+        "started_at": seconds * 1000, "seen_at": seconds * 1000, **fields,
+    }  # fmt: skip
+    record = WorkerRecord(**given)
+    await stores.workers.register(record, ())
+    return record.id
+
+
+async def heard(change: Change) -> None:
+    """Until a watch is told of a change; far less than a request waits."""
+    await asyncio.wait_for(change.wait(), 5)

@@ -1,0 +1,1 @@
+"""arq's surface: its settings, hooks, jobs and command line."""

@@ -1,0 +1,93 @@
+"""What arq's command line does beside running a worker: `--check` and `--watch`, for workers of Triage."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import arq.cli
+import arq.worker
+
+from service.domain.errors import TriageError
+from service.settings import load_settings
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+
+#: Seconds between looks at the files that `--watch` watches.
+LOOK_EVERY = 0.5
+
+
+async def check_health(*_: object) -> int:
+    """0 when a worker of this namespace is alive on the server of TRIAGE_REDIS_URL, else 1."""
+    settings = load_settings()
+    redis = connect(settings.redis_url)
+    try:
+        alive = await Namespace(redis, settings.namespace, settings.dead_retention_ms).workers.alive()
+    except TriageError as error:
+        sys.stderr.write(f"Health check failed: {error.code}\n")
+        return 1
+    finally:
+        await redis.aclose()
+    if not alive:
+        sys.stderr.write(f"Health check failed: no worker of namespace {settings.namespace} is alive\n")
+        return 1
+    sys.stderr.write(f"Health check successful: {len(alive)} workers are alive\n")
+    return 0
+
+
+async def watch_reload(path: str, worker_settings: Any) -> None:
+    """Run the worker in a process of its own, and a new one whenever a Python file below `path` has changed.
+
+    A new process, because a module that is imported cannot be replaced in the one that has it.
+    """
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    worker, before = await _start(), await asyncio.to_thread(_read, path)
+    try:
+        while not stopping.is_set() and worker.returncode is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), LOOK_EVERY)
+            now = await asyncio.to_thread(_read, path)
+            if now != before and not stopping.is_set():
+                sys.stderr.write("files changed, restarting the worker\n")
+                await _end(worker)
+                worker, before = await _start(), now
+    finally:
+        await _end(worker)
+    if worker.returncode:
+        raise SystemExit(worker.returncode)
+
+
+async def _start() -> Process:
+    # Where arq's command looks for modules, too.
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), os.getcwd())))
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "workers.main", env={**os.environ, "PYTHONPATH": path}
+    )
+
+
+async def _end(worker: Process) -> None:
+    """Let it drain: what runs is finished or handed back."""
+    with contextlib.suppress(ProcessLookupError):
+        worker.terminate()
+    await worker.wait()
+
+
+def _read(path: str) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for file in Path(path).rglob("*.py"):
+        with contextlib.suppress(OSError):
+            found[str(file)] = file.stat().st_mtime_ns
+    return found
+
+
+def install() -> None:
+    """arq's command line calls these by their names in its modules."""
+    arq.worker.async_check_health = check_health
+    arq.cli.watch_reload = watch_reload

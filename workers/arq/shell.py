@@ -1,0 +1,40 @@
+"""What arq's Worker needs around it, and what its users read of one that has ended."""
+
+import asyncio
+from collections.abc import Sequence
+
+import arq.worker
+import structlog
+import uvloop
+
+from service.domain.states import FINISHED, State
+from service.settings import Settings
+from service.store.leases import Finish
+from workers.arq.settings import ArqSettings, name_ignored
+
+log = structlog.get_logger("triage.arq")
+
+
+def prepare_loop() -> None:
+    """A worker that is its process runs on uvloop; one that is made inside a running loop runs there."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        uvloop.install()
+        asyncio.set_event_loop(asyncio.new_event_loop())
+
+
+def count_end(worker: arq.worker.Worker, finish: Finish, word: str) -> None:
+    """arq's own counters; `word` is what Redis answered."""
+    state = State.CANCELLED if word == "cancelled" else finish.settlement.move.target
+    if state is State.SUCCEEDED:
+        worker.jobs_complete += 1
+    elif state in FINISHED:
+        worker.jobs_failed += 1
+    elif state is State.RETRYING:
+        worker.jobs_retried += 1
+
+
+def warn_of_ignored(settings: Settings, every: Sequence[ArqSettings]) -> None:
+    for sentence in name_ignored(settings, every):
+        log.warning("arq_option_ignored", option=sentence)

@@ -1,0 +1,51 @@
+"""Makes any exception a failure that can be kept and shown; nothing here raises."""
+
+import traceback
+
+from service.domain.outcome import Failure
+from service.domain.texts import CUT, without_controls
+
+#: Bytes of UTF-8.
+MAX_TYPE, MAX_MESSAGE, MAX_TRACEBACK = 200, 4_096, 16_384
+#: Frames of a traceback that are kept: the innermost ones.
+MAX_FRAMES = 20
+
+
+def describe(error: BaseException) -> Failure:
+    """A failure within its bounds, whatever the error's own methods do."""
+    return Failure(_type_name(error), printable(_text(error), MAX_MESSAGE), _traceback(error))
+
+
+def printable(text: str, limit_bytes: int, *, keep_end: bool = False) -> str:
+    """The text as valid UTF-8 without control characters, cut to its first bytes or to its last ones."""
+    cut = text[-limit_bytes:] if keep_end else text[:limit_bytes]
+    encoded = without_controls(cut).encode()
+    if len(cut) == len(text) and len(encoded) <= limit_bytes:
+        return encoded.decode()
+    room = limit_bytes - len(CUT.encode())
+    if keep_end:
+        return CUT + encoded[-room:].decode(errors="ignore")
+    return encoded[:room].decode(errors="ignore") + CUT
+
+
+def _type_name(error: BaseException) -> str:
+    try:
+        return printable(type(error).__qualname__.rpartition(".")[2], MAX_TYPE)
+    except BaseException:
+        return "Exception"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        # A subclass of str could bring methods of its own along.
+        return "".join(("", str(error)))
+    except BaseException:
+        return "(the error could not be described)"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-MAX_FRAMES)
+        return printable("".join(lines), MAX_TRACEBACK, keep_end=True)
+    except BaseException:
+        return ""

@@ -1,0 +1,97 @@
+"""From what a handler returned to the JSON text that is kept."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, cast
+
+import orjson
+from pydantic import BaseModel
+
+from workers.calls.failures import printable
+
+#: Bytes of what an error of the handler's own classes says.
+MAX_REASON = 500
+#: Deeper values are refused by orjson anyway.
+MAX_DEPTH = 250
+
+
+class Encoded(bytes):
+    """A result that is JSON text already: it was encoded in the process that made it."""
+
+
+class NotJson(ValueError):
+    """JSON cannot say this value."""
+
+
+class ResultInvalid(Exception):
+    """What the handler returned cannot be kept as a result."""
+
+
+def encode_result(value: object, limit_bytes: int) -> bytes:
+    """JSON text of a result; raises ResultInvalid for what JSON cannot say, or not in `limit_bytes`."""
+    if isinstance(value, Encoded):
+        return bytes(value)
+    try:
+        text = encode_json(value)
+    except NotJson as error:
+        raise ResultInvalid(f"The result {error}") from None
+    if len(text) > limit_bytes:
+        raise ResultInvalid(
+            f"The result has {len(text)} bytes and may have {limit_bytes}: store it elsewhere, return its id."
+        )
+    return text
+
+
+def encode_json(value: object) -> bytes:
+    """JSON text of a value; raises NotJson."""
+    try:
+        text = orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
+        # orjson writes null for NaN: only a text with a null in it can hide one.
+        if b"null" in text and _has_nan(value):
+            raise NotJson("holds NaN or Infinity, which JSON cannot say.")
+    except NotJson:
+        raise
+    except Exception as error:
+        # Methods of the handler's own classes ran here: they may raise anything.
+        raise NotJson(f"cannot be written as JSON: {_reason(error)}") from None
+    return text
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, (set, frozenset)):
+        return list(cast(Iterable[Any], value))
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _has_nan(value: object, depth: int = 0) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, (str, bytes)) or depth > MAX_DEPTH:
+        return False
+    return any(_has_nan(part, depth + 1) for part in _parts(value))
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, BaseModel):
+        return value.model_dump().values()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    if isinstance(value, Mapping):
+        return cast(Mapping[object, object], value).values()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return cast(Iterable[object], value)
+    return ()
+
+
+def _reason(error: Exception) -> str:
+    try:
+        # orjson hides what a `default` raised behind its own error.
+        return printable(str(error.__cause__ or error), MAX_REASON)
+    except Exception:
+        return type(error).__name__

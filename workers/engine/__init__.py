@@ -1,0 +1,1 @@
+"""Claims jobs, runs them, writes how they ended."""

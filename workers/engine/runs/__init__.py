@@ -1,0 +1,1 @@
+"""One run of one job, from its lease to its outcome."""

@@ -1,0 +1,59 @@
+"""A run's place in its trace, and what the lines and jobs that come from it carry."""
+
+import structlog
+
+from service.domain import trace_context
+from service.domain.outcome import Crashed, Failed, Outcome, Refused
+from service.telemetry import logs, spans
+from service.telemetry.spans import Tracer
+from workers.engine.runs.run import Run
+
+log = structlog.get_logger("triage.run")
+
+
+class RunTracing:
+    """Begins and ends in the task of the run: what it sets is seen by the handler and by nobody else."""
+
+    def __init__(self, tracer: Tracer | None) -> None:
+        self._tracer = tracer
+
+    def begin(self, run: Run) -> None:
+        job, tracer = run.lease.job, self._tracer
+        traceparent = job.traceparent
+        if tracer is not None:
+            attributes = {
+                "messaging.destination.name": job.queue,
+                "messaging.message.id": job.id,
+                "triage.job.name": job.name,
+                "triage.job.attempt": job.attempt,
+            }
+            if job.queued_at is not None:
+                wait = tracer.start(f"wait {job.name}", "internal", traceparent, attributes, job.queued_at)
+                wait.end(at_ms=run.claimed_at)
+                # A job that came without a trace begins one here.
+                traceparent = traceparent or wait.traceparent
+            run.span = tracer.start(f"run {job.name}", "consumer", traceparent, attributes, run.claimed_at)
+            run.span.activate()
+            traceparent = run.span.traceparent
+        run.context["traceparent"] = traceparent
+        spans.CURRENT.set(traceparent)
+        ids = {"job_id": job.id}
+        if traceparent is not None:
+            ids["trace_id"] = trace_context.trace_id(traceparent) or ""
+        logs.IDS.set(ids)
+
+    def end(self, run: Run, outcome: Outcome, at_ms: int) -> None:
+        span, run.span = run.span, None
+        log.debug("run_ended", job_id=run.job_id, outcome=type(outcome).__name__.lower(), why=run.stop)
+        if span is not None:
+            span.end("LeaseLost" if run.lost else _error_type(outcome), at_ms)
+
+
+def _error_type(outcome: Outcome) -> str | None:
+    match outcome:
+        case Failed(failure=failure) | Crashed(failure=failure):
+            return failure.type
+        case Refused(reason=reason):
+            return str(reason)
+        case _:
+            return None

@@ -1,0 +1,1 @@
+"""Handlers: finding them, and what they see and start while they run."""

@@ -1,0 +1,126 @@
+"""Fires arq's cron jobs: each firing once over all workers of a namespace (ADR 0029)."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Any
+
+import structlog
+from arq.cron import CronJob
+
+from service.clock import Clock
+from service.domain.defaults import apply_defaults
+from service.domain.errors import TriageError
+from service.domain.job import ResultForgotten, Unique
+from service.store.jobs import Idempotency, Submission
+from service.store.namespace import Namespace
+from workers.arq.cron_times import next_firing
+from workers.arq.settings import ArqSettings, local_timezone, merge_defaults
+from workers.handling.functions import cron_defaults, cron_name
+from workers.handling.job_specs import specify
+from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.registry import Registry
+
+#: How long it is remembered that a firing has been: longer than any worker may be late.
+REMEMBER_MS = 3_600_000
+#: A firing that this worker could not submit for so long is skipped; another worker may have had it.
+LATE_MS = 60_000
+#: Seconds between looks at most: the clock of a host may be set.
+SLEEP_AT_MOST = 30.0
+
+log = structlog.get_logger("triage.cron")
+
+
+@dataclass(slots=True)
+class Entry:
+    """A cron job and when it fires next; None = at this worker's start, which is to come."""
+
+    cron: CronJob
+    name: str
+    zone: tzinfo
+    queue: str | None
+    defaults: dict[str, Any]
+    next_ms: int | None
+
+
+class Cron:
+    """One per worker. Firings have the same id on all of them, and the first one that submits it wins."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        served: Sequence[str],
+        stores: Namespace,
+        clock: Clock,
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._registry = registry
+        self._stores = stores
+        self._clock = clock
+        self._new_id = new_id
+        self._queues = QueueDefaults(stores.queues, clock)
+        now = clock.now_ms()
+        self.entries = [_entry(cron, settings, served, now) for cron, settings in registry.crons]
+
+    async def start(self) -> None:
+        """Fire what runs at the start of each worker; `work` does it where Redis has just gone away."""
+        now = self._clock.now_ms()
+        for entry in self.entries:
+            entry.next_ms = now if entry.next_ms is None else entry.next_ms
+        with contextlib.suppress(TriageError):
+            await self.work()
+
+    async def work(self) -> float:
+        """Fire what is due; returns the seconds until the next firing."""
+        now = self._clock.now_ms()
+        due = [entry for entry in self.entries if entry.next_ms is not None and entry.next_ms <= now]
+        await self._fire(due, now)
+        now = self._clock.now_ms()
+        coming = [entry.next_ms - now for entry in self.entries if entry.next_ms is not None]
+        return min(SLEEP_AT_MOST, max(0.0, (min(coming) + 1) / 1000)) if coming else SLEEP_AT_MOST
+
+    async def _fire(self, entries: Sequence[Entry], now: int) -> None:
+        """One call for all, so that of several with one job id only the first runs."""
+        queues = await self._queues.read() if entries else {}
+        submissions: list[Submission] = []
+        for entry in entries:
+            slot = entry.next_ms
+            assert slot is not None
+            if now - slot > LATE_MS:
+                log.warning("cron_firing_skipped", cron=entry.name, late_seconds=(now - slot) / 1000)
+                continue
+            submissions.append(self._submission(entry, slot, queues))
+        if submissions:
+            answers = await self._stores.jobs.fire(submissions, "", remember_ms=REMEMBER_MS)
+            for submission, answer in zip(submissions, answers, strict=True):
+                if answer.word == "created":
+                    log.info("cron_fired", cron=submission.spec.name, job_id=answer.job_id)
+        for entry in entries:
+            entry.next_ms = next_firing(entry.cron, entry.zone, now)
+
+    def _submission(self, entry: Entry, slot: int, queues: Any) -> Submission:
+        cron, overrides = entry.cron, {} if entry.queue is None else {"queue": entry.queue}
+        spec = specify(self._registry, entry.name, b"{}", overrides, queues)
+        spec = replace(apply_defaults(spec, entry.defaults), queue=spec.queue)
+        if cron.job_id is not None:
+            kept = ResultForgotten(round((cron.keep_result_s or 0) * 1000))
+            spec = replace(spec, unique=Unique(cron.job_id, kept, on_conflict="reject"))
+        firing = Idempotency("arq:cron", f"{entry.name} {cron.job_id or ''} {slot}", "")
+        return Submission(self._new_id("job"), spec, firing if cron.unique else None)
+
+
+def _entry(cron: CronJob, settings: ArqSettings, served: Sequence[str], now: int) -> Entry:
+    zone = settings.timezone or local_timezone()
+    queue = settings.defaults.get("queue")
+    if queue is None and not {"default", "*"} & set(served):
+        # A worker of other queues alone would never see what it fires.
+        queue = served[0]
+    return Entry(
+        cron=cron,
+        name=cron_name(cron),
+        zone=zone,
+        queue=queue,
+        defaults=merge_defaults(settings.defaults, cron_defaults(cron, settings)),
+        next_ms=None if cron.run_at_startup else next_firing(cron, zone, now),
+    )

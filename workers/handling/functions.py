@@ -1,0 +1,151 @@
+"""From a function, or from what arq's lists of functions hold, to a Handler."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from typing import Any
+
+import arq.worker
+from arq.cron import CronJob
+from arq.utils import import_string
+
+from service.domain.errors import ConfigurationInvalid
+from workers.arq.cron_times import next_firing
+from workers.arq.settings import (
+    KEEP_RESULT_SECONDS,
+    MAX_TRIES,
+    ArqSettings,
+    function_defaults,
+    merge_defaults,
+)
+from workers.calls.invocation import Handler
+from workers.calls.parameters import read_parameters
+from workers.calls.redaction import check_pointers
+from workers.handler import ATTRIBUTE, JobOptions, check_first_parameter
+
+#: What the API takes as the name of a job: no other one could ever be submitted.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+#: A cron job that has no time in the last fifty years of the calendar never has one; unix ms.
+_LATE = 251_812_368_000_000
+#: What arq does with a function without @job that says nothing about it.
+_ARQ_DEFAULTS: Mapping[str, Any] = {"retry": {"max_attempts": MAX_TRIES}}
+
+
+def options_of(function: Any) -> JobOptions | None:
+    """What @job was given, None for a function without it."""
+    options = getattr(function, ATTRIBUTE, None)
+    return options if isinstance(options, JobOptions) else None
+
+
+def handler_of(
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    exact_name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    own: Mapping[str, Any] | None = None,
+) -> Handler:
+    """The handler that a function is; raises ConfigurationInvalid.
+
+    `exact_name` wins over the name of @job, `name` does not. `settings` are the defaults of its
+    WorkerSettings, which lie under those of @job; `own` lie over them.
+    """
+    options = options_of(function)
+    name = exact_name or (options.name if options else None) or name or function.__name__
+    if not _NAME.fullmatch(name):
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {name!r} cannot be the name of a job type.")
+    try:
+        check_first_parameter(function)
+        parameters = read_parameters(name, function, loose=options is None)
+        # A type without a JSON form is the author's to see here, not the operator's at registration.
+        schema = None if parameters.model is None else parameters.model.model_json_schema()
+    except Exception as error:
+        raise ConfigurationInvalid(
+            f"TRIAGE_HANDLERS: the parameters of {name} cannot be a payload: {error}"
+        ) from error
+    try:
+        check_pointers(options.redact if options else (), schema, function)
+    except ValueError as error:
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {name}: {error}.") from None
+    coroutine = inspect.iscoroutinefunction(function)
+    executor = (options.executor if options else None) or ("async" if coroutine else "thread")
+    if executor == "async" and not coroutine:
+        raise ConfigurationInvalid(
+            f"TRIAGE_HANDLERS: {name} has executor async and is not a coroutine function."
+        )
+    defaults = merge_defaults({} if options else _ARQ_DEFAULTS, settings or {})
+    defaults = merge_defaults(merge_defaults(defaults, options.defaults if options else {}), own or {})
+    return Handler(
+        name=name,
+        function=function,
+        executor=executor,
+        module=function.__module__,
+        model=parameters.model,
+        whole=parameters.whole,
+        positional=parameters.positional,
+        parameters=parameters.parameters,
+        nameless=parameters.nameless,
+        loose=parameters.loose,
+        concurrency=options.concurrency if options else None,
+        redact=options.redact if options else (),
+        defaults=defaults,
+    )
+
+
+def handler_from_arq(item: Any, settings: ArqSettings) -> Handler:
+    """The handler that an entry of arq's `functions` is: a function, its dotted name, or a `func()`."""
+    name = None
+    if isinstance(item, str):
+        name = item
+        try:
+            item = import_string(item)
+        except Exception as error:
+            raise ConfigurationInvalid(
+                f"TRIAGE_HANDLERS: {settings.where} lists {item!r}, which cannot be imported: {error}"
+            ) from error
+    if isinstance(item, arq.worker.Function):
+        try:
+            own = function_defaults(
+                item.timeout_s, item.keep_result_s, item.keep_result_forever, item.max_tries
+            )
+        except (TypeError, ValueError) as error:
+            raise ConfigurationInvalid(f"TRIAGE_HANDLERS: func() of {item.name}: {error}") from error
+        return handler_of(item.coroutine, name=_short(item.name), settings=settings.defaults, own=own)
+    if not callable(item):
+        raise ConfigurationInvalid(
+            f"TRIAGE_HANDLERS: {settings.where} lists {item!r}, which is not a function."
+        )
+    name = name or _short(getattr(item, "__qualname__", type(item).__qualname__))
+    return handler_of(item, name=name, settings=settings.defaults)
+
+
+def handler_of_cron(cron: CronJob, settings: ArqSettings) -> Handler:
+    """The handler of a cron job's function, under the name of the cron job."""
+    try:
+        own = cron_defaults(cron, settings)
+        next_firing(cron, UTC, _LATE)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: cron() of {cron.name}: {error}") from error
+    return handler_of(cron.coroutine, exact_name=cron_name(cron), settings=settings.defaults, own=own)
+
+
+def cron_name(cron: CronJob) -> str:
+    """The job type of a cron job's jobs."""
+    return _short(cron.name)
+
+
+def cron_defaults(cron: CronJob, settings: ArqSettings) -> dict[str, Any]:
+    """What `cron()` says of its jobs.
+
+    arq keeps no result of a cron job by default. Here the job itself is kept as long as the worker keeps
+    results, so that it can be seen what became of it.
+    """
+    keep = cron.keep_result_s or settings.defaults.get("retention_seconds", KEEP_RESULT_SECONDS)
+    return function_defaults(cron.timeout_s, keep, cron.keep_result_forever, cron.max_tries)
+
+
+def _short(name: str) -> str:
+    """Without the function around a local one: `<locals>` cannot be part of a job type's name."""
+    prefix, _, rest = name.rpartition("<locals>.")
+    return ("cron:" if prefix.startswith("cron:") else "") + rest

@@ -1,0 +1,191 @@
+"""Finds handlers: what TRIAGE_HANDLERS names, and what of it is a handler."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import arq.worker
+from arq.cron import CronJob
+
+from service.domain.catalogue import JobType, canonical_name
+from service.domain.errors import ConfigurationInvalid
+from workers.arq import job as _arq_job
+from workers.arq.hooks import Hooks
+from workers.arq.settings import ArqSettings, read_arq_settings
+from workers.calls.invocation import Handler
+from workers.handling.functions import handler_from_arq, handler_of, handler_of_cron, options_of
+
+__all__ = ["Registry", "_arq_job", "handler_of"]
+
+
+class Registry:
+    """The handlers of one worker by every name that a job may have."""
+
+    def __init__(
+        self,
+        handlers: Sequence[Handler],
+        hooks: Hooks | None = None,
+        settings: Sequence[ArqSettings] = (),
+        paths: Sequence[str] = (),
+        max_payload_bytes: int = 65_536,
+    ) -> None:
+        #: Of what handlers enqueue: the API's own limit.
+        self.max_payload_bytes = max_payload_bytes
+        self.settings = tuple(settings)
+        self.hooks = hooks or Hooks([item.hooks for item in settings])
+        self.paths = tuple(paths)
+        # A function that is listed twice is one handler; two functions of one name are a mistake.
+        self.handlers = tuple({(handler.name, handler.function): handler for handler in handlers}.values())
+        self.by_name: dict[str, Handler] = {}
+        for handler in self.handlers:
+            for name in sorted({handler.name, canonical_name(handler.name), handler.name.replace("-", "_")}):
+                other = self.by_name.setdefault(name, handler)
+                if other is not handler:
+                    raise ConfigurationInvalid(
+                        f"TRIAGE_HANDLERS: two handlers have the name {name!r}:"
+                        f" {_where(other)} and {_where(handler)}."
+                    )
+
+    @classmethod
+    def load(
+        cls,
+        paths: Sequence[str],
+        functions: Sequence[Any] = (),
+        options: Mapping[str, Any] | None = None,
+        max_payload_bytes: int = 65_536,
+    ) -> "Registry":
+        """Import the paths; raises ConfigurationInvalid for one that cannot be imported or has no handler.
+
+        `functions` and `options` are those of arq's constructor.
+        """
+        given = read_arq_settings({**(options or {}), "functions": functions}, "Worker")
+        by_path = {path: list(_modules(path)) for path in paths}
+        # A package may show the class of one of its modules: its hooks run once.
+        read: dict[int, ArqSettings] = {}
+        found: dict[str, ArqSettings] = {}
+        for module in (module for modules in by_path.values() for module in modules):
+            if (item := getattr(module, "WorkerSettings", None)) is not None:
+                if id(item) not in read:
+                    read[id(item)] = read_arq_settings(item, module.__name__)
+                found[module.__name__] = read[id(item)]
+        settings = [given, *read.values()]
+        reserved = [coroutine for item in settings for coroutine in item.coroutines]
+        listed = [handler_from_arq(function, given) for function in given.functions]
+        listed += [handler_of_cron(cron, given) for cron in given.cron_jobs]
+        own: list[Handler] = []
+        for path, modules in by_path.items():
+            before = len(listed) + len(own)
+            for module in modules:
+                here = _listed(module, found.get(module.__name__))
+                listed += here
+                own += _own(module, here, reserved)
+            if len(listed) + len(own) == before:
+                raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} has no handler.")
+        # What is listed counts where the same function is found in its own module as well: it has options.
+        return cls([*own, *listed], None, settings, paths, max_payload_bytes)
+
+    @property
+    def expires_extra_ms(self) -> int | None:
+        """Milliseconds past its time after which an enqueued job expires; None = it does not."""
+        return min((item.expires_extra_ms for item in self.settings if item.expires_extra_ms), default=None)
+
+    @property
+    def crons(self) -> list[tuple[CronJob, ArqSettings]]:
+        return [(cron, item) for item in self.settings for cron in item.cron_jobs]
+
+    @property
+    def shared_context(self) -> dict[Any, Any]:
+        """What WorkerSettings put into `ctx`."""
+        return {key: value for item in self.settings for key, value in item.ctx.items()}
+
+    def find(self, name: str) -> Handler | None:
+        return self.by_name.get(name)
+
+    @cached_property
+    def limited(self) -> bool:
+        return any(handler.concurrency is not None for handler in self.handlers)
+
+    @cached_property
+    def claimable(self) -> Mapping[str, int | None]:
+        return dict.fromkeys(self.by_name)
+
+    def job_types(self) -> list[JobType]:
+        """What the worker publishes, under every name that it answers to."""
+        return [
+            JobType(
+                name=name,
+                payload_schema=handler.schema(),
+                defaults=dict(handler.defaults),
+                executor=handler.executor,
+                concurrency=handler.concurrency,
+                redact=handler.redact,
+                description=inspect.getdoc(handler.function) or "",
+            )
+            for name, handler in self.by_name.items()
+        ]
+
+    def arq_functions(self) -> list[arq.worker.Function]:
+        """What arq's constructor insists on; it never calls them."""
+        return [
+            arq.worker.Function(handler.name, _never, None, None, None, None) for handler in self.handlers
+        ]
+
+
+async def _never(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> Any:
+    raise AssertionError("jobs run through the executor")
+
+
+def _modules(path: str) -> Iterable[ModuleType]:
+    try:
+        module = importlib.import_module(path)
+        yield module
+        if hasattr(module, "__path__"):
+            for info in pkgutil.walk_packages(module.__path__, f"{path}."):
+                # __main__ is a program: importing it would run it.
+                if not info.name.endswith(".__main__"):
+                    yield importlib.import_module(info.name)
+    except ConfigurationInvalid:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigurationInvalid(
+            f"TRIAGE_HANDLERS: {path} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _listed(module: ModuleType, settings: ArqSettings | None) -> list[Handler]:
+    """What arq's lists in a module hold, and its cron jobs."""
+    settings = settings or ArqSettings(where=module.__name__)
+    functions = getattr(module, "functions", None)
+    functions = [*(functions if isinstance(functions, list | tuple) else ()), *settings.functions]
+    return [
+        *(handler_from_arq(function, settings) for function in functions),
+        *(handler_of_cron(cron, settings) for cron in settings.cron_jobs),
+    ]
+
+
+def _own(module: ModuleType, listed: Sequence[Handler], reserved: Sequence[Any]) -> list[Handler]:
+    """The functions of a module with @job; where nothing is marked or listed, all that take ctx."""
+    values = [
+        value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__
+    ]
+    decorated = [value for value in values if options_of(value) is not None]
+    if decorated:
+        functions = {handler.function for handler in listed}
+        return [handler_of(value) for value in decorated if value not in functions]
+    if any(not handler.name.startswith("cron:") for handler in listed):
+        return []
+    return [handler_of(value) for value in values if _takes_ctx(value) and value not in reserved]
+
+
+def _takes_ctx(value: Any) -> bool:
+    if not inspect.isfunction(value) or value.__name__.startswith("_"):
+        return False
+    return next(iter(inspect.signature(value).parameters), "") == "ctx"
+
+
+def _where(handler: Handler) -> str:
+    return f"{handler.module}.{getattr(handler.function, '__qualname__', handler.name)}"

@@ -1,0 +1,82 @@
+"""`ctx.limiter`: a rate that handlers of all workers share, waited for without asking again and again."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from service.domain.errors import TriageError
+from service.store.limiters import Limiters
+from service.tasks import end
+
+#: Seconds until a limiter asks again when Redis did not answer.
+RETRY_SECONDS = 0.5
+
+
+class SharedLimiter:
+    """At most `limit` pass in any window, over all workers. Who waits passes in the order it came."""
+
+    def __init__(self, throttle: "Throttle", name: str, limit: int, per_seconds: float) -> None:
+        if not 1 <= len(name) <= 128:
+            raise ValueError(f"a limiter's name has 1 to 128 characters, not {len(name)}")
+        if limit < 1 or not (math.isfinite(per_seconds) and per_seconds > 0):
+            raise ValueError(
+                f"a limiter lets at least 1 pass in some seconds, not {limit} in {per_seconds:g}"
+            )
+        self._throttle = throttle
+        self._name = name
+        self._limit = limit
+        self._per_ms = max(1, math.ceil(per_seconds * 1000))
+
+    async def acquire(self) -> None:
+        """Return when this caller may go on; an outage of Redis is waited out."""
+        await self._throttle.acquire(self._name, self._limit, self._per_ms)
+
+
+class BlockingLimiter:
+    """The same for a handler in a thread: a plain call, which gives up when the run is cancelled."""
+
+    def __init__(
+        self, limiter: SharedLimiter, loop: asyncio.AbstractEventLoop, cancelled: asyncio.Event
+    ) -> None:
+        self._limiter = limiter
+        self._loop = loop
+        self._cancelled = cancelled
+
+    def acquire(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._acquire(), self._loop).result()
+
+    async def _acquire(self) -> None:
+        passed = asyncio.ensure_future(self._limiter.acquire())
+        stopped = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            await asyncio.wait({passed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not passed.done():
+                raise asyncio.CancelledError
+            await passed
+        finally:
+            await end([passed, stopped])
+
+
+class Throttle:
+    """One per process: of the callers that wait for one limiter only the first talks to Redis."""
+
+    def __init__(self, limiters: Limiters, new_id: Callable[[], str]) -> None:
+        self._limiters = limiters
+        self._new_id = new_id
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def limiter(self, name: str, limit: int, per_seconds: float) -> SharedLimiter:
+        return SharedLimiter(self, name, limit, per_seconds)
+
+    async def acquire(self, name: str, limit: int, per_ms: int) -> None:
+        turn = self._turns.setdefault(name, asyncio.Lock())
+        async with turn:
+            who = self._new_id()
+            while True:
+                try:
+                    wait = await self._limiters.acquire(name, limit, per_ms, who)
+                except TriageError:
+                    wait = RETRY_SECONDS
+                if wait <= 0:
+                    return
+                await asyncio.sleep(wait)

@@ -1,0 +1,136 @@
+"""What a worker measures, under the names of the contract."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from service.domain.job import Job
+from service.store.leases import Finish
+from workers.telemetry.histogram import Tally, TallyHistogram
+
+#: Label values per label: what a client can invent must not grow a time series database without bound.
+MAX_LABEL_VALUES = 200
+#: Pairs of queue and type with series of their own; each has 70 of them.
+MAX_PAIRS = 500
+
+_OUTCOMES = {
+    "complete": "succeeded",
+    "retry": "retried",
+    "give_up": "dead",
+    "stop": "cancelled",
+    "requeue": "requeued",
+    "crash": "requeued",
+    "snooze": "snoozed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """What is measured of one job type in one queue."""
+
+    wait: Tally
+    run: Tally
+    total: Tally
+    finished: dict[str, Counter]
+
+
+class Metrics:
+    """One registry per worker, so that two workers in one test do not share counters."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._known: dict[str, set[str]] = {}
+        self._children: dict[tuple[str, str], _Series] = {}
+        labels = ("queue", "name")
+        self.wait = self._histogram("triage_job_wait_seconds", "From due to started.")
+        self.run = self._histogram("triage_job_run_seconds", "From started to the end of the run.")
+        self.total = self._histogram("triage_job_total_seconds", "From created to finished for good.")
+        self.finished = Counter(
+            "triage_jobs_finished_total",
+            "Runs by how they ended.",
+            (*labels, "outcome"),
+            registry=self.registry,
+        )
+        self.stalled = Counter(
+            "triage_jobs_stalled_total",
+            "Jobs that this worker rescued from lost ones.",
+            registry=self.registry,
+        )
+        self.stale = Counter(
+            "triage_stale_finishes_total",
+            "Ends that were refused: the lease was lost.",
+            registry=self.registry,
+        )
+        self.running = Gauge("triage_worker_running", "Jobs that run here now.", registry=self.registry)
+        self.capacity = Gauge(
+            "triage_worker_capacity", "Jobs that may run here at a time.", registry=self.registry
+        )
+        self.stuck = Gauge(
+            "triage_worker_stuck_slots",
+            "Slots of runs that did not end in their grace; capacity is without them.",
+            registry=self.registry,
+        )
+        self.unclaimed = Gauge(
+            "triage_worker_unclaimed_seconds",
+            "Seconds without a claim while slots were free; an idle worker claims every 15 s.",
+            registry=self.registry,
+        )
+        self.loop_lag = Gauge(
+            "triage_worker_loop_lag_seconds",
+            "Worst lag of the event loop in the last minute.",
+            registry=self.registry,
+        )
+        self.overflow = Counter(
+            "triage_label_overflow_total",
+            "Times that a label value beyond the cap was counted as 'other'.",
+            ("label",),
+            registry=self.registry,
+        )
+
+    def started(self, job: Job) -> None:
+        if job.started_at is not None and job.queued_at is not None:
+            self._series(job).wait.observe(max(0, job.started_at - job.queued_at) / 1000)
+
+    def settled(self, finish: Finish, *, cancelled: bool = False) -> None:
+        """`cancelled`: a cancel that was requested meanwhile ended the job, whatever the run came to."""
+        job, move = finish.lease.job, "stop" if cancelled else finish.settlement.move.name
+        series = self._series(job)
+        series.run.observe(finish.run_ms / 1000)
+        series.finished[_OUTCOMES[move]].inc()
+        if move in ("complete", "give_up", "stop"):
+            series.total.observe(max(0, finish.ended_at - job.created_at) / 1000)
+
+    def _histogram(self, name: str, text: str) -> TallyHistogram:
+        return TallyHistogram(name, text, ("queue", "name"), self.registry)
+
+    def _series(self, job: Job) -> "_Series":
+        # Looking children up by their labels costs more than everything else here.
+        series = self._children.get((job.queue, job.name))
+        if series is None:
+            labels = self._labels(job)
+            finished = {
+                outcome: self.finished.labels(*labels, outcome) for outcome in set(_OUTCOMES.values())
+            }
+            series = _Series(
+                self.wait.labels(*labels), self.run.labels(*labels), self.total.labels(*labels), finished
+            )
+            if "other" not in labels:
+                self._children[(job.queue, job.name)] = series
+        return series
+
+    def _labels(self, job: Job) -> tuple[str, str]:
+        name = self._bounded("name", job.name)
+        if len(self._children) >= MAX_PAIRS:
+            self.overflow.labels("queue").inc()
+            return "other", name
+        return self._bounded("queue", job.queue), name
+
+    def _bounded(self, label: str, value: str) -> str:
+        known = self._known.setdefault(label, set())
+        if value in known:
+            return value
+        if len(known) >= MAX_LABEL_VALUES:
+            self.overflow.labels(label).inc()
+            return "other"
+        known.add(value)
+        return value

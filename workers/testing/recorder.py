@@ -1,0 +1,111 @@
+"""Stands in for all that a run reaches in Redis, and remembers it: for tests of handlers."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+
+from service.domain.flow import arrange
+from service.domain.job import Lease
+from service.store.leases import Finish
+from workers.handling.dependencies import Parked, graph_of
+from workers.handling.fan_out import read_fan_out
+from workers.handling.job_specs import read_spec
+from workers.handling.registry import Registry
+from workers.handling.shared_limits import SharedLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """A call of `ctx["redis"].enqueue_job`."""
+
+    function: str
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """A call of `ctx.fan_out`."""
+
+    name: str
+    payloads: list[Mapping[str, Any]]
+    then: str | Mapping[str, Any] | None
+    options: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Reports:
+    """What a handler told and asked for while it ran."""
+
+    progress: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    lines: list[str] = field(default_factory=list[str])
+    enqueued: list[Enqueued] = field(default_factory=list[Enqueued])
+    children: dict[str, Any] = field(default_factory=dict[str, Any])
+    fan_outs: list[FanOut] = field(default_factory=list[FanOut])
+
+
+class Stage:
+    """`finish` is None while the run goes on, and when its job waits for children."""
+
+    def __init__(
+        self, registry: Registry, dependencies: Mapping[str, Any], new_id: Callable[[str], str]
+    ) -> None:
+        self._registry = registry
+        self._dependencies = dependencies
+        self._new_id = new_id
+        self.reports = Reports()
+        self.finish: Finish | None = None
+
+    def add(self, finish: Finish) -> None:
+        self.finish = finish
+
+    @property
+    def pending(self) -> list[Finish]:
+        return []
+
+    async def progress(self, lease: Lease, value: bytes) -> None:
+        self.reports.progress.append(orjson.loads(value))
+
+    async def log(self, lease: Lease, line: bytes) -> None:
+        self.reports.lines.append(orjson.loads(line)["message"])
+
+    async def dependencies(self) -> dict[str, Any]:
+        return dict(self._dependencies)
+
+    async def add_children(self, children: Mapping[str, Any]) -> None:
+        if children.keys() <= self._dependencies.keys():
+            return
+        arrange(graph_of(children), "/children", list(self._dependencies))
+        for child in children.values():
+            read_spec(self._registry, child["job"], {})
+        self.reports.children |= children
+        raise Parked
+
+    async def fan_out(
+        self,
+        number: int,
+        name: str,
+        payloads: Iterable[Mapping[str, Any]],
+        then: str | Mapping[str, Any] | None,
+        options: Mapping[str, Any],
+    ) -> str:
+        read_fan_out(self._registry, {}, name, then, options)
+        self.reports.fan_outs.append(FanOut(name, list(payloads), then, options))
+        return self._new_id("fan")
+
+    async def enqueue_job(self, function: str, *args: Any, **options: Any) -> "_EnqueuedJob":
+        self.reports.enqueued.append(Enqueued(function, args, options))
+        return _EnqueuedJob(self._new_id("job"))
+
+    def limiter(self, name: str, limit: int, per_seconds: float) -> SharedLimiter:
+        return SharedLimiter(cast(Any, self), name, limit, per_seconds)
+
+    async def acquire(self, name: str, limit: int, per_ms: int) -> None:
+        """Of a limiter: pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class _EnqueuedJob:
+    job_id: str
