@@ -87,7 +87,7 @@ local function serve(queue)
   while count < most and may_start_more() and claimed_queues.may_start(claim, queue) do
     local lane, turn = next_lane.choose(claim, queue), 0
     if not lane then break end
-    local began, leased = lane.score, nil
+    local began, leased = lane.score
     repeat
       leased = lease(next_lane.take(lane), queue, lane)
       if leased then

@@ -58,7 +58,7 @@ local function requeue(id, job, queue)
 end
 
 for i = 8, #ARGV do
-  local id, word, holder, key = ARGV[i], 'moved', nil, nil
+  local id, word, holder = ARGV[i], 'moved'
   local job = jobs.load(id)
   local queue = new_queue ~= '' and new_queue or job and job.queue
   if not job then
@@ -66,7 +66,7 @@ for i = 8, #ARGV do
   elseif not jobs.permits(job, move) or portion.spares(id, job) then
     word = 'illegal'
   else
-    key = key_to_hold(job, queue)
+    local key = key_to_hold(job, queue)
     holder = key and redis.call('GET', key) or nil
     if holder and holder ~= id then
       word = 'conflict'

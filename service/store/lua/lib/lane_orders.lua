@@ -11,7 +11,7 @@ end
 
 -- Keeps the place of an index in the one above it; returns whether it came there, or left.
 local function follow(key, member, child)
-  local known, first, score = batch.heads[child], nil, nil
+  local known, first, score = batch.heads[child]
   if known then first, score = known.first, known.score else first, score = keys.head(child) end
   if first then return redis.call('ZADD', key, score, member) == 1 end
   redis.call('ZREM', key, member)
@@ -31,7 +31,7 @@ end
 -- Notes in `order` what becomes of a lane there: its rank, or that it has left, because it is empty or `limiter`
 -- closes it; and in `starts` what `served` is to remember, or to forget.
 local function place(order, starts, key, job, limiter)
-  local name, known, first, score, rank = lanes.name(job), batch.heads[key], nil, nil, nil
+  local name, known, first, score, rank = lanes.name(job), batch.heads[key]
   if known then first, score, rank = known.first, known.score, known.rank else first, score = keys.head(key) end
   if not known or limiter then order.unsure = true end
   local started_at = batch.served[key]
@@ -59,7 +59,8 @@ end
 
 -- The lane of a type without a key: in its place, or out of it while the type is frozen.
 local function place_plain(job, key, closed, moved)
-  local index, limiter, left = queue_key(job.queue, 'types'), lanes.type_limiter(job), nil
+  local index, limiter = queue_key(job.queue, 'types'), lanes.type_limiter(job)
+  local left
   if closed[limiter] then
     redis.call('SADD', P .. 'parked:' .. limiter, lanes.ref(job))
     left = redis.call('ZREM', index, job.name) == 1
