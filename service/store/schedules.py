@@ -164,7 +164,7 @@ class Schedules:
             queue,
             self._scripts.max_queues,
         ]
-        word, _ = await self._scripts.run("schedule", [*arguments, "paused", int(paused), *fields])
+        word, _ = await self._scripts.run("put_schedule", [*arguments, "paused", int(paused), *fields])
         if word == b"too_many_queues":
             raise TooManyQueues()
         if word == b"version" and await self._is_not(name, version + 1, slot, paused):
@@ -177,14 +177,14 @@ class Schedules:
 
     async def delete(self, name: str, version: int | None) -> bool:
         """False when there is none; raises VersionMismatch."""
-        word = await self._scripts.run("unschedule", [name, "" if version is None else version])
+        word = await self._scripts.run("delete_schedule", [name, "" if version is None else version])
         if word == b"version":
             raise VersionMismatch()
         return word == b"moved"
 
     async def look(self, at_most: int) -> Look:
         """What is due."""
-        now, next_in, *rows = await self._scripts.run("slots", [at_most])
+        now, next_in, *rows = await self._scripts.run("due_schedules", [at_most])
         due = [_decode(name.decode(), codec.pairs(flat), now, ()) for name, flat in rows if flat]
         return Look(now, None if next_in < 0 else next_in, due)
 

@@ -50,7 +50,7 @@ async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
 
 
 async def limit_fan_out(stores: Namespace, id: str, concurrency: int) -> None:
-    """What open.lua writes for a fan-out with max_concurrency."""
+    """What create_fan_out.lua writes for a fan-out with max_concurrency."""
     redis: Any = stores.scripts.redis
     await redis.hset(keys.limiters(stores.scripts.prefix), f"fan:{id}", concurrency)
 
