@@ -40,7 +40,7 @@ from workers.engine.wake_ups import BLOCK_AT_MOST
 from workers.handling.arq_client import TriageRedis
 from workers.handling.cron import Cron
 from workers.handling.dependencies import Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 from workers.handling.shared_limits import Throttle
 from workers.maintenance.maintenance import Upkeep
@@ -119,7 +119,7 @@ class TriageWorker(arq.worker.Worker):
             settings.redis_url, self.stores, self.registry, self.ids.new
         )
         self.cron = Cron(self.registry, [*settings.queue_weights], self.stores, self.clock, self.ids.new)
-        queues = QueueDefaults(self.stores.queues, self.clock)
+        specs = JobSpecs(self.registry, self.stores, self.clock)
         self.executor = Executor(
             settings=settings,
             clock=self.clock,
@@ -128,7 +128,7 @@ class TriageWorker(arq.worker.Worker):
             runners=self.runners,
             settler=self.settler,
             reporter=StoreReporter(self.stores.leases),
-            relatives=lambda lease: Relatives(self.stores, queues, self.registry, self.ids.new, lease),
+            relatives=lambda lease: Relatives(self.stores, specs, self.ids.new, lease),
             hooks=self.registry.hooks,
             metrics=self.metrics,
             tracing=RunTracing(find_tracer()),

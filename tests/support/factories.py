@@ -8,7 +8,8 @@ from typing import Any
 from service.clock import Clock
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
 from service.domain.retry import RetryPolicy
 from service.domain.states import State

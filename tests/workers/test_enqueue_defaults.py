@@ -10,7 +10,7 @@ from workers.arq.hooks import Hooks
 from workers.handler import job
 from workers.handling.arq_client import TriageRedis
 from workers.handling.dependencies import Parked, Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry, handler_of
 
 pytestmark = pytest.mark.anyio
@@ -44,8 +44,8 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Sto
     registry = Registry([handler_of(typed)], Hooks(), [], [])
     await submit(stores)
     lease = (await claim(stores)).leases[0]
-    queues = QueueDefaults(stores.queues, Clock())
-    relatives = Relatives(stores, queues, registry, lambda prefix: f"{prefix}_{0:026d}", lease)
+    specs = JobSpecs(registry, stores, Clock())
+    relatives = Relatives(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
 
     fan_out = await relatives.fan_out(1, "plain", [{}], None, {"queue": "slow"})
     with pytest.raises(Parked):

@@ -16,7 +16,7 @@ from workers.engine.executor import Executor
 from workers.engine.runs.runners import Runners
 from workers.engine.runs.tracing import RunTracing
 from workers.handling.dependencies import Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 from workers.telemetry.metrics import Metrics
 
@@ -41,7 +41,7 @@ async def executor(stores, settings):
         settler=Settler(stores.leases, lambda finish, word: None),
         reporter=Notes(),
         relatives=lambda lease: Relatives(
-            stores, QueueDefaults(stores.queues, Clock()), registry, lambda prefix: prefix, lease
+            stores, JobSpecs(registry, stores, Clock()), lambda prefix: prefix, lease
         ),
         hooks=registry.hooks,
         metrics=Metrics(),

@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-import orjson
 from fastapi import Response
 
 from service.api.context import Asked
 from service.api.responses import rendering
 from service.api.schemas import jobs as schemas
-from service.domain.errors import InvalidState, NotFound, PayloadTooLarge, UniqueConflict
+from service.domain.errors import InvalidState, NotFound, UniqueConflict
 from service.domain.job import Job
+from service.domain.job_spec import encode_payload
 from service.domain.states import State
 from service.store.jobs import Moved
 
@@ -56,9 +56,7 @@ async def act(
 async def redrive(asked: Asked, job_id: str, body: schemas.RedriveIn) -> Response:
     payload = None
     if body.payload is not None:
-        payload = orjson.dumps(body.payload)
-        if len(payload) > asked.backend.settings.max_payload_bytes:
-            raise PayloadTooLarge()
+        payload = encode_payload(body.payload, "/payload", most=asked.backend.settings.max_payload_bytes)
         job_type = asked.space.types.known((await read(asked, job_id)).name)
         if job_type is not None:
             await asked.space.types.check(job_type, body.payload)

@@ -1,21 +1,23 @@
 """What submissions share: the span, the JobSpec, what an Idempotency-Key stands for, the refusals."""
 
 import hashlib
+from typing import Literal
 
+import orjson
 from fastapi import Request
 
 from service.api.context import Asked
 from service.api.requests.time_slices import Turns
 from service.api.schemas import jobs as schemas
+from service.domain import job_spec
 from service.domain.errors import (
     IdempotencyKeyReused,
-    PayloadTooLarge,
     QueueFull,
     TooManyQueues,
     TriageError,
     UniqueConflict,
 )
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.jobs import Submitted
 from service.telemetry import spans
 from service.telemetry.spans import Span
@@ -55,17 +57,33 @@ async def body_digest(request: Request) -> str:
 
 
 async def specify(
-    asked: Asked, body: schemas.JobSpecIn, traceparent: str | None, root: str = "", *, partial: bool = False
+    asked: Asked,
+    body: schemas.JobSpecIn,
+    traceparent: str | None,
+    root: str = "",
+    *,
+    inside: Literal["flow", "fan-out"] | None = None,
+    partial: bool = False,
 ) -> JobSpec:
     """`partial`: the payload is not complete yet, so it is not held against its schema."""
-    job_type = asked.space.types.known(body.name)
+    types = asked.space.types
+    job_type = types.known(body.name)
+
+    def encode(payload: object) -> bytes:
+        text = orjson.dumps(payload)
+        asked.backend.metrics.http.payload(asked.caller.namespace, len(text))
+        return text
+
+    spec = job_spec.specify(
+        body.given(),
+        job_type,
+        types.queue_defaults,
+        root=root,
+        inside=inside,
+        encode=encode,
+        max_payload_bytes=asked.backend.settings.max_payload_bytes,
+        traceparent=traceparent,
+    )
     if job_type is not None and not partial:
-        await asked.space.types.check(job_type, body.payload, f"{root}/payload")
-    spec = body.spec(job_type, traceparent, asked.space.types.queue_defaults)
-    size, limit = len(spec.payload), asked.backend.settings.max_payload_bytes
-    asked.backend.metrics.http.payload(asked.caller.namespace, size)
-    if size > limit:
-        raise PayloadTooLarge(
-            f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."
-        )
+        await types.check(job_type, body.payload, f"{root}/payload")
     return spec

@@ -29,7 +29,7 @@ from workers.handler import NonRetryable, RateLimited, Snooze
 from workers.handling.cancel_notice import CancelNotice
 from workers.handling.context import log_line, progress_value
 from workers.handling.dependencies import Parked, Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 from workers.handling.shared_limits import Throttle
 
@@ -220,8 +220,8 @@ def _call(
             settings.dead_retention_ms,
             max_queues=settings.max_queues,
         )
-        queues = QueueDefaults(stores.queues, Clock())
-        context.relatives = Relatives(stores, queues, registry, ids.new, task.lease)
+        specs = JobSpecs(registry, stores, Clock())
+        context.relatives = Relatives(stores, specs, ids.new, task.lease)
         context["limiters"] = Throttle(stores.limiters, lambda: ids.new("lim"))
         context["redis"] = TriageRedis(settings.redis_url, stores, registry, ids.new)
         await registry.hooks.starts(context)
@@ -251,8 +251,8 @@ async def _ask_alone(
     ids = IdFactory(Clock().now_ms, os.urandom)
     try:
         registry = Registry.load(task.paths, max_payload_bytes=settings.max_payload_bytes)
-        queues = QueueDefaults(stores.queues, Clock())
-        return await question(Relatives(stores, queues, registry, ids.new, task.lease))
+        specs = JobSpecs(registry, stores, Clock())
+        return await question(Relatives(stores, specs, ids.new, task.lease))
     finally:
         await stores.scripts.redis.aclose()
 

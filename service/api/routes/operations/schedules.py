@@ -16,7 +16,7 @@ from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
 from service.api.schemas.parts.parameters import IdempotencyKey
 from service.domain.errors import InvalidState, NotFound, VersionMismatch
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.schedule import TimetableInvalid, timetable
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.schedules import Schedule
