@@ -1,13 +1,14 @@
 """`ctx["redis"].enqueue_job`, its arguments and what it refuses."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from arq.jobs import Job, JobStatus, SerializationError
 from arq.worker import Retry, func
 
 from service.domain.errors import QueueFull
+from service.domain.states import State
 from tests.support.eventually import eventually
 from tests.support.factories import limit
 
@@ -236,8 +237,18 @@ async def test_what_is_not_json_is_not_enqueued(pool, value):
         ("answer", {"_job_id": "a\nb"}),
         ("answer", {"_defer_by": 1e12}),
         ("answer", {"_defer_by": float("nan")}),
+        ("answer", {"_defer_by": 315_360_001}),
+        ("answer", {"_defer_until": "2026-11-27 09:30"}),
+        ("answer", {"_defer_until": 1_800_000_000}),
         ("answer", {"_expires": -1}),
+        ("answer", {"_expires": 315_360_001}),
         ("answer", {"_job_try": 0}),
+        ("answer", {"_job_try": 1001}),
+        ("answer", {"_job_try": 1.5}),
+        ("answer", {"_job_try": True}),
+        ("answer", {"_queue_name": 7}),
+        ("answer", {"_job_id": 7}),
+        (7, {}),
         ("answer", {"text": "x" * 65_536}),
     ],
 )
@@ -245,6 +256,28 @@ async def test_what_the_api_refuses_is_not_enqueued(pool, function, options):
     with pytest.raises(ValueError, match=r"."):
         await pool.enqueue_job(function, **options)
     assert await pool.queued_jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"_queue_name": "a b"}, "^_queue_name: must have 1 to 128 letters"),
+        ({"_defer_by": 1e9}, "^_defer_by: must be from 0 to 315360000"),
+        ({"_expires": -1}, "^_expires: must be greater than 0"),
+        ({"_job_try": 0}, "^_job_try: must be from 1 to 1000"),
+    ],
+)
+async def test_a_refusal_names_the_argument(pool, options, message):
+    with pytest.raises(ValueError, match=message):
+        await pool.enqueue_job("answer", **options)
+
+
+async def test_times_at_the_ends_of_the_calendar_are_times(pool):
+    first = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+    last = datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))
+    enqueued = [await pool.enqueue_job("answer", _defer_until=time) for time in (first, last)]
+    jobs = [await pool.find_job(job.job_id) for job in enqueued]
+    assert [job.state for job in jobs] == [State.QUEUED, State.SCHEDULED]
 
 
 async def test_arguments_that_a_known_function_does_not_take_are_refused(make_pool):

@@ -3,9 +3,10 @@
 import pytest
 
 from service.clock import Clock
-from service.domain.fan_out import item_id
+from service.domain.catalogue import JobType
+from service.domain.fan_out import follow_up_id, item_id
 from service.store.namespace import Stores
-from tests.support.factories import claim, limit, submit
+from tests.support.factories import claim, limit, register_worker, submit
 from workers.arq.hooks import Hooks
 from workers.handler import job
 from workers.handling.arq_client import TriageRedis
@@ -54,3 +55,22 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Sto
     child = (await stores.relations.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
     assert [job and job.priority for job in jobs] == [7, 7]
+
+
+async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(stores: Stores) -> None:
+    away = JobType("away", defaults={"priority": 4, "timeout_seconds": 9}, redact=("/card",))
+    await register_worker(stores, [away], job_types=("away",))
+    await submit(stores)
+    lease = (await claim(stores)).leases[0]
+    specs = JobSpecs(Registry([], Hooks(), [], []), stores, Clock())
+    relatives = Relatives(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
+
+    fan_out = await relatives.fan_out(1, "away", [{}], "away", {})
+    with pytest.raises(Parked):
+        await relatives.add_children({"child": {"job": {"name": "away"}}})
+
+    child = (await stores.relations.children(lease.job.id))["child"]
+    jobs = await stores.queries.jobs([child, item_id(fan_out, 0), follow_up_id(fan_out)])
+    assert [job and (job.priority, job.timeout_ms, job.redact) for job in jobs] == [
+        (4, 9_000, ("/card",))
+    ] * 3
