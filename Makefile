@@ -5,11 +5,13 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
 ON_REDIS := $(wildcard tests/store tests/races tests/workers)
+# Where a test without a server is one without processes, too.
+UNIT := tests/domain tests/workers tests/contract tests/store tests/api
 # Pyright takes Node from its own wheel: no node, no download.
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool browser test image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
+.PHONY: help setup run redis promtool browser test unit image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +54,9 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 	@echo "==> 8/8 tests on Redis: $(ON_REDIS)"
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=redis $(ON_REDIS)
 	@echo "==> all passed"
+
+unit: setup ## Run the tests that need no server, in under half a minute
+	@$(BIN)/python -m pytest -q -n 2 -m "not server" $(UNIT)
 
 image-test: setup ## Build the image with buildah and run it (root on Debian)
 	@tests/image/install_builder.sh

@@ -16,7 +16,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.outcome import Succeeded, settle
 from service.store.jobs import Submission
 from service.store.leases import ClaimRequest, Finish
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 
@@ -40,7 +40,7 @@ class Stage:
         self.scene = scene
         self.rates: list[Rate] = []
         self._redis, self._url, self._name = redis, url, name
-        self._stores = Stores(redis, name, 0)
+        self._stores = Namespace(redis, name, 0)
         self._credits = b""
         self._claims = 0
 

@@ -15,7 +15,7 @@ from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 
 JOBS = 20_000
@@ -81,7 +81,7 @@ async def _drain(
 
 
 async def submit(redis: Any, count: int) -> None:
-    stores = Stores(redis, NAMESPACE, 0)
+    stores = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
     spec = JobSpec(name="noop", payload=b'{"text":"%s"}' % TEXT.encode())
     await stores.jobs.submit([Submission(ids.new("job"), spec) for _ in range(count)])

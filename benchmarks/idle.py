@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.drain import NAMESPACE, worker
 from benchmarks.processes import commands, until
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 
 SECONDS = 60
 
@@ -14,7 +14,7 @@ SECONDS = 60
 async def measure(redis: Any, url: str) -> tuple[float, float]:
     """Commands per second: sent by the worker, and run with those inside its scripts."""
     await redis.flushall()
-    stores = Stores(redis, NAMESPACE, 0)
+    stores = Namespace(redis, NAMESPACE, 0)
 
     async def known() -> bool:
         return len(await stores.workers.alive()) == 1

@@ -13,7 +13,7 @@ from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 
 JOBS, PAUSE = 300, 0.03
 
@@ -21,7 +21,7 @@ JOBS, PAUSE = 300, 0.03
 async def measure(redis: Any, url: str, out: Path) -> tuple[float, float]:
     """Seconds: p50 and p99."""
     await redis.flushall()
-    stores = Stores(redis, NAMESPACE, 0)
+    stores = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
 
     async def send() -> None:

@@ -14,7 +14,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.limits import RateLimit
 from service.domain.states import State
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 
 JOBS, APART_MS = 200, 37
 RATES = (1, 10, 100, 1_000)
@@ -25,7 +25,7 @@ SECONDS = 5
 async def measure(redis: Any, url: str) -> tuple[tuple[float, float], dict[int, float]]:
     """Milliseconds late, p50 and p99; and the share of each rate per second that was reached."""
     await redis.flushall()
-    stores = Stores(redis, NAMESPACE, 0)
+    stores = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
 
     async def known() -> bool:

@@ -7,7 +7,7 @@ from itertools import count, islice
 from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits, RateLimit
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 
 #: None of them is reached: what is measured is asking them, not waiting for them.
 LIMITS = {
@@ -27,12 +27,12 @@ class Scene:
     queues: int
     keys: int = 0
 
-    async def set_up(self, stores: Stores) -> None:
+    async def set_up(self, stores: Namespace) -> None:
         for queue in range(self.queues if self.keys else 0):
             await stores.queues.configure(f"queue-{queue}", LIMITS)
         await self.add(stores, self.jobs)
 
-    async def add(self, stores: Stores, jobs: int) -> None:
+    async def add(self, stores: Namespace, jobs: int) -> None:
         submissions = self._submissions(jobs)
         while batch := list(islice(submissions, 500)):
             await stores.jobs.submit(batch)

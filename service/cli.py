@@ -88,7 +88,8 @@ def _need_redis(url: str) -> None:
 
 
 @cache
-def _add_commands() -> None:
+def add_commands() -> None:
+    """Those whose imports `triage api` and `triage worker` need not wait for."""
     from service.commands import client, dead_letters, fan_out, flows, keys
     from service.commands.bench.command import bench
 
@@ -103,10 +104,10 @@ def _add_commands() -> None:
 
 
 def main() -> None:
-    """Exit codes are in docs/command-line.md."""
+    """Exit codes are in docs/reference/command-line.md."""
     from service.commands.answers import Refused
 
-    _add_commands()
+    add_commands()
     try:
         app()
     except ConfigurationInvalid as error:

@@ -31,7 +31,7 @@ OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
 
 class Settings(BaseSettings):
-    """Every field is one variable; its description, with the unit, is a row of docs/operations.md."""
+    """Every field is one variable; its description, with the unit, is a row of docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer, find_server_binary
 from tests.support import invariants
@@ -25,10 +25,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "server: needs a Valkey or Redis server; added to all that do")
     # Before any fixture, and for subprocesses too: a developer's own settings must not decide a test.
     for name in [name for name in os.environ if name.upper().startswith("TRIAGE_")]:
         del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "server_binary" in getattr(item, "fixturenames", ()):
+            item.add_marker("server")
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +71,12 @@ def namespace() -> str:
 
 
 @pytest.fixture
-async def stores(redis_url: str, namespace: str) -> AsyncIterator[Stores]:
+async def stores(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
     """Stores of a fresh namespace; every test that uses them is also a test of the invariants."""
     redis = connect(redis_url, socket_timeout=10)
-    stores = Stores(redis, namespace, DEAD_RETENTION_MS)
+    stores = Namespace(redis, namespace, DEAD_RETENTION_MS)
     yield stores
-    await stores.watches.close()
+    await stores.change_feed.close()
     await invariants.check(stores)
     # The invariants of later tests scan the whole server, which one test at a time uses.
     await redis.flushdb(asynchronous=True)

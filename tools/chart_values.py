@@ -1,4 +1,4 @@
-"""The table of the chart's values, from the comments of values.yaml that begin with two dashes."""
+"""The list of the chart's values, from the comments of values.yaml that begin with two dashes."""
 
 import json
 from collections.abc import Iterator
@@ -7,15 +7,17 @@ from typing import Any
 
 import yaml
 
+from tools.reference import item
+
 MARK = "# -- "
 
 
-def chart_values_table(values: Path) -> list[str]:
-    rows = ["| value | default | |", "|---|---|---|"]
+def chart_values_list(values: Path) -> list[str]:
+    lines: list[str] = []
     for path, default, text in documented(values):
-        shown = "" if default in ("", None) else f"`{_shown(default)}`"
-        rows.append(f"| `{'.'.join(path)}` | {shown} | {text} |")
-    return rows
+        shown = "" if default in ("", None) else f" (default `{_shown(default)}`)"
+        lines += item(f"**`{'.'.join(path)}`**{shown}: {text}")
+    return lines
 
 
 def documented(values: Path) -> Iterator[tuple[tuple[str, ...], Any, str]]:

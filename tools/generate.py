@@ -1,7 +1,7 @@
 """Writes what is generated from the code, or with --check says what is not current."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,10 @@ import orjson
 
 from service.api.export import openapi_document
 from service.api.openapi.document import operations as operations_of
-from service.domain.states import FINISHED, MOVES, State
-from service.settings import PREFIX, Settings
-from service.store.redis.keys import CATALOGUE
-from tools.chart_values import chart_values_table
+from tools import reference
+from tools.chart_values import chart_values_list
 from tools.dashboard import dashboard
-from tools.metrics_table import metrics_table
+from tools.metrics_list import metrics_list
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,86 +62,30 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-def state_machine() -> str:
-    lines = [
-        "# The state machine of a job",
-        "",
-        "Printed from `service/domain/states.py`; `make generate` writes it.",
-        "",
-    ]
-    lines += ["```mermaid", "stateDiagram-v2"]
-    for move in MOVES.values():
-        lines += [f"    {source} --> {move.target}: {move.name}" for source in _ordered(move.sources)]
-    lines += ["```", "", "| move | from | to | fenced | |", "|---|---|---|---|---|"]
-    for move in MOVES.values():
-        fenced = "yes" if move.fenced else ""
-        lines.append(
-            f"| {move.name} | {', '.join(_ordered(move.sources))} | {move.target} | {fenced} | {move.note} |"
-        )
-    lines += [
-        "",
-        f"Finished: {', '.join(_ordered(FINISHED))}. A fenced move takes the current lease.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _ordered(states: Iterable[State]) -> list[str]:
-    order = list(State)
-    return [str(state) for state in sorted(states, key=order.index)]
-
-
-def redis_keys() -> str:
-    lines = [
-        "# Redis keys",
-        "",
-        "Printed from `service/store/redis/keys.py`; `make generate` writes it. Every key begins with",
-    ]
-    lines += ["`triage:{<namespace>}:`, so that all keys of a namespace are in one cluster slot.", ""]
-    lines += ["| key | type | |", "|---|---|---|"]
-    lines += [
-        f"| `{key.pattern}` | {key.type} | {key.meaning.replace('{{', '{').replace('}}', '}')} |"
-        for key in CATALOGUE
-    ]
-    return "\n".join([*lines, ""])
-
-
-def operations() -> str:
-    text = (ROOT / "docs/operations.md").read_text()
-    return _filled(_filled(text, "settings", settings_table()), "metrics", metrics_table())
-
-
-def _filled(text: str, section: str, rows: list[str]) -> str:
+def filled(page: str, section: str, lines: Callable[[], list[str]]) -> str:
+    """The page with what is between the two comments of a section replaced."""
+    text = (ROOT / page).read_text()
     begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
     before, rest = text.split(begin)
     _, after = rest.split(end)
-    return "\n".join([before + begin, "", *rows, "", end + after])
+    return "\n".join([before + begin, "", *lines(), "", end + after])
 
 
-def settings_table() -> list[str]:
-    rows = ["| variable | default | |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = field.get_default()
-        shown = (
-            ""
-            if str(default) in ("", "**********")
-            else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-        )
-        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
-    return rows
-
-
-def chart() -> str:
-    text = (ROOT / "helm/triage/README.md").read_text()
-    return _filled(text, "values", chart_values_table(ROOT / "helm/triage/values.yaml"))
+#: Pages that a person writes, with a section that the code writes.
+SECTIONS: dict[str, tuple[str, Callable[[], list[str]]]] = {
+    "docs/reference/settings.md": ("settings", reference.settings),
+    "docs/reference/metrics.md": ("metrics", metrics_list),
+    "docs/reference/errors.md": ("errors", reference.errors),
+    "docs/reference/command-line.md": ("commands", reference.commands),
+    "docs/reference/state-machine.md": ("moves", reference.state_machine),
+    "docs/reference/redis-keys.md": ("keys", reference.redis_keys),
+    "helm/triage/README.md": ("values", lambda: chart_values_list(ROOT / "helm/triage/values.yaml")),
+}
 
 
 FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
-    "docs/state-machine.md": state_machine,
-    "docs/redis-keys.md": redis_keys,
-    "docs/operations.md": operations,
-    "helm/triage/README.md": chart,
+    **{page: partial(filled, page, section, lines) for page, (section, lines) in SECTIONS.items()},
     "helm/triage/dashboards/triage.json": dashboard,
     **{
         f"openapi/examples/{operation['operationId']}.json": partial(example, operation["operationId"])

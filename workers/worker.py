@@ -20,7 +20,7 @@ from service.gc_tuning import collect_rarely
 from service.reachability import Reachability
 from service.settings import Settings, load_settings
 from service.store.leases import Beat, Finish
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.server_check import find_problem
 from service.tasks import end
@@ -105,7 +105,7 @@ class TriageWorker(arq.worker.Worker):
         """From start to the end of the drain."""
         settings = self.settings
         redis = connect(settings.redis_url)
-        self.stores = Stores(
+        self.stores = Namespace(
             redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues
         )
         self.record = describe_worker(settings, self.registry, self.id, self.clock.now_ms())
@@ -139,7 +139,7 @@ class TriageWorker(arq.worker.Worker):
         wakes = connect(settings.redis_url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
         self._claimer = Claimer(
             leases=self.stores.leases,
-            wakes=Stores(
+            wakes=Namespace(
                 wakes, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues
             ).leases,
             executor=self.executor,
@@ -206,7 +206,7 @@ class TriageWorker(arq.worker.Worker):
         if self._heartbeat is not None:
             self._heartbeat.stop()
         await end(self._background)
-        await self.stores.watches.close()
+        await self.stores.change_feed.close()
         await self.registry.hooks.ends(self.ctx, 5.0)
         self.runners.close()
         server.should_exit = True

@@ -12,7 +12,7 @@ from service.api.auth.credentials import Authenticator
 from service.api.auth.issuer import Issuer
 from service.api.auth.tokens import Tokens
 from service.api.background import duties
-from service.api.context import Backend
+from service.api.context import AppState
 from service.api.metrics import ApiMetrics
 from service.api.openapi.document import describe
 from service.api.requests.allowed_hosts import AllowedHosts
@@ -42,22 +42,22 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         tokens = Tokens(settings, Issuer(settings.jwt_jwks_url, clock), clock)
     authenticator = Authenticator(keys, clock, namespace, tokens)
     bodies = Bodies(largest_body(settings))
-    backend = Backend(settings, redis, clock, ids, authenticator, metrics, bodies, find_tracer())
+    app_state = AppState(settings, redis, clock, ids, authenticator, metrics, bodies, find_tracer())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        backend.space(settings.namespace)
-        tasks = [asyncio.create_task(duty) for duty in duties(backend)]
+        app_state.namespace_state(settings.namespace)
+        tasks = [asyncio.create_task(duty) for duty in duties(app_state)]
         if tokens is not None:
             tasks.append(asyncio.create_task(tokens.issuer.keep_asking()))
         try:
             yield
         finally:
-            backend.stopping = True
+            app_state.stopping = True
             await end(tasks)
             if tokens is not None:
                 await tokens.issuer.close()
-            await backend.subscriber.close()
+            await app_state.subscriber.close()
 
     app = FastAPI(
         title="Triage",
@@ -71,7 +71,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
         telemetry={"logs": False, "operation_spans": False},
     )
-    app.state.backend = backend
+    app.state.app_state = app_state
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
         fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from service.api.context import Backend, Space
+from service.api.context import AppState, NamespaceState
 from service.domain.errors import TriageError
 
 #: Seconds between pulses at most: a worker may have shorter leases than this process knows of.
@@ -19,56 +19,56 @@ FORGET = 60.0
 log = structlog.get_logger("triage.api")
 
 #: Answers the seconds until it wants to run again if that is sooner than usual.
-Duty = Callable[[Space], Awaitable[float | None]]
+Duty = Callable[[NamespaceState], Awaitable[float | None]]
 
 
-def duties(backend: Backend) -> list[Coroutine[Any, Any, None]]:
+def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
     """One endless coroutine per duty."""
-    lease_ms = backend.settings.lease_ms
+    lease_ms = app_state.settings.lease_ms
 
-    async def pulse(space: Space) -> None:
+    async def pulse(namespace_state: NamespaceState) -> None:
         # Workers tell an outage from a crash by it: that Redis was reachable.
         try:
-            await space.stores.pulse(lease_ms, space.reachability.away_ms)
+            await namespace_state.stores.pulse(lease_ms, namespace_state.reachability.away_ms)
         except TriageError:
-            space.reachability.missed()
+            namespace_state.reachability.missed()
             raise
-        space.reachability.reached()
+        namespace_state.reachability.reached()
 
     return [
-        repeat("pulse", backend, min(PULSE, lease_ms / 8_000), pulse),
-        repeat("work_on_groups", backend, WORK, work_on_groups),
-        repeat("forget_groups", backend, FORGET, forget_groups),
-        repeat("act", backend, WORK, act),
+        repeat("pulse", app_state, min(PULSE, lease_ms / 8_000), pulse),
+        repeat("work_on_groups", app_state, WORK, work_on_groups),
+        repeat("forget_groups", app_state, FORGET, forget_groups),
+        repeat("act", app_state, WORK, act),
     ]
 
 
-async def work_on_groups(space: Space) -> None:
-    await space.stores.keeper.work()
+async def work_on_groups(namespace_state: NamespaceState) -> None:
+    await namespace_state.stores.group_tasks.work()
 
 
-async def forget_groups(space: Space) -> None:
-    await space.stores.keeper.forget_ended()
+async def forget_groups(namespace_state: NamespaceState) -> None:
+    await namespace_state.stores.group_tasks.forget_ended()
 
 
-async def act(space: Space) -> float | None:
+async def act(namespace_state: NamespaceState) -> float | None:
     """A portion of a bulk action."""
-    next_ms = await space.stores.bulk_keeper.work()
+    next_ms = await namespace_state.stores.bulk_batches.work()
     return None if next_ms is None else next_ms / 1000
 
 
-async def repeat(name: str, backend: Backend, pause: float, duty: Duty) -> None:
+async def repeat(name: str, app_state: AppState, pause: float, duty: Duty) -> None:
     """All namespaces in turn, `pause` seconds between two rounds; where it fails, the others go on.
 
     That is logged once, until a round has gone well in all of them.
     """
     failed = False
     while True:
-        backend.leave_spaces()
+        app_state.leave_spaces()
         wait, error = pause, None
-        for space in list(backend.spaces.values()):
+        for namespace_state in list(app_state.namespace_states.values()):
             try:
-                sooner = await duty(space)
+                sooner = await duty(namespace_state)
                 wait = wait if sooner is None else min(wait, sooner)
             except TriageError as caught:
                 error = caught

@@ -25,7 +25,7 @@ from service.domain.job import Job
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.changes.subscriber import Subscriber
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import RedisClient
 from service.telemetry import logs
 from service.telemetry.spans import Tracer
@@ -35,11 +35,11 @@ log = structlog.get_logger("triage.api")
 #: Half of the connections of a process.
 MAX_LOOKS = 25
 #: A namespace is looked after for so long after the last request for it.
-SPACE_SECONDS = 600.0
+NAMESPACE_SECONDS = 600.0
 
 
 @dataclass
-class Backend:
+class AppState:
     """Everything that outlives a request; one per application."""
 
     settings: Settings
@@ -60,7 +60,7 @@ class Backend:
     looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
     #: Work that goes on after its request was answered.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
-    spaces: dict[str, "Space"] = field(default_factory=dict[str, "Space"])
+    namespace_states: dict[str, "NamespaceState"] = field(default_factory=dict[str, "NamespaceState"])
 
     def __post_init__(self) -> None:
         self.refusals = Refusals(self.clock)
@@ -69,37 +69,40 @@ class Backend:
     def stop(self) -> None:
         """Not ready from now on; whoever waits is answered with what there is."""
         self.stopping = True
-        for space in self.spaces.values():
-            space.stores.watches.release()
+        for namespace_state in self.namespace_states.values():
+            namespace_state.stores.change_feed.release()
 
-    def space(self, namespace: str) -> "Space":
-        found = self.spaces.get(namespace)
+    def namespace_state(self, namespace: str) -> "NamespaceState":
+        found = self.namespace_states.get(namespace)
         if found is None:
             settings = self.settings
-            stores = Stores(
+            stores = Namespace(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
             known = KnownTypes(stores.workers, stores.queues, self.clock)
-            found = Space(stores, known, Reachability(self.clock))
-            self.spaces[namespace] = found
+            found = NamespaceState(stores, known, Reachability(self.clock))
+            self.namespace_states[namespace] = found
         found.used_at = self.clock.monotonic()
         return found
 
     def leave_spaces(self) -> None:
         """Forget namespaces that nobody has asked for lately: tokens may name any number of them."""
         now = self.clock.monotonic()
-        for namespace, space in list(self.spaces.items()):
-            unused = now - space.used_at > SPACE_SECONDS and not space.stores.watches.watched
+        for namespace, namespace_state in list(self.namespace_states.items()):
+            unused = (
+                now - namespace_state.used_at > NAMESPACE_SECONDS
+                and not namespace_state.stores.change_feed.watched
+            )
             if unused and namespace != self.settings.namespace:
-                del self.spaces[namespace]
+                del self.namespace_states[namespace]
                 self.metrics.http.forget(namespace)
 
 
 @dataclass
-class Space:
+class NamespaceState:
     """One namespace as this process sees it."""
 
-    stores: Stores
+    stores: Namespace
     types: KnownTypes
     reachability: Reachability
     #: Of the process' clock.
@@ -107,17 +110,17 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestContext:
     """A request whose caller may make it."""
 
     caller: Caller
-    space: Space
-    backend: Backend
+    namespace_state: NamespaceState
+    app_state: AppState
     request: Request
 
     @property
-    def stores(self) -> Stores:
-        return self.space.stores
+    def stores(self) -> Namespace:
+        return self.namespace_state.stores
 
     @contextlib.asynccontextmanager
     async def watch(self, id: str) -> AsyncGenerator[Waiting]:
@@ -125,10 +128,10 @@ class Asked:
 
         Raises TooManyWaiters, TooManyWaitersOfKey, BackendUnavailable.
         """
-        with self.backend.waiters.place(self.holder):
+        with self.app_state.waiters.place(self.holder):
             async with (
                 hang_up_noticed(self.request.receive) as gone,
-                self.stores.watches.watch(id) as changed,
+                self.stores.change_feed.watch(id) as changed,
             ):
                 yield Waiting(changed, gone, self.check)
 
@@ -138,7 +141,7 @@ class Asked:
 
     async def check(self) -> None:
         """Raises what the request would be answered with if it came now."""
-        caller = await self.backend.authenticator.identify(self.request.headers.get("authorization"))
+        caller = await self.app_state.authenticator.identify(self.request.headers.get("authorization"))
         caller.require(required_scope(self.request))
 
     def view(self, job: Job) -> View:
@@ -151,7 +154,7 @@ class Asked:
 
     def _redactions(self, name: str, stored: tuple[str, ...] | None) -> tuple[str, ...] | None:
         # What either says: a type may have learned of a secret, or have forgotten it, since the submission.
-        published = self.space.types.redactions(name)
+        published = self.namespace_state.types.redactions(name)
         if stored is None or published is None or stored == published:
             return published if stored is None else stored
         return tuple(dict.fromkeys((*stored, *published)))
@@ -164,19 +167,19 @@ def required_scope(request: Request) -> str:
 
 async def identify(request: Request) -> Caller:
     """Who asks. Each refusal is logged and counted, and who tries many is held off."""
-    backend: Backend = request.app.state.backend
+    app_state: AppState = request.app.state.app_state
     header, address = request.headers.get("authorization"), logs.client_address(request.scope)
     try:
-        if not backend.authenticator.remembers(header):
-            backend.refusals.check(address)
-        caller = await backend.authenticator.identify(header)
+        if not app_state.authenticator.remembers(header):
+            app_state.refusals.check(address)
+        caller = await app_state.authenticator.identify(header)
     except TooManyFailures:
-        backend.metrics.http.refused("throttled")
+        app_state.metrics.http.refused("throttled")
         raise
     except CredentialRefused:
-        backend.metrics.http.refused("invalid")
+        app_state.metrics.http.refused("invalid")
         log.warning("credential_refused", client=address, credential=fingerprint(header or ""))
-        if backend.refusals.add(address):
+        if app_state.refusals.add(address):
             log.warning("credentials_throttled", client=address, seconds=WINDOW_SECONDS)
         raise
     if caller.logged_as is not None:
@@ -184,26 +187,26 @@ async def identify(request: Request) -> Caller:
     return caller
 
 
-async def _asked(request: Request) -> Asked:
-    backend: Backend = request.app.state.backend
+async def _request_context(request: Request) -> RequestContext:
+    app_state: AppState = request.app.state.app_state
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
-    if backend.settings.auth == "off" and is_elsewhere(request.headers):
+    if app_state.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without keys, pages of another origin are refused.")
     caller = await identify(request)
     # For the metrics of its namespace, whatever the request is answered with.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
-    space = backend.space(caller.namespace)
-    await space.types.load()
-    return Asked(caller, space, backend, request)
+    namespace_state = app_state.namespace_state(caller.namespace)
+    await namespace_state.types.load()
+    return RequestContext(caller, namespace_state, app_state, request)
 
 
-async def ask(request: Request) -> Asked:
+async def request_context(request: Request) -> RequestContext:
     """Once for a request: before its body is read (intake.py), and again where its route asks for it."""
     state: dict[str, Any] = request.scope.setdefault("state", {})
-    if "asked" not in state:
-        state["asked"] = await _asked(request)
-    return state["asked"]
+    if "request_context" not in state:
+        state["request_context"] = await _request_context(request)
+    return state["request_context"]
 
 
-Ask = Annotated[Asked, Depends(ask)]
+Context = Annotated[RequestContext, Depends(request_context)]

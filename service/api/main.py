@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 
 from service.api.app import create_app
-from service.api.context import Backend
+from service.api.context import AppState
 from service.api.requests.protocol import BoundedProtocol
 from service.clock import Clock
 from service.domain.ids import IdFactory
@@ -28,9 +28,9 @@ SHUTDOWN_SECONDS = 10
 class Server(uvicorn.Server):
     """Answers those who wait when it is told to stop; garbage collection looks at requests alone."""
 
-    def __init__(self, config: uvicorn.Config, backend: Backend) -> None:
+    def __init__(self, config: uvicorn.Config, app_state: AppState) -> None:
         super().__init__(config)
-        self._backend = backend
+        self._backend = app_state
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Else a long poll would keep the process for as long as it may wait.
@@ -72,7 +72,7 @@ def build_server(settings: Settings) -> Server:
             timeout_keep_alive=75,
             backlog=2048,
         ),
-        app.state.backend,
+        app.state.app_state,
     )
 
 

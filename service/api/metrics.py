@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from service.api.http_metrics import HttpMetrics
 from service.domain.errors import TriageError
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queues.queue_metrics import QueueCount
 from service.store.queues.queue_survey import Survey
 from service.store.queues.queues import Queue
@@ -31,7 +31,7 @@ class ApiMetrics:
         """`namespace` is the API's own."""
         self.http = HttpMetrics(namespace)
 
-    async def exposition(self, redis: RedisClient, stores: Stores, *, whole: bool) -> bytes:
+    async def exposition(self, redis: RedisClient, stores: Namespace, *, whole: bool) -> bytes:
         """While Redis is away `triage_redis_up` is 0, and everything else that it would tell is absent.
 
         `whole`: the requests of all namespaces, not only those of `stores`.
@@ -51,10 +51,10 @@ class ApiMetrics:
         return b"".join(generate_latest(source) for source in sources)
 
 
-async def _queue_families(stores: Stores) -> list[Metric]:
+async def _queue_families(stores: Namespace) -> list[Metric]:
     queues, survey = await stores.queues.by_attention(MAX_QUEUES)
     names = [queue.name for queue in queues]
-    counts = await stores.census.count(names)
+    counts = await stores.queue_metrics.count(names)
     families = queue_families(queues, counts, omitted=len(survey.queues) - len(queues))
     if len(survey.queues) > len(queues):
         await _add_others(stores, families, survey, names)
@@ -62,14 +62,14 @@ async def _queue_families(stores: Stores) -> list[Metric]:
 
 
 async def _add_others(
-    stores: Stores, families: Sequence[Metric], survey: Survey, names: Sequence[str]
+    stores: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
 ) -> None:
     """So that sums over queues are those of all queues, and no old job goes unseen."""
     jobs, dead, oldest = families[:3]
     others = survey.counts(len(names))
     for state in _LIVE:
         jobs.add_sample(jobs.name, {"queue": OTHERS, "state": state}, others[state])
-    for reason, number in (await stores.census.dead(names)).items():
+    for reason, number in (await stores.queue_metrics.dead(names)).items():
         dead.add_sample(dead.name, {"queue": OTHERS, "reason": reason}, number)
     since = [queue.oldest for queue in survey.queues[len(names) :] if queue.oldest is not None]
     age = max(0, await stores.queries.now() - min(since)) / 1000 if since else 0

@@ -19,7 +19,7 @@ FASTEST = 5_000
 SLOWEST = 0.001
 
 
-def pace(rate_per_second: float | None) -> tuple[int, int]:
+def batch_rate(rate_per_second: float | None) -> tuple[int, int]:
     """Jobs of a portion, and ms from one portion to the next.
 
     No second, wherever it begins, holds more jobs than the rate; below 1 a second holds one at most.

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from service.domain.explanation_codes import Cause, Code
 from service.domain.job import Job
-from service.domain.queue_explanation import NOBODY, QueueFacts, Workforce, queue_causes
+from service.domain.queue_explanation import NOBODY, QueueFacts, Workers, queue_causes
 from service.domain.states import WAITING, State
 
 Demand = Literal["job", "child", "fan_out"]
@@ -23,14 +23,14 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class JobFacts:
     """A job and what decides about it; what its state does not need is absent. Times are unix ms."""
 
     job: Job
     now: int
     queue: QueueFacts | None = None
     #: Workers of its queue, or of any queue for a job whose time has come.
-    workforce: Workforce = NOBODY
+    workers: Workers = NOBODY
     error_type: str | None = None
     due_at: int | None = None
     lease_until: int | None = None
@@ -49,35 +49,35 @@ class Explanation:
     next_at: int | None = None
 
 
-def explain(situation: Situation) -> Explanation:
+def explain(job_facts: JobFacts) -> Explanation:
     """Only what holds, the weightiest first; at least one cause."""
-    job = situation.job
-    late = _late(situation)
+    job = job_facts.job
+    late = _late(job_facts)
     if late is not None:
         return Explanation([late])
     match job.state:
         case State.QUEUED:
-            assert situation.queue is not None
-            causes = queue_causes(job, situation.queue, situation.workforce)
+            assert job_facts.queue is not None
+            causes = queue_causes(job, job_facts.queue, job_facts.workers)
             return Explanation(causes, _next_at(causes))
         case State.SCHEDULED | State.RETRYING:
-            return _delayed(situation)
+            return _delayed(job_facts)
         case State.BLOCKED:
-            return Explanation(_blocked(situation))
+            return Explanation(_blocked(job_facts))
         case State.RUNNING:
-            return _running(situation)
+            return _running(job_facts)
         case State.SUCCEEDED:
             return Explanation([Cause("succeeded", {"finished_at": job.finished_at})])
         case State.CANCELLED:
             facts = {"state_reason": job.state_reason, "finished_at": job.finished_at, **_said(job)}
             return Explanation([Cause("cancelled", facts)])
         case State.DEAD:
-            return Explanation([Cause("dead", _dead(situation))])
+            return Explanation([Cause("dead", _dead(job_facts))])
 
 
-def _late(situation: Situation) -> Cause | None:
+def _late(job_facts: JobFacts) -> Cause | None:
     """A waiting job that time has overtaken only waits for whoever looks at it."""
-    job, now = situation.job, situation.now
+    job, now = job_facts.job, job_facts.now
     if job.state not in WAITING:
         return None
     if job.deadline_at is not None and job.deadline_at <= now:
@@ -93,13 +93,13 @@ def _next_at(causes: Sequence[Cause]) -> int | None:
     return max(known) if known and len(known) == len(times) else None
 
 
-def _delayed(situation: Situation) -> Explanation:
-    job, due_at = situation.job, situation.due_at
+def _delayed(job_facts: JobFacts) -> Explanation:
+    job, due_at = job_facts.job, job_facts.due_at
     assert due_at is not None
-    if due_at <= situation.now:
+    if due_at <= job_facts.now:
         causes = [Cause("due", {"until": due_at})]
-        if not situation.workforce.active:
-            causes.append(Cause("no_live_worker", {"draining": len(situation.workforce.hands)}))
+        if not job_facts.workers.active:
+            causes.append(Cause("no_live_worker", {"draining": len(job_facts.workers.loads)}))
         return Explanation(causes)
     if job.state is State.SCHEDULED:
         return Explanation([Cause("scheduled", {"until": due_at})], due_at)
@@ -107,7 +107,7 @@ def _delayed(situation: Situation) -> Explanation:
         "until": due_at,
         "attempt": job.failures,
         "max_attempts": job.retry.max_attempts,
-        "error_type": situation.error_type,
+        "error_type": job_facts.error_type,
     }
     return Explanation([Cause("retrying", facts)], due_at)
 
@@ -116,8 +116,8 @@ def _said(job: Job) -> dict[str, Any]:
     return {} if job.cancel_message is None else {"cancel_message": job.cancel_message}
 
 
-def _running(situation: Situation) -> Explanation:
-    job, lease_until = situation.job, situation.lease_until
+def _running(job_facts: JobFacts) -> Explanation:
+    job, lease_until = job_facts.job, job_facts.lease_until
     assert lease_until is not None
     facts: dict[str, Any] = {
         "worker_id": job.worker_id,
@@ -126,26 +126,26 @@ def _running(situation: Situation) -> Explanation:
         "attempt": job.attempt,
         "max_attempts": job.retry.max_attempts,
     }
-    causes = [Cause("running" if lease_until > situation.now else "lease_expired", facts)]
+    causes = [Cause("running" if lease_until > job_facts.now else "lease_expired", facts)]
     if job.cancel_requested_at is None:
         return Explanation(causes)
     request = {
         "requested_at": job.cancel_requested_at,
-        "forced_at": situation.forced_at,
+        "forced_at": job_facts.forced_at,
         **_said(job),
     }
-    return Explanation([*causes, Cause("cancel_requested", request)], situation.forced_at)
+    return Explanation([*causes, Cause("cancel_requested", request)], job_facts.forced_at)
 
 
-def _blocked(situation: Situation) -> list[Cause]:
+def _blocked(job_facts: JobFacts) -> list[Cause]:
     causes: list[Cause] = []
-    if situation.dependencies:
-        demands: set[Demand] = {row.demand for row in situation.dependencies}
-        rows = [{"id": row.id, "key": row.key, "state": row.state} for row in situation.dependencies]
+    if job_facts.dependencies:
+        demands: set[Demand] = {row.demand for row in job_facts.dependencies}
+        rows = [{"id": row.id, "key": row.key, "state": row.state} for row in job_facts.dependencies]
         code = _CODES[demands.pop()] if len(demands) == 1 else "dependencies"
-        causes.append(Cause(code, {"total": situation.waits_for, "waits_for": rows}))
-    if situation.holder is not None:
-        id, state = situation.holder
+        causes.append(Cause(code, {"total": job_facts.waits_for, "waits_for": rows}))
+    if job_facts.holder is not None:
+        id, state = job_facts.holder
         causes.append(Cause("unique_holder", {"holder_id": id, "holder_state": state}))
     return causes or [Cause("release_pending", {})]
 
@@ -153,14 +153,14 @@ def _blocked(situation: Situation) -> list[Cause]:
 _CODES: dict[Demand, Code] = {"job": "dependencies", "child": "children", "fan_out": "fan_out"}
 
 
-def _dead(situation: Situation) -> dict[str, Any]:
-    job = situation.job
+def _dead(job_facts: JobFacts) -> dict[str, Any]:
+    job = job_facts.job
     return {
         "state_reason": job.state_reason,
         "finished_at": job.finished_at,
         "attempt": job.failures,
         "max_attempts": job.retry.max_attempts,
         "crashes": job.crashes,
-        "error_type": situation.error_type,
+        "error_type": job_facts.error_type,
         "retry": f"/v1/jobs/{job.id}/retry",
     }

@@ -26,7 +26,7 @@ class Limiter:
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class WorkerLoad:
     """A live worker that serves the queue, and how many jobs it runs."""
 
     draining: bool
@@ -40,19 +40,19 @@ class Hand:
 
 
 @dataclass(frozen=True, slots=True)
-class Workforce:
+class Workers:
     """`type_limit`: jobs of the type that each of them runs at a time."""
 
-    hands: Sequence[Hand]
+    loads: Sequence[WorkerLoad]
     type_limit: int | None = None
 
     @property
-    def active(self) -> list[Hand]:
+    def active(self) -> list[WorkerLoad]:
         """One that drains starts nothing."""
-        return [hand for hand in self.hands if not hand.draining]
+        return [load for load in self.loads if not load.draining]
 
 
-NOBODY = Workforce(())
+NOBODY = Workers(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ class QueueFacts:
     limiters: Sequence[Limiter]
 
 
-def queue_causes(job: Job, queue: QueueFacts, workforce: Workforce) -> list[Cause]:
+def queue_causes(job: Job, queue: QueueFacts, workers: Workers) -> list[Cause]:
     """All that hold; the jobs before it last, since they wait for the same."""
     causes: list[Cause] = []
     if queue.paused:
         causes.append(Cause("queue_paused", {"queue": job.queue}))
     if queue.type_paused:
         causes.append(Cause("type_paused", {"queue": job.queue, "name": job.name}))
-    causes += _of_workers(job, workforce)
+    causes += _of_workers(job, workers)
     for limiter in queue.limiters:
         causes += _of_limiter(job, limiter)
     if queue.ahead:
@@ -88,31 +88,31 @@ def _order(job: Job, queue: QueueFacts) -> dict[str, Any]:
     return {"priority": job.priority, "aging_seconds": None if aging is None else aging / 1000}
 
 
-def _of_workers(job: Job, workforce: Workforce) -> Iterator[Cause]:
-    active = workforce.active
-    able = [hand for hand in active if hand.knows]
+def _of_workers(job: Job, workers: Workers) -> Iterator[Cause]:
+    active = workers.active
+    able = [load for load in active if load.knows]
     if not active:
-        yield Cause("no_worker", {"queue": job.queue, "draining": len(workforce.hands)})
+        yield Cause("no_worker", {"queue": job.queue, "draining": len(workers.loads)})
         return
     if not able:
         yield Cause("unknown_type", {"queue": job.queue, "name": job.name, "workers": len(active)})
         return
-    full = [hand.running >= hand.capacity for hand in able]
-    limit = workforce.type_limit
-    at_limit = [limit is not None and hand.of_type is not None and hand.of_type >= limit for hand in able]
+    full = [load.running >= load.capacity for load in able]
+    limit = workers.type_limit
+    at_limit = [limit is not None and load.of_type is not None and load.of_type >= limit for load in able]
     if all(full):
-        seen = [hand.seen_at for hand in able if hand.seen_at is not None]
+        seen = [load.seen_at for load in able if load.seen_at is not None]
         yield Cause(
             "workers_busy",
             {
                 "workers": len(able),
-                "running": sum(hand.running for hand in able),
-                "capacity": sum(hand.capacity for hand in able),
+                "running": sum(load.running for load in able),
+                "capacity": sum(load.capacity for load in able),
                 **({"seen_at": min(seen)} if seen else {}),
             },
         )
     elif all(one or other for one, other in zip(full, at_limit, strict=True)):
-        running = sum(hand.of_type or 0 for hand in able)
+        running = sum(load.of_type or 0 for load in able)
         facts = {"name": job.name, "workers": len(able), "running": running, "limit": limit}
         yield Cause("type_busy", facts)
 

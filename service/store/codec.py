@@ -47,13 +47,13 @@ _WISH = [
 ]
 
 
-def encode_wish(spec: JobSpec) -> bytes:
+def encode_spec(spec: JobSpec) -> bytes:
     """What an idempotent replay needs beside the options where the request itself does not say it."""
     fields = {field: getattr(spec, field) for field in _WISH}
     return orjson.dumps({**fields, "payload": spec.payload.decode()})
 
 
-def decode_wish(text: bytes) -> JobSpec:
+def decode_spec(text: bytes) -> JobSpec:
     fields = orjson.loads(text)
     return JobSpec(payload=fields.pop("payload").encode(), **fields)
 

@@ -7,10 +7,10 @@ from typing import Any, cast
 import orjson
 
 from service.domain.catalogue import canonical_name
-from service.domain.explanation import Demand, Dependency, Explanation, Situation, explain
+from service.domain.explanation import Demand, Dependency, Explanation, JobFacts, explain
 from service.domain.job import Job
 from service.domain.limits import RateLimit
-from service.domain.queue_explanation import Hand, Kind, Limiter, QueueFacts, Workforce
+from service.domain.queue_explanation import Kind, Limiter, QueueFacts, WorkerLoad, Workers
 from service.domain.states import State
 from service.store import codec
 from service.store.redis.scripts import Scripts
@@ -39,37 +39,35 @@ class Explanations:
         if not reply:
             return None
         now, fields, *rest = reply
-        situation = Situation(codec.decode_job(id, codec.pairs(fields)), now)
-        return situation.job, explain(await self._complete(situation, rest))
+        job_facts = JobFacts(codec.decode_job(id, codec.pairs(fields)), now)
+        return job_facts.job, explain(await self._complete(job_facts, rest))
 
-    async def _complete(self, situation: Situation, rest: Sequence[Any]) -> Situation:
-        job = situation.job
+    async def _complete(self, job_facts: JobFacts, rest: Sequence[Any]) -> JobFacts:
+        job = job_facts.job
         if job.error is not None:
-            situation = replace(situation, error_type=orjson.loads(job.error)["type"])
+            job_facts = replace(job_facts, error_type=orjson.loads(job.error)["type"])
         match job.state:
             case State.QUEUED:
                 *facts, published, flat = rest
                 limit = None if published is None else orjson.loads(published)["concurrency"]
                 runs = _runs(flat)
                 workers = [worker for worker in await self._workers.alive() if worker.serves(job.queue)]
-                hands = [_hand(worker, job.name, runs) for worker in workers]
-                return replace(
-                    situation, queue=_queue(facts, situation.now), workforce=Workforce(hands, limit)
-                )
+                loads = [_load(worker, job.name, runs) for worker in workers]
+                return replace(job_facts, queue=_queue(facts, job_facts.now), workers=Workers(loads, limit))
             case State.SCHEDULED | State.RETRYING:
                 due_at = int(rest[0])
-                if due_at > situation.now:
-                    return replace(situation, due_at=due_at)
+                if due_at > job_facts.now:
+                    return replace(job_facts, due_at=due_at)
                 # Any claim queues what is due, whatever its worker runs.
-                hands = [_hand(worker, job.name, None) for worker in await self._workers.alive()]
-                return replace(situation, due_at=due_at, workforce=Workforce(hands))
+                loads = [_load(worker, job.name, None) for worker in await self._workers.alive()]
+                return replace(job_facts, due_at=due_at, workers=Workers(loads))
             case State.RUNNING:
                 lease_until, forced_at = (None if value is None else int(value) for value in rest)
-                return replace(situation, lease_until=lease_until, forced_at=forced_at)
+                return replace(job_facts, lease_until=lease_until, forced_at=forced_at)
             case State.BLOCKED:
-                return _blocked(situation, *rest)
+                return _blocked(job_facts, *rest)
             case _:
-                return situation
+                return job_facts
 
 
 def _runs(flat: Sequence[Any] | None) -> _Runs:
@@ -79,13 +77,13 @@ def _runs(flat: Sequence[Any] | None) -> _Runs:
     return {(worker.decode(), name.decode()): count for worker, name, count in rows}
 
 
-def _hand(worker: WorkerRecord, name: str, runs: _Runs) -> Hand:
+def _load(worker: WorkerRecord, name: str, runs: _Runs) -> WorkerLoad:
     draining, knows = worker.state == "draining", name in worker.job_types
     if runs is None:
-        return Hand(draining, knows, worker.running, worker.capacity, None, worker.seen_at)
+        return WorkerLoad(draining, knows, worker.running, worker.capacity, None, worker.seen_at)
     mine = {type: count for (id, type), count in runs.items() if id == worker.id}
     of_type = sum(count for type, count in mine.items() if canonical_name(type) == canonical_name(name))
-    return Hand(draining, knows, sum(mine.values()), worker.capacity, of_type)
+    return WorkerLoad(draining, knows, sum(mine.values()), worker.capacity, of_type)
 
 
 def _queue(facts: Sequence[Any], now: int) -> QueueFacts:
@@ -123,18 +121,18 @@ def _limiter(
 
 
 def _blocked(
-    situation: Situation,
+    job_facts: JobFacts,
     total: int,
     rows: Sequence[Sequence[bytes | None]],
     holder: bytes | None = None,
     holder_state: bytes | None = None,
-) -> Situation:
+) -> JobFacts:
     found = [
         Dependency(_text(id) or "", _text(state), _DEMANDS.get(float(demand or 0), "job"), _text(key))
         for id, state, demand, key in rows
     ]
     return replace(
-        situation,
+        job_facts,
         waits_for=total,
         dependencies=sorted(found, key=lambda row: row.id),
         holder=None if holder is None else (holder.decode(), _text(holder_state)),

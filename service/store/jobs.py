@@ -125,7 +125,7 @@ class Jobs:
             answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
         return answers
 
-    async def answered(self, idempotency: Idempotency) -> Submitted | None:
+    async def find_replay(self, idempotency: Idempotency) -> Submitted | None:
         """What an earlier request was answered (replayed), or that it was another one (reused), if any was.
 
         For records that keep what the job was.
@@ -133,12 +133,12 @@ class Jobs:
         key = keys.idempotency(self._scripts.prefix, digest=idempotency.digest())
         names = ("request", "id", "at", "options", "admitted", "wish")
         row = (await self._queries.pipeline(lambda pipe: pipe.hmget(key, names)))[0]
-        request, id, at, options, admitted, wish = row
+        request, id, at, options, admitted, spec = row
         if request is None:
             return None
         if request.decode() != idempotency.request:
             return Submitted("reused", id.decode(), None)
-        job = codec.created_job(id.decode(), codec.decode_wish(wish), int(at), options, admitted)
+        job = codec.created_job(id.decode(), codec.decode_spec(spec), int(at), options, admitted)
         return Submitted("replayed", id.decode(), job)
 
     async def cancel(
@@ -270,7 +270,7 @@ def _arguments(submission: Submission) -> list[Argument]:
         unique.on_conflict if unique else "",
         idempotency.digest() if idempotency else "",
         idempotency.request if idempotency else "",
-        codec.encode_wish(spec) if idempotency and idempotency.keeps else "",
+        codec.encode_spec(spec) if idempotency and idempotency.keeps else "",
         spec.failures,
     ]
 

@@ -3,29 +3,29 @@
 from redis.asyncio import Redis
 
 from service.store.bulk.bulk_actions import BulkActions
-from service.store.bulk.job_selection import Selection
-from service.store.bulk.portions import BulkKeeper
-from service.store.changes.change_feed import Watches
+from service.store.bulk.job_selection import JobSelection
+from service.store.bulk.portions import BulkBatches
+from service.store.changes.change_feed import ChangeFeed
 from service.store.changes.subscriber import Subscriber
 from service.store.explanations import Explanations
-from service.store.groups.dependencies import Relations
+from service.store.groups.dependencies import Dependencies
 from service.store.groups.fan_outs import FanOuts
 from service.store.groups.flows import Flows
-from service.store.groups.group_jobs import Members
+from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
-from service.store.groups.tasks import GroupKeeper
+from service.store.groups.tasks import GroupTasks
 from service.store.jobs import Jobs
 from service.store.leases import Leases
 from service.store.limiters import Limiters
 from service.store.queries import Queries
-from service.store.queues.queue_metrics import Census
+from service.store.queues.queue_metrics import QueueMetrics
 from service.store.queues.queues import Queues
 from service.store.redis.scripts import MAX_QUEUES, Scripts
 from service.store.schedules import Schedules
 from service.store.workers import WorkerRegistry
 
 
-class Stores:
+class Namespace:
     """`dead_retention_ms`: dead jobs are kept at least this long, whatever their own retention.
 
     `subscriber`: that of the process, where it has many namespaces.
@@ -46,19 +46,19 @@ class Stores:
         self.limiters = Limiters(self.scripts)
         self.workers = WorkerRegistry(self.scripts, self.queries)
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
-        self.census = Census(self.scripts, self.queries, self.workers)
+        self.queue_metrics = QueueMetrics(self.scripts, self.queries, self.workers)
         self.explanations = Explanations(self.scripts, self.workers)
         self.groups = Groups(self.scripts, self.queries)
-        self.members = Members(self.queries, self.groups)
+        self.group_jobs = GroupJobs(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)
         self.fan_outs = FanOuts(self.scripts, self.queries, self.groups)
-        self.relations = Relations(self.scripts, self.queries, self.groups, self.flows)
-        self.keeper = GroupKeeper(self.scripts, self.queries, self.jobs, self.groups, self.flows)
-        selection = Selection(self.queries, self.groups, self.members)
+        self.dependencies = Dependencies(self.scripts, self.queries, self.groups, self.flows)
+        self.group_tasks = GroupTasks(self.scripts, self.queries, self.jobs, self.groups, self.flows)
+        selection = JobSelection(self.queries, self.groups, self.group_jobs)
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
-        self.bulk_keeper = BulkKeeper(self.scripts, self.jobs, selection)
+        self.bulk_batches = BulkBatches(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
-        self.watches = Watches(self.scripts, subscriber)
+        self.change_feed = ChangeFeed(self.scripts, subscriber)
 
     async def pulse(self, lease_ms: int, away_ms: int = 0) -> None:
         """Prove that Redis is reachable and wake workers for what is queued, several times per lease.

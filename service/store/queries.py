@@ -67,7 +67,7 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobStatus:
     """Where a job is: what is read often of one whose payload and result may be large."""
 
     version: int
@@ -123,13 +123,13 @@ class Queries:
             for id, values in zip(ids, replies, strict=True)
         ]
 
-    async def standing(self, id: str) -> Standing | None:
+    async def job_status(self, id: str) -> JobStatus | None:
         names = ("version", "state", "state_reason", "progress", "name", "options")
         row = (await self.pipeline(lambda pipe: pipe.hmget(keys.job(self._prefix, id=id), names)))[0]
         version, state, reason, progress, name, options = row
         if state is None:
             return None
-        return Standing(
+        return JobStatus(
             int(version),
             State(state.decode()),
             reason.decode() if reason else None,

@@ -204,7 +204,7 @@ class Schedules:
         if current is None or (current.version, current.slot) != (found.version, found.slot):
             return  # Somebody else has fired: what runs now is the new one.
         # Behind the read of the runs: a run among them that this very request began has a record by then.
-        if idempotency is not None and await self._jobs.answered(idempotency) is not None:
+        if idempotency is not None and await self._jobs.find_replay(idempotency) is not None:
             return
         ids = {run.job_id for run in current.runs if run.job_id}
         if current.last is not None:

@@ -36,9 +36,9 @@ class Api:
         )
 
     async def close(self) -> None:
-        for space in self.app.state.backend.spaces.values():
-            await space.stores.watches.close()
-        tokens = self.app.state.backend.authenticator.tokens
+        for namespace_state in self.app.state.app_state.namespace_states.values():
+            await namespace_state.stores.change_feed.close()
+        tokens = self.app.state.app_state.authenticator.tokens
         if tokens is not None:
             await tokens.issuer.close()
         await self.http.aclose()

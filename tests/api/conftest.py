@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from service.domain.catalogue import JobType
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import connect_blocking
 from tests.api.client import Api
@@ -25,7 +25,7 @@ def published(redis_url: str, namespace: str) -> Iterator[None]:
 
 
 @pytest.fixture
-async def api(stores: Stores) -> AsyncIterator[Api]:
+async def api(stores: Namespace) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     yield api
     await api.close()

@@ -11,7 +11,7 @@ from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.bulk.bulk_actions import BulkSpec
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queries import JobFilter
 from service.store.workers import WorkerRecord
 from tests.api.document import Operation
@@ -37,22 +37,22 @@ _STATES = {
 }
 
 
-async def _job(stores: Stores, operation: Operation) -> str:
+async def _job(stores: Namespace, operation: Operation) -> str:
     dead = operation.path.startswith("/v1/dlq")
     return (await job_in(stores, State.DEAD if dead else _STATES.get(operation.id, State.QUEUED)))[0]
 
 
-async def _flow(stores: Stores, operation: Operation) -> str:
+async def _flow(stores: Namespace, operation: Operation) -> str:
     id = IdFactory(Clock().now_ms, os.urandom).new("flow", members=1)
     spec = FlowSpec("flow", {"a": Node(JobSpec("work"), ())}, "fail")
     assert (await stores.flows.create(id, spec, None)).word == "moved"
     if operation.id in ("delete_flow", "retry_flow", "stream_flow_events"):
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     return id
 
 
-async def _fan_out(stores: Stores, operation: Operation) -> str:
+async def _fan_out(stores: Namespace, operation: Operation) -> str:
     """Open, with the items that the examples of the document leave out; ended for what needs an end."""
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
@@ -65,13 +65,13 @@ async def _fan_out(stores: Stores, operation: Operation) -> str:
     return id
 
 
-async def _worker(stores: Stores, operation: Operation) -> str:
+async def _worker(stores: Namespace, operation: Operation) -> str:
     record = WorkerRecord(WORKER, "host", 7, "0.1.0", {"default": 3}, ("work",), "running", 1, 20, 0, 0)
     await stores.workers.register(record, [JobType("work")])
     return WORKER
 
 
-async def _queue(stores: Stores, operation: Operation) -> str:
+async def _queue(stores: Namespace, operation: Operation) -> str:
     if operation.id == "delete_queue":
         await stores.queues.configure("default", {"max_concurrency": 1})
     else:
@@ -79,7 +79,7 @@ async def _queue(stores: Stores, operation: Operation) -> str:
     return "default"
 
 
-async def _schedule(stores: Stores, operation: Operation) -> str:
+async def _schedule(stores: Namespace, operation: Operation) -> str:
     definition = {
         "cron": None,
         "every_ms": 3_600_000,
@@ -95,14 +95,14 @@ async def _schedule(stores: Stores, operation: Operation) -> str:
     return "default"
 
 
-async def _bulk_action(stores: Stores, operation: Operation) -> str:
+async def _bulk_action(stores: Namespace, operation: Operation) -> str:
     id = IdFactory(Clock().now_ms, os.urandom).new("act")
     await stores.bulk_actions.begin(id, BulkSpec("cancel", JobFilter(queue="bulk")), None)
     return id
 
 
 #: By path parameter, and by the first part of the path where a name alone does not say what it names.
-_MAKERS: dict[str, Callable[[Stores, Operation], Awaitable[str]]] = {
+_MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
     "job_id": _job,
     "flow_id": _flow,
     "fan_out_id": _fan_out,
@@ -113,7 +113,7 @@ _MAKERS: dict[str, Callable[[Stores, Operation], Awaitable[str]]] = {
 }
 
 
-async def make(stores: Stores, operation: Operation) -> dict[str, str]:
+async def make(stores: Namespace, operation: Operation) -> dict[str, str]:
     """The path parameters of a new resource; an operation on a new kind of resource needs a row above."""
     (parameter,) = [row["name"] for row in operation.parameters("path")]
     maker = _MAKERS.get(f"{operation.path.split('/')[2]} {parameter}") or _MAKERS[parameter]

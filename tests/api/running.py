@@ -8,11 +8,11 @@ from unittest import mock
 
 import httpx
 
-from service.api.context import Backend
+from service.api.context import AppState
 from service.api.main import Server, build_server
 from service.settings import Settings
-from service.store.changes.change_feed import Watches
-from service.store.namespace import Stores
+from service.store.changes.change_feed import ChangeFeed
+from service.store.namespace import Namespace
 from tests.support.eventually import eventually
 
 SECONDS = 0.5
@@ -30,12 +30,12 @@ class Running:
         return self.server.servers[0].sockets[0].getsockname()[1]
 
     @property
-    def backend(self) -> Backend:
+    def app_state(self) -> AppState:
         return self.server._backend
 
-    def watches(self, stores: Stores) -> Watches:
+    def change_feed(self, stores: Namespace) -> ChangeFeed:
         """Those of the server, in the namespace of the test."""
-        return self.backend.space(stores.scripts.namespace).stores.watches
+        return self.app_state.namespace_state(stores.scripts.namespace).stores.change_feed
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=20)

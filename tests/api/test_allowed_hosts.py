@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation
 from tests.api.keys import authorization
@@ -45,7 +45,7 @@ async def test_two_hosts_or_none_are_refused(redis_url: str, namespace: str) -> 
             assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-async def test_with_keys_any_host_is_answered(stores: Stores) -> None:
+async def test_with_keys_any_host_is_answered(stores: Namespace) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
     header = await authorization(stores.scripts.redis, stores.scripts.namespace)
     answer = await api.http.get("/v1/jobs", headers={**header, "Host": "jobs.example.com"})

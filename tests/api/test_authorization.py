@@ -10,7 +10,7 @@ import pytest
 
 from service.api.auth.credentials import SCOPES
 from service.store.access_keys import AccessKeys
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queues.queues import QueueSettings
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
@@ -22,7 +22,7 @@ CREATES = {"update_queue", "pause_queue", "resume_queue", "put_schedule"}
 
 
 @pytest.fixture
-async def guarded(stores: Stores) -> AsyncIterator[Api]:
+async def guarded(stores: Namespace) -> AsyncIterator[Api]:
     """The API as it runs in production: every caller has a key."""
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
     yield api
@@ -53,7 +53,7 @@ def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize("operation", ADDRESSED, ids=lambda operation: operation.id)
 async def test_what_belongs_to_another_namespace_is_answered_like_what_does_not_exist(
-    guarded: Api, stores: Stores, operation: Operation
+    guarded: Api, stores: Namespace, operation: Operation
 ) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
     owner, stranger = await authorization(redis, namespace), await authorization(redis, f"{namespace}-other")
@@ -73,7 +73,7 @@ async def test_what_belongs_to_another_namespace_is_answered_like_what_does_not_
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_an_operation_takes_its_scope_and_no_other(
-    guarded: Api, stores: Stores, operation: Operation
+    guarded: Api, stores: Namespace, operation: Operation
 ) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
     assert operation.scope in SCOPES
@@ -98,7 +98,7 @@ def test_only_probes_are_open() -> None:
         assert operation.declared["security"] == ([{"apiKey": []}] if operation in GUARDED else [])
 
 
-async def test_payloads_are_hidden_from_a_key_without_their_scope(guarded: Api, stores: Stores) -> None:
+async def test_payloads_are_hidden_from_a_key_without_their_scope(guarded: Api, stores: Namespace) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
     everything = await authorization(redis, namespace)
     body = {"name": "work", "payload": {"card": "4111"}}
@@ -139,7 +139,7 @@ BAD: dict[str, str | bytes] = {
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 async def test_a_bad_token_is_refused_and_not_repeated(
-    guarded: Api, stores: Stores, text: str | bytes
+    guarded: Api, stores: Namespace, text: str | bytes
 ) -> None:
     good = await authorization(stores.scripts.redis, stores.scripts.namespace)
     key = good["Authorization"].removeprefix("Bearer ")
@@ -159,7 +159,7 @@ async def test_a_bad_token_is_refused_and_not_repeated(
     assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
 
 
-async def test_no_key_can_be_read_in_redis(stores: Stores) -> None:
+async def test_no_key_can_be_read_in_redis(stores: Namespace) -> None:
     header = await authorization(stores.scripts.redis, stores.scripts.namespace)
     secret = header["Authorization"].removeprefix("Bearer ").encode()
     client: Any = stores.scripts.redis

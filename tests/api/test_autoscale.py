@@ -13,7 +13,7 @@ from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.access_keys import AccessKey, AccessKeys
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support.factories import IDS, OK, claim, finish, job_in, limit, new_id, submit
 
@@ -24,7 +24,7 @@ async def ask(api: Api, queue: str = "default") -> dict[str, Any]:
     return answer.json()
 
 
-async def test_the_value_is_what_runs_what_may_run_and_what_is_due_soon(api: Api, stores: Stores) -> None:
+async def test_the_value_is_what_runs_what_may_run_and_what_is_due_soon(api: Api, stores: Namespace) -> None:
     await job_in(stores, State.RUNNING)
     await submit(stores)
     await submit(stores, delay_ms=10_000)
@@ -37,7 +37,7 @@ async def test_the_value_is_what_runs_what_may_run_and_what_is_due_soon(api: Api
     assert answer == {"queue": "default", "value": 3, **counts, "paused": False}
 
 
-async def test_overdue_jobs_call_for_the_first_worker(api: Api, stores: Stores) -> None:
+async def test_overdue_jobs_call_for_the_first_worker(api: Api, stores: Namespace) -> None:
     now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
     stores.scripts.now = str(now - 600_000)
     await submit(stores, delay_ms=60_000)
@@ -45,7 +45,7 @@ async def test_overdue_jobs_call_for_the_first_worker(api: Api, stores: Stores) 
     assert (await ask(api))["value"] == 1
 
 
-async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores: Stores) -> None:
+async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores: Namespace) -> None:
     await job_in(stores, State.RUNNING)
     await submit(stores)
     await stores.queues.configure("default", {"paused": True})
@@ -75,7 +75,7 @@ async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores:
     ],
 )
 async def test_what_cannot_start_calls_for_no_worker(
-    api: Api, stores: Stores, settings: dict[str, Any], spec: dict[str, Any], value: int
+    api: Api, stores: Namespace, settings: dict[str, Any], spec: dict[str, Any], value: int
 ) -> None:
     await limit(stores, **settings)
     for _ in range(10):
@@ -84,7 +84,7 @@ async def test_what_cannot_start_calls_for_no_worker(
     assert (await ask(api))["value"] == value
 
 
-async def test_what_runs_uses_up_the_limit(api: Api, stores: Stores) -> None:
+async def test_what_runs_uses_up_the_limit(api: Api, stores: Namespace) -> None:
     await limit(stores, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
     for key in ("a", "a", "a", "b", "b", "b"):
         await submit(stores, limit_key=key)
@@ -97,7 +97,7 @@ async def test_what_runs_uses_up_the_limit(api: Api, stores: Stores) -> None:
     assert (answer["value"], answer["running"], answer["queued"], answer["startable"]) == (3, 3, 3, 0)
 
 
-async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: Stores) -> None:
+async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: Namespace) -> None:
     await limit(stores, rate_limit=RateLimit(2, 60_000))
     for _ in range(5):
         await submit(stores)
@@ -106,10 +106,10 @@ async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: 
     assert (await ask(api))["value"] == 0
     later = int((await claim(stores)).now_us / 1000) + 45_000
     stores.scripts.now = str(later)
-    assert (await stores.census.demand("default", 30_000)).jobs == 2
+    assert (await stores.queue_metrics.demand("default", 30_000)).jobs == 2
 
 
-async def test_frozen_jobs_call_for_nobody(api: Api, stores: Stores) -> None:
+async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:
     for key in (None, "acme"):
         for _ in range(3):
             await submit(stores, limit_key=key)
@@ -123,7 +123,7 @@ async def test_frozen_jobs_call_for_nobody(api: Api, stores: Stores) -> None:
     assert (answer["value"], answer["queued"]) == (1, 7)
 
 
-async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Stores) -> None:
+async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=9)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), max_concurrency=2), 0, None)
     await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(9)])
@@ -131,7 +131,7 @@ async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Stor
     assert (await ask(api))["value"] == 2
 
 
-async def test_due_jobs_behind_many_of_other_queues_count(api: Api, stores: Stores) -> None:
+async def test_due_jobs_behind_many_of_other_queues_count(api: Api, stores: Namespace) -> None:
     """However many other queues have that are due earlier."""
     specs = [JobSpec("work", queue="elsewhere", delay_ms=1_000)] * 300
     await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
@@ -152,7 +152,7 @@ async def test_a_queue_must_be_named(api: Api) -> None:
 
 
 async def _get(api: Api, scopes: frozenset[str], secret: str, namespace: str) -> httpx.Response:
-    keys = AccessKeys(api.app.state.backend.redis)
+    keys = AccessKeys(api.app.state.app_state.redis)
     key = AccessKey(f"key_{secret}", "scaler", namespace, scopes, 0)
     await keys.create(key, digest(secret))
     answer = await api.http.get(
@@ -162,7 +162,7 @@ async def _get(api: Api, scopes: frozenset[str], secret: str, namespace: str) ->
     return answer
 
 
-async def test_it_takes_a_key_with_metrics_read(stores: Stores, namespace: str) -> None:
+async def test_it_takes_a_key_with_metrics_read(stores: Namespace, namespace: str) -> None:
     api = Api(stores.scripts.redis, namespace, auth="required")
     await submit(stores)
 
@@ -176,7 +176,7 @@ async def test_it_takes_a_key_with_metrics_read(stores: Stores, namespace: str) 
     problem(nobody, 401, "unauthenticated")
 
 
-async def test_it_is_open_where_metrics_are(stores: Stores, namespace: str) -> None:
+async def test_it_is_open_where_metrics_are(stores: Namespace, namespace: str) -> None:
     api = Api(stores.scripts.redis, namespace, auth="required", metrics_open=True)
     await submit(stores)
 

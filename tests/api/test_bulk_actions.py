@@ -8,7 +8,7 @@ import pytest
 
 from service.api import background
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.support.factories import job_in, state_of, submit
@@ -23,12 +23,12 @@ CANCEL: dict[str, Any] = {"action": "cancel", "filter": {"queue": "default"}}
 @pytest.fixture
 async def kept(api: Api) -> AsyncIterator[Api]:
     """The API with what carries bulk actions on behind its answers."""
-    backend = api.app.state.backend
-    backend.space(backend.settings.namespace)
-    keeper = asyncio.create_task(background.repeat("act", backend, background.WORK, background.act))
+    app_state = api.app.state.app_state
+    app_state.namespace_state(app_state.settings.namespace)
+    worker = asyncio.create_task(background.repeat("act", app_state, background.WORK, background.act))
     yield api
-    keeper.cancel()
-    await asyncio.gather(keeper, return_exceptions=True)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
 
 
 async def act(api: Api, path: str = BULK, **body: Any) -> dict[str, Any]:
@@ -45,7 +45,7 @@ async def ended(api: Api, action: dict[str, Any]) -> dict[str, Any]:
     return answer.json()
 
 
-async def test_every_job_that_matches_is_cancelled_and_no_other(kept: Api, stores: Stores) -> None:
+async def test_every_job_that_matches_is_cancelled_and_no_other(kept: Api, stores: Namespace) -> None:
     ids = [await submit(stores, tags={"tenant": "acme"}) for _ in range(130)]
     other = await submit(stores, tags={"tenant": "other"})
     action = await act(kept, action="cancel", filter={"queue": "default", "tag": ["tenant:acme"]})
@@ -60,7 +60,7 @@ async def test_every_job_that_matches_is_cancelled_and_no_other(kept: Api, store
     assert (await kept.http.get(BULK)).json() == {"items": [done], "next_cursor": None}
 
 
-async def test_dead_jobs_run_again_by_queue_and_reason(kept: Api, stores: Stores) -> None:
+async def test_dead_jobs_run_again_by_queue_and_reason(kept: Api, stores: Namespace) -> None:
     dead, _ = await job_in(stores, State.DEAD)
     cancelled, _ = await job_in(stores, State.CANCELLED)
     for wrong in ({"reason": "poison"}, {"queue": "other"}):
@@ -73,14 +73,14 @@ async def test_dead_jobs_run_again_by_queue_and_reason(kept: Api, stores: Stores
     assert await state_of(stores, cancelled) == State.CANCELLED
 
 
-async def test_finished_jobs_are_deleted(kept: Api, stores: Stores) -> None:
+async def test_finished_jobs_are_deleted(kept: Api, stores: Namespace) -> None:
     done, _ = await job_in(stores, State.SUCCEEDED)
     action = await act(kept, action="delete", filter={"name": "work", "state": "succeeded"})
     assert (await ended(kept, action))["counts"]["succeeded"] == 1
     assert await stores.queries.job(done) is None
 
 
-async def test_a_dry_run_says_how_many_and_does_nothing(api: Api, stores: Stores) -> None:
+async def test_a_dry_run_says_how_many_and_does_nothing(api: Api, stores: Namespace) -> None:
     ids = [await submit(stores) for _ in range(3)]
     for path, body, matched in (
         (BULK, CANCEL, 3),
@@ -151,10 +151,10 @@ async def test_an_action_is_paused_resumed_and_cancelled(api: Api) -> None:
     assert (await api.http.get(f"{BULK}/{action['id']}", headers=headers)).status_code == 304
 
 
-async def test_an_idempotency_key_is_one_action(api: Api, stores: Stores) -> None:
+async def test_an_idempotency_key_is_one_action(api: Api, stores: Namespace) -> None:
     headers = {"Idempotency-Key": "once"}
     first = await api.http.post(BULK, json=CANCEL, headers=headers)
-    await stores.bulk_keeper.work()
+    await stores.bulk_batches.work()
     again = await api.http.post(BULK, json=CANCEL, headers=headers)
     assert (again.status_code, again.content) == (202, first.content)
     assert again.headers["idempotency-replayed"] == "true"
@@ -166,7 +166,7 @@ async def test_an_idempotency_key_is_one_action(api: Api, stores: Stores) -> Non
     assert len((await api.http.get(BULK)).json()["items"]) == 2
 
 
-async def test_a_retry_needs_the_scope_of_the_dead_letter_queue(stores: Stores) -> None:
+async def test_a_retry_needs_the_scope_of_the_dead_letter_queue(stores: Namespace) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
     guarded = Api(redis, namespace, auth="required")
     writer = await authorization(redis, namespace, ["jobs:write"])

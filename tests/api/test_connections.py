@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from service.api.requests.protocol import TAKE_BYTES
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.running import Running
 from tests.support.eventually import eventually
 from tests.support.factories import submit
@@ -62,7 +62,7 @@ async def test_a_body_that_does_not_come_is_given_up(running: Running) -> None:
 
 
 async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_more(
-    running: Running, stores: Stores
+    running: Running, stores: Namespace
 ) -> None:
     id = await submit(stores, payload=b'"%s"' % (b"x" * 9_000_000))
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=4_096)
@@ -98,14 +98,14 @@ def _watched(running: Running) -> list[Any]:
     return found
 
 
-async def test_a_stopping_server_answers_those_who_wait(running: Running, stores: Stores) -> None:
+async def test_a_stopping_server_answers_those_who_wait(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=20) as http:
         polls = [asyncio.create_task(http.get(f"/v1/jobs/{id}", params={"wait": 25})) for _ in range(3)]
         submission = asyncio.create_task(
             http.post("/v1/jobs", json={"name": "work"}, headers={"Prefer": "wait=25"})
         )
-        watches = running.watches(stores)
+        watches = running.change_feed(stores)
 
         def waiting() -> None:
             assert watches._count == 4

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support.factories import OK, claim, finish
 
@@ -48,7 +48,7 @@ async def test_integers_of_64_bits_survive(api: Api) -> None:
 
 
 async def test_200_concurrent_identical_submissions_are_one_job_and_200_identical_answers(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     body = b'{"name":"work","payload":{"order_id":"o-1"}}'
     answers = await asyncio.gather(*[api.raw(body, **{"Idempotency-Key": "k-1"}) for _ in range(200)])
@@ -61,7 +61,7 @@ async def test_200_concurrent_identical_submissions_are_one_job_and_200_identica
 
 
 async def test_a_replay_answers_as_the_first_time_although_the_job_has_finished(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     body = b'{"name":"work","delay_seconds":0}'
     first = await api.raw(body, **{"Idempotency-Key": "k-1"})
@@ -79,7 +79,7 @@ async def test_an_idempotency_key_with_another_body_is_refused(api: Api) -> None
     )
 
 
-async def test_prefer_wait_answers_with_the_finished_job(api: Api, stores: Stores) -> None:
+async def test_prefer_wait_answers_with_the_finished_job(api: Api, stores: Namespace) -> None:
     waiting = asyncio.create_task(api.raw(b'{"name":"work"}', Prefer="wait=20"))
 
     async def work() -> None:
@@ -136,7 +136,7 @@ async def test_bulk_stores_what_is_valid_and_names_what_is_not(api: Api) -> None
     assert answer["results"][1]["problem"]["errors"][0]["pointer"] == "/jobs/1/priority"
 
 
-async def test_atomic_bulk_stores_nothing_when_one_is_invalid(api: Api, stores: Stores) -> None:
+async def test_atomic_bulk_stores_nothing_when_one_is_invalid(api: Api, stores: Namespace) -> None:
     jobs = [{"name": "work"}, {"name": ""}]
     problem(
         await api.http.post("/v1/jobs/bulk", json={"jobs": jobs, "atomic": True}), 422, "validation_failed"

@@ -3,13 +3,13 @@
 import asyncio
 from typing import Any
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support.factories import submit
 
 
 async def test_no_tampering_with_a_cursor_leads_out_of_the_namespace_or_breaks_the_list(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     own = {await submit(stores) for _ in range(3)}
     cursor = (await api.http.get("/v1/jobs", params={"limit": 1})).json()["next_cursor"]
@@ -35,7 +35,7 @@ async def test_no_tampering_with_a_cursor_leads_out_of_the_namespace_or_breaks_t
             problem(answer, 400, "cursor_invalid")
 
 
-async def test_a_cursor_of_another_list_is_refused_or_harmless(api: Api, stores: Stores) -> None:
+async def test_a_cursor_of_another_list_is_refused_or_harmless(api: Api, stores: Namespace) -> None:
     for queue in ("one", "two"):
         await submit(stores, queue=queue)
     lists = ("/v1/jobs", "/v1/queues", "/v1/dlq")

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from service.api.background import Duty, repeat
-from service.api.context import Backend, Space
+from service.api.context import AppState, NamespaceState
 from service.domain.errors import StoreFault
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
@@ -26,8 +26,8 @@ class Rounds:
         self._failing = failing
         self._sooner = sooner
 
-    async def __call__(self, space: Space) -> float | None:
-        namespace = space.stores.scripts.namespace
+    async def __call__(self, namespace_state: NamespaceState) -> float | None:
+        namespace = namespace_state.stores.scripts.namespace
         self.count[namespace] += 1
         if namespace == self._failing:
             raise StoreFault()
@@ -35,10 +35,10 @@ class Rounds:
 
 
 @contextlib.asynccontextmanager
-async def repeating(backend: Backend, pause: float, duty: Duty) -> AsyncGenerator[list[Any]]:
+async def repeating(app_state: AppState, pause: float, duty: Duty) -> AsyncGenerator[list[Any]]:
     """The lines that it logs."""
     with structlog.testing.capture_logs() as lines:
-        task = asyncio.create_task(repeat("duty", backend, pause, duty))
+        task = asyncio.create_task(repeat("duty", app_state, pause, duty))
         try:
             yield lines
         finally:
@@ -47,11 +47,11 @@ async def repeating(backend: Backend, pause: float, duty: Duty) -> AsyncGenerato
 
 
 async def test_a_namespace_that_fails_is_told_once_and_keeps_nobody_waiting(api: Api) -> None:
-    backend: Backend = api.app.state.backend
+    app_state: AppState = api.app.state.app_state
     rounds = Rounds(failing="broken")
     for namespace in ("first", "broken", "last"):
-        backend.space(namespace)
-    async with repeating(backend, 0.001, rounds) as lines:
+        app_state.namespace_state(namespace)
+    async with repeating(app_state, 0.001, rounds) as lines:
 
         def many() -> None:
             assert min(rounds.count[namespace] for namespace in ("first", "broken", "last")) > 5
@@ -63,10 +63,10 @@ async def test_a_namespace_that_fails_is_told_once_and_keeps_nobody_waiting(api:
 
 
 async def test_a_duty_that_has_more_to_do_is_not_kept_waiting(api: Api) -> None:
-    backend: Backend = api.app.state.backend
-    backend.space("one")
+    app_state: AppState = api.app.state.app_state
+    app_state.namespace_state("one")
     rounds = Rounds(sooner=0)
-    async with repeating(backend, 60, rounds):
+    async with repeating(app_state, 60, rounds):
 
         def many() -> None:
             assert rounds.count["one"] > 5
@@ -81,13 +81,13 @@ async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
     server.start()
     redis = connect(server.url)
     api = Api(redis, namespace)
-    backend: Backend = api.app.state.backend
-    backend.space(namespace)
+    app_state: AppState = api.app.state.app_state
+    app_state.namespace_state(namespace)
     outcomes: list[bool] = []
 
-    async def pulse(space: Space) -> None:
+    async def pulse(namespace_state: NamespaceState) -> None:
         outcomes.append(False)
-        await space.stores.pulse(1_000)
+        await namespace_state.stores.pulse(1_000)
         outcomes[-1] = True
 
     async def several(outcome: bool) -> None:
@@ -98,7 +98,7 @@ async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
 
         await eventually(seen, 30)
 
-    async with repeating(backend, 0.01, pulse) as lines:
+    async with repeating(app_state, 0.01, pulse) as lines:
         for outages in (1, 2):
             await several(True)
             server.kill()

@@ -14,7 +14,7 @@ import pytest
 
 from service.api.requests import protocol
 from service.api.resources import event_streams
-from service.api.resources.event_streams import Moment, Pace, follow
+from service.api.resources.event_streams import Snapshot, StreamTiming, follow
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
@@ -22,7 +22,7 @@ from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.changes import change_feed
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
@@ -32,7 +32,7 @@ from tests.api.running import SECONDS, Running, serve
 from tests.support.eventually import eventually
 from tests.support.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
 
-AT_ONCE = Pace(heartbeat=20, pause=0)
+AT_ONCE = StreamTiming(heartbeat=20, pause=0)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def rising(seen: Iterable[Event]) -> list[int]:
     return versions
 
 
-async def test_a_job_is_followed_from_its_submission_to_its_end(running: Running, stores: Stores) -> None:
+async def test_a_job_is_followed_from_its_submission_to_its_end(running: Running, stores: Namespace) -> None:
     id = await submit(stores, payload=b'{"card":"4111"}')
     async with following(running, f"/v1/jobs/{id}/events") as stream:
         seen = [await anext(stream)]
@@ -98,7 +98,7 @@ async def test_a_job_is_followed_from_its_submission_to_its_end(running: Running
     assert set(seen[0].data) == {"id", "object", "version", "state", "state_reason", "progress"}
 
 
-async def test_a_flow_is_followed_to_its_end(running: Running, stores: Stores) -> None:
+async def test_a_flow_is_followed_to_its_end(running: Running, stores: Namespace) -> None:
     id = IDS.new("flow", members=2)
     nodes = {"a": Node(JobSpec("work")), "b": Node(JobSpec("work"), (Edge("a"),))}
     await stores.flows.create(id, FlowSpec("flow", nodes), None)
@@ -113,7 +113,7 @@ async def test_a_flow_is_followed_to_its_end(running: Running, stores: Stores) -
     assert len(rising(seen)) == len(seen) >= 2
 
 
-async def test_a_fan_out_is_followed_from_open_to_its_end(running: Running, stores: Stores) -> None:
+async def test_a_fan_out_is_followed_from_open_to_its_end(running: Running, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
     async with following(running, f"/v1/fan-outs/{id}/events") as stream:
@@ -130,7 +130,7 @@ async def test_a_fan_out_is_followed_from_open_to_its_end(running: Running, stor
     assert len(rising(seen)) == len(seen)
 
 
-async def test_a_client_that_comes_back_gets_nothing_twice(running: Running, stores: Stores) -> None:
+async def test_a_client_that_comes_back_gets_nothing_twice(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     async with following(running, f"/v1/jobs/{id}/events", "1") as stream:
         lease = (await claim(stores)).leases[0]
@@ -144,7 +144,7 @@ async def test_a_client_that_comes_back_gets_nothing_twice(running: Running, sto
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-async def test_a_dead_job_that_runs_again_goes_on_counting(running: Running, stores: Stores) -> None:
+async def test_a_dead_job_that_runs_again_goes_on_counting(running: Running, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.DEAD)
     async with following(running, f"/v1/jobs/{id}/events") as stream:
         (dead,) = [event async for event in stream]
@@ -161,7 +161,7 @@ async def test_what_does_not_exist_is_a_problem_before_a_stream_begins(running: 
             problem(await http.get(f"/v1/{path}{'7' + 'Z' * 25}/events"), 404, "not_found")
 
 
-async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores: Stores) -> None:
+async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     path = f"/v1/jobs/{id}/events"
     async with following(running, path) as one, following(running, path) as other:
@@ -170,15 +170,15 @@ async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores
         channel = stores.scripts.prefix + keys.CHANGES
         client: Any = stores.scripts.redis
         assert (await client.pubsub_numsub(channel))[0][1] == 1
-        assert (running.backend.streams.count, running.watches(stores)._count) == (2, 2)
+        assert (running.app_state.streams.count, running.change_feed(stores)._count) == (2, 2)
 
     def free() -> None:
-        assert (running.backend.streams.count, running.watches(stores)._count) == (0, 0)
+        assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
 
     await eventually(free)
 
 
-async def test_a_stopping_server_ends_its_streams(running: Running, stores: Stores) -> None:
+async def test_a_stopping_server_ends_its_streams(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     async with following(running, f"/v1/jobs/{id}/events") as stream:
         assert (await anext(stream)).data["state"] == "queued"
@@ -187,8 +187,8 @@ async def test_a_stopping_server_ends_its_streams(running: Running, stores: Stor
     await asyncio.wait_for(running.task, 5)
 
 
-async def test_streams_are_bounded(running: Running, stores: Stores) -> None:
-    running.backend.streams.most = 1
+async def test_streams_are_bounded(running: Running, stores: Namespace) -> None:
+    running.app_state.streams.most = 1
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with following(running, path) as stream, running.client() as http:
         await anext(stream)
@@ -197,10 +197,10 @@ async def test_streams_are_bounded(running: Running, stores: Stores) -> None:
         assert answer.headers["retry-after"] == "1"
 
 
-async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Stores) -> None:
+async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Namespace) -> None:
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with serve(redis_url, stores.scripts.namespace, auth="required") as running:
-        running.backend.streams.most_of_holder = 2
+        running.app_state.streams.most_of_holder = 2
         greedy, modest = [
             await authorization(stores.scripts.redis, stores.scripts.namespace) for _ in range(2)
         ]
@@ -215,7 +215,7 @@ async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Stores) -> N
             await opened[0].aclose()
 
             def freed() -> None:
-                assert running.backend.streams.count == 2
+                assert running.app_state.streams.count == 2
 
             await eventually(freed)
             again = await stack.enter_async_context(_open(http, path, greedy))
@@ -227,10 +227,10 @@ def _open(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> Any:
 
 
 async def test_a_client_that_reads_no_more_loses_its_stream(
-    running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
-    monkeypatch.setattr(event_streams, "Pace", lambda: AT_ONCE)
+    monkeypatch.setattr(event_streams, "StreamTiming", lambda: AT_ONCE)
     id = await submit(stores)
     lease = (await claim(stores)).leases[0]
     message = "x" * 60_000
@@ -241,20 +241,20 @@ async def test_a_client_that_reads_no_more_loses_its_stream(
         await loop.sock_connect(client, ("127.0.0.1", running.port))
         await loop.sock_sendall(client, b"GET /v1/jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n" % id.encode())
         assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 200"
-        assert running.backend.streams.count == 1
+        assert running.app_state.streams.count == 1
 
         async def given_up() -> None:
             # What the network holds for a client counts as taken: some megabytes.
             progress = orjson.dumps({"current": 1, "total": None, "message": message})
             await stores.leases.report_progress(lease, progress)
-            assert (running.backend.streams.count, running.watches(stores)._count) == (0, 0)
+            assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
 
         await eventually(given_up, 60)
         assert running.server.server_state.connections == set()
 
 
 async def test_a_request_deadline_does_not_end_a_stream(
-    running: Running, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "_MARGIN", 0.0)
     id = await submit(stores)
@@ -276,21 +276,21 @@ async def test_a_request_deadline_does_not_end_a_stream(
 class Looks:
     """Looks at a job, counted; what is in `scripted` comes first."""
 
-    def __init__(self, stores: Stores, id: str, *scripted: Moment | None) -> None:
+    def __init__(self, stores: Namespace, id: str, *scripted: Snapshot | None) -> None:
         self._stores, self.id, self._scripted = stores, id, list(scripted)
         self.count = self.checks = 0
         self.refusal: TriageError | None = None
 
-    async def __call__(self) -> Moment | None:
+    async def __call__(self) -> Snapshot | None:
         self.count += 1
         if self._scripted:
             return self._scripted.pop(0)
-        job = await self._stores.queries.standing(self.id)
+        job = await self._stores.queries.job_status(self.id)
         assert job is not None
-        return Moment(job.version, False, {"state": job.state})
+        return Snapshot(job.version, False, {"state": job.state})
 
-    def follow(self, pace: Pace = AT_ONCE) -> AsyncGenerator[bytes]:
-        return follow(self._stores.watches, self.id, self, None, Clock(), pace, self.check)
+    def follow(self, timing: StreamTiming = AT_ONCE) -> AsyncGenerator[bytes]:
+        return follow(self._stores.change_feed, self.id, self, None, Clock(), timing, self.check)
 
     async def check(self) -> None:
         self.checks += 1
@@ -306,9 +306,9 @@ async def after(stream: AsyncGenerator[bytes]) -> bytes:
     return await asyncio.wait_for(anext(stream), 10)
 
 
-async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Stores) -> None:
+async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
-    stream = looks.follow(Pace(heartbeat=0.01, pause=0))
+    stream = looks.follow(StreamTiming(heartbeat=0.01, pause=0))
     assert await after(stream) == b"retry: 2000\n\n"
     assert await after(stream) == b'id: 1\ndata: {"state":"queued"}\n\n'
     client: Any = stores.scripts.redis
@@ -319,38 +319,38 @@ async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Stores) -> N
     await stream.aclose()
 
 
-async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Stores) -> None:
+async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
-    quiet = [text async for text in looks.follow(Pace(heartbeat=0.01, pause=0, whole=0.02))]
+    quiet = [text async for text in looks.follow(StreamTiming(heartbeat=0.01, pause=0, whole=0.3))]
     assert quiet[-1] == b":\n\n"
-    busy = [text async for text in looks.follow(Pace(pause=0, whole=0))]
+    busy = [text async for text in looks.follow(StreamTiming(pause=0, whole=0))]
     assert busy[-1].startswith(b"id: 1\n")
 
 
-async def test_what_is_deleted_between_two_looks_is_said(stores: Stores) -> None:
-    looks = Looks(stores, "job_1", Moment(7, False, {}), None)
+async def test_what_is_deleted_between_two_looks_is_said(stores: Namespace) -> None:
+    looks = Looks(stores, "job_1", Snapshot(7, False, {}), None)
     stream = looks.follow()
     assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
     await looks.change()
     assert [text async for text in stream] == [b"event: deleted\ndata: {}\n\n"]
 
 
-async def test_versions_never_go_back_within_a_stream(stores: Stores) -> None:
+async def test_versions_never_go_back_within_a_stream(stores: Namespace) -> None:
     """They can when a replica takes over that had not got the last writes."""
-    looks = Looks(stores, "job_1", Moment(7, False, {}), Moment(5, False, {}))
+    looks = Looks(stores, "job_1", Snapshot(7, False, {}), Snapshot(5, False, {}))
     stream = looks.follow()
     assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
     await looks.change()
     assert [text async for text in stream] == []
 
 
-async def test_a_lost_subscription_is_made_anew(stores: Stores) -> None:
+async def test_a_lost_subscription_is_made_anew(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
     streams = [looks.follow() for _ in range(40)]
     for stream in streams:
         assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
     client: Any = stores.scripts.redis
-    subscriber = stores.watches._subscriber
+    subscriber = stores.change_feed._subscriber
     first = subscriber._task
     await client.client_kill_filter(_type="pubsub")
     following = [asyncio.ensure_future(after(stream)) for stream in streams]
@@ -365,25 +365,25 @@ async def test_a_lost_subscription_is_made_anew(stores: Stores) -> None:
     assert {text[:6] for text in await asyncio.gather(*following)} == {b"id: 2\n"}
     for stream in streams:
         await stream.aclose()
-    assert (stores.watches._count, stores.watches._announced) == (0, set())
+    assert (stores.change_feed._count, stores.change_feed._announced) == (0, set())
 
 
-async def test_what_many_watch_is_announced_once(stores: Stores) -> None:
+async def test_what_many_watch_is_announced_once(stores: Namespace) -> None:
     client: Any = stores.scripts.redis
-    async with stores.watches.watch("job_1"):
+    async with stores.change_feed.watch("job_1"):
         before = (await client.info("stats"))["total_commands_processed"]
-        async with stores.watches.watch("job_1"):
+        async with stores.change_feed.watch("job_1"):
             assert (await client.info("stats"))["total_commands_processed"] - before == 1
-        assert stores.watches._announced == {"job_1"}
-    assert stores.watches._announced == set()
+        assert stores.change_feed._announced == {"job_1"}
+    assert stores.change_feed._announced == set()
 
 
 async def test_what_is_watched_for_long_stays_announced(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     client: Any = stores.scripts.redis
-    async with stores.watches.watch("job_1"):
+    async with stores.change_feed.watch("job_1"):
         # As if it were long ago.
         await client.zadd(keys.watched(stores.scripts.prefix), {"job_1": 1})
 
@@ -394,11 +394,11 @@ async def test_what_is_watched_for_long_stays_announced(
 
 
 async def test_a_process_that_stood_still_looks_again(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     monkeypatch.setattr(change_feed, "_ENTRY_SECONDS", 1)
-    async with stores.watches.watch("job_1") as changed:
+    async with stores.change_feed.watch("job_1") as changed:
         await asyncio.wait_for(changed.wait(), 10)
     assert not changed.lost
 
@@ -408,19 +408,19 @@ async def test_a_stream_says_when_redis_is_away_and_ends(
 ) -> None:
     with EmbeddedServer(tmp_path, server_binary) as server:
         redis = connect(server.url)
-        stores = Stores(redis, namespace, DAY)
+        stores = Namespace(redis, namespace, DAY)
         stream = Looks(stores, await submit(stores)).follow()
         assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
         server.kill()
         (said,) = [text async for text in stream]
         assert said.startswith(b"retry: 5000\nevent: unavailable\ndata: ")
         assert orjson.loads(said.split(b"data: ")[1])["code"] == "backend_unavailable"
-        await stores.watches.close()
+        await stores.change_feed.close()
         await redis.aclose()
 
 
-async def test_a_stream_without_http_reading_whole_ends_with_its_job(api: Api, stores: Stores) -> None:
+async def test_a_stream_without_http_reading_whole_ends_with_its_job(api: Api, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.SUCCEEDED)
     answer: httpx.Response = await api.http.get(f"/v1/jobs/{id}/events")
     assert answer.text.startswith("retry: 2000\n\nid: 3\ndata: ")
-    assert api.app.state.backend.streams.count == 0
+    assert api.app.state.app_state.streams.count == 0

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from service.api.openapi.examples import example_of
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api
 from tests.api.document import DOCUMENT, OPERATIONS, SCHEMAS, Operation, resolve, validate
 from tests.api.resources import make
@@ -25,7 +25,7 @@ def test_an_operation_has_examples_and_they_match(operation: Operation) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 async def test_a_server_takes_the_example_and_answers_as_declared(
-    api: Api, stores: Stores, operation: Operation
+    api: Api, stores: Namespace, operation: Operation
 ) -> None:
     values = await make(stores, operation) if operation.parameters("path") else {}
     body: Any = None if operation.request is None else orjson.dumps(operation.request["example"])

@@ -11,7 +11,7 @@ from service.domain.explanation import Explanation
 from service.domain.explanation_codes import Cause, Code
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.document import SCHEMAS, validate
 from tests.support.factories import BROKEN, claim, finish, job_in, limit, register_worker, submit
@@ -31,7 +31,7 @@ async def explain(api: Api, id: str) -> dict[str, Any]:
     return document
 
 
-async def test_a_queued_job_without_a_worker_and_with_one(api: Api, stores: Stores) -> None:
+async def test_a_queued_job_without_a_worker_and_with_one(api: Api, stores: Namespace) -> None:
     id = (await api.create())["id"]
     found = await explain(api, id)
     assert found["reasons"] == [
@@ -48,7 +48,7 @@ async def test_a_queued_job_without_a_worker_and_with_one(api: Api, stores: Stor
     assert [reason["code"] for reason in found["reasons"]] == ["ready"]
 
 
-async def test_pause_over_http_is_a_reason_until_resume(api: Api, stores: Stores) -> None:
+async def test_pause_over_http_is_a_reason_until_resume(api: Api, stores: Namespace) -> None:
     await register_worker(stores)
     id = (await api.create())["id"]
     await api.http.post("/v1/queues/default/pause")
@@ -61,7 +61,7 @@ async def test_pause_over_http_is_a_reason_until_resume(api: Api, stores: Stores
     assert [reason["code"] for reason in (await explain(api, id))["reasons"]] == ["ready"]
 
 
-async def test_a_frozen_key_says_until_when(api: Api, stores: Stores) -> None:
+async def test_a_frozen_key_says_until_when(api: Api, stores: Namespace) -> None:
     await register_worker(stores)
     id = (await api.create(limit_key="acme"))["id"]
     await finish(stores, (await claim(stores)).leases[0], Throttled(60_000))
@@ -72,7 +72,7 @@ async def test_a_frozen_key_says_until_when(api: Api, stores: Stores) -> None:
     assert re.search(f"wait until {TIME}\\.$", reason["message"])
 
 
-async def test_strict_priority_is_null_and_not_absent(api: Api, stores: Stores) -> None:
+async def test_strict_priority_is_null_and_not_absent(api: Api, stores: Namespace) -> None:
     await register_worker(stores)
     await limit(stores, priority_aging_ms=None)
     id = await submit(stores)
@@ -80,7 +80,7 @@ async def test_strict_priority_is_null_and_not_absent(api: Api, stores: Stores) 
 
 
 @pytest.mark.parametrize("state", list(State))
-async def test_a_job_in_any_state_is_explained(api: Api, stores: Stores, state: State) -> None:
+async def test_a_job_in_any_state_is_explained(api: Api, stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     found = await explain(api, id)
     assert found["state"] == state
@@ -89,7 +89,7 @@ async def test_a_job_in_any_state_is_explained(api: Api, stores: Stores, state: 
     }.get(state, state.value)  # fmt: skip
 
 
-async def test_a_retry_tells_the_type_of_the_error_and_not_its_message(api: Api, stores: Stores) -> None:
+async def test_a_retry_tells_the_type_of_the_error_and_not_its_message(api: Api, stores: Namespace) -> None:
     id = await submit(stores)
     await finish(stores, (await claim(stores)).leases[0], BROKEN)
     found = await explain(api, id)
@@ -98,7 +98,7 @@ async def test_a_retry_tells_the_type_of_the_error_and_not_its_message(api: Api,
     assert found["next_at"] == found["reasons"][0]["until"]
 
 
-async def test_a_dead_job_says_how_it_runs_again(api: Api, stores: Stores) -> None:
+async def test_a_dead_job_says_how_it_runs_again(api: Api, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.DEAD)
     (reason,) = (await explain(api, id))["reasons"]
     assert (reason["state_reason"], reason["error_type"]) == ("non_retryable", "ValueError")
@@ -122,7 +122,7 @@ FACTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("code", get_args(Code))
 @pytest.mark.parametrize("reason", ["exhausted", "requested", "told by a client", None])
-async def test_every_code_has_a_sentence(stores: Stores, code: Code, reason: str | None) -> None:
+async def test_every_code_has_a_sentence(stores: Namespace, code: Code, reason: str | None) -> None:
     job = await stores.queries.job(await submit(stores))
     assert job is not None
     document = explanation(job, Explanation([Cause(code, {**FACTS, "state_reason": reason})]))

@@ -13,7 +13,7 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item
 from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.store.jobs import Idempotency
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support import factories
 
@@ -48,7 +48,7 @@ async def results(api: Api, fan_out: dict[str, Any], **params: Any) -> list[dict
     return [orjson.loads(line) for line in answer.content.splitlines()]
 
 
-async def run(stores: Stores, slots: int = 100, **outcomes: Any) -> int:
+async def run(stores: Namespace, slots: int = 100, **outcomes: Any) -> int:
     """Claim and finish; `fail` holds payload texts of items that are to die."""
     leases = (await factories.claim(stores, slots, **outcomes.pop("claim", {}))).leases
     for lease in leases:
@@ -57,7 +57,7 @@ async def run(stores: Stores, slots: int = 100, **outcomes: Any) -> int:
     return len(leases)
 
 
-async def test_one_request_becomes_a_job_per_item(api: Api, stores: Stores) -> None:
+async def test_one_request_becomes_a_job_per_item(api: Api, stores: Namespace) -> None:
     fan_out = await create(
         api,
         [{"order_id": "o-0"}, {"payload": {"order_id": "o-1"}, "key": "one", "priority": 7}],
@@ -80,7 +80,7 @@ async def test_one_request_becomes_a_job_per_item(api: Api, stores: Stores) -> N
     ]  # fmt: skip
 
 
-async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api, stores: Stores) -> None:
+async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": 0}, {"n": 1}, {"n": 2}], then={"name": "report"})
     await run(stores, fail=[b'{"n":1}'])
     ended = await get(api, fan_out)
@@ -95,14 +95,14 @@ async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api
     assert (await stores.queries.job(then.id)).state == "blocked"  # type: ignore[union-attr]
     assert await run(stores) == 1
     assert (await get(api, fan_out))["state"] == "succeeded"
-    ends = await stores.relations.ends(then.id)
+    ends = await stores.dependencies.ends(then.id)
     assert ends["fan_out"].counts is not None
     assert (ends["fan_out"].state, ends["fan_out"].counts["succeeded"]) == ("succeeded", 3)
     again = await api.http.post(f"/v1/fan-outs/{fan_out['id']}/retry")
     assert problem(again, 409, "invalid_state")["current_state"] == "succeeded"
 
 
-async def test_chunks_come_in_any_order_and_twice(api: Api, stores: Stores) -> None:
+async def test_chunks_come_in_any_order_and_twice(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [], sealed=False)
     assert (fan_out["state"], fan_out["sealed"]) == ("open", False)
     second = (await add(api, fan_out, 2, [{"n": 2}, {"n": 3}])).json()
@@ -126,14 +126,14 @@ async def test_chunks_come_in_any_order_and_twice(api: Api, stores: Stores) -> N
     assert [row["state"] for row in await results(api, fan_out)] == ["succeeded"] * 4
 
 
-async def test_an_empty_fan_out_ends_at_once(api: Api, stores: Stores) -> None:
+async def test_an_empty_fan_out_ends_at_once(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [], then={"name": "work"})
     assert fan_out["state"] == "succeeded"
     assert (await get(api, fan_out))["state"] == "succeeded"
     assert await run(stores) == 1
 
 
-async def test_an_invalid_item_refuses_the_request_and_says_where(api: Api, stores: Stores) -> None:
+async def test_an_invalid_item_refuses_the_request_and_says_where(api: Api, stores: Namespace) -> None:
     for item, pointer in (
         (3, "/items/1"),
         ({"payload": {}, "prioritty": 1}, "/items/1/prioritty"),
@@ -183,7 +183,7 @@ async def test_a_chunk_keeps_its_good_items(api: Api) -> None:
     problem(await add(api, fan_out, 999_999, [{}, {}]), 422, "validation_failed")
 
 
-async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, stores: Stores) -> None:
+async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, stores: Namespace) -> None:
     body = orjson.dumps({"template": TEMPLATE, "items": [{"n": n} for n in range(250)]})
     key = {"Idempotency-Key": "k1"}
     # As a process leaves it that is killed in the middle.
@@ -203,7 +203,7 @@ async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, store
     problem(await api.raw(other, "/v1/fan-outs", **key), 422, "idempotency_key_reused")
 
 
-async def test_more_failures_than_tolerated_cancel_the_rest(api: Api, stores: Stores) -> None:
+async def test_more_failures_than_tolerated_cancel_the_rest(api: Api, stores: Namespace) -> None:
     fan_out = await create(
         api, [{"n": n} for n in range(10)], failure_tolerance={"count": 1}, then={"name": "report"}
     )
@@ -211,14 +211,14 @@ async def test_more_failures_than_tolerated_cancel_the_rest(api: Api, stores: St
     await run(stores, 1, fail=[b'{"n":0}'])
     assert (await get(api, fan_out))["state"] == "running"
     await run(stores, 1, fail=[b'{"n":1}'])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     ended = await get(api, fan_out)
     assert (ended["state"], ended["counts"]["dead"], ended["counts"]["cancelled"]) == ("failed", 2, 8)
     # A failed fan-out is followed; a cancelled one is not.
     assert (await stores.queries.job(ended["then_job_id"])).state == "queued"  # type: ignore[union-attr]
 
 
-async def test_cancelling_ends_items_and_the_follow_up(api: Api, stores: Stores) -> None:
+async def test_cancelling_ends_items_and_the_follow_up(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": n} for n in range(5)], then={"name": "report"})
     lease = (await factories.claim(stores)).leases[0]
     path = f"/v1/fan-outs/{fan_out['id']}/cancel"
@@ -237,7 +237,7 @@ async def test_cancelling_ends_items_and_the_follow_up(api: Api, stores: Stores)
     assert await stores.queries.jobs([then.id, item_id(fan_out["id"], 3)]) == [None, None]
 
 
-async def test_waiting_for_the_end(api: Api, stores: Stores) -> None:
+async def test_waiting_for_the_end(api: Api, stores: Namespace) -> None:
     body = {"template": TEMPLATE, "items": []}
     ended = await api.http.post("/v1/fan-outs", json=body, headers={"Prefer": "wait=5"})
     assert (ended.status_code, ended.json()["state"]) == (200, "succeeded")
@@ -249,7 +249,7 @@ async def test_waiting_for_the_end(api: Api, stores: Stores) -> None:
     assert (await api.http.get(path, headers={"If-None-Match": version})).json()["state"] == "succeeded"
 
 
-async def test_jobs_of_a_fan_out_are_listed_in_pages(api: Api, stores: Stores) -> None:
+async def test_jobs_of_a_fan_out_are_listed_in_pages(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": n} for n in range(5)])
     await run(stores, 2)
     page = (await api.http.get(f"/v1/fan-outs/{fan_out['id']}/jobs", params={"limit": 3})).json()
@@ -267,7 +267,7 @@ async def test_jobs_of_a_fan_out_are_listed_in_pages(api: Api, stores: Stores) -
     assert [row["id"] for row in listed["items"]] == [fan_out["id"]]
 
 
-async def test_results_are_resumed_by_index(api: Api, stores: Stores) -> None:
+async def test_results_are_resumed_by_index(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": n} for n in range(450)])
     await run(stores, 300)
     rows = await results(api, fan_out)
@@ -287,20 +287,20 @@ async def test_many_items_need_a_large_body(api: Api) -> None:
     problem(await api.raw(b"{" + b" " * 2_000_000 + b"}", seal), 413, "body_too_large")
 
 
-async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, stores: Stores) -> None:
+async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": 1}])
     await run(stores)
-    backend = api.app.state.backend
-    caller = await backend.authenticator.identify(None)
+    app_state = api.app.state.app_state
+    caller = await app_state.authenticator.identify(None)
 
     async def identify(_: str | None) -> Any:
         return replace(caller, scopes=caller.scopes - {"payload:read"})
 
-    backend.authenticator.identify = identify
+    app_state.authenticator.identify = identify
     assert [row["result"] for row in await results(api, fan_out)] == [None]
 
 
-async def test_a_queue_that_is_full_takes_no_fan_out(api: Api, stores: Stores) -> None:
+async def test_a_queue_that_is_full_takes_no_fan_out(api: Api, stores: Namespace) -> None:
     await stores.queues.configure("default", {"max_depth": 3})
     body = {"template": TEMPLATE, "items": [{}] * 4}
     problem(await api.http.post("/v1/fan-outs", json=body), 429, "queue_full")

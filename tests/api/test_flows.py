@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.api.client import Api, problem
 from tests.support.factories import HOPELESS, OK, claim, finish
@@ -21,11 +21,11 @@ async def create(api: Api, jobs: dict[str, Any], **fields: Any) -> dict[str, Any
     return answer.json()
 
 
-async def end_all(stores: Stores, outcome: Any = OK) -> None:
+async def end_all(stores: Namespace, outcome: Any = OK) -> None:
     while leases := (await claim(stores, 50)).leases:
         for lease in leases:
             await finish(stores, lease, outcome)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
 
 
 async def test_a_flow_is_created_with_its_counts_and_its_jobs(api: Api) -> None:
@@ -66,7 +66,7 @@ async def test_a_flow_is_created_with_its_counts_and_its_jobs(api: Api) -> None:
     ],
 )
 async def test_a_graph_that_cannot_run_is_refused_with_its_path(
-    api: Api, stores: Stores, jobs: Any, pointer: str, code: str, message: str
+    api: Api, stores: Namespace, jobs: Any, pointer: str, code: str, message: str
 ) -> None:
     document = problem(
         await api.http.post("/v1/flows", json={"name": "x", "jobs": jobs}), 422, "flow_invalid"
@@ -99,7 +99,7 @@ async def test_more_than_ten_thousand_jobs_are_refused(api: Api) -> None:
     problem(await api.http.post("/v1/flows", json={"name": "x", "jobs": jobs}), 422, "flow_invalid")
 
 
-async def test_the_same_key_and_body_give_the_same_flow_and_answer(api: Api, stores: Stores) -> None:
+async def test_the_same_key_and_body_give_the_same_flow_and_answer(api: Api, stores: Namespace) -> None:
     body = {"name": "x", "jobs": {"a": node(), "b": node("a")}}
     headers = {"Idempotency-Key": "k-1"}
     first = await api.http.post("/v1/flows", json=body, headers=headers)
@@ -112,13 +112,13 @@ async def test_the_same_key_and_body_give_the_same_flow_and_answer(api: Api, sto
 
 
 async def test_a_failure_cancels_what_has_not_started_and_a_retry_keeps_what_is_good(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     jobs = {"good": node(), "bad": node("good"), "after": node("bad"), "apart": node(delay_seconds=60)}
     flow = await create(api, jobs)
     await finish(stores, (await claim(stores)).leases[0], OK)
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     failed = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (failed["state"], failed["counts"]["dead"], failed["counts"]["cancelled"]) == ("failed", 1, 2)
     rows = (await api.http.get(f"/v1/flows/{flow['id']}/jobs")).json()["items"]
@@ -137,19 +137,19 @@ async def test_a_failure_cancels_what_has_not_started_and_a_retry_keeps_what_is_
     assert again["current_state"] == "succeeded"
 
 
-async def test_a_dead_job_that_is_redriven_takes_its_dependents_along(api: Api, stores: Stores) -> None:
+async def test_a_dead_job_that_is_redriven_takes_its_dependents_along(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a")}, on_failure="continue")
     await end_all(stores, HOPELESS)
     assert (await api.http.get(f"/v1/flows/{flow['id']}")).json()["state"] == "failed"
     assert (await api.http.post(f"/v1/dlq/{flow['jobs']['a']}/retry")).status_code == 202
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await end_all(stores)
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["succeeded"]) == ("succeeded", 2)
 
 
 async def test_an_action_is_answered_although_redis_refuses_work_on_another_flow(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     flow = await create(api, {"a": node(), "b": node("a")})
     prefix, broken = stores.scripts.prefix, "flow_01J00000000000000000000000"
@@ -159,7 +159,7 @@ async def test_an_action_is_answered_although_redis_refuses_work_on_another_flow
     assert (asked.status_code, asked.json()["state"]) == (200, "cancelled")
 
 
-async def test_cancelling_ends_what_waits_and_asks_what_runs(api: Api, stores: Stores) -> None:
+async def test_cancelling_ends_what_waits_and_asks_what_runs(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a"), "c": node(delay_seconds=9)})
     lease = (await claim(stores)).leases[0]
     asked = await api.http.post(f"/v1/flows/{flow['id']}/cancel", json={"grace_seconds": 60})
@@ -176,7 +176,7 @@ async def test_cancelling_ends_what_waits_and_asks_what_runs(api: Api, stores: S
     assert (job["state"], job["state_reason"], job["result"]) == ("cancelled", "flow", None)
 
 
-async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, stores: Stores) -> None:
+async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a")})
     problem(await api.http.delete(f"/v1/flows/{flow['id']}"), 409, "invalid_state")
     await end_all(stores)
@@ -187,15 +187,15 @@ async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, stores: Store
     assert (await api.http.get("/v1/flows")).json()["items"] == []
 
 
-async def test_a_deadline_ends_a_flow(api: Api, stores: Stores) -> None:
+async def test_a_deadline_ends_a_flow(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a", deadline_seconds=1)}, deadline_seconds=50)
     await stores.leases.sweep(now="99999999999999")
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["dead"]) == ("failed", 2)
 
 
-async def test_the_graph_is_there_as_json_and_as_mermaid(api: Api, stores: Stores) -> None:
+async def test_the_graph_is_there_as_json_and_as_mermaid(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node({"key": "a", "when": "finished"}), "c": node("a", "b")})
     graph = (await api.http.get(f"/v1/flows/{flow['id']}/graph")).json()
     assert [(row["key"], row["state"]) for row in graph["nodes"]] == [
@@ -233,7 +233,7 @@ async def test_jobs_of_a_flow_are_listed_by_pages_and_filters(api: Api) -> None:
     problem(await api.http.get(f"/v1/flows/{flow['id']}/jobs?cursor=xxxx"), 400, "cursor_invalid")
 
 
-async def test_a_long_poll_answers_when_the_flow_changes(api: Api, stores: Stores) -> None:
+async def test_a_long_poll_answers_when_the_flow_changes(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node()})
     read = await api.http.get(f"/v1/flows/{flow['id']}")
     etag = read.headers["etag"]

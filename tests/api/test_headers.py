@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from service.api.requests.limits import MAX_HEADERS
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, OPERATIONS, Operation
 from tests.api.keys import authorization
@@ -48,8 +48,8 @@ async def test_every_answer_has_the_security_headers(api: Api, ask: Callable[[Ap
 async def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = api.app.state.backend.space(api.app.state.backend.settings.namespace)
-    monkeypatch.setattr(space.stores.queries, "job", _broken)
+    namespace_state = api.app.state.app_state.namespace_state(api.app.state.app_state.settings.namespace)
+    monkeypatch.setattr(namespace_state.stores.queries, "job", _broken)
     with structlog.testing.capture_logs() as logs:
         answer = await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E")
     assert [row["event"] for row in logs if row["log_level"] == "error"] == ["unexpected_error"]
@@ -92,7 +92,7 @@ async def test_without_keys_a_page_of_another_origin_is_refused(api: Api, operat
 
 
 @pytest.mark.parametrize("own", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
-async def test_the_pages_of_this_api_itself_are_let_in(api: Api, own: str, stores: Stores) -> None:
+async def test_the_pages_of_this_api_itself_are_let_in(api: Api, own: str, stores: Namespace) -> None:
     path, headers = "/v1/queues/default/pause", {"Origin": f"http://{own}", "Host": own}
     assert (await api.http.post(path, headers=headers)).status_code == 200
     other = {**headers, "Host": "127.0.0.1:9090"}

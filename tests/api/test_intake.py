@@ -7,7 +7,7 @@ import pytest
 
 from service.api.requests.body_budget import Bodies
 from service.api.responses.errors import TooManyBodies
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.api.running import Running, serve
@@ -43,10 +43,10 @@ async def test_without_a_key_no_body_is_read(guarded: Running) -> None:
         body, headers = b'{"jobs":[' + b"[]," * 3_000_000, {"Content-Type": "application/json"}
         answer = await client.post("/v1/jobs/bulk", content=body, headers=headers)
         assert answer.status_code == 401
-    assert guarded.backend.bodies.size == 0
+    assert guarded.app_state.bodies.size == 0
 
 
-async def test_without_the_scope_no_body_is_read(guarded: Running, stores: Stores) -> None:
+async def test_without_the_scope_no_body_is_read(guarded: Running, stores: Namespace) -> None:
     key = await authorization(stores.scripts.redis, stores.scripts.namespace, ["jobs:read"])
     head = HEAD % b"/v1/jobs/bulk" + b"Authorization: " + key["Authorization"].encode() + b"\r\n"
     assert b" 403 " in await first_line(guarded, head + LARGE)
@@ -114,7 +114,7 @@ def test_many_bodies_together_have_a_bound() -> None:
 
 
 async def test_a_body_counts_until_its_request_is_answered(api: Api) -> None:
-    bodies = api.app.state.backend.bodies
+    bodies = api.app.state.app_state.bodies
     with bodies.hold("other", large=True) as held, bodies.hold("third", large=True) as more:
         held.take(bodies.most_of_one(large=True))
         more.take(bodies.most_of_one(large=True))
@@ -134,12 +134,12 @@ async def test_a_slow_body_is_given_up_and_the_connection_closed(running: Runnin
     assert b"connection: close" in answer.lower()
 
 
-async def test_a_client_that_leaves_gives_its_place_back(guarded: Running, stores: Stores) -> None:
+async def test_a_client_that_leaves_gives_its_place_back(guarded: Running, stores: Namespace) -> None:
     key = await authorization(stores.scripts.redis, stores.scripts.namespace)
     _, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
     writer.write(HEAD % b"/v1/jobs" + b"Authorization: " + key["Authorization"].encode() + b"\r\n")
     writer.write(b"Content-Length: 100\r\n\r\n{")
-    bodies = guarded.backend.bodies
+    bodies = guarded.app_state.bodies
 
     def holds(size: int) -> None:
         assert bodies.size == size

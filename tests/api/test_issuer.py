@@ -11,7 +11,7 @@ import pytest
 from service.api.auth import issuer as issuer_module
 from service.api.auth import throttle
 from service.api.auth.issuer import FIRST_SPACING_SECONDS, SPACING_SECONDS, USABLE_SECONDS
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.issuer import Issuer, claims, issuing, jwk, private_key, sign
 from tests.api.keys import authorization
@@ -32,7 +32,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def guarded(stores: Stores, issuer: Issuer, clock: ManualClock) -> AsyncIterator[Api]:
+async def guarded(stores: Namespace, issuer: Issuer, clock: ManualClock) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace, clock, **issuer.settings)
     yield api
     await api.close()
@@ -141,7 +141,7 @@ async def test_while_the_issuer_is_away_its_keys_stay_in_use_for_a_day(
 
 
 async def test_without_keys_it_is_503_and_soon_asked_again(
-    guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, stores: Stores, namespace: str
+    guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, stores: Namespace, namespace: str
 ) -> None:
     good = issuer.answer
     issuer.says(b"starting", status=503)
@@ -208,7 +208,7 @@ async def test_a_server_asks_when_it_starts_and_goes_on_asking(
             await eventually(accepted)
 
 
-async def test_a_file_is_as_good_as_an_address(stores: Stores, namespace: str, tmp_path: Path) -> None:
+async def test_a_file_is_as_good_as_an_address(stores: Namespace, namespace: str, tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps({"keys": [jwk(private_key("RSA"), "RSA")]}))
     given = Issuer().settings | {"jwt_jwks_url": path.as_uri()}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api
 from tests.support.factories import HOPELESS, claim, finish
 
@@ -71,7 +71,7 @@ async def test_jobs_of_flows_and_fan_outs_show_them_too(api: Api) -> None:
         assert shown(found) == {**ASKED, "unique": None}
 
 
-async def test_a_change_and_a_new_run_keep_them(api: Api, stores: Stores) -> None:
+async def test_a_change_and_a_new_run_keep_them(api: Api, stores: Namespace) -> None:
     id = (await api.create(**ASKED, unique={**UNIQUE, "until": "finished"}))["id"]
     changed = (await api.http.patch(f"/v1/jobs/{id}", json={"retry": {"max_attempts": 1}})).json()
     assert shown(changed) == {

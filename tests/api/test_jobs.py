@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support.factories import BROKEN, HOPELESS, OK, claim, finish, job_in, submit
 
@@ -23,7 +23,7 @@ async def test_lists_are_newest_first_and_pages_hold_each_job_once(api: Api) -> 
     assert seen == ids[::-1]
 
 
-async def test_filters_must_all_match(api: Api, stores: Stores) -> None:
+async def test_filters_must_all_match(api: Api, stores: Namespace) -> None:
     first = await api.create(tags={"tenant": "acme", "kind": "a"}, queue="one")
     await api.create(tags={"tenant": "acme", "kind": "b"}, queue="one")
     await api.create(tags={"tenant": "other"}, queue="two", name="other")
@@ -42,7 +42,7 @@ async def test_filters_must_all_match(api: Api, stores: Stores) -> None:
 
 
 async def test_a_long_poll_answers_when_the_job_changes_and_304_when_it_does_not(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     id = (await api.create())["id"]
     answer = await api.http.get(f"/v1/jobs/{id}", params={"wait": 0.05}, headers={"If-None-Match": '"1"'})
@@ -57,7 +57,7 @@ async def test_a_long_poll_answers_when_the_job_changes_and_304_when_it_does_not
     await finish(stores, leases[0], OK)
 
 
-async def test_cancel_answers_200_202_or_409_and_is_idempotent(api: Api, stores: Stores) -> None:
+async def test_cancel_answers_200_202_or_409_and_is_idempotent(api: Api, stores: Namespace) -> None:
     waiting, _ = await job_in(stores, State.QUEUED)
     for _ in range(2):
         answer = await api.http.post(f"/v1/jobs/{waiting}/cancel", json={"reason": "test"})
@@ -77,7 +77,9 @@ async def test_cancel_answers_200_202_or_409_and_is_idempotent(api: Api, stores:
     assert problem(answer, 409, "invalid_state")["current_state"] == "succeeded"
 
 
-async def test_the_reason_of_a_cancel_is_shown_with_the_job_and_explained(api: Api, stores: Stores) -> None:
+async def test_the_reason_of_a_cancel_is_shown_with_the_job_and_explained(
+    api: Api, stores: Namespace
+) -> None:
     said = {"reason": "the customer left", "grace_seconds": 60}
     for state, status in ((State.QUEUED, 200), (State.RUNNING, 202)):
         id, lease = await job_in(stores, state)
@@ -102,7 +104,7 @@ async def test_the_reason_of_a_cancel_is_shown_with_the_job_and_explained(api: A
         (State.RUNNING, 409),
     ],
 )
-async def test_retry_runs_what_gave_up_again(api: Api, stores: Stores, state: State, status: int) -> None:
+async def test_retry_runs_what_gave_up_again(api: Api, stores: Namespace, state: State, status: int) -> None:
     id, _ = await job_in(stores, state)
     answer = await api.http.post(f"/v1/jobs/{id}/retry", json={})
     assert answer.status_code == status
@@ -110,21 +112,21 @@ async def test_retry_runs_what_gave_up_again(api: Api, stores: Stores, state: St
         assert (answer.json()["state"], answer.json()["failures"]) == ("queued", 0)
 
 
-async def test_retry_takes_another_payload_queue_and_delay(api: Api, stores: Stores) -> None:
+async def test_retry_takes_another_payload_queue_and_delay(api: Api, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.DEAD)
     body = {"payload": {"fixed": True}, "queue": "repaired", "delay_seconds": 60}
     job = (await api.http.post(f"/v1/jobs/{id}/retry", json=body)).json()
     assert (job["payload"], job["queue"], job["state"]) == ({"fixed": True}, "repaired", "scheduled")
 
 
-async def test_run_now_does_not_wait(api: Api, stores: Stores) -> None:
+async def test_run_now_does_not_wait(api: Api, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.SCHEDULED)
     assert (await api.http.post(f"/v1/jobs/{id}/run-now")).status_code == 202
     assert (await api.http.post(f"/v1/jobs/{id}/run-now")).status_code == 200
     assert (await claim(stores)).leases[0].job.id == id
 
 
-async def test_changes_are_guarded_by_the_version(api: Api, stores: Stores) -> None:
+async def test_changes_are_guarded_by_the_version(api: Api, stores: Namespace) -> None:
     id = (await api.create(tags={"a": "1"}))["id"]
     other = await submit(stores)
     answer = await api.http.patch(f"/v1/jobs/{id}", json={"priority": 900}, headers={"If-Match": '"7"'})
@@ -144,7 +146,7 @@ async def test_a_job_can_be_put_off_and_brought_back(api: Api) -> None:
     assert job["state"] == "queued"
 
 
-async def test_finished_jobs_can_be_deleted(api: Api, stores: Stores) -> None:
+async def test_finished_jobs_can_be_deleted(api: Api, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.SUCCEEDED)
     assert (await api.http.delete(f"/v1/jobs/{id}")).status_code == 204
     problem(await api.http.get(f"/v1/jobs/{id}"), 404, "not_found")
@@ -152,7 +154,7 @@ async def test_finished_jobs_can_be_deleted(api: Api, stores: Stores) -> None:
     problem(await api.http.delete(f"/v1/jobs/{live}"), 409, "invalid_state")
 
 
-async def test_attempts_tell_what_failed(api: Api, stores: Stores) -> None:
+async def test_attempts_tell_what_failed(api: Api, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.RETRYING)
     row = (await api.http.get(f"/v1/jobs/{id}/attempts")).json()["items"][0]
     assert (row["attempt"], row["outcome"], row["type"], row["message"]) == (
@@ -167,7 +169,7 @@ async def test_attempts_tell_what_failed(api: Api, stores: Stores) -> None:
 
 
 async def test_the_dead_letter_queue_holds_a_dead_job_once_until_it_is_redriven(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     id = await submit(stores, payload=b'{"order":1}')
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
@@ -183,7 +185,7 @@ async def test_the_dead_letter_queue_holds_a_dead_job_once_until_it_is_redriven(
     assert (await api.http.get("/v1/dlq")).json()["items"] == []
 
 
-async def test_dead_letters_can_be_deleted(api: Api, stores: Stores) -> None:
+async def test_dead_letters_can_be_deleted(api: Api, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.DEAD)
     assert (await api.http.delete(f"/v1/dlq/{id}")).status_code == 204
     problem(await api.http.get(f"/v1/jobs/{id}"), 404, "not_found")

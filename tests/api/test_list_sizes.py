@@ -10,7 +10,7 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure, Succeeded
 from service.domain.retry import RetryPolicy
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
 from tests.api.client import Api
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, submit
@@ -33,7 +33,7 @@ async def pages(api: Api, path: str, **params: Any) -> list[Any]:
     raise AssertionError("the list does not end")
 
 
-async def test_large_results_are_left_out_of_lists_and_named(api: Api, stores: Stores) -> None:
+async def test_large_results_are_left_out_of_lists_and_named(api: Api, stores: Namespace) -> None:
     ids = [await submit(stores) for _ in range(20)]
     for lease in (await claim(stores, 20)).leases:
         await finish(stores, lease, Succeeded(b'"' + b"r" * MIB + b'"'))
@@ -44,7 +44,7 @@ async def test_large_results_are_left_out_of_lists_and_named(api: Api, stores: S
     assert (len(one["result"]), one["truncated"]) == (MIB, [])
 
 
-async def test_what_is_left_out_is_not_read_either(api: Api, stores: Stores) -> None:
+async def test_what_is_left_out_is_not_read_either(api: Api, stores: Namespace) -> None:
     for _ in range(20):
         await submit(stores, payload=b'{"a":"' + b"x" * 60_000 + b'"}')
     redis: Any = stores.scripts.redis
@@ -53,7 +53,7 @@ async def test_what_is_left_out_is_not_read_either(api: Api, stores: Stores) -> 
     assert (await redis.info("stats"))["total_net_output_bytes"] - before < 20 * 60_000
 
 
-async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, stores: Stores) -> None:
+async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, stores: Namespace) -> None:
     payload = orjson.dumps({"a": "x" * (VALUE_BYTES - 8)})
     assert len(payload) == VALUE_BYTES
     count = 2 * PAGE_BYTES // VALUE_BYTES // 2
@@ -66,7 +66,7 @@ async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, store
     assert all(job["truncated"] == [] and job["payload"] == job["result"] != {} for job in jobs)
 
 
-async def test_the_jobs_of_a_fan_out_end_with_the_page_too(api: Api, stores: Stores) -> None:
+async def test_the_jobs_of_a_fan_out_end_with_the_page_too(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 400, None)
     payload = orjson.dumps({"a": "x" * 16_000})
@@ -78,7 +78,7 @@ async def test_the_jobs_of_a_fan_out_end_with_the_page_too(api: Api, stores: Sto
     assert [job["id"] for job in filtered] == [job["id"] for job in jobs]
 
 
-async def test_a_shared_payload_counts_in_a_list(api: Api, stores: Stores) -> None:
+async def test_a_shared_payload_counts_in_a_list(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work", payload=orjson.dumps({"t": "x" * 20_000})))
     await stores.fan_outs.open(id, spec, 1, None)
@@ -88,7 +88,7 @@ async def test_a_shared_payload_counts_in_a_list(api: Api, stores: Stores) -> No
     assert (await api.http.get(f"/v1/jobs/{job['id']}")).json()["payload"]["a"] == 1
 
 
-async def test_a_list_of_dead_jobs_does_not_grow_with_their_attempts(api: Api, stores: Stores) -> None:
+async def test_a_list_of_dead_jobs_does_not_grow_with_their_attempts(api: Api, stores: Namespace) -> None:
     retry = RetryPolicy(max_attempts=5, delay_ms=0, jitter=0)
     failed = Failed(Failure("ValueError", "m", "t" * 8_000))
     ids = [await submit(stores, retry=retry) for _ in range(3)]
@@ -115,7 +115,7 @@ async def test_the_answer_to_a_bulk_submission_has_a_bound(api: Api) -> None:
 
 
 async def test_lists_of_schedules_and_fan_outs_do_not_carry_their_payloads_without_bound(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     job = {"name": "work", "payload": {"a": "x" * 60_000}}
     for number in range(100):
@@ -134,7 +134,7 @@ async def test_lists_of_schedules_and_fan_outs_do_not_carry_their_payloads_witho
 
 @pytest.mark.parametrize("params", [{"name": "rare"}, {"tag": "k:rare"}, {"name": "rare", "queue": "q"}])
 async def test_a_filter_reads_on_until_it_has_found_something(
-    api: Api, stores: Stores, params: dict[str, str]
+    api: Api, stores: Namespace, params: dict[str, str]
 ) -> None:
     rare = await submit(stores, name="rare", queue="q", tags={"k": "rare", "all": "1"})
     jobs = [{"name": "work", "queue": "q", "tags": {"all": "1"}}] * 1_000
@@ -146,7 +146,7 @@ async def test_a_filter_reads_on_until_it_has_found_something(
         assert [job["id"] for job in page] == [rare]
 
 
-async def test_a_state_of_a_large_fan_out_is_found_in_one_page(api: Api, stores: Stores) -> None:
+async def test_a_state_of_a_large_fan_out_is_found_in_one_page(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 5_000, None)
     for start in range(0, 5_000, 100):
@@ -157,7 +157,7 @@ async def test_a_state_of_a_large_fan_out_is_found_in_one_page(api: Api, stores:
     assert await pages(api, f"/v1/fan-outs/{id}/jobs", state="succeeded") == [[]]
 
 
-async def test_pages_over_many_queues_and_states_hold_every_job_once(api: Api, stores: Stores) -> None:
+async def test_pages_over_many_queues_and_states_hold_every_job_once(api: Api, stores: Namespace) -> None:
     ids = [
         await submit(stores, queue=f"q{number % 7}", delay_ms=(number % 3) * 1_000) for number in range(60)
     ]

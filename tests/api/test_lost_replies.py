@@ -10,7 +10,7 @@ import pytest
 from redis.exceptions import ConnectionError as Broken
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.api import resources
 from tests.api.client import Api, problem
@@ -35,7 +35,7 @@ def network(redis_url: str) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-async def far(network: Proxy, stores: Stores) -> AsyncIterator[Api]:
+async def far(network: Proxy, stores: Namespace) -> AsyncIterator[Api]:
     """An API behind that network."""
     redis = connect(network.url, socket_timeout=0.3)
     api = Api(redis, stores.scripts.namespace)
@@ -95,7 +95,7 @@ async def test_readiness_does_not_speak_of_a_lost_submission(far: Api, network: 
     assert "submission" not in answer.text
 
 
-async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(stores: Stores) -> None:
+async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(stores: Namespace) -> None:
     errors = [Broken("Connection closed by server."), Broken("Error 111 connecting to redis:6379.")]
     for name, expected in (("submit", OutcomeUnknown), ("page", BackendUnavailable)):
         with mock.patch.object(stores.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):
@@ -103,11 +103,11 @@ async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(store
 
 
 async def test_jobs_of_a_later_portion_are_answered_one_by_one(
-    far: Api, network: Proxy, stores: Stores
+    far: Api, network: Proxy, stores: Namespace
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
     submit, calls = stores.jobs.submit_batch, 0
-    jobs = far.app.state.backend.space(stores.scripts.namespace).stores.jobs
+    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
 
     async def first_only(batch: Any) -> Any:
         nonlocal calls

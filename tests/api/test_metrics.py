@@ -9,7 +9,7 @@ from service.api.auth.credentials import digest
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import connect
 from tests.api.client import Api
@@ -24,7 +24,7 @@ async def scrape(api: Api) -> Series:
     return series(answer.text)
 
 
-async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: Stores) -> None:
+async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: Namespace) -> None:
     for state in (State.DEAD, State.DEAD, State.RUNNING, State.RETRYING, State.SCHEDULED, State.QUEUED):
         await job_in(stores, state)
     await submit(stores, queue="other", delay_ms=60_000)
@@ -42,7 +42,7 @@ async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: 
 
 
 async def test_dead_jobs_are_counted_by_reason_until_they_are_redriven_or_deleted(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     ids = [await submit(stores) for _ in range(3)]
     for lease in (await claim(stores, slots=2)).leases:
@@ -63,7 +63,7 @@ async def test_dead_jobs_are_counted_by_reason_until_they_are_redriven_or_delete
 
 
 async def test_the_age_of_the_oldest_queued_job_grows_and_an_empty_queue_has_none(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
     stores.scripts.now = str(now - 90_000)
@@ -79,7 +79,9 @@ async def test_the_age_of_the_oldest_queued_job_grows_and_an_empty_queue_has_non
     assert value(page, "triage_queue_oldest_seconds", queue="later") == 0
 
 
-async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(api: Api, stores: Stores) -> None:
+async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(
+    api: Api, stores: Namespace
+) -> None:
     await submit(stores, name="known")
     await submit(stores, name="unknown")
     await submit(stores, name="known", queue="unserved")
@@ -95,7 +97,7 @@ async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(api:
     assert value(page, "triage_queue_workers", queue="unserved") == 0
 
 
-async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores: Stores) -> None:
+async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores: Namespace) -> None:
     await submit(stores)
     await stores.scripts.redis.hincrby(keys.counters(stores.scripts.prefix), "rate_limited:default", 4)  # type: ignore[misc]
 
@@ -104,7 +106,7 @@ async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores
     assert value(page, "triage_rate_limited_total", queue="default") == 4
 
 
-async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Stores) -> None:
+async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Namespace) -> None:
     await stores.queues.configure("halted", {"paused": True})
     await stores.queues.configure("going", {"paused": False})
 
@@ -115,7 +117,7 @@ async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Stores) -> None
 
 
 async def test_queues_beyond_the_cap_are_counted_together(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 3)
     now = await stores.queries.now()
@@ -136,7 +138,7 @@ async def test_queues_beyond_the_cap_are_counted_together(
 
 
 async def test_what_has_work_trouble_or_age_has_series_before_names_that_have_nothing(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 4)
     for number in range(6):
@@ -157,7 +159,7 @@ async def test_what_has_work_trouble_or_age_has_series_before_names_that_have_no
 
 
 async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 1)
     now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
@@ -177,7 +179,7 @@ async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
     assert 299 < age < 330
 
 
-async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Stores, namespace: str) -> None:
+async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Namespace, namespace: str) -> None:
     """Those without a known sender count to the namespace of the API."""
     redis = stores.scripts.redis
     api = Api(redis, f"home-{namespace}", auth="required")
@@ -211,7 +213,7 @@ async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Stores, n
     await api.close()
 
 
-async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Stores, namespace: str) -> None:
+async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Namespace, namespace: str) -> None:
     api = Api(stores.scripts.redis, namespace, auth="required", metrics_open=True)
     key = AccessKey(f"key_{namespace}", "one", f"other-{namespace}", frozenset({"jobs:write"}), 0)
     await AccessKeys(stores.scripts.redis).create(key, digest(namespace))
@@ -257,13 +259,13 @@ async def cut_off(namespace: str) -> AsyncIterator[Api]:
 
 
 async def test_while_redis_is_away_old_numbers_do_not_look_like_new_ones(
-    api: Api, stores: Stores, cut_off: Api
+    api: Api, stores: Namespace, cut_off: Api
 ) -> None:
     await submit(stores)
     assert total(await scrape(api), "triage_queue_jobs") == 1
-    backend = api.app.state.backend
-    backend.spaces.clear()
-    backend.redis = cut_off.app.state.backend.redis
+    app_state = api.app.state.app_state
+    app_state.namespace_states.clear()
+    app_state.redis = cut_off.app.state.app_state.redis
 
     page = await scrape(api)
 

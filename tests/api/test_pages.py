@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.api import static_pages
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def loaded(html: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_is_open_strict_and_loads_its_own_files_alone(
-    stores: Stores, path: str, auth: str
+    stores: Namespace, path: str, auth: str
 ) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth=auth)
     answer = await api.http.get(path)

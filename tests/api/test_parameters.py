@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.document import GUARDED, Operation
 from tests.support.factories import submit
@@ -38,7 +38,7 @@ async def test_of_two_values_none_is_ignored(api: Api, operation: Operation) -> 
             assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "repeated"
 
 
-async def test_two_adjoining_windows_hold_every_job_once(api: Api, stores: Stores) -> None:
+async def test_two_adjoining_windows_hold_every_job_once(api: Api, stores: Namespace) -> None:
     rows = (await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}] * 10})).json()["results"]
     at = rows[0]["job"]["created_at"]
     await submit(stores, name="other")

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 
 @pytest.fixture
-async def small(stores: Stores, namespace: str) -> AsyncGenerator[Api]:
+async def small(stores: Namespace, namespace: str) -> AsyncGenerator[Api]:
     """An API for namespaces of one queue, which this one has."""
     api = Api(stores.scripts.redis, namespace, max_queues=1)
     await submit(stores)
@@ -35,7 +35,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
 async def test_a_queue_too_many_is_429(
-    small: Api, stores: Stores, method: str, path: str, body: dict[str, Any] | None
+    small: Api, stores: Namespace, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     problem(await small.http.request(method, path, json=body), 429, "too_many_queues")
     assert await stores.queues.names() == ["default"]
@@ -47,7 +47,7 @@ async def test_a_bulk_request_is_answered_row_by_row(small: Api) -> None:
     assert answer["results"][1]["problem"]["code"] == "too_many_queues"
 
 
-async def test_a_redrive_into_a_new_queue_is_429(small: Api, stores: Stores) -> None:
+async def test_a_redrive_into_a_new_queue_is_429(small: Api, stores: Namespace) -> None:
     lease = (await claim(stores)).leases[0]
     await finish(stores, lease, HOPELESS)
     for path in (f"/v1/jobs/{lease.job.id}/retry", f"/v1/dlq/{lease.job.id}/retry"):
@@ -57,7 +57,7 @@ async def test_a_redrive_into_a_new_queue_is_429(small: Api, stores: Stores) -> 
     assert job.state == State.DEAD
 
 
-async def test_a_run_now_into_a_new_queue_is_429(stores: Stores, namespace: str) -> None:
+async def test_a_run_now_into_a_new_queue_is_429(stores: Namespace, namespace: str) -> None:
     api = Api(stores.scripts.redis, namespace, max_queues=1)
     await api.http.put("/v1/schedules/nightly", json={"cron": "0 0 * * *", "job": JOB})
     await submit(stores)
@@ -74,13 +74,13 @@ async def test_an_empty_queue_is_deleted_with_its_settings(api: Api) -> None:
 
 
 @pytest.mark.parametrize("state", list(State))
-async def test_a_queue_with_jobs_in_any_state_is_409(api: Api, stores: Stores, state: State) -> None:
+async def test_a_queue_with_jobs_in_any_state_is_409(api: Api, stores: Namespace, state: State) -> None:
     await job_in(stores, state)
     problem(await api.http.delete("/v1/queues/default"), 409, "queue_not_empty")
     assert (await api.http.get("/v1/queues/default")).status_code == 200
 
 
-async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Stores) -> None:
+async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Namespace) -> None:
     for name in ("b", "a:1", "C", "a"):
         await submit(stores, queue=name)
     names: list[str] = []
@@ -95,7 +95,7 @@ async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Stores) 
 
 
 async def test_what_needs_attention_comes_first_and_totals_are_of_all_queues(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     now = await stores.queries.now()
     for number in range(3):
@@ -116,7 +116,7 @@ async def test_what_needs_attention_comes_first_and_totals_are_of_all_queues(
     assert page["totals"] == {"queues": 7, "counts": counts, "dlq_depth": 1}
 
 
-async def test_the_order_of_attention_has_no_further_pages(api: Api, stores: Stores) -> None:
+async def test_the_order_of_attention_has_no_further_pages(api: Api, stores: Namespace) -> None:
     for name in ("a", "b"):
         await submit(stores, queue=name)
     first = (await api.http.get("/v1/queues", params={"limit": "1"})).json()

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.domain.catalogue import JobType
 from service.domain.outcome import Interrupted
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.workers import WorkerRecord
 from tests.api.client import Api, problem
 from tests.support.eventually import eventually
@@ -47,14 +47,14 @@ async def test_limits_that_make_no_sense_are_refused(api: Api) -> None:
         problem(await api.http.patch("/v1/queues/default", json=settings), 422, "validation_failed")
 
 
-async def test_a_limit_holds_for_submitted_jobs(api: Api, stores: Stores) -> None:
+async def test_a_limit_holds_for_submitted_jobs(api: Api, stores: Namespace) -> None:
     await patch(api, per_key={"max_concurrency": 1})
     for _ in range(2):
         await api.create(name="work", limit_key="acme")
     assert len((await claim(stores, 5)).leases) == 1
 
 
-async def test_a_job_type_is_paused_and_resumed_by_itself(api: Api, stores: Stores) -> None:
+async def test_a_job_type_is_paused_and_resumed_by_itself(api: Api, stores: Namespace) -> None:
     body = {"job_type": "slow_work"}
     answer = await api.http.post("/v1/queues/default/pause", json=body)
     assert answer.json()["paused_job_types"] == ["slow-work"]
@@ -68,7 +68,7 @@ async def test_a_job_type_is_paused_and_resumed_by_itself(api: Api, stores: Stor
     assert len((await claim(stores, 5, types=types)).leases) == 2
 
 
-async def test_defaults_of_a_queue_lie_under_those_of_the_job_type(api: Api, stores: Stores) -> None:
+async def test_defaults_of_a_queue_lie_under_those_of_the_job_type(api: Api, stores: Namespace) -> None:
     retry = {"max_attempts": 7, "delay_seconds": 9}
     queue = await patch(api, defaults={"priority": 7, "timeout_seconds": 70, "retry": retry})
     assert queue["defaults"] == {"priority": 7, "timeout_seconds": 70, "retry": retry}
@@ -94,7 +94,9 @@ async def test_defaults_of_a_queue_lie_under_those_of_the_job_type(api: Api, sto
     assert (stored.retry.delay_ms, stored.timeout_ms) == (2_000, 70_000)
 
 
-async def test_max_depth_counts_over_bulk_and_lets_retries_and_due_jobs_in(api: Api, stores: Stores) -> None:
+async def test_max_depth_counts_over_bulk_and_lets_retries_and_due_jobs_in(
+    api: Api, stores: Namespace
+) -> None:
     await patch(api, max_depth=3)
     await api.create(name="work", delay_seconds=60)
     answer = await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}] * 5})

@@ -11,7 +11,7 @@ from service.domain.errors import TriageError
 from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.workers import WorkerRecord
 from tests.api.client import Api, problem
 from tests.support.factories import claim, finish, job_in, submit
@@ -23,7 +23,7 @@ def worker(now: int) -> WorkerRecord:
     return WorkerRecord(WORKER, "host", 7, "0.1.0", {"default": 3}, ("work",), "running", 1, 20, now, now)
 
 
-async def test_a_queue_counts_its_jobs_by_state(api: Api, stores: Stores) -> None:
+async def test_a_queue_counts_its_jobs_by_state(api: Api, stores: Namespace) -> None:
     for state in (State.QUEUED, State.SCHEDULED):
         await submit(stores, delay_ms=60_000 if state is State.SCHEDULED else 0)
     await job_in(stores, State.SCHEDULED)
@@ -33,7 +33,7 @@ async def test_a_queue_counts_its_jobs_by_state(api: Api, stores: Stores) -> Non
     assert [row["name"] for row in (await api.http.get("/v1/queues")).json()["items"]] == ["default"]
 
 
-async def test_a_paused_queue_starts_nothing(api: Api, stores: Stores) -> None:
+async def test_a_paused_queue_starts_nothing(api: Api, stores: Namespace) -> None:
     assert (await api.http.post("/v1/queues/default/pause")).json()["paused"] is True
     await submit(stores)
     assert (await claim(stores)).leases == []
@@ -41,7 +41,7 @@ async def test_a_paused_queue_starts_nothing(api: Api, stores: Stores) -> None:
     assert len((await claim(stores)).leases) == 1
 
 
-async def test_purge_needs_the_name_and_cancels_what_waits(api: Api, stores: Stores) -> None:
+async def test_purge_needs_the_name_and_cancels_what_waits(api: Api, stores: Namespace) -> None:
     for _ in range(3):
         await submit(stores)
     await submit(stores, delay_ms=60_000)
@@ -63,7 +63,7 @@ async def test_settings_are_guarded_by_the_version(api: Api) -> None:
 
 
 async def test_a_freeze_is_shown_survives_new_settings_and_is_lifted_by_resume(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     id = await submit(stores)
     await finish(stores, (await claim(stores)).leases[0], Throttled(60_000))
@@ -79,7 +79,7 @@ async def test_a_freeze_is_shown_survives_new_settings_and_is_lifted_by_resume(
 
 
 async def test_workers_and_their_types_are_shown_and_payloads_checked_against_them(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     seconds, _ = await stores.scripts.redis.time()
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -95,7 +95,7 @@ async def test_workers_and_their_types_are_shown_and_payloads_checked_against_th
     problem(await api.http.get("/v1/workers/wk_01M85QCM3VN2A0H686WCBXCF8F"), 404, "not_found")
 
 
-async def test_probes_and_metrics(api: Api, stores: Stores) -> None:
+async def test_probes_and_metrics(api: Api, stores: Namespace) -> None:
     await submit(stores)
     assert (await api.http.get("/livez")).json() == {"status": "ok", "problem": None}
     assert (await api.http.get("/readyz")).status_code == 200
@@ -104,7 +104,7 @@ async def test_probes_and_metrics(api: Api, stores: Stores) -> None:
 
 
 async def test_every_operation_needs_a_key_with_its_scope_and_sees_its_namespace_alone(
-    stores: Stores,
+    stores: Namespace,
 ) -> None:
     keys = AccessKeys(stores.scripts.redis)
     for secret, namespace, scopes in (

@@ -14,7 +14,7 @@ from service.domain.catalogue import JobType
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.workers import WorkerRecord
 from tests.api.client import Api
@@ -58,7 +58,7 @@ def with_canary(node: Any) -> Any:
     return {**body, "payload": DATA} if "payload" in node else body
 
 
-async def publish(stores: Stores, names: Iterable[str], redact: tuple[str, ...]) -> None:
+async def publish(stores: Namespace, names: Iterable[str], redact: tuple[str, ...]) -> None:
     seconds, _ = await stores.scripts.redis.time()
     types = [JobType(name, redact=redact) for name in names]
     record = WorkerRecord(
@@ -68,7 +68,7 @@ async def publish(stores: Stores, names: Iterable[str], redact: tuple[str, ...])
     await stores.workers.register(record, types)
 
 
-async def poison(stores: Stores) -> None:
+async def poison(stores: Namespace) -> None:
     """Everything that is stored of every job and schedule gets the canary."""
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix
@@ -93,7 +93,7 @@ async def poison(stores: Stores) -> None:
 
 
 async def answer_of(
-    stores: Stores, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
+    stores: Namespace, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
 ) -> str:
     """What a caller reads who performs the operation where every job holds the canary."""
     body = None if operation.request is None else with_canary(operation.request["example"])
@@ -133,14 +133,14 @@ def shows(text: str) -> bool:
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_without_payload_read_no_operation_shows_anything_of_it(
-    stores: Stores, operation: Operation
+    stores: Namespace, operation: Operation
 ) -> None:
     assert not shows(await answer_of(stores, operation, EVERYTHING_ELSE, ()))
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
-    stores: Stores, operation: Operation
+    stores: Namespace, operation: Operation
 ) -> None:
     assert shows(await answer_of(stores, operation, SCOPES, ())) == (operation.id in SHOWING)
 
@@ -150,12 +150,12 @@ async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
     "operation", [one for one in GUARDED if one.id in SHOWING], ids=lambda operation: operation.id
 )
 async def test_what_a_type_redacts_is_shown_to_nobody(
-    stores: Stores, operation: Operation, published: tuple[str, ...] | None
+    stores: Namespace, operation: Operation, published: tuple[str, ...] | None
 ) -> None:
     assert not shows(await answer_of(stores, operation, SCOPES, published))
 
 
-async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gone(stores: Stores) -> None:
+async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gone(stores: Namespace) -> None:
     redis: Any = stores.scripts.redis
     await redis.unlink(keys.catalogue(stores.scripts.prefix))
     spec = JobSpec("work", payload=orjson.dumps(DATA), redact=POINTERS)
@@ -166,7 +166,7 @@ async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gon
     await api.close()
 
 
-async def test_a_type_whose_workers_are_gone_still_redacts(stores: Stores) -> None:
+async def test_a_type_whose_workers_are_gone_still_redacts(stores: Namespace) -> None:
     before = await job_in(stores, State.QUEUED)
     await publish(stores, ["work"], POINTERS)
     await stores.workers.deregister(WORKER)
@@ -179,7 +179,7 @@ async def test_a_type_whose_workers_are_gone_still_redacts(stores: Stores) -> No
     await api.close()
 
 
-async def test_the_submission_stores_the_pointers_of_its_type(stores: Stores) -> None:
+async def test_the_submission_stores_the_pointers_of_its_type(stores: Namespace) -> None:
     await publish(stores, ["work"], POINTERS)
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     created = await api.create()

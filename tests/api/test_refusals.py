@@ -10,7 +10,7 @@ import structlog
 from service.api.auth import throttle
 from service.api.auth.throttle import MAX_REFUSALS, WINDOW_SECONDS, Refusals
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.api.running import serve
@@ -25,7 +25,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def guarded(stores: Stores, clock: ManualClock) -> AsyncIterator[Api]:
+async def guarded(stores: Namespace, clock: ManualClock) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace, clock, auth="required")
     yield api
     await api.close()
@@ -39,12 +39,12 @@ async def guess(api: Api, number: int) -> list[httpx.Response]:
 
 
 def refused(api: Api, reason: str) -> float:
-    counter: Any = api.app.state.backend.metrics.http.process.credentials_refused
+    counter: Any = api.app.state.app_state.metrics.http.process.credentials_refused
     return counter.labels(reason)._value.get()
 
 
 async def test_an_address_that_guesses_is_held_off_for_a_while(
-    guarded: Api, stores: Stores, clock: ManualClock
+    guarded: Api, stores: Namespace, clock: ManualClock
 ) -> None:
     good = await authorization(stores.scripts.redis, stores.scripts.namespace)
     late = await authorization(stores.scripts.redis, stores.scripts.namespace)
@@ -82,7 +82,7 @@ async def test_refusals_are_logged_with_their_address_and_without_the_secret(gua
 def guarded_metrics(api: Api) -> str:
     from prometheus_client.exposition import generate_latest
 
-    return generate_latest(api.app.state.backend.metrics.http.process.registry).decode()
+    return generate_latest(api.app.state.app_state.metrics.http.process.registry).decode()
 
 
 @pytest.mark.parametrize("trusted", ["", "127.0.0.1"])
@@ -98,7 +98,7 @@ async def test_a_header_names_the_client_only_where_a_trusted_proxy_sent_it(
     assert answers[-1].status_code == (401 if trusted else 429)
 
 
-async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Stores) -> None:
+async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Namespace) -> None:
     good = await authorization(stores.scripts.redis, stores.scripts.namespace)
     seen: list[dict[str, str]] = []
 
@@ -119,7 +119,7 @@ async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api
     assert (line["client"], line["request_id"][:4]) == ("127.0.0.1", "req_")
 
 
-async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Stores) -> None:
+async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Namespace) -> None:
     from service.api.auth.credentials import digest
 
     key = AccessKey("key_forged", "x", "alpha}:job:x", frozenset({"jobs:read"}), 0)

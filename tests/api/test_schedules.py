@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.catalogue import JobType
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.test_queues import worker
 from tests.support.factories import OK, claim, finish
@@ -111,14 +111,14 @@ async def test_a_schedule_that_can_never_fire_is_refused(
 async def test_a_schedule_may_be_sent_again_after_its_end(api: Api) -> None:
     end = datetime.now(UTC) + timedelta(days=2)
     await put(api, end_at=end.isoformat())
-    (space,) = api.app.state.backend.spaces.values()
-    space.stores.scripts.now = str(round(end.timestamp() * 1000) + 1)
+    (namespace_state,) = api.app.state.app_state.namespace_states.values()
+    namespace_state.stores.scripts.now = str(round(end.timestamp() * 1000) + 1)
     assert (await put(api, status=200, end_at=end.isoformat(), overlap="skip"))["overlap"] == "skip"
     answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, "end_at": "2020-01-01T00:00:00Z"})
     problem(answer, 422, "validation_failed")
 
 
-async def test_the_payload_is_checked_against_the_schema_of_its_type(api: Api, stores: Stores) -> None:
+async def test_the_payload_is_checked_against_the_schema_of_its_type(api: Api, stores: Namespace) -> None:
     seconds, _ = await stores.scripts.redis.time()
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     await stores.workers.register(worker(seconds * 1000), [JobType("work", schema, redact=("/card",))])
@@ -143,7 +143,7 @@ async def test_a_paused_schedule_has_no_next_time_and_resume_gives_it_one(api: A
     problem(await api.http.post("/v1/schedules/other/pause"), 404, "not_found")
 
 
-async def test_run_now_starts_a_job_beside_the_times(api: Api, stores: Stores) -> None:
+async def test_run_now_starts_a_job_beside_the_times(api: Api, stores: Namespace) -> None:
     found = await put(api, job={"name": "work", "payload": {"a": 1}})
     await api.http.post("/v1/schedules/nightly/pause")
     answer = await api.http.post("/v1/schedules/nightly/run-now")
@@ -165,7 +165,7 @@ async def run_now(api: Api, name: str = "nightly", body: bytes = b"", key: str =
     return await api.http.post(f"/v1/schedules/{name}/run-now", headers=headers, content=body)
 
 
-async def test_run_now_again_with_its_key_is_answered_as_the_first_time(api: Api, stores: Stores) -> None:
+async def test_run_now_again_with_its_key_is_answered_as_the_first_time(api: Api, stores: Namespace) -> None:
     job = {"name": "work", "payload": {"a": 1}, "tags": {"t": "1"}, "limit_key": "l", "expires_seconds": 60}
     await put(api, job={**job, "priority": 7, "delay_seconds": 0})
     first = await run_now(api)
@@ -193,7 +193,9 @@ async def test_a_key_of_run_now_belongs_to_one_schedule_and_one_body(api: Api) -
 
 
 @pytest.mark.parametrize("overlap", ["allow", "skip", "replace"])
-async def test_many_identical_requests_for_a_run_are_one_run(api: Api, stores: Stores, overlap: str) -> None:
+async def test_many_identical_requests_for_a_run_are_one_run(
+    api: Api, stores: Namespace, overlap: str
+) -> None:
     """With replace, none of them may cancel the run that another one began."""
     await put(api, overlap=overlap, job={"name": "work"})
     answers = await asyncio.gather(*[run_now(api) for _ in range(10)])
@@ -205,7 +207,7 @@ async def test_many_identical_requests_for_a_run_are_one_run(api: Api, stores: S
     assert [run["outcome"] for run in runs] == ["created"]
 
 
-async def test_run_now_obeys_the_overlap(api: Api, stores: Stores) -> None:
+async def test_run_now_obeys_the_overlap(api: Api, stores: Namespace) -> None:
     await put(api, "s", overlap="skip", job={"name": "work"})
     await api.http.post("/v1/schedules/s/run-now")
     problem(await api.http.post("/v1/schedules/s/run-now"), 409, "invalid_state")
@@ -217,7 +219,7 @@ async def test_run_now_obeys_the_overlap(api: Api, stores: Stores) -> None:
     assert len((await claim(stores, slots=9)).leases) == 2
 
 
-async def test_reading_and_writing_have_scopes_and_namespaces(stores: Stores) -> None:
+async def test_reading_and_writing_have_scopes_and_namespaces(stores: Namespace) -> None:
     keys = AccessKeys(stores.scripts.redis)
     for secret, namespace, scopes in (
         ("sr", stores.scripts.namespace, ("schedules:read",)),

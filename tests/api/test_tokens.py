@@ -14,7 +14,7 @@ from service.api.auth import tokens
 from service.api.auth.credentials import digest
 from service.api.auth.tokens import LEEWAY_SECONDS, MAX_TOKEN
 from service.store.access_keys import AccessKey, AccessKeys
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.issuer import KIND, Issuer, claims, encoded, issuing, jwk, private_key, sign
 from tests.api.keys import authorization
@@ -28,7 +28,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 
 @pytest.fixture
-async def guarded(stores: Stores, issuer: Issuer) -> AsyncIterator[Api]:
+async def guarded(stores: Namespace, issuer: Issuer) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
     yield api
     await api.close()
@@ -45,7 +45,7 @@ async def refused(api: Api, token: str, says: str | None = None) -> None:
     assert document["detail"] == says or (says is None and "not valid" in document["detail"])
 
 
-async def test_a_key_and_a_token_open_the_same_namespace(guarded: Api, stores: Stores) -> None:
+async def test_a_key_and_a_token_open_the_same_namespace(guarded: Api, stores: Namespace) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
     token, key = bearer(sign(claims(namespace))), await authorization(redis, namespace)
     job = await guarded.http.post("/v1/jobs", json={"name": "work"}, headers=token)
@@ -88,17 +88,17 @@ async def test_scopes_are_those_that_triage_knows(
     if status == 403:
         assert problem(answer, 403, "scope_missing")["required_scope"] == "jobs:read"
     assert answer.status_code == status
-    caller = await guarded.app.state.backend.authenticator.identify(f"Bearer {token}")
+    caller = await guarded.app.state.app_state.authenticator.identify(f"Bearer {token}")
     assert caller.scopes <= {"jobs:read"}
 
 
-async def test_claims_have_the_names_that_the_settings_give(stores: Stores, issuer: Issuer) -> None:
+async def test_claims_have_the_names_that_the_settings_give(stores: Namespace, issuer: Issuer) -> None:
     given: dict[str, Any] = {"jwt_namespace_claim": "https://example.com/tenant", "jwt_scopes_claim": "roles"}
     namespace = stores.scripts.namespace
     api = Api(stores.scripts.redis, namespace, **issuer.settings, **given)
     own = {"https://example.com/tenant": namespace, "roles": ["jobs:read"], "scope": None}
     token = sign(claims("other", **own))
-    caller = await api.app.state.backend.authenticator.identify(f"Bearer {token}")
+    caller = await api.app.state.app_state.authenticator.identify(f"Bearer {token}")
     assert (caller.namespace, caller.scopes) == (namespace, {"jobs:read"})
     await refused(
         api, sign(claims(namespace)), "The claim https://example.com/tenant of the token names no namespace."
@@ -113,7 +113,7 @@ async def test_a_caller_is_known_by_its_subject_and_never_as_a_key(
     guarded: Api, namespace: str, subject: str | None, id: str
 ) -> None:
     token = sign(claims(namespace, sub=subject))
-    assert (await guarded.app.state.backend.authenticator.identify(f"Bearer {token}")).key_id == id
+    assert (await guarded.app.state.app_state.authenticator.identify(f"Bearer {token}")).key_id == id
 
 
 def public_pem() -> bytes:
@@ -319,10 +319,10 @@ async def test_without_a_credential_the_challenge_names_no_error(guarded: Api) -
 
 
 async def test_a_key_with_two_dots_is_still_a_key(guarded: Api, issuer: Issuer, namespace: str) -> None:
-    backend = guarded.app.state.backend
+    app_state = guarded.app.state.app_state
     secret = f"triage_{namespace}.b.c"
     key = AccessKey("key_dots", "test", namespace, frozenset({"jobs:read"}), 0)
-    await AccessKeys(backend.redis).create(key, digest(secret))
+    await AccessKeys(app_state.redis).create(key, digest(secret))
     assert (await guarded.http.get("/v1/jobs", headers=bearer(secret))).status_code == 200
     await refused(guarded, "triage_a.b.c")
     assert issuer.asked == []
@@ -336,18 +336,18 @@ async def test_an_algorithm_that_is_not_taken_is_no_reason_to_ask_the_issuer(
     assert issuer.asked == []
 
 
-async def test_where_tokens_are_not_configured_none_is_taken(stores: Stores, namespace: str) -> None:
+async def test_where_tokens_are_not_configured_none_is_taken(stores: Namespace, namespace: str) -> None:
     api = Api(stores.scripts.redis, namespace, auth="required")
     await refused(api, sign(claims(namespace)))
     await api.close()
 
 
-def moved(stores: Stores, issuer: Issuer, clock: ManualClock) -> Api:
+def moved(stores: Namespace, issuer: Issuer, clock: ManualClock) -> Api:
     return Api(stores.scripts.redis, stores.scripts.namespace, clock, **issuer.settings)
 
 
 async def test_a_token_is_taken_to_its_end_and_never_longer(
-    stores: Stores, issuer: Issuer, namespace: str
+    stores: Namespace, issuer: Issuer, namespace: str
 ) -> None:
     clock = ManualClock()
     api, now = moved(stores, issuer, clock), clock.now_ms() / 1000
@@ -362,7 +362,7 @@ async def test_a_token_is_taken_to_its_end_and_never_longer(
     await api.close()
 
 
-async def test_a_token_begins_when_it_says(stores: Stores, issuer: Issuer, namespace: str) -> None:
+async def test_a_token_begins_when_it_says(stores: Namespace, issuer: Issuer, namespace: str) -> None:
     clock = ManualClock()
     api, now = moved(stores, issuer, clock), clock.now_ms() / 1000
     token = sign(claims(namespace, nbf=now + 60, exp=now + 600))
@@ -374,7 +374,7 @@ async def test_a_token_begins_when_it_says(stores: Stores, issuer: Issuer, names
 
 
 async def test_a_good_token_is_checked_once_in_five_seconds(
-    stores: Stores, issuer: Issuer, namespace: str, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, issuer: Issuer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, checked = ManualClock(), 0
     api = moved(stores, issuer, clock)
@@ -401,4 +401,4 @@ async def test_tokens_are_not_remembered_without_end(
     for number in range(8):
         token = sign(claims(namespace, sub=str(number)))
         assert (await guarded.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
-    assert 1 <= len(guarded.app.state.backend.authenticator.tokens._cache) <= 3
+    assert 1 <= len(guarded.app.state.app_state.authenticator.tokens._cache) <= 3

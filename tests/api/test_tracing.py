@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.telemetry.otel import OtelTracer
 from tests.api.client import Api, problem
 
@@ -20,7 +20,7 @@ def spans(api: Api) -> InMemorySpanExporter:
     """The spans of this API, which has a tracer provider of its own."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    api.app.state.backend.tracer = OtelTracer(provider)
+    api.app.state.app_state.tracer = OtelTracer(provider)
     return exporter
 
 
@@ -28,7 +28,7 @@ async def submit(api: Api, headers: dict[str, str] | None = None, **fields: obje
     return await api.http.post("/v1/jobs", json={"name": "work", **fields}, headers=headers)
 
 
-async def stored(stores: Stores, id: str) -> str | None:
+async def stored(stores: Namespace, id: str) -> str | None:
     job = await stores.queries.job(id)
     assert job is not None
     return job.traceparent
@@ -45,7 +45,7 @@ def named(span: ReadableSpan) -> SpanContext:
 
 
 async def test_without_opentelemetry_the_trace_context_is_passed_on_as_it_came(
-    api: Api, stores: Stores
+    api: Api, stores: Namespace
 ) -> None:
     job = (await submit(api, HEADERS)).json()
 
@@ -61,7 +61,7 @@ async def test_a_traceparent_that_is_not_valid_is_ignored(api: Api) -> None:
 
 
 async def test_a_submission_is_a_span_and_the_job_its_child(
-    api: Api, stores: Stores, spans: InMemorySpanExporter
+    api: Api, stores: Namespace, spans: InMemorySpanExporter
 ) -> None:
     job = (await submit(api, HEADERS)).json()
 
@@ -74,7 +74,7 @@ async def test_a_submission_is_a_span_and_the_job_its_child(
 
 
 async def test_a_submission_without_a_trace_begins_one(
-    api: Api, stores: Stores, spans: InMemorySpanExporter
+    api: Api, stores: Namespace, spans: InMemorySpanExporter
 ) -> None:
     job = (await submit(api)).json()
 
@@ -94,7 +94,7 @@ async def test_a_refused_submission_is_a_span_that_failed(api: Api, spans: InMem
 
 
 async def test_many_jobs_of_one_request_are_one_span(
-    api: Api, stores: Stores, spans: InMemorySpanExporter
+    api: Api, stores: Namespace, spans: InMemorySpanExporter
 ) -> None:
     answer = await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "a"}, {"name": "b"}]})
 
@@ -113,7 +113,7 @@ async def test_a_replayed_submission_answers_with_the_first_trace(api: Api) -> N
 
 
 async def test_the_jobs_of_a_flow_are_children_of_its_submission(
-    api: Api, stores: Stores, spans: InMemorySpanExporter
+    api: Api, stores: Namespace, spans: InMemorySpanExporter
 ) -> None:
     jobs = {"a": {"job": {"name": "a"}}, "b": {"job": {"name": "b"}, "depends_on": ["a"]}}
 

@@ -1,7 +1,7 @@
 """A queue names the job types of its waiting jobs that nobody there runs."""
 
 from service.domain.catalogue import JobType
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.workers import WorkerRecord
 from tests.api.client import Api
 
@@ -10,14 +10,14 @@ async def unserved(api: Api, queue: str = "default") -> list[str]:
     return (await api.http.get(f"/v1/queues/{queue}")).json()["unserved_job_types"]
 
 
-async def worker(stores: Stores, id: str, queues: dict[str, int], *types: str) -> None:
+async def worker(stores: Namespace, id: str, queues: dict[str, int], *types: str) -> None:
     seconds, _ = await stores.scripts.redis.time()
     now = seconds * 1000
     record = WorkerRecord(id, "host", 7, "0", queues, types, "running", 1, 1, now, now)
     await stores.workers.register(record, [JobType(name) for name in types])
 
 
-async def test_types_that_no_worker_of_the_queue_knows_are_named(api: Api, stores: Stores) -> None:
+async def test_types_that_no_worker_of_the_queue_knows_are_named(api: Api, stores: Namespace) -> None:
     await api.create(name="known")
     await api.create(name="unknown", limit_key="acme")
     await api.create(name="elsewhere")

@@ -14,7 +14,7 @@ from service.api.responses.errors import TooManyWaiters, TooManyWaitersOfKey
 from service.domain.errors import BackendUnavailable
 from service.store.access_keys import AccessKeys
 from service.store.changes.subscriber import Subscriber
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation
@@ -32,12 +32,12 @@ WAITS = [
 NAMESPACES = 60
 
 
-async def pubsub_connections(stores: Stores) -> int:
+async def pubsub_connections(stores: Namespace) -> int:
     client: Any = stores.scripts.redis
     return len(await client.client_list(_type="pubsub"))
 
 
-async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Stores) -> None:
+async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Namespace) -> None:
     """Each held one of the fifty of the pool, and had done so for half a minute after its last waiter."""
     redis, names = stores.scripts.redis, [f"{stores.scripts.namespace}-{n}" for n in range(NAMESPACES)]
     async with (
@@ -54,7 +54,13 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
         polls = [asyncio.create_task(wait(header)) for header in headers]
 
         def all_wait() -> None:
-            assert sum(space.stores.watches._count for space in running.backend.spaces.values()) == NAMESPACES
+            assert (
+                sum(
+                    namespace_state.stores.change_feed._count
+                    for namespace_state in running.app_state.namespace_states.values()
+                )
+                == NAMESPACES
+            )
 
         await eventually(all_wait, 30)
         assert await pubsub_connections(stores) - before == 1
@@ -76,15 +82,16 @@ async def hang_up(running: Running, request: bytes) -> None:
     writer.write(request)
 
     def waits() -> None:
-        assert running.backend.waiters.count == 1
+        assert running.app_state.waiters.count == 1
 
     await eventually(waits)
     writer.transport.abort()
 
     def gone() -> None:
-        assert running.backend.waiters.count == 0
-        assert not running.backend.subscriber._channels or all(
-            not space.stores.watches.watched for space in running.backend.spaces.values()
+        assert running.app_state.waiters.count == 0
+        assert not running.app_state.subscriber._channels or all(
+            not namespace_state.stores.change_feed.watched
+            for namespace_state in running.app_state.namespace_states.values()
         )
 
     # Well before the wait would have ended.
@@ -93,7 +100,7 @@ async def hang_up(running: Running, request: bytes) -> None:
 
 @pytest.mark.parametrize("operation", WAITS, ids=lambda operation: operation.id)
 async def test_a_client_that_hangs_up_gives_its_place_back_at_once(
-    running: Running, stores: Stores, operation: Operation
+    running: Running, stores: Namespace, operation: Operation
 ) -> None:
     address = operation.address(**await make(stores, operation))
     if operation.id == "get_bulk_action":
@@ -119,18 +126,18 @@ async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(ru
     await hang_up(running, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
-async def test_one_key_does_not_take_all_places(redis_url: str, stores: Stores) -> None:
+async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespace) -> None:
     path, redis = f"/v1/jobs/{await submit(stores)}", stores.scripts.redis
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
         running.client() as http,
     ):
-        running.backend.waiters.most_of_holder = 2
+        running.app_state.waiters.most_of_holder = 2
         greedy, modest = [await authorization(redis, stores.scripts.namespace) for _ in range(2)]
         polls = [asyncio.create_task(http.get(f"{path}?wait=20", headers=greedy)) for _ in range(2)]
 
         def waiting_now() -> None:
-            assert running.backend.waiters.count == 2
+            assert running.app_state.waiters.count == 2
 
         await eventually(waiting_now)
         refused = await http.get(f"{path}?wait=20", headers=greedy)
@@ -138,11 +145,11 @@ async def test_one_key_does_not_take_all_places(redis_url: str, stores: Stores) 
         assert refused.headers["retry-after"] == "1"
         assert (await http.get(path, headers=greedy)).status_code == 200
         assert (await http.get(f"{path}?wait=0.01", headers=modest)).status_code == 200
-        running.backend.waiters.most = 2
+        running.app_state.waiters.most = 2
         problem(await http.get(f"{path}?wait=1", headers=modest), 503, "too_many_waiters")
         await stores.jobs.cancel([path.removeprefix("/v1/jobs/")], 0)
         assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
-        assert running.backend.waiters.count == 0
+        assert running.app_state.waiters.count == 0
 
 
 def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
@@ -158,11 +165,11 @@ def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
 
 
 async def test_a_revoked_key_ends_its_waits_and_streams(
-    redis_url: str, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    redis_url: str, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credentials, "CACHE_SECONDS", 0.0)
     monkeypatch.setattr(long_polls, "CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(event_streams, "Pace", lambda: events_pace)
+    monkeypatch.setattr(event_streams, "StreamTiming", lambda: events_timing)
     id = await submit(stores)
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
@@ -173,7 +180,7 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
         async with http.stream("GET", f"/v1/jobs/{id}/events", headers=header) as stream:
 
             def both_wait() -> None:
-                assert (running.backend.waiters.count, running.backend.streams.count) == (1, 1)
+                assert (running.app_state.waiters.count, running.app_state.streams.count) == (1, 1)
 
             await eventually(both_wait)
             keys = AccessKeys(stores.scripts.redis)
@@ -186,32 +193,35 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
         problem(await poll, 401, "unauthenticated")
 
 
-events_pace = event_streams.Pace(check=0.05)
+events_timing = event_streams.StreamTiming(check=0.05)
 
 
 async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
-    redis_url: str, stores: Stores
+    redis_url: str, stores: Namespace
 ) -> None:
     admin: Any = stores.scripts.redis
     await admin.execute_command("ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels")
     path = redis_url.removeprefix("unix://")
     deaf = connect(f"unix://deaf:x@{path}")
     with pytest.raises(BackendUnavailable):
-        async with asyncio.timeout(10), Stores(deaf, stores.scripts.namespace, DAY).watches.watch("job_1"):
+        async with (
+            asyncio.timeout(10),
+            Namespace(deaf, stores.scripts.namespace, DAY).change_feed.watch("job_1"),
+        ):
             pytest.fail("nothing was heard")
     await deaf.aclose()
     await admin.execute_command("ACL", "DELUSER", "deaf")
 
 
 async def test_an_unused_connection_is_left_and_made_anew(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
     monkeypatch.setattr("service.store.changes.subscriber.LOOK_SECONDS", 0.02)
-    subscriber: Subscriber = stores.watches._subscriber
+    subscriber: Subscriber = stores.change_feed._subscriber
     for _ in range(2):
         id = await submit(stores)
-        async with stores.watches.watch(id) as changed:
+        async with stores.change_feed.watch(id) as changed:
             await stores.jobs.cancel([id], 0)
             await asyncio.wait_for(changed.wait(), 5)
 
@@ -227,4 +237,4 @@ async def test_an_api_without_a_socket_waits_too(api: Api) -> None:
     job = await api.create()
     answer = await api.http.get(f"/v1/jobs/{job['id']}?wait=0.01")
     assert answer.status_code == 200
-    assert api.app.state.backend.waiters.count == 0
+    assert api.app.state.app_state.waiters.count == 0

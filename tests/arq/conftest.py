@@ -10,7 +10,7 @@ import pytest
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.handling.arq_client import TriageRedis
 from workers.handling.registry import Registry
 from workers.worker import TriageWorker
@@ -43,7 +43,7 @@ def worker_settings(redis_url: str, namespace: str) -> Settings:
 
 
 @pytest.fixture
-async def make_worker(worker_settings: Settings, stores: Stores) -> MakeWorker:
+async def make_worker(worker_settings: Settings, stores: Namespace) -> MakeWorker:
     """`await make_worker(functions, **options).main()` runs what there is to run, and returns."""
 
     def make(functions: Any = (), *, burst: bool = True, **options: Any) -> TriageWorker:
@@ -55,7 +55,7 @@ async def make_worker(worker_settings: Settings, stores: Stores) -> MakeWorker:
 
 
 @pytest.fixture
-async def make_pool(redis_url: str, stores: Stores) -> AsyncIterator[MakePool]:
+async def make_pool(redis_url: str, stores: Namespace) -> AsyncIterator[MakePool]:
     """Clients as `ctx["redis"]` is one, of a worker with these functions."""
     made: list[TriageRedis] = []
 

@@ -15,7 +15,7 @@ from service.commands.bench.figures import figures, percentiles
 from service.commands.bench.plan import Plan
 from service.commands.bench.run import Measured
 from service.commands.bench.submission import Submission, Submitter
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api
 from tests.support.eventually import eventually
 from tests.support.factories import OK, claim, finish
@@ -24,7 +24,7 @@ PLAN = Plan("t", 8, 2, 1, "bench", "work", {}, False, 60)
 
 
 @pytest.fixture
-async def api(stores: Stores) -> AsyncIterator[Api]:
+async def api(stores: Namespace) -> AsyncIterator[Api]:
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     yield api
     await api.close()
@@ -90,7 +90,7 @@ async def test_who_is_told_to_stop_waits_for_what_is_on_its_way_and_sends_nothin
 
 
 async def test_who_waits_for_long_is_told_once_why(
-    api: Api, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ends, "FIRST", 0.01)
     monkeypatch.setattr(ends, "LATER", 0.01)

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from service.domain.outcome import Failed, Failure
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.running import Running
 from tests.commands.conftest import Triage
 from tests.support.eventually import eventually
@@ -16,7 +16,7 @@ from tests.support.factories import OK, claim, finish, submit
 ENDS = [("succeeded", 0), ("dead", 3), ("cancelled", 4)]
 
 
-async def end_as(stores: Stores, running: Running, state: str, job_id: str = "") -> None:
+async def end_as(stores: Namespace, running: Running, state: str, job_id: str = "") -> None:
     """The job in the queue ends so."""
     if state == "cancelled":
         async with running.client() as http:
@@ -30,7 +30,7 @@ async def end_as(stores: Stores, running: Running, state: str, job_id: str = "")
 
 @pytest.mark.parametrize(("state", "code"), ENDS)
 async def test_submit_that_waits_ends_as_its_job(
-    triage: Triage, running: Running, stores: Stores, state: str, code: int
+    triage: Triage, running: Running, stores: Namespace, state: str, code: int
 ) -> None:
     waiting = asyncio.create_task(triage("submit", "work", "--wait", "20"))
 
@@ -47,7 +47,7 @@ async def test_submit_that_waits_ends_as_its_job(
 
 @pytest.mark.parametrize(("state", "code"), ENDS)
 async def test_tail_ends_as_its_job(
-    triage: Triage, running: Running, stores: Stores, state: str, code: int
+    triage: Triage, running: Running, stores: Namespace, state: str, code: int
 ) -> None:
     id = await submit(stores)
     following = asyncio.create_task(triage("tail", id))
@@ -68,7 +68,7 @@ async def test_submit_says_that_its_job_has_not_finished_in_time(triage: Triage)
 
 
 async def test_submit_without_waiting_and_get_succeed_whatever_the_job(
-    triage: Triage, running: Running, stores: Stores
+    triage: Triage, running: Running, stores: Namespace
 ) -> None:
     ended = await triage("submit", "work", "--json")
     id = orjson.loads(ended.out)["id"]
@@ -87,7 +87,7 @@ def rows(output: str) -> list[str]:
 
 
 async def test_a_table_that_nobody_looks_at_has_whole_rows(
-    triage: Triage, stores: Stores, running: Running
+    triage: Triage, stores: Namespace, running: Running
 ) -> None:
     queue, id = "a-queue-with-a-name-" + "x" * 100, await submit(stores, name="n" * 128)
     async with running.client() as http:
@@ -107,7 +107,7 @@ async def test_a_table_that_nobody_looks_at_has_whole_rows(
 
 
 async def test_a_narrow_terminal_folds_and_cuts_nothing(
-    triage: Triage, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    triage: Triage, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.commands.tables.UNBOUNDED", 60)
     id: Any = await submit(stores, name="n" * 128)

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.domain.outcome import Succeeded, settle
 from service.store.leases import Finish
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api
 from tests.workers.reporting import lease
 from workers.telemetry.metrics import Metrics
@@ -18,7 +18,7 @@ from workers.telemetry.metrics import Metrics
 TARGET = frozenset({"namespace", "job", "instance", "pod"})
 
 
-async def exported(stores: Stores) -> dict[str, frozenset[str]]:
+async def exported(stores: Namespace) -> dict[str, frozenset[str]]:
     """Sample names with their labels, read from the pages themselves after one job has gone by."""
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     await api.create()

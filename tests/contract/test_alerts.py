@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.contract.exported import exported, unknown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +68,6 @@ def test_the_runbook_is_about_alerts_that_exist() -> None:
     assert set(re.findall(r"^## (Triage\w+)$", RUNBOOK.read_text(), re.M)) == set(NAMES)
 
 
-async def test_alerts_name_metrics_and_labels_that_are_exported(stores: Stores) -> None:
+async def test_alerts_name_metrics_and_labels_that_are_exported(stores: Namespace) -> None:
     known = await exported(stores)
     assert {alert["alert"]: unknown(alert["expr"], known) for alert in ALERTS} == {name: [] for name in NAMES}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.contract.exported import exported, selectors, unknown
 from tests.contract.test_alerts import promtool
 
@@ -73,7 +73,7 @@ def test_prometheus_takes_every_query(tmp_path: Path) -> None:
     assert f"SUCCESS: {len(rules)} rules found" in promtool("check", "rules", path)
 
 
-async def test_queries_name_metrics_and_labels_that_are_exported(stores: Stores) -> None:
+async def test_queries_name_metrics_and_labels_that_are_exported(stores: Namespace) -> None:
     known = await exported(stores)
     problems = {title: unknown(query, known) for title, query in QUERIES.items()}
     for name, variable in VARIABLES.items():

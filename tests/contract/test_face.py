@@ -56,8 +56,8 @@ def test_the_distribution_has_a_name_of_its_own_and_the_command_of_the_face() ->
 
 
 def typed_blocks() -> list[str]:
-    """The examples of README and docs that say the type of ctx."""
-    texts = [(ROOT / name).read_text() for name in ("README.md", "docs/handlers.md")]
+    """The examples of the documents that say the type of ctx."""
+    texts = [path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))]
     blocks = [block for text in texts for block in re.findall(r"^```python\n(.+?)^```", text, re.M | re.S)]
     return [block for block in blocks if re.search(r"ctx: \w*Context", block)]
 

@@ -6,7 +6,7 @@ import orjson
 from starlette.routing import Route
 
 from service.api.export import openapi_document
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.api.client import Api
 from tools.generate import FILES, ROOT
 from workers.telemetry.metrics import Metrics
@@ -16,21 +16,21 @@ def test_generated_files_are_current() -> None:
     assert [name for name, write in FILES.items() if (ROOT / name).read_text() != write()] == []
 
 
-def test_the_table_of_metrics_has_all_that_a_worker_exports() -> None:
-    table = (ROOT / "docs/operations.md").read_text()
+def test_the_list_of_metrics_has_all_that_a_worker_exports() -> None:
+    listed = (ROOT / "docs/reference/metrics.md").read_text()
     exported = {family.name for family in Metrics().registry.collect()}
     assert {"triage_job_run_seconds", "triage_jobs_finished"} <= exported
-    assert [name for name in exported if f"| `{name}" not in table] == []
+    assert [name for name in exported if f"* **`{name}" not in listed] == []
 
 
-async def test_the_server_serves_the_committed_document(stores: Stores) -> None:
+async def test_the_server_serves_the_committed_document(stores: Namespace) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     served = (await api.http.get("/openapi.json")).json()
     await api.close()
     assert served == orjson.loads((ROOT / "openapi/openapi.json").read_bytes())
 
 
-async def test_no_route_is_hidden_from_the_document(stores: Stores) -> None:
+async def test_no_route_is_hidden_from_the_document(stores: Namespace) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     served = {cast(Route, route).path for route in api.app.routes}
     await api.close()

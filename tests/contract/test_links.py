@@ -8,6 +8,7 @@ import pytest
 from tools.generate import ROOT
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("helm/**/*.md")]
+INDEX = ROOT / "docs/index.md"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -28,3 +29,9 @@ def test_links_lead_somewhere(document: Path) -> None:
         if not target.exists() or (anchor and anchor not in _anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+def test_every_page_is_on_the_map() -> None:
+    pages = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/[!a]*/*.md"), ROOT / "docs/adr/README.md"]
+    shown = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in _LINK.findall(INDEX.read_text())}
+    assert [str(page) for page in pages if page.resolve() not in shown | {INDEX}] == []

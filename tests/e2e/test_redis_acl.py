@@ -1,9 +1,9 @@
-"""The Redis users of docs/deploy.md may do what Triage does, and not what would harm others."""
+"""The Redis users of docs/how-to/set-up-redis.md may do what Triage does, and not what would harm others."""
 
 import re
-import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -16,13 +16,22 @@ from service.store.redis import keys
 from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import ROOT, Cluster
 
-#: As the document writes them, by user: rules and the password among them.
-USERS = {
-    name: shlex.split(rules)
-    for name, rules in re.findall(
-        r"^    user (triage-[a-z-]+) (.+)$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE
-    )
-}
+#: What a reader would type: the blocks that write users.acl, in one shell.
+_PAGE = (ROOT / "docs/how-to/set-up-redis.md").read_text()
+_SCRIPT = "".join(
+    block for block in re.findall(r"^```sh\n(.+?)^```", _PAGE, re.M | re.S) if "> users.acl" in block
+)
+
+
+def _users() -> dict[str, list[str]]:
+    """The rules of each user, its password among them."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["sh", "-eu", "-c", _SCRIPT], cwd=directory, check=True)
+        lines = (Path(directory) / "users.acl").read_text().splitlines()
+    return {name: rules for _, name, *rules in map(str.split, lines)}
+
+
+USERS = _users()
 ALL = ("triage-api", "triage-worker", "triage-worker-shop")
 #: A key that each user may write.
 OWN = {

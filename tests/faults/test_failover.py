@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster, free_port
@@ -24,7 +24,7 @@ def audit(server: EmbeddedServer) -> None:
     async def check() -> None:
         redis = connect(server.url)
         try:
-            stores = Stores(redis, "default", 0)
+            stores = Namespace(redis, "default", 0)
             await eventually(lambda: invariants.check(stores), 15, 0.2)
         finally:
             await redis.aclose()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 from tests.faults.load import ENDS, Load
@@ -117,7 +117,7 @@ def _check_jobs(load: Load, ended: dict[str, dict[str, Any]], history: Path) -> 
 async def _check_structure(site: Site) -> None:
     redis = connect(site.server.url)
     try:
-        stores = Stores(redis, "default", 0)
+        stores = Namespace(redis, "default", 0)
 
         async def audit() -> None:
             await invariants.check(stores)

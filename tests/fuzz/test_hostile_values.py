@@ -11,7 +11,7 @@ import pytest
 from jsonschema import ValidationError
 
 from service.api.requests.long_polls import MAX_WAIT
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.api.document import OPERATIONS, Operation
 from tests.api.keys import authorization
@@ -53,7 +53,7 @@ async def test_a_hostile_value_gets_a_documented_response_soon(
                 # A write gets a namespace of its own: the last one may have consumed its resource.
                 owner = namespace if operation.method == "GET" else f"{namespace}-{number}"
                 if operation.method != "GET" or number == 0:
-                    stores = Stores(redis, owner, 1_000_000)
+                    stores = Namespace(redis, owner, 1_000_000)
                     resource = await make(stores, operation) if operation.parameters("path") else {}
                     found = await authorization(redis, owner)
                     key = {name.encode(): value.encode() for name, value in found.items()}

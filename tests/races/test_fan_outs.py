@@ -10,7 +10,7 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_
 from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import HOPELESS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 IDS = IdFactory(Clock().now_ms, os.urandom)
 
 
-async def opened(stores: Stores, size: int, tolerance: Tolerance | None = None) -> str:
+async def opened(stores: Namespace, size: int, tolerance: Tolerance | None = None) -> str:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), JobSpec("report"), tolerance or Tolerance())
     await stores.fan_outs.open(id, spec, size, None)
@@ -26,7 +26,7 @@ async def opened(stores: Stores, size: int, tolerance: Tolerance | None = None) 
     return id
 
 
-async def follow_ups(stores: Stores) -> int:
+async def follow_ups(stores: Namespace) -> int:
     """How often a follow-up can be claimed; each is finished."""
     leases = (await claim(stores, 10, types={"report": None})).leases
     for lease in leases:
@@ -34,7 +34,7 @@ async def follow_ups(stores: Stores) -> int:
     return len(leases)
 
 
-async def test_two_items_that_end_in_the_same_moment_release_the_follow_up_once(stores: Stores) -> None:
+async def test_two_items_that_end_in_the_same_moment_release_the_follow_up_once(stores: Namespace) -> None:
     for _ in range(20):
         id = await opened(stores, 2)
         await stores.fan_outs.seal(id, 2)
@@ -49,7 +49,7 @@ async def test_two_items_that_end_in_the_same_moment_release_the_follow_up_once(
         assert (group.state, group.counts[State.SUCCEEDED]) == ("succeeded", 2)
 
 
-async def test_a_seal_and_the_last_end_in_the_same_moment_end_the_fan_out_once(stores: Stores) -> None:
+async def test_a_seal_and_the_last_end_in_the_same_moment_end_the_fan_out_once(stores: Namespace) -> None:
     for _ in range(20):
         id = await opened(stores, 1)
         lease = (await claim(stores)).leases[0]
@@ -59,20 +59,20 @@ async def test_a_seal_and_the_last_end_in_the_same_moment_end_the_fan_out_once(s
         assert await follow_ups(stores) == 1
 
 
-async def test_two_failures_in_the_same_moment_cross_the_tolerance_once(stores: Stores) -> None:
+async def test_two_failures_in_the_same_moment_cross_the_tolerance_once(stores: Namespace) -> None:
     id = await opened(stores, 10, Tolerance(count=0))
     await stores.fan_outs.seal(id, 10)
     leases = [(await claim(stores, worker=f"wk_{n}")).leases[0] for n in (1, 2)]
     await asyncio.gather(*[finish(stores, lease, HOPELESS) for lease in leases])
     # Several processes may carry on the same task.
-    await asyncio.gather(*[stores.keeper.work() for _ in range(3)])
+    await asyncio.gather(*[stores.group_tasks.work() for _ in range(3)])
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.state, group.counts[State.DEAD], group.counts[State.CANCELLED]) == ("failed", 2, 8)
     assert await follow_ups(stores) == 1
 
 
-async def test_a_chunk_that_two_clients_send_is_taken_once(stores: Stores) -> None:
+async def test_a_chunk_that_two_clients_send_is_taken_once(stores: Namespace) -> None:
     id = await opened(stores, 0)
     items = [Item(index, b"{}") for index in range(100)]
     filled = await asyncio.gather(*[stores.fan_outs.fill(id, items) for _ in range(5)])
@@ -80,7 +80,7 @@ async def test_a_chunk_that_two_clients_send_is_taken_once(stores: Stores) -> No
     assert (await stores.fan_outs.seal(id, 100)).word == "moved"
 
 
-async def test_no_item_outlives_a_cancel_that_comes_between_chunks(stores: Stores) -> None:
+async def test_no_item_outlives_a_cancel_that_comes_between_chunks(stores: Namespace) -> None:
     for _ in range(10):
         id = await opened(stores, 5)
         await asyncio.gather(
@@ -88,7 +88,7 @@ async def test_no_item_outlives_a_cancel_that_comes_between_chunks(stores: Store
             stores.groups.request_cancel(id, 0),
             stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(10, 15)]),
         )
-        await stores.keeper.work()
+        await stores.group_tasks.work()
         group = await stores.groups.get(id)
         assert group is not None
         assert group.state == "cancelled"

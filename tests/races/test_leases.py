@@ -5,7 +5,7 @@ import asyncio
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.leases import beat_arguments, decode_beat
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.workers import WorkerRecord
 from tests.support.factories import (
     BROKEN,
@@ -23,13 +23,13 @@ from tests.support.factories import (
 HOUR = 3_600_000
 
 
-async def rescue_all(stores: Stores, at: int) -> list[str]:
+async def rescue_all(stores: Namespace, at: int) -> list[str]:
     """Rescue as if Redis time were `at`, past the hold-off that a silence before it begins."""
     await stores.leases.rescue(15_000, now=str(at))
     return (await stores.leases.rescue(15_000, now=str(at + 15_001))).rescued
 
 
-async def test_a_stale_worker_cannot_finish_a_rescued_job(stores: Stores) -> None:
+async def test_a_stale_worker_cannot_finish_a_rescued_job(stores: Namespace) -> None:
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     assert await rescue_all(stores, lease.job.created_at + HOUR) == [id]
@@ -39,7 +39,7 @@ async def test_a_stale_worker_cannot_finish_a_rescued_job(stores: Stores) -> Non
     assert await stores.scripts.redis.hget(f"{stores.scripts.prefix}counters", "stale_finishes") == b"5"  # type: ignore[misc]
 
 
-async def test_the_new_holder_of_a_rescued_job_is_not_disturbed_by_the_old_one(stores: Stores) -> None:
+async def test_the_new_holder_of_a_rescued_job_is_not_disturbed_by_the_old_one(stores: Namespace) -> None:
     id, old = await job_in(stores, State.RUNNING)
     assert old is not None
     await rescue_all(stores, old.job.created_at + HOUR)
@@ -52,7 +52,7 @@ async def test_the_new_holder_of_a_rescued_job_is_not_disturbed_by_the_old_one(s
     assert (job.state, job.worker_id, job.crashes, job.failures) == (State.SUCCEEDED, "wk_2", 0, 0)
 
 
-async def test_two_workers_never_claim_the_same_job(stores: Stores) -> None:
+async def test_two_workers_never_claim_the_same_job(stores: Namespace) -> None:
     ids = {await submit(stores) for _ in range(100)}
     claims = await asyncio.gather(*[claim(stores, slots=7, worker=f"wk_{n}") for n in range(30)])
     taken = [lease.job.id for answer in claims for lease in answer.leases]
@@ -60,7 +60,7 @@ async def test_two_workers_never_claim_the_same_job(stores: Stores) -> None:
     assert set(taken) == ids
 
 
-async def test_a_finish_that_is_sent_twice_counts_once(stores: Stores) -> None:
+async def test_a_finish_that_is_sent_twice_counts_once(stores: Namespace) -> None:
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     assert [await finish(stores, lease, BROKEN) for _ in range(3)] == ["moved", "duplicate", "duplicate"]
@@ -70,7 +70,7 @@ async def test_a_finish_that_is_sent_twice_counts_once(stores: Stores) -> None:
     assert len(await stores.queries.attempts(id)) == 1
 
 
-async def test_a_finish_from_an_earlier_delivery_does_not_end_a_later_one(stores: Stores) -> None:
+async def test_a_finish_from_an_earlier_delivery_does_not_end_a_later_one(stores: Namespace) -> None:
     id, first = await job_in(stores, State.RUNNING)
     assert first is not None
     await finish(stores, first, Interrupted())
@@ -80,7 +80,7 @@ async def test_a_finish_from_an_earlier_delivery_does_not_end_a_later_one(stores
     assert await finish(stores, second, OK) == "moved"
 
 
-async def test_a_cancel_wins_over_every_end_that_comes_after_it(stores: Stores) -> None:
+async def test_a_cancel_wins_over_every_end_that_comes_after_it(stores: Namespace) -> None:
     for outcome in (OK, BROKEN, HOPELESS, LATER, Interrupted()):
         id, lease = await job_in(stores, State.RUNNING)
         assert lease is not None
@@ -91,7 +91,7 @@ async def test_a_cancel_wins_over_every_end_that_comes_after_it(stores: Stores) 
         assert (job.state, job.state_reason, job.result) == (State.CANCELLED, "requested", None)
 
 
-async def test_a_forced_cancel_takes_the_job_from_its_worker(stores: Stores) -> None:
+async def test_a_forced_cancel_takes_the_job_from_its_worker(stores: Namespace) -> None:
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     await stores.jobs.cancel([id], 0)
@@ -101,7 +101,7 @@ async def test_a_forced_cancel_takes_the_job_from_its_worker(stores: Stores) -> 
     assert await finish(stores, lease, OK) == "stale"
 
 
-async def test_a_rescued_job_that_was_asked_to_be_cancelled_does_not_run_again(stores: Stores) -> None:
+async def test_a_rescued_job_that_was_asked_to_be_cancelled_does_not_run_again(stores: Namespace) -> None:
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     await stores.jobs.cancel([id], 10 * HOUR)
@@ -109,7 +109,7 @@ async def test_a_rescued_job_that_was_asked_to_be_cancelled_does_not_run_again(s
     assert await state_of(stores, id) == State.CANCELLED
 
 
-async def test_an_outage_forgives_leases_that_ran_out_in_it(stores: Stores) -> None:
+async def test_an_outage_forgives_leases_that_ran_out_in_it(stores: Namespace) -> None:
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     back = lease.job.created_at + HOUR
@@ -122,7 +122,7 @@ async def test_an_outage_forgives_leases_that_ran_out_in_it(stores: Stores) -> N
     assert await finish(stores, lease, OK) == "moved"
 
 
-async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(stores: Stores) -> None:
+async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(stores: Namespace) -> None:
     cancelled, first = await job_in(stores, State.RUNNING)
     lost, second = await job_in(stores, State.RUNNING)
     assert first is not None
@@ -136,7 +136,7 @@ async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(
     assert beat.lost == [(lost, second.token), ("job_unknown", "1:x")]
 
 
-async def test_a_batch_of_ends_is_judged_one_by_one(stores: Stores) -> None:
+async def test_a_batch_of_ends_is_judged_one_by_one(stores: Namespace) -> None:
     ids = [await submit(stores) for _ in range(4)]
     leases = (await claim(stores, slots=4)).leases
     await finish(stores, leases[1], OK)

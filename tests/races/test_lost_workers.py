@@ -6,7 +6,7 @@ import pytest
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Crashed, Failure, rest_ms
 from service.domain.states import State
 from service.store.leases import Rescue, beat_arguments
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.workers import WorkerRecord
 from tests.support.factories import claim, finish, submit
 
@@ -22,7 +22,7 @@ DEATH = Crashed(Failure("ChildDied", "The process that ran this job was ended by
 class Place:
     """A namespace at a time; somebody reaches Redis all the while, unless a test says `silence`."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Namespace) -> None:
         self.stores = stores
         self.now = START
         stores.scripts.now = str(START)
@@ -57,7 +57,7 @@ class Place:
 
 
 @pytest.fixture
-async def place(stores: Stores) -> Place:
+async def place(stores: Namespace) -> Place:
     place = Place(stores)
     await stores.pulse(LEASE)
     return place

@@ -1,4 +1,4 @@
-"""Clients generated as docs/sdks.md says it, compiled, and used against a live API and worker."""
+"""Clients generated as docs/how-to/use-an-sdk.md says, compiled, and used against a live API and worker."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from tests.e2e.processes import ROOT
 from tests.sdks.tooling import Tooling, block, command, section
 
 TOURS = Path(__file__).parent / "tours"
-PAGE = (ROOT / "docs/sdks.md").read_text()
+PAGE = (ROOT / "docs/how-to/use-an-sdk.md").read_text()
 PYTHON, TYPESCRIPT, OTHERS = (section(PAGE, title) for title in ("Python", "TypeScript", "Other languages"))
 
 pytestmark = pytest.mark.timeout(300)

@@ -49,6 +49,7 @@ def block(text: str, language: str) -> str:
 
 
 def command(text: str, start: str) -> str:
-    """The one indented line of a page that begins so."""
-    (found,) = [line.strip() for line in text.splitlines() if line.startswith(f"    {start}")]
+    """The one indented command of a page that begins so; a backslash continues it on the next line."""
+    lines = text.replace("\\\n", " ").splitlines()
+    (found,) = [line.strip() for line in lines if line.startswith(f"    {start}")]
     return found

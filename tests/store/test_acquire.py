@@ -5,14 +5,14 @@ import random
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 
 pytestmark = pytest.mark.anyio
 
 START = 1_900_000_000_000
 
 
-async def history(stores: Stores, limit: int, per_ms: int, arrivals: list[int]) -> tuple[list[int], int]:
+async def history(stores: Namespace, limit: int, per_ms: int, arrivals: list[int]) -> tuple[list[int], int]:
     """When each caller passed, in ms, and how often Redis was asked; each asks again when it was told to."""
     asks = [(ms, number) for number, ms in enumerate(arrivals)]
     heapq.heapify(asks)
@@ -31,7 +31,7 @@ async def history(stores: Stores, limit: int, per_ms: int, arrivals: list[int]) 
 
 
 @pytest.mark.parametrize(("limit", "per_ms"), [(1, 100), (3, 1_000), (10, 700)])
-async def test_no_window_holds_more_and_nothing_is_wasted(stores: Stores, limit: int, per_ms: int) -> None:
+async def test_no_window_holds_more_and_nothing_is_wasted(stores: Namespace, limit: int, per_ms: int) -> None:
     dice = random.Random(limit)
     passed, asked = await history(stores, limit, per_ms, [dice.randrange(50) for _ in range(60)])
     for first, last in zip(passed, passed[limit:], strict=False):
@@ -40,7 +40,7 @@ async def test_no_window_holds_more_and_nothing_is_wasted(stores: Stores, limit:
     assert asked <= 3 * 60
 
 
-async def test_a_caller_that_does_not_come_back_costs_a_second(stores: Stores) -> None:
+async def test_a_caller_that_does_not_come_back_costs_a_second(stores: Namespace) -> None:
     stores.scripts.now = str(START)
     assert await stores.limiters.acquire("crm", 1, 100, "lim_1") == 0
     assert await stores.limiters.acquire("crm", 1, 100, "lim_gone") == pytest.approx(0.1)

@@ -4,25 +4,25 @@ from service.domain.job import Job, Lease
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.leases import Beat, CancelRequest, beat_arguments, decode_beat
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.workers import WorkerRecord
 from tests.support.factories import OK, claim, finish, job_in, submit
 
 RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
 
 
-async def beat(stores: Stores, *held: tuple[str, str]) -> Beat:
+async def beat(stores: Namespace, *held: tuple[str, str]) -> Beat:
     return decode_beat(await stores.scripts.run("beat", beat_arguments(RECORD, 15_000, 1, "running", held)))
 
 
-async def running(stores: Stores) -> tuple[str, str]:
+async def running(stores: Namespace) -> tuple[str, str]:
     """The id and the token of a job that runs."""
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     return id, lease.token
 
 
-async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: Stores, at: int) -> None:
+async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: Namespace, at: int) -> None:
     id, token = await running(stores)
     await stores.jobs.cancel([id], 60_000, message="the customer left")
     assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 60_000, "the customer left")]
@@ -32,7 +32,7 @@ async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: S
     assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 0, "the customer left")]
 
 
-async def test_a_cancel_without_a_message_has_none(stores: Stores, at: int) -> None:
+async def test_a_cancel_without_a_message_has_none(stores: Namespace, at: int) -> None:
     id, token = await running(stores)
     await stores.jobs.cancel([id], 500)
     assert (await beat(stores, (id, token), ("job_gone", "1:x"))) == Beat(
@@ -45,7 +45,7 @@ async def test_a_cancel_without_a_message_has_none(stores: Stores, at: int) -> N
     )
 
 
-async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: Stores, at: int) -> None:
+async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: Namespace, at: int) -> None:
     id, token = await running(stores)
     for grace_ms, message in ((60_000, ""), (90_000, "first"), (1_000, "second"), (30_000, "")):
         await stores.jobs.cancel([id], grace_ms, message=message)
@@ -57,7 +57,9 @@ async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: S
     assert (job.state, job.cancel_message, job.cancel_requested_at) == (State.CANCELLED, "first", at)
 
 
-async def test_a_shorter_grace_wakes_the_heartbeat_and_a_longer_one_does_not(stores: Stores, at: int) -> None:
+async def test_a_shorter_grace_wakes_the_heartbeat_and_a_longer_one_does_not(
+    stores: Namespace, at: int
+) -> None:
     id, _ = await running(stores)
     inbox = f"{stores.scripts.prefix}worker:wk_1:inbox"
     woken: list[int] = []
@@ -67,7 +69,7 @@ async def test_a_shorter_grace_wakes_the_heartbeat_and_a_longer_one_does_not(sto
     assert woken == [1, 0, 0, 1]
 
 
-async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Stores) -> None:
+async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Namespace) -> None:
     waiting = await submit(stores, delay_ms=60_000)
     await stores.jobs.cancel([waiting], 0, message="not needed")
     asked, _ = await running(stores)
@@ -85,7 +87,7 @@ async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Stores
     await finish(stores, lease, OK)
 
 
-async def test_a_beat_tells_the_leases_of_a_job_apart(stores: Stores) -> None:
+async def test_a_beat_tells_the_leases_of_a_job_apart(stores: Namespace) -> None:
     id, old = await running(stores)
     await finish(stores, Lease(await job(stores, id), old), Interrupted())
     (lease,) = (await claim(stores)).leases
@@ -95,7 +97,7 @@ async def test_a_beat_tells_the_leases_of_a_job_apart(stores: Stores) -> None:
     assert [(request.job_id, request.token) for request in heard.cancel] == [(id, lease.token)]
 
 
-async def job(stores: Stores, id: str) -> Job:
+async def job(stores: Namespace, id: str) -> Job:
     found = await stores.queries.job(id)
     assert found is not None
     return found

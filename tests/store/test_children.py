@@ -12,7 +12,7 @@ from service.domain.job import Job, Lease
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.groups.flows import job_ids
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queries import JobFilter
 from service.store.queues.queues import SLOT_MS
 from service.store.redis import keys
@@ -28,18 +28,18 @@ def child(*edges: Edge, **fields: Any) -> Node:
     return Node(JobSpec(**given), edges)
 
 
-async def lease_of(stores: Stores, kind: str = "part", slots: int = 10) -> dict[str, Lease]:
+async def lease_of(stores: Namespace, kind: str = "part", slots: int = 10) -> dict[str, Lease]:
     """Leases by job id on all jobs of a type that may run."""
     leases = (await claim(stores, slots, types={kind: None})).leases
     return {lease.job.id: lease for lease in leases}
 
 
-async def parent(stores: Stores) -> Lease:
+async def parent(stores: Namespace) -> Lease:
     await factories.submit(stores)
     return (await claim(stores)).leases[0]
 
 
-async def parent_in_flow(stores: Stores) -> Lease:
+async def parent_in_flow(stores: Namespace) -> Lease:
     """Its key is `parent`, and a job `after` waits for it."""
     spec = FlowSpec("flow", {"parent": Node(JobSpec("work")), "after": child(Edge("parent"))}, "continue")
     id = IDS.new("flow", members=2)
@@ -50,20 +50,20 @@ async def parent_in_flow(stores: Stores) -> Lease:
 
 
 async def park(
-    stores: Stores, lease: Lease, nodes: Mapping[str, Node], word: str = "parked"
+    stores: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "parked"
 ) -> dict[str, str]:
     ids = {key: factories.new_id() for key in nodes}
-    assert await stores.relations.park(lease, nodes, ids) == word
+    assert await stores.dependencies.park(lease, nodes, ids) == word
     return ids
 
 
-async def job(stores: Stores, id: str) -> Job:
+async def job(stores: Namespace, id: str) -> Job:
     found = await stores.queries.job(id)
     assert found is not None
     return found
 
 
-async def test_a_child_is_the_job_that_was_asked_for(stores: Stores, at: int) -> None:
+async def test_a_child_is_the_job_that_was_asked_for(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
     ids = await park(stores, lease, {"x": Node(FULL)})
     added = await job(stores, ids["x"])
@@ -94,7 +94,7 @@ async def test_a_child_is_the_job_that_was_asked_for(stores: Stores, at: int) ->
         assert [found.id for found in page.items] == [ids["x"]]
 
 
-async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Stores, at: int) -> None:
+async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
     await park(stores, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
     assert await stores.queues.names() == ["default", "parts"]
@@ -104,7 +104,7 @@ async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Stores, at
     assert len(await lease_of(stores)) == 2
 
 
-async def test_the_limit_of_a_key_holds_for_children(stores: Stores) -> None:
+async def test_the_limit_of_a_key_holds_for_children(stores: Namespace) -> None:
     await factories.limit(stores, key_max_concurrency=1)
     lease = await parent(stores)
     ids = await park(stores, lease, {"x": child(limit_key="acme"), "y": child(limit_key="acme")})
@@ -124,7 +124,7 @@ async def test_the_limit_of_a_key_holds_for_children(stores: Stores) -> None:
     ],
 )
 async def test_a_child_ends_when_its_time_is_over_and_its_parent_goes_on(
-    stores: Stores, at: int, limits: dict[str, int], reason: str, lives_ms: int
+    stores: Namespace, at: int, limits: dict[str, int], reason: str, lives_ms: int
 ) -> None:
     lease = await parent(stores)
     ids = await park(stores, lease, {"x": child(**limits)})
@@ -137,13 +137,13 @@ async def test_a_child_ends_when_its_time_is_over_and_its_parent_goes_on(
 
 
 @pytest.mark.parametrize("given", ["delay_ms", "run_at_ms"])
-async def test_a_child_starts_no_earlier_than_it_may(stores: Stores, at: int, given: str) -> None:
+async def test_a_child_starts_no_earlier_than_it_may(stores: Namespace, at: int, given: str) -> None:
     lease = await parent(stores)
     fields: Any = {given: MINUTE if given == "delay_ms" else at + MINUTE}
     nodes = {"x": child(**fields), "y": child(Edge("z"), **fields), "z": child()}
     ids = {key: factories.new_id() for key in nodes}
     ordered = {key: nodes[key] for key in ("z", "x", "y")}
-    assert await stores.relations.park(lease, ordered, ids) == "parked"
+    assert await stores.dependencies.park(lease, ordered, ids) == "parked"
     x = await job(stores, ids["x"])
     assert (x.state, x.run_at, x.queued_at) == (State.SCHEDULED, at + MINUTE, None)
     waits = await job(stores, ids["y"])
@@ -158,13 +158,13 @@ async def test_a_child_starts_no_earlier_than_it_may(stores: Stores, at: int, gi
     assert sorted(await lease_of(stores)) == sorted([ids["x"], ids["y"]])
 
 
-async def test_a_child_whose_time_is_now_is_queued(stores: Stores, at: int) -> None:
+async def test_a_child_whose_time_is_now_is_queued(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
     ids = await park(stores, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)})
     assert [await state_of(stores, id) for id in ids.values()] == [State.QUEUED] * 2
 
 
-async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(stores: Stores) -> None:
+async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(stores: Namespace) -> None:
     lease = await parent(stores)
     nodes = {
         "a": child(),
@@ -179,7 +179,7 @@ async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(st
     assert await state_of(stores, ids["both"]) == State.BLOCKED
     assert await state_of(stores, ids["unless"]) == State.QUEUED
     await finish(stores, leases[ids["a"]], OK)
-    ends = await stores.relations.ends(ids["both"])
+    ends = await stores.dependencies.ends(ids["both"])
     assert {key: (end.id, end.state, end.result) for key, end in ends.items()} == {
         "a": (ids["a"], "succeeded", b'{"ok":true}'),
         "b": (ids["b"], "dead", None),
@@ -189,19 +189,23 @@ async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(st
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_learns_of_all(stores: Stores) -> None:
+async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_learns_of_all(
+    stores: Namespace,
+) -> None:
     lease = await parent(stores)
     nodes = {"a": child(), "b": child(Edge("a")), "c": child(Edge("b", "finished"))}
     ids = await park(stores, lease, nodes)
     await finish(stores, (await lease_of(stores))[ids["a"]], HOPELESS)
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.relations.ends(lease.job.id)
+    ends = await stores.dependencies.ends(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == {"a": "dead", "b": "cancelled", "c": "succeeded"}
     again = (await claim(stores)).leases[0]
-    assert await stores.relations.park(again, {}, {}) == "ready"
+    assert await stores.dependencies.park(again, {}, {}) == "ready"
 
 
-async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgotten(stores: Stores) -> None:
+async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgotten(
+    stores: Namespace,
+) -> None:
     lease = await parent(stores)
     ids = await park(stores, lease, {"a": child(), "b": child()})
     for found in (await lease_of(stores)).values():
@@ -210,22 +214,22 @@ async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgo
     assert (await stores.jobs.delete([ids["b"]]))[0].word == "moved"
     ids |= {"c": factories.new_id()}
     nodes = {"c": child(Edge("a"), Edge("b"))}
-    assert await stores.relations.park(again, nodes, ids) == "parked"
+    assert await stores.dependencies.park(again, nodes, ids) == "parked"
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.relations.ends(ids["c"])
+    ends = await stores.dependencies.ends(ids["c"])
     assert {key: end.state for key, end in ends.items()} == {"a": "succeeded", "b": "succeeded"}
-    ends = await stores.relations.ends(lease.job.id)
+    ends = await stores.dependencies.ends(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == dict.fromkeys("abc", "succeeded")
 
 
-async def test_a_parent_waits_again_only_for_what_is_left(stores: Stores) -> None:
+async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> None:
     lease = await parent(stores)
     ids = await park(stores, lease, {"a": child(), "b": child(delay_ms=MINUTE)})
     await finish(stores, (await lease_of(stores))[ids["a"]], OK)
     await stores.jobs.cancel([lease.job.id], 0)
     assert (await stores.jobs.redrive([lease.job.id]))[0].word == "moved"
     again = (await claim(stores)).leases[0]
-    assert await stores.relations.park(again, {}, ids) == "parked"
+    assert await stores.dependencies.park(again, {}, ids) == "parked"
     assert (await claim(stores)).leases == []
     assert (await stores.jobs.run_now([ids["b"]]))[0].word == "moved"
     leases = await lease_of(stores)
@@ -234,7 +238,7 @@ async def test_a_parent_waits_again_only_for_what_is_left(stores: Stores) -> Non
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: Stores) -> None:
+async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: Namespace) -> None:
     lease = await parent(stores)
     ids = await park(stores, lease, {"gone": child()})
     (gone,) = (await lease_of(stores)).values()
@@ -247,9 +251,9 @@ async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: 
     await stores.leases.finish([factories.ending(root, OK), factories.ending(gone, OK)])
     await stores.jobs.cancel([lease.job.id], 0)
     assert (await stores.jobs.delete([ids["gone"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await stores.groups.request_cancel(flow, 0)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert (await stores.jobs.redrive([lease.job.id]))[0].word == "moved"
     again = (await claim(stores)).leases[0]
     ids = await park(stores, again, {"new": child()})
@@ -257,7 +261,7 @@ async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: 
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Stores) -> None:
+async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Namespace) -> None:
     lease = await parent_in_flow(stores)
     flow = lease.job.flow_id
     assert flow is not None
@@ -286,7 +290,7 @@ async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Stores) ->
     y = (await lease_of(stores))[ids["y"]]
     grandchild = (await park(stores, y, {"z": child()}))["z"]
     assert (await job(stores, grandchild)).flow_key == "parent/y/z"
-    assert await stores.relations.children(y.job.id) == {"z": grandchild}
+    assert await stores.dependencies.children(y.job.id) == {"z": grandchild}
     await finish(stores, (await lease_of(stores))[grandchild], OK)
     await finish(stores, (await lease_of(stores))[ids["y"]], OK)
     await finish(stores, (await claim(stores)).leases[0], OK)
@@ -298,17 +302,17 @@ async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Stores) ->
 
 
 async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_runs_them(
-    stores: Stores,
+    stores: Namespace,
 ) -> None:
     lease = await parent_in_flow(stores)
     flow = lease.job.flow_id
     assert flow is not None
     ids = await park(stores, lease, {"x": child(), "y": child(Edge("x"))})
     await stores.groups.request_cancel(flow, 0)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert [await state_of(stores, id) for id in ids.values()] == [State.CANCELLED] * 2
     await stores.groups.request_retry(flow)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert [await state_of(stores, id) for id in (*ids.values(), lease.job.id)] == [
         State.QUEUED,
         State.BLOCKED,
@@ -319,10 +323,10 @@ async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_r
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_who_watches_a_job_hears_that_it_waits(stores: Stores) -> None:
+async def test_who_watches_a_job_hears_that_it_waits(stores: Namespace) -> None:
     lease = await parent(stores)
     before = await job(stores, lease.job.id)
-    async with stores.watches.watch(lease.job.id) as change:
+    async with stores.change_feed.watch(lease.job.id) as change:
         await park(stores, lease, {"x": child()})
         await factories.heard(change)
     after = await job(stores, lease.job.id)
@@ -330,7 +334,7 @@ async def test_who_watches_a_job_hears_that_it_waits(stores: Stores) -> None:
 
 
 @pytest.mark.parametrize("gone", ["ended", "forgotten"])
-async def test_a_run_that_is_over_adds_no_children(stores: Stores, gone: str) -> None:
+async def test_a_run_that_is_over_adds_no_children(stores: Namespace, gone: str) -> None:
     lease = await parent(stores)
     await finish(stores, lease, OK)
     if gone == "forgotten":
@@ -340,7 +344,7 @@ async def test_a_run_that_is_over_adds_no_children(stores: Stores, gone: str) ->
     assert await lease_of(stores) == {}
 
 
-async def test_children_of_an_item_are_no_items_of_its_fan_out(stores: Stores) -> None:
+async def test_children_of_an_item_are_no_items_of_its_fan_out(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report"), max_concurrency=1), 2, None)
     await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
@@ -362,7 +366,7 @@ async def test_children_of_an_item_are_no_items_of_its_fan_out(stores: Stores) -
     assert (group.state, group.total, group.counts[State.SUCCEEDED]) == ("succeeded", 2, 2)
 
 
-async def test_a_job_that_has_outlived_its_flow_can_still_have_children(stores: Stores) -> None:
+async def test_a_job_that_has_outlived_its_flow_can_still_have_children(stores: Namespace) -> None:
     lease = await parent_in_flow(stores)
     flow = lease.job.flow_id
     assert flow is not None
@@ -381,7 +385,7 @@ async def test_a_job_that_has_outlived_its_flow_can_still_have_children(stores: 
 
 
 @pytest.mark.parametrize("what", ["job", "flow"])
-async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Stores, what: str) -> None:
+async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Namespace, what: str) -> None:
     lease = await parent_in_flow(stores)
     flow = lease.job.flow_id
     assert flow is not None
@@ -397,14 +401,16 @@ async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Stores, wh
     assert await stores.queries.jobs(list(ids.values())) == [None, None]
     ended = await job(stores, lease.job.id)
     assert (ended.state, ended.state_reason) == (State.CANCELLED, "requested" if what == "job" else "flow")
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     group = await stores.groups.get(flow)
     assert group is not None
     assert (group.state, group.total) == ("cancelled", 2)
 
 
 @pytest.mark.parametrize("how", ["pruned", "deleted"])
-async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(stores: Stores, how: str) -> None:
+async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
+    stores: Namespace, how: str
+) -> None:
     lease = await parent(stores)
     nodes = {
         "a": child(retention_ms=0),
@@ -418,7 +424,7 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(stores
         await stores.leases.prune(now=str(Clock().now_ms() + factories.DAY))
     else:
         await stores.jobs.delete([ids["b"], ids["a"]])
-    ends = await stores.relations.ends(lease.job.id)
+    ends = await stores.dependencies.ends(lease.job.id)
     assert {key: end.result for key, end in ends.items()} == {
         "a": b'{"ok":true}',
         "b": b'{"ok":true}',
@@ -431,7 +437,7 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(stores
     assert left == []
 
 
-async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: Stores) -> None:
+async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: Namespace) -> None:
     lease = await parent(stores)
     older = await factories.submit(stores, name="part")
     ids = await park(stores, lease, {"x": child(), "y": child(priority=10)})
@@ -441,7 +447,7 @@ async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: S
 
 @pytest.mark.parametrize("when", ["failed", "finished"])
 async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_waited_for_before(
-    stores: Stores, when: When
+    stores: Namespace, when: When
 ) -> None:
     nodes = {"a": child(name="work"), "parent": child(Edge("a", when), name="work")}
     spec, id = FlowSpec("flow", nodes, "continue"), IDS.new("flow", members=2)
@@ -450,7 +456,7 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
     lease = (await claim(stores)).leases[0]
     ids = await park(stores, lease, {"x": child(), "y": child()})
     assert (await stores.jobs.redrive([job_ids(id, spec)["a"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     again = (await claim(stores)).leases[0]
     if when == "failed":
         # It would not start now; it has started.
@@ -462,13 +468,13 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_a_parent_waits_again_for_a_child_that_runs_again(stores: Stores) -> None:
+async def test_a_parent_waits_again_for_a_child_that_runs_again(stores: Namespace) -> None:
     lease = await parent_in_flow(stores)
     ids = await park(stores, lease, {"x": child(), "y": child()})
     leases = await lease_of(stores)
     await finish(stores, leases[ids["x"]], HOPELESS)
     assert (await stores.jobs.redrive([ids["x"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await finish(stores, leases[ids["y"]], OK)
     assert await state_of(stores, lease.job.id) == State.BLOCKED
     await finish(stores, (await lease_of(stores))[ids["x"]], OK)

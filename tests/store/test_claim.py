@@ -6,13 +6,13 @@ import pytest
 
 from service.domain.outcome import Interrupted
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import BROKEN, OK, Worker, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_claim_sent_again_answers_the_same_leases(stores: Stores) -> None:
+async def test_a_claim_sent_again_answers_the_same_leases(stores: Namespace) -> None:
     for _ in range(5):
         await submit(stores)
     first = await claim(stores, slots=3, request_id="cl_same")
@@ -22,7 +22,7 @@ async def test_a_claim_sent_again_answers_the_same_leases(stores: Stores) -> Non
     assert (await stores.queues.get("default")).counts[State.QUEUED] == 2  # type: ignore[union-attr]
 
 
-async def test_a_lease_shows_the_job_as_it_is_stored(stores: Stores) -> None:
+async def test_a_lease_shows_the_job_as_it_is_stored(stores: Namespace) -> None:
     id = await submit(stores, tags={"a": "b"}, limit_key="k", deadline_ms=60_000)
     for delivery in (1, 2):
         lease = (await claim(stores)).leases[0]
@@ -31,7 +31,7 @@ async def test_a_lease_shows_the_job_as_it_is_stored(stores: Stores) -> None:
         await finish(stores, lease, Interrupted())
 
 
-async def test_a_success_clears_the_error_of_an_earlier_attempt(stores: Stores) -> None:
+async def test_a_success_clears_the_error_of_an_earlier_attempt(stores: Namespace) -> None:
     id = await submit(stores)
     await finish(stores, (await claim(stores)).leases[0], BROKEN)
     await stores.jobs.run_now([id])
@@ -41,28 +41,28 @@ async def test_a_success_clears_the_error_of_an_earlier_attempt(stores: Stores) 
     assert (job.state, job.error, job.result) == (State.SUCCEEDED, None, b'{"ok":true}')
 
 
-async def test_urgent_jobs_go_first_and_equals_in_their_order(stores: Stores) -> None:
+async def test_urgent_jobs_go_first_and_equals_in_their_order(stores: Namespace) -> None:
     bulk = [await submit(stores, priority=100) for _ in range(3)]
     urgent = [await submit(stores, priority=1) for _ in range(3)]
     leases = (await claim(stores, slots=6)).leases
     assert [lease.job.id for lease in leases] == urgent + bulk
 
 
-async def test_an_old_job_goes_before_a_younger_one_that_is_a_little_more_urgent(stores: Stores) -> None:
+async def test_an_old_job_goes_before_a_younger_one_that_is_a_little_more_urgent(stores: Namespace) -> None:
     await stores.queues.configure("default", {"priority_aging_ms": 0})
     old = await submit(stores, priority=101)
     await submit(stores, priority=100)
     assert (await claim(stores)).leases[0].job.id == old
 
 
-async def test_strict_priority_never_looks_at_age(stores: Stores) -> None:
+async def test_strict_priority_never_looks_at_age(stores: Namespace) -> None:
     await stores.queues.configure("default", {"priority_aging_ms": None})
     await submit(stores, priority=1000)
     urgent = await submit(stores, priority=999)
     assert (await claim(stores)).leases[0].job.id == urgent
 
 
-async def test_an_unknown_type_waits_and_holds_up_nobody(stores: Stores) -> None:
+async def test_an_unknown_type_waits_and_holds_up_nobody(stores: Namespace) -> None:
     strange = [await submit(stores, name="strange") for _ in range(50)]
     known = await submit(stores)
     assert [lease.job.id for lease in (await claim(stores, slots=10)).leases] == [known]
@@ -70,7 +70,7 @@ async def test_an_unknown_type_waits_and_holds_up_nobody(stores: Stores) -> None
     assert [lease.job.id for lease in leases] == strange
 
 
-async def test_a_type_with_no_free_slot_is_left_for_others(stores: Stores) -> None:
+async def test_a_type_with_no_free_slot_is_left_for_others(stores: Namespace) -> None:
     for _ in range(3):
         await submit(stores, name="heavy")
         await submit(stores, name="light")
@@ -80,7 +80,7 @@ async def test_a_type_with_no_free_slot_is_left_for_others(stores: Stores) -> No
     assert (nothing.leases, nothing.more) == ([], False)
 
 
-async def test_weights_share_out_single_claims(stores: Stores) -> None:
+async def test_weights_share_out_single_claims(stores: Namespace) -> None:
     weights = {"critical": 6, "default": 3, "bulk": 1}
     for queue in weights:
         for _ in range(120):
@@ -90,7 +90,7 @@ async def test_weights_share_out_single_claims(stores: Stores) -> None:
     assert {queue: taken.count(queue) for queue in weights} == {"critical": 60, "default": 30, "bulk": 10}
 
 
-async def test_a_paused_queue_gives_nothing_until_it_is_resumed(stores: Stores) -> None:
+async def test_a_paused_queue_gives_nothing_until_it_is_resumed(stores: Namespace) -> None:
     await stores.queues.configure("default", {"paused": True})
     id = await submit(stores)
     assert (await claim(stores)).leases == []
@@ -98,7 +98,7 @@ async def test_a_paused_queue_gives_nothing_until_it_is_resumed(stores: Stores) 
     assert (await claim(stores)).leases[0].job.id == id
 
 
-async def test_due_jobs_are_promoted_by_any_claim(stores: Stores) -> None:
+async def test_due_jobs_are_promoted_by_any_claim(stores: Namespace) -> None:
     id = await submit(stores, delay_ms=5_000, queue="elsewhere")
     job = await stores.queries.job(id)
     assert job is not None
@@ -109,7 +109,7 @@ async def test_due_jobs_are_promoted_by_any_claim(stores: Stores) -> None:
     assert late.leases[0].job.queued_at == job.created_at + 5_000
 
 
-async def test_a_retry_keeps_its_priority(stores: Stores) -> None:
+async def test_a_retry_keeps_its_priority(stores: Namespace) -> None:
     id = await submit(stores, priority=1)
     lease = (await claim(stores)).leases[0]
     await finish(stores, lease, BROKEN)
@@ -121,7 +121,7 @@ async def test_a_retry_keeps_its_priority(stores: Stores) -> None:
     assert leases[0].job.failures == 1
 
 
-async def test_a_job_that_was_not_started_in_time_is_dead(stores: Stores) -> None:
+async def test_a_job_that_was_not_started_in_time_is_dead(stores: Namespace) -> None:
     id = await submit(stores, expires_ms=1_000)
     job = await stores.queries.job(id)
     assert job is not None
@@ -131,7 +131,7 @@ async def test_a_job_that_was_not_started_in_time_is_dead(stores: Stores) -> Non
     assert (job.state, job.state_reason) == (State.DEAD, "expired")
 
 
-async def test_a_job_deleted_by_hand_is_dropped_and_counted(stores: Stores) -> None:
+async def test_a_job_deleted_by_hand_is_dropped_and_counted(stores: Namespace) -> None:
     broken = await submit(stores)
     whole = await submit(stores)
     await stores.scripts.redis.delete(f"{stores.scripts.prefix}job:{broken}")
@@ -141,7 +141,7 @@ async def test_a_job_deleted_by_hand_is_dropped_and_counted(stores: Stores) -> N
     assert await redis.hget(f"{stores.scripts.prefix}counters", "orphans") == b"1"
 
 
-async def test_scripts_survive_a_flush_of_their_cache(stores: Stores) -> None:
+async def test_scripts_survive_a_flush_of_their_cache(stores: Namespace) -> None:
     id = await submit(stores)
     await stores.scripts.redis.script_flush()
     lease = (await claim(stores)).leases[0]
@@ -150,7 +150,7 @@ async def test_scripts_survive_a_flush_of_their_cache(stores: Stores) -> None:
     assert await state_of(stores, id) == State.SUCCEEDED
 
 
-async def test_names_of_queues_may_hold_what_separates_other_keys(stores: Stores) -> None:
+async def test_names_of_queues_may_hold_what_separates_other_keys(stores: Namespace) -> None:
     names = ["default", "default:types", "default:queued", "default:lane:work", "arq:queue"]
     for name in names:
         await submit(stores, queue=name)

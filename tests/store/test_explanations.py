@@ -15,7 +15,7 @@ from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.groups.fan_outs import follow_up_id
 from service.store.groups.flows import job_ids
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import (
     BROKEN,
     IDS,
@@ -37,18 +37,18 @@ START = 1_900_000_000_000
 
 
 @pytest.fixture
-async def frozen(stores: Stores) -> Stores:
+async def frozen(stores: Namespace) -> Namespace:
     """Stores at START, with a worker that has plenty of slots for jobs of the type `work`."""
     stores.scripts.now = str(START)
     await register_worker(stores, id="wk_1")
     return stores
 
 
-def later(stores: Stores, ms: int) -> None:
+def later(stores: Namespace, ms: int) -> None:
     stores.scripts.now = str(START + ms)
 
 
-async def explained(stores: Stores, id: str) -> Explanation:
+async def explained(stores: Namespace, id: str) -> Explanation:
     found = await stores.explanations.of(id)
     assert found is not None
     assert found[0].id == id
@@ -57,27 +57,27 @@ async def explained(stores: Stores, id: str) -> Explanation:
     return found[1]
 
 
-async def causes(stores: Stores, id: str) -> dict[str, dict[str, Any]]:
+async def causes(stores: Namespace, id: str) -> dict[str, dict[str, Any]]:
     """Facts by code."""
     return {cause.code: dict(cause.facts) for cause in (await explained(stores, id)).causes}
 
 
-async def codes(stores: Stores, id: str) -> list[str]:
+async def codes(stores: Namespace, id: str) -> list[str]:
     return [cause.code for cause in (await explained(stores, id)).causes]
 
 
-async def test_a_job_that_does_not_exist_has_no_explanation(stores: Stores) -> None:
+async def test_a_job_that_does_not_exist_has_no_explanation(stores: Namespace) -> None:
     assert await stores.explanations.of(new_id()) is None
 
 
-async def test_a_job_that_nothing_holds_back_says_so_and_a_claim_takes_it(frozen: Stores) -> None:
+async def test_a_job_that_nothing_holds_back_says_so_and_a_claim_takes_it(frozen: Namespace) -> None:
     id = await submit(frozen)
     order = {"priority": 100, "aging_seconds": 60.0}
     assert await causes(frozen, id) == {"ready": {"queue": "default", "queued": 1, **order}}
     assert (await claim(frozen)).leases[0].job.id == id
 
 
-async def test_explaining_changes_nothing(frozen: Stores) -> None:
+async def test_explaining_changes_nothing(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(1, 1_000), max_concurrency=1)
     first, second = await submit(frozen), await submit(frozen)
     await claim(frozen)
@@ -88,7 +88,7 @@ async def test_explaining_changes_nothing(frozen: Stores) -> None:
     assert await contents(frozen) == before
 
 
-async def contents(stores: Stores) -> dict[bytes, Any]:
+async def contents(stores: Namespace) -> dict[bytes, Any]:
     redis: Any = stores.scripts.redis
     read = {
         b"hash": redis.hgetall,
@@ -101,7 +101,7 @@ async def contents(stores: Stores) -> dict[bytes, Any]:
     return {key: await read[await redis.type(key)](key) for key in keys}
 
 
-async def test_a_paused_queue_and_a_paused_type(frozen: Stores) -> None:
+async def test_a_paused_queue_and_a_paused_type(frozen: Namespace) -> None:
     id = await submit(frozen, name="work_hard")
     await register_worker(frozen, job_types=("work_hard",))
     await limit(frozen, paused=True)
@@ -113,7 +113,7 @@ async def test_a_paused_queue_and_a_paused_type(frozen: Stores) -> None:
     assert await codes(frozen, id) == ["ready"]
 
 
-async def test_nobody_serves_the_queue(stores: Stores) -> None:
+async def test_nobody_serves_the_queue(stores: Namespace) -> None:
     id = await submit(stores)
     await register_worker(stores, queues={"elsewhere": 1})
     await register_worker(stores, seen_at=1_000)
@@ -124,7 +124,7 @@ async def test_nobody_serves_the_queue(stores: Stores) -> None:
     assert await codes(stores, id) == ["ready"]
 
 
-async def test_nobody_knows_the_type(stores: Stores) -> None:
+async def test_nobody_knows_the_type(stores: Namespace) -> None:
     id = await submit(stores)
     await register_worker(stores, job_types=("other",))
     await register_worker(stores, queues={"elsewhere": 1})
@@ -136,7 +136,7 @@ async def test_nobody_knows_the_type(stores: Stores) -> None:
 
 
 async def test_all_slots_are_taken_and_one_that_is_freed_counts_before_the_next_heartbeat(
-    stores: Stores,
+    stores: Namespace,
 ) -> None:
     await register_worker(stores, id="wk_1", capacity=1)
     await register_worker(stores, id="wk_2", capacity=2)
@@ -152,7 +152,7 @@ async def test_all_slots_are_taken_and_one_that_is_freed_counts_before_the_next_
 
 
 async def test_of_very_many_running_jobs_the_heartbeats_tell(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.explanations.COUNTED", 1)
     await register_worker(stores, id="wk_1", capacity=2, running=2)
@@ -164,7 +164,7 @@ async def test_of_very_many_running_jobs_the_heartbeats_tell(
     assert facts == {"workers": 1, "running": 2, "capacity": 2}
 
 
-async def test_a_type_has_a_limit_of_its_own_on_each_worker(stores: Stores) -> None:
+async def test_a_type_has_a_limit_of_its_own_on_each_worker(stores: Namespace) -> None:
     await register_worker(stores, id="wk_1", capacity=5)
     await register_worker(stores, id="wk_2", capacity=1, job_types=("work", "other"))
     record = await stores.workers.get("wk_1")
@@ -181,7 +181,7 @@ async def test_a_type_has_a_limit_of_its_own_on_each_worker(stores: Stores) -> N
     assert await codes(stores, ids[1]) == ["ready"]
 
 
-async def test_the_concurrency_of_a_queue(frozen: Stores) -> None:
+async def test_the_concurrency_of_a_queue(frozen: Namespace) -> None:
     await limit(frozen, max_concurrency=1)
     first, second = await submit(frozen), await submit(frozen)
     assert await codes(frozen, first) == ["ready"]
@@ -193,7 +193,7 @@ async def test_the_concurrency_of_a_queue(frozen: Stores) -> None:
 
 
 @pytest.mark.parametrize("smooth", [False, True])
-async def test_the_rate_of_a_queue_says_when_it_opens(frozen: Stores, smooth: bool) -> None:
+async def test_the_rate_of_a_queue_says_when_it_opens(frozen: Namespace, smooth: bool) -> None:
     await limit(frozen, rate_limit=RateLimit(2, 1_000, smooth))
     ids = [await submit(frozen) for _ in range(4)]
     await claim(frozen, 2)
@@ -217,7 +217,7 @@ async def test_the_rate_of_a_queue_says_when_it_opens(frozen: Stores, smooth: bo
     assert (await claim(frozen)).leases[0].job.id == ids[2]
 
 
-async def test_limits_of_a_key_and_its_override(frozen: Stores) -> None:
+async def test_limits_of_a_key_and_its_override(frozen: Namespace) -> None:
     per_key = KeyLimits(max_concurrency=1, rate_limit=RateLimit(1, 2_000))
     await limit(frozen, per_key=per_key, keys={"big": KeyOverride(max_concurrency=3)})
     for key in ("acme", "big"):
@@ -242,7 +242,7 @@ async def test_limits_of_a_key_and_its_override(frozen: Stores) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "acme"])
-async def test_what_a_rate_limited_handler_froze(frozen: Stores, key: str | None) -> None:
+async def test_what_a_rate_limited_handler_froze(frozen: Namespace, key: str | None) -> None:
     id = await submit(frozen, limit_key=key)
     lease = (await claim(frozen)).leases[0]
     await finish(frozen, lease, Throttled(5_000))
@@ -255,7 +255,7 @@ async def test_what_a_rate_limited_handler_froze(frozen: Stores, key: str | None
     assert await codes(frozen, id) == ["ready"]
 
 
-async def test_a_rate_that_opens_before_the_freeze_ends_does_not_hide_it(frozen: Stores) -> None:
+async def test_a_rate_that_opens_before_the_freeze_ends_does_not_hide_it(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(1, 1_000))
     id = await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
@@ -265,7 +265,7 @@ async def test_a_rate_that_opens_before_the_freeze_ends_does_not_hide_it(frozen:
     assert await codes(frozen, id) == ["type_frozen"]
 
 
-async def test_the_limit_of_a_fan_out_and_its_follow_up(frozen: Stores) -> None:
+async def test_the_limit_of_a_fan_out_and_its_follow_up(frozen: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), whole=False, max_concurrency=1, then=JobSpec("work"))
     await frozen.fan_outs.open(id, spec, 0, None)
@@ -284,13 +284,13 @@ async def test_the_limit_of_a_fan_out_and_its_follow_up(frozen: Stores) -> None:
     }
 
 
-async def member_ids(stores: Stores) -> list[str]:
+async def member_ids(stores: Namespace) -> list[str]:
     queued = f"{stores.scripts.prefix}queue:default|queued"
     found = (await stores.queries.pipeline(lambda pipe: pipe.zrange(queued, 0, -1)))[0]
     return [id.decode() for id in found]
 
 
-async def test_jobs_before_it_are_those_of_its_lane(frozen: Stores) -> None:
+async def test_jobs_before_it_are_those_of_its_lane(frozen: Namespace) -> None:
     await limit(frozen, priority_aging_ms=None)
     for priority in (1, 100, 200):
         await submit(frozen, priority=priority)
@@ -300,7 +300,7 @@ async def test_jobs_before_it_are_those_of_its_lane(frozen: Stores) -> None:
     assert await causes(frozen, id) == {"jobs_ahead": {"ahead": 2, "priority": 150, "aging_seconds": None}}
 
 
-async def test_several_reasons_hold_at_once(stores: Stores) -> None:
+async def test_several_reasons_hold_at_once(stores: Namespace) -> None:
     await limit(stores, paused=True, max_concurrency=1)
     for _ in range(2):
         await submit(stores)
@@ -311,7 +311,7 @@ async def test_several_reasons_hold_at_once(stores: Stores) -> None:
     assert await codes(stores, id) == ["queue_paused", "no_worker", "queue_concurrency", "jobs_ahead"]
 
 
-async def test_a_scheduled_job_waits_for_its_time_and_then_for_any_worker(frozen: Stores) -> None:
+async def test_a_scheduled_job_waits_for_its_time_and_then_for_any_worker(frozen: Namespace) -> None:
     id = await submit(frozen, delay_ms=5_000)
     found = await explained(frozen, id)
     assert [(cause.code, dict(cause.facts)) for cause in found.causes] == [
@@ -322,7 +322,7 @@ async def test_a_scheduled_job_waits_for_its_time_and_then_for_any_worker(frozen
     assert await causes(frozen, id) == {"due": {"until": START + 5_000}}
 
 
-async def test_nobody_queues_what_is_due_where_no_worker_lives(stores: Stores) -> None:
+async def test_nobody_queues_what_is_due_where_no_worker_lives(stores: Namespace) -> None:
     stores.scripts.now = str(START)
     id = await submit(stores, delay_ms=1)
     await register_worker(stores, state="draining")
@@ -332,7 +332,7 @@ async def test_nobody_queues_what_is_due_where_no_worker_lives(stores: Stores) -
     assert await codes(stores, id) == ["due"]
 
 
-async def test_a_snoozed_job_is_scheduled_and_a_failed_one_says_what_failed(frozen: Stores) -> None:
+async def test_a_snoozed_job_is_scheduled_and_a_failed_one_says_what_failed(frozen: Namespace) -> None:
     first, second = await submit(frozen), await submit(frozen)
     for lease, outcome in zip((await claim(frozen, 2)).leases, (LATER, BROKEN), strict=True):
         await finish(frozen, lease, outcome)
@@ -342,7 +342,7 @@ async def test_a_snoozed_job_is_scheduled_and_a_failed_one_says_what_failed(froz
 
 
 @pytest.mark.parametrize("field", ["expires", "deadline"])
-async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(frozen: Stores, field: str) -> None:
+async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(frozen: Namespace, field: str) -> None:
     given: dict[str, Any] = {f"{field}_ms": 1_000}
     queued, scheduled = await submit(frozen, **given), await submit(frozen, delay_ms=9_000, **given)
     assert await codes(frozen, queued) == ["ready"]
@@ -355,7 +355,7 @@ async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(frozen: Store
     assert (await causes(frozen, queued))["dead"]["state_reason"] == reason
 
 
-async def test_a_job_of_a_flow_names_what_it_waits_for(frozen: Stores) -> None:
+async def test_a_job_of_a_flow_names_what_it_waits_for(frozen: Namespace) -> None:
     nodes = {
         "first": Node(JobSpec("work")),
         "second": Node(JobSpec("work", delay_ms=60_000)),
@@ -372,7 +372,7 @@ async def test_a_job_of_a_flow_names_what_it_waits_for(frozen: Stores) -> None:
     assert await causes(frozen, ids["last"]) == {"dependencies": {"total": 1, "waits_for": [second]}}
 
 
-async def test_of_many_dependencies_twenty_are_named(frozen: Stores) -> None:
+async def test_of_many_dependencies_twenty_are_named(frozen: Namespace) -> None:
     nodes = {f"n{number}": Node(JobSpec("work")) for number in range(30)}
     spec = FlowSpec("flow", {**nodes, "last": Node(JobSpec("work"), tuple(Edge(key) for key in nodes))})
     flow = IDS.new("flow", members=31)
@@ -382,16 +382,16 @@ async def test_of_many_dependencies_twenty_are_named(frozen: Stores) -> None:
     assert len({row["id"] for row in facts["waits_for"]}) == 20
 
 
-async def test_a_parked_job_names_its_children(frozen: Stores) -> None:
+async def test_a_parked_job_names_its_children(frozen: Namespace) -> None:
     id = await submit(frozen)
     lease = (await claim(frozen)).leases[0]
     child = new_id()
-    assert await frozen.relations.park(lease, {"part": Node(JobSpec("work"))}, {"part": child}) == "parked"
+    assert await frozen.dependencies.park(lease, {"part": Node(JobSpec("work"))}, {"part": child}) == "parked"
     rows = [{"id": child, "key": "part", "state": "queued"}]
     assert await causes(frozen, id) == {"children": {"total": 1, "waits_for": rows}}
 
 
-async def test_a_job_behind_a_unique_key_names_the_holder(frozen: Stores) -> None:
+async def test_a_job_behind_a_unique_key_names_the_holder(frozen: Namespace) -> None:
     unique = Unique("k", on_conflict="replace")
     holder = await submit(frozen, unique=unique)
     lease = (await claim(frozen)).leases[0]
@@ -402,7 +402,7 @@ async def test_a_job_behind_a_unique_key_names_the_holder(frozen: Stores) -> Non
     assert await codes(frozen, behind) == ["ready"]
 
 
-async def test_a_running_job_its_lease_and_its_cancel(frozen: Stores) -> None:
+async def test_a_running_job_its_lease_and_its_cancel(frozen: Namespace) -> None:
     id = await submit(frozen)
     await claim(frozen, lease_ms=15_000)
     facts = {
@@ -424,7 +424,7 @@ async def test_a_running_job_its_lease_and_its_cancel(frozen: Stores) -> None:
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED, State.DEAD])
-async def test_an_end_says_how_it_came(frozen: Stores, state: State) -> None:
+async def test_an_end_says_how_it_came(frozen: Namespace, state: State) -> None:
     id, _ = await job_in(frozen, state)
     (cause,) = (await explained(frozen, id)).causes
     ended = {"finished_at": START}

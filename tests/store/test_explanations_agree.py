@@ -7,7 +7,7 @@ import pytest
 from service.domain.job import Lease
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import BROKEN, OK, claim, finish, limit, register_worker, submit
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,7 @@ START = 1_900_000_000_000
 NOT_IN_THE_WAY = {"ready", "jobs_ahead"}
 
 
-async def configure(stores: Stores, dice: random.Random) -> None:
+async def configure(stores: Namespace, dice: random.Random) -> None:
     def rate() -> RateLimit | None:
         return dice.choice(
             [None, RateLimit(dice.randint(1, 3), dice.choice([200, 900]), dice.random() < 0.3)]
@@ -36,7 +36,7 @@ async def configure(stores: Stores, dice: random.Random) -> None:
     )
 
 
-async def free(stores: Stores, ids: set[str]) -> set[str]:
+async def free(stores: Namespace, ids: set[str]) -> set[str]:
     """Of these jobs, the queued ones that nothing holds back."""
     found: set[str] = set()
     for id in ids:
@@ -49,7 +49,7 @@ async def free(stores: Stores, ids: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_claim_takes_one_of_those_that_nothing_holds_back(stores: Stores, seed: int) -> None:
+async def test_a_claim_takes_one_of_those_that_nothing_holds_back(stores: Namespace, seed: int) -> None:
     dice = random.Random(seed)
     await register_worker(stores, job_types=("work", "other"), capacity=1_000)
     ids: set[str] = set()

@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.limits import KeyLimits, RateLimit
 from service.domain.outcome import Interrupted
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import BROKEN, OK, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
@@ -18,20 +18,20 @@ MINUTE = 60_000
 
 
 @pytest.fixture
-async def frozen(stores: Stores) -> Stores:
+async def frozen(stores: Namespace) -> Namespace:
     stores.scripts.now = str(START)
     return stores
 
 
-def go_on(stores: Stores, ms: int) -> None:
+def go_on(stores: Namespace, ms: int) -> None:
     stores.scripts.now = str(int(stores.scripts.now) + ms)
 
 
-async def jobs(stores: Stores, count: int, **fields: Any) -> list[str]:
+async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
     return [await submit(stores, **fields) for _ in range(count)]
 
 
-async def history(stores: Stores, count: int, slots: int = 1, step: int = 10) -> list[str]:
+async def history(stores: Namespace, count: int, slots: int = 1, step: int = 10) -> list[str]:
     """The limit key of every start; two workers claim in turn and finish at once."""
     taken: list[str] = []
     turn = 0
@@ -48,7 +48,7 @@ async def history(stores: Stores, count: int, slots: int = 1, step: int = 10) ->
 
 
 @pytest.mark.parametrize("slots", [1, 10])
-async def test_a_tenant_with_many_jobs_delays_a_quiet_one_by_one_start(frozen: Stores, slots: int) -> None:
+async def test_a_tenant_with_many_jobs_delays_a_quiet_one_by_one_start(frozen: Namespace, slots: int) -> None:
     await jobs(frozen, 200, limit_key="loud")
     await history(frozen, 50, slots)
     go_on(frozen, MINUTE)
@@ -57,7 +57,7 @@ async def test_a_tenant_with_many_jobs_delays_a_quiet_one_by_one_start(frozen: S
 
 
 @pytest.mark.parametrize("slots", [1, 7])
-async def test_busy_tenants_take_turns(frozen: Stores, slots: int) -> None:
+async def test_busy_tenants_take_turns(frozen: Namespace, slots: int) -> None:
     for number in range(5):
         await jobs(frozen, 40, limit_key=f"key-{number}")
         go_on(frozen, MINUTE)
@@ -67,7 +67,7 @@ async def test_busy_tenants_take_turns(frozen: Stores, slots: int) -> None:
         assert max(counts) - min(counts) <= 1, taken[:end]
 
 
-async def test_a_flood_without_a_key_delays_a_tenant_by_one_start(frozen: Stores) -> None:
+async def test_a_flood_without_a_key_delays_a_tenant_by_one_start(frozen: Namespace) -> None:
     await jobs(frozen, 60, name="work")
     await jobs(frozen, 60, name="other")
     go_on(frozen, MINUTE)
@@ -81,7 +81,7 @@ async def test_a_flood_without_a_key_delays_a_tenant_by_one_start(frozen: Stores
     assert taken.count("quiet") == 10
 
 
-async def test_jobs_without_a_key_take_turns_inside_a_claim_too(frozen: Stores) -> None:
+async def test_jobs_without_a_key_take_turns_inside_a_claim_too(frozen: Namespace) -> None:
     await jobs(frozen, 10)
     go_on(frozen, MINUTE)
     await jobs(frozen, 10, limit_key="quiet")
@@ -89,7 +89,7 @@ async def test_jobs_without_a_key_take_turns_inside_a_claim_too(frozen: Stores) 
     assert taken == [None, "quiet", None, "quiet", None, "quiet", None]
 
 
-async def test_a_job_that_came_too_late_gives_its_lane_no_second_turn(frozen: Stores) -> None:
+async def test_a_job_that_came_too_late_gives_its_lane_no_second_turn(frozen: Namespace) -> None:
     await submit(frozen, limit_key="a")
     await submit(frozen, limit_key="a", priority=90, expires_ms=MINUTE, delay_ms=MINUTE + 10)
     await submit(frozen, limit_key="a")
@@ -101,7 +101,7 @@ async def test_a_job_that_came_too_late_gives_its_lane_no_second_turn(frozen: St
     assert await history(frozen, 2) == ["b", "a"]
 
 
-async def test_a_turn_ends_with_a_job_that_came_too_late(frozen: Stores) -> None:
+async def test_a_turn_ends_with_a_job_that_came_too_late(frozen: Namespace) -> None:
     await submit(frozen, limit_key="a", expires_ms=1_000)
     go_on(frozen, 20_000)
     await submit(frozen, limit_key="b")
@@ -110,7 +110,7 @@ async def test_a_turn_ends_with_a_job_that_came_too_late(frozen: Stores) -> None
     assert await history(frozen, 2, slots=60) == ["b", "a"]
 
 
-async def test_an_urgent_job_does_not_wait_for_its_tenants_turn(frozen: Stores) -> None:
+async def test_an_urgent_job_does_not_wait_for_its_tenants_turn(frozen: Namespace) -> None:
     await jobs(frozen, 50, limit_key="loud")
     await jobs(frozen, 50, limit_key="other")
     await history(frozen, 20)
@@ -121,14 +121,14 @@ async def test_an_urgent_job_does_not_wait_for_its_tenants_turn(frozen: Stores) 
     assert [lease.job.id for lease in (await claim(frozen)).leases] == [urgent.id]
 
 
-async def test_the_order_inside_a_key_is_the_order_of_its_jobs(frozen: Stores) -> None:
+async def test_the_order_inside_a_key_is_the_order_of_its_jobs(frozen: Namespace) -> None:
     late = await jobs(frozen, 3, limit_key="acme", priority=200)
     first = await jobs(frozen, 3, limit_key="acme", priority=100)
     leases = [(await claim(frozen, 2, worker=f"wk_{turn % 2}")).leases for turn in range(3)]
     assert [lease.job.id for found in leases for lease in found] == first + late
 
 
-async def test_a_less_urgent_job_is_overtaken_for_no_longer_than_its_aging(frozen: Stores) -> None:
+async def test_a_less_urgent_job_is_overtaken_for_no_longer_than_its_aging(frozen: Namespace) -> None:
     await limit(frozen, priority_aging_ms=1_000)
     await submit(frozen, priority=110, limit_key="patient")
     waited = 0
@@ -142,7 +142,7 @@ async def test_a_less_urgent_job_is_overtaken_for_no_longer_than_its_aging(froze
     assert 10_000 <= waited <= 10_500
 
 
-async def test_without_keys_the_starvation_bound_is_exact(frozen: Stores) -> None:
+async def test_without_keys_the_starvation_bound_is_exact(frozen: Namespace) -> None:
     await limit(frozen, priority_aging_ms=1_000)
     patient = await submit(frozen, priority=103)
     overtakers = []
@@ -154,7 +154,7 @@ async def test_without_keys_the_starvation_bound_is_exact(frozen: Stores) -> Non
     assert order[:5] == overtakers[:5]
 
 
-async def test_strict_priority_stays_strict_between_keys(frozen: Stores) -> None:
+async def test_strict_priority_stays_strict_between_keys(frozen: Namespace) -> None:
     await limit(frozen, priority_aging_ms=None)
     await jobs(frozen, 5, limit_key="patient", priority=500)
     go_on(frozen, 1_000 * MINUTE)
@@ -162,7 +162,7 @@ async def test_strict_priority_stays_strict_between_keys(frozen: Stores) -> None
     assert await history(frozen, 25) == ["urgent"] * 20 + ["patient"] * 5
 
 
-async def test_a_million_due_in_one_second_come_in_portions_that_wake_each_other(frozen: Stores) -> None:
+async def test_a_million_due_in_one_second_come_in_portions_that_wake_each_other(frozen: Namespace) -> None:
     for _ in range(250):
         await submit(frozen, delay_ms=1_000)
     go_on(frozen, 1_000)
@@ -175,43 +175,43 @@ async def test_a_million_due_in_one_second_come_in_portions_that_wake_each_other
     assert await redis.exists(f"{frozen.scripts.prefix}wake:pool") == 1
 
 
-async def _retry(stores: Stores, id: str) -> None:
+async def _retry(stores: Namespace, id: str) -> None:
     await finish(stores, (await claim(stores)).leases[0], BROKEN)
     go_on(stores, MINUTE)
 
 
-async def _requeue(stores: Stores, id: str) -> None:
+async def _requeue(stores: Namespace, id: str) -> None:
     await finish(stores, (await claim(stores)).leases[0], Interrupted())
 
 
-async def _rescue(stores: Stores, id: str) -> None:
+async def _rescue(stores: Namespace, id: str) -> None:
     await claim(stores)
     for _ in range(2):
         go_on(stores, 60 * MINUTE)
         await stores.leases.rescue(15_000)
 
 
-async def _redrive(stores: Stores, id: str) -> None:
+async def _redrive(stores: Namespace, id: str) -> None:
     await stores.jobs.cancel([id], 0)
     await stores.jobs.redrive([id])
 
 
-async def _promotion(stores: Stores, id: str) -> None:
+async def _promotion(stores: Namespace, id: str) -> None:
     await stores.jobs.update(id, run_at_ms=int(stores.scripts.now) + 1_000)
     go_on(stores, 1_000)
 
 
-async def _run_now(stores: Stores, id: str) -> None:
+async def _run_now(stores: Namespace, id: str) -> None:
     await stores.jobs.update(id, run_at_ms=int(stores.scripts.now) + 60 * MINUTE)
     await stores.jobs.run_now([id])
 
 
-async def _patch(stores: Stores, id: str) -> None:
+async def _patch(stores: Namespace, id: str) -> None:
     await stores.jobs.update(id, priority=900)
     await stores.jobs.update(id, priority=5)
 
 
-async def _resume(stores: Stores, id: str) -> None:
+async def _resume(stores: Namespace, id: str) -> None:
     await limit(stores, paused=True)
     assert (await claim(stores)).leases == []
     await limit(stores, paused=False)
@@ -222,7 +222,7 @@ PATHS = [_retry, _requeue, _rescue, _redrive, _promotion, _run_now, _patch, _res
 
 @pytest.mark.parametrize("key", [None, "acme"])
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__[1:])
-async def test_priority_survives(frozen: Stores, path: Any, key: str | None) -> None:
+async def test_priority_survives(frozen: Namespace, path: Any, key: str | None) -> None:
     urgent = await submit(frozen, priority=5, limit_key=key)
     await path(frozen, urgent)
     await jobs(frozen, 3, priority=50, limit_key=key)
@@ -235,7 +235,7 @@ async def test_priority_survives(frozen: Stores, path: Any, key: str | None) -> 
 
 @pytest.mark.parametrize(("slots", "turn"), [(7, 1), (16, 2), (50, 6), (100, 6)])
 async def test_a_large_claim_takes_several_jobs_of_a_key_in_a_turn(
-    frozen: Stores, slots: int, turn: int
+    frozen: Namespace, slots: int, turn: int
 ) -> None:
     for key in ("a", "b", "c", "d"):
         await jobs(frozen, 30, limit_key=key)
@@ -250,7 +250,7 @@ async def test_a_large_claim_takes_several_jobs_of_a_key_in_a_turn(
     assert max(len(list(run)) for _, run in groupby(later)) <= turn
 
 
-async def test_a_turn_ends_before_a_job_that_is_less_urgent(frozen: Stores) -> None:
+async def test_a_turn_ends_before_a_job_that_is_less_urgent(frozen: Namespace) -> None:
     for _ in range(2):
         await submit(frozen, limit_key="a", priority=100)
     for _ in range(4):
@@ -261,7 +261,7 @@ async def test_a_turn_ends_before_a_job_that_is_less_urgent(frozen: Stores) -> N
     assert [job.limit_key for job in taken] == ["a", "a", "b", "b", "b", "b", "a", "a", "a", "a"]
 
 
-async def test_a_turn_ends_where_a_limit_does(frozen: Stores) -> None:
+async def test_a_turn_ends_where_a_limit_does(frozen: Namespace) -> None:
     await limit(frozen, per_key=KeyLimits(2, RateLimit(3, 1_000)))
     for key in ("a", "b"):
         await jobs(frozen, 5, limit_key=key)

@@ -11,7 +11,7 @@ from service.domain.ids import IdFactory, member_number
 from service.domain.job import Lease
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Interrupted
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.store.fan_out_model import FINISHED, ModelFanOut
 from tests.support import factories
 
@@ -26,7 +26,9 @@ OUTCOMES = {"succeeded": factories.OK, "dead": factories.HOPELESS, "queued": Int
 class Life:
     """One fan-out in the store and in the model; every step is done to both and compared."""
 
-    def __init__(self, stores: Stores, id: str, size: int, model: ModelFanOut, chance: random.Random) -> None:
+    def __init__(
+        self, stores: Namespace, id: str, size: int, model: ModelFanOut, chance: random.Random
+    ) -> None:
         self.stores = stores
         self.id = id
         self.size = size
@@ -78,7 +80,7 @@ class Life:
                 "moved",
                 "cancelled",
             )
-            ends = await self.stores.relations.ends(lease.job.id)
+            ends = await self.stores.dependencies.ends(lease.job.id)
             assert ends["fan_out"].state == self.model.state
 
     async def step(self) -> None:
@@ -122,7 +124,7 @@ class Life:
         before = await self.stores.groups.get(self.id)
         assert before is not None
         assert before.total == sum(before.counts.values()) == len(self.model.items)
-        await self.stores.keeper.work()
+        await self.stores.group_tasks.work()
         group = await self.stores.groups.get(self.id)
         assert group is not None
         assert (group.state, group.sealed) == (self.model.state, self.model.sealed)
@@ -140,7 +142,7 @@ class Life:
         assert list(states) == sorted(states)
 
 
-async def live(stores: Stores, seed: int) -> None:
+async def live(stores: Namespace, seed: int) -> None:
     chance = random.Random(seed)
     id = IdFactory(Clock().now_ms, chance.randbytes).new("fan", members=MEMBERS)
     tolerance = chance.choice((Tolerance(), Tolerance(count=chance.randint(0, 3)), Tolerance(percent=30)))
@@ -169,11 +171,11 @@ async def live(stores: Stores, seed: int) -> None:
     assert model.state in ("succeeded", "failed", "cancelled")
     assert model.then in FINISHED
     assert (await stores.groups.vanish(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await stores.queries.jobs([follow_up_id(id), item_id(id, 0)]) == [None, None]
 
 
-async def test_every_random_fan_out_lives_as_the_model_says(stores: Stores) -> None:
+async def test_every_random_fan_out_lives_as_the_model_says(stores: Namespace) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + FAN_OUTS):
         try:
             await live(stores, seed)

@@ -13,7 +13,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.groups.fan_outs import READ_BYTES
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import HOPELESS, OK, claim, finish, heard, limit, state_of
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-async def at(stores: Stores) -> AsyncIterator[Any]:
+async def at(stores: Namespace) -> AsyncIterator[Any]:
     """Sets the time of the scripts, in hours."""
     begin = Clock().now_ms()
 
@@ -35,7 +35,7 @@ async def at(stores: Stores) -> AsyncIterator[Any]:
     stores.scripts.now = ""
 
 
-async def opened(stores: Stores, size: int, *, whole: bool = True, then: bool = True) -> str:
+async def opened(stores: Namespace, size: int, *, whole: bool = True, then: bool = True) -> str:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work", retention_ms=HOUR), JobSpec("report") if then else None, whole=whole)
     await stores.fan_outs.open(id, spec, size, None)
@@ -43,18 +43,18 @@ async def opened(stores: Stores, size: int, *, whole: bool = True, then: bool = 
     return id
 
 
-async def group_state(stores: Stores, id: str) -> str | None:
+async def group_state(stores: Namespace, id: str) -> str | None:
     group = await stores.groups.get(id)
     return None if group is None else group.state
 
 
-async def run(stores: Stores, slots: int = 1, kind: str = "work", outcome: Any = OK) -> None:
+async def run(stores: Namespace, slots: int = 1, kind: str = "work", outcome: Any = OK) -> None:
     for lease in (await claim(stores, slots, types={kind: None})).leases:
         await finish(stores, lease, outcome)
 
 
 async def test_results_are_kept_until_the_whole_has_ended_and_its_retention_is_over(
-    stores: Stores, at: Any
+    stores: Namespace, at: Any
 ) -> None:
     id = await opened(stores, 2, then=False)
     await run(stores)
@@ -74,27 +74,29 @@ async def test_results_are_kept_until_the_whole_has_ended_and_its_retention_is_o
     assert group.counts[State.SUCCEEDED] == 2
 
 
-async def test_a_fan_out_is_kept_until_its_follow_up_has_read_how_it_ended(stores: Stores, at: Any) -> None:
+async def test_a_fan_out_is_kept_until_its_follow_up_has_read_how_it_ended(
+    stores: Namespace, at: Any
+) -> None:
     id = await opened(stores, 1)
     await stores.fan_outs.seal(id, 1)
     await run(stores)
     at(25)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is not None
     await run(stores, kind="report")
     at(26)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is None
 
 
 async def test_a_dead_item_that_runs_again_after_its_fan_out_was_forgotten_leaves_nothing_of_it(
-    stores: Stores, at: Any
+    stores: Namespace, at: Any
 ) -> None:
     id = await opened(stores, 1, then=False)
     await stores.fan_outs.seal(id, 1)
     await run(stores, outcome=HOPELESS)
     at(25)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is None
     await stores.jobs.redrive([item_id(id, 0)])
     await run(stores)
@@ -103,35 +105,35 @@ async def test_a_dead_item_that_runs_again_after_its_fan_out_was_forgotten_leave
     assert await redis.exists(f"{stores.scripts.prefix}group:{id}") == 0
 
 
-async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Stores, at: Any) -> None:
+async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Namespace, at: Any) -> None:
     whole, open = await opened(stores, 1), await opened(stores, 1, whole=False)
     at(2)
-    await stores.keeper.forget_ended()
-    await stores.keeper.work()
+    await stores.group_tasks.forget_ended()
+    await stores.group_tasks.work()
     assert [await group_state(stores, id) for id in (whole, open)] == ["cancelled", "open"]
     await stores.fan_outs.fill(open, [Item(1, b"{}")])
     at(25)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await group_state(stores, open) == "open"
     at(27)
-    await stores.keeper.forget_ended()
-    await stores.keeper.work()
+    await stores.group_tasks.forget_ended()
+    await stores.group_tasks.work()
     assert await group_state(stores, open) == "cancelled"
     assert await state_of(stores, follow_up_id(open)) == State.CANCELLED
 
 
-async def test_a_fan_out_that_never_got_an_item_is_cancelled_too(stores: Stores, at: Any) -> None:
+async def test_a_fan_out_that_never_got_an_item_is_cancelled_too(stores: Namespace, at: Any) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 1, None)
     at(1.1)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await group_state(stores, id) == "cancelled"
     assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
 
 
 @pytest.mark.parametrize("percent", [39, 40])
 async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed(
-    stores: Stores, percent: int
+    stores: Namespace, percent: int
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), tolerance=Tolerance(percent=percent), max_concurrency=9)
@@ -140,7 +142,7 @@ async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed
     for _ in range(4):
         await run(stores, outcome=HOPELESS)
     await stores.fan_outs.seal(id, 10)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await run(stores, 9)
     group = await stores.groups.get(id)
     assert group is not None
@@ -150,7 +152,7 @@ async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed
     assert group.fields[b"max_concurrency"] == b"9"
 
 
-async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Stores) -> None:
+async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Namespace) -> None:
     await limit(stores, max_depth=2)
     spec = FanOutSpec(JobSpec("work"))
     first, second = IDS.new("fan", members=MEMBERS), IDS.new("fan", members=MEMBERS)
@@ -164,13 +166,13 @@ async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Store
     assert (await stores.fan_outs.fill(second, [Item(2, b"{}")], admitted=True)).added == 1
 
 
-async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: Stores, at: Any) -> None:
+async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: Namespace, at: Any) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("work", retention_ms=HOUR, expires_ms=HOUR, delay_ms=HOUR)
     await stores.fan_outs.open(id, FanOutSpec(template, tolerance=Tolerance(count=0)), 2, None)
     await stores.fan_outs.fill(id, [Item(0, b"{}", delay_ms=0)])
     await run(stores, outcome=HOPELESS)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await stores.fan_outs.fill(id, [Item(1, b"{}")])
     late = await stores.queries.job(item_id(id, 1))
     assert late is not None
@@ -185,17 +187,17 @@ async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: 
     assert await state_of(stores, late.id) is None
 
 
-async def test_an_index_that_comes_twice_is_taken_once(stores: Stores) -> None:
+async def test_an_index_that_comes_twice_is_taken_once(stores: Namespace) -> None:
     id = await opened(stores, 1)
     filled = await stores.fan_outs.fill(id, [Item(index, b"{}") for index in (1, 0, 1)])
     assert (filled.word, filled.added, filled.total, filled.next_index) == ("moved", 1, 2, 2)
     assert (await stores.fan_outs.seal(id, 2)).word == "moved"
 
 
-async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Stores) -> None:
+async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Namespace) -> None:
     id = await opened(stores, 1)
     before = await stores.groups.get(id)
-    async with stores.watches.watch(id) as change:
+    async with stores.change_feed.watch(id) as change:
         assert (await stores.fan_outs.seal(id, 1)).word == "moved"
         await heard(change)
     after = await stores.groups.get(id)
@@ -206,20 +208,20 @@ async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Stores) -> 
 
 @pytest.mark.parametrize("size", [0, 1])
 async def test_an_open_fan_out_that_has_nothing_left_to_do_ends_with_its_cancellation(
-    stores: Stores, size: int
+    stores: Namespace, size: int
 ) -> None:
     id = await opened(stores, size, whole=False)
     await run(stores, slots=2)
     assert await group_state(stores, id) == "open"
     assert await stores.groups.request_cancel(id, 0) == ("moved", "cancelled")
     assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.state, group.total, group.counts[State.SUCCEEDED]) == ("cancelled", size, size)
 
 
-async def test_no_more_items_run_at_a_time_than_it_may(stores: Stores) -> None:
+async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), max_concurrency=2)
     await stores.fan_outs.open(id, spec, 5, None)
@@ -233,16 +235,16 @@ async def test_no_more_items_run_at_a_time_than_it_may(stores: Stores) -> None:
     await finish(stores, left[item_id(id, 0)], OK)
     assert [lease.job.id for lease in (await claim(stores, 10)).leases] == [item_id(id, 2)]
     await stores.groups.request_cancel(id, 0)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await stores.leases.sweep()
     assert await group_state(stores, id) == "cancelled"
     assert (await stores.groups.vanish(id))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     redis: Any = stores.scripts.redis
     assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0
 
 
-async def test_large_results_are_read_few_at_a_time(stores: Stores) -> None:
+async def test_large_results_are_read_few_at_a_time(stores: Namespace) -> None:
     id = await opened(stores, 6, then=False)
     half = Succeeded(b'"' + b"x" * (READ_BYTES // 2) + b'"')
     await run(stores, 4, outcome=half)
@@ -253,7 +255,7 @@ async def test_large_results_are_read_few_at_a_time(stores: Stores) -> None:
 
 
 async def test_a_keeper_that_dies_in_the_middle_of_a_cancel_is_followed_by_another(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = await opened(stores, 250, then=False)
     await stores.groups.request_cancel(id, 0)
@@ -268,12 +270,12 @@ async def test_a_keeper_that_dies_in_the_middle_of_a_cancel_is_followed_by_anoth
 
     monkeypatch.setattr(stores.jobs, "cancel", dies)
     with pytest.raises(KeyboardInterrupt):
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     # How far it is can be seen.
     assert (group.state, group.counts[State.CANCELLED]) == ("running", 100)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.state, group.counts[State.CANCELLED]) == ("cancelled", 250)

@@ -12,7 +12,7 @@ from service.domain.job import Lease
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Interrupted
 from service.store.groups.flows import job_ids
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.store.flow_model import FINISHED, ModelFlow, model_of, random_flow
 from tests.support import factories
 
@@ -29,7 +29,7 @@ class Life:
     """One flow in the store and in the model; every step is done to both and compared."""
 
     def __init__(
-        self, stores: Stores, id: str, spec: FlowSpec, chance: random.Random, new_ids: IdFactory
+        self, stores: Namespace, id: str, spec: FlowSpec, chance: random.Random, new_ids: IdFactory
     ) -> None:
         self.stores = stores
         self.id = id
@@ -86,7 +86,7 @@ class Life:
         ids = {name: self.new_ids.new("job") for name in short}
         nodes = {name: Node(JobSpec("work"), edges[name]) for name in short}
         for _ in range(self.chance.choice((1, 1, 2))):
-            assert await self.stores.relations.park(lease, nodes, ids) == "parked"
+            assert await self.stores.dependencies.park(lease, nodes, ids) == "parked"
         self.old.append(self.leases.pop(key))
         if self.model.jobs[key].reason is None:
             for name, id in ids.items():
@@ -132,7 +132,7 @@ class Life:
             assert word in ("duplicate", "stale", "missing")
 
     async def compare(self) -> None:
-        await self.stores.keeper.work()
+        await self.stores.group_tasks.work()
         group = await self.stores.groups.get(self.id)
         assert group is not None
         assert group.state == self.model.state
@@ -177,7 +177,7 @@ class Life:
             await self.late_finish()
 
 
-async def live(stores: Stores, seed: int) -> None:
+async def live(stores: Namespace, seed: int) -> None:
     chance = random.Random(seed)
     ids = IdFactory(Clock().now_ms, chance.randbytes)
     spec = random_flow(chance, chance.randint(1, 14))
@@ -198,7 +198,7 @@ async def live(stores: Stores, seed: int) -> None:
     await stores.jobs.delete(list(life.ids.values()))
 
 
-async def test_every_random_flow_ends_as_the_model_says(stores: Stores) -> None:
+async def test_every_random_flow_ends_as_the_model_says(stores: Namespace) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + GRAPHS):
         try:
             await live(stores, seed)

@@ -17,7 +17,7 @@ from service.domain.states import State
 from service.store.groups.flows import job_ids
 from service.store.groups.tasks import AT_MOST
 from service.store.jobs import BATCH, Idempotency
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.support import factories
 from tests.support.factories import HOPELESS, OK, claim, finish, state_of
@@ -36,28 +36,28 @@ def spec_of(
     )
 
 
-async def create(stores: Stores, spec: FlowSpec) -> tuple[str, dict[str, str]]:
+async def create(stores: Namespace, spec: FlowSpec) -> tuple[str, dict[str, str]]:
     id = IDS.new("flow", members=len(spec.nodes))
     admission = await stores.flows.create(id, spec, None)
     assert admission.word == "moved"
     return id, job_ids(id, spec)
 
 
-async def run(stores: Stores, id: str) -> Lease:
+async def run(stores: Namespace, id: str) -> Lease:
     """A lease on one job of a flow: the only one that is queued."""
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
     return lease
 
 
-async def end_of(stores: Stores, id: str) -> str:
-    await stores.keeper.work()
+async def end_of(stores: Namespace, id: str) -> str:
+    await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
     return group.state
 
 
-async def test_what_is_staged_is_not_there_and_is_swept(stores: Stores) -> None:
+async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     id = IDS.new("flow", members=2)
     jobs = job_ids(id, spec)
@@ -73,7 +73,7 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Stores) -> None:
     assert (await claim(stores)).leases == []
     assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].word == "missing"
     stores.scripts.now = "99999999999999"
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     stores.scripts.now = ""
     assert [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*flow*")] == []
     assert (
@@ -84,11 +84,13 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Stores) -> None:
     assert reply[0] == b"missing"
 
 
-async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(stores: Stores) -> None:
+async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(
+    stores: Namespace,
+) -> None:
     id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
     assert await stores.scripts.redis.zcard(keys.tasks(stores.scripts.prefix)) == 0
     stores.scripts.now = str(Clock().now_ms() + factories.DAY)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     stores.scripts.now = ""
     group = await stores.groups.get(id)
     assert group is not None
@@ -97,7 +99,7 @@ async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_s
 
 
 async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by_others(
-    stores: Stores,
+    stores: Namespace,
 ) -> None:
     names = [f"j{n}" for n in range(1_200)]
     edges: dict[str, dict[str, When]] = {
@@ -121,18 +123,18 @@ async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
     assert (await claim(stores)).leases == [], "no job runs before all that wait for it are there"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert len((await claim(stores, 5)).leases) == 1
 
 
-async def test_a_thousand_dependents_are_released_by_one_end(stores: Stores) -> None:
+async def test_a_thousand_dependents_are_released_by_one_end(stores: Namespace) -> None:
     edges: dict[str, dict[str, When]] = {"root": {}, **{f"j{n}": {"root": "succeeded"} for n in range(1_000)}}
     edges["last"] = dict.fromkeys((f"j{n}" for n in range(1_000)), "finished")
     id, jobs = await create(stores, spec_of(edges))
     await finish(stores, await run(stores, jobs["root"]), OK)
     tasks = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
     assert f"tell {jobs['root']}".encode() in tasks
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     leases = [lease for _ in range(6) for lease in (await claim(stores, 200)).leases]
     assert len(leases) == 1_000
     for start in range(0, 1_000, 500):
@@ -141,7 +143,7 @@ async def test_a_thousand_dependents_are_released_by_one_end(stores: Stores) -> 
     assert await end_of(stores, id) == "succeeded"
 
 
-async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Stores) -> None:
+async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Namespace) -> None:
     edges: dict[str, dict[str, When]] = {
         f"j{n}": {f"j{n - 1}": "succeeded"} if n else {} for n in range(1_000)
     }
@@ -153,7 +155,7 @@ async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Stores) -> None
     assert (last.state, last.state_reason) == (State.CANCELLED, "dependency")
 
 
-async def test_two_last_dependencies_that_end_at_once_release_their_dependent_once(stores: Stores) -> None:
+async def test_two_last_dependencies_that_end_at_once_release_their_dependent_once(stores: Namespace) -> None:
     for _ in range(20):
         id, jobs = await create(
             stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}})
@@ -164,7 +166,7 @@ async def test_two_last_dependencies_that_end_at_once_release_their_dependent_on
         assert await end_of(stores, id) == "succeeded"
 
 
-async def test_an_end_that_is_sent_again_releases_nobody_early(stores: Stores) -> None:
+async def test_an_end_that_is_sent_again_releases_nobody_early(stores: Namespace) -> None:
     _, jobs = await create(stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}}))
     leases = (await claim(stores, 2)).leases
     for _ in range(3):
@@ -186,7 +188,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-async def test_every_kind_of_end_reaches_those_that_wait(stores: Stores, how: str) -> None:
+async def test_every_kind_of_end_reaches_those_that_wait(stores: Namespace, how: str) -> None:
     limits = {"expired": {"expires_ms": 1_000}, "deadline": {"deadline_ms": 1_000}}.get(how, {})
     edges: dict[str, dict[str, When]] = {
         "a": {},
@@ -218,13 +220,13 @@ async def test_every_kind_of_end_reaches_those_that_wait(stores: Stores, how: st
     assert await end_of(stores, id) == ends.get(how, "failed")
 
 
-async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Stores) -> None:
+async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}, retention_ms=0))
     await finish(stores, await run(stores, jobs["a"]), OK)
     await stores.leases.prune(now="99999999999999")
     assert (await stores.jobs.delete([jobs["a"]]))[0].word == "moved"
     assert await stores.queries.job(jobs["a"]) is None
-    found = await stores.relations.ends(jobs["b"])
+    found = await stores.dependencies.ends(jobs["b"])
     assert (found["a"].state, found["a"].result, found["a"].error) == ("succeeded", b'{"ok":true}', None)
     await finish(stores, await run(stores, jobs["b"]), OK)
     assert await end_of(stores, id) == "succeeded"
@@ -232,7 +234,7 @@ async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Stores)
     assert not await stores.scripts.redis.exists(keys.ended(stores.scripts.prefix, id=jobs["a"]))
 
 
-async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Stores) -> None:
+async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     found = await asyncio.gather(
         *(
@@ -248,7 +250,7 @@ async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: St
     assert len((await claim(stores, 50)).leases) == 1
 
 
-async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(stores: Stores) -> None:
+async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(stores: Namespace) -> None:
     _, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}))
     first = await run(stores, jobs["a"])
     newer = await factories.submit(stores)
@@ -258,57 +260,57 @@ async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(st
     assert order == [urgent, jobs["b"], newer]
 
 
-async def test_children_are_added_once_however_often_they_are_sent(stores: Stores) -> None:
+async def test_children_are_added_once_however_often_they_are_sent(stores: Namespace) -> None:
     parent = await factories.submit(stores)
     lease = (await claim(stores)).leases[0]
     nodes = {"x": Node(JobSpec("work")), "y": Node(JobSpec("work"), (Edge("x"),))}
     ids = {key: factories.new_id() for key in nodes}
-    assert [await stores.relations.park(lease, nodes, ids) for _ in range(3)] == ["parked"] * 3
+    assert [await stores.dependencies.park(lease, nodes, ids) for _ in range(3)] == ["parked"] * 3
     assert await state_of(stores, parent) == State.BLOCKED
     assert await finish(stores, lease, OK) == "stale"
     await finish(stores, await run(stores, ids["x"]), OK)
     await finish(stores, await run(stores, ids["y"]), HOPELESS)
     again = await run(stores, parent)
     assert again.job.failures == 0
-    ends = await stores.relations.ends(parent)
+    ends = await stores.dependencies.ends(parent)
     assert {key: end.state for key, end in ends.items()} == {"x": "succeeded", "y": "dead"}
     # A handler that starts from its beginning asks for the same children.
-    assert await stores.relations.park(again, {}, ids) == "ready"
+    assert await stores.dependencies.park(again, {}, ids) == "ready"
     assert await finish(stores, again, OK) == "moved"
 
 
-async def test_a_worker_that_lost_its_lease_adds_no_children(stores: Stores) -> None:
+async def test_a_worker_that_lost_its_lease_adds_no_children(stores: Namespace) -> None:
     await factories.submit(stores)
     lease = (await claim(stores)).leases[0]
     stale = Lease(lease.job, "1:somebody-else")
     ids = {"x": factories.new_id()}
-    assert await stores.relations.park(stale, {"x": Node(JobSpec("work"))}, ids) == "stale"
+    assert await stores.dependencies.park(stale, {"x": Node(JobSpec("work"))}, ids) == "stale"
     assert await state_of(stores, ids["x"]) is None
 
 
-async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores: Stores) -> None:
+async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores: Namespace) -> None:
     parent = await factories.submit(stores)
     lease = (await claim(stores)).leases[0]
     ids = {"x": factories.new_id()}
-    await stores.relations.park(lease, {"x": Node(JobSpec("work"))}, ids)
+    await stores.dependencies.park(lease, {"x": Node(JobSpec("work"))}, ids)
     await stores.jobs.cancel([parent], 0)
     await finish(stores, await run(stores, ids["x"]), OK)
     assert await state_of(stores, parent) == State.CANCELLED
     assert (await claim(stores)).leases == []
 
 
-async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Stores) -> None:
+async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}))
     await finish(stores, await run(stores, jobs["a"]), HOPELESS)
     assert await end_of(stores, id) == "failed"
     await stores.groups.forget(id)
     assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await finish(stores, await run(stores, jobs["a"]), OK)
     assert not await stores.scripts.redis.exists(keys.group(stores.scripts.prefix, group=id))
 
 
-async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Stores) -> None:
+async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {}}))
     broken = [IDS.new("flow", members=1) for _ in range(AT_MOST + 1)]
     for other in broken:
@@ -318,7 +320,7 @@ async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Stores) -> No
         keys.tasks(stores.scripts.prefix), {task: n for n, task in enumerate(tasks)}
     )
     with pytest.raises(StoreFault):
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     assert await state_of(stores, jobs["b"]) is State.CANCELLED
     left = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
     assert [task.decode() for task in left] == tasks[:-1], "they stay, for who mends what is broken"

@@ -7,7 +7,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits
 from service.domain.outcome import Snoozed, Throttled
 from service.domain.states import State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queues.queues import Freeze
 from tests.support.factories import BROKEN, IDS, OK, claim, finish, limit, submit
 
@@ -17,7 +17,7 @@ START = 1_900_000_000_000
 
 
 @pytest.fixture
-async def frozen(stores: Stores) -> Stores:
+async def frozen(stores: Namespace) -> Namespace:
     stores.scripts.now = str(START)
     return stores
 
@@ -26,7 +26,7 @@ def at(ms: int) -> str:
     return str(START + ms)
 
 
-async def test_a_frozen_key_rests_until_its_time_and_the_job_goes_first_then(frozen: Stores) -> None:
+async def test_a_frozen_key_rests_until_its_time_and_the_job_goes_first_then(frozen: Namespace) -> None:
     types = {"work": None, "other": None}
     first = await submit(frozen, limit_key="acme")
     lease = (await claim(frozen)).leases[0]
@@ -44,7 +44,7 @@ async def test_a_frozen_key_rests_until_its_time_and_the_job_goes_first_then(fro
     assert (again.failures, again.interruptions, again.attempt, again.state) == (0, 0, 1, State.RUNNING)
 
 
-async def test_a_job_without_a_key_freezes_those_of_its_type_in_its_queue(frozen: Stores) -> None:
+async def test_a_job_without_a_key_freezes_those_of_its_type_in_its_queue(frozen: Namespace) -> None:
     types = {"work": None, "other": None}
     first = await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
@@ -61,7 +61,7 @@ async def test_a_job_without_a_key_freezes_those_of_its_type_in_its_queue(frozen
     assert [lease.job.id for lease in late] == [first, second]
 
 
-async def test_items_of_a_limited_fan_out_without_a_key_are_frozen_with_their_type(frozen: Stores) -> None:
+async def test_items_of_a_limited_fan_out_without_a_key_are_frozen_with_their_type(frozen: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await frozen.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False, max_concurrency=2), 0, None)
     await frozen.fan_outs.fill(id, [Item(index, b"{}") for index in range(3)])
@@ -71,7 +71,9 @@ async def test_items_of_a_limited_fan_out_without_a_key_are_frozen_with_their_ty
     assert len((await claim(frozen, 9, now=at(5_000))).leases) == 3
 
 
-async def test_a_type_rests_five_minutes_at_most_and_its_job_as_long_as_it_was_told(frozen: Stores) -> None:
+async def test_a_type_rests_five_minutes_at_most_and_its_job_as_long_as_it_was_told(
+    frozen: Namespace,
+) -> None:
     first, second = await submit(frozen), await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Throttled(3_600_000))
     assert (await claim(frozen, 9, now=at(299_999))).leases == []
@@ -79,7 +81,7 @@ async def test_a_type_rests_five_minutes_at_most_and_its_job_as_long_as_it_was_t
     assert [lease.job.id for lease in (await claim(frozen, 9, now=at(3_600_000))).leases] == [first]
 
 
-async def test_a_type_that_is_frozen_and_emptied_starts_its_next_job_in_time(frozen: Stores) -> None:
+async def test_a_type_that_is_frozen_and_emptied_starts_its_next_job_in_time(frozen: Namespace) -> None:
     id = await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
     await frozen.jobs.cancel([id], 0)
@@ -89,7 +91,7 @@ async def test_a_type_that_is_frozen_and_emptied_starts_its_next_job_in_time(fro
     assert len((await claim(frozen, now=at(5_000))).leases) == 1
 
 
-async def test_the_later_of_two_freezes_counts_and_a_freed_slot_does_not_end_it(frozen: Stores) -> None:
+async def test_the_later_of_two_freezes_counts_and_a_freed_slot_does_not_end_it(frozen: Namespace) -> None:
     await limit(frozen, max_concurrency=3)
     for _ in range(6):
         await submit(frozen)
@@ -103,7 +105,7 @@ async def test_the_later_of_two_freezes_counts_and_a_freed_slot_does_not_end_it(
 
 
 @pytest.mark.parametrize("key", [None, "acme"])
-async def test_only_resuming_the_queue_ends_a_freeze(frozen: Stores, key: str | None) -> None:
+async def test_only_resuming_the_queue_ends_a_freeze(frozen: Namespace, key: str | None) -> None:
     id = await submit(frozen, limit_key=key)
     await finish(frozen, (await claim(frozen)).leases[0], Throttled(200_000))
     until = START + 200_000
@@ -119,7 +121,7 @@ async def test_only_resuming_the_queue_ends_a_freeze(frozen: Stores, key: str | 
     assert [lease.job.id for lease in (await claim(frozen)).leases] == [id]
 
 
-async def test_resuming_a_type_ends_its_freeze_and_no_other(frozen: Stores) -> None:
+async def test_resuming_a_type_ends_its_freeze_and_no_other(frozen: Namespace) -> None:
     types = {"send_mail": None, "other": None}
     for name in types:
         await submit(frozen, name=name)
@@ -130,7 +132,7 @@ async def test_resuming_a_type_ends_its_freeze_and_no_other(frozen: Stores) -> N
     assert [lease.job.name for lease in (await claim(frozen, 9, types=types)).leases] == ["send_mail"]
 
 
-async def test_what_a_queue_shows_as_frozen_ends_with_its_time(frozen: Stores) -> None:
+async def test_what_a_queue_shows_as_frozen_ends_with_its_time(frozen: Namespace) -> None:
     for key, ms in (("short", 2_000), ("long", 9_000)):
         await submit(frozen, limit_key=key)
         await finish(frozen, (await claim(frozen)).leases[0], Throttled(ms))
@@ -143,7 +145,7 @@ async def test_what_a_queue_shows_as_frozen_ends_with_its_time(frozen: Stores) -
     assert [found.limit_key for found in queue.freezes] == ["long"]
 
 
-async def test_deferrals_are_counted_within_an_attempt(frozen: Stores) -> None:
+async def test_deferrals_are_counted_within_an_attempt(frozen: Namespace) -> None:
     id = await submit(frozen, limit_key="acme")
     for turn, outcome in enumerate([Snoozed(0), Throttled(0), BROKEN, Snoozed(0)]):
         frozen.scripts.now = at(turn * 100_000)

@@ -12,7 +12,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.groups.flows import job_ids
 from service.store.groups.groups import Group, Kind
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.support import factories
 from tests.support.factories import DAY, HOPELESS, IDS, OK, claim, finish, state_of
@@ -27,14 +27,14 @@ def after(*keys: str, when: When = "succeeded", **fields: Any) -> Node:
 
 
 async def create(
-    stores: Stores, nodes: Mapping[str, Node], on_failure: OnFailure = "continue"
+    stores: Namespace, nodes: Mapping[str, Node], on_failure: OnFailure = "continue"
 ) -> tuple[str, dict[str, str]]:
     spec, id = FlowSpec("flow", nodes, on_failure), IDS.new("flow", members=len(nodes))
     assert (await stores.flows.create(id, spec, None)).word == "moved"
     return id, job_ids(id, spec)
 
 
-async def end(stores: Stores, ids: list[str], outcome: Any = OK) -> None:
+async def end(stores: Namespace, ids: list[str], outcome: Any = OK) -> None:
     """One batch ends the jobs, the only ones that are queued, in this order."""
     leases = {lease.job.id: lease for lease in (await claim(stores, len(ids))).leases}
     assert sorted(leases) == sorted(ids)
@@ -42,13 +42,13 @@ async def end(stores: Stores, ids: list[str], outcome: Any = OK) -> None:
     assert set(words) == {"moved"}
 
 
-async def group(stores: Stores, id: str) -> Group:
+async def group(stores: Namespace, id: str) -> Group:
     found = await stores.groups.get(id)
     assert found is not None
     return found
 
 
-async def job(stores: Stores, id: str) -> Job:
+async def job(stores: Namespace, id: str) -> Job:
     found = await stores.queries.job(id)
     assert found is not None
     return found
@@ -56,18 +56,18 @@ async def job(stores: Stores, id: str) -> Job:
 
 @pytest.mark.parametrize(("first", "second"), [(300, 400), (500, 100), (499, 1), (100, 600)])
 async def test_one_call_looks_at_no_more_dependents_than_it_may(
-    stores: Stores, first: int, second: int
+    stores: Namespace, first: int, second: int
 ) -> None:
     nodes = {"a": after(), "b": after()}
     nodes |= {f"{root}{n}": after(root) for root, size in (("a", first), ("b", second)) for n in range(size)}
     id, jobs = await create(stores, nodes)
     await end(stores, [jobs["a"], jobs["b"]])
     assert (await group(stores, id)).counts[State.QUEUED] == min(first + second, 500)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert (await group(stores, id)).counts[State.QUEUED] == first + second
 
 
-async def test_workers_are_told_at_once_of_what_one_call_could_not_do(stores: Stores) -> None:
+async def test_workers_are_told_at_once_of_what_one_call_could_not_do(stores: Namespace) -> None:
     _, jobs = await create(stores, {"a": after(), "b": after()}, "fail")
     worker = await factories.register_worker(stores)
     inbox = keys.inbox(stores.scripts.prefix, worker=worker)
@@ -82,7 +82,7 @@ async def test_workers_are_told_at_once_of_what_one_call_could_not_do(stores: St
 
 @pytest.mark.parametrize("given", ["delay_ms", "run_at_ms"])
 async def test_a_job_that_is_released_starts_no_earlier_than_it_may(
-    stores: Stores, at: int, given: str
+    stores: Namespace, at: int, given: str
 ) -> None:
     fields: Any = {given: MINUTE if given == "delay_ms" else at + 2 * MINUTE}
     _, jobs = await create(stores, {"a": after(), "b": after("a", **fields)})
@@ -97,7 +97,7 @@ async def test_a_job_that_is_released_starts_no_earlier_than_it_may(
 
 
 async def test_a_job_whose_time_has_come_meanwhile_is_queued_when_it_is_released(
-    stores: Stores, at: int
+    stores: Namespace, at: int
 ) -> None:
     _, jobs = await create(stores, {"a": after(), "b": after("a", run_at_ms=at + MINUTE)})
     stores.scripts.now = str(at + MINUTE)
@@ -110,10 +110,10 @@ async def test_a_job_whose_time_has_come_meanwhile_is_queued_when_it_is_released
     )
 
 
-async def test_who_watches_hears_of_a_release_and_of_its_flow(stores: Stores) -> None:
+async def test_who_watches_hears_of_a_release_and_of_its_flow(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a")})
     versions = [(await job(stores, jobs["b"])).version, (await group(stores, id)).version]
-    async with stores.watches.watch(jobs["b"]) as released, stores.watches.watch(id) as counted:
+    async with stores.change_feed.watch(jobs["b"]) as released, stores.change_feed.watch(id) as counted:
         await end(stores, [jobs["a"]])
         await factories.heard(released)
         await factories.heard(counted)
@@ -121,19 +121,19 @@ async def test_who_watches_hears_of_a_release_and_of_its_flow(stores: Stores) ->
     assert (await group(stores, id)).version > versions[1]
 
 
-async def test_the_last_item_that_fails_may_be_the_one_too_many(stores: Stores) -> None:
+async def test_the_last_item_that_fails_may_be_the_one_too_many(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), tolerance=Tolerance(count=1)), 2, None)
     await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
     await stores.fan_outs.seal(id, 2)
     for _ in range(2):
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert (await group(stores, id)).state == "failed"
     assert await state_of(stores, item_id(id, 0)) == State.DEAD
 
 
-async def test_a_flow_that_runs_again_has_not_ended_and_is_not_forgotten(stores: Stores, at: int) -> None:
+async def test_a_flow_that_runs_again_has_not_ended_and_is_not_forgotten(stores: Namespace, at: int) -> None:
     id, jobs = await create(stores, {"a": after()})
     await end(stores, [jobs["a"]], HOPELESS)
     ended = await group(stores, id)
@@ -141,41 +141,41 @@ async def test_a_flow_that_runs_again_has_not_ended_and_is_not_forgotten(stores:
     assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
     again = await group(stores, id)
     assert (again.state, again.finished_at) == ("running", None)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     stores.scripts.now = str(at + 3 * DAY)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     await end(stores, [jobs["a"]])
     # Its retention begins anew.
     stores.scripts.now = str(at + 4 * DAY - 1)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     ended = await group(stores, id)
     assert (ended.state, ended.finished_at) == ("succeeded", at + 3 * DAY)
     stores.scripts.now = str(at + 4 * DAY)
-    await stores.keeper.forget_ended()
+    await stores.group_tasks.forget_ended()
     assert await stores.groups.get(id) is None
 
 
-async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(stores: Stores) -> None:
+async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after()})
     await end(stores, [jobs["a"]], HOPELESS)
     await stores.jobs.redrive([jobs["a"]])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await end(stores, [jobs["a"]])
     before = await group(stores, id)
     await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {f"revive {id} {jobs['a']}": 10**6})
-    assert await stores.keeper.work() == 1
+    assert await stores.group_tasks.work() == 1
     now = await group(stores, id)
     assert (now.state, now.finished_at) == ("succeeded", before.finished_at)
     assert await state_of(stores, jobs["a"]) == State.SUCCEEDED
 
 
 @pytest.mark.parametrize("verb", ["cancel", "retry"])
-async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Stores, verb: str) -> None:
+async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Namespace, verb: str) -> None:
     id, _ = await create(stores, {"a": after(), "b": after()})
     dead, _ = (await claim(stores, 2)).leases
     await finish(stores, dead, HOPELESS)
     before = await group(stores, id)
-    async with stores.watches.watch(id) as change:
+    async with stores.change_feed.watch(id) as change:
         if verb == "cancel":
             assert await stores.groups.request_cancel(id, MINUTE) == ("moved", "running")
         else:
@@ -186,7 +186,9 @@ async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Store
 
 @pytest.mark.parametrize("carried_on", [False, True])
 @pytest.mark.parametrize("kind", ["flow", "fan"])
-async def test_a_group_that_is_deleted_is_gone_at_once(stores: Stores, kind: Kind, carried_on: bool) -> None:
+async def test_a_group_that_is_deleted_is_gone_at_once(
+    stores: Namespace, kind: Kind, carried_on: bool
+) -> None:
     if kind == "flow":
         id, jobs = await create(stores, {"a": after()})
         members = list(jobs.values())
@@ -198,20 +200,22 @@ async def test_a_group_that_is_deleted_is_gone_at_once(stores: Stores, kind: Kin
         members = [item_id(id, 0)]
     assert await stores.groups.vanish(id) == ("illegal", "running")
     await end(stores, members)
-    async with stores.watches.watch(id) as change:
+    async with stores.change_feed.watch(id) as change:
         assert await stores.groups.vanish(id) == ("moved", "succeeded")
         await factories.heard(change)
     assert await stores.groups.get(id) is None
     assert await stores.groups.vanish(id) == ("missing", "")
     if carried_on:
-        await stores.keeper.work()
+        await stores.group_tasks.work()
         redis: Any = stores.scripts.redis
         prefix = stores.scripts.prefix
         assert [key async for key in redis.scan_iter(f"{prefix}*{id}*")] == []
         assert [key async for key in redis.scan_iter(f"{prefix}*{members[0]}*")] == []
 
 
-async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carries_on(stores: Stores) -> None:
+async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carries_on(
+    stores: Namespace,
+) -> None:
     nodes = {"root": after(), **{f"j{n}": after("root") for n in range(500)}}
     _, jobs = await create(stores, nodes)
     root = (await claim(stores)).leases[0]
@@ -224,17 +228,17 @@ async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carri
     await stores.leases.finish([factories.ending(root, OK), factories.ending(item, OK)])
     assert (await group(stores, id)).state == "succeeded"
     assert await state_of(stores, follow_up_id(id)) == State.BLOCKED
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await state_of(stores, follow_up_id(id)) == State.QUEUED
 
 
-async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Stores) -> None:
+async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Namespace) -> None:
     nodes = {"root": after(), **{f"j{n}": after("root") for n in range(510)}}
     id, jobs = await create(stores, nodes)
     await end(stores, [jobs["root"]], HOPELESS)
     assert (await group(stores, id)).counts[State.CANCELLED] == 500
     assert (await stores.jobs.redrive([jobs["root"]]))[0].word == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     found = [job for job in await stores.queries.jobs(list(jobs.values())) if job is not None]
     assert [job.state for job in found].count(State.BLOCKED) == 510
     assert sum(job.redriven for job in found) == 501, "the last ten were never cancelled"
@@ -243,29 +247,29 @@ async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Stores)
 @pytest.mark.parametrize("dead", [False, True])
 @pytest.mark.parametrize("whole", [False, True])
 async def test_a_flow_is_failed_by_a_dead_job_and_else_cancelled_by_any_request(
-    stores: Stores, dead: bool, whole: bool
+    stores: Namespace, dead: bool, whole: bool
 ) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after(), "c": after("b")}, "continue")
     await end(stores, [jobs["a"]], HOPELESS if dead else OK)
     if whole:
         await stores.groups.request_cancel(id, 0)
-        await stores.keeper.work()
+        await stores.group_tasks.work()
     else:
         await stores.jobs.cancel([jobs["b"]], 0)
     assert (await group(stores, id)).state == ("failed" if dead else "cancelled")
 
 
-async def test_a_flow_whose_cancelled_job_runs_again_succeeds(stores: Stores) -> None:
+async def test_a_flow_whose_cancelled_job_runs_again_succeeds(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after()})
     await stores.jobs.cancel([jobs["a"]], 0)
     assert (await group(stores, id)).state == "cancelled"
     await stores.jobs.redrive([jobs["a"]])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     await end(stores, [jobs["a"]], OK)
     assert (await group(stores, id)).state == "succeeded"
 
 
-async def test_a_flow_keeps_its_state_when_its_cancelled_job_is_deleted(stores: Stores) -> None:
+async def test_a_flow_keeps_its_state_when_its_cancelled_job_is_deleted(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after()})
     await stores.jobs.cancel([jobs["a"]], 0)
     await stores.jobs.delete([jobs["a"]])
@@ -275,7 +279,7 @@ async def test_a_flow_keeps_its_state_when_its_cancelled_job_is_deleted(stores: 
 
 @pytest.mark.parametrize(("good", "state"), [(0, "cancelled"), (1, "succeeded")])
 async def test_a_fan_out_of_which_only_cancelled_items_are_left_is_cancelled(
-    stores: Stores, good: int, state: str
+    stores: Namespace, good: int, state: str
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)

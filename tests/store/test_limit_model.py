@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.domain.job import Lease
 from service.domain.limits import KeyLimits, RateLimit
 from service.domain.outcome import Interrupted, rest_ms
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.store.limit_model import AGING, Limit, Model, Waiting
 from tests.support import factories, invariants
@@ -58,7 +58,7 @@ QUICK: Any = {
 class Run:
     """One life of a namespace: every step is done to the store and to the model."""
 
-    def __init__(self, stores: Stores, model: Model, weights: dict[str, int]) -> None:
+    def __init__(self, stores: Namespace, model: Model, weights: dict[str, int]) -> None:
         self.stores, self.model = stores, model
         self.workers = [factories.Worker(stores, weights, f"wk_{number}") for number in range(2)]
         self.leases: list[Lease] = []
@@ -145,7 +145,7 @@ def test_limits_and_order_hold_in_every_life(
 ) -> None:
     async def live() -> None:
         redis = connect(redis_url, socket_timeout=10)
-        stores = Stores(redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        stores = Namespace(redis, f"m{os.urandom(6).hex()}", factories.DAY)
         model = Model({}, {})
         for name, (concurrency, rate), of_key in zip(QUEUES, queues, keys, strict=True):
             # One queue without limits of its own: nothing there may ever wait for capacity.
@@ -181,7 +181,7 @@ def test_limits_and_order_hold_in_every_life(
 def test_shares_hold_within_5_points_over_600_starts(redis_url: str, weights: list[int], slots: int) -> None:
     async def live() -> None:
         redis = connect(redis_url, socket_timeout=10)
-        stores = Stores(redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        stores = Namespace(redis, f"m{os.urandom(6).hex()}", factories.DAY)
         run = Run(stores, Model({}, {}), dict(zip(QUEUES, weights, strict=True)))
         taken: dict[str, int] = dict.fromkeys(QUEUES, 0)
         for queue in QUEUES:

@@ -14,7 +14,7 @@ from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.support.factories import (
     BROKEN,
@@ -40,23 +40,23 @@ def at(ms: int) -> str:
 
 
 @pytest.fixture
-async def frozen(stores: Stores) -> Stores:
+async def frozen(stores: Namespace) -> Namespace:
     """Stores at START: time moves where a test says so."""
     stores.scripts.now = at(0)
     return stores
 
 
-async def jobs(stores: Stores, count: int, **fields: Any) -> list[str]:
+async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
     return [await submit(stores, **fields) for _ in range(count)]
 
 
-async def limit_fan_out(stores: Stores, id: str, concurrency: int) -> None:
+async def limit_fan_out(stores: Namespace, id: str, concurrency: int) -> None:
     """What open.lua writes for a fan-out with max_concurrency."""
     redis: Any = stores.scripts.redis
     await redis.hset(keys.limiters(stores.scripts.prefix), f"fan:{id}", concurrency)
 
 
-async def starts(stores: Stores, times: range, slots: int = 3, ends: bool = True) -> list[int]:
+async def starts(stores: Namespace, times: range, slots: int = 3, ends: bool = True) -> list[int]:
     """The history of two workers that claim in turn: the time of each start."""
     history: list[int] = []
     for turn, ms in enumerate(times):
@@ -73,7 +73,7 @@ def assert_rate(history: list[int], limit: int, per: int) -> None:
         assert last - first >= per, f"{limit + 1} starts within {last - first} ms"
 
 
-async def test_no_window_ever_holds_more_starts_than_the_rate_of_a_queue(frozen: Stores) -> None:
+async def test_no_window_ever_holds_more_starts_than_the_rate_of_a_queue(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(5, 1_000))
     await jobs(frozen, 60)
     history = await starts(frozen, range(0, 6_000, 130))
@@ -82,7 +82,7 @@ async def test_no_window_ever_holds_more_starts_than_the_rate_of_a_queue(frozen:
     assert history[:5] == [0, 0, 0, 130, 130]
 
 
-async def test_a_smooth_rate_spaces_its_starts(frozen: Stores) -> None:
+async def test_a_smooth_rate_spaces_its_starts(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(4, 1_000, smooth=True))
     await jobs(frozen, 20)
     history = await starts(frozen, range(0, 3_000, 50))
@@ -92,7 +92,7 @@ async def test_a_smooth_rate_spaces_its_starts(frozen: Stores) -> None:
 class SmoothWorker:
     """Claims when it was told to, some milliseconds late, and keeps the microsecond of every start."""
 
-    def __init__(self, stores: Stores, late: Callable[[], int]) -> None:
+    def __init__(self, stores: Namespace, late: Callable[[], int]) -> None:
         self._stores, self._late = stores, late
         self.starts: list[int] = []
         self.claims = 0
@@ -112,7 +112,7 @@ class SmoothWorker:
     [(1, 1_000, 4), (10, 1_000, 20), (100, 1_000, 12), (1_000, 1_000, 9), (1, 50, 4), (1, 10, 4)],
 )
 async def test_a_smooth_rate_reaches_its_limit_although_workers_are_late(
-    frozen: Stores, limit_: int, per_ms: int, latest: int
+    frozen: Namespace, limit_: int, per_ms: int, latest: int
 ) -> None:
     seconds = 2 if limit_ * 1000 // per_ms >= 100 else 5
     await limit(frozen, rate_limit=RateLimit(limit_, per_ms, smooth=True))
@@ -130,7 +130,7 @@ async def test_a_smooth_rate_reaches_its_limit_although_workers_are_late(
     assert worker.claims <= min(expected, seconds * 250) + 5
 
 
-async def test_a_smooth_rate_makes_up_for_nothing_after_a_pause(frozen: Stores) -> None:
+async def test_a_smooth_rate_makes_up_for_nothing_after_a_pause(frozen: Namespace) -> None:
     """Jobs that waited for another reason than a late worker do not start together."""
     await limit(frozen, rate_limit=RateLimit(100, 1_000, smooth=True))
     await jobs(frozen, 20)
@@ -142,7 +142,7 @@ async def test_a_smooth_rate_makes_up_for_nothing_after_a_pause(frozen: Stores) 
     assert [lease.starts_in_us for lease in later.leases] == [0, 0, 0]
 
 
-async def test_what_starts_ahead_is_dated_at_its_slot(frozen: Stores) -> None:
+async def test_what_starts_ahead_is_dated_at_its_slot(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(1, 50, smooth=True))
     await jobs(frozen, 2)
     await claim(frozen, 1)
@@ -155,7 +155,7 @@ async def test_what_starts_ahead_is_dated_at_its_slot(frozen: Stores) -> None:
 
 
 @pytest.mark.parametrize("smooth", [False, True])
-async def test_new_settings_forget_no_start(frozen: Stores, smooth: bool) -> None:
+async def test_new_settings_forget_no_start(frozen: Namespace, smooth: bool) -> None:
     """They open the limiter; what has started before still counts."""
     await limit(frozen, rate_limit=RateLimit(1, 1_000, smooth))
     await jobs(frozen, 3)
@@ -164,7 +164,7 @@ async def test_new_settings_forget_no_start(frozen: Stores, smooth: bool) -> Non
     assert await starts(frozen, range(100, 1_100, 100)) == [1_000]
 
 
-async def test_a_claim_says_when_a_rate_lets_the_next_job_start(frozen: Stores) -> None:
+async def test_a_claim_says_when_a_rate_lets_the_next_job_start(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(1, 1_000))
     await jobs(frozen, 3)
     assert len((await claim(frozen, 3, now=at(400))).leases) == 1
@@ -173,7 +173,7 @@ async def test_a_claim_says_when_a_rate_lets_the_next_job_start(frozen: Stores) 
     assert len((await claim(frozen, 3, now=at(1_400))).leases) == 1
 
 
-async def test_a_rate_is_not_charged_for_a_job_that_does_not_start(frozen: Stores) -> None:
+async def test_a_rate_is_not_charged_for_a_job_that_does_not_start(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(2, 1_000))
     await jobs(frozen, 3, expires_ms=10)
     late = await jobs(frozen, 2)
@@ -183,7 +183,7 @@ async def test_a_rate_is_not_charged_for_a_job_that_does_not_start(frozen: Store
     assert [lease.job.id for lease in leases] == late
 
 
-async def ends(stores: Stores, lease: Lease, how: str) -> None:
+async def ends(stores: Namespace, lease: Lease, how: str) -> None:
     """Every way out of `running`."""
     match how:
         case "finish" | "retry" | "bury" | "snooze" | "drain":
@@ -209,7 +209,7 @@ ENDS = ("finish", "retry", "bury", "snooze", "drain", "cancel", "crash")
 
 @pytest.mark.parametrize("how", ENDS)
 @pytest.mark.parametrize("scope", ["queue", "key", "fan"])
-async def test_every_end_of_a_run_frees_its_slot(frozen: Stores, scope: str, how: str) -> None:
+async def test_every_end_of_a_run_frees_its_slot(frozen: Namespace, scope: str, how: str) -> None:
     fields: dict[str, Any] = {"limit_key": "acme"} if scope == "key" else {}
     if scope == "queue":
         await limit(frozen, max_concurrency=2)
@@ -228,7 +228,7 @@ async def test_every_end_of_a_run_frees_its_slot(frozen: Stores, scope: str, how
     assert (await claim(frozen, 5, worker="wk_1")).leases == []
 
 
-async def fan_jobs(stores: Stores, count: int, fan: str = "fan_1") -> list[str]:
+async def fan_jobs(stores: Namespace, count: int, fan: str = "fan_1") -> list[str]:
     """Jobs of a fan-out as its own script makes them: paused in between, so that no claim sees half of it."""
     redis: Any = stores.scripts.redis
     ids = [await submit(stores, delay_ms=1) for _ in range(count)]
@@ -240,14 +240,14 @@ async def fan_jobs(stores: Stores, count: int, fan: str = "fan_1") -> list[str]:
 
 @pytest.mark.parametrize("key", [None, "acme"])
 async def test_a_claim_that_took_all_it_could_says_that_jobs_are_left(
-    frozen: Stores, key: str | None
+    frozen: Namespace, key: str | None
 ) -> None:
     await limit(frozen, max_concurrency=10, rate_limit=RateLimit(10, 1_000), per_key=KeyLimits(10))
     await jobs(frozen, 3, limit_key=key)
     assert [(await claim(frozen, 1)).more for _ in range(3)] == [True, True, False]
 
 
-async def test_limits_hold_together(frozen: Stores) -> None:
+async def test_limits_hold_together(frozen: Namespace) -> None:
     await limit(frozen, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
     await jobs(frozen, 5, limit_key="acme")
     await jobs(frozen, 5, limit_key="other")
@@ -258,7 +258,7 @@ async def test_limits_hold_together(frozen: Stores) -> None:
     )
 
 
-async def test_a_key_has_the_limits_of_its_queue_unless_it_has_its_own(frozen: Stores) -> None:
+async def test_a_key_has_the_limits_of_its_queue_unless_it_has_its_own(frozen: Namespace) -> None:
     keys = {
         "big": KeyOverride(max_concurrency=4),
         "unbound": KeyOverride(max_concurrency=None),
@@ -273,7 +273,7 @@ async def test_a_key_has_the_limits_of_its_queue_unless_it_has_its_own(frozen: S
     assert started == expected
 
 
-async def test_each_key_has_a_rate_of_its_own(frozen: Stores) -> None:
+async def test_each_key_has_a_rate_of_its_own(frozen: Namespace) -> None:
     await limit(frozen, per_key=KeyLimits(rate_limit=RateLimit(2, 1_000)))
     for key in ("a", "b", "c"):
         await jobs(frozen, 5, limit_key=key)
@@ -282,7 +282,7 @@ async def test_each_key_has_a_rate_of_its_own(frozen: Stores) -> None:
     assert len((await claim(frozen, 20, now=at(1_000))).leases) == 6
 
 
-async def test_new_limits_count_at_once(frozen: Stores) -> None:
+async def test_new_limits_count_at_once(frozen: Namespace) -> None:
     await limit(frozen, max_concurrency=1, per_key=KeyLimits(max_concurrency=1))
     await jobs(frozen, 6, limit_key="acme")
     assert len((await claim(frozen, 6)).leases) == 1
@@ -294,7 +294,7 @@ async def test_new_limits_count_at_once(frozen: Stores) -> None:
     assert len((await claim(frozen, 6)).leases) == 3
 
 
-async def test_limited_jobs_hold_up_nobody(frozen: Stores) -> None:
+async def test_limited_jobs_hold_up_nobody(frozen: Namespace) -> None:
     await limit(frozen, per_key=KeyLimits(max_concurrency=1))
     for key in range(60):
         await jobs(frozen, 2, limit_key=f"key-{key}")
@@ -307,7 +307,7 @@ async def test_limited_jobs_hold_up_nobody(frozen: Stores) -> None:
         assert [lease.job.id for lease in leases] == ([free] if slots == 1 else [])
 
 
-async def test_a_lane_that_is_found_closed_is_put_away(frozen: Stores) -> None:
+async def test_a_lane_that_is_found_closed_is_put_away(frozen: Namespace) -> None:
     """Else each claim would find it again: of the two types of a key the other one closed it."""
     await limit(frozen, per_key=KeyLimits(max_concurrency=1))
     types = {"work": None, "other": None}
@@ -323,7 +323,7 @@ async def test_a_lane_that_is_found_closed_is_put_away(frozen: Stores) -> None:
     assert len((await claim(frozen, 1, types=types)).leases) == 1
 
 
-async def test_closed_lanes_take_new_jobs_and_lose_cancelled_ones(frozen: Stores) -> None:
+async def test_closed_lanes_take_new_jobs_and_lose_cancelled_ones(frozen: Namespace) -> None:
     await limit(frozen, per_key=KeyLimits(max_concurrency=1))
     first, second = await jobs(frozen, 2, limit_key="acme")
     lease = (await claim(frozen, 2)).leases[0]
@@ -336,7 +336,7 @@ async def test_closed_lanes_take_new_jobs_and_lose_cancelled_ones(frozen: Stores
     assert await state_of(frozen, second) == State.CANCELLED
 
 
-async def test_a_slot_that_is_freed_wakes_a_worker_that_can_use_it(frozen: Stores) -> None:
+async def test_a_slot_that_is_freed_wakes_a_worker_that_can_use_it(frozen: Namespace) -> None:
     redis: Any = frozen.scripts.redis
     prefix = frozen.scripts.prefix
     await limit(frozen, max_concurrency=1, per_key=KeyLimits(max_concurrency=1))
@@ -349,7 +349,7 @@ async def test_a_slot_that_is_freed_wakes_a_worker_that_can_use_it(frozen: Store
     assert await redis.exists(f"{prefix}wake:other") == 0
 
 
-async def test_a_rate_that_held_jobs_back_is_counted(frozen: Stores) -> None:
+async def test_a_rate_that_held_jobs_back_is_counted(frozen: Namespace) -> None:
     redis: Any = frozen.scripts.redis
     await limit(frozen, rate_limit=RateLimit(1, 1_000), max_concurrency=50)
     await jobs(frozen, 2)
@@ -361,7 +361,7 @@ async def test_a_rate_that_held_jobs_back_is_counted(frozen: Stores) -> None:
     assert await redis.hget(f"{frozen.scripts.prefix}counters", "rate_limited:default") == b"3"
 
 
-async def test_a_full_fan_out_leaves_the_rest_of_its_queue_alone(frozen: Stores) -> None:
+async def test_a_full_fan_out_leaves_the_rest_of_its_queue_alone(frozen: Namespace) -> None:
     await limit_fan_out(frozen, "fan_1", 2)
     await fan_jobs(frozen, 50)
     others = await jobs(frozen, 3)
@@ -370,7 +370,7 @@ async def test_a_full_fan_out_leaves_the_rest_of_its_queue_alone(frozen: Stores)
     assert {lease.job.id for lease in leases} >= set(others)
 
 
-async def test_random_starts_of_two_workers_never_exceed_a_rate(frozen: Stores) -> None:
+async def test_random_starts_of_two_workers_never_exceed_a_rate(frozen: Namespace) -> None:
     dice = random.Random(4)
     await limit(frozen, rate_limit=RateLimit(7, 900))
     await jobs(frozen, 200)

@@ -8,7 +8,7 @@ import pytest
 from service.domain.job_spec import JobSpec
 from service.domain.limits import RateLimit
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queues.queue_settings import encode_change
 from tests.support.factories import OK, QUICK, Worker, claim, finish, limit, new_id, register_worker, submit
 
@@ -18,7 +18,7 @@ BUSY = ["a", "b", "c", "d", "e"]
 MANY = 300
 
 
-async def fill(stores: Stores, queues: list[str], each: int = 1, **fields: Any) -> None:
+async def fill(stores: Namespace, queues: list[str], each: int = 1, **fields: Any) -> None:
     given: Any = {"name": "work", "retry": QUICK, **fields}
     specs = [JobSpec(**given, queue=queue) for queue in queues for _ in range(each)]
     await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
@@ -28,7 +28,7 @@ def others(count: int = MANY) -> list[str]:
     return [f"other-{number:05}" for number in range(count)]
 
 
-async def commands(stores: Stores, slots: int = 5, **fields: Any) -> int:
+async def commands(stores: Namespace, slots: int = 5, **fields: Any) -> int:
     """Redis commands that one claim takes; what it starts is finished, outside of the count."""
     redis: Any = stores.scripts.redis
 
@@ -44,14 +44,14 @@ async def commands(stores: Stores, slots: int = 5, **fields: Any) -> int:
     return count
 
 
-async def test_queues_whose_types_no_worker_here_knows_cost_a_claim_nothing(stores: Stores) -> None:
+async def test_queues_whose_types_no_worker_here_knows_cost_a_claim_nothing(stores: Namespace) -> None:
     await fill(stores, BUSY, 10)
     before = await commands(stores)
     await fill(stores, others(), name="unknown-here")
     assert await commands(stores) <= before + 5
 
 
-async def test_queues_that_a_worker_does_not_serve_cost_it_nothing(stores: Stores) -> None:
+async def test_queues_that_a_worker_does_not_serve_cost_it_nothing(stores: Namespace) -> None:
     await fill(stores, BUSY, 20)
     mine = dict.fromkeys(BUSY, 1)
     before = await commands(stores, queues=mine)
@@ -68,7 +68,7 @@ async def test_queues_that_a_worker_does_not_serve_cost_it_nothing(stores: Store
     ],
 )
 async def test_queues_that_may_start_nothing_are_looked_at_once(
-    stores: Stores, settings: dict[str, Any]
+    stores: Namespace, settings: dict[str, Any]
 ) -> None:
     arguments = [value for field, setting in settings.items() for value in encode_change(field, setting)]
     for queue in others(220):
@@ -92,7 +92,7 @@ async def test_queues_that_may_start_nothing_are_looked_at_once(
     assert [lease.job.queue for lease in (await claim(stores, 1)).leases] == others(1)
 
 
-async def test_one_claim_looks_at_a_bounded_number_of_closed_queues(stores: Stores) -> None:
+async def test_one_claim_looks_at_a_bounded_number_of_closed_queues(stores: Namespace) -> None:
     for queue in others(410):
         await stores.scripts.run("configure", [queue, "", 10_000, "", "paused", "1"])
     await fill(stores, others(410))
@@ -100,7 +100,7 @@ async def test_one_claim_looks_at_a_bounded_number_of_closed_queues(stores: Stor
     assert looks == [True, True, False, False]
 
 
-async def test_queues_behind_the_star_take_turns(stores: Stores) -> None:
+async def test_queues_behind_the_star_take_turns(stores: Namespace) -> None:
     """Each has its first turn before any has a second one."""
     await fill(stores, others(200), 3)
     worker = Worker(stores, {"*": 1})
@@ -113,7 +113,9 @@ async def test_queues_behind_the_star_take_turns(stores: Stores) -> None:
     assert set(Counter(taken[:400]).values()) == {2}
 
 
-async def test_a_queue_that_has_one_job_at_a_time_has_no_more_turns_than_a_full_one(stores: Stores) -> None:
+async def test_a_queue_that_has_one_job_at_a_time_has_no_more_turns_than_a_full_one(
+    stores: Namespace,
+) -> None:
     await fill(stores, ["full"], 60)
     worker = Worker(stores, {"*": 1})
     taken: list[str] = []
@@ -125,7 +127,7 @@ async def test_a_queue_that_has_one_job_at_a_time_has_no_more_turns_than_a_full_
     assert 15 <= taken.count("sparse") <= 25
 
 
-async def test_the_weight_of_the_star_is_for_each_queue_that_has_work(stores: Stores) -> None:
+async def test_the_weight_of_the_star_is_for_each_queue_that_has_work(stores: Namespace) -> None:
     """Also where queues stand in line for two types: they count once."""
     await fill(stores, ["critical"], 100)
     for queue in ("x", "y", "z"):
@@ -141,7 +143,7 @@ async def test_the_weight_of_the_star_is_for_each_queue_that_has_work(stores: St
     assert all(taken[queue] == pytest.approx(10, abs=2) for queue in "xyz")
 
 
-async def test_many_queues_that_are_gone_leave_a_named_one_no_debt(stores: Stores) -> None:
+async def test_many_queues_that_are_gone_leave_a_named_one_no_debt(stores: Namespace) -> None:
     """A start among 400 queues costs 400 rounds, one among two costs one; the claims carry the rest along."""
     await fill(stores, ["critical"], 60)
     await fill(stores, others(400), name="second")
@@ -153,7 +155,7 @@ async def test_many_queues_that_are_gone_leave_a_named_one_no_debt(stores: Store
     assert taken["critical"] >= 17
 
 
-async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Stores) -> None:
+async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Namespace) -> None:
     redis: Any = stores.scripts.redis
     await register_worker(stores, queues={"mine": 1}, job_types=("work",))
     pool = (await stores.workers.alive())[0].pool

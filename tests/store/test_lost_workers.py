@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import register_worker
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
     ],
 )
 async def test_a_silent_worker_is_lost_after_its_lease(
-    stores: Stores, lease_ms: int, silent_ms: int, state: str
+    stores: Namespace, lease_ms: int, silent_ms: int, state: str
 ) -> None:
     seconds, micros = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
     seen_at = seconds * 1000 + micros // 1000 - silent_ms

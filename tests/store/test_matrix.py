@@ -3,7 +3,7 @@
 import pytest
 
 from service.domain.states import CANCEL, FINISHED, MOVES, REDRIVE, RUN_NOW, State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support import factories
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
 
@@ -15,7 +15,9 @@ OUTCOMES = {"complete": OK, "retry": BROKEN, "give_up": HOPELESS, "snooze": LATE
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", sorted(OUTCOMES))
-async def test_a_fenced_move_is_accepted_from_running_alone(stores: Stores, name: str, state: State) -> None:
+async def test_a_fenced_move_is_accepted_from_running_alone(
+    stores: Namespace, name: str, state: State
+) -> None:
     id, lease = await job_in(stores, state)
     if lease is None:
         lease = factories.Lease(job=(await stores.queries.job(id)), token="1:nobody")  # type: ignore[arg-type]
@@ -32,7 +34,7 @@ async def test_a_fenced_move_is_accepted_from_running_alone(stores: Stores, name
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Stores, state: State) -> None:
+async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.cancel([id], 60_000))[0]
     if state is State.RUNNING:
@@ -44,7 +46,7 @@ async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Stores, state:
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Stores, state: State) -> None:
+async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.redrive([id]))[0]
     if REDRIVE.permits(state):
@@ -63,7 +65,7 @@ async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Stores, state
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_run_now_moves_what_waits_for_its_time_alone(stores: Stores, state: State) -> None:
+async def test_run_now_moves_what_waits_for_its_time_alone(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.run_now([id]))[0]
     if RUN_NOW.permits(state):
@@ -73,7 +75,7 @@ async def test_run_now_moves_what_waits_for_its_time_alone(stores: Stores, state
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_only_finished_jobs_can_be_deleted(stores: Stores, state: State) -> None:
+async def test_only_finished_jobs_can_be_deleted(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.delete([id]))[0]
     if state in FINISHED:
@@ -83,7 +85,7 @@ async def test_only_finished_jobs_can_be_deleted(stores: Stores, state: State) -
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_rescue_moves_running_jobs_with_an_expired_lease_alone(stores: Stores, state: State) -> None:
+async def test_rescue_moves_running_jobs_with_an_expired_lease_alone(stores: Namespace, state: State) -> None:
     id, lease = await job_in(stores, state)
     now = (await stores.queries.job(id)).created_at + 61_000  # type: ignore[union-attr]
     rescue = await stores.leases.rescue(15_000, now=str(now))

@@ -13,7 +13,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store import codec
 from service.store.groups.flows import job_ids
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queries import JobFilter
 from service.store.queues.queues import SLOT_MS
 from service.store.redis import keys
@@ -32,7 +32,7 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 
-async def made(stores: Stores, kind: str, spec: JobSpec, at: int) -> Job:
+async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
     """A member with this spec, as its group's script should have written it."""
     options = codec.encode_options(spec)
     if kind == "flow":
@@ -56,7 +56,7 @@ async def made(stores: Stores, kind: str, spec: JobSpec, at: int) -> Job:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("changes", SPECS)
 async def test_a_member_is_the_job_that_was_asked_for(
-    stores: Stores, at: int, kind: str, changes: str
+    stores: Namespace, at: int, kind: str, changes: str
 ) -> None:
     spec = replace(FULL, **SPECS[changes])
     expected = await made(stores, kind, spec, at)
@@ -84,7 +84,9 @@ async def test_a_member_is_the_job_that_was_asked_for(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("given", [-MINUTE, 0, MINUTE])
-async def test_a_member_starts_no_earlier_than_it_may(stores: Stores, at: int, kind: str, given: int) -> None:
+async def test_a_member_starts_no_earlier_than_it_may(
+    stores: Namespace, at: int, kind: str, given: int
+) -> None:
     expected = await made(stores, kind, JobSpec("part", run_at_ms=at + given), at)
     if kind == "follow-up":
         fan = expected.id
@@ -107,7 +109,7 @@ async def test_a_member_starts_no_earlier_than_it_may(stores: Stores, at: int, k
 
 
 @pytest.mark.parametrize("kind", ["flow", "item"])
-async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: Stores, kind: str) -> None:
+async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: Namespace, kind: str) -> None:
     older = await factories.submit(stores, name="part")
     at = Clock().now_ms()
     same = await made(stores, kind, JobSpec("part"), at)
@@ -116,7 +118,7 @@ async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: 
     assert order == [urgent.id, older, same.id]
 
 
-async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: Stores, at: int) -> None:
+async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: Namespace, at: int) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("part", delay_ms=2 * MINUTE, priority=50)
     await stores.fan_outs.open(id, FanOutSpec(template), 4, None)
@@ -138,7 +140,7 @@ async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: 
 
 @pytest.mark.parametrize("limits", [{"expires_ms": MINUTE}, {"deadline_ms": MINUTE}])
 async def test_a_job_that_waits_for_another_one_may_run_out_of_time(
-    stores: Stores, at: int, limits: Any
+    stores: Namespace, at: int, limits: Any
 ) -> None:
     nodes = {"a": Node(JobSpec("work")), "b": Node(JobSpec("work", tags={"k": "v"}, **limits), (Edge("a"),))}
     id = IDS.new("flow", members=2)

@@ -8,7 +8,7 @@ from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.groups.flows import job_ids
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.store.test_children import child, job, lease_of, park
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of, submit
@@ -22,7 +22,7 @@ NODES = {
 }
 
 
-async def family(stores: Stores, nodes: Any = NODES, **fields: Any) -> tuple[str, dict[str, str]]:
+async def family(stores: Namespace, nodes: Any = NODES, **fields: Any) -> tuple[str, dict[str, str]]:
     """A parent outside a flow that waits for its children; the first of them runs."""
     id = await submit(stores, **fields)
     ids = await park(stores, (await claim(stores)).leases[0], nodes)
@@ -30,17 +30,17 @@ async def family(stores: Stores, nodes: Any = NODES, **fields: Any) -> tuple[str
     return id, ids
 
 
-async def end_parent(stores: Stores, id: str, how: str, at: int) -> None:
+async def end_parent(stores: Namespace, id: str, how: str, at: int) -> None:
     if how == "cancelled":
         await stores.jobs.cancel([id], 7_000)
     else:
         await stores.leases.sweep(now=str(at + 5 * MINUTE))
     assert await state_of(stores, id) == (State.CANCELLED if how == "cancelled" else State.DEAD)
-    await stores.keeper.work()
+    await stores.group_tasks.work()
 
 
 @pytest.mark.parametrize(("how", "grace_ms"), [("cancelled", 7_000), ("dead", 5_000)])
-async def test_children_end_with_their_parent(stores: Stores, at: int, how: str, grace_ms: int) -> None:
+async def test_children_end_with_their_parent(stores: Namespace, at: int, how: str, grace_ms: int) -> None:
     id, ids = await family(stores, deadline_ms=5 * MINUTE)
     await end_parent(stores, id, how, at)
     for key in ("waits", "blocked"):
@@ -58,7 +58,7 @@ async def test_children_end_with_their_parent(stores: Stores, at: int, how: str,
 
 @pytest.mark.parametrize("how", ["deleted", "pruned"])
 async def test_children_end_with_a_parent_that_is_forgotten_at_once(
-    stores: Stores, at: int, how: str
+    stores: Namespace, at: int, how: str
 ) -> None:
     id, ids = await family(stores, retention_ms=0)
     await stores.jobs.cancel([id], 0)
@@ -66,7 +66,7 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
         assert (await stores.jobs.delete([id]))[0].word == "moved"
     else:
         assert (await stores.leases.prune())[0] == 1
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     for key in ("waits", "blocked"):
         assert (await job(stores, ids[key])).state_reason == "parent"
     assert (await job(stores, ids["runs"])).cancel_requested_at == at
@@ -76,7 +76,7 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
     assert left == []
 
 
-async def test_children_of_children_end_too(stores: Stores, at: int) -> None:
+async def test_children_of_children_end_too(stores: Namespace, at: int) -> None:
     id = await submit(stores)
     ids = await park(stores, (await claim(stores)).leases[0], {"x": child()})
     lease = (await lease_of(stores))[ids["x"]]
@@ -85,40 +85,40 @@ async def test_children_of_children_end_too(stores: Stores, at: int) -> None:
     assert [(await job(stores, below["y"])).state_reason] == ["parent"]
 
 
-async def test_a_parent_that_succeeds_leaves_its_children_alone(stores: Stores, at: int) -> None:
+async def test_a_parent_that_succeeds_leaves_its_children_alone(stores: Namespace, at: int) -> None:
     id, ids = await family(stores, {"x": child()})
     await stores.jobs.cancel([ids["x"]], 0)
     await stores.leases.sweep(now=str(at))
     await finish(stores, (await claim(stores)).leases[0], OK)
     assert await state_of(stores, id) == State.SUCCEEDED
-    assert await stores.keeper.work() == 0
+    assert await stores.group_tasks.work() == 0
     assert (await job(stores, ids["x"])).state_reason == "requested"
 
 
-async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: Stores) -> None:
+async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: Namespace) -> None:
     id, ids = await family(stores)
     await stores.jobs.cancel([id], 0)
     await stores.jobs.redrive([id])
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert await state_of(stores, ids["waits"]) == State.SCHEDULED
-    assert await stores.relations.children(id) == ids
+    assert await stores.dependencies.children(id) == ids
 
 
-async def test_a_redriven_parent_adds_them_anew(stores: Stores, at: int) -> None:
+async def test_a_redriven_parent_adds_them_anew(stores: Namespace, at: int) -> None:
     id, ids = await family(stores, {"x": child(), "y": child(delay_ms=MINUTE)})
     await end_parent(stores, id, "cancelled", at)
     await stores.leases.sweep(now=str(at + MINUTE))
     await stores.jobs.redrive([id])
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
-    assert await stores.relations.children(id) == {}
+    assert await stores.dependencies.children(id) == {}
     again = await park(stores, lease, {"x": child(), "y": child()})
     assert set(again.values()).isdisjoint(ids.values())
     assert await state_of(stores, id) == State.BLOCKED
     for found in (await lease_of(stores)).values():
         await finish(stores, found, OK)
     assert await state_of(stores, id) == State.QUEUED
-    assert {key: end.state for key, end in (await stores.relations.ends(id)).items()} == {
+    assert {key: end.state for key, end in (await stores.dependencies.ends(id)).items()} == {
         "x": "succeeded",
         "y": "succeeded",
     }
@@ -130,7 +130,7 @@ async def test_a_redriven_parent_adds_them_anew(stores: Stores, at: int) -> None
 
 @pytest.mark.parametrize("how", ["cancelled", "dead"])
 async def test_in_a_flow_children_end_with_their_parent_and_are_retried_with_it(
-    stores: Stores, at: int, how: str
+    stores: Namespace, at: int, how: str
 ) -> None:
     spec = FlowSpec("flow", {"parent": Node(JobSpec("work", deadline_ms=5 * MINUTE))}, "continue")
     flow = IDS.new("flow", members=1)
@@ -143,7 +143,7 @@ async def test_in_a_flow_children_end_with_their_parent_and_are_retried_with_it(
     assert group is not None
     assert group.state == ("cancelled" if how == "cancelled" else "failed")
     assert (await stores.groups.request_retry(flow))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
     assert [await state_of(stores, id) for id in (parent, ids["x"])] == [State.BLOCKED, State.QUEUED]
     await finish(stores, (await lease_of(stores))[ids["x"]], HOPELESS)
     assert await state_of(stores, parent) == State.QUEUED

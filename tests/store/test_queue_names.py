@@ -11,7 +11,7 @@ from service.domain.fan_out import FanOutSpec, Item
 from service.domain.flow import FlowSpec, Node
 from service.domain.job_spec import JobSpec
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import (
     BROKEN,
     DAY,
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def full(stores: Stores) -> Stores:
+async def full(stores: Namespace) -> Namespace:
     """A namespace that may have two queues, and has them."""
-    few = Stores(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=2)
+    few = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=2)
     await submit(few, queue="one")
     await submit(few, queue="two")
     return few
@@ -42,46 +42,46 @@ def spec(queue: str = "three", **fields: Any) -> JobSpec:
     return JobSpec("work", queue=queue, retry=QUICK, **fields)
 
 
-async def by_job(stores: Stores) -> None:
+async def by_job(stores: Namespace) -> None:
     (answer,) = await stores.jobs.submit([Submission(new_id(), spec())])
     if answer.word == "too_many_queues":
         raise TooManyQueues()
 
 
-async def by_flow(stores: Stores) -> None:
+async def by_flow(stores: Namespace) -> None:
     nodes = {"here": Node(spec("one")), "there": Node(spec())}
     await stores.flows.create(IDS.new("flow", members=2), FlowSpec("flow", nodes), None)
 
 
-async def by_fan_out(stores: Stores) -> None:
+async def by_fan_out(stores: Namespace) -> None:
     await stores.fan_outs.open(IDS.new("fan", members=9), FanOutSpec(spec(), whole=False), 0, None)
 
 
-async def by_follow_up(stores: Stores) -> None:
+async def by_follow_up(stores: Namespace) -> None:
     fan_out = FanOutSpec(spec("one"), spec(), whole=False)
     await stores.fan_outs.open(IDS.new("fan", members=9), fan_out, 0, None)
 
 
-async def by_redrive(stores: Stores) -> None:
+async def by_redrive(stores: Namespace) -> None:
     lease = (await claim(stores, queues={"one": 1})).leases[0]
     await finish(stores, lease, HOPELESS)
     await stores.jobs.redrive([lease.job.id], queue="three")
 
 
-async def by_settings(stores: Stores) -> None:
+async def by_settings(stores: Namespace) -> None:
     await limit(stores, "three", max_concurrency=1)
 
 
-async def by_pausing_a_type(stores: Stores) -> None:
+async def by_pausing_a_type(stores: Namespace) -> None:
     await stores.queues.pause_job_type("three", "work", paused=True)
 
 
-async def by_child(stores: Stores) -> None:
+async def by_child(stores: Namespace) -> None:
     lease = (await claim(stores, queues={"one": 1})).leases[0]
-    await stores.relations.park(lease, {"child": Node(spec())}, {"child": new_id()})
+    await stores.dependencies.park(lease, {"child": Node(spec())}, {"child": new_id()})
 
 
-async def by_schedule(stores: Stores) -> None:
+async def by_schedule(stores: Namespace) -> None:
     times = {"cron": "0 0 * * *", "every_ms": None, "timezone": "UTC", "start_ms": None, "end_ms": None}
     definition = {**times, "overlap": "allow", "catch_up": "none", "job": {"name": "work"}}
     await stores.schedules.put("nightly", definition, False, None, 0, "three")
@@ -95,35 +95,35 @@ WAYS = [
 
 @pytest.mark.parametrize("create", WAYS)
 async def test_no_way_creates_one_queue_too_many(
-    full: Stores, create: Callable[[Stores], Awaitable[None]]
+    full: Namespace, create: Callable[[Namespace], Awaitable[None]]
 ) -> None:
     with pytest.raises(TooManyQueues):
         await create(full)
     assert await full.queues.names() == ["one", "two"]
 
 
-async def test_what_exists_takes_more(full: Stores) -> None:
+async def test_what_exists_takes_more(full: Namespace) -> None:
     await submit(full, queue="one")
     await limit(full, "two", max_concurrency=1)
     assert await full.queues.names() == ["one", "two"]
 
 
-async def test_a_batch_creates_as_many_as_there_is_room_for(stores: Stores) -> None:
-    few = Stores(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=2)
+async def test_a_batch_creates_as_many_as_there_is_room_for(stores: Namespace) -> None:
+    few = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=2)
     batch = [Submission(new_id(), spec(queue)) for queue in ("a", "a", "b", "c", "a", "d")]
     words = [answer.word for answer in await few.jobs.submit(batch)]
     assert words == ["created", "created", "created", "too_many_queues", "created", "too_many_queues"]
 
 
-async def test_many_at_once_do_not_pass_the_limit(stores: Stores) -> None:
-    few = Stores(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=5)
+async def test_many_at_once_do_not_pass_the_limit(stores: Namespace) -> None:
+    few = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=5)
     batches = [[Submission(new_id(), spec(f"q{number}"))] for number in range(40)]
     answers = await asyncio.gather(*(few.jobs.submit(batch) for batch in batches))
     assert sorted(answer.word for (answer,) in answers).count("created") == 5
     assert len(await few.queues.names()) == 5
 
 
-async def test_a_queue_is_forgotten_with_its_last_job(full: Stores) -> None:
+async def test_a_queue_is_forgotten_with_its_last_job(full: Namespace) -> None:
     lease = (await claim(full, queues={"one": 1})).leases[0]
     await finish(full, lease, OK)
     assert await full.queues.names() == ["one", "two"]
@@ -133,7 +133,7 @@ async def test_a_queue_is_forgotten_with_its_last_job(full: Stores) -> None:
     await by_job(full)
 
 
-async def test_retention_forgets_queues_too(stores: Stores) -> None:
+async def test_retention_forgets_queues_too(stores: Namespace) -> None:
     for number in range(3):
         await submit(stores, queue=f"q{number}", retention_ms=0)
     for lease in (await claim(stores, 5)).leases:
@@ -142,7 +142,7 @@ async def test_retention_forgets_queues_too(stores: Stores) -> None:
     assert await stores.queues.names() == []
 
 
-async def test_settings_outlive_the_jobs(stores: Stores) -> None:
+async def test_settings_outlive_the_jobs(stores: Namespace) -> None:
     for queue, settings in (("paused", {"paused": True}), ("defaults", {"defaults": {"priority": 5}})):
         await limit(stores, queue, **settings)
         id = await submit(stores, queue=queue)
@@ -151,7 +151,7 @@ async def test_settings_outlive_the_jobs(stores: Stores) -> None:
     assert await stores.queues.names() == ["defaults", "paused"]
 
 
-async def test_settings_that_were_taken_back_do_not(stores: Stores) -> None:
+async def test_settings_that_were_taken_back_do_not(stores: Namespace) -> None:
     await limit(stores, "default", paused=True)
     await limit(stores, "default", paused=False)
     id = await submit(stores)
@@ -160,14 +160,14 @@ async def test_settings_that_were_taken_back_do_not(stores: Stores) -> None:
     assert await stores.queues.names() == []
 
 
-async def test_a_redrive_into_another_queue_leaves_none_behind(stores: Stores) -> None:
+async def test_a_redrive_into_another_queue_leaves_none_behind(stores: Namespace) -> None:
     id = await submit(stores, queue="old")
     await stores.jobs.cancel([id], 0)
     await stores.jobs.redrive([id], queue="new")
     assert await stores.queues.names() == ["new"]
 
 
-async def test_an_empty_fan_out_makes_no_queue(stores: Stores) -> None:
+async def test_an_empty_fan_out_makes_no_queue(stores: Namespace) -> None:
     id = IDS.new("fan", members=9)
     await stores.fan_outs.open(id, FanOutSpec(spec("later"), whole=False), 0, None)
     assert await stores.queues.names() == []
@@ -175,8 +175,8 @@ async def test_an_empty_fan_out_makes_no_queue(stores: Stores) -> None:
     assert await stores.queues.names() == ["later"]
 
 
-async def test_a_fan_out_whose_queue_was_forgotten_asks_again(stores: Stores) -> None:
-    few = Stores(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=1)
+async def test_a_fan_out_whose_queue_was_forgotten_asks_again(stores: Namespace) -> None:
+    few = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=1)
     id = IDS.new("fan", members=9)
     await few.fan_outs.open(id, FanOutSpec(spec("later"), whole=False), 0, None)
     await submit(few, queue="other")
@@ -185,7 +185,7 @@ async def test_a_fan_out_whose_queue_was_forgotten_asks_again(stores: Stores) ->
     assert await few.queues.names() == ["other"]
 
 
-async def test_deleting_forgets_what_was_configured(stores: Stores) -> None:
+async def test_deleting_forgets_what_was_configured(stores: Namespace) -> None:
     await limit(stores, "default", max_concurrency=1, paused=True)
     assert await stores.queues.delete("default")
     assert not await stores.queues.delete("default")
@@ -197,7 +197,7 @@ async def test_deleting_forgets_what_was_configured(stores: Stores) -> None:
     assert (queue.settings.max_concurrency, queue.settings.paused, queue.settings.version) == (None, False, 1)
 
 
-async def test_a_queue_with_jobs_is_not_deleted(stores: Stores) -> None:
+async def test_a_queue_with_jobs_is_not_deleted(stores: Namespace) -> None:
     await submit(stores)
     lease = (await claim(stores)).leases[0]
     for outcome in (BROKEN, None):
@@ -207,7 +207,7 @@ async def test_a_queue_with_jobs_is_not_deleted(stores: Stores) -> None:
             await finish(stores, lease, outcome)
 
 
-async def test_of_a_forgotten_queue_nothing_is_left(stores: Stores) -> None:
+async def test_of_a_forgotten_queue_nothing_is_left(stores: Namespace) -> None:
     """Names are clients' to invent: what is kept of each must end with it."""
     redis: Any = stores.scripts.redis
     await submit(stores, queue="gone", retention_ms=0, limit_key="acme")

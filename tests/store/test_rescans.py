@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from service.domain.limits import KeyLimits
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import claim, limit, register_worker, submit
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_new_limits_of_a_queue_with_many_closed_keys_are_spread_over_calls(stores: Stores) -> None:
+async def test_new_limits_of_a_queue_with_many_closed_keys_are_spread_over_calls(stores: Namespace) -> None:
     """One call looks through a thousand closed limiters, the claims behind it through the rest."""
     redis: Any = stores.scripts.redis
     await limit(stores, per_key=KeyLimits(max_concurrency=1))
@@ -31,7 +31,7 @@ async def test_new_limits_of_a_queue_with_many_closed_keys_are_spread_over_calls
     await redis.zrem(parked, *strangers)
 
 
-async def test_raising_the_limit_of_closed_keys_wakes_a_worker(stores: Stores) -> None:
+async def test_raising_the_limit_of_closed_keys_wakes_a_worker(stores: Namespace) -> None:
     redis: Any = stores.scripts.redis
     await register_worker(stores)
     wake = f"{stores.scripts.prefix}wake:{(await stores.workers.alive())[0].pool}"

@@ -9,7 +9,7 @@ import pytest
 from service.domain.errors import BackendUnavailable, VersionMismatch
 from service.domain.states import State
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.schedules import Schedule
 from tests.support.eventually import eventually
 from tests.support.factories import OK, claim, finish, new_id
@@ -36,34 +36,34 @@ def definition(**fields: Any) -> dict[str, Any]:
     }
 
 
-def at(stores: Stores, ms: int) -> None:
+def at(stores: Namespace, ms: int) -> None:
     stores.scripts.now = str(START + ms)
 
 
-async def put(stores: Stores, name: str = "s", paused: bool = False, **fields: Any) -> Schedule:
+async def put(stores: Namespace, name: str = "s", paused: bool = False, **fields: Any) -> Schedule:
     before, now = await stores.schedules.read(name)
     await stores.schedules.put(name, definition(**fields), paused, before, now)
     return await read(stores, name)
 
 
-async def read(stores: Stores, name: str = "s") -> Schedule:
+async def read(stores: Namespace, name: str = "s") -> Schedule:
     found = await stores.schedules.get(name)
     assert found is not None
     return found
 
 
-def worker(stores: Stores) -> Scheduler:
+def worker(stores: Namespace) -> Scheduler:
     return Scheduler(stores, lambda _: new_id(), 5_000, ManualClock())
 
 
-async def fire(stores: Stores) -> None:
+async def fire(stores: Namespace) -> None:
     """One look of one worker."""
     look = await stores.schedules.look(100)
     for found in look.due:
         await worker(stores).fire(found, look.now)
 
 
-async def started(stores: Stores, name: str = "s") -> list[int | None]:
+async def started(stores: Namespace, name: str = "s") -> list[int | None]:
     """Slots that became jobs, in seconds, oldest first."""
     runs = (await read(stores, name)).runs
     return [
@@ -73,12 +73,12 @@ async def started(stores: Stores, name: str = "s") -> list[int | None]:
     ]
 
 
-async def jobs_of(stores: Stores, queue: str = "default") -> int:
+async def jobs_of(stores: Namespace, queue: str = "default") -> int:
     found = await stores.queues.get(queue)
     return sum(found.counts.values()) if found else 0
 
 
-async def test_a_slot_becomes_a_job_and_the_next_one_is_waited_for(stores: Stores) -> None:
+async def test_a_slot_becomes_a_job_and_the_next_one_is_waited_for(stores: Namespace) -> None:
     at(stores, 0)
     found = await put(stores, job={"name": "work", "payload": {"a": 1}, "priority": 7, "tags": {"t": "x"}})
     assert found.slot == START + MINUTE
@@ -93,7 +93,7 @@ async def test_a_slot_becomes_a_job_and_the_next_one_is_waited_for(stores: Store
     assert (await stores.schedules.look(10)).next_in_ms == MINUTE - 3
 
 
-async def test_two_workers_that_saw_the_same_slot_start_one_job(stores: Stores) -> None:
+async def test_two_workers_that_saw_the_same_slot_start_one_job(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
@@ -103,7 +103,7 @@ async def test_two_workers_that_saw_the_same_slot_start_one_job(stores: Stores) 
     assert await jobs_of(stores) == 1
 
 
-async def test_a_worker_that_was_frozen_for_days_fires_nothing_again(stores: Stores) -> None:
+async def test_a_worker_that_was_frozen_for_days_fires_nothing_again(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, job={"name": "work", "retention_seconds": 0})
     at(stores, MINUTE)
@@ -116,7 +116,7 @@ async def test_a_worker_that_was_frozen_for_days_fires_nothing_again(stores: Sto
     assert await jobs_of(stores) == 0
 
 
-async def test_a_firing_whose_reply_was_lost_is_not_fired_again(stores: Stores) -> None:
+async def test_a_firing_whose_reply_was_lost_is_not_fired_again(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
@@ -137,7 +137,7 @@ async def test_a_firing_whose_reply_was_lost_is_not_fired_again(stores: Stores) 
     assert await jobs_of(stores) == 1
 
 
-async def test_a_run_that_was_asked_for_and_sent_twice_is_in_the_history_once(stores: Stores) -> None:
+async def test_a_run_that_was_asked_for_and_sent_twice_is_in_the_history_once(stores: Namespace) -> None:
     found = await put(stores)
     submission = Submission(new_id(), found.job(None, {}))
     words = [await stores.schedules.run_now(found, submission) for _ in range(2)]
@@ -148,7 +148,7 @@ async def test_a_run_that_was_asked_for_and_sent_twice_is_in_the_history_once(st
 @pytest.mark.parametrize("overlap", ["allow", "skip", "replace"])
 @pytest.mark.parametrize("crash_at", range(12))
 async def test_a_worker_killed_between_any_two_calls_leaves_the_slot_to_another(
-    stores: Stores, overlap: str, crash_at: int
+    stores: Namespace, overlap: str, crash_at: int
 ) -> None:
     at(stores, 0)
     await put(stores, overlap=overlap)
@@ -189,7 +189,7 @@ async def test_a_worker_killed_between_any_two_calls_leaves_the_slot_to_another(
     assert (await read(stores)).slot == START + 3 * MINUTE
 
 
-async def test_after_a_time_without_workers_catch_up_decides(stores: Stores) -> None:
+async def test_after_a_time_without_workers_catch_up_decides(stores: Namespace) -> None:
     at(stores, 0)
     for name, catch_up in (("n", "none"), ("l", "latest"), ("a", "all")):
         await put(stores, name, catch_up=catch_up)
@@ -204,7 +204,7 @@ async def test_after_a_time_without_workers_catch_up_decides(stores: Stores) -> 
     assert {(await read(stores, name)).slot for name in "nla"} == {START + 5 * MINUTE}
 
 
-async def test_none_lets_go_of_what_is_over_a_minute_late(stores: Stores) -> None:
+async def test_none_lets_go_of_what_is_over_a_minute_late(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, every_ms=60 * MINUTE)
     at(stores, 62 * MINUTE)
@@ -214,7 +214,7 @@ async def test_none_lets_go_of_what_is_over_a_minute_late(stores: Stores) -> Non
     assert await jobs_of(stores) == 0
 
 
-async def test_skip_starts_nothing_while_the_last_run_is_not_over(stores: Stores) -> None:
+async def test_skip_starts_nothing_while_the_last_run_is_not_over(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="skip")
     for minute in range(1, 80):
@@ -228,7 +228,7 @@ async def test_skip_starts_nothing_while_the_last_run_is_not_over(stores: Stores
     assert await started(stores) == [60, 4_800]
 
 
-async def test_skip_holds_however_much_history_there_is_since_the_run_began(stores: Stores) -> None:
+async def test_skip_holds_however_much_history_there_is_since_the_run_began(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="skip", catch_up="latest")
     for round in range(30):
@@ -238,7 +238,7 @@ async def test_skip_holds_however_much_history_there_is_since_the_run_began(stor
     assert await jobs_of(stores) == 1
 
 
-async def test_skip_holds_inside_one_catching_up(stores: Stores) -> None:
+async def test_skip_holds_inside_one_catching_up(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="skip", catch_up="all")
     at(stores, 3 * MINUTE)
@@ -246,7 +246,7 @@ async def test_skip_holds_inside_one_catching_up(stores: Stores) -> None:
     assert await started(stores) == [60]
 
 
-async def test_replace_cancels_a_waiting_run_and_asks_a_running_one(stores: Stores) -> None:
+async def test_replace_cancels_a_waiting_run_and_asks_a_running_one(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="replace")
     at(stores, MINUTE)
@@ -266,7 +266,7 @@ async def test_replace_cancels_a_waiting_run_and_asks_a_running_one(stores: Stor
     assert await started(stores) == [60, 120, 180]
 
 
-async def test_replace_by_a_slow_worker_spares_the_run_of_the_fast_one(stores: Stores) -> None:
+async def test_replace_by_a_slow_worker_spares_the_run_of_the_fast_one(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="replace")
     at(stores, MINUTE)
@@ -278,7 +278,7 @@ async def test_replace_by_a_slow_worker_spares_the_run_of_the_fast_one(stores: S
     assert job.state is State.QUEUED
 
 
-async def test_a_full_queue_and_a_held_key_are_told_in_the_history(stores: Stores) -> None:
+async def test_a_full_queue_and_a_held_key_are_told_in_the_history(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, "u", job={"name": "work", "unique": {"key": "k"}})
     await put(stores, "f", job={"name": "work", "queue": "narrow"})
@@ -292,7 +292,7 @@ async def test_a_full_queue_and_a_held_key_are_told_in_the_history(stores: Store
     assert [run.outcome for run in (await read(stores, "f")).runs] == ["full", "created"]
 
 
-async def test_a_definition_that_is_sent_again_keeps_what_is_due(stores: Stores) -> None:
+async def test_a_definition_that_is_sent_again_keeps_what_is_due(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, catch_up="all")
     at(stores, 2 * MINUTE + 1)
@@ -303,7 +303,7 @@ async def test_a_definition_that_is_sent_again_keeps_what_is_due(stores: Stores)
     assert other.anchor == START + 2 * MINUTE
 
 
-async def test_a_change_voids_what_a_worker_is_about_to_fire(stores: Stores) -> None:
+async def test_a_change_voids_what_a_worker_is_about_to_fire(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
@@ -317,7 +317,7 @@ async def test_a_change_voids_what_a_worker_is_about_to_fire(stores: Stores) -> 
     assert job.payload == b'{"v":2}'
 
 
-async def test_a_pause_fires_nothing_and_is_not_caught_up(stores: Stores) -> None:
+async def test_a_pause_fires_nothing_and_is_not_caught_up(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, catch_up="all")
     at(stores, MINUTE)
@@ -331,7 +331,7 @@ async def test_a_pause_fires_nothing_and_is_not_caught_up(stores: Stores) -> Non
     assert await jobs_of(stores) == 0
 
 
-async def test_a_deleted_schedule_fires_nothing_and_leaves_nothing(stores: Stores) -> None:
+async def test_a_deleted_schedule_fires_nothing_and_leaves_nothing(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
@@ -346,7 +346,7 @@ async def test_a_deleted_schedule_fires_nothing_and_leaves_nothing(stores: Store
     assert keys == []
 
 
-async def test_a_schedule_that_is_over_is_not_looked_at_again(stores: Stores) -> None:
+async def test_a_schedule_that_is_over_is_not_looked_at_again(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, end_ms=START + 90_000)
     at(stores, MINUTE)
@@ -355,7 +355,7 @@ async def test_a_schedule_that_is_over_is_not_looked_at_again(stores: Stores) ->
     assert ((await read(stores)).slot, look.due, look.next_in_ms) == (None, [], None)
 
 
-async def test_the_job_type_and_the_queue_have_their_defaults_when_the_slot_fires(stores: Stores) -> None:
+async def test_the_job_type_and_the_queue_have_their_defaults_when_the_slot_fires(stores: Namespace) -> None:
     from service.domain.catalogue import JobType
     from tests.api.test_queues import worker as record
 
@@ -373,7 +373,7 @@ async def test_the_job_type_and_the_queue_have_their_defaults_when_the_slot_fire
     assert (job.queue, job.priority, job.timeout_ms) == ("slow", 9, 70_000)
 
 
-async def test_one_schedule_that_cannot_be_fired_does_not_hold_up_the_others(stores: Stores) -> None:
+async def test_one_schedule_that_cannot_be_fired_does_not_hold_up_the_others(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, "broken", timezone="Europe/Atlantis")
     await put(stores, "whole")
@@ -386,11 +386,11 @@ async def test_one_schedule_that_cannot_be_fired_does_not_hold_up_the_others(sto
     await asyncio.gather(duty, return_exceptions=True)
 
 
-async def _has_started(stores: Stores, name: str) -> None:
+async def _has_started(stores: Namespace, name: str) -> None:
     assert await started(stores, name)
 
 
-async def test_an_earlier_slot_wakes_a_sleeping_worker(stores: Stores) -> None:
+async def test_an_earlier_slot_wakes_a_sleeping_worker(stores: Namespace) -> None:
     sleeping = worker(stores)
     duty = asyncio.create_task(sleeping.work())
     await eventually(lambda: _sleeps(sleeping))
@@ -409,7 +409,7 @@ def _sleeps(scheduler: Scheduler) -> None:
     assert 0 < scheduler._looks_at < math.inf
 
 
-async def test_a_list_goes_by_name_in_pages(stores: Stores) -> None:
+async def test_a_list_goes_by_name_in_pages(stores: Namespace) -> None:
     at(stores, 0)
     for name in ("b", "a", "c"):
         await put(stores, name, paused=name == "b")
@@ -419,7 +419,7 @@ async def test_a_list_goes_by_name_in_pages(stores: Stores) -> None:
     assert second.next_cursor is None
 
 
-async def test_a_stopped_server_is_an_outage_and_no_lost_slot(stores: Stores) -> None:
+async def test_a_stopped_server_is_an_outage_and_no_lost_slot(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)

@@ -10,7 +10,7 @@ from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, item_id
 from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.support import invariants
 from tests.support.factories import HOPELESS, OK, claim, finish
@@ -21,7 +21,7 @@ IDS = IdFactory(Clock().now_ms, os.urandom)
 TEMPLATE = {"shop": "s", "text": "y" * 60_000}
 
 
-async def opened(stores: Stores, payloads: list[Any], template: Any = TEMPLATE) -> str:
+async def opened(stores: Namespace, payloads: list[Any], template: Any = TEMPLATE) -> str:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work", payload=orjson.dumps(template)))
     await stores.fan_outs.open(id, spec, len(payloads), None)
@@ -30,19 +30,19 @@ async def opened(stores: Stores, payloads: list[Any], template: Any = TEMPLATE) 
     return id
 
 
-async def memory(stores: Stores, id: str, count: int) -> int:
+async def memory(stores: Namespace, id: str, count: int) -> int:
     redis: Any = stores.scripts.redis
     names = [keys.job(stores.scripts.prefix, id=item_id(id, index)) for index in range(count)]
     names += [build(stores.scripts.prefix, group=id) for build in (keys.group, keys.shared_payload)]
     return sum([await redis.memory_usage(name) or 0 for name in names])
 
 
-async def test_a_large_template_is_not_kept_once_per_item(stores: Stores) -> None:
+async def test_a_large_template_is_not_kept_once_per_item(stores: Namespace) -> None:
     id = await opened(stores, [{}] * 100)
     assert await memory(stores, id, 100) < 100 * 2_000 + 3 * len(orjson.dumps(TEMPLATE))
 
 
-async def test_workers_and_readers_see_the_whole_payload(stores: Stores) -> None:
+async def test_workers_and_readers_see_the_whole_payload(stores: Namespace) -> None:
     id = await opened(stores, [{"order": 1}, {"shop": "other", "order": 2}])
     expected = [TEMPLATE | {"order": 1}, TEMPLATE | {"shop": "other", "order": 2}]
     leases = (await claim(stores, 2, request_id="r")).leases
@@ -53,14 +53,14 @@ async def test_workers_and_readers_see_the_whole_payload(stores: Stores) -> None
     assert [orjson.loads(job.payload) for job in jobs if job is not None] == expected
 
 
-async def test_an_empty_template_shares_nothing(stores: Stores) -> None:
+async def test_an_empty_template_shares_nothing(stores: Namespace) -> None:
     id = await opened(stores, [{"order": 1}], template={})
     redis: Any = stores.scripts.redis
     assert not await redis.exists(keys.shared_payload(stores.scripts.prefix, group=id))
     assert (await claim(stores)).leases[0].job.payload == b'{"order":1}'
 
 
-async def test_it_is_kept_for_as_long_as_an_item_is(stores: Stores) -> None:
+async def test_it_is_kept_for_as_long_as_an_item_is(stores: Namespace) -> None:
     id = await opened(stores, [{}, {}, {}])
     for lease, outcome in zip((await claim(stores, 3)).leases, (OK, OK, HOPELESS), strict=True):
         await finish(stores, lease, outcome)
@@ -80,7 +80,7 @@ async def test_it_is_kept_for_as_long_as_an_item_is(stores: Stores) -> None:
     assert not await redis.exists(key)
 
 
-async def test_a_payload_of_its_own_takes_the_place_of_both(stores: Stores) -> None:
+async def test_a_payload_of_its_own_takes_the_place_of_both(stores: Namespace) -> None:
     id = await opened(stores, [{"order": 1}])
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     await stores.jobs.redrive([item_id(id, 0)], payload=b'{"new":true}')
@@ -89,7 +89,7 @@ async def test_a_payload_of_its_own_takes_the_place_of_both(stores: Stores) -> N
     await invariants.check(stores)
 
 
-async def test_what_cannot_be_joined_harms_no_neighbour(stores: Stores) -> None:
+async def test_what_cannot_be_joined_harms_no_neighbour(stores: Namespace) -> None:
     id = await opened(stores, [{"order": 1}, {"order": 2}])
     redis: Any = stores.scripts.redis
     await redis.hset(keys.job(stores.scripts.prefix, id=item_id(id, 0)), "payload", "{")

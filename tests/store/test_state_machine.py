@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from service.domain.job import Lease
 from service.domain.outcome import MAX_CRASHES, Crashed, Failure, Interrupted, rest_ms
 from service.domain.states import FINISHED, State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.support import factories, invariants
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK
@@ -96,7 +96,7 @@ class Lives(RuleBasedStateMachine):
     def begin(self) -> None:
         self.runner = asyncio.Runner()
         self.redis = connect(self.url, socket_timeout=10)
-        self.stores = Stores(self.redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        self.stores = Namespace(self.redis, f"m{os.urandom(6).hex()}", factories.DAY)
         self.model = Model()
         self.pass_time(0)
 

@@ -3,20 +3,20 @@
 import pytest
 
 from service.store.changes import subscriber
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.tasks import within
 from tests.support.eventually import eventually
 
 
 async def test_who_joins_while_the_last_subscription_ends_is_heard(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "IDLE_SECONDS", 0.0)
     monkeypatch.setattr(subscriber, "LOOK_SECONDS", 0.01)
-    shared = stores.watches._subscriber
+    shared = stores.change_feed._subscriber
 
     async def watched() -> None:
-        async with stores.watches.watch("job_1"):
+        async with stores.change_feed.watch("job_1"):
             pass
 
     def ends() -> None:

@@ -13,7 +13,7 @@ from service.domain.outcome import Snoozed
 from service.domain.states import State
 from service.store.bulk.bulk_actions import BulkSpec
 from service.store.groups.flows import job_ids
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queries import JobFilter
 from tests.store.test_children import park
 from tests.support.factories import DAY, HOPELESS, IDS, claim, finish, submit
@@ -24,43 +24,43 @@ LIMITS: dict[str, Any] = {"expires_ms": MINUTE, "deadline_ms": 5 * MINUTE}
 LIMITED = JobSpec("work", **LIMITS)
 
 
-async def job(stores: Stores, id: str) -> Job:
+async def job(stores: Namespace, id: str) -> Job:
     found = await stores.queries.job(id)
     assert found is not None
     return found
 
 
-async def by_redrive(stores: Stores, id: str) -> None:
+async def by_redrive(stores: Namespace, id: str) -> None:
     assert (await stores.jobs.redrive([id]))[0].word == "moved"
 
 
-async def by_retry_of_its_group(stores: Stores, id: str) -> None:
+async def by_retry_of_its_group(stores: Namespace, id: str) -> None:
     found = await job(stores, id)
     group = found.flow_id or found.fan_out_id
     assert group is not None
     assert (await stores.groups.request_retry(group))[0] == "moved"
-    await stores.keeper.work()
+    await stores.group_tasks.work()
 
 
-async def by_bulk_action(stores: Stores, id: str) -> None:
+async def by_bulk_action(stores: Namespace, id: str) -> None:
     await stores.bulk_actions.begin(IDS.new("act"), BulkSpec("retry", JobFilter(state=State.DEAD)), None)
-    await stores.bulk_keeper.work()
+    await stores.bulk_batches.work()
 
 
-Again = Callable[[Stores, str], Awaitable[None]]
+Again = Callable[[Namespace, str], Awaitable[None]]
 
 
-async def a_job(stores: Stores) -> str:
+async def a_job(stores: Namespace) -> str:
     return await submit(stores, **LIMITS)
 
 
-async def of_a_flow(stores: Stores) -> str:
+async def of_a_flow(stores: Namespace) -> str:
     id, spec = IDS.new("flow", members=1), FlowSpec("flow", {"x": Node(LIMITED)})
     await stores.flows.create(id, spec, None)
     return job_ids(id, spec)["x"]
 
 
-async def of_a_fan_out(stores: Stores) -> str:
+async def of_a_fan_out(stores: Namespace) -> str:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(LIMITED), 1, None)
     await stores.fan_outs.fill(id, [Item(0, b"{}")])
@@ -68,25 +68,25 @@ async def of_a_fan_out(stores: Stores) -> str:
     return item_id(id, 0)
 
 
-async def a_follow_up(stores: Stores) -> str:
+async def a_follow_up(stores: Namespace) -> str:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("item"), LIMITED), 0, None)
     await stores.fan_outs.seal(id, 0)
     return follow_up_id(id)
 
 
-async def a_child(stores: Stores) -> str:
+async def a_child(stores: Namespace) -> str:
     await submit(stores)
     return (await park(stores, (await claim(stores)).leases[0], {"x": Node(LIMITED)}))["x"]
 
 
-async def replacing(stores: Stores) -> str:
+async def replacing(stores: Namespace) -> str:
     unique: Any = {"unique": Unique("k", "finished", "replace")}
     await submit(stores, deadline_ms=DAY, **unique)
     return await submit(stores, **LIMITS, **unique)
 
 
-async def run_of(stores: Stores, id: str) -> Lease:
+async def run_of(stores: Namespace, id: str) -> Lease:
     return next(lease for lease in (await claim(stores, 5)).leases if lease.job.id == id)
 
 
@@ -106,7 +106,7 @@ async def run_of(stores: Stores, id: str) -> Lease:
 )
 @pytest.mark.parametrize("reason", ["expired", "deadline"])
 async def test_a_new_run_is_given_its_time_anew(
-    stores: Stores, at: int, make: Callable[[Stores], Awaitable[str]], again: Again, reason: str
+    stores: Namespace, at: int, make: Callable[[Namespace], Awaitable[str]], again: Again, reason: str
 ) -> None:
     id = await make(stores)
     await finish(stores, await run_of(stores, id), HOPELESS)
@@ -129,7 +129,7 @@ async def test_a_new_run_is_given_its_time_anew(
     assert (ended.state, ended.state_reason) == (State.DEAD, reason)
 
 
-async def test_a_new_run_that_begins_later_has_its_time_from_then_on(stores: Stores, at: int) -> None:
+async def test_a_new_run_that_begins_later_has_its_time_from_then_on(stores: Namespace, at: int) -> None:
     id = await a_job(stores)
     await finish(stores, await run_of(stores, id), HOPELESS)
     await stores.jobs.redrive([id], DAY)
@@ -137,7 +137,7 @@ async def test_a_new_run_that_begins_later_has_its_time_from_then_on(stores: Sto
     assert (later.expires_at, later.deadline_at) == (at + DAY + MINUTE, at + DAY + 5 * MINUTE)
 
 
-async def test_running_now_and_other_changes_are_no_new_run(stores: Stores, at: int) -> None:
+async def test_running_now_and_other_changes_are_no_new_run(stores: Namespace, at: int) -> None:
     id = await submit(stores, delay_ms=MINUTE - 1, **LIMITS)
     stores.scripts.now = str(at + 1_000)
     await stores.jobs.update(id, priority=1)

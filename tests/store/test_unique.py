@@ -10,7 +10,7 @@ from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Crashed, Failure, Interrupted
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support import invariants
 from tests.support.factories import (
     BROKEN,
@@ -31,7 +31,7 @@ START = 1_900_000_000_000
 LEASE = 15_000
 
 
-def at(stores: Stores, ms: int) -> None:
+def at(stores: Namespace, ms: int) -> None:
     stores.scripts.now = str(START + ms)
 
 
@@ -41,18 +41,18 @@ def spec(on_conflict: Any = "reject", until: Any = "finished", **fields: Any) ->
 
 
 async def send(
-    stores: Stores, on_conflict: Any = "reject", until: Any = "finished", **fields: Any
+    stores: Namespace, on_conflict: Any = "reject", until: Any = "finished", **fields: Any
 ) -> Submitted:
     return (await stores.jobs.submit([Submission(new_id(), spec(on_conflict, until, **fields))]))[0]
 
 
-async def job(stores: Stores, id: str) -> Job:
+async def job(stores: Namespace, id: str) -> Job:
     found = await stores.queries.job(id)
     assert found is not None
     return found
 
 
-async def holder(stores: Stores, queue: str = "default") -> str | None:
+async def holder(stores: Namespace, queue: str = "default") -> str | None:
     """Who has the key, as a further submission is told."""
     answer = await send(stores, queue=queue)
     if answer.word == "created":
@@ -63,14 +63,14 @@ async def holder(stores: Stores, queue: str = "default") -> str | None:
 
 
 @pytest.mark.parametrize(("on_conflict", "word"), [("return_existing", "existing"), ("reject", "conflict")])
-async def test_a_held_key_is_answered_with_its_holder(stores: Stores, on_conflict: str, word: str) -> None:
+async def test_a_held_key_is_answered_with_its_holder(stores: Namespace, on_conflict: str, word: str) -> None:
     first = await send(stores, payload=b'{"n":1}')
     second = await send(stores, on_conflict, payload=b'{"n":2}')
     assert (second.word, second.job_id) == (word, first.job_id)
     assert (await job(stores, first.job_id)).payload == b'{"n":1}'
 
 
-async def test_a_key_belongs_to_a_queue_whatever_colons_are_in_their_names(stores: Stores) -> None:
+async def test_a_key_belongs_to_a_queue_whatever_colons_are_in_their_names(stores: Namespace) -> None:
     unique = Unique("b:c", on_conflict="reject")
     other = Unique("c", on_conflict="reject")
     for queue, key in (("a", unique), ("a:b", other)):
@@ -78,7 +78,7 @@ async def test_a_key_belongs_to_a_queue_whatever_colons_are_in_their_names(store
         assert answer[0].word == "created"
 
 
-async def test_one_batch_admits_a_key_once(stores: Stores) -> None:
+async def test_one_batch_admits_a_key_once(stores: Namespace) -> None:
     batch = [Submission(new_id(), spec("return_existing")) for _ in range(200)]
     answers = await stores.jobs.submit(batch)
     assert [answer.word for answer in answers] == ["created"] + ["existing"] * 199
@@ -88,50 +88,50 @@ async def test_one_batch_admits_a_key_once(stores: Stores) -> None:
 # The paths on which a job ends, is forgotten, or goes back to waiting.
 
 
-async def _cancel(stores: Stores, id: str) -> None:
+async def _cancel(stores: Namespace, id: str) -> None:
     await stores.jobs.cancel([id], 0)
 
 
-async def _run(stores: Stores, *outcomes: Any) -> None:
+async def _run(stores: Namespace, *outcomes: Any) -> None:
     for outcome in outcomes:
         await finish(stores, (await claim(stores)).leases[0], outcome)
 
 
-async def _cancel_running(stores: Stores, id: str) -> None:
+async def _cancel_running(stores: Namespace, id: str) -> None:
     lease = (await claim(stores)).leases[0]
     await stores.jobs.cancel([id], 60_000)
     assert await holder(stores) == id
     await finish(stores, lease, OK)
 
 
-async def _force_cancel(stores: Stores, id: str) -> None:
+async def _force_cancel(stores: Namespace, id: str) -> None:
     await claim(stores)
     await stores.jobs.cancel([id], 0)
     assert await holder(stores) == id
     await stores.leases.sweep()
 
 
-async def _die_of_crashes(stores: Stores, id: str) -> None:
+async def _die_of_crashes(stores: Namespace, id: str) -> None:
     for _ in range(3):
         lease = (await claim(stores)).leases[0]
         assert await finish(stores, lease, Crashed(Failure("ChildDied", "signal 9"))) == "moved"
 
 
-async def _purge(stores: Stores, id: str) -> None:
+async def _purge(stores: Namespace, id: str) -> None:
     assert await stores.queues.purge("default") == 1
 
 
-async def _expire_in_sweep(stores: Stores, id: str) -> None:
+async def _expire_in_sweep(stores: Namespace, id: str) -> None:
     at(stores, 60_000)
     await stores.leases.sweep()
 
 
-async def _expire_in_claim(stores: Stores, id: str) -> None:
+async def _expire_in_claim(stores: Namespace, id: str) -> None:
     at(stores, 60_000)
     assert (await claim(stores)).leases == []
 
 
-ENDS: dict[str, Callable[[Stores, str], Awaitable[None]]] = {
+ENDS: dict[str, Callable[[Namespace, str], Awaitable[None]]] = {
     "success": lambda stores, _: _run(stores, OK),
     "death": lambda stores, _: _run(stores, HOPELESS),
     "cancel": _cancel,
@@ -145,7 +145,7 @@ ENDS: dict[str, Callable[[Stores, str], Awaitable[None]]] = {
 
 
 @pytest.mark.parametrize("end", sorted(ENDS))
-async def test_the_key_is_free_after(stores: Stores, end: str) -> None:
+async def test_the_key_is_free_after(stores: Namespace, end: str) -> None:
     at(stores, 0)
     id = (await send(stores, expires_ms=60_000 if "expiry" in end else None)).job_id
     assert await holder(stores) == id
@@ -154,7 +154,7 @@ async def test_the_key_is_free_after(stores: Stores, end: str) -> None:
 
 
 @pytest.mark.parametrize("end", sorted(ENDS))
-async def test_until_seconds_the_key_is_held_for_that_time_after(stores: Stores, end: str) -> None:
+async def test_until_seconds_the_key_is_held_for_that_time_after(stores: Namespace, end: str) -> None:
     at(stores, 0)
     id = (await send(stores, until=600_000, expires_ms=60_000 if "expiry" in end else None)).job_id
     await ENDS[end](stores, id)
@@ -163,13 +163,13 @@ async def test_until_seconds_the_key_is_held_for_that_time_after(stores: Stores,
 
 
 @pytest.mark.parametrize("outcome", [BROKEN, LATER, Interrupted()])
-async def test_a_job_that_will_run_again_keeps_the_key(stores: Stores, outcome: Any) -> None:
+async def test_a_job_that_will_run_again_keeps_the_key(stores: Namespace, outcome: Any) -> None:
     id = (await send(stores)).job_id
     await _run(stores, outcome)
     assert await holder(stores) == id
 
 
-async def test_a_rescued_job_keeps_the_key(stores: Stores) -> None:
+async def test_a_rescued_job_keeps_the_key(stores: Namespace) -> None:
     at(stores, 0)
     id = (await send(stores)).job_id
     await claim(stores, lease_ms=LEASE)
@@ -180,7 +180,7 @@ async def test_a_rescued_job_keeps_the_key(stores: Stores) -> None:
     assert await holder(stores) == id
 
 
-async def test_until_started_the_key_is_free_once_the_job_runs_and_stays_so(stores: Stores) -> None:
+async def test_until_started_the_key_is_free_once_the_job_runs_and_stays_so(stores: Namespace) -> None:
     first = (await send(stores, until="started", delay_ms=1)).job_id
     assert await holder(stores) == first
     await stores.jobs.run_now([first])
@@ -195,7 +195,7 @@ async def test_until_started_the_key_is_free_once_the_job_runs_and_stays_so(stor
 
 
 @pytest.mark.parametrize("until", ["finished", 600_000])
-async def test_a_forgotten_job_holds_nothing(stores: Stores, until: Any) -> None:
+async def test_a_forgotten_job_holds_nothing(stores: Namespace, until: Any) -> None:
     at(stores, 0)
     for forget in ("delete", "prune"):
         id = (await send(stores, until=until, retention_ms=1_000)).job_id
@@ -213,7 +213,7 @@ async def test_a_forgotten_job_holds_nothing(stores: Stores, until: Any) -> None
         await stores.jobs.delete([answer.job_id])
 
 
-async def test_a_redriven_job_takes_its_key_again(stores: Stores) -> None:
+async def test_a_redriven_job_takes_its_key_again(stores: Namespace) -> None:
     id = (await send(stores)).job_id
     await _run(stores, HOPELESS)
     assert (await stores.jobs.redrive([id]))[0].word == "moved"
@@ -222,7 +222,7 @@ async def test_a_redriven_job_takes_its_key_again(stores: Stores) -> None:
     assert await holder(stores) is None
 
 
-async def test_a_redrive_against_another_holder_is_refused_and_says_who(stores: Stores) -> None:
+async def test_a_redrive_against_another_holder_is_refused_and_says_who(stores: Namespace) -> None:
     id = (await send(stores)).job_id
     await _run(stores, HOPELESS)
     other = (await send(stores)).job_id
@@ -233,7 +233,7 @@ async def test_a_redrive_against_another_holder_is_refused_and_says_who(stores: 
     assert (await stores.jobs.redrive([id]))[0].word == "moved"
 
 
-async def test_a_redrive_into_another_queue_takes_the_key_there(stores: Stores) -> None:
+async def test_a_redrive_into_another_queue_takes_the_key_there(stores: Namespace) -> None:
     id = (await send(stores)).job_id
     await _run(stores, HOPELESS)
     there = (await send(stores, queue="there")).job_id
@@ -246,7 +246,7 @@ async def test_a_redrive_into_another_queue_takes_the_key_there(stores: Stores) 
     assert await holder(stores, "there") is None
 
 
-async def test_two_dead_jobs_of_one_key_are_not_both_redriven(stores: Stores) -> None:
+async def test_two_dead_jobs_of_one_key_are_not_both_redriven(stores: Namespace) -> None:
     ids: list[str] = []
     for _ in range(2):
         ids.append((await send(stores)).job_id)
@@ -257,7 +257,7 @@ async def test_two_dead_jobs_of_one_key_are_not_both_redriven(stores: Stores) ->
 # on_conflict "replace".
 
 
-async def test_a_waiting_holder_takes_the_new_payload_and_time_and_keeps_its_id(stores: Stores) -> None:
+async def test_a_waiting_holder_takes_the_new_payload_and_time_and_keeps_its_id(stores: Namespace) -> None:
     at(stores, 0)
     first = await send(stores, "replace", delay_ms=1_000, payload=b'{"n":1}', tags={"a": "1"}, expires_ms=10)
     at(stores, 5)
@@ -281,13 +281,13 @@ async def test_a_waiting_holder_takes_the_new_payload_and_time_and_keeps_its_id(
     ]
 
 
-async def jobs(stores: Stores) -> int:
+async def jobs(stores: Namespace) -> int:
     queue = await stores.queues.get("default")
     assert queue is not None
     return sum(queue.counts.values())
 
 
-async def test_a_thousand_keystrokes_are_one_run(stores: Stores) -> None:
+async def test_a_thousand_keystrokes_are_one_run(stores: Namespace) -> None:
     batch = [Submission(new_id(), spec("replace", payload=b'{"n":%d}' % n)) for n in range(300)]
     answers = await stores.jobs.submit(batch)
     assert {answer.job_id for answer in answers} == {batch[0].id}
@@ -295,7 +295,7 @@ async def test_a_thousand_keystrokes_are_one_run(stores: Stores) -> None:
     assert [lease.job.payload for lease in (await claim(stores, slots=9)).leases] == [b'{"n":299}']
 
 
-async def test_behind_a_running_holder_the_newest_runs_once_after_it(stores: Stores) -> None:
+async def test_behind_a_running_holder_the_newest_runs_once_after_it(stores: Namespace) -> None:
     at(stores, 0)
     first = (await send(stores, "replace")).job_id
     lease = (await claim(stores)).leases[0]
@@ -319,7 +319,7 @@ async def test_behind_a_running_holder_the_newest_runs_once_after_it(stores: Sto
     assert await jobs(stores) == 3  # the two, and the probe of holder()
 
 
-async def _two(stores: Stores) -> tuple[str, str]:
+async def _two(stores: Namespace) -> tuple[str, str]:
     """A holder, claimed and waiting or running as the path wants it, and a job behind it."""
     first = (await send(stores, "replace", retry=QUICK)).job_id
     lease = (await claim(stores, lease_ms=LEASE)).leases[0]
@@ -330,7 +330,7 @@ async def _two(stores: Stores) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("end", sorted(set(ENDS) - {"expiry", "expiry seen by a claim", "purge"}))
-async def test_the_job_behind_takes_over_after(stores: Stores, end: str) -> None:
+async def test_the_job_behind_takes_over_after(stores: Namespace, end: str) -> None:
     at(stores, 0)
     first, second = await _two(stores)
     await ENDS[end](stores, first)
@@ -339,21 +339,21 @@ async def test_the_job_behind_takes_over_after(stores: Stores, end: str) -> None
     assert await holder(stores) == second
 
 
-async def test_a_purge_takes_the_job_behind_too(stores: Stores) -> None:
+async def test_a_purge_takes_the_job_behind_too(stores: Namespace) -> None:
     first, second = await _two(stores)
     assert await stores.queues.purge("default") == 2
     assert [await state_of(stores, id) for id in (first, second)] == [State.CANCELLED] * 2
     assert await holder(stores) is None
 
 
-async def test_a_whole_family_is_cancelled_in_one_call(stores: Stores) -> None:
+async def test_a_whole_family_is_cancelled_in_one_call(stores: Namespace) -> None:
     first, second = await _two(stores)
     words = [moved.word for moved in await stores.jobs.cancel([first, second], 0)]
     assert words == ["moved", "moved"]
     assert await holder(stores) is None
 
 
-async def test_a_job_behind_a_holder_that_ends_by_itself_leaves_its_place(stores: Stores) -> None:
+async def test_a_job_behind_a_holder_that_ends_by_itself_leaves_its_place(stores: Namespace) -> None:
     first, second = await _two(stores)
     await stores.jobs.cancel([second], 0)
     assert await holder(stores) == first
@@ -363,7 +363,7 @@ async def test_a_job_behind_a_holder_that_ends_by_itself_leaves_its_place(stores
     assert (await job(stores, second)).state_reason == "requested"
 
 
-async def test_a_job_behind_that_expired_does_not_run(stores: Stores) -> None:
+async def test_a_job_behind_that_expired_does_not_run(stores: Namespace) -> None:
     at(stores, 0)
     await send(stores, "replace")
     lease = (await claim(stores)).leases[0]
@@ -375,7 +375,7 @@ async def test_a_job_behind_that_expired_does_not_run(stores: Stores) -> None:
     assert await holder(stores) is None
 
 
-async def test_a_job_behind_keeps_its_own_time(stores: Stores) -> None:
+async def test_a_job_behind_keeps_its_own_time(stores: Namespace) -> None:
     at(stores, 0)
     await send(stores, "replace")
     lease = (await claim(stores)).leases[0]
@@ -388,7 +388,7 @@ async def test_a_job_behind_keeps_its_own_time(stores: Stores) -> None:
 
 @pytest.mark.parametrize("outcome", [BROKEN, LATER, Interrupted()])
 async def test_a_holder_that_was_started_and_waits_again_is_replaced_by_another_job(
-    stores: Stores, outcome: Any
+    stores: Namespace, outcome: Any
 ) -> None:
     first = (await send(stores, "replace")).job_id
     await _run(stores, outcome)
@@ -401,7 +401,7 @@ async def test_a_holder_that_was_started_and_waits_again_is_replaced_by_another_
 
 
 async def test_a_started_holder_that_is_replaced_hands_over_to_the_job_behind_with_the_new_payload(
-    stores: Stores,
+    stores: Namespace,
 ) -> None:
     first, second = await _two(stores)
     third = await send(stores, "replace", payload=b'{"n":3}')
@@ -412,14 +412,14 @@ async def test_a_started_holder_that_is_replaced_hands_over_to_the_job_behind_wi
     assert await holder(stores) == second
 
 
-async def test_a_replaced_holder_can_be_redriven_only_when_the_key_is_free(stores: Stores) -> None:
+async def test_a_replaced_holder_can_be_redriven_only_when_the_key_is_free(stores: Namespace) -> None:
     first = (await send(stores, "replace")).job_id
     await _run(stores, BROKEN)
     second = (await send(stores, "replace")).job_id
     assert (await stores.jobs.redrive([first]))[0].holder == second
 
 
-async def test_within_a_window_the_newest_runs_at_its_end(stores: Stores) -> None:
+async def test_within_a_window_the_newest_runs_at_its_end(stores: Namespace) -> None:
     """Throttle: the first runs at once, of the others the last one when the seconds are over."""
     first = (await send(stores, "replace", until=60_000)).job_id
     await _run(stores, OK)
@@ -436,7 +436,7 @@ async def test_within_a_window_the_newest_runs_at_its_end(stores: Stores) -> Non
     assert 110_000 < ttl <= 120_000
 
 
-async def test_a_replacing_submission_sent_twice_replaces_once(stores: Stores) -> None:
+async def test_a_replacing_submission_sent_twice_replaces_once(stores: Namespace) -> None:
     first = (await send(stores, "replace")).job_id
     submission = Submission(new_id(), spec("replace", payload=b'{"n":2}'))
     answers = [(await stores.jobs.submit([submission]))[0] for _ in range(2)]
@@ -448,7 +448,9 @@ async def test_a_replacing_submission_sent_twice_replaces_once(stores: Stores) -
 
 
 @pytest.mark.parametrize("running", [False, True])
-async def test_an_idempotent_replacement_is_answered_as_the_first_time(stores: Stores, running: bool) -> None:
+async def test_an_idempotent_replacement_is_answered_as_the_first_time(
+    stores: Namespace, running: bool
+) -> None:
     await send(stores, "replace")
     if running:
         await claim(stores)
@@ -461,7 +463,7 @@ async def test_an_idempotent_replacement_is_answered_as_the_first_time(stores: S
 
 @pytest.mark.parametrize("limit_key", [None, "acme"])
 async def test_an_heir_that_comes_in_the_middle_of_a_claim_takes_its_place(
-    stores: Stores, limit_key: str | None
+    stores: Namespace, limit_key: str | None
 ) -> None:
     """A holder past its deadline is found: who waited behind it joins the lane that is being read."""
     stores.scripts.now = "1900000000000"

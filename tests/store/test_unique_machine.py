@@ -15,7 +15,7 @@ from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Interrupted, rest_ms
 from service.domain.states import FINISHED, State
 from service.store.jobs import Submission, Submitted
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.support import factories, invariants
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK
@@ -105,7 +105,7 @@ class Keys(RuleBasedStateMachine):
     def begin(self) -> None:
         self.runner = asyncio.Runner()
         self.redis = connect(self.url, socket_timeout=10)
-        self.stores = Stores(self.redis, f"u{os.urandom(6).hex()}", factories.DAY)
+        self.stores = Namespace(self.redis, f"u{os.urandom(6).hex()}", factories.DAY)
         self.model = Model()
         self.leases: dict[str, Lease] = {}
         self.numbers = 0

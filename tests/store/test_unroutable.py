@@ -10,7 +10,7 @@ from service.domain.limits import RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.store.groups.flows import job_ids
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import IDS, claim, finish, limit, register_worker, state_of, submit
 
 pytestmark = pytest.mark.anyio
@@ -22,24 +22,24 @@ VOID = 3 * MINUTE
 
 
 @pytest.fixture
-async def frozen(stores: Stores) -> Stores:
+async def frozen(stores: Namespace) -> Namespace:
     """Stores at START, with a worker that knows another type than `work`."""
     stores.scripts.now = str(START)
     await register_worker(stores, id="wk_other", job_types=("other",))
     return stores
 
 
-async def look(stores: Stores, ms: int, at_most: int = 200) -> int:
+async def look(stores: Namespace, ms: int, at_most: int = 200) -> int:
     stores.scripts.now = str(START + ms)
     return await stores.leases.bury_unroutable(AFTER, VOID, at_most)
 
 
-async def looks(stores: Stores, begin: int, end: int) -> int:
+async def looks(stores: Namespace, begin: int, end: int) -> int:
     """One in each minute from `begin` to `end` (ms), both included: how many jobs they buried."""
     return sum([await look(stores, ms) for ms in range(begin, end + 1, MINUTE)])
 
 
-async def test_a_job_that_nobody_can_run_is_dead_after_the_time_and_not_before(frozen: Stores) -> None:
+async def test_a_job_that_nobody_can_run_is_dead_after_the_time_and_not_before(frozen: Namespace) -> None:
     id, other = await submit(frozen), await submit(frozen, name="other")
     assert await looks(frozen, 0, AFTER - MINUTE) == 0
     assert await look(frozen, AFTER - 1) == 0
@@ -53,7 +53,7 @@ async def test_a_job_that_nobody_can_run_is_dead_after_the_time_and_not_before(f
     assert await redis.hget(f"{frozen.scripts.prefix}dead", "unroutable:default") == b"1"
 
 
-async def test_the_time_of_a_job_begins_when_it_is_queued(frozen: Stores) -> None:
+async def test_the_time_of_a_job_begins_when_it_is_queued(frozen: Namespace) -> None:
     await submit(frozen)
     await looks(frozen, 0, AFTER - MINUTE)
     young = await submit(frozen)
@@ -62,7 +62,7 @@ async def test_the_time_of_a_job_begins_when_it_is_queued(frozen: Stores) -> Non
     assert await look(frozen, 2 * AFTER - MINUTE) == 1
 
 
-async def test_a_rolling_deploy_buries_nothing(frozen: Stores) -> None:
+async def test_a_rolling_deploy_buries_nothing(frozen: Namespace) -> None:
     """Between the old worker's end and the new one's start nobody knows the type."""
     old = await register_worker(frozen)
     await limit(frozen, max_concurrency=1)
@@ -77,7 +77,7 @@ async def test_a_rolling_deploy_buries_nothing(frozen: Stores) -> None:
     assert {await state_of(frozen, id) for id in ids} == {State.QUEUED}
 
 
-async def test_a_worker_that_no_look_has_seen_counts_as_well(frozen: Stores) -> None:
+async def test_a_worker_that_no_look_has_seen_counts_as_well(frozen: Namespace) -> None:
     id = await submit(frozen)
     await looks(frozen, 0, AFTER - MINUTE)
     await frozen.workers.deregister(await register_worker(frozen))
@@ -88,14 +88,14 @@ async def test_a_worker_that_no_look_has_seen_counts_as_well(frozen: Stores) -> 
 
 @pytest.mark.parametrize("fields", [{"state": "draining"}, {"queues": {"elsewhere": 1}}, {"seen_at": 1_000}])
 async def test_whoever_knows_the_type_counts_while_the_registry_has_it(
-    frozen: Stores, fields: dict[str, Any]
+    frozen: Namespace, fields: dict[str, Any]
 ) -> None:
     await register_worker(frozen, job_types=("other", "work"), **fields)
     await submit(frozen)
     assert await looks(frozen, 0, 2 * AFTER) == 0
 
 
-async def test_after_a_time_without_looks_it_begins_anew(frozen: Stores) -> None:
+async def test_after_a_time_without_looks_it_begins_anew(frozen: Namespace) -> None:
     """All workers were down, or Redis was: nobody knows who is about to start."""
     await submit(frozen)
     await look(frozen, 0)
@@ -103,7 +103,7 @@ async def test_after_a_time_without_looks_it_begins_anew(frozen: Stores) -> None
     assert await look(frozen, 10 * AFTER) == 1
 
 
-async def test_what_is_paused_is_left_alone(frozen: Stores) -> None:
+async def test_what_is_paused_is_left_alone(frozen: Namespace) -> None:
     await submit(frozen)
     await frozen.queues.pause_job_type("default", "work", paused=True)
     assert await looks(frozen, 0, 2 * AFTER) == 0
@@ -112,7 +112,7 @@ async def test_what_is_paused_is_left_alone(frozen: Stores) -> None:
     assert await looks(frozen, 2 * AFTER + MINUTE, 4 * AFTER) == 0
 
 
-async def test_jobs_with_limit_keys_and_in_a_queue_whose_rate_is_used_up(frozen: Stores) -> None:
+async def test_jobs_with_limit_keys_and_in_a_queue_whose_rate_is_used_up(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(1, 10 * AFTER))
     await submit(frozen, name="other")
     assert len((await claim(frozen, types={"other": None})).leases) == 1
@@ -123,7 +123,7 @@ async def test_jobs_with_limit_keys_and_in_a_queue_whose_rate_is_used_up(frozen:
     assert {await state_of(frozen, id) for id in ids} == {State.DEAD}
 
 
-async def test_many_jobs_are_buried_in_portions(frozen: Stores) -> None:
+async def test_many_jobs_are_buried_in_portions(frozen: Namespace) -> None:
     for _ in range(5):
         await submit(frozen)
     await looks(frozen, 0, AFTER - MINUTE)
@@ -131,7 +131,7 @@ async def test_many_jobs_are_buried_in_portions(frozen: Stores) -> None:
 
 
 async def test_a_job_that_has_run_before_is_not_spared_and_a_redrive_gets_the_time_again(
-    frozen: Stores,
+    frozen: Namespace,
 ) -> None:
     id = await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Interrupted())
@@ -141,13 +141,13 @@ async def test_a_job_that_has_run_before_is_not_spared_and_a_redrive_gets_the_ti
     assert await looks(frozen, 2 * AFTER, 2 * AFTER + MINUTE) == 1
 
 
-async def test_its_flow_ends_like_after_any_other_burial(frozen: Stores) -> None:
+async def test_its_flow_ends_like_after_any_other_burial(frozen: Namespace) -> None:
     nodes = {"first": Node(JobSpec("work")), "then": Node(JobSpec("other"), (Edge("first"),))}
     spec = FlowSpec("flow", nodes)
     flow = IDS.new("flow", members=2)
     await frozen.flows.create(flow, spec, None)
     assert await looks(frozen, 0, AFTER) == 1
-    await frozen.keeper.work()
+    await frozen.group_tasks.work()
     assert await state_of(frozen, job_ids(flow, spec)["then"]) == State.CANCELLED
     group = await frozen.groups.get(flow)
     assert group is not None

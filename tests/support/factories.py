@@ -18,7 +18,7 @@ from service.store.changes.change_feed import Change
 from service.store.groups.flows import job_ids
 from service.store.jobs import Submission
 from service.store.leases import Claim, ClaimRequest, Finish
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.workers import WorkerRecord
 
 _numbers = count(1)
@@ -31,14 +31,14 @@ def new_id() -> str:
     return f"job_{next(_numbers):026d}"
 
 
-async def submit(stores: Stores, **fields: Any) -> str:
+async def submit(stores: Namespace, **fields: Any) -> str:
     """One job; answers its id."""
     given: Any = {"name": "work", "retry": QUICK, **fields}
     return (await stores.jobs.submit([Submission(new_id(), JobSpec(**given))]))[0].job_id
 
 
 async def claim(
-    stores: Stores, slots: int = 1, worker: str = "wk_1", lease_ms: int = 60_000, **fields: Any
+    stores: Namespace, slots: int = 1, worker: str = "wk_1", lease_ms: int = 60_000, **fields: Any
 ) -> Claim:
     request = ClaimRequest(
         worker_id=worker,
@@ -56,7 +56,7 @@ async def claim(
 class Worker:
     """Claims as a worker does: what the last claim answered goes into the next one."""
 
-    def __init__(self, stores: Stores, weights: Mapping[str, int], name: str = "wk_1") -> None:
+    def __init__(self, stores: Namespace, weights: Mapping[str, int], name: str = "wk_1") -> None:
         self._stores, self._weights, self._name = stores, weights, name
         self._credits = b""
 
@@ -80,12 +80,12 @@ def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
     return Finish(lease, settlement, worker, ended_at=lease.job.started_at or 0, run_ms=5)
 
 
-async def limit(stores: Stores, queue: str = "default", **settings: Any) -> None:
+async def limit(stores: Namespace, queue: str = "default", **settings: Any) -> None:
     """Settings of a queue by their names in QueueSettings."""
     await stores.queues.configure(queue, settings)
 
 
-async def finish(stores: Stores, lease: Lease, outcome: Outcome) -> str:
+async def finish(stores: Namespace, lease: Lease, outcome: Outcome) -> str:
     return (await stores.leases.finish([ending(lease, outcome)]))[0]
 
 
@@ -108,7 +108,7 @@ HOPELESS = Failed(Failure("ValueError", "hopeless"), retryable=False)
 LATER = Snoozed(60_000)
 
 
-async def job_in(stores: Stores, state: State) -> tuple[str, Lease | None]:
+async def job_in(stores: Namespace, state: State) -> tuple[str, Lease | None]:
     """A job in a state, and the lease under which it last ran."""
     if state is State.QUEUED:
         return await submit(stores), None
@@ -128,7 +128,7 @@ async def job_in(stores: Stores, state: State) -> tuple[str, Lease | None]:
     return id, lease
 
 
-async def blocked(stores: Stores) -> str:
+async def blocked(stores: Namespace) -> str:
     """A job of a flow that waits for one that is scheduled."""
     first = Node(JobSpec("work", delay_ms=60_000))
     spec = FlowSpec("flow", {"first": first, "then": Node(JobSpec("work"), (Edge("first"),))})
@@ -137,12 +137,12 @@ async def blocked(stores: Stores) -> str:
     return job_ids(id, spec)["then"]
 
 
-async def state_of(stores: Stores, id: str) -> State | None:
+async def state_of(stores: Namespace, id: str) -> State | None:
     job = await stores.queries.job(id)
     return None if job is None else job.state
 
 
-async def register_worker(stores: Stores, types: Sequence[JobType] = (), **fields: Any) -> str:
+async def register_worker(stores: Namespace, types: Sequence[JobType] = (), **fields: Any) -> str:
     """A worker that says it is there, and does nothing; answers its id."""
     seconds, _ = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
     given: Any = {

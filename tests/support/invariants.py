@@ -4,13 +4,13 @@ from collections import Counter
 from typing import Any
 
 from service.domain.states import FINISHED, State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support import group_invariants
 
 ORDERS = {"scheduled": "due", "retrying": "due", "running": "leases", **dict.fromkeys(FINISHED, "retention")}
 
 
-async def check(stores: Stores) -> None:
+async def check(stores: Namespace) -> None:
     """Every job is in exactly the index that its state names, and every index entry has its job."""
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix

@@ -5,7 +5,7 @@ import pytest
 from service.clock import Clock
 from service.domain.catalogue import JobType
 from service.domain.fan_out import follow_up_id, item_id
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import claim, limit, register_worker, submit
 from workers.arq.hooks import Hooks
 from workers.handler import job
@@ -22,7 +22,7 @@ async def typed(ctx: object) -> None:
     """Has a default of its own."""
 
 
-async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Stores) -> None:
+async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Namespace) -> None:
     await limit(stores, "slow", defaults={"priority": 7, "timeout_seconds": 9})
     registry = Registry([handler_of(typed)], Hooks(), [], [])
     ids = iter(range(10))
@@ -40,7 +40,7 @@ async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str,
     await redis.aclose(close_connection_pool=True)  # type: ignore[no-untyped-call]
 
 
-async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Stores) -> None:
+async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Namespace) -> None:
     await limit(stores, "slow", defaults={"priority": 7})
     registry = Registry([handler_of(typed)], Hooks(), [], [])
     await submit(stores)
@@ -52,12 +52,12 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Sto
     with pytest.raises(Parked):
         await relatives.add_children({"child": {"job": {"name": "plain", "queue": "slow"}}})
 
-    child = (await stores.relations.children(lease.job.id))["child"]
+    child = (await stores.dependencies.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
     assert [job and job.priority for job in jobs] == [7, 7]
 
 
-async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(stores: Stores) -> None:
+async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(stores: Namespace) -> None:
     away = JobType("away", defaults={"priority": 4, "timeout_seconds": 9}, redact=("/card",))
     await register_worker(stores, [away], job_types=("away",))
     await submit(stores)
@@ -69,7 +69,7 @@ async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(
     with pytest.raises(Parked):
         await relatives.add_children({"child": {"job": {"name": "away"}}})
 
-    child = (await stores.relations.children(lease.job.id))["child"]
+    child = (await stores.dependencies.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0), follow_up_id(fan_out)])
     assert [job and (job.priority, job.timeout_ms, job.redact) for job in jobs] == [
         (4, 9_000, ("/card",))

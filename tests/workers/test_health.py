@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.support.eventually import eventually
 from tests.support.manual_clock import ManualClock
@@ -26,7 +26,7 @@ async def test_a_worker_without_redis_stays_alive() -> None:
         slots=Slots(clock, 2),
     )
     redis = connect("unix:///nowhere")
-    leases = Stores(redis, "test", 0).leases
+    leases = Namespace(redis, "test", 0).leases
     claimer = Claimer(
         leases=leases,
         wakes=leases,

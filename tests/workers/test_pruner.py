@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.store.leases import Beat, decode_beat
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.tasks import end
 from tests.support.eventually import eventually
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 class Site:
     """A worker of which only the pruner and, when its inbox says so, the heartbeat are at work."""
 
-    stores: Stores
+    stores: Namespace
     worker: str
     pruner: Pruner
 
@@ -40,14 +40,14 @@ class Site:
 
 
 @pytest.fixture
-async def site(stores: Stores) -> AsyncIterator[Site]:
+async def site(stores: Namespace) -> AsyncIterator[Site]:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     duty = asyncio.create_task(repeat("prune", site.pruner.prune))
     yield site
     await end([duty])
 
 
-async def ended(stores: Stores, **fields: Any) -> str:
+async def ended(stores: Namespace, **fields: Any) -> str:
     id = await submit(stores, **fields)
     await finish(stores, (await claim(stores)).leases[0], OK)
     return id
@@ -78,7 +78,7 @@ async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
     await eventually(gone, deadline_seconds=2)
 
 
-async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Stores) -> None:
+async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Namespace) -> None:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     redis: Any = stores.scripts.redis
     told = keys.pruners_told(stores.scripts.prefix)

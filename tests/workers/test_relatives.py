@@ -8,7 +8,7 @@ import pytest
 from service.clock import Clock
 from service.domain.flow import Edge, FlowInvalid, FlowSpec, Node
 from service.domain.job_spec import JobSpec
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import IDS, OK, claim, finish
 from workers.arq.hooks import Hooks
 from workers.handling.dependencies import MAX_CHILDREN, Relatives
@@ -30,7 +30,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def relatives_of_a_job_that_waited(stores: Stores) -> Relatives:
+async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
     """It waited for a job `fetch`."""
     spec = FlowSpec("flow", {"fetch": Node(JobSpec("work")), "sum": Node(JobSpec("work"), (Edge("fetch"),))})
     await stores.flows.create(IDS.new("flow", members=2), spec, None)
@@ -64,7 +64,7 @@ async def relatives_of_a_job_that_waited(stores: Stores) -> Relatives:
     ],
 )
 async def test_children_that_cannot_be_are_refused_and_none_is_added(
-    stores: Stores, children: dict[str, Any], message: str
+    stores: Namespace, children: dict[str, Any], message: str
 ) -> None:
     relatives = await relatives_of_a_job_that_waited(stores)
     with pytest.raises((ValueError, FlowInvalid), match=message):
@@ -90,7 +90,7 @@ async def test_children_that_cannot_be_are_refused_and_none_is_added(
     ],
 )
 async def test_a_fan_out_that_cannot_be_is_refused(
-    stores: Stores, options: dict[str, Any], message: str
+    stores: Namespace, options: dict[str, Any], message: str
 ) -> None:
     relatives = await relatives_of_a_job_that_waited(stores)
     given = dict(options)
@@ -100,7 +100,7 @@ async def test_a_fan_out_that_cannot_be_is_refused(
     assert (await claim(stores, types={"part": None})).leases == []
 
 
-async def test_items_lie_over_the_payload_that_they_share(stores: Stores) -> None:
+async def test_items_lie_over_the_payload_that_they_share(stores: Namespace) -> None:
     relatives = await relatives_of_a_job_that_waited(stores)
     await relatives.fan_out(1, "part", [{"b": 3}], None, {"payload": {"a": 1, "b": 2}})
     (lease,) = (await claim(stores, types={"part": None})).leases

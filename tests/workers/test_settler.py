@@ -8,7 +8,7 @@ import pytest
 from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.leases import Finish
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.tasks import end
 from tests.support.eventually import eventually
 from tests.support.factories import claim, ending, state_of, submit
@@ -17,7 +17,7 @@ from workers.engine.completer import Settler
 pytestmark = pytest.mark.anyio
 
 
-async def test_large_results_are_finished_a_few_at_a_time(stores: Stores) -> None:
+async def test_large_results_are_finished_a_few_at_a_time(stores: Namespace) -> None:
     ids = [await submit(stores) for _ in range(20)]
     result = b'"' + b"r" * 1_000_000 + b'"'
     sizes: list[int] = []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.domain.outcome import Throttled
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.workers.reporting import Notes, context
 from workers.engine.runs.outcomes import of_exception
 from workers.handler import RateLimited
@@ -17,12 +17,12 @@ from workers.handling.shared_limits import Throttle
 pytestmark = pytest.mark.anyio
 
 
-def throttle(stores: Stores, number: int) -> Throttle:
+def throttle(stores: Namespace, number: int) -> Throttle:
     ids = iter(range(10_000))
     return Throttle(stores.limiters, lambda: f"lim_{number}_{next(ids)}")
 
 
-async def test_handlers_of_two_workers_share_one_window(stores: Stores) -> None:
+async def test_handlers_of_two_workers_share_one_window(stores: Namespace) -> None:
     contexts = [context(Notes(), limiters=throttle(stores, number)) for number in range(2)]
     loop = asyncio.get_running_loop()
     passed: list[float] = []
@@ -38,7 +38,7 @@ async def test_handlers_of_two_workers_share_one_window(stores: Stores) -> None:
     assert len(passed) == 10
 
 
-async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Stores) -> None:
+async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Namespace) -> None:
     ctx = context(Notes(), limiters=throttle(stores, 1))
     ctx.enter_thread()
     for _ in range(3):
@@ -58,7 +58,7 @@ async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Stores) -> 
 
 @pytest.mark.parametrize(("limit", "per_seconds"), [(0, 1), (1, 0), (1, math.inf)])
 async def test_a_limiter_that_lets_nobody_pass_is_refused(
-    stores: Stores, limit: int, per_seconds: float
+    stores: Namespace, limit: int, per_seconds: float
 ) -> None:
     with pytest.raises(ValueError, match="limiter"):
         throttle(stores, 1).limiter("crm", limit, per_seconds)

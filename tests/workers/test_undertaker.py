@@ -6,7 +6,7 @@ import pytest
 
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from tests.support.factories import register_worker, submit
 from tests.support.manual_clock import ManualClock
 from workers.maintenance import unroutable_reaper
@@ -20,7 +20,7 @@ START = 1_900_000_000_000
 
 
 async def test_portions_follow_at_once_and_looks_after_a_pause(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unroutable_reaper, "AT_MOST", 1)
     stores.scripts.now = str(START)
@@ -34,7 +34,7 @@ async def test_portions_follow_at_once_and_looks_after_a_pause(
     assert pauses == [PAUSE, NEXT_PORTION, PAUSE]
 
 
-async def test_only_a_worker_that_was_told_to_has_the_duty(stores: Stores) -> None:
+async def test_only_a_worker_that_was_told_to_has_the_duty(stores: Namespace) -> None:
     def duties(**given: Any) -> int:
         settings = Settings(auth="off", **given)
         clock = ManualClock()

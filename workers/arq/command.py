@@ -15,7 +15,7 @@ import arq.worker
 
 from service.domain.errors import TriageError
 from service.settings import load_settings
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 
 #: Seconds between looks at the files that `--watch` watches.
@@ -27,7 +27,7 @@ async def check_health(*_: object) -> int:
     settings = load_settings()
     redis = connect(settings.redis_url)
     try:
-        alive = await Stores(redis, settings.namespace, settings.dead_retention_ms).workers.alive()
+        alive = await Namespace(redis, settings.namespace, settings.dead_retention_ms).workers.alive()
     except TriageError as error:
         sys.stderr.write(f"Health check failed: {error.code}\n")
         return 1

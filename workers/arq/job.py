@@ -19,7 +19,7 @@ from arq.worker import JobExecutionFailed
 from service.domain.errors import BackendUnavailable
 from service.domain.job import Job
 from service.domain.states import FINISHED, Reason, State
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.calls.invocation import ARGS
 
 #: Milliseconds that a run gets to react to `abort`.
@@ -41,7 +41,7 @@ log = structlog.get_logger("triage.arq")
 class HasStores(Protocol):
     """A client whose jobs are Triage's."""
 
-    stores: Stores
+    stores: Namespace
 
     async def find_job(self, id: str) -> Job | None: ...
 
@@ -121,7 +121,7 @@ class TriageJob(arq.jobs.Job):
             if job.state in FINISHED:
                 return job
             try:
-                async with client.stores.watches.watch(job.id) as changed:
+                async with client.stores.change_feed.watch(job.id) as changed:
                     while not changed.lost:
                         changed.clear()
                         job = await self._found(client)

@@ -13,7 +13,7 @@ from service.domain.errors import QueueFull, TooManyQueues
 from service.domain.job import Job
 from service.domain.states import FINISHED, State
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.queries import JobFilter
 from service.store.redis.connect import connect
 from workers.arq.job import TriageJob, definition_of, result_of
@@ -33,7 +33,7 @@ class TriageRedis(ArqRedis):
     def __init__(
         self,
         url: str,
-        stores: Stores,
+        stores: Namespace,
         registry: Registry,
         new_id: Callable[[str], str],
     ) -> None:

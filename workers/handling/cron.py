@@ -13,7 +13,7 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.job_spec import ResultForgotten, Unique, merge_defaults
 from service.store.jobs import Idempotency, Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.arq.cron_times import next_firing
 from workers.arq.settings import ArqSettings, local_timezone
 from workers.handling.functions import cron_defaults, cron_name
@@ -49,7 +49,7 @@ class Cron:
         self,
         registry: Registry,
         served: Sequence[str],
-        stores: Stores,
+        stores: Namespace,
         clock: Clock,
         new_id: Callable[[str], str],
     ) -> None:

@@ -10,7 +10,7 @@ from service.domain.flow import Edge, Node, arrange, read_edges
 from service.domain.job import Lease
 from service.domain.job_spec import NAME
 from service.store.groups.dependencies import End
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.handling.fan_out import dispatch, read_fan_out
 from workers.handling.job_specs import JobSpecs, name_of
 
@@ -29,12 +29,12 @@ class Relatives:
 
     def __init__(
         self,
-        stores: Stores,
+        stores: Namespace,
         specs: JobSpecs,
         new_id: Callable[[str], str],
         lease: Lease,
     ) -> None:
-        self._relations = stores.relations
+        self._relations = stores.dependencies
         self._fan_outs = stores.fan_outs
         self._specs = specs
         self._new_id = new_id

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from service.clock import Clock
 from service.domain.catalogue import JobType
 from service.domain.job_spec import Inherited, JobSpec, specify
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.telemetry.spans import CURRENT
 from workers.calls.invocation import Handler
 from workers.calls.results import encode_json
@@ -48,7 +48,7 @@ class Reader:
 class JobSpecs:
     """One per process that runs handlers."""
 
-    def __init__(self, registry: Registry, stores: Stores, clock: Clock) -> None:
+    def __init__(self, registry: Registry, stores: Namespace, clock: Clock) -> None:
         self._registry = registry
         self._queues = QueueDefaults(stores.queues, clock)
         self._types = PublishedTypes(stores.workers, clock)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.store.bulk.portions import BulkKeeper
+from service.store.bulk.portions import BulkBatches
 
 #: Seconds between looks; bulk actions are noticed at once.
 PAUSE = 60.0
@@ -11,8 +11,8 @@ PAUSE = 60.0
 class BulkWorker:
     """Sleeps until the next portion, or until a heartbeat hears of work."""
 
-    def __init__(self, keeper: BulkKeeper) -> None:
-        self._keeper = keeper
+    def __init__(self, batches: BulkBatches) -> None:
+        self._batches = batches
         self._noticed = asyncio.Event()
 
     def notice(self) -> None:
@@ -21,7 +21,7 @@ class BulkWorker:
 
     async def work(self) -> float:
         self._noticed.clear()
-        next_ms = await self._keeper.work()
+        next_ms = await self._batches.work()
         if next_ms is not None:
             return min(PAUSE, next_ms / 1000)
         try:

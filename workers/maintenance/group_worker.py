@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.store.groups.tasks import GroupKeeper
+from service.store.groups.tasks import GroupTasks
 
 #: Seconds between looks for groups past their retention; tasks are noticed at once.
 PAUSE = 60.0
@@ -11,7 +11,7 @@ PAUSE = 60.0
 class Keeper:
     """Sleeps until a heartbeat hears of tasks."""
 
-    def __init__(self, groups: GroupKeeper) -> None:
+    def __init__(self, groups: GroupTasks) -> None:
         self._groups = groups
         self._noticed = asyncio.Event()
 

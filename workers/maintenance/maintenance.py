@@ -9,7 +9,7 @@ from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Beat
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Sweeper
 from workers.maintenance.group_worker import Keeper
@@ -27,7 +27,7 @@ class Upkeep:
 
     def __init__(
         self,
-        stores: Stores,
+        stores: Namespace,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
@@ -39,8 +39,8 @@ class Upkeep:
         self._unroutable_seconds = settings.unroutable_seconds
         self._sweeper = Sweeper(stores.leases)
         self._pruner = Pruner(stores.leases)
-        self._keeper = Keeper(stores.keeper)
-        self._bulk = BulkWorker(stores.bulk_keeper)
+        self._keeper = Keeper(stores.group_tasks)
+        self._bulk = BulkWorker(stores.bulk_batches)
         self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
 
     def expect(self, seconds: float) -> None:

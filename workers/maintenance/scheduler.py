@@ -11,7 +11,7 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.schedule import decide
 from service.store.jobs import Submission
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.schedules import Look, Schedule
 
 #: Seconds between looks where nothing is known to be coming, and schedules per look.
@@ -32,7 +32,7 @@ class Scheduler:
 
     def __init__(
         self,
-        stores: Stores,
+        stores: Namespace,
         new_id: Callable[[str], str],
         cancel_grace_ms: int,
         clock: Clock,

@@ -19,13 +19,17 @@ MAX_WAIT = 30.0
 #: Seconds between two looks at whether a caller who waits may still ask: a revoked key must not read on.
 CHECK_SECONDS = 2.0
 Resource = TypeVar("Resource")
-_PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4}(?:\.\d{1,3})?)\"?", re.IGNORECASE)
+#: With its end: read in part, a number such as `1e9` would be another wait.
+_PREFER = re.compile(
+    r"(?:^|[,;\s])wait\s*=\s*(\"?)(\d{1,9}(?:\.\d{1,9})?)\1(?=$|[,;\s])",
+    re.IGNORECASE,
+)
 
 
 def preferred_wait(header: str | None) -> float | None:
     """Seconds of `Prefer: wait=N` (RFC 7240), at most 30; None when the header does not ask for it."""
     found = _PREFER.search(header or "")
-    return None if found is None else min(float(found[1]), MAX_WAIT)
+    return None if found is None else min(float(found[2]), MAX_WAIT)
 
 
 def matches(if_none_match: str | None, version: int) -> bool:
@@ -74,7 +78,7 @@ async def until(
     read: Callable[[], Awaitable[Resource | None]],
     waiting: Waiting,
     seconds: float,
-    enough: Callable[[Resource], bool],
+    is_done: Callable[[Resource], bool],
     clock: Clock,
 ) -> Resource | None:
     """What `read` reads once it is enough, or as it is after `seconds` or at shutdown.
@@ -87,7 +91,7 @@ async def until(
         changed.clear()
         found = await read()
         remaining = began + seconds - clock.monotonic()
-        if found is None or enough(found) or remaining <= 0 or changed.last:
+        if found is None or is_done(found) or remaining <= 0 or changed.last:
             return found
         while remaining > 0 and not changed.is_set():
             await waiting.wait(min(remaining, CHECK_SECONDS))

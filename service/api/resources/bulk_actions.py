@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from service.api.context import Asked
+from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.schemas.bulk_actions import FilterIn
@@ -33,15 +33,15 @@ def check(spec: BulkSpec, given: FilterIn) -> None:
         raise ValidationFailed(errors=rows)
 
 
-async def begin(request: Request, asked: Asked, spec: BulkSpec, key: str | None) -> Response:
+async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: str | None) -> Response:
     """202 with the action as it was first accepted."""
     idempotency = None
     if key is not None:
         digest = hashlib.sha256(await request.body()).hexdigest()
         idempotency = Idempotency(f"POST {request.url.path}", key, digest)
-    id = asked.backend.ids.new("act")
+    id = context.app_state.ids.new("act")
     try:
-        begun = await asked.stores.bulk_actions.begin(id, spec, idempotency)
+        begun = await context.stores.bulk_actions.begin(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, bulk_action_id=id) from error
     if begun.word == "reused":
@@ -49,9 +49,9 @@ async def begin(request: Request, asked: Asked, spec: BulkSpec, key: str | None)
     return respond(begun.action, 202, {"Idempotency-Replayed": "true"} if begun.word == "replayed" else {})
 
 
-async def preview(asked: Asked, spec: BulkSpec) -> Response:
+async def preview(context: RequestContext, spec: BulkSpec) -> Response:
     """200 with how many jobs match now."""
-    matched, complete = await asked.stores.bulk_actions.count(spec)
+    matched, complete = await context.stores.bulk_actions.count(spec)
     document = {
         "dry_run": True,
         "action": spec.verb,

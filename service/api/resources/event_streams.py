@@ -15,13 +15,13 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from service.api.context import Asked
+from service.api.context import RequestContext
 from service.api.requests.long_polls import CHECK_SECONDS
 from service.api.requests.stream_limits import Holder, Places
 from service.api.responses.errors import ScopeMissing, Unauthenticated
 from service.clock import Clock
 from service.domain.errors import NotFound, TriageError
-from service.store.changes.change_feed import Change, Watches
+from service.store.changes.change_feed import Change, ChangeFeed
 
 _RETRY_MS = 2_000
 _RETRY_AWAY_MS = 5_000
@@ -29,7 +29,7 @@ _HEARTBEAT = b":\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Snapshot:
     """A resource at one version; `data` is what an event says of it."""
 
     version: int
@@ -38,7 +38,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StreamTiming:
     """Seconds: of silence until a heartbeat, between two looks, of a whole stream, between two checks of its
     credentials."""
 
@@ -48,7 +48,7 @@ class Pace:
     check: float = CHECK_SECONDS
 
 
-Look = Callable[[], Awaitable[Moment | None]]
+Look = Callable[[], Awaitable[Snapshot | None]]
 Check = Callable[[], Awaitable[None]]
 
 
@@ -74,7 +74,7 @@ class EventStream(StreamingResponse):
             await self._events.aclose()
 
 
-async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -> Response:
+async def stream(context: RequestContext, id: str, look: Look, last_event_id: str | None) -> Response:
     """204, which ends the asking, when the client has the last event.
 
     Raises NotFound, TooManyStreams and TooManyStreamsOfKey.
@@ -85,23 +85,29 @@ async def stream(asked: Asked, id: str, look: Look, last_event_id: str | None) -
     if found.ended and str(found.version) == last_event_id:
         return Response(status_code=204)
 
-    async def in_turn() -> Moment | None:
-        async with asked.backend.looks:
+    async def in_turn() -> Snapshot | None:
+        async with context.app_state.looks:
             return await look()
 
     events = follow(
-        asked.stores.watches, id, in_turn, last_event_id, asked.backend.clock, Pace(), asked.check
+        context.stores.change_feed,
+        id,
+        in_turn,
+        last_event_id,
+        context.app_state.clock,
+        StreamTiming(),
+        context.check,
     )
-    return EventStream(asked.backend.streams, asked.holder, events)
+    return EventStream(context.app_state.streams, context.holder, events)
 
 
 async def follow(
-    watches: Watches,
+    change_feed: ChangeFeed,
     id: str,
     look: Look,
     known: str | None,
     clock: Clock,
-    pace: Pace,
+    timing: StreamTiming,
     check: Check,
 ) -> AsyncGenerator[bytes]:
     """The text of the stream for a client that knows the version `known`, piece by piece.
@@ -109,11 +115,11 @@ async def follow(
     `check` raises when the credentials of its client have ceased to hold.
     """
     checked, sent = clock.monotonic(), 0
-    until = checked + pace.whole
+    until = checked + timing.whole
     yield b"retry: %d\n\n" % _RETRY_MS
     try:
         while True:
-            async with watches.watch(id) as changed:
+            async with change_feed.watch(id) as changed:
                 while not changed.lost:
                     changed.clear()
                     found = await look()
@@ -131,16 +137,16 @@ async def follow(
                         yield _closing("shutdown")
                         return
                     # What changes all the time is looked at as often as somebody can follow.
-                    await asyncio.sleep(pace.pause)
+                    await asyncio.sleep(timing.pause)
                     silent_since = clock.monotonic()
                     while (now := clock.monotonic()) < until:
-                        if now - checked >= pace.check:
+                        if now - checked >= timing.check:
                             await check()
                             checked = now
-                        if now - silent_since >= pace.heartbeat:
+                        if now - silent_since >= timing.heartbeat:
                             yield _HEARTBEAT
                             silent_since = now
-                        if await _set_within(changed, min(pace.heartbeat, pace.check)):
+                        if await _set_within(changed, min(timing.heartbeat, timing.check)):
                             break
                     else:
                         return
@@ -156,8 +162,8 @@ async def _set_within(changed: Change, seconds: float) -> bool:
     return changed.is_set()
 
 
-def _event(moment: Moment) -> bytes:
-    return b"id: %d\ndata: %s\n\n" % (moment.version, orjson.dumps(moment.data))
+def _event(snapshot: Snapshot) -> bytes:
+    return b"id: %d\ndata: %s\n\n" % (snapshot.version, orjson.dumps(snapshot.data))
 
 
 def _closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:

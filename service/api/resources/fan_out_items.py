@@ -7,7 +7,7 @@ from typing import Any, cast
 import orjson
 from pydantic import ValidationError
 
-from service.api.context import Asked
+from service.api.context import RequestContext
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import Turns
 from service.api.responses.errors import JsonInvalid, ValidationFailed
@@ -23,12 +23,12 @@ MAX_ROWS = 100
 class ItemReader:
     """Turns the text of an item into an item; raises ValidationFailed, PayloadInvalid or PayloadTooLarge."""
 
-    def __init__(self, asked: Asked, name: str, template_payload: bytes) -> None:
-        self._types = asked.space.types
+    def __init__(self, context: RequestContext, name: str, template_payload: bytes) -> None:
+        self._types = context.namespace_state.types
         self._job_type = self._types.known(name)
         self._payload: dict[str, Any] = orjson.loads(template_payload)
-        self._limit = asked.backend.settings.max_payload_bytes
-        self._http, self._namespace = asked.backend.metrics.http, asked.caller.namespace
+        self._limit = context.app_state.settings.max_payload_bytes
+        self._http, self._namespace = context.app_state.metrics.http, context.caller.namespace
 
     async def read(self, raw: bytes, position: int, start: int = 0, *, known_good: bool = False) -> Item:
         """`position` is that in the request, the index of the item is `start` beyond it.

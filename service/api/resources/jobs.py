@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Response
 
-from service.api.context import Asked
+from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.schemas import jobs as schemas
 from service.domain.errors import InvalidState, NotFound, UniqueConflict
@@ -15,13 +15,13 @@ from service.domain.states import State
 from service.store.jobs import Moved
 
 
-def present(asked: Asked, job: Job) -> dict[str, Any]:
+def present(context: RequestContext, job: Job) -> dict[str, Any]:
     """The job as this caller may see it."""
-    return rendering.job(job, asked.view(job))
+    return rendering.job(job, context.view(job))
 
 
-async def read(asked: Asked, job_id: str) -> Job:
-    job = await asked.stores.queries.job(job_id)
+async def read(context: RequestContext, job_id: str) -> Job:
+    job = await context.stores.queries.job(job_id)
     if job is None:
         raise NotFound()
     return job
@@ -33,13 +33,17 @@ def refused(job: Job | None, state: State | None) -> InvalidState:
     return InvalidState(f"The job is {current}.", current_state=current)
 
 
-def respond(asked: Asked, job: Job, status: int = 200) -> Response:
+def respond(context: RequestContext, job: Job, status: int = 200) -> Response:
     headers = {"ETag": rendering.etag(job.version), "Location": f"/v1/jobs/{job.id}"}
-    return rendering.respond(present(asked, job), status, headers)
+    return rendering.respond(present(context, job), status, headers)
 
 
 async def act(
-    asked: Asked, job_id: str, action: Awaitable[Sequence[Moved]], done: Sequence[State], accepted: int = 202
+    context: RequestContext,
+    job_id: str,
+    action: Awaitable[Sequence[Moved]],
+    done: Sequence[State],
+    accepted: int = 202,
 ) -> Response:
     """Answer an action on one job: `done` are the states in which there was nothing left to do."""
     moved = (await action)[0]
@@ -47,19 +51,19 @@ async def act(
         raise NotFound()
     if moved.word == "conflict":
         raise UniqueConflict(job_id=moved.holder)
-    job = await read(asked, job_id)
+    job = await read(context, job_id)
     if moved.word == "illegal" and moved.state not in done:
         raise refused(None, moved.state)
-    return respond(asked, job, accepted if moved.word in ("moved", "requested") else 200)
+    return respond(context, job, accepted if moved.word in ("moved", "requested") else 200)
 
 
-async def redrive(asked: Asked, job_id: str, body: schemas.RedriveIn) -> Response:
+async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn) -> Response:
     payload = None
     if body.payload is not None:
-        payload = encode_payload(body.payload, "/payload", most=asked.backend.settings.max_payload_bytes)
-        job_type = asked.space.types.known((await read(asked, job_id)).name)
+        payload = encode_payload(body.payload, "/payload", most=context.app_state.settings.max_payload_bytes)
+        job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:
-            await asked.space.types.check(job_type, body.payload)
-    action = asked.stores.jobs.redrive([job_id], round(body.delay_seconds * 1000), payload, body.queue)
+            await context.namespace_state.types.check(job_type, body.payload)
+    action = context.stores.jobs.redrive([job_id], round(body.delay_seconds * 1000), payload, body.queue)
     done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
-    return await act(asked, job_id, action, done)
+    return await act(context, job_id, action, done)

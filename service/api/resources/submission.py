@@ -6,7 +6,7 @@ from typing import Literal
 import orjson
 from fastapi import Request
 
-from service.api.context import Asked
+from service.api.context import RequestContext
 from service.api.requests.time_slices import Turns
 from service.api.schemas import jobs as schemas
 from service.domain import job_spec
@@ -26,9 +26,9 @@ from service.telemetry.spans import Span
 _HASHED = 1_048_576
 
 
-def begin_submission(asked: Asked, name: str) -> Span:
+def begin_submission(context: RequestContext, name: str) -> Span:
     """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
-    parent, tracer = spans.CURRENT.get(), asked.backend.tracer
+    parent, tracer = spans.CURRENT.get(), context.app_state.tracer
     return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
 
 
@@ -57,7 +57,7 @@ async def body_digest(request: Request) -> str:
 
 
 async def specify(
-    asked: Asked,
+    context: RequestContext,
     body: schemas.JobSpecIn,
     traceparent: str | None,
     root: str = "",
@@ -66,12 +66,12 @@ async def specify(
     partial: bool = False,
 ) -> JobSpec:
     """`partial`: the payload is not complete yet, so it is not held against its schema."""
-    types = asked.space.types
+    types = context.namespace_state.types
     job_type = types.known(body.name)
 
     def encode(payload: object) -> bytes:
         text = orjson.dumps(payload)
-        asked.backend.metrics.http.payload(asked.caller.namespace, len(text))
+        context.app_state.metrics.http.payload(context.caller.namespace, len(text))
         return text
 
     spec = job_spec.specify(
@@ -81,7 +81,7 @@ async def specify(
         root=root,
         inside=inside,
         encode=encode,
-        max_payload_bytes=asked.backend.settings.max_payload_bytes,
+        max_payload_bytes=context.app_state.settings.max_payload_bytes,
         traceparent=traceparent,
     )
     if job_type is not None and not partial:

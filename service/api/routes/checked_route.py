@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from service.api.context import Backend, ask
+from service.api.context import AppState, request_context
 from service.api.requests.limits import body_limit, one_job, read_body
 from service.api.requests.streamed_items import MANY, open_envelope
 from service.api.requests.strict_json import parse
@@ -34,14 +34,14 @@ class StrictRoute(APIRoute):
         refuses = 422 in self.responses
 
         async def strict(request: Request) -> Response:
-            backend: Backend = request.app.state.backend
-            settings, many = backend.settings, MANY.get(self.name)
-            asked = await ask(request) if needs_caller else None
+            app_state: AppState = request.app.state.app_state
+            settings, many = app_state.settings, MANY.get(self.name)
+            context = await request_context(request) if needs_caller else None
             if refuses:
                 _check_parameters(request, parameters)
-            if asked is None or not _has_body(request):
+            if context is None or not _has_body(request):
                 return await handle(request)
-            with backend.bodies.hold(asked.caller.namespace, large=many is not None) as held:
+            with app_state.bodies.hold(context.caller.namespace, large=many is not None) as held:
                 if (
                     request.headers.get("content-type", "").split(";")[0].strip().lower()
                     != "application/json"
@@ -70,7 +70,7 @@ def _has_body(request: Request) -> bool:
 
 
 def _needs_caller(dependant: Dependant) -> bool:
-    return dependant.call is ask or any(_needs_caller(child) for child in dependant.dependencies)
+    return dependant.call is request_context or any(_needs_caller(child) for child in dependant.dependencies)
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:

@@ -1,4 +1,4 @@
-"""Bulk actions: accepting, reading and directing them; bulk_keeper.py does their work."""
+"""Bulk actions: accepting, reading and directing them; portions.py does their work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -6,9 +6,9 @@ from typing import Any, Literal, cast
 
 import orjson
 
-from service.domain.bulk_action import TAKES, ActionState, Verb, pace
+from service.domain.bulk_action import TAKES, ActionState, Verb, batch_rate
 from service.domain.states import FINISHED, State
-from service.store.bulk.job_selection import START, Selection, Wanted
+from service.store.bulk.job_selection import START, JobSelection, Query
 from service.store.cursors import decode_place, encode_cursor
 from service.store.jobs import IDEMPOTENCY_MS, Idempotency
 from service.store.queries import JobFilter, Page, Queries
@@ -27,8 +27,8 @@ class BulkSpec:
     grace_ms: int = 0
 
     @property
-    def wanted(self) -> Wanted:
-        return Wanted(self.filter, TAKES[self.verb])
+    def query(self) -> Query:
+        return Query(self.filter, TAKES[self.verb])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class BulkAction:
         return self.state in ("running", "paused")
 
     @property
-    def wanted(self) -> Wanted:
+    def query(self) -> Query:
         """Jobs that were there when it was accepted; one that ends again later is not taken again."""
-        wanted = self.spec.wanted.created_by(self.created_at)
+        query = self.spec.query.created_by(self.created_at)
         ended_by = self.created_at if TAKES[self.spec.verb] <= FINISHED else None
-        return Wanted(wanted.filter, wanted.states, ended_by)
+        return Query(query.filter, query.states, ended_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def decode_action(id: str, found: Mapping[bytes, bytes]) -> BulkAction:
 class BulkActions:
     """Bulk actions of one namespace."""
 
-    def __init__(self, scripts: Scripts, queries: Queries, selection: Selection) -> None:
+    def __init__(self, scripts: Scripts, queries: Queries, selection: JobSelection) -> None:
         self._scripts = scripts
         self._prefix = scripts.prefix
         self._queries = queries
@@ -102,7 +102,7 @@ class BulkActions:
     async def begin(self, id: str, spec: BulkSpec, idempotency: Idempotency | None) -> Begun:
         """Accept it; sent again with the same id it is accepted once."""
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
-        _, interval_ms = pace(spec.rate_per_second)
+        _, interval_ms = batch_rate(spec.rate_per_second)
         filter = {field.name: getattr(spec.filter, field.name) for field in fields(spec.filter)}
         arguments: list[Argument] = [id, digest, request, IDEMPOTENCY_MS, int(TAKES[spec.verb] <= FINISHED)]
         values: dict[str, Argument] = {
@@ -122,7 +122,7 @@ class BulkActions:
 
     async def count(self, spec: BulkSpec) -> tuple[int, bool]:
         """How many jobs match now, and whether that is all of them."""
-        return await self._selection.count(spec.wanted)
+        return await self._selection.count(spec.query)
 
     async def get(self, id: str) -> BulkAction | None:
         return (await self._read([id]))[0]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from service.domain.job import Job
 from service.domain.states import State
-from service.store.groups.group_jobs import Members
+from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
 from service.store.queries import SCAN_BUDGET, JobFilter, Queries
 
@@ -16,7 +16,7 @@ COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Query:
     """Jobs in one of the states that match the filter; with `ended_by`, that had ended by then (unix ms)."""
 
     filter: JobFilter
@@ -27,7 +27,7 @@ class Wanted:
         late = self.ended_by is not None and (job.finished_at is None or job.finished_at > self.ended_by)
         return job.state in self.states and not late and self.filter.matches(job)
 
-    def created_by(self, at: int) -> "Wanted":
+    def created_by(self, at: int) -> "Query":
         """Without the jobs that are created later."""
         before = self.filter.created_before
         until = at + 1 if before is None else min(before, at + 1)
@@ -35,7 +35,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class Batch:
     """What was found up to a position; `last`: behind it there is nothing."""
 
     ids: list[str]
@@ -43,50 +43,50 @@ class Portion:
     last: bool
 
 
-class Selection:
+class JobSelection:
     """Jobs of one namespace, the newest first; a position is creation and id of a job, in a group its id."""
 
-    def __init__(self, queries: Queries, groups: Groups, members: Members) -> None:
+    def __init__(self, queries: Queries, groups: Groups, members: GroupJobs) -> None:
         self._queries = queries
         self._groups = groups
         self._members = members
 
-    async def portion(self, wanted: Wanted, position: str, limit: int) -> Portion:
+    async def batch(self, query: Query, position: str, limit: int) -> Batch:
         """The next `limit` jobs that match; fewer when that takes more candidates than are looked at."""
         found: list[str] = []
-        chunk = min(limit, _CHUNK) if wanted.filter.indexed else _CHUNK
+        chunk = min(limit, _CHUNK) if query.filter.indexed else _CHUNK
         for _ in range(max(1, SCAN_BUDGET // _CHUNK)):
-            candidates = await self._candidates(wanted, position, chunk)
+            candidates = await self._candidates(query, position, chunk)
             jobs = await self._queries.outlines([id for id, _ in candidates]) if candidates else []
             for (id, place), job in zip(candidates, jobs, strict=True):
                 position = place
-                if job is not None and wanted.matches(job):
+                if job is not None and query.matches(job):
                     found.append(id)
                 if len(found) == limit:
-                    return Portion(found, position, last=False)
+                    return Batch(found, position, last=False)
             if len(candidates) < chunk:
-                return Portion(found, position, last=True)
-        return Portion(found, position, last=False)
+                return Batch(found, position, last=True)
+        return Batch(found, position, last=False)
 
-    async def count(self, wanted: Wanted) -> tuple[int, bool]:
+    async def count(self, query: Query) -> tuple[int, bool]:
         """How many match, and whether that is all of them or only those among the first `COUNTED`."""
-        if wanted.filter.indexed:
-            return await self._queries.count(wanted.filter, wanted.states), True
+        if query.filter.indexed:
+            return await self._queries.count(query.filter, query.states), True
         matched, position = 0, START
         for _ in range(COUNTED // SCAN_BUDGET):
-            portion = await self.portion(wanted, position, SCAN_BUDGET)
-            matched += len(portion.ids)
-            if portion.last:
+            batch = await self.batch(query, position, SCAN_BUDGET)
+            matched += len(batch.ids)
+            if batch.last:
                 return matched, True
-            position = portion.position
+            position = batch.position
         return matched, False
 
-    async def _candidates(self, wanted: Wanted, position: str, limit: int) -> list[tuple[str, str]]:
+    async def _candidates(self, query: Query, position: str, limit: int) -> list[tuple[str, str]]:
         at, _, after = ("0", "", "") if position == START else position.rpartition("|")
-        if wanted.filter.group_id is None:
-            rows = await self._queries.candidates(wanted.filter, wanted.states, limit, at, after)
+        if query.filter.group_id is None:
+            rows = await self._queries.candidates(query.filter, query.states, limit, at, after)
             return [(id, f"{created_at}|{id}") for id, created_at in rows]
-        group = await self._groups.get(wanted.filter.group_id)
+        group = await self._groups.get(query.filter.group_id)
         if group is None:
             return []
         return [(id, id) for id in await self._members.below(group, after or None, limit)]

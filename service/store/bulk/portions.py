@@ -1,8 +1,8 @@
 """Does the work of bulk actions, portion by portion; any process may, more than one at a time."""
 
-from service.domain.bulk_action import pace
+from service.domain.bulk_action import batch_rate
 from service.store.bulk.bulk_actions import BulkAction, decode_action
-from service.store.bulk.job_selection import Selection
+from service.store.bulk.job_selection import JobSelection
 from service.store.codec import pairs
 from service.store.jobs import Jobs
 from service.store.redis.scripts import Scripts
@@ -11,10 +11,10 @@ from service.store.redis.scripts import Scripts
 TAKEN_MS = 5_000
 
 
-class BulkKeeper:
+class BulkBatches:
     """Bulk actions of one namespace. None is done twice: a portion counts and steps on in one script call."""
 
-    def __init__(self, scripts: Scripts, jobs: Jobs, selection: Selection) -> None:
+    def __init__(self, scripts: Scripts, jobs: Jobs, selection: JobSelection) -> None:
         self._scripts = scripts
         self._jobs = jobs
         self._selection = selection
@@ -29,10 +29,10 @@ class BulkKeeper:
 
     async def _do(self, action: BulkAction) -> None:
         spec = action.spec
-        limit, _ = pace(spec.rate_per_second)
+        limit, _ = batch_rate(spec.rate_per_second)
         if spec.max is not None:
             limit = min(limit, spec.max - action.succeeded)
-        found = await self._selection.portion(action.wanted, action.position, limit)
+        found = await self._selection.batch(action.query, action.position, limit)
         portion = f"{action.id} {action.position} {found.position} {'last' if found.last else 'more'}"
         match spec.verb:
             case "cancel":

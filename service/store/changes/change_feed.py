@@ -25,7 +25,7 @@ class Change(asyncio.Event):
     lost = False
 
 
-class Watches:
+class ChangeFeed:
     """Wakes waiters when their job changed, or may have: after a lost subscription they look again.
 
     How many may wait is decided by whoever lets them in. `subscriber` is that of the process; without it, one

@@ -27,7 +27,7 @@ class End:
     counts: Mapping[str, int] | None = None
 
 
-class Relations:
+class Dependencies:
     """Dependencies and children of jobs of one namespace."""
 
     def __init__(self, scripts: Scripts, queries: Queries, groups: Groups, flows: Flows) -> None:

@@ -12,7 +12,7 @@ from service.store.groups.groups import Group, Groups, kind_of
 from service.store.queries import MOST_LOOKED_AT, SCAN_BUDGET, JobFilter, Page, Queries
 
 
-class Members:
+class GroupJobs:
     """Jobs of groups of one namespace, newest id first."""
 
     def __init__(self, queries: Queries, groups: Groups) -> None:

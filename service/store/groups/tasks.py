@@ -49,7 +49,7 @@ def _portions(ids: Sequence[str], waits: Mapping[str, Sequence[str]]) -> Iterato
     yield portion
 
 
-class GroupKeeper:
+class GroupTasks:
     """Tasks of one namespace: each is bounded script calls that change nothing when they are repeated."""
 
     def __init__(self, scripts: Scripts, queries: Queries, jobs: Jobs, groups: Groups, flows: Flows) -> None:

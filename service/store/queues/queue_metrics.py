@@ -43,7 +43,7 @@ class Demand:
         return self.running + self.startable
 
 
-class Census:
+class QueueMetrics:
     """Counts of one namespace; raises BackendUnavailable when Redis is away."""
 
     def __init__(self, scripts: Scripts, queries: Queries, workers: WorkerRegistry) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A row of docs/redis-keys.md. `pattern` is relative to the namespace's prefix."""
+    """A row of docs/reference/redis-keys.md. `pattern` is relative to the namespace's prefix."""
 
     pattern: str
     type: str

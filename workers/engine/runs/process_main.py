@@ -20,7 +20,7 @@ from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import Lease
 from service.settings import Settings
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.telemetry.logs import IDS, configure_logs
 from service.telemetry.spans import CURRENT
@@ -166,7 +166,7 @@ class _LimiterAlone:
 
     async def _acquire(self) -> None:
         settings = self._settings
-        stores = Stores(
+        stores = Namespace(
             connect(settings.redis_url),
             settings.namespace,
             settings.dead_retention_ms,
@@ -214,7 +214,7 @@ def _call(
         from workers.handling.arq_client import TriageRedis
 
         ids = IdFactory(Clock().now_ms, os.urandom)
-        stores = Stores(
+        stores = Namespace(
             connect(settings.redis_url),
             settings.namespace,
             settings.dead_retention_ms,
@@ -230,7 +230,7 @@ def _call(
             return await handler.function(context, *args, **kwargs)
         finally:
             await registry.hooks.ends(context, 5.0)
-            await stores.watches.close()
+            await stores.change_feed.close()
             for client in (context["redis"], stores.scripts.redis):
                 # The handler's verdict is given: a connection that does not close must not replace it.
                 with contextlib.suppress(Exception):
@@ -242,7 +242,7 @@ def _call(
 async def _ask_alone(
     task: Task, settings: Settings, question: Callable[[Relatives], Coroutine[Any, Any, Any]]
 ) -> Any:
-    stores = Stores(
+    stores = Namespace(
         connect(settings.redis_url),
         settings.namespace,
         settings.dead_retention_ms,

@@ -2,7 +2,7 @@
 
 from fastapi import Response
 
-from service.api.context import Ask
+from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.resources import groups
 from service.api.resources.fan_outs import respond
@@ -27,12 +27,14 @@ router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
         (404, 409, 415),
     ),
 )
-async def cancel_fan_out(fan_out_id: FanOutId, asked: Ask, body: GroupCancelIn | None = None) -> Response:
+async def cancel_fan_out(
+    fan_out_id: FanOutId, context: Context, body: GroupCancelIn | None = None
+) -> Response:
     """Every item that has not finished is cancelled, and so is the job that was to follow.
 
     Large ones go on behind the answer; the counts show how far it is. An open fan-out is sealed as it is.
     """
-    return respond(*await groups.cancel(asked, fan_out_id, body))
+    return respond(*await groups.cancel(context, fan_out_id, body))
 
 
 @router.post(
@@ -45,9 +47,9 @@ async def cancel_fan_out(fan_out_id: FanOutId, asked: Ask, body: GroupCancelIn |
         (404, 409),
     ),
 )
-async def retry_fan_out(fan_out_id: FanOutId, asked: Ask) -> Response:
+async def retry_fan_out(fan_out_id: FanOutId, context: Context) -> Response:
     """Good results stay. The follow-up waits again, unless it has begun or succeeded already."""
-    return respond(await groups.run_again(asked, fan_out_id), 202)
+    return respond(await groups.run_again(context, fan_out_id), 202)
 
 
 @router.delete(
@@ -55,6 +57,6 @@ async def retry_fan_out(fan_out_id: FanOutId, asked: Ask) -> Response:
     name="delete_fan_out",
     **operation("jobs:write", "Delete a fan-out that has ended", {204: ("Deleted.", None)}, (404, 409)),
 )
-async def delete_fan_out(fan_out_id: FanOutId, asked: Ask) -> Response:
+async def delete_fan_out(fan_out_id: FanOutId, context: Context) -> Response:
     """Forgets it with its jobs and their results. Refused while the job that follows has not finished."""
-    return await groups.delete(asked, fan_out_id)
+    return await groups.delete(context, fan_out_id)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from fastapi import Request, Response
 
-from service.api.context import Ask
+from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.requests.time_slices import Turns
 from service.api.resources import groups
@@ -35,16 +35,16 @@ router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
     ),
 )
 async def add_fan_out_items(
-    fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, asked: Ask
+    fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, context: Context
 ) -> Response:
     """Chunks may come in any order and more than once. An item that is not valid is rejected by itself."""
     raw_items = cast("Sequence[bytes]", body.items)
     if body.start_index + len(raw_items) > MAX_ITEMS:
         rows = [{"pointer": "/items", "code": "too_long", "message": f"at most {MAX_ITEMS} items in all"}]
         raise ValidationFailed(errors=rows)
-    group = await groups.read(asked, fan_out_id)
-    template = await asked.stores.groups.item_payload(fan_out_id)
-    reader = ItemReader(asked, group.fields[b"item_name"].decode(), template)
+    group = await groups.read(context, fan_out_id)
+    template = await context.stores.groups.item_payload(fan_out_id)
+    reader = ItemReader(context, group.fields[b"item_name"].decode(), template)
     items: list[Item] = []
     rejected: list[dict[str, Any]] = []
     turns = Turns()
@@ -58,7 +58,7 @@ async def add_fan_out_items(
     accepted = 0
     next_index, sealed = -1, group.sealed
     for start in range(0, max(len(items), 1), FILL):
-        filled = await asked.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
+        filled = await context.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
         if filled.word == "missing":
             raise NotFound()
         if filled.word == "sealed":
@@ -88,9 +88,9 @@ async def add_fan_out_items(
         (404, 409, 415),
     ),
 )
-async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, asked: Ask) -> Response:
+async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
     """It can end from now on. Refused with what is there unless all items up to `expected_count` are."""
-    sealed = await asked.stores.fan_outs.seal(fan_out_id, body.expected_count)
+    sealed = await context.stores.fan_outs.seal(fan_out_id, body.expected_count)
     if sealed.word == "missing":
         raise NotFound()
     if sealed.word == "mismatch":
@@ -100,4 +100,4 @@ async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, asked: Ask) -
             count=sealed.total,
             next_index=sealed.next_index,
         )
-    return respond(await groups.read(asked, fan_out_id))
+    return respond(await groups.read(context, fan_out_id))

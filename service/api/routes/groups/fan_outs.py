@@ -8,7 +8,7 @@ import orjson
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.example_data import ITEM_RESULT
 from service.api.openapi.operation import operation
 from service.api.resources import groups
@@ -63,7 +63,7 @@ PLAIN = "text/plain"
 async def create_fan_out(
     request: Request,
     body: schemas.FanOutSpecIn,
-    asked: Ask,
+    context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
         str | None, Header(description="wait=N: answer when the fan-out has ended, at most 30 s.")
@@ -74,45 +74,45 @@ async def create_fan_out(
     With an Idempotency-Key a request that was interrupted can be sent again: it goes on where it was.
     """
     raw_items = cast("Sequence[bytes]", body.items)
-    span = begin_submission(asked, "submit fan-out")
+    span = begin_submission(context, "submit fan-out")
     template = await specify(
-        asked, body.template, span.traceparent, "/template", inside="fan-out", partial=True
+        context, body.template, span.traceparent, "/template", inside="fan-out", partial=True
     )
-    then = body.then and await specify(asked, body.then, span.traceparent, "/then", inside="fan-out")
+    then = body.then and await specify(context, body.then, span.traceparent, "/then", inside="fan-out")
     spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
-    reader = ItemReader(asked, template.name, template.payload)
+    reader = ItemReader(context, template.name, template.payload)
     delays = await check_all(reader, raw_items)
     idempotency = None
     if idempotency_key is not None:
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
-    id = asked.backend.ids.new("fan", members=MEMBERS)
+    id = context.app_state.ids.new("fan", members=MEMBERS)
     opened: Opened | None = None
     try:
-        opened = await asked.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
+        opened = await context.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
         if opened.word == "reused":
             raise IdempotencyKeyReused()
         if opened.word == "full":
             raise QueueFull()
-        await _complete(asked, opened, spec, reader, raw_items)
+        await _complete(context, opened, spec, reader, raw_items)
     except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
         failed = error if opened is None else after_a_part(error)
         raise type(failed)(failed.message, fan_out_id=id if opened is None else opened.id) from error
     finally:
         span.end()
     headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}
-    if (ended := await groups.ended(asked, opened.id, prefer)) is not None:
+    if (ended := await groups.wait_until_finished(context, opened.id, prefer)) is not None:
         return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(first_answer(opened.id, spec, delays, opened.created_at), 202, **headers)
 
 
 async def _complete(
-    asked: Asked, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
+    context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
 ) -> None:
     """Store what is missing; somebody may cancel the fan-out meanwhile, then there is nothing to add."""
-    fan_outs = asked.stores.fan_outs
+    fan_outs = context.stores.fan_outs
     if opened.word == "replayed":
-        group = await asked.stores.groups.get(opened.id)
+        group = await context.stores.groups.get(opened.id)
         if group is None or group.sealed:
             return
     async for items in in_portions(reader, raw_items, FILL):
@@ -129,12 +129,12 @@ async def _complete(
     **operation("jobs:read", "List fan-outs, newest first", {200: ("A page.", schemas.FanOutPage)}),
 )
 async def list_fan_outs(
-    asked: Ask,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """With counts; the items are jobs, see the jobs of a fan-out."""
-    page = await asked.stores.groups.list("fan", limit, cursor)
+    page = await context.stores.groups.list("fan", limit, cursor)
     return rendering.page([rendering.fan_out(group) for group in page.items], page.next_cursor)
 
 
@@ -150,12 +150,12 @@ async def list_fan_outs(
 )
 async def get_fan_out(
     fan_out_id: FanOutId,
-    asked: Ask,
+    context: Context,
     wait: groups.Wait = None,
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
     """`wait` answers when the fan-out differs from `If-None-Match`, without that header when it has ended."""
-    group = await groups.poll(asked, fan_out_id, wait, if_none_match)
+    group = await groups.poll(context, fan_out_id, wait, if_none_match)
     if (answer := groups.unchanged(group, if_none_match)) is not None:
         return answer
     return respond(group)
@@ -170,15 +170,15 @@ async def get_fan_out(
 )
 async def list_fan_out_jobs(
     fan_out_id: FanOutId,
-    asked: Ask,
+    context: Context,
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Those that are kept, without the job that follows. A page can be short and still have a next one."""
-    group = await groups.read(asked, fan_out_id)
-    page = await asked.stores.members.page(group, JobFilter(state=state), limit, cursor)
-    return rendering.page([present(asked, job) for job in page.items], page.next_cursor)
+    group = await groups.read(context, fan_out_id)
+    page = await context.stores.group_jobs.page(group, JobFilter(state=state), limit, cursor)
+    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
 _LINE = orjson.dumps(ITEM_RESULT, option=orjson.OPT_APPEND_NEWLINE).decode()
@@ -201,7 +201,7 @@ _RESULTS["responses"][200]["content"] = {
 async def list_fan_out_results(
     request: Request,
     fan_out_id: FanOutId,
-    asked: Ask,
+    context: Context,
     from_index: Annotated[
         int, Query(ge=0, lt=MAX_ITEMS, description="The first item: where a broken stream is resumed.")
     ] = 0,
@@ -211,15 +211,15 @@ async def list_fan_out_results(
 
     Deleted items have no line. NDJSON; with `Accept: text/plain` the same as text.
     """
-    group = await groups.read(asked, fan_out_id)
+    group = await groups.read(context, fan_out_id)
     name = rendering.fan_out(group)["name"]
 
     async def lines() -> AsyncGenerator[bytes]:
-        async for rows in asked.stores.fan_outs.results(group, from_index):
+        async for rows in context.stores.fan_outs.results(group, from_index):
             chosen = [row for row in rows if state is None or row.state is state]
             if chosen:
                 yield b"".join(
-                    rendering.item_result(row, asked.view_of_type(name, row.redact)) for row in chosen
+                    rendering.item_result(row, context.view_of_type(name, row.redact)) for row in chosen
                 )
             await asyncio.sleep(0)
 

@@ -2,7 +2,7 @@
 
 from fastapi import Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.resources import groups
 from service.api.resources.flows import respond
@@ -14,8 +14,8 @@ from service.store.groups.groups import Group
 router = Router(prefix="/v1/flows/{flow_id}", tags=["flows"])
 
 
-async def _answer(asked: Asked, group: Group, status: int) -> Response:
-    return respond(group, await asked.stores.groups.flow_jobs(group.id), status)
+async def _answer(context: RequestContext, group: Group, status: int) -> Response:
+    return respond(group, await context.stores.groups.flow_jobs(group.id), status)
 
 
 @router.post(
@@ -31,10 +31,12 @@ async def _answer(asked: Asked, group: Group, status: int) -> Response:
         (404, 409, 415),
     ),
 )
-async def cancel_flow(flow_id: FlowId, asked: Ask, body: schemas.GroupCancelIn | None = None) -> Response:
+async def cancel_flow(
+    flow_id: FlowId, context: Context, body: schemas.GroupCancelIn | None = None
+) -> Response:
     """Everything that has not finished is cancelled, running jobs too."""
-    group, status = await groups.cancel(asked, flow_id, body)
-    return await _answer(asked, group, status)
+    group, status = await groups.cancel(context, flow_id, body)
+    return await _answer(context, group, status)
 
 
 @router.post(
@@ -47,9 +49,9 @@ async def cancel_flow(flow_id: FlowId, asked: Ask, body: schemas.GroupCancelIn |
         (404, 409),
     ),
 )
-async def retry_flow(flow_id: FlowId, asked: Ask) -> Response:
+async def retry_flow(flow_id: FlowId, context: Context) -> Response:
     """Dead and cancelled jobs get a new run when their edges hold; results that are good stay."""
-    return await _answer(asked, await groups.run_again(asked, flow_id), 202)
+    return await _answer(context, await groups.run_again(context, flow_id), 202)
 
 
 @router.delete(
@@ -57,6 +59,6 @@ async def retry_flow(flow_id: FlowId, asked: Ask) -> Response:
     name="delete_flow",
     **operation("jobs:write", "Delete a flow that has ended", {204: ("Deleted.", None)}, (404, 409)),
 )
-async def delete_flow(flow_id: FlowId, asked: Ask) -> Response:
+async def delete_flow(flow_id: FlowId, context: Context) -> Response:
     """Forgets the flow and its jobs at once instead of at the end of their retention."""
-    return await groups.delete(asked, flow_id)
+    return await groups.delete(context, flow_id)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import Header, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.limits import one_job
 from service.api.requests.streamed_items import EDGES, open_envelope
@@ -55,7 +55,7 @@ MERMAID = "text/vnd.mermaid"
 async def create_flow(
     request: Request,
     body: schemas.FlowSpecIn,
-    asked: Ask,
+    context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
         str | None, Header(description="wait=N: answer when the flow has ended, at most 30 s.")
@@ -65,15 +65,15 @@ async def create_flow(
 
     Cycles, unknown and duplicate keys are refused with their path. At most 10,000 jobs and 100,000 edges.
     """
-    span = begin_submission(asked, "submit flow")
-    spec = await _specify(asked, body, span.traceparent)
+    span = begin_submission(context, "submit flow")
+    spec = await _specify(context, body, span.traceparent)
     idempotency = None
     if idempotency_key is not None:
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/flows", idempotency_key, digest)
-    id = asked.backend.ids.new("flow", members=len(spec.nodes))
+    id = context.app_state.ids.new("flow", members=len(spec.nodes))
     try:
-        admission = await asked.stores.flows.create(id, spec, idempotency)
+        admission = await context.stores.flows.create(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, flow_id=id) from error
     finally:
@@ -82,13 +82,13 @@ async def create_flow(
         raise IdempotencyKeyReused()
     group, jobs = admission.group, dict(admission.jobs)
     headers = {"Idempotency-Replayed": "true"} if admission.word == "replayed" else {}
-    if (ended := await groups.ended(asked, group.id, prefer)) is not None:
-        jobs = await asked.stores.groups.flow_jobs(group.id)
+    if (ended := await groups.wait_until_finished(context, group.id, prefer)) is not None:
+        jobs = await context.stores.groups.flow_jobs(group.id)
         return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(group, jobs, 202, **headers)
 
 
-async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | None) -> FlowSpec:
+async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparent: str | None) -> FlowSpec:
     raw = cast(RawItems, body.jobs)
     nodes: dict[str, Node] = {}
     rows: list[dict[str, Any]] = []
@@ -97,7 +97,7 @@ async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | No
         await turns.pause()
         try:
             _NAME.validate_python(key)
-            node = schemas.NodeIn.model_validate(await _node(asked, key, text))
+            node = schemas.NodeIn.model_validate(await _node(context, key, text))
         except ValidationError as error:
             where = ("body", "jobs", key)
             rows += [
@@ -109,7 +109,7 @@ async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | No
             continue
         try:
             root = pointer(("body", "jobs", key, "job"))
-            spec = await specify(asked, node.job, traceparent, root, inside="flow")
+            spec = await specify(context, node.job, traceparent, root, inside="flow")
         except SpecInvalid as error:
             rows += error.details["errors"]
             continue
@@ -126,11 +126,11 @@ async def _specify(asked: Asked, body: schemas.FlowSpecIn, traceparent: str | No
     return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
 
 
-async def _node(asked: Asked, key: str, text: bytes) -> Any:
+async def _node(context: RequestContext, key: str, text: bytes) -> Any:
     """A job and its edges, which may be many more than a job has fields."""
     root = pointer(("body", "jobs", key))
     try:
-        node = await open_envelope(text, EDGES, one_job(asked.backend.settings))
+        node = await open_envelope(text, EDGES, one_job(context.app_state.settings))
         if isinstance(node, dict) and isinstance(edges := cast(Any, node).get(EDGES.member), RawItems):
             node[EDGES.member] = [parse(edge) for edge in edges]
     except (JsonInvalid, BodyTooLarge) as error:
@@ -147,12 +147,12 @@ async def _node(asked: Asked, key: str, text: bytes) -> Any:
     **operation("jobs:read", "List flows, newest first", {200: ("A page.", schemas.FlowPage)}),
 )
 async def list_flows(
-    asked: Ask,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """With counts, without the jobs."""
-    page = await asked.stores.groups.list("flow", limit, cursor)
+    page = await context.stores.groups.list("flow", limit, cursor)
     return rendering.page([rendering.flow(group) for group in page.items], page.next_cursor)
 
 
@@ -168,15 +168,15 @@ async def list_flows(
 )
 async def get_flow(
     flow_id: FlowId,
-    asked: Ask,
+    context: Context,
     wait: groups.Wait = None,
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
     """`wait` answers when the flow differs from `If-None-Match`, without that header when it has ended."""
-    group = await groups.poll(asked, flow_id, wait, if_none_match)
+    group = await groups.poll(context, flow_id, wait, if_none_match)
     if (answer := groups.unchanged(group, if_none_match)) is not None:
         return answer
-    return respond(group, await asked.stores.groups.flow_jobs(flow_id))
+    return respond(group, await context.stores.groups.flow_jobs(flow_id))
 
 
 @router.get(
@@ -184,11 +184,11 @@ async def get_flow(
     name="get_flow_graph",
     **operation("jobs:read", "The graph of a flow", {200: ("Nodes and edges.", schemas.GraphOut)}, (404,)),
 )
-async def get_flow_graph(flow_id: FlowId, request: Request, asked: Ask) -> Response:
+async def get_flow_graph(flow_id: FlowId, request: Request, context: Context) -> Response:
     """Compact, for a picture; as Mermaid text with `Accept: text/vnd.mermaid`."""
-    await groups.read(asked, flow_id)
-    jobs, edges = await asked.stores.flows.graph(flow_id)
-    found = await asked.stores.queries.jobs(list(jobs.values()))
+    await groups.read(context, flow_id)
+    jobs, edges = await context.stores.flows.graph(flow_id)
+    found = await context.stores.queries.jobs(list(jobs.values()))
     if MERMAID in request.headers.get("accept", ""):
         return Response(rendering.mermaid(jobs, found, edges), media_type=MERMAID)
     return rendering.respond(rendering.graph(flow_id, jobs, found, edges))
@@ -201,10 +201,12 @@ async def get_flow_graph(flow_id: FlowId, request: Request, asked: Ask) -> Respo
 )
 async def list_flow_jobs(
     flow_id: FlowId,
-    asked: Ask,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Those that are kept: a job has a retention of its own."""
-    page = await asked.stores.members.page(await groups.read(asked, flow_id), JobFilter(), limit, cursor)
-    return rendering.page([present(asked, job) for job in page.items], page.next_cursor)
+    page = await context.stores.group_jobs.page(
+        await groups.read(context, flow_id), JobFilter(), limit, cursor
+    )
+    return rendering.page([present(context, job) for job in page.items], page.next_cursor)

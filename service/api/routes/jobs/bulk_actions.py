@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request, Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.long_polls import matches, until
 from service.api.resources import bulk_actions as bulk
@@ -41,7 +41,7 @@ RETRY_SCOPE = "dlq:write"
     ),
 )
 async def create_bulk_action(
-    request: Request, body: schemas.BulkActionIn, asked: Ask, idempotency_key: IdempotencyKey = None
+    request: Request, body: schemas.BulkActionIn, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Cancels, retries or deletes jobs, newest first. Those that are created, or end, later are left alone.
 
@@ -49,13 +49,13 @@ async def create_bulk_action(
     needs the scope dlq:write as well.
     """
     if body.action == "retry":
-        asked.caller.require(RETRY_SCOPE)
-    grace_ms = round(asked.backend.settings.cancel_grace_seconds * 1000)
+        context.caller.require(RETRY_SCOPE)
+    grace_ms = round(context.app_state.settings.cancel_grace_seconds * 1000)
     spec = BulkSpec(body.action, body.filter.job_filter(), body.rate_per_second, body.max, grace_ms)
     bulk.check(spec, body.filter)
     if body.dry_run:
-        return await bulk.preview(asked, spec)
-    return await bulk.begin(request, asked, spec, idempotency_key)
+        return await bulk.preview(context, spec)
+    return await bulk.begin(request, context, spec, idempotency_key)
 
 
 @router.get(
@@ -64,12 +64,12 @@ async def create_bulk_action(
     **operation("jobs:read", "List bulk actions, newest first", {200: ("A page.", schemas.BulkActionPage)}),
 )
 async def list_bulk_actions(
-    asked: Ask,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Those that go on, and those that have ended within a day."""
-    page = await asked.stores.bulk_actions.list(limit, cursor)
+    page = await context.stores.bulk_actions.list(limit, cursor)
     return rendering.page([bulk.resource(action) for action in page.items], page.next_cursor)
 
 
@@ -85,23 +85,23 @@ async def list_bulk_actions(
 )
 async def get_bulk_action(
     action_id: ActionId,
-    asked: Ask,
+    context: Context,
     wait: groups.Wait = None,
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
     """`wait` answers when it differs from `If-None-Match`, without that header when it has ended."""
     if wait is None:
-        action = await _read(asked, action_id)
+        action = await _read(context, action_id)
     else:
-        async with asked.watch(action_id) as waiting:
+        async with context.watch(action_id) as waiting:
             found = await until(
-                lambda: asked.stores.bulk_actions.get(action_id),
+                lambda: context.stores.bulk_actions.get(action_id),
                 waiting,
                 wait,
                 lambda action: (
                     not matches(if_none_match, action.version) if if_none_match else not action.live
                 ),
-                asked.backend.clock,
+                context.app_state.clock,
             )
         if found is None:
             raise NotFound()
@@ -116,9 +116,9 @@ async def get_bulk_action(
     name="pause_bulk_action",
     **operation("jobs:write", "Pause a bulk action", ONE, (404, 409)),
 )
-async def pause_bulk_action(action_id: ActionId, asked: Ask) -> Response:
+async def pause_bulk_action(action_id: ActionId, context: Context) -> Response:
     """After the answer it acts upon no job any more."""
-    return await _direct(asked, action_id, "paused")
+    return await _direct(context, action_id, "paused")
 
 
 @router.post(
@@ -126,12 +126,12 @@ async def pause_bulk_action(action_id: ActionId, asked: Ask) -> Response:
     name="resume_bulk_action",
     **operation("jobs:write", "Resume a bulk action", ONE, (404, 409)),
 )
-async def resume_bulk_action(action_id: ActionId, asked: Ask) -> Response:
+async def resume_bulk_action(action_id: ActionId, context: Context) -> Response:
     """It goes on where it was; one that retries jobs needs the scope dlq:write as well."""
-    action = await _read(asked, action_id)
+    action = await _read(context, action_id)
     if action.spec.verb == "retry":
-        asked.caller.require(RETRY_SCOPE)
-    return await _direct(asked, action_id, "running")
+        context.caller.require(RETRY_SCOPE)
+    return await _direct(context, action_id, "running")
 
 
 @router.post(
@@ -139,22 +139,24 @@ async def resume_bulk_action(action_id: ActionId, asked: Ask) -> Response:
     name="cancel_bulk_action",
     **operation("jobs:write", "Cancel a bulk action", ONE, (404, 409)),
 )
-async def cancel_bulk_action(action_id: ActionId, asked: Ask) -> Response:
+async def cancel_bulk_action(action_id: ActionId, context: Context) -> Response:
     """After the answer it acts upon no job any more; what it has done stays."""
-    return await _direct(asked, action_id, "cancelled")
+    return await _direct(context, action_id, "cancelled")
 
 
-async def _read(asked: Asked, id: str) -> BulkAction:
-    action = await asked.stores.bulk_actions.get(id)
+async def _read(context: RequestContext, id: str) -> BulkAction:
+    action = await context.stores.bulk_actions.get(id)
     if action is None:
         raise NotFound()
     return action
 
 
-async def _direct(asked: Asked, id: str, to: Literal["paused", "running", "cancelled"]) -> Response:
-    word, state = await asked.stores.bulk_actions.direct(id, to)
+async def _direct(
+    context: RequestContext, id: str, to: Literal["paused", "running", "cancelled"]
+) -> Response:
+    word, state = await context.stores.bulk_actions.direct(id, to)
     if word == "missing":
         raise NotFound()
     if word == "illegal":
         raise InvalidState(f"The bulk action has {state}.", current_state=state)
-    return bulk.respond(await _read(asked, id))
+    return bulk.respond(await _read(context, id))

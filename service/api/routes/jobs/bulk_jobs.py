@@ -6,7 +6,7 @@ from typing import Any, cast
 from fastapi import Request, Response
 from pydantic import ValidationError
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import Turns
@@ -38,7 +38,7 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
     ),
 )
 async def create_jobs(
-    request: Request, body: schemas.JobsIn, asked: Ask, idempotency_key: IdempotencyKey = None
+    request: Request, body: schemas.JobsIn, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all.
 
@@ -48,14 +48,14 @@ async def create_jobs(
         rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
     digest = "" if idempotency_key is None else await body_digest(request)
-    span = begin_submission(asked, "submit jobs")
+    span = begin_submission(context, "submit jobs")
     results: list[dict[str, Any]] = []
     accepted: list[tuple[int, Submission]] = []
     turns = Turns()
     for index, text in enumerate(cast(RawItems, body.jobs)):
         await turns.pause()
         try:
-            spec = await specify(asked, _parse_item(index, text), span.traceparent, f"/jobs/{index}")
+            spec = await specify(context, _parse_item(index, text), span.traceparent, f"/jobs/{index}")
         except JsonInvalid as error:
             raise JsonInvalid(f"/jobs/{index}: {error.message}") from None
         except TriageError as error:
@@ -66,8 +66,8 @@ async def create_jobs(
         idempotency = None
         if idempotency_key is not None:
             idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
-        accepted.append((index, Submission(asked.backend.ids.new("job"), spec, idempotency)))
-    submitted = await _submit(asked, [submission for _, submission in accepted], atomic=body.atomic)
+        accepted.append((index, Submission(context.app_state.ids.new("job"), spec, idempotency)))
+    submitted = await _submit(context, [submission for _, submission in accepted], atomic=body.atomic)
     span.end()
     replayed, left = False, PAGE_BYTES
     for (index, _), answer in zip(accepted, submitted, strict=True):
@@ -84,7 +84,7 @@ async def create_jobs(
         status = 200 if answer.word == "existing" else 202
         job = shortened(answer.job, left)
         left -= len(job.payload) + len(job.result or b"")
-        results.append({"index": index, "status": status, "job": present(asked, job), "problem": None})
+        results.append({"index": index, "status": status, "job": present(context, job), "problem": None})
     results.sort(key=lambda row: row["index"])
     failed = sum(row["problem"] is not None for row in results)
     document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
@@ -92,13 +92,13 @@ async def create_jobs(
 
 
 async def _submit(
-    asked: Asked, submissions: Sequence[Submission], *, atomic: bool
+    context: RequestContext, submissions: Sequence[Submission], *, atomic: bool
 ) -> list[Submitted | TriageError]:
     """What became of each. An error of the first call is raised: nothing, or nobody knows what, is stored.
 
     After that, jobs are stored, and the request must say which.
     """
-    jobs, answers = asked.stores.jobs, list[Submitted | TriageError]()
+    jobs, answers = context.stores.jobs, list[Submitted | TriageError]()
     for batch in [submissions] if atomic else batches(submissions):
         try:
             answers += await jobs.submit_batch(batch)

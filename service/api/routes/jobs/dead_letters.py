@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.resources import bulk_actions as bulk
 from service.api.resources.jobs import redrive
@@ -24,13 +24,13 @@ from service.store.queries import JobFilter
 router = Router(prefix="/v1/dlq", tags=["dead letters"])
 
 
-async def _entry(asked: Asked, job: Job) -> dict[str, Any]:
-    attempts = await asked.stores.queries.attempts(job.id)
-    return rendering.dead_letter(job, attempts, asked.view(job))
+async def _entry(context: RequestContext, job: Job) -> dict[str, Any]:
+    attempts = await context.stores.queries.attempts(job.id)
+    return rendering.dead_letter(job, attempts, context.view(job))
 
 
-async def _dead(asked: Asked, job_id: str) -> Job:
-    job = await asked.stores.queries.job(job_id)
+async def _dead(context: RequestContext, job_id: str) -> Job:
+    job = await context.stores.queries.job(job_id)
     if job is None or job.state is not State.DEAD:
         raise NotFound()
     return job
@@ -44,7 +44,7 @@ async def _dead(asked: Asked, job_id: str) -> Job:
     ),
 )
 async def list_dead_letters(
-    asked: Ask,
+    context: Context,
     queue: Name | None = None,
     name: Name | None = None,
     reason: Annotated[str | None, Query(pattern=r"^[a-z_]{1,32}$")] = None,
@@ -53,11 +53,11 @@ async def list_dead_letters(
 ) -> Response:
     """Dead jobs with reason, error and the last attempt; values over 16 KiB are left out, see `truncated`."""
     filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
-    queries = asked.stores.queries
+    queries = context.stores.queries
     page = await queries.list_jobs(filter, limit, cursor)
     attempts = await queries.last_attempts([job.id for job in page.items])
     rows = [
-        rendering.dead_letter(job, last, asked.view(job), ["attempts"] if count > 1 else [])
+        rendering.dead_letter(job, last, context.view(job), ["attempts"] if count > 1 else [])
         for job, (count, last) in zip(page.items, attempts, strict=True)
     ]
     return rendering.page(rows, page.next_cursor)
@@ -78,14 +78,14 @@ async def list_dead_letters(
     ),
 )
 async def retry_dead_jobs(
-    request: Request, body: bulk_schemas.DeadRetryIn, asked: Ask, idempotency_key: IdempotencyKey = None
+    request: Request, body: bulk_schemas.DeadRetryIn, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """A bulk action: a new run of each job, as if it alone was retried. One that dies again is left alone."""
     spec = BulkSpec("retry", body.filter.job_filter(), body.rate_per_second, body.max)
     bulk.check(spec, body.filter)
     if body.dry_run:
-        return await bulk.preview(asked, spec)
-    return await bulk.begin(request, asked, spec, idempotency_key)
+        return await bulk.preview(context, spec)
+    return await bulk.begin(request, context, spec, idempotency_key)
 
 
 @router.get(
@@ -93,9 +93,9 @@ async def retry_dead_jobs(
     name="get_dead_letter",
     **operation("dlq:read", "Read a dead letter", {200: ("The entry.", schemas.DeadLetterOut)}, (404,)),
 )
-async def get_dead_letter(job_id: JobId, asked: Ask) -> Response:
+async def get_dead_letter(job_id: JobId, context: Context) -> Response:
     """404 for a job that is not dead."""
-    return rendering.respond(await _entry(asked, await _dead(asked, job_id)))
+    return rendering.respond(await _entry(context, await _dead(context, job_id)))
 
 
 @router.post(
@@ -111,12 +111,14 @@ async def get_dead_letter(job_id: JobId, asked: Ask) -> Response:
         (404, 409, 413, 415, 429),
     ),
 )
-async def retry_dead_letter(job_id: JobId, asked: Ask, body: job_schemas.RedriveIn | None = None) -> Response:
+async def retry_dead_letter(
+    job_id: JobId, context: Context, body: job_schemas.RedriveIn | None = None
+) -> Response:
     """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
 
     The entry leaves the dead-letter queue in the same step.
     """
-    return await redrive(asked, job_id, body or job_schemas.RedriveIn())
+    return await redrive(context, job_id, body or job_schemas.RedriveIn())
 
 
 @router.delete(
@@ -124,10 +126,10 @@ async def retry_dead_letter(job_id: JobId, asked: Ask, body: job_schemas.Redrive
     name="delete_dead_letter",
     **operation("dlq:write", "Delete a dead job", {204: ("Deleted.", None)}, (404,)),
 )
-async def delete_dead_letter(job_id: JobId, asked: Ask) -> Response:
+async def delete_dead_letter(job_id: JobId, context: Context) -> Response:
     """Forgets the job and its history."""
-    await _dead(asked, job_id)
-    moved = (await asked.stores.jobs.delete([job_id]))[0]
+    await _dead(context, job_id)
+    moved = (await context.stores.jobs.delete([job_id]))[0]
     if moved.word != "moved":
         raise NotFound()
     return Response(status_code=204)

@@ -2,7 +2,7 @@
 
 from fastapi import Response
 
-from service.api.context import Ask
+from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.responses import rendering
 from service.api.responses.explanations import explanation
@@ -24,9 +24,9 @@ router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
         (404,),
     ),
 )
-async def explain_job(job_id: JobId, asked: Ask) -> Response:
+async def explain_job(job_id: JobId, context: Context) -> Response:
     """Why a job is in its state and what it waits for; several reasons may hold at once. Changes nothing."""
-    found = await asked.stores.explanations.of(job_id)
+    found = await context.stores.explanations.of(job_id)
     if found is None:
         raise NotFound()
     return rendering.respond(explanation(*found))

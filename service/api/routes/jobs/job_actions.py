@@ -2,7 +2,7 @@
 
 from fastapi import Response
 
-from service.api.context import Ask
+from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
 from service.api.resources.jobs import act, read, redrive, refused, respond
@@ -25,15 +25,15 @@ ONE_JOB = {200: ("The job.", schemas.JobOut)}
 async def update_job(
     job_id: JobId,
     body: schemas.JobChangesIn,
-    asked: Ask,
+    context: Context,
     if_match: IfMatch = None,
 ) -> Response:
     """Changes priority, time, tags or retry of a job that has not finished; a queued job keeps its age."""
-    job = await read(asked, job_id)
+    job = await read(context, job_id)
     given = body.model_fields_set
     if not given:
         raise ValidationFailed(errors=[{"pointer": "", "code": "empty", "message": "nothing to change"}])
-    moved = await asked.stores.jobs.update(
+    moved = await context.stores.jobs.update(
         job_id,
         if_version=guard(if_match, job.version),
         priority=body.priority,
@@ -47,7 +47,7 @@ async def update_job(
         raise VersionMismatch()
     if moved.word == "illegal":
         raise refused(None, moved.state)
-    return respond(asked, await read(asked, job_id))
+    return respond(context, await read(context, job_id))
 
 
 @router.delete(
@@ -55,13 +55,13 @@ async def update_job(
     name="delete_job",
     **operation("jobs:write", "Delete a finished job", {204: ("Deleted.", None)}, (404, 409)),
 )
-async def delete_job(job_id: JobId, asked: Ask) -> Response:
+async def delete_job(job_id: JobId, context: Context) -> Response:
     """Forgets a finished job at once instead of at the end of its retention."""
-    moved = (await asked.stores.jobs.delete([job_id]))[0]
+    moved = (await context.stores.jobs.delete([job_id]))[0]
     if moved.word == "missing":
         raise NotFound()
     if moved.word == "illegal":
-        raise refused(await asked.stores.queries.job(job_id), None)
+        raise refused(await context.stores.queries.job(job_id), None)
     return Response(status_code=204)
 
 
@@ -75,19 +75,19 @@ async def delete_job(job_id: JobId, asked: Ask) -> Response:
         (404, 409, 415),
     ),
 )
-async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = None) -> Response:
+async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | None = None) -> Response:
     """A waiting job is cancelled at once; a running one is asked, and cut off after the grace."""
-    grace = asked.backend.settings.cancel_grace_seconds
+    grace = context.app_state.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
     message = "" if body is None or body.reason is None else body.reason
-    moved = (await asked.stores.jobs.cancel([job_id], round(grace * 1000), message=message))[0]
+    moved = (await context.stores.jobs.cancel([job_id], round(grace * 1000), message=message))[0]
     if moved.word == "missing":
         raise NotFound()
-    job = await read(asked, job_id)
+    job = await read(context, job_id)
     if moved.word == "illegal" and moved.state is not State.CANCELLED:
         raise refused(None, moved.state)
-    return respond(asked, job, 202 if moved.word == "requested" else 200)
+    return respond(context, job, 202 if moved.word == "requested" else 200)
 
 
 @router.post(
@@ -100,12 +100,12 @@ async def cancel_job(job_id: JobId, asked: Ask, body: schemas.CancelIn | None = 
         (404, 409, 413, 415, 429),
     ),
 )
-async def retry_job(job_id: JobId, asked: Ask, body: schemas.RedriveIn | None = None) -> Response:
+async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | None = None) -> Response:
     """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
 
     A job that is on its way already is answered as it is.
     """
-    return await redrive(asked, job_id, body or schemas.RedriveIn())
+    return await redrive(context, job_id, body or schemas.RedriveIn())
 
 
 @router.post(
@@ -118,9 +118,9 @@ async def retry_job(job_id: JobId, asked: Ask, body: schemas.RedriveIn | None = 
         (404, 409),
     ),
 )
-async def run_job_now(job_id: JobId, asked: Ask) -> Response:
+async def run_job_now(job_id: JobId, context: Context) -> Response:
     """Does not wait for the job's time."""
-    return await act(asked, job_id, asked.stores.jobs.run_now([job_id]), (State.QUEUED, State.RUNNING))
+    return await act(context, job_id, context.stores.jobs.run_now([job_id]), (State.QUEUED, State.RUNNING))
 
 
 @router.get(
@@ -130,10 +130,10 @@ async def run_job_now(job_id: JobId, asked: Ask) -> Response:
         "jobs:read", "Failed attempts of a job", {200: ("Oldest first.", schemas.AttemptPage)}, (404,)
     ),
 )
-async def list_job_attempts(job_id: JobId, asked: Ask) -> Response:
+async def list_job_attempts(job_id: JobId, context: Context) -> Response:
     """Every failed or crashed attempt with its error, at most the last 50."""
-    view = asked.view(await read(asked, job_id))
-    texts = await asked.stores.queries.attempts(job_id)
+    view = context.view(await read(context, job_id))
+    texts = await context.stores.queries.attempts(job_id)
     return rendering.page([rendering.attempt(text, view) for text in texts], None)
 
 
@@ -142,8 +142,8 @@ async def list_job_attempts(job_id: JobId, asked: Ask) -> Response:
     name="list_job_logs",
     **operation("jobs:read", "Log lines of a job", {200: ("Oldest first.", schemas.LogPage)}, (404,)),
 )
-async def list_job_logs(job_id: JobId, asked: Ask) -> Response:
+async def list_job_logs(job_id: JobId, context: Context) -> Response:
     """What the handler logged, at most the last 1,000 lines."""
-    view = asked.view(await read(asked, job_id))
-    texts = await asked.stores.queries.logs(job_id)
+    view = context.view(await read(context, job_id))
+    texts = await context.stores.queries.logs(job_id)
     return rendering.page([rendering.log_line(text, view) for text in texts], None)

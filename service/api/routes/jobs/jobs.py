@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Header, Query, Request, Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
 from service.api.resources.jobs import present
@@ -49,47 +49,47 @@ WARN_BYTES = 1_024
 async def create_job(
     request: Request,
     body: schemas.JobSpecIn,
-    asked: Ask,
+    context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
         str | None, Header(description="wait=N: answer when the job has finished, at most 30 s.")
     ] = None,
 ) -> Response:
     """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
-    span = begin_submission(asked, f"submit {body.name}")
-    spec = await specify(asked, body, span.traceparent)
+    span = begin_submission(context, f"submit {body.name}")
+    spec = await specify(context, body, span.traceparent)
     idempotency = None
     if idempotency_key is not None:
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/jobs", idempotency_key, digest)
-    submission = Submission(asked.backend.ids.new("job"), spec, idempotency)
+    submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
-        return _answer(asked, await _submit(asked, submission, span), spec)
+        return _answer(context, await _submit(context, submission, span), spec)
     # The watch comes first: a job can end before the answer to its submission is read.
-    async with asked.watch(submission.id) as waiting:
-        submitted = await _submit(asked, submission, span)
+    async with context.watch(submission.id) as waiting:
+        submitted = await _submit(context, submission, span)
         if submitted.job_id == submission.id:
-            job = await _end_of(asked, submitted.job_id, waiting, seconds)
-            return _waited(asked, submitted, job, spec)
-    async with asked.watch(submitted.job_id) as waiting:
-        job = await _end_of(asked, submitted.job_id, waiting, seconds)
-        return _waited(asked, submitted, job, spec)
+            job = await _end_of(context, submitted.job_id, waiting, seconds)
+            return _waited(context, submitted, job, spec)
+    async with context.watch(submitted.job_id) as waiting:
+        job = await _end_of(context, submitted.job_id, waiting, seconds)
+        return _waited(context, submitted, job, spec)
 
 
-async def _end_of(asked: Asked, id: str, waiting: Waiting, seconds: float) -> Job | None:
+async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: float) -> Job | None:
     job = await until(
-        lambda: asked.stores.queries.job(id), waiting, seconds, is_finished, asked.backend.clock
+        lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
     )
     if job is not None:
-        await asked.space.types.load_type(job.name)
+        await context.namespace_state.types.load_type(job.name)
     return job
 
 
-async def _submit(asked: Asked, submission: Submission, span: Span) -> Submitted:
+async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
     failed = "error"
     try:
-        submitted = await asked.stores.jobs.submit_one(submission)
+        submitted = await context.stores.jobs.submit_one(submission)
         if (error := refusal(submitted)) is not None:
             failed = error.code
             raise error
@@ -112,18 +112,20 @@ def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
     return headers
 
 
-def _answer(asked: Asked, submitted: Submitted, spec: JobSpec) -> Response:
+def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
     if submitted.job is None:
         raise NotFound("The job that held the unique key has just ended; submit again.")
     status = 200 if submitted.word == "existing" else 202
-    return rendering.respond(present(asked, submitted.job), status, _headers(submitted.job, submitted, spec))
+    return rendering.respond(
+        present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
+    )
 
 
-def _waited(asked: Asked, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
+def _waited(context: RequestContext, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
     if job is None or not is_finished(job):
-        return _answer(asked, submitted, spec)
+        return _answer(context, submitted, spec)
     headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
-    return rendering.respond(present(asked, job), 200, headers)
+    return rendering.respond(present(context, job), 200, headers)
 
 
 @router.get(
@@ -132,7 +134,7 @@ def _waited(asked: Asked, submitted: Submitted, job: Job | None, spec: JobSpec) 
     **operation("jobs:read", "List jobs, newest first", {200: ("A page.", schemas.JobPage)}),
 )
 async def list_jobs(
-    asked: Ask,
+    context: Context,
     queue: Name | None = None,
     state: State | None = None,
     name: Name | None = None,
@@ -162,13 +164,13 @@ async def list_jobs(
     if len(filter.tags) < len(set(tag or [])):
         return rendering.page([], None)  # no job has two values of one key
     if filter.group_id is None:
-        page = await asked.stores.queries.list_jobs(filter, limit, cursor)
+        page = await context.stores.queries.list_jobs(filter, limit, cursor)
     else:
-        group = await asked.stores.groups.get(filter.group_id)
+        group = await context.stores.groups.get(filter.group_id)
         if group is None or (flow_id and fan_out_id):
             return rendering.page([], None)
-        page = await asked.stores.members.page(group, filter, limit, cursor)
-    return rendering.page([present(asked, job) for job in page.items], page.next_cursor)
+        page = await context.stores.group_jobs.page(group, filter, limit, cursor)
+    return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
 @router.get(
@@ -180,29 +182,29 @@ async def list_jobs(
 )
 async def get_job(
     job_id: JobId,
-    asked: Ask,
+    context: Context,
     wait: Annotated[
         float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
     ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """`wait` answers when the job differs from `If-None-Match`, without that header when it has finished."""
-    stores = asked.stores
+    stores = context.stores
     if wait is None:
         job = await stores.queries.job(job_id)
     else:
-        async with asked.watch(job_id) as waiting:
+        async with context.watch(job_id) as waiting:
             job = await until(
                 lambda: stores.queries.job(job_id),
                 waiting,
                 wait,
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),
-                asked.backend.clock,
+                context.app_state.clock,
             )
     if job is None:
         raise NotFound()
     headers = {"ETag": rendering.etag(job.version)}
     if if_none_match is not None and matches(if_none_match, job.version):
         return Response(status_code=304, headers=headers)
-    await asked.space.types.load_type(job.name)
-    return rendering.respond(present(asked, job), 200, headers)
+    await context.namespace_state.types.load_type(job.name)
+    return rendering.respond(present(context, job), 200, headers)

@@ -4,16 +4,16 @@ from typing import Annotated, Any
 
 from fastapi import Header, Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
-from service.api.resources.event_streams import EventStream, Moment, stream
+from service.api.resources.event_streams import EventStream, Snapshot, stream
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
 from service.api.schemas.parts.parameters import FanOutId, FlowId, JobId
 from service.domain.states import FINISHED
 from service.store.groups.groups import Group, kind_of
-from service.store.queries import Standing
+from service.store.queries import JobStatus
 
 router = Router(prefix="/v1")
 
@@ -37,18 +37,18 @@ def _events(summary: str, model: Any) -> dict[str, Any]:
     response_class=EventStream,
     **_events("Stream the states of a job", JobEventOut),
 )
-async def stream_job_events(job_id: JobId, asked: Ask, last_event_id: LastEventId = None) -> Response:
+async def stream_job_events(job_id: JobId, context: Context, last_event_id: LastEventId = None) -> Response:
     """Server-sent events: the job as it is, then when it changed, at most four a second, until it has ended.
 
     Versions increase and may have gaps. A stream can end before the job, often with `event: shutdown`,
     `unavailable`, `unauthorized` or `deleted`; send the last id as `Last-Event-ID` to go on.
     """
 
-    async def look() -> Moment | None:
-        job = await asked.stores.queries.standing(job_id)
-        return job and Moment(job.version, job.state in FINISHED, _job(asked, job_id, job))
+    async def look() -> Snapshot | None:
+        job = await context.stores.queries.job_status(job_id)
+        return job and Snapshot(job.version, job.state in FINISHED, _job(context, job_id, job))
 
-    return await stream(asked, job_id, look, last_event_id)
+    return await stream(context, job_id, look, last_event_id)
 
 
 @router.get(
@@ -58,9 +58,11 @@ async def stream_job_events(job_id: JobId, asked: Ask, last_event_id: LastEventI
     response_class=EventStream,
     **_events("Stream the counts of a flow", FlowEventOut),
 )
-async def stream_flow_events(flow_id: FlowId, asked: Ask, last_event_id: LastEventId = None) -> Response:
+async def stream_flow_events(
+    flow_id: FlowId, context: Context, last_event_id: LastEventId = None
+) -> Response:
     """As for a job: state and counts, until the flow has ended."""
-    return await _stream_group(asked, flow_id, last_event_id)
+    return await _stream_group(context, flow_id, last_event_id)
 
 
 @router.get(
@@ -71,28 +73,28 @@ async def stream_flow_events(flow_id: FlowId, asked: Ask, last_event_id: LastEve
     **_events("Stream the counts of a fan-out", FanOutEventOut),
 )
 async def stream_fan_out_events(
-    fan_out_id: FanOutId, asked: Ask, last_event_id: LastEventId = None
+    fan_out_id: FanOutId, context: Context, last_event_id: LastEventId = None
 ) -> Response:
     """As for a job: state and counts, until the fan-out has ended."""
-    return await _stream_group(asked, fan_out_id, last_event_id)
+    return await _stream_group(context, fan_out_id, last_event_id)
 
 
-async def _stream_group(asked: Asked, id: str, last_event_id: str | None) -> Response:
-    async def look() -> Moment | None:
-        group = await asked.stores.groups.get(id)
-        return group and Moment(group.version, not group.live, _group(group))
+async def _stream_group(context: RequestContext, id: str, last_event_id: str | None) -> Response:
+    async def look() -> Snapshot | None:
+        group = await context.stores.groups.get(id)
+        return group and Snapshot(group.version, not group.live, _group(group))
 
-    return await stream(asked, id, look, last_event_id)
+    return await stream(context, id, look, last_event_id)
 
 
-def _job(asked: Asked, id: str, job: Standing) -> dict[str, Any]:
+def _job(context: RequestContext, id: str, job: JobStatus) -> dict[str, Any]:
     return {
         "id": id,
         "object": "job",
         "version": job.version,
         "state": job.state,
         "state_reason": job.state_reason,
-        "progress": asked.view_of_type(job.name, job.redact).progress(job.progress),
+        "progress": context.view_of_type(job.name, job.redact).progress(job.progress),
     }
 
 

@@ -3,7 +3,7 @@
 import structlog
 from fastapi import Request, Response
 
-from service.api.context import Backend
+from service.api.context import AppState
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.operators import HealthOut
@@ -30,21 +30,21 @@ async def livez() -> Response:
 )
 async def readyz(request: Request) -> Response:
     """Ready when Redis answers and its maxmemory-policy is noeviction."""
-    backend: Backend = request.app.state.backend
-    problem = await _problem(backend)
+    app_state: AppState = request.app.state.app_state
+    problem = await _problem(app_state)
     document = {"status": "ok" if problem is None else "failing", "problem": problem}
     return rendering.respond(document, 200 if problem is None else 503)
 
 
-async def _problem(backend: Backend) -> str | None:
-    if backend.stopping:
+async def _problem(app_state: AppState) -> str | None:
+    if app_state.stopping:
         return "shutting down"
-    problem = await find_problem(backend.redis, backend.settings.redis_url)
+    problem = await find_problem(app_state.redis, app_state.settings.redis_url)
     if problem is None:
-        backend.redis_problem = None
+        app_state.redis_problem = None
         return None
-    if problem.sentence != backend.redis_problem:
+    if problem.sentence != app_state.redis_problem:
         # Probes ask often and are read by anybody: the host and the server's word go into the log, once.
         log.warning("redis_not_usable", problem=problem.sentence)
-        backend.redis_problem = problem.sentence
+        app_state.redis_problem = problem.sentence
     return f"redis: {problem.summary}"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
 from service.api.resources import queues as queue_resource
@@ -34,7 +34,7 @@ def respond(queue: Any) -> Response:
     **operation("queues:read", "List queues", {200: ("A page.", schemas.QueuePage)}),
 )
 async def list_queues(
-    asked: Ask,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     order: Annotated[
@@ -49,25 +49,25 @@ async def list_queues(
     count all queues.
     """
     if order == "attention":
-        return await _by_attention(asked, limit, cursor)
-    page = await asked.stores.queues.list(limit, cursor)
+        return await _by_attention(context, limit, cursor)
+    page = await context.stores.queues.list(limit, cursor)
     items = [queue_resource.queue(queue) for queue in page.items]
     return rendering.respond({"items": items, "next_cursor": page.next_cursor, "totals": None})
 
 
-async def _by_attention(asked: Asked, limit: int, cursor: str | None) -> Response:
+async def _by_attention(context: RequestContext, limit: int, cursor: str | None) -> Response:
     if cursor is not None:
         raise CursorInvalid()
-    queues, survey = await asked.stores.queues.by_attention(limit)
+    queues, survey = await context.stores.queues.by_attention(limit)
     items = [queue_resource.queue(queue) for queue in queues]
     totals = queue_resource.totals(len(survey.queues), survey.counts())
     return rendering.respond({"items": items, "next_cursor": None, "totals": totals})
 
 
 @router.get("/{name}", name="get_queue", **operation("queues:read", "Read a queue", ONE_QUEUE, (404,)))
-async def get_queue(name: QueueName, asked: Ask) -> Response:
+async def get_queue(name: QueueName, context: Context) -> Response:
     """Depth per state, age of the oldest job, rates, workers and settings."""
-    queue = await asked.stores.queues.get(name)
+    queue = await context.stores.queues.get(name)
     if queue is None:
         raise NotFound()
     return respond(queue)
@@ -77,14 +77,14 @@ async def get_queue(name: QueueName, asked: Ask) -> Response:
     "/{name}", name="update_queue", **operation("queues:admin", "Change a queue", ONE_QUEUE, (412, 415, 429))
 )
 async def update_queue(
-    name: QueueName, body: schemas.QueueChangesIn, asked: Ask, if_match: IfMatch = None
+    name: QueueName, body: schemas.QueueChangesIn, context: Context, if_match: IfMatch = None
 ) -> Response:
     """Creates the settings of a new queue. Limits count at once, aging for jobs queued from now on."""
     version = None
     if if_match is not None:
-        queue = await asked.stores.queues.get(name)
+        queue = await context.stores.queues.get(name)
         version = guard(if_match, None if queue is None else queue.settings.version)
-    return respond(await asked.stores.queues.configure(name, body.changes(), version))
+    return respond(await context.stores.queues.configure(name, body.changes(), version))
 
 
 @router.delete(
@@ -92,12 +92,12 @@ async def update_queue(
     name="delete_queue",
     **operation("queues:admin", "Delete an empty queue", {204: ("Deleted.", None)}, (404, 409)),
 )
-async def delete_queue(name: QueueName, asked: Ask) -> Response:
+async def delete_queue(name: QueueName, context: Context) -> Response:
     """Forgets the queue and its settings. 409 `queue_not_empty` while it has jobs, finished ones included.
 
     A queue without settings is forgotten by itself with its last job.
     """
-    if not await asked.stores.queues.delete(name):
+    if not await context.stores.queues.delete(name):
         raise NotFound()
     return Response(status_code=204)
 
@@ -105,9 +105,9 @@ async def delete_queue(name: QueueName, asked: Ask) -> Response:
 @router.post(
     "/{name}/pause", name="pause_queue", **operation("queues:admin", "Pause a queue", ONE_QUEUE, (415, 429))
 )
-async def pause_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None = None) -> Response:
+async def pause_queue(name: QueueName, context: Context, body: schemas.PauseIn | None = None) -> Response:
     """No job of the queue, or of one job type in it, starts until it is resumed; running ones go on."""
-    return respond(await _pause(asked, name, body, paused=True))
+    return respond(await _pause(context, name, body, paused=True))
 
 
 @router.post(
@@ -115,18 +115,18 @@ async def pause_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None 
     name="resume_queue",
     **operation("queues:admin", "Resume a queue", ONE_QUEUE, (415, 429)),
 )
-async def resume_queue(name: QueueName, asked: Ask, body: schemas.PauseIn | None = None) -> Response:
+async def resume_queue(name: QueueName, context: Context, body: schemas.PauseIn | None = None) -> Response:
     """Its jobs start again, in their order; what rate-limited jobs froze starts, too (`freezes`).
 
     A job type that was paused by itself is resumed by itself.
     """
-    return respond(await _pause(asked, name, body, paused=False))
+    return respond(await _pause(context, name, body, paused=False))
 
 
-async def _pause(asked: Asked, name: str, body: schemas.PauseIn | None, *, paused: bool) -> Queue:
+async def _pause(context: RequestContext, name: str, body: schemas.PauseIn | None, *, paused: bool) -> Queue:
     if body is not None and body.job_type is not None:
-        return await asked.stores.queues.pause_job_type(name, body.job_type, paused=paused)
-    queues = asked.stores.queues
+        return await context.stores.queues.pause_job_type(name, body.job_type, paused=paused)
+    queues = context.stores.queues
     return await (queues.pause(name) if paused else queues.resume(name))
 
 
@@ -137,11 +137,11 @@ async def _pause(asked: Asked, name: str, body: schemas.PauseIn | None, *, pause
         "queues:admin", "Cancel what waits in a queue", {200: ("How many.", schemas.PurgeOut)}, (404, 415)
     ),
 )
-async def purge_queue(name: QueueName, body: schemas.PurgeIn, asked: Ask) -> Response:
+async def purge_queue(name: QueueName, body: schemas.PurgeIn, context: Context) -> Response:
     """Cancels every queued, scheduled and retrying job; running ones go on. `confirm` is the queue's name."""
     if body.confirm != name:
         rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the name of the queue"}]
         raise ValidationFailed(errors=rows)
-    if await asked.stores.queues.get(name) is None:
+    if await context.stores.queues.get(name) is None:
         raise NotFound()
-    return rendering.respond({"purged": await asked.stores.queues.purge(name)})
+    return rendering.respond({"purged": await context.stores.queues.purge(name)})

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 
-from service.api.context import Ask, Asked
+from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
 from service.api.resources.jobs import present
@@ -31,22 +31,22 @@ ONE = {200: ("The schedule.", schemas.ScheduleOut)}
 ATTEMPTS = 5
 
 
-def present_schedule(asked: Asked, found: Schedule) -> dict[str, Any]:
+def present_schedule(context: RequestContext, found: Schedule) -> dict[str, Any]:
     """The schedule as this caller may see it: the payload like that of its jobs."""
     document = rendering.schedule(found)
     job = found.definition["job"]
     if "payload" in job:
-        document["job"] = {**job, "payload": asked.view_of_type(job["name"]).document(job["payload"])}
+        document["job"] = {**job, "payload": context.view_of_type(job["name"]).document(job["payload"])}
     return document
 
 
-def respond(asked: Asked, found: Schedule, status: int = 200) -> Response:
+def respond(context: RequestContext, found: Schedule, status: int = 200) -> Response:
     headers = {"ETag": rendering.etag(found.version), "Location": f"/v1/schedules/{found.name}"}
-    return rendering.respond(present_schedule(asked, found), status, headers)
+    return rendering.respond(present_schedule(context, found), status, headers)
 
 
-async def read(asked: Asked, name: str) -> Schedule:
-    found = await asked.stores.schedules.get(name)
+async def read(context: RequestContext, name: str) -> Schedule:
+    found = await context.stores.schedules.get(name)
     if found is None:
         raise NotFound()
     return found
@@ -58,19 +58,19 @@ async def read(asked: Asked, name: str) -> Schedule:
     **operation("schedules:read", "List schedules", {200: ("A page, by name.", schemas.SchedulePage)}),
 )
 async def list_schedules(
-    asked: Ask,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Every schedule with its next five times and its last runs."""
-    page = await asked.stores.schedules.list(limit, cursor)
-    return rendering.page([present_schedule(asked, found) for found in page.items], page.next_cursor)
+    page = await context.stores.schedules.list(limit, cursor)
+    return rendering.page([present_schedule(context, found) for found in page.items], page.next_cursor)
 
 
 @router.get("/{name}", name="get_schedule", **operation("schedules:read", "Read a schedule", ONE, (404,)))
-async def get_schedule(name: ScheduleName, asked: Ask) -> Response:
+async def get_schedule(name: ScheduleName, context: Context) -> Response:
     """The next five times and the last runs, newest first."""
-    return respond(asked, await read(asked, name))
+    return respond(context, await read(context, name))
 
 
 @router.put(
@@ -84,30 +84,30 @@ async def get_schedule(name: ScheduleName, asked: Ask) -> Response:
     ),
 )
 async def put_schedule(
-    name: ScheduleName, body: schemas.ScheduleIn, asked: Ask, if_match: IfMatch = None
+    name: ScheduleName, body: schemas.ScheduleIn, context: Context, if_match: IfMatch = None
 ) -> Response:
     """The same times as before keep what is due; other times count from now."""
-    spec = await check_job(asked, body)
+    spec = await check_job(context, body)
     for attempt in range(ATTEMPTS):
-        before, now = await asked.stores.schedules.read(name)
+        before, now = await context.stores.schedules.read(name)
         guard(if_match, None if before is None else before.version)
         definition = body.definition()
         check_times(body, definition, before, now)
         try:
-            await asked.stores.schedules.put(name, definition, body.paused, before, now, spec.queue)
+            await context.stores.schedules.put(name, definition, body.paused, before, now, spec.queue)
         except VersionMismatch:
             if if_match is not None or attempt == ATTEMPTS - 1:
                 raise
             continue
-        return respond(asked, await read(asked, name), 201 if before is None else 200)
+        return respond(context, await read(context, name), 201 if before is None else 200)
     raise AssertionError("unreachable")
 
 
-async def check_job(asked: Asked, body: schemas.ScheduleIn) -> JobSpec:
+async def check_job(context: RequestContext, body: schemas.ScheduleIn) -> JobSpec:
     """As POST /v1/jobs checks it; pointers lead into `job`."""
     if body.job.run_at is not None:
         raise invalid("/job/run_at", "the schedule says when")
-    return await specify(asked, body.job, None, "/job")
+    return await specify(context, body.job, None, "/job")
 
 
 def check_times(
@@ -138,30 +138,30 @@ def invalid(pointer: str, message: str) -> ValidationFailed:
     name="delete_schedule",
     **operation("schedules:write", "Delete a schedule", {204: ("Deleted.", None)}, (404, 412)),
 )
-async def delete_schedule(name: ScheduleName, asked: Ask, if_match: IfMatch = None) -> Response:
+async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatch = None) -> Response:
     """Jobs that it has started go on."""
-    version = None if if_match is None else guard(if_match, (await read(asked, name)).version)
-    if not await asked.stores.schedules.delete(name, version):
+    version = None if if_match is None else guard(if_match, (await read(context, name)).version)
+    if not await context.stores.schedules.delete(name, version):
         raise NotFound()
     return Response(status_code=204)
 
 
 @router.post("/{name}/pause", name="pause_schedule", **operation("schedules:write", "Pause", ONE, (404,)))
-async def pause_schedule(name: ScheduleName, asked: Ask) -> Response:
+async def pause_schedule(name: ScheduleName, context: Context) -> Response:
     """Nothing fires until it is resumed, and nothing of the pause is caught up."""
-    return await change(asked, name, paused=True)
+    return await change(context, name, paused=True)
 
 
 @router.post("/{name}/resume", name="resume_schedule", **operation("schedules:write", "Resume", ONE, (404,)))
-async def resume_schedule(name: ScheduleName, asked: Ask) -> Response:
+async def resume_schedule(name: ScheduleName, context: Context) -> Response:
     """Fires again from its next time on."""
-    return await change(asked, name, paused=False)
+    return await change(context, name, paused=False)
 
 
-async def change(asked: Asked, name: str, *, paused: bool) -> Response:
-    schedules = asked.stores.schedules
+async def change(context: RequestContext, name: str, *, paused: bool) -> Response:
+    schedules = context.stores.schedules
     for attempt in range(ATTEMPTS):
-        found = await read(asked, name)
+        found = await read(context, name)
         try:
             await (schedules.pause(found) if paused else schedules.resume(found))
         except VersionMismatch:
@@ -169,7 +169,7 @@ async def change(asked: Asked, name: str, *, paused: bool) -> Response:
                 raise
             continue
         break
-    return respond(asked, await read(asked, name))
+    return respond(context, await read(context, name))
 
 
 @router.post(
@@ -184,33 +184,33 @@ async def change(asked: Asked, name: str, *, paused: bool) -> Response:
     ),
 )
 async def run_schedule_now(
-    name: ScheduleName, request: Request, asked: Ask, idempotency_key: IdempotencyKey = None
+    name: ScheduleName, request: Request, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Beside its times, also while paused. `overlap` holds: with skip, 409 until the last run is over."""
-    schedules = asked.stores.schedules
-    job_id = asked.backend.ids.new("job")
+    schedules = context.stores.schedules
+    job_id = context.app_state.ids.new("job")
     idempotency = None
     if idempotency_key is not None:
         # The schedule, which says what the job is, may change or be gone when the request comes again.
         digest = await body_digest(request)
         idempotency = Idempotency(f"POST {request.url.path}", idempotency_key, digest, keeps=True)
     for _ in range(ATTEMPTS):
-        if idempotency is not None and (answered := await asked.stores.jobs.answered(idempotency)):
-            return answer_run(asked, answered)
-        found = await read(asked, name)
-        job_type = asked.space.types.known(found.definition["job"]["name"])
-        spec = found.job(job_type, asked.space.types.queue_defaults)
+        if idempotency is not None and (answered := await context.stores.jobs.find_replay(idempotency)):
+            return answer_run(context, answered)
+        found = await read(context, name)
+        job_type = context.namespace_state.types.known(found.definition["job"]["name"])
+        spec = found.job(job_type, context.namespace_state.types.queue_defaults)
         if found.definition["overlap"] == "replace":
-            grace = asked.backend.settings.cancel_grace_seconds
+            grace = context.app_state.settings.cancel_grace_seconds
             await schedules.replace_unfinished(found, round(grace * 1000), idempotency)
         submitted = await schedules.run_now(found, Submission(job_id, spec, idempotency))
         # None: the schedule has changed. Replayed: the same request was faster; its record has the answer.
         if submitted is not None and submitted.word != "replayed":
-            return answer_run(asked, submitted)
+            return answer_run(context, submitted)
     raise VersionMismatch()
 
 
-def answer_run(asked: Asked, submitted: Submitted) -> Response:
+def answer_run(context: RequestContext, submitted: Submitted) -> Response:
     if submitted.word == "skipped":
         raise InvalidState("The last run of the schedule is not over.", current_state="running")
     if (error := refusal(submitted)) is not None:
@@ -221,4 +221,4 @@ def answer_run(asked: Asked, submitted: Submitted) -> Response:
     if submitted.word == "replayed":
         headers["Idempotency-Replayed"] = "true"
     status = 200 if submitted.word == "existing" else 202
-    return rendering.respond(present(asked, submitted.job), status, headers)
+    return rendering.respond(present(context, submitted.job), status, headers)

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from service.api.context import Backend, identify
+from service.api.context import AppState, identify
 from service.api.openapi.operation import operation, problem_responses
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.operators import AutoscaleOut
 from service.domain.job_spec import NAME
-from service.store.namespace import Stores
+from service.store.namespace import Namespace
 
 router = Router(tags=["telemetry"])
 
@@ -19,18 +19,18 @@ router = Router(tags=["telemetry"])
 HORIZON_MS = 30_000
 
 
-async def _observed(request: Request) -> Stores:
+async def _observed(request: Request) -> Namespace:
     """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, that of TRIAGE_NAMESPACE."""
-    backend: Backend = request.app.state.backend
-    if backend.settings.metrics_open:
-        return backend.space(backend.settings.namespace).stores
+    app_state: AppState = request.app.state.app_state
+    if app_state.settings.metrics_open:
+        return app_state.namespace_state(app_state.settings.namespace).stores
     caller = await identify(request)
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
-    return backend.space(caller.namespace).stores
+    return app_state.namespace_state(caller.namespace).stores
 
 
-Observed = Annotated[Stores, Depends(_observed)]
+Observed = Annotated[Namespace, Depends(_observed)]
 
 
 @router.get(
@@ -52,8 +52,8 @@ async def metrics(request: Request, stores: Observed) -> Response:
 
     With TRIAGE_METRICS_OPEN: the requests of all namespaces, and the queues of TRIAGE_NAMESPACE.
     """
-    backend: Backend = request.app.state.backend
-    text = await backend.metrics.exposition(backend.redis, stores, whole=backend.settings.metrics_open)
+    app_state: AppState = request.app.state.app_state
+    text = await app_state.metrics.exposition(app_state.redis, stores, whole=app_state.settings.metrics_open)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -71,7 +71,7 @@ async def read_autoscale(
     that can start within 30 s: pauses, freezes and limits keep jobs out of it. A queue that was never used
     has the value 0.
     """
-    demand = await stores.census.demand(queue, HORIZON_MS)
+    demand = await stores.queue_metrics.demand(queue, HORIZON_MS)
     return rendering.respond(
         {
             "queue": queue,

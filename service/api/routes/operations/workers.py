@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
-from service.api.context import Ask
+from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.responses import rendering
 from service.api.routes.router import Router
@@ -22,12 +22,12 @@ WorkerId = Annotated[str, Path(pattern=r"^wk_[0-7][0-9A-HJKMNP-TV-Z]{25}$", desc
     **operation("workers:read", "List workers", {200: ("A page, newest first.", schemas.WorkerPage)}),
 )
 async def list_workers(
-    asked: Ask,
+    context: Context,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Worker processes as they were last seen; one is lost when its lease and a second passed in silence."""
-    page = await asked.stores.workers.list(limit, cursor)
+    page = await context.stores.workers.list(limit, cursor)
     return rendering.page([rendering.worker(record) for record in page.items], page.next_cursor)
 
 
@@ -36,9 +36,9 @@ async def list_workers(
     name="get_worker",
     **operation("workers:read", "Read a worker", {200: ("The worker.", schemas.WorkerOut)}, (404,)),
 )
-async def get_worker(worker_id: WorkerId, asked: Ask) -> Response:
+async def get_worker(worker_id: WorkerId, context: Context) -> Response:
     """One worker process."""
-    record = await asked.stores.workers.get(worker_id)
+    record = await context.stores.workers.get(worker_id)
     if record is None:
         raise NotFound()
     return rendering.respond(rendering.worker(record))
@@ -49,11 +49,11 @@ async def get_worker(worker_id: WorkerId, asked: Ask) -> Response:
     name="drain_worker",
     **operation("workers:admin", "Drain a worker", {202: ("Asked.", schemas.WorkerOut)}, (404,)),
 )
-async def drain_worker(worker_id: WorkerId, asked: Ask) -> Response:
+async def drain_worker(worker_id: WorkerId, context: Context) -> Response:
     """The worker takes no new job, finishes what runs, hands back the rest after its drain time, and ends."""
-    if not await asked.stores.workers.request_drain(worker_id):
+    if not await context.stores.workers.request_drain(worker_id):
         raise NotFound()
-    record = await asked.stores.workers.get(worker_id)
+    record = await context.stores.workers.get(worker_id)
     if record is None:
         raise NotFound()
     return rendering.respond(rendering.worker(record), 202)
@@ -64,7 +64,7 @@ async def drain_worker(worker_id: WorkerId, asked: Ask) -> Response:
     name="list_job_types",
     **operation("workers:read", "List job types", {200: ("By name.", schemas.JobTypePage)}),
 )
-async def list_job_types(asked: Ask) -> Response:
+async def list_job_types(context: Context) -> Response:
     """Job types that a living worker knows, with the schemas that payloads are checked against."""
     rows = [
         {
@@ -77,6 +77,6 @@ async def list_job_types(asked: Ask) -> Response:
             "defaults": dict(job_type.defaults),
             "redact": list(job_type.redact),
         }
-        for job_type in await asked.stores.workers.job_types()
+        for job_type in await context.stores.workers.job_types()
     ]
     return rendering.page(rows, None)

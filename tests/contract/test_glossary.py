@@ -1,0 +1,69 @@
+"""One word for each thing: docs/glossary.md has it, and words that were given up do not come back.
+
+To have a place checked for freed words, add its name to CHECKED.
+"""
+
+import re
+
+import pytest
+
+from tests.contract.texts import PLACES, ROOT
+
+GLOSSARY = (ROOT / "docs/glossary.md").read_text()
+ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GLOSSARY, re.MULTILINE)
+
+#: The places that have been freed of them once.
+CHECKED = ("documents",)
+
+#: Words that meant several things or that nobody could guess, as regular expressions, and the word to write.
+FREED = {
+    r"park(s|ed|ing)?": "wait for children; a closed limiter",
+    r"demands?": "condition",
+    r"reviv(e|es|ed|ing)": "retry",
+    r"stranded": "unroutable, unserved",
+    r"verdicts?": "outcome",
+    r"settlers?": "completer",
+    r"(group |bulk |)keepers?": "group worker, bulk worker",
+    r"sweepers?": "expirer",
+    r"undertakers?": "unroutable reaper",
+    r"janitors?": "registry cleaner",
+    r"upkeep": "maintenance",
+    r"census": "queue metrics",
+    r"workforce": "workers",
+    r"nudg(e|es|ed|ing)": "wake",
+    r"pulse": "outage guard",
+    r"lineups?": "weighted queues",
+    r"takeovers?": "replace",
+    r"summon(s|ed|ing)?": "wake",
+    r"steer(s|ed|ing)?": "cancel or retry, a group action",
+    r"vanish(es|ing)?": "is deleted; a worker is lost",
+    r"child process(es)?": "subprocess",
+}
+
+
+def test_the_glossary_has_about_thirty_words_in_order_each_once() -> None:
+    words = [word for word, _ in ENTRIES]
+    assert 25 <= len(words) <= 40
+    assert words == sorted(set(words))
+    assert len(words) == GLOSSARY.count("\n* ")
+
+
+@pytest.mark.parametrize(("word", "meaning"), ENTRIES, ids=[word for word, _ in ENTRIES])
+def test_a_word_is_explained_in_one_sentence(word: str, meaning: str) -> None:
+    assert meaning.endswith(".")
+    assert ". " not in meaning
+
+
+def test_no_word_of_the_glossary_is_a_freed_one() -> None:
+    assert [word for word, _ in ENTRIES for freed in FREED if re.fullmatch(freed, word)] == []
+
+
+@pytest.mark.parametrize("place", CHECKED)
+def test_freed_words_do_not_come_back(place: str) -> None:
+    found = [
+        f"{text.where}: {match[0]!r}, write: {instead}"
+        for text in PLACES[place]()
+        for freed, instead in FREED.items()
+        for match in re.finditer(rf"\b(?:{freed})\b", text.words, re.IGNORECASE)
+    ]
+    assert not found, "\n".join(found)

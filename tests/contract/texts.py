@@ -1,0 +1,179 @@
+"""The texts that a reader sees, place by place, for the tests that check their words."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from tools.chart_values import documented
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Everything but the changelog, which records what older versions called things.
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")]
+)
+
+CODE = ("service", "triage", "workers")
+TESTS = ("benchmarks", "examples", "helm", "tests", "tools")
+
+_GENERATED = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTALL)
+_FENCE = re.compile(r"^(\s*)```.*?^\1```$", re.DOTALL | re.MULTILINE)
+_INLINE_CODE = re.compile(r"`[^`]+`")
+_LINK_TARGET = re.compile(r"\]\([^)]*\)")
+#: A line that begins a text of its own: a heading, a table's row, an item of a list.
+_BEGINS = re.compile(r"\s*(#|\||[*-] |\d+\. )")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph or a string, and where to find it."""
+
+    where: str
+    words: str
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "\n" * found[0].count("\n")
+
+
+def paragraphs(document: str, name: str) -> Iterator[Text]:
+    """What a person has written: without code, addresses, and what the code generates."""
+    text = _FENCE.sub(_blank, _GENERATED.sub(_blank, document))
+    text = _INLINE_CODE.sub(lambda code: "`x`" + _blank(code), _LINK_TARGET.sub("]", text))
+    begin, words = 0, list[str]()
+    indented = False
+    for number, line in enumerate([*text.split("\n"), ""], 1):
+        # Four spaces after an empty line are code; an item's further lines are indented by two.
+        indented = line.startswith("    ") and (indented or not words)
+        if words and (not line.strip() or _BEGINS.match(line)):
+            yield Text(f"{name}:{begin}", " ".join(words))
+            words = []
+        if line.strip() and not indented:
+            begin = begin if words else number
+            words.append(line.strip())
+
+
+def documents() -> Iterator[Text]:
+    for path in DOCUMENTS:
+        yield from paragraphs(path.read_text(), str(path.relative_to(ROOT)))
+
+
+def api_document() -> Iterator[Text]:
+    """Every description, summary and title of the OpenAPI document."""
+
+    def walk(value: Any, path: str) -> Iterator[Text]:
+        if isinstance(value, dict):
+            for key, member in value.items():
+                if key in ("description", "summary", "title") and isinstance(member, str):
+                    yield Text(f"openapi.json{path}/{key}", member)
+                elif key not in ("example", "examples"):
+                    yield from walk(member, f"{path}/{key}")
+        elif isinstance(value, list):
+            for number, item in enumerate(value):
+                yield from walk(item, f"{path}/{number}")
+
+    yield from walk(orjson.loads((ROOT / "openapi/openapi.json").read_bytes()), "#")
+
+
+def _modules(folders: tuple[str, ...]) -> Iterator[tuple[str, ast.Module]]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+
+
+def _docstring(node: ast.AST) -> ast.Constant | None:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            return first.value
+    return None
+
+
+def _sentence(value: object) -> str | None:
+    """A string with several words; names, keys and patterns are none."""
+    text = " ".join(value.split()) if isinstance(value, str) else ""
+    return text if re.search(r"[a-z]{2}[,.:;]? [a-z]", text) else None
+
+
+def python_strings() -> Iterator[Text]:
+    """What the code says: details of problems, settings, help of commands, explanations, log lines."""
+    for name, module in _modules(CODE):
+        silent = {id(node) for tree in ast.walk(module) if (node := _docstring(tree))}
+        for node in ast.walk(module):
+            if isinstance(node, ast.JoinedStr):
+                parts = [str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values]
+                silent |= {id(part) for part in node.values}
+                sentence = _sentence("".join(parts))
+            elif isinstance(node, ast.Constant) and id(node) not in silent:
+                sentence = _sentence(node.value)
+            else:
+                continue
+            if sentence:
+                yield Text(f"{name}:{node.lineno}", sentence)
+
+
+def _docstrings(folders: tuple[str, ...]) -> Iterator[Text]:
+    for name, module in _modules(folders):
+        for node in ast.walk(module):
+            if (found := _docstring(node)) and (sentence := _sentence(found.value)):
+                yield Text(f"{name}:{found.lineno}", sentence)
+
+
+def _comments(folders: tuple[str, ...], suffix: str, marker: str) -> Iterator[Text]:
+    """Comments, those on adjacent lines as one text."""
+    begins = re.compile(rf"^\s*{marker}:? ?(.*)$")
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob(f"*{suffix}")):
+        begin, words = 0, list[str]()
+        for number, line in enumerate([*path.read_text().split("\n"), ""], 1):
+            if found := begins.match(line):
+                begin = begin if words else number
+                words.append(found[1].strip())
+            elif words:
+                yield Text(f"{path.relative_to(ROOT)}:{begin}", " ".join(words))
+                words = []
+
+
+def dashboard() -> Iterator[Text]:
+    """The strings of the dashboard's scripts and the words of its page."""
+    folder = ROOT / "service/api/dashboard"
+    quoted = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|`((?:[^`\\]|\\.)*)`")
+    for path in sorted([*folder.rglob("*.js"), *folder.rglob("*.html")]):
+        pattern = quoted if path.suffix == ".js" else re.compile(r">([^<]+)<")
+        for number, line in enumerate(path.read_text().split("\n"), 1):
+            for found in pattern.finditer(line):
+                words = "".join(part or "" for part in found.groups())
+                if sentence := _sentence(re.sub(r"\$\{[^}]*\}", "x", words)):
+                    yield Text(f"{path.relative_to(ROOT)}:{number}", sentence)
+
+
+def chart() -> Iterator[Text]:
+    """What the chart says of its values, and what its alerts say."""
+    folder = ROOT / "helm/triage"
+    for path, _, description in documented(folder / "values.yaml"):
+        yield Text(f"values.yaml {'.'.join(path)}", description)
+    for group in yaml.safe_load((folder / "rules/triage.yaml").read_text())["groups"]:
+        for rule in group["rules"]:
+            for key in ("summary", "description"):
+                yield Text(f"triage.yaml {rule['alert']} {key}", rule["annotations"][key])
+
+
+#: Every place there is.
+PLACES: Mapping[str, Callable[[], Iterator[Text]]] = {
+    "documents": documents,
+    # What users see.
+    "api_document": api_document,
+    "python_strings": python_strings,
+    "dashboard": dashboard,
+    "chart": chart,
+    # What developers see.
+    "docstrings": lambda: _docstrings(CODE),
+    "comments": lambda: _comments(CODE, ".py", "#"),
+    "lua_comments": lambda: _comments(CODE, ".lua", "--"),
+    "test_docstrings": lambda: _docstrings(TESTS),
+    "test_comments": lambda: _comments(TESTS, ".py", "#"),
+}

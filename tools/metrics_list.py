@@ -1,0 +1,31 @@
+"""The list of metrics in docs/reference/metrics.md, read from the objects that API and worker export."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from service.api.http_metrics import RequestMetrics
+from service.api.metrics import queue_families, redis_families
+from tools.reference import item
+from workers.telemetry.metrics import Metrics
+
+
+def metrics_list() -> list[str]:
+    """First the API's metrics, then the worker's, each in the order in which the code declares them."""
+    api = [*redis_families(up=True), *queue_families([], {}, omitted=0), RequestMetrics().payload_bytes]
+    worker = [
+        metric
+        for name, metric in vars(Metrics()).items()
+        if hasattr(metric, "describe") and name != "registry"
+    ]
+    return [*_items("API", api), *_items("worker", worker)]
+
+
+def _items(process: str, metrics: Iterable[Any]) -> list[str]:
+    lines: list[str] = []
+    for metric in metrics:
+        labels = ", ".join(f"`{label}`" for label in vars(metric)["_labelnames"])
+        (family,) = metric.describe() if hasattr(metric, "describe") else [metric]
+        name = family.name + ("_total" if family.type == "counter" else "")
+        by = f" by {labels}" if labels else ""
+        lines += item(f"**`{name}`** ({process}, {family.type}{by}): {family.documentation}")
+    return lines

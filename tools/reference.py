@@ -1,0 +1,119 @@
+"""The sections of docs/reference that the code writes."""
+
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from typer.main import get_command
+
+from service.api.responses.problems import BY_STATUS, STATUS
+from service.cli import add_commands, app
+from service.domain.states import FINISHED, MOVES, State
+from service.settings import PREFIX, Settings
+from service.store.redis.keys import CATALOGUE
+
+WIDTH = 120
+
+
+def item(text: str) -> list[str]:
+    """An item of a list in lines that are not too long; a table would need them longer."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent="* ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def settings() -> list[str]:
+    lines: list[str] = []
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = str(default).lower() if isinstance(default, bool) else str(default)
+        default = "" if shown in ("", "**********") else f" (default `{shown}`)"
+        lines += item(f"**`{PREFIX}{name.upper()}`**{default}: {field.description}")
+    return lines
+
+
+def errors() -> list[str]:
+    rows = [
+        (error.code, status, error.retryable, inspect.getdoc(error) or "") for error, status in STATUS.items()
+    ]
+    raised = {row[0] for row in rows}
+    rows += [
+        (code, status, False, f"{HTTPStatus(status).phrase}.")
+        for status, code in BY_STATUS.items()
+        if code not in raised
+    ]
+    lines: list[str] = []
+    for code, status, retryable, text in sorted(set(rows)):
+        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {text}")
+    return lines
+
+
+def commands() -> list[str]:
+    add_commands()
+    lines: list[str] = []
+    for path, command in _commands("triage", get_command(app)):
+        arguments = [_argument(row) for row in command.params if row.param_type_name == "argument"]
+        lines += ["", f"### {path}", "", f"    {' '.join([path, *arguments])}", ""]
+        paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
+        lines += "\n\n".join(textwrap.fill(text, WIDTH) for text in paragraphs).split("\n")
+        # --url and --key are the same everywhere; the page describes them above.
+        options = [
+            row
+            for row in command.params
+            if row.param_type_name == "option" and row.name not in ("url", "key")
+        ]
+        lines += [""] if options else []
+        for option in options:
+            names = ", ".join([*option.opts, *option.secondary_opts])
+            default = (
+                "" if option.is_flag or option.default in (None, "") else f" (default `{option.default}`)"
+            )
+            lines += item(f"`{names}`{default}" + (f": {option.help}" if option.help else ""))
+    return lines[1:]
+
+
+def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Those that a user can type, in the order of `triage --help`; typer brings its own click."""
+    if members := getattr(command, "commands", None):
+        for name, member in members.items():
+            yield from _commands(f"{path} {name}", member)
+    else:
+        yield path, command
+
+
+def _argument(argument: Any) -> str:
+    name = str(argument.name).upper()
+    return name if argument.required else f"[{name}]"
+
+
+def state_machine() -> list[str]:
+    lines = ["```mermaid", "stateDiagram-v2"]
+    for move in MOVES.values():
+        lines += [f"    {source} --> {move.target}: {move.name}" for source in _ordered(move.sources)]
+    lines += ["```", "", "| move | from | to | fenced | |", "|---|---|---|---|---|"]
+    for move in MOVES.values():
+        fenced = "yes" if move.fenced else ""
+        lines.append(
+            f"| {move.name} | {', '.join(_ordered(move.sources))} | {move.target} | {fenced} | {move.note} |"
+        )
+    return [*lines, "", f"Finished: {', '.join(_ordered(FINISHED))}."]
+
+
+def _ordered(states: Iterable[State]) -> list[str]:
+    order = list(State)
+    return [str(state) for state in sorted(states, key=order.index)]
+
+
+def redis_keys() -> list[str]:
+    lines: list[str] = []
+    for key in CATALOGUE:
+        meaning = key.meaning.replace("{{", "{").replace("}}", "}")
+        lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")
+    return lines
