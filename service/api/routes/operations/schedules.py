@@ -125,6 +125,8 @@ def check_times(
     # A definition may be sent again after its end: it is what it was.
     again = before is not None and timetable(before.definition, 0) == timetable(definition, 0)
     if not again and wanted.next_after(now) is None:
+        if definition["end_ms"] is None:
+            raise invalid("/start_at", "comes after the last time of the schedule")
         over = definition["end_ms"] <= now
         raise invalid("/end_at", "has passed" if over else "comes before the first time of the schedule")
 
