@@ -36,6 +36,8 @@ class Job:
     #: Snoozes and freezes since the last failed attempt.
     deferrals: int = 0
     redriven: int = 0
+    #: Attempts and log lines may be of runs with another payload.
+    payload_replaced: bool = False
     queued_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None

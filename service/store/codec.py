@@ -151,6 +151,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         deliveries=int(get(b"deliveries", 0)),
         deferrals=int(get(b"deferrals", 0)),
         redriven=int(get(b"redriven", 0)),
+        payload_replaced=b"payload_replaced" in fields,
         queued_at=_number(get(b"queued_at")),
         started_at=_number(get(b"started_at")),
         finished_at=_number(get(b"finished_at")),

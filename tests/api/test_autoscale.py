@@ -123,6 +123,38 @@ async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:
     assert (answer["value"], answer["queued"]) == (1, 7)
 
 
+async def test_due_jobs_of_what_is_frozen_call_for_nobody(api: Api, stores: Namespace) -> None:
+    for key in (None, "acme"):
+        await submit(stores, limit_key=key)
+        await finish(stores, (await claim(stores)).leases[0], Throttled(120_000))
+        await submit(stores, limit_key=key, delay_ms=5_000)
+    answer = await ask(api)
+    assert (answer["value"], answer["due"], answer["queued"]) == (0, 2, 2)
+    await submit(stores, limit_key="other", delay_ms=5_000)
+    assert (await ask(api))["value"] == 1
+
+
+async def test_what_opens_within_the_horizon_calls_for_workers(api: Api, stores: Namespace) -> None:
+    await limit(stores, per_key=KeyLimits(rate_limit=RateLimit(1, 10_000)))
+    for _ in range(6):
+        await submit(stores, limit_key="acme")
+    (lease,) = (await claim(stores, 6)).leases
+    await finish(stores, lease, OK)
+    # After 10, 20 and 30 seconds.
+    assert (await ask(api))["value"] == 3
+
+
+@pytest.mark.parametrize(("delay_ms", "keyed"), [(20_000, False), (0, True)], ids=["due", "lanes"])
+async def test_what_is_beyond_a_look_is_taken_for_startable(
+    api: Api, stores: Namespace, delay_ms: int, keyed: bool
+) -> None:
+    """Of 510 jobs that are due, or lanes, 500 are looked at."""
+    keys = [f"acme-{number}" if keyed else None for number in range(510)]
+    specs = [JobSpec("work", delay_ms=delay_ms, limit_key=key) for key in keys]
+    await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
+    assert (await ask(api))["value"] == 510
+
+
 async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=9)
     await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), max_concurrency=2), 0, None)

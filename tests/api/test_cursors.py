@@ -1,8 +1,12 @@
 """A cursor is a place in a list of the caller, whatever has been done to it."""
 
 import asyncio
+from base64 import urlsafe_b64decode
 from typing import Any
 
+import pytest
+
+from service.store.cursors import encode_cursor
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support.factories import submit
@@ -43,3 +47,30 @@ async def test_a_cursor_of_another_list_is_refused_or_harmless(api: Api, stores:
     for cursor in {page["next_cursor"] for page in pages} - {None}:
         answers = await asyncio.gather(*[api.http.get(path, params={"cursor": cursor}) for path in lists])
         assert {answer.status_code for answer in answers} <= {200, 400}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5|flow_01M85QCM3VN2A0H686WCBXCF8E",
+        "5|job_01M85QCM3VN2A0H686WCBXCF8",
+        "5|",
+        "5",
+        "-5|job_01M85QCM3VN2A0H686WCBXCF8E",
+        "5|job_01M85QCM3VN2A0H686WCBXCF8E|",
+    ],
+)
+async def test_a_place_that_no_list_of_jobs_has_is_refused(api: Api, text: str) -> None:
+    answer = await api.http.get("/v1/jobs", params={"cursor": encode_cursor(text)})
+    problem(answer, 400, "cursor_invalid")
+
+
+async def test_a_cursor_is_taken_in_the_one_form_in_which_it_was_given(api: Api) -> None:
+    """The last of its characters has bits that mean nothing."""
+    cursor = encode_cursor(5, "job_01M85QCM3VN2A0H686WCBXCF8E")
+    assert (await api.http.get("/v1/jobs", params={"cursor": cursor})).status_code == 200
+    other = cursor[:-1] + chr(ord(cursor[-1]) + 1)
+    assert urlsafe_b64decode(other + "=" * (-len(other) % 4)) == urlsafe_b64decode(
+        cursor + "=" * (-len(cursor) % 4)
+    )
+    problem(await api.http.get("/v1/jobs", params={"cursor": other}), 400, "cursor_invalid")

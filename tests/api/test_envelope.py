@@ -1,5 +1,6 @@
 """Reading a body piece by piece refuses, and reads, what reading it at once does."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.api.requests import time_slices
 from service.api.requests.streamed_items import Many, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
@@ -102,3 +104,29 @@ async def test_items_have_a_number_and_a_size() -> None:
 async def test_a_large_body_that_is_not_json_is_not_called_large() -> None:
     with pytest.raises(JsonInvalid):
         await read(b'{"items":[1 2' + b",1" * 90_000 + b"]}")
+
+
+def flow_of(members: int) -> bytes:
+    return orjson.dumps({"items": {str(number): number for number in range(members)}})
+
+
+@pytest.mark.parametrize(
+    ("body", "many"), [(b'{"items":[' + b"1," * 999 + b"1]}", LIST), (flow_of(1_000), OBJECT)]
+)
+async def test_while_a_body_is_read_others_have_their_turn(
+    body: bytes, many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)
+    loop, rounds, reading = asyncio.get_running_loop(), 0, True
+
+    def turn() -> None:
+        nonlocal rounds
+        if reading:
+            rounds += 1
+            loop.call_soon(turn)
+
+    turn()
+    await read(body, many)
+    reading = False
+    # Once in 64 items.
+    assert rounds >= 15

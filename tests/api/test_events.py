@@ -15,6 +15,7 @@ import pytest
 from service.api.requests import protocol
 from service.api.resources import event_streams
 from service.api.resources.event_streams import Snapshot, StreamTiming, follow
+from service.api.responses.errors import CredentialRefused
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
@@ -26,11 +27,13 @@ from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
+from service.tasks import within
 from tests.api.client import Api, problem
 from tests.api.keys import authorization
 from tests.api.running import SECONDS, Running, serve
 from tests.support.eventually import eventually
 from tests.support.factories import DAY, HOPELESS, IDS, OK, claim, finish, job_in, submit
+from tests.support.manual_clock import ManualClock
 
 AT_ONCE = StreamTiming(heartbeat=20, pause=0)
 
@@ -192,7 +195,7 @@ async def test_streams_are_bounded(running: Running, stores: Namespace) -> None:
     path = f"/v1/jobs/{await submit(stores)}/events"
     async with following(running, path) as stream, running.client() as http:
         await anext(stream)
-        answer = await http.get(path)
+        answer = await within(5, http.get(path))
         assert problem(answer, 503, "too_many_streams")["retryable"]
         assert answer.headers["retry-after"] == "1"
 
@@ -207,7 +210,7 @@ async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Namespace) -
         async with contextlib.AsyncExitStack() as stack:
             http = await stack.enter_async_context(running.client())
             opened = [await stack.enter_async_context(_open(http, path, greedy)) for _ in range(2)]
-            refused = await http.get(path, headers=greedy)
+            refused = await within(5, http.get(path, headers=greedy))
             assert problem(refused, 429, "too_many_streams")["detail"].startswith("Too many open event")
             assert refused.headers["retry-after"] == "1"
             opened.append(await stack.enter_async_context(_open(http, path, modest)))
@@ -319,10 +322,42 @@ async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Namespace) -
     await stream.aclose()
 
 
+async def first_beat(stream: AsyncGenerator[bytes], clock: ManualClock) -> None:
+    """The stream of a job that is queued, up to its first silence, a fraction of a second after its begin."""
+    assert [await after(stream) for _ in range(2)][1] == b'id: 1\ndata: {"state":"queued"}\n\n'
+    beat = asyncio.ensure_future(after(stream))
+
+    def silent() -> None:
+        clock.advance(0.02)
+        assert beat.done()
+
+    await eventually(silent)
+    assert beat.result() == b":\n\n"
+
+
+async def test_a_silent_stream_checks_its_credentials_every_two_seconds(stores: Namespace) -> None:
+    looks, clock = Looks(stores, await submit(stores)), ManualClock()
+    began, timing = clock.monotonic(), StreamTiming(heartbeat=0.01, pause=0)
+    stream = follow(stores.change_feed, looks.id, looks, None, clock, timing, looks.check)
+    await first_beat(stream, clock)
+    for at, checks in ((1.9, 0), (2.1, 1), (4.0, 1), (4.2, 2)):
+        clock.advance(began + at - clock.monotonic())
+        assert (await after(stream), looks.checks) == (b":\n\n", checks)
+    looks.refusal = CredentialRefused()
+    clock.advance(2.1)
+    text = b'retry: 5000\nevent: unauthorized\ndata: {"code":"unauthenticated"}\n\n'
+    assert [await after(stream), *[rest async for rest in stream]] == [text]
+
+
 async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Namespace) -> None:
-    looks = Looks(stores, await submit(stores))
-    quiet = [text async for text in looks.follow(StreamTiming(heartbeat=0.01, pause=0, whole=0.3))]
-    assert quiet[-1] == b":\n\n"
+    looks, clock = Looks(stores, await submit(stores)), ManualClock()
+    timing = StreamTiming(heartbeat=0.01, pause=0, whole=60)
+    quiet = follow(stores.change_feed, looks.id, looks, None, clock, timing, looks.check)
+    await first_beat(quiet, clock)
+    clock.advance(59)
+    assert await after(quiet) == b":\n\n"
+    clock.advance(1)
+    assert [text async for text in quiet] == []
     busy = [text async for text in looks.follow(StreamTiming(pause=0, whole=0))]
     assert busy[-1].startswith(b"id: 1\n")
 

@@ -10,6 +10,7 @@ from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure, Succeeded
 from service.domain.retry import RetryPolicy
+from service.store import queries
 from service.store.namespace import Namespace
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
 from tests.api.client import Api
@@ -56,13 +57,14 @@ async def test_what_is_left_out_is_not_read_either(api: Api, stores: Namespace) 
 async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, stores: Namespace) -> None:
     payload = orjson.dumps({"a": "x" * (VALUE_BYTES - 8)})
     assert len(payload) == VALUE_BYTES
-    count = 2 * PAGE_BYTES // VALUE_BYTES // 2
-    await asyncio.gather(*[submit(stores, payload=payload) for _ in range(count // 2)])
-    for lease in (await claim(stores, count // 2)).leases:
+    fit = PAGE_BYTES // (2 * VALUE_BYTES)
+    await asyncio.gather(*[submit(stores, payload=payload) for _ in range(fit + 10)])
+    for lease in (await claim(stores, fit + 10)).leases:
         await finish(stores, lease, Succeeded(payload))
     found = await pages(api, "/v1/jobs", limit=200)
+    assert [len(page) for page in found] == [fit, 10]
     jobs = [job for page in found for job in page]
-    assert len(jobs) == len({job["id"] for job in jobs}) == count // 2
+    assert len({job["id"] for job in jobs}) == fit + 10
     assert all(job["truncated"] == [] and job["payload"] == job["result"] != {} for job in jobs)
 
 
@@ -144,6 +146,18 @@ async def test_a_filter_reads_on_until_it_has_found_something(
     for given in (params, {**params, "tag": tags}):
         (page,) = await pages(api, "/v1/jobs", **given)
         assert [job["id"] for job in page] == [rare]
+
+
+async def test_a_request_reads_on_up_to_a_bound_and_the_next_one_from_there(
+    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "SCAN_BUDGET", 2)
+    monkeypatch.setattr(queries, "MOST_LOOKED_AT", 4)
+    rare = await submit(stores, name="rare")
+    for _ in range(9):
+        await submit(stores)
+    found = await pages(api, "/v1/jobs", name="rare")
+    assert [[job["id"] for job in page] for page in found] == [[], [], [rare]]
 
 
 async def test_a_state_of_a_large_fan_out_is_found_in_one_page(api: Api, stores: Namespace) -> None:

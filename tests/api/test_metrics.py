@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client.exposition import generate_latest
 
-from service.api import metrics
+from service.api import http_metrics, metrics
 from service.api.auth.credentials import digest
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
@@ -225,6 +226,19 @@ async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Names
     assert value(page, "http_requests_total", handler="/v1/jobs", method="POST", status="2xx") == 1
     await AccessKeys(stores.scripts.redis).revoke(key.id)
     await api.close()
+
+
+def test_namespaces_beyond_the_bound_are_counted_by_the_process_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_metrics, "MAX_NAMESPACES", 2)
+    counted = http_metrics.HttpMetrics("home")
+    for name in ("one", "two", "three", "home"):
+        counted.payload(name, 100)
+    found = {name: counted.of(name) for name in ("one", "two", "three", "home")}
+    assert [name for name, own in found.items() if own is None] == ["three"]
+    page = series(generate_latest(counted.process.registry).decode())
+    assert value(page, "triage_payload_bytes_count") == 4
 
 
 async def test_paths_that_clients_invent_make_no_series_of_their_own(api: Api) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from service.domain.states import State
 from service.store.namespace import Namespace
+from service.store.queues import queues
 from tests.api.client import Api, problem
 from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
@@ -114,6 +115,31 @@ async def test_what_needs_attention_comes_first_and_totals_are_of_all_queues(
     assert page["next_cursor"] is None
     counts = {"queued": 3, "scheduled": 1, "retrying": 0, "running": 0, "blocked": 0}
     assert page["totals"] == {"queues": 7, "counts": counts, "dlq_depth": 1}
+
+
+async def test_a_page_of_queues_ends_before_it_has_too_many_overrides(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue takes any number of them, one request after the other."""
+    monkeypatch.setattr(queues, "OVERRIDES_OF_PAGE", 3)
+    overrides = {"a": 2, "b": 1, "c": 1, "d": 9, "e": 0, "f": 3, "g": 0}
+    for name, count in overrides.items():
+        keys = {f"key-{number}": {"max_concurrency": 1} for number in range(count)}
+        changes = {"keys": keys, "max_concurrency": 1}
+        assert (await api.http.patch(f"/v1/queues/{name}", json=changes)).status_code == 200
+    pages: list[str] = []
+    cursor: str | None = None
+    while not pages or cursor is not None:
+        given = {} if cursor is None else {"cursor": cursor}
+        page = (await api.http.get("/v1/queues", params=given)).json()
+        assert all(len(queue["keys"]) == overrides[queue["name"]] for queue in page["items"])
+        pages.append("".join(queue["name"] for queue in page["items"]))
+        cursor = page["next_cursor"]
+    assert pages == ["ab", "c", "d", "efg"]
+    most = (await api.http.get("/v1/queues", params={"order": "attention"})).json()
+    assert [queue["name"] for queue in most["items"]] == ["a", "b"]
+    assert most["totals"]["queues"] == 7
+    assert (await api.http.get("/metrics")).text.count("triage_queue_paused{") == 7
 
 
 async def test_the_order_of_attention_has_no_further_pages(api: Api, stores: Namespace) -> None:

@@ -12,6 +12,7 @@ from service.api.auth.credentials import SCOPES
 from service.api.responses.redaction import HIDDEN, View, redact, secrets_of
 from service.domain.catalogue import JobType
 from service.domain.job_spec import JobSpec
+from service.domain.outcome import Failed, Failure
 from service.domain.states import State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
@@ -21,7 +22,8 @@ from tests.api.client import Api
 from tests.api.document import GUARDED, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make
-from tests.support.factories import job_in, new_id
+from tests.support.factories import claim, finish, job_in, new_id
+from workers.handling.context import log_line
 
 CANARY = "4111 1111\n'S3CR3T'"
 #: As an error, a JSON text and repr() write it.
@@ -209,6 +211,28 @@ def test_a_star_stands_for_every_item_and_every_member() -> None:
 def test_secrets_are_every_scalar_below_a_pointer() -> None:
     document = {"card": {"number": "4111", "cvv": 737, "ok": True, "none": None, "no": 7}}
     assert secrets_of(document, ("/card",)) == {"4111", "737"}
+
+
+async def test_a_new_run_with_another_payload_does_not_uncover_the_one_before(stores: Namespace) -> None:
+    await publish(stores, ["work"], POINTERS)
+    api = Api(stores.scripts.redis, stores.scripts.namespace)
+    job = await api.create(payload=DATA)
+    failure = Failure("ValueError", TEXT, TEXT)
+    lease = (await claim(stores)).leases[0]
+    await stores.leases.append_log(lease, log_line(TEXT))
+    await finish(stores, lease, Failed(failure, retryable=False))
+    again = await api.http.post(f"/v1/dlq/{job['id']}/retry", json={"payload": {"secret": "other"}})
+    assert again.status_code == 202, again.text
+    for path in (f"/v1/jobs/{job['id']}/attempts", f"/v1/jobs/{job['id']}/logs"):
+        answer = await api.http.get(path)
+        assert answer.json()["items"]
+        assert not shows(answer.text), path
+    lease = (await claim(stores)).leases[0]
+    await finish(stores, lease, Failed(Failure("ValueError", "other: no", ""), retryable=False))
+    dead = await api.http.get(f"/v1/dlq/{job['id']}")
+    assert not shows(dead.text)
+    assert dead.json()["error"]["message"] == f"{HIDDEN}: no"
+    await api.close()
 
 
 def test_a_text_is_hidden_where_the_values_to_look_for_are_not_at_hand() -> None:

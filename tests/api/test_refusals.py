@@ -7,11 +7,13 @@ import httpx
 import pytest
 import structlog
 
-from service.api.auth import throttle
+from service.api.auth import credentials, throttle
 from service.api.auth.throttle import MAX_REFUSALS, WINDOW_SECONDS, Refusals
 from service.store.access_keys import AccessKey, AccessKeys
 from service.store.namespace import Namespace
+from service.telemetry.logs import IDS
 from tests.api.client import Api, problem
+from tests.api.issuer import claims, issuing, sign
 from tests.api.keys import authorization
 from tests.api.running import serve
 from tests.support.manual_clock import ManualClock
@@ -68,6 +70,20 @@ async def test_an_address_that_guesses_is_held_off_for_a_while(
     problem((await guess(guarded, 1))[0], 401, "unauthenticated")
 
 
+async def test_a_token_that_was_good_lately_is_not_held_off(stores: Namespace) -> None:
+    async with issuing() as issuer:
+        api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
+        good, late = (
+            {"Authorization": f"Bearer {sign(claims(stores.scripts.namespace, sub=name))}"}
+            for name in ("good", "late")
+        )
+        assert (await api.http.get("/v1/jobs", headers=good)).status_code == 200
+        await guess(api, MAX_REFUSALS)
+        assert (await api.http.get("/v1/jobs", headers=good)).status_code == 200
+        problem(await api.http.get("/v1/jobs", headers=late), 429, "too_many_failures")
+        await api.close()
+
+
 async def test_refusals_are_logged_with_their_address_and_without_the_secret(guarded: Api) -> None:
     with structlog.testing.capture_logs() as logs:
         await guess(guarded, MAX_REFUSALS)
@@ -85,9 +101,11 @@ def guarded_metrics(api: Api) -> str:
     return generate_latest(api.app.state.app_state.metrics.http.process.registry).decode()
 
 
-@pytest.mark.parametrize("trusted", ["", "127.0.0.1"])
+@pytest.mark.parametrize(
+    ("trusted", "status"), [("", 429), ("192.0.2.1", 429), ("127.0.0.1", 401), ("192.0.2.1,127.0.0.0/8", 401)]
+)
 async def test_a_header_names_the_client_only_where_a_trusted_proxy_sent_it(
-    redis_url: str, namespace: str, trusted: str
+    redis_url: str, namespace: str, trusted: str, status: int
 ) -> None:
     settings = {"auth": "required", "trusted_proxies": trusted}
     async with serve(redis_url, namespace, **settings) as running, running.client() as http:
@@ -95,28 +113,43 @@ async def test_a_header_names_the_client_only_where_a_trusted_proxy_sent_it(
             await http.get("/v1/jobs", headers={**WRONG, "X-Forwarded-For": f"10.0.0.{number}"})
             for number in range(MAX_REFUSALS + 1)
         ]
-    assert answers[-1].status_code == (401 if trusted else 429)
+    assert answers[-1].status_code == status
 
 
-async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Namespace) -> None:
-    good = await authorization(stores.scripts.redis, stores.scripts.namespace)
+async def ids_of_lines(api: Api, header: dict[str, str]) -> dict[str, str]:
+    """What the lines of a request carry once its sender is known."""
     seen: list[dict[str, str]] = []
 
     def note(logger: Any, method: str, line: Any) -> Any:
-        from service.telemetry.logs import IDS
-
         seen.append(dict(IDS.get({})))
         raise structlog.DropEvent
 
-    with structlog.testing.capture_logs():
-        structlog.configure(processors=[note])
-        try:
-            await guarded.http.get("/v1/jobs", headers=good)
-        finally:
-            structlog.reset_defaults()
+    structlog.configure(processors=[note])
+    try:
+        assert (await api.http.get("/v1/jobs", headers=header)).status_code == 200
+    finally:
+        structlog.reset_defaults()
     (line,) = [line for line in seen if line.get("key_id")]
+    return line
+
+
+async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Namespace) -> None:
+    line = await ids_of_lines(guarded, await authorization(stores.scripts.redis, stores.scripts.namespace))
     assert line["key_id"].startswith("key_")
     assert (line["client"], line["request_id"][:4]) == ("127.0.0.1", "req_")
+
+
+async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(stores: Namespace) -> None:
+    """A subject may be the address of a person."""
+    async with issuing() as issuer:
+        api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
+        tokens = [sign(claims(stores.scripts.namespace, sub=name)) for name in ("alice", "bob", "alice")]
+        lines = [await ids_of_lines(api, {"Authorization": f"Bearer {token}"}) for token in tokens]
+        await api.close()
+    first, other, again = [line["key_id"] for line in lines]
+    assert first == again != other
+    assert first.startswith("jwt:")
+    assert "alice" not in str(lines)
 
 
 async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Namespace) -> None:
@@ -127,6 +160,15 @@ async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: N
     answer = await guarded.http.get("/v1/jobs", headers={"Authorization": "Bearer triage_forged"})
     problem(answer, 401, "unauthenticated")
     await AccessKeys(stores.scripts.redis).revoke("key_forged")
+
+
+async def test_keys_are_not_remembered_without_end(
+    guarded: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guessed ones neither: those that were refused are remembered as well."""
+    monkeypatch.setattr(credentials, "_CACHE_SIZE", 3)
+    await guess(guarded, 8)
+    assert 1 <= len(guarded.app.state.app_state.authenticator._cache) <= 3
 
 
 def test_addresses_are_counted_by_network_and_bounded(

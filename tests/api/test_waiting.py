@@ -1,6 +1,9 @@
 """Requests that wait: over one connection, bounded for each key, and gone with their clients."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,8 +19,10 @@ from service.store.access_keys import AccessKeys
 from service.store.changes.subscriber import Subscriber
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
+from service.tasks import within
 from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, Operation
+from tests.api.issuer import Issuer, claims, issuing, sign
 from tests.api.keys import authorization
 from tests.api.resources import make
 from tests.api.running import Running, serve
@@ -30,6 +35,12 @@ WAITS = [
     if any(row["name"] == "wait" for row in operation.parameters("query"))
 ]
 NAMESPACES = 60
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    async with issuing() as issuer:
+        yield issuer
 
 
 async def pubsub_connections(stores: Namespace) -> int:
@@ -98,6 +109,13 @@ async def hang_up(running: Running, request: bytes) -> None:
     await eventually(gone, 5)
 
 
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits look at nothing in between: what is noticed is noticed when it happens."""
+    monkeypatch.setattr(long_polls, "CHECK_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("operation", WAITS, ids=lambda operation: operation.id)
 async def test_a_client_that_hangs_up_gives_its_place_back_at_once(
     running: Running, stores: Namespace, operation: Operation
@@ -118,6 +136,7 @@ async def paused_action(running: Running) -> str:
         return action["id"]
 
 
+@pytest.mark.usefixtures("unchecked")
 async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(running: Running) -> None:
     head = (
         b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n"
@@ -140,7 +159,7 @@ async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespac
             assert running.app_state.waiters.count == 2
 
         await eventually(waiting_now)
-        refused = await http.get(f"{path}?wait=20", headers=greedy)
+        refused = await within(5, http.get(f"{path}?wait=20", headers=greedy))
         assert problem(refused, 429, "too_many_waiters")["retryable"]
         assert refused.headers["retry-after"] == "1"
         assert (await http.get(path, headers=greedy)).status_code == 200
@@ -164,8 +183,45 @@ def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
     assert places.count == 4
 
 
-async def test_a_revoked_key_ends_its_waits_and_streams(
-    redis_url: str, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+async def test_a_subject_has_places_of_its_own_in_each_namespace(
+    redis_url: str, stores: Namespace, issuer: Issuer
+) -> None:
+    """Issuers give the same subject to people of different tenants."""
+    own, other = (f"{stores.scripts.namespace}{suffix}" for suffix in ("", "-other"))
+    async with (
+        serve(redis_url, own, **issuer.settings) as running,
+        running.client() as http,
+        contextlib.AsyncExitStack() as open_streams,
+    ):
+        running.app_state.streams.most_of_holder = running.app_state.waiters.most_of_holder = 1
+        headers = [{"Authorization": f"Bearer {sign(claims(name, sub='alice'))}"} for name in (own, other)]
+        body = {"name": "work"}
+        made = [(await http.post("/v1/jobs", json=body, headers=header)).json()["id"] for header in headers]
+        polls: list[asyncio.Task[httpx.Response]] = []
+        for id, header in zip(made, headers, strict=True):
+            stream = http.stream("GET", f"/v1/jobs/{id}/events", headers=header)
+            assert (await open_streams.enter_async_context(stream)).status_code == 200
+            polls.append(asyncio.create_task(http.get(f"/v1/jobs/{id}?wait=20", headers=header)))
+
+        def all_wait() -> None:
+            assert (running.app_state.waiters.count, running.app_state.streams.count) == (2, 2)
+
+        await eventually(all_wait)
+        refused = await within(5, http.get(f"/v1/jobs/{made[0]}/events", headers=headers[0]))
+        problem(refused, 429, "too_many_streams")
+        problem(await http.get(f"/v1/jobs/{made[0]}?wait=1", headers=headers[0]), 429, "too_many_waiters")
+        for id, header in zip(made, headers, strict=True):
+            await http.post(f"/v1/jobs/{id}/cancel", headers=header)
+        assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
+    async for key in stores.scripts.redis.scan_iter(match=f"triage:{{{other}}}:*", count=1000):
+        await stores.scripts.redis.unlink(key)
+
+
+@pytest.mark.parametrize(
+    ("revoked", "status", "code"), [(True, 401, "unauthenticated"), (False, 403, "scope_missing")]
+)
+async def test_a_key_that_may_no_longer_read_ends_its_waits_and_streams(
+    redis_url: str, stores: Namespace, monkeypatch: pytest.MonkeyPatch, revoked: bool, status: int, code: str
 ) -> None:
     monkeypatch.setattr(credentials, "CACHE_SECONDS", 0.0)
     monkeypatch.setattr(long_polls, "CHECK_SECONDS", 0.05)
@@ -187,10 +243,14 @@ async def test_a_revoked_key_ends_its_waits_and_streams(
             digest = credentials.digest(header["Authorization"].removeprefix("Bearer "))
             found = await keys.find(digest)
             assert found is not None
-            await keys.revoke(found.id)
-            text = "".join([part async for part in stream.aiter_text()])
-        assert text.endswith('event: unauthorized\ndata: {"code":"unauthenticated"}\n\n')
-        problem(await poll, 401, "unauthenticated")
+            if revoked:
+                await keys.revoke(found.id)
+            else:
+                await keys.create(replace(found, scopes=frozenset({"jobs:write"})), digest)
+            async with asyncio.timeout(10):
+                text = "".join([part async for part in stream.aiter_text()])
+        assert text.endswith(f'event: unauthorized\ndata: {{"code":"{code}"}}\n\n')
+        problem(await poll, status, code)
 
 
 events_timing = event_streams.StreamTiming(check=0.05)

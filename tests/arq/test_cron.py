@@ -12,6 +12,7 @@ from service.clock import Clock
 from service.domain.errors import ConfigurationInvalid
 from service.domain.states import State
 from service.store.queries import JobFilter
+from tests.support.eventually import eventually
 from tests.support.factories import IDS
 from tests.support.manual_clock import ManualClock
 from workers.arq.cron_times import next_firing
@@ -136,8 +137,12 @@ async def test_a_cron_job_fires_on_time(pool, running):
     job = cron(tick, second=soon.second, microsecond=soon.microsecond)
     await running(cron_jobs=[job], timezone=UTC)
 
-    while not (found := [*await pool.queued_jobs(), *await pool.all_job_results()]):
-        await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.02)
+    async def fired():
+        found = [*await pool.queued_jobs(), *await pool.all_job_results()]
+        assert found
+        return found
+
+    found = await eventually(fired)
     late = found[0].enqueue_time - soon
     assert timedelta() <= late + timedelta(milliseconds=1) < timedelta(milliseconds=500)
 

@@ -97,7 +97,21 @@ async def test_a_handler_sees_the_context_variables_of_its_start_hook(make_worke
     handler = in_loop if executor == "async" else in_thread
     job = await pool.enqueue_job(handler.__name__)
     await make_worker([handler], on_job_start=start).main()
-    assert await job.result() == "acme"
+    assert await job.result(timeout=10) == "acme"
+
+
+async def test_an_after_hook_sees_the_context_variables_of_its_start_hook(make_worker, pool):
+    seen = []
+
+    async def start(ctx):
+        tenant.set("acme")
+
+    async def after(ctx):
+        seen.append(tenant.get())
+
+    await pool.enqueue_job("answer")
+    await make_worker([answer], on_job_start=start, after_job_end=after).main()
+    assert seen == ["acme"]
 
 
 async def test_an_end_hook_may_reset_what_the_start_hook_set(make_worker, pool):
@@ -128,7 +142,7 @@ async def test_a_start_hook_that_fails_fails_the_attempt_and_the_handler_does_no
     job = await make_pool(*functions).enqueue_job("note")
     await make_worker(functions, on_job_start=start, on_job_end=note, after_job_end=note).main()
     with pytest.raises(RuntimeError, match="no database"):
-        await job.result()
+        await job.result(timeout=10)
     assert calls == []
 
 
@@ -152,7 +166,7 @@ async def test_an_end_hook_that_fails_changes_nothing(make_worker, pool, hook, e
 
     job = await pool.enqueue_job("answer")
     await make_worker([answer], **{hook: fails}).main()
-    assert await job.result() == 42
+    assert await job.result(timeout=10) == 42
 
 
 async def test_end_hooks_run_for_each_try_of_a_job_that_fails(make_pool, make_worker):
@@ -192,7 +206,7 @@ async def test_the_hooks_of_a_cancelled_job_run(pool, running):
         assert calls == ["start"]
 
     await eventually(started)
-    await job.abort()
+    await job.abort(timeout=10)
 
     def ended():
         assert calls == ["start", "end", "after"]

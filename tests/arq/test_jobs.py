@@ -43,7 +43,7 @@ async def test_a_job_that_does_not_exist_is_not_found(pool):
 
 async def test_the_result_of_a_job_that_does_not_exist_is_not_waited_for(pool):
     with pytest.raises(ResultNotFound):
-        await Job("nothing", pool).result()
+        await Job("nothing", pool).result(timeout=10)
 
 
 async def test_waiting_for_a_result_ends_with_the_timeout(pool):
@@ -115,14 +115,14 @@ async def test_a_job_in_progress_says_so(pool, running):
     await running([hang])
     await is_running(job)
     assert (await job.info()).job_try == 1
-    await job.abort()
+    await job.abort(timeout=10)
 
 
 async def test_the_exception_of_a_job_is_raised_again(make_pool, make_worker):
     job = await make_pool(ONCE).enqueue_job("fail")
     await make_worker([ONCE]).main()
     with pytest.raises(TypeError, match="my type error"):
-        await job.result()
+        await job.result(timeout=10)
 
 
 async def test_a_failed_job_has_its_exception_as_result(make_pool, make_worker):
@@ -142,7 +142,7 @@ async def test_an_exception_of_a_class_that_is_not_built_in_is_said_in_words(mak
     job = await make_pool(once).enqueue_job("raises")
     await make_worker([once]).main()
     with pytest.raises(JobExecutionFailed, match="Own: mine"):
-        await job.result()
+        await job.result(timeout=10)
 
 
 async def test_a_job_that_retries_too_often_says_how_often(make_pool, make_worker):
@@ -153,7 +153,7 @@ async def test_a_job_that_retries_too_often_says_how_often(make_pool, make_worke
     job = await make_pool(*functions).enqueue_job("again")
     await make_worker(functions).main()
     with pytest.raises(JobExecutionFailed, match="max 5 retries exceeded"):
-        await job.result()
+        await job.result(timeout=10)
 
 
 async def test_a_result_that_is_not_json_cannot_be_had(pool, make_worker):
@@ -163,7 +163,7 @@ async def test_a_result_that_is_not_json_cannot_be_had(pool, make_worker):
     job = await pool.enqueue_job("odd")
     await make_worker([odd]).main()
     with pytest.raises(SerializationError, match="unable to serialize result"):
-        await job.result()
+        await job.result(timeout=10)
 
 
 async def test_a_function_that_nobody_knows_waits(pool, make_worker):
@@ -178,7 +178,7 @@ async def test_a_running_job_is_aborted(pool, running):
     await is_running(job)
     assert await job.abort(timeout=10) is True
     with pytest.raises(asyncio.CancelledError):
-        await job.result()
+        await job.result(timeout=10)
 
 
 async def test_a_job_is_aborted_before_it_starts(pool, make_worker):
@@ -207,7 +207,7 @@ async def test_a_job_that_has_ended_is_not_aborted(pool, make_worker):
     job = await pool.enqueue_job("answer")
     await make_worker([answer]).main()
     assert await job.abort() is False
-    assert await job.result() == 42
+    assert await job.result(timeout=10) == 42
 
 
 async def test_with_another_client_a_job_object_is_arqs_own(redis_url):

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 from datetime import UTC, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 
 from service.domain.errors import ConfigurationInvalid
 from service.settings import Settings
+from tests.e2e.processes import ROOT
 from workers.arq.settings import IGNORED, IGNORED_VALUES, OPTIONS, name_ignored, worker_settings
 from workers.handling.registry import Registry
 from workers.worker import TriageWorker
@@ -57,6 +59,12 @@ WORK = {
 
 def test_there_is_no_option_without_an_effect_or_a_name():
     assert WORK | set(IGNORED) | {name for name, _ in IGNORED_VALUES} == OPTIONS
+
+
+def test_the_page_for_users_has_every_option():
+    page = (ROOT / "docs/how-to/migrate-from-arq.md").read_text()
+    section = page.partition("\n## Options of WorkerSettings\n")[2].partition("\n## ")[0]
+    assert OPTIONS - set(re.findall(r"`(\w+)`", section)) == set()
 
 
 @pytest.mark.parametrize("name", sorted(IGNORED))
@@ -186,7 +194,17 @@ async def test_what_is_in_ctx_is_in_the_context_of_each_job(make_worker, pool):
 
     job = await pool.enqueue_job("read")
     await make_worker([read], ctx={"db": "a connection"}).main()
-    assert await job.result() == "a connection"
+    assert await job.result(timeout=10) == "a connection"
+
+
+async def test_what_a_settings_has_in_ctx_is_there_too_below_what_the_worker_was_made_with(make_worker, pool):
+    async def read(ctx):
+        return [ctx["db"], ctx["cache"]]
+
+    registry = loaded(read, ctx={"db": "of the settings", "cache": "of the settings"})
+    job = await pool.enqueue_job("read")
+    await make_worker(registry=registry, ctx={"cache": "of the worker"}).main()
+    assert await job.result(timeout=10) == ["of the settings", "of the worker"]
 
 
 async def test_a_handler_that_takes_too_long_fails(make_pool, make_worker):
@@ -196,15 +214,15 @@ async def test_a_handler_that_takes_too_long_fails(make_pool, make_worker):
     options = {"job_timeout": 0.1, "max_tries": 1}
     job = await make_pool(hang, **options).enqueue_job("hang")
     await make_worker([hang], **options).main()
-    with pytest.raises(TimeoutError):
-        await job.result()
+    with pytest.raises(TimeoutError, match=r"did not end within 0\.1 seconds"):
+        await job.result(timeout=10)
 
 
 async def test_a_burst_of_the_settings_ends_when_no_job_is_left(make_worker, pool):
     job = await pool.enqueue_job("answer")
     worker = make_worker([answer], burst=False, registry=loaded(burst=True))
     await asyncio.wait_for(worker.main(), 10)
-    assert await job.result() == 42
+    assert await job.result(timeout=10) == 42
 
 
 async def test_jobs_expire_so_long_after_their_time(make_pool):

@@ -19,7 +19,7 @@ CANCELS = {
     "workers/engine/runs/deadlines.py": {"self._timer"},
     # Handlers are asked twice: before their grace, in which they may clean up, and after it.
     "workers/engine/runs/stopper.py": {"run.task"},
-    "workers/engine/runs/process_main.py": {"task", "self._coroutine[1]"},
+    "workers/engine/runs/process_context.py": {"task", "self._coroutine[1]"},
     # A look-up that no thread has begun: nothing that could swallow it.
     "workers/http/resolver.py": {"task"},
     "workers/engine/runs/run.py": {"self.timer"},
@@ -28,6 +28,17 @@ CANCELS = {
 }
 #: Where something else than an event is waited for with a time limit.
 TIME_LIMITS: dict[str, set[str]] = {}
+#: Where `asyncio.timeout` ends what talks to no Redis of ours: it cancels once, too.
+BLOCKS = {
+    "service/api/auth/jwks.py",
+    "service/api/requests/limits.py",
+    "service/commands/bench/cleaning.py",
+    "service/commands/bench/run.py",
+    "workers/http/outbound_guard.py",
+    "workers/http/http_request.py",
+    # What a hook does is its author's; whoever has started it in vain abandons its run.
+    "workers/arq/hooks.py",
+}
 
 
 def calls(path: Path, name: str) -> Iterator[ast.Call]:
@@ -54,6 +65,10 @@ def test_only_events_are_waited_for_with_a_time_limit_of_asyncio(path: Path) -> 
     awaited = {ast.unparse(call.args[0]) for call in calls(path, "wait_for")}
     unknown = {of for of in awaited if not of.endswith(".wait()")} - TIME_LIMITS.get(relative(path), set())
     assert not unknown, f"{unknown}: use service.tasks.within"
+
+
+def test_only_what_talks_to_no_redis_has_a_time_limit_as_a_block() -> None:
+    assert {relative(path) for path in SOURCES if [*calls(path, "timeout")]} == BLOCKS
 
 
 @pytest.mark.parametrize("allowed", [CANCELS, TIME_LIMITS])

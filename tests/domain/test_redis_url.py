@@ -60,6 +60,8 @@ def test_a_good_url_leads_where_redis_py_goes(url: str, address: str) -> None:
         "redis://redis/abc",
         "redis://redis/0/1",
         "redis://redis/0#1",
+        "redis://:hunter2#4711@redis:6379/0",
+        "redis://redis?client_name=a#b",
         "redis://re dis",
         "redis://redis\n:1",
         "redis://[::1",

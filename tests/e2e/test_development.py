@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import orjson
+import pytest
 
 from tests.e2e.processes import ROOT, free_port
 from tests.support.eventually import eventually_blocking
@@ -39,7 +40,16 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+def end(dev: "subprocess.Popen[bytes]") -> None:
+    """After a test that has failed: the process takes its own ones along."""
+    if dev.poll() is None:
+        dev.terminate()
+        dev.wait(30)
+
+
+def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRIAGE_PORT": str(port), "TRIAGE_WORKER_PORT": "0"}
     # What a company's proxy cannot reach.
@@ -53,6 +63,7 @@ def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(tmp
             stdout=log,
             stderr=log,
         )
+    request.addfinalizer(lambda: end(dev))
 
     def printed() -> str:
         assert dev.poll() is None, output.read_text()
@@ -69,6 +80,7 @@ def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(tmp
     answer = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", json=body, headers={"Prefer": "wait=10"})
     assert answer.json()["state"] == "dead"
     shown = output.read_text()
+    assert "sample_handlers_loaded" not in shown
     assert "job_failed" in shown
     assert "message=order gone-1 was deleted" in shown
     assert "\n  Traceback (most recent call last):\n" in shown

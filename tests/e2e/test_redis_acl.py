@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 from redis import Redis
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from service.store.redis import keys
 from service.store.redis.embedded import EmbeddedServer
@@ -63,8 +63,12 @@ def url(server: EmbeddedServer, user: str) -> str:
 
 @pytest.fixture(scope="module")
 def restricted(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A server with exactly the documented lines."""
+    """A server whose users could do everything before they got exactly the documented lines."""
     with EmbeddedServer(tmp_path_factory.mktemp("acl"), server_binary) as server:
+        with Redis.from_url(server.url) as admin:
+            for user in USERS:
+                rules = ("on", ">former", "~*", "&*", "+@all", "(~* +@all)")
+                admin.execute_command("ACL", "SETUSER", user, *rules)
         load(server)
         yield server
 
@@ -77,6 +81,15 @@ def load(server: EmbeddedServer) -> None:
 
 def test_the_document_has_a_user_for_each_part() -> None:
     assert set(USERS) == set(ALL)
+
+
+@pytest.mark.parametrize("user", ALL)
+def test_a_former_password_opens_nothing(restricted: EmbeddedServer, user: str) -> None:
+    former = f"unix://{user}:former@{restricted.url.removeprefix('unix://')}"
+    with Redis.from_url(former) as redis, pytest.raises(AuthenticationError):
+        redis.ping()
+    with Redis.from_url(url(restricted, user)) as redis:
+        assert redis.ping()
 
 
 @pytest.mark.parametrize("user", ALL)

@@ -55,6 +55,8 @@ def act(ctx: Any, do: str, value: Any) -> Any:
             for current in range(value):
                 ctx.progress(current + 1, value, "going")
             ctx.log("done")
+        case "progress":
+            ctx.progress(value)
         case "raise":
             raise ValueError(value)
         case "retry":

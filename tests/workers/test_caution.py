@@ -1,7 +1,7 @@
 """A worker that starts after another one was lost runs nothing in its own process."""
 
 import os
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any, cast
 
 import orjson
@@ -10,12 +10,16 @@ import pytest
 from service.domain.outcome import Crashed, Interrupted
 from service.reachability import Reachability
 from service.settings import Settings
+from service.store.namespace import Namespace
+from tests.support.factories import claim, submit
 from tests.support.manual_clock import ManualClock
-from tests.workers.reporting import Notes, context, slot
+from tests.workers.reporting import Notes, context, lease, slot, times
 from workers.engine.runs.caution import CALM, Caution
 from workers.engine.runs.outcomes import of_exception
-from workers.engine.runs.runners import ChildDied, Runners
+from workers.engine.runs.run import Run
+from workers.engine.runs.runners import Runners, SubprocessDied
 from workers.handling.registry import Registry
+from workers.worker import TriageWorker
 
 pytestmark = pytest.mark.anyio
 
@@ -23,11 +27,11 @@ pytestmark = pytest.mark.anyio
 def test_it_ends_when_nothing_has_died_for_a_while() -> None:
     clock = ManualClock()
     caution = Caution(clock)
-    caution.died()
+    caution.on_death()
     assert not caution.active
     caution.begin()
     clock.advance(CALM - 1)
-    caution.died()
+    caution.on_death()
     clock.advance(CALM - 1)
     assert caution.active
     clock.advance(2)
@@ -68,7 +72,7 @@ async def test_while_it_is_active_any_handler_runs_alone_and_a_death_prolongs_it
         pid, _ = orjson.loads(bytes(cast(Any, await run("process"))))
         assert pid != os.getpid()
         clock.advance(CALM - 1)
-        with pytest.raises(ChildDied):
+        with pytest.raises(SubprocessDied):
             await run("exit", 7)
         clock.advance(CALM - 1)
         assert caution.active
@@ -77,9 +81,33 @@ async def test_while_it_is_active_any_handler_runs_alone_and_a_death_prolongs_it
 
 
 @pytest.mark.parametrize("draining", [False, True])
-def test_a_process_that_dies_while_its_worker_drains_is_not_blamed_on_its_job(draining: bool) -> None:
-    run = SimpleNamespace(
-        stop=None, context=SimpleNamespace(draining=SimpleNamespace(is_set=lambda: draining))
-    )
-    outcome = of_exception(cast(Any, run), ChildDied("ended by signal 15"))
+async def test_the_death_of_a_subprocess_during_a_drain_is_not_blamed_on_its_job(
+    draining: bool,
+) -> None:
+    run = Run(lease(), cast(Any, None), context(Notes()), slot(), times())
+    if draining:
+        run.context.draining.set()
+    outcome = of_exception(run, SubprocessDied("killed by signal 15"))
     assert isinstance(outcome, Interrupted if draining else Crashed)
+
+
+@pytest.mark.parametrize("after_a_loss", [False, True])
+async def test_a_worker_that_starts_after_a_loss_runs_every_job_alone(
+    stores: Namespace,
+    redis_url: str,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after_a_loss: bool,
+) -> None:
+    monkeypatch.setattr("workers.worker.collect_rarely", lambda: None)
+    history = tmp_path / "history"
+    if after_a_loss:
+        await submit(stores)
+        assert (await claim(stores, lease_ms=1)).leases
+    await submit(stores, name="scripted", payload=orjson.dumps({"history": str(history)}))
+    given: Any = {"redis_url": redis_url, "namespace": namespace, "handlers": "tests.support.scripted"}
+    settings = Settings(**given, worker_host="127.0.0.1", worker_port=0, lease_seconds=5)
+    await TriageWorker(burst=True, handle_signals=False, settings=settings).main()
+    pid = int(history.read_text().split()[3])
+    assert (pid != os.getpid()) == after_a_loss

@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
+from service.clock import Clock
+from service.reachability import Reachability
+from service.settings import Settings
 from service.store.leases import Beat, decode_beat
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.tasks import end
 from tests.support.eventually import eventually
-from tests.support.factories import DAY, OK, claim, finish, register_worker, submit
+from tests.support.factories import DAY, IDS, OK, claim, finish, register_worker, submit
+from workers.maintenance.maintenance import Maintenance
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
+from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +41,7 @@ class Site:
         return bool(await redis.zpopmin(inbox))
 
     async def hear(self) -> None:
-        self.pruner.expect(((await self.beat()).next_prune_ms or 0) / 1000)
+        self.pruner.schedule_check(((await self.beat()).next_prune_ms or 0) / 1000)
 
 
 @pytest.fixture
@@ -113,3 +118,33 @@ async def test_a_heartbeat_tells_when_the_next_retention_ends(site: Site) -> Non
     assert told is not None
     assert DAY - 10_000 < told <= DAY
     assert (await site.stores.leases.prune())[1] is not None
+
+
+async def test_a_worker_prunes_a_job_that_its_heartbeat_has_reported(
+    stores: Namespace, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, prune = asyncio.Event(), stores.leases.prune
+
+    async def look(at_most: int) -> tuple[int, int | None]:
+        found = await prune(at_most)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(stores.leases, "prune", look)
+    clock = Clock()
+    settings = Settings(redis_url=redis_url)
+    maintenance = Maintenance(stores, settings, clock, Metrics(), IDS.new, Reachability(clock))
+    site = Site(stores, await register_worker(stores), Pruner(stores.leases))
+    duties = [asyncio.create_task(duty) for duty in maintenance.duties(lambda: None)]
+    try:
+        # It knows of nothing, and would look again in a minute.
+        await asyncio.wait_for(looked.wait(), 5)
+        id = await ended(stores, retention_ms=300)
+        maintenance.on_heartbeat(await site.beat())
+
+        async def gone() -> None:
+            assert await stores.queries.job(id) is None
+
+        await eventually(gone, deadline_seconds=5)
+    finally:
+        await end(duties)

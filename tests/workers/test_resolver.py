@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpcore
+import httpx
 import pytest
 
 from tests.support.eventually import eventually
-from workers.http.outbound_guard import Allowed, GuardedBackend
+from workers.http.outbound_guard import Allowed, GuardedBackend, GuardedTransport
 from workers.http.resolver import MAX_LOOKUPS, Resolver
 
 pytestmark = pytest.mark.anyio
@@ -57,6 +58,25 @@ async def test_slow_lookups_leave_the_threads_of_the_loop_to_others(names: NameS
     for call in calls:
         with pytest.raises(httpcore.ConnectTimeout):
             await call
+    assert len(names.asked) == MAX_LOOKUPS
+
+
+async def test_calls_of_handlers_are_looked_up_there(names: NameServer) -> None:
+    """However many wait for a silent name server, a handler in a thread runs."""
+
+    async def call(host: str) -> None:
+        async with httpx.AsyncClient(transport=GuardedTransport(Allowed.parse("")), timeout=0.5) as http:
+            with pytest.raises(httpx.ConnectTimeout):
+                await http.get(f"http://{host}/")
+
+    calls = [asyncio.create_task(call(f"slow{n}.example")) for n in range(100)]
+
+    def full() -> None:
+        assert len(names.asked) >= MAX_LOOKUPS
+
+    await eventually(full)
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
+    await asyncio.gather(*calls)
     assert len(names.asked) == MAX_LOOKUPS
 
 

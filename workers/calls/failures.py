@@ -1,16 +1,14 @@
-"""Makes any exception a failure that can be kept and shown; nothing here raises."""
+"""Turns any exception into a failure that can be stored and shown; never raises."""
 
-import re
 import traceback
 
 from service.domain.outcome import Failure
+from service.domain.texts import CUT, without_controls
 
 #: Bytes of UTF-8.
 MAX_TYPE, MAX_MESSAGE, MAX_TRACEBACK = 200, 4_096, 16_384
-#: Frames of a traceback that are kept: the innermost ones.
+#: Frames of a traceback that are stored: the innermost ones.
 MAX_FRAMES = 20
-
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def describe(error: BaseException) -> Failure:
@@ -21,13 +19,13 @@ def describe(error: BaseException) -> Failure:
 def printable(text: str, limit_bytes: int, *, keep_end: bool = False) -> str:
     """The text as valid UTF-8 without control characters, cut to its first bytes or to its last ones."""
     cut = text[-limit_bytes:] if keep_end else text[:limit_bytes]
-    encoded = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cut).encode()
+    encoded = without_controls(cut).encode()
     if len(cut) == len(text) and len(encoded) <= limit_bytes:
         return encoded.decode()
-    room = limit_bytes - len("…".encode())
+    room = limit_bytes - len(CUT.encode())
     if keep_end:
-        return "…" + encoded[-room:].decode(errors="ignore")
-    return encoded[:room].decode(errors="ignore") + "…"
+        return CUT + encoded[-room:].decode(errors="ignore")
+    return encoded[:room].decode(errors="ignore") + CUT
 
 
 def _type_name(error: BaseException) -> str:
@@ -39,7 +37,7 @@ def _type_name(error: BaseException) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        # A subclass of str could bring methods of its own along.
+        # A subclass of str could override the methods that are called here.
         return "".join(("", str(error)))
     except BaseException:
         return "(the error could not be described)"

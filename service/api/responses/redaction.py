@@ -1,14 +1,17 @@
 """What a caller may see of a job's data: every payload, result, error, log line and progress passes here."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
+from urllib.parse import quote, quote_plus
 
 import orjson
 
 from service.domain.job import Job
 from service.domain.redaction import ANY, parse_pointer
+from service.domain.texts import CUT, without_controls
 
 HIDDEN = "[redacted]"
 #: Characters: shorter values occur in any text, and no secret is that short.
@@ -33,10 +36,23 @@ def secrets_of(document: Any, pointers: Sequence[str]) -> set[str]:
             for scalar in _scalars(holder[key]):
                 text = str(scalar)
                 if len(text) >= MIN_SECRET:
-                    # As it is, as repr() and as JSON write it.
-                    escaped = orjson.dumps(text).decode()[1:-1]
-                    found |= {text, repr(text)[1:-1], escaped}
+                    found |= _spellings(text)
     return found
+
+
+def _spellings(text: str) -> set[str]:
+    """As it is, and as Python, JSON and the address of a request write it."""
+    python = {repr(text)[1:-1], ascii(text)[1:-1], repr(text.encode())[2:-1]}
+    written_json = {orjson.dumps(text).decode()[1:-1], json.dumps(text)[1:-1]}
+    return {
+        text,
+        without_controls(text),
+        *python,
+        *written_json,
+        quote(text),
+        quote(text, safe=""),
+        quote_plus(text),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class View:
     allowed: bool
     pointers: Sequence[str] | None
     secrets: tuple[str, ...] | None = None
+    #: Whether an earlier run had another payload, whose values nobody knows any more.
+    payload_replaced: bool = False
 
     @classmethod
     def of_job(cls, job: Job, allowed: bool, pointers: Sequence[str] | None) -> "View":
@@ -61,7 +79,8 @@ class View:
             if text is not None:
                 found |= secrets_of(orjson.loads(text), pointers)
         # The longest first: one may be a part of another.
-        return cls(allowed, pointers, tuple(sorted(found, key=len, reverse=True)))
+        longest_first = tuple(sorted(found, key=len, reverse=True))
+        return cls(allowed, pointers, longest_first, job.payload_replaced)
 
     @property
     def visible(self) -> bool:
@@ -82,14 +101,18 @@ class View:
         return redact(value, self.pointers or ()) if self.visible else None
 
     def text(self, text: str) -> str:
-        """Words of a handler: a message, a traceback, a line of its log."""
+        """Words of any run of the job: of an attempt, a line of its log."""
+        return HIDDEN if self.payload_replaced and not self._texts_as_they_are else self._latest(text)
+
+    def _latest(self, text: str) -> str:
+        """Words of its last run."""
         if self._texts_as_they_are:
             return text
         if not self.visible or self.secrets is None:
             return HIDDEN
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
-        return text
+        return _without_parts(text, self.secrets)
 
     def error(self, text: bytes | None) -> Any:
         return self._with_message(text)
@@ -106,8 +129,32 @@ class View:
             return None if text is None else orjson.Fragment(text)
         document = orjson.loads(text)
         if document.get("message") is not None:
-            document["message"] = self.text(document["message"])
+            document["message"] = self._latest(document["message"])
         return document
+
+
+def _without_parts(text: str, secrets: Sequence[str]) -> str:
+    """Hides what is left of a secret where the text was cut in the middle of it."""
+    if text.endswith(CUT):
+        text = _without_part(text.removesuffix(CUT), secrets) + CUT
+    if text.startswith(CUT):
+        turned = _without_part(text[: len(CUT) - 1 : -1], [secret[::-1] for secret in secrets], HIDDEN[::-1])
+        text = CUT + turned[::-1]
+    return text
+
+
+def _without_part(text: str, secrets: Sequence[str], hidden: str = HIDDEN) -> str:
+    at = min((_begins_at(text, secret) for secret in secrets), default=len(text))
+    return text if at == len(text) else text[:at] + hidden
+
+
+def _begins_at(text: str, secret: str) -> int:
+    """Where the secret begins that the end of the text cuts off; the length of the text for nowhere."""
+    start = secret[:MIN_SECRET]
+    at = text.find(start, max(0, len(text) - len(secret) + 1))
+    while at >= 0 and not secret.startswith(text[at:]):
+        at = text.find(start, at + 1)
+    return at if at >= 0 else len(text)
 
 
 @lru_cache(maxsize=1024)

@@ -34,7 +34,7 @@ for i = 9, #ARGV do
     local fields = {'run_at', now + delay}
     local function put(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
     if ARGV[5] ~= '' then
-      put('payload', ARGV[5])
+      put('payload', ARGV[5]); put('payload_replaced', 1)
       if job.group and redis.call('HDEL', key, 'shared') == 1 then release_payload(job.group) end
     end
     if ARGV[6] ~= '' then

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -26,6 +27,9 @@ SLOTS = 6
 _OLDEST_SAMPLE = 20
 #: Freezes that a queue shows, those that last longest first.
 FROZEN_SHOWN = 100
+#: Overrides of limit keys that the queues of a page have together, unless it is one queue: a page of them
+#: stays below 8 MiB.
+OVERRIDES_OF_PAGE = 5_000
 #: Job types of a queue whose workers are looked for: those of the oldest jobs, and as many with limit keys.
 TYPES_LOOKED_AT = 100
 
@@ -76,20 +80,21 @@ class Queues:
         return [member.decode() for member in members]
 
     async def list(self, limit: int, cursor: str | None) -> Page[Queue]:
-        """By name."""
+        """By name. A page ends before its queues have too many overrides."""
         after = f"({decode_cursor(cursor, 1)[0]}" if cursor else "-"
         members = (
             await self._queries.pipeline(
                 lambda pipe: pipe.zrangebylex(keys.queues(self._prefix), after, "+", 0, limit + 1)
             )
         )[0]
-        page = [member.decode() for member in members[:limit]]
-        return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > limit else None)
+        page = await self._fitting([member.decode() for member in members[:limit]])
+        return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > len(page) else None)
 
-    async def by_attention(self, at_most: int) -> "tuple[list[Queue], Survey]":
-        """The queues that need attention most, and what there is in all."""
+    async def by_attention(self, at_most: int, *, page: bool = False) -> "tuple[list[Queue], Survey]":
+        """The queues that need attention most, and what there is in all; `page`: as many as fit into one."""
         found = await survey(self._scripts, await self.names())
-        return await self._read(found.names(at_most)), found
+        names = found.names(at_most)
+        return await self._read(await self._fitting(names) if page else names), found
 
     async def get(self, name: str) -> Queue | None:
         """None for a name without jobs and settings."""
@@ -166,6 +171,14 @@ class Queues:
                 if not any(answer.word == "moved" for answer in moved):
                     break
         return purged
+
+    async def _fitting(self, names: "list[str]") -> "list[str]":
+        """The first of the queues, as many as a page has room for."""
+        sizes = await self._queries.pipeline(
+            lambda pipe: [pipe.hlen(keys.key_limits(self._prefix, queue=name)) for name in names]
+        )
+        count = sum(total <= OVERRIDES_OF_PAGE for total in accumulate(sizes))
+        return names[: max(1, count)]
 
     async def _read(self, names: "list[str]") -> "list[Queue]":
         if not names:

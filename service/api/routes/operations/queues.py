@@ -46,7 +46,7 @@ async def list_queues(
 
     `order=attention` begins with queues that have dead letters or are paused with work, then goes by the age
     of their oldest queued job; queues without jobs come last. It takes no cursor, and `totals`, else null,
-    count all queues.
+    count all queues. A page ends before its queues have 5,000 overrides of limit keys together.
     """
     if order == "attention":
         return await _by_attention(context, limit, cursor)
@@ -58,7 +58,7 @@ async def list_queues(
 async def _by_attention(context: RequestContext, limit: int, cursor: str | None) -> Response:
     if cursor is not None:
         raise CursorInvalid()
-    queues, survey = await context.stores.queues.by_attention(limit)
+    queues, survey = await context.stores.queues.by_attention(limit, page=True)
     items = [queue_resource.queue(queue) for queue in queues]
     totals = queue_resource.totals(len(survey.queues), survey.counts())
     return rendering.respond({"items": items, "next_cursor": None, "totals": totals})
