@@ -4,13 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, overload
 
+from service.domain.checks import Number, Whole, nullable, read_members
 from service.domain.errors import TriageError
 from service.domain.group import Group, GroupKind, GroupState, first_due
 from service.domain.ids import member_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 
 MAX_ITEMS = 1_000_000
+FAILURES = Whole(0)
+PERCENT = Number(0, 100)
 
 #: Numbers of a fan-out's jobs, see member_id: the follow-up comes first, then the items by index.
 FOLLOW_UP = 1
@@ -42,6 +45,13 @@ class Tolerance:
 
     count: int | None = None
     percent: float | None = None
+
+
+def read_tolerance(value: Any, pointer: str) -> Tolerance:
+    """From its JSON form; raises SpecInvalid."""
+    return Tolerance(
+        **read_members(value, pointer, {"count": nullable(FAILURES), "percent": nullable(PERCENT)})
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from service.domain.catalogue import JobType
-from service.domain.defaults import specify
-from service.domain.job import JobSpec
+from service.domain.checks import LATEST_MS
+from service.domain.job_spec import JobSpec, specify
 
 CatchUp = Literal["none", "latest", "all"]
 Overlap = Literal["allow", "skip", "replace"]
@@ -85,7 +85,7 @@ class Timetable:
             after_ms = max(after_ms, self.start_ms - 1)
         slots = self._every_slots(after_ms) if self.every_ms is not None else self._cron_slots(after_ms)
         for slot in slots:
-            if self.end_ms is not None and slot > self.end_ms:
+            if slot > (LATEST_MS if self.end_ms is None else self.end_ms):
                 return
             yield slot
 
@@ -120,8 +120,8 @@ class Timetable:
 
     def _cron_slots(self, after_ms: int) -> Iterator[int]:
         zone = ZoneInfo(self.timezone)
-        start = datetime.fromtimestamp(after_ms / 1000, zone)
         try:
+            start = datetime.fromtimestamp(after_ms / 1000, zone)
             times = self._cron(start)
             if len(times.hours) < 24:
                 # Without a zone cronsim knows no clock changes: they are resolved here, for 5 and 6 fields.
@@ -235,6 +235,5 @@ class Schedule:
 
     def job(self, job_type: JobType | None, queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
         """What a slot starts, over the defaults of its type and queue; the tag `schedule` finds it."""
-        spec = specify(self.definition["job"], {} if job_type is None else job_type.defaults, queues)
-        redact = None if job_type is None else job_type.redact
-        return replace(spec, tags={"schedule": self.name, **spec.tags}, redact=redact)
+        spec = specify(self.definition["job"], job_type, queues)
+        return replace(spec, tags={"schedule": self.name, **spec.tags})

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from service.domain.errors import TooManyQueues
-from service.domain.job import JobSpec, ResultForgotten, Unique
+from service.domain.job_spec import JobSpec, ResultForgotten, Unique
 from service.domain.results import Changed, ChangeResult, SubmitResult, Submitted
 from service.domain.retry import RetryPolicy
-from service.domain.states import REDRIVE, RUN_NOW, Move
+from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move
 from service.store.codec import jobs as codec
 from service.store.codec.fields import text, texts
 from service.store.codec.submissions import REPLAY, decode_replay, decode_submitted, encode_spec
@@ -80,7 +80,7 @@ class Jobs:
     ) -> list[Submitted]:
         """Admit the jobs of a schedule's slots in one call; nothing when somebody else has fired them.
 
-        `slots` is the text of firing.lua; records of idempotency are kept for `remember_ms`.
+        `slots` is the text of schedule_firing.lua; records of idempotency are kept for `remember_ms`.
         """
         arguments: list[Argument] = [remember_ms, slots, self._scripts.max_queues]
         for submission in submissions:
@@ -123,9 +123,9 @@ class Jobs:
     ) -> list[Changed]:
         """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
 
-        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of acting.lua,
-        here and below; when somebody else has done the portion the answer is empty. `message` is kept with
-        the job and shown to its handler.
+        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of
+        bulk_portion.lua, here and below; when another process has done the portion the answer is empty.
+        `message` is kept with the job and shown to its handler.
         """
         arguments = [grace_ms, reason, int(unstarted), portion, message, *ids]
         return codec.decode_changes(await self._scripts.run("cancel", arguments))
@@ -144,8 +144,8 @@ class Jobs:
         portion: str = "",
     ) -> list[Changed]:
         """A new run of dead or cancelled jobs: failures and crashes start at 0. Raises TooManyQueues."""
-        fresh: list[Argument] = [delay_ms, 1, payload or b"", queue or "", portion]
-        changed = await self._move(REDRIVE, fresh, ids)
+        how: list[Argument] = [delay_ms, payload or b"", queue or "", portion]
+        changed = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids)
         if any(answer.result is ChangeResult.TOO_MANY_QUEUES for answer in changed):
             raise TooManyQueues()
         return changed
@@ -158,11 +158,11 @@ class Jobs:
 
     async def run_now(self, id: str) -> Changed:
         """Do not wait for the time of a job. Raises NotFound and InvalidState."""
-        return (await self._move(RUN_NOW, [0, 0, b"", "", ""], [id]))[0].done()
+        return (await self._requeue(RUN_NOW, [0, b"", "", ""], [id]))[0].done()
 
-    async def _move(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Changed]:
-        arguments = [f" {' '.join(move.sources)} ", *how, self._scripts.max_queues, *ids]
-        return codec.decode_changes(await self._scripts.run("move", arguments))
+    async def _requeue(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Changed]:
+        arguments = [move.name, *how, self._scripts.max_queues, *ids]
+        return codec.decode_changes(await self._scripts.run("requeue", arguments))
 
     async def update(
         self,

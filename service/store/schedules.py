@@ -127,7 +127,7 @@ class Schedules:
             queue,
             self._scripts.max_queues,
         ]
-        word, _ = await self._scripts.run("schedule", [*arguments, "paused", int(paused), *fields])
+        word, _ = await self._scripts.run("put_schedule", [*arguments, "paused", int(paused), *fields])
         word = text(word)
         if word == "too_many_queues":
             raise TooManyQueues()
@@ -141,14 +141,14 @@ class Schedules:
 
     async def delete(self, name: str, version: int | None) -> bool:
         """False when there is none; raises VersionMismatch."""
-        word = text(await self._scripts.run("unschedule", [name, "" if version is None else version]))
+        word = text(await self._scripts.run("delete_schedule", [name, "" if version is None else version]))
         if word == "version":
             raise VersionMismatch()
         return word == "moved"
 
     async def look(self, at_most: int) -> Look:
         """What is due."""
-        now, next_in, *rows = await self._scripts.run("slots", [at_most])
+        now, next_in, *rows = await self._scripts.run("due_schedules", [at_most])
         return Look(now, not_negative(next_in), [decode_due(row, now) for row in rows if row[1]])
 
     async def fire(self, found: Schedule, firing: Firing, submissions: Sequence[Submission]) -> bool:

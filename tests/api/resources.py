@@ -9,8 +9,8 @@ from service.domain.catalogue import JobType
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import FlowSpec, Node
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
 from service.domain.job_filter import JobFilter
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
 from service.store.namespace import Namespace

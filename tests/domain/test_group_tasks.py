@@ -5,7 +5,7 @@ import pytest
 from service.domain import group_tasks
 from service.domain.fan_out import FanOut
 from service.domain.flow import Flow, OnFailure
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import FINISHED, State
 from service.store.codec.jobs import encode_options
 from service.store.codec.submissions import created_job

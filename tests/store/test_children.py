@@ -8,8 +8,9 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node, When, job_ids
-from service.domain.job import Job, JobSpec, Lease
+from service.domain.job import Job, Lease
 from service.domain.job_filter import JobFilter
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.queues.queues import SLOT_MS

@@ -10,7 +10,8 @@ from service.clock import Clock
 from service.domain.errors import InvalidState
 from service.domain.flow import Edge, FlowSpec, Node, job_ids
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Interrupted
 from service.store.namespace import Namespace
 from tests.store.flow_model import FINISHED, ModelFlow, model_of, random_flow

@@ -9,7 +9,8 @@ from service.domain.errors import InvalidState, NotFound
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, job_ids
 from service.domain.group import Group, GroupKind
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys

@@ -8,8 +8,9 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.flow import Edge, FlowSpec, Node, job_ids
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job
 from service.domain.job_filter import JobFilter
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.codec.jobs import encode_options
 from service.store.codec.submissions import created_job

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.flow import Edge, FlowSpec, Node, job_ids
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys

@@ -8,8 +8,9 @@ import pytest
 from service.domain.bulk_action import BulkSpec
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.flow import FlowSpec, Node, job_ids
-from service.domain.job import Job, JobSpec, Lease, Unique
+from service.domain.job import Job, Lease
 from service.domain.job_filter import JobFilter
+from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Snoozed
 from service.domain.states import State
 from service.store.namespace import Namespace

@@ -49,7 +49,7 @@ class BulkActions:
         }
         for field, value in values.items():
             arguments += [field, value]
-        word, found, at = await self._scripts.run("begin", arguments)
+        word, found, at = await self._scripts.run("create_bulk_action", arguments)
         result, first_id = texts((word, found))
         if result == "reused":
             raise IdempotencyKeyReused()
@@ -67,14 +67,14 @@ class BulkActions:
         """Newest first."""
         at, after = decode_place(cursor, "act")
         arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", keys.actions("")]
-        rows = places(await self._scripts.run("page", arguments))
+        rows = places(await self._scripts.run("list_page", arguments))
         found = await self._read([id for id, _ in rows[:limit]]) if rows else []
         following = encode_cursor(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
         return Page([action for action in found if action is not None], following)
 
     async def set_state(self, id: str, to: Literal["paused", "running", "cancelled"]) -> None:
         """Pause, resume or cancel it. Raises NotFound, and InvalidState when it has ended."""
-        word, state = texts(await self._scripts.run("direct", [id, to]))
+        word, state = texts(await self._scripts.run("set_bulk_action_state", [id, to]))
         if word == "missing":
             raise NotFound()
         if word == "illegal":

@@ -21,7 +21,7 @@ class BulkBatches:
 
     async def work(self) -> int | None:
         """Do one portion that is due; answers the ms until another one may be, None without any."""
-        id, found = await self._scripts.run("take", [TAKEN_MS])
+        id, found = await self._scripts.run("claim_bulk_action", [TAKEN_MS])
         if (action_id := text(id)) is None:
             return not_negative(found)
         if (action := decode_action(action_id, pairs(found))) is not None:

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from service.domain.fan_out import ItemResult
-from service.domain.job import Job, JobSpec, JobStatus, Lease, ResultForgotten, Unique
+from service.domain.job import Job, JobStatus, Lease
+from service.domain.job_spec import OPTIONS, JobSpec, ResultForgotten, Unique
 from service.domain.results import Changed, ChangeResult
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
@@ -22,6 +23,10 @@ OUTLINE = (
 STATUS = ("version", "state", "state_reason", "progress", "name", "options")
 END = ("state", "result", "error")
 ITEM_RESULT = (*END, "key", "options")
+
+
+#: What scripts read, and a replay as well.
+REPLAYED = ("queue", "priority", "retention_ms")
 
 
 def encode_tags(tags: Mapping[str, str]) -> str:
@@ -39,13 +44,8 @@ def encode_options(spec: JobSpec) -> bytes:
     """What no script reads; also what an idempotent replay needs to answer as the first time."""
     return orjson.dumps(
         {
+            **{field: getattr(spec, field) for field in (*OPTIONS, *REPLAYED)},
             "retry": _encode_retry(spec.retry),
-            "timeout_ms": spec.timeout_ms,
-            "traceparent": spec.traceparent,
-            "queue": spec.queue,
-            "priority": spec.priority,
-            "retention_ms": spec.retention_ms,
-            "redact": spec.redact,
             "unique": spec.unique and _shown(spec.unique),
         }
     )
@@ -59,20 +59,19 @@ def _encode_retry(retry: RetryPolicy) -> list[Any]:
     return [retry.max_attempts, retry.backoff, retry.delay_ms, retry.max_delay_ms, retry.jitter]
 
 
-Options = tuple[RetryPolicy, int, str | None, tuple[str, ...] | None, Unique | None]
-
-
 @lru_cache(maxsize=4096)
-def _decode_options(text: bytes) -> Options:
+def _decode_options(text: bytes) -> Mapping[str, Any]:
     # Jobs of one type share their options to the byte, unless they carry a trace or a unique key.
-    options = orjson.loads(text)
-    return (
-        RetryPolicy(*options["retry"]),
-        options["timeout_ms"],
-        options["traceparent"],
-        decode_pointers(options),
-        decode_unique(options),
-    )
+    return decode_options(orjson.loads(text))
+
+
+def decode_options(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: stored[name] for name in OPTIONS if name in stored},
+        "retry": RetryPolicy(*stored["retry"]),
+        "redact": _pointers(stored),
+        "unique": _unique(stored),
+    }
 
 
 def _shown(unique: Unique) -> list[Any]:
@@ -81,19 +80,19 @@ def _shown(unique: Unique) -> list[Any]:
     return [unique.key, until, unique.on_conflict]
 
 
-def decode_unique(options: Mapping[str, Any]) -> Unique | None:
+def _unique(options: Mapping[str, Any]) -> Unique | None:
     stored = options["unique"]
     return None if stored is None else Unique(*stored)
 
 
-def decode_pointers(options: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _pointers(options: Mapping[str, Any]) -> tuple[str, ...] | None:
     pointers = options.get("redact")
     return None if pointers is None else tuple(pointers)
 
 
 def decode_redact(options: bytes | None) -> tuple[str, ...] | None:
     """The pointers of a job whose other options are of no interest; None when nobody knew them."""
-    return _decode_options(options)[3] if options else None
+    return _decode_options(options)["redact"] if options else None
 
 
 def join_payloads(shared: bytes, own: bytes) -> bytes:
@@ -117,7 +116,6 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
     in_flow = group is not None and group.startswith("flow_")
     in_fan_out = group is not None and not in_flow
     key = text(get(b"key"))
-    retry, timeout_ms, traceparent, pointers, unique = _decode_options(fields[b"options"])
     return Job(
         id=id,
         version=int(fields[b"version"]),
@@ -128,8 +126,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         payload=join_payloads(shared, fields[b"payload"]) if shared else fields[b"payload"],
         created_at=int(fields[b"created_at"]),
         run_at=int(fields[b"run_at"]),
-        retry=retry,
-        timeout_ms=timeout_ms,
+        **_decode_options(fields[b"options"]),
         retention_ms=int(fields[b"retention_ms"]),
         state_reason=text(get(b"state_reason")),
         result=get(b"result"),
@@ -154,9 +151,6 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         worker_id=text(get(b"worker_id")),
         tags=decode_tags(get(b"tags")),
         limit_key=text(get(b"limit_key")),
-        traceparent=traceparent,
-        redact=pointers,
-        unique=unique,
         flow_id=group if in_flow else None,
         flow_key=key if in_flow else None,
         fan_out_id=group if in_fan_out else None,

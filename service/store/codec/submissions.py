@@ -1,21 +1,26 @@
 """What a submission was answered, rebuilt from what was stored then."""
 
 from collections.abc import Sequence
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job
+from service.domain.job_spec import OPTIONS, JobSpec
 from service.domain.results import SubmitResult, Submitted
-from service.domain.retry import RetryPolicy
 from service.domain.states import State
-from service.store.codec.jobs import decode_pointers, decode_unique
+from service.store.codec.jobs import REPLAYED, decode_options
 
 #: What is read of the record of an idempotency key.
 REPLAY = ("request", "id", "at", "options", "admitted", "wish")
 _CREATED = (SubmitResult.CREATED, SubmitResult.DUPLICATE, SubmitResult.REPLAYED, SubmitResult.REPLACED)
-_WISH = ("name", "delay_ms", "run_at_ms", "expires_ms", "deadline_ms", "limit_key", "tags")
+_WISH = [
+    field.name
+    for field in fields_of(JobSpec)
+    if field.name not in (*OPTIONS, *REPLAYED, "payload", "failures")
+]
 
 
 def encode_spec(spec: JobSpec) -> bytes:
@@ -47,8 +52,7 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes
         payload=spec.payload,
         created_at=at,
         run_at=due if waits else at,
-        retry=RetryPolicy(*stored["retry"]),
-        timeout_ms=stored["timeout_ms"],
+        **decode_options(stored),
         retention_ms=stored["retention_ms"],
         queued_at=None if waits else at,
         expires_at=None if spec.expires_ms is None else at + spec.expires_ms,
@@ -57,9 +61,6 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes
         deadline_ms=spec.deadline_ms,
         tags=spec.tags,
         limit_key=spec.limit_key,
-        traceparent=stored["traceparent"],
-        redact=decode_pointers(stored),
-        unique=decode_unique(stored),
     )
     return job if admitted is None else _admitted(job, *admitted.decode().split(" "))
 

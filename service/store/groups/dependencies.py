@@ -101,7 +101,7 @@ class Dependencies:
         for key, node in nodes.items():
             waits = [f"{CONDITIONS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
             arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]
-        word = text(await self._scripts.run("park", arguments))
+        word = text(await self._scripts.run("wait_for_children", arguments))
         if word == "too_many_queues":
             raise TooManyQueues()
         return WaitResult(word)

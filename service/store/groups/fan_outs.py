@@ -84,7 +84,7 @@ class FanOuts:
         ]
         if spec.then is not None:
             arguments += [follow_up_id(id), *spec_arguments(spec.then)]
-        word, found, at = await self._scripts.run("open", arguments)
+        word, found, at = await self._scripts.run("create_fan_out", arguments)
         result, first_id = texts((word, found))
         match result:
             case "reused":
@@ -111,7 +111,9 @@ class FanOuts:
                 _optional(item.delay_ms),
                 item.key or "",
             ]
-        word, state, added, next_index, total, sealed = await self._scripts.run("fill", arguments)
+        word, state, added, next_index, total, sealed = await self._scripts.run(
+            "add_fan_out_items", arguments
+        )
         match text(word):
             case "missing":
                 raise NotFound()
@@ -129,7 +131,7 @@ class FanOuts:
 
         Raises NotFound and CountMismatch.
         """
-        word, total, next_index = await self._scripts.run("seal", [id, expected])
+        word, total, next_index = await self._scripts.run("seal_fan_out", [id, expected])
         match text(word):
             case "missing":
                 raise NotFound()

@@ -13,7 +13,7 @@ from service.domain.errors import (
 )
 from service.domain.flow import Condition, Flow, FlowSpec, GraphEdge, created_flow, job_ids
 from service.domain.ids import member_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.codec.fields import texts
 from service.store.codec.groups import decode_edges
 from service.store.codec.jobs import encode_options, encode_tags
@@ -67,13 +67,13 @@ class Flows:
             rows: list[Argument] = [id]
             for key in list(jobs)[start : start + BATCH]:
                 rows += [jobs[key], key, *spec_arguments(spec.nodes[key].spec)]
-            await self._scripts.run("stage", rows)
+            await self._scripts.run("stage_flow_jobs", rows)
         edges = [(jobs[key], jobs[edge.key], edge) for key, node in spec.nodes.items() for edge in node.edges]
         for start in range(0, len(edges), LINKS):
             rows = []
             for dependent, dependency, edge in edges[start : start + LINKS]:
                 rows += [dependent, dependency, edge.key, CONDITIONS[edge.when]]
-            await self._scripts.run("link", rows)
+            await self._scripts.run("link_flow_jobs", rows)
 
     async def _commit(
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
@@ -127,7 +127,7 @@ class Flows:
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         head: list[Argument] = [id, admitted, total, *settings, RETENTION_MS, digest, request, IDEMPOTENCY_MS]
-        return await self._scripts.run("admit", [*head, self._scripts.max_queues, queues, *ids])
+        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, queues, *ids])
 
     async def graph(self, id: str) -> tuple[dict[str, str], list[GraphEdge]]:
         """Job ids by key, and the edges between keys."""
@@ -157,7 +157,7 @@ class Flows:
 
 
 def spec_arguments(spec: JobSpec) -> list[Argument]:
-    """A job of a flow as stage.lua and park.lua are sent it, after its id and key."""
+    """A job of a flow as stage_flow_jobs.lua and wait_for_children.lua are sent it, after its id and key."""
     return [
         spec.name,
         spec.queue,

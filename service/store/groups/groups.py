@@ -47,7 +47,7 @@ class Groups:
         at, after = decode_place(cursor, kind.kind)
         key = keys.groups("", kind=kind.kind)
         arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", key]
-        rows = places(await self._scripts.run("page", arguments))
+        rows = places(await self._scripts.run("list_page", arguments))
         found = await self._read([id for id, _ in rows[:limit]]) if rows else []
         following = encode_cursor(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
         return Page([group for group in found if isinstance(group, kind)], following)
@@ -83,7 +83,7 @@ class Groups:
 
         Raises NotFound, and InvalidState for a group that has ended.
         """
-        state = await self._change("steer", [id, "cancel", grace_ms])
+        state = await self._change("request_group_action", [id, "cancel", grace_ms])
         if state is not None:
             raise InvalidState(f"It has {state}.", current_state=state)
 
@@ -92,7 +92,7 @@ class Groups:
 
         Raises NotFound, and InvalidState when none of its jobs is dead or cancelled.
         """
-        state = await self._change("steer", [id, "retry", 0])
+        state = await self._change("request_group_action", [id, "retry", 0])
         if state is not None:
             raise InvalidState("None of its jobs is dead or cancelled.", current_state=state)
 
@@ -101,7 +101,7 @@ class Groups:
 
         Raises NotFound, and InvalidState while the group or its follow-up goes on.
         """
-        state = await self._change("vanish", [id])
+        state = await self._change("delete_group", [id])
         if state is not None:
             raise InvalidState(f"It is {state}, or its follow-up goes on.", current_state=state)
 

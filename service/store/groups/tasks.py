@@ -61,7 +61,7 @@ class GroupTasks:
                     refused[task] = fault
                     continue
                 # Dropped at its end: when this process dies before, another one begins anew.
-                await self._scripts.run("drop", [task, score])
+                await self._scripts.run("complete_task", [task, score])
                 ended += 1
         if refused:
             raise next(iter(refused.values()))
@@ -92,7 +92,7 @@ class GroupTasks:
     async def _tell(self, id: str) -> None:
         told = 0
         while told >= 0:
-            told = int(await self._scripts.run("tell", [id, told]))
+            told = int(await self._scripts.run("notify_dependents", [id, told]))
 
     async def _fail(self, flow: str, dead: str) -> None:
         """Cancel what has not started and does not wait for the dead job."""
@@ -144,13 +144,13 @@ class GroupTasks:
         elif isinstance(group, FanOut):
             chosen, waits = group.item_ids, {}
             if then := group.then_job_id:
-                await self._scripts.run("revive", [id, "", 0, then])
+                await self._scripts.run("retry_group_jobs", [id, "", 0, then])
         else:
             return
         reason = "dependency" if job else ""
         for batch in decide.retry_batches(chosen, waits):
-            await self._scripts.run("revive", [id, reason, 0, *batch])
-        await self._scripts.run("revive", [id, reason, 1])
+            await self._scripts.run("retry_group_jobs", [id, reason, 0, *batch])
+        await self._scripts.run("retry_group_jobs", [id, reason, 1])
         if decide.fails_whole(group) and not job:
             await self._repeat_failures(group, chosen)
 

@@ -18,11 +18,10 @@ from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.responses import rendering
-from service.api.responses.errors import ValidationFailed
 from service.api.responses.retryability import after_a_part
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
-from service.api.schemas.jobs import JobPage, JobSpecIn
+from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.parameters import FanOutId, IdempotencyKey
 from service.domain.errors import (
     BackendUnavailable,
@@ -39,7 +38,6 @@ from service.domain.fan_out import (
     FanOutSpec,
     created_fan_out,
 )
-from service.domain.job import JobSpec
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
 from service.store.groups.fan_outs import FILL, Opened
@@ -85,8 +83,10 @@ async def create_fan_out(
     """
     raw_items = cast("Sequence[bytes]", body.items)
     span = begin_submission(context, "submit fan-out")
-    template = await _specify(context, body.template, span.traceparent, "/template", partial=True)
-    then = None if body.then is None else await _specify(context, body.then, span.traceparent, "/then")
+    template = await specify(
+        context, body.template, span.traceparent, "/template", inside="fan-out", partial=True
+    )
+    then = body.then and await specify(context, body.then, span.traceparent, "/then", inside="fan-out")
     spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
     reader = ItemReader(context, template.name, template.payload)
     delays = await check_all(reader, raw_items)
@@ -124,15 +124,6 @@ async def _complete(
             await fan_outs.fill(opened.id, items, admitted=True)
         if spec.whole:
             await fan_outs.seal(opened.id, len(raw_items))
-
-
-async def _specify(
-    context: RequestContext, body: JobSpecIn, traceparent: str | None, root: str, *, partial: bool = False
-) -> JobSpec:
-    if body.unique is not None:
-        rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not inside a fan-out"}]
-        raise ValidationFailed(errors=rows)
-    return await specify(context, body, traceparent, root, partial=partial)
 
 
 @router.get(
