@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=20, ge=1, le=10_000, description="Jobs at a time per worker.")
     handlers: str = Field(
         default="workers.handlers",
-        description="Import paths of handler modules, comma-separated. The default is the README's tour.",
+        description="Import paths of handler modules, comma-separated. The default is the sample handlers.",
     )
     lease_seconds: float = Field(
         default=15,

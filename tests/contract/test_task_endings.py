@@ -35,7 +35,7 @@ BLOCKS = {
     "service/commands/bench/cleaning.py",
     "service/commands/bench/run.py",
     "workers/http/outbound_guard.py",
-    "workers/handlers/http_request.py",
+    "workers/http/http_request.py",
     # What a hook does is its author's; whoever has started it in vain abandons its run.
     "workers/arq/hooks.py",
 }

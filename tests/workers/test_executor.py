@@ -17,7 +17,7 @@ from tests.workers.reporting import Notes, lease
 from workers.engine.executor import Contexts, Executor
 from workers.engine.runs.runners import Runners
 from workers.handling.dependencies import Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
@@ -47,10 +47,8 @@ def finishes() -> Finishes:
 async def executor(stores, settings, finishes):
     settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
     registry = Registry.load(["tests.support.scripted"])
-    queues = QueueDefaults(stores.queues, Clock())
-    contexts = Contexts(
-        {}, Notes(), lambda lease: Relatives(stores, queues, registry, lambda prefix: prefix, lease)
-    )
+    specs = JobSpecs(registry, stores, Clock())
+    contexts = Contexts({}, Notes(), lambda lease: Relatives(stores, specs, lambda prefix: prefix, lease))
     runners = Runners(settings, registry)
     yield build_executor(settings, registry, runners, contexts, finishes)
     runners.close()

@@ -33,7 +33,7 @@ class Site:
     pruner: Pruner
 
     async def beat(self) -> Beat:
-        return decode_beat(await self.stores.scripts.run("beat", [self.worker, 15_000, 0, "running"]))
+        return decode_beat(await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"]))
 
     async def summoned(self) -> bool:
         redis: Any = self.stores.scripts.redis

@@ -50,7 +50,7 @@ class HeartbeatClient:
         """Renew `held` and say how this worker is; returns what it has to know."""
         tokens = [(lease.job.id, lease.token) for lease in held]
         arguments = beat_arguments(self.record, self.record.lease_ms, running, state, tokens, away_ms)
-        return decode_beat(self.calls.run("beat", arguments))
+        return decode_beat(self.calls.run("heartbeat", arguments))
 
     def wait_for_inbox(self, seconds: float) -> None:
         """Block until Redis has news for this worker, `seconds` at most."""

@@ -24,7 +24,7 @@ from workers.engine.runs.tracing import RunTracing
 from workers.engine.watchdog import Watchdog
 from workers.handling.cron import Cron
 from workers.handling.dependencies import Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 from workers.handling.shared_limits import Throttle
 from workers.maintenance.maintenance import Maintenance
@@ -97,11 +97,11 @@ class Composition:
         policy = FinishPolicy.of(self._settings, self._record.id, random.random)
         observers = RunObservers(self._registry.hooks, tracing)
         runs = ActiveRuns(self._clock, policy, self.completer, observers)
-        queues = QueueDefaults(self._stores.queues, self._clock)
+        specs = JobSpecs(self._registry, self._stores, self._clock)
         contexts = Contexts(
             shared,
             ProgressReporter(self._stores.leases),
-            lambda lease: Relatives(self._stores, queues, self._registry, self._new_id, lease),
+            lambda lease: Relatives(self._stores, specs, self._new_id, lease),
         )
         handlers = Handlers(self._registry, self.runners, contexts)
         return Executor(self._settings, self._clock, handlers, runs, RunTelemetry(self.metrics, tracing))

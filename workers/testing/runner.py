@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from service.clock import Clock
-from service.domain.defaults import apply_defaults
 from service.domain.ids import IdFactory
-from service.domain.job import Job, JobSpec, Lease
+from service.domain.job import Job, Lease
+from service.domain.job_spec import specify
 from service.domain.outcome import Failure
 from service.domain.states import Reason, State
 from service.settings import Settings
@@ -114,7 +114,7 @@ async def run_twice(
 
 
 def _job(handler: Handler, id: str, payload: Mapping[str, Any], failures: int, now_ms: int) -> Job:
-    spec = apply_defaults(JobSpec(handler.name), handler.defaults)
+    spec = specify({"name": handler.name, "payload": payload}, handler)
     return Job(
         id=id,
         version=2,
@@ -122,7 +122,7 @@ def _job(handler: Handler, id: str, payload: Mapping[str, Any], failures: int, n
         queue=spec.queue,
         state=State.RUNNING,
         priority=spec.priority,
-        payload=orjson.dumps(payload),
+        payload=spec.payload,
         created_at=now_ms,
         run_at=now_ms,
         queued_at=now_ms,

@@ -20,7 +20,7 @@ from service.store.redis.connect import connect
 from workers.handling.cancel_notice import CancelNotice
 from workers.handling.context import log_line, progress_value
 from workers.handling.dependencies import Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 from workers.handling.shared_limits import Throttle
 
@@ -65,7 +65,7 @@ async def open_stores(settings: Settings) -> AsyncGenerator[Namespace]:
 
 
 def relatives_of(task: Task, stores: Namespace, registry: Registry) -> Relatives:
-    return Relatives(stores, QueueDefaults(stores.queues, Clock()), registry, new_id, task.lease)
+    return Relatives(stores, JobSpecs(registry, stores, Clock()), new_id, task.lease)
 
 
 class SubprocessContext(dict[Any, Any], CancelNotice):
