@@ -76,10 +76,18 @@ class PayloadInvalid(TriageError):
         super().__init__(None, errors=errors)
 
 
-class PayloadTooLarge(TriageError):
+class PayloadTooLarge(TriageError, ValueError):
     """The payload is larger than TRIAGE_MAX_PAYLOAD_BYTES: store the data elsewhere and pass its id."""
 
     code = "payload_too_large"
+
+    @classmethod
+    def at(cls, pointer: str, size: int, most: int) -> "PayloadTooLarge":
+        message = (
+            f"Payload is {size:,} bytes; the limit is {most:,}."
+            " Store large data elsewhere and pass a reference."
+        )
+        return cls(message, errors=[{"pointer": pointer, "code": cls.code, "message": message}])
 
 
 class CursorInvalid(TriageError):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from service.domain.errors import TooManyQueues
-from service.domain.job import Job, JobSpec, ResultForgotten, Unique
+from service.domain.job import Job
+from service.domain.job_spec import JobSpec, ResultForgotten, Unique
 from service.domain.retry import RetryPolicy
 from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move, State
 from service.store import codec
@@ -119,8 +120,7 @@ class Jobs:
         answers = [
             _submitted(submission, reply) for submission, reply in zip(submissions, replies, strict=True)
         ]
-        holders = [answer.job_id for answer in answers if answer.word == "existing"]
-        if holders:
+        if holders := [answer.job_id for answer in answers if answer.word == "existing"]:
             jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
             answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
         return answers

@@ -9,9 +9,8 @@ import orjson
 
 from service.domain import schedule
 from service.domain.catalogue import JobType
-from service.domain.defaults import specify
 from service.domain.errors import TooManyQueues, VersionMismatch
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec, specify
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
 from service.store import codec
@@ -54,9 +53,8 @@ class Schedule:
 
     def job(self, job_type: JobType | None, queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
         """What a slot starts, over the defaults of its type and queue; the tag `schedule` finds it."""
-        spec = specify(self.definition["job"], {} if job_type is None else job_type.defaults, queues)
-        redact = None if job_type is None else job_type.redact
-        return replace(spec, tags={"schedule": self.name, **spec.tags}, redact=redact)
+        spec = specify(self.definition["job"], job_type, queues)
+        return replace(spec, tags={"schedule": self.name, **spec.tags})
 
 
 @dataclass(frozen=True, slots=True)

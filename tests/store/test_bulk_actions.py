@@ -11,7 +11,7 @@ import pytest
 from service.clock import Clock
 from service.domain.bulk_action import FASTEST, PORTION, batch_rate
 from service.domain.errors import StorageFull
-from service.domain.job import JobSpec, Unique
+from service.domain.job_spec import JobSpec, Unique
 from service.domain.states import State
 from service.store.bulk.bulk_actions import BulkAction, BulkSpec
 from service.store.bulk.portions import TAKEN_MS

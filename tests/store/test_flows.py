@@ -10,7 +10,8 @@ from service.clock import Clock
 from service.domain.errors import StoreFault
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, arrange
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Crashed, Failure
 from service.domain.states import State
 from service.store.groups.flows import job_ids

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State

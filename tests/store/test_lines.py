@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.limits import RateLimit
 from service.store.jobs import Submission
 from service.store.namespace import Namespace

@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from service.domain.errors import TooManyQueues
 from service.domain.fan_out import FanOutSpec, Item, follow_up_id, item_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.codec import decode_redact
 from service.store.groups.flows import spec_arguments

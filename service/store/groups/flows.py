@@ -7,7 +7,7 @@ from typing import Any, Literal
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, TooManyQueues, TriageError
 from service.domain.flow import Edge, FlowSpec
 from service.domain.ids import member_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store import codec
 from service.store.groups.groups import RETENTION_MS, Group, Groups

@@ -1,4 +1,4 @@
-"""Handlers that wait to be told to end, and some that do not listen; processes import them from here."""
+"""Handlers that wait until they are asked to end, and some that ignore it; subprocesses import them, too."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 from workers.handler import job
 
-#: What deaf threads wait for, by name.
+#: What threads that ignore cancellation wait for, by name.
 GATES: dict[str, threading.Event] = {}
 
 

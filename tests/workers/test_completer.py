@@ -1,4 +1,4 @@
-"""Ends of runs are written together, but never more at a time than Redis answers in time."""
+"""Finishes are written in batches, but never more at a time than Redis can answer in time."""
 
 import asyncio
 from unittest import mock
@@ -12,7 +12,7 @@ from service.store.namespace import Namespace
 from service.tasks import end
 from tests.support.eventually import eventually
 from tests.support.factories import claim, ending, state_of, submit
-from workers.engine.completer import Settler
+from workers.engine.completer import Completer
 
 pytestmark = pytest.mark.anyio
 
@@ -27,12 +27,12 @@ async def test_large_results_are_finished_a_few_at_a_time(stores: Namespace) -> 
         sizes.append(sum(len(row.settlement.result or b"") for row in batch))
         return await finish(batch)
 
-    settler = Settler(stores.leases, lambda finish, word: None)
+    completer = Completer(stores.leases, lambda finish, word: None)
     with mock.patch.object(stores.leases, "finish", measured):
         for lease in (await claim(stores, 20)).leases:
-            settler.add(ending(lease, Succeeded(result)))
-        working = asyncio.create_task(settler.work())
-        assert await settler.flush(10)
+            completer.add(ending(lease, Succeeded(result)))
+        working = asyncio.create_task(completer.work())
+        assert await completer.flush(10)
         await end([working])
     assert max(sizes) < 5_000_000
     assert sum(sizes) == 20 * len(result)

@@ -7,37 +7,35 @@ from structlog.testing import capture_logs
 
 from tests.support.manual_clock import ManualClock
 from workers.engine.runs.slots import Slot, Slots
-from workers.process.loop_monitor import Ticker
+from workers.process.stuck_slots import StuckSlots
 from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
 
-class Ticked:
-    """A ticker of two slots, one of them stuck already."""
+class Watched:
+    """Two slots, one of them stuck already."""
 
     def __init__(self, patience: float = 600) -> None:
         self.clock: Any = ManualClock()
         self.slots = Slots(self.clock, 2)
         self.metrics = Metrics()
-        self.given_up = 0
-        self.ticker = Ticker(
-            self.clock, patience, self.slots, self.metrics, lambda _: None, self._count_giving_up
-        )
+        self.abandoned = 0
+        self.watch = StuckSlots(self.slots, self.metrics, patience, self._abandon)
         self.stick()
 
-    def _count_giving_up(self) -> None:
-        self.given_up += 1
+    def _abandon(self) -> None:
+        self.abandoned += 1
 
     def stick(self) -> Slot:
-        slot = self.slots.take(f"job_{self.slots.used}", "work")
+        slot = self.slots.acquire(f"job_{self.slots.used}", "work")
         self.slots.mark_stuck(slot)
         return slot
 
     def tick(self, seconds: float = 0.25) -> int:
         self.clock.advance(seconds)
-        self.ticker.look(self.clock.monotonic())
-        return self.given_up
+        self.watch.check(self.clock.monotonic())
+        return self.abandoned
 
     def gauges(self) -> list[float | None]:
         names = ("triage_worker_stuck_slots", "triage_worker_capacity", "triage_worker_running")
@@ -45,7 +43,7 @@ class Ticked:
 
 
 async def test_a_worker_waits_before_it_ends_itself_and_says_so_once() -> None:
-    it = Ticked(patience=600)
+    it = Watched(patience=600)
     with capture_logs() as lines:
         it.tick(10_000)
         it.stick()
@@ -55,11 +53,11 @@ async def test_a_worker_waits_before_it_ends_itself_and_says_so_once() -> None:
 
 
 async def test_a_slot_that_becomes_free_begins_the_wait_anew() -> None:
-    it = Ticked(patience=600)
+    it = Watched(patience=600)
     slot = it.stick()
     it.tick()
     it.tick(599)
-    slot.let_go()
+    slot.release()
     with capture_logs() as lines:
         it.tick()
         it.stick()
@@ -68,17 +66,17 @@ async def test_a_slot_that_becomes_free_begins_the_wait_anew() -> None:
 
 
 async def test_without_patience_a_worker_ends_itself_at_once() -> None:
-    it = Ticked(patience=0)
+    it = Watched(patience=0)
     assert it.tick() == 0
     it.stick()
     assert it.tick() == 1
 
 
 async def test_the_gauges_tell_stuck_slots_from_running_ones() -> None:
-    it = Ticked()
+    it = Watched()
     it.tick()
     assert it.gauges() == [1, 1, 0]
-    running = it.slots.take("job_2", "work")
+    running = it.slots.acquire("job_2", "work")
     it.tick()
     assert it.gauges() == [1, 1, 1]
     it.slots.mark_stuck(running)
