@@ -11,7 +11,7 @@ def lua_moves() -> str:
         f"local STATES = '{' '.join(State)}'",
         f"local FINISHED = {{{', '.join(f'{state} = true' for state in in_order(FINISHED))}}}",
         "",
-        "-- The sources of a move, its target, and whether only the holder of the job's current lease may make it.",
+        "-- The sources of a move, its target, and whether it needs the job's current lease.",
         "local function arrow(name)",
     ]
     for move in MOVES.values():

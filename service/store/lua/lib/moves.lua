@@ -2,7 +2,7 @@
 local STATES = 'blocked scheduled queued running retrying succeeded cancelled dead'
 local FINISHED = {succeeded = true, cancelled = true, dead = true}
 
--- The sources of a move, its target, and whether only the holder of the job's current lease may make it.
+-- The sources of a move, its target, and whether it needs the job's current lease.
 local function arrow(name)
   if name == 'promote' then return 'scheduled retrying', 'queued', false end
   if name == 'release' then return 'blocked', 'queued', false end
