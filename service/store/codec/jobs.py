@@ -198,8 +198,8 @@ def decode_status(values: Sequence[Any]) -> JobStatus | None:
 
 def decode_lease(row: Sequence[Any]) -> Lease:
     """A row of claim.lua: what was stored, and what the claim has written over it."""
-    id, read, written, starts_in_us, shared = row
-    fields = {**pairs(read), **pairs(written)}
+    id, read, written, starts_in_us, shared, state, version = row
+    fields = {**pairs(read), **pairs(written), b"state": state, b"version": version}
     job = decode_job(id.decode(), fields, shared)
     return Lease(job, fields[b"token"].decode(), b"suspect" in fields, starts_in_us)
 
@@ -221,7 +221,7 @@ def decode_item_result(index: int, job_id: str, job: Sequence[Any], stub: Sequen
 
 
 def decode_changes(rows: Sequence[Any]) -> list[Changed]:
-    """Rows of cancel.lua, move.lua and update.lua."""
+    """Rows of cancel.lua, requeue.lua and update.lua."""
     return [
         Changed(
             ChangeResult(word.decode()),
