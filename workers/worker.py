@@ -69,7 +69,7 @@ class TriageWorker(arq.worker.Worker):
             ctx={**self.registry.shared_context, **(ctx or {})},
         )
         # A subprocess imports handlers by their paths: it cannot have functions that were only passed here.
-        self._runs_anywhere = not functions
+        self._importable = not functions
         clock = Clock()
         new_id = IdFactory(clock.now_ms, os.urandom).new
         self.id = new_id("wk")
@@ -100,7 +100,7 @@ class TriageWorker(arq.worker.Worker):
     async def _work(self, parts: Composition) -> None:
         """Claim and run jobs until the drain begins, and then drain."""
         self._heartbeat = parts.start_heartbeat(self._on_heartbeat)
-        if await parts.maintenance.rescue_first() and self._runs_anywhere:
+        if await parts.maintenance.rescue_first() and self._importable:
             parts.caution.begin()
         for work in parts.background():
             self._spawn(work)

@@ -16,7 +16,7 @@ from workers.arq.hooks import Hooks
 from workers.engine.runs.run import Run, RunState
 from workers.engine.runs.tracing import RunTracing
 
-log = structlog.get_logger("triage.executor")
+log = structlog.get_logger("triage.runs")
 
 
 class FinishQueue(Protocol):
