@@ -10,7 +10,7 @@ import yaml
 
 from service.store.namespace import Namespace
 from tests.contract.exported import exported, selectors, unknown
-from tests.contract.test_alerts import promtool
+from tests.contract.promtool import promtool
 
 DASHBOARD: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parents[2] / "helm/triage/dashboards/triage.json").read_text()
