@@ -29,6 +29,11 @@ class InvalidState(TriageError):
 
     code = "invalid_state"
 
+    @property
+    def current_state(self) -> Any:
+        """The state that it is in, where one is known."""
+        return self.details.get("current_state")
+
 
 class VersionMismatch(TriageError):
     """The resource has changed since the version that If-Match names."""

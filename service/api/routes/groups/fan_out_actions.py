@@ -10,6 +10,7 @@ from service.api.routes.router import Router
 from service.api.schemas.fan_outs import FanOutOut
 from service.api.schemas.flows import GroupCancelIn
 from service.api.schemas.parts.parameters import FanOutId
+from service.domain.fan_out import FanOut
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 
@@ -34,7 +35,7 @@ async def cancel_fan_out(
 
     Large ones go on behind the answer; the counts show how far it is. An open fan-out is sealed as it is.
     """
-    return respond(*await groups.cancel(context, fan_out_id, body))
+    return respond(*await groups.cancel(context, FanOut, fan_out_id, body))
 
 
 @router.post(
@@ -49,7 +50,7 @@ async def cancel_fan_out(
 )
 async def retry_fan_out(fan_out_id: FanOutId, context: Context) -> Response:
     """Good results stay. The follow-up waits again, unless it has begun or succeeded already."""
-    return respond(await groups.run_again(context, fan_out_id), 202)
+    return respond(await groups.run_again(context, FanOut, fan_out_id), 202)
 
 
 @router.delete(
