@@ -105,5 +105,5 @@ ci: ## Exactly what CI runs
 	@.ci/run
 
 clean: ## Remove .venv, caches and builds; the data in .triage/ is kept
-	@rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist build
+	@rm -rf .venv .cache .pytest_cache .ruff_cache .grimp_cache .hypothesis .coverage htmlcov dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def no_unmarked_processes(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if test.path.parent.name in UNIT and not marked:
             patch.setattr(subprocess.Popen, "__init__", _refuse)
+            patch.setattr(BaseProcess, "start", _refuse)
         yield
 
 

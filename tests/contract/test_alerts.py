@@ -21,11 +21,13 @@ ALERTS: list[dict[str, Any]] = [
 NAMES = [alert["alert"] for alert in ALERTS]
 
 
+@pytest.mark.processes
 def test_prometheus_takes_the_rules() -> None:
     assert f"SUCCESS: {len(ALERTS)} rules found" in promtool("check", "rules", RULES)
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+@pytest.mark.processes
 def test_alerts_fire_when_they_should_and_only_then(path: Path) -> None:
     promtool("test", "rules", path)
 
