@@ -18,15 +18,13 @@ MEMBERS = MAX_ITEMS + 1
 
 
 class FanOutSealed(TriageError):
-    """The fan-out is sealed: it takes no more items."""
-
     code = "fan_out_sealed"
+    default_message = "The fan-out is sealed and accepts no more items."
 
 
 class CountMismatch(TriageError):
-    """The fan-out has not taken the items that it is sealed with."""
-
     code = "count_mismatch"
+    default_message = "The fan-out does not have exactly the expected number of items."
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,8 @@ MAX_EDGES = 100_000
 
 
 class FlowInvalid(TriageError):
-    """The jobs of the flow do not form an acyclic graph within the limits."""
-
     code = "flow_invalid"
+    default_message = "The flow's jobs must form an acyclic graph within the limits."
 
     def __init__(self, pointer: str, code: str, message: str) -> None:
         super().__init__(

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a job is; stored in its hash and indexed in exactly one set of its queue."""
+    """The state of a job."""
 
     BLOCKED = "blocked"
     SCHEDULED = "scheduled"

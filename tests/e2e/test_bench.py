@@ -139,7 +139,7 @@ def test_a_wrong_key_is_said(cluster: Cluster) -> None:
     cluster.start_api()
     run = triage(cluster, "bench")
     assert (run.returncode, run.stdout) == (1, "")
-    assert "triage: 401 unauthenticated: The API key or token is not valid." in run.stderr
+    assert "triage: 401 unauthenticated: Invalid API key or token." in run.stderr
 
 
 def test_a_job_that_cannot_be_submitted_is_said_with_where_it_is_wrong(cluster: Cluster) -> None:

@@ -7,20 +7,20 @@ from typing import Any
 
 #: What an error status means, wherever it is answered.
 MEANING = {
-    400: "The request cannot be read.",
-    401: "No API key or token, or not a valid one.",
+    400: "The request is malformed.",
+    401: "The API key or token is missing or invalid.",
     403: "The API key or token lacks the scope.",
-    404: "There is no such resource.",
-    408: "The body did not come in within its time.",
-    409: "The state of the resource does not permit this.",
+    404: "The resource does not exist.",
+    408: "Timed out while receiving the body.",
+    409: "The resource's current state does not allow this.",
     412: "The resource has changed.",
     413: "The body or the payload is too large.",
     415: "The body is not application/json.",
-    422: "The request does not match the schema, or contradicts an earlier one.",
-    429: "Too many requests, waiting requests, streams or queues of this caller; or the queue is full.",
+    422: "The request does not match the schema or conflicts with an earlier request.",
+    429: "The caller has too many requests, waiting requests, streams or queues; or the queue is full.",
     431: "The headers are too large.",
-    500: "Something went wrong.",
-    503: "Redis, or the issuer of tokens, is away for the moment or did not answer; or this process ends.",
+    500: "Internal error.",
+    503: "Redis or the token issuer is temporarily unavailable, or the server is shutting down.",
     507: "Redis is full.",
 }
 _ALWAYS = (400, 401, 403, 422, 429, 431, 500, 503)

@@ -13,7 +13,9 @@ from service.api.schemas.flows import GroupCancelIn
 from service.domain.errors import InvalidState, NotFound
 from service.store.groups.groups import Group
 
-Wait = Annotated[float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")]
+Wait = Annotated[
+    float | None, Query(ge=0, le=MAX_WAIT, description="How long to wait for a change, in seconds.")
+]
 IfNoneMatch = Annotated[str | None, Header()]
 
 

@@ -55,8 +55,8 @@ PLAIN = "text/plain"
         "jobs:write",
         "Submit a fan-out",
         {
-            202: ("Accepted: its items are stored and run.", schemas.FanOutOut),
-            200: ("Ended while the request waited.", schemas.FanOutOut),
+            202: ("Accepted: the items are stored and will run.", schemas.FanOutOut),
+            200: ("It finished while the request waited.", schemas.FanOutOut),
         },
         (413, 415, 429, 507),
         status_code=202,
@@ -68,12 +68,12 @@ async def create_fan_out(
     context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
-        str | None, Header(description="wait=N: answer when the fan-out has ended, at most 30 s.")
+        str | None, Header(description="wait=N: wait up to N seconds for the fan-out to finish, at most 30.")
     ] = None,
 ) -> Response:
-    """Every item is validated before the first is stored; the first run while the last are still coming in.
+    """Validates every item before storing it. The first items run while later ones are still arriving.
 
-    With an Idempotency-Key a request that was interrupted can be sent again: it goes on where it was.
+    With an Idempotency-Key, you can repeat an interrupted request; it resumes where it stopped.
     """
     raw_items = cast("Sequence[bytes]", body.items)
     span = begin_submission(context, "submit fan-out")
@@ -142,7 +142,7 @@ async def list_fan_outs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """With counts; the items are jobs, see the jobs of a fan-out."""
+    """Each fan-out has its counts; its items are jobs, listed under the fan-out."""
     page = await context.stores.groups.list("fan", limit, cursor)
     return rendering.page([rendering.fan_out(group) for group in page.items], page.next_cursor)
 
@@ -163,7 +163,7 @@ async def get_fan_out(
     wait: groups.Wait = None,
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
-    """`wait` answers when the fan-out differs from `If-None-Match`, without that header when it has ended."""
+    """`wait` returns once the fan-out differs from `If-None-Match` or, without that header, has finished."""
     group = await groups.poll(context, fan_out_id, wait, if_none_match)
     if (answer := groups.unchanged(group, if_none_match)) is not None:
         return answer
@@ -184,7 +184,7 @@ async def list_fan_out_jobs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Those that are kept, without the job that follows. A page can be short and still have a next one."""
+    """Lists the items that still exist, without the follow-up job. Short pages may have a next page."""
     group = await groups.read(context, fan_out_id)
     page = await context.stores.group_jobs.page(group, JobFilter(state=state), limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
@@ -212,13 +212,13 @@ async def list_fan_out_results(
     fan_out_id: FanOutId,
     context: Context,
     from_index: Annotated[
-        int, Query(ge=0, lt=MAX_ITEMS, description="The first item: where a broken stream is resumed.")
+        int, Query(ge=0, lt=MAX_ITEMS, description="The index of the first item, to resume a broken stream.")
     ] = 0,
     state: State | None = None,
 ) -> Response:
-    """`index`, `key`, `job_id`, `state`, `result`, `error`, in index order, also while items run.
+    """`index`, `key`, `job_id`, `state`, `result`, `error`, in index order, even while items run.
 
-    Deleted items have no line. NDJSON; with `Accept: text/plain` the same as text.
+    Deleted items have no line. The format is NDJSON; `Accept: text/plain` returns the same as text.
     """
     group = await groups.read(context, fan_out_id)
     name = rendering.fan_out(group)["name"]

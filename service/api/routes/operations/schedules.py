@@ -24,7 +24,7 @@ from service.store.schedules import Schedule
 router = Router(prefix="/v1/schedules", tags=["schedules"])
 
 ScheduleName = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Name of a schedule.")
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="The schedule's name.")
 ]
 ONE = {200: ("The schedule.", schemas.ScheduleOut)}
 #: Changes without If-Match are tried again this often when somebody else was faster.
@@ -62,14 +62,14 @@ async def list_schedules(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Every schedule with its next five times and its last runs."""
+    """Every schedule with its next five fire times and its last runs."""
     page = await context.stores.schedules.list(limit, cursor)
     return rendering.page([present_schedule(context, found) for found in page.items], page.next_cursor)
 
 
 @router.get("/{name}", name="get_schedule", **operation("schedules:read", "Read a schedule", ONE, (404,)))
 async def get_schedule(name: ScheduleName, context: Context) -> Response:
-    """The next five times and the last runs, newest first."""
+    """The schedule with its next five fire times and its last runs, newest first."""
     return respond(context, await read(context, name))
 
 
@@ -86,7 +86,7 @@ async def get_schedule(name: ScheduleName, context: Context) -> Response:
 async def put_schedule(
     name: ScheduleName, body: schemas.ScheduleIn, context: Context, if_match: IfMatch = None
 ) -> Response:
-    """The same times as before keep what is due; other times count from now."""
+    """If the times stay the same, due fire times stay due; changed times count from now."""
     spec = await check_job(context, body)
     for attempt in range(ATTEMPTS):
         before, now = await context.stores.schedules.read(name)
@@ -139,7 +139,7 @@ def invalid(pointer: str, message: str) -> ValidationFailed:
     **operation("schedules:write", "Delete a schedule", {204: ("Deleted.", None)}, (404, 412)),
 )
 async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatch = None) -> Response:
-    """Jobs that it has started go on."""
+    """Jobs it has started continue."""
     version = None if if_match is None else guard(if_match, (await read(context, name)).version)
     if not await context.stores.schedules.delete(name, version):
         raise NotFound()
@@ -148,13 +148,13 @@ async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatc
 
 @router.post("/{name}/pause", name="pause_schedule", **operation("schedules:write", "Pause", ONE, (404,)))
 async def pause_schedule(name: ScheduleName, context: Context) -> Response:
-    """Nothing fires until it is resumed, and nothing of the pause is caught up."""
+    """Stops firing until resumed. Fire times during the pause are not caught up."""
     return await change(context, name, paused=True)
 
 
 @router.post("/{name}/resume", name="resume_schedule", **operation("schedules:write", "Resume", ONE, (404,)))
 async def resume_schedule(name: ScheduleName, context: Context) -> Response:
-    """Fires again from its next time on."""
+    """Fires again from its next fire time."""
     return await change(context, name, paused=False)
 
 
@@ -178,7 +178,10 @@ async def change(context: RequestContext, name: str, *, paused: bool) -> Respons
     **operation(
         "schedules:write",
         "Start a run now",
-        {202: ("The job.", job_schemas.JobOut), 200: ("The holder of its unique key.", job_schemas.JobOut)},
+        {
+            202: ("The job.", job_schemas.JobOut),
+            200: ("The job that holds the unique key.", job_schemas.JobOut),
+        },
         (404, 409, 429, 507),
         status_code=202,
     ),
@@ -186,7 +189,7 @@ async def change(context: RequestContext, name: str, *, paused: bool) -> Respons
 async def run_schedule_now(
     name: ScheduleName, request: Request, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Beside its times, also while paused. `overlap` holds: with skip, 409 until the last run is over."""
+    """Starts a job now, even if paused. `overlap` applies: skip returns 409 until the last run finishes."""
     schedules = context.stores.schedules
     job_id = context.app_state.ids.new("job")
     idempotency = None

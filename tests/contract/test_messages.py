@@ -1,0 +1,30 @@
+"""Messages of errors are attributes: `python -OO` removes docstrings, and a problem still has its detail."""
+
+import subprocess
+import sys
+
+from service.api.responses.problems import STATUS
+from service.domain.errors import TriageError
+
+_DETAILS = """
+from service.api.responses.errors import TooManyFailures
+from service.api.responses.problems import STATUS, of_error
+from service.domain.errors import PayloadInvalid
+from service.domain.flow import FlowInvalid
+
+arguments = {TooManyFailures: (1,), PayloadInvalid: ([],), FlowInvalid: ("/jobs", "cycle", "It has a cycle.")}
+for error in STATUS:
+    raised = error(*arguments.get(error, ()))
+    print(error.__name__, of_error(raised, "/", None)["detail"] == str(raised) != "")
+"""
+
+
+def test_every_problem_has_its_detail_without_docstrings() -> None:
+    run = subprocess.run(
+        [sys.executable, "-OO", "-c", _DETAILS], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout.split("\n")[:-1] == [f"{error.__name__} True" for error in STATUS]
+
+
+def test_every_error_has_a_message_that_is_not_the_general_one() -> None:
+    assert [error for error in STATUS if error.default_message == TriageError.default_message] == []
