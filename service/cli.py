@@ -59,7 +59,7 @@ def openapi() -> None:
 
 @app.command()
 def check(
-    connect: Annotated[bool, typer.Option("--connect", help="Also see whether Redis can be used.")] = False,
+    connect: Annotated[bool, typer.Option("--connect", help="Also check that Redis is usable.")] = False,
 ) -> None:
     """Validate the configuration and the handlers, and exit."""
     from service.settings import ignored_variables, load_settings
@@ -68,7 +68,10 @@ def check(
 
     settings = load_settings()
     if ignored := ignored_variables():
-        typer.echo(f"triage: ignored, as Kubernetes sets them for Services: {', '.join(ignored)}", err=True)
+        typer.echo(
+            f"triage: ignored these variables, which Kubernetes sets for Services: {', '.join(ignored)}",
+            err=True,
+        )
     if connect:
         from service.store.redis.server_check import check_server
 
@@ -83,7 +86,7 @@ def check(
 def _need_redis(url: str) -> None:
     if not url:
         raise ConfigurationInvalid(
-            "TRIAGE_REDIS_URL: is needed here; `triage dev` starts an embedded server."
+            "TRIAGE_REDIS_URL: required here; only `triage dev` starts an embedded server."
         )
 
 

@@ -92,7 +92,7 @@ class Snooze(Exception):
 
     def __init__(self, seconds: float) -> None:
         if not math.isfinite(seconds):
-            raise ValueError(f"Snooze takes a number of seconds, not {seconds}")
+            raise ValueError(f"Snooze: seconds must be a finite number, not {seconds}")
         super().__init__(f"snoozed for {seconds:g} s")
         self.delay_ms = max(0, round(seconds * 1000))
 
@@ -110,7 +110,7 @@ class RateLimited(Exception):
 
     def __init__(self, retry_after: float) -> None:
         if not math.isfinite(retry_after):
-            raise ValueError(f"RateLimited takes a number of seconds, not {retry_after}")
+            raise ValueError(f"RateLimited: retry_after must be a finite number, not {retry_after}")
         super().__init__(f"rate limited for {retry_after:g} s")
         self.delay_ms = min(max(0, round(retry_after * 1000)), MAX_FREEZE_SECONDS * 1000)
 
@@ -189,19 +189,19 @@ def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
         row = error.errors(include_url=False)[0]
         path = ".".join(str(part) for part in row["loc"])
         if row["type"] == "extra_forbidden":
-            raise TypeError(f"@job: there is no option {path!r}") from None
+            raise TypeError(f"@job: unknown option {path!r}") from None
         raise ValueError(f"@job: {path}: {row['msg']}, not {row['input']!r}") from None
     defaults = given.model_dump(include=set(JobDefaults.model_fields), exclude_unset=True)
     marked = JobOptions(given.name, given.executor, given.concurrency, tuple(given.redact), defaults)
 
     def decorate(function: Any) -> Any:
         if not callable(function):
-            raise TypeError(f"@job decorates a function, not {function!r}")
+            raise TypeError(f"@job must decorate a function, not {function!r}")
         if given.executor == "async" and not inspect.iscoroutinefunction(function):
-            raise TypeError("@job: executor async needs a coroutine function; a plain one runs in a thread")
+            raise TypeError("@job: executor async requires a coroutine function; use thread for this one")
         check_first_parameter(function)
         if given.executor == "thread" and inspect.iscoroutinefunction(function):
-            raise TypeError("@job: a coroutine function cannot run in a thread")
+            raise TypeError("@job: executor thread requires a plain function; use async for this one")
         setattr(function, ATTRIBUTE, marked)
         return function
 

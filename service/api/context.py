@@ -191,7 +191,7 @@ async def _request_context(request: Request) -> RequestContext:
     app_state: AppState = request.app.state.app_state
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
     if app_state.settings.auth == "off" and is_elsewhere(request.headers):
-        raise Unauthenticated("Without keys, pages of another origin are refused.")
+        raise Unauthenticated("Without API keys, the API rejects requests from pages of another origin.")
     caller = await identify(request)
     # For the metrics of its namespace, whatever the request is answered with.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace

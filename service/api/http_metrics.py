@@ -39,7 +39,7 @@ class RequestMetrics:
         )
         self.credentials_refused = Counter(
             "triage_credentials_refused",
-            "Refused API keys and tokens: invalid ones, and those of an address that tried too many.",
+            "Rejected API keys and tokens: invalid ones, and all from an address with too many failures.",
             ["reason"],
             registry=self.registry,
         )

@@ -77,35 +77,37 @@ async def _add_others(
 
 
 def redis_families(*, up: bool, policy_ok: bool = False) -> list[Metric]:
-    reachable = GaugeMetricFamily("triage_redis_up", "1 when Redis answered this scrape, else 0.", value=up)
+    reachable = GaugeMetricFamily(
+        "triage_redis_up", "1 if Redis responded to this scrape, otherwise 0.", value=up
+    )
     if not up:
         return [reachable]
     return [
         reachable,
         GaugeMetricFamily(
             "triage_redis_policy_ok",
-            "1 when the maxmemory-policy of Redis is noeviction, else 0: it may delete jobs.",
+            "1 if Redis has maxmemory-policy noeviction, otherwise 0: Redis may delete jobs.",
             value=policy_ok,
         ),
     ]
 
 
 def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitted: int) -> list[Metric]:
-    jobs = GaugeMetricFamily("triage_queue_jobs", "Jobs of a queue by state.", labels=("queue", "state"))
+    jobs = GaugeMetricFamily("triage_queue_jobs", "Jobs in a queue by state.", labels=("queue", "state"))
     dead = GaugeMetricFamily(
         "triage_dlq_jobs", "Jobs in the dead-letter queue by reason.", labels=("queue", "reason")
     )
-    oldest = _gauge("triage_queue_oldest_seconds", "How long the oldest queued job waits; 0 without one.")
-    paused = _gauge("triage_queue_paused", "1 when the queue is paused, else 0.")
-    workers = _gauge("triage_queue_workers", "Live workers that serve the queue.")
-    capacity = _gauge(
-        "triage_queue_capacity", "Jobs that these workers run at a time, over all their queues."
+    oldest = _gauge(
+        "triage_queue_oldest_seconds", "How long the oldest queued job has waited; 0 without one."
     )
+    paused = _gauge("triage_queue_paused", "1 if the queue is paused, otherwise 0.")
+    workers = _gauge("triage_queue_workers", "Live workers that serve the queue.")
+    capacity = _gauge("triage_queue_capacity", "Total slots of these workers, across all their queues.")
     stranded = _gauge(
         "triage_queue_stranded_types", "Job types with queued jobs that no live worker of the queue can run."
     )
     limited = CounterMetricFamily(
-        "triage_rate_limited", "Times that a rate limit kept back a job of the queue.", labels=("queue",)
+        "triage_rate_limited", "How often a rate limit held back a job of the queue.", labels=("queue",)
     )
     for queue in queues:
         count, label = counts[queue.name], (queue.name,)
@@ -123,7 +125,7 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
         jobs, dead, oldest, paused, workers, capacity, stranded, limited,
         GaugeMetricFamily(
             "triage_queues_omitted",
-            f"Queues beyond the {MAX_QUEUES} that need attention most: together they are `{OTHERS}`.",
+            f"Queues beyond the {MAX_QUEUES} that need attention most, reported together as `{OTHERS}`.",
             value=omitted,
         ),
     ]  # fmt: skip

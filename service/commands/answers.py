@@ -67,7 +67,7 @@ def rows_of(page: Mapping[str, Any], answer_of: str, needs: Sequence[str]) -> li
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and all(name in row for name in needs) for row in cast("list[Any]", rows)
     ):
-        raise Refused(200, "not_triage", f"{answer_of} is not Triage: its list has other rows")
+        raise Refused(200, "not_triage", f"{answer_of} is not Triage: its list has unexpected rows")
     return cast("list[dict[str, Any]]", rows)
 
 
@@ -91,19 +91,21 @@ def _refusal(answer: httpx.Response, found: Any) -> Refused:
             return Refused(status, code, f"{status} {code}: {detail}", rows)
         case _:
             pass
-    said = f"{_address(answer)} answered {status} {answer.reason_phrase}".rstrip()
+    said = f"{_address(answer)} responded {status} {answer.reason_phrase}".rstrip()
     if status < 400:
         target = answer.headers.get("location")
         return Refused(
             status, f"http_{status}", f"{said}{f' to {target}' if target else ''}; redirects are not followed"
         )
     return Refused(
-        status, f"http_{status}", f"{said} with {_kind(answer)}: that is not Triage, maybe a proxy before it"
+        status,
+        f"http_{status}",
+        f"{said} with {_kind(answer)}, which is not from Triage; a proxy may have responded",
     )
 
 
 def _not_triage(answer: httpx.Response) -> Refused:
-    message = f"{_address(answer)} is not Triage: it answered {answer.status_code} with {_kind(answer)}"
+    message = f"{_address(answer)} is not Triage: it responded {answer.status_code} with {_kind(answer)}"
     return Refused(answer.status_code, "not_triage", message)
 
 
@@ -111,7 +113,7 @@ def _kind(answer: httpx.Response) -> str:
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
     if not answer.content:
         return "no body"
-    return "other JSON" if media_type.endswith("json") else media_type or "a body of no type"
+    return "other JSON" if media_type.endswith("json") else media_type or "a body without a content type"
 
 
 def _address(answer: httpx.Response) -> str:

@@ -23,9 +23,11 @@ SECONDS = 35.0
 #: Seconds for which a command that waits bears an API that does not answer, and between two tries.
 PATIENCE, PAUSE = 30.0, 0.5
 
-Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
-Url = Annotated[str, typer.Option("--url", envvar="TRIAGE_URL", help="Where the API is.")]
-Key = Annotated[str, typer.Option("--key", envvar="TRIAGE_API_KEY", help="API key; not needed in dev.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Url = Annotated[str, typer.Option("--url", envvar="TRIAGE_URL", help="The URL of the API.")]
+Key = Annotated[
+    str, typer.Option("--key", envvar="TRIAGE_API_KEY", help="API key; not needed with `triage dev`.")
+]
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
@@ -35,7 +37,9 @@ def submit(
     queue: Annotated[str | None, typer.Option()] = None,
     priority: Annotated[int | None, typer.Option(help="0 to 1000; lower runs first.")] = None,
     delay: Annotated[float | None, typer.Option(help="Seconds.")] = None,
-    wait: Annotated[float, typer.Option(min=0, max=86_400, help="Seconds to wait for the end.")] = 0,
+    wait: Annotated[
+        float, typer.Option(min=0, max=86_400, help="How long to wait for the job to finish, in seconds.")
+    ] = 0,
     idempotency_key: Annotated[str | None, typer.Option()] = None,
     json: Json = False,
     url: Url = DEFAULT_URL,
@@ -66,7 +70,7 @@ def submit(
 
 def get(
     job_id: str,
-    explain: Annotated[bool, typer.Option("--explain", help="Why it is where it is.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show why the job is in its state.")] = False,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
@@ -125,7 +129,7 @@ def _follow(
         except Refused as error:
             if error.status not in (0, *LATER) or now - answered > PATIENCE:
                 raise Refused(
-                    error.status, error.code, f"{job['id']} was not followed to its end: {error}"
+                    error.status, error.code, f"{job['id']} could not be followed until it finished: {error}"
                 ) from None
             time.sleep(PAUSE)  # noqa: TID251  # a server that is away tells nobody when it is back
             continue

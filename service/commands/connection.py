@@ -35,9 +35,9 @@ def unreachable(url: str, error: Exception) -> Refused:
 def _options(url: str, key: str, seconds: float) -> dict[str, Any]:
     address = httpx.URL(url.rstrip("/"))
     if address.scheme not in ("http", "https") or not address.host:
-        raise Refused(0, "unusable_url", f"{_without_secrets(url)} is not an address: give http://HOST:PORT")
+        raise Refused(0, "unusable_url", f"{_without_secrets(url)} is not a URL: use http://HOST:PORT")
     if not key.isascii() or not key.isprintable():
-        raise Refused(0, "unusable_key", "the API key has characters that no key has")
+        raise Refused(0, "unusable_key", "the API key contains invalid characters")
     # A proxy cannot reach this machine's own loopback addresses, and must not see what is sent there.
     direct = is_loopback(address.host)
     return {
@@ -50,7 +50,7 @@ def _options(url: str, key: str, seconds: float) -> dict[str, Any]:
 
 
 def _unusable(error: Exception) -> Refused:
-    return Refused(0, "unusable_url", f"the address or the proxy settings cannot be used: {error}")
+    return Refused(0, "unusable_url", f"invalid URL or proxy settings: {error}")
 
 
 def _without_secrets(url: str) -> str:

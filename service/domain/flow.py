@@ -56,9 +56,9 @@ def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Seq
     `known` are keys outside the graph that edges may name: children that a job added before.
     """
     if len(graph) > MAX_JOBS:
-        raise FlowInvalid(root, "too_many_jobs", f"a flow has at most {MAX_JOBS} jobs")
+        raise FlowInvalid(root, "too_many_jobs", f"the limit is {MAX_JOBS:,} jobs per flow")
     if sum(len(edges) for edges in graph.values()) > MAX_EDGES:
-        raise FlowInvalid(root, "too_many_edges", f"a flow has at most {MAX_EDGES} edges")
+        raise FlowInvalid(root, "too_many_edges", f"the limit is {MAX_EDGES:,} edges per flow")
     dependents: dict[str, list[str]] = {key: [] for key in graph}
     missing: dict[str, int] = {}
     for key, edges in graph.items():
@@ -107,9 +107,11 @@ def _check_edges(
         if edge.key == key:
             raise FlowInvalid(pointer, "cycle", f"{key} -> {key}")
         if edge.key not in graph and edge.key not in known:
-            raise FlowInvalid(pointer, "unknown_key", f"there is no job {edge.key!r} in this flow")
+            raise FlowInvalid(
+                pointer, "unknown_key", f"unknown job {edge.key!r}; use the key of a job in this flow"
+            )
         if edge.key in seen:
-            raise FlowInvalid(pointer, "duplicate_key", f"{edge.key!r} is named twice")
+            raise FlowInvalid(pointer, "duplicate_key", f"{edge.key!r} is listed twice")
         seen.add(edge.key)
 
 

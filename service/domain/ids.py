@@ -72,7 +72,7 @@ def created_ms(id: str) -> int:
     """The unix milliseconds that an id carries; raises ValueError for what is not an id."""
     ulid = id.rpartition("_")[2]
     if not _ULID.fullmatch(ulid):
-        raise ValueError(f"not an id: {id!r}")
+        raise ValueError(f"invalid ID: {id!r}")
     return _decode(ulid[:10])
 
 

@@ -62,14 +62,14 @@ class Timetable:
         try:
             ZoneInfo(self.timezone)
         except (OSError, ValueError, KeyError) as error:
-            raise TimetableInvalid("timezone", "is not a time zone of the IANA database") from error
+            raise TimetableInvalid("timezone", "is not an IANA time zone") from error
         if self.cron is not None:
             try:
                 self._cron(datetime.fromtimestamp(now_ms / 1000, ZoneInfo(self.timezone)))
             except CronSimError as error:
                 raise TimetableInvalid("cron", str(error)) from error
             if next(self._cron_slots(now_ms), None) is None:
-                raise TimetableInvalid("cron", "never happens")
+                raise TimetableInvalid("cron", "never fires")
 
     def next_after(self, ms: int) -> int | None:
         """The first slot later than `ms`, None when there is none."""

@@ -26,9 +26,9 @@ async def test_what_is_not_json_is_not_enqueued(pool, value):
 @pytest.mark.parametrize(
     ("function", "options", "said"),
     [
-        ("no such function", {}, "Invalid name of a job type 'no such function'"),
-        ("", {}, "Invalid name of a job type ''"),
-        ("answer", {"_queue_name": "no such/queue"}, "Invalid name of a queue 'no such/queue'"),
+        ("no such function", {}, "Invalid job type name 'no such function'"),
+        ("", {}, "Invalid job type name ''"),
+        ("answer", {"_queue_name": "no such/queue"}, "Invalid queue name 'no such/queue'"),
         ("answer", {"_job_id": "x" * 256}, "Invalid _job_id"),
         ("answer", {"_job_id": "a\nb"}, "Invalid _job_id"),
         ("answer", {"_defer_by": 1e12}, "_defer_by must be at most"),

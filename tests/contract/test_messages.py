@@ -1,8 +1,12 @@
 """Messages of errors are attributes: `python -OO` removes docstrings, and a problem still has its detail."""
 
+import importlib
+import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import service
 from service.api.responses.problems import STATUS
 from service.domain.errors import TriageError
 
@@ -26,5 +30,15 @@ def test_every_problem_has_its_detail_without_docstrings() -> None:
     assert run.stdout.split("\n")[:-1] == [f"{error.__name__} True" for error in STATUS]
 
 
-def test_every_error_has_a_message_that_is_not_the_general_one() -> None:
-    assert [error for error in STATUS if error.default_message == TriageError.default_message] == []
+def _classes(error: type[TriageError]) -> Iterator[type[TriageError]]:
+    for subclass in error.__subclasses__():
+        yield subclass
+        yield from _classes(subclass)
+
+
+def test_every_class_of_error_has_its_own_message() -> None:
+    for module in pkgutil.walk_packages(service.__path__, "service."):
+        importlib.import_module(module.name)
+    classes = list(_classes(TriageError))
+    assert len(classes) > len(STATUS)
+    assert [error for error in classes if "default_message" not in vars(error)] == []

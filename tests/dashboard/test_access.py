@@ -45,7 +45,7 @@ def test_a_panel_that_lacks_a_scope_names_it_and_others_go_on(guarded: Visit, sy
     guarded.page.get_by_role("button", name="Pause queue seen").click()
     guarded.confirm("Pause")
     failure = guarded.page.get_by_role("alert").filter(has_text="Pause failed")
-    guarded.sees(failure, "Forbidden: This operation needs the scope queues:admin.")
+    guarded.sees(failure, "Forbidden: This operation requires the scope queues:admin.")
     guarded.page.get_by_role("link", name="Dead letters").click()
     guarded.sees(guarded.panel("Newest job first"), "This key lacks the scope dlq:read.")
     guarded.page.evaluate(f"location.hash = '#/jobs/{job['id']}'")

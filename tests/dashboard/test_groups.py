@@ -43,7 +43,7 @@ def test_a_flow_is_drawn_and_leads_to_its_jobs(visit: Visit, system: System) -> 
     visit.sees(visit.row("archive"), "invoice (on success), fetch (on success)")
     visit.sees(visit.row("invoice").first, "fetch (on success), tax (on any end)")
     visit.row("tax").get_by_role("link", name="tax", exact=True).click()
-    visit.sees(visit.panel("Why is it there?"), "It gave up")
+    visit.sees(visit.panel("Why is it there?"), "It is dead")
 
 
 def test_a_large_flow_is_counted_and_its_dead_jobs_are_named(visit: Visit, system: System) -> None:

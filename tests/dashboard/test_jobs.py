@@ -40,14 +40,14 @@ def test_a_failed_job_is_found_explained_and_retried(visit: Visit, system: Syste
     assert cluster.job(job["id"])["state"] == "queued"
     visit.page.get_by_role("button", name="Cancel").click()
     visit.confirm("Cancel")
-    visit.sees(visit.panel("Why is it there?"), "It was cancelled: somebody asked for it.")
+    visit.sees(visit.panel("Why is it there?"), "It was cancelled: a client requested it.")
     assert cluster.job(job["id"])["state"] == "cancelled"
 
 
 def test_a_waiting_job_runs_now_and_the_page_follows_it_to_its_end(visit: Visit, system: System) -> None:
     job = system.cluster.submit(delay_seconds=3600, payload={"do": "log"})
     visit.open(f"#/jobs/{job['id']}")
-    visit.sees(visit.panel("Why is it there?"), "Its time comes at")
+    visit.sees(visit.panel("Why is it there?"), "It is scheduled for")
     visit.page.get_by_role("button", name="Run now").click()
     visit.confirm("Run now")
     visit.sees(visit.panel("State"), "succeeded")

@@ -73,4 +73,4 @@ def test_dead_jobs_that_match_are_retried_with_one_command(cluster: Cluster) -> 
     assert cluster.job(job["id"])["state"] == "queued"
     run = triage(cluster, "dlq", "retry")
     assert run.returncode == 1
-    assert "/filter: must name something to match" in run.stderr
+    assert "/filter: set at least one filter" in run.stderr

@@ -32,13 +32,13 @@ async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
     ("children", "message"),
     [
         # It would be taken for the one that is there, and never run.
-        ({"fetch": PART}, "'fetch' is a job that this one waited for"),
-        ({"a b": PART}, "'a b' is no key of a child"),
-        ({"x/a": PART, "y/a": PART}, "'x/a' is no key of a child"),
-        ({"": PART}, "'' is no key"),
-        ({"a": {"jobs": {}}}, "a child is"),
-        ({"a": {**PART, "depends_on": ["fetch"]}}, "there is no job 'fetch'"),
-        ({f"c{n}": PART for n in range(MAX_CHILDREN + 1)}, "at most 500 children"),
+        ({"fetch": PART}, "'fetch' is the key of a job that this one waited for"),
+        ({"a b": PART}, "Invalid child key 'a b'"),
+        ({"x/a": PART, "y/a": PART}, "Invalid child key 'x/a'"),
+        ({"": PART}, "Invalid child key ''"),
+        ({"a": {"jobs": {}}}, "a child must be"),
+        ({"a": {**PART, "depends_on": ["fetch"]}}, "unknown job 'fetch'"),
+        ({f"c{n}": PART for n in range(MAX_CHILDREN + 1)}, "500 children at a time"),
     ],
 )
 async def test_children_that_cannot_be_are_refused_and_none_is_added(

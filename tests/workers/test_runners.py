@@ -222,7 +222,7 @@ async def test_a_suspect_of_any_executor_runs_in_a_process(run, name):
     ("do", "value"), [("exit", 7), ("exit", 0), ("kill", signal.SIGKILL), ("segfault", None)]
 )
 async def test_a_process_that_dies_without_a_verdict_says_how(run, do, value):
-    with pytest.raises(ChildDied, match=r"ended by signal|ended with status"):
+    with pytest.raises(ChildDied, match=r"ended by signal|exited with status"):
         await run("in-process", do, value)
 
 

@@ -102,7 +102,7 @@ class TriageRedis(ArqRedis):
             spec = replace(spec, retry=replace(spec.retry, max_attempts=MAX_TRIES))
         for what, name in (("job type", spec.name), ("queue", spec.queue)):
             if not _NAME.fullmatch(name):
-                raise ValueError(f"Invalid name of a {what} {name!r}: use letters, digits and . _ : -")
+                raise ValueError(f"Invalid {what} name {name!r}: use letters, digits and . _ : -")
         submitted = await self.stores.jobs.submit_one(Submission(self._new_id("job"), spec))
         if submitted.word == "full":
             raise QueueFull()

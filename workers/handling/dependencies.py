@@ -52,16 +52,18 @@ class Relatives:
     async def add_children(self, children: Mapping[str, Any]) -> None:
         """Raises Parked unless all of them have ended; then the run is over, whatever the handler does."""
         if len(children) > MAX_CHILDREN:
-            raise ValueError(f"at most {MAX_CHILDREN} children at a time; for more there is ctx.fan_out")
+            raise ValueError(f"the limit is {MAX_CHILDREN} children at a time; use ctx.fan_out for more")
         ids = await self._relations.children(self._lease.job.id)
         if children.keys() <= ids.keys() and await self._relations.have_ended([ids[key] for key in children]):
             return
         graph = graph_of(children)
         if taken := children.keys() & await self._relations.waited_for(self._lease.job.id):
-            raise ValueError(f"{min(taken)!r} is a job that this one waited for: its child needs another key")
+            raise ValueError(
+                f"{min(taken)!r} is the key of a job that this one waited for; use another key for the child"
+            )
         order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
         if len(ids) + len(order) > MAX_CHILDREN_OF_A_JOB:
-            raise ValueError(f"a job has at most {MAX_CHILDREN_OF_A_JOB:,} children")
+            raise ValueError(f"the limit is {MAX_CHILDREN_OF_A_JOB:,} children per job")
         ids |= {key: self._new_id("job") for key in order}
         queues = await self._queues.read()
         nodes = {
@@ -87,14 +89,14 @@ def graph_of(children: Mapping[str, Any]) -> dict[str, tuple[Edge, ...]]:
     """By key what each child waits for; raises ValueError for children that are not written as they are."""
     for key in children:
         if not _KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is no key of a child: letters, digits and . _ : - are")
+            raise ValueError(f"Invalid child key {key!r}: use letters, digits and . _ : -")
     return {key: _edges(child) for key, child in children.items()}
 
 
 def _edges(child: Mapping[str, Any]) -> tuple[Edge, ...]:
     unknown = child.keys() - {"job", "depends_on"}
     if unknown or "job" not in child:
-        raise ValueError("a child is {'job': JobSpec, 'depends_on': [...]}")
+        raise ValueError("a child must be {'job': JobSpec, 'depends_on': [...]}")
     return tuple(
         Edge(edge) if isinstance(edge, str) else Edge(edge["key"], edge.get("when", "succeeded"))
         for edge in child.get("depends_on", ())

@@ -31,12 +31,15 @@ async def dispatch(
         items = [Item(count + place, _encode(registry, payload)) for place, payload in enumerate(portion)]
         count += len(items)
         if count > MAX_ITEMS:
-            raise ValueError(f"a fan-out has at most {MAX_ITEMS} items")
+            raise ValueError(f"the limit is {MAX_ITEMS:,} items per fan-out")
         if (await fan_outs.fill(id, items, admitted=True)).word != "moved":
             return id
     sealed = await fan_outs.seal(id, count)
     if sealed.word == "mismatch":
-        raise ValueError(f"an earlier run of this job sent other payloads: {sealed.total}, not {count}")
+        raise ValueError(
+            f"an earlier run of this job sent {sealed.total} payloads, this one {count}; send the same "
+            "payloads in every run"
+        )
     return id
 
 
@@ -63,5 +66,5 @@ def read_fan_out(
 
 def _encode(registry: Registry, payload: object) -> bytes:
     if not isinstance(payload, Mapping):
-        raise ValueError("a payload is a JSON object")
+        raise ValueError("a payload must be a JSON object")
     return encode_payload(registry, cast(Mapping[str, Any], payload))

@@ -54,7 +54,7 @@ def handler_of(
     options = options_of(function)
     name = exact_name or (options.name if options else None) or name or function.__name__
     if not _NAME.fullmatch(name):
-        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {name!r} cannot be the name of a job type.")
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: invalid job type name {name!r}.")
     try:
         check_first_parameter(function)
         parameters = read_parameters(name, function, loose=options is None)
@@ -62,7 +62,7 @@ def handler_of(
         schema = None if parameters.model is None else parameters.model.model_json_schema()
     except Exception as error:
         raise ConfigurationInvalid(
-            f"TRIAGE_HANDLERS: the parameters of {name} cannot be a payload: {error}"
+            f"TRIAGE_HANDLERS: cannot derive a payload from the parameters of {name}: {error}"
         ) from error
     try:
         check_pointers(options.redact if options else (), schema, function)
@@ -72,7 +72,7 @@ def handler_of(
     executor = (options.executor if options else None) or ("async" if coroutine else "thread")
     if executor == "async" and not coroutine:
         raise ConfigurationInvalid(
-            f"TRIAGE_HANDLERS: {name} has executor async and is not a coroutine function."
+            f"TRIAGE_HANDLERS: {name} has executor async but is not a coroutine function."
         )
     defaults = merge_defaults({} if options else _ARQ_DEFAULTS, settings or {})
     defaults = merge_defaults(merge_defaults(defaults, options.defaults if options else {}), own or {})

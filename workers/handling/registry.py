@@ -84,7 +84,7 @@ class Registry:
                 listed += here
                 own += _own(module, here, reserved)
             if len(listed) + len(own) == before:
-                raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} has no handler.")
+                raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} defines no handlers.")
         # What is listed counts where the same function is found in its own module as well: it has options.
         return cls([*own, *listed], None, settings, paths, max_payload_bytes)
 

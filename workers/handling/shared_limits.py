@@ -17,10 +17,11 @@ class SharedLimiter:
 
     def __init__(self, throttle: "Throttle", name: str, limit: int, per_seconds: float) -> None:
         if not 1 <= len(name) <= 128:
-            raise ValueError(f"a limiter's name has 1 to 128 characters, not {len(name)}")
+            raise ValueError(f"a limiter's name must have 1 to 128 characters, not {len(name)}")
         if limit < 1 or not (math.isfinite(per_seconds) and per_seconds > 0):
             raise ValueError(
-                f"a limiter lets at least 1 pass in some seconds, not {limit} in {per_seconds:g}"
+                f"a limiter needs a limit of at least 1 in more than 0 seconds, not {limit} in "
+                f"{per_seconds:g}"
             )
         self._throttle = throttle
         self._name = name

@@ -61,7 +61,7 @@ class Caller:
 
     def require(self, scope: str) -> None:
         if scope not in self.scopes:
-            raise ScopeMissing(f"This operation needs the scope {scope}.", required_scope=scope)
+            raise ScopeMissing(f"This operation requires the scope {scope}.", required_scope=scope)
 
 
 def _credential(authorization: str | None) -> str:

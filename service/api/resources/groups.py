@@ -64,7 +64,7 @@ async def cancel(context: RequestContext, id: str, body: GroupCancelIn | None) -
     if word == "missing":
         raise NotFound()
     if word == "illegal" and state != "cancelled":
-        raise InvalidState(f"It has {state}.", current_state=state)
+        raise InvalidState(f"It has already {state}.", current_state=state)
     await carry_on(context)
     group = await read(context, id)
     return group, 202 if group.live else 200
@@ -76,7 +76,7 @@ async def run_again(context: RequestContext, id: str) -> Group:
     if word == "missing":
         raise NotFound()
     if word == "idle":
-        raise InvalidState("None of its jobs is dead or cancelled.", current_state=state)
+        raise InvalidState("No job in it is dead or cancelled.", current_state=state)
     await carry_on(context)
     return await read(context, id)
 
@@ -87,7 +87,7 @@ async def delete(context: RequestContext, id: str) -> Response:
     if word == "missing":
         raise NotFound()
     if word == "illegal":
-        raise InvalidState(f"It is {state}, or its follow-up goes on.", current_state=state)
+        raise InvalidState(f"It is {state}, or its follow-up job is unfinished.", current_state=state)
     await carry_on(context)
     return Response(status_code=204)
 

@@ -71,6 +71,7 @@ async def specify(
     context.app_state.metrics.http.payload(context.caller.namespace, size)
     if size > limit:
         raise PayloadTooLarge(
-            f"The payload has {size} bytes and may have {limit}: store the data elsewhere and pass its id."
+            f"Payload is {size:,} bytes; the limit is {limit:,}. Store large data elsewhere and pass a "
+            "reference."
         )
     return spec

@@ -178,8 +178,8 @@ class CancelIn(In):
 class RedriveIn(In):
     """Runs the job again, optionally with another payload, in another queue, or later."""
 
-    payload: dict[str, Any] | None = Field(default=None, description="Default: the job's payload.")
-    queue: Name | None = Field(default=None, description="Default: the job's current queue.")
+    payload: dict[str, Any] | None = Field(default=None, description="If absent: the job's payload.")
+    queue: Name | None = Field(default=None, description="If absent: the job's current queue.")
     delay_seconds: Seconds = 0
 
 

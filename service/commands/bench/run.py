@@ -50,7 +50,7 @@ class Run:
         queue = await self._queue()
         measured = Measured(queue, sum(queue.get("counts", {}).values()))
         if measured.other_jobs and not plan.force:
-            raise QueueBusy(f"queue {plan.queue} has {measured.other_jobs} jobs that have not finished")
+            raise QueueBusy(f"queue {plan.queue} has {measured.other_jobs} unfinished jobs")
         try:
             async with asyncio.timeout(plan.timeout):
                 await self._warm_up()
@@ -122,8 +122,8 @@ class Run:
 
     async def _why(self) -> str:
         if self._ends.waiting is None:
-            return "They had not even been submitted by then."
+            return "Not all jobs had been submitted by then."
         with contextlib.suppress(Refused, TimeoutError):
             async with asyncio.timeout(10):
                 return f"{self._ends.waiting}: {await self._ends.why(self._ends.waiting)}"
-        return "the API does not answer."
+        return "the API does not respond."

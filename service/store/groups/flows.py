@@ -99,7 +99,7 @@ class Flows:
             if word == "too_many_queues":
                 raise TooManyQueues()
             if word == "missing":
-                raise BackendUnavailable("The flow took too long to be stored; submit it again.")
+                raise BackendUnavailable("Storing the flow took too long. Submit it again.")
             admitted, created_at = int(reply[3]), at
         return Admission("moved", first_answer(id, spec, created_at), jobs)
 

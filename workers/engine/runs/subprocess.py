@@ -206,4 +206,4 @@ def _result(message: dict[str, Any]) -> object:
 def _describe_exit(code: int | None) -> str:
     if code is not None and code < 0:
         return f"The process that ran this job was ended by signal {-code}."
-    return f"The process that ran this job ended with status {code} and no verdict."
+    return f"The process that ran this job exited with status {code} without a result."

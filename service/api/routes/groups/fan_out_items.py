@@ -40,7 +40,13 @@ async def add_fan_out_items(
     """You may send chunks in any order and more than once. Rejects invalid items individually."""
     raw_items = cast("Sequence[bytes]", body.items)
     if body.start_index + len(raw_items) > MAX_ITEMS:
-        rows = [{"pointer": "/items", "code": "too_long", "message": f"at most {MAX_ITEMS} items in all"}]
+        rows = [
+            {
+                "pointer": "/items",
+                "code": "too_long",
+                "message": f"the limit is {MAX_ITEMS:,} items per fan-out",
+            }
+        ]
         raise ValidationFailed(errors=rows)
     group = await groups.read(context, fan_out_id)
     template = await context.stores.groups.item_payload(fan_out_id)
@@ -95,7 +101,7 @@ async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Cont
         raise NotFound()
     if sealed.word == "mismatch":
         raise CountMismatch(
-            f"The fan-out has {sealed.total} items, the first missing index is {sealed.next_index}.",
+            f"The fan-out has {sealed.total} items; the first missing index is {sealed.next_index}.",
             expected_count=body.expected_count,
             count=sealed.total,
             next_index=sealed.next_index,

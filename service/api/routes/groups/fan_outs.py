@@ -127,7 +127,7 @@ async def _specify(
     context: RequestContext, body: JobSpecIn, traceparent: str | None, root: str, *, partial: bool = False
 ) -> JobSpec:
     if body.unique is not None:
-        rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not inside a fan-out"}]
+        rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not supported in a fan-out"}]
         raise ValidationFailed(errors=rows)
     return await specify(context, body, traceparent, root, partial=partial)
 

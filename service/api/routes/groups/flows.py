@@ -109,7 +109,7 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
             continue
         if node.job.unique is not None:
             path = pointer(("body", "jobs", key, "job", "unique"))
-            rows.append({"pointer": path, "code": "unsupported", "message": "not inside a flow"})
+            rows.append({"pointer": path, "code": "unsupported", "message": "not supported in a flow"})
             continue
         spec = await specify(context, node.job, traceparent, pointer(("body", "jobs", key, "job")))
         if body.deadline_seconds is not None:

@@ -158,5 +158,5 @@ async def _direct(
     if word == "missing":
         raise NotFound()
     if word == "illegal":
-        raise InvalidState(f"The bulk action has {state}.", current_state=state)
+        raise InvalidState(f"The bulk action's state is {state}.", current_state=state)
     return bulk.respond(await _read(context, id))

@@ -45,7 +45,7 @@ async def create_jobs(
     The response omits payloads over 16 KiB (see `truncated`).
     """
     if body.atomic and len(body.jobs) > BATCH:
-        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
+        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"the limit with atomic is {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
     digest = "" if idempotency_key is None else await body_digest(request)
     span = begin_submission(context, "submit jobs")

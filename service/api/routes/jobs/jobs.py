@@ -108,14 +108,15 @@ def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
         headers["Idempotency-Replayed"] = "true"
     if len(spec.payload) > WARN_BYTES:
         headers["Triage-Warning"] = (
-            f"payload of {len(spec.payload)} bytes; keep it under {WARN_BYTES} and refer to data by id"
+            f"payload is {len(spec.payload)} bytes; keep it under {WARN_BYTES} and pass a reference to "
+            "large data"
         )
     return headers
 
 
 def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
     if submitted.job is None:
-        raise NotFound("The job that held the unique key has just ended; submit again.")
+        raise NotFound("The job that held the unique key has just finished. Submit the job again.")
     status = 200 if submitted.word == "existing" else 202
     return rendering.respond(
         present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
@@ -140,7 +141,7 @@ async def list_jobs(
     state: State | None = None,
     name: Name | None = None,
     tag: Annotated[
-        list[TagFilter] | None, Query(description="key:value; repeated: all must match", max_length=16)
+        list[TagFilter] | None, Query(description="key:value; if repeated, all must match", max_length=16)
     ] = None,
     flow_id: Annotated[str | None, Query(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
     fan_out_id: Annotated[str | None, Query(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,

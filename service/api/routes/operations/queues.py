@@ -143,7 +143,7 @@ async def _pause(context: RequestContext, name: str, body: schemas.PauseIn | Non
 async def purge_queue(name: QueueName, body: schemas.PurgeIn, context: Context) -> Response:
     """Cancels queued, scheduled and retrying jobs; running ones continue. `confirm` is the queue's name."""
     if body.confirm != name:
-        rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the name of the queue"}]
+        rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the queue's name"}]
         raise ValidationFailed(errors=rows)
     if await context.stores.queues.get(name) is None:
         raise NotFound()

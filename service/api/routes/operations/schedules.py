@@ -106,7 +106,7 @@ async def put_schedule(
 async def check_job(context: RequestContext, body: schemas.ScheduleIn) -> JobSpec:
     """As POST /v1/jobs checks it; pointers lead into `job`."""
     if body.job.run_at is not None:
-        raise invalid("/job/run_at", "the schedule says when")
+        raise invalid("/job/run_at", "not allowed here; the schedule sets the time")
     return await specify(context, body.job, None, "/job")
 
 
@@ -114,7 +114,7 @@ def check_times(
     body: schemas.ScheduleIn, definition: dict[str, Any], before: Schedule | None, now: int
 ) -> None:
     if (body.cron is None) == (body.every_seconds is None):
-        raise invalid("/cron", "give either cron or every_seconds")
+        raise invalid("/cron", "set either cron or every_seconds")
     if body.start_at is not None and body.end_at is not None and body.end_at < body.start_at:
         raise invalid("/end_at", "is before start_at")
     wanted = timetable(definition, now if definition["start_ms"] is None else definition["start_ms"])
@@ -126,7 +126,7 @@ def check_times(
     again = before is not None and timetable(before.definition, 0) == timetable(definition, 0)
     if not again and wanted.next_after(now) is None:
         over = definition["end_ms"] <= now
-        raise invalid("/end_at", "has passed" if over else "comes before the first time of the schedule")
+        raise invalid("/end_at", "has passed" if over else "is before the schedule's first fire time")
 
 
 def invalid(pointer: str, message: str) -> ValidationFailed:
@@ -215,7 +215,7 @@ async def run_schedule_now(
 
 def answer_run(context: RequestContext, submitted: Submitted) -> Response:
     if submitted.word == "skipped":
-        raise InvalidState("The last run of the schedule is not over.", current_state="running")
+        raise InvalidState("The schedule's last run is unfinished.", current_state="running")
     if (error := refusal(submitted)) is not None:
         raise error
     if submitted.job is None:

@@ -50,7 +50,7 @@ async def get_worker(worker_id: WorkerId, context: Context) -> Response:
     **operation("workers:admin", "Drain a worker", {202: ("Requested.", schemas.WorkerOut)}, (404,)),
 )
 async def drain_worker(worker_id: WorkerId, context: Context) -> Response:
-    """Stops claiming, finishes running jobs, hands back the rest after the drain time, and exits the worker."""
+    """The worker claims no more jobs, finishes running ones or hands them back, and exits."""
     if not await context.stores.workers.request_drain(worker_id):
         raise NotFound()
     record = await context.stores.workers.get(worker_id)
