@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestr
 
 @app.command()
 def dev() -> None:
-    """Start an embedded Valkey, the API and one worker; data is kept in .triage/."""
+    """Start an embedded Valkey, the API and one worker, with data in .triage/."""
     from service.dev_server import run
 
     raise typer.Exit(run())
@@ -61,7 +61,7 @@ def openapi() -> None:
 def check(
     connect: Annotated[bool, typer.Option("--connect", help="Also check that Redis is usable.")] = False,
 ) -> None:
-    """Validate the configuration and the handlers, and exit."""
+    """Validate the configuration and the handlers, then exit."""
     from service.settings import ignored_variables, load_settings
     from workers.arq.settings import name_ignored, worker_settings
     from workers.handling.registry import Registry

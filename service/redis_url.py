@@ -1,7 +1,7 @@
-"""TRIAGE_REDIS_URL, read strictly: what is wrong with it is said without a word of what it holds.
+"""TRIAGE_REDIS_URL, validated strictly: errors never quote its content.
 
-redis-py accepts whatever it can make sense of. With an unescaped `/` or `#` in a password it takes a part of
-it for a port, a path or an option, and prints that part in its errors.
+redis-py accepts anything it can make sense of. With an unescaped `/` or `#` in a password, it takes a part of
+the password for a port, a path or an option, and prints it in its errors.
 """
 
 import re

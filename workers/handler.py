@@ -33,7 +33,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 class RetryOptions(TypedDict, total=False):
-    """`@job(retry=...)`; what is absent has the default of a job's policy."""
+    """`@job(retry=...)`; absent fields have a job's default."""
 
     max_attempts: int
     backoff: Literal["fixed", "linear", "exponential"]
@@ -43,7 +43,7 @@ class RetryOptions(TypedDict, total=False):
 
 
 class _Retry(BaseModel):
-    """The API's own limits: a default must not be what a client could not ask for."""
+    """The API's limits: a default must be valid in a request as well."""
 
     model_config = _STRICT
 
@@ -55,7 +55,7 @@ class _Retry(BaseModel):
 
 
 class JobDefaults(BaseModel):
-    """What a handler's author may say of a job, in the JSON form of JobSpec."""
+    """The job options of a handler, in the JSON form of JobSpec."""
 
     model_config = _STRICT
 
@@ -81,13 +81,13 @@ class _Options(JobDefaults):
 
 
 class NonRetryable(Exception):
-    """Running this job again cannot help: it is dead at once."""
+    """Retrying this job cannot help: it is dead at once."""
 
 
 class Snooze(Exception):
     """Run this job again after `seconds`, at least TRIAGE_MIN_RETRY_SECONDS; no attempt is used.
 
-    An attempt that was deferred TRIAGE_MAX_DEFERRALS times, by this or RateLimited, has failed.
+    An attempt may be deferred TRIAGE_MAX_DEFERRALS times, by this or RateLimited; one more fails it.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -102,10 +102,10 @@ MAX_FREEZE_SECONDS = 3600
 
 
 class RateLimited(Exception):
-    """Start no job with this one's limit key for `retry_after` seconds, at most an hour.
+    """Start no job with this job's limit key for `retry_after` seconds, at most an hour.
 
     The job goes back to its place; no attempt is used. Without a limit key, jobs of its type in its queue
-    that have none either wait, at most five minutes. For bounds see Snooze.
+    without a limit key wait, at most five minutes. Snooze describes the bounds.
     """
 
     def __init__(self, retry_after: float) -> None:
@@ -117,7 +117,7 @@ class RateLimited(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What `@job` was given; `defaults` are fields of JobSpec in their JSON form."""
+    """The arguments of `@job`; `defaults` are fields of JobSpec in JSON form."""
 
     name: str | None
     executor: Execution | None
@@ -171,12 +171,12 @@ def job(
 
 
 def job(function: Any = None, /, **options: Any) -> Any:
-    """Make a function a handler. What is given here lies under what a client sends with a job.
+    """Make a function a handler. Clients override these options per job.
 
-    `concurrency` limits this type on each worker; `redact` holds JSON pointers into payload and
-    result that no view shows, `*` standing for every item or member (`/cards/*/number`). Without
-    `executor`, coroutine functions run in the event loop and plain ones in a thread.
-    Raises TypeError or ValueError at import for options that cannot be meant.
+    `concurrency` limits this type on each worker; `redact` holds JSON pointers into payload and result that
+    are never shown; `*` stands for every item or member (`/cards/*/number`). Without `executor`, coroutine
+    functions run in the event loop and plain ones in a thread. Raises TypeError or ValueError at import for
+    invalid options.
     """
     decorate = _decorator(options)
     return decorate if function is None else decorate(function)

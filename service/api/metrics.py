@@ -1,4 +1,4 @@
-"""What the API measures beside the HTTP metrics of its instrumentator."""
+"""The API's metrics besides the HTTP metrics of its instrumentator."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,16 +25,16 @@ _LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLO
 
 
 class ApiMetrics:
-    """What is Redis's to know is read for each scrape and kept by nobody: old numbers look like new ones."""
+    """Every scrape reads Redis, and nothing is cached: stale numbers would look current."""
 
     def __init__(self, namespace: str) -> None:
         """`namespace` is the API's own."""
         self.http = HttpMetrics(namespace)
 
     async def exposition(self, redis: RedisClient, stores: Namespace, *, whole: bool) -> bytes:
-        """While Redis is away `triage_redis_up` is 0, and everything else that it would tell is absent.
+        """While Redis is unavailable, `triage_redis_up` is 0 and the metrics from Redis are absent.
 
-        `whole`: the requests of all namespaces, not only those of `stores`.
+        `whole` covers requests of all namespaces, not only of `stores`.
         """
         try:
             policy = await eviction_policy(redis)
@@ -64,7 +64,7 @@ async def _queue_families(stores: Namespace) -> list[Metric]:
 async def _add_others(
     stores: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
 ) -> None:
-    """So that sums over queues are those of all queues, and no old job goes unseen."""
+    """Keeps sums over queues complete, and no old job hidden."""
     jobs, dead, oldest = families[:3]
     others = survey.counts(len(names))
     for state in _LIVE:

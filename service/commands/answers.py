@@ -1,4 +1,4 @@
-"""What an answer to the command line says; it may come from a proxy, or from another server altogether."""
+"""Reads responses for the command line. They may come from a proxy, or from an unrelated server."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -16,7 +16,7 @@ PAGE = ("items", "next_cursor")
 
 
 class Refused(Exception):
-    """No good answer. `code` is that of the problem; of no answer at all (`status` 0), what went wrong."""
+    """A failed request. `code` is the problem's; without a response (`status` 0), it names the failure."""
 
     def __init__(self, status: int, code: str, message: str, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(printable(message))
@@ -33,12 +33,12 @@ class Refused(Exception):
 
 
 def printable(text: str) -> str:
-    """In one line, and without what would steer a terminal."""
+    """In one line, without terminal control characters."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def document_of(answer: httpx.Response, needs: Sequence[str] = ()) -> Any:
-    """The JSON object of a good answer, which has the members that it needs; None where there is no body.
+    """The JSON object of a successful response, with the required members; None without a body.
 
     Raises Refused.
     """
@@ -53,7 +53,7 @@ def document_of(answer: httpx.Response, needs: Sequence[str] = ()) -> Any:
 
 
 def text_of(answer: httpx.Response, media_type: str) -> str:
-    """The text of a good answer. Raises Refused."""
+    """The text of a successful response. Raises Refused."""
     if answer.status_code >= 300:
         raise _refusal(answer, _read(answer))
     if not answer.headers.get("content-type", "").startswith(media_type):

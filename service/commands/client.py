@@ -47,8 +47,7 @@ def submit(
 ) -> None:
     """Submit a job.
 
-    With --wait the exit code is that of the end: 0 succeeded, 3 dead,
-    4 cancelled, 5 not finished in time.
+    With --wait, the exit code says how the job finished: 0 succeeded, 3 dead, 4 cancelled, 5 not in time.
     """
     try:
         body: dict[str, Any] = {"name": name, "payload": orjson.loads(payload)}
@@ -85,7 +84,7 @@ def get(
 
 
 def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
-    """Follow a job to its end: exit code 0 succeeded, 3 dead, 4 cancelled."""
+    """Follow a job until it finishes; exit code 0 succeeded, 3 dead, 4 cancelled."""
 
     def show(job: dict[str, Any]) -> None:
         progress = job["progress"] or {}
@@ -108,7 +107,7 @@ def _follow(
     deadline: float | None,
     show: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """The job as it ended, or as it is at the deadline. An API that is away for a while is waited for."""
+    """The finished job, or the job at the deadline. Tolerates an API that is unavailable for a while."""
     answered = time.monotonic()
     while job["state"] not in ENDS:
         now = time.monotonic()
@@ -202,7 +201,7 @@ def _short(time: str) -> str:
 
 
 def path(collection: str, id: str, *rest: str) -> str:
-    """The path of a resource, whatever somebody has typed for its id."""
+    """The path of a resource; the id is escaped."""
     return "/".join([collection, quote(id, safe=""), *rest])
 
 
@@ -226,12 +225,12 @@ def every(url: str, key: str, path: str, needs: Sequence[str]) -> list[dict[str,
 
 
 def call(url: str, key: str, method: str, path: str, *, needs: Sequence[str] = (), **options: Any) -> Any:
-    """The answer's document, or None where there is none. Raises Refused, which ends the command with 1."""
+    """The response's document, or None. Raises Refused, which ends the command with 1."""
     return document_of(send(url, key, method, path, **options), needs)
 
 
 def send(url: str, key: str, method: str, path: str, **options: Any) -> httpx.Response:
-    """Any answer. Raises Refused when there is none."""
+    """Any response. Raises Refused if there is none."""
     with open_client(url, key, SECONDS) as client:
         try:
             return client.request(method, path, **options)

@@ -26,7 +26,7 @@ def open_async_clients(url: str, key: str, seconds: float, count: int) -> list[h
 
 
 def unreachable(url: str, error: Exception) -> Refused:
-    """No answer came; the code names the kind of failure."""
+    """There was no response; the code names the kind of failure."""
     kind = type(error).__name__
     code = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
     return Refused(0, code, f"{_without_secrets(url)} cannot be reached: {error or code}")
@@ -54,6 +54,6 @@ def _unusable(error: Exception) -> Refused:
 
 
 def _without_secrets(url: str) -> str:
-    """A URL as it may be shown: its user name and password are left out."""
+    """A URL without its user name and password, to show."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url

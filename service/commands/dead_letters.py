@@ -43,7 +43,7 @@ def retry(
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Run a dead job again, or all that match; Ctrl-C leaves those to go on."""
+    """Run a dead job again, or all that match. After Ctrl-C, retrying them continues on the server."""
     filter = {
         field: value
         for field, value in (("queue", queue), ("name", name), ("reason", reason))

@@ -1,4 +1,4 @@
-"""`triage fan-out`: sends a file of items in chunks and follows the fan-out to its end."""
+"""`triage fan-out`: sends a file of items in chunks and follows the fan-out until it finishes."""
 
 import secrets
 import sys
@@ -49,7 +49,7 @@ def fan_out(
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Run a job per line of a file; the exit code is 1 unless all goes well."""
+    """Submit a job per line of a file; the exit code is 1 unless all succeed."""
     template = {"name": name, "queue": queue, "priority": priority}
     body: dict[str, Any] = {
         "template": {field: value for field, value in template.items() if value is not None},
@@ -89,7 +89,7 @@ class _Api:
         headers: dict[str, str] | None = None,
         needs: Sequence[str] = (),
     ) -> Any:
-        """The answer's document. Raises Refused, after several tries where another one may help."""
+        """The response's document. Raises Refused, after retries where they may help."""
         given = {"Content-Type": "application/json", **(headers or {})}
         for attempt in range(1, TRIES + 1):
             try:
@@ -108,7 +108,7 @@ class _Api:
 
 
 def _fill(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | None) -> int:
-    """Send the lines; answers how many there are. What the fan-out has already is not sent again."""
+    """Send the lines and return their number. Lines that the fan-out already has are skipped."""
     lines = _lines(file)
     bar = None if progress is None else progress.add_task("sending", total=None)
     start = next_index = 0

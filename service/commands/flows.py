@@ -22,7 +22,7 @@ def flow(
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Submit a flow; exit 1 when it does not succeed."""
+    """Submit a flow; the exit code is 1 unless it succeeds."""
     try:
         body = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:

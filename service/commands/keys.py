@@ -36,7 +36,7 @@ def create(
     scopes: Annotated[str, typer.Option(help=f"One or more of these, comma-separated: {', '.join(SCOPES)}.")],
     json: Json = False,
 ) -> None:
-    """Create a key; its secret is shown once and never stored."""
+    """Create a key. Its secret is shown once and never stored."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
         raise typer.BadParameter(f"unknown scope: {unknown[0]}. {_VALID_SCOPES}", param_hint="--scopes")
@@ -73,7 +73,7 @@ def list_keys(json: Json = False) -> None:
 
 @app.command()
 def revoke(id: str) -> None:
-    """Void a key; API processes honour it for five more seconds at most."""
+    """Revoke a key. API processes may accept it for up to five more seconds."""
     if not _with_keys(lambda keys: keys.revoke(id)):
         typer.echo(f"triage: unknown key {id}", err=True)
         raise typer.Exit(1)

@@ -47,7 +47,7 @@ def merge_defaults(
     queues: Mapping[str, Mapping[str, Any]],
     queue: str | None = None,
 ) -> JobSpec:
-    """Defaults of the queue, over them those of the job type; `queue` is where the client wants the job."""
+    """Defaults of the queue, overridden by the job type's; `queue` is the one that the client requested."""
     name = queue or job_type.get("queue", spec.queue)
     return apply_defaults(apply_defaults(spec, queues.get(name, {})), job_type)
 

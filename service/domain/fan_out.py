@@ -1,4 +1,4 @@
-"""Fan-outs: one template, many items, each a job of its own, and perhaps a job that follows them all."""
+"""Fan-outs: one template, many items, each its own job, and an optional follow-up job."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item; what is absent is the template's. `index` places it in the results."""
+    """One item; absent fields come from the template. `index` is its position in the results."""
 
     index: int
     payload: bytes
@@ -58,7 +58,7 @@ class FanOutSpec:
 
 
 class ItemIds(Sequence[str]):
-    """Job ids of the items up to an index, computed when they are asked for."""
+    """Job ids of the items up to an index, computed on demand."""
 
     def __init__(self, fan_out_id: str, count: int) -> None:
         self._id = fan_out_id

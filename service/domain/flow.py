@@ -43,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class FlowSpec:
-    """A flow as it was asked for: `nodes` in an order in which no job comes before one that it waits for."""
+    """A flow as requested: `nodes` are in topological order."""
 
     name: str
     nodes: Mapping[str, Node]

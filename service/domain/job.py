@@ -36,7 +36,7 @@ class Unique:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """A job as it was asked for, every default resolved. `payload` is the JSON text and stays opaque."""
+    """A job as requested, with every default resolved. `payload` is JSON text and stays opaque."""
 
     name: str
     payload: bytes = b"{}"
@@ -135,7 +135,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to run a job and to write its end. `token` names one delivery and nothing else."""
+    """A worker's right to run a job and to store its result. `token` identifies one delivery."""
 
     job: Job
     token: str

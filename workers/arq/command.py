@@ -1,4 +1,4 @@
-"""What arq's command line does beside running a worker: `--check` and `--watch`, for workers of Triage."""
+"""What arq's command line does besides running a worker: `--check` and `--watch`, for Triage's workers."""
 
 import asyncio
 import contextlib
@@ -41,9 +41,9 @@ async def check_health(*_: object) -> int:
 
 
 async def watch_reload(path: str, worker_settings: Any) -> None:
-    """Run the worker in a process of its own, and a new one whenever a Python file below `path` has changed.
+    """Runs the worker in its own process, and restarts it when a Python file below `path` changes.
 
-    A new process, because a module that is imported cannot be replaced in the one that has it.
+    It needs a new process, because Python cannot replace imported modules.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -73,7 +73,7 @@ async def _start() -> Process:
 
 
 async def _end(worker: Process) -> None:
-    """Let it drain: what runs is finished or handed back."""
+    """Drain it: running jobs are finished or handed back."""
     with contextlib.suppress(ProcessLookupError):
         worker.terminate()
     await worker.wait()

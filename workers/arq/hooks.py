@@ -1,4 +1,4 @@
-"""The hooks of arq's WorkerSettings. A start hook may fail its run; no other one can change a verdict."""
+"""The hooks of arq's WorkerSettings. A start hook may fail its run; no other hook can change the outcome."""
 
 import asyncio
 import contextvars

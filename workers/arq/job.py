@@ -95,7 +95,7 @@ class TriageJob(arq.jobs.Job):
         return JobStatus.not_found if job is None else _STATUS.get(job.state, JobStatus.complete)
 
     async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
-        """Cancel the job and wait for its end; False when it ended otherwise, or does not exist."""
+        """Cancel the job and wait until it finishes; False if it finished otherwise, or does not exist."""
         client = self._client
         if client is None:
             return await super().abort(timeout=timeout, poll_delay=poll_delay)
@@ -190,7 +190,7 @@ def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _error(job: Job) -> BaseException | None:
-    """What a job's end raises in whoever asks for its result."""
+    """The exception that a finished job raises when a client requests its result."""
     if job.state is State.SUCCEEDED:
         return None
     if job.state is State.CANCELLED:

@@ -63,7 +63,7 @@ class ArqSettings:
 
     @property
     def coroutines(self) -> list[Any]:
-        """Functions that are no handlers although they take ctx."""
+        """Functions that take ctx but are not handlers."""
         hooks = self.hooks
         every = (hooks.startup, hooks.shutdown, hooks.job_start, hooks.job_end, hooks.after_job_end)
         return [*(hook for hook in every if hook is not None), *(cron.coroutine for cron in self.cron_jobs)]

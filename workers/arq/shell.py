@@ -25,7 +25,7 @@ def prepare_loop() -> None:
 
 
 def count_end(worker: arq.worker.Worker, finish: Finish, word: str) -> None:
-    """arq's own counters; `word` is what Redis answered."""
+    """arq's own counters; `word` is Redis' reply."""
     state = State.CANCELLED if word == "cancelled" else finish.settlement.move.target
     if state is State.SUCCEEDED:
         worker.jobs_complete += 1

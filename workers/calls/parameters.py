@@ -136,7 +136,7 @@ def _is_json(annotation: Any) -> bool:
 
 
 def _annotation(parameter: inspect.Parameter, scope: Mapping[str, Any], loose: bool) -> Any:
-    """Each by itself: the annotation of `ctx` or of the result may name what only a type checker imports."""
+    """Resolves each annotation separately: `ctx` or the result may name what only a type checker imports."""
     if parameter.annotation is parameter.empty:
         return Any
     if isinstance(parameter.annotation, str):

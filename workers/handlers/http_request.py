@@ -23,7 +23,7 @@ MAX_URL = 2_048
 
 
 class HttpRequest(BaseModel):
-    """The call. A `body` that is no text is sent as JSON; an absent `expect_status` is any 2xx."""
+    """The call. A `body` that is not a string is sent as JSON; without `expect_status`, any 2xx succeeds."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class HttpRequest(BaseModel):
 
 
 class UnexpectedStatus(Exception):
-    """The server answered with a status that the job does not expect."""
+    """The server responded with a status that the job does not expect."""
 
 
 @job(name="http.request")

@@ -48,7 +48,7 @@ async def apply_discounts(ctx: Any, payload: InvoicePayload) -> dict[str, int]:
 
 @job(name="generate-invoice", queue="invoicing")
 async def generate_invoice(ctx: Any, payload: InvoicePayload) -> dict[str, Any]:
-    """The whole invoice, in cents, from the results of what it waited for; what failed is left out."""
+    """The whole invoice, in cents, from the results of its dependencies, without the failed ones."""
     parts = {key: end["result"] or {} for key, end in (await ctx.dependencies()).items()}
     net = sum(item["cents"] for item in parts.get("fetch-line-items", {}).get("items", ()))
     discount = parts.get("apply-discounts", {}).get("discount_cents", 0)

@@ -44,7 +44,7 @@ _UNKNOWN = JobType(name="unknown")
 
 
 class TriageRedis(ArqRedis):
-    """A Redis client of the handlers' own: closing it harms nobody but them."""
+    """The handlers' own Redis client: closing it affects only them."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a handler sees of other jobs: the ends of those that its job waited for, and children of its own."""
+"""What a handler sees of other jobs: the outcomes of its dependencies, and its children."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +50,7 @@ class Relatives:
         return {name: _plain(end) for name, end in (await self._relations.ends(self._lease.job.id)).items()}
 
     async def add_children(self, children: Mapping[str, Any]) -> None:
-        """Raises Parked unless all of them have ended; then the run is over, whatever the handler does."""
+        """Raises Parked unless all of them have finished; that ends the run, whatever the handler does."""
         if len(children) > MAX_CHILDREN:
             raise ValueError(f"the limit is {MAX_CHILDREN} children at a time; use ctx.fan_out for more")
         ids = await self._relations.children(self._lease.job.id)

@@ -49,7 +49,7 @@ def handler_of(
     """The handler that a function is; raises ConfigurationInvalid.
 
     `exact_name` wins over the name of @job, `name` does not. `settings` are the defaults of its
-    WorkerSettings, which lie under those of @job; `own` lie over them.
+    WorkerSettings, which @job overrides; `own` overrides both.
     """
     options = options_of(function)
     name = exact_name or (options.name if options else None) or name or function.__name__

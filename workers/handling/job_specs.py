@@ -49,7 +49,7 @@ def specify(
     queues: Mapping[str, Mapping[str, Any]] | None = None,
     published: JobType | None = None,
 ) -> JobSpec:
-    """`overrides` are fields of JobSpec, over the defaults of the job type, over those of the queue.
+    """`overrides` are fields of JobSpec; they override the job type's defaults, which override the queue's.
 
     `published` is the type as other workers know it, for one that this worker does not know.
     """

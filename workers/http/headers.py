@@ -1,4 +1,4 @@
-"""What `http.request` may send as headers, how it signs, and when it was told to come back."""
+"""The headers that `http.request` may send, its signatures, and Retry-After."""
 
 import base64
 import binascii

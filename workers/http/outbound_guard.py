@@ -1,4 +1,4 @@
-"""Lets HTTP calls of handlers reach public addresses only; what was checked is what is connected to."""
+"""Lets HTTP calls of handlers reach public addresses only; connects to the address that it checked."""
 
 import asyncio
 import functools
@@ -37,7 +37,7 @@ class AddressRefused(Exception):
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address can be nobody's but a stranger's."""
+    """Whether the address is public."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)

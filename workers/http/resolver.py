@@ -1,4 +1,4 @@
-"""Looks up hosts in a few threads of its own: a silent name server must not take those of the worker."""
+"""Resolves hosts in its own few threads: a slow name server must not occupy the worker's threads."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ Addresses = list[str]
 
 
 class Resolver:
-    """One lookup per host at a time, whoever asks for it; who asks decides how long to wait."""
+    """One lookup per host at a time, shared by all callers; each caller decides how long to wait."""
 
     def __init__(self, most: int = MAX_LOOKUPS) -> None:
         self._free = asyncio.Semaphore(most)

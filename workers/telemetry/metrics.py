@@ -26,7 +26,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """What is measured of one job type in one queue."""
+    """The metrics of one job type in one queue."""
 
     wait: Tally
     run: Tally

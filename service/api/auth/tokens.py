@@ -1,4 +1,4 @@
-"""Tokens of an issuer (JWT, RFC 7519): who signed one, for whom, until when, and which namespace it opens."""
+"""Tokens of an issuer (JWT, RFC 7519): checks signature, audience and expiry, and reads the namespace."""
 
 import hashlib
 import re
@@ -47,7 +47,7 @@ class Token:
 
 
 class Tokens:
-    """Checks tokens; one that was good is not checked again for a few seconds, and never past its end."""
+    """Checks tokens. A valid token is not checked again for a few seconds, unless it expires."""
 
     def __init__(self, settings: Settings, issuer: Issuer, clock: Clock) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class Tokens:
         self._cache: dict[bytes, tuple[float, Token]] = {}
 
     async def read(self, text: str) -> Token:
-        """Raises CredentialRefused, and IssuerUnavailable while nobody knows the keys."""
+        """Raises CredentialRefused, and IssuerUnavailable while the keys are unknown."""
         if len(text) > MAX_TOKEN:
             _refuse("too_large")
         digest, now = hashlib.sha256(text.encode()).digest(), self._clock.monotonic()
@@ -142,6 +142,6 @@ def _time(claims: dict[str, Any], name: str) -> float:
 
 
 def _refuse(reason: str, message: str | None = None) -> NoReturn:
-    """The log says more than the answer of a token that anybody may have made up; neither quotes it."""
+    """The log says more than the response, because anyone can make up a token. Neither quotes the token."""
     log.debug("token_refused", reason=reason)
     raise CredentialRefused(message)

@@ -189,7 +189,7 @@ def _drop_null(schema: Node) -> None:
 
 
 def _responses(operation: Node, components: Node) -> None:
-    """Headers and examples of the answers; a problem is described once for all operations."""
+    """Headers and examples of the responses. Each problem is described once for all operations."""
     names = {parameter["name"] for parameter in operation.get("parameters", [])}
     for status, response in sorted(operation["responses"].items()):
         if _PROBLEM in response.get("content", {}):

@@ -1,6 +1,6 @@
-"""How a route declares itself: its scope, its errors, and what it is for, in one place beside the path.
+"""How a route declares its scope, its errors and its purpose, in one place next to the path.
 
-`specification.py` adds to the document what follows from it: headers, examples, errors of bodies.
+`document.py` derives the rest of the document from it: headers, examples, errors of bodies.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def operation(
     errors: tuple[int, ...] = (),
     status_code: int | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for a router's decorator; `answers` maps a status to its meaning and model."""
+    """Keyword arguments for a router's decorator. `answers` maps a status to its meaning and model."""
     responses: dict[int | str, dict[str, Any]] = {}
     for status, (meaning, model) in answers.items():
         responses[status] = {"description": meaning, **({"model": model} if model is not None else {})}
@@ -48,7 +48,7 @@ def operation(
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of these statuses, for the document."""
+    """The error responses of these statuses, for the document."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": MEANING[status], "content": {"application/problem+json": {"schema": schema}}}

@@ -48,7 +48,7 @@ def largest_body(settings: Settings) -> int:
 
 
 def body_limit(operation: str, settings: Settings) -> int:
-    """Bytes that the body of an operation may have."""
+    """How many bytes the body of an operation may have."""
     if operation in MANY:
         return largest_body(settings)
     return one_job(settings) if operation in _ONE else _BESIDE

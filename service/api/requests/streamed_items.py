@@ -33,9 +33,9 @@ def _too_many_jobs(member: str, most: int) -> TriageError:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """The member of a body that has many items, how many it may have, and what is said of more.
+    """The member of a body that has many items, its limit, and the error for more.
 
-    `beside`: bytes that an item may have beside those of a job.
+    `beside` is how many bytes an item may have in addition to a job's.
     """
 
     member: str
@@ -79,7 +79,7 @@ _LOOK = 64
 async def open_envelope(body: bytes | bytearray, many: Many, job_bytes: int) -> Any:
     """The document, its member with many items as RawItems if it is of the right kind.
 
-    Everything beside the items may have the bytes of two jobs. Raises JsonInvalid, BodyTooLarge, and what
+    Everything except the items may have the bytes of two jobs. Raises JsonInvalid, BodyTooLarge, and what
     `many` says of too many items. An item is not parsed: it may still be no JSON.
     """
     return await _Reader(body, many, job_bytes).read()

@@ -17,7 +17,7 @@ from service.store.queries import JobFilter
 
 
 def check(spec: BulkSpec, given: FilterIn) -> None:
-    """Raises ValidationFailed: nobody acts upon every job by leaving something out."""
+    """Raises ValidationFailed: omitting a filter must not select every job."""
     rows: list[dict[str, str]] = []
     if not any(given.model_dump().values()):
         rows.append({"pointer": "/filter", "code": "empty", "message": "set at least one filter"})

@@ -28,7 +28,7 @@ async def read(context: RequestContext, id: str) -> Group:
 
 
 async def wait_until_finished(context: RequestContext, id: str, prefer: str | None) -> Group | None:
-    """The group if the request prefers to wait for its end and it comes in time."""
+    """The finished group if the request prefers to wait and it finishes in time."""
     seconds = preferred_wait(prefer)
     group = None if seconds is None else await _wait(context, id, seconds, lambda group: not group.live)
     return None if group is None or group.live else group
@@ -49,7 +49,7 @@ async def poll(context: RequestContext, id: str, wait: float | None, if_none_mat
 
 
 def unchanged(group: Group, if_none_match: str | None) -> Response | None:
-    """The 304 that a conditional read is answered with, if it is."""
+    """The 304 response to a conditional read, if nothing has changed."""
     if if_none_match is None or not matches(if_none_match, group.version):
         return None
     return Response(status_code=304, headers={"ETag": rendering.etag(group.version)})
@@ -82,7 +82,7 @@ async def run_again(context: RequestContext, id: str) -> Group:
 
 
 async def delete(context: RequestContext, id: str) -> Response:
-    """Gone at once; its jobs are deleted behind the answer where they are many."""
+    """Deletes the group at once, and many jobs in the background."""
     word, state = await context.stores.groups.vanish(id)
     if word == "missing":
         raise NotFound()

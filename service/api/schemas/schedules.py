@@ -45,7 +45,7 @@ class ScheduleIn(In):
     paused: bool = False
 
     def definition(self) -> dict[str, Any]:
-        """What is kept: times in unix ms, the job as it was sent."""
+        """The stored form: times in unix ms, the job as sent."""
         every = self.every_seconds
         return {
             "cron": self.cron,

@@ -47,17 +47,15 @@ def bench(
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Measure an installation: submit jobs, wait for their ends, remove them.
+    """Measure an installation: submit jobs, wait until they finish, remove them.
 
-    Every connection sends its next request when the last one is answered,
-    so a slow server is asked less often. The latency of requests is by the
-    clock of this machine and includes the network. Times of jobs are those
-    of the server's Redis, in whole milliseconds; the two are never mixed.
-    A warm-up is not counted. Jobs have one attempt and the tag triage-bench.
+    Every connection sends its next request after the response to the last one, so a slow server gets fewer
+    requests. Request latency uses this machine's clock and includes the network. Job times use the clock of
+    the server's Redis, in whole milliseconds; the report never mixes the two. A warm-up is not counted. Jobs
+    have one attempt and the tag triage-bench.
 
-    The key needs the scopes jobs:read, jobs:write and queues:read. Ctrl-C
-    cancels and deletes what was submitted; a second one leaves it. The exit
-    code is 0 when all jobs were accepted and have succeeded.
+    The key needs the scopes jobs:read, jobs:write and queues:read. Ctrl-C cancels and deletes the submitted
+    jobs; a second Ctrl-C leaves them. The exit code is 0 if all jobs were accepted and succeeded.
     """
     plan = Plan(
         secrets.token_hex(4), jobs, concurrency, batch, queue, job, _payload(job, payload), force, timeout

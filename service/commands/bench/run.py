@@ -16,12 +16,12 @@ Show = Callable[[str, int, int], None]
 
 
 class QueueBusy(Exception):
-    """Somebody else's jobs would be measured, or would have to wait."""
+    """The queue has other jobs, which would be measured, or would have to wait."""
 
 
 @dataclass
 class Measured:
-    """What is known so far; `submission` is None while the warm-up goes on, `why` tells of a time-out."""
+    """The results so far. `submission` is None during the warm-up; `why` explains a timeout."""
 
     queue: dict[str, Any]
     other_jobs: int = 0
@@ -73,7 +73,7 @@ class Run:
         return {}
 
     async def _warm_up(self) -> None:
-        """The first refusal ends it all: a job type or a payload that is not valid is no figure."""
+        """The first refusal ends the measurement: an invalid job type or payload yields no figures."""
         plan = self._plan
         jobs = plan.warm_up
         self.submitted += jobs

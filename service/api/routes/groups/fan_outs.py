@@ -109,7 +109,7 @@ async def create_fan_out(
 async def _complete(
     context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
 ) -> None:
-    """Store what is missing; somebody may cancel the fan-out meanwhile, then there is nothing to add."""
+    """Stores the missing items; if a client cancels the fan-out meanwhile, there is nothing to add."""
     fan_outs = context.stores.fan_outs
     if opened.word == "replayed":
         group = await context.stores.groups.get(opened.id)

@@ -1,4 +1,4 @@
-"""Bulk actions: one action on every job that matches, carried on behind the answer."""
+"""Bulk actions: one action on every matching job, which runs in the background."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Steering jobs: change, cancel, run again, run now, delete; and what they left behind."""
+"""Actions on a job: change, cancel, run again, run now, delete; and its attempts and logs."""
 
 from fastapi import Response
 

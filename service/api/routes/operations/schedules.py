@@ -32,7 +32,7 @@ ATTEMPTS = 5
 
 
 def present_schedule(context: RequestContext, found: Schedule) -> dict[str, Any]:
-    """The schedule as this caller may see it: the payload like that of its jobs."""
+    """The schedule as this caller may see it, with the payload redacted like its jobs' payloads."""
     document = rendering.schedule(found)
     job = found.definition["job"]
     if "payload" in job:

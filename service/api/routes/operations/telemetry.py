@@ -20,7 +20,7 @@ HORIZON_MS = 30_000
 
 
 async def _observed(request: Request) -> Namespace:
-    """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, that of TRIAGE_NAMESPACE."""
+    """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, TRIAGE_NAMESPACE."""
     app_state: AppState = request.app.state.app_state
     if app_state.settings.metrics_open:
         return app_state.namespace_state(app_state.settings.namespace).stores
