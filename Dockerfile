@@ -19,6 +19,7 @@ print(*project["dependencies"], *sum(extras, []), sep="\n")' >requirements.txt \
     && /pip/bin/pip --python /opt/triage/bin/python3 install --no-cache-dir --disable-pip-version-check \
         --constraint constraints.txt --requirement requirements.txt
 COPY README.md ./
+COPY examples/tour examples/tour
 COPY service service
 COPY triage triage
 COPY workers workers
@@ -37,12 +38,14 @@ LABEL org.opencontainers.image.title="Triage" \
 RUN groupadd --gid 10001 triage \
     && useradd --uid 10001 --gid 10001 --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin triage
 COPY --from=build /opt/triage /opt/triage
-# Handlers of one's own go to /opt/handlers. The root file system may be read-only: only /tmp is written to.
+# Put your handlers into /opt/handlers and name them in TRIAGE_HANDLERS; the samples, workers.handlers, are for trials.
+# The root file system may be read-only: only /tmp is written to.
 ENV PATH=/opt/triage/bin:$PATH \
     PYTHONPATH=/opt/handlers \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    TRIAGE_HOST=0.0.0.0
+    TRIAGE_HOST=0.0.0.0 \
+    TRIAGE_HANDLERS=
 WORKDIR /opt/handlers
 USER 10001:10001
 # The API, and a worker's probes, metrics and drain.

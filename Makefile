@@ -11,7 +11,7 @@ UNIT := tests/domain tests/workers tests/contract tests/store tests/api
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool browser test unit image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
+.PHONY: help setup run redis promtool luacheck browser test unit image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ redis: ## Make Debian's Redis available to the tests in .cache/redis
 
 promtool: ## Make Debian's promtool available to the tests in .cache/prometheus
 	@tests/install_promtool.sh
+
+luacheck: ## Make Debian's luacheck available to make lint in .cache/luacheck
+	@tests/install_luacheck.sh
 
 browser: ## Make Debian's headless Chromium available to the tests in .cache/browser
 	@tests/install_browser.sh
@@ -67,9 +70,10 @@ format: setup ## Format the code and apply the lint fixes that are safe
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lint: setup ## Check format and style
+lint: setup luacheck ## Check format and style
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@.cache/luacheck/luacheck --quiet --no-color service/store/lua
 
 types: setup ## Check the types
 	@$(BIN)/pyright --warnings

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from benchmarks.drain import worker
 from benchmarks.processes import cpu_seconds, redis_cpu_seconds, until
 from benchmarks.scenes import Scene
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Succeeded, settle
 from service.store.jobs import Submission
 from service.store.leases import ClaimRequest, Finish

@@ -12,7 +12,7 @@ from arq.connections import ArqRedis
 from benchmarks.processes import cpu_seconds, notes, process, redis_cpu_seconds, until
 from service.clock import Clock
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace

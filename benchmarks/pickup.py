@@ -11,7 +11,7 @@ from benchmarks.drain import NAMESPACE, worker
 from benchmarks.processes import notes, until
 from service.clock import Clock
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 

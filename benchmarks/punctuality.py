@@ -10,7 +10,7 @@ from benchmarks.drain import NAMESPACE, worker
 from benchmarks.processes import until
 from service.clock import Clock
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.limits import RateLimit
 from service.domain.states import State
 from service.store.jobs import Submission

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits, RateLimit
 from service.store.jobs import Submission
 from service.store.namespace import Namespace

@@ -29,6 +29,8 @@ def run() -> int:
         signal.signal(name, lambda *_: stop.set())
     server = None
     environment = {"TRIAGE_AUTH": "off", "TRIAGE_LOG_FORMAT": "text", **os.environ}
+    # Named, so that the worker does not warn of samples that are wanted here.
+    environment["TRIAGE_HANDLERS"] = settings.handlers
     if not settings.redis_url:
         server = EmbeddedServer(settings.data_dir)
         server.start()

@@ -27,6 +27,11 @@ def is_service_link(name: str, value: str) -> bool:
     return any(shape.fullmatch(name.upper()) and form.fullmatch(value) for shape, form in _SHAPES)
 
 
+def service_links(variables: Mapping[str, str]) -> set[str]:
+    """Their names."""
+    return {name for name, value in variables.items() if is_service_link(name, value)}
+
+
 def without_service_links(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """The other variables."""
     return {

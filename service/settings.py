@@ -20,12 +20,14 @@ from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
-from service.service_links import is_service_link, without_service_links
+from service.service_links import service_links, without_service_links
 
 log = structlog.get_logger("triage.settings")
 
 PREFIX = "TRIAGE_"
 NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+#: The module of the built-in job type.
+HTTP_REQUEST = "workers.http.http_request"
 #: Variables of the command line as a client, which may be set where processes start.
 OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
@@ -63,7 +65,8 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(default=20, ge=1, le=10_000, description="Jobs that a worker runs at a time.")
     handlers: str = Field(
-        default="workers.handlers", description="Import paths of handler modules, comma-separated."
+        default="workers.handlers",
+        description="Import paths of handler modules, comma-separated. The default is the sample handlers.",
     )
     lease_seconds: float = Field(
         default=15,
@@ -142,6 +145,7 @@ class Settings(BaseSettings):
         ge=0,
         description="How long a queued job may have a type that no worker knows, in seconds; 0 = forever.",
     )
+    http_request: bool = Field(default=True, description="Workers run the built-in type `http.request`.")
     http_allow: str = Field(
         default="", description="Hosts or CIDRs that are not public but that `http.request` may reach."
     )
@@ -247,7 +251,9 @@ class Settings(BaseSettings):
 
     @cached_property
     def handler_paths(self) -> tuple[str, ...]:
-        return tuple(path.strip() for path in self.handlers.split(",") if path.strip())
+        """The modules of TRIAGE_HANDLERS, and that of the built-in job type."""
+        paths = (*self.handlers.split(","), HTTP_REQUEST if self.http_request else "")
+        return tuple(path.strip() for path in paths if path.strip())
 
     @cached_property
     def allowed_host_names(self) -> tuple[str, ...]:
@@ -280,11 +286,7 @@ def load_settings() -> Settings:
 
 def ignored_variables() -> list[str]:
     """Variables that look like settings and that Kubernetes has set for its Services."""
-    return sorted(
-        name
-        for name, value in os.environ.items()
-        if name.upper().startswith(PREFIX) and is_service_link(name, value)
-    )
+    return sorted(name for name in service_links(os.environ) if name.upper().startswith(PREFIX))
 
 
 def warn_of_ignored_variables() -> None:

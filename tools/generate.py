@@ -13,6 +13,7 @@ from service.api.openapi.document import operations as operations_of
 from tools import reference
 from tools.chart_values import chart_values_list
 from tools.dashboard import dashboard
+from tools.lua_moves import lua_moves
 from tools.metrics_list import metrics_list
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +86,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], list[str]]]] = {
 
 FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
+    "service/store/lua/lib/moves.lua": lua_moves,
     **{page: partial(filled, page, section, lines) for page, (section, lines) in SECTIONS.items()},
     "helm/triage/dashboards/triage.json": dashboard,
     **{

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from service.api.responses.problems import BY_STATUS, STATUS
 from service.cli import add_commands, app
-from service.domain.states import FINISHED, MOVES, State
+from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.redis.keys import CATALOGUE
 
@@ -92,18 +92,19 @@ def _argument(argument: Any) -> str:
 
 def state_machine() -> list[str]:
     lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f"    [*] --> {state}: {name}" for name, state in ARRIVALS.items()]
     for move in MOVES.values():
-        lines += [f"    {source} --> {move.target}: {move.name}" for source in _ordered(move.sources)]
+        lines += [f"    {source} --> {move.target}: {move.name}" for source in in_order(move.sources)]
     lines += ["```", "", "| move | from | to | fenced | |", "|---|---|---|---|---|"]
     for move in MOVES.values():
         fenced = "yes" if move.fenced else ""
         lines.append(
-            f"| {move.name} | {', '.join(_ordered(move.sources))} | {move.target} | {fenced} | {move.note} |"
+            f"| {move.name} | {', '.join(in_order(move.sources))} | {move.target} | {fenced} | {move.note} |"
         )
-    return [*lines, "", f"Finished: {', '.join(_ordered(FINISHED))}."]
+    return [*lines, "", f"Finished: {', '.join(in_order(FINISHED))}."]
 
 
-def _ordered(states: Iterable[State]) -> list[str]:
+def in_order(states: Iterable[State]) -> list[str]:
     order = list(State)
     return [str(state) for state in sorted(states, key=order.index)]
 

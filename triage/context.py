@@ -8,17 +8,19 @@ import asyncio
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, TypeVar, overload
 
 from workers.handling.cancel_notice import CancelReason
 
 if TYPE_CHECKING:
-    from workers.handling.arq_client import TriageRedis
+    from workers.handling.arq_client import TriageRedis  # noqa: F401  # in strings, where ruff does not look
 
 __all__ = ["BlockingLimiter", "Context", "Dependency", "Limiter", "ProcessContext", "ThreadContext"]
 
 Children = Mapping[str, Mapping[str, object]]
 Payloads = Iterable[Mapping[str, object]]
+#: What `ctx["redis"]` is.
+Redis = TypeVar("Redis", covariant=True)
 Then = str | Mapping[str, object] | None
 
 
@@ -47,8 +49,21 @@ class BlockingLimiter(Protocol):
         ...
 
 
-class _Run(Protocol):
+class _Run(Protocol[Redis]):
     """What all contexts have in common."""
+
+    @overload
+    def __getitem__(self, key: Literal["job_id"], /) -> str: ...
+    @overload
+    def __getitem__(self, key: Literal["job_try", "score"], /) -> int: ...
+    @overload
+    def __getitem__(self, key: Literal["enqueue_time"], /) -> datetime: ...
+    @overload
+    def __getitem__(self, key: Literal["traceparent"], /) -> str | None: ...
+    @overload
+    def __getitem__(self, key: Literal["redis"], /) -> Redis: ...
+    @overload
+    def __getitem__(self, key: str, /) -> Any: ...
 
     @property
     def cancel_reason(self) -> CancelReason | None:
@@ -67,21 +82,8 @@ class _Run(Protocol):
     def __contains__(self, key: object, /) -> bool: ...
 
 
-class Context(_Run, Protocol):
+class Context(_Run["TriageRedis"], Protocol):
     """`ctx` of a coroutine function."""
-
-    @overload
-    def __getitem__(self, key: Literal["job_id"], /) -> str: ...
-    @overload
-    def __getitem__(self, key: Literal["job_try", "score"], /) -> int: ...
-    @overload
-    def __getitem__(self, key: Literal["enqueue_time"], /) -> datetime: ...
-    @overload
-    def __getitem__(self, key: Literal["traceparent"], /) -> str | None: ...
-    @overload
-    def __getitem__(self, key: Literal["redis"], /) -> "TriageRedis": ...
-    @overload
-    def __getitem__(self, key: str, /) -> Any: ...
 
     @property
     def cancelled(self) -> asyncio.Event:
@@ -125,7 +127,7 @@ class Context(_Run, Protocol):
         ...
 
 
-class _PlainRun(_Run, Protocol):
+class _PlainRun(_Run[Redis], Protocol[Redis]):
     """What plain functions have in common: everything is a plain call."""
 
     @property
@@ -163,36 +165,12 @@ class _PlainRun(_Run, Protocol):
         ...
 
 
-class ThreadContext(_PlainRun, Protocol):
+class ThreadContext(_PlainRun["TriageRedis"], Protocol):
     """`ctx` of a plain function, which runs in a thread."""
 
-    @overload
-    def __getitem__(self, key: Literal["job_id"], /) -> str: ...
-    @overload
-    def __getitem__(self, key: Literal["job_try", "score"], /) -> int: ...
-    @overload
-    def __getitem__(self, key: Literal["enqueue_time"], /) -> datetime: ...
-    @overload
-    def __getitem__(self, key: Literal["traceparent"], /) -> str | None: ...
-    @overload
-    def __getitem__(self, key: Literal["redis"], /) -> "TriageRedis": ...
-    @overload
-    def __getitem__(self, key: str, /) -> Any: ...
 
+class ProcessContext(_PlainRun[object], Protocol):
+    """`ctx` of a plain function with `executor="process"`, where there is no `ctx["redis"]`.
 
-class ProcessContext(_PlainRun, Protocol):
-    """`ctx` of a plain function with `executor="process"`, where there is no `ctx["redis"]`."""
-
-    @overload
-    def __getitem__(self, key: Literal["job_id"], /) -> str: ...
-    @overload
-    def __getitem__(self, key: Literal["job_try", "score"], /) -> int: ...
-    @overload
-    def __getitem__(self, key: Literal["enqueue_time"], /) -> datetime: ...
-    @overload
-    def __getitem__(self, key: Literal["traceparent"], /) -> str | None: ...
-    @overload
-    # Not there: an object has no methods, so that a type checker refuses its use.
-    def __getitem__(self, key: Literal["redis"], /) -> object: ...
-    @overload
-    def __getitem__(self, key: str, /) -> Any: ...
+    An object has no methods, so a type checker refuses its use.
+    """

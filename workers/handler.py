@@ -3,14 +3,15 @@
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict, TypeVar, overload
+from typing import Any, Literal, TypedDict, TypeVar, overload
 
 from arq.worker import Retry
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from service.domain.redaction import parse_pointer
+from service.domain.checks import Check, Choice, SpecInvalid, Whole, read_members
+from service.domain.job_spec import NAME, check_defaults, merge_defaults
+from service.domain.redaction import read_pointers
 
 __all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "RetryOptions", "Snooze", "job"]
 
@@ -24,13 +25,6 @@ _CONTEXT_TYPE = re.compile(r"\b(dict|Mapping|MutableMapping|TypedDict)\b|ctx|con
 #: Where the decorator leaves its options; the function itself stays what it was.
 ATTRIBUTE = "__triage_job__"
 
-JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
-#: Ten years: the API's own limit.
-MAX_SECONDS = 315_360_000
-_Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
-_PositiveSeconds = Annotated[_Seconds, Field(gt=0)]
-_STRICT = ConfigDict(extra="forbid", strict=True)
-
 
 class RetryOptions(TypedDict, total=False):
     """`@job(retry=...)`; absent fields have a job's default."""
@@ -42,42 +36,13 @@ class RetryOptions(TypedDict, total=False):
     jitter: float
 
 
-class _Retry(BaseModel):
-    """The API's limits: a default must be valid in a request as well."""
-
-    model_config = _STRICT
-
-    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 3
-    backoff: Literal["fixed", "linear", "exponential"] = "exponential"
-    delay_seconds: _Seconds = 1
-    max_delay_seconds: _Seconds = 3600
-    jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
-
-
-class JobDefaults(BaseModel):
-    """The job options of a handler, in the JSON form of JobSpec."""
-
-    model_config = _STRICT
-
-    queue: JobName | None = None
-    priority: Annotated[int, Field(ge=0, le=1000)] | None = None
-    retry: _Retry | None = None
-    timeout_seconds: _PositiveSeconds | None = None
-    retention_seconds: _Seconds | None = None
-    expires_seconds: _PositiveSeconds | None = None
-    deadline_seconds: _PositiveSeconds | None = None
-
-
-def _pointer(text: str) -> str:
-    parse_pointer(text)
-    return text
-
-
-class _Options(JobDefaults):
-    name: JobName | None = None
-    concurrency: Annotated[int, Field(ge=1)] | None = None
-    executor: Execution | None = None
-    redact: Annotated[list[Annotated[str, AfterValidator(_pointer)]], Field(strict=False)] = []
+#: What `@job` takes beside the defaults of its jobs.
+_OWN: Mapping[str, Check] = {
+    "name": NAME,
+    "concurrency": Whole(1),
+    "executor": Choice("async", "thread", "process"),
+    "redact": read_pointers,
+}
 
 
 class NonRetryable(Exception):
@@ -183,24 +148,27 @@ def job(function: Any = None, /, **options: Any) -> Any:
 
 
 def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
+    options = {name: value for name, value in options.items() if value is not None}
     try:
-        given = _Options.model_validate({name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        row = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in row["loc"])
-        if row["type"] == "extra_forbidden":
+        own = read_members({name: options.pop(name) for name in _OWN if name in options}, "", _OWN)
+        check_defaults(options)
+    except SpecInvalid as error:
+        path = error.pointer[1:].replace("/", ".")
+        if error.row_code == "extra_forbidden":
             raise TypeError(f"@job: unknown option {path!r}") from None
-        raise ValueError(f"@job: {path}: {row['msg']}, not {row['input']!r}") from None
-    defaults = given.model_dump(include=set(JobDefaults.model_fields), exclude_unset=True)
-    marked = JobOptions(given.name, given.executor, given.concurrency, tuple(given.redact), defaults)
+        raise ValueError(f"@job: {path}: {error.reason}") from None
+    executor = own.get("executor")
+    marked = JobOptions(
+        own.get("name"), executor, own.get("concurrency"), own.get("redact", ()), merge_defaults({}, options)
+    )
 
     def decorate(function: Any) -> Any:
         if not callable(function):
             raise TypeError(f"@job must decorate a function, not {function!r}")
-        if given.executor == "async" and not inspect.iscoroutinefunction(function):
+        if executor == "async" and not inspect.iscoroutinefunction(function):
             raise TypeError("@job: executor async requires a coroutine function; use thread for this one")
         check_first_parameter(function)
-        if given.executor == "thread" and inspect.iscoroutinefunction(function):
+        if executor == "thread" and inspect.iscoroutinefunction(function):
             raise TypeError("@job: executor thread requires a plain function; use async for this one")
         setattr(function, ATTRIBUTE, marked)
         return function

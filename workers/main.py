@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 import arq.worker
+import structlog
 
 from workers import own_service as own_service  # Before anything imports `service`.
 
@@ -18,13 +19,18 @@ from workers.worker import TriageWorker
 
 EXIT_CONFIGURATION = 78
 
+log = structlog.get_logger("triage.worker")
+
 
 class ProcessWorker(TriageWorker):
-    """A worker that is its process, and so decides where logs and spans go."""
+    """A worker that has the process to itself, and so configures logs and spans."""
 
     def run(self) -> None:
         configure_logs(self.settings.log_level, self.settings.log_format)
         warn_of_ignored_variables()
+        if "handlers" not in self.settings.model_fields_set:
+            handlers = self.settings.handlers
+            log.warning("sample_handlers_loaded", handlers=handlers, reason="TRIAGE_HANDLERS is not set")
         configure_tracing("triage-worker")
         super().run()
 
@@ -35,7 +41,7 @@ command.install()
 
 
 class WorkerSettings:
-    """For arq's CLI. Everything else comes from TRIAGE_* variables, as for `triage worker`.
+    """For arq's CLI. Everything else comes from TRIAGE_* variables, as with `triage worker`.
 
     A subclass may have arq's options, which then are those of a WorkerSettings in a module of handlers.
     """
@@ -44,11 +50,11 @@ class WorkerSettings:
 
 
 def main() -> None:
-    """Run one worker; exit 78 when the configuration is not valid."""
+    """Run one worker; exit with 78 if the configuration is invalid."""
     try:
         settings = load_settings()
         if settings.redis_url:
-            # What may pass, the worker waits for and says itself.
+            # The worker itself waits for temporary problems to pass, and logs them.
             asyncio.run(check_server(settings.redis_url, patient=True))
         worker = ProcessWorker(settings=settings)
     except ConfigurationInvalid as error:

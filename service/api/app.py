@@ -30,6 +30,7 @@ from service.store.access_keys import AccessKeys
 from service.store.redis.connect import RedisClient
 from service.tasks import end
 from service.telemetry.tracer import find_tracer
+from service.version import VERSION
 
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:
@@ -61,7 +62,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
 
     app = FastAPI(
         title="Triage",
-        version="0.1.0",
+        version=VERSION,
         summary="Job orchestration over HTTP",
         lifespan=lifespan,
         # Its page loads scripts from elsewhere; `pages` serves one that does not.

@@ -8,7 +8,7 @@ class TriageError(Exception):
     #: What a client can program against.
     code: ClassVar[str] = "error"
     #: An attribute, because `python -OO` removes docstrings.
-    default_message: ClassVar[str] = "Something went wrong."
+    default_message: ClassVar[str] = "Internal error."
     #: Whether the same request may succeed later without being changed.
     retryable: bool = False
 
@@ -73,11 +73,19 @@ class PayloadInvalid(TriageError):
         super().__init__(None, errors=errors)
 
 
-class PayloadTooLarge(TriageError):
+class PayloadTooLarge(TriageError, ValueError):
     code = "payload_too_large"
     default_message = (
         "The payload exceeds TRIAGE_MAX_PAYLOAD_BYTES. Store large data elsewhere and pass a reference."
     )
+
+    @classmethod
+    def at(cls, pointer: str, size: int, most: int) -> "PayloadTooLarge":
+        message = (
+            f"Payload is {size:,} bytes; the limit is {most:,}."
+            " Store large data elsewhere and pass a reference."
+        )
+        return cls(message, errors=[{"pointer": pointer, "code": cls.code, "message": message}])
 
 
 class CursorInvalid(TriageError):

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
+from service.domain.checks import Number, Whole, nullable, read_members
 from service.domain.errors import TriageError
 from service.domain.ids import member_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 
 MAX_ITEMS = 1_000_000
+FAILURES = Whole(0)
+PERCENT = Number(0, 100)
 
 #: Numbers of a fan-out's jobs, see member_id: the follow-up comes first, then the items by index.
 FOLLOW_UP = 1
@@ -33,6 +36,13 @@ class Tolerance:
 
     count: int | None = None
     percent: float | None = None
+
+
+def read_tolerance(value: Any, pointer: str) -> Tolerance:
+    """From its JSON form; raises SpecInvalid."""
+    return Tolerance(
+        **read_members(value, pointer, {"count": nullable(FAILURES), "percent": nullable(PERCENT)})
+    )
 
 
 @dataclass(frozen=True, slots=True)

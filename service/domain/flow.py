@@ -3,10 +3,11 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
+from service.domain.checks import Choice, join_pointer, read_members, refuse
 from service.domain.errors import TriageError
-from service.domain.job import JobSpec
+from service.domain.job_spec import NAME, JobSpec
 
 When = Literal["succeeded", "failed", "finished"]
 OnFailure = Literal["fail", "continue"]
@@ -39,6 +40,23 @@ class Node:
 
     spec: JobSpec
     edges: tuple[Edge, ...] = ()
+
+
+def read_edges(value: Any, pointer: str) -> tuple[Edge, ...]:
+    """`depends_on` in its JSON form; raises SpecInvalid."""
+    if not isinstance(value, list | tuple):
+        refuse(pointer, "list_type", "must be a list", value)
+    edges = cast("Sequence[Any]", value)
+    return tuple(_read_edge(edge, join_pointer(pointer, index)) for index, edge in enumerate(edges))
+
+
+def _read_edge(value: Any, pointer: str) -> Edge:
+    if isinstance(value, str):
+        return Edge(NAME(value, pointer))
+    return Edge(**read_members(value, pointer, _EDGE, required=("key",)))
+
+
+_EDGE = {"key": NAME, "when": Choice("succeeded", "failed", "finished")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +96,7 @@ def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Seq
                 ready.append(dependent)
     if len(order) < len(graph):
         cycle = _cycle({key: edges for key, edges in graph.items() if missing[key] > 0})
-        raise FlowInvalid(_pointer(root, cycle[0]), "cycle", " -> ".join(cycle))
+        raise FlowInvalid(join_pointer(root, cycle[0]), "cycle", " -> ".join(cycle))
     return order
 
 
@@ -103,7 +121,7 @@ def _check_edges(
 ) -> None:
     seen: set[str] = set()
     for index, edge in enumerate(edges):
-        pointer = f"{_pointer(root, key)}/depends_on/{index}"
+        pointer = f"{join_pointer(root, key)}/depends_on/{index}"
         if edge.key == key:
             raise FlowInvalid(pointer, "cycle", f"{key} -> {key}")
         if edge.key not in graph and edge.key not in known:
@@ -125,7 +143,3 @@ def _cycle(graph: Mapping[str, Sequence[Edge]]) -> list[str]:
         path.append(key)
         key = next(edge.key for edge in graph[key] if edge.key in graph)
     return [*path[place[key] :], key]
-
-
-def _pointer(root: str, key: str) -> str:
-    return f"{root}/{key.replace('~', '~0').replace('/', '~1')}"

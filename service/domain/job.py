@@ -1,67 +1,12 @@
-"""What a job is: a client's wish (JobSpec), the record that is kept (Job), a worker's hold on it (Lease)."""
+"""What a job is once it is stored (Job), and a worker's right to run it (Lease)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from service.domain import trace_context
+from service.domain.job_spec import Unique
 from service.domain.retry import RetryPolicy
 from service.domain.states import Reason, State
-
-OnConflict = Literal["return_existing", "reject", "replace"]
-
-DEFAULT_PRIORITY = 100
-DEFAULT_TIMEOUT_MS = 300_000
-DEFAULT_RETENTION_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class ResultForgotten:
-    """The key belongs to the whole namespace, and is held for `kept_ms` after the end: arq's `_job_id`."""
-
-    kept_ms: int
-
-
-UniqueUntil = Literal["started", "finished"] | int | ResultForgotten
-
-
-@dataclass(frozen=True, slots=True)
-class Unique:
-    """At most one job of a queue holds `key`; `until` is a milestone of the job, or milliseconds."""
-
-    key: str
-    until: UniqueUntil = "finished"
-    on_conflict: OnConflict = "return_existing"
-
-
-@dataclass(frozen=True, slots=True)
-class JobSpec:
-    """A job as requested, with every default resolved. `payload` is JSON text and stays opaque."""
-
-    name: str
-    payload: bytes = b"{}"
-    queue: str = "default"
-    priority: int = DEFAULT_PRIORITY
-    #: Relative to Redis time at admission; `run_at_ms` (unix time) wins when both are given.
-    delay_ms: int = 0
-    run_at_ms: int | None = None
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    #: Per attempt.
-    timeout_ms: int = DEFAULT_TIMEOUT_MS
-    #: Relative to admission: not started by then -> dead, reason expired.
-    expires_ms: int | None = None
-    #: Relative to admission, over all attempts.
-    deadline_ms: int | None = None
-    retention_ms: int = DEFAULT_RETENTION_MS
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    limit_key: str | None = None
-    unique: Unique | None = None
-    #: Attempts that count as failed before the first run.
-    failures: int = 0
-    #: W3C trace context of whoever submits.
-    traceparent: str | None = None
-    #: JSON pointers that its type redacts; None when the type was not known at the submission.
-    redact: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

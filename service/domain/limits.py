@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from service.domain.checks import Whole
+
+#: Jobs that run at a time, wherever somebody may limit them.
+CONCURRENCY = Whole(1, 1_000_000)
+
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:

@@ -1,8 +1,10 @@
 """JSON pointers of `redact=`: what they may look like, and whether one can name anything in a schema."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from service.domain.checks import SpecInvalid, refuse
 
 #: Stands for every member of an object and every item of a list.
 ANY = "*"
@@ -16,6 +18,21 @@ def parse_pointer(pointer: str) -> tuple[str, ...]:
             f"invalid JSON pointer {pointer!r}: write /card/number, or /cards/*/number for every item"
         )
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/"))
+
+
+def read_pointers(value: Any, at: str) -> tuple[str, ...]:
+    """What `redact=` holds; raises SpecInvalid."""
+    if not isinstance(value, list | tuple):
+        refuse(at, "list_type", "must be a list", value)
+    pointers = cast("Sequence[Any]", value)
+    for index, pointer in enumerate(pointers):
+        if not isinstance(pointer, str):
+            refuse(f"{at}/{index}", "string_type", "must be a string", pointer)
+        try:
+            parse_pointer(pointer)
+        except ValueError as error:
+            raise SpecInvalid(f"{at}/{index}", "value_error", str(error)) from None
+    return tuple(pointers)
 
 
 def can_match(schema: Any, parts: tuple[str, ...]) -> bool:

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from service.domain.checks import LATEST_MS
+
 CatchUp = Literal["none", "latest", "all"]
 Overlap = Literal["allow", "skip", "replace"]
 
@@ -81,7 +83,7 @@ class Timetable:
             after_ms = max(after_ms, self.start_ms - 1)
         slots = self._every_slots(after_ms) if self.every_ms is not None else self._cron_slots(after_ms)
         for slot in slots:
-            if self.end_ms is not None and slot > self.end_ms:
+            if slot > (LATEST_MS if self.end_ms is None else self.end_ms):
                 return
             yield slot
 
@@ -116,8 +118,8 @@ class Timetable:
 
     def _cron_slots(self, after_ms: int) -> Iterator[int]:
         zone = ZoneInfo(self.timezone)
-        start = datetime.fromtimestamp(after_ms / 1000, zone)
         try:
+            start = datetime.fromtimestamp(after_ms / 1000, zone)
             times = self._cron(start)
             if len(times.hours) < 24:
                 # Without a zone cronsim knows no clock changes: they are resolved here, for 5 and 6 fields.

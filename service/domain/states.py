@@ -1,4 +1,7 @@
-"""The state machine of a job, as one table: a new arrow is a new row here and nowhere else."""
+"""The state machine of a job, as one table: a new arrow is a new row here and nowhere else.
+
+`make generate` prints it for the scripts: in service/store/lua/lib/moves.lua, which jobs.lua obeys.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -107,11 +110,24 @@ REVIVE = _move(
     "its flow was retried: waits for its dependencies again",
 )
 RUN_NOW = _move("run_now", {State.SCHEDULED, State.RETRYING}, State.QUEUED, "an operator ran it now")
+RESCHEDULE = _move("reschedule", {State.QUEUED}, State.SCHEDULED, "a client gave it a later time")
+WAIT_AGAIN = _move(
+    "wait_again", {State.SCHEDULED, State.QUEUED}, State.BLOCKED, "what it follows runs again before it began"
+)
 
 MOVES: dict[str, Move] = {
     move.name: move
     for move in (
         PROMOTE, RELEASE, POSTPONE, CLAIM, COMPLETE, RETRY, SNOOZE, REQUEUE, CRASH, RESCUE, REST,
-        PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REVIVE, RUN_NOW,
+        PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REVIVE, RUN_NOW, RESCHEDULE, WAIT_AGAIN,
     )
 }  # fmt: skip
+
+#: The states that a new job can be in, by how it gets there.
+ARRIVALS: dict[str, State] = {
+    "enqueue": State.QUEUED,
+    "schedule": State.SCHEDULED,
+    "wait": State.BLOCKED,
+    # An item of a fan-out that is being cancelled.
+    "refuse": State.CANCELLED,
+}

@@ -1,13 +1,15 @@
 """Between domain values and what Redis holds: hashes of text fields, JSON for what no script looks into."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from service.domain.job import Job, JobSpec, ResultForgotten, Unique
+from service.domain.job import Job
+from service.domain.job_spec import OPTIONS, JobSpec, ResultForgotten, Unique
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
 
@@ -29,19 +31,20 @@ def encode_options(spec: JobSpec) -> bytes:
     """What no script reads; also what an idempotent replay needs to answer as the first time."""
     return orjson.dumps(
         {
+            **{field: getattr(spec, field) for field in (*OPTIONS, *_REPLAYED)},
             "retry": _encode_retry(spec.retry),
-            "timeout_ms": spec.timeout_ms,
-            "traceparent": spec.traceparent,
-            "queue": spec.queue,
-            "priority": spec.priority,
-            "retention_ms": spec.retention_ms,
-            "redact": spec.redact,
             "unique": spec.unique and _shown(spec.unique),
         }
     )
 
 
-_WISH = ("name", "delay_ms", "run_at_ms", "expires_ms", "deadline_ms", "limit_key", "tags")
+#: What scripts read, and a replay as well.
+_REPLAYED = ("queue", "priority", "retention_ms")
+_WISH = [
+    field.name
+    for field in fields_of(JobSpec)
+    if field.name not in (*OPTIONS, *_REPLAYED, "payload", "failures")
+]
 
 
 def encode_spec(spec: JobSpec) -> bytes:
@@ -69,20 +72,19 @@ def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(each, each, strict=True))
 
 
-Options = tuple[RetryPolicy, int, str | None, tuple[str, ...] | None, Unique | None]
-
-
 @lru_cache(maxsize=4096)
-def _decode_options(text: bytes) -> Options:
+def _decode_options(text: bytes) -> Mapping[str, Any]:
     # Jobs of one type share their options to the byte, unless they carry a trace or a unique key.
-    options = orjson.loads(text)
-    return (
-        RetryPolicy(*options["retry"]),
-        options["timeout_ms"],
-        options["traceparent"],
-        _pointers(options),
-        _unique(options),
-    )
+    return _options(orjson.loads(text))
+
+
+def _options(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: stored[name] for name in OPTIONS if name in stored},
+        "retry": RetryPolicy(*stored["retry"]),
+        "redact": _pointers(stored),
+        "unique": _unique(stored),
+    }
 
 
 def _shown(unique: Unique) -> list[Any]:
@@ -103,7 +105,7 @@ def _pointers(options: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def decode_redact(options: bytes | None) -> tuple[str, ...] | None:
     """The pointers of a job whose other options are of no interest; None when nobody knew them."""
-    return _decode_options(options)[3] if options else None
+    return _decode_options(options)["redact"] if options else None
 
 
 def join_payloads(shared: bytes, own: bytes) -> bytes:
@@ -127,7 +129,6 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
     in_flow = group is not None and group.startswith("flow_")
     in_fan_out = group is not None and not in_flow
     key = _text(get(b"key"))
-    retry, timeout_ms, traceparent, pointers, unique = _decode_options(fields[b"options"])
     return Job(
         id=id,
         version=int(fields[b"version"]),
@@ -138,8 +139,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         payload=join_payloads(shared, fields[b"payload"]) if shared else fields[b"payload"],
         created_at=int(fields[b"created_at"]),
         run_at=int(fields[b"run_at"]),
-        retry=retry,
-        timeout_ms=timeout_ms,
+        **_decode_options(fields[b"options"]),
         retention_ms=int(fields[b"retention_ms"]),
         state_reason=_text(get(b"state_reason")),
         result=get(b"result"),
@@ -164,9 +164,6 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         worker_id=_text(get(b"worker_id")),
         tags=decode_tags(get(b"tags")),
         limit_key=_text(get(b"limit_key")),
-        traceparent=traceparent,
-        redact=pointers,
-        unique=unique,
         flow_id=group if in_flow else None,
         flow_key=key if in_flow else None,
         fan_out_id=group if in_fan_out else None,
@@ -193,8 +190,7 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes
         payload=spec.payload,
         created_at=at,
         run_at=due if waits else at,
-        retry=RetryPolicy(*stored["retry"]),
-        timeout_ms=stored["timeout_ms"],
+        **_options(stored),
         retention_ms=stored["retention_ms"],
         queued_at=None if waits else at,
         expires_at=None if spec.expires_ms is None else at + spec.expires_ms,
@@ -203,9 +199,6 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes
         deadline_ms=spec.deadline_ms,
         tags=spec.tags,
         limit_key=spec.limit_key,
-        traceparent=stored["traceparent"],
-        redact=_pointers(stored),
-        unique=_unique(stored),
     )
     return job if admitted is None else _admitted(job, *admitted.decode().split(" "))
 

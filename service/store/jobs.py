@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from service.domain.errors import TooManyQueues
-from service.domain.job import Job, JobSpec, ResultForgotten, Unique
+from service.domain.job import Job
+from service.domain.job_spec import JobSpec, ResultForgotten, Unique
 from service.domain.retry import RetryPolicy
-from service.domain.states import REDRIVE, RUN_NOW, Move, State
+from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move, State
 from service.store import codec
 from service.store.queries import Queries
 from service.store.redis import keys
@@ -108,7 +109,7 @@ class Jobs:
     ) -> list[Submitted]:
         """Admit the jobs of a schedule's slots in one call; nothing when somebody else has fired them.
 
-        `slots` is the text of firing.lua; records of idempotency are kept for `remember_ms`.
+        `slots` is the text of schedule_firing.lua; records of idempotency are kept for `remember_ms`.
         """
         arguments: list[Argument] = [remember_ms, slots, self._scripts.max_queues]
         for submission in submissions:
@@ -119,8 +120,7 @@ class Jobs:
         answers = [
             _submitted(submission, reply) for submission, reply in zip(submissions, replies, strict=True)
         ]
-        holders = [answer.job_id for answer in answers if answer.word == "existing"]
-        if holders:
+        if holders := [answer.job_id for answer in answers if answer.word == "existing"]:
             jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
             answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
         return answers
@@ -153,9 +153,9 @@ class Jobs:
     ) -> list[Moved]:
         """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
 
-        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of acting.lua,
-        here and below; when somebody else has done the portion the answer is empty. `message` is kept with
-        the job and shown to its handler.
+        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of
+        bulk_portion.lua, here and below; when another process has done the portion the answer is empty.
+        `message` is kept with the job and shown to its handler.
         """
         arguments = [grace_ms, reason, int(unstarted), portion, message, *ids]
         return _moved(await self._scripts.run("cancel", arguments))
@@ -170,21 +170,18 @@ class Jobs:
         portion: str = "",
     ) -> list[Moved]:
         """A new run of dead or cancelled jobs: failures and crashes start at 0. Raises TooManyQueues."""
-        fresh: list[Argument] = [delay_ms, 1, payload or b"", queue or "", portion]
-        moved = await self._move(REDRIVE, fresh, ids)
+        how: list[Argument] = [delay_ms, payload or b"", queue or "", portion]
+        moved = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids)
         if any(answer.word == "too_many_queues" for answer in moved):
             raise TooManyQueues()
         return moved
 
     async def run_now(self, ids: Sequence[str]) -> list[Moved]:
-        return await self._move(RUN_NOW, [0, 0, b"", "", ""], ids)
+        return await self._requeue(RUN_NOW, [0, b"", "", ""], ids)
 
-    async def _move(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
-        return _moved(
-            await self._scripts.run(
-                "move", [f" {' '.join(move.sources)} ", *how, self._scripts.max_queues, *ids]
-            )
-        )
+    async def _requeue(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
+        arguments = [move.name, *how, self._scripts.max_queues, *ids]
+        return _moved(await self._scripts.run("requeue", arguments))
 
     async def update(
         self,

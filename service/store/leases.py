@@ -116,7 +116,7 @@ def beat_arguments(
     held: Sequence[tuple[str, str]],
     away_ms: int = 0,
 ) -> list[Argument]:
-    """What beat.lua is sent: `held` are job ids and tokens, `away_ms` as for a rescue."""
+    """What heartbeat.lua is sent: `held` are job ids and tokens, `away_ms` as for a rescue."""
     arguments: list[Argument] = [record.id, lease_ms, running, state, away_ms]
     for id, token in held:
         arguments += [id, token]
@@ -207,7 +207,9 @@ class Leases:
 
     async def sweep(self, at_most: int = 200, again_ms: int = 5_000, now: str = "") -> tuple[int, int | None]:
         """End waiting jobs past their time and cancels past their grace: how many, and ms until the next."""
-        ended, next_in = await self._scripts.run("sweep", [at_most, self._dead_retention_ms, again_ms], now)
+        ended, next_in = await self._scripts.run(
+            "expire_jobs", [at_most, self._dead_retention_ms, again_ms], now
+        )
         return ended, None if next_in < 0 else next_in
 
     async def bury_unroutable(
@@ -218,7 +220,7 @@ class Leases:
         That time counts from look to look; after more than `void_after_ms` without one it begins anew.
         """
         arguments: list[Argument] = [after_ms, void_after_ms, at_most, self._dead_retention_ms]
-        return int(await self._scripts.run("strand", arguments, now))
+        return int(await self._scripts.run("bury_unroutable", arguments, now))
 
     async def prune(self, at_most: int = 200, now: str = "") -> tuple[int, int | None]:
         """Forget finished jobs past their retention: how many, and ms until the next one ends."""
@@ -243,11 +245,11 @@ class Leases:
 
     async def report_progress(self, lease: Lease, value: bytes) -> bool:
         """Show how far a run is; False when the lease is lost."""
-        return bool(await self._scripts.run("progress", [lease.job.id, lease.token, value, ""]))
+        return bool(await self._scripts.run("record_progress", [lease.job.id, lease.token, value, ""]))
 
     async def append_log(self, lease: Lease, line: bytes) -> bool:
         """Keep a line that the handler logged; False when the lease is lost."""
-        return bool(await self._scripts.run("progress", [lease.job.id, lease.token, "", line]))
+        return bool(await self._scripts.run("record_progress", [lease.job.id, lease.token, "", line]))
 
 
 def _lease(id: str, fields: Mapping[bytes, bytes], starts_in_us: int, shared: bytes) -> Lease:
@@ -284,7 +286,7 @@ def _finish_arguments(finish: Finish) -> list[Argument]:
     return [
         lease.job.id,
         lease.token,
-        settlement.move.target,
+        settlement.move.name,
         settlement.delay_ms,
         settlement.reason or "",
         settlement.counts,

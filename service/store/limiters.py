@@ -11,4 +11,4 @@ class Limiters:
 
     async def acquire(self, name: str, limit: int, per_ms: int, who: str) -> float:
         """Seconds to wait before asking again as the same `who`; 0 when this one counts as a start now."""
-        return int(await self._scripts.run("acquire", [name, limit, per_ms, who])) / 1_000_000
+        return int(await self._scripts.run("acquire_rate", [name, limit, per_ms, who])) / 1_000_000

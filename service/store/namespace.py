@@ -65,4 +65,4 @@ class Namespace:
 
         `away_ms`: for how long this process had not reached Redis before this call.
         """
-        await self.scripts.run("prove", [lease_ms, away_ms])
+        await self.scripts.run("api_heartbeat", [lease_ms, away_ms])

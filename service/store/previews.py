@@ -21,7 +21,7 @@ def shortened(job: Job, left: int) -> Job:
 
 
 def decode_preview(id: str, row: Sequence[Any]) -> Job:
-    """A row of preview.lua."""
+    """A row of preview_jobs.lua."""
     flat, cut, shared = row
     fields = {b"payload": b"", **codec.pairs(flat)}
     whole = codec.decode_job(id, fields, shared if fields[b"payload"] else b"")

@@ -147,7 +147,7 @@ class Queries:
 
     async def previews(self, ids: Sequence[str]) -> list[Job | None]:
         """Jobs as a list shows them: without large values, and only as many as fit into a page."""
-        rows = await self._scripts.run("preview", [VALUE_BYTES, PAGE_BYTES, *ids]) if ids else []
+        rows = await self._scripts.run("preview_jobs", [VALUE_BYTES, PAGE_BYTES, *ids]) if ids else []
         return [decode_preview(id, row) if row else None for id, row in zip(ids, rows, strict=False)]
 
     async def last_attempts(self, ids: Sequence[str]) -> list[tuple[int, list[bytes]]]:
@@ -187,13 +187,13 @@ class Queries:
         """Ids with their creation, whether that is all, and the place up to which it was looked."""
         how: list[Argument] = [limit, SCAN_BUDGET, at, after, int(filter.indexed)]
         arguments = [*how, *filter_arguments(filter), *sets]
-        last, at_, after_, *flat = await self._scripts.run("search", arguments)
+        last, at_, after_, *flat = await self._scripts.run("search_jobs", arguments)
         texts = [text.decode() for text in flat]
         return list(zip(texts[::2], texts[1::2], strict=True)), bool(last), at_.decode(), after_.decode()
 
     async def pick(self, filter: JobFilter, ids: Sequence[str], limit: int) -> tuple[list[str], int]:
         """The first of these jobs that match, and how many were looked at for them."""
-        looked, *found = await self._scripts.run("pick", [limit, *filter_arguments(filter), *ids])
+        looked, *found = await self._scripts.run("filter_jobs", [limit, *filter_arguments(filter), *ids])
         return [id.decode() for id in found], looked
 
     async def candidates(
@@ -256,7 +256,7 @@ def _bounds(filter: JobFilter) -> tuple[str, str]:
 
 
 def filter_arguments(filter: JobFilter) -> list[Argument]:
-    """A filter as matching.lua reads it."""
+    """A filter as job_filter.lua reads it."""
     tags = [f"{key}:{value}" for key, value in filter.tags.items()]
     given = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
     bounds = ("" if at is None else at for at in (filter.created_after, filter.created_before))

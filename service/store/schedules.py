@@ -9,9 +9,8 @@ import orjson
 
 from service.domain import schedule
 from service.domain.catalogue import JobType
-from service.domain.defaults import specify
 from service.domain.errors import TooManyQueues, VersionMismatch
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec, specify
 from service.domain.schedule import Firing, Timetable
 from service.domain.states import FINISHED, Reason
 from service.store import codec
@@ -54,9 +53,8 @@ class Schedule:
 
     def job(self, job_type: JobType | None, queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
         """What a slot starts, over the defaults of its type and queue; the tag `schedule` finds it."""
-        spec = specify(self.definition["job"], {} if job_type is None else job_type.defaults, queues)
-        redact = None if job_type is None else job_type.redact
-        return replace(spec, tags={"schedule": self.name, **spec.tags}, redact=redact)
+        spec = specify(self.definition["job"], job_type, queues)
+        return replace(spec, tags={"schedule": self.name, **spec.tags})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,7 @@ class Schedules:
             queue,
             self._scripts.max_queues,
         ]
-        word, _ = await self._scripts.run("schedule", [*arguments, "paused", int(paused), *fields])
+        word, _ = await self._scripts.run("put_schedule", [*arguments, "paused", int(paused), *fields])
         if word == b"too_many_queues":
             raise TooManyQueues()
         if word == b"version" and await self._is_not(name, version + 1, slot, paused):
@@ -177,14 +175,14 @@ class Schedules:
 
     async def delete(self, name: str, version: int | None) -> bool:
         """False when there is none; raises VersionMismatch."""
-        word = await self._scripts.run("unschedule", [name, "" if version is None else version])
+        word = await self._scripts.run("delete_schedule", [name, "" if version is None else version])
         if word == b"version":
             raise VersionMismatch()
         return word == b"moved"
 
     async def look(self, at_most: int) -> Look:
         """What is due."""
-        now, next_in, *rows = await self._scripts.run("slots", [at_most])
+        now, next_in, *rows = await self._scripts.run("due_schedules", [at_most])
         due = [_decode(name.decode(), codec.pairs(flat), now, ()) for name, flat in rows if flat]
         return Look(now, None if next_in < 0 else next_in, due)
 

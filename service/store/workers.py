@@ -76,7 +76,7 @@ class WorkerRegistry:
         }
         published = [value for pair in documents.items() for value in pair]
         entry: list[Argument] = [record.id, record.seen_at, *record.pool_entry(), len(fields)]
-        await self._scripts.run("register", [*entry, *fields, *published])
+        await self._scripts.run("register_worker", [*entry, *fields, *published])
 
     async def deregister(self, id: str) -> None:
         pipe = self._redis.pipeline(transaction=True)
@@ -90,7 +90,7 @@ class WorkerRegistry:
 
     async def request_drain(self, id: str) -> bool:
         """Ask a worker to drain; it hears of it within its next heartbeat, at once when it is idle."""
-        return bool(await self._scripts.run("dismiss", [id]))
+        return bool(await self._scripts.run("request_drain", [id]))
 
     async def list(self, limit: int, cursor: str | None) -> Page[WorkerRecord]:
         """Newest first."""

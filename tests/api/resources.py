@@ -8,7 +8,7 @@ from service.domain.catalogue import JobType
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import FlowSpec, Node
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.bulk.bulk_actions import BulkSpec
 from service.store.namespace import Namespace

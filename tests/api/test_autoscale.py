@@ -7,7 +7,7 @@ import pytest
 
 from service.api.auth.credentials import digest
 from service.domain.fan_out import FanOutSpec, Item
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
 from service.domain.states import State

@@ -20,7 +20,7 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.changes import change_feed
 from service.store.namespace import Namespace

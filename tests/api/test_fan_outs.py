@@ -11,7 +11,7 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.jobs import Idempotency
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem

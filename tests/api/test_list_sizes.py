@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure, Succeeded
 from service.domain.retry import RetryPolicy
 from service.store import queries

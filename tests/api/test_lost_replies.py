@@ -97,7 +97,7 @@ async def test_readiness_does_not_speak_of_a_lost_submission(far: Api, network: 
 
 async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(stores: Namespace) -> None:
     errors = [Broken("Connection closed by server."), Broken("Error 111 connecting to redis:6379.")]
-    for name, expected in (("submit", OutcomeUnknown), ("page", BackendUnavailable)):
+    for name, expected in (("submit", OutcomeUnknown), ("list_page", BackendUnavailable)):
         with mock.patch.object(stores.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):
             await stores.scripts.run(name, [])
 

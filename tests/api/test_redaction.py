@@ -11,7 +11,7 @@ import pytest
 from service.api.auth.credentials import SCOPES
 from service.api.responses.redaction import HIDDEN, View, redact, secrets_of
 from service.domain.catalogue import JobType
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure
 from service.domain.states import State
 from service.store.jobs import Submission

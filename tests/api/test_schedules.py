@@ -74,6 +74,7 @@ async def test_changes_are_guarded_by_the_version(api: Api) -> None:
         ({"job": {"queue": "default"}}, "/job/name"),
         ({"start_at": "2030-01-02T00:00:00Z", "end_at": "2030-01-01T00:00:00Z"}, "/end_at"),
         ({"start_at": "2030-01-02T00:00:00"}, "/start_at"),
+        ({"start_at": "9999-12-31T23:59:59Z"}, "/start_at"),
         ({"catch_up": "some"}, "/catch_up"),
         ({"overlap": "queue"}, "/overlap"),
         ({"crom": "@daily"}, "/crom"),

@@ -86,6 +86,5 @@ async def running(make_worker: MakeWorker) -> AsyncIterator[Callable[..., Awaita
 
     yield run
     for worker, task in started:
-        if worker._drain is not None:
-            worker._drain.begin("the test is over")
+        worker.begin_drain("the test is over")
         await asyncio.wait_for(task, 20)

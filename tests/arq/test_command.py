@@ -67,6 +67,16 @@ async def test_the_command_runs_what_there_is_and_writes_what_handlers_log(envir
     assert f'"job_id": "{job.job_id}"' in output
     assert "a request" not in output
     assert "WorkerSettings.poll_delay has no effect" in output
+    assert "sample_handlers_loaded" not in output
+
+
+async def test_a_worker_without_handlers_of_its_own_runs_the_samples_and_warns(environment, tmp_path, pool):
+    del environment["TRIAGE_HANDLERS"]
+    job = await pool.enqueue_job("send-report", "u-1")
+    status, output = run(environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--burst")
+    assert status == 0, output
+    assert await job.result() == {"reported": "u-1"}
+    assert "sample_handlers_loaded" in output
 
 
 async def test_the_command_takes_a_settings_of_its_users(environment, tmp_path, pool):

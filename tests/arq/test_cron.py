@@ -264,3 +264,9 @@ async def test_the_time_zone_of_the_settings_counts(stores):
 def test_a_cron_job_that_can_never_fire_is_refused_by_name(fields):
     with pytest.raises(ConfigurationInvalid, match=r"cron\(\) of cron:tick"):
         Registry.load([], [], {"cron_jobs": [cron(tick, **fields)]})
+
+
+@pytest.mark.parametrize("job_id", ["", "a\nb", "x" * 256, "\ud800"])
+def test_a_cron_job_whose_id_the_store_cannot_hold_is_refused_by_name(job_id):
+    with pytest.raises(ConfigurationInvalid, match=r"cron\(\) of cron:tick: job_id: must have"):
+        Registry.load([], [], {"cron_jobs": [cron(tick, job_id=job_id)]})

@@ -1,11 +1,13 @@
 """What `ctx["redis"].enqueue_job` refuses, as the API does."""
 
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from arq.jobs import SerializationError
 
 from service.domain.errors import QueueFull, TooManyQueues
+from service.domain.states import State
 from service.store.namespace import Namespace
 from tests.support.factories import DAY, limit
 
@@ -26,15 +28,25 @@ async def test_what_is_not_json_is_not_enqueued(pool, value):
 @pytest.mark.parametrize(
     ("function", "options", "said"),
     [
-        ("no such function", {}, "Invalid job type name 'no such function'"),
-        ("", {}, "Invalid job type name ''"),
-        ("answer", {"_queue_name": "no such/queue"}, "Invalid queue name 'no such/queue'"),
-        ("answer", {"_job_id": "x" * 256}, "Invalid _job_id"),
-        ("answer", {"_job_id": "a\nb"}, "Invalid _job_id"),
-        ("answer", {"_defer_by": 1e12}, "_defer_by must be at most"),
+        ("no such function", {}, "function: must have 1 to 128 letters, digits and . _ : -"),
+        ("", {}, "function: must have"),
+        (7, {}, "function: must be a string"),
+        ("answer", {"_queue_name": "no such/queue"}, "_queue_name: must have 1 to 128 letters"),
+        ("answer", {"_queue_name": 7}, "_queue_name: must be a string"),
+        ("answer", {"_job_id": "x" * 256}, "_job_id: must have 1 to 255 characters"),
+        ("answer", {"_job_id": "a\nb"}, "_job_id: must have"),
+        ("answer", {"_job_id": 7}, "_job_id: must be a string"),
+        ("answer", {"_defer_by": 1e12}, "_defer_by: must be from 0 to 315360000"),
+        ("answer", {"_defer_by": 315_360_001}, "_defer_by: must be from 0 to 315360000"),
         ("answer", {"_defer_by": float("nan")}, "_defer_by must be a number"),
-        ("answer", {"_expires": -1}, "_expires must be positive"),
-        ("answer", {"_job_try": 0}, "_job_try must be from 1 to 1000"),
+        ("answer", {"_defer_until": "2026-11-27 09:30"}, "_defer_until: must be a time like"),
+        ("answer", {"_defer_until": 1_800_000_000}, "_defer_until: must be a time like"),
+        ("answer", {"_expires": -1}, "_expires: must be greater than 0"),
+        ("answer", {"_expires": 315_360_001}, "_expires: must be from 0 to 315360000"),
+        ("answer", {"_job_try": 0}, "_job_try: must be from 1 to 1000"),
+        ("answer", {"_job_try": 1001}, "_job_try: must be from 1 to 1000"),
+        ("answer", {"_job_try": 1.5}, "_job_try: must be a whole number"),
+        ("answer", {"_job_try": True}, "_job_try: must be a whole number"),
         ("answer", {"text": "x" * 65_536}, "the limit is 65,536"),
     ],
 )
@@ -42,6 +54,14 @@ async def test_what_the_api_refuses_is_not_enqueued(pool, function, options, sai
     with pytest.raises(ValueError, match=re.escape(said)):
         await pool.enqueue_job(function, **options)
     assert await pool.queued_jobs() == []
+
+
+async def test_times_at_the_ends_of_the_calendar_are_times(pool):
+    first = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+    last = datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))
+    enqueued = [await pool.enqueue_job("answer", _defer_until=time) for time in (first, last)]
+    jobs = [await pool.find_job(job.job_id) for job in enqueued]
+    assert [job.state for job in jobs] == [State.QUEUED, State.SCHEDULED]
 
 
 async def test_arguments_that_a_known_function_does_not_take_are_refused(make_pool):

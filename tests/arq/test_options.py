@@ -147,6 +147,8 @@ def test_jobs_go_to_the_queue_of_their_worker():
         {"timezone": "Europe/Berlin"},
         {"on_startup": "startup"},
         {"job_completion_wait": -1},
+        {"expires_extra_ms": -1},
+        {"expires_extra_ms": 315_360_000_001},
     ],
 )
 def test_an_option_that_cannot_be_meant_is_refused(options):

@@ -3,13 +3,11 @@
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.chart.rendering import CHART, ROOT, Release
+from tests.chart.rendering import ROOT, Release
 
 DOCKERFILES = [ROOT / "Dockerfile", ROOT / "examples/custom-handlers/Dockerfile"]
 
@@ -19,14 +17,6 @@ def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, "--no-color", dockerfile], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
-
-
-def test_there_is_one_version() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert chart["appVersion"] == version
-    assert f"ARG VERSION={version}\n" in (ROOT / "Dockerfile").read_text()
-    assert f"ARG TRIAGE_IMAGE=triage:{version}\n" in DOCKERFILES[1].read_text()
 
 
 def test_the_base_image_is_the_same_in_all_stages() -> None:

@@ -19,6 +19,8 @@ from triage.testing import run
 from workers.handling.registry import Registry
 
 EXAMPLES = ROOT / "examples/handlers.py"
+#: What custom-handlers imports is in an image of its own.
+ALL_EXAMPLES = [path for path in (ROOT / "examples").rglob("*.py") if path.parent.name != "custom-handlers"]
 MISTAKES = Path(__file__).with_name("typed_mistakes.py")
 
 
@@ -46,6 +48,10 @@ def test_each_package_is_in_the_wheel_in_the_image_and_behind_a_wall() -> None:
     assert packages == ["service", "triage", "workers"]
     assert project["tool"]["importlinter"]["root_packages"] == packages
     assert re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == packages
+    # Where a checkout has its samples in `examples`, the wheel has them in `workers`.
+    samples = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    tour = [path.name for path in (ROOT / "examples/tour").glob("*.py")]
+    assert samples == {f"examples/tour/{name}": f"workers/handlers/{name}" for name in tour}
     # Of what `job` is made of, a type checker sees the types, too.
     assert all((ROOT / name / "py.typed").is_file() for name in ("triage", "workers"))
 
@@ -63,8 +69,8 @@ def typed_blocks() -> list[str]:
 
 
 def test_pyright_accepts_the_examples_and_finds_each_mistake(tmp_path: Path) -> None:
-    shutil.copy(EXAMPLES, tmp_path)
-    shutil.copy(MISTAKES, tmp_path)
+    for path in (*ALL_EXAMPLES, MISTAKES):
+        shutil.copy(path, tmp_path)
     blocks = typed_blocks()
     assert len(blocks) == 2
     for number, block in enumerate(blocks):
@@ -87,7 +93,7 @@ def test_pyright_accepts_the_examples_and_finds_each_mistake(tmp_path: Path) -> 
         text=True,
     )
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == 4
+    assert report["summary"]["filesAnalyzed"] == len(ALL_EXAMPLES) + 3
     found = {
         (Path(row["file"]).name, row["range"]["start"]["line"] + 1): row["message"]
         for row in report["generalDiagnostics"]
@@ -96,7 +102,9 @@ def test_pyright_accepts_the_examples_and_finds_each_mistake(tmp_path: Path) -> 
     assert found.keys() == {(MISTAKES.name, number) for number, line in lines if line.endswith("# error")}, (
         found
     )
-    assert not re.search(r"\bAny\b|type: ignore", EXAMPLES.read_text())
+    assert len(ALL_EXAMPLES) >= 5
+    unchecked = re.compile(r"\bAny\b|type: ignore|pyright:")
+    assert [path for path in ALL_EXAMPLES if unchecked.search(path.read_text())] == []
 
 
 async def test_the_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:

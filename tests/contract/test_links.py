@@ -7,7 +7,10 @@ import pytest
 
 from tools.generate import ROOT
 
-DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("helm/**/*.md")]
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(path for top in ("docs", "examples", "helm") for path in ROOT.glob(f"{top}/**/*.md")),
+]
 INDEX = ROOT / "docs/index.md"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 

@@ -1,4 +1,4 @@
-"""Scripts keep their contracts: headers that name what the body uses, and few lines."""
+"""Scripts keep their contracts: headers that name what the body uses, short files, no second way."""
 
 import re
 from pathlib import Path
@@ -7,40 +7,14 @@ import pytest
 
 from service.store.redis import scripts
 
-FOLDER = Path(scripts.__file__).parents[1] / "lua"
-PRELUDES = {
-    "acting",
-    "firing",
-    "freezing",
-    "groups",
-    "index",
-    "keyed",
-    "lanes",
-    "limits",
-    "matching",
-    "payloads",
-    "lineup",
-    "lines",
-    "names",
-    "parking",
-    "pulse",
-    "rates",
-    "replay",
-    "rescan",
-    "settings",
-    "star",
-    "summon",
-    "takeover",
-    "time_limits",
-    "turns",
-    "unique",
-    "wakes",
-}
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem not in PRELUDES)
+FOLDER = Path(str(scripts.FOLDER))
+COMMANDS = FOLDER / "commands"
+SCRIPTS = sorted(path.stem for path in COMMANDS.glob("*.lua"))
+FILES = sorted(FOLDER.rglob("*.lua"))
 
 
 def split(name: str) -> tuple[str, str]:
-    lines = (FOLDER / f"{name}.lua").read_text().splitlines()
+    lines = (COMMANDS / f"{name}.lua").read_text().splitlines()
     header = [line for line in lines if line.startswith(("--", "#!"))]
     body = [line for line in lines if not line.startswith(("--", "#!"))]
     return "\n".join(header), "\n".join(body)
@@ -48,7 +22,7 @@ def split(name: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_header_says_what_the_script_is_for_takes_and_answers(name: str) -> None:
-    text = (FOLDER / f"{name}.lua").read_text()
+    text = (COMMANDS / f"{name}.lua").read_text()
     header, _ = split(name)
     assert text.startswith("#!lua")
     assert "-- KEYS[1] prefix of the namespace" in header
@@ -60,7 +34,7 @@ def test_header_and_body_name_the_same_arguments(name: str) -> None:
     header, body = split(name)
     documented = {int(number) for number in re.findall(r"ARGV\[(\d+)(?:\.\.)?\]", header)}
     used = {int(number) for number in re.findall(r"ARGV\[(\d+)\]", body)}
-    # The preludes read the first one; ranges are read by loops that begin at their first index.
+    # The clock reads the first one; ranges are read by loops that begin at their first index.
     begins = {int(number) for number in re.findall(r"for i = (\d+), #ARGV", body)}
     assert used - documented - {1} == set()
     open_ended = {int(number) for number in re.findall(r"ARGV\[(\d+)\.\.\]", header)}
@@ -70,8 +44,17 @@ def test_header_and_body_name_the_same_arguments(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_only_admission_is_refused_by_a_full_redis(name: str) -> None:
-    flags = (FOLDER / f"{name}.lua").read_text().splitlines()[0]
-    refused = {"submit", "stage", "link", "park", "schedule", "open", "fill", "begin"}
+    flags = (COMMANDS / f"{name}.lua").read_text().splitlines()[0]
+    refused = {
+        "submit",
+        "stage_flow_jobs",
+        "link_flow_jobs",
+        "wait_for_children",
+        "put_schedule",
+        "create_fan_out",
+        "add_fan_out_items",
+        "create_bulk_action",
+    }
     if name in refused:
         assert flags == "#!lua"
     else:
@@ -85,7 +68,35 @@ def test_payloads_are_opaque_and_the_keyspace_is_never_scanned(name: str) -> Non
         assert word not in source
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.lua")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_scripts_are_short(path: Path) -> None:
-    limit = 160 if path.stem in ("claim", "index", "groups") else 130
-    assert len(path.read_text().splitlines()) <= limit
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 135
+    assert [line for line in lines if len(line) > 120] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "owner"),
+    [
+        (r"'TIME'", "clock"),
+        (r"\bKEYS\b", "keys"),
+        (r":inbox'", "wake_workers"),
+        (r"'idempotency:'", "idempotency"),
+        (r"'v', 1\b", "job_records"),
+        (r"'redriven'", "job_records"),
+        (r"'starts:' \.\. id", "rate_limits|limiter_rooms|queue_demand"),
+    ],
+)
+def test_one_file_does_it_for_all(pattern: str, owner: str) -> None:
+    """Reading the clock and the prefix, waking an inbox, idempotency, new jobs, new runs, starts of rates."""
+    found = {path.stem for path in FILES if re.search(pattern, code(path))}
+    assert found == set(owner.split("|"))
+
+
+def test_libraries_take_arguments_of_a_command_as_arguments() -> None:
+    found = {path.stem for path in FILES if path.parent.name == "lib" and "ARGV" in code(path)}
+    assert found == {"clock"}
+
+
+def code(path: Path) -> str:
+    return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("--"))

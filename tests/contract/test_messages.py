@@ -13,10 +13,12 @@ from service.domain.errors import TriageError
 _DETAILS = """
 from service.api.responses.errors import TooManyFailures
 from service.api.responses.problems import STATUS, of_error
+from service.domain.checks import SpecInvalid
 from service.domain.errors import PayloadInvalid
 from service.domain.flow import FlowInvalid
 
 arguments = {TooManyFailures: (1,), PayloadInvalid: ([],), FlowInvalid: ("/jobs", "cycle", "It has a cycle.")}
+arguments[SpecInvalid] = ("/name", "string_type", "must be a string")
 for error in STATUS:
     raised = error(*arguments.get(error, ()))
     print(error.__name__, of_error(raised, "/", None)["detail"] == str(raised) != "")

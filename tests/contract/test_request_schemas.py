@@ -7,12 +7,12 @@ import orjson
 import pytest
 
 from service.api.openapi.document import operations
+from service.domain.job_spec import OF_TYPES
 from tests.api.document import DOCUMENT, SCHEMAS
-from workers.handler import JobDefaults
 
 #: By schema, the fields that are inherited when absent: from the job type, the queue, the template, the job.
 INHERITED = {
-    "JobSpecIn": set(JobDefaults.model_fields),
+    "JobSpecIn": set(OF_TYPES),
     "RetryIn": set(SCHEMAS["RetryIn"]["properties"]),
     "JobChangesIn": set(SCHEMAS["JobChangesIn"]["properties"]),
     "QueueChangesIn": set(SCHEMAS["QueueChangesIn"]["properties"]),

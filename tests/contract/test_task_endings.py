@@ -19,7 +19,7 @@ CANCELS = {
     "workers/engine/runs/deadlines.py": {"self._timer"},
     # Handlers are asked twice: before their grace, in which they may clean up, and after it.
     "workers/engine/runs/stopper.py": {"run.task"},
-    "workers/engine/runs/process_main.py": {"task", "self._coroutine[1]"},
+    "workers/engine/runs/process_context.py": {"task", "self._coroutine[1]"},
     # A look-up that no thread has begun: nothing that could swallow it.
     "workers/http/resolver.py": {"task"},
     "workers/engine/runs/run.py": {"self.timer"},
@@ -35,7 +35,7 @@ BLOCKS = {
     "service/commands/bench/cleaning.py",
     "service/commands/bench/run.py",
     "workers/http/outbound_guard.py",
-    "workers/handlers/http_request.py",
+    "workers/http/http_request.py",
     # What a hook does is its author's; whoever has started it in vain abandons its run.
     "workers/arq/hooks.py",
 }

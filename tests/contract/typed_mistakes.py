@@ -1,7 +1,7 @@
 """Handlers that a type checker must refuse, and what a worker passes to them: read by pyright, never run."""
 
 from triage import Context, ProcessContext, ThreadContext, job
-from workers.engine.runs.process_main import ChildContext
+from workers.engine.runs.process_context import SubprocessContext
 from workers.handling.context import JobContext
 
 
@@ -9,7 +9,7 @@ def a_worker_passes(ctx: JobContext) -> tuple[Context, ThreadContext]:
     return ctx, ctx
 
 
-def a_process_passes(ctx: ChildContext) -> tuple[Context, ProcessContext]:
+def a_process_passes(ctx: SubprocessContext) -> tuple[Context, ProcessContext]:
     return ctx, ctx
 
 
@@ -33,6 +33,16 @@ def in_a_thread(ctx: ThreadContext) -> bool:
 async def in_a_process(ctx: ProcessContext) -> None:
     await ctx.log("rendering")  # error
     await ctx["redis"].enqueue_job("send-letter")  # error
+
+
+@job
+async def a_coroutine_function_with_the_context_of_a_thread(ctx: ThreadContext) -> None:
+    await ctx.log("never awaited, as there is nothing to await")  # error
+
+
+@job
+def a_plain_function_with_the_context_of_a_coroutine(ctx: Context) -> None:
+    ctx.log("never run, as nobody awaits it")  # error
 
 
 @job(retry={"attempts": 3})  # error

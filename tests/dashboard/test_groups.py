@@ -50,7 +50,7 @@ def test_a_large_flow_is_counted_and_its_dead_jobs_are_named(visit: Visit, syste
     nodes = {f"n{number}": {"job": job(do="give_up" if number == 7 else "ok")} for number in range(301)}
     flow = create(system, "/v1/flows", {"name": "large", "on_failure": "continue", "jobs": nodes}, "failed")
     visit.open(f"#/flows/{flow['id']}")
-    visit.sees(visit.panel("Graph"), "A flow of more than 300 jobs is not drawn.")
+    visit.sees(visit.panel("Graph"), "Flows of more than 300 jobs are not drawn.")
     expect(visit.row("NonRetryable: asked to give up")).to_have_count(1)
     assert visit.asked("/graph") == 0
 

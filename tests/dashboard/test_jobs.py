@@ -24,7 +24,7 @@ def test_a_failed_job_is_found_explained_and_retried(visit: Visit, system: Syste
     visit.row(job["id"]).get_by_role("link", name=job["id"]).click()
 
     visit.sees(visit.panel("State"), "exhausted")
-    visit.sees(visit.panel("Why is it in this state?"), "It gave up: 1 of 1 attempts failed.")
+    visit.sees(visit.panel("Why is it in this state?"), "It is dead: 1 of 1 attempts failed.")
     visit.sees(visit.panel("Failed attempts"), 'raise ValueError("asked to fail")')
     visit.sees(visit.panel("Log"), "The handler logged nothing.")
     visit.sees(visit.panel("Payload and result"), '"do": "fail"')

@@ -164,6 +164,6 @@ def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system
     visit.open()
     banner = visit.page.get_by_role("list", name="Needs attention")
     visit.sees(banner, "Queues that need attention: lonely (no worker)")
-    visit.sees(banner, "Lost workers: 1, last seen with 2 jobs, which run again elsewhere: ")
+    visit.sees(banner, "Lost workers: 1, last seen with 2 jobs, which will run again elsewhere: ")
     visit.sees(banner, f"{worker['id']} on {worker['host']}")
     system.cluster.http.post(f"/v1/jobs/{job['id']}/cancel")

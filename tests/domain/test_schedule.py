@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.domain.checks import LATEST_MS
 from service.domain.schedule import CATCH_UP_AT_MOST, Timetable, TimetableInvalid, decide
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -117,6 +118,18 @@ def test_the_calendar_ends() -> None:
 
 
 HOURLY = Timetable(every_ms=HOUR)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        Timetable(every_ms=60_000, anchor_ms=LATEST_MS, start_ms=LATEST_MS),
+        Timetable(cron="0 2 * * *", timezone="Europe/Berlin", start_ms=LATEST_MS),
+        Timetable(cron="* * * * * *", timezone="UTC", start_ms=LATEST_MS),
+    ],
+)
+def test_no_slot_is_after_the_calendar(table: Timetable) -> None:
+    assert table.upcoming(0) == ([] if table.timezone == "Europe/Berlin" else [LATEST_MS])
 
 
 def test_none_fires_what_is_on_time_and_one_that_is_a_little_late() -> None:

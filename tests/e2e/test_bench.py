@@ -54,7 +54,7 @@ def test_figures_for_programs_and_for_people_and_nothing_is_left(cluster: Cluste
     assert jobs_left(cluster) == []
     run = triage(cluster, "bench", "--jobs", "60", "--batch", "25")
     assert run.returncode == 0, run.stderr
-    assert "60 sync-data to queue bench, 25 a request, 16 connections; workers: 1" in run.stdout
+    assert "60 sync-data to queue bench, 25 per request, 16 connections; workers: 1" in run.stdout
     assert "60 succeeded" in run.stdout
     assert jobs_left(cluster) == []
 
@@ -165,7 +165,7 @@ def test_a_measurement_ends_in_time_while_it_still_submits(cluster: Cluster) -> 
 @pytest.mark.parametrize(
     ("worker", "why"),
     [
-        (False, "No live worker takes jobs of queue bench."),
+        (False, "No live worker serves queue bench."),
         (True, "No live worker of queue bench knows job type sync-data."),
     ],
 )

@@ -46,6 +46,16 @@ def test_helm_test_gives_up_when_no_worker_takes_the_job(cluster: Cluster) -> No
     assert "is queued after 0 seconds" in done.stderr
 
 
+def test_helm_test_without_a_job_asks_whether_the_api_is_ready(cluster: Cluster) -> None:
+    cluster.start_api()
+    done = helm_test(cluster, 30, name="")
+    assert (done.returncode, done.stderr) == (0, "")
+    cluster.server.stop()
+    done = helm_test(cluster, 30, name="")
+    assert done.returncode == 1
+    assert done.stderr.startswith("503: ")
+
+
 def test_pre_stop_drains_the_worker_and_healthcheck_finds_either_process(cluster: Cluster) -> None:
     port = free_port()
     cluster.start_api()

@@ -55,7 +55,7 @@ def test_a_job_is_explained(cluster: Cluster) -> None:
     cluster.start_api()
     id = cluster.submit()["id"]
     run = triage(cluster, "get", id, "--explain")
-    assert run.stdout == "queued\nno_worker: No live worker takes jobs of queue default.\n"
+    assert run.stdout == "queued\nno_worker: No live worker serves queue default.\n"
     reasons = json.loads(triage(cluster, "get", id, "--explain", "--json").stdout)["reasons"]
     assert [reason["code"] for reason in reasons] == ["no_worker"]
 

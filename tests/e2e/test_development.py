@@ -80,6 +80,7 @@ def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(
     answer = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", json=body, headers={"Prefer": "wait=10"})
     assert answer.json()["state"] == "dead"
     shown = output.read_text()
+    assert "sample_handlers_loaded" not in shown
     assert "job_failed" in shown
     assert "message=order gone-1 was deleted" in shown
     assert "\n  Traceback (most recent call last):\n" in shown

@@ -8,7 +8,7 @@ import httpx
 from tests.e2e.processes import Cluster, free_port
 from tests.support.eventually import eventually_blocking
 
-HANDLERS = "tests.support.scripted,tests.workers.told"
+HANDLERS = "tests.support.scripted,tests.workers.stoppable"
 
 
 def test_a_cancel_reaches_every_kind_of_handler_with_its_reason_and_its_grace(cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from tests.api.document import Operation, resolve
-from tests.fuzz.hostile_values import BODIES, CURSORS, TEXTS, VALUES
+from tests.fuzz.hostile_values import BODIES, OF_PARAMETERS, TEXTS, VALUES
 
 #: A header is a line of visible characters; more than this long and the server closes the connection.
 _HEADER_AT_MOST = 4_000
@@ -25,6 +25,8 @@ class HostileRequest:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, bytes] = field(default_factory=dict)
     body: bytes | None = None
+    #: Sent at every run: it is made for this parameter.
+    always: bool = False
 
     def address(self, resource: dict[str, str]) -> str:
         """`resource` are the path parameters of what the request is about; those replaced win."""
@@ -47,15 +49,17 @@ def requests_of(operation: Operation) -> Iterator[HostileRequest]:
             if text not in ("", ".", ".."):
                 yield HostileRequest(operation, _what(row["name"], text), path={row["name"]: text})
     for row in operation.parameters("query"):
-        for text in [*TEXTS, *(CURSORS if row["name"] == "cursor" else [])]:
-            yield HostileRequest(operation, _what(row["name"], text), query={row["name"]: text})
+        for text, always in _texts(row["name"]):
+            yield HostileRequest(
+                operation, _what(row["name"], text), query={row["name"]: text}, always=always
+            )
     yield HostileRequest(operation, "an unknown parameter", query={"unknown": "1"})
     for row in operation.parameters("header"):
-        for text in TEXTS:
-            value = text.encode()
-            if value.strip() == value and all(32 <= byte < 127 for byte in value):
+        for text, always in _texts(row["name"]):
+            value = text.encode()[:_HEADER_AT_MOST]
+            if value.strip() == value and not any(byte < 32 or byte == 127 for byte in value):
                 yield HostileRequest(
-                    operation, _what(row["name"], text), headers={row["name"]: value[:_HEADER_AT_MOST]}
+                    operation, _what(row["name"], text), headers={row["name"]: value}, always=always
                 )
     if operation.request is None:
         return
@@ -68,6 +72,12 @@ def requests_of(operation: Operation) -> Iterator[HostileRequest]:
             yield HostileRequest(
                 operation, _what("/" + "/".join(map(str, place)), value), body=orjson.dumps(changed)
             )
+
+
+def _texts(name: str) -> Iterator[tuple[str, bool]]:
+    own = OF_PARAMETERS.get(name, [])
+    yield from ((text, True) for text in own)
+    yield from ((text, False) for text in TEXTS if text not in own)
 
 
 def _what(name: str, value: object) -> str:

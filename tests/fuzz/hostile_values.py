@@ -3,6 +3,8 @@
 import base64
 from typing import Any
 
+import orjson
+
 #: In a path, a query or a header. Those that a header cannot carry are left out there.
 TEXTS: list[str] = [
     "",
@@ -43,6 +45,7 @@ TEXTS: list[str] = [
     "a" * 65,
     "a" * 256,
     "a" * 5_000,
+    "\u00e9" * 200,
     "\x00",
     "a\x00b",
     "\r\nSet-Cookie: a=b",
@@ -86,8 +89,26 @@ TEXTS: list[str] = [
 ]
 
 
-def _cursor(text: bytes) -> str:
+def _cursor(text: bytes | str) -> str:
+    text = text if isinstance(text, bytes) else text.encode()
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+_NUMBERS = [
+    "-1", "0", "1e3", "NaN", "inf", "99999999999999999999999", "1.5", "", "\u0663", "1_000", "0x10", " 1",
+]  # fmt: skip
+TIMES = [
+    "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999-23:59",
+    "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T00:00:60Z",
+    "2026-01-01T00:00:00+24:00", "2026-01-01T00:00:00.0000000000000000001Z", "2026-01-01T00:00:00", "1", "",
+]  # fmt: skip
+_ETAGS = [
+    '"', '""', '"x"', 'W/"x"', '"' + "9" * 400 + '"', "*", '"1","2"', '"1', '"-1"', "1", '"\u00e9"', "",
+]  # fmt: skip
+_IDS = [f"{kind}_01M85QCM3VN2A0H686WCBXCF8E" for kind in ("job", "flow", "fan", "act")]
+#: What cursors of each list hold: a place and an id.
+_PLACES = ["x", "", "-1", "1e400", "nan", "(1", "\u0663", "9" * 400, "0x10", "1 2"]
+_ENDS = ["", "|", "||", "1", "1|", "1|x", "1|job_" + "Z" * 26, "\x00", "a\x00|b", "[", "(", "\u2028"]
 
 
 #: What clients who look into a cursor would make up.
@@ -111,7 +132,27 @@ CURSORS: list[str] = [
     _cursor(b"[1,2,3]"),
     _cursor(b'["a","b"]'),
     _cursor(b"a" * 4_000),
+    *(_cursor(f"{place}|{id}") for place in _PLACES for id in _IDS),
+    *map(_cursor, _ENDS),
+    "AAAA",
+    "z" * 512,
+    "_-_-",
+    "\u00e9",
 ]
+
+#: Of single parameters: none of these is left to chance.
+OF_PARAMETERS: dict[str, list[str]] = {
+    "limit": _NUMBERS,
+    "from_index": _NUMBERS,
+    "wait": ["NaN", "inf", "99999999999999999999999", "31", "-1", "", "x"],
+    "cursor": CURSORS,
+    "created_after": TIMES,
+    "created_before": TIMES,
+    "If-Match": _ETAGS,
+    "If-None-Match": _ETAGS,
+    "tag": [":", "a:", ":b", "a:b:c", "a" * 64 + ":" + "b" * 64, "a\x00:b"],
+    "Prefer": ["wait=0", "wait=-1", "wait=", "wait=0.0001", 'wait="0"', "respond-async", "wait=0" * 99],
+}
 
 #: In a body, in place of any value of it.
 VALUES: list[Any] = [
@@ -124,6 +165,7 @@ VALUES: list[Any] = [
     1.5,
     -0.0,
     1e-308,
+    1e300,
     1e308,
     2**31,
     2**53 + 1,
@@ -135,6 +177,7 @@ VALUES: list[Any] = [
     "",
     " ",
     "1",
+    "a" * 5_000,
     "a" * 70_000,
     "\x00",
     "a\r\nb",
@@ -142,9 +185,8 @@ VALUES: list[Any] = [
     "}:job:x",
     "a|b",
     "*",
-    "0001-01-01T00:00:00+23:59",
+    *TIMES[:4],
     "9999-12-31T23:59:59-23:59",
-    "9999-12-31T23:59:59Z",
     "0000-00-00T00:00:00Z",
     [],
     [None],
@@ -153,6 +195,8 @@ VALUES: list[Any] = [
     [{}] * 2_000,
     {},
     {"": ""},
+    {"": {}},
+    {"a": [{}]},
     {"__proto__": {"state": "dead"}},
     {"$ref": "#"},
     {"a" * 300: 1},
@@ -167,6 +211,7 @@ def _nested(depth: int) -> bytes:
 
 #: In place of a whole body.
 BODIES: list[bytes] = [
+    *(orjson.dumps(value) for value in VALUES if value is not None and len(orjson.dumps(value)) < 1_000),
     b"",
     b" ",
     b"{",

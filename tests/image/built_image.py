@@ -110,7 +110,14 @@ def test_the_image_has_no_build_tools_and_nothing_that_its_user_may_change(image
 def test_api_and_worker_run_contained_and_a_job_succeeds(image: Image, start: Start) -> None:
     port, worker_port = free_port(), free_port()
     api = start(image, "api", TRIAGE_PORT=str(port))
-    worker = start(image, "worker", "triage", "worker", TRIAGE_WORKER_PORT=str(worker_port))
+    worker = start(
+        image,
+        "worker",
+        "triage",
+        "worker",
+        TRIAGE_WORKER_PORT=str(worker_port),
+        TRIAGE_HANDLERS="workers.handlers",
+    )
     for container in (api, worker):
         healthy(container)
         status = container.status()
@@ -156,6 +163,11 @@ def test_handlers_of_ones_own_run_and_a_rollout_waits_for_them(custom: Image, st
         job = http.get(f"/v1/jobs/{id}").json()
     assert (job["state"], job["result"], job["deliveries"]) == ("succeeded", "a parcel of 1.20 kg", 1)
     assert api.terminate(20) == 0
+
+
+def test_a_worker_has_the_built_in_job_type_and_no_samples(image: Image, tmp_path: Path) -> None:
+    code, output = image.run(tmp_path / "log", "triage", "check")
+    assert (code, output.strip()) == (0, "The configuration is valid: 1 job types.")
 
 
 def test_a_wrong_setting_ends_the_container_with_78_and_says_which(image: Image, tmp_path: Path) -> None:

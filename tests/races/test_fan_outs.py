@@ -8,7 +8,7 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from tests.support.factories import HOPELESS, OK, claim, finish, state_of

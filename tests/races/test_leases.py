@@ -116,7 +116,7 @@ async def test_an_outage_forgives_leases_that_ran_out_in_it(stores: Namespace) -
     assert (await stores.leases.rescue(15_000, now=str(back))).rescued == []
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, back, back)
     arguments = beat_arguments(record, 15_000, 1, "running", [(id, lease.token)])
-    beat = decode_beat(await stores.scripts.run("beat", arguments, now=str(back + 1_000)))
+    beat = decode_beat(await stores.scripts.run("heartbeat", arguments, now=str(back + 1_000)))
     assert (beat.lost, beat.cancel, beat.known) == ([], [], False)
     assert (await stores.leases.rescue(15_000, now=str(back + 15_001))).rescued == []
     assert await finish(stores, lease, OK) == "moved"
@@ -131,7 +131,9 @@ async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(
     await finish(stores, second, OK)
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
     held = [(cancelled, first.token), (lost, second.token), ("job_unknown", "1:x")]
-    beat = decode_beat(await stores.scripts.run("beat", beat_arguments(record, 15_000, 3, "running", held)))
+    beat = decode_beat(
+        await stores.scripts.run("heartbeat", beat_arguments(record, 15_000, 3, "running", held))
+    )
     assert [request.job_id for request in beat.cancel] == [cancelled]
     assert beat.lost == [(lost, second.token), ("job_unknown", "1:x")]
 

@@ -53,7 +53,7 @@ class Place:
     async def renew(self, id: str, token: str, away_ms: int = 0) -> None:
         record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
         held = [(id, token)]
-        await self.stores.scripts.run("beat", beat_arguments(record, LEASE, 1, "running", held, away_ms))
+        await self.stores.scripts.run("heartbeat", beat_arguments(record, LEASE, 1, "running", held, away_ms))
 
 
 @pytest.fixture

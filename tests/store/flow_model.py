@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.domain.flow import Edge, FlowSpec, Node, arrange
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 
 END_OF = {
     "succeeded": {"succeeded"},

@@ -11,7 +11,7 @@ import pytest
 from service.clock import Clock
 from service.domain.bulk_action import FASTEST, PORTION, batch_rate
 from service.domain.errors import StorageFull
-from service.domain.job import JobSpec, Unique
+from service.domain.job_spec import JobSpec, Unique
 from service.domain.states import State
 from service.store.bulk.bulk_actions import BulkAction, BulkSpec
 from service.store.bulk.portions import TAKEN_MS
@@ -129,7 +129,7 @@ async def test_a_portion_that_is_sent_again_by_a_late_keeper_changes_nothing(
     run = frozen.scripts.run
 
     async def record(name: str, arguments: Any, now: str = "") -> Any:
-        if name in ("move", "prune"):
+        if name in ("requeue", "prune"):
             sent.append((name, list(arguments)))
         return await run(name, arguments, now)
 
@@ -443,9 +443,9 @@ async def test_a_heartbeat_hears_of_an_action(frozen: Namespace) -> None:
     inbox = f"{frozen.scripts.prefix}worker:{worker}:inbox"
     id = await begin(frozen, QUEUED)
     assert await redis.exists(inbox) == 1
-    assert (await frozen.scripts.run("beat", [worker, 15_000, 0, "running"]))[3] == 1
+    assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running"]))[3] == 1
     await frozen.bulk_actions.direct(id, "paused")
-    assert (await frozen.scripts.run("beat", [worker, 15_000, 0, "running"]))[3] == 0
+    assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running"]))[3] == 0
     await redis.delete(inbox)
     await frozen.bulk_actions.direct(id, "running")
     assert await redis.exists(inbox) == 1

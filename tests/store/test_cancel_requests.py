@@ -12,7 +12,9 @@ RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1,
 
 
 async def beat(stores: Namespace, *held: tuple[str, str]) -> Beat:
-    return decode_beat(await stores.scripts.run("beat", beat_arguments(RECORD, 15_000, 1, "running", held)))
+    return decode_beat(
+        await stores.scripts.run("heartbeat", beat_arguments(RECORD, 15_000, 1, "running", held))
+    )
 
 
 async def running(stores: Namespace) -> tuple[str, str]:

@@ -8,7 +8,8 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node, When
-from service.domain.job import Job, JobSpec, Lease
+from service.domain.job import Job, Lease
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace

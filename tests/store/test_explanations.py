@@ -9,7 +9,7 @@ from service.domain.catalogue import JobType
 from service.domain.explanation import Explanation
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node
-from service.domain.job import JobSpec, Unique
+from service.domain.job_spec import JobSpec, Unique
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
 from service.domain.states import State

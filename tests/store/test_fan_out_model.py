@@ -8,7 +8,8 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
 from service.domain.ids import IdFactory, member_number
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Interrupted
 from service.store.namespace import Namespace
 from tests.store.fan_out_model import FINISHED, ModelFanOut

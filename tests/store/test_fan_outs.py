@@ -9,7 +9,7 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, ItemIds, Tolerance, follow_up_id, item_id
 from service.domain.ids import IdFactory, derived_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.groups.fan_outs import READ_BYTES

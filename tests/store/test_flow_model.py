@@ -8,7 +8,8 @@ import pytest
 from service.clock import Clock
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Interrupted
 from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace

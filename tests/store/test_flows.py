@@ -10,7 +10,8 @@ from service.clock import Clock
 from service.domain.errors import StoreFault
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, arrange
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Crashed, Failure
 from service.domain.states import State
 from service.store.groups.flows import job_ids
@@ -65,8 +66,8 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> No
         for key in jobs
         for value in (jobs[key], key, "work", "q", "", 100, 0, "", "", "", 0, "{}", "{}", "")
     ]
-    await stores.scripts.run("stage", [id, *rows])
-    await stores.scripts.run("link", [jobs["b"], jobs["a"], "a", 0])
+    await stores.scripts.run("stage_flow_jobs", [id, *rows])
+    await stores.scripts.run("link_flow_jobs", [jobs["b"], jobs["a"], "a", 0])
     assert await stores.groups.get(id) is None
     assert await stores.queries.jobs(list(jobs.values())) == [None, None]
     assert (await claim(stores)).leases == []
@@ -79,7 +80,7 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> No
         await stores.scripts.redis.exists(*(keys.job(stores.scripts.prefix, id=job) for job in jobs.values()))
         == 0
     )
-    reply = await stores.scripts.run("admit", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
+    reply = await stores.scripts.run("commit_flow", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
     assert reply[0] == b"missing"
 
 
@@ -110,7 +111,7 @@ async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by
 
     async def die_in_the_middle(name: str, arguments: Any, now: str = "") -> object:
         sent.append(name)
-        if sent.count("admit") == 2:
+        if sent.count("commit_flow") == 2:
             raise ConnectionError
         return await original(name, arguments, now)
 
@@ -170,7 +171,7 @@ async def test_an_end_that_is_sent_again_releases_nobody_early(stores: Namespace
     leases = (await claim(stores, 2)).leases
     for _ in range(3):
         await finish(stores, leases[0], OK)
-        await stores.scripts.run("tell", [leases[0].job.id, 0])
+        await stores.scripts.run("notify_dependents", [leases[0].job.id, 0])
     assert await state_of(stores, jobs["c"]) == State.BLOCKED
     await finish(stores, leases[1], OK)
     assert await state_of(stores, jobs["c"]) == State.QUEUED

@@ -3,7 +3,7 @@
 import pytest
 
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits
 from service.domain.outcome import Snoozed, Throttled
 from service.domain.states import State

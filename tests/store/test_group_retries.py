@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys

@@ -7,7 +7,8 @@ import pytest
 
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
 from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.groups.flows import job_ids
 from service.store.groups.groups import Group, Kind

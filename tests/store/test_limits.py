@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State
@@ -50,7 +51,7 @@ async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
 
 
 async def limit_fan_out(stores: Namespace, id: str, concurrency: int) -> None:
-    """What open.lua writes for a fan-out with max_concurrency."""
+    """What create_fan_out.lua writes for a fan-out with max_concurrency."""
     redis: Any = stores.scripts.redis
     await redis.hset(keys.limiters(stores.scripts.prefix), f"fan:{id}", concurrency)
 

@@ -1,9 +1,13 @@
 """Every move from every state, on a real server: the specification of the machine."""
 
+from typing import Any
+
 import pytest
+from redis.exceptions import ResponseError
 
 from service.domain.states import CANCEL, FINISHED, MOVES, REDRIVE, RUN_NOW, State
 from service.store.namespace import Namespace
+from service.store.redis import keys, scripts
 from tests.support import factories
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
 
@@ -11,6 +15,55 @@ pytestmark = pytest.mark.anyio
 
 STATES = list(State)
 OUTCOMES = {"complete": OK, "retry": BROKEN, "give_up": HOPELESS, "snooze": LATER}
+
+
+#: A move as commands make it: the only way to another state.
+MOVE = scripts.assemble("""#!lua
+-- Uses: jobs, consequences
+local job = jobs.load(ARGV[2])
+jobs.move(ARGV[2], job, ARGV[3], 1, {'score', 1, 'state_reason', 'exhausted'}, ARGV[4])
+consequences.flush()
+return job.state
+""")
+
+
+async def move(stores: Namespace, id: str, name: str, token: str) -> str | None:
+    """The state that the job has then; None when the move is refused."""
+    redis: Any = stores.scripts.redis
+    try:
+        return (await redis.eval(MOVE, 1, stores.scripts.prefix, "", id, name, token)).decode()
+    except ResponseError as error:
+        if f"may not {name}" in str(error):
+            return None
+        raise
+
+
+async def sets_with(stores: Namespace, id: str) -> list[State]:
+    names = [keys.state(stores.scripts.prefix, queue="default", state=state) for state in STATES]
+    scores = await stores.queries.pipeline(lambda pipe: [pipe.zscore(name, id) for name in names])
+    return [state for state, score in zip(STATES, scores, strict=True) if score is not None]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("name", sorted(MOVES))
+async def test_a_job_moves_along_the_arrows_of_the_machine_alone(
+    stores: Namespace, name: str, state: State
+) -> None:
+    id, lease = await job_in(stores, state)
+    token = lease.token if lease else "1:nobody"
+    before = await state_of(stores, id)
+    if MOVES[name].fenced:
+        assert await move(stores, id, name, "9:another") is None
+        assert await move(stores, id, name, "") is None
+    moved = await move(stores, id, name, token)
+    assert moved == (MOVES[name].target if MOVES[name].permits(state) else None)
+    assert await state_of(stores, id) == (moved or before)
+    assert await sets_with(stores, id) == [moved or before]
+    # A bare move leaves out what its commands do beside it, which the invariants ask for.
+    redis: Any = stores.scripts.redis
+    await redis.delete(
+        *[key async for key in redis.scan_iter(match=f"{stores.scripts.prefix}*", count=1_000)]
+    )
 
 
 @pytest.mark.parametrize("state", STATES)

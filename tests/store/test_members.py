@@ -8,7 +8,8 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.flow import Edge, FlowSpec, Node
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store import codec
 from service.store.groups.flows import job_ids

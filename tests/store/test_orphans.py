@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.flow import Edge, FlowSpec, Node
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace

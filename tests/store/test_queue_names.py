@@ -9,7 +9,7 @@ import pytest
 from service.domain.errors import QueueNotEmpty, TooManyQueues
 from service.domain.fan_out import FanOutSpec, Item
 from service.domain.flow import FlowSpec, Node
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from tests.support.factories import (

@@ -397,7 +397,7 @@ async def test_an_earlier_slot_wakes_a_sleeping_worker(stores: Namespace) -> Non
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
-    sleeping.expect(0)
+    sleeping.schedule_check(0)
     assert await asyncio.wait_for(duty, 5) == 0.0
     duty = asyncio.create_task(sleeping.work())
     await eventually(lambda: _has_started(stores, "s"))
@@ -406,7 +406,7 @@ async def test_an_earlier_slot_wakes_a_sleeping_worker(stores: Namespace) -> Non
 
 
 def _sleeps(scheduler: Scheduler) -> None:
-    assert 0 < scheduler._looks_at < math.inf
+    assert 0 < scheduler._checks_at < math.inf
 
 
 async def test_a_list_goes_by_name_in_pages(stores: Namespace) -> None:

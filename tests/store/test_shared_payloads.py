@@ -9,7 +9,7 @@ import pytest
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, item_id
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.support import invariants

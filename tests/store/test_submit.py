@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission
 from service.store.namespace import Namespace

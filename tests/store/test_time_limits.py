@@ -7,7 +7,8 @@ import pytest
 
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.flow import FlowSpec, Node
-from service.domain.job import Job, JobSpec, Lease, Unique
+from service.domain.job import Job, Lease
+from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Snoozed
 from service.domain.states import State
 from service.store.bulk.bulk_actions import BulkSpec

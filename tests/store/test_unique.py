@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.domain.job import Job, JobSpec, Unique
+from service.domain.job import Job
+from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Crashed, Failure, Interrupted
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted

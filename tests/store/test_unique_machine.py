@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from service.domain.job import JobSpec, Lease, Unique
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Interrupted, rest_ms
 from service.domain.states import FINISHED, State
 from service.store.jobs import Submission, Submitted

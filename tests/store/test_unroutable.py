@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.flow import Edge, FlowSpec, Node
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.limits import RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State

@@ -1,14 +1,16 @@
 """Jobs in any state, made by the verbs that make them in production."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from service.clock import Clock
+from service.domain.catalogue import JobType
 from service.domain.flow import Edge, FlowSpec, Node
 from service.domain.ids import IdFactory
-from service.domain.job import JobSpec, Lease
+from service.domain.job import Lease
+from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
@@ -140,7 +142,7 @@ async def state_of(stores: Namespace, id: str) -> State | None:
     return None if job is None else job.state
 
 
-async def register_worker(stores: Namespace, **fields: Any) -> str:
+async def register_worker(stores: Namespace, types: Sequence[JobType] = (), **fields: Any) -> str:
     """A worker that says it is there, and does nothing; answers its id."""
     seconds, _ = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
     given: Any = {
@@ -149,7 +151,7 @@ async def register_worker(stores: Namespace, **fields: Any) -> str:
         "started_at": seconds * 1000, "seen_at": seconds * 1000, **fields,
     }  # fmt: skip
     record = WorkerRecord(**given)
-    await stores.workers.register(record, ())
+    await stores.workers.register(record, types)
     return record.id
 
 

@@ -9,6 +9,7 @@ from service.clock import Clock
 from service.domain.job import Job, Lease
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
+from workers.engine.runs.run import RunTimes
 from workers.engine.runs.slots import Slot, Slots
 from workers.handling.cancel_notice import Flag
 from workers.handling.context import JobContext
@@ -55,6 +56,11 @@ def context(notes: Any, **shared: Any) -> JobContext:
     return JobContext(lease(), shared, notes, nobody, Flag())
 
 
+def times(timeout: float = 60.0, now: float = 0.0, claimed_at: int = 0) -> RunTimes:
+    """Those of a run that starts at `now`."""
+    return RunTimes(claimed_at, now, timeout, now + timeout, now + timeout + 60.0)
+
+
 def slot() -> Slot:
     """The only slot of a worker, taken."""
-    return Slots(Clock(), 1).take("job_1", "scripted")
+    return Slots(Clock(), 1).acquire("job_1", "scripted")

@@ -23,14 +23,14 @@ async def test_it_sleeps_for_as_long_as_was_asked() -> None:
 async def test_the_earliest_of_several_times_counts_while_it_sleeps() -> None:
     alarm = Alarm()
     loop = asyncio.get_running_loop()
-    loop.call_later(0.01, alarm.expect, 30)
-    loop.call_later(0.02, alarm.expect, 0.05)
-    loop.call_later(0.03, alarm.expect, 20)
+    loop.call_later(0.01, alarm.schedule_check, 30)
+    loop.call_later(0.02, alarm.schedule_check, 0.05)
+    loop.call_later(0.03, alarm.schedule_check, 20)
     assert 0.05 <= await waited(alarm, 60) < 2
 
 
 async def test_what_is_said_while_the_duty_works_is_not_forgotten_nor_kept_for_ever() -> None:
     alarm = Alarm()
-    alarm.expect(0)
+    alarm.schedule_check(0)
     assert await waited(alarm, 60) < 2
     assert await waited(alarm, 0.05) >= 0.05

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
@@ -14,10 +13,11 @@ from service.settings import Settings
 from service.store.namespace import Namespace
 from tests.support.factories import claim, submit
 from tests.support.manual_clock import ManualClock
-from tests.workers.reporting import Notes, context, slot
+from tests.workers.reporting import Notes, context, lease, slot, times
 from workers.engine.runs.caution import CALM, Caution
 from workers.engine.runs.outcomes import of_exception
-from workers.engine.runs.runners import ChildDied, Runners
+from workers.engine.runs.run import Run
+from workers.engine.runs.runners import Runners, SubprocessDied
 from workers.handling.registry import Registry
 from workers.worker import TriageWorker
 
@@ -27,11 +27,11 @@ pytestmark = pytest.mark.anyio
 def test_it_ends_when_nothing_has_died_for_a_while() -> None:
     clock = ManualClock()
     caution = Caution(clock)
-    caution.died()
+    caution.on_death()
     assert not caution.active
     caution.begin()
     clock.advance(CALM - 1)
-    caution.died()
+    caution.on_death()
     clock.advance(CALM - 1)
     assert caution.active
     clock.advance(2)
@@ -72,7 +72,7 @@ async def test_while_it_is_active_any_handler_runs_alone_and_a_death_prolongs_it
         pid, _ = orjson.loads(bytes(cast(Any, await run("process"))))
         assert pid != os.getpid()
         clock.advance(CALM - 1)
-        with pytest.raises(ChildDied):
+        with pytest.raises(SubprocessDied):
             await run("exit", 7)
         clock.advance(CALM - 1)
         assert caution.active
@@ -81,11 +81,13 @@ async def test_while_it_is_active_any_handler_runs_alone_and_a_death_prolongs_it
 
 
 @pytest.mark.parametrize("draining", [False, True])
-def test_a_process_that_dies_while_its_worker_drains_is_not_blamed_on_its_job(draining: bool) -> None:
-    run = SimpleNamespace(
-        stop=None, context=SimpleNamespace(draining=SimpleNamespace(is_set=lambda: draining))
-    )
-    outcome = of_exception(cast(Any, run), ChildDied("ended by signal 15"))
+async def test_the_death_of_a_subprocess_during_a_drain_is_not_blamed_on_its_job(
+    draining: bool,
+) -> None:
+    run = Run(lease(), cast(Any, None), context(Notes()), slot(), times())
+    if draining:
+        run.context.draining.set()
+    outcome = of_exception(run, SubprocessDied("killed by signal 15"))
     assert isinstance(outcome, Interrupted if draining else Crashed)
 
 

@@ -13,6 +13,7 @@ from service.domain.job import Lease
 from service.store.leases import Claim
 from tests.support.eventually import eventually
 from workers.engine.claimer import STAND_BY, Claimer
+from workers.engine.pool import Pool
 
 pytestmark = pytest.mark.anyio
 
@@ -65,30 +66,25 @@ class Bench:
         self.store: Any = Store(answer)
         self.clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
         self.started: list[tuple[int, float]] = []
+        self.slots: Any = SimpleNamespace(freed=asyncio.Event(), capacity=capacity, free=capacity)
         self.executor: Any = SimpleNamespace(
-            slot_freed=asyncio.Event(),
-            capacity=capacity,
-            free=capacity,
+            slots=self.slots,
             limited=limited,
-            idle=False,
-            runs={},
+            runs=SimpleNamespace(idle=False),
             free_slots_by_type=lambda: {"work": None},
             start=self._start,
         )
+        record: Any = SimpleNamespace(id="wk_1", pool="pool", lease_ms=1_000, queues={"*": 1})
         self.claimer = Claimer(
-            leases=self.store,
-            wakes=self.store,
+            pool=Pool(self.store, self.store, record, lambda: "cl_1"),
             executor=self.executor,
-            record=cast(Any, SimpleNamespace(id="wk_1", pool="pool", queues={"*": 1})),
-            lease_ms=1_000,
             clock=self.clock,
-            new_request_id=lambda: "cl_1",
-            expect=lambda _: None,
+            schedule_check=lambda _: None,
         )
 
     def _start(self, lease: Lease, claimed_at: int) -> None:
         self.started.append((claimed_at, self.clock.monotonic()))
-        self.executor.free -= 1
+        self.slots.free -= 1
 
     async def until_claims(self, count: int) -> None:
         def looked() -> None:
@@ -137,9 +133,9 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
     bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=2)
     work = asyncio.create_task(bench.claimer.work())
     await bench.until_claims(1)
-    bench.claimer.nudge()
+    bench.claimer.wake()
     await bench.until_claims(2)
-    bench.executor.free = 0
+    bench.slots.free = 0
     bench.store.ring()
 
     def passed_on() -> None:
@@ -147,8 +143,8 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
 
     await eventually(passed_on)
     assert bench.store.claims == 2
-    bench.executor.free = 2
-    bench.executor.slot_freed.set()
+    bench.slots.free = 2
+    bench.slots.freed.set()
     await bench.until_claims(3)
     bench.claimer.stop()
     await asyncio.wait_for(work, 5)
@@ -184,7 +180,7 @@ async def test_a_freed_slot_of_a_limited_type_claims_without_an_end_of_the_block
     work = asyncio.create_task(bench.claimer.work())
     for number in range(1, 11):
         await bench.until_claims(number)
-        bench.executor.slot_freed.set()
+        bench.slots.freed.set()
     await bench.until_claims(11)
     # The call loses its first cancellation: cutting it short for each slot would hold up the next claim.
     assert (bench.store.blocked, bench.store.ended) == (1, 0)
@@ -196,8 +192,8 @@ async def test_a_burst_ends_when_its_last_run_has_ended() -> None:
     bench = Bench(lambda _: claimed())
     work = asyncio.create_task(bench.claimer.work(burst=True))
     await bench.until_claims(1)
-    bench.executor.idle = True
-    bench.executor.slot_freed.set()
+    bench.executor.runs.idle = True
+    bench.slots.freed.set()
     await asyncio.wait_for(work, 5)
     assert bench.store.claims == 2
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from service.clock import Clock
-from tests.workers.reporting import Notes, context, lease, slot
+from tests.workers.reporting import Notes, context, lease, slot, times
 from workers.engine.runs.deadlines import Deadlines
-from workers.engine.runs.run import Run
+from workers.engine.runs.run import Run, RunState
 from workers.handling.registry import handler_of
 
 pytestmark = pytest.mark.anyio
@@ -27,13 +27,12 @@ class Watched:
         self.deadlines = Deadlines(self.clock, self.runs, self._stop)
 
     def _stop(self, run):
-        run.stop = "timeout"
-        self.overdue.put_nowait((run.job_id, self.clock.monotonic() >= run.deadline))
+        run.enter(RunState.TIMED_OUT)
+        self.overdue.put_nowait((run.job_id, self.clock.monotonic() >= run.times.deadline))
 
     def begin(self, id, seconds):
-        now = self.clock.monotonic()
-        deadline = now + seconds
-        run = Run(lease(id), handler_of(noop), context(Notes()), 0, now, seconds, deadline, now + 100, slot())
+        run_times = times(seconds, self.clock.monotonic())
+        run = Run(lease(id), handler_of(noop), context(Notes()), slot(), run_times)
         self.runs[id] = run
         self.deadlines.watch(run)
         return run

@@ -3,14 +3,15 @@
 import pytest
 
 from service.clock import Clock
-from service.domain.fan_out import item_id
+from service.domain.catalogue import JobType
+from service.domain.fan_out import follow_up_id, item_id
 from service.store.namespace import Namespace
-from tests.support.factories import claim, limit, submit
+from tests.support.factories import claim, limit, register_worker, submit
 from workers.arq.hooks import Hooks
 from workers.handler import job
 from workers.handling.arq_client import TriageRedis
 from workers.handling.dependencies import Parked, Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry, handler_of
 
 pytestmark = pytest.mark.anyio
@@ -44,8 +45,8 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Nam
     registry = Registry([handler_of(typed)], Hooks(), [], [])
     await submit(stores)
     lease = (await claim(stores)).leases[0]
-    queues = QueueDefaults(stores.queues, Clock())
-    relatives = Relatives(stores, queues, registry, lambda prefix: f"{prefix}_{0:026d}", lease)
+    specs = JobSpecs(registry, stores, Clock())
+    relatives = Relatives(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
 
     fan_out = await relatives.fan_out(1, "plain", [{}], None, {"queue": "slow"})
     with pytest.raises(Parked):
@@ -54,3 +55,22 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Nam
     child = (await stores.dependencies.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
     assert [job and job.priority for job in jobs] == [7, 7]
+
+
+async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(stores: Namespace) -> None:
+    away = JobType("away", defaults={"priority": 4, "timeout_seconds": 9}, redact=("/card",))
+    await register_worker(stores, [away], job_types=("away",))
+    await submit(stores)
+    lease = (await claim(stores)).leases[0]
+    specs = JobSpecs(Registry([], Hooks(), [], []), stores, Clock())
+    relatives = Relatives(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
+
+    fan_out = await relatives.fan_out(1, "away", [{}], "away", {})
+    with pytest.raises(Parked):
+        await relatives.add_children({"child": {"job": {"name": "away"}}})
+
+    child = (await stores.dependencies.children(lease.job.id))["child"]
+    jobs = await stores.queries.jobs([child, item_id(fan_out, 0), follow_up_id(fan_out)])
+    assert [job and (job.priority, job.timeout_ms, job.redact) for job in jobs] == [
+        (4, 9_000, ("/card",))
+    ] * 3

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import pytest
@@ -11,15 +11,14 @@ import pytest
 from service.clock import Clock
 from service.domain.job import Lease
 from service.settings import Settings
+from service.store.leases import Finish
+from tests.workers.execution import build_executor
 from tests.workers.reporting import Notes, lease
-from workers.engine.completer import Settler
-from workers.engine.executor import Executor
+from workers.engine.executor import Contexts, Executor
 from workers.engine.runs.runners import Runners
-from workers.engine.runs.tracing import RunTracing
 from workers.handling.dependencies import Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
-from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -29,28 +28,29 @@ def settings() -> dict[str, Any]:
     return {}
 
 
+class Finishes:
+    """Finishes that are never written."""
+
+    def __init__(self) -> None:
+        self.pending: list[Finish] = []
+
+    def add(self, finish: Finish) -> None:
+        self.pending.append(finish)
+
+
 @pytest.fixture
-async def executor(stores, settings):
+def finishes() -> Finishes:
+    return Finishes()
+
+
+@pytest.fixture
+async def executor(stores, settings, finishes):
     settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
     registry = Registry.load(["tests.support.scripted"])
+    specs = JobSpecs(registry, stores, Clock())
+    contexts = Contexts({}, Notes(), lambda lease: Relatives(stores, specs, lambda prefix: prefix, lease))
     runners = Runners(settings, registry)
-    yield Executor(
-        settings=settings,
-        clock=Clock(),
-        random=lambda: 0.5,
-        registry=registry,
-        runners=runners,
-        settler=Settler(stores.leases, lambda finish, word: None),
-        reporter=Notes(),
-        relatives=lambda lease: Relatives(
-            stores, QueueDefaults(stores.queues, Clock()), registry, lambda prefix: prefix, lease
-        ),
-        hooks=registry.hooks,
-        metrics=Metrics(),
-        tracing=RunTracing(None),
-        worker_id="wk_1",
-        shared={},
-    )
+    yield build_executor(settings, registry, runners, contexts, finishes)
     runners.close()
 
 
@@ -59,52 +59,53 @@ def _lease(id: str, timeout_ms: int, **payload: object) -> Lease:
     return replace(given, job=replace(given.job, timeout_ms=timeout_ms, payload=orjson.dumps(payload)))
 
 
-async def _ended(executor: Executor) -> dict[str, Any]:
-    while executor.runs:
-        executor.run_concluded.clear()
-        await asyncio.wait_for(executor.run_concluded.wait(), 20)
-    return {finish.lease.job.id: finish.settlement for finish in cast(Settler, executor._settler).pending}
+async def _ended(executor: Executor, finishes: Finishes) -> dict[str, Any]:
+    runs = executor.runs
+    while runs.by_job:
+        runs.concluded.clear()
+        await asyncio.wait_for(runs.concluded.wait(), 20)
+    return {finish.lease.job.id: finish.settlement for finish in finishes.pending}
 
 
-async def test_a_run_past_its_timeout_fails_although_a_longer_one_began_before_it(executor):
+async def test_a_run_past_its_timeout_fails_although_a_longer_one_began_before_it(executor, finishes):
     executor.start(_lease("long", 60_000, seconds=0.2), 0)
     executor.start(_lease("short", 20, seconds=60), 0)
 
-    ended = await _ended(executor)
+    ended = await _ended(executor, finishes)
 
     assert ended["short"].move.name == "retry"
     assert ended["short"].failure.type == "TimeoutError"
     assert ended["long"].move.name == "complete"
 
 
-async def test_a_deadline_earlier_than_the_timeout_ends_the_run(executor):
+async def test_a_deadline_earlier_than_the_timeout_ends_the_run(executor, finishes):
     given = _lease("late", 60_000, seconds=60)
     executor.start(replace(given, job=replace(given.job, deadline_at=20)), 0)
 
-    assert (await _ended(executor))["late"].failure.type == "TimeoutError"
+    assert (await _ended(executor, finishes))["late"].failure.type == "TimeoutError"
 
 
 @pytest.mark.parametrize("settings", [{"min_retry_seconds": 3, "max_deferrals": 2}])
-async def test_handlers_that_ask_for_later_are_bound_by_the_settings(executor, settings):
+async def test_handlers_that_ask_for_later_are_bound_by_the_settings(executor, finishes, settings):
     given = _lease("again", 60_000, do="snooze")
     executor.start(given, 0)
-    assert (await _ended(executor))["again"].delay_ms == 3_150
+    assert (await _ended(executor, finishes))["again"].delay_ms == 3_150
 
     executor.start(replace(given, job=replace(given.job, id="often", deferrals=2)), 0)
-    assert (await _ended(executor))["often"].failure.type == "TooManyDeferrals"
+    assert (await _ended(executor, finishes))["often"].failure.type == "TooManyDeferrals"
 
 
-async def test_a_job_without_a_handler_here_does_not_come_back_at_once(executor):
+async def test_a_job_without_a_handler_here_does_not_come_back_at_once(executor, finishes):
     given = _lease("strange", 60_000)
     executor.start(replace(given, job=replace(given.job, name="not-here")), 0)
-    settlement = (await _ended(executor))["strange"]
+    settlement = (await _ended(executor, finishes))["strange"]
     assert (settlement.move.name, settlement.delay_ms >= 1_000) == ("snooze", True)
 
 
 @pytest.mark.parametrize("suspect", [False, True])
-async def test_a_suspect_alone_runs_in_a_process_of_its_own(executor, tmp_path, suspect):
+async def test_a_suspect_alone_runs_in_a_process_of_its_own(executor, finishes, tmp_path, suspect):
     history = tmp_path / "history"
     executor.start(replace(_lease("one", 60_000, history=str(history)), suspect=suspect), 0)
-    assert (await _ended(executor))["one"].move.name == "complete"
+    assert (await _ended(executor, finishes))["one"].move.name == "complete"
     pid = int(history.read_text().split()[3])
     assert (pid != os.getpid()) == suspect

@@ -9,6 +9,7 @@ from service.store.redis.connect import connect
 from tests.support.eventually import eventually
 from tests.support.manual_clock import ManualClock
 from workers.engine.claimer import Claimer
+from workers.engine.pool import Pool
 from workers.engine.runs.slots import Slots
 from workers.process.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
 
@@ -16,31 +17,25 @@ from workers.process.health import DEAD_AFTER, UNCLAIMED_AT_MOST, Health
 async def test_a_worker_without_redis_stays_alive() -> None:
     clock: Any = ManualClock()
     executor: Any = SimpleNamespace(
-        slot_freed=asyncio.Event(),
         draining=asyncio.Event(),
-        capacity=2,
-        free=2,
-        idle=True,
+        runs=SimpleNamespace(idle=True),
         limited=False,
         free_slots_by_type=lambda: {"scripted": 1},
         slots=Slots(clock, 2),
     )
     redis = connect("unix:///nowhere")
     leases = Namespace(redis, "test", 0).leases
+    record: Any = SimpleNamespace(id="wk_1", pool="*", lease_ms=1_000, queues={"default": 1})
     claimer = Claimer(
-        leases=leases,
-        wakes=leases,
+        pool=Pool(leases, leases, record, lambda: "cl_1"),
         executor=executor,
-        record=cast(Any, SimpleNamespace(id="wk_1", pool="*", queues={"default": 1})),
-        lease_ms=1000,
         clock=clock,
-        new_request_id=lambda: "cl_1",
-        expect=lambda _: None,
+        schedule_check=lambda _: None,
     )
     health = Health(clock, executor, claimer)
-    health.heartbeat = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 2 * DEAD_AFTER))
+    health.watchdog = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 2 * DEAD_AFTER))
     clock.advance(DEAD_AFTER + 1)
-    assert health.live() == "the claim loop does not turn"
+    assert health.live() == "the claim loop is stuck"
 
     claims = asyncio.create_task(claimer.work())
 
@@ -59,7 +54,7 @@ def worker(clock: Any, capacity: int = 2) -> tuple[Health, Any, Slots]:
     executor: Any = SimpleNamespace(slots=slots, draining=asyncio.Event())
     claimer: Any = SimpleNamespace(last_turn=clock.monotonic())
     health = Health(clock, executor, claimer)
-    health.heartbeat = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 1e9))
+    health.watchdog = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 1e9))
     return health, claimer, slots
 
 
@@ -69,7 +64,7 @@ async def test_a_worker_with_free_slots_that_does_not_claim_is_not_ready() -> No
     assert (health.ready(), health.unclaimed_seconds()) == (None, 0)
     clock.advance(UNCLAIMED_AT_MOST + 1)
     assert health.unclaimed_seconds() == UNCLAIMED_AT_MOST + 1
-    assert health.ready() == "slots are free and the claim loop does not turn"
+    assert health.ready() == "slots are free and the claim loop is stuck"
     assert health.live() is None
     claimer.last_turn = clock.monotonic()
     assert health.ready() is None
@@ -78,10 +73,10 @@ async def test_a_worker_with_free_slots_that_does_not_claim_is_not_ready() -> No
 async def test_a_worker_that_was_full_for_long_has_its_time_to_claim_again() -> None:
     clock: Any = ManualClock()
     health, _, slots = worker(clock, 1)
-    slot = slots.take("job_1", "scripted")
+    slot = slots.acquire("job_1", "scripted")
     clock.advance(10 * DEAD_AFTER)
     assert (health.ready(), health.unclaimed_seconds()) == (None, 0)
-    slot.let_go()
+    slot.release()
     assert (health.ready(), health.live(), health.unclaimed_seconds()) == (None, None, 0)
     clock.advance(UNCLAIMED_AT_MOST + 1)
     assert health.ready() is not None
@@ -90,10 +85,10 @@ async def test_a_worker_that_was_full_for_long_has_its_time_to_claim_again() -> 
 async def test_a_worker_whose_slots_are_all_stuck_is_alive_and_not_ready() -> None:
     clock: Any = ManualClock()
     health, _, slots = worker(clock, 1)
-    slot = slots.take("job_1", "scripted")
+    slot = slots.acquire("job_1", "scripted")
     assert health.ready() is None
     slots.mark_stuck(slot)
     assert health.ready() == "every slot is held by a run that does not end"
     assert health.live() is None
-    slot.let_go()
+    slot.release()
     assert health.ready() is None

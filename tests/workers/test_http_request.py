@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from service.settings import Settings
 from service.tasks import end
 from workers.handler import NonRetryable, RateLimited
-from workers.handlers.http_request import MAX_BODY, HttpRequest, UnexpectedStatus, http_request
 from workers.http.headers import retry_after
+from workers.http.http_request import MAX_BODY, HttpRequest, UnexpectedStatus, http_request
 from workers.http.outbound_guard import AddressRefused, Allowed, GuardedBackend, GuardedTransport, is_public
 
 pytestmark = pytest.mark.anyio

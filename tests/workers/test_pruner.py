@@ -16,7 +16,7 @@ from service.store.redis import keys
 from service.tasks import end
 from tests.support.eventually import eventually
 from tests.support.factories import DAY, IDS, OK, claim, finish, register_worker, submit
-from workers.maintenance.maintenance import Upkeep
+from workers.maintenance.maintenance import Maintenance
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
 from workers.telemetry.metrics import Metrics
@@ -33,7 +33,7 @@ class Site:
     pruner: Pruner
 
     async def beat(self) -> Beat:
-        return decode_beat(await self.stores.scripts.run("beat", [self.worker, 15_000, 0, "running"]))
+        return decode_beat(await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"]))
 
     async def summoned(self) -> bool:
         redis: Any = self.stores.scripts.redis
@@ -41,7 +41,7 @@ class Site:
         return bool(await redis.zpopmin(inbox))
 
     async def hear(self) -> None:
-        self.pruner.expect(((await self.beat()).next_prune_ms or 0) / 1000)
+        self.pruner.schedule_check(((await self.beat()).next_prune_ms or 0) / 1000)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ async def test_a_heartbeat_tells_when_the_next_retention_ends(site: Site) -> Non
     assert (await site.stores.leases.prune())[1] is not None
 
 
-async def test_a_worker_forgets_what_its_heartbeat_has_told_it_of(
+async def test_a_worker_prunes_a_job_that_its_heartbeat_has_reported(
     stores: Namespace, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked, prune = asyncio.Event(), stores.leases.prune
@@ -132,14 +132,15 @@ async def test_a_worker_forgets_what_its_heartbeat_has_told_it_of(
 
     monkeypatch.setattr(stores.leases, "prune", look)
     clock = Clock()
-    upkeep = Upkeep(stores, Settings(redis_url=redis_url), clock, Metrics(), IDS.new, Reachability(clock))
+    settings = Settings(redis_url=redis_url)
+    maintenance = Maintenance(stores, settings, clock, Metrics(), IDS.new, Reachability(clock))
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
-    duties = [asyncio.create_task(duty) for duty in upkeep.duties(lambda: None)]
+    duties = [asyncio.create_task(duty) for duty in maintenance.duties(lambda: None)]
     try:
         # It knows of nothing, and would look again in a minute.
         await asyncio.wait_for(looked.wait(), 5)
         id = await ended(stores, retention_ms=300)
-        upkeep.heard(await site.beat())
+        maintenance.on_heartbeat(await site.beat())
 
         async def gone() -> None:
             assert await stores.queries.job(id) is None

@@ -4,6 +4,7 @@ import textwrap
 import pytest
 
 from service.domain.errors import ConfigurationInvalid
+from service.settings import Settings
 from workers.handling.registry import Registry
 
 
@@ -224,7 +225,7 @@ def test_a_module_that_cannot_be_used_is_named_with_its_fault(write, text, messa
 
 
 def test_the_handlers_that_the_worker_ships_with_are_those_of_the_contract():
-    assert names(Registry.load(["workers.handlers"])) == {
+    assert names(Registry.load(Settings().handler_paths)) == {
         "send-alert",
         "send-report",
         "sync-data",
@@ -235,3 +236,10 @@ def test_the_handlers_that_the_worker_ships_with_are_those_of_the_contract():
         "generate-invoice",
         "http.request",
     }
+
+
+def test_the_built_in_job_type_is_beside_the_handlers_of_ones_own_unless_it_is_switched_off(write):
+    write("mod", "async def mine(ctx): ...")
+    assert names(Registry.load(Settings(handlers="mod").handler_paths)) == {"mine", "http.request"}
+    assert names(Registry.load(Settings(handlers="mod", http_request=False).handler_paths)) == {"mine"}
+    assert names(Registry.load(Settings(handlers="").handler_paths)) == {"http.request"}

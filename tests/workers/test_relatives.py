@@ -2,20 +2,32 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from service.clock import Clock
 from service.domain.flow import Edge, FlowInvalid, FlowSpec, Node
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.namespace import Namespace
 from tests.support.factories import IDS, OK, claim, finish
 from workers.arq.hooks import Hooks
 from workers.handling.dependencies import MAX_CHILDREN, Relatives
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 PART = {"job": {"name": "part"}}
+#: What the API refuses as well.
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"queue": None}, "/queue: must be a string"),
+    ({"priority": None}, "/priority: must be a whole number"),
+    ({"run_at": 1_800_000_000}, "/run_at: must be a time like"),
+    ({"run_at": "2026-11-27 09:30"}, "/run_at: must be a time like"),
+    ({"unique": {"key": "k"}}, "/unique: not inside a"),
+    ({"limit_key": "\ud800"}, "/limit_key: must have"),
+    ({"payload": [1]}, "/payload: must be an object"),
+    ({"payload": {"text": "x" * 65_536}}, "Payload is 65,547 bytes; the limit is 65,536"),
+]
 
 
 async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
@@ -25,7 +37,7 @@ async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
     await finish(stores, (await claim(stores)).leases[0], OK)
     lease = (await claim(stores)).leases[0]
     registry = Registry([], Hooks(), [], [])
-    return Relatives(stores, QueueDefaults(stores.queues, Clock()), registry, IDS.new, lease)
+    return Relatives(stores, JobSpecs(registry, stores, Clock()), IDS.new, lease)
 
 
 @pytest.mark.parametrize(
@@ -33,10 +45,20 @@ async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
     [
         # It would be taken for the one that is there, and never run.
         ({"fetch": PART}, "'fetch' is the key of a job that this one waited for"),
-        ({"a b": PART}, "Invalid child key 'a b'"),
-        ({"x/a": PART, "y/a": PART}, "Invalid child key 'x/a'"),
-        ({"": PART}, "Invalid child key ''"),
-        ({"a": {"jobs": {}}}, "a child must be"),
+        ({"a b": PART}, "^/children/a b: must have 1 to 128 letters"),
+        ({"x/a": PART, "y/a": PART}, "^/children/x~1a: must have"),
+        ({"": PART}, "^/children/: must have"),
+        ({"a": {"jobs": {}}}, "^/children/a/jobs: there is no such field"),
+        ({"a": {}}, "^/children/a/job: is missing"),
+        ({"a": "part"}, "^/children/a: must be an object"),
+        ({"a": {**PART, "depends_on": "bc"}, "b": PART}, "^/children/a/depends_on: must be a list"),
+        (
+            {"a": {**PART, "depends_on": [{"key": "b", "when": "done"}]}, "b": PART},
+            "/when: must be",
+        ),
+        ({"a": {**PART, "depends_on": [{"when": "failed"}]}}, "/depends_on/0/key: is missing"),
+        ({"a": {**PART, "depends_on": [{"key": "b", "if": 1}]}, "b": PART}, "/if: there is no such field"),
+        *(({"a": {"job": {"name": "part", **job}}}, message) for job, message in REFUSED),
         ({"a": {**PART, "depends_on": ["fetch"]}}, "unknown job 'fetch'"),
         ({f"c{n}": PART for n in range(MAX_CHILDREN + 1)}, "500 children at a time"),
     ],
@@ -49,3 +71,37 @@ async def test_children_that_cannot_be_are_refused_and_none_is_added(
         await relatives.add_children(children)
     assert (await claim(stores, types={"part": None})).leases == []
     assert set(await relatives.dependencies()) == {"fetch"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *((options, message) for options, message in REFUSED if "payload" not in options),
+        ({"max_concurrency": 0}, "^/max_concurrency: must be from 1 to 1000000, not 0"),
+        ({"max_concurrency": 2.5}, "^/max_concurrency: must be a whole number"),
+        ({"failure_tolerance": {"count": -1}}, "^/failure_tolerance/count: must be at least 0"),
+        ({"failure_tolerance": {"percent": 101}}, "^/failure_tolerance/percent: must be from 0 to 100"),
+        ({"failure_tolerance": {"share": 1}}, "^/failure_tolerance/share: there is no such field"),
+        ({"failure_tolerance": 3}, "^/failure_tolerance: must be an object"),
+        ({"then": {"name": "a b"}}, "^/then/name: must have"),
+        ({"then": {"name": "a", "unique": {"key": "k"}}}, "^/then/unique: not inside a fan-out"),
+        ({"payloads": [{}, []]}, "^/items/1: must be an object"),
+        ({"payload": {"a": "x" * 40_000}, "payloads": [{"b": "x" * 40_000}]}, "Payload is 80,0"),
+    ],
+)
+async def test_a_fan_out_that_cannot_be_is_refused(
+    stores: Namespace, options: dict[str, Any], message: str
+) -> None:
+    relatives = await relatives_of_a_job_that_waited(stores)
+    given = dict(options)
+    payloads, then = given.pop("payloads", [{}]), given.pop("then", None)
+    with pytest.raises(ValueError, match=message):
+        await relatives.fan_out(1, "part", payloads, then, given)
+    assert (await claim(stores, types={"part": None})).leases == []
+
+
+async def test_items_lie_over_the_payload_that_they_share(stores: Namespace) -> None:
+    relatives = await relatives_of_a_job_that_waited(stores)
+    await relatives.fan_out(1, "part", [{"b": 3}], None, {"payload": {"a": 1, "b": 2}})
+    (lease,) = (await claim(stores, types={"part": None})).leases
+    assert orjson.loads(lease.job.payload) == {"a": 1, "b": 3}

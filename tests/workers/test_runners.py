@@ -10,7 +10,7 @@ from service.clock import Clock
 from service.settings import Settings
 from tests.workers.reporting import Notes, context, slot
 from workers.calls.invocation import PayloadMismatch
-from workers.engine.runs.runners import ChildDied, RemoteFailure, Runners
+from workers.engine.runs.runners import RemoteFailure, Runners, SubprocessDied
 from workers.engine.runs.slots import Slots
 from workers.handler import NonRetryable, Retry, Snooze
 from workers.handling.registry import Registry
@@ -112,7 +112,7 @@ async def test_reports_of_a_thread_arrive(run):
 
 async def test_a_thread_outlasts_one_cancellation_and_keeps_its_slot_after_the_second(run):
     notes, gate, slots = Notes(), threading.Event(), Slots(Clock(), 1)
-    ctx, taken = context(notes), slots.take("job_1", "in-thread")
+    ctx, taken = context(notes), slots.acquire("job_1", "in-thread")
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx, taken=taken))
     await notes.heard.wait()
     ctx.notify_cancel("timeout")
@@ -122,7 +122,7 @@ async def test_a_thread_outlasts_one_cancellation_and_keeps_its_slot_after_the_s
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    taken.let_go()
+    taken.release()
     assert slots.free == 0
     slots.freed.clear()
     gate.set()
@@ -222,18 +222,18 @@ async def test_a_suspect_of_any_executor_runs_in_a_process(run, name):
     ("do", "value"), [("exit", 7), ("exit", 0), ("kill", signal.SIGKILL), ("segfault", None)]
 )
 async def test_a_process_that_dies_without_a_verdict_says_how(run, do, value):
-    with pytest.raises(ChildDied, match=r"ended by signal|exited with status"):
+    with pytest.raises(SubprocessDied, match=r"killed by signal|exited with status"):
         await run("in-process", do, value)
 
 
 @pytest.mark.parametrize("do", ["hang", "hang_stubbornly"])
 async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then(run, do):
     notes, slots = Notes(), Slots(Clock(), 1)
-    ctx, taken = context(notes), slots.take("job_1", "in-process")
+    ctx, taken = context(notes), slots.acquire("job_1", "in-process")
     task = asyncio.create_task(run("in-process", do, ctx=ctx, taken=taken))
     await asyncio.wait_for(notes.heard.wait(), 20)
     pid = int(notes.logged[0])
-    taken.let_go()
+    taken.release()
     assert slots.free == 0
     ctx.notify_cancel("timeout")
     task.cancel()
@@ -249,7 +249,7 @@ async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then
 @pytest.mark.parametrize("name", ["in-thread", "in-process"])
 async def test_a_machine_without_threads_left_loses_no_slot(run, monkeypatch, name):
     slots = Slots(Clock(), 1)
-    taken = slots.take("job_1", name)
+    taken = slots.acquire("job_1", name)
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -258,7 +258,7 @@ async def test_a_machine_without_threads_left_loses_no_slot(run, monkeypatch, na
     with pytest.raises(RuntimeError, match="new thread"):
         await run(name, "return", 1, taken=taken)
     monkeypatch.undo()
-    taken.let_go()
+    taken.release()
     assert slots.free == 1
 
 
@@ -281,7 +281,7 @@ async def test_neighbours_of_a_dying_process_finish(run):
         return_exceptions=True,
     )
     assert (results[0], results[2]) == (1, 2)
-    assert isinstance(results[1], ChildDied)
+    assert isinstance(results[1], SubprocessDied)
 
 
 def _has_ended(pid):

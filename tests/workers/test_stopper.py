@@ -1,4 +1,4 @@
-"""How runs are asked to end, what they are told, and when their verdict is given without them."""
+"""How runs are asked to end, what their handlers learn, and when their outcome is decided without them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.eventually import eventually
-from tests.workers.executing import Execution
-from tests.workers.told import GATES
-from workers.engine.runs.run import Run
+from tests.workers.execution import Execution
+from tests.workers.stoppable import GATES
+from workers.engine.runs.run import Run, RunState
 
 pytestmark = pytest.mark.anyio
 
@@ -39,28 +39,28 @@ def gate() -> threading.Event:
     return GATES["gate"]
 
 
-async def held(run: Run) -> None:
+async def unresponsive(run: Run) -> None:
     def waits() -> None:
-        assert run.held
+        assert run.state is RunState.UNRESPONSIVE
 
     await eventually(waits)
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_cancelled_run_is_told_with_the_message_of_the_request(make, name):
+async def test_a_cancelled_run_gets_the_message_of_the_request(make, name):
     it = make()
     run = await it.begin(name)
-    it.stopper.stop(run, "cancel", 10.0, "the customer left")
-    await it.heard("cancelled: the customer left")
+    it.stopper.stop(run, RunState.CANCELLED, 10.0, "the customer left")
+    await it.logged("cancelled: the customer left")
     assert (await it.settled()).move.name == "stop"
     await it.free(2)
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_past_its_timeout_is_told(make, name):
+async def test_a_run_past_its_timeout_is_asked_to_end(make, name):
     it = make()
-    it.stopper.stop(await it.begin(name), "timeout")
-    await it.heard("timeout: None")
+    it.stopper.stop(await it.begin(name), RunState.TIMED_OUT)
+    await it.logged("timeout: None")
     settlement = await it.settled()
     assert settlement.failure is not None
     assert (settlement.move.name, settlement.failure.type) == ("retry", "TimeoutError")
@@ -68,21 +68,21 @@ async def test_a_run_past_its_timeout_is_told(make, name):
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_at_the_end_of_a_drain_is_told_and_handed_back(make, name):
+async def test_a_run_at_the_end_of_a_drain_is_asked_to_end_and_handed_back(make, name):
     it = make()
-    it.stopper.stop(await it.begin(name), "drain", 10.0)
-    await it.heard("draining: None")
+    it.stopper.stop(await it.begin(name), RunState.DRAINED, 10.0)
+    await it.logged("draining: None")
     assert (await it.settled()).move.name == "requeue"
     await it.free(2)
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_without_its_lease_is_told_and_writes_nothing(make, name):
+async def test_a_run_without_its_lease_is_asked_to_end_and_writes_nothing(make, name):
     it = make()
-    it.stopper.lose(await it.begin(name))
-    await it.heard("lease_lost: None")
+    it.stopper.on_lease_lost(await it.begin(name))
+    await it.logged("lease_lost: None")
     await it.free(2)
-    assert (it.finishes, it.executor.runs) == ([], {})
+    assert (it.finishes, it.runs) == ([], {})
 
 
 @pytest.mark.parametrize("name", ["in-thread", "in-process"])
@@ -91,7 +91,7 @@ async def test_a_run_without_its_lease_is_told_and_writes_nothing(make, name):
 )
 async def test_what_a_drained_function_does_counts_unless_it_failed_for_being_asked(make, name, then, move):
     it = make()
-    it.stopper.stop(await it.begin(name, then=then), "drain", 10.0)
+    it.stopper.stop(await it.begin(name, then=then), RunState.DRAINED, 10.0)
     settlement = await it.settled()
     assert (settlement.move.name, settlement.counts) == (move, "interruptions" if move == "requeue" else "")
 
@@ -107,9 +107,9 @@ async def test_functions_can_wait_for_the_drain_to_begin(make, name):
 async def test_a_cancel_that_is_over_frees_the_slot_when_the_thread_ends_and_not_before(make, gate):
     it = make()
     run = await it.begin("deaf-thread", gate="gate")
-    it.stopper.stop(run, "cancel", 0.05)
+    it.stopper.stop(run, RunState.CANCELLED, 0.05)
     assert (await it.settled()).move.name == "stop"
-    assert (it.executor.runs, it.slots.free, it.slots.stuck) == ({}, 1, 1)
+    assert (it.runs, it.slots.free, it.slots.stuck) == ({}, 1, 1)
     assert it.executor.free_slots_by_type()["deaf-thread"] == 0
     gate.set()
     await it.free(2)
@@ -119,29 +119,29 @@ async def test_a_cancel_that_is_over_frees_the_slot_when_the_thread_ends_and_not
 async def test_a_repeated_cancel_can_only_shorten_the_grace(make, gate):
     it = make()
     run = await it.begin("deaf-thread", gate="gate")
-    it.stopper.stop(run, "cancel", 60.0)
+    it.stopper.stop(run, RunState.CANCELLED, 60.0)
     timer = run.timer
-    it.stopper.stop(run, "cancel", 60.0)
-    it.stopper.stop(run, "cancel", 90.0)
+    it.stopper.stop(run, RunState.CANCELLED, 60.0)
+    it.stopper.stop(run, RunState.CANCELLED, 90.0)
     assert run.timer is timer
-    it.stopper.stop(run, "cancel", 0.01)
+    it.stopper.stop(run, RunState.CANCELLED, 0.01)
     assert (await it.settled()).move.name == "stop"
 
 
 async def test_a_grace_beyond_the_timeout_keeps_the_lease(make, gate):
     it = make()
     run = await it.begin("deaf-thread", gate="gate")
-    it.stopper.stop(run, "cancel", 3_600.0)
-    assert run.hard_deadline > run.started + 3_600
+    it.stopper.stop(run, RunState.CANCELLED, 3_600.0)
+    assert run.times.hard_deadline > run.times.started + 3_600
 
 
 async def test_the_retry_of_a_thread_past_its_timeout_waits_for_its_end(make, gate):
     it = make(cancel_grace_seconds=0.02)
     run = await it.begin("deaf-thread", gate="gate")
-    it.stopper.stop(run, "timeout")
-    await held(run)
-    assert (it.finishes, it.executor.runs) == ([], {"job_1": run})
-    assert (it.slots.stuck, run.hard_deadline > run.started + 600) == (1, True)
+    it.stopper.stop(run, RunState.TIMED_OUT)
+    await unresponsive(run)
+    assert (it.finishes, it.runs) == ([], {"job_1": run})
+    assert (it.slots.stuck, run.times.hard_deadline > run.times.started + 600) == (1, True)
     gate.set()
     settlement = await it.settled()
     assert settlement.failure is not None
@@ -151,75 +151,75 @@ async def test_the_retry_of_a_thread_past_its_timeout_waits_for_its_end(make, ga
 
 async def test_the_retry_waits_for_a_thread_no_longer_than_the_bound(make, gate):
     it = make(cancel_grace_seconds=0.02, stuck_threads_seconds=0.05)
-    it.stopper.stop(await it.begin("deaf-thread", gate="gate"), "timeout")
+    it.stopper.stop(await it.begin("deaf-thread", gate="gate"), RunState.TIMED_OUT)
     assert (await it.settled()).move.name == "retry"
-    assert (it.executor.runs, it.slots.free) == ({}, 1)
+    assert (it.runs, it.slots.free) == ({}, 1)
 
 
 async def test_a_last_attempt_is_dead_as_soon_as_its_grace_is_over(make, gate):
     it = make(cancel_grace_seconds=0.02)
-    it.stopper.stop(await it.begin("deaf-thread", attempts=2, gate="gate"), "timeout")
+    it.stopper.stop(await it.begin("deaf-thread", attempts=2, gate="gate"), RunState.TIMED_OUT)
     assert (await it.settled()).reason == "exhausted"
 
 
 async def test_a_deadline_ends_the_wait_for_a_thread(make, gate):
     it = make(cancel_grace_seconds=0.02)
     run = await it.begin("deaf-thread", gate="gate", deadline_at=1_000)
-    it.stopper.stop(run, "timeout")
-    await held(run)
+    it.stopper.stop(run, RunState.TIMED_OUT)
+    await unresponsive(run)
     assert (await it.settled()).reason == "deadline"
 
 
 @pytest.mark.parametrize("how", ["cancelled", "lost", "drained"])
-async def test_a_run_that_is_held_ends_at_once_when_no_retry_can_be_beside_it(make, gate, how):
+async def test_an_unresponsive_run_ends_at_once_when_no_retry_can_be_beside_it(make, gate, how):
     it = make(cancel_grace_seconds=0.02)
     run = await it.begin("deaf-thread", gate="gate")
-    it.stopper.stop(run, "timeout")
-    await held(run)
+    it.stopper.stop(run, RunState.TIMED_OUT)
+    await unresponsive(run)
     match how:
         case "cancelled":
             # Redis makes a cancelled job of whatever end it is sent.
-            it.stopper.stop(run, "cancel", 60.0)
+            it.stopper.stop(run, RunState.CANCELLED, 60.0)
         case "lost":
-            it.stopper.lose(run)
+            it.stopper.on_lease_lost(run)
         case _:
             it.stopper.abandon(run)
-    assert (len(it.finishes), it.executor.runs) == (0 if how == "lost" else 1, {})
+    assert (len(it.finishes), it.runs) == (0 if how == "lost" else 1, {})
 
 
 async def test_a_job_that_comes_back_waits_for_its_own_unfinished_thread(make, gate):
     it = make()
-    it.stopper.stop(await it.begin("deaf-thread", gate="gate"), "cancel", 0.01)
+    it.stopper.stop(await it.begin("deaf-thread", gate="gate"), RunState.CANCELLED, 0.01)
     await it.settled()
     again = it.start("deaf-thread", gate="gate", timeout_ms=5_000)
     assert (it.notes.logged, it.slots.free) == (["begun"], 0)
     gate.set()
     assert (await it.settled(2)).move.name == "complete"
     assert it.notes.logged == ["begun", "begun"]
-    assert again.deadline <= again.started + 5
+    assert again.times.deadline <= again.times.started + 5
 
 
 async def test_news_of_an_earlier_lease_do_not_concern_a_later_run(make):
     it = make()
     run = await it.begin("in-loop")
-    assert it.executor.run_of("job_1", run.lease.token) is run
-    assert it.executor.run_of("job_1", "an earlier one") is None
-    assert it.executor.run_of("job_2", run.lease.token) is None
-    it.stopper.lose(run)
+    assert it.executor.runs.find("job_1", run.lease.token) is run
+    assert it.executor.runs.find("job_1", "an earlier one") is None
+    assert it.executor.runs.find("job_2", run.lease.token) is None
+    it.stopper.on_lease_lost(run)
     await it.free(2)
 
 
 async def test_a_job_that_comes_back_waits_no_longer_than_the_bound(make, gate):
     it = make(stuck_threads_seconds=0.05)
-    it.stopper.stop(await it.begin("deaf-thread", gate="gate"), "cancel", 0.01)
+    it.stopper.stop(await it.begin("deaf-thread", gate="gate"), RunState.CANCELLED, 0.01)
     await it.settled()
     it.start("deaf-thread", gate="gate")
-    await it.heard("begun", times=2)
+    await it.logged("begun", times=2)
 
 
 async def test_a_coroutine_that_swallows_its_cancellation_is_cancelled_again_and_waited_for(make):
     it = make(cancel_grace_seconds=0.02)
-    it.stopper.stop(await it.begin("deaf-coroutine", times=1), "timeout")
+    it.stopper.stop(await it.begin("deaf-coroutine", times=1), RunState.TIMED_OUT)
     settlement = await it.settled()
     assert settlement.failure is not None
     assert (settlement.move.name, settlement.failure.type) == ("retry", "TimeoutError")
@@ -236,7 +236,7 @@ async def test_a_process_that_does_not_listen_is_dead_before_its_retry_is_writte
         return int(it.notes.logged[0])
 
     pid = await eventually(begun, 20)
-    it.stopper.stop(run, "timeout")
+    it.stopper.stop(run, RunState.TIMED_OUT)
     assert (await it.settled()).move.name == "retry"
     assert has_ended(pid)
     await it.free(2)

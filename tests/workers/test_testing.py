@@ -137,6 +137,20 @@ async def test_what_a_handler_asks_for_is_reported_and_checked() -> None:
     assert (await run(ask, {"broken": True})).state == "retrying"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"_queue_name": "a b"}, {"_defer_by": 1e12}, {"_job_id": "a\nb"}, {"text": "x" * 65_536}],
+)
+async def test_a_call_that_a_worker_would_refuse_is_refused_here_too(options: dict[str, Any]) -> None:
+    async def ask(ctx: Any) -> None:
+        await ctx["redis"].enqueue_job("send", **options)
+
+    end = await run(ask)
+    assert (end.state, end.reports.enqueued) == ("retrying", [])
+    assert end.error is not None
+    assert end.error.type in ("SpecInvalid", "PayloadTooLarge")
+
+
 async def test_children_park_the_job_until_they_are_among_its_dependencies() -> None:
     async def split(ctx: Any) -> list[Any]:
         await ctx.add_children(

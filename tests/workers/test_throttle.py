@@ -9,8 +9,9 @@ import pytest
 
 from service.domain.outcome import Throttled
 from service.store.namespace import Namespace
-from tests.workers.reporting import Notes, context
+from tests.workers.reporting import Notes, context, lease, slot, times
 from workers.engine.runs.outcomes import of_exception
+from workers.engine.runs.run import Run
 from workers.handler import RateLimited
 from workers.handling.shared_limits import Throttle
 
@@ -64,8 +65,9 @@ async def test_a_limiter_that_lets_nobody_pass_is_refused(
         throttle(stores, 1).limiter("crm", limit, per_seconds)
 
 
-def test_a_rate_limited_run_is_throttled_for_an_hour_at_most() -> None:
-    run: Any = type("Run", (), {"stop": None})()
+async def test_a_rate_limited_run_is_throttled_for_an_hour_at_most() -> None:
+    nothing: Any = None
+    run = Run(lease(), nothing, context(Notes()), slot(), times())
     assert of_exception(run, RateLimited(2.5)) == Throttled(2_500)
     assert of_exception(run, RateLimited(10**9)) == Throttled(3_600_000)
     with pytest.raises(ValueError, match="RateLimited"):

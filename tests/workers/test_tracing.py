@@ -14,9 +14,9 @@ from service.domain.outcome import Failed, Failure, Interrupted, Outcome, Succee
 from service.telemetry import logs
 from service.telemetry import spans as tracing
 from service.telemetry.otel import OtelTracer
-from tests.workers.reporting import Notes, context, lease, slot
+from tests.workers.reporting import Notes, context, lease, slot, times
 from workers.calls.invocation import Handler
-from workers.engine.runs.run import Run, Stop
+from workers.engine.runs.run import Run, RunState
 from workers.engine.runs.tracing import RunTracing
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -29,15 +29,16 @@ async def _work(ctx: object) -> None: ...
 def run_of(traceparent: str | None = PARENT) -> Run:
     job = replace(lease().job, traceparent=traceparent, queued_at=1_000, started_at=3_000)
     handler = Handler("scripted", _work, "async", __name__, None)
-    return Run(Lease(job, "token"), handler, context(Notes()), 3_000, 0.0, 60.0, 60.0, 60.0, slot())
+    return Run(Lease(job, "token"), handler, context(Notes()), slot(), times(claimed_at=3_000))
 
 
-def traced(tracing_: RunTracing, run: Run, outcome: Outcome, stop: Stop | None = None) -> None:
+def traced(tracing_: RunTracing, run: Run, outcome: Outcome, stop: RunState | None = None) -> None:
     """Begun and ended as the task of a run does it: what it sets is gone with it."""
 
     def task() -> None:
         tracing_.begin(run)
-        run.stop, run.lost = stop, stop == "lost"
+        if stop is not None:
+            run.enter(stop)
         tracing_.end(run, outcome, 5_000)
 
     contextvars.copy_context().run(task)
@@ -70,15 +71,15 @@ async def test_wait_and_run_last_as_long_as_the_job_waited_and_ran(
     ("outcome", "stop", "error_type"),
     [
         (Failed(Failure("ValueError", "no")), None, "ValueError"),
-        (Interrupted(), "drain", None),
-        (Interrupted(), "lost", "LeaseLost"),
+        (Interrupted(), RunState.DRAINED, None),
+        (Interrupted(), RunState.LEASE_LOST, "LeaseLost"),
     ],
 )
 async def test_a_run_that_failed_says_as_what(
     with_tracer: RunTracing,
     spans: InMemorySpanExporter,
     outcome: Outcome,
-    stop: Stop | None,
+    stop: RunState | None,
     error_type: str | None,
 ) -> None:
     traced(with_tracer, run_of(), outcome, stop)
@@ -90,7 +91,7 @@ async def test_a_run_that_is_concluded_twice_is_one_span(
     with_tracer: RunTracing, spans: InMemorySpanExporter
 ) -> None:
     run = run_of()
-    traced(with_tracer, run, Interrupted(), "lost")
+    traced(with_tracer, run, Interrupted(), RunState.LEASE_LOST)
     with_tracer.end(run, Interrupted(), 9_000)
 
     assert [span.name for span in spans.get_finished_spans()] == ["wait scripted", "run scripted"]

@@ -1,4 +1,4 @@
-"""What arq's command line does besides running a worker: `--check` and `--watch`, for Triage's workers."""
+"""`--check` and `--watch` of arq's command line, for Triage's workers."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ from service.settings import load_settings
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 
-#: Seconds between looks at the files that `--watch` watches.
+#: Seconds between checks of the files that `--watch` watches.
 LOOK_EVERY = 0.5
 
 
 async def check_health(*_: object) -> int:
-    """0 when a worker of this namespace is alive on the server of TRIAGE_REDIS_URL, else 1."""
+    """Return 0 if a worker of this namespace is alive on the server of TRIAGE_REDIS_URL, else 1."""
     settings = load_settings()
     redis = connect(settings.redis_url)
     try:
@@ -41,9 +41,9 @@ async def check_health(*_: object) -> int:
 
 
 async def watch_reload(path: str, worker_settings: Any) -> None:
-    """Runs the worker in its own process, and restarts it when a Python file below `path` changes.
+    """Run the worker in a subprocess, and start a new one whenever a Python file below `path` changes.
 
-    It needs a new process, because Python cannot replace imported modules.
+    A new process, because a module that is imported cannot be replaced in the one that has it.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,6 +88,6 @@ def _read(path: str) -> Mapping[str, int]:
 
 
 def install() -> None:
-    """arq's command line calls these by their names in its modules."""
+    """Replace the functions that arq's command line looks up in its own modules."""
     arq.worker.async_check_health = check_health
     arq.cli.watch_reload = watch_reload

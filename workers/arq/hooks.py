@@ -1,4 +1,4 @@
-"""The hooks of arq's WorkerSettings. A start hook may fail its run; no other hook can change the outcome."""
+"""The hooks of arq's WorkerSettings. A start hook may fail its run; no other hook can change an outcome."""
 
 import asyncio
 import contextvars
@@ -35,16 +35,16 @@ class _Open:
 
     context: Any
     variables: contextvars.Context
-    #: Modules whose start hook succeeded: only they have something to end.
+    #: Modules whose start hook succeeded: only their end hooks are called.
     started: list[ModuleHooks]
     #: The handler and the end hooks are done.
     ended: bool = False
-    #: Redis has the run's end, or never will.
+    #: Redis has the finish of the run, or never will.
     settled: bool = False
 
 
 class Hooks:
-    """Hooks of several modules run in the order of the modules, end hooks in the opposite one."""
+    """Hooks of several modules run in the order of the modules, end hooks in reverse order."""
 
     def __init__(self, modules: Sequence[ModuleHooks] = ()) -> None:
         self.modules = tuple(modules)
@@ -54,7 +54,7 @@ class Hooks:
         self._after: set[asyncio.Task[None]] = set()
 
     async def starts(self, context: dict[Any, Any]) -> None:
-        """An error here is the operator's to see: the worker does not start."""
+        """Errors are not caught: the worker does not start, and the operator sees why."""
         for module in self.modules:
             if module.startup is not None:
                 await module.startup(context)
@@ -93,7 +93,7 @@ class Hooks:
         self._close(run)
 
     def settled(self, lease: Lease) -> None:
-        """Redis has the end of this run, or the run has lost its lease and has no end to write."""
+        """Redis has the finish of this run, or the run has lost its lease and nothing will be written."""
         run = self._open.get(lease.token)
         if run is not None:
             run.settled = True
@@ -122,5 +122,5 @@ async def _guarded(hook: Hook | None, context: Any, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await hook(context)
     except BaseException as error:
-        # SystemExit would end the worker, and a cancellation would replace the verdict of the run.
+        # SystemExit would end the worker, and a cancellation would replace the outcome of the run.
         log.warning("hook_failed", hook=getattr(hook, "__qualname__", "?"), error=type(error).__name__)

@@ -24,7 +24,7 @@ from workers.calls.invocation import ARGS
 
 #: Milliseconds that a run gets to react to `abort`.
 ABORT_GRACE_MS = 5_000
-#: Seconds between looks at a job of which nothing is heard.
+#: Seconds between reads of a job while no change of it is announced.
 SLEEP_AT_MOST = 30.0
 _STATUS: Mapping[State, JobStatus] = {
     State.BLOCKED: JobStatus.deferred,
@@ -55,7 +55,7 @@ class TriageJob(arq.jobs.Job):
     async def result(
         self, timeout: float | None = None, *, poll_delay: float = 0.5, pole_delay: float | None = None
     ) -> Any:
-        """The job's result; raises what the handler raised, as far as a type and a message can say it.
+        """Return the result, or raise what the handler raised, as far as its type and message tell.
 
         Raises TimeoutError, and ResultNotFound for a job that does not exist or is forgotten.
         """
@@ -95,7 +95,7 @@ class TriageJob(arq.jobs.Job):
         return JobStatus.not_found if job is None else _STATUS.get(job.state, JobStatus.complete)
 
     async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
-        """Cancel the job and wait until it finishes; False if it finished otherwise, or does not exist."""
+        """Cancel the job and wait until it has ended; False if it ended otherwise or does not exist."""
         client = self._client
         if client is None:
             return await super().abort(timeout=timeout, poll_delay=poll_delay)
@@ -181,7 +181,7 @@ def result_of(job: Job) -> JobResult:
 
 
 def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Those of a function that its worker knows have names; of others they are as they were given."""
+    """By name where the worker knew the function, otherwise as the caller passed them."""
     payload = cast(dict[str, Any], orjson.loads(job.payload))
     args = payload.pop(ARGS, None)
     if isinstance(args, list):
@@ -190,7 +190,7 @@ def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _error(job: Job) -> BaseException | None:
-    """The exception that a finished job raises when a client requests its result."""
+    """What a caller that asks for the result gets raised; None if the job succeeded."""
     if job.state is State.SUCCEEDED:
         return None
     if job.state is State.CANCELLED:
@@ -205,7 +205,7 @@ def _error(job: Job) -> BaseException | None:
         return JobExecutionFailed(f"max {job.retry.max_attempts} retries exceeded")
     if kind == "ResultInvalid":
         return SerializationError(f"unable to serialize result: {message}")
-    # Types of handlers are not imported here: what is named in Redis must not decide what is imported.
+    # Only built-in types: data in Redis must not decide which modules are imported.
     known = getattr(builtins, kind, None)
     if isinstance(known, type) and issubclass(known, Exception):
         with contextlib.suppress(TypeError):

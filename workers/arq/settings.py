@@ -9,12 +9,12 @@ from typing import Any, cast
 import arq.worker
 from arq.constants import default_queue_name
 from arq.cron import CronJob
-from pydantic import ValidationError
 
+from service.domain.checks import TEN_YEARS, Whole
 from service.domain.errors import ConfigurationInvalid
+from service.domain.job_spec import check_defaults
 from service.settings import Settings
 from workers.arq.hooks import Hook, ModuleHooks
-from workers.handler import MAX_SECONDS, JobDefaults
 
 #: arq's own defaults, for functions without @job.
 MAX_TRIES = 5
@@ -107,7 +107,7 @@ def _read(given: Mapping[str, Any], where: str) -> ArqSettings:
         burst=given.get("burst"),
         max_jobs=max_jobs,
         job_completion_wait=_given(given, "job_completion_wait", seconds),
-        expires_extra_ms=_given(given, "expires_extra_ms", int),
+        expires_extra_ms=_given(given, "expires_extra_ms", _milliseconds),
         ignored=tuple(_ignored(given, where)),
     )
 
@@ -119,7 +119,7 @@ def _job_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
     if (timeout := _given(given, "job_timeout", seconds)) is not None:
         defaults["timeout_seconds"] = timeout
     if given.get("keep_result_forever"):
-        defaults["retention_seconds"] = MAX_SECONDS
+        defaults["retention_seconds"] = TEN_YEARS
     elif (keep := _given(given, "keep_result", seconds)) is not None:
         defaults["retention_seconds"] = keep
     if not given.get("retry_jobs", True):
@@ -137,7 +137,7 @@ def function_defaults(
     if timeout is not None:
         defaults["timeout_seconds"] = timeout
     if forever:
-        defaults["retention_seconds"] = MAX_SECONDS
+        defaults["retention_seconds"] = TEN_YEARS
     elif keep is not None:
         defaults["retention_seconds"] = keep
     if tries is not None:
@@ -147,21 +147,8 @@ def function_defaults(
 
 def checked_defaults(defaults: dict[str, Any]) -> dict[str, Any]:
     """The same; raises ValueError for what the API would refuse of a client."""
-    try:
-        JobDefaults.model_validate(defaults)
-    except ValidationError as error:
-        row = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in row["loc"])
-        raise ValueError(f"{path}: {row['msg']}, not {row['input']!r}.") from None
+    check_defaults(defaults)
     return defaults
-
-
-def merge_defaults(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a retry policy are merged one by one."""
-    merged = {**below, **above}
-    if "retry" in below and "retry" in above:
-        merged["retry"] = {**below["retry"], **above["retry"]}
-    return merged
 
 
 def seconds(value: float | timedelta) -> float:
@@ -169,9 +156,13 @@ def seconds(value: float | timedelta) -> float:
     number: Any = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError(f"{value!r} is not a number of seconds.")
-    if not 0 <= number <= MAX_SECONDS:
-        raise ValueError(f"{value!r} is not between 0 and {MAX_SECONDS} seconds.")
+    if not 0 <= number <= TEN_YEARS:
+        raise ValueError(f"{value!r} is not between 0 and {TEN_YEARS} seconds.")
     return number
+
+
+def _milliseconds(value: Any) -> int:
+    return Whole(0, TEN_YEARS * 1000)(int(value), "expires_extra_ms")
 
 
 def local_timezone() -> tzinfo:

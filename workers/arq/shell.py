@@ -1,4 +1,4 @@
-"""What arq's Worker needs around it, and what its users read of one that has ended."""
+"""What arq's Worker needs around it, and the counters that its users read after a run."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ log = structlog.get_logger("triage.arq")
 
 
 def prepare_loop() -> None:
-    """A worker that is its process runs on uvloop; one that is made inside a running loop runs there."""
+    """Use uvloop, unless the worker is created inside a running event loop: then it runs there."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -24,8 +24,8 @@ def prepare_loop() -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
 
 
-def count_end(worker: arq.worker.Worker, finish: Finish, word: str) -> None:
-    """arq's own counters; `word` is Redis' reply."""
+def count_finish(worker: arq.worker.Worker, finish: Finish, word: str) -> None:
+    """Update arq's own counters; `word` is Redis's answer to the finish."""
     state = State.CANCELLED if word == "cancelled" else finish.settlement.move.target
     if state is State.SUCCEEDED:
         worker.jobs_complete += 1

@@ -1,1 +1,1 @@
-"""From a payload to a call, and from what it returns or raises to what is kept."""
+"""From a payload to a call, and from what the call returns or raises to what is stored."""

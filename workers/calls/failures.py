@@ -1,4 +1,4 @@
-"""Makes any exception a failure that can be kept and shown; nothing here raises."""
+"""Turns any exception into a failure that can be stored and shown; never raises."""
 
 import traceback
 
@@ -7,7 +7,7 @@ from service.domain.texts import CUT, without_controls
 
 #: Bytes of UTF-8.
 MAX_TYPE, MAX_MESSAGE, MAX_TRACEBACK = 200, 4_096, 16_384
-#: Frames of a traceback that are kept: the innermost ones.
+#: Frames of a traceback that are stored: the innermost ones.
 MAX_FRAMES = 20
 
 
@@ -37,7 +37,7 @@ def _type_name(error: BaseException) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        # A subclass of str could bring methods of its own along.
+        # A subclass of str could override the methods that are called here.
         return "".join(("", str(error)))
     except BaseException:
         return "(the error could not be described)"

@@ -38,7 +38,7 @@ class Handler:
     parameters: tuple[str, ...] = ()
     #: How many of them cannot be passed by name.
     nameless: int = 0
-    #: Of a function without @job: what its model is for one with it.
+    #: Set instead of `model` for a function without @job.
     loose: Loose | None = None
     concurrency: int | None = None
     redact: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Handler:
         return args, given | (model.model_extra or {})
 
     def name_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The payload for a call in arq's way; raises TypeError as the call itself would."""
+        """The payload of a call with arq's calling convention; raises TypeError as the call itself would."""
         if self.positional:
             return {**({ARGS: list(args)} if args else {}), **kwargs}
         if self.whole is not None:
@@ -92,7 +92,7 @@ class Handler:
         return None if self.model is None else self.model.model_json_schema()
 
     def _with_names(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A worker that did not know this function could not name the arguments of a positional call."""
+        """Name the arguments of a positional call that was submitted by a worker without this function."""
         args = payload.get(ARGS)
         if self.positional or not isinstance(args, list) or self._takes_args():
             return payload

@@ -28,7 +28,7 @@ class Loose:
     extra: bool
     #: How many cannot be passed by name.
     nameless: int
-    #: Of parameters whose annotation JSON cannot say.
+    #: Converters of parameters whose types JSON does not have.
     adapters: Mapping[str, TypeAdapter[Any]]
 
     def schema(self, title: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Parameters:
 
 
 def read_parameters(name: str, function: Callable[..., Any], *, loose: bool = False) -> Parameters:
-    """Raises TypeError or NameError, and pydantic's own errors, for what no JSON object can fill.
+    """Raises TypeError, NameError or an error of pydantic if no JSON object can fill the parameters.
 
     With `loose`, for a function without @job, only what makes the call itself impossible is refused.
     """
@@ -98,7 +98,7 @@ def read_parameters(name: str, function: Callable[..., Any], *, loose: bool = Fa
         required = tuple(parameter.name for parameter in named if parameter.default is parameter.empty)
         given = Loose(names, required, len(named) != len(rest), len(nameless), _adapters(annotations))
         return Parameters(None, parameters=names, nameless=len(nameless), loose=given)
-    # Fields have names of their own: a parameter may be called `json` or `_id`, a field may not.
+    # Fields are renamed: a parameter may be called `json` or `_id`, a field of a model may not.
     aliases = {f"p{index}": parameter for index, parameter in enumerate(named)}
     fields: dict[str, Any] = {
         field: (
@@ -120,7 +120,7 @@ def _adapters(annotations: Mapping[str, Any]) -> dict[str, TypeAdapter[Any]]:
     for name, annotation in annotations.items():
         if _is_json(annotation):
             continue
-        # pydantic knows no schema for most classes of others; what it raises is not one type of error.
+        # pydantic has no schema for most classes of other libraries, and raises various types of errors.
         with contextlib.suppress(Exception):
             adapters[name] = TypeAdapter(annotation)
     return adapters
@@ -136,7 +136,7 @@ def _is_json(annotation: Any) -> bool:
 
 
 def _annotation(parameter: inspect.Parameter, scope: Mapping[str, Any], loose: bool) -> Any:
-    """Resolves each annotation separately: `ctx` or the result may name what only a type checker imports."""
+    """Resolve each annotation by itself: that of `ctx` may name a type that only a type checker imports."""
     if parameter.annotation is parameter.empty:
         return Any
     if isinstance(parameter.annotation, str):

@@ -1,4 +1,4 @@
-"""Refuses pointers of `redact=` that protect nothing: a mistyped one would show what it was to hide."""
+"""Refuses pointers of `redact=` that match nothing: a typo would show what it was meant to hide."""
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ def check_pointers(
 
 
 def _result_schema(function: Callable[..., Any]) -> Any:
-    """True, which any document matches, for a result without an annotation that can be read."""
+    """The schema of the result; True, which matches any document, if its annotation cannot be read."""
     try:
         hints = typing.get_type_hints(function)
         return TypeAdapter(hints["return"]).json_schema(mode="serialization")

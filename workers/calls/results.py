@@ -1,4 +1,4 @@
-"""From what a handler returned to the JSON text that is kept."""
+"""From what a handler returned to the JSON text that is stored."""
 
 import dataclasses
 import math
@@ -18,19 +18,19 @@ MAX_DEPTH = 250
 
 
 class Encoded(bytes):
-    """A result that is JSON text already: it was encoded in the process that made it."""
+    """A result that is JSON text already, because a subprocess has encoded it."""
 
 
 class NotJson(ValueError):
-    """JSON cannot say this value."""
+    """JSON cannot express this value."""
 
 
 class ResultInvalid(Exception):
-    """What the handler returned cannot be kept as a result."""
+    """What the handler returned cannot be stored as a result."""
 
 
 def encode_result(value: object, limit_bytes: int) -> bytes:
-    """JSON text of a result; raises ResultInvalid for what JSON cannot say, or not in `limit_bytes`."""
+    """The JSON text of a result; raises ResultInvalid if there is none, or if it exceeds `limit_bytes`."""
     if isinstance(value, Encoded):
         return bytes(value)
     try:
@@ -46,10 +46,10 @@ def encode_result(value: object, limit_bytes: int) -> bytes:
 
 
 def encode_json(value: object) -> bytes:
-    """JSON text of a value; raises NotJson."""
+    """The JSON text of a value; raises NotJson."""
     try:
         text = orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
-        # orjson writes null for NaN: only a text with a null in it can hide one.
+        # orjson writes NaN as null, so only a text with a null in it can hide one.
         if b"null" in text and _has_nan(value):
             raise NotJson("contains NaN or Infinity, which JSON cannot represent.")
     except NotJson:

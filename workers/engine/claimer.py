@@ -1,4 +1,4 @@
-"""Fetches work: one script call for all free slots, then sleep until a wake-up or until something is due."""
+"""Claims jobs: one script call for all free slots, then sleep until a wake-up or until something is due."""
 
 import asyncio
 import random
@@ -8,69 +8,65 @@ import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
-from service.store.leases import Claim, ClaimRequest, Leases
-from service.store.workers import WorkerRecord
+from service.store.leases import Claim
 from service.tasks import end
 from workers.engine.executor import Executor
+from workers.engine.pool import Pool
 from workers.engine.wake_ups import WakeUps
 
-#: Jobs per claim at most: the time of one script is everybody's time.
+#: Jobs per claim at most: while one script runs, Redis serves no other client.
 CLAIM_AT_MOST = 200
-#: Seconds after a due time at which a worker claims that only stands by, because another one was faster.
+#: Seconds after a due time at which a standby worker claims, because another one was faster last time.
 STAND_BY = 0.05
-#: Seconds between attempts while Redis is away.
+#: Seconds between attempts while Redis is unavailable.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 
 log = structlog.get_logger("triage.claimer")
 
 
 class Claimer:
-    """The claim loop. A claim whose reply was lost is sent again under its id and answers the same leases."""
+    """The claim loop. A claim whose reply was lost is sent again with its id and returns the same leases."""
 
     def __init__(
         self,
-        leases: Leases,
-        wakes: Leases,
+        pool: Pool,
         executor: Executor,
-        record: WorkerRecord,
-        lease_ms: int,
         clock: Clock,
-        new_request_id: Callable[[], str],
-        expect: Callable[[float], None],
+        schedule_check: Callable[[float], None],
     ) -> None:
-        self._leases = leases
+        """`schedule_check` gets the seconds until a waiting job may expire or a cancel must be forced."""
+        self._pool = pool
         self._executor = executor
-        self._record = record
-        self._lease_ms = lease_ms
+        self._slots = executor.slots
         self._clock = clock
-        self._new_request_id = new_request_id
-        self._expect = expect
+        self._schedule_check = schedule_check
+        #: What the last claim returned: shares hold also when this worker takes one job at a time.
         self._credits = b""
         #: Monotonic time of the last claim that was answered or failed.
         self.last_turn = clock.monotonic()
         #: Set when there may be something to claim, or when the loop is to end.
-        self._look = asyncio.Event()
-        self._wake_ups = WakeUps(wakes, record.pool, self._look.set)
+        self._woken = asyncio.Event()
+        self._wake_ups = WakeUps(pool, self._woken.set)
         #: The due time (Redis, us) for which the timer has just gone off.
         self._awaited_us: int | None = None
         self._watch_slots = executor.limited
         # Half of the slots: Redis claims for the other half while the runs of the last claim are at work.
         # Measured on no-op jobs: a fifth more jobs per second, without leasing one that cannot start at once.
-        self._share = max(1, executor.capacity // 2)
+        self._share = max(1, self._slots.capacity // 2)
         self._stopping = False
 
     def stop(self) -> None:
-        """Claim no more; a claim that is under way ends by itself and its jobs are handed back."""
+        """Claim no more; the jobs of a claim that is under way still start."""
         self._stopping = True
-        self._executor.slot_freed.set()
-        self._look.set()
+        self._slots.freed.set()
+        self._woken.set()
 
-    def nudge(self) -> None:
-        """Look for work now instead of waiting to be woken."""
-        self._look.set()
+    def wake(self) -> None:
+        """Claim now instead of waiting for a wake-up."""
+        self._woken.set()
 
     async def work(self, burst: bool = False) -> None:
-        """Until it is stopped; with `burst`, until nothing is left to do here."""
+        """Claim until it is stopped; with `burst`, until nothing is left to do here."""
         self._watch_slots = self._watch_slots or burst
         try:
             while not self._stopping and await self._turn(burst):
@@ -80,15 +76,15 @@ class Claimer:
 
     async def _turn(self, burst: bool) -> bool:
         """One claim and the sleep after it; False when there is nothing left to do."""
-        self._executor.slot_freed.clear()
-        slots = min(self._executor.free, self._share, CLAIM_AT_MOST)
+        self._slots.freed.clear()
+        slots = min(self._slots.free, self._share, CLAIM_AT_MOST)
         if slots <= 0:
             await self._wait_for_a_slot()
             return True
-        self._look.clear()
-        self._wake_ups.take()
+        self._woken.clear()
+        self._wake_ups.consume()
         # Asked before the claim, which then sees whatever the last runs have left to be done.
-        idle = self._executor.idle
+        idle = self._executor.runs.idle
         claim = await self._claim(slots)
         if claim is None:
             return False
@@ -102,7 +98,7 @@ class Claimer:
         return True
 
     async def _start(self, claim: Claim) -> None:
-        """Start what was claimed; a smooth rate gives jobs a few milliseconds ahead of their time."""
+        """Start what was claimed. A smooth rate hands out jobs a few milliseconds ahead of their time."""
         began = self._clock.monotonic()
         for lease in sorted(claim.leases, key=lambda lease: lease.starts_in_us):
             if lease.starts_in_us:
@@ -111,16 +107,18 @@ class Claimer:
             self._executor.start(lease, claim.now_ms + lease.starts_in_us // 1000)
 
     async def _claim(self, slots: int) -> Claim | None:
-        request_id = self._new_request_id()
+        request_id = self._pool.new_request_id()
         pause = FIRST_PAUSE
         while True:
             try:
-                claim = await self._leases.claim(self._request(request_id, slots))
+                claim = await self._pool.claim(
+                    request_id, slots, self._executor.free_slots_by_type(), self._credits
+                )
             except TriageError as error:
                 if self._stopping:
                     return None
                 log.warning("claim_failed", code=error.code)
-                # The loop turns: a new process would not bring Redis back.
+                # The loop itself works: a new process would not bring Redis back.
                 self.last_turn = self._clock.monotonic()
                 await asyncio.sleep(pause * (0.5 + random.random() / 2))
                 pause = min(pause * 2, LAST_PAUSE)
@@ -128,49 +126,37 @@ class Claimer:
             self.last_turn = self._clock.monotonic()
             self._credits = claim.credits
             if claim.next_alarm_ms is not None:
-                self._expect(claim.next_alarm_ms / 1000)
+                self._schedule_check(claim.next_alarm_ms / 1000)
             return claim
 
-    def _request(self, request_id: str, slots: int) -> ClaimRequest:
-        return ClaimRequest(
-            worker_id=self._record.id,
-            request_id=request_id,
-            pool=self._record.pool,
-            lease_ms=self._lease_ms,
-            slots=slots,
-            queues=self._record.queues,
-            types=self._executor.free_slots_by_type(),
-            credits=self._credits,
-        )
-
     async def _wait_for_a_slot(self) -> None:
-        freed = asyncio.create_task(self._executor.slot_freed.wait())
+        freed = asyncio.create_task(self._slots.freed.wait())
         try:
             while not freed.done():
-                self._look.clear()
-                if self._wake_ups.take():
-                    # It was meant for a worker that can start something.
+                self._woken.clear()
+                if self._wake_ups.consume():
+                    # This worker is full, so wake one that can start something.
                     await self._wake_another()
-                looks = asyncio.create_task(self._look.wait())
-                await asyncio.wait({freed, looks}, return_when=asyncio.FIRST_COMPLETED)
-                await end([looks])
+                woken = asyncio.create_task(self._woken.wait())
+                await asyncio.wait({freed, woken}, return_when=asyncio.FIRST_COMPLETED)
+                await end([woken])
         finally:
             await end([freed])
 
     async def _wake_another(self) -> None:
         try:
-            await self._leases.wake(self._record.pool)
+            await self._pool.wake_another()
         except TriageError as error:
             log.warning("wake_up_not_passed_on", code=error.code)
 
     async def _sleep(self, claim: Claim) -> None:
-        """Until a wake-up, the next due time, or whatever else may have brought work."""
+        """Until a wake-up, the next due time, or any other sign of work."""
         timer = self._set_timer(claim)
         self._wake_ups.listen()
-        waits = {asyncio.create_task(self._look.wait())}
-        # A slot that becomes free matters only where a type's own limit, or a burst's end, hung on it.
+        waits = {asyncio.create_task(self._woken.wait())}
+        # A slot that becomes free matters only to job types with their own limits, and at the end of a burst.
         if self._watch_slots:
-            waits.add(asyncio.create_task(self._executor.slot_freed.wait()))
+            waits.add(asyncio.create_task(self._slots.freed.wait()))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -182,13 +168,13 @@ class Claimer:
         awaited, self._awaited_us = self._awaited_us, None
         if claim.due_us is None or claim.due_in_us is None:
             return None
-        # Somebody else was there at the time that this worker had waited for: each of many workers
-        # would ask for nothing, time after time. One that has taken nothing stands by from then on.
+        # Another worker was faster at the due time that this one had waited for. With many workers, all but
+        # one would claim in vain at each due time. One that got nothing is on standby from then on.
         stands_by = awaited is not None and not claim.leases and claim.due_us > awaited
         seconds = claim.due_in_us / 1_000_000 + (STAND_BY if stands_by else 0.0)
 
         def due() -> None:
             self._awaited_us = claim.due_us
-            self._look.set()
+            self._woken.set()
 
         return asyncio.get_running_loop().call_later(seconds, due)

@@ -1,4 +1,4 @@
-"""Writes the ends of runs to Redis, all that came together in one call, until Redis has answered."""
+"""Writes the finishes of runs to Redis, in batches, and again until Redis has answered."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,25 +8,25 @@ import structlog
 from service.domain.errors import TriageError
 from service.store.leases import Finish, Leases
 
-#: Ends per script call, and bytes of their results unless a single one is larger: a call with hundreds of
+#: Finishes per script call, and bytes of their results unless a single one is larger: a call with hundreds of
 #: large results takes longer than a reply may, so it would be sent again and again.
 BATCH, BATCH_BYTES = 500, 4_194_304
-#: Seconds between attempts while Redis is away, doubling up to the last.
+#: Seconds between attempts while Redis is unavailable, doubling up to the last.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 
-log = structlog.get_logger("triage.settler")
+log = structlog.get_logger("triage.completer")
 
 
-class Settler:
-    """A run's lease stays held, and so renewed, until its end was answered.
+class Completer:
+    """Keeps each finish, and so the lease of its run, until Redis has answered.
 
     A finish is safe to send twice, so it is sent until there is an answer: moved or duplicate
-    mean that it counts, stale or missing that somebody else owns the job by now.
+    mean that it counts, stale or missing that another worker owns the job by now.
     """
 
-    def __init__(self, leases: Leases, settled: Callable[[Finish, str], None]) -> None:
+    def __init__(self, leases: Leases, on_answer: Callable[[Finish, str], None]) -> None:
         self._leases = leases
-        self._settled = settled
+        self._on_answer = on_answer
         self._waiting: list[Finish] = []
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
@@ -39,11 +39,11 @@ class Settler:
 
     @property
     def pending(self) -> list[Finish]:
-        """Ends that Redis has not answered; read by the watchdog thread, too."""
+        """Finishes that Redis has not answered; the heartbeat thread reads them, too."""
         return list(self._waiting)
 
     async def flush(self, seconds: float) -> bool:
-        """Wait until everything is written; False when that took longer than `seconds`."""
+        """Wait until everything is written; False if that takes longer than `seconds`."""
         try:
             await asyncio.wait_for(self._empty.wait(), seconds)
         except TimeoutError:
@@ -59,7 +59,7 @@ class Settler:
         return self._waiting[:BATCH]
 
     async def work(self) -> None:
-        """Runs until it is cancelled."""
+        """Write finishes until it is cancelled."""
         pause = FIRST_PAUSE
         while True:
             await self._arrived.wait()
@@ -74,7 +74,7 @@ class Settler:
             pause = FIRST_PAUSE
             del self._waiting[: len(batch)]
             for finish, word in zip(batch, words, strict=True):
-                self._settled(finish, word)
+                self._on_answer(finish, word)
             if not self._waiting:
                 self._arrived.clear()
                 self._empty.set()

@@ -9,75 +9,82 @@ import structlog
 from service.domain.errors import TriageError
 from service.tasks import end, within
 from workers.engine.claimer import Claimer
-from workers.engine.completer import Settler
+from workers.engine.completer import Completer
 from workers.engine.executor import Executor
+from workers.engine.runs.run import RunState
 from workers.engine.runs.stopper import DRAIN_GRACE
 
-#: Seconds that Redis gets to take the ends of the last runs.
+#: Seconds that Redis gets to take the finishes of the last runs.
 LAST_SECONDS = 1.0
 
 log = structlog.get_logger("triage.drain")
 
 
 class Drain:
-    """Begun by a signal, the admin port or the API; `hurry` skips to the hand-back."""
+    """`begin` is called by a signal, the admin port or the API; `work` then runs to the end.
+
+    Claims stop at once. Runs have `seconds` to end by themselves and DRAIN_GRACE after they were asked to;
+    what still runs then is abandoned. Last, Redis gets the finishes and `leave` deregisters the worker.
+    """
 
     def __init__(
         self,
         seconds: float,
         claimer: Claimer,
         executor: Executor,
-        settler: Settler,
-        hand_over: Callable[[], Coroutine[Any, Any, None]],
+        completer: Completer,
+        leave: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._seconds = seconds
         self._claimer = claimer
         self._executor = executor
-        self._settler = settler
-        self._hand_over = hand_over
+        self._runs = executor.runs
+        self._completer = completer
+        self._leave = leave
         self.begun = asyncio.Event()
         self._hurry = asyncio.Event()
 
     def begin(self, why: str, hurry: bool = False) -> None:
-        """Once begun, it goes on as it is: Kubernetes calls the admin port and then sends a signal."""
+        """Later calls change nothing, unless they `hurry` to hand back what runs.
+
+        Kubernetes calls the admin port and then sends a signal.
+        """
         if hurry:
             self._hurry.set()
         if self.begun.is_set():
             return
-        log.info("drain_begins", why=why, running=len(self._executor.runs))
+        log.info("drain_begins", why=why, running=len(self._runs.by_job))
         self._executor.draining.set()
         self._claimer.stop()
         self.begun.set()
 
     async def work(self, claims: asyncio.Task[None]) -> None:
-        """Runs to the end of the drain; bounded, whether or not Redis is there."""
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        """Run to the end of the drain; bounded, whether or not Redis is there."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._seconds
         # A claim under way may still bring jobs: they are runs like all others by then.
         await asyncio.wait({claims}, timeout=self._seconds)
         await end([claims])
-        while self._executor.runs and not self._hurry.is_set():
-            remaining = deadline - asyncio.get_running_loop().time()
-            if remaining <= 0:
-                break
-            await self._wait_for_a_run(remaining)
-        handed_back = list(self._executor.runs.values())
+        while self._runs.by_job and not self._hurry.is_set() and (left := deadline - loop.time()) > 0:
+            await self._wait_for_a_run(left, self._hurry)
+        handed_back = list(self._runs.by_job.values())
         for run in handed_back:
-            self._executor.stopper.stop(run, "drain")
-        late = asyncio.get_running_loop().time() + DRAIN_GRACE
-        while self._executor.runs and (remaining := late - asyncio.get_running_loop().time()) > 0:
-            await self._wait_for_a_run(remaining)
-        for run in list(self._executor.runs.values()):
+            self._executor.stopper.stop(run, RunState.DRAINED)
+        late = loop.time() + DRAIN_GRACE
+        while self._runs.by_job and (left := late - loop.time()) > 0:
+            await self._wait_for_a_run(left)
+        for run in list(self._runs.by_job.values()):
             self._executor.stopper.abandon(run)
-        written = await self._settler.flush(LAST_SECONDS)
+        written = await self._completer.flush(LAST_SECONDS)
         log.info("drain_ends", handed_back=len(handed_back), written=written)
         try:
-            await within(LAST_SECONDS, self._hand_over())
+            await within(LAST_SECONDS, self._leave())
         except (TriageError, TimeoutError):
             log.warning("not_deregistered")
 
-    async def _wait_for_a_run(self, seconds: float) -> None:
-        self._executor.run_concluded.clear()
-        concluded = asyncio.ensure_future(self._executor.run_concluded.wait())
-        hurry = asyncio.ensure_future(self._hurry.wait())
-        await asyncio.wait({concluded, hurry}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        await end([concluded, hurry])
+    async def _wait_for_a_run(self, seconds: float, *others: asyncio.Event) -> None:
+        """Until a run is concluded, or one of the other events is set."""
+        self._runs.concluded.clear()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._runs.concluded, *others)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await end(waits)

@@ -4,8 +4,8 @@ from service.domain.job import Lease
 from service.store.leases import Leases
 
 
-class StoreReporter:
-    """What a context reports to; a lease that was lost makes a report vanish, as its job has moved on."""
+class ProgressReporter:
+    """Writes what contexts report; Redis ignores reports of a run that has lost its lease."""
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases

@@ -10,16 +10,14 @@ import structlog
 from arq.cron import CronJob
 
 from service.clock import Clock
-from service.domain.defaults import apply_defaults
 from service.domain.errors import TriageError
-from service.domain.job import ResultForgotten, Unique
+from service.domain.job_spec import ResultForgotten, Unique, merge_defaults
 from service.store.jobs import Idempotency, Submission
 from service.store.namespace import Namespace
 from workers.arq.cron_times import next_firing
-from workers.arq.settings import ArqSettings, local_timezone, merge_defaults
+from workers.arq.settings import ArqSettings, local_timezone
 from workers.handling.functions import cron_defaults, cron_name
-from workers.handling.job_specs import specify
-from workers.handling.queue_defaults import QueueDefaults
+from workers.handling.job_specs import JobSpecs, Reader
 from workers.handling.registry import Registry
 
 #: How long it is remembered that a firing has been: longer than any worker may be late.
@@ -39,8 +37,8 @@ class Entry:
     cron: CronJob
     name: str
     zone: tzinfo
-    queue: str | None
-    defaults: dict[str, Any]
+    #: A JobSpec in its JSON form.
+    job: dict[str, Any]
     next_ms: int | None
 
 
@@ -55,11 +53,10 @@ class Cron:
         clock: Clock,
         new_id: Callable[[str], str],
     ) -> None:
-        self._registry = registry
         self._stores = stores
         self._clock = clock
         self._new_id = new_id
-        self._queues = QueueDefaults(stores.queues, clock)
+        self._specs = JobSpecs(registry, stores, clock)
         now = clock.now_ms()
         self.entries = [_entry(cron, settings, served, now) for cron, settings in registry.crons]
 
@@ -82,7 +79,7 @@ class Cron:
 
     async def _fire(self, entries: Sequence[Entry], now: int) -> None:
         """One call for all, so that only the first of several with the same job id runs."""
-        queues = await self._queues.read() if entries else {}
+        reader = await self._specs.reader([])
         submissions: list[Submission] = []
         for entry in entries:
             slot = entry.next_ms
@@ -90,7 +87,7 @@ class Cron:
             if now - slot > LATE_MS:
                 log.warning("cron_firing_skipped", cron=entry.name, late_seconds=(now - slot) / 1000)
                 continue
-            submissions.append(self._submission(entry, slot, queues))
+            submissions.append(self._submission(entry, slot, reader))
         if submissions:
             answers = await self._stores.jobs.fire(submissions, "", remember_ms=REMEMBER_MS)
             for submission, answer in zip(submissions, answers, strict=True):
@@ -99,10 +96,8 @@ class Cron:
         for entry in entries:
             entry.next_ms = next_firing(entry.cron, entry.zone, now)
 
-    def _submission(self, entry: Entry, slot: int, queues: Any) -> Submission:
-        cron, overrides = entry.cron, {} if entry.queue is None else {"queue": entry.queue}
-        spec = specify(self._registry, entry.name, b"{}", overrides, queues)
-        spec = replace(apply_defaults(spec, entry.defaults), queue=spec.queue)
+    def _submission(self, entry: Entry, slot: int, reader: Reader) -> Submission:
+        cron, spec = entry.cron, reader.read(entry.job)
         if cron.job_id is not None:
             kept = ResultForgotten(round((cron.keep_result_s or 0) * 1000))
             spec = replace(spec, unique=Unique(cron.job_id, kept, on_conflict="reject"))
@@ -112,15 +107,14 @@ class Cron:
 
 def _entry(cron: CronJob, settings: ArqSettings, served: Sequence[str], now: int) -> Entry:
     zone = settings.timezone or local_timezone()
-    queue = settings.defaults.get("queue")
-    if queue is None and not {"default", "*"} & set(served):
+    job = merge_defaults(settings.defaults, cron_defaults(cron, settings)) | {"name": cron_name(cron)}
+    if "queue" not in job and not {"default", "*"} & set(served):
         # A worker of other queues alone would never see what it fires.
-        queue = served[0]
+        job["queue"] = served[0]
     return Entry(
         cron=cron,
         name=cron_name(cron),
         zone=zone,
-        queue=queue,
-        defaults=merge_defaults(settings.defaults, cron_defaults(cron, settings)),
+        job=job,
         next_ms=None if cron.run_at_startup else next_firing(cron, zone, now),
     )

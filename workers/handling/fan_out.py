@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
-from service.domain.fan_out import MAX_ITEMS, FanOutSpec, Item, Tolerance
+import orjson
+
+from service.domain.checks import nullable, read_object
+from service.domain.fan_out import MAX_ITEMS, FanOutSpec, Item, read_tolerance
 from service.domain.ids import derived_id
 from service.domain.job import Lease
+from service.domain.job_spec import encode_payload
+from service.domain.limits import CONCURRENCY
 from service.store.groups.fan_outs import FILL, FanOuts
-from workers.handling.job_specs import encode_payload, read_spec
+from workers.calls.results import encode_json
+from workers.handling.job_specs import Reader
 from workers.handling.registry import Registry
 
 
@@ -27,8 +33,12 @@ async def dispatch(
     id = derived_id("fan", lease.job.created_at, f"{lease.job.id} {number}")
     await fan_outs.open(id, spec, 0, None)
     rest, count = iter(payloads), 0
+    shared, most = orjson.loads(spec.template.payload), registry.max_payload_bytes
     while portion := list(islice(rest, FILL)):
-        items = [Item(count + place, _encode(registry, payload)) for place, payload in enumerate(portion)]
+        items = [
+            Item(index, _encode(payload, f"/items/{index}", shared, most))
+            for index, payload in enumerate(portion, count)
+        ]
         count += len(items)
         if count > MAX_ITEMS:
             raise ValueError(f"the limit is {MAX_ITEMS:,} items per fan-out")
@@ -44,27 +54,24 @@ async def dispatch(
 
 
 def read_fan_out(
-    registry: Registry,
-    queues: Mapping[str, Mapping[str, Any]],
-    name: str,
-    then: str | Mapping[str, Any] | None,
-    options: Mapping[str, Any],
+    reader: Reader, name: str, then: str | Mapping[str, Any] | None, options: Mapping[str, Any]
 ) -> FanOutSpec:
-    """`queues` are the defaults of each; raises ValueError for what the API would refuse."""
-    fields = dict(options)
-    tolerance = fields.pop("failure_tolerance", None) or {}
-    concurrency = fields.pop("max_concurrency", None)
+    """Raises SpecInvalid or PayloadTooLarge."""
+    template = {**options, "name": name}
+    concurrency = template.pop("max_concurrency", None)
+    tolerance = template.pop("failure_tolerance", {})
+    follow_up = {"name": then} if isinstance(then, str) else then
     return FanOutSpec(
-        read_spec(registry, {**fields, "name": name, "payload": {}}, queues),
-        None
-        if then is None
-        else read_spec(registry, {"name": then} if isinstance(then, str) else then, queues),
-        Tolerance(**tolerance),
-        concurrency,
+        reader.read(template, "/template", inside="fan-out"),
+        None if follow_up is None else reader.read(follow_up, "/then", inside="fan-out"),
+        read_tolerance(tolerance, "/failure_tolerance"),
+        nullable(CONCURRENCY)(concurrency, "/max_concurrency"),
     )
 
 
-def _encode(registry: Registry, payload: object) -> bytes:
-    if not isinstance(payload, Mapping):
-        raise ValueError("a payload must be a JSON object")
-    return encode_payload(registry, cast(Mapping[str, Any], payload))
+def _encode(payload: object, pointer: str, shared: Mapping[str, Any], most: int) -> bytes:
+    """JSON text of an item; its limit counts what it shares with the others."""
+    text = encode_payload(payload, pointer, encode_json, most)
+    if shared:
+        encode_payload({**shared, **read_object(payload, pointer)}, pointer, encode_json, most)
+    return text

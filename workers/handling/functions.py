@@ -1,7 +1,6 @@
 """From a function, or from what arq's lists of functions hold, to a Handler."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
@@ -10,22 +9,21 @@ import arq.worker
 from arq.cron import CronJob
 from arq.utils import import_string
 
+from service.domain.checks import SpecInvalid
 from service.domain.errors import ConfigurationInvalid
+from service.domain.job_spec import ARQ_JOB_ID, NAME, merge_defaults
 from workers.arq.cron_times import next_firing
 from workers.arq.settings import (
     KEEP_RESULT_SECONDS,
     MAX_TRIES,
     ArqSettings,
     function_defaults,
-    merge_defaults,
 )
 from workers.calls.invocation import Handler
 from workers.calls.parameters import read_parameters
 from workers.calls.redaction import check_pointers
 from workers.handler import ATTRIBUTE, JobOptions, check_first_parameter
 
-#: What the API takes as the name of a job: no other one could ever be submitted.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 #: A cron job that has no time in the last fifty years of the calendar never has one; unix ms.
 _LATE = 251_812_368_000_000
 #: What arq does with a function without @job that says nothing about it.
@@ -53,8 +51,10 @@ def handler_of(
     """
     options = options_of(function)
     name = exact_name or (options.name if options else None) or name or function.__name__
-    if not _NAME.fullmatch(name):
-        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: invalid job type name {name!r}.")
+    try:
+        NAME(name, "")
+    except SpecInvalid as error:
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: the name of a job type {error.reason}.") from None
     try:
         check_first_parameter(function)
         parameters = read_parameters(name, function, loose=options is None)
@@ -124,6 +124,8 @@ def handler_of_cron(cron: CronJob, settings: ArqSettings) -> Handler:
     """The handler of a cron job's function, under the name of the cron job."""
     try:
         own = cron_defaults(cron, settings)
+        if cron.job_id is not None:
+            ARQ_JOB_ID(cron.job_id, "job_id")
         next_firing(cron, UTC, _LATE)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ConfigurationInvalid(f"TRIAGE_HANDLERS: cron() of {cron.name}: {error}") from error

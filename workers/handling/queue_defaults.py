@@ -40,13 +40,13 @@ class PublishedTypes:
         self._known: Mapping[str, JobType] = {}
         self._read_at: float | None = None
 
-    async def find(self, name: str) -> JobType | None:
-        """None for a type that no worker knows; the last known value while Redis is unavailable."""
+    async def read(self) -> Mapping[str, JobType]:
+        """By name; while Redis is away, as last read."""
         now = self._clock.monotonic()
         if self._read_at is None or now - self._read_at > FRESH_SECONDS:
             try:
                 self._known = {known.name: known for known in await self._workers.job_types()}
             except TriageError:
-                return self._known.get(name)
+                return self._known
             self._read_at = now
-        return self._known.get(name)
+        return self._known

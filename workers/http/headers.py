@@ -1,4 +1,4 @@
-"""The headers that `http.request` may send, its signatures, and Retry-After."""
+"""The headers that `http.request` may send, its signature, and the Retry-After that it gets back."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 USER_AGENT = "Triage/1"
-#: Seconds that a server may make a job wait: beyond it a header is a mistake.
+#: Seconds that a server may make a job wait: a header with more is taken for a mistake.
 MAX_WAIT = 86_400.0
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
@@ -30,7 +30,7 @@ class HeaderRefused(Exception):
 
 
 def checked_headers(given: Mapping[str, str], content_type: str | None) -> dict[str, str]:
-    """All headers to send, their names in lower case; raises HeaderRefused, naming no value."""
+    """All headers to send, with names in lower case; raises HeaderRefused, which never quotes a value."""
     headers = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
     if content_type is not None:
         headers["content-type"] = content_type
@@ -59,7 +59,7 @@ def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
 
 
 def retry_after(text: str, now: float) -> float | None:
-    """Seconds to wait as Retry-After says, in seconds or as a date; None when it says nothing usable."""
+    """Seconds to wait, from a Retry-After in seconds or as a date; None if it is neither."""
     text = text.strip()
     if re.fullmatch("[0-9]{1,9}", text):
         return min(float(text), MAX_WAIT)

@@ -1,4 +1,4 @@
-"""Lets HTTP calls of handlers reach public addresses only; connects to the address that it checked."""
+"""Lets HTTP calls of handlers reach only public addresses, and connects to the very address it checked."""
 
 import asyncio
 import functools
@@ -37,7 +37,7 @@ class AddressRefused(Exception):
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is public."""
+    """Whether the address is on the public internet, and not one of this network or this host."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -48,7 +48,7 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """TRIAGE_HTTP_ALLOW: what may be reached although it is not public."""
+    """TRIAGE_HTTP_ALLOW: hosts and networks that may be reached although they are not public."""
 
     hosts: frozenset[str]
     networks: tuple[Network, ...]
@@ -65,7 +65,7 @@ class Allowed:
         return cls(frozenset(hosts), tuple(networks))
 
     def check(self, host: str, texts: Iterable[str]) -> None:
-        """Raises AddressRefused: one bad address is enough, as the connection may go to any of them."""
+        """Raise AddressRefused if any address is not allowed: the connection may go to each of them."""
         if host.lower().rstrip(".") in self.hosts:
             return
         for text in texts:
@@ -76,7 +76,7 @@ class Allowed:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to the addresses that were checked; Host and TLS name stay the URL's, as they belong above."""
+    """Connects to the addresses that were checked; the Host header and the TLS name stay the URL's."""
 
     def __init__(self, allowed: Allowed, resolve: Resolve) -> None:
         self._allowed = allowed
@@ -118,7 +118,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over the guarded backend; `_pool` is why httpx is pinned, and a test holds it."""
+    """httpx's transport over the guarded backend; it replaces `_pool`, so httpx is pinned and tested."""
 
     def __init__(self, allowed: Allowed, resolve: Resolve | None = None) -> None:
         super().__init__(verify=_tls(), trust_env=False)
@@ -128,5 +128,5 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    # Loading the certificates takes longer than most calls.
+    # Cached: loading the certificates takes longer than most calls.
     return httpx.create_ssl_context(trust_env=False)

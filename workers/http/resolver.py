@@ -1,4 +1,4 @@
-"""Resolves hosts in its own few threads: a slow name server must not occupy the worker's threads."""
+"""Looks up hosts in its own threads: a name server that does not answer must not block the worker's."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,14 @@ import socket
 import threading
 from weakref import WeakKeyDictionary
 
-#: Lookups at a time. One takes as long as the system's resolver tries, often half a minute, whoever waits.
+#: Lookups at a time. The system's resolver may try for half a minute, even if no caller waits any more.
 MAX_LOOKUPS = 8
 
 Addresses = list[str]
 
 
 class Resolver:
-    """One lookup per host at a time, shared by all callers; each caller decides how long to wait."""
+    """One lookup per host at a time, however many callers wait; each decides how long it waits."""
 
     def __init__(self, most: int = MAX_LOOKUPS) -> None:
         self._free = asyncio.Semaphore(most)
@@ -36,7 +36,7 @@ class Resolver:
             self._waiting[key] -= 1
             if not self._waiting[key]:
                 del self._waiting[key]
-                # A thread goes on, for whoever asks next; what has none yet is dropped.
+                # A lookup that has a thread goes on, for the next caller; one that has none yet is dropped.
                 if key not in self._begun:
                     self._forget(key, task)
                     task.cancel()
@@ -74,7 +74,7 @@ class Resolver:
             with contextlib.suppress(RuntimeError):  # the loop has ended before
                 loop.call_soon_threadsafe(ended, addresses, error)
 
-        # A daemon: the process must be able to end while a lookup hangs.
+        # A daemon thread: the process must be able to end while a lookup hangs.
         threading.Thread(target=run, name="resolver", daemon=True).start()
         return await found
 
@@ -83,6 +83,6 @@ _resolvers: "WeakKeyDictionary[asyncio.AbstractEventLoop, Resolver]" = WeakKeyDi
 
 
 async def addresses(host: str, port: int) -> Addresses:
-    """By the resolver of this event loop."""
+    """The addresses of a host, looked up by the resolver of this event loop."""
     resolver = _resolvers.setdefault(asyncio.get_running_loop(), Resolver())
     return await resolver.addresses(host, port)

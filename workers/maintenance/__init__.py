@@ -1,1 +1,1 @@
-"""What every worker does beside running jobs, one duty per file; any number of them may do it at once."""
+"""What every worker does besides running jobs: one duty per module. Many workers may do it at once."""

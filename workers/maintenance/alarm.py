@@ -5,13 +5,13 @@ import math
 
 
 class Alarm:
-    """One duty waits; whoever learns of an earlier time says so, also while the duty is at work."""
+    """One duty waits here; whoever learns of an earlier time schedules a check, even while the duty works."""
 
     def __init__(self) -> None:
         self._earlier = asyncio.Event()
         self._at = math.inf
 
-    def expect(self, seconds: float) -> None:
+    def schedule_check(self, seconds: float) -> None:
         """Something may be due in `seconds`."""
         at = asyncio.get_running_loop().time() + seconds
         if at < self._at:
@@ -19,7 +19,7 @@ class Alarm:
             self._earlier.set()
 
     async def wait(self, seconds: float) -> None:
-        """At most `seconds`."""
+        """Sleep until the earliest check, for `seconds` at most."""
         loop = asyncio.get_running_loop()
         self._at = min(self._at, loop.time() + seconds)
         while (left := self._at - loop.time()) > 0:

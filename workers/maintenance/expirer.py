@@ -1,22 +1,22 @@
-"""Ends what its time has overtaken: expired jobs, missed deadlines, cancels at the end of their grace."""
+"""Ends jobs whose time is up: expired ones, missed deadlines, cancels at the end of their grace."""
 
 from service.store.leases import Leases
 from workers.maintenance.alarm import Alarm
 
-#: Seconds between looks where nothing is known to be coming, and jobs per call.
+#: Seconds between checks where nothing is known to be due, and jobs per call.
 PAUSE = 30.0
 AT_MOST = 200
 
 
-class Sweeper:
-    """Sleeps until the next alarm; a claim that saw an earlier one wakes it."""
+class Expirer:
+    """Sleeps until the next job is due; a claim that saw an earlier one schedules a check."""
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases
         self._alarm = Alarm()
-        self.expect = self._alarm.expect
+        self.schedule_check = self._alarm.schedule_check
 
-    async def sweep(self) -> float:
+    async def expire(self) -> float:
         ended, next_in_ms = await self._leases.sweep(AT_MOST)
         if ended < AT_MOST:
             await self._alarm.wait(PAUSE if next_in_ms is None else min(PAUSE, next_in_ms / 1000 + 0.01))

@@ -1,30 +1,30 @@
-"""Carries on the work on flows and fan-outs that one script could not do."""
+"""Continues the work on flows and fan-outs that is too much for one script."""
 
 import asyncio
 
 from service.store.groups.tasks import GroupTasks
 
-#: Seconds between looks for groups past their retention; tasks are noticed at once.
+#: Seconds between checks for groups past their retention; a heartbeat wakes this duty for new tasks.
 PAUSE = 60.0
 
 
-class Keeper:
-    """Sleeps until a heartbeat hears of tasks."""
+class GroupWorker:
+    """Sleeps until a heartbeat reports tasks."""
 
     def __init__(self, groups: GroupTasks) -> None:
         self._groups = groups
-        self._noticed = asyncio.Event()
+        self._woken = asyncio.Event()
 
-    def notice(self) -> None:
+    def wake(self) -> None:
         """There are tasks."""
-        self._noticed.set()
+        self._woken.set()
 
-    async def keep(self) -> float:
-        self._noticed.clear()
+    async def work(self) -> float:
+        self._woken.clear()
         await self._groups.work()
         await self._groups.forget_ended()
         try:
-            await asyncio.wait_for(self._noticed.wait(), PAUSE)
+            await asyncio.wait_for(self._woken.wait(), PAUSE)
         except TimeoutError:
             return PAUSE / 10
         return 0.0

@@ -1,4 +1,4 @@
-"""All duties of a worker beside running jobs, and what wakes them."""
+"""A worker's duties besides running jobs, and what wakes them. To add one, write a module and list it."""
 
 import contextlib
 from collections.abc import Callable, Coroutine
@@ -11,18 +11,18 @@ from service.settings import Settings
 from service.store.leases import Beat
 from service.store.namespace import Namespace
 from workers.maintenance.bulk_worker import BulkWorker
-from workers.maintenance.expirer import Sweeper
-from workers.maintenance.group_worker import Keeper
+from workers.maintenance.expirer import Expirer
+from workers.maintenance.group_worker import GroupWorker
 from workers.maintenance.periodic import repeat
 from workers.maintenance.pruner import Pruner
-from workers.maintenance.registry_cleaner import Janitor
+from workers.maintenance.registry_cleaner import RegistryCleaner
 from workers.maintenance.rescuer import Rescuer
 from workers.maintenance.scheduler import Scheduler
-from workers.maintenance.unroutable_reaper import Undertaker
+from workers.maintenance.unroutable_reaper import UnroutableReaper
 from workers.telemetry.metrics import Metrics
 
 
-class Upkeep:
+class Maintenance:
     """Built before the first claim, which may already say when something is due."""
 
     def __init__(
@@ -34,48 +34,47 @@ class Upkeep:
         new_id: Callable[[str], str],
         reachability: Reachability,
     ) -> None:
-        self._stores = stores
         self._rescuer = Rescuer(stores.leases, settings.lease_seconds, metrics, reachability)
-        self._unroutable_seconds = settings.unroutable_seconds
-        self._sweeper = Sweeper(stores.leases)
-        self._pruner = Pruner(stores.leases)
-        self._keeper = Keeper(stores.group_tasks)
-        self._bulk = BulkWorker(stores.bulk_batches)
+        self._expirer = Expirer(stores.leases)
         self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
+        self._pruner = Pruner(stores.leases)
+        self._groups = GroupWorker(stores.group_tasks)
+        self._bulk = BulkWorker(stores.bulk_batches)
+        #: One check of each duty by its name; it returns the seconds until the next one.
+        self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
+            "rescue": self._rescuer.rescue,
+            "expire": self._expirer.expire,
+            "schedule": self._scheduler.work,
+            "prune": self._pruner.prune,
+            "groups": self._groups.work,
+            "bulk_actions": self._bulk.work,
+            "clean_registry": RegistryCleaner(stores.workers).clean,
+        }
+        if settings.unroutable_seconds > 0:
+            reaper = UnroutableReaper(stores.leases, settings.unroutable_seconds)
+            self._duties["bury_unroutable"] = reaper.bury
 
-    def expect(self, seconds: float) -> None:
+    def schedule_check(self, seconds: float) -> None:
         """A job may expire, or a cancel must be forced, in so many seconds."""
-        self._sweeper.expect(seconds)
+        self._expirer.schedule_check(seconds)
 
-    def heard(self, beat: Beat) -> None:
-        """What a heartbeat said of work for these duties."""
+    def on_heartbeat(self, beat: Beat) -> None:
+        """Wake the duties for which Redis has work."""
         if beat.tasks:
-            self._keeper.notice()
-            self._bulk.notice()
+            self._groups.wake()
+            self._bulk.wake()
         if beat.next_slot_ms is not None:
-            self._scheduler.expect(beat.next_slot_ms / 1000)
+            self._scheduler.schedule_check(beat.next_slot_ms / 1000)
         if beat.next_prune_ms is not None:
-            self._pruner.expect(beat.next_prune_ms / 1000 + 0.01)
+            self._pruner.schedule_check(beat.next_prune_ms / 1000 + 0.01)
 
-    async def look_back(self) -> bool:
+    async def rescue_first(self) -> bool:
         """Take back what other workers left, before the first claim; whether one was lost lately."""
         with contextlib.suppress(TriageError):
             await self._rescuer.rescue()
         return self._rescuer.lost_lately
 
-    def duties(self, nudge: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
-        """One endless coroutine per duty; `nudge` makes the claimer look for work at once."""
-        leases = self._stores.leases
-        self._rescuer.nudge = nudge
-        duties: list[Coroutine[Any, Any, None]] = [
-            repeat("rescue", self._rescuer.rescue),
-            repeat("sweep", self._sweeper.sweep),
-            repeat("schedule", self._scheduler.work),
-            repeat("prune", self._pruner.prune),
-            repeat("keep", self._keeper.keep),
-            repeat("act", self._bulk.work),
-            repeat("tidy", Janitor(self._stores.workers).tidy),
-        ]
-        if self._unroutable_seconds > 0:
-            duties.append(repeat("bury", Undertaker(leases, self._unroutable_seconds).bury))
-        return duties
+    def duties(self, wake_claimer: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+        """One endless coroutine per duty; `wake_claimer` makes the claimer look for work at once."""
+        self._rescuer.wake_claimer = wake_claimer
+        return [repeat(name, check) for name, check in self._duties.items()]

@@ -1,4 +1,4 @@
-"""Runs a duty again and again; Redis being away or the duty failing never ends it."""
+"""Runs a duty again and again, even when Redis is unavailable."""
 
 import asyncio
 import random
@@ -9,14 +9,14 @@ import structlog
 from service.domain.errors import TriageError
 
 #: A pause is lengthened by up to this share, at most by the seconds below, so that workers that start
-#: together do not act together.
+#: together do not work in step.
 JITTER, JITTER_AT_MOST = 0.2, 0.3
 
 log = structlog.get_logger("triage.maintenance")
 
 
 async def repeat(name: str, duty: Callable[[], Awaitable[float]]) -> None:
-    """`duty` answers the seconds until it wants to run again."""
+    """`duty` returns the seconds until it wants to run again; log lines call it `name`."""
     failed = False
     while True:
         try:

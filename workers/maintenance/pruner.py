@@ -1,34 +1,34 @@
-"""Forgets finished jobs past their retention, a few at a time so that Redis never stalls."""
+"""Deletes finished jobs past their retention, a few at a time so that Redis never stalls."""
 
 from service.store.leases import Leases
 from workers.maintenance.alarm import Alarm
 
-#: Seconds between looks where no retention is known to end, between portions of a large backlog, and jobs
-#: per portion.
+#: Seconds between checks where no retention is known to end, between batches of a large backlog, and jobs per
+#: batch.
 PAUSE = 60.0
-NEXT_PORTION = 0.02
+NEXT_BATCH = 0.02
 AT_MOST = 200
-#: Seconds between two looks: at least, and where other workers were faster each time. One is enough, and the
-#: others hear from their heartbeats when it is gone.
+#: Seconds between two checks: at least, and where other workers were faster each time. One worker is enough,
+#: and the heartbeats of the others report it when that one is gone.
 REST, LONGEST_REST = 0.5, 10.0
 
 
 class Pruner:
-    """Sleeps until the earliest retention ends; heartbeats tell of one that is earlier."""
+    """Sleeps until the earliest retention ends; a heartbeat that reports an earlier one schedules a check."""
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases
         self._alarm = Alarm()
         self._rest = REST
-        self.expect = self._alarm.expect
+        self.schedule_check = self._alarm.schedule_check
 
     async def prune(self) -> float:
         pruned, next_in_ms = await self._leases.prune(AT_MOST)
         if pruned >= AT_MOST:
-            return NEXT_PORTION
+            return NEXT_BATCH
         due = PAUSE if next_in_ms is None else min(PAUSE, next_in_ms / 1000 + 0.01)
         if pruned:
-            # Once more: nobody is told of what has ended right after the last one (groups.lua).
+            # Once more: no heartbeat reports a retention that has ended right after the last one.
             self._rest = due = REST
         else:
             self._rest = min(self._rest * 2, LONGEST_REST)

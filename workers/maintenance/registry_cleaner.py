@@ -1,15 +1,15 @@
-"""Drops registry entries of workers that are long gone, and pools in which nobody is left."""
+"""Removes registry entries of workers that are long gone, and pools without workers."""
 
 from service.store.workers import WorkerRegistry
 
-#: Seconds between looks.
+#: Seconds between checks.
 PAUSE = 60.0
 
 
-class Janitor:
+class RegistryCleaner:
     def __init__(self, workers: WorkerRegistry) -> None:
         self._workers = workers
 
-    async def tidy(self) -> float:
+    async def clean(self) -> float:
         await self._workers.forget_lost()
         return PAUSE

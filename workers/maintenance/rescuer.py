@@ -9,7 +9,7 @@ from service.reachability import Reachability
 from service.store.leases import Leases
 from workers.telemetry.metrics import Metrics
 
-#: Seconds to wait past an expiry before looking: the timer must not fire a moment early.
+#: Seconds to wait past an expiry: a check that comes a moment early would find nothing.
 PAST = 0.02
 #: Jobs per call.
 AT_MOST = 100
@@ -21,7 +21,7 @@ class Rescuer:
     """Sleeps until the next lease may be taken.
 
     Where nothing runs, a lease that begins meanwhile cannot expire before one lease length. Where
-    something runs, looking also keeps the pulse, which lasts half a lease.
+    something runs, a check also tells Redis that workers are there, which holds for half a lease.
     """
 
     def __init__(
@@ -31,10 +31,10 @@ class Rescuer:
         self._lease = lease_seconds
         self._metrics = metrics
         self._reachability = reachability
-        #: Whether a worker was lost in the last minute, as the last look saw it.
+        #: Whether a worker was lost in the last minute, as of the last check.
         self.lost_lately = False
-        #: Makes this worker look for work at once.
-        self.nudge: Callable[[], None] = lambda: None
+        #: Makes this worker claim at once.
+        self.wake_claimer: Callable[[], None] = lambda: None
 
     async def rescue(self) -> float:
         try:
@@ -48,7 +48,7 @@ class Rescuer:
             log.warning("jobs_rescued", rescued=answer.rescued)
             self._metrics.stalled.inc(len(answer.rescued))
             # The wake-up may go to the very worker whose lease ran out.
-            self.nudge()
+            self.wake_claimer()
         if len(answer.rescued) >= AT_MOST:
             return 0.0
         if answer.next_in_ms is None:

@@ -1,4 +1,4 @@
-"""Fires schedules: any worker does, each slot exactly once over all of them (ADR 0014)."""
+"""Fires schedules: any worker may, and each fire time is fired once over all of them (ADR 0014)."""
 
 import asyncio
 import contextlib
@@ -14,21 +14,21 @@ from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.schedules import Look, Schedule
 
-#: Seconds between looks where nothing is known to be coming, and schedules per look.
+#: Seconds between checks where nothing is known to be due, and schedules per check.
 PAUSE = 30.0
 AT_MOST = 100
-#: Looks are at least this far apart, whatever the schedules.
+#: Checks are at least this far apart, whatever the schedules.
 LEAST_PAUSE = 0.2
-#: What a heartbeat tells is older by its way here: less than this earlier is not news.
+#: A heartbeat's figure is older by the time that it took to get here: a smaller difference is none.
 NEWS = 0.1
-#: Past the slot rather than before it: an early look would find nothing.
+#: Seconds to wait past a fire time: a check that comes a moment early would find nothing.
 PAST = 0.002
 
 log = structlog.get_logger("triage.scheduler")
 
 
 class Scheduler:
-    """Sleeps until the next slot; a heartbeat that heard of an earlier one wakes it."""
+    """Sleeps until the next fire time; a heartbeat that reports an earlier one wakes it."""
 
     def __init__(
         self,
@@ -43,27 +43,27 @@ class Scheduler:
         self._new_id = new_id
         self._cancel_grace_ms = cancel_grace_ms
         self._clock = clock
-        self._alarm = asyncio.Event()
-        self._looks_at = 0.0
+        self._woken = asyncio.Event()
+        self._checks_at = 0.0
         self._failing: set[str] = set()
 
-    def expect(self, seconds: float) -> None:
+    def schedule_check(self, seconds: float) -> None:
         """Something fires in `seconds`."""
-        if self._clock.monotonic() + seconds < self._looks_at - NEWS:
-            self._alarm.set()
+        if self._clock.monotonic() + seconds < self._checks_at - NEWS:
+            self._woken.set()
 
     async def work(self) -> float:
-        """Fire what is due and sleep until the next slot, or until it is known to be earlier."""
-        # Whatever is heard during a look may be newer than what it sees.
-        self._looks_at = math.inf
-        self._alarm.clear()
+        """Fire what is due and sleep until the next fire time, or until an earlier one is known."""
+        # What a heartbeat reports during a check may be newer than what the check sees.
+        self._checks_at = math.inf
+        self._woken.clear()
         look = await self._schedules.look(AT_MOST)
         stale = [not await self._attempt(found, look.now) for found in look.due]
         pause = LEAST_PAUSE if any(stale) else self._pause(look)
-        self._looks_at = self._clock.monotonic() + pause
+        self._checks_at = self._clock.monotonic() + pause
         await asyncio.sleep(LEAST_PAUSE)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._alarm.wait(), max(0.0, pause - LEAST_PAUSE))
+            await asyncio.wait_for(self._woken.wait(), max(0.0, pause - LEAST_PAUSE))
         return 0.0
 
     def _pause(self, look: Look) -> float:
@@ -72,7 +72,7 @@ class Scheduler:
         return PAUSE if look.next_in_ms is None else min(PAUSE, look.next_in_ms / 1000 + PAST)
 
     async def _attempt(self, found: Schedule, now: int) -> bool:
-        """False if it has changed since; one that cannot be fired must not hold up the others."""
+        """False if it has changed since; a schedule that cannot be fired must not hold up the others."""
         try:
             fired = await self.fire(found, now)
         except Exception as error:
@@ -86,7 +86,7 @@ class Scheduler:
         return fired
 
     async def fire(self, found: Schedule, now: int) -> bool:
-        """Fire what is due of one schedule; False when somebody else has, or it was changed."""
+        """Fire what is due of one schedule; False if another worker has, or if it was changed."""
         assert found.slot is not None
         definition = found.definition
         firing = decide(found.timetable, definition["catch_up"], found.slot, now, definition["overlap"])
@@ -96,7 +96,7 @@ class Scheduler:
         spec = found.job(job_type, await self._queues.defaults())
         submissions = [Submission(self._new_id("job"), spec) for _ in firing.slots]
         if definition["overlap"] == "replace" and submissions:
-            # First, so that a worker that dies in between leaves the slot to fire and not two jobs running.
+            # First: a worker that dies in between leaves the firing to others, and no two jobs that run.
             await self._schedules.replace_unfinished(found, self._cancel_grace_ms)
         fired = await self._schedules.fire(found, firing, submissions)
         if fired:

@@ -1,25 +1,25 @@
-"""Ends queued jobs that nobody can run: their type was known to no worker for TRIAGE_UNROUTABLE_SECONDS.
+"""Ends queued jobs whose type no worker has known for TRIAGE_UNROUTABLE_SECONDS.
 
-A worker that drained leaves the registry at once and its successor may take minutes to start, so that one
-look which finds nobody proves nothing. The time counts from the first of an unbroken row of looks that found
-nobody; a worker that registers ends the row for its types. A look is part of the call that buries.
+A worker that drained leaves the registry at once and its successor may take minutes to start, so a single
+check that finds no worker proves nothing. The time counts from the first of an unbroken series of checks that
+found none; a worker that registers ends the series for its types. The call that buries is itself a check.
 """
 
 import structlog
 
 from service.store.leases import Leases
 
-#: Seconds between looks, and between portions of many jobs.
+#: Seconds between checks, and between batches of many jobs.
 PAUSE = 60.0
-NEXT_PORTION = 0.02
+NEXT_BATCH = 0.02
 AT_MOST = 200
-#: Seconds without a look that break the row: nobody was there to see a worker, or Redis was away.
+#: Seconds without a check that break the series: a worker may have come and gone, or Redis was unavailable.
 VOID_AFTER = 3 * PAUSE
 
-log = structlog.get_logger("triage.undertaker")
+log = structlog.get_logger("triage.unroutable_reaper")
 
 
-class Undertaker:
+class UnroutableReaper:
     def __init__(self, leases: Leases, after_seconds: float) -> None:
         self._leases = leases
         self._after_ms = round(after_seconds * 1000)
@@ -28,4 +28,4 @@ class Undertaker:
         buried = await self._leases.bury_unroutable(self._after_ms, round(VOID_AFTER * 1000), AT_MOST)
         if buried:
             log.warning("jobs_unroutable", dead=buried)
-        return NEXT_PORTION if buried >= AT_MOST else PAUSE
+        return NEXT_BATCH if buried >= AT_MOST else PAUSE

@@ -1,4 +1,4 @@
-"""The worker's own port: probes and metrics for Kubernetes and Prometheus, drain for its own pod alone."""
+"""The worker's own port: probes for Kubernetes, metrics for Prometheus, and drain for its own pod only."""
 
 import asyncio
 import contextlib
@@ -18,16 +18,16 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Admin:
-    """`health` answers what is wrong, None when nothing is; `ready` likewise, and includes it."""
+    """The ASGI application. `live` and `ready` return what is wrong, None when nothing is."""
 
     def __init__(
         self,
-        health: Callable[[], str | None],
+        live: Callable[[], str | None],
         ready: Callable[[], str | None],
         drain: Callable[[], None],
         metrics: CollectorRegistry,
     ) -> None:
-        self._health = health
+        self._live = live
         self._ready = ready
         self._drain = drain
         self._metrics = metrics
@@ -35,26 +35,26 @@ class Admin:
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
         match (scope.get("method"), scope.get("path")):
             case ("GET" | "HEAD", "/livez"):
-                await self._probe(send, self._health())
+                await self._probe(send, self._live())
             case ("GET" | "HEAD", "/readyz"):
                 await self._probe(send, self._ready())
             case ("GET", "/metrics"):
-                await _answer(send, 200, generate_latest(self._metrics), CONTENT_TYPE_LATEST)
-            case ("POST", "/drain") if not _from_here(scope):
-                await _answer(send, 403, b'{"code":"loopback_only","status":403}')
+                await _respond(send, 200, generate_latest(self._metrics), CONTENT_TYPE_LATEST)
+            case ("POST", "/drain") if not _is_local(scope):
+                await _respond(send, 403, b'{"code":"loopback_only","status":403}')
             case ("POST", "/drain"):
                 self._drain()
-                await _answer(send, 202, b'{"status":"draining"}')
+                await _respond(send, 202, b'{"status":"draining"}')
             case _:
-                await _answer(send, 404, b'{"code":"not_found","status":404}')
+                await _respond(send, 404, b'{"code":"not_found","status":404}')
 
     async def _probe(self, send: Send, problem: str | None) -> None:
         body = {"status": "ok"} if problem is None else {"status": "failing", "problem": problem}
-        await _answer(send, 200 if problem is None else 503, orjson.dumps(body))
+        await _respond(send, 200 if problem is None else 503, orjson.dumps(body))
 
 
-def _from_here(scope: Scope) -> bool:
-    """Whether somebody in this pod asks, as its preStop does, and no page in a browser of this machine."""
+def _is_local(scope: Scope) -> bool:
+    """Whether the request comes from this pod, as its preStop hook's does, and not from a web page."""
     if any(name == b"origin" for name, _ in scope["headers"]):
         return False
     host, _ = scope.get("client") or ("", 0)
@@ -65,14 +65,14 @@ def _from_here(scope: Scope) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-async def _answer(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
+async def _respond(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 class AdminServer(uvicorn.Server):
-    """uvicorn inside the worker's event loop; the signals stay the worker's."""
+    """uvicorn inside the worker's event loop; the worker keeps handling the signals."""
 
     def __init__(self, app: Admin, host: str, port: int) -> None:
         super().__init__(
@@ -82,7 +82,7 @@ class AdminServer(uvicorn.Server):
                 port=port,
                 lifespan="off",
                 access_log=False,
-                # What a header says of the sender must not open /drain.
+                # A header that claims another sender must not open /drain.
                 proxy_headers=False,
                 log_config=None,
                 timeout_graceful_shutdown=1,

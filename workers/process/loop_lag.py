@@ -1,4 +1,4 @@
-"""How late the event loop was: the worst of the last minute, because a scrape sees only a moment."""
+"""How late the event loop was: the worst of the last minute, because a scrape sees only one moment."""
 
 from collections import deque
 
@@ -13,7 +13,7 @@ class LoopLag:
         self._peaks: deque[tuple[float, float]] = deque()
 
     def worst(self, now: float, lag: float) -> float:
-        """Note a lag and answer the largest of the window."""
+        """Note a lag and return the largest of the window."""
         while self._peaks and self._peaks[-1][1] <= lag:
             self._peaks.pop()
         self._peaks.append((now, lag))

@@ -1,21 +1,21 @@
-"""What a worker says of itself in the registry."""
+"""What a worker publishes about itself in the registry."""
 
 import os
 import socket
-from importlib.metadata import version
 
 from service.settings import Settings
 from service.store.workers import WorkerRecord
+from service.version import VERSION
 from workers.handling.registry import Registry
 
 
 def describe_worker(settings: Settings, registry: Registry, id: str, now_ms: int) -> WorkerRecord:
-    """The record of a worker that has just started; every name that a handler answers to is a job type."""
+    """The record of a worker that has just started. Every name of a handler is a job type."""
     return WorkerRecord(
         id=id,
         host=socket.gethostname(),
         pid=os.getpid(),
-        version=version("triage-jobs"),
+        version=VERSION,
         queues=settings.queue_weights,
         job_types=tuple(registry.by_name),
         state="running",

@@ -16,7 +16,7 @@ _NAMES = [*map(floatToGoString, BUCKETS), "+Inf"]
 
 
 class Tally:
-    """The values of one series; counted and read by the event loop's thread alone, so without a lock."""
+    """The values of one series. Only the event loop's thread touches it, so it needs no lock."""
 
     __slots__ = ("counts", "sum")
 
@@ -30,7 +30,7 @@ class Tally:
 
 
 class TallyHistogram(Collector):
-    """Series by their labels. prometheus_client's own were a tenth of the samples in a worker's profile."""
+    """Series by their labels. In a profile of a worker, prometheus_client's own took a tenth of the time."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name = name
@@ -43,7 +43,7 @@ class TallyHistogram(Collector):
         return self._tallies.setdefault(values, Tally())
 
     def describe(self) -> Iterable[Metric]:
-        """What it will be, without values; the registry checks its name by it."""
+        """The metric without values, by which the registry checks its name."""
         yield HistogramMetricFamily(self._name, self._text, labels=self._labelnames)
 
     def collect(self) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""What a worker measures, under the names of the contract."""
+"""What a worker measures. Names are part of the contract with operators."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from workers.telemetry.histogram import Tally, TallyHistogram
 
 #: Label values per label: what a client can invent must not grow a time series database without bound.
 MAX_LABEL_VALUES = 200
-#: Pairs of queue and type with series of their own; each has 70 of them.
+#: Pairs of queue and type that have their own series, about 70 each.
 MAX_PAIRS = 500
 
 _OUTCOMES = {
@@ -92,7 +92,7 @@ class Metrics:
             self._series(job).wait.observe(max(0, job.started_at - job.queued_at) / 1000)
 
     def settled(self, finish: Finish, *, cancelled: bool = False) -> None:
-        """`cancelled`: a cancel that was requested meanwhile ended the job, whatever the run came to."""
+        """`cancelled`: the job was cancelled because of a request meanwhile, whatever the outcome was."""
         job, move = finish.lease.job, "stop" if cancelled else finish.settlement.move.name
         series = self._series(job)
         series.run.observe(finish.run_ms / 1000)
@@ -104,7 +104,7 @@ class Metrics:
         return TallyHistogram(name, text, ("queue", "name"), self.registry)
 
     def _series(self, job: Job) -> "_Series":
-        # Looking children up by their labels costs more than everything else here.
+        # prometheus_client's lookup of a series by its labels costs more than everything else here.
         series = self._children.get((job.queue, job.name))
         if series is None:
             labels = self._labels(job)

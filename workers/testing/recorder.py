@@ -6,14 +6,19 @@ from typing import Any, cast
 
 import orjson
 
+from service.clock import Clock
 from service.domain.flow import arrange
 from service.domain.job import Lease
 from service.store.leases import Finish
-from workers.handling.dependencies import Parked, graph_of
+from workers.handling.dependencies import Parked, read_children
+from workers.handling.enqueued import Call, read_call
 from workers.handling.fan_out import read_fan_out
-from workers.handling.job_specs import read_spec
+from workers.handling.job_specs import Reader
 from workers.handling.registry import Registry
 from workers.handling.shared_limits import SharedLimiter
+
+#: Those of arq's enqueue_job that are not arguments of the function.
+_OPTIONS = {"_job_id", "_queue_name", "_defer_until", "_defer_by", "_expires", "_job_try"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Stage:
     def __init__(
         self, registry: Registry, dependencies: Mapping[str, Any], new_id: Callable[[str], str]
     ) -> None:
-        self._registry = registry
+        self._reader = Reader(registry)
         self._dependencies = dependencies
         self._new_id = new_id
         self.reports = Reports()
@@ -77,9 +82,10 @@ class Stage:
     async def add_children(self, children: Mapping[str, Any]) -> None:
         if children.keys() <= self._dependencies.keys():
             return
-        arrange(graph_of(children), "/children", list(self._dependencies))
-        for child in children.values():
-            read_spec(self._registry, child["job"], {})
+        jobs, graph = read_children(children)
+        arrange(graph, "/children", list(self._dependencies))
+        for key, job in jobs.items():
+            self._reader.read(job, f"/children/{key}/job", inside="flow")
         self.reports.children |= children
         raise Parked
 
@@ -91,11 +97,14 @@ class Stage:
         then: str | Mapping[str, Any] | None,
         options: Mapping[str, Any],
     ) -> str:
-        read_fan_out(self._registry, {}, name, then, options)
+        read_fan_out(self._reader, name, then, options)
         self.reports.fan_outs.append(FanOut(name, list(payloads), then, options))
         return self._new_id("fan")
 
     async def enqueue_job(self, function: str, *args: Any, **options: Any) -> "_EnqueuedJob":
+        private = {name[1:]: value for name, value in options.items() if name in _OPTIONS}
+        kwargs = {name: value for name, value in options.items() if name not in _OPTIONS}
+        read_call(self._reader, Call(function, args, kwargs, **private), Clock().now_ms())
         self.reports.enqueued.append(Enqueued(function, args, options))
         return _EnqueuedJob(self._new_id("job"))
 

@@ -14,16 +14,16 @@ from typing import Any
 import orjson
 
 from service.clock import Clock
-from service.domain.defaults import apply_defaults
 from service.domain.ids import IdFactory
-from service.domain.job import Job, JobSpec, Lease
+from service.domain.job import Job, Lease
+from service.domain.job_spec import specify
 from service.domain.outcome import Failure
 from service.domain.states import Reason, State
 from service.settings import Settings
 from service.tasks import end
-from workers.arq.hooks import Hooks
 from workers.calls.invocation import Handler
-from workers.engine.executor import Executor
+from workers.engine.executor import Contexts, Executor, Handlers, RunTelemetry
+from workers.engine.runs.active_runs import ActiveRuns, FinishPolicy, RunObservers
 from workers.engine.runs.runners import Runners
 from workers.engine.runs.tracing import RunTracing
 from workers.handling.registry import Registry, handler_of
@@ -79,27 +79,18 @@ async def run(
     if timeout_seconds is not None:
         job = replace(job, timeout_ms=round(timeout_seconds * 1000))
     stage = Stage(registry, dependencies or {}, ids.new)
-    # A handler that ignores its timeout has nobody here for whom its verdict should wait.
+    # There is no retry here that would have to wait for a handler that ignores its timeout.
     settings = Settings.model_construct(cancel_grace_seconds=grace_seconds, stuck_threads_seconds=0.0)
-    executor = Executor(
-        settings=settings,
-        clock=clock,
-        random=lambda: 0.0,
-        registry=registry,
-        runners=Runners(settings, registry),
-        settler=stage,
-        reporter=stage,
-        relatives=lambda lease: stage,
-        hooks=Hooks(),
-        metrics=Metrics(),
-        tracing=RunTracing(None),
-        worker_id=ids.new("wk"),
-        shared={"settings": settings, "redis": stage, "limiters": stage, **(context or {})},
-    )
+    tracing = RunTracing(None)
+    policy = FinishPolicy.of(settings, ids.new("wk"), random=lambda: 0.0)
+    runs = ActiveRuns(clock, policy, stage, RunObservers(registry.hooks, tracing))
+    shared = {"settings": settings, "redis": stage, "limiters": stage, **(context or {})}
+    handlers = Handlers(registry, Runners(settings, registry), Contexts(shared, stage, lambda lease: stage))
+    executor = Executor(settings, clock, handlers, runs, RunTelemetry(Metrics(), tracing))
     executor.start(Lease(job, "1:test"), clock.now_ms())
-    running = executor.runs[job.id].task
+    running = runs.by_job[job.id].task
     if running is not None:
-        concluded = asyncio.ensure_future(executor.run_concluded.wait())
+        concluded = asyncio.ensure_future(runs.concluded.wait())
         try:
             await asyncio.wait({running, concluded}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -123,7 +114,7 @@ async def run_twice(
 
 
 def _job(handler: Handler, id: str, payload: Mapping[str, Any], failures: int, now_ms: int) -> Job:
-    spec = apply_defaults(JobSpec(handler.name), handler.defaults)
+    spec = specify({"name": handler.name, "payload": payload}, handler)
     return Job(
         id=id,
         version=2,
@@ -131,7 +122,7 @@ def _job(handler: Handler, id: str, payload: Mapping[str, Any], failures: int, n
         queue=spec.queue,
         state=State.RUNNING,
         priority=spec.priority,
-        payload=orjson.dumps(payload),
+        payload=spec.payload,
         created_at=now_ms,
         run_at=now_ms,
         queued_at=now_ms,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.api.openapi import example_data
+from service.version import VERSION
 
 #: By the name of the schema.
 SCHEMAS: Mapping[str, Any] = {
@@ -84,7 +85,7 @@ SCHEMAS: Mapping[str, Any] = {
         "object": "worker",
         "host": "triage-default-7d9c6b5f4-x2x7p",
         "pid": 7,
-        "version": "0.1.0",
+        "version": VERSION,
         "queues": {"critical": 6, "default": 3, "bulk": 1, "*": 1},
         "job_types": ["process-order", "send-alert"],
         "state": "running",

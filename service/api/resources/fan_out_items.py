@@ -42,10 +42,7 @@ class ItemReader:
             await self._types.check(self._job_type, payload, where)
         size = len(orjson.dumps(payload))
         if size > self._limit:
-            message = f"payload is {size:,} bytes; the limit is {self._limit:,}"
-            raise PayloadTooLarge(
-                errors=[{"pointer": where, "code": PayloadTooLarge.code, "message": message}]
-            )
+            raise PayloadTooLarge.at(where, size, self._limit)
         if known_good:
             self._http.payload(self._namespace, size)
         delay = fields.delay_seconds

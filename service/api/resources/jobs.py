@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-import orjson
 from fastapi import Response
 
 from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.schemas import jobs as schemas
-from service.domain.errors import InvalidState, NotFound, PayloadTooLarge, UniqueConflict
+from service.domain.errors import InvalidState, NotFound, UniqueConflict
 from service.domain.job import Job
+from service.domain.job_spec import encode_payload
 from service.domain.states import State
 from service.store.jobs import Moved
 
@@ -60,9 +60,7 @@ async def act(
 async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn) -> Response:
     payload = None
     if body.payload is not None:
-        payload = orjson.dumps(body.payload)
-        if len(payload) > context.app_state.settings.max_payload_bytes:
-            raise PayloadTooLarge()
+        payload = encode_payload(body.payload, "/payload", most=context.app_state.settings.max_payload_bytes)
         job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:
             await context.namespace_state.types.check(job_type, body.payload)

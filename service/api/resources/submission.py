@@ -1,21 +1,23 @@
 """What submissions share: the span, the JobSpec, what an Idempotency-Key stands for, the refusals."""
 
 import hashlib
+from typing import Literal
 
+import orjson
 from fastapi import Request
 
 from service.api.context import RequestContext
 from service.api.requests.time_slices import Turns
 from service.api.schemas import jobs as schemas
+from service.domain import job_spec
 from service.domain.errors import (
     IdempotencyKeyReused,
-    PayloadTooLarge,
     QueueFull,
     TooManyQueues,
     TriageError,
     UniqueConflict,
 )
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.store.jobs import Submitted
 from service.telemetry import spans
 from service.telemetry.spans import Span
@@ -60,18 +62,28 @@ async def specify(
     traceparent: str | None,
     root: str = "",
     *,
+    inside: Literal["flow", "fan-out"] | None = None,
     partial: bool = False,
 ) -> JobSpec:
     """`partial`: the payload is not complete yet, so it is not held against its schema."""
-    job_type = context.namespace_state.types.known(body.name)
+    types = context.namespace_state.types
+    job_type = types.known(body.name)
+
+    def encode(payload: object) -> bytes:
+        text = orjson.dumps(payload)
+        context.app_state.metrics.http.payload(context.caller.namespace, len(text))
+        return text
+
+    spec = job_spec.specify(
+        body.given(),
+        job_type,
+        types.queue_defaults,
+        root=root,
+        inside=inside,
+        encode=encode,
+        max_payload_bytes=context.app_state.settings.max_payload_bytes,
+        traceparent=traceparent,
+    )
     if job_type is not None and not partial:
-        await context.namespace_state.types.check(job_type, body.payload, f"{root}/payload")
-    spec = body.spec(job_type, traceparent, context.namespace_state.types.queue_defaults)
-    size, limit = len(spec.payload), context.app_state.settings.max_payload_bytes
-    context.app_state.metrics.http.payload(context.caller.namespace, size)
-    if size > limit:
-        raise PayloadTooLarge(
-            f"Payload is {size:,} bytes; the limit is {limit:,}. Store large data elsewhere and pass a "
-            "reference."
-        )
+        await types.check(job_type, body.payload, f"{root}/payload")
     return spec

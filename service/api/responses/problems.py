@@ -34,6 +34,7 @@ from service.api.responses.errors import (
 )
 from service.api.responses.retryability import for_client
 from service.domain import errors
+from service.domain.checks import SpecInvalid
 from service.domain.fan_out import CountMismatch, FanOutSealed
 from service.domain.flow import FlowInvalid
 
@@ -41,6 +42,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     CountMismatch: 409,
     FanOutSealed: 409,
     FlowInvalid: 422,
+    SpecInvalid: 422,
     errors.NotFound: 404,
     errors.InvalidState: 409,
     errors.VersionMismatch: 412,

@@ -9,7 +9,8 @@ import orjson
 from fastapi import Response
 
 from service.api.responses.redaction import View
-from service.domain.job import Job, Unique
+from service.domain import job_spec
+from service.domain.job import Job
 from service.domain.states import State
 from service.store.groups.fan_outs import ItemResult
 from service.store.groups.flows import GraphEdge
@@ -33,30 +34,15 @@ def job(job: Job, view: View) -> dict[str, Any]:
         "id": job.id,
         "object": "job",
         "version": job.version,
-        "name": job.name,
-        "queue": job.queue,
+        **job_spec.show(job),
         "state": job.state,
         "state_reason": job.state_reason,
-        "priority": job.priority,
         "payload": view.value(job.payload),
         "result": view.value(job.result),
         "error": view.error(job.error),
         "progress": view.progress(job.progress),
         "attempt": job.attempt,
         "max_attempts": job.retry.max_attempts,
-        "retry": {
-            "max_attempts": job.retry.max_attempts,
-            "backoff": job.retry.backoff,
-            "delay_seconds": job.retry.delay_ms / 1000,
-            "max_delay_seconds": job.retry.max_delay_ms / 1000,
-            "jitter": job.retry.jitter,
-        },
-        "timeout_seconds": job.timeout_ms / 1000,
-        "expires_seconds": _seconds(job.expires_ms),
-        "deadline_seconds": _seconds(job.deadline_ms),
-        "retention_seconds": job.retention_ms / 1000,
-        "limit_key": job.limit_key,
-        "unique": _unique(job.unique),
         "failures": job.failures,
         "interruptions": job.interruptions,
         "crashes": job.crashes,
@@ -74,21 +60,9 @@ def job(job: Job, view: View) -> dict[str, Any]:
         "flow_key": job.flow_key,
         "fan_out_id": job.fan_out_id,
         "fan_out_index": job.fan_out_index,
-        "tags": dict(job.tags),
         "trace_id": job.trace_id,
         "truncated": list(job.truncated),
     }
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000
-
-
-def _unique(unique: Unique | None) -> dict[str, Any] | None:
-    if unique is None:
-        return None
-    until = unique.until / 1000 if isinstance(unique.until, int) else unique.until
-    return {"key": unique.key, "until": until, "on_conflict": unique.on_conflict}
 
 
 def attempt(text: bytes, view: View) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.api.schemas.jobs import StateName, to_ms
+from service.api.schemas.jobs import StateName
 from service.api.schemas.parts.fields import In, Name, Out, TagFilter, Time, parse_tags
 from service.domain.bulk_action import FASTEST, SLOWEST, ActionState, Verb
+from service.domain.checks import to_ms
 from service.domain.states import State
 from service.store.queries import JobFilter
 

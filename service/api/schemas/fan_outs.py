@@ -9,7 +9,8 @@ from service.api.schemas.flows import GroupCountsOut
 from service.api.schemas.jobs import ErrorOut, JobSpecIn, StateName
 from service.api.schemas.parts.fields import In, Key, Out, Priority, Seconds
 from service.api.schemas.parts.raw_items import raw
-from service.domain.fan_out import MAX_ITEMS, Tolerance
+from service.api.schemas.queues import MaxConcurrency
+from service.domain.fan_out import FAILURES, MAX_ITEMS, PERCENT, Tolerance
 
 #: Items of one call that adds them.
 MAX_CHUNK = 5_000
@@ -33,8 +34,8 @@ Items = list[ItemIn | dict[str, Any]]
 class ToleranceIn(In):
     """Failures that a fan-out tolerates. One more fails it and cancels the items that have not started."""
 
-    count: Annotated[int, Field(ge=0)] | None = None
-    percent: Annotated[float, Field(ge=0, le=100)] | None = Field(
+    count: Annotated[int, Field(ge=FAILURES.least)] | None = None
+    percent: Annotated[float, Field(ge=PERCENT.least, le=PERCENT.most)] | None = Field(
         None, description="Percentage of all items; applies once the fan-out is sealed."
     )
 
@@ -51,7 +52,7 @@ class FanOutSpecIn(In):
         description="An object with a `payload` member is an item; any other value is the payload itself.",
     )
     sealed: bool = Field(True, description="false: you will add more items and then seal the fan-out.")
-    max_concurrency: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+    max_concurrency: MaxConcurrency | None = Field(
         None, description="The most items that run at the same time, across all workers."
     )
     failure_tolerance: ToleranceIn = Field(default_factory=lambda: ToleranceIn.model_validate({}))

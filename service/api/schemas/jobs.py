@@ -1,11 +1,8 @@
 """Jobs as clients write and read them."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import Field
 
 from service.api.schemas.parts.fields import (
@@ -24,18 +21,16 @@ from service.api.schemas.parts.fields import (
 from service.api.schemas.parts.job_parts import ErrorOut, ProgressOut, RetryOut, Truncated, UniqueOut
 from service.api.schemas.parts.raw_items import raw
 from service.api.schemas.problems import Problem
-from service.domain.catalogue import JobType
-from service.domain.defaults import merge_defaults, retry_policy
-from service.domain.job import JobSpec, Unique
-from service.domain.retry import RetryPolicy
+from service.domain.job_spec import ATTEMPTS, JITTER, UNIQUE_SECONDS
 
 #: Jobs of one bulk submission.
 MAX_BULK = 1_000
-_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-#: The years 1 to 9999, which are those that a time can be written with.
-_EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
 
 StateName = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
+
+
+Attempts = Annotated[int, Field(ge=ATTEMPTS.least, le=ATTEMPTS.most)]
+Jitter = Annotated[float, Field(ge=JITTER.least, le=JITTER.most)]
 
 
 class RetryIn(In):
@@ -45,25 +40,20 @@ class RetryIn(In):
     default given here. When you change a job, they keep their current value.
     """
 
-    max_attempts: int = inherited(3, "Total attempts, including the first. Default: 3.", ge=1, le=1000)
+    max_attempts: Attempts = inherited(3, "Total attempts, including the first. Default: 3.")
     backoff: Literal["fixed", "linear", "exponential"] = inherited(
         "exponential", "How the delay grows with each failure. Default: exponential."
     )
     delay_seconds: Seconds = inherited(1, "Delay after the first failure. Default: 1.")
     max_delay_seconds: Seconds = inherited(3600, "Longest delay. Default: 3600.")
-    jitter: float = inherited(
-        0.2, "The fraction by which a delay is randomly shortened. Default: 0.2.", ge=0, le=1
-    )
-
-    def policy(self, below: RetryPolicy) -> RetryPolicy:
-        return retry_policy(self.model_dump(include=self.model_fields_set), below)
+    jitter: Jitter = inherited(0.2, "The fraction by which a delay is randomly shortened. Default: 0.2.")
 
 
 class UniqueIn(In):
     """Only one job of a queue holds the key at a time."""
 
     key: Key
-    until: Literal["started", "finished"] | Annotated[float, Field(gt=0, le=31_536_000)] = Field(
+    until: Literal["started", "finished"] | Annotated[float, Field(gt=0, le=UNIQUE_SECONDS.most)] = Field(
         "finished", description="How long the job holds the key: until a milestone, or in seconds from now."
     )
     on_conflict: Literal["return_existing", "reject", "replace"] = Field(
@@ -73,10 +63,6 @@ class UniqueIn(In):
             "waiting holder; if the holder is running, the newest job runs once after it."
         ),
     )
-
-    def unique(self) -> Unique:
-        until = self.until if isinstance(self.until, str) else max(1, round(self.until * 1000))
-        return Unique(self.key, until, self.on_conflict)
 
 
 class JobSpecIn(In):
@@ -110,42 +96,6 @@ class JobSpecIn(In):
     tags: Tags = Field(default_factory=dict)
     limit_key: Key | None = None
     unique: UniqueIn | None = None
-
-    def spec(
-        self,
-        job_type: JobType | None,
-        traceparent: str | None = None,
-        queues: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> JobSpec:
-        """What the client said, over the defaults of the job type, of the queue (`queues`) and of Triage."""
-        given = self.model_fields_set
-        spec = merge_defaults(
-            JobSpec(name=self.name),
-            job_type.defaults if job_type is not None else {},
-            queues or {},
-            self.queue if "queue" in given else None,
-        )
-        changes: dict[str, Any] = {
-            field: getattr(self, field) for field in ("queue", "priority") if field in given
-        }
-        for field in ("timeout", "expires", "deadline", "retention"):
-            seconds = getattr(self, f"{field}_seconds")
-            if f"{field}_seconds" in given:
-                changes[f"{field}_ms"] = None if seconds is None else max(round(seconds * 1000), 0)
-        if "retry" in given:
-            changes["retry"] = self.retry.policy(spec.retry)
-        return replace(
-            spec,
-            payload=orjson.dumps(self.payload),
-            delay_ms=round(self.delay_seconds * 1000),
-            run_at_ms=None if self.run_at is None else to_ms(self.run_at),
-            tags=self.tags,
-            limit_key=self.limit_key,
-            unique=None if self.unique is None else self.unique.unique(),
-            traceparent=traceparent,
-            redact=None if job_type is None else job_type.redact,
-            **changes,
-        )
 
 
 class JobsIn(In):
@@ -289,8 +239,3 @@ class LogPage(Out):
 
     items: list[LogOut]
     next_cursor: NoCursor
-
-
-def to_ms(time: datetime) -> int:
-    """Unix milliseconds, the next whole one; an offset may move a time out of the years 1 to 9999 of UTC."""
-    return min(max(-((_EPOCH - time) // _MILLISECOND), _EARLIEST_MS), _LATEST_MS)

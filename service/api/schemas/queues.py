@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field
 
 from service.api.schemas.jobs import RetryIn
 from service.api.schemas.parts.fields import In, Key, Name, Out, PositiveSeconds, Priority, Seconds
-from service.domain.limits import KeyLimits, KeyOverride, RateLimit
+from service.domain.limits import CONCURRENCY, KeyLimits, KeyOverride, RateLimit
 
-MaxConcurrency = Annotated[int, Field(ge=1, le=1_000_000)]
+MaxConcurrency = Annotated[int, Field(ge=CONCURRENCY.least, le=CONCURRENCY.most)]
 
 
 class RateLimitIn(In):

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from service.api.schemas.jobs import JobSpecIn, to_ms
+from service.api.schemas.jobs import JobSpecIn
 from service.api.schemas.parts.fields import In, Out, Time
+from service.domain.checks import to_ms
 
 _YEAR = 31_536_000
 

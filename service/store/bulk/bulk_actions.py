@@ -116,7 +116,7 @@ class BulkActions:
         }
         for field, value in values.items():
             arguments += [field, value]
-        word, found, at = await self._scripts.run("begin", arguments)
+        word, found, at = await self._scripts.run("create_bulk_action", arguments)
         first = BulkAction(found.decode(), 1, "running", spec, 0, 0, int(at))
         return Begun(word.decode(), first)
 
@@ -131,7 +131,7 @@ class BulkActions:
         """Newest first."""
         at, after = decode_place(cursor, "act")
         arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", keys.actions("")]
-        flat = cast("list[bytes]", await self._scripts.run("page", arguments))
+        flat = cast("list[bytes]", await self._scripts.run("list_page", arguments))
         rows = [(id.decode(), int(at)) for id, at in zip(flat[::2], flat[1::2], strict=True)]
         found = await self._read([id for id, _ in rows[:limit]]) if rows else []
         following = encode_cursor(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
@@ -139,7 +139,7 @@ class BulkActions:
 
     async def direct(self, id: str, to: Literal["paused", "running", "cancelled"]) -> tuple[str, str]:
         """moved | same | illegal (it has ended) | missing, and the state."""
-        word, state = await self._scripts.run("direct", [id, to])
+        word, state = await self._scripts.run("set_bulk_action_state", [id, to])
         return word.decode(), state.decode()
 
     async def _read(self, ids: "list[str]") -> "list[BulkAction | None]":

@@ -21,7 +21,7 @@ class BulkBatches:
 
     async def work(self) -> int | None:
         """Do one portion that is due; answers the ms until another one may be, None without any."""
-        id, found = await self._scripts.run("take", [TAKEN_MS])
+        id, found = await self._scripts.run("claim_bulk_action", [TAKEN_MS])
         if not id:
             return None if found < 0 else found
         await self._do(decode_action(id.decode(), pairs(found)))

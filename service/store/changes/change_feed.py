@@ -112,7 +112,7 @@ class ChangeFeed:
         self._announced_at = _now()
 
     async def _announce(self, ids: Sequence[str]) -> None:
-        await self._scripts.run("watch", [_ENTRY_SECONDS, *ids])
+        await self._scripts.run("renew_watches", [_ENTRY_SECONDS, *ids])
         self._announced.update(id for id in ids if id in self._waiters)
 
     def _wake_all(self) -> None:

@@ -101,7 +101,7 @@ class Dependencies:
         for key, node in nodes.items():
             waits = [f"{DEMANDS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
             arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]
-        word = (await self._scripts.run("park", arguments)).decode()
+        word = (await self._scripts.run("wait_for_children", arguments)).decode()
         if word == "too_many_queues":
             raise TooManyQueues()
         return word

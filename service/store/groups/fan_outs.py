@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from service.domain.errors import TooManyQueues
 from service.domain.fan_out import FanOutSpec, Item, follow_up_id, item_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.codec import decode_redact
 from service.store.groups.flows import spec_arguments
@@ -101,7 +101,7 @@ class FanOuts:
         ]
         if spec.then is not None:
             arguments += [follow_up_id(id), *spec_arguments(spec.then)]
-        word, found, at = await self._scripts.run("open", arguments)
+        word, found, at = await self._scripts.run("create_fan_out", arguments)
         if word == b"too_many_queues":
             raise TooManyQueues()
         return Opened(word.decode(), found.decode(), int(at))
@@ -118,7 +118,9 @@ class FanOuts:
                 _optional(item.delay_ms),
                 item.key or "",
             ]
-        word, state, added, next_index, total, sealed = await self._scripts.run("fill", arguments)
+        word, state, added, next_index, total, sealed = await self._scripts.run(
+            "add_fan_out_items", arguments
+        )
         if word == b"too_many_queues":
             raise TooManyQueues()
         return Filled(
@@ -127,7 +129,7 @@ class FanOuts:
 
     async def seal(self, id: str, expected: int) -> Sealed:
         """Close it to new items when it has taken exactly `expected`, all from the first on."""
-        word, total, next_index = await self._scripts.run("seal", [id, expected])
+        word, total, next_index = await self._scripts.run("seal_fan_out", [id, expected])
         return Sealed(word.decode(), int(total), next_index)
 
     async def results(self, group: Group, start: int) -> AsyncGenerator[list[ItemResult]]:

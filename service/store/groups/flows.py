@@ -7,7 +7,7 @@ from typing import Any, Literal
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, TooManyQueues, TriageError
 from service.domain.flow import Edge, FlowSpec
 from service.domain.ids import member_id
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store import codec
 from service.store.groups.groups import RETENTION_MS, Group, Groups
@@ -19,8 +19,8 @@ from service.store.redis.scripts import Argument, Scripts
 #: Edges per script call.
 LINKS = 1_000
 
-#: What an edge demands, as link.lua and groups.lua spell it; a child is waited for by the job that added
-#: it, a fan-out by its follow-up (open.lua).
+#: What an edge demands, as link_flow_jobs.lua and groups.lua spell it; a child is waited for by the job
+#: that added it, a fan-out by its follow-up (create_fan_out.lua).
 DEMANDS = {"succeeded": 0, "failed": 1, "finished": 2, "child": 3}
 _WHEN = {str(code): when for when, code in DEMANDS.items()}
 
@@ -70,13 +70,13 @@ class Flows:
             rows: list[Argument] = [id]
             for key in list(jobs)[start : start + BATCH]:
                 rows += [jobs[key], key, *spec_arguments(spec.nodes[key].spec)]
-            await self._scripts.run("stage", rows)
+            await self._scripts.run("stage_flow_jobs", rows)
         edges = [(jobs[key], jobs[edge.key], edge) for key, node in spec.nodes.items() for edge in node.edges]
         for start in range(0, len(edges), LINKS):
             rows = []
             for dependent, dependency, edge in edges[start : start + LINKS]:
                 rows += [dependent, dependency, edge.key, DEMANDS[edge.when]]
-            await self._scripts.run("link", rows)
+            await self._scripts.run("link_flow_jobs", rows)
 
     async def _commit(
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
@@ -129,7 +129,7 @@ class Flows:
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         head: list[Argument] = [id, admitted, total, *settings, RETENTION_MS, digest, request, IDEMPOTENCY_MS]
-        return await self._scripts.run("admit", [*head, self._scripts.max_queues, queues, *ids])
+        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, queues, *ids])
 
     async def graph(self, id: str) -> tuple[dict[str, str], list[GraphEdge]]:
         """Job ids by key, and the edges between keys."""
@@ -180,7 +180,7 @@ def _first_state(spec: JobSpec, edges: Sequence[Edge], at: int) -> State:
 
 
 def spec_arguments(spec: JobSpec) -> list[Argument]:
-    """A job of a flow as stage.lua and park.lua are sent it, after its id and key."""
+    """A job of a flow as stage_flow_jobs.lua and wait_for_children.lua are sent it, after its id and key."""
     return [
         spec.name,
         spec.queue,

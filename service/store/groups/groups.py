@@ -98,7 +98,7 @@ class Groups:
         at, after = decode_place(cursor, kind)
         key = keys.groups("", kind=kind)
         arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", key]
-        flat = cast("list[bytes]", await self._scripts.run("page", arguments))
+        flat = cast("list[bytes]", await self._scripts.run("list_page", arguments))
         rows = [(id.decode(), int(at)) for id, at in zip(flat[::2], flat[1::2], strict=True)]
         found = await self._read([id for id, _ in rows[:limit]]) if rows else []
         following = encode_cursor(rows[limit - 1][1], rows[limit - 1][0]) if len(rows) > limit else None
@@ -134,7 +134,7 @@ class Groups:
 
     async def vanish(self, id: str) -> tuple[str, str]:
         """moved | illegal (it goes on, or its follow-up) | missing, and the state; the deletion is a task."""
-        word, state = await self._scripts.run("vanish", [id])
+        word, state = await self._scripts.run("delete_group", [id])
         return word.decode(), state.decode()
 
     async def forget(self, id: str, members: Sequence[str] = ()) -> None:
@@ -179,7 +179,7 @@ class Groups:
             await self._scripts.redis.unlink(*(key(self._prefix, id=id) for id in gone for key in parts))
 
     async def _steer(self, id: str, verb: str, grace_ms: int) -> tuple[str, str]:
-        word, state = await self._scripts.run("steer", [id, verb, grace_ms])
+        word, state = await self._scripts.run("request_group_action", [id, verb, grace_ms])
         return word.decode(), state.decode()
 
     async def _read(self, ids: "Sequence[str]") -> "list[Group | None]":

@@ -85,7 +85,7 @@ class GroupTasks:
                     refused[task] = fault
                     continue
                 # Dropped at its end: when this process dies before, another one begins anew.
-                await self._scripts.run("drop", [task, score])
+                await self._scripts.run("complete_task", [task, score])
                 ended += 1
         if refused:
             raise next(iter(refused.values()))
@@ -115,7 +115,7 @@ class GroupTasks:
     async def _tell(self, id: str) -> None:
         told = 0
         while told >= 0:
-            told = int(await self._scripts.run("tell", [id, told]))
+            told = int(await self._scripts.run("notify_dependents", [id, told]))
 
     async def _fail(self, flow: str, dead: str) -> None:
         """Cancel what has not started and does not wait for the dead job."""
@@ -183,11 +183,11 @@ class GroupTasks:
         else:
             chosen, waits = await self._groups.members(group), {}
             if then := group.then_job_id:
-                await self._scripts.run("revive", [id, "", 0, then])
+                await self._scripts.run("retry_group_jobs", [id, "", 0, then])
         reason = "dependency" if job else ""
         for portion in _portions(chosen, waits):
-            await self._scripts.run("revive", [id, reason, 0, *portion])
-        await self._scripts.run("revive", [id, reason, 1])
+            await self._scripts.run("retry_group_jobs", [id, reason, 0, *portion])
+        await self._scripts.run("retry_group_jobs", [id, reason, 1])
         if group.fields.get(b"on_failure") == b"fail" and not job:
             await self._repeat_failures(id, chosen, group.fields.get(b"run", b"0"))
 

@@ -11,7 +11,7 @@ from service.store.redis.scripts import Argument
 
 
 def encode_change(field: str, value: Any) -> list[Argument]:
-    """Fields and values for configure.lua from a setting's name in QueueSettings; "" removes a field."""
+    """Fields and values for configure_queue.lua from a field of QueueSettings; "" removes it."""
     match field:
         case "paused":
             return ["paused", "1" if value else ""]

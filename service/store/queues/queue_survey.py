@@ -8,7 +8,7 @@ from service.store.redis.scripts import Scripts
 
 #: Queues per script call: the time of one script is everybody's time.
 BATCH = 100
-#: In the order of survey.lua.
+#: In the order of count_queues.lua.
 COUNTED = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED, State.DEAD)
 _WIDTH = len(COUNTED) + 2
 
@@ -48,7 +48,7 @@ async def survey(scripts: Scripts, names: Sequence[str]) -> Survey:
     found: list[Glance] = []
     for start in range(0, len(names), BATCH):
         portion = names[start : start + BATCH]
-        numbers: list[int] = await scripts.run("survey", list(portion))
+        numbers: list[int] = await scripts.run("count_queues", list(portion))
         for place, name in enumerate(portion):
             *counts, paused, oldest = numbers[place * _WIDTH : (place + 1) * _WIDTH]
             found.append(

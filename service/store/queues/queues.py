@@ -106,13 +106,13 @@ class Queues:
     ) -> Queue:
         """Change settings by their names in QueueSettings; raises VersionMismatch, TooManyQueues.
 
-        `thaw` ends freezes: "*" all of the queue, or the text of configure.lua for job types.
+        `thaw` ends freezes: "*" all of the queue, or the text of configure_queue.lua for job types.
         """
         version = "" if if_version is None else if_version
         arguments: list[Argument] = [name, version, self._scripts.max_queues, thaw]
         for field, value in changes.items():
             arguments += encode_change(field, value)
-        word, _ = await self._scripts.run("configure", arguments)
+        word, _ = await self._scripts.run("configure_queue", arguments)
         if word == b"version":
             raise VersionMismatch()
         if word == b"too_many_queues":

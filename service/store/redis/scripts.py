@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Any
 
@@ -20,18 +21,60 @@ Argument = str | bytes | int | float
 #: Queues of a namespace at most, where no setting says otherwise.
 MAX_QUEUES = 1_000
 
-_USES = re.compile(r"^-- Uses: (\w+)\n", re.MULTILINE)
+#: In a library that most calls do without: each call would make all of its functions anew.
+_LAZY = "\n-- Loaded when it is first used.\n"
+_ON_DEMAND = """\
+local on_demand = {__index = function(library, name)
+  local load = rawget(library, 1)
+  if not load then return nil end
+  library[1] = nil
+  for key, value in pairs(load()) do library[key] = value end
+  return library[name]
+end}"""
+_USES = re.compile(r"^-- Uses: (.+)$", re.MULTILINE)
+
+
+#: `commands` holds a script per verb, `lib` what they share.
+FOLDER = files("service.store") / "lua"
+
+
+def uses(text: str) -> list[str]:
+    """The libraries that a command or a library names in its `Uses` lines."""
+    return [name for line in _USES.findall(text) for name in line.split(", ")]
+
+
+@cache
+def library(name: str) -> str:
+    return (FOLDER / "lib" / f"{name}.lua").read_text()
+
+
+def assemble(text: str) -> str:
+    """A command as Redis gets it: behind its first line each library that it needs, once, as a table.
+
+    A library comes behind those that it names itself. Raises CycleError.
+    """
+    graph: dict[str, list[str]] = {}
+    missing = uses(text)
+    while missing:
+        name = missing.pop()
+        if name not in graph:
+            graph[name] = uses(library(name))
+            missing += graph[name]
+    flags, _, body = text.partition("\n")
+    order = TopologicalSorter(dict(sorted(graph.items()))).static_order()
+    return "\n".join([flags, _ON_DEMAND, *map(_wrapped, order), body])
+
+
+def _wrapped(name: str) -> str:
+    text = library(name)
+    if _LAZY in text:
+        return f"local {name} = setmetatable({{function()\n{text}end}}, on_demand)"
+    return f"local {name} = (function()\n{text}end)()"
 
 
 @cache
 def source(name: str) -> str:
-    """The script as Redis gets it: each prelude takes the place of the line that names it."""
-    folder = files("service.store") / "lua"
-
-    def prelude(use: re.Match[str]) -> str:
-        return _USES.sub(prelude, (folder / f"{use[1]}.lua").read_text())
-
-    return _USES.sub(prelude, (folder / f"{name}.lua").read_text())
+    return assemble((FOLDER / "commands" / f"{name}.lua").read_text())
 
 
 @cache

@@ -1,20 +1,20 @@
-"""Keeps a worker alive that starts after one was lost: what killed that one may be queued here again."""
+"""Protects a worker that starts after another was lost: the job that killed that one may run here next."""
 
 import structlog
 
 from service.clock import Clock
 
-#: Seconds without a death after which handlers run where they belong again.
+#: Seconds without a death after which handlers run where they usually do again.
 CALM = 10.0
 
 log = structlog.get_logger("triage.caution")
 
 
 class Caution:
-    """While it is active every job runs in a process of its own, as a suspect does.
+    """While it is active, every job runs in a subprocess, as a suspect does.
 
-    Without it a worker that is restarted again and again, each time with new work that kills it, would
-    never live long enough to find out which jobs do.
+    Otherwise a worker that is restarted again and again, each time with new jobs that kill it, would never
+    live long enough to find out which jobs do.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -29,7 +29,7 @@ class Caution:
         log.warning("worker_starts_with_caution", seconds=CALM)
         self._until = self._clock.monotonic() + CALM
 
-    def died(self) -> None:
-        """The process of a job has died."""
+    def on_death(self) -> None:
+        """The subprocess of a job has died."""
         if self.active:
             self._until = self._clock.monotonic() + CALM

@@ -17,31 +17,30 @@ from service.domain.outcome import (
     Throttled,
 )
 from workers.calls.invocation import PayloadMismatch, ResultInvalid, describe, encode_result
-from workers.engine.runs.run import Run
-from workers.engine.runs.runners import ChildDied, RemoteFailure
+from workers.engine.runs.run import Run, RunState
+from workers.engine.runs.runners import RemoteFailure, SubprocessDied
 from workers.handler import NonRetryable, RateLimited, Snooze
 
 
 def timed_out(run: Run) -> Failed:
-    return Failed(
-        Failure("TimeoutError", f"The handler did not end within {run.timeout:g} seconds."), timed_out=True
-    )
+    message = f"The handler did not end within {run.times.timeout:g} seconds."
+    return Failed(Failure("TimeoutError", message), timed_out=True)
 
 
 def abandoned(run: Run) -> Outcome:
-    """The verdict on a run that ignored its cancellation until its grace was over."""
-    match run.stop:
-        case "cancel":
-            return Stopped()
-        case "drain":
-            return Interrupted()
-        case _:
+    """The outcome of a run that was asked to end, when it is not known what its handler did."""
+    match run.state:
+        case RunState.TIMED_OUT | RunState.UNRESPONSIVE:
             return timed_out(run)
+        case RunState.CANCELLED:
+            return Stopped()
+        case _:
+            return Interrupted()
 
 
 def of_result(run: Run, value: object, limit_bytes: int) -> Outcome:
-    """A handler returned. After a time-out that is too late; Redis decides about a cancel."""
-    if run.stop == "timeout":
+    """A handler returned. After a timeout that is too late; after a cancel, Redis decides."""
+    if run.has_timed_out:
         return timed_out(run)
     try:
         return Succeeded(encode_result(value, limit_bytes))
@@ -52,11 +51,11 @@ def of_result(run: Run, value: object, limit_bytes: int) -> Outcome:
 
 def of_exception(run: Run, error: BaseException) -> Outcome:
     """A handler raised; a cancellation that this worker did not ask for is the handler's own failure."""
-    if run.stop == "timeout":
+    if run.has_timed_out:
         return timed_out(run)
-    if run.stop is not None and _is_cancellation(error):
+    if run.state is not RunState.RUNNING and _is_cancellation(error):
         return abandoned(run)
-    if run.stop == "drain" and not _is_verdict(error):
+    if run.state is RunState.DRAINED and not _is_deliberate(error):
         # It failed because it was asked to end: no attempt is used.
         return Interrupted()
     match error:
@@ -70,8 +69,8 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
             return Failed(describe(error), retryable=False)
         case RemoteFailure():
             return _of_remote(error)
-        case ChildDied():
-            # A node that shuts down ends all processes, and not each of them by its worker.
+        case SubprocessDied():
+            # A node that shuts down ends all processes, also those that their worker has not asked to end.
             return Interrupted() if run.context.draining.is_set() else Crashed(describe(error))
         case _:
             return Failed(describe(error))
@@ -80,12 +79,12 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
 def _is_cancellation(error: BaseException) -> bool:
     if isinstance(error, RemoteFailure):
         return error.kind == "cancelled"
-    # The second is what a thread gets that waited for the event loop.
+    # A thread that waited for the event loop gets the second.
     return isinstance(error, (asyncio.CancelledError, concurrent.futures.CancelledError))
 
 
-def _is_verdict(error: BaseException) -> bool:
-    """Whether the handler said what it wants, rather than that something went wrong."""
+def _is_deliberate(error: BaseException) -> bool:
+    """Whether the handler said what should become of its job, rather than that something went wrong."""
     if isinstance(error, RemoteFailure):
         return error.kind not in ("failed", "cancelled") or error.delay_ms is not None
     return isinstance(error, (Snooze, RateLimited, Retry, NonRetryable, PayloadMismatch))

@@ -1,4 +1,4 @@
-"""The slots of a worker: the one place that knows who holds them, and that says when one is free again."""
+"""The slots of a worker. Only this module knows what holds them, and says when one is free again."""
 
 import asyncio
 from collections import Counter
@@ -7,7 +7,7 @@ from service.clock import Clock
 
 
 class Slot:
-    """Held by a run and by what works for it, such as its thread or process: free once all have let go."""
+    """Held by a run and by its thread or process, if it has one: free once all of them have released it."""
 
     __slots__ = ("_holders", "_loop", "_slots", "_waiters", "job_id", "name", "stuck_since")
 
@@ -15,22 +15,22 @@ class Slot:
         self.job_id = job_id
         #: The handler's name.
         self.name = name
-        #: When its run outlived its grace, on the monotonic clock.
+        #: When its run outlived the grace, on the monotonic clock.
         self.stuck_since: float | None = None
         self._slots = slots
         self._loop = asyncio.get_running_loop()
         self._holders = 1
         self._waiters: list[asyncio.Future[None]] = []
 
-    def hold(self) -> None:
-        """One more holder; each lets go once."""
+    def retain(self) -> None:
+        """Add a holder; each releases the slot once."""
         self._holders += 1
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._holders -= 1
         if self._holders > 0:
             return
-        self._slots.give_back(self)
+        self._slots.free_up(self)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -68,14 +68,14 @@ class Slots:
         return self.capacity - len(self._held)
 
     def of_type(self, name: str) -> int:
-        """Slots that runs of this handler hold, the unfinished ones included."""
+        """Slots that runs of this handler hold, including the unfinished ones."""
         return self._by_name[name]
 
     def of_job(self, job_id: str) -> Slot | None:
-        """The slot that a run of this job holds, also a run whose verdict was given long ago."""
+        """The slot that a run of this job holds, even if the run was concluded long ago."""
         return self._by_job.get(job_id)
 
-    def take(self, job_id: str, name: str) -> Slot:
+    def acquire(self, job_id: str, name: str) -> Slot:
         slot = Slot(self, job_id, name)
         self._held.add(slot)
         self._by_job[job_id] = slot
@@ -83,13 +83,13 @@ class Slots:
         return slot
 
     def mark_stuck(self, slot: Slot) -> None:
-        """Its run did not end in its grace: nobody knows when the slot will be free."""
+        """Its run did not end within the grace, and may hold the slot for ever."""
         if slot.stuck_since is None:
             slot.stuck_since = self._clock.monotonic()
             self.stuck += 1
 
-    def give_back(self, slot: Slot) -> None:
-        """For Slot alone, when its last holder has let go."""
+    def free_up(self, slot: Slot) -> None:
+        """Called by Slot alone, when its last holder has released it."""
         if self.free == 0:
             self.free_since = self._clock.monotonic()
         self._held.discard(slot)

@@ -1,4 +1,4 @@
-"""Ends runs that have not ended by themselves: asks first, and gives a verdict when the grace is over."""
+"""Ends runs that have not ended by themselves: asks first, and decides their outcome after the grace."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from service.clock import Clock
-from service.domain.outcome import Outcome, settle
+from service.domain.outcome import settle
 from service.domain.states import FINISHED
 from service.settings import Settings
 from workers.engine.runs import outcomes
-from workers.engine.runs.run import HARD_MARGIN, Run, Stop
+from workers.engine.runs.active_runs import ActiveRuns
+from workers.engine.runs.run import STOPS, Run, RunState
 from workers.engine.runs.slots import Slots
 from workers.handling.cancel_notice import CancelReason
 
@@ -19,101 +20,103 @@ DRAIN_GRACE = 1.0
 #: Seconds by which a repeated cancel must end earlier to be a new one: the rest is the time of messages.
 SHORTER_BY = 0.05
 
-_REASONS: Mapping[Stop, CancelReason] = {
-    "cancel": "cancelled",
-    "timeout": "timeout",
-    "lost": "lease_lost",
-    "drain": "draining",
+_REASONS: Mapping[RunState, CancelReason] = {
+    RunState.CANCELLED: "cancelled",
+    RunState.TIMED_OUT: "timeout",
+    RunState.LEASE_LOST: "lease_lost",
+    RunState.DRAINED: "draining",
 }
 
 log = structlog.get_logger("triage.stopper")
 
 
 class Stopper:
-    """`conclude` gives a run its verdict."""
+    """Moves runs out of RUNNING; `ActiveRuns` alone concludes them."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, slots: Slots, conclude: Callable[[Run, Outcome], None]
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock, slots: Slots, runs: ActiveRuns) -> None:
         self._grace = settings.cancel_grace_seconds
-        self._bound = settings.stuck_threads_seconds
+        self._patience = settings.stuck_threads_seconds
         self._clock = clock
         self._slots = slots
-        self._conclude = conclude
+        self._runs = runs
 
-    def stop(self, run: Run, why: Stop, grace: float | None = None, message: str | None = None) -> None:
-        """Ask a run to end; what has not ended within the grace is given a verdict without it."""
-        if run.task is None or run.task.done() or run.concluded:
+    def stop(self, run: Run, why: RunState, grace: float | None = None, message: str | None = None) -> None:
+        """Ask a run to end; after the grace its outcome is decided without it."""
+        assert why in STOPS
+        if not run.may_be_stopped:
             return
         if grace is None:
-            grace = DRAIN_GRACE if why == "drain" else self._grace
-        if run.stop is None:
-            run.stop = why
+            grace = DRAIN_GRACE if why is RunState.DRAINED else self._grace
+        if run.state is RunState.RUNNING:
+            run.enter(why)
             run.context.notify_cancel(_REASONS[why], message)
+            assert run.task is not None
             run.task.cancel()
-            self._arm(run, grace, self._grace_is_over)
-        elif why == "cancel":
+            self._arm(run, grace, self._on_grace_over)
+        elif why is RunState.CANCELLED:
             self._cancel_stopping(run, grace)
 
     def _cancel_stopping(self, run: Run, grace: float) -> None:
         # Heartbeats repeat a cancel, and a second request may have shortened its grace.
-        if run.held:
+        if run.state is RunState.UNRESPONSIVE:
             self.abandon(run)
-        elif run.stop == "cancel" and run.timer is not None:
+        elif run.state is RunState.CANCELLED and run.timer is not None:
             ends_in = run.timer.when() - asyncio.get_running_loop().time()
             if grace < ends_in - SHORTER_BY:
-                self._arm(run, grace, self._grace_is_over)
+                self._arm(run, grace, self._on_grace_over)
 
-    def lose(self, run: Run) -> None:
-        """The lease is gone: end the run, and let whoever owns the job now decide about it."""
-        if run.lost or run.stop == "parked":
+    def on_lease_lost(self, run: Run) -> None:
+        """End the run and write nothing: another worker may own the job by now."""
+        if run.is_concluded or not run.owns_job:
             return
-        run.lost = True
         log.warning("lease_lost", job_id=run.job_id)
-        if run.held:
+        before = run.state
+        if before is RunState.RUNNING and run.may_be_stopped:
+            self.stop(run, RunState.LEASE_LOST)
+            return
+        run.enter(RunState.LEASE_LOST)
+        if before is RunState.UNRESPONSIVE:
             self.abandon(run)
-        else:
-            self.stop(run, "lost")
 
     def _arm(self, run: Run, seconds: float, then: Callable[[Run], None]) -> None:
         run.disarm()
-        run.hard_deadline = max(run.hard_deadline, self._clock.monotonic() + seconds + HARD_MARGIN)
+        run.times.extend(self._clock.monotonic() + seconds)
         run.timer = asyncio.get_running_loop().call_later(seconds, then, run)
 
-    def _grace_is_over(self, run: Run) -> None:
-        if run.concluded or run.task is None or run.task.done():
+    def _on_grace_over(self, run: Run) -> None:
+        if not run.may_be_stopped:
             return
         self._slots.mark_stuck(run.slot)
-        if run.lost or run.stop != "timeout" or self._is_final(run):
-            self.abandon(run)
+        if run.state is RunState.TIMED_OUT and not self._is_final(run):
+            self._keep_lease(run)
         else:
-            self._hold(run)
+            self.abandon(run)
 
-    def _hold(self, run: Run) -> None:
-        """Keep the lease, so that no attempt runs beside this one (docs/adr/0025)."""
-        run.held = True
-        seconds, deadline_at = self._bound, run.lease.job.deadline_at
+    def _keep_lease(self, run: Run) -> None:
+        """Let no attempt run beside this one while its thread may still end (docs/adr/0025)."""
+        run.enter(RunState.UNRESPONSIVE)
+        seconds, deadline_at = self._patience, run.lease.job.deadline_at
         if deadline_at is not None:
-            # After it there is no other attempt to keep apart from this one.
-            seconds = min(seconds, max(0.0, (deadline_at - self._redis_time(run)) / 1000))
+            # After the deadline there is no other attempt to keep apart from this one.
+            left = deadline_at - run.times.redis_time(self._clock.monotonic())
+            seconds = min(seconds, max(0.0, left / 1000))
         log.warning("retry_waits_for_unfinished_run", job_id=run.job_id, at_most_seconds=round(seconds, 3))
         self._arm(run, seconds, self.abandon)
         if run.task is not None and not run.context.threaded:
             run.task.cancel()
 
     def abandon(self, run: Run) -> None:
-        """Give a verdict on a run that has not ended; it keeps its slot until it ends."""
-        if run.concluded or run.task is None or run.task.done():
+        """Decide the outcome of a run that has not ended; it keeps its slot until it ends."""
+        if not run.may_be_stopped:
             return
         self._slots.mark_stuck(run.slot)
-        log.error("run_abandoned", job_id=run.job_id, why=run.stop)
-        self._conclude(run, outcomes.abandoned(run))
-        run.task.cancel()
+        log.error("run_abandoned", job_id=run.job_id, why=run.why)
+        self._runs.conclude(run, outcomes.abandoned(run))
+        if run.task is not None:
+            run.task.cancel()
 
     def _is_final(self, run: Run) -> bool:
-        """Whether the job would not run again by itself if this run were given its verdict now."""
-        settlement = settle(run.lease.job, outcomes.abandoned(run), self._redis_time(run), lambda: 0.0)
+        """Whether the job would not run again by itself with the outcome that this run has now."""
+        now = run.times.redis_time(self._clock.monotonic())
+        settlement = settle(run.lease.job, outcomes.abandoned(run), now, lambda: 0.0)
         return settlement.move.target in FINISHED
-
-    def _redis_time(self, run: Run) -> int:
-        return run.claimed_at + round((self._clock.monotonic() - run.started) * 1000)

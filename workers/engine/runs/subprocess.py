@@ -1,4 +1,4 @@
-"""Runs one job in a process of its own, which can be killed and whose death harms no neighbour."""
+"""Runs one job in a subprocess, which can be killed and whose death harms no other job."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from service.settings import Settings
 from service.tasks import end, within
 from workers.calls.invocation import Encoded, Handler
 from workers.engine.runs import process_main
+from workers.engine.runs.process_context import Task
 from workers.engine.runs.slots import Slot
 from workers.handling.cancel_notice import outlast_first_cancel
 from workers.handling.context import JobContext
@@ -23,18 +24,18 @@ from workers.handling.registry import Registry
 
 #: Seconds between asking a process to end and killing it.
 KILL_AFTER = 2.0
-#: Seconds in which this worker drains, too, if somebody else has asked the process to end.
+#: Seconds in which this worker drains, too, if its supervisor has asked the process to end.
 DRAIN_FOLLOWS = 1.0
 
 Kind = Literal["failed", "cancelled", "snooze", "rate_limited", "non_retryable"]
 
 
-class ChildDied(Exception):
-    """The process of this job died before it gave a verdict."""
+class SubprocessDied(Exception):
+    """The subprocess that ran this job died before it reported an outcome."""
 
 
 class RemoteFailure(Exception):
-    """The handler failed in its process; `failure` is what it said there."""
+    """The handler failed in its subprocess; `failure` is what it raised there."""
 
     def __init__(self, kind: Kind, failure: Failure, delay_ms: int | None) -> None:
         super().__init__(failure.message)
@@ -43,8 +44,8 @@ class RemoteFailure(Exception):
         self.delay_ms = delay_ms
 
 
-class ChildProcesses:
-    """Forks from a server process that has the handlers loaded: milliseconds per job after the first."""
+class Subprocesses:
+    """Forks from a server process that has imported the handlers: milliseconds per job after the first."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self._settings = settings
@@ -54,12 +55,12 @@ class ChildProcesses:
         self._alive: set[Any] = set()
 
     async def run(self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot) -> object:
-        """The result as JSON text; raises RemoteFailure or ChildDied.
+        """The result as JSON text; raises RemoteFailure or SubprocessDied.
 
         A first cancellation is passed on to the process, a second ends it and is raised once it is dead.
         """
         ours, theirs = self._context.Pipe()
-        task = process_main.Task(
+        task = Task(
             paths=self._paths,
             name=handler.name,
             payload=orjson.dumps(payload),
@@ -77,32 +78,32 @@ class ChildProcesses:
         loop = asyncio.get_running_loop()
         dead: asyncio.Future[None] = loop.create_future()
 
-        def died() -> None:
-            slot.let_go()
+        def on_dead() -> None:
+            slot.release()
             dead.set_result(None)
 
         def finish() -> None:
             self._end(process, ours)
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(died)
+                loop.call_soon_threadsafe(on_dead)
 
-        slot.hold()
-        # The first start also starts the server and loads the handlers: too long for the event loop.
+        slot.retain()
+        # The first start also starts the server and imports the handlers: too long for the event loop.
         starting = asyncio.ensure_future(asyncio.to_thread(process.start))
         work = asyncio.ensure_future(self._work(starting, process, ours, theirs, context))
         draining = asyncio.ensure_future(_pass_on_draining(ours, context))
         killed = False
         try:
-            await outlast_first_cancel(work, context, lambda: _tell_cancel(ours, context))
+            await outlast_first_cancel(work, context, lambda: _pass_on_cancel(ours, context))
             message = work.result()
             if message is None:
-                # Before end(): of two threads that wait for one process, one reads a wrong status.
+                # Before _end: of two threads that wait for one process, one reads a wrong status.
                 await asyncio.to_thread(process.join, KILL_AFTER)
                 if process.exitcode == -signal.SIGTERM:
                     # A supervisor that stops this worker may have sent it to every process at once.
                     with contextlib.suppress(TimeoutError):
                         await within(DRAIN_FOLLOWS, context.draining_begins())
-                raise ChildDied(_describe_exit(process.exitcode))
+                raise SubprocessDied(_describe_exit(process.exitcode))
             return _result(message)
         except asyncio.CancelledError:
             killed = True
@@ -116,10 +117,10 @@ class ChildProcesses:
                 # The machine has no thread left: kill at once, since nothing can wait for a milder end.
                 self._kill(process)
                 ours.close()
-                died()
+                on_dead()
             await end([draining])
             if killed:
-                # Its retry must not start while the process may still do something.
+                # The retry must not start while the process may still do something.
                 await asyncio.wait({dead})
 
     async def _work(
@@ -136,6 +137,7 @@ class ChildProcesses:
         return await self._converse(ours, context)
 
     async def _converse(self, connection: Connection, context: JobContext) -> dict[str, Any] | None:
+        """Pass on what the handler reports; returns its outcome, None if the process died without one."""
         loop = asyncio.get_running_loop()
         messages: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -148,7 +150,7 @@ class ChildProcesses:
                 except (EOFError, OSError):
                     loop.call_soon_threadsafe(messages.put_nowait, None)
 
-        threading.Thread(target=read, daemon=True, name="child-reader").start()
+        threading.Thread(target=read, daemon=True, name="subprocess-reader").start()
         while (text := await messages.get()) is not None:
             kind, _, value = text.partition(b" ")
             if kind in (b"progress", b"log"):
@@ -178,17 +180,17 @@ class ChildProcesses:
             self._kill(process)
 
 
-def _tell_cancel(connection: Connection, context: JobContext) -> None:
-    _tell(connection, b"cancel", [context.cancel_reason, context.cancel_message])
+def _pass_on_cancel(connection: Connection, context: JobContext) -> None:
+    _send(connection, b"cancel", [context.cancel_reason, context.cancel_message])
 
 
 async def _pass_on_draining(connection: Connection, context: JobContext) -> None:
     await context.draining_begins()
-    _tell(connection, b"draining", None)
+    _send(connection, b"draining", None)
 
 
-def _tell(connection: Connection, kind: bytes, value: object) -> None:
-    # A few hundred bytes, which the pipe takes at once; a process that is gone hears nothing.
+def _send(connection: Connection, kind: bytes, value: object) -> None:
+    # A few hundred bytes, which the pipe takes at once. OSError: the process has ended.
     with contextlib.suppress(OSError):
         connection.send_bytes(kind + b" " + orjson.dumps(value))
 
@@ -205,5 +207,5 @@ def _result(message: dict[str, Any]) -> object:
 
 def _describe_exit(code: int | None) -> str:
     if code is not None and code < 0:
-        return f"The process that ran this job was ended by signal {-code}."
-    return f"The process that ran this job exited with status {code} without a result."
+        return f"The process that ran this job was killed by signal {-code}."
+    return f"The process that ran this job exited with status {code} and reported no outcome."

@@ -1,4 +1,4 @@
-"""A run's place in its trace, and what the lines and jobs that come from it carry."""
+"""A run's place in its trace, and the ids that its log lines and the jobs that it submits carry."""
 
 import structlog
 
@@ -6,19 +6,19 @@ from service.domain import trace_context
 from service.domain.outcome import Crashed, Failed, Outcome, Refused
 from service.telemetry import logs, spans
 from service.telemetry.spans import Tracer
-from workers.engine.runs.run import Run
+from workers.engine.runs.run import Run, RunState
 
 log = structlog.get_logger("triage.run")
 
 
 class RunTracing:
-    """Begins and ends in the task of the run: what it sets is seen by the handler and by nobody else."""
+    """`begin` is called in the task of the run, so that only its handler sees the variables that it sets."""
 
     def __init__(self, tracer: Tracer | None) -> None:
         self._tracer = tracer
 
     def begin(self, run: Run) -> None:
-        job, tracer = run.lease.job, self._tracer
+        job, claimed_at, tracer = run.lease.job, run.times.claimed_at, self._tracer
         traceparent = job.traceparent
         if tracer is not None:
             attributes = {
@@ -29,10 +29,10 @@ class RunTracing:
             }
             if job.queued_at is not None:
                 wait = tracer.start(f"wait {job.name}", "internal", traceparent, attributes, job.queued_at)
-                wait.end(at_ms=run.claimed_at)
-                # A job that came without a trace begins one here.
+                wait.end(at_ms=claimed_at)
+                # The trace of a job that came without one starts here.
                 traceparent = traceparent or wait.traceparent
-            run.span = tracer.start(f"run {job.name}", "consumer", traceparent, attributes, run.claimed_at)
+            run.span = tracer.start(f"run {job.name}", "consumer", traceparent, attributes, claimed_at)
             run.span.activate()
             traceparent = run.span.traceparent
         run.context["traceparent"] = traceparent
@@ -44,9 +44,9 @@ class RunTracing:
 
     def end(self, run: Run, outcome: Outcome, at_ms: int) -> None:
         span, run.span = run.span, None
-        log.debug("run_ended", job_id=run.job_id, outcome=type(outcome).__name__.lower(), why=run.stop)
+        log.debug("run_ended", job_id=run.job_id, outcome=type(outcome).__name__.lower(), why=run.why)
         if span is not None:
-            span.end("LeaseLost" if run.lost else _error_type(outcome), at_ms)
+            span.end("LeaseLost" if run.state is RunState.LEASE_LOST else _error_type(outcome), at_ms)
 
 
 def _error_type(outcome: Outcome) -> str | None:

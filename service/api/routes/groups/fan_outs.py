@@ -17,11 +17,10 @@ from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.responses import rendering
-from service.api.responses.errors import ValidationFailed
 from service.api.responses.retryability import after_a_part
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
-from service.api.schemas.jobs import JobPage, JobSpecIn
+from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.parameters import FanOutId, IdempotencyKey
 from service.domain.errors import (
     BackendUnavailable,
@@ -31,7 +30,6 @@ from service.domain.errors import (
     StorageFull,
 )
 from service.domain.fan_out import MAX_ITEMS, MEMBERS, FanOutSpec
-from service.domain.job import JobSpec
 from service.domain.states import State
 from service.store.groups.fan_outs import FILL, Opened, first_answer
 from service.store.jobs import Idempotency
@@ -77,8 +75,10 @@ async def create_fan_out(
     """
     raw_items = cast("Sequence[bytes]", body.items)
     span = begin_submission(context, "submit fan-out")
-    template = await _specify(context, body.template, span.traceparent, "/template", partial=True)
-    then = None if body.then is None else await _specify(context, body.then, span.traceparent, "/then")
+    template = await specify(
+        context, body.template, span.traceparent, "/template", inside="fan-out", partial=True
+    )
+    then = body.then and await specify(context, body.then, span.traceparent, "/then", inside="fan-out")
     spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
     reader = ItemReader(context, template.name, template.payload)
     delays = await check_all(reader, raw_items)
@@ -121,15 +121,6 @@ async def _complete(
             return
     if spec.whole:
         await fan_outs.seal(opened.id, len(raw_items))
-
-
-async def _specify(
-    context: RequestContext, body: JobSpecIn, traceparent: str | None, root: str, *, partial: bool = False
-) -> JobSpec:
-    if body.unique is not None:
-        rows = [{"pointer": f"{root}/unique", "code": "unsupported", "message": "not supported in a fan-out"}]
-        raise ValidationFailed(errors=rows)
-    return await specify(context, body, traceparent, root, partial=partial)
 
 
 @router.get(

@@ -26,6 +26,7 @@ from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.fields import Name
 from service.api.schemas.parts.parameters import FlowId, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
+from service.domain.checks import SpecInvalid
 from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
 from service.domain.flow import FlowSpec, Node, arrange
 from service.store.jobs import Idempotency
@@ -107,11 +108,12 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
             if len(rows) >= 100:
                 break
             continue
-        if node.job.unique is not None:
-            path = pointer(("body", "jobs", key, "job", "unique"))
-            rows.append({"pointer": path, "code": "unsupported", "message": "not supported in a flow"})
+        try:
+            root = pointer(("body", "jobs", key, "job"))
+            spec = await specify(context, node.job, traceparent, root, inside="flow")
+        except SpecInvalid as error:
+            rows += error.details["errors"]
             continue
-        spec = await specify(context, node.job, traceparent, pointer(("body", "jobs", key, "job")))
         if body.deadline_seconds is not None:
             limit = round(body.deadline_seconds * 1000)
             spec = replace(

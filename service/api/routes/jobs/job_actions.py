@@ -11,7 +11,9 @@ from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.parameters import JobId
+from service.domain.checks import to_ms
 from service.domain.errors import NotFound, VersionMismatch
+from service.domain.job_spec import change_retry
 from service.domain.states import State
 
 router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
@@ -35,9 +37,9 @@ async def update_job(
         job_id,
         if_version=guard(if_match, job.version),
         priority=body.priority,
-        run_at_ms=None if body.run_at is None else schemas.to_ms(body.run_at),
+        run_at_ms=None if body.run_at is None else to_ms(body.run_at),
         tags=body.tags,
-        retry=None if body.retry is None else body.retry.policy(job.retry),
+        retry=None if body.retry is None else change_retry(job.retry, body.retry.given()),
     )
     if moved.word == "missing":
         raise NotFound()

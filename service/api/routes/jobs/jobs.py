@@ -14,11 +14,13 @@ from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
 from service.api.schemas.parts.parameters import IdempotencyKey, JobId
+from service.domain.checks import to_ms
 from service.domain.errors import (
     NotFound,
     OutcomeUnknown,
 )
-from service.domain.job import Job, JobSpec
+from service.domain.job import Job
+from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.queries import JobFilter
@@ -162,8 +164,8 @@ async def list_jobs(
         name=name,
         tags=parse_tags(tag),
         group_id=flow_id or fan_out_id,
-        created_after=None if created_after is None else schemas.to_ms(created_after),
-        created_before=None if created_before is None else schemas.to_ms(created_before),
+        created_after=None if created_after is None else to_ms(created_after),
+        created_before=None if created_before is None else to_ms(created_before),
     )
     if len(filter.tags) < len(set(tag or [])):
         return rendering.page([], None)  # no job has two values of one key

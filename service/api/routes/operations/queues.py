@@ -12,13 +12,13 @@ from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import queues as schemas
-from service.api.schemas.parts.fields import NAME_PATTERN
 from service.domain.errors import CursorInvalid, NotFound
+from service.domain.job_spec import NAME
 from service.store.queues.queues import Queue
 
 router = Router(prefix="/v1/queues", tags=["queues"])
 
-QueueName = Annotated[str, Path(pattern=NAME_PATTERN, description="The queue's name.")]
+QueueName = Annotated[str, Path(pattern=NAME.pattern, description="The queue's name.")]
 ONE_QUEUE = {200: ("The queue.", schemas.QueueOut)}
 
 

@@ -16,7 +16,7 @@ from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
 from service.api.schemas.parts.parameters import IdempotencyKey
 from service.domain.errors import InvalidState, NotFound, VersionMismatch
-from service.domain.job import JobSpec
+from service.domain.job_spec import JobSpec
 from service.domain.schedule import TimetableInvalid, timetable
 from service.store.jobs import Idempotency, Submission, Submitted
 from service.store.schedules import Schedule
@@ -125,6 +125,8 @@ def check_times(
     # A definition may be sent again after its end: it is what it was.
     again = before is not None and timetable(before.definition, 0) == timetable(definition, 0)
     if not again and wanted.next_after(now) is None:
+        if definition["end_ms"] is None:
+            raise invalid("/start_at", "comes after the last time of the schedule")
         over = definition["end_ms"] <= now
         raise invalid("/end_at", "has passed" if over else "is before the schedule's first fire time")
 

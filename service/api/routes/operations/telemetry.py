@@ -10,7 +10,7 @@ from service.api.openapi.operation import operation, problem_responses
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.operators import AutoscaleOut
-from service.api.schemas.parts.fields import NAME_PATTERN
+from service.domain.job_spec import NAME
 from service.store.namespace import Namespace
 
 router = Router(tags=["telemetry"])
@@ -63,7 +63,7 @@ async def metrics(request: Request, stores: Observed) -> Response:
     **operation("metrics:read", "Measure a queue's load", {200: ("The metrics.", AutoscaleOut)}),
 )
 async def read_autoscale(
-    stores: Observed, queue: Annotated[str, Query(pattern=NAME_PATTERN, description="The queue's name.")]
+    stores: Observed, queue: Annotated[str, Query(pattern=NAME.pattern, description="The queue's name.")]
 ) -> Response:
     """For KEDA's metrics-api scaler: `value` divided by a worker's concurrency is how many workers you need.
 

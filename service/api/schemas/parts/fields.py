@@ -1,7 +1,5 @@
 """Field types shared by requests: every text is bounded and free of control characters."""
 
-import re
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,42 +12,33 @@ from pydantic import (
     WithJsonSchema,
 )
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
-TAG_KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$"
-TAG_VALUE_PATTERN = r"^[^\x00-\x1f\x7f]{0,64}$"
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-TEN_YEARS = 315_360_000
+from service.domain.checks import parse_time
+from service.domain.job_spec import KEY, NAME, PRIORITY, SECONDS, TAG_KEY, TAG_VALUE, TAGS
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f|,]{1,255}$")]
-TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY_PATTERN)]
-TagValue = Annotated[str, StringConstraints(pattern=TAG_VALUE_PATTERN)]
+Name = Annotated[str, StringConstraints(pattern=NAME.pattern)]
+Key = Annotated[str, StringConstraints(pattern=KEY.pattern)]
+TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY.pattern)]
+TagValue = Annotated[str, StringConstraints(pattern=TAG_VALUE.pattern)]
 TagFilter = Annotated[str, StringConstraints(pattern=r"^[^:]+:.*$", max_length=130)]
 Tags = Annotated[
     dict[TagKey, TagValue],
-    Field(max_length=16),
+    Field(max_length=TAGS.most),
     # What pydantic writes by itself (patternProperties) would let other keys pass.
     WithJsonSchema(
         {
             "type": "object",
-            "maxProperties": 16,
-            "propertyNames": {"pattern": TAG_KEY_PATTERN},
-            "additionalProperties": {"type": "string", "pattern": TAG_VALUE_PATTERN},
+            "maxProperties": TAGS.most,
+            "propertyNames": {"pattern": TAG_KEY.pattern},
+            "additionalProperties": {"type": "string", "pattern": TAG_VALUE.pattern},
         }
     ),
 ]
 
 
-def _time(value: Any) -> Any:
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise ValueError("must be a time like 2026-11-27T09:30:00Z")
-    return datetime.fromisoformat(value.upper())
-
-
-Time = Annotated[AwareDatetime, BeforeValidator(_time)]
-Seconds = Annotated[float, Field(ge=0, le=TEN_YEARS)]
-PositiveSeconds = Annotated[float, Field(gt=0, le=TEN_YEARS)]
-Priority = Annotated[int, Field(ge=0, le=1000)]
+Time = Annotated[AwareDatetime, BeforeValidator(parse_time)]
+Seconds = Annotated[float, Field(ge=0, le=SECONDS.most)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=SECONDS.most)]
+Priority = Annotated[int, Field(ge=PRIORITY.least, le=PRIORITY.most)]
 
 
 def parse_tags(values: list[str] | None) -> dict[str, str]:
@@ -64,13 +53,13 @@ NoCursor = Annotated[
 ]
 
 
-def inherited(otherwise: Any, description: str, **bounds: Any) -> Any:
+def inherited(otherwise: Any, description: str) -> Any:
     """An optional field that takes its value from elsewhere when it is absent, such as the job type.
 
     The document declares no default for it, because generated clients send the defaults they find there and
     would override the inherited value. `otherwise` applies when there is nothing to inherit.
     """
-    return Field(default_factory=lambda: otherwise, description=description, **bounds)
+    return Field(default_factory=lambda: otherwise, description=description)
 
 
 class In(BaseModel):
@@ -80,6 +69,14 @@ class In(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """What the client sent, without what is absent."""
+        return {name: _given(getattr(self, name)) for name in self.model_fields_set}
+
+
+def _given(value: Any) -> Any:
+    return value.given() if isinstance(value, In) else value
 
 
 class Out(BaseModel):

@@ -1,0 +1,32 @@
+#!lua flags=allow-oom
+-- Pass a limiter that handlers share, or say how long to wait. Who waits keeps its turn: it is told when its own slot
+-- is free, so that many waiters do not ask at the same moment. The window is as exact as that of a queue's rate.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] name   ARGV[3] limit   ARGV[4] window (ms)   ARGV[5] who asks, the same while it waits
+-- Returns microseconds to wait; 0 = pass
+-- Uses: keys, clock
+local P, micros = keys.prefix, clock.micros
+local key, waiting = P .. 'starts:handler:' .. ARGV[2], P .. 'waiting:' .. ARGV[2]
+local limit, per, who = tonumber(ARGV[3]), tonumber(ARGV[4]) * 1000, ARGV[5]
+-- Who does not come a second after its turn will not come any more.
+redis.call('ZREMRANGEBYSCORE', waiting, '-inf', micros - 1000000)
+local turn = redis.call('ZSCORE', waiting, who)
+local ahead = redis.call('ZCARD', waiting)
+if turn then ahead = redis.call('ZRANK', waiting, who) end
+-- The start that the one after all those ahead must keep its distance from.
+local offset = redis.call('LLEN', key) - limit
+local round, index = math.floor(ahead / limit), ahead % limit
+local at = micros
+local blocking = offset + index >= 0 and redis.call('LINDEX', key, offset + index)
+if blocking then at = math.max(at, blocking + per) end
+at = at + round * per
+if at <= micros then
+  redis.call('ZREM', waiting, who)
+  redis.call('RPUSH', key, string.format('%.0f', micros))
+  redis.call('LTRIM', key, -limit, -1)
+  redis.call('PEXPIRE', key, math.ceil(per / 1000) + 3600000)
+  return 0
+end
+redis.call('ZADD', waiting, at, who)
+redis.call('PEXPIRE', waiting, math.ceil((at - micros) / 1000) + 3600000)
+return at - micros

@@ -1,0 +1,82 @@
+#!lua
+-- Add items to an open fan-out as jobs that may run at once. An index that it has taken before adds nothing, even when
+-- its job has been forgotten since; items that come after its tolerance was crossed are cancelled as those were that
+-- had not started.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] group id   ARGV[3] "1" = the depth of the queue was looked at before
+-- ARGV[4] queues of the namespace at most
+-- ARGV[5..] per item 6 values: index, job id, payload, priority, delay_ms, key; "" = the template's
+-- Returns {word, state, added, first missing index, items in all, "1" if sealed}: moved | sealed (an item is new) |
+--   full (the queue) | too_many_queues | missing
+-- Uses: keys, clock, job_records, queue_settings, queue_names, shared_payloads, consequences
+local P, now, WIDTH = keys.prefix, clock.now, 6
+local id, key, items = ARGV[2], P .. 'group:' .. ARGV[2], P .. 'group:' .. ARGV[2] .. ':items'
+local group = redis.call('HMGET', key, 'state', 'sealed', 'failing', 'highest', 'total', 'patience_ms', 'item_payload')
+local state, sealed, failing, template_payload = group[1], group[2], group[3], group[7]
+if not state then return {'missing', '', 0, 0, 0, ''} end
+
+local function read_template()
+  local names, template = {}, {}
+  for i, field in ipairs(job_records.SPEC) do names[i] = 'item_' .. field end
+  for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do template[i] = value or '' end
+  return template
+end
+
+-- Where the items begin that the fan-out has not taken, and its highest index then.
+local function find_fresh()
+  local fresh, here, highest = {}, {}, tonumber(group[4])
+  for i = 5, #ARGV, WIDTH do
+    local index = ARGV[i]
+    if redis.call('GETBIT', items, index) == 0 and not here[index] then
+      fresh[#fresh + 1] = i
+      here[index] = true
+      highest = math.max(highest, tonumber(index))
+    end
+  end
+  return fresh, highest
+end
+
+local fresh, highest = find_fresh()
+local function answer(word, total)
+  return {word, state, word == 'moved' and #fresh or 0, redis.call('BITPOS', items, 0), total, sealed or ''}
+end
+
+if #fresh == 0 then return answer('moved', group[5]) end
+if sealed then return answer('sealed', group[5]) end
+local template = read_template()
+local queue = template[2]
+-- The queue may have been forgotten since the fan-out began.
+if not queue_names.may_use(queue, tonumber(ARGV[4])) then return answer('too_many_queues', group[5]) end
+if ARGV[3] ~= '1' and queue_settings.is_full(queue, #fresh) then return answer('full', group[5]) end
+-- Checks above, writes below.
+-- What the template's payload says is kept once, and for as long as one of its jobs is.
+local shares = template_payload and #template_payload > 2
+local arrival = failing and 'refuse' or nil
+
+local function add(i)
+  local index, priority, delay_ms, item_key = ARGV[i], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
+  local job, more = job_records.spec(template, 1), {'index', index}
+  local function put(field, value)
+    more[#more + 1] = field
+    more[#more + 1] = value
+  end
+  job.group, job.payload = id, ARGV[i + 2]
+  if priority ~= '' then job.priority = priority end
+  if delay_ms ~= '' then job.delay_ms, job.due_at = delay_ms, nil end
+  if shares then put('shared', 1) end
+  if item_key ~= '' then put('key', item_key) end
+  if failing then
+    put('state_reason', 'fan_out')
+    put('finished_at', now)
+  end
+  redis.call('SETBIT', items, index, 1)
+  job_records.new(ARGV[i + 1], job, more, job_records.due_of(job), arrival)
+end
+
+for _, i in ipairs(fresh) do add(i) end
+if shares then shared_payloads.add(id, template_payload, #fresh) end
+local total = redis.call('HINCRBY', key, 'total', #fresh)
+redis.call('HSET', key, 'highest', highest)
+redis.call('ZADD', P .. 'filling', now + group[6], id)
+consequences.flush()
+return answer('moved', total)

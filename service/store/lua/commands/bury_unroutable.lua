@@ -1,0 +1,94 @@
+#!lua flags=allow-oom
+-- Note the job types with queued jobs that no worker of the registry knows, and bury the queued jobs of those that
+-- have been noted for long enough. A worker that registers takes its types out of the notes, so that a deploy starts
+-- the time anew.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] ms that a type must have been noted, and a job have been queued
+-- ARGV[3] ms without a look after which the notes are void: nobody knows which workers there were meanwhile
+-- ARGV[4] jobs buried at most   ARGV[5] retention of a dead job at least (ms)
+-- Returns how many were buried
+-- Uses: keys, clock, lanes, jobs, endings, queue_settings, consequences
+local P, now = keys.prefix, clock.now
+-- Types, queues of a type, lanes of a type, and closed limiters that one call looks at; places, and jobs that it
+-- reads.
+local LOOKED_AT, PLACES, budget = 500, 1000, 1000
+local notes, after, void_after = P .. 'stranded', tonumber(ARGV[2]), tonumber(ARGV[3])
+local left, keep_ms, buried = tonumber(ARGV[4]), tonumber(ARGV[5]), 0
+
+-- Job types that some worker knows.
+local function read_known()
+  local known = {}
+  for _, worker in ipairs(redis.call('ZRANGE', P .. 'workers', 0, -1)) do
+    local types = redis.call('HGET', P .. 'worker:' .. worker, 'job_types') or ''
+    for name in string.gmatch(types, '"([^"]*)"') do known[name] = true end
+  end
+  return known
+end
+
+local known, found, places = read_known(), {}, {}
+
+local function look_at(queue, name)
+  if known[name] or #places >= PLACES then return end
+  local paused_types = queue_settings.read(queue, 'paused_types')[4]
+  -- No worker runs what is paused, whichever types it knows.
+  if queue_settings.is_paused(queue) or queue_settings.names_type(paused_types, name) then return end
+  for _, index in ipairs({'types', 'keyed'}) do
+    if redis.call('ZSCORE', keys.queue(queue, index), name) then
+      found[name] = true
+      places[#places + 1] = {queue = queue, name = name, keyed = index == 'keyed'}
+    end
+  end
+end
+
+for _, name in ipairs(redis.call('ZRANGE', P .. 'ready', 0, LOOKED_AT - 1)) do
+  local queues = known[name] and {} or redis.call('ZRANGE', P .. 'ready:' .. name, 0, LOOKED_AT - 1)
+  for _, queue in ipairs(queues) do look_at(queue, name) end
+end
+-- A queue that a claim has found closed stands in no line.
+for _, limiter in ipairs(redis.call('ZRANGE', P .. 'parked', 0, LOOKED_AT - 1)) do
+  local queue = string.match(limiter, '^queue:(.*)$')
+  local names = queue and redis.call('SRANDMEMBER', keys.queue(queue, 'closed'), LOOKED_AT) or {}
+  for _, name in ipairs(names) do look_at(queue, name) end
+end
+
+-- Checks above, writes below.
+
+-- Keeps the notes of types that were found again, and notes the new ones; returns since when each has been noted.
+local function renew_notes()
+  local since, stale, noted = {}, {}, redis.call('HGETALL', notes)
+  local looked = tonumber(redis.call('HGET', notes, '|') or nil)
+  local valid = looked and now - looked <= void_after
+  for i = 1, #noted, 2 do
+    if valid and found[noted[i]] then since[noted[i]] = tonumber(noted[i + 1]) else stale[#stale + 1] = noted[i] end
+  end
+  for i = 1, #stale, 1000 do redis.call('HDEL', notes, unpack(stale, i, math.min(#stale, i + 999))) end
+  redis.call('HSET', notes, '|', now)
+  for name in pairs(found) do
+    if not since[name] then redis.call('HSET', notes, name, now) end
+  end
+  return since
+end
+
+local function bury(place, lane)
+  local key = lanes.key(lanes.of(place.queue, place.name, lane))
+  local most = math.min(left, budget)
+  for _, id in ipairs(most > 0 and redis.call('ZRANGE', key, 0, most - 1) or {}) do
+    budget = budget - 1
+    local job, queued_at = jobs.load(id), tonumber(redis.call('HGET', P .. 'job:' .. id, 'queued_at') or nil)
+    if job and job.state == 'queued' and queued_at and queued_at <= now - after then
+      endings.finish(id, job, 'bury', 'unroutable', keep_ms)
+      left, buried = left - 1, buried + 1
+    end
+  end
+end
+
+local since = renew_notes()
+for _, place in ipairs(places) do
+  if since[place.name] and since[place.name] <= now - after then
+    local list = keys.queue(place.queue, 'lanes:' .. place.name)
+    local names = place.keyed and redis.call('ZRANGE', list, 0, LOOKED_AT - 1) or {''}
+    for _, lane in ipairs(names) do bury(place, lane) end
+  end
+end
+consequences.flush()
+return buried

@@ -1,0 +1,60 @@
+#!lua flags=allow-oom
+-- Cancel live jobs: those that wait are cancelled now, those that run are asked, and forced after the grace.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4] "1" = only jobs that have never started
+-- ARGV[5] the portion of a bulk action that this is (see bulk_portion.lua), "" = none
+-- ARGV[6] what the requester says about it, "" = nothing: the first who says something is kept   ARGV[7..] job ids
+-- Asked again, the earlier of the two ends of the grace holds.
+-- Returns per job {word, state, version}: moved | requested | illegal (it has finished, or started) | missing; nothing
+--   when another process has done the portion
+-- Uses: keys, clock, batch, jobs, endings, bulk_portion, wake_workers, consequences
+local P, now = keys.prefix, clock.now
+local answers, portion, reason, message = {}, bulk_portion.of(ARGV[5]), ARGV[3], ARGV[6]
+if portion.stale() then return {} end
+
+-- Asks the worker of a running job to stop it.
+local function request(id, job, key)
+  local forced, before = now + ARGV[2], tonumber(redis.call('ZSCORE', P .. 'cancelling', id) or nil)
+  local first = not job.cancel_requested_at
+  if first then redis.call('HSET', key, 'cancel_requested_at', now, 'cancel_reason', reason) end
+  local said = message ~= '' and redis.call('HSETNX', key, 'cancel_message', message) == 1
+  if first or said then
+    redis.call('HINCRBY', key, 'version', 1)
+    batch.note_change(id)
+  end
+  if first or (before and forced < before) then
+    batch.add(P .. 'cancelling', forced, id)
+    wake_workers.one(job.worker_id)
+  end
+end
+
+local function may_cancel(id, job, key)
+  local spared = ARGV[4] == '1' and redis.call('HEXISTS', key, 'started_at') == 1
+  return jobs.permits(job, 'cancel') and not spared and not portion.spares(id, job)
+end
+
+for i = 7, #ARGV do
+  local id = ARGV[i]
+  local job, key = jobs.load(id), P .. 'job:' .. id
+  local word = 'moved'
+  if not job then
+    word = 'missing'
+  elseif not may_cancel(id, job, key) then
+    word = 'illegal'
+  elseif job.state == 'running' then
+    word = 'requested'
+    request(id, job, key)
+  else
+    local fields = message ~= '' and {'cancel_message', message} or {}
+    if job.parked_by then
+      fields[#fields + 1] = 'children_grace_ms'
+      fields[#fields + 1] = ARGV[2]
+    end
+    endings.finish(id, job, 'cancel', reason, 0, fields)
+  end
+  answers[#answers + 1] = {word, job and job.state or '', redis.call('HGET', key, 'version') or 0}
+  portion.note(word)
+end
+portion.advance()
+consequences.flush()
+return answers

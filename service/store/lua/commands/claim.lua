@@ -1,0 +1,133 @@
+#!lua flags=allow-oom
+-- Promote what is due, then lease up to `slots` queued jobs to a worker: smooth weighted round robin over its queues,
+-- inside each running order, fair between limit keys. Types that this worker does not know and lanes whose limiter is
+-- closed are never looked at. A limiter is charged for jobs that start, in the same call.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] worker id   ARGV[3] request id: the same again returns the same leases
+-- ARGV[4] lease (ms)   ARGV[5] slots   ARGV[6] due jobs promoted at most   ARGV[7] retention of a dead job at least
+--   (ms)
+-- ARGV[8] the worker's pool   ARGV[9] the credits that the claim before returned   ARGV[10] number of queues, then per
+--   queue: name ("*" = every other), weight
+-- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
+-- Returns {now (us), when the next job is due or limiter opens (us) or -1, ms until a job may expire or a cancel is
+--   forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since, us from
+--   now to its start, payload shared with others)}
+-- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, shared_payloads, catch_up, claims, claimed_queues
+-- Uses: weighted_queues, next_lane, limiter_rooms, consequences
+local P, now, micros = keys.prefix, clock.now, clock.micros
+local worker, request, lease_ms, dead_retention_ms = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[7])
+-- A job of a lane with a key costs some 50 us: more of them are left to the next claim, which follows at once.
+local KEYED_AT_MOST = 50
+local memory, ids, leases = P .. 'worker:' .. worker .. ':claim', {}, {}
+
+-- The leases that this very request was given before.
+local function repeat_leases(given)
+  for id in string.gmatch(given, '%S+') do
+    local job, key = jobs.load(id), P .. 'job:' .. id
+    if job and job.state == 'running' and string.find(job.token, request, 1, true) then
+      local more = redis.call('HMGET', key, 'started_at', 'shared')
+      local shared = more[2] and shared_payloads.of(job) or ''
+      leases[#leases + 1] = {id, redis.call('HGETALL', key), {}, math.max(0, more[1] * 1000 - micros), shared}
+    end
+  end
+  return {micros, micros, -1, 1, ARGV[9], leases}
+end
+
+local before = redis.call('GET', memory)
+if before and string.sub(before, 1, #request + 1) == request .. ' ' then
+  return repeat_leases(string.sub(before, #request + 2))
+end
+local claim = claims.new(tonumber(ARGV[5]), ARGV[9], ARGV, 10)
+claim.anything_closed = catch_up.run(ARGV[6])
+
+-- The job, read once. As for a lane: fields that are named make room.
+local function read(fields, lane)
+  local job = {
+    lane_key = lane.lane_key, limiters = lane.limiters, v = 0, version = 0, name = 0, queue = 0, priority = 0,
+    payload = 0, options = 0, created_at = 0, retention_ms = 0, run_at = 0, queued_at = 0, score = 0, state = 0,
+  }
+  for i = 1, #fields, 2 do job[fields[i]] = fields[i + 1] end
+  return job
+end
+
+-- Why a job may not start any more, or nil.
+local function too_late(job)
+  if job.deadline_at and tonumber(job.deadline_at) <= now then return 'deadline' end
+  if job.expires_at and not job.started_at and tonumber(job.expires_at) <= now then return 'expired' end
+end
+
+-- Starts a job: the lease is what was read, and what was written. Returns nothing when it may not start.
+local function lease(id, queue, lane)
+  local fields = redis.call('HGETALL', P .. 'job:' .. id)
+  local job = read(fields, lane)
+  if job.state ~= 'queued' then
+    job_indexes.leave(id, lane)
+    redis.call('HINCRBY', P .. 'counters', 'orphans', 1)
+    return
+  end
+  local reason = too_late(job)
+  if reason then return endings.finish(id, job, 'bury', reason, dead_retention_ms) end
+  local delivery, at = (job.deliveries or 0) + 1, next_lane.starts_at(claim, queue, lane)
+  local token, started_at = delivery .. ':' .. request, math.floor(at / 1000)
+  local written = {'deliveries', delivery, 'token', token, 'worker_id', worker, 'started_at', started_at}
+  jobs.move(id, job, 'claim', now + lease_ms, written)
+  written[9], written[10], written[11], written[12] = jobs.written(job)
+  if job.unique_until == 'started' then unique_keys.release(id, job) end
+  ids[#ids + 1] = id
+  leases[#leases + 1] = {id, fields, written, at - micros, job.shared and shared_payloads.of(job) or ''}
+  next_lane.started(claim, queue, lane, at, tonumber(job.queued_at) * 1000)
+  return true
+end
+
+local function may_start_more() return claim.slots > 0 and claim.keyed_starts < KEYED_AT_MOST end
+
+-- Starts jobs of one queue until its turn is over; returns how many.
+local function serve(queue)
+  local count, most = 0, claim.jobs_in_a_turn
+  while count < most and may_start_more() and claimed_queues.may_start(claim, queue) do
+    local lane, turn = next_lane.choose(claim, queue), 0
+    if not lane then break end
+    local began, leased = lane.score
+    repeat
+      leased = lease(next_lane.take(lane), queue, lane)
+      if leased then
+        claim.slots, count, turn = claim.slots - 1, count + 1, turn + 1
+      else
+        -- Nothing started, so nothing is charged: neither a limiter nor the queue's share.
+        claim.skipped = true
+      end
+    until not leased or turn == claim.jobs_of_a_lane or count == most or claim.slots == 0
+      or not next_lane.may_continue(claim, queue, lane, began)
+    next_lane.put_back(claim, queue, lane)
+  end
+  return count
+end
+
+if #claim.types > 0 then weighted_queues.line_up(claim) end
+local turn, queue = weighted_queues.next_turn(claim)
+while turn and may_start_more() do
+  weighted_queues.end_turn(claim, turn, queue, serve(queue))
+  turn, queue = weighted_queues.next_turn(claim)
+end
+weighted_queues.keep_credits(claim)
+if #ids > 0 then redis.call('SET', memory, request .. ' ' .. table.concat(ids, ' '), 'PX', 600000) end
+if next(claim.rooms) then limiter_rooms.settle(claim) end
+local anything_closed = claim.anything_closed or next(batch.closing)
+consequences.flush()
+weighted_queues.write_lines(claim)
+
+local function first_time(set)
+  local _, at = keys.head(P .. set)
+  return tonumber(at) or math.huge
+end
+
+local due, alarm = first_time('due'), math.min(first_time('expiry'), first_time('cancelling'))
+if anything_closed then due = math.min(due, first_time('parked')) end
+-- What is left is for an idle worker. So is the watch over the next due time, unless this one has slots left: then it
+-- has a timer.
+local wakes = #ids > 0 and (turn or (claim.slots == 0 and due < math.huge))
+if wakes then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
+return {
+  micros, due < math.huge and math.ceil(due * 1000) or -1, alarm < math.huge and math.max(0, alarm - now) or -1,
+  (turn or claim.skipped) and 1 or 0, table.concat(claim.credits, ' '), leases,
+}

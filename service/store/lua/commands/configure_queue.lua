@@ -1,0 +1,42 @@
+#!lua flags=allow-oom
+-- Change the settings of a queue; it exists from then on. What its limiters held back is looked at again, and workers
+-- that can run its jobs are woken. What is frozen stays so, unless that is asked for, too.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have   ARGV[4] queues of the namespace at most
+-- ARGV[5] what thaws: "*" = all, or job types, each between spaces: their jobs without a limit key; "" = nothing
+-- ARGV[6..] field, value ("" removes the field); a field "key:<limit key>" is an override
+-- Returns {moved | version | too_many_queues, version}
+-- Uses: keys, queue_names, limiter_rescans, closed_limiters, writer
+local P, queue = keys.prefix, ARGV[2]
+local key, overrides, frozen = P .. 'queue:' .. queue, keys.queue(queue, 'keys'), keys.queue(queue, 'frozen')
+local version = redis.call('HGET', key, 'version') or '1'
+if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
+if not queue_names.may_use(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
+-- Checks above, writes below.
+queue_names.create(queue)
+for i = 6, #ARGV, 2 do
+  local hash, field = key, ARGV[i]
+  if field == 'defaults' then hash, field = P .. 'defaults', queue end
+  if string.sub(field, 1, 4) == 'key:' then hash, field = overrides, string.sub(field, 5) end
+  if ARGV[i + 1] == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, ARGV[i + 1]) end
+end
+redis.call('HSET', key, 'version', version + 1)
+-- A claim reads the limits of a queue only where this says that there are some.
+local limited = redis.call('EXISTS', overrides) == 1 and 'keys'
+local values = redis.call('HMGET', key, 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit',
+  'paused_types')
+for _, value in ipairs(values) do limited = limited or value and '1' end
+if limited then redis.call('HSET', key, 'limited', limited) else redis.call('HDEL', key, 'limited') end
+if ARGV[5] == '*' then
+  redis.call('DEL', frozen, keys.queue(queue, 'frozen_by'))
+else
+  for name in string.gmatch(ARGV[5], '%S+') do
+    redis.call('ZREM', frozen, 'type:' .. name)
+    redis.call('HDEL', keys.queue(queue, 'frozen_by'), 'type:' .. name)
+  end
+end
+redis.call('HDEL', P .. 'rescans', queue)
+limiter_rescans.rescan(queue)
+closed_limiters.reopen('queue:' .. queue)
+writer.write()
+return {'moved', version + 1}

@@ -1,0 +1,63 @@
+#!lua
+-- Begin a fan-out: its template, and its follow-up as a job that is blocked until the fan-out has ended. Items come
+-- with add_fan_out_items.lua.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] group id   ARGV[3] retention of the fan-out (ms)   ARGV[4] failures tolerated
+-- ARGV[5] percent tolerated   ARGV[6] max_concurrency   ARGV[7] ms without new items after which an open one is given
+--   up
+-- ARGV[8] items that are to come at once   ARGV[9] idempotency digest   ARGV[10] digest of the request
+-- ARGV[11] ms that the record is kept; "" = none   ARGV[12] queues of the namespace at most
+-- ARGV[13..24] the spec of an item (job_records.lua)   ARGV[25..] if there is one: id of the follow-up, and its
+--   spec
+-- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) |
+--   full (max_depth of the queue) | too_many_queues
+-- Uses: keys, clock, job_records, queue_settings, queue_names, groups, idempotency, consequences
+local P, now = keys.prefix, clock.now
+local id, then_id, max_concurrency = ARGV[2], ARGV[25], ARGV[6]
+local before = redis.call('HGET', P .. 'group:' .. id, 'created_at')
+if before then return {'moved', id, before} end
+local known = idempotency.find(ARGV[9], ARGV[10])
+if known then return {known[1], known[2], known[3]} end
+local item, follow_up = job_records.spec(ARGV, 13), then_id and job_records.spec(ARGV, 26)
+local queues = {item.queue, follow_up and follow_up.queue}
+for _, queue in ipairs(queues) do
+  if not queue_names.may_use(queue, tonumber(ARGV[12])) then return {'too_many_queues', id, now} end
+end
+if queue_settings.is_full(item.queue, ARGV[8]) then return {'full', id, now} end
+-- Checks above, writes below.
+local fields = {
+  'version', 1, 'total', 0, 'highest', -1, 'created_at', now, 'retention_ms', ARGV[3],
+  'patience_ms', ARGV[7], 'run', 0,
+}
+local function put(field, value)
+  if value ~= '' then
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+end
+put('tolerance_count', ARGV[4])
+put('tolerance_percent', ARGV[5])
+put('max_concurrency', max_concurrency)
+for i, field in ipairs(job_records.SPEC) do put('item_' .. field, ARGV[12 + i]) end
+if follow_up then
+  put('then', then_id)
+  put('linked', 1)
+end
+groups.put_state(id, 'open', unpack(fields))
+redis.call('ZADD', P .. 'groups:fan', now, id)
+if max_concurrency ~= '' then redis.call('HSET', P .. 'limiters', 'fan:' .. id, max_concurrency) end
+redis.call('ZADD', P .. 'filling', now + ARGV[7], id)
+idempotency.record(ARGV[9], ARGV[10], id, ARGV[11])
+if follow_up then
+  local more = {'delay_ms', follow_up.delay_ms}
+  if follow_up.due_at then
+    more[3] = 'due_at'
+    more[4] = follow_up.due_at
+  end
+  redis.call('ZADD', P .. 'job:' .. id .. ':dependents', 4, then_id)
+  redis.call('HSET', P .. 'job:' .. then_id .. ':dependencies', 'fan_out', '4 ' .. id)
+  redis.call('SADD', P .. 'job:' .. then_id .. ':waits', id)
+  job_records.new(then_id, follow_up, more, now, 'wait')
+end
+consequences.flush()
+return {'moved', id, now}

@@ -1,0 +1,55 @@
+#!lua flags=allow-oom
+-- End what its time has overtaken: waiting jobs past expires_at or deadline_at, cancels at the end of their grace.
+-- A running job past its deadline is its worker's to end; the entry is looked at again later.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] jobs of each kind at most   ARGV[3] retention of a dead job at least (ms)   ARGV[4] ms to look
+--   again
+-- Returns {how many were ended, ms until the next one or -1}
+-- Uses: keys, clock, batch, jobs, endings, wake_workers, consequences
+local P, now = keys.prefix, clock.now
+local ended = 0
+
+local function due_in(set) return ipairs(redis.call('ZRANGEBYSCORE', P .. set, '-inf', now, 'LIMIT', 0, ARGV[2])) end
+
+local function bury(id, job, reason)
+  endings.finish(id, job, 'bury', reason, tonumber(ARGV[3]))
+  ended = ended + 1
+end
+
+for _, id in due_in('cancelling') do
+  local job = jobs.load(id)
+  if job and job.state == 'running' and job.cancel_requested_at then
+    -- Without its token the holder's finish is refused as stale.
+    redis.call('HDEL', P .. 'job:' .. id, 'token')
+    local reason = redis.call('HGET', P .. 'job:' .. id, 'cancel_reason') or 'requested'
+    endings.finish(id, job, 'cancel', reason, 0)
+    wake_workers.one(job.worker_id)
+    ended = ended + 1
+  else
+    batch.remove(P .. 'cancelling', id)
+  end
+end
+consequences.flush()
+for _, id in due_in('expiry') do
+  local job = jobs.load(id)
+  local at = redis.call('HMGET', P .. 'job:' .. id, 'expires_at', 'deadline_at', 'started_at')
+  local deadline = tonumber(at[2] or nil)
+  if not job or jobs.FINISHED[job.state] then
+    batch.remove(P .. 'expiry', id)
+  elseif job.state == 'running' then
+    batch.add(P .. 'expiry', now + ARGV[4], id)
+  elseif deadline and deadline <= now then
+    bury(id, job, 'deadline')
+  elseif at[1] and not at[3] then
+    bury(id, job, 'expired')
+  elseif deadline then
+    batch.add(P .. 'expiry', deadline, id)
+  else
+    batch.remove(P .. 'expiry', id)
+  end
+end
+consequences.flush()
+local _, first = keys.head(P .. 'expiry')
+local _, second = keys.head(P .. 'cancelling')
+local next_at = math.min(tonumber(first) or math.huge, tonumber(second) or math.huge)
+return {ended, next_at < math.huge and math.max(0, next_at - now) or -1}

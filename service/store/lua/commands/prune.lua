@@ -1,0 +1,99 @@
+#!lua flags=allow-oom
+-- Forget finished jobs: those past their retention, or the ones that are named. A member of a group that has not ended
+-- is kept past its retention, and the retention of a fan-out's items begins when it has ended: until then nobody can
+-- read all results. Of a job that is named, what others may still read stays in ended:<id>.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] jobs at most when none is named
+-- ARGV[3] the portion of a bulk action that this is (see bulk_portion.lua), "" = none   ARGV[4..] job ids
+-- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) |
+--   missing}; {0, -1} when another process has done the portion
+-- Uses: keys, clock, batch, jobs, job_indexes, unique_keys, groups, shared_payloads, queue_names, bulk_portion
+-- Uses: consequences
+local P, now, FINISHED = keys.prefix, clock.now, jobs.FINISHED
+local ids, answer, pruned, left, portion = {}, {0, -1}, 0, {}, bulk_portion.of(ARGV[3])
+if portion.stale() then return answer end
+for i = 4, #ARGV do ids[#ids + 1] = ARGV[i] end
+local named = #ids > 0 or portion.given
+if not named then ids = redis.call('ZRANGEBYSCORE', P .. 'retention', '-inf', now, 'LIMIT', 0, ARGV[2]) end
+
+local function is_live(state) return state and state ~= 'failed' and not FINISHED[state] end
+
+-- Of a child's dependents the job that added it comes last: it ends after the others, unless it was cancelled.
+local function still_needed(id, job)
+  local state = job.group and redis.call('HGET', P .. 'group:' .. job.group, 'state')
+  if state then return is_live(state) end
+  for _, place in ipairs({-1, 0}) do
+    local waiting = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', place, place)[1]
+    if not waiting then return false end
+    if is_live(redis.call('HGET', P .. 'job:' .. waiting, 'state')) then return true end
+  end
+  return false
+end
+
+-- What was kept of children for the job that added them.
+local function forget_children(key)
+  for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
+    local child = string.match(edge, '^3 (.+)$')
+    if child and redis.call('UNLINK', P .. 'ended:' .. child) == 1 then
+      child = P .. 'job:' .. child
+      redis.call('UNLINK', child .. ':dependents', child .. ':dependencies', child .. ':waits')
+    end
+  end
+end
+
+local function kept_until(id, job)
+  if still_needed(id, job) then return now + 60000 end
+  if job.group and groups.is_fan_out(job.group) then
+    local at = redis.call('HGET', P .. 'group:' .. job.group, 'finished_at')
+    return at and at + job.retention_ms or 0
+  end
+  return 0
+end
+
+local function forget_edges(id, job, key)
+  if job.parked_by then forget_children(key) end
+  redis.call('UNLINK', key .. ':dependents', key .. ':waits')
+  -- The process that cancels its children still has to find them.
+  if job.parked_by and redis.call('ZSCORE', P .. 'tasks', 'cancel_children ' .. id) then return end
+  redis.call('UNLINK', key .. ':dependencies')
+end
+
+local function forget(id, job)
+  local key = P .. 'job:' .. id
+  if still_needed(id, job) then jobs.keep_end(id, job) else forget_edges(id, job, key) end
+  if job.group and redis.call('HEXISTS', key, 'shared') == 1 then shared_payloads.release(job.group) end
+  -- What a group counts is what became of its members, not what is kept of them.
+  job.group = nil
+  job_indexes.leave(id, job)
+  if job.unique then unique_keys.release(id, job, true) end
+  for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
+  redis.call('UNLINK', key, key .. ':attempts', key .. ':logs')
+  batch.note_change(id)
+  left[job.queue] = true
+  pruned = pruned + 1
+end
+
+for _, id in ipairs(ids) do
+  local job, word = jobs.load(id), 'moved'
+  if not job then
+    word = 'missing'
+    batch.remove(P .. 'retention', id)
+  elseif not FINISHED[job.state] or portion.spares(id, job) then
+    word = 'illegal'
+  elseif not named and kept_until(id, job) > now then
+    batch.add(P .. 'retention', kept_until(id, job), id)
+  else
+    forget(id, job)
+  end
+  if named then
+    answer[#answer + 1] = word
+    portion.note(word)
+  end
+end
+if pruned > 0 then redis.call('HINCRBY', P .. 'counters', 'pruned', pruned) end
+portion.advance()
+consequences.flush()
+queue_names.forget_unused(left)
+local _, next_end = keys.head(P .. 'retention')
+answer[1], answer[2] = pruned, next_end and math.max(0, next_end - now) or -1
+return answer

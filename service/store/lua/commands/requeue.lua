@@ -1,0 +1,87 @@
+#!lua flags=allow-oom
+-- Queue (or schedule) jobs that no worker runs: a new run, or an early start.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] move: redrive, defer (redrive with a delay) | run_now   ARGV[3] delay (ms)
+-- ARGV[4] new payload   ARGV[5] new queue   "" = unchanged
+-- ARGV[6] the portion of a bulk action that this is (see bulk_portion.lua), "" = none
+-- ARGV[7] queues of the namespace at most   ARGV[8..] job ids
+-- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key)
+--   | too_many_queues; nothing when another process has done the portion
+-- Uses: keys, clock, jobs, job_records, unique_keys, queue_settings, queue_names, groups, tasks, shared_payloads
+-- Uses: bulk_portion, consequences
+local P, now = keys.prefix, clock.now
+local move, delay, payload, new_queue = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local answers, left, portion, new_run = {}, {}, bulk_portion.of(ARGV[6]), move ~= 'run_now'
+if portion.stale() then return {} end
+
+-- The key that a new run of the job holds while it is not finished, or nil.
+local function key_to_hold(job, queue)
+  if not new_run or not job.unique or tonumber(job.unique_until) then return nil end
+  return (unique_keys.of({queue = queue, unique = job.unique, unique_until = job.unique_until}))
+end
+
+-- Jobs of its group that were cancelled because they waited for this one get another chance, too.
+local function retry_dependents(id, job)
+  if not job.group or not job.linked or not groups.exists(job.group) then return end
+  redis.call('HSET', P .. 'group:' .. job.group, 'reviving', 1)
+  redis.call('HINCRBY', P .. 'group:' .. job.group, 'run', 1)
+  tasks.add('revive ' .. job.group .. ' ' .. id)
+end
+
+local function requeue(id, job, queue)
+  local fields, at = {'run_at', now + delay}, now + delay
+  local function put(field, value)
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
+  if payload ~= '' then
+    put('payload', payload)
+    put('payload_replaced', 1)
+    if job.group and redis.call('HDEL', P .. 'job:' .. id, 'shared') == 1 then shared_payloads.release(job.group) end
+  end
+  if new_queue ~= '' then
+    left[job.queue] = true
+    job.to_queue = queue
+    put('queue', queue)
+    queue_names.create(queue)
+  end
+  if new_run then
+    job_records.reset_run(id, job, fields, at)
+    retry_dependents(id, job)
+  end
+  if delay == 0 then
+    at = queue_settings.running_order(queue, job.priority, now)
+    put('queued_at', now)
+    put('score', at)
+  end
+  jobs.move(id, job, move, at, fields)
+end
+
+for i = 8, #ARGV do
+  local id, word, holder = ARGV[i], 'moved'
+  local job = jobs.load(id)
+  local queue = new_queue ~= '' and new_queue or job and job.queue
+  if not job then
+    word = 'missing'
+  elseif not jobs.permits(job, move) or portion.spares(id, job) then
+    word = 'illegal'
+  else
+    local key = key_to_hold(job, queue)
+    holder = key and redis.call('GET', key) or nil
+    if holder and holder ~= id then
+      word = 'conflict'
+    elseif not queue_names.may_use(queue, tonumber(ARGV[7])) then
+      word = 'too_many_queues'
+    else
+      if key then redis.call('SET', key, id) end
+      requeue(id, job, queue)
+    end
+  end
+  local version = redis.call('HGET', P .. 'job:' .. id, 'version') or 0
+  answers[#answers + 1] = {word, job and job.state or '', version, word == 'conflict' and holder or nil}
+  portion.note(word)
+end
+portion.advance()
+consequences.flush()
+queue_names.forget_unused(left)
+return answers

@@ -1,0 +1,23 @@
+#!lua
+-- Write jobs of a flow that nobody can see yet: without a state they do not exist. commit_flow.lua makes them visible;
+-- what is never committed is deleted later.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] group id   ARGV[3..] per job 14 values: id, its key in the group, and its spec
+--   (job_records.lua)
+-- Returns 1
+-- Uses: keys, clock, job_records
+local WIDTH, P, group = 14, keys.prefix, ARGV[2]
+redis.call('ZADD', P .. 'staged', 'NX', clock.now, group)
+for i = 3, #ARGV, WIDTH do
+  local id, key, job = ARGV[i], ARGV[i + 1], job_records.spec(ARGV, i + 2)
+  job.group = group
+  -- Kept for the time at which it begins.
+  local more = {'key', key, 'delay_ms', job.delay_ms}
+  if job.due_at then
+    more[5] = 'due_at'
+    more[6] = job.due_at
+  end
+  job_records.stage(id, job, more)
+  redis.call('HSET', P .. 'group:' .. group .. ':jobs', key, id)
+end
+return 1

@@ -1,0 +1,106 @@
+#!lua
+-- Add children to a running job and let it wait for them: it is blocked, its lease is over, no attempt is used.
+-- Children whose key the job has already are not added again. A job that is to be cancelled adds none and is
+-- cancelled. Only the holder of the lease may.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] queues of the namespace at most
+-- ARGV[5..] per child 15 values: id, its key, its spec (job_records.lua), what it waits for among its siblings
+--   ("condition id key" joined by blanks); "" = nothing. A child comes after those that it waits for
+-- Returns parked (or cancelled) | ready (all have ended) | stale | too_many_queues (nothing was added)
+-- Uses: keys, clock, jobs, job_records, endings, groups, queue_names, consequences
+local WIDTH, P, now = 15, keys.prefix, clock.now
+local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
+local parent = jobs.load(id)
+if not parent or not jobs.permits(parent, 'park', token) then
+  return redis.call('HGET', key, 'parked_by') == token and 'parked' or 'stale'
+end
+for i = 5, #ARGV, WIDTH do
+  if not queue_names.may_use(ARGV[i + 3], tonumber(ARGV[4])) then return 'too_many_queues' end
+end
+-- Checks above, writes below.
+
+-- Why the parent must not go on, or nil.
+local function cancel_reason()
+  local group = parent.group
+  local of_group = group and redis.call('ZSCORE', P .. 'tasks', 'cancel ' .. group)
+  if not parent.cancel_requested_at and not of_group then return nil end
+  local reason = redis.call('HGET', key, 'cancel_reason')
+  return reason or (of_group and (groups.is_flow(group) and 'flow' or 'fan_out')) or 'requested'
+end
+
+local reason = cancel_reason()
+if reason then
+  redis.call('HDEL', key, 'token')
+  endings.finish(id, parent, 'stop', reason, 0, {'parked_by', token}, token)
+  consequences.flush()
+  return 'parked'
+end
+-- Children belong to the flow of their parent. A fan-out has the items that were added to it.
+local group = parent.group
+if group and not (groups.is_flow(group) and groups.exists(group)) then group = nil end
+
+-- Ties a child to the siblings that it waits for; returns whether one of them has not ended.
+local function link(child, edges)
+  local waits = false
+  for condition, dependency, name in string.gmatch(edges, '(%d) (%S+) (%S+)') do
+    local job = jobs.load(dependency)
+    redis.call('ZADD', P .. 'job:' .. dependency .. ':dependents', condition, child)
+    redis.call('HSET', P .. 'job:' .. child .. ':dependencies', name, condition .. ' ' .. dependency)
+    if job and not jobs.FINISHED[job.state] then
+      redis.call('SADD', P .. 'job:' .. child .. ':waits', dependency)
+      waits = true
+    end
+  end
+  return waits
+end
+
+local function add(i, name)
+  local child, job = ARGV[i], job_records.spec(ARGV, i + 2)
+  local more = {'key', ARGV[i + 1], 'linked', 1, 'delay_ms', job.delay_ms}
+  if job.due_at then
+    more[7] = 'due_at'
+    more[8] = job.due_at
+  end
+  if group then
+    job.group = group
+    redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
+    redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
+  end
+  if link(child, ARGV[i + 14]) then
+    job_records.new(child, job, more, now, 'wait')
+  else
+    job_records.new(child, job, more, job_records.due_of(job))
+  end
+  redis.call('ZADD', P .. 'job:' .. child .. ':dependents', 3, id)
+  redis.call('HSET', key .. ':dependencies', name, '3 ' .. child)
+end
+
+-- A child that was cancelled with an earlier run of this job is added anew.
+local function has(name)
+  local edge = redis.call('HGET', key .. ':dependencies', name)
+  local child = edge and string.match(edge, '^3 (.+)$')
+  if not child then return edge end
+  local found = redis.call('HMGET', P .. 'job:' .. child, 'state', 'state_reason')
+  if found[1] ~= 'cancelled' or found[2] ~= 'parent' then return true end
+  redis.call('ZREM', P .. 'job:' .. child .. ':dependents', id)
+end
+
+for i = 5, #ARGV, WIDTH do
+  local name = string.match(ARGV[i + 1], '[^/]+$')
+  if not has(name) then add(i, name) end
+end
+redis.call('DEL', key .. ':waits')
+local waits = false
+for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
+  local child = string.match(edge, '^3 (.+)$')
+  local job = child and jobs.load(child)
+  if job and not jobs.FINISHED[job.state] then
+    redis.call('SADD', key .. ':waits', child)
+    waits = true
+  end
+end
+if not waits then return 'ready' end
+redis.call('HDEL', key, 'token')
+jobs.move(id, parent, 'park', 0, {'parked_by', token}, token)
+consequences.flush()
+return 'parked'

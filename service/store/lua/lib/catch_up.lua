@@ -1,0 +1,27 @@
+-- What a claim does before it looks for jobs: makes queued what is due, and opens limiters that may open.
+-- Uses: keys, clock, batch, jobs, queue_settings, closed_limiters, consequences
+local P, now, micros = keys.prefix, clock.now, clock.micros
+
+local function promote(id)
+  local job = jobs.load(id)
+  if not job or not jobs.permits(job, 'promote') then return batch.remove(P .. 'due', id) end
+  local due = tonumber(redis.call('ZSCORE', P .. 'due', id))
+  local score = queue_settings.running_order(job.queue, job.priority, due)
+  jobs.move(id, job, 'promote', score, {'queued_at', due, 'score', score})
+end
+
+-- Returns something if any limiter was closed before.
+local function run(due_at_most)
+  local _, first_closed = keys.head(P .. 'parked')
+  local due_ids = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, due_at_most)
+  for _, id in ipairs(due_ids) do promote(id) end
+  local opened, again = micros / 1000, {}
+  if first_closed and tonumber(first_closed) <= opened then
+    again = redis.call('ZRANGEBYSCORE', P .. 'parked', '-inf', opened, 'LIMIT', 0, 100)
+  end
+  for _, limiter in ipairs(again) do closed_limiters.reopen(limiter) end
+  if #due_ids + #again > 0 then consequences.flush() end
+  return first_closed
+end
+
+return {run = run}

@@ -1,0 +1,71 @@
+-- Closing limiters and opening them again: `parked` holds the closed ones by the time at which they open, +inf = when
+-- a running job ends. What they hold back is in parked:<limiter>, or in queue:<queue>|closed for a whole queue.
+-- Loaded when it is first used.
+-- Uses: keys, clock, batch, lanes, ready_lines, limiter_rescans
+local P, now = keys.prefix, clock.now
+-- Lanes of one limiter, or job types of one queue, that are opened in one call; the rest follows with the next claim.
+local OPENED_AT_MOST = 300
+
+local function reopen(limiter)
+  local changed_queue = string.match(limiter, '^rescan:(.*)$')
+  if changed_queue then return limiter_rescans.rescan(changed_queue) end
+  local queue = string.match(limiter, '^queue:(.*)$')
+  local closed = queue and keys.queue(queue, 'closed') or P .. 'parked:' .. limiter
+  for _, member in ipairs(redis.call('SPOP', closed, OPENED_AT_MOST)) do
+    if queue then
+      ready_lines.follow(queue, member)
+      batch.wake(queue, member)
+    else
+      local lane = lanes.of_ref(member)
+      batch.lanes[lanes.key(lane)] = lane
+      batch.wake(lane.queue, lane.name)
+    end
+  end
+  if redis.call('EXISTS', closed) == 1 then
+    redis.call('ZADD', P .. 'parked', now, limiter)
+  else
+    redis.call('ZREM', P .. 'parked', limiter)
+  end
+end
+
+-- When each of the limiters opens; those that are open are absent.
+local function times(ids)
+  local list, found = {}, {}
+  for id in pairs(ids) do list[#list + 1] = id end
+  for i = 1, #list, 1000 do
+    for j, at in ipairs(redis.call('ZMSCORE', P .. 'parked', unpack(list, i, math.min(#list, i + 999)))) do
+      if at then found[list[i + j - 1]] = tonumber(at) end
+    end
+  end
+  return found
+end
+
+-- The limiters of these lanes that are closed.
+local function of_lanes(changed_lanes)
+  local ids = {}
+  for _, job in pairs(changed_lanes) do
+    if lanes.name(job) == '' then ids[lanes.type_limiter(job)] = true end
+    for _, id in ipairs(lanes.limiters(job)) do ids[id] = true end
+  end
+  if not next(ids) then return ids end
+  local closed = times(ids)
+  -- One that is due has begun to open.
+  for id, at in pairs(closed) do if at <= now then closed[id] = nil end end
+  return closed
+end
+
+-- Closes what is used up and opens what got a slot back; returns which limiters of the lanes that changed are closed.
+local function write()
+  for id, at in pairs(batch.closing) do
+    redis.call('ZADD', P .. 'parked', at == math.huge and '+inf' or at, id)
+  end
+  for queue in pairs(batch.freed_queues) do batch.freed['queue:' .. queue] = true end
+  if next(batch.freed) then
+    for id, at in pairs(times(batch.freed)) do
+      if at == math.huge then reopen(id) end
+    end
+  end
+  return of_lanes(batch.lanes)
+end
+
+return {reopen = reopen, write = write}

@@ -1,0 +1,31 @@
+-- Everything that ends with a job, whatever ended it.
+-- Uses: keys, clock, batch, moves, jobs, unique_keys
+local P, now = keys.prefix, clock.now
+
+-- Makes the move `name`, which ends the job. `fields` are written along. A dead job is kept for `floor_ms` at least.
+local function finish(id, job, name, reason, floor_ms, fields, token)
+  local state, keep, group = moves.TARGETS[name], tonumber(job.retention_ms), job.group
+  if state == 'dead' then keep = math.max(keep, floor_ms) end
+  fields = fields or {}
+  local count = #fields
+  fields[count + 1], fields[count + 2] = 'state_reason', reason
+  fields[count + 3], fields[count + 4] = 'finished_at', now
+  jobs.move(id, job, name, now + keep, fields, token)
+  job.state_reason = reason
+  batch.first_end = math.min(batch.first_end, now + keep)
+  if job.expiry then batch.remove(P .. 'expiry', id) end
+  if job.unique then unique_keys.release(id, job) end
+  batch.count_rate(job.queue, 'finished')
+  if group and state == 'cancelled' and reason == 'requested' then batch.count_member(group, 'requested', 1) end
+  if state == 'dead' then
+    batch.count_rate(job.queue, 'failed')
+    redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1)
+  end
+  local orphans = job.parked_by and state ~= 'succeeded'
+  if job.linked or orphans or (state == 'dead' and group) then
+    local ended = batch.ended
+    ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = group, orphans = orphans}
+  end
+end
+
+return {finish = finish}

@@ -1,0 +1,37 @@
+-- Limiters that a rate-limited job closed.
+-- Loaded when it is first used.
+-- Uses: keys, clock, batch, lanes
+local P, now = keys.prefix, clock.now
+-- Longer than any freeze: nothing is left behind of a queue that is no longer used.
+local KEPT = 7200000
+
+-- Whatever else it allows, the key of a job (its type in its queue, when it has none) starts nothing before that time.
+-- What is frozen in a queue is kept beside `parked`, with the job that was told so: an operator sees it, and only
+-- thawing ends it early.
+local function freeze(id, job, at)
+  local short = job.limit_key and 'key:' .. job.limit_key or 'type:' .. job.name
+  local limiter = job.limit_key and 'key:' .. job.queue .. '|' .. job.limit_key or lanes.type_limiter(job)
+  local list, by = keys.queue(job.queue, 'frozen'), keys.queue(job.queue, 'frozen_by')
+  for _, over in ipairs(redis.call('ZRANGEBYSCORE', list, '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', list, over)
+    redis.call('HDEL', by, over)
+  end
+  local frozen = tonumber(redis.call('ZSCORE', list, short) or nil)
+  if not frozen or frozen < at then
+    redis.call('ZADD', list, at, short)
+    redis.call('HSET', by, short, id)
+    redis.call('PEXPIRE', list, KEPT)
+    redis.call('PEXPIRE', by, KEPT)
+  end
+  if not job.limit_key then
+    -- A claim would not close this one on its way, as it does lanes with keys.
+    local plain = lanes.of(job.queue, job.name, '')
+    batch.lanes[lanes.key(plain)] = plain
+  end
+  local before = tonumber(redis.call('ZSCORE', P .. 'parked', limiter) or nil)
+  if not before or before == math.huge or before < at then
+    batch.closing[limiter] = math.max(at, batch.closing[limiter] or at)
+  end
+end
+
+return {freeze = freeze}

@@ -1,0 +1,29 @@
+-- Whether a job is what a filter asks for.
+-- Uses: keys
+local P = keys.prefix
+
+-- values[first..]: state, queue, name, reason, group, lowest created_at, highest created_at (excluded), "" = any;
+-- number of tags, tags ("key:value"). Returns a function of an id, and where the values go on.
+local function of(values, first)
+  local state, queue, name = values[first], values[first + 1], values[first + 2]
+  local reason, group = values[first + 3], values[first + 4]
+  local low, high, tags = tonumber(values[first + 5]) or -math.huge, tonumber(values[first + 6]) or math.huge, {}
+  for i = 1, tonumber(values[first + 7]) do tags[i] = '\0' .. values[first + 7 + i] .. '\0' end
+  local function matches(id)
+    local job = redis.call('HMGET', P .. 'job:' .. id, 'state', 'queue', 'name', 'state_reason', 'group', 'created_at',
+      'tags')
+    local at = tonumber(job[6] or nil)
+    if not job[1] or not at or at < low or at >= high then return false end
+    if (state ~= '' and job[1] ~= state) or (queue ~= '' and job[2] ~= queue) or (name ~= '' and job[3] ~= name) then
+      return false
+    end
+    if (reason ~= '' and job[4] ~= reason) or (group ~= '' and job[5] ~= group) then return false end
+    for _, tag in ipairs(tags) do
+      if not string.find('\0' .. (job[7] or '') .. '\0', tag, 1, true) then return false end
+    end
+    return true
+  end
+  return matches, first + 8 + #tags
+end
+
+return {of = of}

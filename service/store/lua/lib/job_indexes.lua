@@ -1,0 +1,55 @@
+-- The indexes of a job. A state has one set (queue:<queue>|<state>) and at most one order: a lane (lanes.lua) for
+-- queued, `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs.
+-- leave() and enter() only note the changes, for one move of a job between two writes.
+-- Uses: keys, batch, lanes, limiter_slots
+local P, queue_key = keys.prefix, keys.queue
+local add, remove, count_member = batch.add, batch.remove, batch.count_member
+local ORDER = {
+  scheduled = 'due', retrying = 'due', running = 'leases',
+  succeeded = 'retention', cancelled = 'retention', dead = 'retention',
+}
+
+local function leave(id, job)
+  local state = job.state
+  if job.group then count_member(job.group, state, -1) end
+  remove(queue_key(job.queue, state), id)
+  if state == 'queued' then
+    local lane = lanes.key(job)
+    remove(lane, id)
+    batch.lanes[lane] = job
+  elseif ORDER[state] then
+    remove(P .. ORDER[state], id)
+    if ORDER[state] == 'due' then remove(queue_key(job.queue, 'due'), id) end
+    if state == 'running' then
+      batch.freed_queues[job.queue] = true
+      if job.limit_key or job.group then limiter_slots.hold(job, -1) end
+    end
+  end
+  if job.cancel_requested_at then remove(P .. 'cancelling', id) end
+  local dead = state == 'dead' and job.state_reason .. ':' .. job.queue
+  if dead and redis.call('HINCRBY', P .. 'dead', dead, -1) <= 0 then redis.call('HDEL', P .. 'dead', dead) end
+  local requested = state == 'cancelled' and job.state_reason == 'requested'
+  if job.group and requested then count_member(job.group, 'requested', -1) end
+end
+
+-- `at` is the place in the state's order: running order, due time, end of lease, end of retention.
+local function enter(id, job, state, at)
+  if job.group then count_member(job.group, state, 1) end
+  add(queue_key(job.queue, state), job.created_at, id)
+  if state == 'queued' then
+    local lane = lanes.key(job)
+    add(lane, at, id)
+    batch.lanes[lane] = job
+    batch.wake(job.queue, job.name)
+  elseif ORDER[state] then
+    add(P .. ORDER[state], at, id)
+    if state == 'running' and (job.limit_key or job.group) then limiter_slots.hold(job, 1) end
+    if ORDER[state] == 'due' then
+      add(queue_key(job.queue, 'due'), at, id)
+      batch.earliest_due = math.min(batch.earliest_due or at, at)
+    end
+  end
+  batch.note_change(id)
+end
+
+return {leave = leave, enter = enter}

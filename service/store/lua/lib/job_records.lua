@@ -1,0 +1,87 @@
+-- Creates the records of jobs, and resets them for a new run.
+-- Uses: keys, clock, batch, jobs, queue_settings, queue_names, time_limits
+local P, now = keys.prefix, clock.now
+
+local function text(value)
+  if value ~= '' then return value end
+end
+
+-- The values that make up the spec of a job, in the order in which scripts are sent them.
+local SPEC = {
+  'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'retention_ms',
+  'payload', 'options', 'tags',
+}
+
+-- Reads a spec from values[first] on; "" = absent, tags are "key:value" joined by \0.
+local function spec(values, first)
+  return {
+    name = values[first], queue = values[first + 1], limit_key = text(values[first + 2]), priority = values[first + 3],
+    delay_ms = values[first + 4], due_at = text(values[first + 5]), expires_ms = text(values[first + 6]),
+    deadline_ms = text(values[first + 7]), retention_ms = values[first + 8], payload = values[first + 9],
+    options = values[first + 10], tags = text(values[first + 11]), created_at = now, group = nil, first_limit = nil,
+    state = nil, lane_key = nil, limiters = nil,
+  }
+end
+
+-- When a job with that spec may run.
+local function due_of(job) return tonumber(job.due_at) or now + job.delay_ms end
+
+local function push(fields, field, value)
+  local count = #fields
+  fields[count + 1], fields[count + 2] = field, value
+end
+
+-- All fields of a new record but those that say where the job is. `more` are the caller's own.
+local function fields_of(job, more)
+  local fields = {
+    'v', 1, 'version', job.version or 1, 'name', job.name, 'queue', job.queue, 'priority', job.priority,
+    'payload', job.payload, 'options', job.options, 'created_at', job.created_at, 'retention_ms', job.retention_ms,
+  }
+  if job.limit_key then push(fields, 'limit_key', job.limit_key) end
+  if job.tags then push(fields, 'tags', job.tags) end
+  if job.group then push(fields, 'group', job.group) end
+  job.first_limit = time_limits.put(fields, job.expires_ms, job.deadline_ms, now)
+  for i = 1, #more do fields[#fields + 1] = more[i] end
+  return fields
+end
+
+-- Writes a job that nobody can see yet, because it has no state.
+local function stage(id, job, more) redis.call('HSET', P .. 'job:' .. id, unpack(fields_of(job, more))) end
+
+-- Lets a job begin: as `arrival` (see moves.lua), or else queued or scheduled, as its time `due` demands. `fields` are
+-- written along. A queued job has its place behind those that were queued before `since`.
+local function start(id, job, fields, due, arrival, since)
+  local at = 0
+  if arrival == 'refuse' then
+    at = now + job.retention_ms
+  elseif not arrival and due > now then
+    arrival, at = 'schedule', due
+  elseif not arrival then
+    arrival, at = 'enqueue', queue_settings.running_order(job.queue, job.priority, since)
+    push(fields, 'queued_at', now)
+    push(fields, 'score', at)
+  end
+  push(fields, 'run_at', math.max(due, now))
+  if arrival ~= 'refuse' then time_limits.watch(id, fields, job.first_limit) end
+  for tag in string.gmatch(job.tags or '', '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
+  jobs.arrive(id, job, arrival, at, fields)
+  queue_names.create(job.queue)
+  batch.count_rate(job.queue, 'enqueued')
+end
+
+local function new(id, job, more, due, arrival) start(id, job, fields_of(job, more), due, arrival, now) end
+
+-- Forgets what became of a job, for a new run that begins at `from`; `fields` are written with its move.
+local function reset_run(id, job, fields, from)
+  local key = P .. 'job:' .. id
+  redis.call('HINCRBY', key, 'redriven', 1)
+  redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id',
+    'token', 'suspect', 'losses', 'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at',
+    'deadline_at', 'expiry', 'deferrals', 'delay_ms', 'due_at')
+  job.cancel_requested_at = nil
+  push(fields, 'failures', 0)
+  push(fields, 'crashes', 0)
+  time_limits.renew(id, fields, from)
+end
+
+return {SPEC = SPEC, spec = spec, due_of = due_of, stage = stage, start = start, new = new, reset_run = reset_run}

@@ -1,0 +1,84 @@
+-- Reads jobs and moves them along the arrows of the state machine (moves.lua). Nothing else writes the state of a job.
+-- Uses: keys, moves, batch, job_indexes
+local P = keys.prefix
+local SOURCES, TARGETS, FENCED, ARRIVALS = moves.SOURCES, moves.TARGETS, moves.FENCED, moves.ARRIVALS
+local NONE = {}
+local enter, leave = job_indexes.enter, job_indexes.leave
+
+-- Also of a job that is only staged, which has no state yet.
+local function read(id)
+  local v = redis.call('HMGET', P .. 'job:' .. id, 'state', 'queue', 'name', 'created_at', 'limit_key', 'priority',
+    'score', 'token', 'retention_ms', 'unique', 'unique_until', 'expiry', 'cancel_requested_at', 'worker_id', 'group',
+    'linked', 'version', 'error', 'state_reason', 'parked_by')
+  -- In one piece: a table that grows field by field costs more than reading the job.
+  return {
+    state = v[1] or nil, queue = v[2], name = v[3], created_at = v[4], limit_key = v[5] or nil, priority = v[6],
+    score = v[7] or nil, token = v[8] or nil, retention_ms = v[9], unique = v[10] or nil, unique_until = v[11] or nil,
+    expiry = v[12] or nil, cancel_requested_at = v[13] or nil, worker_id = v[14] or nil, group = v[15] or nil,
+    linked = v[16] or nil, version = v[17], error = v[18] or nil, state_reason = v[19] or nil,
+    parked_by = v[20] or nil, lane_key = nil, limiters = nil,
+  }
+end
+
+local function load(id)
+  local job = read(id)
+  return job.state and job
+end
+
+-- Whether the machine has this arrow from where the job is: a fenced one only for the holder of its current lease.
+local function permits(job, name, token)
+  return string.find(SOURCES[name], job.state, 1, true) and (not FENCED[name] or (token and job.token == token))
+end
+
+local function write(id, job, state, fields)
+  local version = job.version + 1
+  redis.call('HSET', P .. 'job:' .. id, 'state', state, 'version', version, unpack(fields))
+  job.state, job.version = state, version
+end
+
+-- What a move has written beside its fields.
+local function written(job) return 'state', job.state, 'version', job.version end
+
+-- Moves a job. `at` is its place in the order of the new state, `fields` are written along: one command, not two.
+-- A command asks permits() before it writes anything; here a wrong arrow is a bug. A job with `to_queue` changes
+-- queues.
+local function move(id, job, name, at, fields, token)
+  if not permits(job, name, token) then error('job ' .. id .. ' may not ' .. name .. ' from ' .. job.state) end
+  local state = TARGETS[name]
+  leave(id, job)
+  if job.to_queue then job.queue = job.to_queue end
+  enter(id, job, state, at)
+  write(id, job, state, fields or NONE)
+end
+
+-- Gives a job another place in the order of its state.
+local function reorder(id, job, at, fields)
+  leave(id, job)
+  enter(id, job, job.state, at)
+  write(id, job, job.state, fields)
+end
+
+-- Changes other fields than the state.
+local function change(id, job, fields)
+  write(id, job, job.state, fields)
+  batch.note_change(id)
+end
+
+-- Gives a new job its first state; all that it is must be in `fields`, or have been written before.
+local function arrive(id, job, name, at, fields)
+  job.state = ARRIVALS[name]
+  redis.call('HSET', P .. 'job:' .. id, 'state', job.state, unpack(fields))
+  enter(id, job, job.state, at)
+end
+
+-- Keeps of a job that will be forgotten what others may still read.
+local function keep_end(id, job)
+  local kept = redis.call('HMGET', P .. 'job:' .. id, 'result', 'error', 'key', 'options')
+  redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '',
+    'key', kept[3] or '', 'options', kept[4] or '')
+end
+
+return {
+  read = read, load = load, permits = permits, move = move, written = written, reorder = reorder, change = change,
+  arrive = arrive, keep_end = keep_end, FINISHED = moves.FINISHED,
+}

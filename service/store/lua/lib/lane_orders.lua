@@ -1,0 +1,101 @@
+-- The orders in which claims meet lanes: each lane has a place in the order of its job type, and that order, or the
+-- lane without a key, one among the types of its queue.
+-- Uses: keys, batch, lanes, queue_settings, ready_lines
+local P, queue_key = keys.prefix, keys.queue
+
+-- A job counts as queued no earlier than the last start of its lane: the lane that waited longest goes first.
+local function fair_rank(queue, score, id, last_start)
+  local priority = last_start and redis.call('HGET', P .. 'job:' .. id, 'priority')
+  return priority and math.max(score, queue_settings.running_order(queue, priority, last_start)) or score
+end
+
+-- Keeps the place of an index in the one above it; returns whether it came there, or left.
+local function follow(key, member, child)
+  local known, first, score = batch.heads[child]
+  if known then first, score = known.first, known.score else first, score = keys.head(child) end
+  if first then return redis.call('ZADD', key, score, member) == 1 end
+  redis.call('ZREM', key, member)
+  return true
+end
+
+local function append(lists, name, first, second)
+  local list = lists[name]
+  if not list then
+    list = {}
+    lists[name] = list
+  end
+  list[#list + 1] = first
+  if second then list[#list + 1] = second end
+end
+
+-- Notes in `order` what becomes of a lane there: its rank, or that it has left, because it is empty or `limiter`
+-- closes it; and in `starts` what `served` is to remember, or to forget.
+local function place(order, starts, key, job, limiter)
+  local name, known, first, score, rank = lanes.name(job), batch.heads[key]
+  if known then first, score, rank = known.first, known.score, known.rank else first, score = keys.head(key) end
+  if not known or limiter then order.unsure = true end
+  local started_at = batch.served[key]
+  if first and started_at then append(starts, 'served', lanes.ref(job), started_at) end
+  if not first then
+    append(order, 'gone', name)
+    append(starts, 'forgotten', lanes.ref(job))
+  elseif limiter then
+    append(order, 'gone', name)
+    redis.call('SADD', P .. 'parked:' .. limiter, lanes.ref(job))
+  else
+    if not rank then
+      local last_start = started_at or tonumber(redis.call('HGET', P .. 'served', lanes.ref(job)) or nil)
+      rank = fair_rank(job.queue, tonumber(score), first, last_start)
+    end
+    append(order, 'ranks', rank, name)
+  end
+end
+
+local function write_order(key, order)
+  if order.gone then redis.call('ZREM', key, unpack(order.gone)) end
+  if order.ranks then redis.call('ZADD', key, unpack(order.ranks)) end
+  if order.unsure then batch.heads[key] = nil end
+end
+
+-- The lane of a type without a key: in its place, or out of it while the type is frozen.
+local function place_plain(job, key, closed, moved)
+  local index, limiter = queue_key(job.queue, 'types'), lanes.type_limiter(job)
+  local left
+  if closed[limiter] then
+    redis.call('SADD', P .. 'parked:' .. limiter, lanes.ref(job))
+    left = redis.call('ZREM', index, job.name) == 1
+  else
+    left = follow(index, job.name, key)
+  end
+  if left then moved[job.queue .. '|' .. job.name] = job end
+end
+
+-- One command for all lanes of an order, and one for all last starts. `closed`: the limiters that close lanes.
+local function write(closed)
+  local orders, starts, moved = {}, {}, {}
+  for key, job in pairs(batch.lanes) do
+    if lanes.name(job) == '' then
+      place_plain(job, key, closed, moved)
+    else
+      local limiter
+      for _, id in ipairs(lanes.limiters(job)) do if closed[id] then limiter = id end end
+      local order_key = queue_key(job.queue, 'lanes:' .. job.name)
+      local order = orders[order_key]
+      if not order then
+        order = {job = job}
+        orders[order_key] = order
+      end
+      place(order, starts, key, job, limiter)
+    end
+  end
+  for key, order in pairs(orders) do
+    write_order(key, order)
+    local job = order.job
+    if follow(queue_key(job.queue, 'keyed'), job.name, key) then moved[job.queue .. '|' .. job.name] = job end
+  end
+  for _, job in pairs(moved) do ready_lines.follow(job.queue, job.name) end
+  if starts.served then redis.call('HSET', P .. 'served', unpack(starts.served)) end
+  if starts.forgotten then redis.call('HDEL', P .. 'served', unpack(starts.forgotten)) end
+end
+
+return {fair_rank = fair_rank, write = write}

@@ -1,0 +1,83 @@
+-- Lanes, and the limiters that close them.
+-- A lane holds the queued jobs of one job type. Jobs without a limit key share one lane per type, in pure running
+-- order (queue:<queue>|types); every limit key, and every fan-out with a limit, has lanes of its own (lanes:<type>),
+-- ordered so that a lane that has just started a job waits its turn (docs/adr/0010).
+-- A limiter that lets nothing start is in `parked`, by the time at which it may again; +inf = when a slot is freed.
+-- Its lanes are then in parked:<limiter>, and a claim never meets them. A queue stands in the line ready:<type> of
+-- each job type that it has open lanes of, unless a claim found it paused or at its limit: then the type is in
+-- queue:<queue>|closed (docs/adr/0032). Jobs without a limit key have one limiter per type, `type:<queue>|<type>`,
+-- which closes only while it is frozen and counts nothing.
+-- Functions take a job, or what lanes.of() made: then no single job is meant.
+-- Uses: keys
+local P = keys.prefix
+local fans, key_limiters, NONE = {}, {}, {}
+
+-- The fan-out of a job, where that has a limit of its own.
+local function limited_fan(job)
+  local group = job.group
+  if not group or string.sub(group, 1, 4) ~= 'fan_' then return nil end
+  if fans[group] == nil then fans[group] = redis.call('HEXISTS', P .. 'limiters', 'fan:' .. group) == 1 end
+  return fans[group] and group
+end
+
+local function name_of(job)
+  if job.lane then return job.lane end
+  local fan = limited_fan(job)
+  return (job.limit_key or '') .. (fan and '|' .. fan or '')
+end
+
+-- Kept in the job, whose queue therefore is not changed while it is in a lane.
+local function key_of(job)
+  local key = job.lane_key
+  if not key then
+    key = P .. 'queue:' .. job.queue .. '|lane:' .. job.name .. '|' .. name_of(job)
+    job.lane_key = key
+  end
+  return key
+end
+
+-- Naming a field here makes room for it, once instead of each time that one is set.
+local function of(queue, name, lane)
+  local key, fan = lane, nil
+  if string.find(lane, '|', 1, true) then key, fan = string.match(lane, '^([^|]*)|(.*)$') end
+  return {
+    queue = queue, name = name, lane = lane, state = 'queued', limit_key = key ~= '' and key or nil, group = fan,
+    lane_key = nil, limiters = nil, rank = nil, fresh = nil, jobs = nil, at = nil, from = nil, count = nil,
+    drained = nil, first = nil, score = nil, last_start = nil,
+  }
+end
+
+-- What `served` and parked:<limiter> call a lane.
+local function ref_of(job) return job.queue .. '|' .. job.name .. '|' .. name_of(job) end
+
+-- The lane that such a text names.
+local function of_ref(ref) return of(string.match(ref, '^(.-)|(.-)|(.*)$')) end
+
+local function type_limiter(job) return 'type:' .. job.queue .. '|' .. job.name end
+
+-- Those of a lane that has any beside its type's: that one is asked for by itself.
+local function limiters_of(job)
+  if job.limiters then return job.limiters end
+  local fan, key, ids = limited_fan(job), job.limit_key, nil
+  if key then
+    -- Jobs of one key share the list, where there is no fan-out beside it.
+    local of_queue = key_limiters[job.queue]
+    if not of_queue then
+      of_queue = {}
+      key_limiters[job.queue] = of_queue
+    end
+    ids = of_queue[key]
+    if not ids then
+      ids = {'key:' .. job.queue .. '|' .. key}
+      of_queue[key] = ids
+    end
+  end
+  if fan then ids = {ids and ids[1] or type_limiter(job), 'fan:' .. fan} end
+  job.limiters = ids or NONE
+  return job.limiters
+end
+
+return {
+  name = name_of, key = key_of, of = of, ref = ref_of, of_ref = of_ref, type_limiter = type_limiter,
+  limiters = limiters_of,
+}

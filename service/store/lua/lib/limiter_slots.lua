@@ -1,0 +1,34 @@
+-- A running job holds a slot of each of its limiters: `busy` counts those of keys and fan-outs. Those of a queue are
+-- the jobs in queue:<queue>|running.
+-- Loaded when it is first used.
+-- Uses: keys, batch, lanes
+local P = keys.prefix
+
+-- Notes a slot that a job with a limit key or group takes (1) or gives back (-1).
+local function hold(job, count)
+  for _, id in ipairs(lanes.limiters(job)) do
+    if string.sub(id, 1, 5) ~= 'type:' then
+      batch.busy[id] = (batch.busy[id] or 0) + count
+      if count < 0 then batch.freed[id] = true end
+    end
+  end
+end
+
+local function write()
+  local busy = batch.busy
+  local ids, counts, none = {}, {}, {}
+  for id in pairs(busy) do ids[#ids + 1] = id end
+  for i, value in ipairs(redis.call('HMGET', P .. 'busy', unpack(ids))) do
+    local count = (tonumber(value or nil) or 0) + busy[ids[i]]
+    if count > 0 then
+      counts[#counts + 1] = ids[i]
+      counts[#counts + 1] = count
+    else
+      none[#none + 1] = ids[i]
+    end
+  end
+  if #counts > 0 then redis.call('HSET', P .. 'busy', unpack(counts)) end
+  if #none > 0 then redis.call('HDEL', P .. 'busy', unpack(none)) end
+end
+
+return {hold = hold, write = write}

@@ -1,0 +1,29 @@
+-- Who hears of what a call has changed: workers that can run what came, and processes that watch a job or group.
+-- Loaded when it is first used.
+-- Uses: keys, batch
+local P = keys.prefix
+
+-- Wakes one idle worker of each pool that can run something of it.
+local function wake_pools()
+  local pools, earliest = redis.call('HGETALL', P .. 'pools'), batch.earliest_due
+  local due = earliest and tonumber(({keys.head(P .. 'due')})[2])
+  for i = 1, #pools, 2 do
+    local queues, types = string.match(pools[i + 1], '^(.*)|(.*)$')
+    local serves = due and due >= earliest
+    for _, job in pairs(batch.woken) do
+      serves = serves or (string.find(types, ',' .. job.name .. ',', 1, true)
+        and (string.find(queues, ',' .. job.queue .. ',', 1, true) or string.find(queues, ',*,', 1, true)))
+    end
+    if serves then redis.call('ZADD', P .. 'wake:' .. pools[i], 0, '1') end
+  end
+end
+
+local function announce()
+  local watched, changed = {}, batch.changed
+  for i, score in ipairs(redis.call('ZMSCORE', P .. 'watched', unpack(changed))) do
+    if score then watched[#watched + 1] = changed[i] end
+  end
+  if #watched > 0 then redis.call('PUBLISH', P .. 'changes', table.concat(watched, ' ')) end
+end
+
+return {wake_pools = wake_pools, announce = announce}

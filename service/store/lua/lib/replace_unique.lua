@@ -1,0 +1,62 @@
+-- What on_conflict "replace" does to the holder of a unique key (ADR 0015). A job that no worker has had takes the new
+-- payload and time and keeps its id. One that has been started is another matter, for its id may have left traces:
+-- waiting for its next attempt it is cancelled; running it ends, and the newest job runs once after it.
+-- Loaded when it is first used.
+-- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, writer
+local P, now = keys.prefix, clock.now
+
+-- `job` comes in the place of a waiting one.
+local function take_place(id, job)
+  local old, key = jobs.load(id), P .. 'job:' .. id
+  local kept = redis.call('HMGET', key, 'version', 'tags', 'not_before')
+  job_indexes.leave(id, old)
+  if old.expiry then batch.remove(P .. 'expiry', id) end
+  for tag in string.gmatch(kept[2] or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
+  writer.write()
+  redis.call('DEL', key)
+  job.submitted, job.id, job.created_at, job.version = job.id, id, old.created_at, kept[1] + 1
+  job.not_before = tonumber(kept[3] or nil)
+end
+
+local function take_over(job)
+  -- What this batch did so far, the holder's own admission for one, has to be seen.
+  writer.write()
+  local key, following = unique_keys.of(job)
+  local holder = redis.call('GET', key)
+  local old = holder and jobs.load(holder)
+  if not old then return end
+  local delivered = redis.call('HGET', P .. 'job:' .. holder, 'deliveries')
+  if tonumber(old.unique_until) and (delivered or jobs.FINISHED[old.state]) then
+    job.not_before = now + math.max(0, redis.call('PTTL', key))
+  elseif old.state == 'running' or old.state == 'blocked' or old.group then
+    local waiting = redis.call('GET', following)
+    if waiting then take_place(waiting, job) end
+    job.waits = true
+  elseif delivered then
+    endings.finish(holder, old, 'cancel', 'replaced', 0)
+    writer.write()
+    local heir = redis.call('GET', key)
+    if heir then take_place(heir, job) end
+  else
+    take_place(holder, job)
+  end
+end
+
+-- Holds the key, or the place behind its holder.
+local function hold(job)
+  local key, following = unique_keys.of(job)
+  local window = tonumber(job.unique_until)
+  if job.waits then
+    redis.call('SET', following, job.id)
+  elseif window then
+    redis.call('SET', key, job.id, 'PX', window + math.max(0, (job.not_before or now) - now))
+  else
+    redis.call('SET', key, job.id)
+  end
+  if job.submitted then
+    redis.call('HSET', P .. 'taken:' .. job.submitted, 'id', job.id, 'at', now, 'admitted', job.admitted)
+    redis.call('PEXPIRE', P .. 'taken:' .. job.submitted, 60000)
+  end
+end
+
+return {take_over = take_over, hold = hold}

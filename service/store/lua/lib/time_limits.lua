@@ -1,0 +1,35 @@
+-- How long a job may take to start and to end, counted from its creation or the beginning of a new run. What was asked
+-- for stays in the job: each new run is given it anew.
+-- Loaded when it is first used.
+-- Uses: keys, batch
+local P = keys.prefix
+
+local function put_one(fields, name, ms, from)
+  local count = #fields
+  fields[count + 1], fields[count + 2] = name .. '_ms', ms
+  fields[count + 3], fields[count + 4] = name .. '_at', from + ms
+  return from + ms
+end
+
+-- Puts the limits of a job into the fields that are to be written; returns the first time that is one, or nil.
+local function put(fields, expires_ms, deadline_ms, from)
+  local expires_at = expires_ms and put_one(fields, 'expires', expires_ms, from)
+  local deadline_at = deadline_ms and put_one(fields, 'deadline', deadline_ms, from)
+  return expires_at and deadline_at and math.min(expires_at, deadline_at) or expires_at or deadline_at
+end
+
+-- From now on expire_jobs.lua looks at the job at that time.
+local function watch(id, fields, first)
+  if not first then return end
+  fields[#fields + 1] = 'expiry'
+  fields[#fields + 1] = 1
+  batch.add(P .. 'expiry', first, id)
+end
+
+-- For a new run that begins at `from`.
+local function renew(id, fields, from)
+  local limits = redis.call('HMGET', P .. 'job:' .. id, 'expires_ms', 'deadline_ms')
+  watch(id, fields, put(fields, limits[1] or nil, limits[2] or nil, from))
+end
+
+return {put = put, watch = watch, renew = renew}

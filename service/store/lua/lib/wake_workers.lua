@@ -1,0 +1,16 @@
+-- Makes heartbeats of workers look at once for what there is to do: a marker in a worker's inbox.
+-- Loaded when it is first used.
+-- Uses: keys
+local P = keys.prefix
+
+local function one(worker)
+  redis.call('ZADD', P .. 'worker:' .. worker .. ':inbox', 0, '1')
+  redis.call('PEXPIRE', P .. 'worker:' .. worker .. ':inbox', 60000)
+end
+
+-- So many, the newest first.
+local function newest(count)
+  for _, worker in ipairs(redis.call('ZREVRANGE', P .. 'workers', 0, count - 1)) do one(worker) end
+end
+
+return {one = one, newest = newest}

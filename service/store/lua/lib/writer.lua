@@ -1,0 +1,28 @@
+-- Writes what the batch holds.
+-- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications
+local P, now, NONE = keys.prefix, clock.now, {}
+
+local function write_rates()
+  for queue, counts in pairs(batch.rates) do
+    local key = keys.queue(queue, 'rates:' .. math.floor(now / 10000))
+    for field, count in pairs(counts) do
+      if redis.call('HINCRBY', key, field, count) == count then redis.call('PEXPIRE', key, 120000) end
+    end
+  end
+end
+
+local function write()
+  for key, members in pairs(batch.removed) do redis.call('ZREM', key, unpack(members)) end
+  for key, members in pairs(batch.added) do redis.call('ZADD', key, unpack(members)) end
+  if next(batch.busy) then limiter_slots.write() end
+  -- One look for both: most of the time no process watches and no limiter is closed.
+  local attention = redis.call('EXISTS', P .. 'watched', P .. 'parked') > 0
+  local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
+  if next(batch.lanes) then lane_orders.write(closed) end
+  write_rates()
+  if next(batch.woken) or batch.earliest_due then notifications.wake_pools() end
+  if attention and #batch.changed > 0 then notifications.announce() end
+  batch.clear()
+end
+
+return {write = write}

@@ -1,0 +1,78 @@
+"""A field of JobSpec is in the four files that CONTRIBUTING.md names; the rest follows from them."""
+
+import inspect
+from dataclasses import fields
+from typing import get_overloads
+
+import orjson
+import pytest
+
+from service.api.schemas.jobs import JobOut, JobSpecIn
+from service.domain.job import Job
+from service.domain.job_spec import FIELDS, OF_TYPES, OPTIONS, JobSpec, show, specify
+from service.store import codec
+from workers.handler import job as decorator
+
+#: Of JobSpec, what no client says: it comes from the payload's text, the request or the job type.
+DERIVED = {"payload", "failures", "traceparent", "redact"}
+#: A value of each field that is not its default.
+GIVEN = {
+    "name": "work",
+    "queue": "mail",
+    "priority": 7,
+    "delay_seconds": 5.0,
+    "run_at": "2026-11-27T09:30:00Z",
+    "retry": {
+        "max_attempts": 9,
+        "backoff": "linear",
+        "delay_seconds": 2.5,
+        "max_delay_seconds": 50.0,
+        "jitter": 0.5,
+    },
+    "timeout_seconds": 4.5,
+    "expires_seconds": 60.0,
+    "deadline_seconds": 90.0,
+    "retention_seconds": 30.0,
+    "tags": {"tenant": "acme"},
+    "limit_key": "acme",
+    "unique": {"key": "order", "until": "started", "on_conflict": "reject"},
+}
+
+
+def test_every_attribute_has_a_row_and_every_row_an_attribute() -> None:
+    assert {row.attribute for row in FIELDS.values()} | DERIVED == {field.name for field in fields(JobSpec)}
+
+
+def test_the_api_takes_and_shows_every_field() -> None:
+    assert set(JobSpecIn.model_fields) == {*FIELDS, "payload"}
+    assert {name for name, row in FIELDS.items() if row.show} <= set(JobOut.model_fields)
+
+
+def test_a_stored_job_has_every_attribute_that_it_shows_or_keeps_as_an_option() -> None:
+    shown = {row.attribute for row in FIELDS.values() if row.show}
+    assert shown | set(OPTIONS) <= {field.name for field in fields(Job)}
+
+
+def test_the_decorator_takes_every_field_of_which_a_type_may_have_a_default() -> None:
+    declared = inspect.signature(get_overloads(decorator)[1]).parameters
+    assert set(OF_TYPES) <= set(declared)
+
+
+def test_what_is_sent_is_what_is_shown() -> None:
+    assert set(GIVEN) == set(FIELDS)
+    spec = specify(GIVEN)
+    job = codec.created_job("job_1", spec, 0, codec.encode_options(spec))
+    assert show(job) == {name: value for name, value in GIVEN.items() if FIELDS[name].show}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_survives_redis_and_a_replay(name: str) -> None:
+    spec = specify(GIVEN, traceparent="00-1-2-3")
+    stored = codec.encode_options(spec)
+    assert name in orjson.loads(stored)
+    fields_of_a_job = {
+        b"version": b"1", b"name": b"work", b"queue": b"mail", b"state": b"queued", b"priority": b"7",
+        b"payload": b"{}", b"created_at": b"0", b"run_at": b"0", b"retention_ms": b"1", b"options": stored,
+    }  # fmt: skip
+    assert getattr(codec.decode_job("job_1", fields_of_a_job), name) == getattr(spec, name)
+    assert getattr(codec.created_job("job_1", spec, 0, stored), name) == getattr(spec, name)

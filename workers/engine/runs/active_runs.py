@@ -1,0 +1,148 @@
+"""The runs whose outcome is not decided yet; no other module decides it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from service.clock import Clock
+from service.domain.job import Lease
+from service.domain.outcome import DEFERRALS, DeferralPolicy, Failed, Failure, Outcome, Snoozed, settle
+from service.settings import Settings
+from service.store.leases import Finish
+from workers.arq.hooks import Hooks
+from workers.engine.runs.run import Run, RunState
+from workers.engine.runs.tracing import RunTracing
+
+log = structlog.get_logger("triage.runs")
+
+
+class FinishQueue(Protocol):
+    """Where finishes wait until Redis has them."""
+
+    def add(self, finish: Finish) -> None: ...
+    @property
+    def pending(self) -> list[Finish]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FinishPolicy:
+    """How this worker makes a finish of an outcome."""
+
+    worker_id: str
+    random: Callable[[], float]
+    deferrals: DeferralPolicy = DEFERRALS
+    #: Messages and tracebacks may quote a payload: only log lines for people on their own machine have them.
+    log_messages: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings, worker_id: str, random: Callable[[], float]) -> "FinishPolicy":
+        deferrals = DeferralPolicy(round(settings.min_retry_seconds * 1000), settings.max_deferrals)
+        return cls(worker_id, random, deferrals, settings.log_format == "text")
+
+    def details(self, failure: Failure) -> dict[str, str]:
+        """What a log line says of a failure beside its type."""
+        if not self.log_messages:
+            return {}
+        return {"message": failure.message, "traceback": failure.traceback}
+
+    def finish(self, lease: Lease, outcome: Outcome, ended_at: int, run_ms: int) -> Finish:
+        settlement = settle(lease.job, outcome, ended_at, self.random, self.deferrals)
+        return Finish(lease, settlement, self.worker_id, ended_at=ended_at, run_ms=run_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class RunObservers:
+    """What is notified when a run is concluded."""
+
+    hooks: Hooks
+    tracing: RunTracing
+
+
+class ActiveRuns:
+    """A run is here from its start until `conclude`, which happens once; its lease is renewed meanwhile."""
+
+    def __init__(
+        self, clock: Clock, policy: FinishPolicy, queue: FinishQueue, observers: RunObservers
+    ) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._queue = queue
+        self._hooks = observers.hooks
+        self._tracing = observers.tracing
+        #: By job id: the latest run of a job.
+        self.by_job: dict[str, Run] = {}
+        #: Set whenever a run has been concluded; the drain waits for it.
+        self.concluded = asyncio.Event()
+
+    def add(self, run: Run) -> None:
+        self.by_job[run.job_id] = run
+
+    def find(self, job_id: str, token: str) -> Run | None:
+        """The run under this lease: news of an earlier lease on the same job do not concern it."""
+        run = self.by_job.get(job_id)
+        return run if run is not None and run.lease.token == token else None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, and Redis has the finish of every run."""
+        return not self.by_job and not self._queue.pending
+
+    def conclude(self, run: Run, outcome: Outcome) -> None:
+        """Decide the outcome of a run, unless it has been decided. Nothing is written for a lost lease."""
+        if run.is_concluded:
+            return
+        run.disarm()
+        run_ms = run.times.milliseconds(self._clock.monotonic())
+        ended_at = run.times.claimed_at + run_ms
+        self._tracing.end(run, outcome, ended_at)
+        if run.owns_job:
+            self._finish(run.lease, outcome, ended_at, run_ms)
+        else:
+            self._hooks.settled(run.lease)
+        run.enter(RunState.CONCLUDED)
+        if self.by_job.get(run.job_id) is run:
+            del self.by_job[run.job_id]
+        self.concluded.set()
+
+    def decline(self, lease: Lease, claimed_at: int) -> None:
+        """Hand back a job without a handler here; delayed, since this worker would claim it again at once."""
+        self._finish(lease, Snoozed(0), claimed_at, 0)
+
+    def _finish(self, lease: Lease, outcome: Outcome, ended_at: int, run_ms: int) -> None:
+        finish = self._policy.finish(lease, outcome, ended_at, run_ms)
+        if isinstance(outcome, Failed):
+            log.warning(
+                "job_failed",
+                job_id=lease.job.id,
+                name=lease.job.name,
+                error_type=outcome.failure.type,
+                target=str(finish.settlement.move.target),
+                **self._policy.details(outcome.failure),
+            )
+        self._queue.add(finish)
+
+    # The heartbeat thread calls the rest.
+
+    def leases(self) -> list[Lease]:
+        """Leases to renew: of runs that are not given up, and of finishes that Redis does not have yet."""
+        now = self._clock.monotonic()
+        runs = [run for run in list(self.by_job.values()) if now < run.times.hard_deadline]
+        return [run.lease for run in runs] + [finish.lease for finish in self._queue.pending]
+
+    def overdue(self) -> list[Run]:
+        """Runs that have ignored everything, or that a blocked event loop cannot end."""
+        now = self._clock.monotonic()
+        return [run for run in list(self.by_job.values()) if now >= run.times.hard_deadline]
+
+    def last_finishes(self, outcome_of: Callable[[Run], Outcome]) -> list[Finish]:
+        """What Redis must be sent before this process ends without its event loop."""
+        finishes = list(self._queue.pending)
+        for run in list(self.by_job.values()):
+            if run.owns_job:
+                run_ms = run.times.milliseconds(self._clock.monotonic())
+                ended_at = run.times.claimed_at + run_ms
+                finishes.append(self._policy.finish(run.lease, outcome_of(run), ended_at, run_ms))
+        return finishes

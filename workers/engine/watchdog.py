@@ -1,0 +1,58 @@
+"""Ends a process whose event loop is blocked by a handler, after it has saved what it can."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import structlog
+
+from service.clock import Clock
+from service.domain.errors import TriageError
+from service.domain.outcome import Failed, Failure, Interrupted, Outcome
+from service.store.leases import Finish
+from workers.engine.runs import outcomes
+from workers.engine.runs.active_runs import ActiveRuns
+from workers.engine.runs.run import Run
+
+#: The process ends with this status when a handler blocks the event loop for ever.
+EXIT_BLOCKED = 70
+#: Seconds without a tick after which the event loop counts as blocked.
+BLOCKED_AFTER = 2.0
+
+log = structlog.get_logger("triage.watchdog")
+
+
+class Watchdog:
+    """Ticked by the event loop and checked by the heartbeat thread; `finish` writes from that thread."""
+
+    def __init__(self, clock: Clock, runs: ActiveRuns, finish: Callable[[Sequence[Finish]], None]) -> None:
+        self._clock = clock
+        self._runs = runs
+        self._finish = finish
+        #: When the event loop last proved that it works.
+        self.last_tick = clock.monotonic()
+
+    def tick(self, now: float) -> None:
+        self.last_tick = now
+
+    def check(self) -> None:
+        """End the process if a run is overdue and the event loop does not get to end it."""
+        overdue = self._runs.overdue()
+        if overdue and self._clock.monotonic() - self.last_tick > BLOCKED_AFTER:
+            self._exit(overdue)
+
+    def _exit(self, overdue: list[Run]) -> NoReturn:
+        def outcome_of(run: Run) -> Outcome:
+            # The loop will not come back. The run that blocks it has timed out; the others are innocent.
+            if run in overdue:
+                message = f"The handler blocked the event loop for over {run.times.timeout:g} seconds."
+                return Failed(Failure("TimeoutError", message))
+            return outcomes.timed_out(run) if run.has_timed_out else Interrupted()
+
+        finishes = self._runs.last_finishes(outcome_of)
+        log.critical("event_loop_blocked", jobs=[run.job_id for run in overdue])
+        try:
+            self._finish(finishes)
+        except TriageError as error:
+            log.critical("finish_failed", code=error.code)
+        os._exit(EXIT_BLOCKED)

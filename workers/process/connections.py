@@ -1,0 +1,47 @@
+"""The worker's clients of Redis. The heartbeat thread has its own."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from service.settings import Settings
+from service.store.leases import Leases
+from service.store.namespace import Namespace
+from service.store.redis.connect import connect
+from service.store.redis.server_check import ServerProblem, find_problem
+from workers.engine.pool import BLOCK_AT_MOST
+from workers.handling.arq_client import TriageRedis
+from workers.handling.registry import Registry
+
+log = structlog.get_logger("triage.worker")
+
+
+class Connections:
+    """Opened at the first call, closed at the end of the process."""
+
+    def __init__(self, settings: Settings, registry: Registry, new_id: Callable[[str], str]) -> None:
+        self._url = settings.redis_url
+        self._redis = connect(self._url)
+        # The wait for wake-ups occupies its connection for as long as it blocks.
+        self._blocking = connect(self._url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
+        self.stores = _stores(self._redis, settings)
+        self.wake_ups: Leases = _stores(self._blocking, settings).leases
+        #: `ctx["redis"]`.
+        self.for_handlers = TriageRedis(self._url, self.stores, registry, new_id)
+
+    async def find_problem(self) -> ServerProblem | None:
+        """Why this Redis cannot be used, None if it can."""
+        return await find_problem(self._redis, self._url)
+
+    async def close(self) -> None:
+        """May be called again, since a client that is used after it opens new connections."""
+        clients: list[Any] = [self._redis, self._blocking, self.for_handlers]
+        closing = [client.aclose(close_connection_pool=True) for client in clients]
+        for error in filter(None, await asyncio.gather(*closing, return_exceptions=True)):
+            log.info("connection_not_closed", error=type(error).__name__)
+
+
+def _stores(redis: Any, settings: Settings) -> Namespace:
+    return Namespace(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)

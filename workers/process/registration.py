@@ -1,0 +1,69 @@
+"""This worker's entry in the registry of workers, from its start to the end of its drain."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from service.clock import Clock
+from service.domain.catalogue import JobType
+from service.domain.errors import TriageError
+from service.reachability import Reachability
+from service.store.workers import WorkerRecord
+from workers.process.connections import Connections
+
+log = structlog.get_logger("triage.worker")
+
+
+class Registration:
+    """Publishes the worker and its job types."""
+
+    def __init__(
+        self,
+        record: WorkerRecord,
+        job_types: Sequence[JobType],
+        connections: Connections,
+        clock: Clock,
+        reachability: Reachability,
+    ) -> None:
+        self._record = record
+        self._job_types = job_types
+        self._connections = connections
+        self._stores = connections.stores
+        self._clock = clock
+        self._reachability = reachability
+
+    async def join(self, drain_begun: asyncio.Event) -> None:
+        """Register as soon as Redis can be used; returns when that is done, or when the drain has begun."""
+        warned = ""
+        while not drain_begun.is_set():
+            try:
+                found = await self._connections.find_problem()
+                if found is None:
+                    await self._stores.workers.register(self._record, self._job_types)
+                    return
+                problem = found.sentence
+            except TriageError as error:
+                self._reachability.missed()
+                problem = error.code
+            if problem != warned:
+                log.warning("waiting_for_redis", problem=problem)
+                warned = problem
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(drain_begun.wait(), 0.5 + random.random() / 2)
+
+    async def renew(self) -> None:
+        """Register again, because Redis does not know this worker any more."""
+        try:
+            record = replace(self._record, seen_at=self._clock.now_ms())
+            await self._stores.workers.register(record, self._job_types)
+        except TriageError as error:
+            log.warning("not_registered", code=error.code)
+
+    async def leave(self) -> None:
+        """Wake another worker, since this one may have swallowed a wake-up, and deregister."""
+        await self._stores.leases.wake(self._record.pool)
+        await self._stores.workers.deregister(self._record.id)
