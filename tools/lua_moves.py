@@ -5,24 +5,29 @@ from tools.reference import in_order
 
 
 def lua_moves() -> str:
-    """Flat tables of text: each script call builds them anew."""
-    sources = {move.name: " ".join(in_order(move.sources)) for move in MOVES.values()}
-    targets = {move.name: str(move.target) for move in MOVES.values()}
-    fenced = {move.name: "true" for move in MOVES.values() if move.fenced}
+    """Comparisons instead of tables, which each script call would build anew."""
     lines = [
-        "-- The arrows of a job's state machine: printed from service/domain/states.py by `make generate`."
+        "-- The arrows of a job's state machine: printed from service/domain/states.py by `make generate`.",
+        f"local STATES = '{' '.join(State)}'",
+        f"local FINISHED = {{{', '.join(f'{state} = true' for state in in_order(FINISHED))}}}",
+        "",
+        "-- The sources of a move, its target, and whether it needs the job's current lease.",
+        "local function arrow(name)",
     ]
-    lines += _lua_table("SOURCES", {name: f"'{states}'" for name, states in sources.items()})
-    lines += _lua_table("TARGETS", {name: f"'{state}'" for name, state in targets.items()})
-    lines += ["-- Only the holder of the job's current lease may make these."]
-    lines += _lua_table("FENCED", fenced)
-    lines += ["-- The states that a new job can be in, by how it gets there."]
-    lines += _lua_table("ARRIVALS", {name: f"'{state}'" for name, state in ARRIVALS.items()})
-    lines += _lua_table("FINISHED", {state: "true" for state in in_order(FINISHED)})
-    lines += [f"local STATES = '{' '.join(State)}'"]
-    names = ("SOURCES", "TARGETS", "FENCED", "ARRIVALS", "FINISHED", "STATES")
-    return "\n".join([*lines, "", "return {", *(f"  {name} = {name}," for name in names), "}", ""])
-
-
-def _lua_table(name: str, rows: dict[str, str]) -> list[str]:
-    return [f"local {name} = {{", *(f"  {key} = {value}," for key, value in rows.items()), "}"]
+    for move in MOVES.values():
+        sources, fenced = " ".join(in_order(move.sources)), str(move.fenced).lower()
+        lines.append(f"  if name == '{move.name}' then return '{sources}', '{move.target}', {fenced} end")
+    lines += [
+        "  error('there is no move ' .. name)",
+        "end",
+        "",
+        "-- The state that a new job can be in, by how it gets there.",
+        "local function arrival(name)",
+        *(f"  if name == '{name}' then return '{state}' end" for name, state in ARRIVALS.items()),
+        "  error('there is no arrival ' .. name)",
+        "end",
+        "",
+        "return {STATES = STATES, FINISHED = FINISHED, arrow = arrow, arrival = arrival}",
+        "",
+    ]
+    return "\n".join(lines)

@@ -169,8 +169,13 @@ class Leases:
         at, due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
         return Claim(
             leases=[
-                _lease(id.decode(), {**codec.pairs(read), **codec.pairs(written)}, ahead, shared)
-                for id, read, written, ahead, shared in rows
+                _lease(
+                    id.decode(),
+                    {**codec.pairs(read), **codec.pairs(written), b"state": state, b"version": version},
+                    ahead,
+                    shared,
+                )
+                for id, read, written, ahead, shared, state, version in rows
             ],
             now_us=at,
             due_us=None if due < 0 else due,

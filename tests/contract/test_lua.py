@@ -71,7 +71,7 @@ def test_payloads_are_opaque_and_the_keyspace_is_never_scanned(name: str) -> Non
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_scripts_are_short(path: Path) -> None:
     lines = path.read_text().splitlines()
-    assert len(lines) <= 135
+    assert len(lines) <= 140
     assert [line for line in lines if len(line) > 120] == []
 
 

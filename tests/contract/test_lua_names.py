@@ -16,7 +16,7 @@ from tests.contract.lua_names import Global, Names
 
 REDIS = {"redis", "KEYS", "ARGV"}
 LIBRARIES = {"string", "math", "table"}
-FUNCTIONS = {"error", "ipairs", "next", "pairs", "rawget", "setmetatable", "tonumber", "unpack"}
+FUNCTIONS = {"error", "ipairs", "next", "pairs", "setmetatable", "tonumber", "unpack"}
 #: The globals that a script may use.
 GLOBALS = REDIS | LIBRARIES | FUNCTIONS
 #: Lua refuses a script that has a function with more than 200 locals.

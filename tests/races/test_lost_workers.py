@@ -16,7 +16,7 @@ START = 1_900_000_000_000
 LEASE = 15_000
 #: How long a look holds off that cannot know whether there was an outage.
 COME_BACK = 3_000
-DEATH = Crashed(Failure("ChildDied", "The process that ran this job was ended by signal 9."))
+DEATH = Crashed(Failure("SubprocessDied", "The process that ran this job was killed by signal 9."))
 
 
 class Place:

@@ -27,7 +27,7 @@ OUTCOMES = {
     "hopeless": HOPELESS,
     "later": LATER,
     "interrupted": Interrupted(),
-    "crashed": Crashed(Failure("ChildDied", "signal 9")),
+    "crashed": Crashed(Failure("SubprocessDied", "signal 9")),
 }
 MAX_ATTEMPTS = factories.QUICK.max_attempts
 

@@ -114,7 +114,7 @@ async def _force_cancel(stores: Namespace, id: str) -> None:
 async def _die_of_crashes(stores: Namespace, id: str) -> None:
     for _ in range(3):
         lease = (await claim(stores)).leases[0]
-        assert await finish(stores, lease, Crashed(Failure("ChildDied", "signal 9"))) == "moved"
+        assert await finish(stores, lease, Crashed(Failure("SubprocessDied", "signal 9"))) == "moved"
 
 
 async def _purge(stores: Namespace, id: str) -> None:

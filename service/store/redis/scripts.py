@@ -25,11 +25,9 @@ MAX_QUEUES = 1_000
 _LAZY = "\n-- Loaded when it is first used.\n"
 _ON_DEMAND = """\
 local on_demand = {__index = function(library, name)
-  local load = rawget(library, 1)
-  if not load then return nil end
-  library[1] = nil
-  for key, value in pairs(load()) do library[key] = value end
-  return library[name]
+  local exports = library[1]()
+  setmetatable(library, {__index = exports})
+  return exports[name]
 end}"""
 _USES = re.compile(r"^-- Uses: (.+)$", re.MULTILINE)
 

@@ -9,7 +9,7 @@
 -- Returns {word, state, added, first missing index, items in all, "1" if sealed}: moved | sealed (an item is new) |
 --   full (the queue) | too_many_queues | missing
 -- Uses: keys, clock, job_records, queue_settings, queue_names, shared_payloads, consequences
-local P, now, WIDTH = keys.prefix, clock.now, 6
+local P, now, push, WIDTH = keys.prefix, clock.now, job_records.push, 6
 local id, key, items = ARGV[2], P .. 'group:' .. ARGV[2], P .. 'group:' .. ARGV[2] .. ':items'
 local group = redis.call('HMGET', key, 'state', 'sealed', 'failing', 'highest', 'total', 'patience_ms', 'item_payload')
 local state, sealed, failing, template_payload = group[1], group[2], group[3], group[7]
@@ -55,22 +55,20 @@ local arrival = failing and 'refuse' or nil
 
 local function add(i)
   local index, priority, delay_ms, item_key = ARGV[i], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
-  local job, more = job_records.spec(template, 1), {'index', index}
-  local function put(field, value)
-    more[#more + 1] = field
-    more[#more + 1] = value
-  end
+  local job = job_records.spec(template, 1)
   job.group, job.payload = id, ARGV[i + 2]
   if priority ~= '' then job.priority = priority end
   if delay_ms ~= '' then job.delay_ms, job.due_at = delay_ms, nil end
-  if shares then put('shared', 1) end
-  if item_key ~= '' then put('key', item_key) end
+  local fields = job_records.fields(job)
+  push(fields, 'index', index)
+  if shares then push(fields, 'shared', 1) end
+  if item_key ~= '' then push(fields, 'key', item_key) end
   if failing then
-    put('state_reason', 'fan_out')
-    put('finished_at', now)
+    push(fields, 'state_reason', 'fan_out')
+    push(fields, 'finished_at', now)
   end
   redis.call('SETBIT', items, index, 1)
-  job_records.new(ARGV[i + 1], job, more, job_records.due_of(job), arrival)
+  job_records.start(ARGV[i + 1], job, fields, job_records.due_of(job), arrival)
 end
 
 for _, i in ipairs(fresh) do add(i) end

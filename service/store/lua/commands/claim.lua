@@ -11,7 +11,7 @@
 -- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
 -- Returns {now (us), when the next job is due or limiter opens (us) or -1, ms until a job may expire or a cancel is
 --   forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since, us from
---   now to its start, payload shared with others)}
+--   now to its start, payload shared with others, state, version)}
 -- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, shared_payloads, catch_up, claims, claimed_queues
 -- Uses: weighted_queues, next_lane, limiter_rooms, consequences
 local P, now, micros = keys.prefix, clock.now, clock.micros
@@ -27,7 +27,8 @@ local function repeat_leases(given)
     if job and job.state == 'running' and string.find(job.token, request, 1, true) then
       local more = redis.call('HMGET', key, 'started_at', 'shared')
       local shared = more[2] and shared_payloads.of(job) or ''
-      leases[#leases + 1] = {id, redis.call('HGETALL', key), {}, math.max(0, more[1] * 1000 - micros), shared}
+      local starts_in = math.max(0, more[1] * 1000 - micros)
+      leases[#leases + 1] = {id, redis.call('HGETALL', key), {}, starts_in, shared, job.state, job.version}
     end
   end
   return {micros, micros, -1, 1, ARGV[9], leases}
@@ -71,10 +72,10 @@ local function lease(id, queue, lane)
   local token, started_at = delivery .. ':' .. request, math.floor(at / 1000)
   local written = {'deliveries', delivery, 'token', token, 'worker_id', worker, 'started_at', started_at}
   jobs.move(id, job, 'claim', now + lease_ms, written)
-  written[9], written[10], written[11], written[12] = jobs.written(job)
   if job.unique_until == 'started' then unique_keys.release(id, job) end
+  local shared = job.shared and shared_payloads.of(job) or ''
   ids[#ids + 1] = id
-  leases[#leases + 1] = {id, fields, written, at - micros, job.shared and shared_payloads.of(job) or ''}
+  leases[#leases + 1] = {id, fields, written, at - micros, shared, job.state, job.version}
   next_lane.started(claim, queue, lane, at, tonumber(job.queued_at) * 1000)
   return true
 end
@@ -121,7 +122,11 @@ local function first_time(set)
   return tonumber(at) or math.huge
 end
 
-local due, alarm = first_time('due'), math.min(first_time('expiry'), first_time('cancelling'))
+local due, alarm = first_time('due'), math.huge
+-- One look for both: most of the time nothing expires and nothing is cancelled.
+if redis.call('EXISTS', P .. 'expiry', P .. 'cancelling') > 0 then
+  alarm = math.min(first_time('expiry'), first_time('cancelling'))
+end
 if anything_closed then due = math.min(due, first_time('parked')) end
 -- What is left is for an idle worker. So is the watch over the next due time, unless this one has slots left: then it
 -- has a timer.

@@ -49,15 +49,10 @@ if max_concurrency ~= '' then redis.call('HSET', P .. 'limiters', 'fan:' .. id, 
 redis.call('ZADD', P .. 'filling', now + ARGV[7], id)
 idempotency.record(ARGV[9], ARGV[10], id, ARGV[11])
 if follow_up then
-  local more = {'delay_ms', follow_up.delay_ms}
-  if follow_up.due_at then
-    more[3] = 'due_at'
-    more[4] = follow_up.due_at
-  end
   redis.call('ZADD', P .. 'job:' .. id .. ':dependents', 4, then_id)
   redis.call('HSET', P .. 'job:' .. then_id .. ':dependencies', 'fan_out', '4 ' .. id)
   redis.call('SADD', P .. 'job:' .. then_id .. ':waits', id)
-  job_records.new(then_id, follow_up, more, now, 'wait')
+  job_records.start(then_id, follow_up, job_records.waiting_fields(follow_up), now, 'wait')
 end
 consequences.flush()
 return {'moved', id, now}

@@ -32,10 +32,10 @@ local function push(fields, field, value)
 end
 
 -- Where a job that runs again has its place in the order of its new state.
-local function place_again(job, i, move, fields)
+local function place_again(job, i, target, fields)
   local frozen_ms = tonumber(ARGV[i + 11])
   if frozen_ms > 0 then freezes.freeze(ARGV[i], job, now + frozen_ms) end
-  if moves.TARGETS[move] == 'queued' then return tonumber(job.score) end
+  if target == 'queued' then return tonumber(job.score) end
   local at = now + ARGV[i + 3]
   push(fields, 'run_at', at)
   return at
@@ -45,7 +45,8 @@ end
 local function end_run(job, i)
   local id, token, move, reason, counter = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 5]
   local key, word, error, attempt = P .. 'job:' .. id, 'moved', ARGV[i + 7], ARGV[i + 8]
-  local fields = {'run_ms', ARGV[i + 9]}
+  -- The empty places make room for what is added.
+  local fields = {'run_ms', ARGV[i + 9], nil, nil, nil, nil, nil, nil}
   if counter ~= '' then redis.call('HINCRBY', key, counter, 1) end
   -- They are counted within one attempt.
   if counter == 'failures' then redis.call('HDEL', key, 'deferrals') end
@@ -58,8 +59,9 @@ local function end_run(job, i)
   if job.cancel_requested_at then
     move, reason, word = 'stop', redis.call('HGET', key, 'cancel_reason') or 'requested', 'cancelled'
   end
-  if not jobs.FINISHED[moves.TARGETS[move]] then
-    jobs.move(id, job, move, place_again(job, i, move, fields), fields, token)
+  local _, target = moves.arrow(move)
+  if not jobs.FINISHED[target] then
+    jobs.move(id, job, move, place_again(job, i, target, fields), fields, token)
     return word
   end
   if move == 'complete' then

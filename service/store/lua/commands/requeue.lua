@@ -9,7 +9,7 @@
 --   | too_many_queues; nothing when another process has done the portion
 -- Uses: keys, clock, jobs, job_records, unique_keys, queue_settings, queue_names, groups, tasks, shared_payloads
 -- Uses: bulk_portion, consequences
-local P, now = keys.prefix, clock.now
+local P, now, push = keys.prefix, clock.now, job_records.push
 local move, delay, payload, new_queue = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local answers, left, portion, new_run = {}, {}, bulk_portion.of(ARGV[6]), move ~= 'run_now'
 if portion.stale() then return {} end
@@ -29,20 +29,17 @@ local function retry_dependents(id, job)
 end
 
 local function requeue(id, job, queue)
-  local fields, at = {'run_at', now + delay}, now + delay
-  local function put(field, value)
-    fields[#fields + 1] = field
-    fields[#fields + 1] = value
-  end
+  local at = now + delay
+  local fields = {'run_at', at}
   if payload ~= '' then
-    put('payload', payload)
-    put('payload_replaced', 1)
+    push(fields, 'payload', payload)
+    push(fields, 'payload_replaced', 1)
     if job.group and redis.call('HDEL', P .. 'job:' .. id, 'shared') == 1 then shared_payloads.release(job.group) end
   end
   if new_queue ~= '' then
     left[job.queue] = true
     job.to_queue = queue
-    put('queue', queue)
+    push(fields, 'queue', queue)
     queue_names.create(queue)
   end
   if new_run then
@@ -51,8 +48,8 @@ local function requeue(id, job, queue)
   end
   if delay == 0 then
     at = queue_settings.running_order(queue, job.priority, now)
-    put('queued_at', now)
-    put('score', at)
+    push(fields, 'queued_at', now)
+    push(fields, 'score', at)
   end
   jobs.move(id, job, move, at, fields)
 end

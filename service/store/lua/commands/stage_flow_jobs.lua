@@ -11,13 +11,7 @@ redis.call('ZADD', P .. 'staged', 'NX', clock.now, group)
 for i = 3, #ARGV, WIDTH do
   local id, key, job = ARGV[i], ARGV[i + 1], job_records.spec(ARGV, i + 2)
   job.group = group
-  -- Kept for the time at which it begins.
-  local more = {'key', key, 'delay_ms', job.delay_ms}
-  if job.due_at then
-    more[5] = 'due_at'
-    more[6] = job.due_at
-  end
-  job_records.stage(id, job, more)
+  redis.call('HSET', P .. 'job:' .. id, 'key', key, unpack(job_records.waiting_fields(job)))
   redis.call('HSET', P .. 'group:' .. group .. ':jobs', key, id)
 end
 return 1

@@ -13,7 +13,7 @@
 --   it was sent
 -- Uses: keys, clock, job_records, queue_settings, queue_names, unique_keys, schedule_firing, idempotency
 -- Uses: replace_unique, consequences
-local P, now = keys.prefix, clock.now
+local P, now, push = keys.prefix, clock.now, job_records.push
 local WIDTH, KEEP_MS, MOST_QUEUES = 20, ARGV[2], tonumber(ARGV[4])
 local answers, admitted, late, depth = {}, {}, {}, {}
 -- Jobs of this batch, by their unique key and by their idempotency digest.
@@ -92,20 +92,16 @@ local function note_admission(job, run_at)
 end
 
 local function admit(job)
-  local more = {}
-  local function put(field, value)
-    more[#more + 1] = field
-    more[#more + 1] = value
-  end
   if job.unique and job.conflict == 'replace' then replace_unique.take_over(job) end
-  if job.failures ~= '0' then put('failures', job.failures) end
-  if job.not_before then put('not_before', job.not_before) end
+  local fields = job_records.fields(job)
+  if job.failures ~= '0' then push(fields, 'failures', job.failures) end
+  if job.not_before then push(fields, 'not_before', job.not_before) end
   if job.unique then
-    put('unique', job.unique)
-    put('unique_until', job.unique_until)
+    push(fields, 'unique', job.unique)
+    push(fields, 'unique_until', job.unique_until)
   end
   local due = math.max(job_records.due_of(job), job.not_before or 0)
-  job_records.new(job.id, job, more, due, job.waits and 'wait' or nil)
+  job_records.start(job.id, job, fields, due, job.waits and 'wait' or nil)
   note_admission(job, math.max(due, now))
   if job.unique then replace_unique.hold(job) end
   if job.digest == '' then return end

@@ -8,7 +8,7 @@
 --   ("condition id key" joined by blanks); "" = nothing. A child comes after those that it waits for
 -- Returns parked (or cancelled) | ready (all have ended) | stale | too_many_queues (nothing was added)
 -- Uses: keys, clock, jobs, job_records, endings, groups, queue_names, consequences
-local WIDTH, P, now = 15, keys.prefix, clock.now
+local WIDTH, P, now, push = 15, keys.prefix, clock.now, job_records.push
 local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
 local parent = jobs.load(id)
 if not parent or not jobs.permits(parent, 'park', token) then
@@ -56,20 +56,18 @@ end
 
 local function add(i, name)
   local child, job = ARGV[i], job_records.spec(ARGV, i + 2)
-  local more = {'key', ARGV[i + 1], 'linked', 1, 'delay_ms', job.delay_ms}
-  if job.due_at then
-    more[7] = 'due_at'
-    more[8] = job.due_at
-  end
+  job.group = group
+  local fields = job_records.waiting_fields(job)
+  push(fields, 'key', ARGV[i + 1])
+  push(fields, 'linked', 1)
   if group then
-    job.group = group
     redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
     redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
   end
   if link(child, ARGV[i + 14]) then
-    job_records.new(child, job, more, now, 'wait')
+    job_records.start(child, job, fields, now, 'wait')
   else
-    job_records.new(child, job, more, job_records.due_of(job))
+    job_records.start(child, job, fields, job_records.due_of(job))
   end
   redis.call('ZADD', P .. 'job:' .. child .. ':dependents', 3, id)
   redis.call('HSET', key .. ':dependencies', name, '3 ' .. child)

@@ -1,6 +1,10 @@
 -- What this call has yet to write, and the only state that libraries share. They note their changes here;
 -- writer.write() writes them, one command per key, so a job or lane that changes twice is written once.
 local batch
+local WRITTEN = {
+  'added', 'removed', 'changed', 'woken', 'rates', 'lanes', 'served', 'heads', 'busy', 'freed', 'freed_queues',
+  'closing',
+}
 
 local function add(key, score, member)
   local list = batch.added[key]
@@ -43,11 +47,12 @@ local function count_member(group, state, by)
   deltas[state] = (deltas[state] or 0) + by
 end
 
--- Behind a write. What consequences.lua works through stays.
+-- Behind a write. What consequences.lua works through stays, and so do tables without anything in them.
 local function clear()
-  batch.added, batch.removed, batch.changed, batch.woken, batch.rates = {}, {}, {}, {}, {}
-  batch.lanes, batch.served, batch.heads, batch.earliest_due = {}, {}, {}, nil
-  batch.busy, batch.freed, batch.freed_queues, batch.closing = {}, {}, {}, {}
+  batch.earliest_due = nil
+  for _, name in ipairs(WRITTEN) do
+    if next(batch[name]) then batch[name] = {} end
+  end
 end
 
 batch = {

@@ -4,12 +4,14 @@ local P, now = keys.prefix, clock.now
 
 -- Makes the move `name`, which ends the job. `fields` are written along. A dead job is kept for `floor_ms` at least.
 local function finish(id, job, name, reason, floor_ms, fields, token)
-  local state, keep, group = moves.TARGETS[name], tonumber(job.retention_ms), job.group
+  local _, state = moves.arrow(name)
+  local keep, group = tonumber(job.retention_ms), job.group
   if state == 'dead' then keep = math.max(keep, floor_ms) end
   fields = fields or {}
   local count = #fields
-  fields[count + 1], fields[count + 2] = 'state_reason', reason
-  fields[count + 3], fields[count + 4] = 'finished_at', now
+  fields[count + 1], fields[count + 2] = 'finished_at', now
+  -- A job that succeeded has none.
+  if reason ~= '' then fields[count + 3], fields[count + 4] = 'state_reason', reason end
   jobs.move(id, job, name, now + keep, fields, token)
   job.state_reason = reason
   batch.first_end = math.min(batch.first_end, now + keep)

@@ -26,13 +26,14 @@ end
 -- When a job with that spec may run.
 local function due_of(job) return tonumber(job.due_at) or now + job.delay_ms end
 
+-- Adds a field to a list of fields and values.
 local function push(fields, field, value)
   local count = #fields
   fields[count + 1], fields[count + 2] = field, value
 end
 
--- All fields of a new record but those that say where the job is. `more` are the caller's own.
-local function fields_of(job, more)
+-- All fields of a new record but those that say where the job is: start() adds these and writes them.
+local function fields_of(job)
   local fields = {
     'v', 1, 'version', job.version or 1, 'name', job.name, 'queue', job.queue, 'priority', job.priority,
     'payload', job.payload, 'options', job.options, 'created_at', job.created_at, 'retention_ms', job.retention_ms,
@@ -40,13 +41,19 @@ local function fields_of(job, more)
   if job.limit_key then push(fields, 'limit_key', job.limit_key) end
   if job.tags then push(fields, 'tags', job.tags) end
   if job.group then push(fields, 'group', job.group) end
-  job.first_limit = time_limits.put(fields, job.expires_ms, job.deadline_ms, now)
-  for i = 1, #more do fields[#fields + 1] = more[i] end
+  if job.expires_ms or job.deadline_ms then
+    job.first_limit = time_limits.put(fields, job.expires_ms, job.deadline_ms, now)
+  end
   return fields
 end
 
--- Writes a job that nobody can see yet, because it has no state.
-local function stage(id, job, more) redis.call('HSET', P .. 'job:' .. id, unpack(fields_of(job, more))) end
+-- The fields of a job that will begin later, when what it waits for has ended: they keep its delay or its time.
+local function waiting_fields_of(job)
+  local fields = fields_of(job)
+  push(fields, 'delay_ms', job.delay_ms)
+  if job.due_at then push(fields, 'due_at', job.due_at) end
+  return fields
+end
 
 -- Lets a job begin: as `arrival` (see moves.lua), or else queued or scheduled, as its time `due` demands. `fields` are
 -- written along. A queued job has its place behind those that were queued before `since`.
@@ -57,19 +64,17 @@ local function start(id, job, fields, due, arrival, since)
   elseif not arrival and due > now then
     arrival, at = 'schedule', due
   elseif not arrival then
-    arrival, at = 'enqueue', queue_settings.running_order(job.queue, job.priority, since)
+    arrival, at = 'enqueue', queue_settings.running_order(job.queue, job.priority, since or now)
     push(fields, 'queued_at', now)
     push(fields, 'score', at)
   end
   push(fields, 'run_at', math.max(due, now))
-  if arrival ~= 'refuse' then time_limits.watch(id, fields, job.first_limit) end
+  if job.first_limit and arrival ~= 'refuse' then time_limits.watch(id, fields, job.first_limit) end
   for tag in string.gmatch(job.tags or '', '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
   jobs.arrive(id, job, arrival, at, fields)
   queue_names.create(job.queue)
   batch.count_rate(job.queue, 'enqueued')
 end
-
-local function new(id, job, more, due, arrival) start(id, job, fields_of(job, more), due, arrival, now) end
 
 -- Forgets what became of a job, for a new run that begins at `from`; `fields` are written with its move.
 local function reset_run(id, job, fields, from)
@@ -84,4 +89,7 @@ local function reset_run(id, job, fields, from)
   time_limits.renew(id, fields, from)
 end
 
-return {SPEC = SPEC, spec = spec, due_of = due_of, stage = stage, start = start, new = new, reset_run = reset_run}
+return {
+  SPEC = SPEC, spec = spec, due_of = due_of, push = push, fields = fields_of, waiting_fields = waiting_fields_of,
+  start = start, reset_run = reset_run,
+}

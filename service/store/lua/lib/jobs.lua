@@ -1,7 +1,7 @@
 -- Reads jobs and moves them along the arrows of the state machine (moves.lua). Nothing else writes the state of a job.
 -- Uses: keys, moves, batch, job_indexes
 local P = keys.prefix
-local SOURCES, TARGETS, FENCED, ARRIVALS = moves.SOURCES, moves.TARGETS, moves.FENCED, moves.ARRIVALS
+local arrow = moves.arrow
 local NONE = {}
 local enter, leave = job_indexes.enter, job_indexes.leave
 
@@ -25,9 +25,12 @@ local function load(id)
   return job.state and job
 end
 
--- Whether the machine has this arrow from where the job is: a fenced one only for the holder of its current lease.
+-- Whether the machine has this arrow from where the job is, a fenced one only for the holder of its current lease: then
+-- its target.
 local function permits(job, name, token)
-  return string.find(SOURCES[name], job.state, 1, true) and (not FENCED[name] or (token and job.token == token))
+  local sources, state, fenced = arrow(name)
+  local permitted = string.find(sources, job.state, 1, true) and (not fenced or (token and job.token == token))
+  return permitted and state
 end
 
 local function write(id, job, state, fields)
@@ -36,15 +39,12 @@ local function write(id, job, state, fields)
   job.state, job.version = state, version
 end
 
--- What a move has written beside its fields.
-local function written(job) return 'state', job.state, 'version', job.version end
-
 -- Moves a job. `at` is its place in the order of the new state, `fields` are written along: one command, not two.
 -- A command asks permits() before it writes anything; here a wrong arrow is a bug. A job with `to_queue` changes
 -- queues.
 local function move(id, job, name, at, fields, token)
-  if not permits(job, name, token) then error('job ' .. id .. ' may not ' .. name .. ' from ' .. job.state) end
-  local state = TARGETS[name]
+  local state = permits(job, name, token)
+  if not state then error('job ' .. id .. ' may not ' .. name .. ' from ' .. job.state) end
   leave(id, job)
   if job.to_queue then job.queue = job.to_queue end
   enter(id, job, state, at)
@@ -66,7 +66,7 @@ end
 
 -- Gives a new job its first state; all that it is must be in `fields`, or have been written before.
 local function arrive(id, job, name, at, fields)
-  job.state = ARRIVALS[name]
+  job.state = moves.arrival(name)
   redis.call('HSET', P .. 'job:' .. id, 'state', job.state, unpack(fields))
   enter(id, job, job.state, at)
 end
@@ -79,6 +79,6 @@ local function keep_end(id, job)
 end
 
 return {
-  read = read, load = load, permits = permits, move = move, written = written, reorder = reorder, change = change,
+  read = read, load = load, permits = permits, move = move, reorder = reorder, change = change,
   arrive = arrive, keep_end = keep_end, FINISHED = moves.FINISHED,
 }

@@ -1,5 +1,6 @@
 -- The orders in which claims meet lanes: each lane has a place in the order of its job type, and that order, or the
 -- lane without a key, one among the types of its queue.
+-- Loaded when it is first used.
 -- Uses: keys, batch, lanes, queue_settings, ready_lines
 local P, queue_key = keys.prefix, keys.queue
 

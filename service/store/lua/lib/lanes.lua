@@ -8,6 +8,7 @@
 -- queue:<queue>|closed (docs/adr/0032). Jobs without a limit key have one limiter per type, `type:<queue>|<type>`,
 -- which closes only while it is frozen and counts nothing.
 -- Functions take a job, or what lanes.of() made: then no single job is meant.
+-- Loaded when it is first used.
 -- Uses: keys
 local P = keys.prefix
 local fans, key_limiters, NONE = {}, {}, {}

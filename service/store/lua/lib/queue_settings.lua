@@ -1,4 +1,5 @@
 -- The settings of queues, each read once, and the order that they give to jobs.
+-- Loaded when it is first used.
 -- Uses: keys
 local P = keys.prefix
 -- Strict order without aging: one point of priority outweighs any time (2^42 ms are 139 years).

@@ -20,7 +20,6 @@ end
 
 -- From now on expire_jobs.lua looks at the job at that time.
 local function watch(id, fields, first)
-  if not first then return end
   fields[#fields + 1] = 'expiry'
   fields[#fields + 1] = 1
   batch.add(P .. 'expiry', first, id)
@@ -29,7 +28,8 @@ end
 -- For a new run that begins at `from`.
 local function renew(id, fields, from)
   local limits = redis.call('HMGET', P .. 'job:' .. id, 'expires_ms', 'deadline_ms')
-  watch(id, fields, put(fields, limits[1] or nil, limits[2] or nil, from))
+  local first = put(fields, limits[1], limits[2], from)
+  if first then watch(id, fields, first) end
 end
 
 return {put = put, watch = watch, renew = renew}

@@ -78,7 +78,7 @@ local function next_turn(claim)
     end
     local entry = entries[chosen]
     if entry == star then
-      if wildcard_queues.may_start(claim, star, function() shrink_star(claim) end) then return chosen, star.queue end
+      if wildcard_queues.may_start(claim, star, shrink_star) then return chosen, star.queue end
     elseif may_start(claim, entry) then
       return chosen, entry
     end

@@ -70,7 +70,7 @@ local function may_start(claim, star, leave)
     star.queue = star.queue or next_in_line(claim)
     if not star.queue then return false end
     if claimed_queues.may_start(claim, star.queue) then return true end
-    leave()
+    leave(claim)
     looks = looks + 1
     if looks == LOOKED_AT_MOST then
       claim.skipped = true
