@@ -12,6 +12,7 @@ import structlog
 
 from service.clock import Clock
 from service.domain.ids import IdFactory
+from service.domain.results import FinishResult
 from service.gc_tuning import collect_rarely
 from service.settings import Settings, load_settings
 from service.store.leases import Beat, Finish
@@ -163,19 +164,19 @@ class TriageWorker(arq.worker.Worker):
         if not beat.known and not parts.drain.begun.is_set():
             self._spawn(parts.registration.renew())
 
-    def _on_answer(self, finish: Finish, word: str) -> None:
+    def _on_answer(self, finish: Finish, result: FinishResult) -> None:
         """Redis has answered to a finish."""
         parts = self._parts
         assert parts is not None
         self.registry.hooks.settled(finish.lease)
         if self.burst:
             parts.claimer.wake()  # This may have been the last job of all.
-        if word in ("stale", "missing"):
+        if result in (FinishResult.STALE, FinishResult.MISSING):
             parts.metrics.stale.inc()
-            log.warning("finish_refused", job_id=finish.lease.job.id, word=word)
+            log.warning("finish_refused", job_id=finish.lease.job.id, word=result.value)
             return
-        parts.metrics.settled(finish, cancelled=word == "cancelled")
-        count_finish(self, finish, word)
+        parts.metrics.settled(finish, cancelled=result is FinishResult.CANCELLED)
+        count_finish(self, finish, result)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(work)

@@ -13,10 +13,11 @@ import typer
 from service.api.auth.credentials import SCOPES, digest, new_secret
 from service.clock import Clock
 from service.commands.tables import print_table, table_of
+from service.domain.access_key import AccessKey
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid, TriageError
 from service.domain.ids import IdFactory
 from service.settings import NAMESPACE_PATTERN, load_settings
-from service.store.access_keys import AccessKey, AccessKeys
+from service.store.access_keys import AccessKeys
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import check_server

@@ -1,9 +1,12 @@
-"""One action on every job that matches: which jobs it can take, and how fast it goes."""
+"""One action on every job that matches: which jobs it takes, and how fast it goes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
+from service.domain.job import Job
+from service.domain.job_filter import JobFilter
 from service.domain.states import FINISHED, LIVE, REDRIVE, State
 
 Verb = Literal["cancel", "retry", "delete"]
@@ -17,6 +20,75 @@ PORTION = 100
 FASTEST = 5_000
 #: Less than one job in a quarter of an hour is a pause.
 SLOWEST = 0.001
+#: The position before the first job.
+START = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Jobs in one of the states that match the filter; with `ended_by`, that had ended by then (unix ms)."""
+
+    filter: JobFilter
+    states: frozenset[State]
+    ended_by: int | None = None
+
+    def matches(self, job: Job) -> bool:
+        late = self.ended_by is not None and (job.finished_at is None or job.finished_at > self.ended_by)
+        return job.state in self.states and not late and self.filter.matches(job)
+
+    def created_by(self, at: int) -> "Query":
+        """Without the jobs that are created later."""
+        before = self.filter.created_before
+        until = at + 1 if before is None else min(before, at + 1)
+        return replace(self, filter=replace(self.filter, created_before=until))
+
+
+@dataclass(frozen=True, slots=True)
+class BulkSpec:
+    """A bulk action as it was asked for. `grace_ms` is that of running jobs which are cancelled."""
+
+    verb: Verb
+    filter: JobFilter
+    rate_per_second: float | None = None
+    max: int | None = None
+    grace_ms: int = 0
+
+    @property
+    def query(self) -> Query:
+        return Query(self.filter, TAKES[self.verb])
+
+
+@dataclass(frozen=True, slots=True)
+class BulkAction:
+    """A bulk action as it is now; `skipped` jobs had changed, or another job holds their unique key."""
+
+    id: str
+    version: int
+    state: ActionState
+    spec: BulkSpec
+    succeeded: int
+    skipped: int
+    created_at: int
+    finished_at: int | None = None
+    position: str = START
+
+    @property
+    def live(self) -> bool:
+        return self.state in ("running", "paused")
+
+    @property
+    def query(self) -> Query:
+        """Jobs that were there when it was accepted; one that ends again later is not taken again."""
+        query = self.spec.query.created_by(self.created_at)
+        ended_by = self.created_at if TAKES[self.spec.verb] <= FINISHED else None
+        return Query(query.filter, query.states, ended_by)
+
+    @property
+    def batch_size(self) -> int:
+        """Jobs that its next batch may have."""
+        size, _ = batch_rate(self.spec.rate_per_second)
+        most = self.spec.max
+        return size if most is None else min(size, most - self.succeeded)
 
 
 def batch_rate(rate_per_second: float | None) -> tuple[int, int]:

@@ -28,6 +28,11 @@ class InvalidState(TriageError):
     code = "invalid_state"
     default_message = "The job's current state does not allow this action."
 
+    @property
+    def current_state(self) -> Any:
+        """The state that it is in, where one is known."""
+        return self.details.get("current_state")
+
 
 class VersionMismatch(TriageError):
     code = "version_mismatch"

@@ -1,13 +1,15 @@
 """Fan-outs: one template, many items, each its own job, and an optional follow-up job."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 from service.domain.checks import Number, Whole, nullable, read_members
 from service.domain.errors import TriageError
+from service.domain.group import Group, GroupKind, GroupState, first_due
 from service.domain.ids import member_id
 from service.domain.job_spec import JobSpec
+from service.domain.states import State
 
 MAX_ITEMS = 1_000_000
 FAILURES = Whole(0)
@@ -28,6 +30,11 @@ class FanOutSealed(TriageError):
 class CountMismatch(TriageError):
     code = "count_mismatch"
     default_message = "The fan-out does not have exactly the expected number of items."
+
+    @property
+    def count(self) -> Any:
+        """The items that it has."""
+        return self.details.get("count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,67 @@ class FanOutSpec:
     tolerance: Tolerance = Tolerance()
     max_concurrency: int | None = None
     whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOut(Group):
+    """A fan-out as it is now; `name` and `queue` are those of its template."""
+
+    kind: ClassVar[GroupKind] = "fan"
+
+    name: str
+    queue: str
+    sealed: bool
+    tolerance: Tolerance = Tolerance()
+    max_concurrency: int | None = None
+    then_job_id: str | None = None
+    #: The highest index that was added, -1 without any item.
+    highest: int = -1
+
+    @property
+    def item_ids(self) -> "ItemIds":
+        """All that it may have: indexes may be missing below the highest one."""
+        return ItemIds(self.id, self.highest + 1)
+
+
+def created_fan_out(id: str, spec: FanOutSpec, delays: Mapping[int | None, int], at: int) -> FanOut:
+    """The fan-out as its submission created it, rebuilt without reading it; `delays` counts its items."""
+    total = sum(delays.values())
+    template = first_due(spec.template, at)
+    scheduled = sum(n for delay, n in delays.items() if (template if delay is None else at + delay) > at)
+    counts = dict.fromkeys(State, 0)
+    counts[State.SCHEDULED], counts[State.QUEUED] = scheduled, total - scheduled
+    state: GroupState = ("running" if total else "succeeded") if spec.whole else "open"
+    return FanOut(
+        id=id,
+        version=1,
+        state=state,
+        total=total,
+        counts=counts,
+        created_at=at,
+        finished_at=at if state == "succeeded" else None,
+        name=spec.template.name,
+        queue=spec.template.queue,
+        sealed=spec.whole,
+        tolerance=spec.tolerance,
+        max_concurrency=spec.max_concurrency,
+        then_job_id=None if spec.then is None else follow_up_id(id),
+        highest=total - 1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What became of an item; JSON values as text."""
+
+    index: int
+    key: str | None
+    job_id: str
+    state: State
+    result: bytes | None
+    error: bytes | None
+    #: As `Job.redact`.
+    redact: tuple[str, ...] | None = None
 
 
 class ItemIds(Sequence[str]):

@@ -3,13 +3,18 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from service.domain.checks import Choice, join_pointer, read_members, refuse
 from service.domain.errors import TriageError
+from service.domain.group import Group, GroupKind, first_due
+from service.domain.ids import member_id
 from service.domain.job_spec import NAME, JobSpec
+from service.domain.states import State
 
 When = Literal["succeeded", "failed", "finished"]
+#: What an edge asks of what is waited for; a child only has to end, for the job that added it.
+Condition = When | Literal["child"]
 OnFailure = Literal["fail", "continue"]
 
 MAX_JOBS = 10_000
@@ -66,6 +71,58 @@ class FlowSpec:
     name: str
     nodes: Mapping[str, Node]
     on_failure: OnFailure = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow(Group):
+    """A flow as it is now."""
+
+    kind: ClassVar[GroupKind] = "flow"
+
+    name: str
+    on_failure: OnFailure
+    #: How many of its jobs have been admitted, of those that were staged.
+    admitted: int = 0
+    #: None once it has been admitted whole.
+    staged: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    """`source` and `target` are keys; the target waits for the source."""
+
+    source: str
+    target: str
+    when: Condition
+
+
+def job_ids(flow_id: str, spec: FlowSpec) -> dict[str, str]:
+    """Ids of a flow's jobs by key, in its order."""
+    return {key: member_id(flow_id, number) for number, key in enumerate(spec.nodes, 1)}
+
+
+def created_flow(id: str, spec: FlowSpec, at: int) -> Flow:
+    """The flow as its submission created it at that time, rebuilt without reading it."""
+    counts = dict.fromkeys(State, 0)
+    for node in spec.nodes.values():
+        counts[_first_state(node, at)] += 1
+    return Flow(
+        id=id,
+        version=1,
+        state="running",
+        total=len(spec.nodes),
+        counts=counts,
+        created_at=at,
+        name=spec.name,
+        on_failure=spec.on_failure,
+        admitted=len(spec.nodes),
+    )
+
+
+def _first_state(node: Node, at: int) -> State:
+    if node.edges:
+        return State.BLOCKED
+    return State.SCHEDULED if first_due(node.spec, at) > at else State.QUEUED
 
 
 def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Sequence[str] = ()) -> list[str]:

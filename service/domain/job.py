@@ -79,6 +79,18 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class JobStatus:
+    """Where a job is: what is read often of one whose payload and result may be large."""
+
+    version: int
+    state: State
+    state_reason: str | None
+    progress: bytes | None
+    name: str
+    redact: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A worker's right to run a job and to store its result. `token` identifies one delivery."""
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from service.domain.catalogue import JobType
 from service.domain.checks import LATEST_MS
+from service.domain.job_spec import JobSpec, specify
 
 CatchUp = Literal["none", "latest", "all"]
 Overlap = Literal["allow", "skip", "replace"]
@@ -200,3 +202,38 @@ def timetable(document: Mapping[str, Any], anchor_ms: int) -> Timetable:
 def whole_second(ms: int) -> int:
     """Fire times that coincide cost a worker one check."""
     return ms // 1000 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One entry of a schedule's history: what became of a slot, None for a run that was asked for."""
+
+    slot: int | None
+    at: int
+    outcome: str
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule as it is stored; `slot` fires next, None when it is paused or over. Times are unix ms."""
+
+    name: str
+    version: int
+    definition: Mapping[str, Any]
+    anchor: int
+    paused: bool
+    slot: int | None
+    #: When it was read, by Redis time.
+    now: int
+    last: tuple[int | None, str] | None = None
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def timetable(self) -> Timetable:
+        return timetable(self.definition, self.anchor)
+
+    def job(self, job_type: JobType | None, queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
+        """What a slot starts, over the defaults of its type and queue; the tag `schedule` finds it."""
+        spec = specify(self.definition["job"], job_type, queues)
+        return replace(spec, tags={"schedule": self.name, **spec.tags})

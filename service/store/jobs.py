@@ -3,14 +3,15 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
 
 from service.domain.errors import TooManyQueues
-from service.domain.job import Job
 from service.domain.job_spec import JobSpec, ResultForgotten, Unique
+from service.domain.results import Changed, ChangeResult, SubmitResult, Submitted
 from service.domain.retry import RetryPolicy
-from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move, State
-from service.store import codec
+from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move
+from service.store.codec import jobs as codec
+from service.store.codec.fields import text, texts
+from service.store.codec.submissions import REPLAY, decode_replay, decode_submitted, encode_spec
 from service.store.queries import Queries
 from service.store.redis import keys
 from service.store.redis.batcher import Batcher
@@ -22,25 +23,12 @@ BATCH = 500
 BATCH_BYTES = 4_194_304
 IDEMPOTENCY_MS = 86_400_000
 
-SubmitWord = Literal[
-    "created",
-    "duplicate",
-    "replayed",
-    "existing",
-    "conflict",
-    "reused",
-    "replaced",
-    "full",
-    "skipped",
-    "too_many_queues",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
     """`scope` is the operation, `key` the client's header, `request` the SHA-256 of the body.
 
-    `keeps`: the request does not say what the job is, so its record does, for `answered`.
+    `keeps`: the request does not say what the job is, so its record does, for `find_replay`.
     """
 
     scope: str
@@ -61,26 +49,6 @@ class Submission:
     idempotency: Idempotency | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """What became of a submission; `job` is the job as first answered, or the holder of a unique key."""
-
-    word: SubmitWord
-    job_id: str
-    job: Job | None
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """`word` is moved, requested, illegal, conflict, version or missing; the rest is as after the call."""
-
-    word: str
-    state: State | None
-    version: int
-    #: Of a conflict: the job that holds the unique key.
-    holder: str | None = None
-
-
 class Jobs:
     """Submits, cancels, redrives, changes and deletes jobs of one namespace."""
 
@@ -97,8 +65,11 @@ class Jobs:
         return answers
 
     async def submit_one(self, submission: Submission) -> Submitted:
-        """Like submit, but the calls that arrive in one tick of the event loop share one round trip."""
-        return await self._batcher.add(submission)
+        """Like submit, but the calls that arrive in one tick of the event loop share one round trip.
+
+        Raises IdempotencyKeyReused, UniqueConflict, QueueFull and TooManyQueues.
+        """
+        return (await self._batcher.add(submission)).accepted()
 
     async def submit_batch(self, submissions: Sequence[Submission]) -> list[Submitted]:
         """Admit up to BATCH jobs in one script call, which is atomic."""
@@ -118,28 +89,27 @@ class Jobs:
         if slots and not replies:
             return []
         answers = [
-            _submitted(submission, reply) for submission, reply in zip(submissions, replies, strict=True)
+            decode_submitted(submission.spec, reply)
+            for submission, reply in zip(submissions, replies, strict=True)
         ]
-        if holders := [answer.job_id for answer in answers if answer.word == "existing"]:
+        holders = [answer.job_id for answer in answers if answer.result is SubmitResult.EXISTING]
+        if holders:
             jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
-            answers = [replace(a, job=jobs[a.job_id]) if a.word == "existing" else a for a in answers]
+            answers = [
+                replace(answer, job=jobs[answer.job_id]) if answer.result is SubmitResult.EXISTING else answer
+                for answer in answers
+            ]
         return answers
 
     async def find_replay(self, idempotency: Idempotency) -> Submitted | None:
-        """What an earlier request was answered (replayed), or that it was another one (reused), if any was.
+        """What an earlier request with the same key was answered, if there was one.
 
-        For records that keep what the job was.
+        For records that keep what the job was. Raises IdempotencyKeyReused when it was another request.
         """
         key = keys.idempotency(self._scripts.prefix, digest=idempotency.digest())
-        names = ("request", "id", "at", "options", "admitted", "wish")
-        row = (await self._queries.pipeline(lambda pipe: pipe.hmget(key, names)))[0]
-        request, id, at, options, admitted, spec = row
-        if request is None:
-            return None
-        if request.decode() != idempotency.request:
-            return Submitted("reused", id.decode(), None)
-        job = codec.created_job(id.decode(), codec.decode_spec(spec), int(at), options, admitted)
-        return Submitted("replayed", id.decode(), job)
+        row = (await self._queries.pipeline(lambda pipe: pipe.hmget(key, REPLAY)))[0]
+        found = decode_replay(row, idempotency.request)
+        return None if found is None else found.accepted()
 
     async def cancel(
         self,
@@ -150,7 +120,7 @@ class Jobs:
         unstarted: bool = False,
         portion: str = "",
         message: str = "",
-    ) -> list[Moved]:
+    ) -> list[Changed]:
         """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
 
         With `unstarted`, jobs that have ever started are left alone. `portion` is the text of
@@ -158,7 +128,11 @@ class Jobs:
         `message` is kept with the job and shown to its handler.
         """
         arguments = [grace_ms, reason, int(unstarted), portion, message, *ids]
-        return _moved(await self._scripts.run("cancel", arguments))
+        return codec.decode_changes(await self._scripts.run("cancel", arguments))
+
+    async def cancel_one(self, id: str, grace_ms: int, message: str = "") -> Changed:
+        """Like cancel. Raises NotFound, and InvalidState for a job that has finished."""
+        return (await self.cancel([id], grace_ms, message=message))[0].done()
 
     async def redrive(
         self,
@@ -168,20 +142,27 @@ class Jobs:
         queue: str | None = None,
         *,
         portion: str = "",
-    ) -> list[Moved]:
+    ) -> list[Changed]:
         """A new run of dead or cancelled jobs: failures and crashes start at 0. Raises TooManyQueues."""
         how: list[Argument] = [delay_ms, payload or b"", queue or "", portion]
-        moved = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids)
-        if any(answer.word == "too_many_queues" for answer in moved):
+        changed = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids)
+        if any(answer.result is ChangeResult.TOO_MANY_QUEUES for answer in changed):
             raise TooManyQueues()
-        return moved
+        return changed
 
-    async def run_now(self, ids: Sequence[str]) -> list[Moved]:
-        return await self._requeue(RUN_NOW, [0, b"", "", ""], ids)
+    async def redrive_one(
+        self, id: str, delay_ms: int = 0, payload: bytes | None = None, queue: str | None = None
+    ) -> Changed:
+        """Like redrive. Raises NotFound, InvalidState and UniqueConflict, too."""
+        return (await self.redrive([id], delay_ms, payload, queue))[0].done()
 
-    async def _requeue(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Moved]:
+    async def run_now(self, id: str) -> Changed:
+        """Do not wait for the time of a job. Raises NotFound and InvalidState."""
+        return (await self._requeue(RUN_NOW, [0, b"", "", ""], [id]))[0].done()
+
+    async def _requeue(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Changed]:
         arguments = [move.name, *how, self._scripts.max_queues, *ids]
-        return _moved(await self._scripts.run("requeue", arguments))
+        return codec.decode_changes(await self._scripts.run("requeue", arguments))
 
     async def update(
         self,
@@ -192,15 +173,16 @@ class Jobs:
         run_at_ms: int | None = None,
         tags: Mapping[str, str] | None = None,
         retry: RetryPolicy | None = None,
-    ) -> Moved:
-        """Change a job that has not finished; `if_version` guards against a change by somebody else."""
-        options = b""
+    ) -> Changed:
+        """Change a job that has not finished; `if_version` guards against a change by somebody else.
+
+        Raises NotFound, InvalidState and VersionMismatch.
+        """
+        options: Argument = ""
         if retry is not None:
             key = keys.job(self._scripts.prefix, id=id)
-            stored = cast(
-                bytes | None, (await self._queries.pipeline(lambda pipe: pipe.hget(key, "options")))[0]
-            )
-            options = codec.with_retry(stored, retry) if stored else b""
+            stored = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "options")))[0]
+            options = codec.with_retry(stored, retry) if stored else ""
         reply = await self._scripts.run(
             "update",
             [
@@ -213,18 +195,25 @@ class Jobs:
                 options,
             ],
         )
-        return _moved([reply])[0]
+        return codec.decode_changes([reply])[0].done()
 
     async def holder_of_arq_id(self, id: str) -> str | None:
         """The job that holds an id of arq's, which is a unique key of no queue."""
         key = keys.unique(self._scripts.prefix, queue="", key=id)
-        holder = (await self._queries.pipeline(lambda pipe: pipe.get(key)))[0]
-        return None if holder is None else holder.decode()
+        return text((await self._queries.pipeline(lambda pipe: pipe.get(key)))[0])
 
-    async def delete(self, ids: Sequence[str], *, portion: str = "") -> list[Moved]:
+    async def delete(self, ids: Sequence[str], *, portion: str = "") -> list[Changed]:
         """Forget finished jobs at once instead of at the end of their retention."""
         _, _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])
-        return [Moved(word.decode(), None, 0) for word in words]
+        return [Changed(ChangeResult(word), None, 0) for word in texts(words)]
+
+    async def delete_one(self, id: str) -> None:
+        """Like delete. Raises NotFound, and InvalidState for a job that has not finished."""
+        changed = (await self.delete([id]))[0]
+        if changed.result is ChangeResult.ILLEGAL:
+            job = await self._queries.job(id)
+            changed = replace(changed, state=None if job is None else job.state)
+        changed.done()
 
 
 def batches(submissions: Sequence[Submission]) -> Iterator[list[Submission]]:
@@ -267,31 +256,10 @@ def _arguments(submission: Submission) -> list[Argument]:
         unique.on_conflict if unique else "",
         idempotency.digest() if idempotency else "",
         idempotency.request if idempotency else "",
-        codec.encode_spec(spec) if idempotency and idempotency.keeps else "",
+        encode_spec(spec) if idempotency and idempotency.keeps else "",
         spec.failures,
     ]
 
 
 def _until(unique: Unique) -> Argument:
     return f"result {unique.until.kept_ms}" if isinstance(unique.until, ResultForgotten) else unique.until
-
-
-def _submitted(submission: Submission, reply: list[Any]) -> Submitted:
-    word = cast(SubmitWord, reply[0].decode())
-    id = reply[1].decode()
-    if word in ("created", "duplicate", "replayed", "replaced"):
-        admitted = reply[4] if len(reply) > 4 else None
-        return Submitted(word, id, codec.created_job(id, submission.spec, int(reply[2]), reply[3], admitted))
-    return Submitted(word, id, None)
-
-
-def _moved(replies: list[Any]) -> list[Moved]:
-    return [
-        Moved(
-            word.decode(),
-            State(state.decode()) if state else None,
-            int(version),
-            holder[0].decode() if holder else None,
-        )
-        for word, state, version, *holder in replies
-    ]

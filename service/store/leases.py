@@ -9,11 +9,13 @@ from redis.exceptions import RedisError
 
 from service.domain.job import Lease
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Settlement
-from service.store import codec
+from service.domain.results import FinishResult
+from service.domain.worker import WorkerRecord
+from service.store.codec.fields import not_negative, text, texts
+from service.store.codec.jobs import decode_lease
 from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
-from service.store.workers import WorkerRecord
 
 #: Due jobs that one claim promotes at most: a million jobs of the same second come in portions.
 PROMOTED_AT_MOST = 100
@@ -125,20 +127,23 @@ def beat_arguments(
 
 def decode_beat(reply: Sequence[Any]) -> Beat:
     known, drain, now, tasks, slot, prune, *rest = reply
-    rows = list(zip(rest[::5], rest[1::5], rest[2::5], rest[3::5], rest[4::5], strict=True))
+    rows = [
+        (*texts((id, token, word)), grace_ms, text(message))
+        for id, token, word, grace_ms, message in zip(*(rest[at::5] for at in range(5)), strict=True)
+    ]
     return Beat(
         known=bool(known),
         drain=bool(drain),
         now_ms=now,
         tasks=bool(tasks),
-        lost=[(id.decode(), token.decode()) for id, token, word, _, _ in rows if word == b"lost"],
+        lost=[(id, token) for id, token, word, _, _ in rows if word == "lost"],
         cancel=[
-            CancelRequest(id.decode(), token.decode(), grace_ms, message.decode() or None)
+            CancelRequest(id, token, grace_ms, message)
             for id, token, word, grace_ms, message in rows
-            if word == b"cancel"
+            if word == "cancel"
         ],
-        next_slot_ms=None if slot < 0 else slot,
-        next_prune_ms=None if prune < 0 else prune,
+        next_slot_ms=not_negative(slot),
+        next_prune_ms=not_negative(prune),
     )
 
 
@@ -168,27 +173,18 @@ class Leases:
             arguments += [name, "" if free is None else free]
         at, due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
         return Claim(
-            leases=[
-                _lease(
-                    id.decode(),
-                    {**codec.pairs(read), **codec.pairs(written), b"state": state, b"version": version},
-                    ahead,
-                    shared,
-                )
-                for id, read, written, ahead, shared, state, version in rows
-            ],
+            leases=[decode_lease(row) for row in rows],
             now_us=at,
-            due_us=None if due < 0 else due,
-            next_alarm_ms=None if alarm < 0 else alarm,
+            due_us=not_negative(due),
+            next_alarm_ms=not_negative(alarm),
             more=bool(more),
             credits=credits,
         )
 
-    async def finish(self, finishes: Sequence[Finish], now: str = "") -> list[str]:
-        """Write ends, fenced by their tokens: moved, cancelled, duplicate, stale or missing for each."""
-        return [
-            word.decode() for word in await self._scripts.run("finish", self.finish_arguments(finishes), now)
-        ]
+    async def finish(self, finishes: Sequence[Finish], now: str = "") -> list[FinishResult]:
+        """Write ends, fenced by their tokens; what became of each."""
+        reply = await self._scripts.run("finish", self.finish_arguments(finishes), now)
+        return [FinishResult(word) for word in texts(reply)]
 
     def finish_arguments(self, finishes: Sequence[Finish]) -> list[Argument]:
         """What finish.lua is sent; the watchdog thread sends it over a connection of its own."""
@@ -206,16 +202,13 @@ class Leases:
             lease_ms, away_ms, at_most, FREE_LOSSES, FIRST_REST_MS, LONGEST_REST_MS
         ]  # fmt: skip
         next_in, rescued, lost_lately = await self._scripts.run("rescue", arguments, now)
-        return Rescue(
-            None if next_in < 0 else next_in, [id.decode() for id in rescued], bool(int(lost_lately))
-        )
+        return Rescue(not_negative(next_in), texts(rescued), bool(int(lost_lately)))
 
     async def sweep(self, at_most: int = 200, again_ms: int = 5_000, now: str = "") -> tuple[int, int | None]:
         """End waiting jobs past their time and cancels past their grace: how many, and ms until the next."""
-        ended, next_in = await self._scripts.run(
-            "expire_jobs", [at_most, self._dead_retention_ms, again_ms], now
-        )
-        return ended, None if next_in < 0 else next_in
+        arguments: list[Argument] = [at_most, self._dead_retention_ms, again_ms]
+        ended, next_in = await self._scripts.run("expire_jobs", arguments, now)
+        return ended, not_negative(next_in)
 
     async def bury_unroutable(
         self, after_ms: int, void_after_ms: int, at_most: int = 200, now: str = ""
@@ -230,7 +223,7 @@ class Leases:
     async def prune(self, at_most: int = 200, now: str = "") -> tuple[int, int | None]:
         """Forget finished jobs past their retention: how many, and ms until the next one ends."""
         pruned, next_in = await self._scripts.run("prune", [at_most, ""], now)
-        return pruned, None if next_in < 0 else next_in
+        return pruned, not_negative(next_in)
 
     async def wait_for_work(self, pool: str, seconds: float) -> bool:
         """Block until this pool is woken; False after `seconds`, which the connection must allow."""
@@ -255,11 +248,6 @@ class Leases:
     async def append_log(self, lease: Lease, line: bytes) -> bool:
         """Keep a line that the handler logged; False when the lease is lost."""
         return bool(await self._scripts.run("record_progress", [lease.job.id, lease.token, "", line]))
-
-
-def _lease(id: str, fields: Mapping[bytes, bytes], starts_in_us: int, shared: bytes) -> Lease:
-    job = codec.decode_job(id, fields, shared)
-    return Lease(job, fields[b"token"].decode(), b"suspect" in fields, starts_in_us)
 
 
 def _finish_arguments(finish: Finish) -> list[Argument]:

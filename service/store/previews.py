@@ -1,11 +1,9 @@
 """Jobs as lists show them: without values that are too large for a page."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from service.domain.job import Job
-from service.store import codec
 
 #: Bytes of a payload, a result, an error or a progress that a list shows, and of all of them in a page: with
 #: everything else a page stays below 8 MiB.
@@ -18,11 +16,3 @@ def shortened(job: Job, left: int) -> Job:
     cut = [name for name in ("payload", "result", "error") if len(getattr(job, name) or b"") > most]
     changes: dict[str, Any] = {name: b"" if name == "payload" else None for name in cut}
     return replace(job, **changes, truncated=tuple(cut)) if cut else job
-
-
-def decode_preview(id: str, row: Sequence[Any]) -> Job:
-    """A row of preview_jobs.lua."""
-    flat, cut, shared = row
-    fields = {b"payload": b"", **codec.pairs(flat)}
-    whole = codec.decode_job(id, fields, shared if fields[b"payload"] else b"")
-    return replace(whole, truncated=tuple(cut.decode().split()))

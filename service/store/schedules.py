@@ -1,60 +1,25 @@
 """Schedules: their definitions, which of them are due, and firing their slots."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 import orjson
 
 from service.domain import schedule
-from service.domain.catalogue import JobType
 from service.domain.errors import TooManyQueues, VersionMismatch
-from service.domain.job_spec import JobSpec, specify
-from service.domain.schedule import Firing, Timetable
+from service.domain.results import Submitted
+from service.domain.schedule import Firing, Schedule
 from service.domain.states import FINISHED, Reason
-from service.store import codec
+from service.store.codec.fields import not_negative, text, texts
+from service.store.codec.schedules import decode_due, decode_schedule
 from service.store.cursors import decode_cursor, encode_cursor
-from service.store.jobs import Idempotency, Jobs, Submission, Submitted
+from service.store.jobs import Idempotency, Jobs, Submission
 from service.store.previews import PAGE_BYTES
 from service.store.queries import Page, Queries
 from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One entry of a schedule's history: what became of a slot, None for a run that was asked for."""
-
-    slot: int | None
-    at: int
-    outcome: str
-    job_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A schedule as it is stored; `slot` fires next, None when it is paused or over. Times are unix ms."""
-
-    name: str
-    version: int
-    definition: Mapping[str, Any]
-    anchor: int
-    paused: bool
-    slot: int | None
-    #: When it was read, by Redis time.
-    now: int
-    last: tuple[int | None, str] | None = None
-    runs: tuple[Run, ...] = ()
-
-    @property
-    def timetable(self) -> Timetable:
-        return schedule.timetable(self.definition, self.anchor)
-
-    def job(self, job_type: JobType | None, queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
-        """What a slot starts, over the defaults of its type and queue; the tag `schedule` finds it."""
-        spec = specify(self.definition["job"], job_type, queues)
-        return replace(spec, tags={"schedule": self.name, **spec.tags})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +51,7 @@ class Schedules:
                 lambda pipe: pipe.zrangebylex(keys.schedules(self._prefix), after, "+", 0, limit + 1)
             )
         )[0]
-        names = [member.decode() for member in members]
+        names = texts(members)
         limit = await self._fitting(names[:limit])
         found = [item for item in await self._read(names[:limit]) if item is not None]
         return Page(found, encode_cursor(names[limit - 1]) if len(names) > limit else None)
@@ -163,9 +128,10 @@ class Schedules:
             self._scripts.max_queues,
         ]
         word, _ = await self._scripts.run("put_schedule", [*arguments, "paused", int(paused), *fields])
-        if word == b"too_many_queues":
+        word = text(word)
+        if word == "too_many_queues":
             raise TooManyQueues()
-        if word == b"version" and await self._is_not(name, version + 1, slot, paused):
+        if word == "version" and await self._is_not(name, version + 1, slot, paused):
             raise VersionMismatch()
 
     async def _is_not(self, name: str, version: int, slot: int | None, paused: bool) -> bool:
@@ -175,16 +141,15 @@ class Schedules:
 
     async def delete(self, name: str, version: int | None) -> bool:
         """False when there is none; raises VersionMismatch."""
-        word = await self._scripts.run("delete_schedule", [name, "" if version is None else version])
-        if word == b"version":
+        word = text(await self._scripts.run("delete_schedule", [name, "" if version is None else version]))
+        if word == "version":
             raise VersionMismatch()
-        return word == b"moved"
+        return word == "moved"
 
     async def look(self, at_most: int) -> Look:
         """What is due."""
         now, next_in, *rows = await self._scripts.run("due_schedules", [at_most])
-        due = [_decode(name.decode(), codec.pairs(flat), now, ()) for name, flat in rows if flat]
-        return Look(now, None if next_in < 0 else next_in, due)
+        return Look(now, not_negative(next_in), [decode_due(row, now) for row in rows if row[1]])
 
     async def fire(self, found: Schedule, firing: Firing, submissions: Sequence[Submission]) -> bool:
         """Start the jobs of these slots and step to the next; False when the schedule has changed since."""
@@ -235,36 +200,10 @@ class Schedules:
         *replies, (seconds, micros) = await self._queries.pipeline(ask)
         now = int(self._scripts.now or seconds * 1000 + micros // 1000)
         return [
-            _decode(name, fields, now, runs) if fields else None
+            decode_schedule(name, fields, now, runs)
             for name, runs, fields in zip(names, replies[::2], replies[1::2], strict=True)
         ], now
 
 
 def _word(slot: int | None) -> str:
     return "-" if slot is None else str(slot)
-
-
-def _decode(name: str, fields: Mapping[bytes, bytes], now: int, runs: Sequence[bytes]) -> Schedule:
-    slot = fields.get(b"slot")
-    last = fields.get(b"last")
-    return Schedule(
-        name=name,
-        version=int(fields[b"version"]),
-        definition=orjson.loads(fields[b"definition"]),
-        anchor=int(fields[b"anchor"]),
-        paused=fields[b"paused"] == b"1",
-        slot=None if slot is None else int(slot),
-        now=now,
-        last=None if last is None else _decode_last(last.decode()),
-        runs=tuple(_decode_run(text.decode()) for text in runs),
-    )
-
-
-def _decode_last(text: str) -> tuple[int | None, str]:
-    slot, job_id = text.split(" ")
-    return (None if slot == "-" else int(slot)), job_id
-
-
-def _decode_run(text: str) -> Run:
-    slot, at, outcome, job_id = text.split(" ")
-    return Run(None if slot == "-" else int(slot), int(at), outcome, None if job_id == "-" else job_id)

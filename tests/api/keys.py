@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Iterable
 
 from service.api.auth.credentials import SCOPES, digest
-from service.store.access_keys import AccessKey, AccessKeys
+from service.domain.access_key import AccessKey
+from service.store.access_keys import AccessKeys
 from service.store.redis.connect import RedisClient
 
 

@@ -6,12 +6,13 @@ import httpx
 import pytest
 
 from service.api.auth.credentials import digest
+from service.domain.access_key import AccessKey
 from service.domain.fan_out import FanOutSpec, Item
 from service.domain.job_spec import JobSpec
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.store.access_keys import AccessKey, AccessKeys
+from service.store.access_keys import AccessKeys
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem

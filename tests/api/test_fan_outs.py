@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from service.clock import Clock
-from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
+from service.domain.fan_out import MEMBERS, FanOut, FanOutSpec, Item, follow_up_id, item_id
 from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.store.jobs import Idempotency
@@ -150,7 +150,7 @@ async def test_an_invalid_item_refuses_the_request_and_says_where(api: Api, stor
         body = {"template": TEMPLATE, "items": [], field: {"name": "work", "unique": {"key": "k"}}}
         refused = problem(await api.http.post("/v1/fan-outs", json=body), 422, "validation_failed")
         assert refused["errors"][0]["pointer"] == f"/{field}/unique"
-    assert (await stores.groups.list("fan", 10, None)).items == []
+    assert (await stores.groups.list(FanOut, 10, None)).items == []
 
 
 async def test_bodies_are_read_as_strictly_as_all_others(api: Api) -> None:
@@ -196,7 +196,7 @@ async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, store
     assert answers[0].json()["counts"]["queued"] == 250
     assert answers[0].content == answers[1].content
     assert answers[0].headers["idempotency-replayed"] == "true"
-    found = await stores.groups.get(id)
+    found = await stores.groups.find(FanOut, id)
     assert found is not None
     assert (found.state, found.sealed, found.total) == ("running", True, 250)
     other = orjson.dumps({"template": TEMPLATE, "items": []})

@@ -7,9 +7,10 @@ from prometheus_client.exposition import generate_latest
 
 from service.api import http_metrics, metrics
 from service.api.auth.credentials import digest
+from service.domain.access_key import AccessKey
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
-from service.store.access_keys import AccessKey, AccessKeys
+from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import connect

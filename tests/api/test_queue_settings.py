@@ -4,8 +4,8 @@ from typing import Any
 
 from service.domain.catalogue import JobType
 from service.domain.outcome import Interrupted
+from service.domain.worker import WorkerRecord
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 from tests.api.client import Api, problem
 from tests.support.eventually import eventually
 from tests.support.factories import claim, finish, submit

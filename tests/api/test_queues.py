@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from service.api.auth.credentials import SCOPES
 from service.api.responses.problems import STATUS
 from service.domain import errors
+from service.domain.access_key import AccessKey
 from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.store.access_keys import AccessKey, AccessKeys
+from service.domain.worker import WorkerRecord
+from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 from tests.api.client import Api, problem
 from tests.support.factories import claim, finish, job_in, submit
 

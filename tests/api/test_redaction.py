@@ -14,10 +14,10 @@ from service.domain.catalogue import JobType
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis import keys
-from service.store.workers import WorkerRecord
 from tests.api.client import Api
 from tests.api.document import GUARDED, Operation
 from tests.api.keys import authorization

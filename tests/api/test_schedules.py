@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from service.domain.access_key import AccessKey
 from service.domain.catalogue import JobType
-from service.store.access_keys import AccessKey, AccessKeys
+from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.test_queues import worker

@@ -13,7 +13,8 @@ from jwt.utils import base64url_decode
 from service.api.auth import tokens
 from service.api.auth.credentials import digest
 from service.api.auth.tokens import LEEWAY_SECONDS, MAX_TOKEN
-from service.store.access_keys import AccessKey, AccessKeys
+from service.domain.access_key import AccessKey
+from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.api.issuer import KIND, Issuer, claims, encoded, issuing, jwk, private_key, sign

@@ -1,8 +1,8 @@
 """A queue names the job types of its waiting jobs that nobody there runs."""
 
 from service.domain.catalogue import JobType
+from service.domain.worker import WorkerRecord
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 from tests.api.client import Api
 
 

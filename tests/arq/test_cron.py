@@ -10,8 +10,8 @@ from arq.worker import Retry
 
 from service.clock import Clock
 from service.domain.errors import ConfigurationInvalid
+from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.queries import JobFilter
 from tests.support.eventually import eventually
 from tests.support.factories import IDS
 from tests.support.manual_clock import ManualClock

@@ -113,7 +113,7 @@ async def test_a_failed_job_that_is_run_again_has_its_id_until_it_ends(make_pool
     client = make_pool(FAILING)
     job = await client.enqueue_job("fail", _job_id="the-id")
     await make_worker([FAILING]).main()
-    assert (await stores.jobs.redrive([job.job_id]))[0].word == "moved"
+    assert (await stores.jobs.redrive([job.job_id]))[0].result == "moved"
     assert await stores.scripts.redis.pttl(f"{stores.scripts.prefix}unique:|the-id") == -1
     assert await client.enqueue_job("fail", _job_id="the-id") is None
 

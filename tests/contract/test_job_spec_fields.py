@@ -10,7 +10,8 @@ import pytest
 from service.api.schemas.jobs import JobOut, JobSpecIn
 from service.domain.job import Job
 from service.domain.job_spec import FIELDS, OF_TYPES, OPTIONS, JobSpec, show, specify
-from service.store import codec
+from service.store.codec.jobs import decode_job, encode_options
+from service.store.codec.submissions import created_job
 from workers.handler import job as decorator
 
 #: Of JobSpec, what no client says: it comes from the payload's text, the request or the job type.
@@ -61,18 +62,18 @@ def test_the_decorator_takes_every_field_of_which_a_type_may_have_a_default() ->
 def test_what_is_sent_is_what_is_shown() -> None:
     assert set(GIVEN) == set(FIELDS)
     spec = specify(GIVEN)
-    job = codec.created_job("job_1", spec, 0, codec.encode_options(spec))
+    job = created_job("job_1", spec, 0, encode_options(spec))
     assert show(job) == {name: value for name, value in GIVEN.items() if FIELDS[name].show}
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_survives_redis_and_a_replay(name: str) -> None:
     spec = specify(GIVEN, traceparent="00-1-2-3")
-    stored = codec.encode_options(spec)
+    stored = encode_options(spec)
     assert name in orjson.loads(stored)
     fields_of_a_job = {
         b"version": b"1", b"name": b"work", b"queue": b"mail", b"state": b"queued", b"priority": b"7",
         b"payload": b"{}", b"created_at": b"0", b"run_at": b"0", b"retention_ms": b"1", b"options": stored,
     }  # fmt: skip
-    assert getattr(codec.decode_job("job_1", fields_of_a_job), name) == getattr(spec, name)
-    assert getattr(codec.created_job("job_1", spec, 0, stored), name) == getattr(spec, name)
+    assert getattr(decode_job("job_1", fields_of_a_job), name) == getattr(spec, name)
+    assert getattr(created_job("job_1", spec, 0, stored), name) == getattr(spec, name)

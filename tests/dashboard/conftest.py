@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from service.api.auth.credentials import SCOPES, digest, new_secret
 from service.clock import Clock
+from service.domain.access_key import AccessKey
 from service.domain.ids import IdFactory
-from service.store.access_keys import AccessKey, AccessKeys
+from service.store.access_keys import AccessKeys
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 from tests.dashboard.visit import Visit

@@ -4,9 +4,9 @@ import asyncio
 
 from service.domain.outcome import Interrupted
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
 from service.store.leases import beat_arguments, decode_beat
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 from tests.support.factories import (
     BROKEN,
     HOPELESS,

@@ -5,9 +5,9 @@ import pytest
 
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Crashed, Failure, rest_ms
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
 from service.store.leases import Rescue, beat_arguments
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 from tests.support.factories import claim, finish, submit
 
 pytestmark = pytest.mark.anyio

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from service.clock import Clock
-from service.domain.bulk_action import FASTEST, PORTION, batch_rate
-from service.domain.errors import StorageFull
+from service.domain.bulk_action import FASTEST, PORTION, BulkAction, BulkSpec, batch_rate
+from service.domain.errors import InvalidState, StorageFull
+from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec, Unique
 from service.domain.states import State
-from service.store.bulk.bulk_actions import BulkAction, BulkSpec
 from service.store.bulk.portions import TAKEN_MS
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.queries import JobFilter
 from tests.support.factories import (
     DAY,
     HOPELESS,
@@ -209,10 +208,12 @@ async def test_what_is_cancelled_stops_at_once_and_stays_stopped(frozen: Namespa
     ids = await bury(frozen, 500)
     id = await begin(frozen, DEAD)
     await frozen.bulk_batches.work()
-    assert await frozen.bulk_actions.direct(id, "cancelled") == ("moved", "cancelled")
-    assert await frozen.bulk_actions.direct(id, "cancelled") == ("same", "cancelled")
+    for _ in range(2):
+        await frozen.bulk_actions.set_state(id, "cancelled")
     for to in ("paused", "running"):
-        assert await frozen.bulk_actions.direct(id, to) == ("illegal", "cancelled")
+        with pytest.raises(InvalidState) as refused:
+            await frozen.bulk_actions.set_state(id, to)
+        assert refused.value.current_state == "cancelled"
     move_time(frozen, TAKEN_MS)
     assert await frozen.bulk_batches.work() is None
     action = await read(frozen, id)
@@ -228,7 +229,7 @@ async def test_what_is_paused_goes_on_where_it_was(
     cancel = frozen.jobs.cancel
 
     async def pause_first(*arguments: Any, **options: Any) -> Any:
-        await frozen.bulk_actions.direct(id, "paused")
+        await frozen.bulk_actions.set_state(id, "paused")
         return await cancel(*arguments, **options)
 
     await frozen.bulk_batches.work()
@@ -240,10 +241,11 @@ async def test_what_is_paused_goes_on_where_it_was(
     move_time(frozen, TAKEN_MS)
     assert await frozen.bulk_batches.work() is None
     assert await states(frozen, ids) == {"cancelled": PORTION, "queued": 200}
-    assert await frozen.bulk_actions.direct(id, "running") == ("moved", "running")
-    assert await frozen.bulk_actions.direct(id, "running") == ("same", "running")
+    for _ in range(2):
+        await frozen.bulk_actions.set_state(id, "running")
     assert (await drain(frozen, id)).succeeded == 300
-    assert await frozen.bulk_actions.direct(id, "running") == ("illegal", "succeeded")
+    with pytest.raises(InvalidState):
+        await frozen.bulk_actions.set_state(id, "running")
 
 
 async def test_jobs_that_come_later_are_left_alone(frozen: Namespace) -> None:
@@ -422,10 +424,10 @@ async def test_an_action_that_redis_refuses_holds_up_no_other(
 
 async def test_what_has_ended_is_forgotten_after_a_day(frozen: Namespace) -> None:
     ended, cancelled = await begin(frozen, QUEUED), await begin(frozen, QUEUED)
-    await frozen.bulk_actions.direct(cancelled, "cancelled")
+    await frozen.bulk_actions.set_state(cancelled, "cancelled")
     await drain(frozen, ended)
     paused = await begin(frozen, QUEUED)
-    await frozen.bulk_actions.direct(paused, "paused")
+    await frozen.bulk_actions.set_state(paused, "paused")
     move_time(frozen, DAY - 1)
     await frozen.bulk_batches.work()
     assert len((await frozen.bulk_actions.list(10, None)).items) == 3
@@ -444,8 +446,8 @@ async def test_a_heartbeat_hears_of_an_action(frozen: Namespace) -> None:
     id = await begin(frozen, QUEUED)
     assert await redis.exists(inbox) == 1
     assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running"]))[3] == 1
-    await frozen.bulk_actions.direct(id, "paused")
+    await frozen.bulk_actions.set_state(id, "paused")
     assert (await frozen.scripts.run("heartbeat", [worker, 15_000, 0, "running"]))[3] == 0
     await redis.delete(inbox)
-    await frozen.bulk_actions.direct(id, "running")
+    await frozen.bulk_actions.set_state(id, "running")
     assert await redis.exists(inbox) == 1

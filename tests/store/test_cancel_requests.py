@@ -3,9 +3,9 @@
 from service.domain.job import Job, Lease
 from service.domain.outcome import Interrupted
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
 from service.store.leases import Beat, CancelRequest, beat_arguments, decode_beat
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 from tests.support.factories import OK, claim, finish, job_in, submit
 
 RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)

@@ -7,13 +7,12 @@ import pytest
 
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
-from service.domain.flow import Edge, FlowSpec, Node, When
+from service.domain.flow import Edge, FlowSpec, Node, When, job_ids
 from service.domain.job import Job, Lease
+from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
-from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace
-from service.store.queries import JobFilter
 from service.store.queues.queues import SLOT_MS
 from service.store.redis import keys
 from tests.support import factories
@@ -211,7 +210,7 @@ async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgo
     for found in (await lease_of(stores)).values():
         await finish(stores, found, OK)
     again = (await claim(stores)).leases[0]
-    assert (await stores.jobs.delete([ids["b"]]))[0].word == "moved"
+    assert (await stores.jobs.delete([ids["b"]]))[0].result == "moved"
     ids |= {"c": factories.new_id()}
     nodes = {"c": child(Edge("a"), Edge("b"))}
     assert await stores.dependencies.park(again, nodes, ids) == "parked"
@@ -227,11 +226,11 @@ async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> 
     ids = await park(stores, lease, {"a": child(), "b": child(delay_ms=MINUTE)})
     await finish(stores, (await lease_of(stores))[ids["a"]], OK)
     await stores.jobs.cancel([lease.job.id], 0)
-    assert (await stores.jobs.redrive([lease.job.id]))[0].word == "moved"
+    assert (await stores.jobs.redrive([lease.job.id]))[0].result == "moved"
     again = (await claim(stores)).leases[0]
     assert await stores.dependencies.park(again, {}, ids) == "parked"
     assert (await claim(stores)).leases == []
-    assert (await stores.jobs.run_now([ids["b"]]))[0].word == "moved"
+    await stores.jobs.run_now(ids["b"])
     leases = await lease_of(stores)
     assert list(leases) == [ids["b"]]
     await finish(stores, leases[ids["b"]], OK)
@@ -250,11 +249,11 @@ async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: 
     root = (await claim(stores)).leases[0]
     await stores.leases.finish([factories.ending(root, OK), factories.ending(gone, OK)])
     await stores.jobs.cancel([lease.job.id], 0)
-    assert (await stores.jobs.delete([ids["gone"]]))[0].word == "moved"
+    assert (await stores.jobs.delete([ids["gone"]]))[0].result == "moved"
     await stores.group_tasks.work()
     await stores.groups.request_cancel(flow, 0)
     await stores.group_tasks.work()
-    assert (await stores.jobs.redrive([lease.job.id]))[0].word == "moved"
+    assert (await stores.jobs.redrive([lease.job.id]))[0].result == "moved"
     again = (await claim(stores)).leases[0]
     ids = await park(stores, again, {"new": child()})
     await finish(stores, (await lease_of(stores))[ids["new"]], OK)
@@ -351,7 +350,7 @@ async def test_children_of_an_item_are_no_items_of_its_fan_out(stores: Namespace
     lease = (await claim(stores)).leases[0]
     ids = await park(stores, lease, {"x": child(), "y": child()})
     assert (await job(stores, ids["x"])).fan_out_id is None
-    assert (await stores.fan_outs.seal(id, 2)).word == "moved"
+    await stores.fan_outs.seal(id, 2)
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED], group.counts[State.QUEUED]) == (2, 1, 1)
@@ -430,7 +429,7 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
         "b": b'{"ok":true}',
         "c": None,
     }
-    assert (await stores.jobs.cancel([ids["c"]], 0))[0].word == "moved"
+    assert (await stores.jobs.cancel([ids["c"]], 0))[0].result == "moved"
     await finish(stores, (await claim(stores)).leases[0], OK)
     await stores.jobs.delete([lease.job.id, *ids.values()])
     left = [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*job_*")]
@@ -455,7 +454,7 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     lease = (await claim(stores)).leases[0]
     ids = await park(stores, lease, {"x": child(), "y": child()})
-    assert (await stores.jobs.redrive([job_ids(id, spec)["a"]]))[0].word == "moved"
+    assert (await stores.jobs.redrive([job_ids(id, spec)["a"]]))[0].result == "moved"
     await stores.group_tasks.work()
     again = (await claim(stores)).leases[0]
     if when == "failed":
@@ -473,7 +472,7 @@ async def test_a_parent_waits_again_for_a_child_that_runs_again(stores: Namespac
     ids = await park(stores, lease, {"x": child(), "y": child()})
     leases = await lease_of(stores)
     await finish(stores, leases[ids["x"]], HOPELESS)
-    assert (await stores.jobs.redrive([ids["x"]]))[0].word == "moved"
+    assert (await stores.jobs.redrive([ids["x"]]))[0].result == "moved"
     await stores.group_tasks.work()
     await finish(stores, leases[ids["y"]], OK)
     assert await state_of(stores, lease.job.id) == State.BLOCKED

@@ -34,7 +34,7 @@ async def test_a_lease_shows_the_job_as_it_is_stored(stores: Namespace) -> None:
 async def test_a_success_clears_the_error_of_an_earlier_attempt(stores: Namespace) -> None:
     id = await submit(stores)
     await finish(stores, (await claim(stores)).leases[0], BROKEN)
-    await stores.jobs.run_now([id])
+    await stores.jobs.run_now(id)
     await finish(stores, (await claim(stores)).leases[0], OK)
     job = await stores.queries.job(id)
     assert job is not None

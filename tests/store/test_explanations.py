@@ -8,13 +8,12 @@ from service.api.schemas.explanations import ReasonOut
 from service.domain.catalogue import JobType
 from service.domain.explanation import Explanation
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
-from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.flow import Edge, FlowSpec, Node, job_ids
 from service.domain.job_spec import JobSpec, Unique
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
 from service.domain.states import State
 from service.store.groups.fan_outs import follow_up_id
-from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace
 from tests.support.factories import (
     BROKEN,

@@ -203,7 +203,7 @@ async def _promotion(stores: Namespace, id: str) -> None:
 
 async def _run_now(stores: Namespace, id: str) -> None:
     await stores.jobs.update(id, run_at_ms=int(stores.scripts.now) + 60 * MINUTE)
-    await stores.jobs.run_now([id])
+    await stores.jobs.run_now(id)
 
 
 async def _patch(stores: Namespace, id: str) -> None:

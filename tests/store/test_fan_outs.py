@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from service.clock import Clock
-from service.domain.fan_out import MEMBERS, FanOutSpec, Item, ItemIds, Tolerance, follow_up_id, item_id
+from service.domain.errors import QueueFull
+from service.domain.fan_out import (
+    MEMBERS,
+    FanOut,
+    FanOutSpec,
+    Item,
+    ItemIds,
+    Tolerance,
+    follow_up_id,
+    item_id,
+)
 from service.domain.ids import IdFactory, derived_id
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Succeeded
@@ -144,23 +154,25 @@ async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed
     await stores.fan_outs.seal(id, 10)
     await stores.group_tasks.work()
     await run(stores, 9)
-    group = await stores.groups.get(id)
+    group = await stores.groups.find(FanOut, id)
     assert group is not None
     assert (group.state, group.counts[State.CANCELLED]) == (
         ("failed", 6) if percent == 39 else ("succeeded", 0)
     )
-    assert group.fields[b"max_concurrency"] == b"9"
+    assert group.max_concurrency == 9
 
 
 async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Namespace) -> None:
     await limit(stores, max_depth=2)
     spec = FanOutSpec(JobSpec("work"))
     first, second = IDS.new("fan", members=MEMBERS), IDS.new("fan", members=MEMBERS)
-    assert (await stores.fan_outs.open(first, spec, 3, None)).word == "full"
+    with pytest.raises(QueueFull):
+        await stores.fan_outs.open(first, spec, 3, None)
     assert await stores.groups.get(first) is None
-    assert (await stores.fan_outs.open(second, spec, 2, None)).word == "moved"
-    assert (await stores.fan_outs.fill(second, [Item(0, b"{}")])).word == "moved"
-    assert (await stores.fan_outs.fill(second, [Item(1, b"{}"), Item(2, b"{}")])).word == "full"
+    await stores.fan_outs.open(second, spec, 2, None)
+    await stores.fan_outs.fill(second, [Item(0, b"{}")])
+    with pytest.raises(QueueFull):
+        await stores.fan_outs.fill(second, [Item(1, b"{}"), Item(2, b"{}")])
     assert (await stores.fan_outs.fill(second, [Item(1, b"{}")])).added == 1
     # Somebody has looked before.
     assert (await stores.fan_outs.fill(second, [Item(2, b"{}")], admitted=True)).added == 1
@@ -190,17 +202,17 @@ async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: 
 async def test_an_index_that_comes_twice_is_taken_once(stores: Namespace) -> None:
     id = await opened(stores, 1)
     filled = await stores.fan_outs.fill(id, [Item(index, b"{}") for index in (1, 0, 1)])
-    assert (filled.word, filled.added, filled.total, filled.next_index) == ("moved", 1, 2, 2)
-    assert (await stores.fan_outs.seal(id, 2)).word == "moved"
+    assert (filled.added, filled.total, filled.next_index) == (1, 2, 2)
+    await stores.fan_outs.seal(id, 2)
 
 
 async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Namespace) -> None:
     id = await opened(stores, 1)
     before = await stores.groups.get(id)
     async with stores.change_feed.watch(id) as change:
-        assert (await stores.fan_outs.seal(id, 1)).word == "moved"
+        await stores.fan_outs.seal(id, 1)
         await heard(change)
-    after = await stores.groups.get(id)
+    after = await stores.groups.find(FanOut, id)
     assert before is not None
     assert after is not None
     assert (after.version, after.state, after.sealed) == (before.version + 1, "running", True)
@@ -213,7 +225,7 @@ async def test_an_open_fan_out_that_has_nothing_left_to_do_ends_with_its_cancell
     id = await opened(stores, size, whole=False)
     await run(stores, slots=2)
     assert await group_state(stores, id) == "open"
-    assert await stores.groups.request_cancel(id, 0) == ("moved", "cancelled")
+    await stores.groups.request_cancel(id, 0)
     assert await state_of(stores, follow_up_id(id)) == State.CANCELLED
     await stores.group_tasks.work()
     group = await stores.groups.get(id)
@@ -238,7 +250,7 @@ async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> Non
     await stores.group_tasks.work()
     await stores.leases.sweep()
     assert await group_state(stores, id) == "cancelled"
-    assert (await stores.groups.vanish(id))[0] == "moved"
+    await stores.groups.delete(id)
     await stores.group_tasks.work()
     redis: Any = stores.scripts.redis
     assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0
@@ -248,7 +260,7 @@ async def test_large_results_are_read_few_at_a_time(stores: Namespace) -> None:
     id = await opened(stores, 6, then=False)
     half = Succeeded(b'"' + b"x" * (READ_BYTES // 2) + b'"')
     await run(stores, 4, outcome=half)
-    group = await stores.groups.get(id)
+    group = await stores.groups.find(FanOut, id)
     assert group is not None
     portions = [[row.index for row in rows] async for rows in stores.fan_outs.results(group, 0)]
     assert portions == [[0], [1], [2], [3, 4, 5]]

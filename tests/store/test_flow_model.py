@@ -2,16 +2,17 @@
 
 import os
 import random
+from contextlib import nullcontext, suppress
 
 import pytest
 
 from service.clock import Clock
-from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.errors import InvalidState
+from service.domain.flow import Edge, FlowSpec, Node, job_ids
 from service.domain.ids import IdFactory
 from service.domain.job import Lease
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Interrupted
-from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace
 from tests.store.flow_model import FINISHED, ModelFlow, model_of, random_flow
 from tests.support import factories
@@ -114,11 +115,12 @@ class Life:
             self.model.redrive(key)
 
     async def retry(self) -> None:
-        word, _ = await self.stores.groups.request_retry(self.id)
-        assert (word == "moved") == self.model.retry()
+        with nullcontext() if self.model.retry() else pytest.raises(InvalidState):
+            await self.stores.groups.request_retry(self.id)
 
     async def cancel(self) -> None:
-        await self.stores.groups.request_cancel(self.id, 10**9)
+        with suppress(InvalidState):
+            await self.stores.groups.request_cancel(self.id, 10**9)
         self.model.cancel()
 
     async def forget(self, key: str) -> None:
@@ -182,8 +184,7 @@ async def live(stores: Namespace, seed: int) -> None:
     ids = IdFactory(Clock().now_ms, chance.randbytes)
     spec = random_flow(chance, chance.randint(1, 14))
     id = ids.new("flow", members=len(spec.nodes))
-    admission = await stores.flows.create(id, spec, None)
-    assert admission.word == "moved"
+    await stores.flows.create(id, spec, None)
     life = Life(stores, id, spec, chance, ids)
     await life.compare()
     for _ in range(chance.randint(5, 40)):

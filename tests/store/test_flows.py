@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from service.clock import Clock
-from service.domain.errors import StoreFault
-from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, arrange
+from service.domain.errors import IdempotencyKeyReused, StoreFault
+from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, arrange, job_ids
 from service.domain.ids import IdFactory
 from service.domain.job import Lease
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Crashed, Failure
 from service.domain.states import State
-from service.store.groups.flows import job_ids
 from service.store.groups.tasks import AT_MOST
 from service.store.jobs import BATCH, Idempotency
 from service.store.namespace import Namespace
@@ -38,8 +37,7 @@ def spec_of(
 
 async def create(stores: Namespace, spec: FlowSpec) -> tuple[str, dict[str, str]]:
     id = IDS.new("flow", members=len(spec.nodes))
-    admission = await stores.flows.create(id, spec, None)
-    assert admission.word == "moved"
+    await stores.flows.create(id, spec, None)
     return id, job_ids(id, spec)
 
 
@@ -71,7 +69,7 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> No
     assert await stores.groups.get(id) is None
     assert await stores.queries.jobs(list(jobs.values())) == [None, None]
     assert (await claim(stores)).leases == []
-    assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].word == "missing"
+    assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].result == "missing"
     stores.scripts.now = "99999999999999"
     await stores.group_tasks.forget_ended()
     stores.scripts.now = ""
@@ -210,7 +208,7 @@ async def test_every_kind_of_end_reaches_those_that_wait(stores: Namespace, how:
     else:
         await finish(stores, await run(stores, jobs["a"]), HOPELESS if how == "exhausted" else OK)
     if how == "deleted":
-        assert (await stores.jobs.delete([jobs["a"]]))[0].word == "moved"
+        assert (await stores.jobs.delete([jobs["a"]]))[0].result == "moved"
     states = [await state_of(stores, jobs[key]) for key in ("on_success", "on_failure", "after")]
     assert states == [*ENDS[how], State.QUEUED]
     while leases := (await claim(stores, 10)).leases:
@@ -224,7 +222,7 @@ async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Namespa
     id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}, retention_ms=0))
     await finish(stores, await run(stores, jobs["a"]), OK)
     await stores.leases.prune(now="99999999999999")
-    assert (await stores.jobs.delete([jobs["a"]]))[0].word == "moved"
+    assert (await stores.jobs.delete([jobs["a"]]))[0].result == "moved"
     assert await stores.queries.job(jobs["a"]) is None
     found = await stores.dependencies.ends(jobs["b"])
     assert (found["a"].state, found["a"].result, found["a"].error) == ("succeeded", b'{"ok":true}', None)
@@ -242,11 +240,11 @@ async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Na
             for _ in range(20)
         )
     )
-    assert len({admission.group.id for admission in found}) == 1
-    assert sorted(admission.word for admission in found) == ["moved", *["replayed"] * 19]
+    assert len({admission.flow.id for admission in found}) == 1
+    assert sorted(admission.replayed for admission in found) == [False, *[True] * 19]
     assert len({str(admission.jobs) for admission in found}) == 1
-    other = await stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "other"))
-    assert other.word == "reused"
+    with pytest.raises(IdempotencyKeyReused):
+        await stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "other"))
     assert len((await claim(stores, 50)).leases) == 1
 
 
@@ -304,7 +302,7 @@ async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Namespace) 
     await finish(stores, await run(stores, jobs["a"]), HOPELESS)
     assert await end_of(stores, id) == "failed"
     await stores.groups.forget(id)
-    assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
+    assert (await stores.jobs.redrive([jobs["a"]]))[0].result == "moved"
     await stores.group_tasks.work()
     await finish(stores, await run(stores, jobs["a"]), OK)
     assert not await stores.scripts.redis.exists(keys.group(stores.scripts.prefix, group=id))

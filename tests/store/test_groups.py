@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from service.domain.errors import InvalidState, NotFound
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
-from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When
+from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, job_ids
+from service.domain.group import Group, GroupKind
 from service.domain.job import Job
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
-from service.store.groups.flows import job_ids
-from service.store.groups.groups import Group, Kind
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from tests.support import factories
@@ -30,7 +30,7 @@ async def create(
     stores: Namespace, nodes: Mapping[str, Node], on_failure: OnFailure = "continue"
 ) -> tuple[str, dict[str, str]]:
     spec, id = FlowSpec("flow", nodes, on_failure), IDS.new("flow", members=len(nodes))
-    assert (await stores.flows.create(id, spec, None)).word == "moved"
+    await stores.flows.create(id, spec, None)
     return id, job_ids(id, spec)
 
 
@@ -138,7 +138,7 @@ async def test_a_flow_that_runs_again_has_not_ended_and_is_not_forgotten(stores:
     await end(stores, [jobs["a"]], HOPELESS)
     ended = await group(stores, id)
     assert (ended.state, ended.finished_at) == ("failed", at)
-    assert (await stores.jobs.redrive([jobs["a"]]))[0].word == "moved"
+    assert (await stores.jobs.redrive([jobs["a"]]))[0].result == "moved"
     again = await group(stores, id)
     assert (again.state, again.finished_at) == ("running", None)
     await stores.group_tasks.work()
@@ -177,9 +177,9 @@ async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Names
     before = await group(stores, id)
     async with stores.change_feed.watch(id) as change:
         if verb == "cancel":
-            assert await stores.groups.request_cancel(id, MINUTE) == ("moved", "running")
+            await stores.groups.request_cancel(id, MINUTE)
         else:
-            assert await stores.groups.request_retry(id) == ("moved", "running")
+            await stores.groups.request_retry(id)
         await factories.heard(change)
     assert (await group(stores, id)).version == before.version + 1
 
@@ -187,7 +187,7 @@ async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Names
 @pytest.mark.parametrize("carried_on", [False, True])
 @pytest.mark.parametrize("kind", ["flow", "fan"])
 async def test_a_group_that_is_deleted_is_gone_at_once(
-    stores: Namespace, kind: Kind, carried_on: bool
+    stores: Namespace, kind: GroupKind, carried_on: bool
 ) -> None:
     if kind == "flow":
         id, jobs = await create(stores, {"a": after()})
@@ -198,13 +198,16 @@ async def test_a_group_that_is_deleted_is_gone_at_once(
         await stores.fan_outs.fill(id, [Item(0, b"{}")])
         await stores.fan_outs.seal(id, 1)
         members = [item_id(id, 0)]
-    assert await stores.groups.vanish(id) == ("illegal", "running")
+    with pytest.raises(InvalidState) as refused:
+        await stores.groups.delete(id)
+    assert refused.value.current_state == "running"
     await end(stores, members)
     async with stores.change_feed.watch(id) as change:
-        assert await stores.groups.vanish(id) == ("moved", "succeeded")
+        await stores.groups.delete(id)
         await factories.heard(change)
     assert await stores.groups.get(id) is None
-    assert await stores.groups.vanish(id) == ("missing", "")
+    with pytest.raises(NotFound):
+        await stores.groups.delete(id)
     if carried_on:
         await stores.group_tasks.work()
         redis: Any = stores.scripts.redis
@@ -237,7 +240,7 @@ async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Namespa
     id, jobs = await create(stores, nodes)
     await end(stores, [jobs["root"]], HOPELESS)
     assert (await group(stores, id)).counts[State.CANCELLED] == 500
-    assert (await stores.jobs.redrive([jobs["root"]]))[0].word == "moved"
+    assert (await stores.jobs.redrive([jobs["root"]]))[0].result == "moved"
     await stores.group_tasks.work()
     found = [job for job in await stores.queries.jobs(list(jobs.values())) if job is not None]
     assert [job.state for job in found].count(State.BLOCKED) == 510

@@ -7,9 +7,9 @@ import pytest
 
 from service.domain.job_spec import JobSpec
 from service.domain.limits import RateLimit
+from service.store.codec.queue_settings import encode_change
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.queues.queue_settings import encode_change
 from tests.support.factories import OK, QUICK, Worker, claim, finish, limit, new_id, register_worker, submit
 
 pytestmark = pytest.mark.anyio

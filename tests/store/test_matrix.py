@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ResponseError
 
+from service.domain.errors import InvalidState
 from service.domain.states import CANCEL, FINISHED, MOVES, REDRIVE, RUN_NOW, State
 from service.store.namespace import Namespace
 from service.store.redis import keys, scripts
@@ -91,11 +92,11 @@ async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Namespace, sta
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.cancel([id], 60_000))[0]
     if state is State.RUNNING:
-        assert (moved.word, moved.state) == ("requested", State.RUNNING)
+        assert (moved.result, moved.state) == ("requested", State.RUNNING)
     elif CANCEL.permits(state):
-        assert (moved.word, await state_of(stores, id)) == ("moved", State.CANCELLED)
+        assert (moved.result, await state_of(stores, id)) == ("moved", State.CANCELLED)
     else:
-        assert (moved.word, await state_of(stores, id)) == ("illegal", state)
+        assert (moved.result, await state_of(stores, id)) == ("illegal", state)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -105,7 +106,7 @@ async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Namespace, st
     if REDRIVE.permits(state):
         job = await stores.queries.job(id)
         assert job is not None
-        assert (moved.word, job.state, job.failures, job.crashes, job.redriven) == (
+        assert (moved.result, job.state, job.failures, job.crashes, job.redriven) == (
             "moved",
             State.QUEUED,
             0,
@@ -114,17 +115,19 @@ async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Namespace, st
         )
         assert (job.error, job.state_reason, job.finished_at) == (None, None, None)
     else:
-        assert (moved.word, await state_of(stores, id)) == ("illegal", state)
+        assert (moved.result, await state_of(stores, id)) == ("illegal", state)
 
 
 @pytest.mark.parametrize("state", STATES)
 async def test_run_now_moves_what_waits_for_its_time_alone(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
-    moved = (await stores.jobs.run_now([id]))[0]
     if RUN_NOW.permits(state):
-        assert (moved.word, await state_of(stores, id)) == ("moved", State.QUEUED)
+        await stores.jobs.run_now(id)
+        assert await state_of(stores, id) == State.QUEUED
     else:
-        assert (moved.word, await state_of(stores, id)) == ("illegal", state)
+        with pytest.raises(InvalidState) as refused:
+            await stores.jobs.run_now(id)
+        assert (refused.value.current_state, await state_of(stores, id)) == (state, state)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -132,9 +135,9 @@ async def test_only_finished_jobs_can_be_deleted(stores: Namespace, state: State
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.delete([id]))[0]
     if state in FINISHED:
-        assert (moved.word, await state_of(stores, id)) == ("moved", None)
+        assert (moved.result, await state_of(stores, id)) == ("moved", None)
     else:
-        assert (moved.word, await state_of(stores, id)) == ("illegal", state)
+        assert (moved.result, await state_of(stores, id)) == ("illegal", state)
 
 
 @pytest.mark.parametrize("state", STATES)

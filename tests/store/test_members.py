@@ -7,14 +7,14 @@ import pytest
 
 from service.clock import Clock
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
-from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.flow import Edge, FlowSpec, Node, job_ids
 from service.domain.job import Job
+from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
-from service.store import codec
-from service.store.groups.flows import job_ids
+from service.store.codec.jobs import encode_options
+from service.store.codec.submissions import created_job
 from service.store.namespace import Namespace
-from service.store.queries import JobFilter
 from service.store.queues.queues import SLOT_MS
 from service.store.redis import keys
 from tests.support import factories
@@ -34,12 +34,12 @@ SPECS: dict[str, dict[str, Any]] = {
 
 async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
     """A member with this spec, as its group's script should have written it."""
-    options = codec.encode_options(spec)
+    options = encode_options(spec)
     if kind == "flow":
         id = IDS.new("flow", members=1)
         flow = FlowSpec("flow", {"x": Node(spec)})
         await stores.flows.create(id, flow, None)
-        job = codec.created_job(job_ids(id, flow)["x"], spec, at, options)
+        job = created_job(job_ids(id, flow)["x"], spec, at, options)
         return replace(job, flow_id=id, flow_key="x")
     id = IDS.new("fan", members=MEMBERS)
     template, then = (spec, None) if kind == "item" else (JobSpec("work"), spec)
@@ -47,9 +47,9 @@ async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
     payload = spec.payload if kind == "item" else b"{}"
     await stores.fan_outs.fill(id, [Item(0, payload, key="first")])
     if kind == "item":
-        job = codec.created_job(item_id(id, 0), spec, at, options)
+        job = created_job(item_id(id, 0), spec, at, options)
         return replace(job, fan_out_id=id, fan_out_index=0, item_key="first")
-    job = codec.created_job(follow_up_id(id), spec, at, options)
+    job = created_job(follow_up_id(id), spec, at, options)
     return replace(job, state=State.BLOCKED, run_at=at, queued_at=None)
 
 
@@ -150,7 +150,7 @@ async def test_a_job_that_waits_for_another_one_may_run_out_of_time(
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.counts[State.DEAD], group.counts[State.QUEUED]) == (1, 1)
-    assert (await stores.jobs.delete([job_ids(id, spec)["b"]]))[0].word == "moved"
+    assert (await stores.jobs.delete([job_ids(id, spec)["b"]]))[0].result == "moved"
     stores.scripts.now = str(at + DAY)
     await finish(stores, (await claim(stores)).leases[0], OK)
     group = await stores.groups.get(id)

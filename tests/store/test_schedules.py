@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from service.domain.errors import BackendUnavailable, VersionMismatch
+from service.domain.schedule import Schedule
 from service.domain.states import State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.schedules import Schedule
 from tests.support.eventually import eventually
 from tests.support.factories import OK, claim, finish, new_id
 from tests.support.manual_clock import ManualClock
@@ -141,7 +141,7 @@ async def test_a_run_that_was_asked_for_and_sent_twice_is_in_the_history_once(st
     found = await put(stores)
     submission = Submission(new_id(), found.job(None, {}))
     words = [await stores.schedules.run_now(found, submission) for _ in range(2)]
-    assert [submitted and submitted.word for submitted in words] == ["created", "duplicate"]
+    assert [submitted and submitted.result for submitted in words] == ["created", "duplicate"]
     assert [run.outcome for run in (await read(stores)).runs] == ["created"]
 
 

@@ -17,7 +17,7 @@ async def test_a_submission_sent_twice_is_one_job_and_one_answer(stores: Namespa
     submission = Submission(new_id(), JobSpec(name="work", payload=b'{"a":1}'))
     first = (await stores.jobs.submit([submission]))[0]
     second = (await stores.jobs.submit([submission]))[0]
-    assert (first.word, second.word) == ("created", "duplicate")
+    assert (first.result, second.result) == ("created", "duplicate")
     assert first.job == second.job == await stores.queries.job(submission.id)
 
 
@@ -27,33 +27,33 @@ async def test_the_same_idempotency_key_and_body_is_the_same_job_even_when_it_ha
     first = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
     await finish(stores, (await claim(stores)).leases[0], OK)
     again = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
-    assert (again.word, again.job) == ("replayed", first.job)
+    assert (again.result, again.job) == ("replayed", first.job)
 
 
 async def test_the_same_idempotency_key_with_another_body_is_refused(stores: Namespace) -> None:
     await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)])
     other = Idempotency(KEY.scope, KEY.key, "digest-2")
     answer = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), other)]))[0]
-    assert answer.word == "reused"
+    assert answer.result == "reused"
     assert (await stores.queues.get("default")).counts[State.QUEUED] == 1  # type: ignore[union-attr]
 
 
 async def test_one_batch_admits_an_idempotency_key_once(stores: Namespace) -> None:
     batch = [Submission(new_id(), JobSpec(name="work"), KEY) for _ in range(200)]
     answers = await stores.jobs.submit(batch)
-    assert [answer.word for answer in answers] == ["created"] + ["replayed"] * 199
+    assert [answer.result for answer in answers] == ["created"] + ["replayed"] * 199
     assert {answer.job_id for answer in answers} == {batch[0].id}
 
 
 async def test_a_full_queue_refuses_and_keeps_what_it_has(stores: Namespace) -> None:
     await stores.queues.configure("default", {"max_depth": 2})
     answers = await stores.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(3)])
-    assert [answer.word for answer in answers] == ["created", "created", "full"]
+    assert [answer.result for answer in answers] == ["created", "created", "full"]
 
 
 async def test_a_large_batch_comes_in_portions_and_in_order(stores: Namespace) -> None:
     answers = await stores.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(1_200)])
-    assert {answer.word for answer in answers} == {"created"}
+    assert {answer.result for answer in answers} == {"created"}
     leases = (await claim(stores, slots=100)).leases
     assert [lease.job.id for lease in leases] == [answer.job_id for answer in answers[:100]]
 

@@ -5,16 +5,15 @@ from typing import Any
 
 import pytest
 
+from service.domain.bulk_action import BulkSpec
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, follow_up_id, item_id
-from service.domain.flow import FlowSpec, Node
+from service.domain.flow import FlowSpec, Node, job_ids
 from service.domain.job import Job, Lease
+from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Snoozed
 from service.domain.states import State
-from service.store.bulk.bulk_actions import BulkSpec
-from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace
-from service.store.queries import JobFilter
 from tests.store.test_children import park
 from tests.support.factories import DAY, HOPELESS, IDS, claim, finish, submit
 
@@ -31,14 +30,14 @@ async def job(stores: Namespace, id: str) -> Job:
 
 
 async def by_redrive(stores: Namespace, id: str) -> None:
-    assert (await stores.jobs.redrive([id]))[0].word == "moved"
+    assert (await stores.jobs.redrive([id]))[0].result == "moved"
 
 
 async def by_retry_of_its_group(stores: Namespace, id: str) -> None:
     found = await job(stores, id)
     group = found.flow_id or found.fan_out_id
     assert group is not None
-    assert (await stores.groups.request_retry(group))[0] == "moved"
+    await stores.groups.request_retry(group)
     await stores.group_tasks.work()
 
 
@@ -141,6 +140,6 @@ async def test_running_now_and_other_changes_are_no_new_run(stores: Namespace, a
     id = await submit(stores, delay_ms=MINUTE - 1, **LIMITS)
     stores.scripts.now = str(at + 1_000)
     await stores.jobs.update(id, priority=1)
-    await stores.jobs.run_now([id])
+    await stores.jobs.run_now(id)
     found = await job(stores, id)
     assert (found.expires_at, found.deadline_at) == (at + MINUTE, at + 5 * MINUTE)

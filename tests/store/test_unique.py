@@ -8,8 +8,9 @@ import pytest
 from service.domain.job import Job
 from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Crashed, Failure, Interrupted
+from service.domain.results import Submitted
 from service.domain.states import State
-from service.store.jobs import Idempotency, Submission, Submitted
+from service.store.jobs import Idempotency, Submission
 from service.store.namespace import Namespace
 from tests.support import invariants
 from tests.support.factories import (
@@ -55,10 +56,10 @@ async def job(stores: Namespace, id: str) -> Job:
 async def holder(stores: Namespace, queue: str = "default") -> str | None:
     """Who has the key, as a further submission is told."""
     answer = await send(stores, queue=queue)
-    if answer.word == "created":
+    if answer.result == "created":
         await stores.jobs.cancel([answer.job_id], 0)
         return None
-    assert answer.word == "conflict"
+    assert answer.result == "conflict"
     return answer.job_id
 
 
@@ -66,7 +67,7 @@ async def holder(stores: Namespace, queue: str = "default") -> str | None:
 async def test_a_held_key_is_answered_with_its_holder(stores: Namespace, on_conflict: str, word: str) -> None:
     first = await send(stores, payload=b'{"n":1}')
     second = await send(stores, on_conflict, payload=b'{"n":2}')
-    assert (second.word, second.job_id) == (word, first.job_id)
+    assert (second.result, second.job_id) == (word, first.job_id)
     assert (await job(stores, first.job_id)).payload == b'{"n":1}'
 
 
@@ -75,13 +76,13 @@ async def test_a_key_belongs_to_a_queue_whatever_colons_are_in_their_names(store
     other = Unique("c", on_conflict="reject")
     for queue, key in (("a", unique), ("a:b", other)):
         answer = await stores.jobs.submit([Submission(new_id(), JobSpec("work", queue=queue, unique=key))])
-        assert answer[0].word == "created"
+        assert answer[0].result == "created"
 
 
 async def test_one_batch_admits_a_key_once(stores: Namespace) -> None:
     batch = [Submission(new_id(), spec("return_existing")) for _ in range(200)]
     answers = await stores.jobs.submit(batch)
-    assert [answer.word for answer in answers] == ["created"] + ["existing"] * 199
+    assert [answer.result for answer in answers] == ["created"] + ["existing"] * 199
     assert {answer.job_id for answer in answers} == {batch[0].id}
 
 
@@ -183,11 +184,11 @@ async def test_a_rescued_job_keeps_the_key(stores: Namespace) -> None:
 async def test_until_started_the_key_is_free_once_the_job_runs_and_stays_so(stores: Namespace) -> None:
     first = (await send(stores, until="started", delay_ms=1)).job_id
     assert await holder(stores) == first
-    await stores.jobs.run_now([first])
+    await stores.jobs.run_now(first)
     assert await holder(stores) == first
     lease = (await claim(stores)).leases[0]
     second = await send(stores, until="started")
-    assert second.word == "created"
+    assert second.result == "created"
     await finish(stores, lease, BROKEN)
     assert await holder(stores) == second.job_id
     await stores.jobs.cancel([first], 0)
@@ -208,7 +209,7 @@ async def test_a_forgotten_job_holds_nothing(stores: Namespace, until: Any) -> N
         assert await state_of(stores, id) is None
         assert not await stores.scripts.redis.exists(f"{stores.scripts.prefix}unique:default|k")
         answer = await send(stores, until=until)
-        assert answer.word == "created"
+        assert answer.result == "created"
         await stores.jobs.cancel([answer.job_id], 0)
         await stores.jobs.delete([answer.job_id])
 
@@ -216,7 +217,7 @@ async def test_a_forgotten_job_holds_nothing(stores: Namespace, until: Any) -> N
 async def test_a_redriven_job_takes_its_key_again(stores: Namespace) -> None:
     id = (await send(stores)).job_id
     await _run(stores, HOPELESS)
-    assert (await stores.jobs.redrive([id]))[0].word == "moved"
+    assert (await stores.jobs.redrive([id]))[0].result == "moved"
     assert await holder(stores) == id
     await _run(stores, OK)
     assert await holder(stores) is None
@@ -227,10 +228,10 @@ async def test_a_redrive_against_another_holder_is_refused_and_says_who(stores: 
     await _run(stores, HOPELESS)
     other = (await send(stores)).job_id
     moved = (await stores.jobs.redrive([id]))[0]
-    assert (moved.word, moved.state, moved.holder) == ("conflict", State.DEAD, other)
+    assert (moved.result, moved.state, moved.holder) == ("conflict", State.DEAD, other)
     assert await state_of(stores, id) is State.DEAD
     await stores.jobs.cancel([other], 0)
-    assert (await stores.jobs.redrive([id]))[0].word == "moved"
+    assert (await stores.jobs.redrive([id]))[0].result == "moved"
 
 
 async def test_a_redrive_into_another_queue_takes_the_key_there(stores: Namespace) -> None:
@@ -239,7 +240,7 @@ async def test_a_redrive_into_another_queue_takes_the_key_there(stores: Namespac
     there = (await send(stores, queue="there")).job_id
     assert (await stores.jobs.redrive([id], queue="there"))[0].holder == there
     await stores.jobs.cancel([there], 0)
-    assert (await stores.jobs.redrive([id], queue="there"))[0].word == "moved"
+    assert (await stores.jobs.redrive([id], queue="there"))[0].result == "moved"
     assert await holder(stores, "there") == id
     assert await holder(stores) is None
     await _run(stores, OK)
@@ -251,7 +252,7 @@ async def test_two_dead_jobs_of_one_key_are_not_both_redriven(stores: Namespace)
     for _ in range(2):
         ids.append((await send(stores)).job_id)
         await _run(stores, HOPELESS)
-    assert [moved.word for moved in await stores.jobs.redrive(ids)] == ["moved", "conflict"]
+    assert [moved.result for moved in await stores.jobs.redrive(ids)] == ["moved", "conflict"]
 
 
 # on_conflict "replace".
@@ -262,7 +263,7 @@ async def test_a_waiting_holder_takes_the_new_payload_and_time_and_keeps_its_id(
     first = await send(stores, "replace", delay_ms=1_000, payload=b'{"n":1}', tags={"a": "1"}, expires_ms=10)
     at(stores, 5)
     second = await send(stores, "replace", delay_ms=2_000, payload=b'{"n":2}', tags={"b": "2"}, priority=7)
-    assert (second.word, second.job_id) == ("replaced", first.job_id)
+    assert (second.result, second.job_id) == ("replaced", first.job_id)
     found = await job(stores, first.job_id)
     assert second.job == found
     assert (found.payload, found.run_at, found.created_at) == (b'{"n":2}', START + 2_005, START)
@@ -291,7 +292,7 @@ async def test_a_thousand_keystrokes_are_one_run(stores: Namespace) -> None:
     batch = [Submission(new_id(), spec("replace", payload=b'{"n":%d}' % n)) for n in range(300)]
     answers = await stores.jobs.submit(batch)
     assert {answer.job_id for answer in answers} == {batch[0].id}
-    assert [answer.word for answer in answers] == ["created"] + ["replaced"] * 299
+    assert [answer.result for answer in answers] == ["created"] + ["replaced"] * 299
     assert [lease.job.payload for lease in (await claim(stores, slots=9)).leases] == [b'{"n":299}']
 
 
@@ -300,10 +301,10 @@ async def test_behind_a_running_holder_the_newest_runs_once_after_it(stores: Nam
     first = (await send(stores, "replace")).job_id
     lease = (await claim(stores)).leases[0]
     second = await send(stores, "replace", payload=b'{"n":2}')
-    assert (second.word, second.job) == ("created", await job(stores, second.job_id))
+    assert (second.result, second.job) == ("created", await job(stores, second.job_id))
     assert await state_of(stores, second.job_id) is State.BLOCKED
     third = await send(stores, "replace", payload=b'{"n":3}')
-    assert (third.word, third.job_id) == ("replaced", second.job_id)
+    assert (third.result, third.job_id) == ("replaced", second.job_id)
     assert third.job == await job(stores, second.job_id)
     assert await holder(stores) == first
     assert (await claim(stores)).leases == []
@@ -348,7 +349,7 @@ async def test_a_purge_takes_the_job_behind_too(stores: Namespace) -> None:
 
 async def test_a_whole_family_is_cancelled_in_one_call(stores: Namespace) -> None:
     first, second = await _two(stores)
-    words = [moved.word for moved in await stores.jobs.cancel([first, second], 0)]
+    words = [moved.result for moved in await stores.jobs.cancel([first, second], 0)]
     assert words == ["moved", "moved"]
     assert await holder(stores) is None
 
@@ -393,7 +394,7 @@ async def test_a_holder_that_was_started_and_waits_again_is_replaced_by_another_
     first = (await send(stores, "replace")).job_id
     await _run(stores, outcome)
     second = await send(stores, "replace", payload=b'{"n":2}')
-    assert (second.word, second.job_id == first) == ("created", False)
+    assert (second.result, second.job_id == first) == ("created", False)
     old = await job(stores, first)
     assert (old.state, old.state_reason) == (State.CANCELLED, "replaced")
     assert await holder(stores) == second.job_id
@@ -405,7 +406,7 @@ async def test_a_started_holder_that_is_replaced_hands_over_to_the_job_behind_wi
 ) -> None:
     first, second = await _two(stores)
     third = await send(stores, "replace", payload=b'{"n":3}')
-    assert (third.word, third.job_id) == ("replaced", second)
+    assert (third.result, third.job_id) == ("replaced", second)
     assert (await job(stores, first)).state_reason == "replaced"
     found = await job(stores, second)
     assert (found.state, found.payload) == (State.QUEUED, b'{"n":3}')
@@ -425,11 +426,11 @@ async def test_within_a_window_the_newest_runs_at_its_end(stores: Namespace) -> 
     await _run(stores, OK)
     second = await send(stores, "replace", until=60_000)
     assert second.job is not None
-    assert (second.word, second.job.state, second.job_id == first) == ("created", State.SCHEDULED, False)
+    assert (second.result, second.job.state, second.job_id == first) == ("created", State.SCHEDULED, False)
     wait = second.job.run_at - second.job.created_at
     assert 55_000 < wait <= 60_000
     third = await send(stores, "replace", until=60_000, payload=b'{"n":3}')
-    assert (third.word, third.job_id) == ("replaced", second.job_id)
+    assert (third.result, third.job_id) == ("replaced", second.job_id)
     assert third.job is not None
     assert (third.job.run_at, third.job) == (second.job.run_at, await job(stores, second.job_id))
     ttl = await stores.scripts.redis.pttl(f"{stores.scripts.prefix}unique:default|k")
@@ -441,7 +442,7 @@ async def test_a_replacing_submission_sent_twice_replaces_once(stores: Namespace
     submission = Submission(new_id(), spec("replace", payload=b'{"n":2}'))
     answers = [(await stores.jobs.submit([submission]))[0] for _ in range(2)]
     assert answers[0] == answers[1]
-    assert (answers[0].word, answers[0].job_id) == ("replaced", first)
+    assert (answers[0].result, answers[0].job_id) == ("replaced", first)
     await _run(stores, OK)
     assert (await stores.jobs.submit([submission]))[0] == answers[0]
     assert (await claim(stores)).leases == []
@@ -458,7 +459,7 @@ async def test_an_idempotent_replacement_is_answered_as_the_first_time(
     first = (await stores.jobs.submit([Submission(new_id(), spec("replace"), key)]))[0]
     await send(stores, "replace", delay_ms=9_000)
     again = (await stores.jobs.submit([Submission(new_id(), spec("replace"), key)]))[0]
-    assert (again.word, again.job_id, again.job) == ("replayed", first.job_id, first.job)
+    assert (again.result, again.job_id, again.job) == ("replayed", first.job_id, first.job)
 
 
 @pytest.mark.parametrize("limit_key", [None, "acme"])

@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from service.domain.job import Lease
 from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Interrupted, rest_ms
+from service.domain.results import Submitted
 from service.domain.states import FINISHED, State
-from service.store.jobs import Submission, Submitted
+from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.support import factories, invariants
@@ -154,7 +155,7 @@ class Keys(RuleBasedStateMachine):
                 )
             )
         answers: list[Submitted] = self.runner.run(self.stores.jobs.submit(batch))
-        assert [(answer.word, answer.job_id) for answer in answers] == expected
+        assert [(answer.result, answer.job_id) for answer in answers] == expected
 
     @rule(slots=st.integers(1, 3))
     def claim(self, slots: int) -> None:
@@ -214,7 +215,7 @@ class Keys(RuleBasedStateMachine):
     def cancel(self, picks: list[int]) -> None:
         """Several in one call: a holder and the job behind it may both be among them."""
         ids = sorted({self._pick(pick) for pick in picks})
-        words = [moved.word for moved in self.runner.run(self.stores.jobs.cancel(ids, 10**9))]
+        words = [moved.result for moved in self.runner.run(self.stores.jobs.cancel(ids, 10**9))]
         for id, word in zip(ids, words, strict=True):
             job = self.model.jobs[id]
             if job.state in FINISHED:
@@ -234,11 +235,11 @@ class Keys(RuleBasedStateMachine):
         moved = self.runner.run(self.stores.jobs.redrive([id]))[0]
         holder = self.model.holder.get(job.key)
         if job.state not in (State.DEAD, State.CANCELLED):
-            assert moved.word == "illegal"
+            assert moved.result == "illegal"
         elif holder is not None:
-            assert (moved.word, moved.holder) == ("conflict", holder)
+            assert (moved.result, moved.holder) == ("conflict", holder)
         else:
-            assert moved.word == "moved"
+            assert moved.result == "moved"
             job.state, job.failures, job.losses, job.cancel = State.QUEUED, 0, 0, False
             job.due = self.model.now
             self.model.holder[job.key] = id
@@ -249,10 +250,10 @@ class Keys(RuleBasedStateMachine):
         id = self._pick(pick)
         moved = self.runner.run(self.stores.jobs.delete([id]))[0]
         if self.model.jobs[id].state in FINISHED:
-            assert moved.word == "moved"
+            assert moved.result == "moved"
             del self.model.jobs[id]
         else:
-            assert moved.word == "illegal"
+            assert moved.result == "illegal"
 
     @rule(ms=st.sampled_from([1, DELAY]))
     def wait(self, ms: int) -> None:

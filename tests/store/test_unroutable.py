@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.flow import Edge, FlowSpec, Node, job_ids
 from service.domain.job_spec import JobSpec
 from service.domain.limits import RateLimit
 from service.domain.outcome import Interrupted
 from service.domain.states import State
-from service.store.groups.flows import job_ids
 from service.store.namespace import Namespace
 from tests.support.factories import IDS, claim, finish, limit, register_worker, state_of, submit
 
@@ -136,7 +135,7 @@ async def test_a_job_that_has_run_before_is_not_spared_and_a_redrive_gets_the_ti
     id = await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Interrupted())
     assert await looks(frozen, 0, AFTER) == 1
-    assert [moved.word for moved in await frozen.jobs.redrive([id], 0)] == ["moved"]
+    assert [moved.result for moved in await frozen.jobs.redrive([id], 0)] == ["moved"]
     assert await looks(frozen, AFTER + MINUTE, 2 * AFTER - MINUTE) == 0
     assert await looks(frozen, 2 * AFTER, 2 * AFTER + MINUTE) == 1
 

@@ -7,19 +7,18 @@ from typing import Any
 
 from service.clock import Clock
 from service.domain.catalogue import JobType
-from service.domain.flow import Edge, FlowSpec, Node
+from service.domain.flow import Edge, FlowSpec, Node, job_ids
 from service.domain.ids import IdFactory
 from service.domain.job import Lease
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Failed, Failure, Outcome, Snoozed, Succeeded, settle
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
 from service.store.changes.change_feed import Change
-from service.store.groups.flows import job_ids
 from service.store.jobs import Submission
 from service.store.leases import Claim, ClaimRequest, Finish
 from service.store.namespace import Namespace
-from service.store.workers import WorkerRecord
 
 _numbers = count(1)
 IDS = IdFactory(Clock().now_ms, lambda size: next(_numbers).to_bytes(size))

@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 
 from service.domain.outcome import Succeeded
+from service.domain.results import FinishResult
 from service.domain.states import State
 from service.store.leases import Finish
 from service.store.namespace import Namespace
@@ -23,7 +24,7 @@ async def test_large_results_are_finished_a_few_at_a_time(stores: Namespace) -> 
     sizes: list[int] = []
     finish = stores.leases.finish
 
-    async def measured(batch: list[Finish]) -> list[str]:
+    async def measured(batch: list[Finish]) -> list[FinishResult]:
         sizes.append(sum(len(row.settlement.result or b"") for row in batch))
         return await finish(batch)
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
+from service.domain.worker import LOST_AFTER_MS
 from service.reachability import Reachability
-from service.store.workers import LOST_AFTER_MS
 from tests.support.manual_clock import ManualClock
 from tests.workers.reporting import lease
 from workers.engine.heartbeat import Heartbeat, HeartbeatClient

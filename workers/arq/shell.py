@@ -7,6 +7,7 @@ import arq.worker
 import structlog
 import uvloop
 
+from service.domain.results import FinishResult
 from service.domain.states import FINISHED, State
 from service.settings import Settings
 from service.store.leases import Finish
@@ -24,9 +25,9 @@ def prepare_loop() -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
 
 
-def count_finish(worker: arq.worker.Worker, finish: Finish, word: str) -> None:
-    """Update arq's own counters; `word` is Redis's answer to the finish."""
-    state = State.CANCELLED if word == "cancelled" else finish.settlement.move.target
+def count_finish(worker: arq.worker.Worker, finish: Finish, result: FinishResult) -> None:
+    """Update arq's own counters; `result` is what became of the finish."""
+    state = State.CANCELLED if result is FinishResult.CANCELLED else finish.settlement.move.target
     if state is State.SUCCEEDED:
         worker.jobs_complete += 1
     elif state in FINISHED:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from service.domain.errors import TriageError
+from service.domain.results import FinishResult
 from service.store.leases import Finish, Leases
 
 #: Finishes per script call, and bytes of their results unless a single one is larger: a call with hundreds of
@@ -24,7 +25,7 @@ class Completer:
     mean that it counts, stale or missing that another worker owns the job by now.
     """
 
-    def __init__(self, leases: Leases, on_answer: Callable[[Finish, str], None]) -> None:
+    def __init__(self, leases: Leases, on_answer: Callable[[Finish, FinishResult], None]) -> None:
         self._leases = leases
         self._on_answer = on_answer
         self._waiting: list[Finish] = []
@@ -65,7 +66,7 @@ class Completer:
             await self._arrived.wait()
             batch = self._next()
             try:
-                words = await self._leases.finish(batch)
+                results = await self._leases.finish(batch)
             except TriageError as error:
                 log.warning("finish_failed", code=error.code, runs=len(batch))
                 await asyncio.sleep(pause)
@@ -73,8 +74,8 @@ class Completer:
                 continue
             pause = FIRST_PAUSE
             del self._waiting[: len(batch)]
-            for finish, word in zip(batch, words, strict=True):
-                self._on_answer(finish, word)
+            for finish, result in zip(batch, results, strict=True):
+                self._on_answer(finish, result)
             if not self._waiting:
                 self._arrived.clear()
                 self._empty.set()

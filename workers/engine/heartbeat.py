@@ -10,12 +10,12 @@ import structlog
 
 from service.domain.errors import TriageError
 from service.domain.job import Lease
+from service.domain.worker import LOST_AFTER_MS, WorkerRecord
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
 from service.store.redis.connect import connect_blocking
 from service.store.redis.scripts import BlockingScripts
-from service.store.workers import LOST_AFTER_MS, WorkerRecord
 from workers.engine.executor import Executor
 from workers.engine.watchdog import Watchdog
 

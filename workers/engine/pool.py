@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from service.domain.worker import WorkerRecord
 from service.store.leases import Claim, ClaimRequest, Leases
-from service.store.workers import WorkerRecord
 
 #: Seconds of one blocking call at most: bounds what a wake-up costs that was lost with a killed worker.
 BLOCK_AT_MOST = 15.0

@@ -9,12 +9,12 @@ from arq.connections import ArqRedis
 from arq.jobs import JobDef, JobResult
 
 from service.clock import Clock
-from service.domain.errors import QueueFull, TooManyQueues
+from service.domain.errors import UniqueConflict
 from service.domain.job import Job
+from service.domain.job_filter import JobFilter
 from service.domain.states import FINISHED, State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.queries import JobFilter
 from service.store.redis.connect import connect
 from workers.arq.job import TriageJob, definition_of, result_of
 from workers.handling.enqueued import Call, read_call
@@ -64,12 +64,11 @@ class TriageRedis(ArqRedis):
         """
         call = Call(function, args, kwargs, _job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try)
         spec = read_call(await self._specs.reader([function]), call, Clock().now_ms(), self.expires_extra_ms)
-        submitted = await self.stores.jobs.submit_one(Submission(self._new_id("job"), spec))
-        if submitted.word == "full":
-            raise QueueFull()
-        if submitted.word == "too_many_queues":
-            raise TooManyQueues()
-        return None if submitted.word == "conflict" else TriageJob(submitted.job_id, self, spec.queue)
+        try:
+            submitted = await self.stores.jobs.submit_one(Submission(self._new_id("job"), spec))
+        except UniqueConflict:
+            return None
+        return TriageJob(submitted.job_id, self, spec.queue)
 
     async def find_job(self, id: str) -> Job | None:
         """By Triage's id, or by the `_job_id` that the job was enqueued with."""

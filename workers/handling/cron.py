@@ -12,6 +12,7 @@ from arq.cron import CronJob
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.domain.job_spec import ResultForgotten, Unique, merge_defaults
+from service.domain.results import SubmitResult
 from service.store.jobs import Idempotency, Submission
 from service.store.namespace import Namespace
 from workers.arq.cron_times import next_firing
@@ -91,7 +92,7 @@ class Cron:
         if submissions:
             answers = await self._stores.jobs.fire(submissions, "", remember_ms=REMEMBER_MS)
             for submission, answer in zip(submissions, answers, strict=True):
-                if answer.word == "created":
+                if answer.result is SubmitResult.CREATED:
                     log.info("cron_fired", cron=submission.spec.name, job_id=answer.job_id)
         for entry in entries:
             entry.next_ms = next_firing(entry.cron, entry.zone, now)

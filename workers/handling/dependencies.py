@@ -9,6 +9,7 @@ from service.domain.checks import join_pointer, read_members, read_object
 from service.domain.flow import Edge, Node, arrange, read_edges
 from service.domain.job import Lease
 from service.domain.job_spec import NAME
+from service.domain.results import WaitResult
 from service.store.groups.dependencies import End
 from service.store.namespace import Namespace
 from workers.handling.fan_out import dispatch, read_fan_out
@@ -34,7 +35,7 @@ class Relatives:
         new_id: Callable[[str], str],
         lease: Lease,
     ) -> None:
-        self._relations = stores.dependencies
+        self._dependencies = stores.dependencies
         self._fan_outs = stores.fan_outs
         self._specs = specs
         self._new_id = new_id
@@ -42,17 +43,21 @@ class Relatives:
 
     async def dependencies(self) -> dict[str, dict[str, Any]]:
         """Plain values: {"state", "result", "error"}, and {"id", "state", "counts"} of a fan-out."""
-        return {name: _plain(end) for name, end in (await self._relations.ends(self._lease.job.id)).items()}
+        return {
+            name: _plain(end) for name, end in (await self._dependencies.ends(self._lease.job.id)).items()
+        }
 
     async def add_children(self, children: Mapping[str, Any]) -> None:
         """Raises Parked unless all of them have finished; that ends the run, whatever the handler does."""
         if len(read_object(children, "/children")) > MAX_CHILDREN:
             raise ValueError(f"the limit is {MAX_CHILDREN} children at a time; use ctx.fan_out for more")
-        ids = await self._relations.children(self._lease.job.id)
-        if children.keys() <= ids.keys() and await self._relations.have_ended([ids[key] for key in children]):
+        ids = await self._dependencies.children(self._lease.job.id)
+        if children.keys() <= ids.keys() and await self._dependencies.have_ended(
+            [ids[key] for key in children]
+        ):
             return
         jobs, graph = read_children(children)
-        if taken := children.keys() & await self._relations.waited_for(self._lease.job.id):
+        if taken := children.keys() & await self._dependencies.waited_for(self._lease.job.id):
             raise ValueError(
                 f"{min(taken)!r} is the key of a job that this one waited for; use another key for the child"
             )
@@ -62,7 +67,7 @@ class Relatives:
         ids |= {key: self._new_id("job") for key in order}
         reader = await self._specs.reader(name_of(jobs[key]) for key in order)
         nodes = {key: Node(reader.read(jobs[key], _at(key), inside="flow"), graph[key]) for key in order}
-        if await self._relations.park(self._lease, nodes, ids) != "ready":
+        if await self._dependencies.park(self._lease, nodes, ids) is not WaitResult.READY:
             raise Parked
 
     async def fan_out(

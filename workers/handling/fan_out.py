@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from service.domain.checks import nullable, read_object
-from service.domain.fan_out import MAX_ITEMS, FanOutSpec, Item, read_tolerance
+from service.domain.errors import NotFound
+from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, FanOutSpec, Item, read_tolerance
 from service.domain.ids import derived_id
 from service.domain.job import Lease
 from service.domain.job_spec import encode_payload
@@ -42,14 +43,20 @@ async def dispatch(
         count += len(items)
         if count > MAX_ITEMS:
             raise ValueError(f"the limit is {MAX_ITEMS:,} items per fan-out")
-        if (await fan_outs.fill(id, items, admitted=True)).word != "moved":
+        try:
+            await fan_outs.fill(id, items, admitted=True)
+        except (FanOutSealed, NotFound):
             return id
-    sealed = await fan_outs.seal(id, count)
-    if sealed.word == "mismatch":
-        raise ValueError(
-            f"an earlier run of this job sent {sealed.total} payloads, this one {count}; send the same "
-            "payloads in every run"
+    try:
+        await fan_outs.seal(id, count)
+    except CountMismatch as error:
+        message = (
+            f"an earlier run of this job sent {error.count} payloads, not {count}; send the same ones in "
+            "every run"
         )
+        raise ValueError(message) from error
+    except NotFound:
+        pass
     return id
 
 

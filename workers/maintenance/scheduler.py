@@ -9,10 +9,10 @@ import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
-from service.domain.schedule import decide
+from service.domain.schedule import Schedule, decide
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.schedules import Look, Schedule
+from service.store.schedules import Look
 
 #: Seconds between checks where nothing is known to be due, and schedules per check.
 PAUSE = 30.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.clock import Clock
+from service.domain.results import FinishResult
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Beat, Finish
@@ -57,7 +58,7 @@ class Composition:
         registry: Registry,
         identity: Identity,
         shared: dict[Any, Any],
-        on_answer: Callable[[Finish, str], None],
+        on_answer: Callable[[Finish, FinishResult], None],
     ) -> None:
         """`shared` is what all runs find in `ctx`; `on_answer` gets Redis's answer to each finish."""
         self._settings = settings

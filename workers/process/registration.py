@@ -11,8 +11,8 @@ import structlog
 from service.clock import Clock
 from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
+from service.domain.worker import WorkerRecord
 from service.reachability import Reachability
-from service.store.workers import WorkerRecord
 from workers.process.connections import Connections
 
 log = structlog.get_logger("triage.worker")

@@ -3,8 +3,8 @@
 import os
 import socket
 
+from service.domain.worker import WorkerRecord
 from service.settings import Settings
-from service.store.workers import WorkerRecord
 from service.version import VERSION
 from workers.handling.registry import Registry
 

@@ -9,8 +9,9 @@ from service.api.auth.throttle import fingerprint
 from service.api.auth.tokens import Tokens
 from service.api.responses.errors import CredentialRefused, ScopeMissing, Unauthenticated
 from service.clock import Clock
+from service.domain.access_key import AccessKey
 from service.settings import NAMESPACE_PATTERN
-from service.store.access_keys import AccessKey, AccessKeys
+from service.store.access_keys import AccessKeys
 
 #: Every scope that a key can have.
 SCOPES = (

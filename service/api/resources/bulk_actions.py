@@ -9,11 +9,10 @@ from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.schemas.bulk_actions import FilterIn
-from service.domain.bulk_action import TAKES
-from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
-from service.store.bulk.bulk_actions import BulkAction, BulkSpec
+from service.domain.bulk_action import TAKES, BulkAction, BulkSpec
+from service.domain.errors import BackendUnavailable, OutcomeUnknown
+from service.domain.job_filter import JobFilter
 from service.store.jobs import Idempotency
-from service.store.queries import JobFilter
 
 
 def check(spec: BulkSpec, given: FilterIn) -> None:
@@ -48,9 +47,7 @@ async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: 
         begun = await context.stores.bulk_actions.begin(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, bulk_action_id=id) from error
-    if begun.word == "reused":
-        raise IdempotencyKeyReused()
-    return respond(begun.action, 202, {"Idempotency-Replayed": "true"} if begun.word == "replayed" else {})
+    return respond(begun.action, 202, {"Idempotency-Replayed": "true"} if begun.replayed else {})
 
 
 async def preview(context: RequestContext, spec: BulkSpec) -> Response:

@@ -3,12 +3,12 @@
 from fastapi import Response
 
 from service.api.responses import rendering
-from service.store.groups.groups import Group
+from service.domain.fan_out import FanOut
 
 
-def respond(group: Group, status: int = 200, **headers: str) -> Response:
+def respond(fan_out: FanOut, status: int = 200, **headers: str) -> Response:
     return rendering.respond(
-        rendering.fan_out(group),
+        rendering.fan_out(fan_out),
         status,
-        {"ETag": rendering.etag(group.version), "Location": f"/v1/fan-outs/{group.id}", **headers},
+        {"ETag": rendering.etag(fan_out.version), "Location": f"/v1/fan-outs/{fan_out.id}", **headers},
     )

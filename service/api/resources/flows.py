@@ -3,13 +3,13 @@
 from fastapi import Response
 
 from service.api.responses import rendering
-from service.store.groups.groups import Group
+from service.domain.flow import Flow
 
 
-def respond(group: Group, jobs: dict[str, str], status: int = 200, **headers: str) -> Response:
-    document = rendering.flow(group, jobs)
+def respond(flow: Flow, jobs: dict[str, str], status: int = 200, **headers: str) -> Response:
+    document = rendering.flow(flow, jobs)
     return rendering.respond(
         document,
         status,
-        {"ETag": rendering.etag(group.version), "Location": f"/v1/flows/{group.id}", **headers},
+        {"ETag": rendering.etag(flow.version), "Location": f"/v1/flows/{flow.id}", **headers},
     )

@@ -8,11 +8,11 @@ from fastapi import Response
 from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.schemas import jobs as schemas
-from service.domain.errors import InvalidState, NotFound, UniqueConflict
+from service.domain.errors import InvalidState, NotFound
 from service.domain.job import Job
 from service.domain.job_spec import encode_payload
+from service.domain.results import Changed
 from service.domain.states import State
-from service.store.jobs import Moved
 
 
 def present(context: RequestContext, job: Job) -> dict[str, Any]:
@@ -27,12 +27,6 @@ async def read(context: RequestContext, job_id: str) -> Job:
     return job
 
 
-def refused(job: Job | None, state: State | None) -> InvalidState:
-    """The 409 of an action; `current_state` tells a client what to do instead."""
-    current = job.state if job is not None else state
-    return InvalidState(f"The job is {current}.", current_state=current)
-
-
 def respond(context: RequestContext, job: Job, status: int = 200) -> Response:
     headers = {"ETag": rendering.etag(job.version), "Location": f"/v1/jobs/{job.id}"}
     return rendering.respond(present(context, job), status, headers)
@@ -41,20 +35,18 @@ def respond(context: RequestContext, job: Job, status: int = 200) -> Response:
 async def act(
     context: RequestContext,
     job_id: str,
-    action: Awaitable[Sequence[Moved]],
+    action: Awaitable[Changed],
     done: Sequence[State],
-    accepted: int = 202,
 ) -> Response:
     """Answer an action on one job: `done` are the states in which there was nothing left to do."""
-    moved = (await action)[0]
-    if moved.word == "missing":
-        raise NotFound()
-    if moved.word == "conflict":
-        raise UniqueConflict(job_id=moved.holder)
-    job = await read(context, job_id)
-    if moved.word == "illegal" and moved.state not in done:
-        raise refused(None, moved.state)
-    return respond(context, job, accepted if moved.word in ("moved", "requested") else 200)
+    status = 202
+    try:
+        await action
+    except InvalidState as error:
+        if error.current_state not in done:
+            raise
+        status = 200
+    return respond(context, await read(context, job_id), status)
 
 
 async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn) -> Response:
@@ -64,6 +56,6 @@ async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn)
         job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:
             await context.namespace_state.types.check(job_type, body.payload)
-    action = context.stores.jobs.redrive([job_id], round(body.delay_seconds * 1000), payload, body.queue)
+    action = context.stores.jobs.redrive_one(job_id, round(body.delay_seconds * 1000), payload, body.queue)
     done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
     return await act(context, job_id, action, done)

@@ -1,4 +1,4 @@
-"""What submissions share: the span, the JobSpec, what an Idempotency-Key stands for, the refusals."""
+"""What submissions share: the span, the JobSpec, what an Idempotency-Key stands for."""
 
 import hashlib
 from typing import Literal
@@ -10,15 +10,7 @@ from service.api.context import RequestContext
 from service.api.requests.time_slices import Turns
 from service.api.schemas import jobs as schemas
 from service.domain import job_spec
-from service.domain.errors import (
-    IdempotencyKeyReused,
-    QueueFull,
-    TooManyQueues,
-    TriageError,
-    UniqueConflict,
-)
 from service.domain.job_spec import JobSpec
-from service.store.jobs import Submitted
 from service.telemetry import spans
 from service.telemetry.spans import Span
 
@@ -30,21 +22,6 @@ def begin_submission(context: RequestContext, name: str) -> Span:
     """Submitted jobs are its children; without OpenTelemetry, children of the request's parent."""
     parent, tracer = spans.CURRENT.get(), context.app_state.tracer
     return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
-
-
-def refusal(submitted: Submitted) -> TriageError | None:
-    """The error that a submission got, if any."""
-    match submitted.word:
-        case "reused":
-            return IdempotencyKeyReused()
-        case "conflict":
-            return UniqueConflict(job_id=submitted.job_id)
-        case "full":
-            return QueueFull()
-        case "too_many_queues":
-            return TooManyQueues()
-        case _:
-            return None
 
 
 async def body_digest(request: Request) -> str:

@@ -10,13 +10,13 @@ from fastapi import Response
 
 from service.api.responses.redaction import View
 from service.domain import job_spec
+from service.domain.fan_out import FanOut, ItemResult
+from service.domain.flow import Flow, GraphEdge
+from service.domain.group import Group
 from service.domain.job import Job
+from service.domain.schedule import Schedule
 from service.domain.states import State
-from service.store.groups.fan_outs import ItemResult
-from service.store.groups.flows import GraphEdge
-from service.store.groups.groups import Group
-from service.store.schedules import Schedule
-from service.store.workers import WorkerRecord
+from service.domain.worker import WorkerRecord
 
 
 # A job shows the moment of its submission up to three times, and its neighbours show the same one.
@@ -103,46 +103,37 @@ def counts(group: Group) -> dict[str, int]:
     return {"total": group.total, **{state.value: group.counts[state] for state in State}}
 
 
-def flow(group: Group, jobs: Mapping[str, str] | None = None) -> dict[str, Any]:
+def flow(flow: Flow, jobs: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Without its jobs in a list."""
     return {
-        "id": group.id,
+        "id": flow.id,
         "object": "flow",
-        "version": group.version,
-        "name": group.name,
-        "state": group.state,
-        "counts": counts(group),
+        "version": flow.version,
+        "name": flow.name,
+        "state": flow.state,
+        "counts": counts(flow),
         **({} if jobs is None else {"jobs": dict(jobs)}),
-        "created_at": time(group.created_at),
-        "finished_at": time(group.finished_at),
+        "created_at": time(flow.created_at),
+        "finished_at": time(flow.finished_at),
     }
 
 
-def fan_out(group: Group) -> dict[str, Any]:
-    fields = {name.decode(): value.decode() for name, value in group.fields.items() if name in _FAN_OUT}
-    count, percent = fields.get("tolerance_count"), fields.get("tolerance_percent")
-    concurrency = fields.get("max_concurrency")
+def fan_out(fan_out: FanOut) -> dict[str, Any]:
     return {
-        "id": group.id,
+        "id": fan_out.id,
         "object": "fan_out",
-        "version": group.version,
-        "name": fields["item_name"],
-        "queue": fields["item_queue"],
-        "state": group.state,
-        "sealed": group.sealed,
-        "counts": counts(group),
-        "max_concurrency": None if concurrency is None else int(concurrency),
-        "failure_tolerance": {
-            "count": None if count is None else int(count),
-            "percent": None if percent is None else float(percent),
-        },
-        "then_job_id": group.then_job_id,
-        "created_at": time(group.created_at),
-        "finished_at": time(group.finished_at),
+        "version": fan_out.version,
+        "name": fan_out.name,
+        "queue": fan_out.queue,
+        "state": fan_out.state,
+        "sealed": fan_out.sealed,
+        "counts": counts(fan_out),
+        "max_concurrency": fan_out.max_concurrency,
+        "failure_tolerance": {"count": fan_out.tolerance.count, "percent": fan_out.tolerance.percent},
+        "then_job_id": fan_out.then_job_id,
+        "created_at": time(fan_out.created_at),
+        "finished_at": time(fan_out.finished_at),
     }
-
-
-_FAN_OUT = (b"item_name", b"item_queue", b"tolerance_count", b"tolerance_percent", b"max_concurrency")
 
 
 def item_result(row: ItemResult, view: View) -> bytes:

@@ -9,8 +9,8 @@ from service.api.schemas.jobs import StateName
 from service.api.schemas.parts.fields import In, Name, Out, TagFilter, Time, parse_tags
 from service.domain.bulk_action import FASTEST, SLOWEST, ActionState, Verb
 from service.domain.checks import to_ms
+from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.queries import JobFilter
 
 FlowIdText = Annotated[str, Field(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 FanOutIdText = Annotated[str, Field(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]

@@ -1,37 +1,15 @@
 """Which jobs a bulk action takes next: from the indexes, a bounded number of candidates at a time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from service.domain.job import Job
-from service.domain.states import State
+from service.domain.bulk_action import START, Query
 from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
-from service.store.queries import SCAN_BUDGET, JobFilter, Queries
+from service.store.queries import SCAN_BUDGET, Queries
 
-#: The position before the first job.
-START = "-"
 #: Candidates that are read in one round trip, and looked at before a count is given up.
 _CHUNK = 200
 COUNTED = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Jobs in one of the states that match the filter; with `ended_by`, that had ended by then (unix ms)."""
-
-    filter: JobFilter
-    states: frozenset[State]
-    ended_by: int | None = None
-
-    def matches(self, job: Job) -> bool:
-        late = self.ended_by is not None and (job.finished_at is None or job.finished_at > self.ended_by)
-        return job.state in self.states and not late and self.filter.matches(job)
-
-    def created_by(self, at: int) -> "Query":
-        """Without the jobs that are created later."""
-        before = self.filter.created_before
-        until = at + 1 if before is None else min(before, at + 1)
-        return replace(self, filter=replace(self.filter, created_before=until))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Does the work of bulk actions, portion by portion; any process may, more than one at a time."""
 
-from service.domain.bulk_action import batch_rate
-from service.store.bulk.bulk_actions import BulkAction, decode_action
+from service.domain.bulk_action import BulkAction
 from service.store.bulk.job_selection import JobSelection
-from service.store.codec import pairs
+from service.store.codec.bulk_actions import decode_action
+from service.store.codec.fields import not_negative, pairs, text
 from service.store.jobs import Jobs
 from service.store.redis.scripts import Scripts
 
@@ -22,17 +22,15 @@ class BulkBatches:
     async def work(self) -> int | None:
         """Do one portion that is due; answers the ms until another one may be, None without any."""
         id, found = await self._scripts.run("claim_bulk_action", [TAKEN_MS])
-        if not id:
-            return None if found < 0 else found
-        await self._do(decode_action(id.decode(), pairs(found)))
+        if (action_id := text(id)) is None:
+            return not_negative(found)
+        if (action := decode_action(action_id, pairs(found))) is not None:
+            await self._do(action)
         return 0
 
     async def _do(self, action: BulkAction) -> None:
         spec = action.spec
-        limit, _ = batch_rate(spec.rate_per_second)
-        if spec.max is not None:
-            limit = min(limit, spec.max - action.succeeded)
-        found = await self._selection.batch(action.query, action.position, limit)
+        found = await self._selection.batch(action.query, action.position, action.batch_size)
         portion = f"{action.id} {action.position} {found.position} {'last' if found.last else 'more'}"
         match spec.verb:
             case "cancel":

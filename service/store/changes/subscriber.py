@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service.domain.errors import TriageError
+from service.store.codec.fields import texts
 from service.store.redis.errors import translate
 from service.tasks import end
 
@@ -136,11 +137,15 @@ async def _obey(pubsub: Any, channels: dict[str, _Channel], name: str) -> None:
 async def _hear(pubsub: Any, channels: dict[str, _Channel]) -> None:
     while True:
         message = await pubsub.get_message(timeout=LOOK_SECONDS)
-        channel = None if message is None else channels.get(message["channel"].decode())
-        if message is None or channel is None:
+        if message is None:
+            continue
+        (name,) = texts([message["channel"]])
+        channel = channels.get(name)
+        if channel is None:
             continue
         if message["type"] == "message":
-            channel.listener.heard(message["data"].decode().split(" "))
+            (change,) = texts([message["data"]])
+            channel.listener.heard(change.split(" "))
         elif message["type"] == "subscribe":
             if channel.confirmed.is_set():
                 return  # redis-py has connected anew, and what was published meanwhile is lost

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from service.domain.errors import TooManyQueues
 from service.domain.flow import Node
 from service.domain.job import Lease
+from service.domain.results import WaitResult
 from service.domain.states import FINISHED, Reason
-from service.store.groups.flows import DEMANDS, Flows, spec_arguments
+from service.store.codec.fields import text
+from service.store.codec.jobs import END, decode_end
+from service.store.groups.flows import CONDITIONS, Flows, spec_arguments
 from service.store.groups.groups import Groups
 from service.store.jobs import BATCH
 from service.store.queries import Queries
@@ -50,17 +53,17 @@ class Dependencies:
     async def _read(self, portion: Sequence[tuple[str, str]]) -> dict[str, End]:
         def ask(pipe: Any) -> None:
             for _, id in portion:
-                pipe.hmget(keys.job(self._prefix, id=id), "state", "result", "error")
-                pipe.hmget(keys.ended(self._prefix, id=id), "state", "result", "error")
+                pipe.hmget(keys.job(self._prefix, id=id), END)
+                pipe.hmget(keys.ended(self._prefix, id=id), END)
 
         replies = await self._queries.pipeline(ask)
         found: dict[str, End] = {}
         for (name, id), job, stub in zip(portion, replies[::2], replies[1::2], strict=True):
-            state, result, error = job if job[0] is not None else stub
             if id.startswith("fan_"):
                 found[name] = await self._fan_out(id)
-            elif state is not None:
-                found[name] = End(id, state.decode(), result or None, error or None)
+            elif (end := decode_end(job, stub)) is not None:
+                state, result, error = end
+                found[name] = End(id, state.value, result, error)
         return found
 
     async def _fan_out(self, id: str) -> End:
@@ -73,7 +76,7 @@ class Dependencies:
     async def children(self, job_id: str) -> dict[str, str]:
         """Ids of the job's children by key, without those that were cancelled with an earlier run."""
         edges = (await self._flows.dependencies([job_id]))[job_id]
-        found = {name: id for name, (demand, id) in edges.items() if demand == str(DEMANDS["child"])}
+        found = {name: id for name, (condition, id) in edges.items() if condition == CONDITIONS["child"]}
         jobs = await self._queries.jobs(list(found.values())) if found else []
         void = {job.id for job in jobs if job is not None and job.state_reason == Reason.PARENT}
         return {name: id for name, id in found.items() if id not in void}
@@ -81,27 +84,24 @@ class Dependencies:
     async def waited_for(self, job_id: str) -> set[str]:
         """Keys of what the job waited for before it ran."""
         edges = (await self._flows.dependencies([job_id]))[job_id]
-        return {name for name, (demand, _) in edges.items() if demand != str(DEMANDS["child"])}
+        return {name for name, (condition, _) in edges.items() if condition != CONDITIONS["child"]}
 
     async def have_ended(self, ids: Sequence[str]) -> bool:
         return all(job is None or job.state in FINISHED for job in await self._queries.jobs(ids))
 
-    async def park(
-        self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]
-    ) -> Literal["parked", "ready", "stale"]:
+    async def park(self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]) -> WaitResult:
         """Add children, in an order in which each comes after what it waits for, and wait for them.
 
-        `ids` holds the ids of the new children and of those that the job has. After parked and stale
-        the lease is over; ready says that every child has ended. Raises TooManyQueues; then
-        nothing was added.
+        `ids` holds the ids of the new children and of those that the job has. Unless the
+        result is READY, the lease is over. Raises TooManyQueues; then nothing was added.
         """
         job = lease.job
         path = f"{job.flow_key}/" if job.flow_key else ""
         arguments: list[Argument] = [job.id, lease.token, self._scripts.max_queues]
         for key, node in nodes.items():
-            waits = [f"{DEMANDS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
+            waits = [f"{CONDITIONS[edge.when]} {ids[edge.key]} {edge.key}" for edge in node.edges]
             arguments += [ids[key], path + key, *spec_arguments(node.spec), " ".join(waits)]
-        word = (await self._scripts.run("wait_for_children", arguments)).decode()
+        word = text(await self._scripts.run("wait_for_children", arguments))
         if word == "too_many_queues":
             raise TooManyQueues()
-        return word
+        return WaitResult(word)

@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from service.domain.errors import BackendUnavailable, OutcomeUnknown, TooManyQueues, TriageError
-from service.domain.flow import Edge, FlowSpec
+from service.domain.errors import (
+    BackendUnavailable,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+    TooManyQueues,
+    TriageError,
+)
+from service.domain.flow import Condition, Flow, FlowSpec, GraphEdge, created_flow, job_ids
 from service.domain.ids import member_id
 from service.domain.job_spec import JobSpec
-from service.domain.states import State
-from service.store import codec
-from service.store.groups.groups import RETENTION_MS, Group, Groups
+from service.store.codec.fields import texts
+from service.store.codec.groups import decode_edges
+from service.store.codec.jobs import encode_options, encode_tags
+from service.store.groups.groups import RETENTION_MS, Groups
 from service.store.jobs import BATCH, IDEMPOTENCY_MS, Idempotency
 from service.store.queries import Queries
 from service.store.redis import keys
@@ -19,28 +26,18 @@ from service.store.redis.scripts import Argument, Scripts
 #: Edges per script call.
 LINKS = 1_000
 
-#: What an edge demands, as link_flow_jobs.lua and groups.lua spell it; a child is waited for by the job
-#: that added it, a fan-out by its follow-up (create_fan_out.lua).
-DEMANDS = {"succeeded": 0, "failed": 1, "finished": 2, "child": 3}
-_WHEN = {str(code): when for when, code in DEMANDS.items()}
+#: The condition of an edge, as the scripts spell it; a child is waited for by the job that added it.
+CONDITIONS: Mapping[Condition, int] = {"succeeded": 0, "failed": 1, "finished": 2, "child": 3}
+_CONDITION: Mapping[int, Condition] = {code: condition for condition, code in CONDITIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What became of a flow; `group` is the flow as it was first answered."""
+    """The flow as it was first answered, and its jobs by key; `replayed`: by an earlier request."""
 
-    word: Literal["moved", "replayed", "reused"]
-    group: Group
+    flow: Flow
     jobs: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class GraphEdge:
-    """`source` and `target` are keys; the target waits for the source."""
-
-    source: str
-    target: str
-    when: str
+    replayed: bool = False
 
 
 class Flows:
@@ -54,7 +51,7 @@ class Flows:
 
     async def create(self, id: str, spec: FlowSpec, idempotency: Idempotency | None) -> Admission:
         """Admitted whole or not at all: what a crash leaves staged is never seen, and swept later.
-        Raises TooManyQueues.
+        Raises IdempotencyKeyReused and TooManyQueues.
 
         Up to BATCH jobs become visible in one script call, more of them in several after one that commits.
         """
@@ -75,7 +72,7 @@ class Flows:
         for start in range(0, len(edges), LINKS):
             rows = []
             for dependent, dependency, edge in edges[start : start + LINKS]:
-                rows += [dependent, dependency, edge.key, DEMANDS[edge.when]]
+                rows += [dependent, dependency, edge.key, CONDITIONS[edge.when]]
             await self._scripts.run("link_flow_jobs", rows)
 
     async def _commit(
@@ -92,28 +89,29 @@ class Flows:
                 if not admitted:
                     raise
                 break  # it is committed: whoever keeps groups admits the rest
-            word, found, at = reply[0].decode(), reply[1].decode(), int(reply[2])
-            if word in ("replayed", "reused"):
-                original = job_ids(found, spec)
-                return Admission(word, first_answer(found, spec, at), original)
-            if word == "too_many_queues":
-                raise TooManyQueues()
-            if word == "missing":
-                raise BackendUnavailable("Storing the flow took too long. Submit it again.")
-            admitted, created_at = int(reply[3]), at
-        return Admission("moved", first_answer(id, spec, created_at), jobs)
+            word, found = texts(reply[:2])
+            at = int(reply[2])
+            match word:
+                case "replayed":
+                    return Admission(created_flow(found, spec, at), job_ids(found, spec), replayed=True)
+                case "reused":
+                    raise IdempotencyKeyReused()
+                case "too_many_queues":
+                    raise TooManyQueues()
+                case "missing":
+                    raise BackendUnavailable("Storing the flow took too long. Submit it again.")
+                case _:
+                    admitted, created_at = int(reply[3]), at
+        return Admission(created_flow(id, spec, created_at), jobs)
 
     async def admit_rest(self, id: str) -> None:
         """Go on where a process that had committed a flow was interrupted."""
-        group = await self._groups.get(id)
-        while group is not None and int(group.fields.get(b"admitted", 0)) < group.total:
+        while (flow := await self._groups.find(Flow, id)) is not None:
             # Children that were added meanwhile count in the total, but were never staged.
-            admitted = int(group.fields.get(b"admitted", 0))
-            staged = int(group.fields.get(b"staged", group.total))
-            if admitted >= staged:
+            staged = flow.total if flow.staged is None else min(flow.staged, flow.total)
+            if flow.admitted >= staged:
                 return
-            await self._admit(id, admitted, staged, ("", ""), "", None)
-            group = await self._groups.get(id)
+            await self._admit(id, flow.admitted, staged, ("", ""), "", None)
 
     async def _admit(
         self,
@@ -136,16 +134,16 @@ class Flows:
         jobs = await self._groups.flow_jobs(id)
         key_of = {job: key for key, job in jobs.items()}
         edges = [
-            GraphEdge(key_of[dependency], key_of[dependent], _WHEN[demand])
+            GraphEdge(key_of[dependency], key_of[dependent], _CONDITION[condition])
             for dependent, found in (await self.dependencies(list(jobs.values()))).items()
-            for demand, dependency in found.values()
+            for condition, dependency in found.values()
             if dependency in key_of
         ]
         return jobs, edges
 
-    async def dependencies(self, ids: Sequence[str]) -> dict[str, dict[str, tuple[str, str]]]:
-        """Per job what it waits for: by key, the demand and the id."""
-        found: dict[str, dict[str, tuple[str, str]]] = {}
+    async def dependencies(self, ids: Sequence[str]) -> dict[str, dict[str, tuple[int, str]]]:
+        """Per job what it waits for: by key, the condition and the id."""
+        found: dict[str, dict[str, tuple[int, str]]] = {}
         for start in range(0, len(ids), BATCH):
             portion = ids[start : start + BATCH]
 
@@ -154,29 +152,8 @@ class Flows:
                     pipe.hgetall(keys.dependencies(self._prefix, id=id))
 
             for id, fields in zip(portion, await self._queries.pipeline(ask), strict=True):
-                found[id] = {key.decode(): _demand(value) for key, value in fields.items()}
+                found[id] = decode_edges(fields)
         return found
-
-
-def job_ids(id: str, spec: FlowSpec) -> dict[str, str]:
-    """Ids of a flow's jobs, in its order."""
-    return {key: member_id(id, number) for number, key in enumerate(spec.nodes, 1)}
-
-
-def first_answer(id: str, spec: FlowSpec, at: int) -> Group:
-    """The flow as its submission was answered, rebuilt without reading it."""
-    counts = dict.fromkeys(State, 0)
-    for node in spec.nodes.values():
-        counts[_first_state(node.spec, node.edges, at)] += 1
-    fields = {b"name": spec.name.encode(), b"on_failure": spec.on_failure.encode(), b"sealed": b"1"}
-    return Group(id, 1, "running", len(spec.nodes), counts, at, None, fields)
-
-
-def _first_state(spec: JobSpec, edges: Sequence[Edge], at: int) -> State:
-    if edges:
-        return State.BLOCKED
-    due = spec.run_at_ms if spec.run_at_ms is not None else at + spec.delay_ms
-    return State.SCHEDULED if due > at else State.QUEUED
 
 
 def spec_arguments(spec: JobSpec) -> list[Argument]:
@@ -190,11 +167,6 @@ def spec_arguments(spec: JobSpec) -> list[Argument]:
         *("" if value is None else value for value in (spec.run_at_ms, spec.expires_ms, spec.deadline_ms)),
         spec.retention_ms,
         spec.payload,
-        codec.encode_options(spec),
-        codec.encode_tags(spec.tags),
+        encode_options(spec),
+        encode_tags(spec.tags),
     ]
-
-
-def _demand(value: bytes) -> tuple[str, str]:
-    demand, _, id = value.decode().partition(" ")
-    return demand, id

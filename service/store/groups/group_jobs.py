@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from service.domain.errors import CursorInvalid
-from service.domain.fan_out import FIRST_ITEM, item_id
+from service.domain.fan_out import FIRST_ITEM, FanOut, item_id
+from service.domain.group import Group
 from service.domain.ids import is_id, member_number
 from service.domain.job import Job
+from service.domain.job_filter import JobFilter
 from service.store.cursors import decode_cursor, encode_cursor
-from service.store.groups.groups import Group, Groups, kind_of
-from service.store.queries import MOST_LOOKED_AT, SCAN_BUDGET, JobFilter, Page, Queries
+from service.store.groups.groups import Groups
+from service.store.queries import MOST_LOOKED_AT, SCAN_BUDGET, Page, Queries
 
 
 class GroupJobs:
@@ -47,15 +49,15 @@ class GroupJobs:
         return list(islice(await self._descending(group, before), limit))
 
     async def _descending(self, group: Group, before: str | None) -> Iterable[str]:
-        if kind_of(group.id) == "flow":
-            ids = sorted((await self._groups.flow_jobs(group.id)).values(), reverse=True)
-            return [id for id in ids if before is None or id < before]
-        return _items(group, before)
+        if isinstance(group, FanOut):
+            return _items(group, before)
+        ids = sorted((await self._groups.flow_jobs(group.id)).values(), reverse=True)
+        return [id for id in ids if before is None or id < before]
 
 
-def _items(group: Group, before: str | None) -> Iterator[str]:
-    last = int(group.fields.get(b"highest", -1))
+def _items(fan_out: FanOut, before: str | None) -> Iterator[str]:
+    last = fan_out.highest
     if before is not None:
-        last = min(last, member_number(group.id, before) - FIRST_ITEM - 1)
+        last = min(last, member_number(fan_out.id, before) - FIRST_ITEM - 1)
     for index in range(last, -1, -1):
-        yield item_id(group.id, index)
+        yield item_id(fan_out.id, index)

@@ -1,18 +1,20 @@
 """Carries on what one script could not do for a flow or fan-out; any process may, more than one at a time."""
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
-from graphlib import TopologicalSorter
+from collections.abc import Awaitable, Callable, Container, Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from service.domain.errors import StoreFault
-from service.domain.fan_out import ItemIds, follow_up_id
-from service.domain.flow import descendants
-from service.domain.states import LIVE, Reason, State
-from service.store.groups.flows import DEMANDS, Flows
-from service.store.groups.groups import PORTION, Groups, kind_of
+from service.domain import group_tasks as decide
+from service.domain.errors import InvalidState, NotFound, StoreFault
+from service.domain.fan_out import FanOut, follow_up_id
+from service.domain.flow import Flow
+from service.domain.group import Group, kind_of
+from service.domain.states import Reason
+from service.store.codec.fields import number, scored, text, texts
+from service.store.groups.flows import CONDITIONS, Flows
+from service.store.groups.groups import PORTION, Groups
 from service.store.jobs import Jobs
 from service.store.queries import Queries
 from service.store.redis import keys
@@ -21,32 +23,6 @@ from service.store.redis.scripts import Scripts
 
 #: Tasks looked at in one go, and groups forgotten.
 AT_MOST = 20
-#: Jobs that one script call revives: each takes Redis some 50 us.
-REVIVED = 50
-#: Edges that one script call looks at.
-EDGES = 2_000
-#: Milliseconds by which the end of a fan-out's retention is put off while its follow-up goes on.
-AWAITED_MS = 60_000
-#: Milliseconds that running children get, unless their parent was cancelled with a grace.
-CHILDREN_GRACE_MS = 5_000
-CHILD = str(DEMANDS["child"])
-#: Milliseconds after which a flow that is staged and was never admitted is swept.
-STAGED_MS = 600_000
-
-
-def _portions(ids: Sequence[str], waits: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """Few enough jobs and edges for one script call each."""
-    portion: list[str] = []
-    weight = 0
-    dependents = Counter(id for found in waits.values() for id in found)
-    for id in ids:
-        cost = len(waits.get(id, ())) + dependents[id]
-        if portion and (len(portion) >= REVIVED or weight + cost > EDGES):
-            yield portion
-            portion, weight = [], 0
-        portion.append(id)
-        weight += cost
-    yield portion
 
 
 class GroupTasks:
@@ -100,12 +76,13 @@ class GroupTasks:
         ended = await self._range(keys.group_retention(self._prefix), now)
         for id in ended:
             if await self._is_awaited(id):
-                await self._postpone(id, now + AWAITED_MS)
+                await self._postpone(id, now + decide.AWAITED_MS)
             else:
                 await self._groups.forget(id)
         for id in await self._range(keys.filling(self._prefix), now):
-            await self._groups.request_cancel(id, 0)
-        for id in await self._range(keys.staged(self._prefix), now - STAGED_MS):
+            with suppress(NotFound, InvalidState):  # somebody was faster
+                await self._groups.request_cancel(id, 0)
+        for id in await self._range(keys.staged(self._prefix), now - decide.STAGED_MS):
             await self._discard(id)
         return len(ended)
 
@@ -120,11 +97,8 @@ class GroupTasks:
     async def _fail(self, flow: str, dead: str) -> None:
         """Cancel what has not started and does not wait for the dead job."""
         members, waits = await self._graph(flow)
-        spared = descendants(waits, dead)
-        await self._each(
-            [id for id in members if id not in spared],
-            lambda ids: self._jobs.cancel(ids, 0, "flow", unstarted=True),
-        )
+        lost = decide.lost_with(members, waits, dead)
+        await self._each(lost, lambda ids: self._jobs.cancel(ids, 0, "flow", unstarted=True))
 
     async def _cancel(self, id: str) -> None:
         group = await self._groups.get(id)
@@ -132,28 +106,23 @@ class GroupTasks:
             return
         if kind_of(id) == "flow":
             await self._flows.admit_rest(id)
-        grace = int(group.fields.get(b"grace_ms", 0))
-        reason = "flow" if kind_of(id) == "flow" else "fan_out"
-        members = await self._groups.members(group)
+        members = await self._groups.job_ids(group)
         # Of a flow those first that wait for others, so that none is released on the way.
-        ordered = members[::-1] if reason == "flow" else members
-        await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace, reason))
+        ordered, reason = (members[::-1], "flow") if isinstance(group, Flow) else (members, "fan_out")
+        await self._each(ordered, lambda ids: self._jobs.cancel(ids, group.grace_ms, reason))
 
     async def _cancel_children(self, parent: str) -> None:
-        """What a job added ends with it, unless the job runs again by now."""
+        """Cancel what a job added and left."""
         job = await self._queries.job(parent)
-        if job is not None and job.state not in (State.CANCELLED, State.DEAD):
+        if not decide.ends_children(job):
             return
         edges = (await self._flows.dependencies([parent]))[parent]
-        children = [id for demand, id in edges.values() if demand == CHILD]
+        children = [id for condition, id in edges.values() if condition == CONDITIONS["child"]]
         key = keys.job(self._prefix, id=parent)
-        grace = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "children_grace_ms")))[0]
-        found = await self._flows.dependencies(children)
-        order = TopologicalSorter({id: [other for _, other in waits.values()] for id, waits in found.items()})
-        # Those first that wait for others, so that none is released on the way.
-        ordered = [id for id in order.static_order() if id in found][::-1]
-        grace_ms = int(grace or CHILDREN_GRACE_MS)
-        await self._each(ordered, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
+        grace = number((await self._queries.pipeline(lambda pipe: pipe.hget(key, "children_grace_ms")))[0])
+        order = decide.cancel_order(await self._waits(children))
+        grace_ms = decide.CHILDREN_GRACE_MS if grace is None else grace
+        await self._each(order, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
         if job is None:
             # Deleted meanwhile; prune.lua has left this for us.
             await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
@@ -162,64 +131,51 @@ class GroupTasks:
         """More items have failed than the fan-out tolerates: what has not started is cancelled."""
         group = await self._groups.get(id)
         if group is not None:
-            members = await self._groups.members(group)
+            members = await self._groups.job_ids(group)
             await self._each(members, lambda ids: self._jobs.cancel(ids, 0, "fan_out", unstarted=True))
 
     async def _revive(self, id: str, job: str = "") -> None:
         """A new run: of all that did not succeed, or of what was cancelled because it waited for `job`."""
         group = await self._groups.get(id)
-        if group is None:
-            return
-        if kind_of(id) == "flow":
+        if isinstance(group, Flow):
             await self._flows.admit_rest(id)
             members, waits = await self._graph(id)
-            # Lexical order would do for jobs that were there from the start, not for added children.
-            known = set(members)
-            order = TopologicalSorter({key: [w for w in waits[key] if w in known] for key in members})
-            chosen = list(order.static_order())
-            if job:
-                affected = {job, *descendants(waits, job)}
-                chosen = [id for id in chosen if id in affected]
-        else:
-            chosen, waits = await self._groups.members(group), {}
+            chosen: Sequence[str] = decide.retry_order(members, waits, job)
+        elif isinstance(group, FanOut):
+            chosen, waits = group.item_ids, {}
             if then := group.then_job_id:
                 await self._scripts.run("retry_group_jobs", [id, "", 0, then])
+        else:
+            return
         reason = "dependency" if job else ""
-        for portion in _portions(chosen, waits):
-            await self._scripts.run("retry_group_jobs", [id, reason, 0, *portion])
+        for batch in decide.retry_batches(chosen, waits):
+            await self._scripts.run("retry_group_jobs", [id, reason, 0, *batch])
         await self._scripts.run("retry_group_jobs", [id, reason, 1])
-        if group.fields.get(b"on_failure") == b"fail" and not job:
-            await self._repeat_failures(id, chosen, group.fields.get(b"run", b"0"))
+        if decide.fails_whole(group) and not job:
+            await self._repeat_failures(group, chosen)
 
-    async def _repeat_failures(self, flow: str, members: Sequence[str], run: bytes) -> None:
-        # One that has failed again meanwhile did not cancel what was revived after it.
-        for start in range(0, len(members), PORTION):
-            portion = members[start : start + PORTION]
+    async def _repeat_failures(self, flow: Group, job_ids: Sequence[str]) -> None:
+        for start in range(0, len(job_ids), PORTION):
+            batch = job_ids[start : start + PORTION]
 
-            def ask(pipe: Any, portion: Sequence[str] = portion) -> None:
-                for id in portion:
+            def ask(pipe: Any, batch: Sequence[str] = batch) -> None:
+                for id in batch:
                     pipe.hmget(keys.job(self._prefix, id=id), "state", "run")
 
-            for id, found in zip(portion, await self._queries.pipeline(ask), strict=True):
-                if found == [State.DEAD.encode(), run]:
-                    await self._fail(flow, id)
+            for id, (state, run) in zip(batch, await self._queries.pipeline(ask), strict=True):
+                if decide.died_in(flow, text(state), number(run)):
+                    await self._fail(flow.id, id)
 
     async def _remove(self, id: str) -> None:
         """Delete the jobs of a group that vanished, and what was left of it."""
-        if kind_of(id) == "flow":
-            members: Sequence[str] = list((await self._groups.flow_jobs(id)).values())
-        else:
-            key = keys.group(self._prefix, group=id)
-            highest = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "highest")))[0]
-            members = ItemIds(id, int(highest or -1) + 1)
+        members = await self._groups.left_job_ids(id)
+        if kind_of(id) == "fan":
             await self._each([follow_up_id(id)], self._jobs.delete)
         await self._each(members, self._jobs.delete)
         await self._groups.forget(id, members)
 
     async def _is_awaited(self, id: str) -> bool:
-        """Whether the follow-up of a fan-out has yet to read how it ended."""
-        follow_up = None if kind_of(id) == "flow" else await self._queries.job(follow_up_id(id))
-        return follow_up is not None and follow_up.state in LIVE
+        return kind_of(id) == "fan" and decide.is_awaited(await self._queries.job(follow_up_id(id)))
 
     async def _postpone(self, id: str, until: int) -> None:
         key = keys.group_retention(self._prefix)
@@ -246,8 +202,11 @@ class GroupTasks:
 
     async def _graph(self, flow: str) -> tuple[list[str], dict[str, list[str]]]:
         members = list((await self._groups.flow_jobs(flow)).values())
-        found = await self._flows.dependencies(members)
-        return members, {id: [dependency for _, dependency in edges.values()] for id, edges in found.items()}
+        return members, await self._waits(members)
+
+    async def _waits(self, job_ids: Sequence[str]) -> dict[str, list[str]]:
+        found = await self._flows.dependencies(job_ids)
+        return {id: [dependency for _, dependency in edges.values()] for id, edges in found.items()}
 
     async def _each(self, ids: Sequence[str], act: Callable[[Sequence[str]], Awaitable[Any]]) -> None:
         for start in range(0, len(ids), PORTION):
@@ -263,7 +222,7 @@ class GroupTasks:
                     keys.tasks(self._prefix), start, end, withscores=True
                 )
             )
-            tasks = [(task.decode(), int(score)) for task, score in found[0]]
+            tasks = scored(found[0])
             if chosen := [(task, score) for task, score in tasks if task not in refused]:
                 return chosen
             if not tasks:
@@ -274,7 +233,7 @@ class GroupTasks:
         found = await self._queries.pipeline(
             lambda pipe: pipe.zrangebyscore(key, "-inf", until, start=0, num=AT_MOST)
         )
-        return [member.decode() for member in found[0]]
+        return texts(found[0])
 
     async def _now(self) -> int:
         if self._scripts.now:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.states import DEAD_REASONS, Reason
+from service.domain.worker import WorkerRecord
+from service.store.codec.fields import decode_counts, text, texts
 from service.store.queries import Queries
 from service.store.redis import keys
 from service.store.redis.scripts import Scripts
-from service.store.workers import WorkerRecord, WorkerRegistry
+from service.store.workers import WorkerRegistry
 
 #: Job types per queue that are looked at.
 LOOKED_AT = 200
@@ -69,7 +71,7 @@ class QueueMetrics:
             queue: QueueCount(
                 dead={reason: int(n or 0) for reason, n in zip(DEAD_REASONS, dead, strict=True)},
                 rate_limited=int(times or 0),
-                stranded_types=_stranded(queue, {*types, *keyed}, workers),
+                stranded_types=_stranded(queue, {*texts(types), *texts(keyed)}, workers),
             )
             for queue, times, (dead, types, keyed) in zip(queues, limited, _triples(rows), strict=True)
         }
@@ -79,23 +81,23 @@ class QueueMetrics:
         found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.dead(self._prefix))))[0]
         totals: dict[Reason, int] = {reason: 0 for reason in DEAD_REASONS}
         left_out = set(without)
-        for field, number in found.items():
-            reason, _, queue = field.decode().partition(":")
+        for field, number in decode_counts(found).items():
+            reason, _, queue = field.partition(":")
             if queue not in left_out:
-                totals[Reason(reason)] += int(number)
+                totals[Reason(reason)] += number
         return totals
 
     async def demand(self, queue: str, horizon_ms: int) -> Demand:
         """Of a queue that nobody ever used, too: whoever scales it must not take that for an error."""
         reply = await self._scripts.run("queue_demand", [queue, horizon_ms])
         queued, running, due, startable, paused = reply
-        return Demand(queued, running, due, startable, paused == b"1")
+        return Demand(queued, running, due, startable, text(paused) == "1")
 
 
 def _triples(rows: Sequence[Any]) -> Iterable[tuple[Any, Any, Any]]:
     return zip(rows[::3], rows[1::3], rows[2::3], strict=True)
 
 
-def _stranded(queue: str, types: Iterable[bytes], workers: Sequence[WorkerRecord]) -> int:
+def _stranded(queue: str, types: Iterable[str], workers: Sequence[WorkerRecord]) -> int:
     known = {name for worker in workers if worker.serves(queue) for name in worker.job_types}
-    return sum(name.decode() not in known for name in types)
+    return sum(name not in known for name in types)

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-import orjson
-
 from service.domain.catalogue import canonical_name
 from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
 from service.domain.limits import QueueSettings
+from service.domain.results import ChangeResult
 from service.domain.states import State
+from service.domain.worker import WorkerRecord
+from service.store.codec.fields import decode_counts, scored, text, texts
+from service.store.codec.queue_settings import decode_all_defaults, decode_settings, encode_change
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.jobs import BATCH, Jobs
 from service.store.queries import Page, Queries
-from service.store.queues.queue_settings import decode, encode_change
 from service.store.queues.queue_survey import Survey, survey
 from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
-from service.store.workers import WorkerRecord, WorkerRegistry
+from service.store.workers import WorkerRegistry
 
 #: Rates are means over the last full slots of ten seconds.
 SLOT_MS = 10_000
@@ -77,7 +78,7 @@ class Queues:
         members = (await self._queries.pipeline(lambda pipe: pipe.zrange(keys.queues(self._prefix), 0, -1)))[
             0
         ]
-        return [member.decode() for member in members]
+        return texts(members)
 
     async def list(self, limit: int, cursor: str | None) -> Page[Queue]:
         """By name. A page ends before its queues have too many overrides."""
@@ -87,7 +88,7 @@ class Queues:
                 lambda pipe: pipe.zrangebylex(keys.queues(self._prefix), after, "+", 0, limit + 1)
             )
         )[0]
-        page = await self._fitting([member.decode() for member in members[:limit]])
+        page = await self._fitting(texts(members[:limit]))
         return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > len(page) else None)
 
     async def by_attention(self, at_most: int, *, page: bool = False) -> "tuple[list[Queue], Survey]":
@@ -113,10 +114,13 @@ class Queues:
         for field, value in changes.items():
             arguments += encode_change(field, value)
         word, _ = await self._scripts.run("configure_queue", arguments)
-        if word == b"version":
-            raise VersionMismatch()
-        if word == b"too_many_queues":
-            raise TooManyQueues()
+        match text(word):
+            case "version":
+                raise VersionMismatch()
+            case "too_many_queues":
+                raise TooManyQueues()
+            case _:
+                pass
         return (await self._read([name]))[0]
 
     async def pause(self, name: str) -> Queue:
@@ -129,10 +133,10 @@ class Queues:
 
     async def delete(self, name: str) -> bool:
         """Forget a queue without jobs and its settings; False when there is none. Raises QueueNotEmpty."""
-        word = await self._scripts.run("delete_queue", [name])
-        if word == b"not_empty":
+        word = text(await self._scripts.run("delete_queue", [name]))
+        if word == "not_empty":
             raise QueueNotEmpty()
-        return word == b"moved"
+        return word == "moved"
 
     async def pause_job_type(self, name: str, job_type: str, *, paused: bool) -> Queue:
         """Start no job of one type in this queue, or start them again and thaw them; the others go on."""
@@ -152,7 +156,7 @@ class Queues:
         found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.queue_defaults(self._prefix))))[
             0
         ]
-        return {name.decode(): orjson.loads(text) for name, text in found.items()}
+        return decode_all_defaults(found)
 
     async def purge(self, name: str) -> int:
         """Cancel every job of the queue that waits for a worker or a time; answers how many.
@@ -166,9 +170,10 @@ class Queues:
                 members = (
                     await self._queries.pipeline(lambda pipe, key=key: pipe.zrange(key, 0, BATCH - 1))
                 )[0]
-                moved = await self._jobs.cancel([member.decode() for member in members], 0) if members else []
-                purged += sum(answer.word == "moved" for answer in moved)
-                if not any(answer.word == "moved" for answer in moved):
+                moved = await self._jobs.cancel(texts(members), 0) if members else []
+                cancelled = sum(answer.result is ChangeResult.MOVED for answer in moved)
+                purged += cancelled
+                if not cancelled:
                     break
         return purged
 
@@ -201,14 +206,14 @@ class Queues:
         now = int(self._scripts.now or seconds * 1000 + micros // 1000)
         width = 7 + len(State)
         rows = [replies[start : start + width] for start in range(0, len(replies), width)]
-        details = await self._details(names, [row[-1] for row in rows], now)
-        frozen = [[(short, int(at)) for short, at in row[-2] if at > now] for row in rows]
+        details = await self._details(names, [texts(row[-1]) for row in rows], now)
+        frozen = [[(short, at) for short, at in scored(row[-2]) if at > now] for row in rows]
         freezes = await self._freezes(names, frozen)
         workers = await self._workers.alive()
         return [
             Queue(
                 name=name,
-                settings=decode(row[0], row[1], row[2]),
+                settings=decode_settings(row[0], row[1], row[2]),
                 counts=dict(zip(State, row[3:-4], strict=True)),
                 oldest_queued_ms=oldest,
                 workers=sum(worker.serves(name) for worker in workers),
@@ -217,13 +222,13 @@ class Queues:
                 finished_per_second=rates["finished"],
                 failed_per_second=rates["failed"],
                 freezes=found,
-                unserved_job_types=_unserved(name, (*row[-4], *row[-3]), workers),
+                unserved_job_types=_unserved(name, texts((*row[-4], *row[-3])), workers),
             )
             for name, row, (oldest, rates), found in zip(names, rows, details, freezes, strict=True)
         ]
 
     async def _freezes(
-        self, names: "list[str]", frozen: "list[list[tuple[bytes, int]]]"
+        self, names: "list[str]", frozen: "list[list[tuple[str, int]]]"
     ) -> "list[list[Freeze]]":
         asked = [(name, rows) for name, rows in zip(names, frozen, strict=True) if rows]
 
@@ -233,21 +238,21 @@ class Queues:
 
         replies = iter(await self._queries.pipeline(ask) if asked else [])
         return [
-            [_freeze(short.decode(), at, by) for (short, at), by in zip(rows, next(replies), strict=True)]
+            [_freeze(short, at, text(by)) for (short, at), by in zip(rows, next(replies), strict=True)]
             if rows
             else []
             for rows in frozen
         ]
 
     async def _details(
-        self, names: "list[str]", oldest: "list[list[bytes]]", now: int
+        self, names: "list[str]", oldest: "list[list[str]]", now: int
     ) -> "list[tuple[int | None, dict[str, float]]]":
         slots = [now // SLOT_MS - back for back in range(1, SLOTS + 1)]
 
         def ask(pipe: Any) -> None:
             for name, ids in zip(names, oldest, strict=True):
                 for id in ids:
-                    pipe.hget(keys.job(self._prefix, id=id.decode()), "queued_at")
+                    pipe.hget(keys.job(self._prefix, id=id), "queued_at")
                 for slot in slots:
                     pipe.hgetall(keys.rates(self._prefix, queue=name, slot=str(slot)))
 
@@ -255,26 +260,26 @@ class Queues:
         answer: list[tuple[int | None, dict[str, float]]] = []
         for ids in oldest:
             queued_at = [int(value) for value in (next(replies) for _ in ids) if value is not None]
-            counts = [next(replies) for _ in slots]
+            counts = [decode_counts(next(replies)) for _ in slots]
             seconds = SLOTS * SLOT_MS / 1000
             rates = {
-                field: sum(int(count.get(field.encode(), 0)) for count in counts) / seconds
+                field: sum(count.get(field, 0) for count in counts) / seconds
                 for field in ("enqueued", "finished", "failed")
             }
             answer.append((max(0, now - min(queued_at)) if queued_at else None, rates))
         return answer
 
 
-def _freeze(short: str, until: int, job_id: bytes | None) -> Freeze:
+def _freeze(short: str, until: int, job_id: str | None) -> Freeze:
     kind, _, name = short.partition(":")
     return Freeze(
         job_type=name if kind == "type" else None,
         limit_key=name if kind == "key" else None,
         until=until,
-        job_id=None if job_id is None else job_id.decode(),
+        job_id=job_id,
     )
 
 
-def _unserved(queue: str, types: Sequence[bytes], workers: Sequence[WorkerRecord]) -> list[str]:
+def _unserved(queue: str, types: Sequence[str], workers: Sequence[WorkerRecord]) -> list[str]:
     known = {name for worker in workers if worker.serves(queue) for name in worker.job_types}
-    return sorted({name.decode() for name in types} - known)
+    return sorted(set(types) - known)

@@ -10,6 +10,7 @@ from service.api.routes.router import Router
 from service.api.schemas.fan_outs import FanOutOut
 from service.api.schemas.flows import GroupCancelIn
 from service.api.schemas.parts.parameters import FanOutId
+from service.domain.fan_out import FanOut
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 
@@ -38,7 +39,7 @@ async def cancel_fan_out(
     Large fan-outs are cancelled in the background; the counts show the progress. Seals an open fan-out as it
     is.
     """
-    return respond(*await groups.cancel(context, fan_out_id, body))
+    return respond(*await groups.cancel(context, FanOut, fan_out_id, body))
 
 
 @router.post(
@@ -53,7 +54,7 @@ async def cancel_fan_out(
 )
 async def retry_fan_out(fan_out_id: FanOutId, context: Context) -> Response:
     """Successful results stay. The follow-up job waits again unless it has started or succeeded."""
-    return respond(await groups.run_again(context, fan_out_id), 202)
+    return respond(await groups.run_again(context, FanOut, fan_out_id), 202)
 
 
 @router.delete(

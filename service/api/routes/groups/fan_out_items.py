@@ -17,8 +17,8 @@ from service.api.responses.problems import of_error
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.parts.parameters import FanOutId
-from service.domain.errors import NotFound, PayloadInvalid, PayloadTooLarge, QueueFull
-from service.domain.fan_out import MAX_ITEMS, CountMismatch, FanOutSealed, Item
+from service.domain.errors import PayloadInvalid, PayloadTooLarge
+from service.domain.fan_out import MAX_ITEMS, FanOut, Item
 from service.store.groups.fan_outs import FILL
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
@@ -48,9 +48,9 @@ async def add_fan_out_items(
             }
         ]
         raise ValidationFailed(errors=rows)
-    group = await groups.read(context, fan_out_id)
+    fan_out = await groups.read(context, FanOut, fan_out_id)
     template = await context.stores.groups.item_payload(fan_out_id)
-    reader = ItemReader(context, group.fields[b"item_name"].decode(), template)
+    reader = ItemReader(context, fan_out.name, template)
     items: list[Item] = []
     rejected: list[dict[str, Any]] = []
     turns = Turns()
@@ -62,15 +62,9 @@ async def add_fan_out_items(
             problem = of_error(error, request.url.path, request.scope["state"]["request_id"])
             rejected.append({"index": body.start_index + position, "problem": problem})
     accepted = 0
-    next_index, sealed = -1, group.sealed
+    next_index, sealed = -1, fan_out.sealed
     for start in range(0, max(len(items), 1), FILL):
         filled = await context.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
-        if filled.word == "missing":
-            raise NotFound()
-        if filled.word == "sealed":
-            raise FanOutSealed(current_state=filled.state)
-        if filled.word == "full":
-            raise QueueFull(next_index=filled.next_index)
         accepted += filled.added
         next_index, sealed = filled.next_index, filled.sealed
     return rendering.respond(
@@ -96,14 +90,5 @@ async def add_fan_out_items(
 )
 async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
     """Lets the fan-out finish. Fails, and says what is there, unless all `expected_count` items exist."""
-    sealed = await context.stores.fan_outs.seal(fan_out_id, body.expected_count)
-    if sealed.word == "missing":
-        raise NotFound()
-    if sealed.word == "mismatch":
-        raise CountMismatch(
-            f"The fan-out has {sealed.total} items; the first missing index is {sealed.next_index}.",
-            expected_count=body.expected_count,
-            count=sealed.total,
-            next_index=sealed.next_index,
-        )
-    return respond(await groups.read(context, fan_out_id))
+    await context.stores.fan_outs.seal(fan_out_id, body.expected_count)
+    return respond(await groups.read(context, FanOut, fan_out_id))

@@ -1,6 +1,7 @@
 """Submitting and reading fan-outs."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, cast
 
@@ -24,16 +25,23 @@ from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.parameters import FanOutId, IdempotencyKey
 from service.domain.errors import (
     BackendUnavailable,
-    IdempotencyKeyReused,
+    NotFound,
     OutcomeUnknown,
-    QueueFull,
     StorageFull,
 )
-from service.domain.fan_out import MAX_ITEMS, MEMBERS, FanOutSpec
+from service.domain.fan_out import (
+    MAX_ITEMS,
+    MEMBERS,
+    CountMismatch,
+    FanOut,
+    FanOutSealed,
+    FanOutSpec,
+    created_fan_out,
+)
+from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.groups.fan_outs import FILL, Opened, first_answer
+from service.store.groups.fan_outs import FILL, Opened
 from service.store.jobs import Idempotency
-from service.store.queries import JobFilter
 
 router = Router(prefix="/v1/fan-outs", tags=["fan-outs"])
 
@@ -90,20 +98,16 @@ async def create_fan_out(
     opened: Opened | None = None
     try:
         opened = await context.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
-        if opened.word == "reused":
-            raise IdempotencyKeyReused()
-        if opened.word == "full":
-            raise QueueFull()
         await _complete(context, opened, spec, reader, raw_items)
     except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
         failed = error if opened is None else after_a_part(error)
         raise type(failed)(failed.message, fan_out_id=id if opened is None else opened.id) from error
     finally:
         span.end()
-    headers = {"Idempotency-Replayed": "true"} if opened.word == "replayed" else {}
-    if (ended := await groups.wait_until_finished(context, opened.id, prefer)) is not None:
+    headers = {"Idempotency-Replayed": "true"} if opened.replayed else {}
+    if (ended := await groups.wait_until_finished(context, FanOut, opened.id, prefer)) is not None:
         return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
-    return respond(first_answer(opened.id, spec, delays, opened.created_at), 202, **headers)
+    return respond(created_fan_out(opened.id, spec, delays, opened.created_at), 202, **headers)
 
 
 async def _complete(
@@ -111,16 +115,15 @@ async def _complete(
 ) -> None:
     """Stores the missing items; if a client cancels the fan-out meanwhile, there is nothing to add."""
     fan_outs = context.stores.fan_outs
-    if opened.word == "replayed":
-        group = await context.stores.groups.get(opened.id)
-        if group is None or group.sealed:
+    if opened.replayed:
+        found = await context.stores.groups.find(FanOut, opened.id)
+        if found is None or found.sealed:
             return
-    async for items in in_portions(reader, raw_items, FILL):
-        filled = await fan_outs.fill(opened.id, items, admitted=True)
-        if filled.word != "moved":
-            return
-    if spec.whole:
-        await fan_outs.seal(opened.id, len(raw_items))
+    with contextlib.suppress(NotFound, FanOutSealed, CountMismatch):
+        async for items in in_portions(reader, raw_items, FILL):
+            await fan_outs.fill(opened.id, items, admitted=True)
+        if spec.whole:
+            await fan_outs.seal(opened.id, len(raw_items))
 
 
 @router.get(
@@ -134,8 +137,8 @@ async def list_fan_outs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Each fan-out has its counts; its items are jobs, listed under the fan-out."""
-    page = await context.stores.groups.list("fan", limit, cursor)
-    return rendering.page([rendering.fan_out(group) for group in page.items], page.next_cursor)
+    page = await context.stores.groups.list(FanOut, limit, cursor)
+    return rendering.page([rendering.fan_out(fan_out) for fan_out in page.items], page.next_cursor)
 
 
 @router.get(
@@ -155,10 +158,10 @@ async def get_fan_out(
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
     """`wait` returns once the fan-out differs from `If-None-Match` or, without that header, has finished."""
-    group = await groups.poll(context, fan_out_id, wait, if_none_match)
-    if (answer := groups.unchanged(group, if_none_match)) is not None:
+    fan_out = await groups.poll(context, FanOut, fan_out_id, wait, if_none_match)
+    if (answer := groups.unchanged(fan_out, if_none_match)) is not None:
         return answer
-    return respond(group)
+    return respond(fan_out)
 
 
 @router.get(
@@ -176,8 +179,8 @@ async def list_fan_out_jobs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Lists the items that still exist, without the follow-up job. Short pages may have a next page."""
-    group = await groups.read(context, fan_out_id)
-    page = await context.stores.group_jobs.page(group, JobFilter(state=state), limit, cursor)
+    fan_out = await groups.read(context, FanOut, fan_out_id)
+    page = await context.stores.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
@@ -211,15 +214,15 @@ async def list_fan_out_results(
 
     Deleted items have no line. The format is NDJSON; `Accept: text/plain` returns the same as text.
     """
-    group = await groups.read(context, fan_out_id)
-    name = rendering.fan_out(group)["name"]
+    fan_out = await groups.read(context, FanOut, fan_out_id)
 
     async def lines() -> AsyncGenerator[bytes]:
-        async for rows in context.stores.fan_outs.results(group, from_index):
+        async for rows in context.stores.fan_outs.results(fan_out, from_index):
             chosen = [row for row in rows if state is None or row.state is state]
             if chosen:
                 yield b"".join(
-                    rendering.item_result(row, context.view_of_type(name, row.redact)) for row in chosen
+                    rendering.item_result(row, context.view_of_type(fan_out.name, row.redact))
+                    for row in chosen
                 )
             await asyncio.sleep(0)
 

@@ -9,13 +9,13 @@ from service.api.resources.flows import respond
 from service.api.routes.router import Router
 from service.api.schemas import flows as schemas
 from service.api.schemas.parts.parameters import FlowId
-from service.store.groups.groups import Group
+from service.domain.flow import Flow
 
 router = Router(prefix="/v1/flows/{flow_id}", tags=["flows"])
 
 
-async def _answer(context: RequestContext, group: Group, status: int) -> Response:
-    return respond(group, await context.stores.groups.flow_jobs(group.id), status)
+async def _answer(context: RequestContext, flow: Flow, status: int) -> Response:
+    return respond(flow, await context.stores.groups.flow_jobs(flow.id), status)
 
 
 @router.post(
@@ -35,8 +35,8 @@ async def cancel_flow(
     flow_id: FlowId, context: Context, body: schemas.GroupCancelIn | None = None
 ) -> Response:
     """Cancels every unfinished job, including running ones."""
-    group, status = await groups.cancel(context, flow_id, body)
-    return await _answer(context, group, status)
+    flow, status = await groups.cancel(context, Flow, flow_id, body)
+    return await _answer(context, flow, status)
 
 
 @router.post(
@@ -51,7 +51,7 @@ async def cancel_flow(
 )
 async def retry_flow(flow_id: FlowId, context: Context) -> Response:
     """Runs dead and cancelled jobs again when their conditions are met. Successful results stay."""
-    return await _answer(context, await groups.run_again(context, flow_id), 202)
+    return await _answer(context, await groups.run_again(context, Flow, flow_id), 202)
 
 
 @router.delete(

@@ -27,10 +27,10 @@ from service.api.schemas.parts.fields import Name
 from service.api.schemas.parts.parameters import FlowId, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
 from service.domain.checks import SpecInvalid
-from service.domain.errors import BackendUnavailable, IdempotencyKeyReused, OutcomeUnknown
-from service.domain.flow import FlowSpec, Node, arrange
+from service.domain.errors import BackendUnavailable, OutcomeUnknown
+from service.domain.flow import Flow, FlowSpec, Node, arrange
+from service.domain.job_filter import JobFilter
 from service.store.jobs import Idempotency
-from service.store.queries import JobFilter
 
 router = Router(prefix="/v1/flows", tags=["flows"])
 
@@ -79,14 +79,12 @@ async def create_flow(
         raise type(error)(error.message, flow_id=id) from error
     finally:
         span.end()
-    if admission.word == "reused":
-        raise IdempotencyKeyReused()
-    group, jobs = admission.group, dict(admission.jobs)
-    headers = {"Idempotency-Replayed": "true"} if admission.word == "replayed" else {}
-    if (ended := await groups.wait_until_finished(context, group.id, prefer)) is not None:
-        jobs = await context.stores.groups.flow_jobs(group.id)
+    flow, jobs = admission.flow, dict(admission.jobs)
+    headers = {"Idempotency-Replayed": "true"} if admission.replayed else {}
+    if (ended := await groups.wait_until_finished(context, Flow, flow.id, prefer)) is not None:
+        jobs = await context.stores.groups.flow_jobs(flow.id)
         return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
-    return respond(group, jobs, 202, **headers)
+    return respond(flow, jobs, 202, **headers)
 
 
 async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparent: str | None) -> FlowSpec:
@@ -153,8 +151,8 @@ async def list_flows(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Each flow has its counts but not its jobs."""
-    page = await context.stores.groups.list("flow", limit, cursor)
-    return rendering.page([rendering.flow(group) for group in page.items], page.next_cursor)
+    page = await context.stores.groups.list(Flow, limit, cursor)
+    return rendering.page([rendering.flow(flow) for flow in page.items], page.next_cursor)
 
 
 @router.get(
@@ -174,10 +172,10 @@ async def get_flow(
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
     """`wait` returns once the flow differs from `If-None-Match` or, without that header, has finished."""
-    group = await groups.poll(context, flow_id, wait, if_none_match)
-    if (answer := groups.unchanged(group, if_none_match)) is not None:
+    flow = await groups.poll(context, Flow, flow_id, wait, if_none_match)
+    if (answer := groups.unchanged(flow, if_none_match)) is not None:
         return answer
-    return respond(group, await context.stores.groups.flow_jobs(flow_id))
+    return respond(flow, await context.stores.groups.flow_jobs(flow_id))
 
 
 @router.get(
@@ -187,7 +185,7 @@ async def get_flow(
 )
 async def get_flow_graph(flow_id: FlowId, request: Request, context: Context) -> Response:
     """A compact graph for drawing. `Accept: text/vnd.mermaid` returns Mermaid text."""
-    await groups.read(context, flow_id)
+    await groups.read(context, Flow, flow_id)
     jobs, edges = await context.stores.flows.graph(flow_id)
     found = await context.stores.queries.jobs(list(jobs.values()))
     if MERMAID in request.headers.get("accept", ""):
@@ -208,6 +206,6 @@ async def list_flow_jobs(
 ) -> Response:
     """Lists the jobs that still exist; each job has its own retention."""
     page = await context.stores.group_jobs.page(
-        await groups.read(context, flow_id), JobFilter(), limit, cursor
+        await groups.read(context, Flow, flow_id), JobFilter(), limit, cursor
     )
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)

@@ -13,8 +13,8 @@ from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import bulk_actions as schemas
 from service.api.schemas.parts.parameters import IdempotencyKey
-from service.domain.errors import InvalidState, NotFound
-from service.store.bulk.bulk_actions import BulkAction, BulkSpec
+from service.domain.bulk_action import BulkAction, BulkSpec
+from service.domain.errors import NotFound
 
 router = Router(prefix="/v1/bulk-actions", tags=["bulk actions"])
 
@@ -118,7 +118,7 @@ async def get_bulk_action(
 )
 async def pause_bulk_action(action_id: ActionId, context: Context) -> Response:
     """Pauses the action. It changes no more jobs after the response."""
-    return await _direct(context, action_id, "paused")
+    return await _set_state(context, action_id, "paused")
 
 
 @router.post(
@@ -131,7 +131,7 @@ async def resume_bulk_action(action_id: ActionId, context: Context) -> Response:
     action = await _read(context, action_id)
     if action.spec.verb == "retry":
         context.caller.require(RETRY_SCOPE)
-    return await _direct(context, action_id, "running")
+    return await _set_state(context, action_id, "running")
 
 
 @router.post(
@@ -141,7 +141,7 @@ async def resume_bulk_action(action_id: ActionId, context: Context) -> Response:
 )
 async def cancel_bulk_action(action_id: ActionId, context: Context) -> Response:
     """Cancels the action. It changes no more jobs after the response; changes already made stay."""
-    return await _direct(context, action_id, "cancelled")
+    return await _set_state(context, action_id, "cancelled")
 
 
 async def _read(context: RequestContext, id: str) -> BulkAction:
@@ -151,12 +151,8 @@ async def _read(context: RequestContext, id: str) -> BulkAction:
     return action
 
 
-async def _direct(
+async def _set_state(
     context: RequestContext, id: str, to: Literal["paused", "running", "cancelled"]
 ) -> Response:
-    word, state = await context.stores.bulk_actions.direct(id, to)
-    if word == "missing":
-        raise NotFound()
-    if word == "illegal":
-        raise InvalidState(f"The bulk action's state is {state}.", current_state=state)
+    await context.stores.bulk_actions.set_state(id, to)
     return bulk.respond(await _read(context, id))

@@ -11,7 +11,7 @@ from service.api.openapi.operation import operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import Turns
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, refusal, specify
+from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.responses import rendering
 from service.api.responses.errors import JsonInvalid, ValidationFailed
 from service.api.responses.problems import of_error, pointer
@@ -21,7 +21,8 @@ from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.parameters import IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
 from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
-from service.store.jobs import BATCH, Idempotency, Submission, Submitted, batches
+from service.domain.results import SubmitResult, Submitted
+from service.store.jobs import BATCH, Idempotency, Submission, batches
 from service.store.previews import PAGE_BYTES, shortened
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
@@ -74,14 +75,14 @@ async def create_jobs(
         if isinstance(answer, TriageError):
             results.append(_refused(request, index, for_client(answer, request.scope)))
             continue
-        error = refusal(answer)
+        error = answer.error
         if isinstance(error, IdempotencyKeyReused):
             raise error
         if error is not None or answer.job is None:
             results.append(_refused(request, index, error or NotFound()))
             continue
-        replayed = replayed or answer.word == "replayed"
-        status = 200 if answer.word == "existing" else 202
+        replayed = replayed or answer.replayed
+        status = 200 if answer.result is SubmitResult.EXISTING else 202
         job = shortened(answer.job, left)
         left -= len(job.payload) + len(job.result or b"")
         results.append({"index": index, "status": status, "job": present(context, job), "problem": None})

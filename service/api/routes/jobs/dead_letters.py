@@ -15,11 +15,11 @@ from service.api.schemas import jobs as job_schemas
 from service.api.schemas import operators as schemas
 from service.api.schemas.parts.fields import Name
 from service.api.schemas.parts.parameters import IdempotencyKey, JobId
-from service.domain.errors import NotFound
+from service.domain.bulk_action import BulkSpec
+from service.domain.errors import InvalidState, NotFound
 from service.domain.job import Job
+from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.bulk.bulk_actions import BulkSpec
-from service.store.queries import JobFilter
 
 router = Router(prefix="/v1/dlq", tags=["dead letters"])
 
@@ -129,7 +129,8 @@ async def retry_dead_letter(
 async def delete_dead_letter(job_id: JobId, context: Context) -> Response:
     """Deletes the job and its history."""
     await _dead(context, job_id)
-    moved = (await context.stores.jobs.delete([job_id]))[0]
-    if moved.word != "moved":
-        raise NotFound()
+    try:
+        await context.stores.jobs.delete_one(job_id)
+    except InvalidState as error:  # it runs again by now
+        raise NotFound() from error
     return Response(status_code=204)

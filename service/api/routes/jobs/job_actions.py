@@ -5,15 +5,16 @@ from fastapi import Response
 from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
-from service.api.resources.jobs import act, read, redrive, refused, respond
+from service.api.resources.jobs import act, read, redrive, respond
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.parameters import JobId
 from service.domain.checks import to_ms
-from service.domain.errors import NotFound, VersionMismatch
+from service.domain.errors import InvalidState
 from service.domain.job_spec import change_retry
+from service.domain.results import ChangeResult
 from service.domain.states import State
 
 router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
@@ -33,7 +34,7 @@ async def update_job(
     given = body.model_fields_set
     if not given:
         raise ValidationFailed(errors=[{"pointer": "", "code": "empty", "message": "nothing to change"}])
-    moved = await context.stores.jobs.update(
+    await context.stores.jobs.update(
         job_id,
         if_version=guard(if_match, job.version),
         priority=body.priority,
@@ -41,12 +42,6 @@ async def update_job(
         tags=body.tags,
         retry=None if body.retry is None else change_retry(job.retry, body.retry.given()),
     )
-    if moved.word == "missing":
-        raise NotFound()
-    if moved.word == "version":
-        raise VersionMismatch()
-    if moved.word == "illegal":
-        raise refused(None, moved.state)
     return respond(context, await read(context, job_id))
 
 
@@ -57,11 +52,7 @@ async def update_job(
 )
 async def delete_job(job_id: JobId, context: Context) -> Response:
     """Deletes a finished job now, before its retention ends."""
-    moved = (await context.stores.jobs.delete([job_id]))[0]
-    if moved.word == "missing":
-        raise NotFound()
-    if moved.word == "illegal":
-        raise refused(await context.stores.queries.job(job_id), None)
+    await context.stores.jobs.delete_one(job_id)
     return Response(status_code=204)
 
 
@@ -84,13 +75,15 @@ async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | N
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
     message = "" if body is None or body.reason is None else body.reason
-    moved = (await context.stores.jobs.cancel([job_id], round(grace * 1000), message=message))[0]
-    if moved.word == "missing":
-        raise NotFound()
-    job = await read(context, job_id)
-    if moved.word == "illegal" and moved.state is not State.CANCELLED:
-        raise refused(None, moved.state)
-    return respond(context, job, 202 if moved.word == "requested" else 200)
+    status = 200
+    try:
+        changed = await context.stores.jobs.cancel_one(job_id, round(grace * 1000), message)
+        if changed.result is ChangeResult.REQUESTED:
+            status = 202
+    except InvalidState as error:
+        if error.current_state is not State.CANCELLED:
+            raise
+    return respond(context, await read(context, job_id), status)
 
 
 @router.post(
@@ -123,7 +116,7 @@ async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | N
 )
 async def run_job_now(job_id: JobId, context: Context) -> Response:
     """Queues the job without waiting for its time."""
-    return await act(context, job_id, context.stores.jobs.run_now([job_id]), (State.QUEUED, State.RUNNING))
+    return await act(context, job_id, context.stores.jobs.run_now(job_id), (State.QUEUED, State.RUNNING))
 
 
 @router.get(

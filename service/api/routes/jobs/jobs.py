@@ -8,7 +8,7 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, refusal, specify
+from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
@@ -20,10 +20,11 @@ from service.domain.errors import (
     OutcomeUnknown,
 )
 from service.domain.job import Job
+from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec
+from service.domain.results import REFUSALS, SubmitResult, Submitted
 from service.domain.states import State
-from service.store.jobs import Idempotency, Submission, Submitted
-from service.store.queries import JobFilter
+from service.store.jobs import Idempotency, Submission
 from service.telemetry.spans import Span
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
@@ -90,14 +91,14 @@ async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: f
 
 
 async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
-    failed = "error"
+    failed: str | None = "error"
     try:
         submitted = await context.stores.jobs.submit_one(submission)
-        if (error := refusal(submitted)) is not None:
-            failed = error.code
-            raise error
         failed = None
         return submitted
+    except REFUSALS as error:
+        failed = error.code
+        raise
     except OutcomeUnknown as error:
         raise OutcomeUnknown(error.message, job_id=submission.id) from error
     finally:
@@ -106,7 +107,7 @@ async def _submit(context: RequestContext, submission: Submission, span: Span) -
 
 def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
     headers = {"Location": f"/v1/jobs/{job.id}", "ETag": rendering.etag(job.version)}
-    if submitted.word == "replayed":
+    if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
     if len(spec.payload) > WARN_BYTES:
         headers["Triage-Warning"] = (
@@ -119,7 +120,7 @@ def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
 def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
     if submitted.job is None:
         raise NotFound("The job that held the unique key has just finished. Submit the job again.")
-    status = 200 if submitted.word == "existing" else 202
+    status = 200 if submitted.result is SubmitResult.EXISTING else 202
     return rendering.respond(
         present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
     )

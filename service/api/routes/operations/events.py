@@ -11,9 +11,10 @@ from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
 from service.api.schemas.parts.parameters import FanOutId, FlowId, JobId
+from service.domain.flow import Flow
+from service.domain.group import Group
+from service.domain.job import JobStatus
 from service.domain.states import FINISHED
-from service.store.groups.groups import Group, kind_of
-from service.store.queries import JobStatus
 
 router = Router(prefix="/v1")
 
@@ -102,7 +103,7 @@ def _job(context: RequestContext, id: str, job: JobStatus) -> dict[str, Any]:
 def _group(group: Group) -> dict[str, Any]:
     return {
         "id": group.id,
-        "object": "flow" if kind_of(group.id) == "flow" else "fan_out",
+        "object": "flow" if isinstance(group, Flow) else "fan_out",
         "version": group.version,
         "state": group.state,
         "counts": rendering.counts(group),

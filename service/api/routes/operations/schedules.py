@@ -8,18 +8,18 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
 from service.api.resources.jobs import present
-from service.api.resources.submission import body_digest, refusal, specify
+from service.api.resources.submission import body_digest, specify
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
 from service.api.schemas.parts.parameters import IdempotencyKey
-from service.domain.errors import InvalidState, NotFound, VersionMismatch
+from service.domain.errors import NotFound, VersionMismatch
 from service.domain.job_spec import JobSpec
-from service.domain.schedule import TimetableInvalid, timetable
-from service.store.jobs import Idempotency, Submission, Submitted
-from service.store.schedules import Schedule
+from service.domain.results import SubmitResult, Submitted
+from service.domain.schedule import Schedule, TimetableInvalid, timetable
+from service.store.jobs import Idempotency, Submission
 
 router = Router(prefix="/v1/schedules", tags=["schedules"])
 
@@ -210,20 +210,16 @@ async def run_schedule_now(
             await schedules.replace_unfinished(found, round(grace * 1000), idempotency)
         submitted = await schedules.run_now(found, Submission(job_id, spec, idempotency))
         # None: the schedule has changed. Replayed: the same request was faster; its record has the answer.
-        if submitted is not None and submitted.word != "replayed":
+        if submitted is not None and not submitted.replayed:
             return answer_run(context, submitted)
     raise VersionMismatch()
 
 
 def answer_run(context: RequestContext, submitted: Submitted) -> Response:
-    if submitted.word == "skipped":
-        raise InvalidState("The schedule's last run is unfinished.", current_state="running")
-    if (error := refusal(submitted)) is not None:
-        raise error
-    if submitted.job is None:
+    if (job := submitted.accepted().job) is None:
         raise NotFound()
-    headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": rendering.etag(submitted.job.version)}
-    if submitted.word == "replayed":
+    headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": rendering.etag(job.version)}
+    if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
-    status = 200 if submitted.word == "existing" else 202
-    return rendering.respond(present(context, submitted.job), status, headers)
+    status = 200 if submitted.result is SubmitResult.EXISTING else 202
+    return rendering.respond(present(context, job), status, headers)

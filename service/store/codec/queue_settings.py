@@ -7,6 +7,7 @@ import orjson
 
 from service.domain.catalogue import canonical_name
 from service.domain.limits import KeyLimits, KeyOverride, QueueSettings, RateLimit
+from service.store.codec.fields import Fields, number
 from service.store.redis.scripts import Argument
 
 
@@ -39,25 +40,28 @@ def encode_change(field: str, value: Any) -> list[Argument]:
             return [field, _optional(value)]
 
 
-def decode(
-    fields: Mapping[bytes, bytes], keys: Mapping[bytes, bytes], defaults: bytes | None
-) -> QueueSettings:
+def decode_settings(fields: Fields, keys: Fields, defaults: bytes | None) -> QueueSettings:
     aging = fields.get(b"aging_ms", b"60000")
     paused = fields.get(b"paused_types", b"").decode().split()
     return QueueSettings(
         paused=fields.get(b"paused") == b"1",
         paused_job_types=tuple(sorted({canonical_name(name) for name in paused})),
         priority_aging_ms=None if aging == b"strict" else int(aging),
-        max_concurrency=_number(fields.get(b"max_concurrency")),
-        max_depth=_number(fields.get(b"max_depth")),
+        max_concurrency=number(fields.get(b"max_concurrency")),
+        max_depth=number(fields.get(b"max_depth")),
         rate_limit=_parse_rate(fields.get(b"rate_limit")),
         per_key=KeyLimits(
-            _number(fields.get(b"key_max_concurrency")), _parse_rate(fields.get(b"key_rate_limit"))
+            number(fields.get(b"key_max_concurrency")), _parse_rate(fields.get(b"key_rate_limit"))
         ),
         keys={key.decode(): _parse_override(text) for key, text in sorted(keys.items())},
         defaults=orjson.loads(defaults) if defaults else {},
         version=int(fields.get(b"version", 1)),
     )
+
+
+def decode_all_defaults(fields: Fields) -> dict[str, Mapping[str, Any]]:
+    """What each queue lays under the options of its jobs, by queue."""
+    return {name.decode(): orjson.loads(document) for name, document in fields.items()}
 
 
 def _optional(value: int | None) -> Argument:
@@ -74,10 +78,6 @@ def _override(override: KeyOverride | None) -> str:
     concurrency, rate = override.max_concurrency, override.rate_limit
     text = "none" if rate is None else rate if isinstance(rate, str) else _rate(rate)
     return f"{'none' if concurrency is None else concurrency}|{text}"
-
-
-def _number(text: bytes | None) -> int | None:
-    return None if text is None else int(text)
 
 
 def _parse_rate(text: bytes | None) -> RateLimit | None:

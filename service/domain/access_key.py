@@ -1,0 +1,14 @@
+"""API keys."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """Who may do what in which namespace; `created_at` is unix ms."""
+
+    id: str
+    name: str
+    namespace: str
+    scopes: frozenset[str]
+    created_at: int

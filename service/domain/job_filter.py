@@ -1,0 +1,38 @@
+"""Which jobs a list shows and a bulk action acts upon."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from service.domain.job import Job
+from service.domain.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """All that is given must match; times are unix ms, the first one included and the last one excluded."""
+
+    queue: str | None = None
+    state: State | None = None
+    name: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    reason: str | None = None
+    group_id: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+
+    @property
+    def indexed(self) -> bool:
+        """Whether sets by queue and state decide alone, so that no candidate is read in vain."""
+        return not self.tags and self.name is None and self.reason is None and self.group_id is None
+
+    def matches(self, job: Job) -> bool:
+        return (
+            (self.queue is None or job.queue == self.queue)
+            and (self.state is None or job.state == self.state)
+            and (self.name is None or job.name == self.name)
+            and (self.reason is None or job.state_reason == self.reason)
+            and (self.group_id is None or self.group_id in (job.flow_id, job.fan_out_id))
+            and (self.created_after is None or job.created_at >= self.created_after)
+            and (self.created_before is None or job.created_at < self.created_before)
+            and all(job.tags.get(key) == value for key, value in self.tags.items())
+        )
