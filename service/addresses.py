@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 
 def check_jwks_url(url: str) -> None:
-    """Raises ValueError for an address from which nobody should take the keys that they trust."""
+    """Raises ValueError for an address that is not a safe source of trusted keys."""
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise ValueError("must not hold a user name, a password or a fragment")

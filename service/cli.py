@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestr
 
 @app.command()
 def dev() -> None:
-    """Start an embedded Valkey, the API and one worker; data is kept in .triage/."""
+    """Start an embedded Valkey, the API and one worker, with data in .triage/."""
     from service.dev_server import run
 
     raise typer.Exit(run())
@@ -59,16 +59,19 @@ def openapi() -> None:
 
 @app.command()
 def check(
-    connect: Annotated[bool, typer.Option("--connect", help="Also see whether Redis can be used.")] = False,
+    connect: Annotated[bool, typer.Option("--connect", help="Also check that Redis is usable.")] = False,
 ) -> None:
-    """Validate the configuration and the handlers, and exit."""
+    """Validate the configuration and the handlers, then exit."""
     from service.settings import ignored_variables, load_settings
     from workers.arq.settings import name_ignored, worker_settings
     from workers.handling.registry import Registry
 
     settings = load_settings()
     if ignored := ignored_variables():
-        typer.echo(f"triage: ignored, as Kubernetes sets them for Services: {', '.join(ignored)}", err=True)
+        typer.echo(
+            f"triage: ignored these variables, which Kubernetes sets for Services: {', '.join(ignored)}",
+            err=True,
+        )
     if connect:
         from service.store.redis.server_check import check_server
 
@@ -83,7 +86,7 @@ def check(
 def _need_redis(url: str) -> None:
     if not url:
         raise ConfigurationInvalid(
-            "TRIAGE_REDIS_URL: is needed here; `triage dev` starts an embedded server."
+            "TRIAGE_REDIS_URL: required here; only `triage dev` starts an embedded server."
         )
 
 

@@ -1,4 +1,4 @@
-"""The process clock, created by the mains and passed to whoever needs to know the time."""
+"""The process clock, created by each main and passed to everything that needs the time."""
 
 import time
 

@@ -43,7 +43,7 @@ def run() -> int:
             sys.stdout.flush()
         while not stop.wait(0.2):
             if ended := [process for process in processes if process.poll() is not None]:
-                sys.stderr.write("triage: a process has ended; stopping the others.\n")
+                sys.stderr.write("triage: a process has exited; stopping the others.\n")
                 # What is wrong with the configuration it has said itself.
                 return EXIT_CONFIGURATION if ended[0].returncode == EXIT_CONFIGURATION else 1
         return 0

@@ -9,8 +9,8 @@ def parse_weights(text: str) -> dict[str, int]:
         if not weight:
             weight = "1"
         if not name or not weight.isdecimal() or not 1 <= int(weight) <= 1000:
-            raise ValueError(f"{part!r} is not name=weight with a weight of 1 to 1000")
+            raise ValueError(f"{part!r} must be name=weight with a weight from 1 to 1000")
         weights[name] = int(weight)
     if not weights:
-        raise ValueError("names no queue")
+        raise ValueError("must name at least one queue")
     return weights

@@ -4,7 +4,7 @@ from service.clock import Clock
 
 
 class Reachability:
-    """Told of every try of somebody who tries at short intervals; may be used by several threads."""
+    """Records the attempts of a caller that retries at short intervals; thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,7 +1,7 @@
-"""TRIAGE_REDIS_URL, read strictly: what is wrong with it is said without a word of what it holds.
+"""TRIAGE_REDIS_URL, validated strictly: errors never quote its content.
 
-redis-py accepts whatever it can make sense of. With an unescaped `/` or `#` in a password it takes a part of
-it for a port, a path or an option, and prints that part in its errors.
+redis-py accepts anything it can make sense of. With an unescaped `/` or `#` in a password, it takes a part of
+the password for a port, a path or an option, and prints it in its errors.
 """
 
 import re
@@ -54,13 +54,13 @@ def _check_address(authority: str, database: str) -> None:
     address = authority.rpartition("@")[2]
     host, colon, port = address.rpartition(":") if re.search(r":[^\]]*$", address) else (address, "", "")
     if not host:
-        raise ValueError("names no host")
+        raise ValueError("has no host")
     if not _HOST.fullmatch(host):
-        raise ValueError("has a host that is no name and no address")
+        raise ValueError("has an invalid host: use a name or an address")
     if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
         raise ValueError("has a port that is not a number from 1 to 65535")
     if database and not (database.isascii() and database.isdecimal()):
-        raise ValueError("has a database after the host that is not a number")
+        raise ValueError("has an invalid database after the host: use a number")
 
 
 def _check_options(query: str, scheme: str) -> None:
@@ -69,14 +69,16 @@ def _check_options(query: str, scheme: str) -> None:
             if scheme != "rediss":
                 raise ValueError(f"has the option {name}, which is for rediss:// only")
             if name in _TLS_FILES and not Path(value).is_file():
-                raise ValueError(f"has the option {name}, and there is no such file")
+                raise ValueError(f"has the option {name}, but the file does not exist")
             if name in _TLS_OPTIONS and value.lower() not in _TLS_OPTIONS[name]:
-                raise ValueError(f"has the option {name}, which is one of {', '.join(_TLS_OPTIONS[name])}")
+                raise ValueError(
+                    f"has the option {name}, which must be one of {', '.join(_TLS_OPTIONS[name])}"
+                )
         elif name == "db" and not value.isdecimal():
-            raise ValueError("has the option db, which is a number")
+            raise ValueError("has the option db, which must be a number")
         elif name not in _OPTIONS:
             known = ", ".join((*_OPTIONS, *_TLS_FILES, *_TLS_OPTIONS))
-            raise ValueError(f"has an option that is not known; there are {known}")
+            raise ValueError(f"has an unknown option; the options are {known}")
 
 
 def address_of(url: str) -> str:

@@ -40,30 +40,30 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         default="",
         repr=False,
-        description="redis://, rediss:// or unix://. Empty: embedded, for `triage dev` only.",
+        description="Redis: redis://, rediss:// or unix://. Empty: embedded server, only in `triage dev`.",
     )
     namespace: str = Field(
         default="default",
         pattern=NAMESPACE_PATTERN,
-        description="Namespace of a worker, and of requests without credentials in dev.",
+        description="Namespace of a worker, and of requests without credentials under `triage dev`.",
     )
-    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
-    port: int = Field(default=8080, ge=0, le=65535, description="Port of the API; 0 = a free one, printed.")
+    host: str = Field(default="127.0.0.1", description="Address on which the API listens.")
+    port: int = Field(default=8080, ge=0, le=65535, description="API port; 0 picks and prints a free one.")
     worker_host: str = Field(
         default="0.0.0.0",
-        description="Address of a worker's probes and metrics; its `/drain` answers loopback only.",
+        description="Address of a worker's probes and metrics. `/drain` responds on loopback only.",
     )
     worker_port: int = Field(
         default=8081,
         ge=0,
         le=65535,
-        description="Port of a worker's probes, metrics and drain; 0 = a free one, printed.",
+        description="Port of a worker's probes, metrics and drain. 0 picks a free port and prints it.",
     )
     queues: str = Field(
         default="critical=6,default=3,bulk=1,*=1",
-        description="Queues of a worker with their weights; `*` = every other queue in use.",
+        description="Queues of a worker with their weights. `*` means every other queue in use.",
     )
-    concurrency: int = Field(default=20, ge=1, le=10_000, description="Jobs at a time per worker.")
+    concurrency: int = Field(default=20, ge=1, le=10_000, description="Jobs that a worker runs at a time.")
     handlers: str = Field(
         default="workers.handlers",
         description="Import paths of handler modules, comma-separated. The default is the sample handlers.",
@@ -72,123 +72,125 @@ class Settings(BaseSettings):
         default=15,
         ge=0.5,
         le=3600,
-        description="Seconds: lease of a running job; renewed three times in its length.",
+        description="Lease of a running job, in seconds. The worker renews it at a third of that.",
     )
     drain_seconds: float = Field(
-        default=30, ge=0, le=86_400, description="Seconds that running jobs get at shutdown."
+        default=30, ge=0, le=86_400, description="How long running jobs may continue at shutdown, in seconds."
     )
     cancel_grace_seconds: float = Field(
         default=5,
         ge=0,
         le=3600,
-        description="Seconds after a cancel or a timeout until the run is given up and fenced.",
+        description="Grace period after a cancel or timeout before the run is fenced, in seconds.",
     )
     min_retry_seconds: float = Field(
         default=1,
         ge=0.05,
         le=3600,
-        description="Seconds: `Snooze`, `RateLimited` and `Retry-After` count as at least this long.",
+        description="Shortest delay of `Snooze`, `RateLimited` and `Retry-After`, in seconds.",
     )
     max_deferrals: int = Field(
         default=100,
         ge=1,
         le=1_000_000,
-        description="Times that an attempt may end in `Snooze` or `RateLimited`; the next one is a failure.",
+        description="How often an attempt may end in `Snooze` or `RateLimited` before that is a failure.",
     )
     stuck_threads_seconds: float = Field(
         default=600,
         ge=0,
         le=86_400,
-        description="Seconds that the retry of a job waits for a run that does not end after its timeout,"
-        " and that a worker whose slots are all held by such runs waits until it ends itself.",
+        description="How long a retry waits for a run that outlives its timeout, in seconds. "
+        "A worker whose slots are all held by such runs exits after the same time.",
     )
     max_queues: int = Field(
         default=1_000,
         ge=1,
         le=1_000_000,
-        description="Queues of a namespace at most (429 `too_many_queues`); the same for API and workers.",
+        description="Most queues per namespace (429 `too_many_queues`). Set it alike for API and workers.",
     )
     max_payload_bytes: int = Field(
         default=65_536,
         ge=2,
         le=16_777_216,
-        description="Bytes: hard limit of a payload (413); above 1 KiB there is a warning header.",
+        description="Largest payload (413), in bytes. Above 1 KiB, the response has a warning header.",
     )
     max_body_bytes: int = Field(
         default=33_554_432,
         ge=65_536,
         le=268_435_456,
-        description="Bytes: largest body of requests with many jobs (413). "
-        "A process holds at most three times as many of all bodies together (503).",
+        description="Largest body of requests with many jobs (413), in bytes. "
+        "The limit for all bodies in a process together is three times that (503).",
     )
     request_seconds: float = Field(
         default=30,
         gt=0,
         le=3600,
-        description="Seconds that a request's head, and its body, may take to come in.",
+        description="How long receiving a request's headers, and its body, may take, in seconds.",
     )
     max_result_bytes: int = Field(
         default=1_048_576,
         ge=2,
         le=67_108_864,
-        description="Bytes: a larger result makes the job dead, reason non_retryable.",
+        description="Largest result, in bytes. A larger one makes the job dead, reason non_retryable.",
     )
     dlq_retention_seconds: float = Field(
         default=1_209_600,
         ge=0,
-        description="Seconds that dead jobs are kept at least, whatever their own retention.",
+        description="Shortest retention of dead jobs, in seconds, even if their own is shorter.",
     )
     # Off by default: only people know whether a pool that is gone comes back. Nothing is lost while its jobs
     # wait, and an alert tells of them. It is for namespaces in which clients invent or misspell job types.
     unroutable_seconds: float = Field(
         default=0,
         ge=0,
-        description="Seconds that no worker has known the type of a queued job until it is dead; 0 = never.",
+        description="How long a queued job may have a type that no worker knows, in seconds; 0 = forever.",
     )
     http_request: bool = Field(default=True, description="Workers run the built-in type `http.request`.")
     http_allow: str = Field(
-        default="", description="Hosts or CIDRs that `http.request` may reach although they are not public."
+        default="", description="Hosts or CIDRs that are not public but that `http.request` may reach."
     )
     http_signing_secret: SecretStr = Field(
         default=SecretStr(""),
-        description="`whsec_...`: `http.request` signs what it sends (Standard Webhooks).",
+        description="Secret (`whsec_...`) with which `http.request` signs requests (Standard Webhooks).",
     )
     metrics_open: bool = Field(
-        default=False, description="/metrics of the API without a key although TRIAGE_AUTH=required."
+        default=False, description="Serve the API's /metrics without a key, even with TRIAGE_AUTH=required."
     )
     auth: Literal["required", "off"] = Field(
         default="required",
-        description="API keys, and tokens once TRIAGE_JWT_* are set; `off` only on a loopback address.",
+        description="`required`: API keys, or tokens with TRIAGE_JWT_*; `off`: on a loopback address only.",
     )
     trusted_proxies: str = Field(
         default="",
-        description="Addresses or CIDRs, comma-separated, whose X-Forwarded-For names the client; `*` = all.",
+        description="Proxies to trust for X-Forwarded-For: addresses or CIDRs, comma-separated; `*` = all.",
     )
     allowed_hosts: str = Field(
         default="",
-        description="Host names, comma-separated, that TRIAGE_AUTH=off answers for beside localhost.",
+        description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated.",
     )
     jwt_issuer: str = Field(
-        default="", description="`iss` of tokens (JWT) that the API takes beside API keys."
+        default="", description="Issuer (`iss`) of tokens (JWT) that the API accepts in addition to API keys."
     )
-    jwt_audience: str = Field(default="", description="What `aud` of a token must name.")
+    jwt_audience: str = Field(default="", description="Audience that a token's `aud` must include.")
     jwt_jwks_url: str = Field(
         default="",
-        description="Public keys of the issuer (JWKS): https://, file:///, or http:// on a loopback address.",
+        description="URL of the issuer's keys (JWKS): https://, file:///, or http:// on a loopback address.",
     )
     jwt_namespace_claim: str = Field(
-        default="triage_namespace", min_length=1, description="Claim of a token that names its namespace."
+        default="triage_namespace", min_length=1, description="Claim of a token that holds its namespace."
     )
     jwt_scopes_claim: str = Field(
-        default="scope", min_length=1, description="Claim with its scopes: words in a string, or a list."
+        default="scope",
+        min_length=1,
+        description="Claim with a token's scopes: a string of words, or a list.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severe log lines to write; at `debug` one per request and per run."
+        default="info", description="Lowest log level to write; `debug` adds a line per request and run."
     )
     log_format: Literal["json", "text"] = Field(
         default="json",
-        description="`text`: for people, with message and traceback of failed jobs, which may quote payloads."
-        " `triage dev` uses it.",
+        description="`text` is for people, with messages and tracebacks of failed jobs, which may quote "
+        "payloads. `triage dev` uses it.",
     )
     data_dir: Path = Field(
         default=Path(".triage"), description="Where `triage dev` keeps the data of the embedded server."
@@ -227,9 +229,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _open_only_on_loopback(self) -> "Settings":
         if self.auth == "off" and not is_loopback(self.host):
-            raise ValueError(
-                f"TRIAGE_AUTH=off is only allowed on a loopback address, and TRIAGE_HOST is {self.host}"
-            )
+            raise ValueError(f"TRIAGE_AUTH=off requires a loopback address, but TRIAGE_HOST is {self.host}")
         return self
 
     @classmethod
@@ -271,7 +271,7 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment; raises ConfigurationInvalid with one line per problem, and no value in it."""
     unknown = sorted(_given_names() - {PREFIX + name.upper() for name in Settings.model_fields})
-    problems = [f"{name}: there is no such setting." for name in unknown]
+    problems = [f"{name}: unknown setting." for name in unknown]
     try:
         settings = Settings()
     except ValidationError as error:

@@ -11,10 +11,10 @@ AGAIN = 0.1
 
 
 async def end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    """Cancel tasks until all of them have ended, whatever they raise.
+    """Cancels tasks until all of them have ended, whatever they raise.
 
-    Once is not always enough: a cancellation that arrives while redis-py reads a reply can be lost, in
-    some 5 of 6,000 calls, and a duty that has lost it runs for ever.
+    Once is not always enough: a cancellation that arrives while redis-py reads a reply can be lost, in about
+    5 of 6,000 calls, and the task would then run forever.
     """
     left = {task for task in tasks if not task.done()}
     while left:
@@ -28,7 +28,7 @@ async def end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
 async def within(seconds: float, work: Coroutine[Any, Any, Result]) -> Result:
     """The result of `work`; raises TimeoutError when it took longer, and then it has ended for good.
 
-    For what talks to Redis, where `asyncio.wait_for` would wait for a lost cancellation for ever.
+    For calls to Redis, where `asyncio.wait_for` would wait forever for a lost cancellation.
     """
     task = asyncio.ensure_future(work)
     try:

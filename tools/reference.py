@@ -1,6 +1,5 @@
 """The sections of docs/reference that the code writes."""
 
-import inspect
 import textwrap
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
@@ -40,9 +39,7 @@ def settings() -> list[str]:
 
 
 def errors() -> list[str]:
-    rows = [
-        (error.code, status, error.retryable, inspect.getdoc(error) or "") for error, status in STATUS.items()
-    ]
+    rows = [(error.code, status, error.retryable, error.default_message) for error, status in STATUS.items()]
     raised = {row[0] for row in rows}
     rows += [
         (code, status, False, f"{HTTPStatus(status).phrase}.")

@@ -27,7 +27,7 @@ ATTRIBUTE = "__triage_job__"
 
 
 class RetryOptions(TypedDict, total=False):
-    """`@job(retry=...)`; what is absent has the default of a job's policy."""
+    """`@job(retry=...)`; absent fields have a job's default."""
 
     max_attempts: int
     backoff: Literal["fixed", "linear", "exponential"]
@@ -46,18 +46,18 @@ _OWN: Mapping[str, Check] = {
 
 
 class NonRetryable(Exception):
-    """Running this job again cannot help: it is dead at once."""
+    """Retrying this job cannot help: it is dead at once."""
 
 
 class Snooze(Exception):
     """Run this job again after `seconds`, at least TRIAGE_MIN_RETRY_SECONDS; no attempt is used.
 
-    An attempt that was deferred TRIAGE_MAX_DEFERRALS times, by this or RateLimited, has failed.
+    An attempt may be deferred TRIAGE_MAX_DEFERRALS times, by this or RateLimited; one more fails it.
     """
 
     def __init__(self, seconds: float) -> None:
         if not math.isfinite(seconds):
-            raise ValueError(f"Snooze takes a number of seconds, not {seconds}")
+            raise ValueError(f"Snooze: seconds must be a finite number, not {seconds}")
         super().__init__(f"snoozed for {seconds:g} s")
         self.delay_ms = max(0, round(seconds * 1000))
 
@@ -67,22 +67,22 @@ MAX_FREEZE_SECONDS = 3600
 
 
 class RateLimited(Exception):
-    """Start no job with this one's limit key for `retry_after` seconds, at most an hour.
+    """Start no job with this job's limit key for `retry_after` seconds, at most an hour.
 
     The job goes back to its place; no attempt is used. Without a limit key, jobs of its type in its queue
-    that have none either wait, at most five minutes. For bounds see Snooze.
+    without a limit key wait, at most five minutes. Snooze describes the bounds.
     """
 
     def __init__(self, retry_after: float) -> None:
         if not math.isfinite(retry_after):
-            raise ValueError(f"RateLimited takes a number of seconds, not {retry_after}")
+            raise ValueError(f"RateLimited: retry_after must be a finite number, not {retry_after}")
         super().__init__(f"rate limited for {retry_after:g} s")
         self.delay_ms = min(max(0, round(retry_after * 1000)), MAX_FREEZE_SECONDS * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What `@job` was given; `defaults` are fields of JobSpec in their JSON form."""
+    """The arguments of `@job`; `defaults` are fields of JobSpec in JSON form."""
 
     name: str | None
     executor: Execution | None
@@ -136,12 +136,12 @@ def job(
 
 
 def job(function: Any = None, /, **options: Any) -> Any:
-    """Make a function a handler. What is given here lies under what a client sends with a job.
+    """Make a function a handler. Clients override these options per job.
 
-    `concurrency` limits this type on each worker; `redact` holds JSON pointers into payload and
-    result that no view shows, `*` standing for every item or member (`/cards/*/number`). Without
-    `executor`, coroutine functions run in the event loop and plain ones in a thread.
-    Raises TypeError or ValueError at import for options that cannot be meant.
+    `concurrency` limits this type on each worker; `redact` holds JSON pointers into payload and result that
+    are never shown; `*` stands for every item or member (`/cards/*/number`). Without `executor`, coroutine
+    functions run in the event loop and plain ones in a thread. Raises TypeError or ValueError at import for
+    invalid options.
     """
     decorate = _decorator(options)
     return decorate if function is None else decorate(function)
@@ -155,7 +155,7 @@ def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
     except SpecInvalid as error:
         path = error.pointer[1:].replace("/", ".")
         if error.row_code == "extra_forbidden":
-            raise TypeError(f"@job: there is no option {path!r}") from None
+            raise TypeError(f"@job: unknown option {path!r}") from None
         raise ValueError(f"@job: {path}: {error.reason}") from None
     executor = own.get("executor")
     marked = JobOptions(
@@ -164,12 +164,12 @@ def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
 
     def decorate(function: Any) -> Any:
         if not callable(function):
-            raise TypeError(f"@job decorates a function, not {function!r}")
+            raise TypeError(f"@job must decorate a function, not {function!r}")
         if executor == "async" and not inspect.iscoroutinefunction(function):
-            raise TypeError("@job: executor async needs a coroutine function; a plain one runs in a thread")
+            raise TypeError("@job: executor async requires a coroutine function; use thread for this one")
         check_first_parameter(function)
         if executor == "thread" and inspect.iscoroutinefunction(function):
-            raise TypeError("@job: a coroutine function cannot run in a thread")
+            raise TypeError("@job: executor thread requires a plain function; use async for this one")
         setattr(function, ATTRIBUTE, marked)
         return function
 

@@ -74,7 +74,7 @@ async def apply_discounts(ctx: Context, payload: InvoicePayload) -> Discount:
 
 @job(name="generate-invoice", queue="invoicing")
 async def generate_invoice(ctx: Context, payload: InvoicePayload) -> Invoice:
-    """The whole invoice, in cents, from the results of what it waited for; what failed is left out."""
+    """The whole invoice, in cents, from the results of its dependencies, without the failed ones."""
     ends = await ctx.dependencies()
     lines: LineItems | None = ends.get("fetch-line-items", {}).get("result")
     discounts: Discount | None = ends.get("apply-discounts", {}).get("result")

@@ -1,4 +1,4 @@
-"""What an API process does again and again beside requests, in every namespace that it serves."""
+"""What an API process does periodically besides requests, in every namespace that it serves."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -58,9 +58,9 @@ async def act(namespace_state: NamespaceState) -> float | None:
 
 
 async def repeat(name: str, app_state: AppState, pause: float, duty: Duty) -> None:
-    """All namespaces in turn, `pause` seconds between two rounds; where it fails, the others go on.
+    """Visits all namespaces in turn, with `pause` seconds between rounds.
 
-    That is logged once, until a round has gone well in all of them.
+    A failure in one does not stop the others. It is logged once, until a round succeeds in all of them.
     """
     failed = False
     while True:

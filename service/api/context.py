@@ -67,7 +67,7 @@ class AppState:
         self.subscriber = Subscriber(self.redis)
 
     def stop(self) -> None:
-        """Not ready from now on; whoever waits is answered with what there is."""
+        """Marks the process as not ready; waiting requests get the current state."""
         self.stopping = True
         for namespace_state in self.namespace_states.values():
             namespace_state.stores.change_feed.release()
@@ -86,7 +86,7 @@ class AppState:
         return found
 
     def leave_spaces(self) -> None:
-        """Forget namespaces that nobody has asked for lately: tokens may name any number of them."""
+        """Forgets namespaces without recent requests: tokens may name any number of them."""
         now = self.clock.monotonic()
         for namespace, namespace_state in list(self.namespace_states.items()):
             unused = (
@@ -140,7 +140,7 @@ class RequestContext:
         return self.caller.namespace, self.caller.key_id
 
     async def check(self) -> None:
-        """Raises what the request would be answered with if it came now."""
+        """Raises the error that the request would get if it arrived now."""
         caller = await self.app_state.authenticator.identify(self.request.headers.get("authorization"))
         caller.require(required_scope(self.request))
 
@@ -166,7 +166,7 @@ def required_scope(request: Request) -> str:
 
 
 async def identify(request: Request) -> Caller:
-    """Who asks. Each refusal is logged and counted, and who tries many is held off."""
+    """The caller. Each refusal is logged and counted, and addresses with many failures are throttled."""
     app_state: AppState = request.app.state.app_state
     header, address = request.headers.get("authorization"), logs.client_address(request.scope)
     try:
@@ -191,7 +191,7 @@ async def _request_context(request: Request) -> RequestContext:
     app_state: AppState = request.app.state.app_state
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
     if app_state.settings.auth == "off" and is_elsewhere(request.headers):
-        raise Unauthenticated("Without keys, pages of another origin are refused.")
+        raise Unauthenticated("Without API keys, the API rejects requests from pages of another origin.")
     caller = await identify(request)
     # For the metrics of its namespace, whatever the request is answered with.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace

@@ -1,4 +1,4 @@
-"""Metrics of requests: those of the whole process, and those of each namespace for its own scrapes."""
+"""Metrics of requests, for the whole process and for each namespace's own scrapes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _PAYLOAD_BUCKETS = (64, 256, 1024, 4096, 16_384, 65_536, 262_144)
 
 @dataclass
 class RequestMetrics:
-    """The HTTP metrics of prometheus-fastapi-instrumentator, and what is measured beside them."""
+    """The HTTP metrics of prometheus-fastapi-instrumentator, and additional ones."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     observe: Callable[[Info], None] = field(init=False)
@@ -39,7 +39,7 @@ class RequestMetrics:
         )
         self.credentials_refused = Counter(
             "triage_credentials_refused",
-            "Refused API keys and tokens: invalid ones, and those of an address that tried too many.",
+            "Rejected API keys and tokens: invalid ones, and all from an address with too many failures.",
             ["reason"],
             registry=self.registry,
         )
@@ -48,9 +48,9 @@ class RequestMetrics:
 
 
 class HttpMetrics:
-    """Who scrapes with a key sees the requests of its namespace alone: what others do is not its business.
+    """A scrape with a key sees only the requests of its namespace.
 
-    Requests that belong to no namespace, because nobody knows who sent them, count to that of the API.
+    Requests without a known caller count toward the API's namespace.
     """
 
     def __init__(self, home: str) -> None:
@@ -66,7 +66,7 @@ class HttpMetrics:
             mine.observe(info)
 
     def refused(self, reason: str) -> None:
-        """Nobody knows which namespace was meant."""
+        """For requests whose namespace is unknown."""
         for metrics in (self.process, self.of(self._home)):
             if metrics is not None:
                 metrics.credentials_refused.labels(reason).inc()

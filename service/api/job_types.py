@@ -38,9 +38,9 @@ class KnownTypes:
         self._refreshing: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
-        """Have the types at hand, as they were a second ago at most: one request in a second waits for them.
+        """Keeps the types at most a second old: one request per second waits for them.
 
-        It does not wait for long: Redis may be away, and yesterday's schema is better than none.
+        It does not wait long: Redis may be unavailable, and an old schema is better than none.
         """
         stale = self._read_at is None or self._clock.monotonic() - self._read_at > FRESH_SECONDS
         if stale and (self._refreshing is None or self._refreshing.done()):

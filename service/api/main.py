@@ -26,7 +26,7 @@ SHUTDOWN_SECONDS = 10
 
 
 class Server(uvicorn.Server):
-    """Answers those who wait when it is told to stop; garbage collection looks at requests alone."""
+    """Responds to waiting requests at shutdown; garbage collection considers requests only."""
 
     def __init__(self, config: uvicorn.Config, app_state: AppState) -> None:
         super().__init__(config)

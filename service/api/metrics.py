@@ -1,4 +1,4 @@
-"""What the API measures beside the HTTP metrics of its instrumentator."""
+"""The API's metrics besides the HTTP metrics of its instrumentator."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,16 +25,16 @@ _LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLO
 
 
 class ApiMetrics:
-    """What is Redis's to know is read for each scrape and kept by nobody: old numbers look like new ones."""
+    """Every scrape reads Redis, and nothing is cached: stale numbers would look current."""
 
     def __init__(self, namespace: str) -> None:
         """`namespace` is the API's own."""
         self.http = HttpMetrics(namespace)
 
     async def exposition(self, redis: RedisClient, stores: Namespace, *, whole: bool) -> bytes:
-        """While Redis is away `triage_redis_up` is 0, and everything else that it would tell is absent.
+        """While Redis is unavailable, `triage_redis_up` is 0 and the metrics from Redis are absent.
 
-        `whole`: the requests of all namespaces, not only those of `stores`.
+        `whole` covers requests of all namespaces, not only of `stores`.
         """
         try:
             policy = await eviction_policy(redis)
@@ -64,7 +64,7 @@ async def _queue_families(stores: Namespace) -> list[Metric]:
 async def _add_others(
     stores: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
 ) -> None:
-    """So that sums over queues are those of all queues, and no old job goes unseen."""
+    """Keeps sums over queues complete, and no old job hidden."""
     jobs, dead, oldest = families[:3]
     others = survey.counts(len(names))
     for state in _LIVE:
@@ -77,35 +77,37 @@ async def _add_others(
 
 
 def redis_families(*, up: bool, policy_ok: bool = False) -> list[Metric]:
-    reachable = GaugeMetricFamily("triage_redis_up", "1 when Redis answered this scrape, else 0.", value=up)
+    reachable = GaugeMetricFamily(
+        "triage_redis_up", "1 if Redis responded to this scrape, otherwise 0.", value=up
+    )
     if not up:
         return [reachable]
     return [
         reachable,
         GaugeMetricFamily(
             "triage_redis_policy_ok",
-            "1 when the maxmemory-policy of Redis is noeviction, else 0: it may delete jobs.",
+            "1 if Redis has maxmemory-policy noeviction, otherwise 0: Redis may delete jobs.",
             value=policy_ok,
         ),
     ]
 
 
 def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitted: int) -> list[Metric]:
-    jobs = GaugeMetricFamily("triage_queue_jobs", "Jobs of a queue by state.", labels=("queue", "state"))
+    jobs = GaugeMetricFamily("triage_queue_jobs", "Jobs in a queue by state.", labels=("queue", "state"))
     dead = GaugeMetricFamily(
         "triage_dlq_jobs", "Jobs in the dead-letter queue by reason.", labels=("queue", "reason")
     )
-    oldest = _gauge("triage_queue_oldest_seconds", "How long the oldest queued job waits; 0 without one.")
-    paused = _gauge("triage_queue_paused", "1 when the queue is paused, else 0.")
-    workers = _gauge("triage_queue_workers", "Live workers that serve the queue.")
-    capacity = _gauge(
-        "triage_queue_capacity", "Jobs that these workers run at a time, over all their queues."
+    oldest = _gauge(
+        "triage_queue_oldest_seconds", "How long the oldest queued job has waited; 0 without one."
     )
+    paused = _gauge("triage_queue_paused", "1 if the queue is paused, otherwise 0.")
+    workers = _gauge("triage_queue_workers", "Live workers that serve the queue.")
+    capacity = _gauge("triage_queue_capacity", "Total slots of these workers, across all their queues.")
     stranded = _gauge(
         "triage_queue_stranded_types", "Job types with queued jobs that no live worker of the queue can run."
     )
     limited = CounterMetricFamily(
-        "triage_rate_limited", "Times that a rate limit kept back a job of the queue.", labels=("queue",)
+        "triage_rate_limited", "How often a rate limit held back a job of the queue.", labels=("queue",)
     )
     for queue in queues:
         count, label = counts[queue.name], (queue.name,)
@@ -123,7 +125,7 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
         jobs, dead, oldest, paused, workers, capacity, stranded, limited,
         GaugeMetricFamily(
             "triage_queues_omitted",
-            f"Queues beyond the {MAX_QUEUES} that need attention most: together they are `{OTHERS}`.",
+            f"Queues beyond the {MAX_QUEUES} that need attention most, reported together as `{OTHERS}`.",
             value=omitted,
         ),
     ]  # fmt: skip

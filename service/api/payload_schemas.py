@@ -94,7 +94,7 @@ def _message(error: SchemaError) -> str:
         missing = [name for name in wanted if name not in cast(Mapping[str, Any], error.instance)]
         return f"lacks the required property {', '.join(missing)}"[:500]
     if error.validator == "additionalProperties":
-        return "has a property that the schema does not name"
+        return "has a property that the schema does not allow"
     if isinstance(wanted, (str, int, float, list)):
         return f"must match {error.validator}: {wanted}"[:500]
     return f"must match {error.validator}"
@@ -164,7 +164,7 @@ def _additional_properties(
         if isinstance(allowed, dict):
             yield from validator.descend(value, allowed, path=name)
         elif not allowed:
-            yield SchemaError("is not named")
+            yield SchemaError("is not an allowed property")
             return
 
 
@@ -175,7 +175,7 @@ def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> 
     for item in cast(list[Any], instance):
         frozen = _frozen(item)
         if frozen in seen:
-            yield SchemaError("has an item twice")
+            yield SchemaError("has duplicate items")
             return
         seen.add(frozen)
 
@@ -200,7 +200,7 @@ def _enum(_validator: Any, choices: list[Any], instance: Any, _schema: Any) -> I
         _spend(len(choices))
         found = _frozen(instance) in {_frozen(choice) for choice in choices}
     if not found:
-        yield SchemaError("is none of them")
+        yield SchemaError("matches none of the alternatives")
 
 
 _Linear: Any = extend(

@@ -1,4 +1,4 @@
-"""What an answer to the command line says; it may come from a proxy, or from another server altogether."""
+"""Reads responses for the command line. They may come from a proxy, or from an unrelated server."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -16,7 +16,7 @@ PAGE = ("items", "next_cursor")
 
 
 class Refused(Exception):
-    """No good answer. `code` is that of the problem; of no answer at all (`status` 0), what went wrong."""
+    """A failed request. `code` is the problem's; without a response (`status` 0), it names the failure."""
 
     def __init__(self, status: int, code: str, message: str, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(printable(message))
@@ -33,12 +33,12 @@ class Refused(Exception):
 
 
 def printable(text: str) -> str:
-    """In one line, and without what would steer a terminal."""
+    """In one line, without terminal control characters."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def document_of(answer: httpx.Response, needs: Sequence[str] = ()) -> Any:
-    """The JSON object of a good answer, which has the members that it needs; None where there is no body.
+    """The JSON object of a successful response, with the required members; None without a body.
 
     Raises Refused.
     """
@@ -53,7 +53,7 @@ def document_of(answer: httpx.Response, needs: Sequence[str] = ()) -> Any:
 
 
 def text_of(answer: httpx.Response, media_type: str) -> str:
-    """The text of a good answer. Raises Refused."""
+    """The text of a successful response. Raises Refused."""
     if answer.status_code >= 300:
         raise _refusal(answer, _read(answer))
     if not answer.headers.get("content-type", "").startswith(media_type):
@@ -67,7 +67,7 @@ def rows_of(page: Mapping[str, Any], answer_of: str, needs: Sequence[str]) -> li
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and all(name in row for name in needs) for row in cast("list[Any]", rows)
     ):
-        raise Refused(200, "not_triage", f"{answer_of} is not Triage: its list has other rows")
+        raise Refused(200, "not_triage", f"{answer_of} is not Triage: its list has unexpected rows")
     return cast("list[dict[str, Any]]", rows)
 
 
@@ -91,19 +91,21 @@ def _refusal(answer: httpx.Response, found: Any) -> Refused:
             return Refused(status, code, f"{status} {code}: {detail}", rows)
         case _:
             pass
-    said = f"{_address(answer)} answered {status} {answer.reason_phrase}".rstrip()
+    said = f"{_address(answer)} responded {status} {answer.reason_phrase}".rstrip()
     if status < 400:
         target = answer.headers.get("location")
         return Refused(
             status, f"http_{status}", f"{said}{f' to {target}' if target else ''}; redirects are not followed"
         )
     return Refused(
-        status, f"http_{status}", f"{said} with {_kind(answer)}: that is not Triage, maybe a proxy before it"
+        status,
+        f"http_{status}",
+        f"{said} with {_kind(answer)}, which is not from Triage; a proxy may have responded",
     )
 
 
 def _not_triage(answer: httpx.Response) -> Refused:
-    message = f"{_address(answer)} is not Triage: it answered {answer.status_code} with {_kind(answer)}"
+    message = f"{_address(answer)} is not Triage: it responded {answer.status_code} with {_kind(answer)}"
     return Refused(answer.status_code, "not_triage", message)
 
 
@@ -111,7 +113,7 @@ def _kind(answer: httpx.Response) -> str:
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
     if not answer.content:
         return "no body"
-    return "other JSON" if media_type.endswith("json") else media_type or "a body of no type"
+    return "other JSON" if media_type.endswith("json") else media_type or "a body without a content type"
 
 
 def _address(answer: httpx.Response) -> str:

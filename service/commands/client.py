@@ -23,9 +23,11 @@ SECONDS = 35.0
 #: Seconds for which a command that waits bears an API that does not answer, and between two tries.
 PATIENCE, PAUSE = 30.0, 0.5
 
-Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
-Url = Annotated[str, typer.Option("--url", envvar="TRIAGE_URL", help="Where the API is.")]
-Key = Annotated[str, typer.Option("--key", envvar="TRIAGE_API_KEY", help="API key; not needed in dev.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Url = Annotated[str, typer.Option("--url", envvar="TRIAGE_URL", help="The URL of the API.")]
+Key = Annotated[
+    str, typer.Option("--key", envvar="TRIAGE_API_KEY", help="API key; not needed with `triage dev`.")
+]
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
@@ -35,7 +37,9 @@ def submit(
     queue: Annotated[str | None, typer.Option()] = None,
     priority: Annotated[int | None, typer.Option(help="0 to 1000; lower runs first.")] = None,
     delay: Annotated[float | None, typer.Option(help="Seconds.")] = None,
-    wait: Annotated[float, typer.Option(min=0, max=86_400, help="Seconds to wait for the end.")] = 0,
+    wait: Annotated[
+        float, typer.Option(min=0, max=86_400, help="How long to wait for the job to finish, in seconds.")
+    ] = 0,
     idempotency_key: Annotated[str | None, typer.Option()] = None,
     json: Json = False,
     url: Url = DEFAULT_URL,
@@ -43,8 +47,7 @@ def submit(
 ) -> None:
     """Submit a job.
 
-    With --wait the exit code is that of the end: 0 succeeded, 3 dead,
-    4 cancelled, 5 not finished in time.
+    With --wait, the exit code says how the job finished: 0 succeeded, 3 dead, 4 cancelled, 5 not in time.
     """
     try:
         body: dict[str, Any] = {"name": name, "payload": orjson.loads(payload)}
@@ -66,7 +69,7 @@ def submit(
 
 def get(
     job_id: str,
-    explain: Annotated[bool, typer.Option("--explain", help="Why it is where it is.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show why the job is in its state.")] = False,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
@@ -81,7 +84,7 @@ def get(
 
 
 def tail(job_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None:
-    """Follow a job to its end: exit code 0 succeeded, 3 dead, 4 cancelled."""
+    """Follow a job until it finishes; exit code 0 succeeded, 3 dead, 4 cancelled."""
 
     def show(job: dict[str, Any]) -> None:
         progress = job["progress"] or {}
@@ -104,7 +107,7 @@ def _follow(
     deadline: float | None,
     show: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """The job as it ended, or as it is at the deadline. An API that is away for a while is waited for."""
+    """The finished job, or the job at the deadline. Tolerates an API that is unavailable for a while."""
     answered = time.monotonic()
     while job["state"] not in ENDS:
         now = time.monotonic()
@@ -125,7 +128,7 @@ def _follow(
         except Refused as error:
             if error.status not in (0, *LATER) or now - answered > PATIENCE:
                 raise Refused(
-                    error.status, error.code, f"{job['id']} was not followed to its end: {error}"
+                    error.status, error.code, f"{job['id']} could not be followed until it finished: {error}"
                 ) from None
             time.sleep(PAUSE)  # noqa: TID251  # a server that is away tells nobody when it is back
             continue
@@ -198,7 +201,7 @@ def _short(time: str) -> str:
 
 
 def path(collection: str, id: str, *rest: str) -> str:
-    """The path of a resource, whatever somebody has typed for its id."""
+    """The path of a resource; the id is escaped."""
     return "/".join([collection, quote(id, safe=""), *rest])
 
 
@@ -222,12 +225,12 @@ def every(url: str, key: str, path: str, needs: Sequence[str]) -> list[dict[str,
 
 
 def call(url: str, key: str, method: str, path: str, *, needs: Sequence[str] = (), **options: Any) -> Any:
-    """The answer's document, or None where there is none. Raises Refused, which ends the command with 1."""
+    """The response's document, or None. Raises Refused, which ends the command with 1."""
     return document_of(send(url, key, method, path, **options), needs)
 
 
 def send(url: str, key: str, method: str, path: str, **options: Any) -> httpx.Response:
-    """Any answer. Raises Refused when there is none."""
+    """Any response. Raises Refused if there is none."""
     with open_client(url, key, SECONDS) as client:
         try:
             return client.request(method, path, **options)

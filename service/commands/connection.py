@@ -26,7 +26,7 @@ def open_async_clients(url: str, key: str, seconds: float, count: int) -> list[h
 
 
 def unreachable(url: str, error: Exception) -> Refused:
-    """No answer came; the code names the kind of failure."""
+    """There was no response; the code names the kind of failure."""
     kind = type(error).__name__
     code = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
     return Refused(0, code, f"{_without_secrets(url)} cannot be reached: {error or code}")
@@ -35,9 +35,9 @@ def unreachable(url: str, error: Exception) -> Refused:
 def _options(url: str, key: str, seconds: float) -> dict[str, Any]:
     address = httpx.URL(url.rstrip("/"))
     if address.scheme not in ("http", "https") or not address.host:
-        raise Refused(0, "unusable_url", f"{_without_secrets(url)} is not an address: give http://HOST:PORT")
+        raise Refused(0, "unusable_url", f"{_without_secrets(url)} is not a URL: use http://HOST:PORT")
     if not key.isascii() or not key.isprintable():
-        raise Refused(0, "unusable_key", "the API key has characters that no key has")
+        raise Refused(0, "unusable_key", "the API key contains invalid characters")
     # A proxy cannot reach this machine's own loopback addresses, and must not see what is sent there.
     direct = is_loopback(address.host)
     return {
@@ -50,10 +50,10 @@ def _options(url: str, key: str, seconds: float) -> dict[str, Any]:
 
 
 def _unusable(error: Exception) -> Refused:
-    return Refused(0, "unusable_url", f"the address or the proxy settings cannot be used: {error}")
+    return Refused(0, "unusable_url", f"invalid URL or proxy settings: {error}")
 
 
 def _without_secrets(url: str) -> str:
-    """A URL as it may be shown: its user name and password are left out."""
+    """A URL without its user name and password, to show."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url

@@ -13,7 +13,7 @@ _PORTS = (("TRIAGE_PORT", 8080), ("TRIAGE_WORKER_PORT", 8081))
 
 
 def main(arguments: list[str]) -> int:
-    """0 when the process answered well, 1 when it did not, 2 for a word that is none of the three."""
+    """Returns 0 if the process responded with success, 1 if it did not, 2 for an unknown word."""
     if arguments not in (["livez"], ["readyz"], ["drain"]):
         sys.stderr.write("usage: python -m service.commands.container livez|readyz|drain\n")
         return 2

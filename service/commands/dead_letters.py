@@ -30,18 +30,20 @@ def list_dead(json: Json = False, url: Url = DEFAULT_URL, key: Key = "") -> None
 
 @app.command()
 def retry(
-    job_id: Annotated[str | None, typer.Argument(help="One job; else all that match the options.")] = None,
+    job_id: Annotated[
+        str | None, typer.Argument(help="A job ID; without it, all jobs that match the options.")
+    ] = None,
     queue: Annotated[str | None, typer.Option()] = None,
     name: Annotated[str | None, typer.Option(help="Job type.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why they are dead.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Jobs a second at most.")] = None,
-    max: Annotated[int | None, typer.Option(help="Jobs at most.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many match.")] = False,
+    reason: Annotated[str | None, typer.Option(help="The reason why the jobs are dead.")] = None,
+    rate: Annotated[float | None, typer.Option(help="The most jobs per second.")] = None,
+    max: Annotated[int | None, typer.Option(help="The most jobs to retry.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the matching jobs.")] = False,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Run a dead job again, or all that match; Ctrl-C leaves those to go on."""
+    """Run a dead job again, or all that match. After Ctrl-C, retrying them continues on the server."""
     filter = {
         field: value
         for field, value in (("queue", queue), ("name", name), ("reason", reason))
@@ -49,7 +51,7 @@ def retry(
     }
     if job_id is not None:
         if filter or dry_run or rate is not None or max is not None:
-            raise typer.BadParameter("options are for many jobs", param_hint="JOB_ID")
+            raise typer.BadParameter("give a job ID or options, not both", param_hint="JOB_ID")
         show_job(call(url, key, "POST", path("/v1/dlq", job_id, "retry"), needs=JOB), json)
         return
     preview = call(
@@ -90,4 +92,4 @@ def retry(
 def delete(job_id: str, url: Url = DEFAULT_URL, key: Key = "") -> None:
     """Delete a dead job."""
     call(url, key, "DELETE", path("/v1/dlq", job_id))
-    typer.echo(f"{job_id} is deleted.")
+    typer.echo(f"Deleted {job_id}.")

@@ -1,4 +1,4 @@
-"""`triage fan-out`: sends a file of items in chunks and follows the fan-out to its end."""
+"""`triage fan-out`: sends a file of items in chunks and follows the fan-out until it finishes."""
 
 import secrets
 import sys
@@ -27,20 +27,29 @@ def fan_out(
     items: Annotated[
         Path,
         typer.Option(
-            exists=True, dir_okay=False, allow_dash=True, help="One JSON object per line; - is stdin."
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="A file with one JSON object per line; - reads stdin.",
         ),
     ],
     queue: Annotated[str | None, typer.Option()] = None,
     priority: Annotated[int | None, typer.Option(help="0 to 1000; lower runs first.")] = None,
-    then: Annotated[str | None, typer.Option(help="A job type that runs when all items have ended.")] = None,
-    max_concurrency: Annotated[int | None, typer.Option(help="Items that run at the same time.")] = None,
+    then: Annotated[
+        str | None, typer.Option(help="Job type of a follow-up job that runs when all items have finished.")
+    ] = None,
+    max_concurrency: Annotated[
+        int | None, typer.Option(help="The most items that run at the same time.")
+    ] = None,
     chunk: Annotated[int, typer.Option(min=1, max=5_000, help="Items per request.")] = 2_000,
-    idempotency_key: Annotated[str | None, typer.Option(help="Sent again with it, the rest follows.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Idempotency key; to resume, run the command again with the same key.")
+    ] = None,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Run a job per line of a file; the exit code is 1 unless all goes well."""
+    """Submit a job per line of a file; the exit code is 1 unless all succeed."""
     template = {"name": name, "queue": queue, "priority": priority}
     body: dict[str, Any] = {
         "template": {field: value for field, value in template.items() if value is not None},
@@ -80,7 +89,7 @@ class _Api:
         headers: dict[str, str] | None = None,
         needs: Sequence[str] = (),
     ) -> Any:
-        """The answer's document. Raises Refused, after several tries where another one may help."""
+        """The response's document. Raises Refused, after retries where they may help."""
         given = {"Content-Type": "application/json", **(headers or {})}
         for attempt in range(1, TRIES + 1):
             try:
@@ -99,7 +108,7 @@ class _Api:
 
 
 def _fill(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | None) -> int:
-    """Send the lines; answers how many there are. What the fan-out has already is not sent again."""
+    """Send the lines and return their number. Lines that the fan-out already has are skipped."""
     lines = _lines(file)
     bar = None if progress is None else progress.add_task("sending", total=None)
     start = next_index = 0
@@ -118,7 +127,7 @@ def _fill(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | N
                     for rejected in answer["rejected"]
                     for row in rejected["problem"]["errors"]
                 ]
-                _give_up(f"{id} is cancelled: items are not valid", rows[:20])
+                _give_up(f"{id} is cancelled: some items are invalid", rows[:20])
         start += len(portion)
         if progress is not None and bar is not None:
             progress.update(bar, completed=start)

@@ -13,14 +13,16 @@ from service.commands.client import DEFAULT_URL, Json, Key, Url, call, path, sen
 
 
 def flow(
-    file: Annotated[Path, typer.Argument(help="A FlowSpec as YAML or JSON.", exists=True, dir_okay=False)],
-    follow: Annotated[bool, typer.Option(help="Show progress until the flow has ended.")] = True,
+    file: Annotated[
+        Path, typer.Argument(help="A file with a FlowSpec as YAML or JSON.", exists=True, dir_okay=False)
+    ],
+    follow: Annotated[bool, typer.Option(help="Show progress until the flow finishes.")] = True,
     idempotency_key: Annotated[str | None, typer.Option()] = None,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Submit a flow; exit 1 when it does not succeed."""
+    """Submit a flow; the exit code is 1 unless it succeeds."""
     try:
         body = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:

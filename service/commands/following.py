@@ -1,4 +1,4 @@
-"""Follows a flow, a fan-out or a bulk action to its end, with a progress bar for people, and prints it."""
+"""Follows a flow, fan-out or bulk action until it finishes, with a progress bar for people, and prints it."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

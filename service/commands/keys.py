@@ -23,7 +23,7 @@ from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import check_server
 
 app = typer.Typer(no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Answer = TypeVar("Answer")
 _VALID_SCOPES = f"Valid scopes: {', '.join(SCOPES)}."
 #: Characters of a key's name.
@@ -33,14 +33,14 @@ MAX_NAME = 255
 @app.command()
 def create(
     name: str,
-    namespace: Annotated[str, typer.Option(help="The namespace that the key belongs to.")],
-    scopes: Annotated[str, typer.Option(help=f"Comma-separated; at least one of {', '.join(SCOPES)}.")],
+    namespace: Annotated[str, typer.Option(help="The namespace of the key.")],
+    scopes: Annotated[str, typer.Option(help=f"One or more of these, comma-separated: {', '.join(SCOPES)}.")],
     json: Json = False,
 ) -> None:
-    """Create a key; its secret is shown once and never stored."""
+    """Create a key. Its secret is shown once and never stored."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
-        raise typer.BadParameter(f"no such scope: {unknown[0]}. {_VALID_SCOPES}", param_hint="--scopes")
+        raise typer.BadParameter(f"unknown scope: {unknown[0]}. {_VALID_SCOPES}", param_hint="--scopes")
     if not wanted:
         raise typer.BadParameter(f"a key needs at least one scope. {_VALID_SCOPES}", param_hint="--scopes")
     if not re.fullmatch(NAMESPACE_PATTERN, namespace):
@@ -56,7 +56,7 @@ def create(
     if json:
         typer.echo(orjson.dumps({**_row(key), "key": secret}).decode())
     else:
-        typer.echo(f"{key.id} for namespace {namespace}. The key, shown only now:\n{secret}")
+        typer.echo(f"{key.id} for namespace {namespace}. The key is shown only once:\n{secret}")
 
 
 @app.command(name="list")
@@ -74,11 +74,11 @@ def list_keys(json: Json = False) -> None:
 
 @app.command()
 def revoke(id: str) -> None:
-    """Void a key; API processes honour it for five more seconds at most."""
+    """Revoke a key. API processes may accept it for up to five more seconds."""
     if not _with_keys(lambda keys: keys.revoke(id)):
-        typer.echo(f"triage: there is no key {id}", err=True)
+        typer.echo(f"triage: unknown key {id}", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{id} is revoked.")
+    typer.echo(f"Revoked {id}.")
 
 
 def _row(key: AccessKey) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _with_keys(use: Callable[[AccessKeys], Awaitable[Answer]]) -> Answer:
 
     if not settings.redis_url and not Path(url.removeprefix("unix://")).exists():
         raise ConfigurationInvalid(
-            "TRIAGE_REDIS_URL: is needed here; without it, `triage dev` must be running in this directory."
+            "TRIAGE_REDIS_URL: required here, unless `triage dev` is running in this directory."
         )
     asyncio.run(check_server(url, patient=False))
     try:

@@ -1,1 +1,1 @@
-"""Plain Python that decides: no I/O, no await, no clock of its own."""
+"""Plain Python that decides: no I/O, no await, no clock."""

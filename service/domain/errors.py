@@ -1,33 +1,32 @@
-"""Every error that Triage raises on purpose; a docstring is the default message, `code` never changes."""
+"""Every error that Triage raises on purpose. `code` never changes; `default_message` is for people."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
 class TriageError(Exception):
-    """Something went wrong."""
-
+    #: What a client can program against.
     code: ClassVar[str] = "error"
+    #: An attribute, because `python -OO` removes docstrings.
+    default_message: ClassVar[str] = "Internal error."
     #: Whether the same request may succeed later without being changed.
     retryable: bool = False
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
+        self.message = message or self.default_message
         #: Extra members of the problem document, such as `current_state`.
         self.details: Mapping[str, Any] = details
         super().__init__(self.message)
 
 
 class NotFound(TriageError):
-    """There is no such resource."""
-
     code = "not_found"
+    default_message = "The resource does not exist."
 
 
 class InvalidState(TriageError):
-    """The job is not in a state that permits this."""
-
     code = "invalid_state"
+    default_message = "The job's current state does not allow this action."
 
     @property
     def current_state(self) -> Any:
@@ -36,55 +35,54 @@ class InvalidState(TriageError):
 
 
 class VersionMismatch(TriageError):
-    """The resource has changed since the version that If-Match names."""
-
     code = "version_mismatch"
+    default_message = "The resource has changed since the version in If-Match. Read it again, then retry."
 
 
 class IdempotencyKeyReused(TriageError):
-    """This Idempotency-Key was used within 24 hours with another body."""
-
     code = "idempotency_key_reused"
+    default_message = "This Idempotency-Key was used with a different request body in the last 24 hours."
 
 
 class UniqueConflict(TriageError):
-    """Another job holds this unique key."""
-
     code = "unique_conflict"
+    default_message = "Another job holds this unique key."
 
 
 class QueueFull(TriageError):
-    """The queue has reached its max_depth."""
-
     code = "queue_full"
     retryable = True
+    default_message = "The queue has reached its max_depth."
 
 
 class TooManyQueues(TriageError):
-    """The namespace has as many queues as TRIAGE_MAX_QUEUES permits: use one of them or delete one."""
-
     code = "too_many_queues"
+    default_message = (
+        "The namespace has reached its limit of queues (TRIAGE_MAX_QUEUES). Use an existing queue or "
+        "delete one."
+    )
 
 
 class QueueNotEmpty(TriageError):
-    """The queue still has jobs. Finished ones count until their retention ends or they are deleted."""
-
     code = "queue_not_empty"
+    default_message = (
+        "The queue still has jobs. Finished jobs count until their retention ends or you delete them."
+    )
 
 
 class PayloadInvalid(TriageError):
-    """The payload does not match the schema that the job type's workers have published."""
-
     code = "payload_invalid"
+    default_message = "The payload does not match the schema that workers have published for this job type."
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__(None, errors=errors)
 
 
 class PayloadTooLarge(TriageError, ValueError):
-    """The payload is larger than TRIAGE_MAX_PAYLOAD_BYTES: store the data elsewhere and pass its id."""
-
     code = "payload_too_large"
+    default_message = (
+        "The payload exceeds TRIAGE_MAX_PAYLOAD_BYTES. Store large data elsewhere and pass a reference."
+    )
 
     @classmethod
     def at(cls, pointer: str, size: int, most: int) -> "PayloadTooLarge":
@@ -96,39 +94,36 @@ class PayloadTooLarge(TriageError, ValueError):
 
 
 class CursorInvalid(TriageError):
-    """The cursor is not one that this list has issued."""
-
     code = "cursor_invalid"
+    default_message = "Invalid cursor: use the next_cursor of a page of this list."
 
 
 class BackendUnavailable(TriageError):
-    """Redis cannot be reached at the moment."""
-
     code = "backend_unavailable"
     retryable = True
+    default_message = "Redis is temporarily unavailable. Retry the request."
 
 
 class OutcomeUnknown(TriageError):
-    """Redis did not answer in time: the submission may have been stored. Look for it before you repeat it."""
-
     code = "outcome_unknown"
     retryable = True
+    default_message = (
+        "Redis did not respond in time. The submission may have been stored; look for it before you repeat "
+        "it."
+    )
 
 
 class StorageFull(TriageError):
-    """Redis has reached its memory limit."""
-
     code = "storage_full"
     retryable = True
+    default_message = "Redis has reached its memory limit."
 
 
 class StoreFault(TriageError):
-    """Something went wrong here."""
-
     code = "store_fault"
+    default_message = "Internal error. The server's log has the details."
 
 
 class ConfigurationInvalid(TriageError):
-    """The configuration is not valid."""
-
     code = "configuration_invalid"
+    default_message = "Invalid configuration."

@@ -14,7 +14,7 @@ Demand = Literal["job", "child", "fan_out"]
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """Something that has not ended yet as the job was told; `state` None: forgotten."""
+    """A dependency that the job considers unfinished; `state` is None if it was deleted."""
 
     id: str
     state: str | None
@@ -76,7 +76,7 @@ def explain(job_facts: JobFacts) -> Explanation:
 
 
 def _late(job_facts: JobFacts) -> Cause | None:
-    """A waiting job that time has overtaken only waits for whoever looks at it."""
+    """A waiting job whose time has passed waits only for the next check."""
     job, now = job_facts.job, job_facts.now
     if job.state not in WAITING:
         return None

@@ -1,4 +1,4 @@
-"""Fan-outs: one template, many items, each a job of its own, and perhaps a job that follows them all."""
+"""Fan-outs: one template, many items, each its own job, and an optional follow-up job."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,15 +23,13 @@ MEMBERS = MAX_ITEMS + 1
 
 
 class FanOutSealed(TriageError):
-    """The fan-out is sealed: it takes no more items."""
-
     code = "fan_out_sealed"
+    default_message = "The fan-out is sealed and accepts no more items."
 
 
 class CountMismatch(TriageError):
-    """The fan-out has not taken the items that it is sealed with."""
-
     code = "count_mismatch"
+    default_message = "The fan-out does not have exactly the expected number of items."
 
     @property
     def count(self) -> Any:
@@ -56,7 +54,7 @@ def read_tolerance(value: Any, pointer: str) -> Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item; what is absent is the template's. `index` places it in the results."""
+    """One item; absent fields come from the template. `index` is its position in the results."""
 
     index: int
     payload: bytes
@@ -138,7 +136,7 @@ class ItemResult:
 
 
 class ItemIds(Sequence[str]):
-    """Job ids of the items up to an index, computed when they are asked for."""
+    """Job ids of the items up to an index, computed on demand."""
 
     def __init__(self, fan_out_id: str, count: int) -> None:
         self._id = fan_out_id

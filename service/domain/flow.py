@@ -22,9 +22,8 @@ MAX_EDGES = 100_000
 
 
 class FlowInvalid(TriageError):
-    """The jobs of the flow do not form an acyclic graph within the limits."""
-
     code = "flow_invalid"
+    default_message = "The flow's jobs must form an acyclic graph within the limits."
 
     def __init__(self, pointer: str, code: str, message: str) -> None:
         super().__init__(
@@ -67,7 +66,7 @@ _EDGE = {"key": NAME, "when": Choice("succeeded", "failed", "finished")}
 
 @dataclass(frozen=True, slots=True)
 class FlowSpec:
-    """A flow as it was asked for: `nodes` in an order in which no job comes before one that it waits for."""
+    """A flow as requested: `nodes` are in topological order."""
 
     name: str
     nodes: Mapping[str, Node]
@@ -132,9 +131,9 @@ def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Seq
     `known` are keys outside the graph that edges may name: children that a job added before.
     """
     if len(graph) > MAX_JOBS:
-        raise FlowInvalid(root, "too_many_jobs", f"a flow has at most {MAX_JOBS} jobs")
+        raise FlowInvalid(root, "too_many_jobs", f"the limit is {MAX_JOBS:,} jobs per flow")
     if sum(len(edges) for edges in graph.values()) > MAX_EDGES:
-        raise FlowInvalid(root, "too_many_edges", f"a flow has at most {MAX_EDGES} edges")
+        raise FlowInvalid(root, "too_many_edges", f"the limit is {MAX_EDGES:,} edges per flow")
     dependents: dict[str, list[str]] = {key: [] for key in graph}
     missing: dict[str, int] = {}
     for key, edges in graph.items():
@@ -183,9 +182,11 @@ def _check_edges(
         if edge.key == key:
             raise FlowInvalid(pointer, "cycle", f"{key} -> {key}")
         if edge.key not in graph and edge.key not in known:
-            raise FlowInvalid(pointer, "unknown_key", f"there is no job {edge.key!r} in this flow")
+            raise FlowInvalid(
+                pointer, "unknown_key", f"unknown job {edge.key!r}; use the key of a job in this flow"
+            )
         if edge.key in seen:
-            raise FlowInvalid(pointer, "duplicate_key", f"{edge.key!r} is named twice")
+            raise FlowInvalid(pointer, "duplicate_key", f"{edge.key!r} is listed twice")
         seen.add(edge.key)
 
 

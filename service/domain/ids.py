@@ -26,7 +26,7 @@ class IdFactory:
         self._last = 0
 
     def new(self, prefix: str, members: int = 0) -> str:
-        """The next id; the `members` ids after it are given to nobody else, see member_id."""
+        """The next id; the `members` ids after it are reserved, see member_id."""
         with self._lock:
             now = self._now_ms()
             if now > self._last >> _RANDOM_BITS:
@@ -43,9 +43,10 @@ def _encode(value: int) -> str:
 
 
 def member_id(group_id: str, number: int) -> str:
-    """The id of a group's `number`-th job, counted from 1: who knows the group knows the ids of its jobs.
+    """The id of a group's `number`-th job, counted from 1.
 
-    Nothing has to remember them, and a chunk of jobs that is sent again carries the same ids.
+    The group's id determines the ids of its jobs, so nothing stores them, and a repeated chunk of jobs
+    carries the same ids.
     """
     return f"job_{_encode(_decode(group_id.rpartition('_')[2]) + number)}"
 
@@ -63,7 +64,7 @@ def _decode(ulid: str) -> int:
 
 
 def derived_id(prefix: str, at_ms: int, seed: str) -> str:
-    """The same id for the same seed, whoever asks; like any other it sorts by its time."""
+    """The same id for the same seed in any process; like other ids, it sorts by its time."""
     digest = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:10])
     return f"{prefix}_{_encode(at_ms << _RANDOM_BITS | digest)}"
 
@@ -72,7 +73,7 @@ def created_ms(id: str) -> int:
     """The unix milliseconds that an id carries; raises ValueError for what is not an id."""
     ulid = id.rpartition("_")[2]
     if not _ULID.fullmatch(ulid):
-        raise ValueError(f"not an id: {id!r}")
+        raise ValueError(f"invalid ID: {id!r}")
     return _decode(ulid[:10])
 
 

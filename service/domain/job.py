@@ -92,7 +92,7 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to run a job and to write its end. `token` names one delivery and nothing else."""
+    """A worker's right to run a job and to store its result. `token` identifies one delivery."""
 
     job: Job
     token: str

@@ -73,7 +73,7 @@ class Unique:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """A job as it was asked for, every default resolved. `payload` is the JSON text and stays opaque."""
+    """A job as requested, with every default resolved. `payload` is JSON text and stays opaque."""
 
     name: str
     payload: bytes = b"{}"

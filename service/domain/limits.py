@@ -22,7 +22,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """Limits of every limit key of a queue, each counted for itself; None is no limit."""
+    """Limits of each limit key of a queue; None means no limit."""
 
     max_concurrency: int | None = None
     rate_limit: RateLimit | None = None

@@ -92,7 +92,7 @@ class Crashed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The run ended because its job was asked to be cancelled."""
+    """The run ended because of a cancel request."""
 
 
 @dataclass(frozen=True, slots=True)

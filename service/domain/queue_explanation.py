@@ -127,7 +127,7 @@ _CODES: Mapping[Kind, tuple[Code | None, Code | None, Code | None]] = {
 
 
 def _of_limiter(job: Job, limiter: Limiter) -> Iterator[Cause]:
-    """Several may hold at once. A limiter that is closed for longer than its rate demands was frozen."""
+    """Several may hold at once. A limiter that is closed for longer than its rate requires was frozen."""
     concurrency, rate, frozen = _CODES[limiter.kind]
     whose: Mapping[str, Any] = {"queue": job.queue}
     if limiter.kind == "type":

@@ -15,8 +15,7 @@ def parse_pointer(pointer: str) -> tuple[str, ...]:
     """The parts of a pointer; raises ValueError for one that can name nothing in any document."""
     if not _POINTER.fullmatch(pointer):
         raise ValueError(
-            f"{pointer!r} is not a JSON pointer to a member: write /card/number, or /cards/*/number"
-            " for every item"
+            f"invalid JSON pointer {pointer!r}: write /card/number, or /cards/*/number for every item"
         )
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/"))
 

@@ -34,7 +34,7 @@ class SubmitResult(StrEnum):
     REUSED = "reused"
     FULL = "full"
     TOO_MANY_QUEUES = "too_many_queues"
-    #: The last run of the schedule is not over.
+    #: The schedule's last run is unfinished.
     SKIPPED = "skipped"
 
 
@@ -59,7 +59,7 @@ class Submitted:
             case SubmitResult.TOO_MANY_QUEUES:
                 return TooManyQueues()
             case SubmitResult.SKIPPED:
-                return InvalidState("The last run of the schedule is not over.", current_state=State.RUNNING)
+                return InvalidState("The schedule's last run is unfinished.", current_state=State.RUNNING)
             case _:
                 return None
 

@@ -47,7 +47,7 @@ class TimetableInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The slots of a schedule, unix ms: those of `cron`, or every `every_ms` from `anchor_ms` on.
+    """The fire times of a schedule in unix ms: from `cron`, or every `every_ms` starting at `anchor_ms`.
 
     A wall-clock time happens once: one that the clocks skip fires when the gap ends, and of a
     repeated hour only the first counts. A cron whose hour is `*` goes by elapsed time instead,
@@ -66,14 +66,14 @@ class Timetable:
         try:
             ZoneInfo(self.timezone)
         except (OSError, ValueError, KeyError) as error:
-            raise TimetableInvalid("timezone", "is not a time zone of the IANA database") from error
+            raise TimetableInvalid("timezone", "is not an IANA time zone") from error
         if self.cron is not None:
             try:
                 self._cron(datetime.fromtimestamp(now_ms / 1000, ZoneInfo(self.timezone)))
             except CronSimError as error:
                 raise TimetableInvalid("cron", str(error)) from error
             if next(self._cron_slots(now_ms), None) is None:
-                raise TimetableInvalid("cron", "never happens")
+                raise TimetableInvalid("cron", "never fires")
 
     def next_after(self, ms: int) -> int | None:
         """The first slot later than `ms`, None when there is none."""
@@ -171,7 +171,7 @@ class Firing:
 def decide(
     timetable: Timetable, catch_up: CatchUp, slot: int, now_ms: int, overlap: Overlap = "allow"
 ) -> Firing:
-    """`slot` is due, and whatever came after it and nobody fired."""
+    """`slot` is due, and so are the later ones that were missed."""
     due = timetable.newest(slot, now_ms, CATCH_UP_AT_MOST)
     if catch_up == "all":
         fired = due
@@ -200,7 +200,7 @@ def timetable(document: Mapping[str, Any], anchor_ms: int) -> Timetable:
 
 
 def whole_second(ms: int) -> int:
-    """Slots that fall together cost a worker one look."""
+    """Fire times that coincide cost a worker one check."""
     return ms // 1000 * 1000
 
 

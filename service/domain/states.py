@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a job is; stored in its hash and indexed in exactly one set of its queue."""
+    """The state of a job."""
 
     BLOCKED = "blocked"
     SCHEDULED = "scheduled"
@@ -81,37 +81,35 @@ RELEASE = _move(
     "release",
     {State.BLOCKED},
     State.QUEUED,
-    "what it waited for has ended",
+    "its dependencies have finished",
 )
-POSTPONE = _move("postpone", {State.BLOCKED}, State.SCHEDULED, "released, but its time has not come")
-CLAIM = _move("claim", {State.QUEUED}, State.RUNNING, "a worker takes a lease on it")
+POSTPONE = _move("postpone", {State.BLOCKED}, State.SCHEDULED, "released before its scheduled time")
+CLAIM = _move("claim", {State.QUEUED}, State.RUNNING, "a worker claimed it")
 COMPLETE = _move("complete", {State.RUNNING}, State.SUCCEEDED, "the handler returned", fenced=True)
 RETRY = _move("retry", {State.RUNNING}, State.RETRYING, "failed with attempts left", fenced=True)
-SNOOZE = _move("snooze", {State.RUNNING}, State.SCHEDULED, "the handler asked for later", fenced=True)
+SNOOZE = _move("snooze", {State.RUNNING}, State.SCHEDULED, "the handler deferred it", fenced=True)
 REQUEUE = _move(
-    "requeue", {State.RUNNING}, State.QUEUED, "drained: its old place, no attempt used", fenced=True
+    "requeue", {State.RUNNING}, State.QUEUED, "drained: keeps its place, uses no attempt", fenced=True
 )
-CRASH = _move("crash", {State.RUNNING}, State.QUEUED, "its own process died under it", fenced=True)
-RESCUE = _move("rescue", {State.RUNNING}, State.QUEUED, "its worker was lost: its old place, a suspect")
-REST = _move("rest", {State.RUNNING}, State.SCHEDULED, "lost with its worker for the fourth time or more")
+CRASH = _move("crash", {State.RUNNING}, State.QUEUED, "its subprocess died", fenced=True)
+RESCUE = _move("rescue", {State.RUNNING}, State.QUEUED, "worker lost: keeps its place, becomes suspect")
+REST = _move("rest", {State.RUNNING}, State.SCHEDULED, "lost with its worker at least four times")
 PARK = _move("park", {State.RUNNING}, State.BLOCKED, "it added children and waits for them", fenced=True)
-GIVE_UP = _move("give_up", {State.RUNNING}, State.DEAD, "the worker's verdict was final", fenced=True)
-STOP = _move("stop", {State.RUNNING}, State.CANCELLED, "the worker obeyed a cancel request", fenced=True)
+GIVE_UP = _move("give_up", {State.RUNNING}, State.DEAD, "a final error, or no attempts left", fenced=True)
+STOP = _move("stop", {State.RUNNING}, State.CANCELLED, "stopped on a cancel request", fenced=True)
 BURY = _move("bury", LIVE, State.DEAD, "expired, past its deadline or unroutable")
-CANCEL = _move("cancel", LIVE, State.CANCELLED, "requested, or forced at the end of the grace")
+CANCEL = _move("cancel", LIVE, State.CANCELLED, "requested, or forced after the grace period")
 REDRIVE = _move(
-    "redrive", {State.DEAD, State.CANCELLED}, State.QUEUED, "a new run: failures and crashes start at 0"
+    "redrive", {State.DEAD, State.CANCELLED}, State.QUEUED, "a new run: resets failures and crashes"
 )
 DEFER = _move("defer", {State.DEAD, State.CANCELLED}, State.SCHEDULED, "a redrive with a delay")
 REVIVE = _move(
     "revive",
     {State.DEAD, State.CANCELLED},
     State.BLOCKED,
-    "a new run of its flow: it waits for what it depends on",
+    "its flow was retried: waits for its dependencies again",
 )
-RUN_NOW = _move(
-    "run_now", {State.SCHEDULED, State.RETRYING}, State.QUEUED, "an operator did not want to wait"
-)
+RUN_NOW = _move("run_now", {State.SCHEDULED, State.RETRYING}, State.QUEUED, "an operator ran it now")
 RESCHEDULE = _move("reschedule", {State.QUEUED}, State.SCHEDULED, "a client gave it a later time")
 WAIT_AGAIN = _move(
     "wait_again", {State.SCHEDULED, State.QUEUED}, State.BLOCKED, "what it follows runs again before it began"

@@ -11,4 +11,4 @@ async def refused(api: Api, token: str, says: str | None = None) -> None:
     answer = await api.http.get("/v1/jobs", headers=bearer(token))
     document = problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == 'Bearer realm="triage", error="invalid_token"'
-    assert document["detail"] == says or (says is None and "not valid" in document["detail"])
+    assert document["detail"] == says or (says is None and "Invalid API key or token" in document["detail"])

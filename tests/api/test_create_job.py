@@ -117,7 +117,7 @@ async def test_a_full_queue_answers_429(api: Api) -> None:
 
 async def test_payloads_are_limited_and_large_ones_are_warned_about(api: Api) -> None:
     warned = await api.http.post("/v1/jobs", json={"name": "work", "payload": {"text": "x" * 2_000}})
-    assert "refer to data by id" in warned.headers["triage-warning"]
+    assert "pass a reference to large data" in warned.headers["triage-warning"]
     answer = await api.http.post("/v1/jobs", json={"name": "work", "payload": {"text": "x" * 65_536}})
     problem(answer, 413, "payload_too_large")
 

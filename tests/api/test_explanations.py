@@ -37,7 +37,7 @@ async def test_a_queued_job_without_a_worker_and_with_one(api: Api, stores: Name
     assert found["reasons"] == [
         {
             "code": "no_worker",
-            "message": "No live worker takes jobs of queue default.",
+            "message": "No live worker serves queue default.",
             "queue": "default",
             "draining": 0,
         }

@@ -87,7 +87,7 @@ async def test_the_reason_of_a_cancel_is_shown_with_the_job_and_explained(
         assert (answer.status_code, answer.json()["cancel_message"]) == (status, "the customer left")
         explained = (await api.http.get(f"/v1/jobs/{id}/explain")).json()
         assert explained["reasons"][-1]["cancel_message"] == "the customer left"
-        assert explained["summary"].endswith("Reason given: the customer left")
+        assert explained["summary"].endswith("The request gave this reason: the customer left")
         if lease is not None:
             asked = (await api.http.get(f"/v1/jobs/{id}")).json()["cancel_requested_at"]
             assert asked is not None

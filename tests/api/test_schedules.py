@@ -93,8 +93,8 @@ async def test_what_is_wrong_is_pointed_at(api: Api, fields: dict[str, Any], poi
         ({"end_at": "2020-01-01T00:00:00Z"}, "has passed"),
         ({"end_at": "2020-01-01T00:00:00Z", "paused": True}, "has passed"),
         ({"start_at": "2019-01-01T00:00:00Z", "end_at": "2020-01-01T00:00:00Z"}, "has passed"),
-        ({"cron": None, "every_seconds": 86_400, "end_at": "in an hour"}, "comes before"),
-        ({"cron": "0 0 29 2 *", "end_at": "in an hour"}, "comes before"),
+        ({"cron": None, "every_seconds": 86_400, "end_at": "in an hour"}, "is before"),
+        ({"cron": "0 0 29 2 *", "end_at": "in an hour"}, "is before"),
     ],
 )
 async def test_a_schedule_that_can_never_fire_is_refused(

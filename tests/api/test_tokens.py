@@ -74,7 +74,7 @@ async def test_claims_have_the_names_that_the_settings_give(stores: Namespace, i
     caller = await api.app.state.app_state.authenticator.identify(f"Bearer {token}")
     assert (caller.namespace, caller.scopes) == (namespace, {"jobs:read"})
     await refused(
-        api, sign(claims(namespace)), "The claim https://example.com/tenant of the token names no namespace."
+        api, sign(claims(namespace)), "The token's claim https://example.com/tenant must name a namespace."
     )
     await api.close()
 

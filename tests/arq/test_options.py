@@ -83,7 +83,7 @@ async def test_a_worker_names_at_its_start_what_has_no_effect(make_worker):
     with capture_logs() as lines:
         await make_worker([answer], poll_delay=0.1).main()
     assert [line["option"] for line in lines if line["event"] == "arq_option_ignored"] == [
-        "Worker: WorkerSettings.poll_delay has no effect: workers are woken and do not poll."
+        "Worker: WorkerSettings.poll_delay has no effect: Triage wakes workers; they do not poll."
     ]
 
 

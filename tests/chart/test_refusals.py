@@ -28,22 +28,26 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "drain behind the chart's back",
         {"extraEnv": [{"name": "TRIAGE_DRAIN_SECONDS", "value": "900"}]},
-        "value of its own",
+        "the chart sets",
     ),
     (
         "drain behind the pool's back",
         {"workers": {"default": {"extraEnv": [{"name": "TRIAGE_DRAIN_SECONDS", "value": "900"}]}}},
-        "value of its own",
+        "the chart sets",
     ),
     (
         "keys off by environment",
         {"api": {"extraEnv": [{"name": "TRIAGE_AUTH", "value": "off"}]}},
-        "value of its own",
+        "the chart sets",
     ),
     ("password in values", {"redis": {"url": "redis://app:secret@redis:6379/0"}}, "existingSecret"),
     ("password without a user", {"redis": {"url": "redis://:secret@redis:6379/0"}}, "existingSecret"),
     ("a part of the tokens", {"auth": {"jwt": {"issuer": "a", "audience": "b"}}}, "all three or none"),
-    ("tokens that nobody is asked for", {"auth": {"required": False, "jwt": TOKENS}}, "nobody is asked"),
+    (
+        "tokens that nobody is asked for",
+        {"auth": {"required": False, "jwt": TOKENS}},
+        "accepts requests without tokens",
+    ),
     (
         "keys over http",
         {"auth": {"jwt": {**TOKENS, "jwksUrl": "http://issuer.example.com/jwks"}}},
@@ -57,7 +61,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "an issuer behind the chart's back",
         {"extraEnv": [{"name": "TRIAGE_JWT_ISSUER", "value": "https://evil.example.com/"}]},
-        "value of its own",
+        "the chart sets",
     ),
     ("ingress without keys", {**LOOPBACK, "api": {"ingress": ON}}, "loopback"),
     ("monitor without keys", {**LOOPBACK, "metrics": {"serviceMonitor": ON}}, "loopback"),

@@ -105,7 +105,7 @@ async def test_who_waits_for_long_is_told_once_why(
     end = await waiting
     assert end is not None
     assert end.state == "succeeded"
-    assert said == ["still waiting: No live worker takes jobs of queue default."]
+    assert said == ["still waiting: No live worker serves queue default."]
 
 
 async def test_what_is_not_triage_is_said(api: Api) -> None:
@@ -151,6 +151,6 @@ def test_what_makes_figures_wrong_is_said_with_them() -> None:
     assert "3 other jobs" in noted(Measured({}, other_jobs=3, submission=submission()))
     assert "has limits" in noted(Measured({"max_concurrency": 2}, submission=submission()))
     slow = [End("a", "succeeded", None, 1.0, 1.0, 2.0)]
-    assert "came faster" in noted(Measured({}, submission=submission(), ends=slow))
+    assert "arrived faster" in noted(Measured({}, submission=submission(), ends=slow))
     few = Submission(8, 0.0, 1.0, request_seconds=[0.01])
     assert "p99 is the slowest" in noted(Measured({}, submission=few))

@@ -76,10 +76,10 @@ def test_what_an_answer_says_does_not_steer_the_terminal(odd_url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("triage.example", "is not an address"),
-        ("ftp://triage.example", "is not an address"),
-        ("http://", "is not an address"),
-        ("http://127.0.0.1:abc", "cannot be used"),
+        ("triage.example", "is not a URL"),
+        ("ftp://triage.example", "is not a URL"),
+        ("http://", "is not a URL"),
+        ("http://127.0.0.1:abc", "invalid URL"),
         ("http://127.0.0.1:{closed}", "cannot be reached"),
         ("http://me:secret@127.0.0.1:{closed}", "http://127.0.0.1"),
     ],

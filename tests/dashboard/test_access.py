@@ -10,12 +10,12 @@ from tests.dashboard.visit import Visit
 def test_a_key_is_asked_for_kept_in_the_tab_and_forgotten(guarded: Visit, system: System) -> None:
     page = guarded.page
     guarded.open("#/jobs")
-    guarded.is_told("This API asks for a key.")
+    guarded.is_told("This API requires a key.")
     expect(page.get_by_label("API key")).to_be_focused()
     guarded.use_key("not a key")
-    guarded.is_told("That is not an API key.")
+    guarded.is_told("This is not a valid API key.")
     guarded.use_key(new_secret())
-    guarded.is_told("The API does not know this key, or it was revoked.")
+    guarded.is_told("The API rejected this key: it is unknown or revoked.")
     key = system.keys[ALL]
     guarded.use_key(key)
     expect(guarded.panel("Newest first")).to_be_visible()
@@ -29,7 +29,7 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_forgotten(guarded: Visit, system
     page.reload()
     expect(guarded.panel("Newest first")).to_be_visible()
     page.get_by_role("button", name="Forget key").click()
-    guarded.is_told("This API asks for a key.")
+    guarded.is_told("This API requires a key.")
     assert page.evaluate("sessionStorage.length") == 0
     guarded.expected = {401}
 
@@ -45,7 +45,7 @@ def test_a_panel_that_lacks_a_scope_names_it_and_others_go_on(guarded: Visit, sy
     guarded.page.get_by_role("button", name="Pause queue seen").click()
     guarded.confirm("Pause")
     failure = guarded.page.get_by_role("alert").filter(has_text="Pause failed")
-    guarded.sees(failure, "Forbidden: This operation needs the scope queues:admin.")
+    guarded.sees(failure, "Forbidden: This operation requires the scope queues:admin.")
     guarded.page.get_by_role("link", name="Dead letters").click()
     guarded.sees(guarded.panel("Newest job first"), "This key lacks the scope dlq:read.")
     guarded.page.evaluate(f"location.hash = '#/jobs/{job['id']}'")
@@ -63,7 +63,7 @@ def test_an_api_that_is_away_is_said_to_be_and_read_again(visit: Visit, system: 
     visit.context.set_offline(True)
     visit.page.clock.run_for(3_100)
     alert = visit.panel("Queues").get_by_role("alert")
-    visit.sees(alert, "No answer: The API cannot be reached. What is below is older.")
+    visit.sees(alert, "No response: The API cannot be reached. The data below is older.")
     expect(visit.row("kept")).to_be_visible()
     visit.context.set_offline(False)
     visit.page.clock.run_for(3_100)

@@ -42,11 +42,11 @@ def test_one_and_then_all_that_match_run_again(visit: Visit, system: System) -> 
     assert [cluster.job(job["id"])["state"] for job in jobs] == ["queued"] * 4
     assert cluster.job(other["id"])["state"] == "dead"
     # The list is read again: it shows nothing that is no longer dead.
-    visit.sees(visit.panel("Newest job first"), "No dead letter matches.")
+    visit.sees(visit.panel("Newest job first"), "No dead letters match.")
     expect(visit.row("job_")).to_have_count(0)
 
     visit.page.get_by_role("button", name="Retry all").click()
-    visit.sees(visit.page.locator("#bulk"), "No dead job matches.")
+    visit.sees(visit.page.locator("#bulk"), "No dead jobs match.")
 
 
 def test_an_action_that_somebody_pauses_is_followed_to_its_end(visit: Visit, system: System) -> None:

@@ -36,21 +36,21 @@ def test_a_flow_is_drawn_and_leads_to_its_jobs(visit: Visit, system: System) -> 
     expect(graph.locator("rect")).to_have_count(4)
     expect(graph.locator(".edge")).to_have_count(4)
     # A condition is not the state of the job before it: that one is dead.
-    expect(graph.locator(".edge text")).to_have_text("on any end")
+    expect(graph.locator(".edge text")).to_have_text("on finish")
     boxes = {key: graph.locator("a").filter(has_text=key).bounding_box() for key in nodes}
     places = {key: box["x"] for key, box in boxes.items() if box is not None}
     assert places["fetch"] == places["tax"] < places["invoice"] < places["archive"]
     visit.sees(visit.row("archive"), "invoice (on success), fetch (on success)")
-    visit.sees(visit.row("invoice").first, "fetch (on success), tax (on any end)")
+    visit.sees(visit.row("invoice").first, "fetch (on success), tax (on finish)")
     visit.row("tax").get_by_role("link", name="tax", exact=True).click()
-    visit.sees(visit.panel("Why is it there?"), "It gave up")
+    visit.sees(visit.panel("Why is it in this state?"), "It is dead")
 
 
 def test_a_large_flow_is_counted_and_its_dead_jobs_are_named(visit: Visit, system: System) -> None:
     nodes = {f"n{number}": {"job": job(do="give_up" if number == 7 else "ok")} for number in range(301)}
     flow = create(system, "/v1/flows", {"name": "large", "on_failure": "continue", "jobs": nodes}, "failed")
     visit.open(f"#/flows/{flow['id']}")
-    visit.sees(visit.panel("Graph"), "A flow of more than 300 jobs is not drawn.")
+    visit.sees(visit.panel("Graph"), "Flows of more than 300 jobs are not drawn.")
     expect(visit.row("NonRetryable: asked to give up")).to_have_count(1)
     assert visit.asked("/graph") == 0
 
@@ -73,7 +73,7 @@ def test_a_fan_out_shows_how_far_it_is_and_what_failed(visit: Visit, system: Sys
     waiting = system.cluster.http.post("/v1/fan-outs", json=body).json()
     visit.open(f"#/fan-outs/{waiting['id']}")
     visit.sees(state, "0 %: 0 of 12 ended")
-    visit.sees(visit.panel("Dead items"), "No job matches.")
+    visit.sees(visit.panel("Dead items"), "No jobs match.")
     system.cluster.http.post(f"/v1/fan-outs/{waiting['id']}/cancel")
     visit.sees(state, "100 %: 12 of 12 ended")
 
@@ -91,7 +91,7 @@ def test_a_fan_out_shows_how_far_it_is_and_what_failed(visit: Visit, system: Sys
 def test_an_id_that_nobody_has_is_said_once(visit: Visit, page: str, kind: str, id: str) -> None:
     visit.expected = {404}
     visit.open(f"#/{page}/{id}")
-    visit.is_told(f"Not Found: There is no {kind} {id}. It may have been deleted")
+    visit.is_told(f"Not Found: No {kind} {id} exists. It may have been deleted")
     # Nothing else of the page loads for ever.
     expect(visit.page.get_by_role("region")).to_have_count(2)  # the messages, and the one that says it
     expect(visit.page.get_by_text("Loading")).to_have_count(0)

@@ -24,9 +24,9 @@ def test_a_failed_job_is_found_explained_and_retried(visit: Visit, system: Syste
     visit.row(job["id"]).get_by_role("link", name=job["id"]).click()
 
     visit.sees(visit.panel("State"), "exhausted")
-    visit.sees(visit.panel("Why is it there?"), "It gave up: 1 of 1 attempts failed.")
+    visit.sees(visit.panel("Why is it in this state?"), "It is dead: 1 of 1 attempts failed.")
     visit.sees(visit.panel("Failed attempts"), 'raise ValueError("asked to fail")')
-    visit.sees(visit.panel("Log"), "Its handler logged nothing.")
+    visit.sees(visit.panel("Log"), "The handler logged nothing.")
     visit.sees(visit.panel("Payload and result"), '"do": "fail"')
     created = visit.panel("State").locator(f"time[datetime='{job['created_at']}']").first
     assert created.get_attribute("title") == f"{job['created_at']} (UTC)"
@@ -36,18 +36,18 @@ def test_a_failed_job_is_found_explained_and_retried(visit: Visit, system: Syste
     visit.sees(visit.page.get_by_role("dialog"), "Run scripted again?")
     visit.confirm("Retry")
     visit.sees(visit.panel("State"), "queued")
-    visit.sees(visit.panel("Why is it there?"), "Queue mail is paused.")
+    visit.sees(visit.panel("Why is it in this state?"), "Queue mail is paused.")
     assert cluster.job(job["id"])["state"] == "queued"
     visit.page.get_by_role("button", name="Cancel").click()
     visit.confirm("Cancel")
-    visit.sees(visit.panel("Why is it there?"), "It was cancelled: somebody asked for it.")
+    visit.sees(visit.panel("Why is it in this state?"), "It was cancelled: a client requested it.")
     assert cluster.job(job["id"])["state"] == "cancelled"
 
 
 def test_a_waiting_job_runs_now_and_the_page_follows_it_to_its_end(visit: Visit, system: System) -> None:
     job = system.cluster.submit(delay_seconds=3600, payload={"do": "log"})
     visit.open(f"#/jobs/{job['id']}")
-    visit.sees(visit.panel("Why is it there?"), "Its time comes at")
+    visit.sees(visit.panel("Why is it in this state?"), "It is scheduled for")
     visit.page.get_by_role("button", name="Run now").click()
     visit.confirm("Run now")
     visit.sees(visit.panel("State"), "succeeded")
@@ -82,7 +82,7 @@ def test_a_long_list_grows_by_pages(visit: Visit, system: System) -> None:
     visit.page.get_by_role("button", name="Show more").click()
     expect(visit.row("job_")).to_have_count(53)
     expect(visit.page.get_by_role("button", name="Show more")).to_have_count(0)
-    visit.page.get_by_role("button", name="Read again").click()
+    visit.page.get_by_role("button", name="Refresh").click()
     expect(visit.row("job_")).to_have_count(50)
 
 
@@ -97,13 +97,13 @@ def test_numbers_of_64_bits_are_shown_as_they_are(visit: Visit, system: System) 
 def test_an_id_leads_to_what_it_names(visit: Visit, system: System) -> None:
     job = system.cluster.submit(delay_seconds=3600)
     visit.open()
-    visit.page.get_by_label("Id of a job").fill(f" {job['id']} ")
+    visit.page.get_by_label("ID of a job").fill(f" {job['id']} ")
     visit.page.keyboard.press("Enter")
     visit.sees(visit.page.get_by_role("heading", level=1), job["id"])
     assert visit.page.title() == f"{job['id']} – Triage"
-    visit.page.get_by_label("Id of a job").fill("sched_1")
+    visit.page.get_by_label("ID of a job").fill("sched_1")
     visit.page.keyboard.press("Enter")
-    visit.is_told("An id begins with job_, flow_ or fan_.")
+    visit.is_told("IDs begin with job_, flow_ or fan_.")
 
 
 def test_a_job_that_does_not_exist_is_said_not_to(visit: Visit) -> None:
@@ -111,4 +111,4 @@ def test_a_job_that_does_not_exist_is_said_not_to(visit: Visit) -> None:
     visit.sees(visit.panel("State").get_by_role("alert"), "Not Found")
     visit.expected = {404}
     visit.open("#/nowhere")
-    visit.sees(visit.page.get_by_role("main"), "There is no such page.")
+    visit.sees(visit.page.get_by_role("main"), "This page does not exist.")

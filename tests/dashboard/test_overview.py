@@ -22,7 +22,7 @@ def test_queues_and_workers_are_shown_and_read_again_by_themselves(visit: Visit,
     expect(row.get_by_role("cell").nth(1)).to_have_text("1")
     for text in ("paused", "0 of 3 running", "5 per 1 s"):
         visit.sees(row, text)
-    expect(visit.panel("Jobs").get_by_text("Queues that need a look:")).to_contain_text("limited")
+    expect(visit.panel("Jobs").get_by_text("Queues that need attention:")).to_contain_text("limited")
     workers = visit.panel("Workers")
     for text in (worker["id"], "up", "0 of 20", worker["version"], f"{worker['host']}, {worker['pid']}"):
         visit.sees(workers, text)
@@ -70,7 +70,7 @@ def test_a_queue_is_paused_and_resumed_after_a_question(visit: Visit, system: Sy
     assert http.get("/v1/queues/steered").json()["paused"]
 
     visit.row("steered").get_by_role("link", name="steered").click()
-    visit.sees(visit.panel("Settings"), "depth at most")
+    visit.sees(visit.panel("Settings"), "max depth")
     visit.page.get_by_role("button", name="Resume queue steered").click()
     visit.confirm("Resume")
     expect(visit.page.get_by_role("button", name="Pause queue steered")).to_be_visible()
@@ -109,7 +109,7 @@ def test_the_banner_names_what_is_in_trouble_and_nothing_else(
     visit: Visit, system: System, tmp_path: Path
 ) -> None:
     cluster = system.cluster
-    http, banner = cluster.http, visit.page.get_by_role("list", name="Needs a look")
+    http, banner = cluster.http, visit.page.get_by_role("list", name="Needs attention")
     # As it should be: full of work, paused without work, rate limited.
     http.patch("/v1/queues/full", json={"max_concurrency": 1})
     full = cluster.submit(queue="full", payload={"seconds": 60})
@@ -162,8 +162,8 @@ def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system
     visit.page.route("**/v1/workers?*", answer([worker]))
     visit.page.route("**/v1/queues?*", answer([queue]))
     visit.open()
-    banner = visit.page.get_by_role("list", name="Needs a look")
-    visit.sees(banner, "Queues that need a look: lonely (no worker)")
-    visit.sees(banner, "Lost workers: 1, last seen with 2 jobs, which run again elsewhere: ")
+    banner = visit.page.get_by_role("list", name="Needs attention")
+    visit.sees(banner, "Queues that need attention: lonely (no worker)")
+    visit.sees(banner, "Lost workers: 1, last seen with 2 jobs, which will run again elsewhere: ")
     visit.sees(banner, f"{worker['id']} on {worker['host']}")
     system.cluster.http.post(f"/v1/jobs/{job['id']}/cancel")

@@ -82,5 +82,5 @@ def test_other_texts_are_no_ids_of_a_job(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "job_", "job_01ARYZ6S41", "job_81ARYZ6S410000000000000000"])
 def test_what_is_no_id_carries_no_time(text: str) -> None:
-    with pytest.raises(ValueError, match="not an id"):
+    with pytest.raises(ValueError, match="invalid ID"):
         created_ms(text)

@@ -54,7 +54,7 @@ def test_figures_for_programs_and_for_people_and_nothing_is_left(cluster: Cluste
     assert jobs_left(cluster) == []
     run = triage(cluster, "bench", "--jobs", "60", "--batch", "25")
     assert run.returncode == 0, run.stderr
-    assert "60 sync-data to queue bench, 25 a request, 16 connections; workers: 1" in run.stdout
+    assert "60 sync-data to queue bench, 25 per request, 16 connections; workers: 1" in run.stdout
     assert "60 succeeded" in run.stdout
     assert jobs_left(cluster) == []
 
@@ -75,7 +75,7 @@ def test_a_queue_with_other_work_is_left_alone_unless_forced(cluster: Cluster) -
     other = cluster.submit("sync-data", queue="bench", delay_seconds=3_600)
     run = triage(cluster, "bench", "--jobs", "5")
     assert (run.returncode, run.stdout) == (1, "")
-    assert "queue bench has 1 jobs that have not finished. --force measures all the same." in run.stderr
+    assert "queue bench has 1 unfinished jobs. Use --force to measure anyway." in run.stderr
     run = triage(cluster, "bench", "--jobs", "5", "--force")
     assert run.returncode == 0, run.stderr
     assert "The queue had 1 other jobs" in run.stdout
@@ -94,7 +94,7 @@ def test_an_interrupted_measurement_cancels_what_runs_and_removes_it(cluster: Cl
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "triage: what was submitted is cancelled and deleted" in errors
+    assert "triage: the submitted jobs are cancelled and deleted" in errors
     assert jobs_left(cluster) == []
 
 
@@ -110,11 +110,11 @@ def test_a_second_interrupt_does_not_wait_for_the_removal(cluster: Cluster) -> N
 
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
-    assert "once more leaves it" in process.stderr.readline()
+    assert "interrupt again to leave them" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert errors.startswith("triage: interrupted; jobs may be left, with the tag triage-bench:")
+    assert errors.startswith("triage: interrupted; jobs tagged triage-bench:")
     assert "Traceback" not in errors
 
 
@@ -139,7 +139,7 @@ def test_a_wrong_key_is_said(cluster: Cluster) -> None:
     cluster.start_api()
     run = triage(cluster, "bench")
     assert (run.returncode, run.stdout) == (1, "")
-    assert "triage: 401 unauthenticated: The API key or token is not valid." in run.stderr
+    assert "triage: 401 unauthenticated: Invalid API key or token." in run.stderr
 
 
 def test_a_job_that_cannot_be_submitted_is_said_with_where_it_is_wrong(cluster: Cluster) -> None:
@@ -156,7 +156,7 @@ def test_a_measurement_ends_in_time_while_it_still_submits(cluster: Cluster) -> 
     run = triage(cluster, "bench", "--jobs", "1000000", "--timeout", "5", "--json")
     assert run.returncode == 1
     found = json.loads(run.stdout)
-    assert found["why"] == "They had not even been submitted by then."
+    assert found["why"] == "Not all jobs had been submitted by then."
     assert 0 < found["submission"]["accepted"] < 1_000_000
     assert sum(found["states"].values()) >= found["submission"]["accepted"]
     assert jobs_left(cluster) == []
@@ -165,7 +165,7 @@ def test_a_measurement_ends_in_time_while_it_still_submits(cluster: Cluster) -> 
 @pytest.mark.parametrize(
     ("worker", "why"),
     [
-        (False, "No live worker takes jobs of queue bench."),
+        (False, "No live worker serves queue bench."),
         (True, "No live worker of queue bench knows job type sync-data."),
     ],
 )
@@ -177,7 +177,7 @@ def test_without_a_worker_that_knows_the_type_it_ends_and_says_so(
         cluster.start_worker()
     run = triage(cluster, "bench", "--timeout", "1", "--json")
     assert run.returncode == 1
-    assert "triage: not all jobs have finished after 1 s. job_" in run.stderr
+    assert "triage: some jobs have not finished after 1 s. job_" in run.stderr
     assert why in run.stderr
     found = json.loads(run.stdout)
     assert (found["complete"], found["submission"]) == (False, None)

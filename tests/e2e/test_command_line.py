@@ -42,7 +42,7 @@ def test_a_job_is_explained(cluster: Cluster) -> None:
     cluster.start_api()
     id = cluster.submit()["id"]
     run = triage(cluster, "get", id, "--explain")
-    assert run.stdout == "queued\nno_worker: No live worker takes jobs of queue default.\n"
+    assert run.stdout == "queued\nno_worker: No live worker serves queue default.\n"
     reasons = json.loads(triage(cluster, "get", id, "--explain", "--json").stdout)["reasons"]
     assert [reason["code"] for reason in reasons] == ["no_worker"]
 
@@ -60,4 +60,4 @@ def test_dead_jobs_that_match_are_retried_with_one_command(cluster: Cluster) -> 
     assert cluster.job(job["id"])["state"] == "queued"
     run = triage(cluster, "dlq", "retry")
     assert run.returncode == 1
-    assert "/filter: must name something to match" in run.stderr
+    assert "/filter: set at least one filter" in run.stderr

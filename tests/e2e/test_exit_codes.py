@@ -57,7 +57,7 @@ def test_a_wrong_password_is_one_sentence_and_78(command: tuple[str, ...], clust
     url = cluster.server.url.replace("unix://", "unix://nobody:hunter2@")
     ended = triage(cluster.directory, *command, TRIAGE_REDIS_URL=url)
     assert ended.returncode == 78
-    assert "refused the user name or the password: invalid username-password pair" in one_line(ended)
+    assert "rejected the user name or password: invalid username-password pair" in one_line(ended)
 
 
 def test_commands_say_that_redis_is_not_there_and_which_kind_of_trouble_it_is(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_commands_say_that_redis_is_not_there_and_which_kind_of_trouble_it_is(tm
         )
         ended = triage(tmp_path, *command, TRIAGE_REDIS_URL="redis://:hunter2@redis.invalid:6379")
         assert ended.returncode == 78
-        assert "The host of Redis is unknown, redis.invalid:6379: " in one_line(ended)
+        assert "Unknown host of Redis, redis.invalid:6379: " in one_line(ended)
 
 
 def test_service_links_of_kubernetes_are_ignored_and_said(cluster: Cluster) -> None:

@@ -133,7 +133,7 @@ def test_two_servers_cannot_share_a_data_directory(
 ) -> None:
     monkeypatch.setattr(embedded, "RELEASE_SECONDS", 0.1)
 
-    with pytest.raises(DataDirectoryInUse, match="is in use by another server"):
+    with pytest.raises(DataDirectoryInUse, match="Another server is using"):
         EmbeddedServer(own_server.data_directory, server_binary).start()
 
     write(own_server, "undisturbed")

@@ -54,7 +54,7 @@ async def test_credentials(port: int) -> None:
         found = await problem_of(url)
         assert found is not None
         assert found.kind == "configuration"
-        assert found.sentence.startswith(f"Redis at 127.0.0.1:{port} refused the user name or the password: ")
+        assert found.sentence.startswith(f"Redis at 127.0.0.1:{port} rejected the user name or password: ")
         assert "wr0ng" not in found.sentence
         with pytest.raises(ConfigurationInvalid, match="TRIAGE_REDIS_URL: Redis at"):
             await check_server(url, patient=True)
@@ -63,7 +63,7 @@ async def test_credentials(port: int) -> None:
 async def test_a_password_for_a_server_that_has_none(redis_url: str) -> None:
     found = await problem_of(redis_url.replace("unix://", "unix://:wr0ng@"))
     assert found is not None
-    assert (found.kind, found.summary) == ("configuration", "refused the credentials")
+    assert (found.kind, found.summary) == ("configuration", "rejected the credentials")
     assert "without any password configured" in found.sentence
 
 
@@ -78,7 +78,7 @@ async def test_a_database_that_is_not_there(port: int) -> None:
     found = await problem_of(f"redis://:s3cret@127.0.0.1:{port}/4711")
     assert found is not None
     assert found.kind == "configuration"
-    assert found.sentence == f"Redis at 127.0.0.1:{port} refused a call: DB index is out of range"
+    assert found.sentence == f"Redis at 127.0.0.1:{port} rejected a command: DB index is out of range"
 
 
 async def test_nobody_listens() -> None:
@@ -107,7 +107,7 @@ async def test_an_unknown_host() -> None:
     found = await problem_of(url)
     assert found is not None
     assert (found.kind, found.summary) == ("unknown_host", "its host is unknown")
-    assert found.sentence.startswith("The host of Redis is unknown, redis.invalid:6379: ")
+    assert found.sentence.startswith("Unknown host of Redis, redis.invalid:6379: ")
     # For a process that waits it may be a name that is not there yet; for a command it is a mistake.
     assert await check_server(url, patient=True) == found.sentence
     with pytest.raises(ConfigurationInvalid):
@@ -121,7 +121,7 @@ async def test_a_server_that_does_not_answer() -> None:
             found = await problem_of(f"{scheme}://127.0.0.1:{port}")
             assert found is not None
             assert found.kind == "unavailable"
-            assert found.sentence == f"Redis at 127.0.0.1:{port} did not answer in time{hint}"
+            assert found.sentence == f"Redis at 127.0.0.1:{port} did not respond in time{hint}"
 
 
 @contextlib.asynccontextmanager
@@ -142,7 +142,7 @@ async def test_what_is_not_redis() -> None:
         found = await problem_of(f"redis://127.0.0.1:{port}")
     assert found is not None
     assert found.kind == "configuration"
-    assert found.sentence.startswith(f"What listens at 127.0.0.1:{port} is not Redis: ")
+    assert found.sentence.startswith(f"The server at 127.0.0.1:{port} is not Redis: ")
 
 
 async def test_who_hangs_up() -> None:
@@ -150,7 +150,7 @@ async def test_who_hangs_up() -> None:
         found = await problem_of(f"redis://127.0.0.1:{port}")
     assert found is not None
     assert (found.kind, found.summary) == ("unavailable", "cannot be reached")
-    assert found.sentence.endswith("; does it expect TLS (rediss://)?")
+    assert found.sentence.endswith("; does it require TLS (rediss://)?")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
     ("children", "message"),
     [
         # It would be taken for the one that is there, and never run.
-        ({"fetch": PART}, "'fetch' is a job that this one waited for"),
+        ({"fetch": PART}, "'fetch' is the key of a job that this one waited for"),
         ({"a b": PART}, "^/children/a b: must have 1 to 128 letters"),
         ({"x/a": PART, "y/a": PART}, "^/children/x~1a: must have"),
         ({"": PART}, "^/children/: must have"),
@@ -59,8 +59,8 @@ async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
         ({"a": {**PART, "depends_on": [{"when": "failed"}]}}, "/depends_on/0/key: is missing"),
         ({"a": {**PART, "depends_on": [{"key": "b", "if": 1}]}, "b": PART}, "/if: there is no such field"),
         *(({"a": {"job": {"name": "part", **job}}}, message) for job, message in REFUSED),
-        ({"a": {**PART, "depends_on": ["fetch"]}}, "there is no job 'fetch'"),
-        ({f"c{n}": PART for n in range(MAX_CHILDREN + 1)}, "at most 500 children"),
+        ({"a": {**PART, "depends_on": ["fetch"]}}, "unknown job 'fetch'"),
+        ({f"c{n}": PART for n in range(MAX_CHILDREN + 1)}, "500 children at a time"),
     ],
 )
 async def test_children_that_cannot_be_are_refused_and_none_is_added(

@@ -69,7 +69,7 @@ def test_a_plain_function_cannot_be_run_in_the_event_loop():
 
 
 def test_a_name_given_without_its_keyword_is_refused():
-    with pytest.raises(TypeError, match="decorates a function"):
+    with pytest.raises(TypeError, match="must decorate a function"):
         job(cast(Any, "send-mail"))
 
 

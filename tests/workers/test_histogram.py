@@ -14,9 +14,9 @@ def _lines(registry: CollectorRegistry) -> set[str]:
 
 def test_a_scrape_shows_what_prometheus_client_would_show_of_the_same_values():
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    mine = TallyHistogram("wait_seconds", "From due to started.", ("queue", "name"), ours)
+    mine = TallyHistogram("wait_seconds", "Time from due to started.", ("queue", "name"), ours)
     reference = Histogram(
-        "wait_seconds", "From due to started.", ("queue", "name"), buckets=BUCKETS, registry=theirs
+        "wait_seconds", "Time from due to started.", ("queue", "name"), buckets=BUCKETS, registry=theirs
     )
 
     for value in VALUES:

@@ -102,7 +102,7 @@ async def test_a_text_body_is_sent_as_it_is(server):
 @pytest.mark.parametrize("status", [301, 404, 500])
 async def test_another_status_is_a_failure_and_a_redirect_is_not_followed(server, status):
     server.says(status, location="/elsewhere")
-    with pytest.raises(UnexpectedStatus, match=f"GET 127.0.0.1 answered {status}"):
+    with pytest.raises(UnexpectedStatus, match=f"GET 127.0.0.1 responded with {status}"):
         await call(server.url + "?token=secret")
     assert len(server.requests) == 1
 

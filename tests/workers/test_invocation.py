@@ -55,7 +55,7 @@ def test_a_parameter_may_have_the_name_of_a_pydantic_method():
         (strict, {"to": 1}, "/to"),
         (plain, {"to": "a", "tu": 1}, "/tu"),
         (whole, {"number": "1", "cents": "x"}, "/cents"),
-        (plain, ["a"], "not a JSON object"),
+        (plain, ["a"], "must be a JSON object"),
         (plain, {"args": ["a", None, None, 4]}, "too many positional"),
         (spread, {"args": 3}, "/args"),
         (spread, {"unknown": 3}, "unexpected keyword"),

@@ -187,22 +187,22 @@ def test_annotations_that_only_a_type_checker_sees_do_not_matter_on_ctx_and_the_
     [
         ("import nowhere", "cannot be imported: ModuleNotFoundError"),
         ("raise SystemExit(3)", "cannot be imported: SystemExit"),
-        ("x = 1", "has no handler"),
+        ("x = 1", "defines no handlers"),
         ("async def a_b(ctx): ...\nasync def other(ctx): ...\nother.__name__ = 'a-b'", "two handlers"),
         ("functions = ['mod.missing']", "cannot be imported"),
         ("functions = [3]", "not a function"),
         (
             "from workers.handler import job\n"
             "@job(redact=['/crad'])\nasync def pay(ctx, card: str) -> None: ...",
-            "pay: redact: '/crad' names nothing",
+            "pay: redact: '/crad' matches nothing",
         ),
         (
             "from workers.handler import job\nclass Odd: ...\n@job\nasync def one(ctx, odd: Odd): ...",
-            "parameters of one cannot be a payload",
+            "cannot derive a payload from the parameters of one",
         ),
         (
             "from workers.handler import job\n@job\nasync def one(ctx, odd: 'Missing'): ...",
-            "parameters of one cannot be a payload",
+            "cannot derive a payload from the parameters of one",
         ),
         ("from workers.handler import job\n@job\nasync def one(): ...", "one does not take ctx"),
         (

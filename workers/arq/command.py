@@ -73,7 +73,7 @@ async def _start() -> Process:
 
 
 async def _end(worker: Process) -> None:
-    """Let it drain: what runs is finished or handed back."""
+    """Drain it: running jobs are finished or handed back."""
     with contextlib.suppress(ProcessLookupError):
         worker.terminate()
     await worker.wait()

@@ -135,7 +135,7 @@ class TriageJob(arq.jobs.Job):
     async def _found(self, client: HasStores) -> Job:
         job = await client.find_job(self.job_id)
         if job is None:
-            raise ResultNotFound("The job does not exist, or it has ended and its result is no longer kept.")
+            raise ResultNotFound("The job does not exist, or it has finished and its result was deleted.")
         return job
 
 

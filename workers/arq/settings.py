@@ -26,7 +26,7 @@ OPTIONS = frozenset(inspect.signature(arq.worker.Worker).parameters)
 IGNORED: Mapping[str, str] = {
     "redis_settings": "TRIAGE_REDIS_URL names the server",
     "redis_pool": "TRIAGE_REDIS_URL names the server",
-    "poll_delay": "workers are woken and do not poll",
+    "poll_delay": "Triage wakes workers; they do not poll",
     "queue_read_limit": "a worker claims as many jobs as it has free slots",
     "health_check_interval": "workers report with every heartbeat; use /readyz, /livez or `arq --check`",
     "health_check_key": "workers report with every heartbeat; use /readyz, /livez or `arq --check`",
@@ -63,7 +63,7 @@ class ArqSettings:
 
     @property
     def coroutines(self) -> list[Any]:
-        """Functions that are no handlers although they take ctx."""
+        """Functions that take ctx but are not handlers."""
         hooks = self.hooks
         every = (hooks.startup, hooks.shutdown, hooks.job_start, hooks.job_end, hooks.after_job_end)
         return [*(hook for hook in every if hook is not None), *(cron.coroutine for cron in self.cron_jobs)]
@@ -80,7 +80,7 @@ def read_arq_settings(source: Any, where: str) -> ArqSettings:
 
 def _read(given: Mapping[str, Any], where: str) -> ArqSettings:
     if given.get("max_burst_jobs", -1) >= 0:
-        raise ValueError("max_burst_jobs is not supported; a burst ends when no job is left.")
+        raise ValueError("max_burst_jobs is not supported; a burst ends when no jobs are left.")
     cron_jobs = tuple(given.get("cron_jobs") or ())
     if any(type(cron) is not CronJob for cron in cron_jobs):
         raise TypeError("cron_jobs must be made with arq.cron.cron.")

@@ -53,13 +53,13 @@ class Handler:
     def bind(self, payload: object) -> tuple[list[Any], dict[str, Any]]:
         """Arguments after `ctx`; raises PayloadMismatch."""
         if not isinstance(payload, dict):
-            raise PayloadMismatch("The payload is not a JSON object.")
+            raise PayloadMismatch("The payload must be a JSON object.")
         values = self._with_names(cast(dict[str, Any], payload))
         if self.loose is not None:
             try:
                 return self.loose.bind(values)
             except TypeError as error:
-                raise PayloadMismatch(f"The payload does not fit the handler: {error}") from None
+                raise PayloadMismatch(f"The payload does not match the handler: {error}") from None
         if self.model is None:
             return self._bind_positional(dict(values))
         try:
@@ -100,7 +100,7 @@ class Handler:
         try:
             return self.name_arguments(tuple(cast(list[Any], args)), rest)
         except TypeError as error:
-            raise PayloadMismatch(f"The payload does not fit the handler: {error}") from None
+            raise PayloadMismatch(f"The payload does not match the handler: {error}") from None
 
     def _takes_args(self) -> bool:
         if self.whole is None or self.model is None:
@@ -110,12 +110,12 @@ class Handler:
     def _bind_positional(self, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         args = values.pop(ARGS, [])
         if not isinstance(args, list):
-            raise PayloadMismatch("The payload does not fit the handler: /args is not a list.")
+            raise PayloadMismatch("The payload does not match the handler: /args must be a list.")
         arguments = cast(list[Any], args)
         try:
             inspect.signature(self.function).bind(None, *arguments, **values)
         except TypeError as error:
-            raise PayloadMismatch(f"The payload does not fit the handler: {error}") from None
+            raise PayloadMismatch(f"The payload does not match the handler: {error}") from None
         return arguments, values
 
     def _whole_payload(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,17 +129,17 @@ class Handler:
         ):
             values = kwargs[self.whole or ""]
         elif args:
-            raise TypeError(f"{self.name} takes one argument, its payload")
+            raise TypeError(f"{self.name} must take one argument, its payload")
         if isinstance(values, BaseModel):
             return values.model_dump(mode="json", by_alias=True)
         if isinstance(values, Mapping):
             return dict(cast(Mapping[str, Any], values))
-        raise TypeError(f"{self.name} takes its payload as a model or a mapping")
+        raise TypeError(f"{self.name} must take its payload as a model or a mapping")
 
 
 def _summary(error: ValidationError) -> str:
     rows = [f"{_pointer(row['loc'])}: {row['msg']}" for row in error.errors(include_url=False)[:10]]
-    return "The payload does not fit the handler: " + "; ".join(rows)
+    return "The payload does not match the handler: " + "; ".join(rows)
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

@@ -19,7 +19,7 @@ def check_pointers(
         if not can_match(True if payload_schema is None else payload_schema, parts) and not can_match(
             result, parts
         ):
-            raise ValueError(f"redact: {pointer!r} names nothing in its payload or result")
+            raise ValueError(f"redact: {pointer!r} matches nothing in the payload or result")
 
 
 def _result_schema(function: Callable[..., Any]) -> Any:

@@ -39,7 +39,8 @@ def encode_result(value: object, limit_bytes: int) -> bytes:
         raise ResultInvalid(f"The result {error}") from None
     if len(text) > limit_bytes:
         raise ResultInvalid(
-            f"The result has {len(text)} bytes and may have {limit_bytes}: store it elsewhere, return its id."
+            f"Result is {len(text):,} bytes; the limit is {limit_bytes:,}. Store it elsewhere and "
+            "return a reference."
         )
     return text
 
@@ -50,7 +51,7 @@ def encode_json(value: object) -> bytes:
         text = orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
         # orjson writes NaN as null, so only a text with a null in it can hide one.
         if b"null" in text and _has_nan(value):
-            raise NotJson("holds NaN or Infinity, which JSON cannot say.")
+            raise NotJson("contains NaN or Infinity, which JSON cannot represent.")
     except NotJson:
         raise
     except Exception as error:
@@ -66,7 +67,7 @@ def _encode(value: Any) -> Any:
         return list(cast(Iterable[Any], value))
     if isinstance(value, Decimal):
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"cannot represent {type(value).__name__} as JSON")
 
 
 def _has_nan(value: object, depth: int = 0) -> bool:

@@ -28,7 +28,7 @@ SOCKET_SECONDS = 60.0
 
 
 class TriageRedis(ArqRedis):
-    """A Redis client of the handlers' own: closing it harms nobody but them."""
+    """The handlers' own Redis client: closing it affects only them."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ log = structlog.get_logger("triage.context")
 
 
 class Reporter(Protocol):
-    """Where progress and log lines go; both may vanish when the lease is lost."""
+    """Where progress and log lines go; both may be discarded when the lease is lost."""
 
     async def progress(self, lease: Lease, value: bytes) -> Any: ...
     async def log(self, lease: Lease, line: bytes) -> Any: ...
@@ -79,7 +79,7 @@ def log_line(message: object) -> bytes:
 
 
 class JobContext(dict[Any, Any], CancelNotice):
-    """What a handler gets as its first argument. In a thread, `progress` and `log` are plain calls."""
+    """A handler's first argument. In a thread, `progress` and `log` are plain calls."""
 
     def __init__(
         self,
@@ -142,14 +142,14 @@ class JobContext(dict[Any, Any], CancelNotice):
         return self._do(self._append(log_line(message)))
 
     def dependencies(self) -> Any:
-        """How everything ended that this job waited for: state, result and error by key."""
+        """The outcomes of the job's dependencies: state, result and error by key."""
         return self._ask(self._relatives.dependencies())
 
     def add_children(self, children: Mapping[str, Any]) -> Any:
-        """Add jobs and wait for them: the handler starts again from its beginning when they have ended.
+        """Add jobs and wait for them: the handler starts again from its beginning when they have finished.
 
-        `children` maps a key to {"job": JobSpec, "depends_on": [...]}. Returns when all of them have
-        ended; until then it does not return. Raises FlowInvalid or ValueError.
+        `children` maps a key to {"job": JobSpec, "depends_on": [...]}. It returns only once all of them have
+        finished. Raises FlowInvalid or ValueError.
         """
         return self._ask(self._relatives.add_children(children))
 
@@ -165,16 +165,16 @@ class JobContext(dict[Any, Any], CancelNotice):
         then: str | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Any:
-        """Run a job per payload and go on; answers the id of the fan-out.
+        """Run a job per payload without waiting; returns the id of the fan-out.
 
-        A run that is repeated creates nothing new: its first call answers the first fan-out, and so on.
-        `then` is the name or the JobSpec of a job that runs when all have ended, `options` are the fields
-        of JobSpec, `max_concurrency` and `failure_tolerance`. Raises ValueError.
+        A repeated run creates nothing new: its first call returns the first fan-out, and so on. `then` is the
+        name or the JobSpec of a job that runs when all have ended, `options` are the fields of JobSpec,
+        `max_concurrency` and `failure_tolerance`. Raises ValueError.
         """
         return self._ask(self._relatives.fan_out(next(self._fan_outs), name, payloads, then, options))
 
     async def report(self, kind: str, value: bytes) -> None:
-        """A report that came from a child process, already encoded."""
+        """A report from a subprocess, already encoded."""
         await (self._set_progress(value) if kind == "progress" else self._append(value))
 
     @property

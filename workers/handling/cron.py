@@ -79,7 +79,7 @@ class Cron:
         return min(SLEEP_AT_MOST, max(0.0, (min(coming) + 1) / 1000)) if coming else SLEEP_AT_MOST
 
     async def _fire(self, entries: Sequence[Entry], now: int) -> None:
-        """One call for all, so that of several with one job id only the first runs."""
+        """One call for all, so that only the first of several with the same job id runs."""
         reader = await self._specs.reader([])
         submissions: list[Submission] = []
         for entry in entries:

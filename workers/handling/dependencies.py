@@ -1,4 +1,4 @@
-"""What a handler sees of other jobs: the ends of those that its job waited for, and children of its own."""
+"""What a handler sees of other jobs: the outcomes of its dependencies, and its children."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -48,9 +48,9 @@ class Relatives:
         }
 
     async def add_children(self, children: Mapping[str, Any]) -> None:
-        """Raises Parked unless all of them have ended; then the run is over, whatever the handler does."""
+        """Raises Parked unless all of them have finished; that ends the run, whatever the handler does."""
         if len(read_object(children, "/children")) > MAX_CHILDREN:
-            raise ValueError(f"at most {MAX_CHILDREN} children at a time; for more there is ctx.fan_out")
+            raise ValueError(f"the limit is {MAX_CHILDREN} children at a time; use ctx.fan_out for more")
         ids = await self._dependencies.children(self._lease.job.id)
         if children.keys() <= ids.keys() and await self._dependencies.have_ended(
             [ids[key] for key in children]
@@ -58,10 +58,12 @@ class Relatives:
             return
         jobs, graph = read_children(children)
         if taken := children.keys() & await self._dependencies.waited_for(self._lease.job.id):
-            raise ValueError(f"{min(taken)!r} is a job that this one waited for: its child needs another key")
+            raise ValueError(
+                f"{min(taken)!r} is the key of a job that this one waited for; use another key for the child"
+            )
         order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
         if len(ids) + len(order) > MAX_CHILDREN_OF_A_JOB:
-            raise ValueError(f"a job has at most {MAX_CHILDREN_OF_A_JOB:,} children")
+            raise ValueError(f"the limit is {MAX_CHILDREN_OF_A_JOB:,} children per job")
         ids |= {key: self._new_id("job") for key in order}
         reader = await self._specs.reader(name_of(jobs[key]) for key in order)
         nodes = {key: Node(reader.read(jobs[key], _at(key), inside="flow"), graph[key]) for key in order}

@@ -42,7 +42,7 @@ async def dispatch(
         ]
         count += len(items)
         if count > MAX_ITEMS:
-            raise ValueError(f"a fan-out has at most {MAX_ITEMS} items")
+            raise ValueError(f"the limit is {MAX_ITEMS:,} items per fan-out")
         try:
             await fan_outs.fill(id, items, admitted=True)
         except (FanOutSealed, NotFound):
@@ -50,7 +50,10 @@ async def dispatch(
     try:
         await fan_outs.seal(id, count)
     except CountMismatch as error:
-        message = f"an earlier run of this job sent other payloads: {error.count}, not {count}"
+        message = (
+            f"an earlier run of this job sent {error.count} payloads, not {count}; send the same ones in "
+            "every run"
+        )
         raise ValueError(message) from error
     except NotFound:
         pass

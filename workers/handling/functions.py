@@ -47,7 +47,7 @@ def handler_of(
     """The handler that a function is; raises ConfigurationInvalid.
 
     `exact_name` wins over the name of @job, `name` does not. `settings` are the defaults of its
-    WorkerSettings, which lie under those of @job; `own` lie over them.
+    WorkerSettings, which @job overrides; `own` overrides both.
     """
     options = options_of(function)
     name = exact_name or (options.name if options else None) or name or function.__name__
@@ -62,7 +62,7 @@ def handler_of(
         schema = None if parameters.model is None else parameters.model.model_json_schema()
     except Exception as error:
         raise ConfigurationInvalid(
-            f"TRIAGE_HANDLERS: the parameters of {name} cannot be a payload: {error}"
+            f"TRIAGE_HANDLERS: cannot derive a payload from the parameters of {name}: {error}"
         ) from error
     try:
         check_pointers(options.redact if options else (), schema, function)
@@ -72,7 +72,7 @@ def handler_of(
     executor = (options.executor if options else None) or ("async" if coroutine else "thread")
     if executor == "async" and not coroutine:
         raise ConfigurationInvalid(
-            f"TRIAGE_HANDLERS: {name} has executor async and is not a coroutine function."
+            f"TRIAGE_HANDLERS: {name} has executor async but is not a coroutine function."
         )
     defaults = merge_defaults({} if options else _ARQ_DEFAULTS, settings or {})
     defaults = merge_defaults(merge_defaults(defaults, options.defaults if options else {}), own or {})

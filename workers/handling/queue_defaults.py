@@ -20,7 +20,7 @@ class QueueDefaults:
         self._read_at: float | None = None
 
     async def read(self) -> Mapping[str, Mapping[str, Any]]:
-        """Per queue the options that lie under those of its jobs; while Redis is away, as last read."""
+        """The options that each queue's jobs inherit; the last known ones while Redis is unavailable."""
         now = self._clock.monotonic()
         if self._read_at is None or now - self._read_at > FRESH_SECONDS:
             try:

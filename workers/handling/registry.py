@@ -60,7 +60,7 @@ class Registry:
     ) -> "Registry":
         """Import the paths; raises ConfigurationInvalid for one that cannot be imported or has no handler.
 
-        `functions` and `options` are those of arq's constructor.
+        `functions` and `options` are the arguments of arq's constructor.
         """
         given = read_arq_settings({**(options or {}), "functions": functions}, "Worker")
         by_path = {path: list(_modules(path)) for path in paths}
@@ -84,7 +84,7 @@ class Registry:
                 listed += here
                 own += _own(module, here, reserved)
             if len(listed) + len(own) == before:
-                raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} has no handler.")
+                raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} defines no handlers.")
         # What is listed counts where the same function is found in its own module as well: it has options.
         return cls([*own, *listed], None, settings, paths, max_payload_bytes)
 
@@ -114,7 +114,7 @@ class Registry:
         return dict.fromkeys(self.by_name)
 
     def job_types(self) -> list[JobType]:
-        """What the worker publishes, under every name that it answers to."""
+        """What the worker publishes, under each of its names."""
         return [
             JobType(
                 name=name,

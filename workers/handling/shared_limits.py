@@ -1,4 +1,4 @@
-"""`ctx.limiter`: a rate that handlers of all workers share, waited for without asking again and again."""
+"""`ctx.limiter`: a rate shared by the handlers of all workers, without polling."""
 
 import asyncio
 import math
@@ -13,14 +13,15 @@ RETRY_SECONDS = 0.5
 
 
 class SharedLimiter:
-    """At most `limit` pass in any window, over all workers. Who waits passes in the order it came."""
+    """At most `limit` callers pass in any window, across all workers, in order of arrival."""
 
     def __init__(self, throttle: "Throttle", name: str, limit: int, per_seconds: float) -> None:
         if not 1 <= len(name) <= 128:
-            raise ValueError(f"a limiter's name has 1 to 128 characters, not {len(name)}")
+            raise ValueError(f"a limiter's name must have 1 to 128 characters, not {len(name)}")
         if limit < 1 or not (math.isfinite(per_seconds) and per_seconds > 0):
             raise ValueError(
-                f"a limiter lets at least 1 pass in some seconds, not {limit} in {per_seconds:g}"
+                f"a limiter needs a limit of at least 1 in more than 0 seconds, not {limit} in "
+                f"{per_seconds:g}"
             )
         self._throttle = throttle
         self._name = name
@@ -28,12 +29,12 @@ class SharedLimiter:
         self._per_ms = max(1, math.ceil(per_seconds * 1000))
 
     async def acquire(self) -> None:
-        """Return when this caller may go on; an outage of Redis is waited out."""
+        """Returns when this caller may proceed; waits out an outage of Redis."""
         await self._throttle.acquire(self._name, self._limit, self._per_ms)
 
 
 class BlockingLimiter:
-    """The same for a handler in a thread: a plain call, which gives up when the run is cancelled."""
+    """The same for a handler in a thread: a blocking call that stops when the run is cancelled."""
 
     def __init__(
         self, limiter: SharedLimiter, loop: asyncio.AbstractEventLoop, cancelled: asyncio.Event

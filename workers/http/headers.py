@@ -37,9 +37,9 @@ def checked_headers(given: Mapping[str, str], content_type: str | None) -> dict[
     for name, value in given.items():
         lower = name.lower()
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise HeaderRefused(f"The header {name[:128]!r} is not valid.")
+            raise HeaderRefused(f"Invalid header {name[:128]!r}.")
         if lower in _DENIED or lower.startswith(_DENIED_PREFIXES):
-            raise HeaderRefused(f"The header {name!r} cannot be set by a job.")
+            raise HeaderRefused(f"A job cannot set the header {name!r}.")
         headers[lower] = value
     return headers
 
@@ -49,7 +49,7 @@ def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
-        raise ValueError("TRIAGE_HTTP_SIGNING_SECRET is not whsec_ and base64") from None
+        raise ValueError("TRIAGE_HTTP_SIGNING_SECRET must be whsec_ followed by base64") from None
     digest = hmac.digest(key, f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
     return {
         "webhook-id": id,

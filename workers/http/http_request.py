@@ -23,7 +23,7 @@ MAX_URL = 2_048
 
 
 class HttpRequest(BaseModel):
-    """The call. A `body` that is no text is sent as JSON; an absent `expect_status` is any 2xx."""
+    """The call. A `body` that is not a string is sent as JSON; without `expect_status`, any 2xx succeeds."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,7 @@ class HttpRequest(BaseModel):
 
 
 class UnexpectedStatus(Exception):
-    """The server answered with a status that the job does not expect."""
+    """The server responded with a status that the job does not expect."""
 
 
 @job(name="http.request")
@@ -66,14 +66,14 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
     except (AddressRefused, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NonRetryable(str(error)) from None
     except TimeoutError:
-        raise TimeoutError(f"{host} did not answer within {request.timeout_seconds:g} seconds") from None
+        raise TimeoutError(f"{host} did not respond within {request.timeout_seconds:g} seconds") from None
     if request.expects(status):
         return answer
     if status in (429, 503):
         wait = retry_after(answer["headers"].get("retry-after", ""), Clock().now_ms() / 1000)
         if wait is not None:
             raise RateLimited(wait)
-    raise UnexpectedStatus(f"{request.method} {host} answered {status}")
+    raise UnexpectedStatus(f"{request.method} {host} responded with {status}")
 
 
 def _checked_host(url: str) -> str:
@@ -81,11 +81,11 @@ def _checked_host(url: str) -> str:
     try:
         parsed, parts = httpx.URL(url), urlsplit(url)
     except (httpx.InvalidURL, ValueError) as error:
-        raise NonRetryable(f"The URL is not valid: {error}") from None
+        raise NonRetryable(f"Invalid URL: {error}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise NonRetryable("The URL must be http:// or https:// with a host.")
     if parsed.userinfo or "@" in parts.netloc:
-        raise NonRetryable("The URL must not hold a user name or a password.")
+        raise NonRetryable("The URL must not contain a user name or password.")
     return parsed.host
 
 

@@ -72,7 +72,7 @@ class Allowed:
             address = ipaddress.ip_address(text)
             inner = getattr(address, "ipv4_mapped", None) or address
             if not is_public(address) and not any(inner in network for network in self.networks):
-                raise AddressRefused(f"{host} has the address {text}, which is not public.")
+                raise AddressRefused(f"{host} resolves to {text}, which is not a public address.")
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -96,9 +96,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             async with asyncio.timeout(timeout):
                 texts = await self._resolve(host, port)
         except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
+            raise httpcore.ConnectTimeout(f"resolving {host} timed out") from error
         except OSError as error:
-            raise httpcore.ConnectError(f"{host} cannot be resolved") from error
+            raise httpcore.ConnectError(f"cannot resolve {host}") from error
         self._allowed.check(host, texts)
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for text in texts:
@@ -111,7 +111,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        raise AddressRefused("A socket of this machine is not public.")
+        raise AddressRefused("A Unix socket is not a public address.")
 
     async def sleep(self, seconds: float) -> None:
         await self._backend.sleep(seconds)

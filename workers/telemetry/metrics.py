@@ -26,7 +26,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """What is measured of one job type in one queue."""
+    """The metrics of one job type in one queue."""
 
     wait: Tally
     run: Tally
@@ -42,47 +42,47 @@ class Metrics:
         self._known: dict[str, set[str]] = {}
         self._children: dict[tuple[str, str], _Series] = {}
         labels = ("queue", "name")
-        self.wait = self._histogram("triage_job_wait_seconds", "From due to started.")
-        self.run = self._histogram("triage_job_run_seconds", "From started to the end of the run.")
-        self.total = self._histogram("triage_job_total_seconds", "From created to finished for good.")
+        self.wait = self._histogram("triage_job_wait_seconds", "Time from due to started.")
+        self.run = self._histogram("triage_job_run_seconds", "Time from the start to the end of a run.")
+        self.total = self._histogram("triage_job_total_seconds", "Time from creation to a final state.")
         self.finished = Counter(
             "triage_jobs_finished_total",
-            "Runs by how they ended.",
+            "Runs by outcome.",
             (*labels, "outcome"),
             registry=self.registry,
         )
         self.stalled = Counter(
             "triage_jobs_stalled_total",
-            "Jobs that this worker rescued from lost ones.",
+            "Jobs that this worker rescued from lost workers.",
             registry=self.registry,
         )
         self.stale = Counter(
             "triage_stale_finishes_total",
-            "Ends that were refused: the lease was lost.",
+            "Results rejected because the lease was lost.",
             registry=self.registry,
         )
-        self.running = Gauge("triage_worker_running", "Jobs that run here now.", registry=self.registry)
+        self.running = Gauge("triage_worker_running", "Jobs running on this worker.", registry=self.registry)
         self.capacity = Gauge(
-            "triage_worker_capacity", "Jobs that may run here at a time.", registry=self.registry
+            "triage_worker_capacity", "How many jobs this worker can run at a time.", registry=self.registry
         )
         self.stuck = Gauge(
             "triage_worker_stuck_slots",
-            "Slots of runs that did not end in their grace; capacity is without them.",
+            "Slots held by runs that outlived their grace period; capacity excludes them.",
             registry=self.registry,
         )
         self.unclaimed = Gauge(
             "triage_worker_unclaimed_seconds",
-            "Seconds without a claim while slots were free; an idle worker claims every 15 s.",
+            "Seconds without a claim although slots were free; an idle worker claims every 15 s.",
             registry=self.registry,
         )
         self.loop_lag = Gauge(
             "triage_worker_loop_lag_seconds",
-            "Worst lag of the event loop in the last minute.",
+            "Worst event loop lag in the last minute.",
             registry=self.registry,
         )
         self.overflow = Counter(
             "triage_label_overflow_total",
-            "Times that a label value beyond the cap was counted as 'other'.",
+            "How often a label value beyond the cap was counted as 'other'.",
             ("label",),
             registry=self.registry,
         )

@@ -1,4 +1,4 @@
-"""Stands in for all that a run reaches in Redis, and remembers it: for tests of handlers."""
+"""Replaces everything that a run accesses in Redis, and records the calls: for tests of handlers."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class FanOut:
 
 @dataclass(slots=True)
 class Reports:
-    """What a handler told and asked for while it ran."""
+    """What a handler reported and requested during its run."""
 
     progress: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lines: list[str] = field(default_factory=list[str])
@@ -52,7 +52,7 @@ class Reports:
 
 
 class Stage:
-    """`finish` is None while the run goes on, and when its job waits for children."""
+    """`finish` is None during the run, and while its job waits for children."""
 
     def __init__(
         self, registry: Registry, dependencies: Mapping[str, Any], new_id: Callable[[str], str]

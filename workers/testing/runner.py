@@ -33,7 +33,7 @@ from workers.testing.recorder import Reports, Stage
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How the run ended: `state` is the job's from then on, `reason` says why it is dead.
+    """How the run ended: `state` is the job's new state, `reason` says why it is dead.
 
     `delay_seconds` is the time until it runs again, a worker adds some jitter; `blocked` means that it
     waits for `reports.children`.
@@ -62,10 +62,10 @@ async def run(
     """Run a handler once, with the options of its `@job`.
 
     `failures` is how often the job has failed before, `deferrals` how often this attempt ended in Snooze or
-    RateLimited. `dependencies` is what `ctx.dependencies()` answers;
-    children whose keys are in it have ended. `context` is what `on_startup` puts into `ctx`. A handler with
-    executor process runs in a thread here, and limiters let everything pass. A handler that has not ended
-    `grace_seconds` after its timeout is not waited for.
+    RateLimited. `dependencies` is what `ctx.dependencies()` returns; children whose keys are in it have
+    finished. `context` is what `on_startup` puts into `ctx`. A handler with executor process runs in a thread
+    here, and limiters let everything pass. The test stops waiting for a handler `grace_seconds` after its
+    timeout.
     """
     handler = handler_of(function)
     if handler.executor == "process":
@@ -104,9 +104,9 @@ async def run(
 async def run_twice(
     function: Callable[..., Any], payload: Mapping[str, Any] | None = None, **options: Any
 ) -> tuple[End, End]:
-    """The same job twice, with the same id, as when its worker dies before the first end is written.
+    """Runs the same job twice, with the same id, as if its worker died before storing the first result.
 
-    Options are those of `run`. A handler is idempotent when the second run changes nothing.
+    Takes the options of `run`. A handler is idempotent if the second run changes nothing.
     """
     clock = Clock()
     options.setdefault("job_id", IdFactory(clock.now_ms, os.urandom).new("job"))

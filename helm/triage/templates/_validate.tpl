@@ -16,7 +16,7 @@
 {{- fail "auth.jwt: issuer, audience and jwksUrl belong together: set all three or none" -}}
 {{- end -}}
 {{- if and .issuer (not $.Values.auth.required) -}}
-{{- fail "auth.jwt: with auth.required=false nobody is asked for a token" -}}
+{{- fail "auth.jwt: with auth.required=false, the API accepts requests without tokens; unset one of them" -}}
 {{- end -}}
 {{- end -}}
 {{- include "triage.validateEnv" (dict "where" "extraEnv" "env" .Values.extraEnv) -}}
@@ -29,7 +29,7 @@
 {{- $where := .where -}}
 {{- range .env -}}
 {{- if has .name $own -}}
-{{- fail (printf "%s: %s has a value of its own in this chart" $where .name) -}}
+{{- fail (printf "%s: the chart sets %s; use the chart's value instead" $where .name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -39,7 +39,7 @@
 {{- if kindIs "invalid" .given -}}
 {{- .computed -}}
 {{- else if lt (int .given) (int .computed) -}}
-{{- fail (printf "%s.terminationGracePeriodSeconds: %d would kill what is still shutting down; it must be at least %d" .where (int .given) (int .computed)) -}}
+{{- fail (printf "%s.terminationGracePeriodSeconds: %d is too short for a clean shutdown; use at least %d" .where (int .given) (int .computed)) -}}
 {{- else -}}
 {{- int .given -}}
 {{- end -}}

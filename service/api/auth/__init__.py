@@ -1,1 +1,1 @@
-"""Who is asking, and from where."""
+"""Authentication: the caller, and the address of the request."""

@@ -1,4 +1,4 @@
-"""Who is asking: API keys and tokens, their namespaces and scopes."""
+"""Authentication: API keys and tokens, their namespaces and scopes."""
 
 import hashlib
 import re
@@ -34,15 +34,15 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret; it is looked up and never compared, so no timing leads to a secret."""
+    """The stored form of a secret. It is looked up and never compared, so timing reveals nothing."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`key_id`: the id of a key, or `jwt:` and the subject of a token; None when nobody is asked.
+    """`key_id`: the id of a key, or `jwt:` and the subject of a token; None without authentication.
 
-    `sees_payloads`: whether payloads and results are shown.
+    `sees_payloads`: whether responses include payloads and results.
     """
 
     namespace: str
@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def logged_as(self) -> str | None:
-        """As `key_id`; a subject may be somebody's name, so of it only a fingerprint is written down."""
+        """`key_id` for logs. A subject may be a person's name, so logs get only its fingerprint."""
         if self.key_id is None or not self.key_id.startswith(_TOKEN):
             return self.key_id
         return _TOKEN + fingerprint(self.key_id)
@@ -62,7 +62,7 @@ class Caller:
 
     def require(self, scope: str) -> None:
         if scope not in self.scopes:
-            raise ScopeMissing(f"This operation needs the scope {scope}.", required_scope=scope)
+            raise ScopeMissing(f"This operation requires the scope {scope}.", required_scope=scope)
 
 
 def _credential(authorization: str | None) -> str:
@@ -72,7 +72,7 @@ def _credential(authorization: str | None) -> str:
 
 
 class Authenticator:
-    """Finds the caller of a request; with `open_namespace` everybody is its owner (auth off)."""
+    """Finds the caller of a request. With `open_namespace` (auth off), every caller owns that namespace."""
 
     def __init__(
         self, keys: AccessKeys, clock: Clock, open_namespace: str | None, tokens: Tokens | None = None
@@ -102,7 +102,7 @@ class Authenticator:
         return Caller(key.namespace, key.scopes, key.id)
 
     def remembers(self, authorization: str | None) -> bool:
-        """Whether these credentials were good lately, or none are needed: nobody guesses with them."""
+        """Whether these credentials were valid recently, or none are required; either rules out guessing."""
         credential = _credential(authorization)
         if self._open is not None or not credential:
             return True

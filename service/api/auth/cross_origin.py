@@ -7,10 +7,10 @@ from service.addresses import is_loopback
 
 
 def is_elsewhere(headers: Mapping[str, str]) -> bool:
-    """Whether the request is that of a page of another origin than this API on this machine.
+    """Whether a page of another origin than this API on this machine sent the request.
 
-    Browsers name the origin wherever something may change. A name that leads here without being one of this
-    machine's own is somebody's trick (DNS rebinding), so it is not enough that Origin and Host agree.
+    Browsers send the origin with every request that may change data. A foreign name that resolves to this
+    machine is a DNS rebinding attack, so it is not enough that Origin and Host agree.
     """
     origin = headers.get("origin")
     if origin is None:

@@ -27,7 +27,7 @@ log = structlog.get_logger("triage.api")
 
 
 class Issuer:
-    """One question at a time, for everybody who waits for it; `close` ends one that is under way."""
+    """One fetch at a time, shared by all who wait for it; `close` cancels it."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._url = url
@@ -39,7 +39,7 @@ class Issuer:
         self._away = False
 
     async def key(self, kid: str, algorithm: str) -> PyJWK | None:
-        """None for a key that the issuer does not have; raises IssuerUnavailable when nobody can say."""
+        """None for a key that the issuer does not have; raises IssuerUnavailable if that is unknown."""
         keys = self._usable()
         if keys is None or (kid, algorithm) not in keys:
             await self._ask(WAIT_SECONDS)
@@ -68,7 +68,7 @@ class Issuer:
         return FIRST_SPACING_SECONDS if self._usable() is None else SPACING_SECONDS
 
     async def _ask(self, seconds: float | None) -> None:
-        """Returns when the question is answered, was answered a moment ago, or has taken that long."""
+        """Returns when a fetch has completed, completed a moment ago, or has taken that long."""
         now = self._clock.monotonic()
         if self._question is None or self._question.done():
             if now - self._asked_at < self._spacing():

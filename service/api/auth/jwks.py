@@ -16,7 +16,7 @@ _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 class FetchFailed(Exception):
-    """`reason` is one word for the log; of what was answered, nothing is in it but the status."""
+    """`reason` is one word for the log. Of the response, it contains only the status."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -77,7 +77,7 @@ def _root(error: BaseException) -> str:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """The public authorities, and those of the machine or of SSL_CERT_FILE."""
+    """The public certificate authorities, plus the machine's or SSL_CERT_FILE's."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context

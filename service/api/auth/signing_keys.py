@@ -29,9 +29,10 @@ class KeySetInvalid(Exception):
 
 
 def read_signing_keys(document: bytes) -> SigningKeys:
-    """Raises KeySetInvalid; a key that cannot be used here is left out, as RFC 7517 asks.
+    """Raises KeySetInvalid.
 
-    A set without usable keys is an answer too: an issuer may have withdrawn all of them.
+    Skips unusable keys, as RFC 7517 requires. A set without usable keys is valid: the issuer may have
+    withdrawn all of them.
     """
     try:
         found = orjson.loads(document)

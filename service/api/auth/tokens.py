@@ -1,4 +1,4 @@
-"""Tokens of an issuer (JWT, RFC 7519): who signed one, for whom, until when, and which namespace it opens."""
+"""Tokens of an issuer (JWT, RFC 7519): checks signature, audience and expiry, and reads the namespace."""
 
 import hashlib
 import re
@@ -47,7 +47,7 @@ class Token:
 
 
 class Tokens:
-    """Checks tokens; one that was good is not checked again for a few seconds, and never past its end."""
+    """Checks tokens. A valid token is not checked again for a few seconds, unless it expires."""
 
     def __init__(self, settings: Settings, issuer: Issuer, clock: Clock) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class Tokens:
         self._cache: dict[bytes, tuple[float, Token]] = {}
 
     async def read(self, text: str) -> Token:
-        """Raises CredentialRefused, and IssuerUnavailable while nobody knows the keys."""
+        """Raises CredentialRefused, and IssuerUnavailable while the keys are unknown."""
         if len(text) > MAX_TOKEN:
             _refuse("too_large")
         digest, now = hashlib.sha256(text.encode()).digest(), self._clock.monotonic()
@@ -96,11 +96,11 @@ class Tokens:
                 options=_OPTIONS,
             )
         except jwt.MissingRequiredClaimError as error:
-            _refuse("claim", f"The token has no claim {error.claim}.")
+            _refuse("claim", f"The token lacks the claim {error.claim}.")
         except jwt.InvalidAudienceError:
             _refuse("audience", "The token is for another audience.")
         except jwt.InvalidIssuerError:
-            _refuse("issuer", "The token is of another issuer.")
+            _refuse("issuer", "The token is from another issuer.")
         except jwt.PyJWTError as error:
             _refuse(type(error).__name__)
         return self._token(claims)
@@ -112,10 +112,10 @@ class Tokens:
         name = self._settings.jwt_namespace_claim
         namespace = claims.get(name)
         if not isinstance(namespace, str) or not re.fullmatch(NAMESPACE_PATTERN, namespace):
-            _refuse("namespace", f"The claim {name} of the token names no namespace.")
+            _refuse("namespace", f"The token's claim {name} must name a namespace.")
         subject: str | None = claims.get("sub")
         if subject is not None and not (len(subject) <= MAX_NAME and subject.isprintable()):
-            _refuse("subject", "The claim sub of the token is too long or cannot be shown.")
+            _refuse("subject", "The token's claim sub is too long or has unprintable characters.")
         return Token(namespace, self._scopes(claims), subject, _time(claims, "exp") + LEEWAY_SECONDS)
 
     def _scopes(self, claims: dict[str, Any]) -> frozenset[str]:
@@ -128,7 +128,7 @@ class Tokens:
             case list(words) if all(isinstance(word, str) for word in words):
                 return frozenset(words)
             case _:
-                _refuse("scopes", f"The claim {name} of the token is neither text nor a list of texts.")
+                _refuse("scopes", f"The token's claim {name} must be a string or a list of strings.")
 
     def _now(self) -> float:
         return self._clock.now_ms() / 1000
@@ -137,11 +137,11 @@ class Tokens:
 def _time(claims: dict[str, Any], name: str) -> float:
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MAX_TIME:
-        _refuse("time", f"The claim {name} of the token is not a time.")
+        _refuse("time", f"The token's claim {name} must be a time.")
     return float(value)
 
 
 def _refuse(reason: str, message: str | None = None) -> NoReturn:
-    """The log says more than the answer of a token that anybody may have made up; neither quotes it."""
+    """The log says more than the response, because anyone can make up a token. Neither quotes the token."""
     log.debug("token_refused", reason=reason)
     raise CredentialRefused(message)

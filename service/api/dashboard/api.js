@@ -80,7 +80,7 @@ async function ask(url, options, signal) {
     text = await answer.text();
   } catch (error) {
     signal?.throwIfAborted();
-    throw new Problem(0, "No answer", limit.aborted ? `The API took longer than ${SECONDS} s.` : "The API cannot be reached.");
+    throw new Problem(0, "No response", limit.aborted ? `The API did not respond within ${SECONDS} s.` : "The API cannot be reached.");
   }
   if (answer.ok) return text === "" ? null : parse(text);
   // One that was asked with an older key says nothing of the present one.

@@ -19,11 +19,11 @@ export async function retryMany(filter, place, left, then) {
     const found = await post("dlq/retry", { filter, dry_run: true });
     const jobs = `${found.at_least ? "At least " : ""}${count(found.matched)} dead jobs`;
     if (found.matched === 0 && !found.at_least) {
-      replace(place, element("p", {}, "No dead job matches."));
+      replace(place, element("p", {}, "No dead jobs match."));
       return await then();
     }
     const words = Object.entries(filter).map(([name, value]) => `${name} ${value}`).join(", ");
-    if (!(await confirmed(`${jobs} match. Retry them all?`, "Retry all", `With ${words}; as they are when it begins.`))) return;
+    if (!(await confirmed(`${jobs} match. Retry them all?`, "Retry all", `Filter: ${words}. Only jobs that are dead now are retried.`))) return;
     // Sent twice, it is still one action.
     const action = await post("dlq/retry", { filter }, { "Idempotency-Key": randomName() });
     await follow(action, place, left);
@@ -49,7 +49,7 @@ async function follow(action, place, left) {
     try {
       action = await read(path`bulk-actions/${id}`, { signal: left });
     } catch (error) {
-      if (!left.aborted) replace(place, element("p", { class: "notice failed" }, `${id} goes on, but cannot be followed. ${inWords(error)}`));
+      if (!left.aborted) replace(place, element("p", { class: "notice failed" }, `${id} is still running, but its progress is unavailable. ${inWords(error)}`));
       return;
     }
   }

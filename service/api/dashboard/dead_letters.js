@@ -28,8 +28,8 @@ export function showDeadLetters(main, route, left) {
   const all = element("button", {
     type: "button", id: "retry-all", disabled: filter.length === 0,
     click: () => retryMany(Object.fromEntries(filter), progress, left, () => again()),
-  }, "Retry all that match …");
-  const hint = filter.length === 0 && element("p", { class: "empty" }, "Filter first to retry many at once.");
+  }, "Retry all matching …");
+  const hint = filter.length === 0 && element("p", { class: "empty" }, "Set a filter to retry many at once.");
   main.append(filterForm("dead-letters", FIELDS, route.filter, all), ...(hint ? [hint] : []), progress, entries.element);
   const again = showPages(entries, left, "dlq", filter, deadTable);
 }
@@ -48,7 +48,7 @@ function deadTable(entries, again) {
     { title: "failures, crashes, redriven", cell: (entry) => `${entry.failures}, ${entry.crashes}, ${entry.redriven}` },
     { title: "dead since", cell: (entry) => moment(entry.dead_at) },
     { title: "", cell: (entry) => retryButton(entry, again) },
-  ], entries, "No dead letter matches.");
+  ], entries, "No dead letters match.");
 }
 
 /**
@@ -58,7 +58,7 @@ function deadTable(entries, again) {
 function retryButton(entry, then) {
   return actionButton({
     id: `retry-${entry.job_id}`, label: "Retry", name: `Retry ${entry.job_id}`, question: `Run ${entry.name} again?`,
-    detail: "A new run: its failures and crashes are counted from 0.", told: `${entry.job_id} runs again.`,
+    detail: "The job runs from the start: its failures and crashes are reset.", told: `${entry.job_id} will run again.`,
     act: () => post(path`dlq/${entry.job_id}/retry`), then,
   });
 }

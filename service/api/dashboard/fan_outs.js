@@ -20,7 +20,7 @@ function ended(counts) {
 function progress({ counts }) {
   const share = counts.total === 0 ? 0 : Math.floor((ended(counts) / counts.total) * 100);
   return [
-    element("progress", { value: ended(counts), max: Math.max(1, counts.total), "aria-label": "Items that have ended" }),
+    element("progress", { value: ended(counts), max: Math.max(1, counts.total), "aria-label": "Finished items" }),
     ` ${share} %: ${count(ended(counts))} of ${count(counts.total)} ended`,
   ];
 }
@@ -38,7 +38,7 @@ export function showFanOuts(main, _route, left) {
     { title: "dead", number: true, cell: (fanOut) => count(fanOut.counts.dead) },
     { title: "created", cell: (fanOut) => moment(fanOut.created_at) },
     { title: "finished", cell: (fanOut) => moment(fanOut.finished_at) },
-  ], items, "No fan-out is kept."));
+  ], items, "No fan-outs."));
 }
 
 /** @type {import("./main.js").View} */
@@ -66,8 +66,8 @@ function fanOutFacts(fanOut) {
     ["items", [countBar(fanOut.counts), countWords(fanOut.counts)]],
     ["name", fanOut.name],
     ["queue", queueLink(fanOut.queue)],
-    ["running at most", fanOut.max_concurrency ?? "no limit"],
-    ["failures tolerated", tolerated || "none, but no item cancels another"],
+    ["most running items", fanOut.max_concurrency ?? "no limit"],
+    ["failures tolerated", tolerated || "none; a failure cancels no items"],
     ["follow-up", fanOut.then_job_id === null ? "none" : jobLink(fanOut.then_job_id)],
     ["created", moment(fanOut.created_at)],
     ["finished", fanOut.finished_at && moment(fanOut.finished_at)],

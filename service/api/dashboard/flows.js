@@ -29,7 +29,7 @@ export function showFlows(main, _route, left) {
     { title: "of which", cell: (flow) => [countBar(flow.counts), countWords(flow.counts)] },
     { title: "created", cell: (flow) => moment(flow.created_at) },
     { title: "finished", cell: (flow) => moment(flow.finished_at) },
-  ], items, "No flow is kept."));
+  ], items, "No flows."));
 }
 
 /** @type {import("./main.js").View} */
@@ -70,7 +70,7 @@ function flowFacts(flow) {
  */
 async function picture(id, left) {
   const graph = await read(path`flows/${id}/graph`, { signal: left });
-  return [element("div", { class: "scroll drawing", id: "drawing", tabindex: 0, role: "region", "aria-label": "Picture of the flow" }, drawGraph(graph)), nodeTable(graph)];
+  return [element("div", { class: "scroll drawing", id: "drawing", tabindex: 0, role: "region", "aria-label": "Graph of the flow" }, drawGraph(graph)), nodeTable(graph)];
 }
 
 /**
@@ -80,7 +80,7 @@ async function picture(id, left) {
 async function ofLarge(flow, left) {
   const dead = await read("jobs", { parameters: [["flow_id", flow.id], ["state", "dead"], ["limit", "50"]], signal: left });
   return [
-    element("p", {}, `A flow of more than ${DRAWN} jobs is not drawn. `, countWords(flow.counts)),
+    element("p", {}, `Flows of more than ${DRAWN} jobs are not drawn. `, countWords(flow.counts)),
     element("h3", {}, "Dead jobs, at most 50"),
     jobTable(dead.items),
   ];

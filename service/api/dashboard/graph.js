@@ -13,7 +13,7 @@ import { badge, jobLink } from "./words.js";
 
 /** What an edge asks of the job that it comes from: a condition, which is not the state that the job is in. */
 const CONDITIONS = /** @type {Record<string, string>} */ ({
-  succeeded: "on success", failed: "on failure", finished: "on any end", child: "child",
+  succeeded: "on success", failed: "on failure", finished: "on finish", child: "child",
 });
 
 const WIDTH = 190, HEIGHT = 44, BESIDE = 70, BELOW = 16, EDGE = 12, LETTERS = 24;
@@ -33,7 +33,7 @@ export function drawGraph(graph) {
   const height = 2 * EDGE + highest * (HEIGHT + BELOW) - BELOW;
   return drawing(
     "svg", { width, height, viewBox: `0 0 ${width} ${height}`, class: "graph" },
-    drawing("title", {}, `${graph.nodes.length} jobs; the table below says the same`),
+    drawing("title", {}, `${graph.nodes.length} jobs; the table below has the same data`),
     graph.edges.map((edge) => line(edge, places)),
     graph.nodes.map((node) => box(node, places)),
   );

@@ -17,7 +17,7 @@ export function showJob(main, route, left) {
   const actions = element("div", { class: "actions" });
   const summary = new Panel("job", "State", actions);
   const parts = [
-    { panel: new Panel("explanation", "Why is it there?"), address: path`jobs/${id}/explain`, show: showExplanation },
+    { panel: new Panel("explanation", "Why is it in this state?"), address: path`jobs/${id}/explain`, show: showExplanation },
     { panel: new Panel("attempts", "Failed attempts"), address: path`jobs/${id}/attempts`, show: showAttempts },
     { panel: new Panel("logs", "Log"), address: path`jobs/${id}/logs`, show: showLogs },
   ];

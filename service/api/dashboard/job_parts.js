@@ -52,7 +52,7 @@ export function showAttempts(panel, page) {
  * @param {{items: {at: string, message: string}[]}} page
  */
 export function showLogs(panel, page) {
-  if (page.items.length === 0) return panel.show(element("p", { class: "empty" }, "Its handler logged nothing."));
+  if (page.items.length === 0) return panel.show(element("p", { class: "empty" }, "The handler logged nothing."));
   panel.show(element("ol", { class: "log scroll", id: "log-lines", tabindex: 0, "aria-label": "Log lines" }, page.items.map((line) => (
     element("li", {}, moment(line.at), " ", element("span", { class: "text" }, line.message))
   ))));

@@ -12,7 +12,7 @@ const FIELDS = [
   { name: "queue", label: "Queue" },
   { name: "state", label: "State", choices: STATES },
   { name: "name", label: "Name" },
-  { name: "tag", label: "Tags, one a line", hint: "key:value", repeated: true },
+  { name: "tag", label: "Tags, one per line", hint: "key:value", repeated: true },
 ];
 /** What other pages filter by. */
 const GROUPS = ["flow_id", "fan_out_id"];
@@ -23,7 +23,7 @@ export function showJobs(main, route, left) {
   const filter = [...FIELDS.map((field) => field.name), ...GROUPS].flatMap((name) => (
     route.filter.getAll(name).map((value) => /** @type {[string, string]} */ ([name, value]))
   ));
-  const group = filter.filter(([name]) => GROUPS.includes(name)).map(([name, value]) => element("p", {}, `Only of ${name.slice(0, -3)} `, element("span", { class: "id" }, value)));
+  const group = filter.filter(([name]) => GROUPS.includes(name)).map(([name, value]) => element("p", {}, `Only jobs of ${name.slice(0, -3)} `, element("span", { class: "id" }, value)));
   main.append(filterForm("jobs", FIELDS, route.filter), ...group, jobs.element);
   showPages(jobs, left, "jobs", filter, jobTable);
 }
@@ -39,5 +39,5 @@ export function jobTable(jobs) {
     { title: "error", cell: (job) => job.error === null ? "–" : element("span", { class: "brief" }, `${job.error.type}: ${job.error.message}`) },
     { title: "tags", cell: (job) => tagList(job.tags) },
     { title: "created", cell: (job) => moment(job.created_at) },
-  ], jobs, "No job matches.");
+  ], jobs, "No jobs match.");
 }

@@ -49,7 +49,7 @@ function show() {
     else link.removeAttribute("aria-current");
   }
   main.replaceChildren(element("h1", {}, title, route.id !== null && element("span", { class: "id" }, route.id)));
-  if (view === undefined) main.append(element("p", {}, "There is no such page."));
+  if (view === undefined) main.append(element("p", {}, "This page does not exist."));
   else view(main, route, leave.signal);
 }
 
@@ -62,7 +62,7 @@ function showAccess() {
 byId("access").addEventListener("submit", (event) => {
   event.preventDefault();
   const input = /** @type {HTMLInputElement} */ (byId("key"));
-  if (!keepKey(input.value.trim())) return tell("That is not an API key.", "failed");
+  if (!keepKey(input.value.trim())) return tell("This is not a valid API key.", "failed");
   input.value = "";
   clearNotices();
   showAccess();
@@ -79,9 +79,9 @@ access.addEventListener("refused", () => {
   // Several panels are refused at once; the first one speaks for all.
   if (leave.signal.aborted) return;
   leave.abort();
-  const text = currentKey() === null ? "This API asks for a key." : "The API does not know this key, or it was revoked.";
-  replace(main, element("h1", {}, "A key is needed"), element("p", { role: "alert" }, `${text} It is kept in this tab only. `
-    + "triage keys create makes one; each panel says which scope it needs."));
+  const text = currentKey() === null ? "This API requires a key." : "The API rejected this key: it is unknown or revoked.";
+  replace(main, element("h1", {}, "API key required"), element("p", { role: "alert" }, `${text} The key is kept in this tab only. `
+    + "Create one with triage keys create; each panel says which scope it needs."));
   forgetKey();
   showAccess();
   byId("key").focus();
@@ -91,7 +91,7 @@ byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
   const input = /** @type {HTMLInputElement} */ (byId("find-id"));
   const found = addressOf(input.value.trim());
-  if (found === null) return tell("An id begins with job_, flow_ or fan_.", "failed");
+  if (found === null) return tell("IDs begin with job_, flow_ or fan_.", "failed");
   input.value = "";
   location.hash = found;
 });

@@ -82,6 +82,6 @@ function workerSummary(workers) {
   return element(
     "p", { class: lost.length > 0 || active.length === 0 ? "warning" : "" },
     `${active.length} running with ${running} of ${capacity} slots in use, ${of("draining").length} draining, ${lost.length} lost`,
-    lost.length > 0 && ` (last seen with ${held} jobs: those run again elsewhere)`, ".",
+    lost.length > 0 && ` (last seen with ${held} jobs, which will run again elsewhere)`, ".",
   );
 }

@@ -36,7 +36,7 @@ export function showPages(panel, left, address, filter, render) {
     "p", { class: "foot" },
     element("span", {}, `${items.length} shown${cursor === "" ? "" : ", there may be more"}, read at `, moment(readAt)),
     cursor !== "" && element("button", { type: "button", id: `${panel.element.id}-more`, click: load }, "Show more"),
-    element("button", { type: "button", id: `${panel.element.id}-again`, click: again }, "Read again"),
+    element("button", { type: "button", id: `${panel.element.id}-again`, click: again }, "Refresh"),
   );
   load();
   return again;

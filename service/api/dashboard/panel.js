@@ -35,7 +35,7 @@ export class Panel {
     const scope = error instanceof Problem ? error.requiredScope : null;
     const text = scope === null ? inWords(error) : `This key lacks the scope ${scope}.`;
     if (scope !== null || !this.filled) replace(this.body);
-    const old = this.filled && scope === null ? " What is below is older." : "";
+    const old = this.filled && scope === null ? " The data below is older." : "";
     replace(this.problem, element("p", { class: scope === null ? "problem" : "lacking" }, text + old));
   }
 }

@@ -26,10 +26,10 @@ export function showQueue(main, route, left) {
 /** @param {any} queue */
 function settingFacts(queue) {
   return facts([
-    ["running at most", queue.max_concurrency ?? "no limit"],
+    ["most running items", queue.max_concurrency ?? "no limit"],
     ["rate", queue.rate_limit === null ? "no limit" : rateLimit(queue.rate_limit)],
-    ["depth at most", queue.max_depth ?? "no limit"],
-    ["a priority point is worth", queue.priority_aging_seconds === null ? "any wait: strict" : duration(queue.priority_aging_seconds)],
+    ["max depth", queue.max_depth ?? "no limit"],
+    ["one priority point outweighs", queue.priority_aging_seconds === null ? "any wait (strict priority)" : duration(queue.priority_aging_seconds)],
     ["paused job types", queue.paused_job_types.join(", ") || "none"],
     ["rate limited", queue.freezes.map(freezeText).join(", ") || "nothing"],
     ["defaults", Object.keys(queue.defaults).length === 0 ? "none" : element("code", {}, print(queue.defaults))],
@@ -45,13 +45,13 @@ function freezeText(freeze) {
 
 /** @param {any} queue */
 function keyTable(queue) {
-  const rows = [["every other key", queue.per_key], ...Object.entries(queue.keys)].map(([key, limits]) => ({ key, limits }));
+  const rows = [["all other keys", queue.per_key], ...Object.entries(queue.keys)].map(([key, limits]) => ({ key, limits }));
   const inherited = (/** @type {unknown} */ value, /** @type {(value: any) => string} */ text) => (
-    value === undefined ? "as every key" : value === null ? "no limit" : text(value)
+    value === undefined ? "same as all keys" : value === null ? "no limit" : text(value)
   );
   return table("Limits of limit keys", [
     { title: "limit key", cell: (row) => row.key },
-    { title: "running at most", cell: (row) => inherited(row.limits.max_concurrency, String) },
+    { title: "most running items", cell: (row) => inherited(row.limits.max_concurrency, String) },
     { title: "rate", cell: (row) => inherited(row.limits.rate_limit, rateLimit) },
   ], rows);
 }

@@ -29,7 +29,7 @@ export function remarks(queue) {
     [queue.paused_job_types.length > 0 && `paused types: ${list(queue.paused_job_types)}`, waiting],
     [waiting && queue.workers === 0 && "no worker", true],
     [queue.workers > 0 && unserved.length > 0 && `no worker for ${list(unserved)}`, true],
-    [queue.oldest_queued_seconds > LONG && `oldest job waits ${duration(queue.oldest_queued_seconds)}`, true],
+    [queue.oldest_queued_seconds > LONG && `oldest job has waited ${duration(queue.oldest_queued_seconds)}`, true],
     [queue.freezes.length > 0 && "rate limited", false],
     [queue.max_concurrency !== null && queue.counts.running >= queue.max_concurrency && "at its limit", false],
   ];
@@ -60,7 +60,7 @@ export function queueTable(queues, again) {
     { title: "workers, slots", number: true, cell: (queue) => `${queue.workers}, ${queue.capacity}` },
     { title: "limits", cell: limits },
     { title: "", cell: (queue) => pauseButton(queue, again) },
-  ], queues, "No queue was used yet.");
+  ], queues, "No queues yet.");
 }
 
 /**
@@ -102,7 +102,7 @@ export function pauseButton(queue, again) {
     label,
     name: `${label} queue ${queue.name}`,
     question: `${label} queue ${queue.name}?`,
-    detail: queue.paused ? "Its jobs start again, in their order." : "None of its jobs starts until it is resumed; running ones go on.",
+    detail: queue.paused ? "Its jobs start again, in order." : "No job of the queue starts until you resume it; running jobs continue.",
     told: `Queue ${queue.name} is ${queue.paused ? "resumed" : "paused"}.`,
     act: () => post(queue.paused ? path`queues/${queue.name}/resume` : path`queues/${queue.name}/pause`),
     then: again,

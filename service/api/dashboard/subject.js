@@ -22,7 +22,7 @@ export function keepSubject(left, { kind, id, panel, parts }, work, seconds) {
         if (gone) part.element.remove();
         else part.fail(error);
       }
-      throw gone ? new Problem(404, "Not Found", `There is no ${kind} ${id}. It may have been deleted, or its retention is over.`) : error;
+      throw gone ? new Problem(404, "Not Found", `No ${kind} ${id} exists. It may have been deleted, or its retention has passed.`) : error;
     }
   }, seconds);
 }

@@ -15,7 +15,7 @@ const NAMED = 10;
  */
 export function troubleBanner(queues, dead, workers) {
   const lines = [...queueLines(queues), ...deadLines(queues, dead), ...workerLines(workers)];
-  return lines.length > 0 && element("ul", { class: "warning", "aria-label": "Needs a look" }, lines.map((line) => element("li", {}, line)));
+  return lines.length > 0 && element("ul", { class: "warning", "aria-label": "Needs attention" }, lines.map((line) => element("li", {}, line)));
 }
 
 /** @param {any[]} queues */
@@ -25,7 +25,7 @@ function queueLines(queues) {
     return why.length === 0 ? [] : [{ queue, why: why.join("; ") }];
   });
   if (stuck.length === 0) return [];
-  return [["Queues that need a look: ", named(stuck, ({ queue, why }) => [queueLink(queue.name), ` (${why})`])]];
+  return [["Queues that need attention: ", named(stuck, ({ queue, why }) => [queueLink(queue.name), ` (${why})`])]];
 }
 
 /**
@@ -47,7 +47,7 @@ function workerLines(workers) {
   if (lost.length === 0) return [];
   const held = lost.reduce((total, worker) => total + worker.running, 0);
   return [[
-    `Lost workers: ${count(lost.length)}`, held > 0 && `, last seen with ${count(held)} jobs, which run again elsewhere`, ": ",
+    `Lost workers: ${count(lost.length)}`, held > 0 && `, last seen with ${count(held)} jobs, which will run again elsewhere`, ": ",
     named(lost, (worker) => [element("span", { class: "id" }, worker.id), ` on ${worker.host}`]),
   ]];
 }

@@ -16,5 +16,5 @@ export function workerTable(workers) {
     { title: "queues", cell: (worker) => Object.entries(worker.queues).map(([name, weight]) => `${name}=${weight}`).join(" ") },
     { title: "started", cell: (worker) => moment(worker.started_at) },
     { title: "last seen", cell: (worker) => ago(worker.seen_at) },
-  ], workers, "No worker has reported: nothing runs.");
+  ], workers, "No workers are running, so no jobs run.");
 }

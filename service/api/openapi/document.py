@@ -22,23 +22,23 @@ Node = dict[str, Any]
 
 _PROBLEM = "application/problem+json"
 _DESCRIPTION = """\
-Jobs, kept in Redis and run by workers of their own, at least once.
+Triage keeps jobs in Redis, and separate worker processes run each at least once.
 
-Every error is a problem document (RFC 9457) whose `code` programs can rely on. A key or token sees one
-namespace; what belongs to another one answers 404, like what does not exist. Times are UTC, durations are
-seconds. Unknown request fields are refused.
+Every error is a problem document (RFC 9457) with a stable `code` for programs. A key or token sees one
+namespace; resources of other namespaces return 404, as if they did not exist. Times are UTC, durations are in
+seconds. The API rejects unknown request fields.
 """
 _TAGS = {
-    "jobs": "Submit, read, steer.",
+    "jobs": "Submit, read, cancel and retry.",
     "flows": "Jobs that wait for other jobs.",
     "fan-outs": "Many jobs from one request.",
     "queues": "Depth, rates, pause, limits.",
-    "dead letters": "Jobs that gave up, held for inspection.",
+    "dead letters": "Jobs that gave up, kept for inspection.",
     "bulk actions": "One action on every job that matches.",
-    "schedules": "Jobs at times to come.",
-    "workers": "The processes that run jobs, and the job types that they know.",
+    "schedules": "Submit jobs at regular times.",
+    "workers": "Worker processes and the job types they know.",
     "health": "Probes.",
-    "telemetry": "Numbers for Prometheus and KEDA.",
+    "telemetry": "Metrics for Prometheus and KEDA.",
 }
 
 
@@ -52,12 +52,16 @@ def _header(description: str, example: str, required: bool = False) -> Node:
 
 
 _HEADERS: dict[str, Node] = {
-    "X-Request-Id": _header("The request's own, or a new one.", example_data.REQUEST_ID, required=True),
-    "Location": _header("Where the resource is.", f"/v1/jobs/{example_data.JOB_ID}", required=True),
+    "X-Request-Id": _header(
+        "The request's X-Request-Id, or a generated one.", example_data.REQUEST_ID, required=True
+    ),
+    "Location": _header("The URL of the resource.", f"/v1/jobs/{example_data.JOB_ID}", required=True),
     "ETag": _header("The version, for If-None-Match and If-Match.", '"1"', required=True),
-    "Retry-After": _header("Seconds after which to try again.", problems.RETRY_AFTER, required=True),
+    "Retry-After": _header(
+        "How long to wait before retrying, in seconds.", problems.RETRY_AFTER, required=True
+    ),
     "WWW-Authenticate": _header("How to authenticate.", problems.CHALLENGE, required=True),
-    "Idempotency-Replayed": _header("`true`: this is the first answer again.", "true"),
+    "Idempotency-Replayed": _header("`true` if this repeats the first response.", "true"),
 }
 #: The error that stands for a status which several have.
 _SHOWN: dict[int, type[TriageError]] = {400: JsonInvalid, 422: ValidationFailed}
@@ -103,7 +107,7 @@ def _complete_components(components: Node) -> None:
     schemas["ProblemCode"] = {
         "type": "string",
         "title": "ProblemCode",
-        "description": "What went wrong, for programs.",
+        "description": "A stable code that says what went wrong, for programs.",
         "enum": sorted(problems.CODES),
     }
     # No answer is one as a whole; clients that read the lines of a stream need its type.
@@ -120,7 +124,7 @@ def _complete_components(components: Node) -> None:
         "apiKey": {
             "type": "http",
             "scheme": "bearer",
-            "description": "A key of `triage keys create`, or a token (JWT) of the server's issuer.",
+            "description": "A key from `triage keys create`, or a token (JWT) from the server's issuer.",
         }
     }
     components["headers"] = _HEADERS
@@ -185,7 +189,7 @@ def _drop_null(schema: Node) -> None:
 
 
 def _responses(operation: Node, components: Node) -> None:
-    """Headers and examples of the answers; a problem is described once for all operations."""
+    """Headers and examples of the responses. Each problem is described once for all operations."""
     names = {parameter["name"] for parameter in operation.get("parameters", [])}
     for status, response in sorted(operation["responses"].items()):
         if _PROBLEM in response.get("content", {}):

@@ -12,7 +12,7 @@ REQUEST_ID = "req_01KB0R8Z3TD5F7M0P2S4V6X8Z1"
 
 AT = "2026-11-27T09:30:00.000Z"
 PAYLOAD = {"user_id": "u-1"}
-FAILURE = {"type": "ConnectTimeout", "message": "no answer within 5 s", "retryable": True, "attempt": 3}
+FAILURE = {"type": "ConnectTimeout", "message": "no response within 5 s", "retryable": True, "attempt": 3}
 QUEUED: Mapping[str, Any] = {
     "id": JOB_ID,
     "object": "job",
@@ -77,7 +77,10 @@ SPEC = {"name": "send-alert", "payload": PAYLOAD, "tags": {"tenant": "acme"}}
 ROW = {"index": 0, "status": 202, "job": QUEUED, "problem": None}
 REASON = {
     "code": "queue_rate",
-    "message": "Queue default starts at most 10 in 1 s: the next at 2026-11-27T09:30:00.850Z.",
+    "message": (
+        "Queue default has reached its rate limit of 10 per 1 s; the next start is at "
+        "2026-11-27T09:30:00.850Z."
+    ),
     "queue": "default",
     "limit": 10,
     "per_seconds": 1.0,
@@ -90,7 +93,7 @@ ATTEMPT = {
     "worker_id": WORKER_ID,
     "duration_seconds": 5.002,
     "type": "ConnectTimeout",
-    "message": "no answer within 5 s",
+    "message": "no response within 5 s",
     "traceback": "",
 }
 

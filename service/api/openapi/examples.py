@@ -195,7 +195,7 @@ PARAMETERS: Mapping[str, str] = {
 
 
 def complete(known: Any, schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
-    """What is known of an example, and what else its schema requires."""
+    """The given part of an example, completed with what its schema requires."""
     smallest = example_of(schema, components)
     return {**smallest, **known} if isinstance(smallest, dict) else known or smallest
 

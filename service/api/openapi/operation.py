@@ -1,26 +1,26 @@
-"""How a route declares itself: its scope, its errors, and what it is for, in one place beside the path.
+"""How a route declares its scope, its errors and its purpose, in one place next to the path.
 
-`specification.py` adds to the document what follows from it: headers, examples, errors of bodies.
+`document.py` derives the rest of the document from it: headers, examples, errors of bodies.
 """
 
 from typing import Any
 
 #: What an error status means, wherever it is answered.
 MEANING = {
-    400: "The request cannot be read.",
-    401: "No API key or token, or not a valid one.",
+    400: "The request is malformed.",
+    401: "The API key or token is missing or invalid.",
     403: "The API key or token lacks the scope.",
-    404: "There is no such resource.",
-    408: "The body did not come in within its time.",
-    409: "The state of the resource does not permit this.",
+    404: "The resource does not exist.",
+    408: "Timed out while receiving the body.",
+    409: "The resource's current state does not allow this.",
     412: "The resource has changed.",
     413: "The body or the payload is too large.",
     415: "The body is not application/json.",
-    422: "The request does not match the schema, or contradicts an earlier one.",
-    429: "Too many requests, waiting requests, streams or queues of this caller; or the queue is full.",
+    422: "The request does not match the schema or conflicts with an earlier request.",
+    429: "The caller has too many requests, waiting requests, streams or queues; or the queue is full.",
     431: "The headers are too large.",
-    500: "Something went wrong.",
-    503: "Redis, or the issuer of tokens, is away for the moment or did not answer; or this process ends.",
+    500: "Internal error.",
+    503: "Redis or the token issuer is temporarily unavailable, or the server is shutting down.",
     507: "Redis is full.",
 }
 _ALWAYS = (400, 401, 403, 422, 429, 431, 500, 503)
@@ -33,7 +33,7 @@ def operation(
     errors: tuple[int, ...] = (),
     status_code: int | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for a router's decorator; `answers` maps a status to its meaning and model."""
+    """Keyword arguments for a router's decorator. `answers` maps a status to its meaning and model."""
     responses: dict[int | str, dict[str, Any]] = {}
     for status, (meaning, model) in answers.items():
         responses[status] = {"description": meaning, **({"model": model} if model is not None else {})}
@@ -48,7 +48,7 @@ def operation(
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of these statuses, for the document."""
+    """The error responses of these statuses, for the document."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": MEANING[status], "content": {"application/problem+json": {"schema": schema}}}

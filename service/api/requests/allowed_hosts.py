@@ -1,4 +1,4 @@
-"""Without keys: answers requests for this machine's own names alone (DNS rebinding), as plain ASGI."""
+"""Without keys, accepts only requests for this machine's own names (DNS rebinding), as plain ASGI."""
 
 from collections.abc import Collection
 
@@ -9,9 +9,10 @@ from service.api.responses.problems import of_error, respond
 
 
 class AllowedHosts:
-    """A page of another site can make its name lead here, and a browser then lets it read what is answered.
+    """Another site's page can point its name here, and the browser then lets it read responses.
 
-    Such a request names that site in `Host`. Loopback addresses and `localhost` cannot be anybody else's.
+    Such a request names that site in `Host`. Loopback addresses and `localhost` cannot belong to another
+    site.
     """
 
     def __init__(self, app: App, names: Collection[str]) -> None:

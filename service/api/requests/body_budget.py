@@ -25,8 +25,8 @@ class Held:
 class Bodies:
     """Large bodies may take two thirds of it, which leaves room for small ones; one namespace may take half.
 
-    Bytes count from their arrival until their request is answered, so announcing a large body and not sending
-    it takes no room.
+    Bytes count from their arrival until the response, so announcing a large body without sending it takes no
+    room.
     """
 
     def __init__(self, largest: int) -> None:
@@ -38,7 +38,7 @@ class Bodies:
         return self._by_namespace.total()
 
     def most_of_one(self, *, large: bool) -> int:
-        """Bytes that one namespace may hold."""
+        """How many bytes one namespace may hold."""
         return self._capacity // (3 if large else 2)
 
     @contextlib.contextmanager

@@ -48,7 +48,7 @@ def largest_body(settings: Settings) -> int:
 
 
 def body_limit(operation: str, settings: Settings) -> int:
-    """Bytes that the body of an operation may have."""
+    """How many bytes the body of an operation may have."""
     if operation in MANY:
         return largest_body(settings)
     return one_job(settings) if operation in _ONE else _BESIDE
@@ -56,7 +56,7 @@ def body_limit(operation: str, settings: Settings) -> int:
 
 async def read_body(request: Request, limit: int, seconds: float, held: Held) -> bytearray:
     """Raises BodyTooLarge by Content-Length or by what came in, RequestTooSlow and TooManyBodies."""
-    large = BodyTooLarge(f"The request body is limited to {limit} bytes here.")
+    large = BodyTooLarge(f"The request body exceeds the limit of {limit:,} bytes for this operation.")
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > limit:
         raise large

@@ -39,9 +39,9 @@ def matches(if_none_match: str | None, version: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request that waits: for a change, until its client has gone, while its credentials hold.
+    """A request that waits for a change, until its client disconnects or its credentials expire.
 
-    `check` raises what a request with these credentials would be answered with by now.
+    `check` raises the error that a request with these credentials would get now.
     """
 
     changed: Change
@@ -49,7 +49,7 @@ class Waiting:
     check: Callable[[], Awaitable[None]]
 
     async def wait(self, seconds: float) -> None:
-        """Returns at a change or after that long; raises ClientDisconnect when nobody is left to answer."""
+        """Returns at a change or after that long; raises ClientDisconnect when the client has gone."""
         changed = asyncio.ensure_future(self.changed.wait())
         try:
             await asyncio.wait({changed, self.gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -61,7 +61,7 @@ class Waiting:
 
 @contextlib.asynccontextmanager
 async def hang_up_noticed(receive: Callable[[], Awaitable[Any]]) -> "AsyncGenerator[asyncio.Task[None]]":
-    """A task that ends when the client has gone; the request must have been read to its end."""
+    """A task that ends when the client disconnects; the request must have been read completely."""
     gone = asyncio.create_task(_hang_up(receive))
     try:
         yield gone

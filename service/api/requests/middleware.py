@@ -1,4 +1,4 @@
-"""Around every request, as plain ASGI: request and trace ids, security headers, an answer to every fault."""
+"""Wraps every request, as plain ASGI: request and trace ids, security headers, a response to every fault."""
 
 import asyncio
 import re

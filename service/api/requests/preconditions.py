@@ -11,7 +11,7 @@ IfMatch = Annotated[
     str | None,
     Header(
         pattern=r'^(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)$',
-        description="The ETag that was read; several: any of them; `*`: whatever is there.",
+        description="The ETag you read; with several, any may match; `*` matches every version.",
     ),
 ]
 _TAG = re.compile(r'"([^"]*)"')

@@ -23,7 +23,7 @@ TAKE_SECONDS, TAKE_BYTES = 60.0, 16_384
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 400, 408 and 431 as problems, and closes; cuts off who does not take what was answered."""
+    """Responds with 400, 408 and 431 as problems and closes; disconnects clients that do not read."""
 
     #: Seconds for a head, and again for its body.
     seconds: float = 30.0
@@ -115,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: TriageError) -> None:
-        """There is no request yet that the application could answer, or it waits for the rest of one."""
+        """The application has no request yet, or waits for the rest of one."""
         self._in_head = False
         self._cancel()
         if self.transport.is_closing():

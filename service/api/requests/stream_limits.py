@@ -1,4 +1,4 @@
-"""Who may wait in this process, and how many at a time: streams, and requests that wait for a change."""
+"""Limits of waiting in this process: streams, and requests that wait for a change."""
 
 import contextlib
 from collections import Counter
@@ -42,7 +42,7 @@ class Places:
         return self._taken.total()
 
     def take(self, holder: Holder) -> None:
-        """Raises the error of a full process, or of a holder that has as many as it may."""
+        """Raises an error if the process or the holder is at its limit."""
         if self.count >= self.most:
             raise self._full()
         if holder[1] is not None and self._taken[holder] >= self.most_of_holder:

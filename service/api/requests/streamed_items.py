@@ -28,14 +28,14 @@ def _too_long(member: str, most: int) -> TriageError:
 
 
 def _too_many_jobs(member: str, most: int) -> TriageError:
-    return FlowInvalid(f"/{member}", "too_many_jobs", f"a flow has at most {most} jobs")
+    return FlowInvalid(f"/{member}", "too_many_jobs", f"the limit is {most:,} jobs per flow")
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """The member of a body that has many items, how many it may have, and what is said of more.
+    """The member of a body that has many items, its limit, and the error for more.
 
-    `beside`: bytes that an item may have beside those of a job.
+    `beside` is how many bytes an item may have in addition to a job's.
     """
 
     member: str
@@ -79,7 +79,7 @@ _LOOK = 64
 async def open_envelope(body: bytes | bytearray, many: Many, job_bytes: int) -> Any:
     """The document, its member with many items as RawItems if it is of the right kind.
 
-    Everything beside the items may have the bytes of two jobs. Raises JsonInvalid, BodyTooLarge, and what
+    Everything except the items may have the bytes of two jobs. Raises JsonInvalid, BodyTooLarge, and what
     `many` says of too many items. An item is not parsed: it may still be no JSON.
     """
     return await _Reader(body, many, job_bytes).read()
@@ -110,7 +110,9 @@ class _Reader:
                     member = self._match(_MEMBER, at, self._rest_bytes)
                     closed, at = member[3], member.end()
         if len(body) - (end - start) > self._rest_bytes:
-            raise BodyTooLarge(f"Outside its items, the request body is limited to {self._rest_bytes} bytes.")
+            raise BodyTooLarge(
+                f"The limit for the request body without its items is {self._rest_bytes:,} bytes."
+            )
         if items is None:
             return parse(bytes(body))
         # Held to the rules of all bodies as a whole, with a stand-in for the items: they are read later.
@@ -149,7 +151,7 @@ class _Reader:
     def _add_key(self, items: RawItems, text: bytes) -> None:
         key = parse(text)
         if key in items.keys:
-            raise JsonInvalid("The request body holds an object that has the same key twice.")
+            raise JsonInvalid("The request body has an object with a duplicate key.")
         items.keys[key] = None
 
     def _byte(self, at: int) -> bytes:
@@ -166,10 +168,12 @@ class _Reader:
             return found
         beginning = _BEGINNING[pattern].match(self._body, at, end)
         if len(self._body) - at > most and (beginning is None or beginning.end() >= end):
-            raise BodyTooLarge(f"Each item of the request body is limited to {most} bytes and 64 levels.")
+            raise BodyTooLarge(
+                f"The limits for each item of the request body are {most:,} bytes and 64 levels of nesting."
+            )
         raise self._invalid(at)
 
     def _invalid(self, at: int) -> JsonInvalid:
         if len(self._body) <= self._rest_bytes:
             parse(bytes(self._body))  # says better what is wrong
-        return JsonInvalid(f"The request body is not valid JSON, or is nested too deeply, near byte {at}.")
+        return JsonInvalid(f"The request body is invalid JSON, or nested too deeply, near byte {at}.")

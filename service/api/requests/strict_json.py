@@ -36,7 +36,7 @@ def parse(body: bytes) -> Any:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise JsonInvalid(f"The request body is not valid JSON: {error.msg}.") from None
+        raise JsonInvalid(f"Invalid JSON in the request body: {error.msg}.") from None
     # Only bodies that can break a rule are looked at once more.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and isinstance(document, (dict, list)):
         _check_depth(body)
@@ -54,7 +54,7 @@ def _check_depth(body: bytes) -> None:
 
 
 def too_deep() -> JsonInvalid:
-    return JsonInvalid(f"The request body is nested deeper than {MAX_DEPTH} levels.")
+    return JsonInvalid(f"The request body exceeds the limit of {MAX_DEPTH} levels of nesting.")
 
 
 _STRING_OR_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
@@ -67,15 +67,15 @@ def _check_numbers(body: bytes) -> None:
             continue
         if text.lstrip(b"-").isdigit():
             if len(text) > 20 or not _SMALLEST <= int(text) <= _LARGEST:
-                raise JsonInvalid("The request body holds an integer beyond 64 bits; send it as a string.")
+                raise JsonInvalid("The request body has an integer beyond 64 bits; send it as a string.")
         elif float(text) in (float("inf"), float("-inf")):
-            raise JsonInvalid("The request body holds a number that is too large.")
+            raise JsonInvalid("The request body has a number that is too large.")
 
 
 def _check_keys(members: list[tuple[str, None]]) -> None:
     keys = {key for key, _ in members}
     if len(keys) != len(members):
-        raise JsonInvalid("The request body holds an object that has the same key twice.")
+        raise JsonInvalid("The request body has an object with a duplicate key.")
 
 
 #: Reads what orjson has read already, for the keys alone.

@@ -7,7 +7,7 @@ STEP_SECONDS = 0.005
 
 
 class Turns:
-    """Call `pause` often; it gives the event loop away once a step is over."""
+    """Call `pause` often; it yields to the event loop when a time slice has passed."""
 
     def __init__(self) -> None:
         self._time = asyncio.get_running_loop().time

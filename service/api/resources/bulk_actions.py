@@ -16,17 +16,21 @@ from service.store.jobs import Idempotency
 
 
 def check(spec: BulkSpec, given: FilterIn) -> None:
-    """Raises ValidationFailed: nobody acts upon every job by leaving something out."""
+    """Raises ValidationFailed: omitting a filter must not select every job."""
     rows: list[dict[str, str]] = []
     if not any(given.model_dump().values()):
-        rows.append({"pointer": "/filter", "code": "empty", "message": "must name something to match"})
+        rows.append({"pointer": "/filter", "code": "empty", "message": "set at least one filter"})
     if given.flow_id and given.fan_out_id:
-        rows.append({"pointer": "/filter", "code": "conflict", "message": "flow_id or fan_out_id, not both"})
+        rows.append(
+            {"pointer": "/filter", "code": "conflict", "message": "set flow_id or fan_out_id, not both"}
+        )
     if len(spec.filter.tags) < len(set(given.tag or [])):
-        rows.append({"pointer": "/filter/tag", "code": "conflict", "message": "one value for each key"})
+        rows.append(
+            {"pointer": "/filter/tag", "code": "conflict", "message": "give each tag key only one value"}
+        )
     state = spec.filter.state
     if state is not None and state not in TAKES[spec.verb]:
-        message = f"{spec.verb} takes no job that is {state}"
+        message = f"{spec.verb} cannot apply to {state} jobs"
         rows.append({"pointer": "/filter/state", "code": "unsupported", "message": message})
     if rows:
         raise ValidationFailed(errors=rows)

@@ -1,7 +1,7 @@
-"""Event streams (SSE): a resource as it is, then as it is after changes, until it has ended.
+"""Event streams (SSE): the current resource, then each change, until it finishes.
 
-Nothing is stored for them: an event is a look at the resource, whose version is the id of the event. So
-versions increase and may have gaps, and who comes back with the last one misses no state that still holds.
+Nothing is stored for them: an event is a snapshot of the resource, and its id is the resource's version. So
+versions increase and may have gaps, and a client that resumes with the last one misses no current state.
 """
 
 import asyncio
@@ -39,8 +39,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class StreamTiming:
-    """Seconds: of silence until a heartbeat, between two looks, of a whole stream, between two checks of its
-    credentials."""
+    """Times in seconds: until a heartbeat, between reads, of a whole stream, between credential checks."""
 
     heartbeat: float = 15.0
     pause: float = 0.25
@@ -53,7 +52,7 @@ Check = Callable[[], Awaitable[None]]
 
 
 class EventStream(StreamingResponse):
-    """Counts as an open stream from its creation to its end, whatever ends it."""
+    """Counts as an open stream from its creation until it closes, for whatever reason."""
 
     media_type = "text/event-stream"
 

@@ -14,7 +14,9 @@ from service.domain.errors import InvalidState, NotFound
 from service.domain.group import Group
 from service.store.groups.groups import AnyGroup
 
-Wait = Annotated[float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")]
+Wait = Annotated[
+    float | None, Query(ge=0, le=MAX_WAIT, description="How long to wait for a change, in seconds.")
+]
 IfNoneMatch = Annotated[str | None, Header()]
 
 
@@ -29,7 +31,7 @@ async def read(context: RequestContext, kind: type[AnyGroup], id: str) -> AnyGro
 async def wait_until_finished(
     context: RequestContext, kind: type[AnyGroup], id: str, prefer: str | None
 ) -> AnyGroup | None:
-    """The group if the request prefers to wait for its end and it comes in time."""
+    """The finished group if the request prefers to wait and it finishes in time."""
     seconds = preferred_wait(prefer)
     group = None if seconds is None else await _wait(context, kind, id, seconds, _has_ended)
     return None if group is None or group.live else group
@@ -56,7 +58,7 @@ def _has_ended(group: Group) -> bool:
 
 
 def unchanged(group: Group, if_none_match: str | None) -> Response | None:
-    """The 304 that a conditional read is answered with, if it is."""
+    """The 304 response to a conditional read, if nothing has changed."""
     if if_none_match is None or not matches(if_none_match, group.version):
         return None
     return Response(status_code=304, headers={"ETag": rendering.etag(group.version)})
@@ -87,7 +89,7 @@ async def run_again(context: RequestContext, kind: type[AnyGroup], id: str) -> A
 
 
 async def delete(context: RequestContext, id: str) -> Response:
-    """Gone at once; its jobs are deleted behind the answer where they are many."""
+    """Deletes the group at once, and many jobs in the background."""
     await context.stores.groups.delete(id)
     await carry_on(context)
     return Response(status_code=204)

@@ -68,7 +68,7 @@ def _rate(rate: RateLimit | None) -> dict[str, Any] | None:
 
 
 def _override(limits: KeyOverride) -> dict[str, Any]:
-    """What is absent is that of every key; null is no limit."""
+    """An absent field is the limit for all keys; null means no limit."""
     document: dict[str, Any] = {}
     if limits.max_concurrency != "default":
         document["max_concurrency"] = limits.max_concurrency

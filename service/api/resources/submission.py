@@ -19,7 +19,7 @@ _HASHED = 1_048_576
 
 
 def begin_submission(context: RequestContext, name: str) -> Span:
-    """What is submitted under it is its child; without OpenTelemetry, a child of what the request names."""
+    """Submitted jobs are its children; without OpenTelemetry, children of the request's parent."""
     parent, tracer = spans.CURRENT.get(), context.app_state.tracer
     return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
 

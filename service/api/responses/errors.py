@@ -1,114 +1,105 @@
-"""Errors that only exist at the HTTP door."""
+"""Errors that only the HTTP API raises."""
 
 from service.domain.errors import TriageError
 
 
 class BodyTooLarge(TriageError):
-    """The request body is larger than this operation takes."""
-
     code = "body_too_large"
+    default_message = "The request body exceeds the limit for this operation."
 
 
 class TooManyBodies(TriageError):
-    """The server is holding too many request bodies at once; try again."""
-
     code = "too_many_bodies"
     retryable = True
+    default_message = "The server is receiving too many request bodies at once. Try again."
 
 
 class HostNotAllowed(TriageError):
-    """Without keys, the API answers for localhost only; TRIAGE_ALLOWED_HOSTS adds other host names."""
-
     code = "host_not_allowed"
+    default_message = (
+        "Without API keys, the API accepts requests for localhost only. Add host names with "
+        "TRIAGE_ALLOWED_HOSTS."
+    )
 
 
 class HttpInvalid(TriageError):
-    """This is not HTTP."""
-
     code = "http_invalid"
+    default_message = "Malformed HTTP request."
 
 
 class JsonInvalid(TriageError):
-    """The request body is not JSON that can be kept unchanged."""
-
     code = "json_invalid"
+    default_message = "The request body is not valid JSON, or has values that JSON cannot preserve."
 
 
 class RequestTooSlow(TriageError):
-    """The request did not come in within its time."""
-
     code = "request_too_slow"
     retryable = True
+    default_message = "Timed out while receiving the request."
 
 
 class HeadersTooLarge(TriageError):
-    """The headers and the address may have 16 KiB together, and there may be 100 headers."""
-
     code = "headers_too_large"
+    default_message = "The headers are too large: the limits are 16 KiB for URL and headers, and 100 headers."
 
 
 class TooManyStreams(TriageError):
-    """Too many open event streams in this process; try again, or poll."""
-
     code = "too_many_streams"
     retryable = True
+    default_message = "Too many open event streams in this process. Try again, or poll."
 
 
 class TooManyStreamsOfKey(TooManyStreams):
-    """Too many open event streams for this API key."""
+    default_message = "Too many open event streams for this API key."
 
 
 class TooManyWaiters(TriageError):
-    """Too many waiting requests in this process; ask again without waiting."""
-
     code = "too_many_waiters"
     retryable = True
+    default_message = "Too many waiting requests in this process. Retry without waiting."
 
 
 class TooManyWaitersOfKey(TooManyWaiters):
-    """Too many waiting requests for this API key."""
+    default_message = "Too many waiting requests for this API key."
 
 
 class ShuttingDown(TriageError):
-    """This process ends and cannot finish the request; what it asked for may have happened: send it again."""
-
     code = "shutting_down"
     retryable = True
+    default_message = (
+        "The server is shutting down. The request may have been applied; "
+        "retry it with the same Idempotency-Key."
+    )
 
 
 class UnsupportedMediaType(TriageError):
-    """The request body must be application/json."""
-
     code = "unsupported_media_type"
+    default_message = "The request body must be application/json."
 
 
 class ValidationFailed(TriageError):
-    """The request does not match the schema."""
-
     code = "validation_failed"
+    default_message = "The request does not match the schema."
 
 
 class UnknownParameter(TriageError):
-    """The request has an unknown query parameter."""
-
     code = "unknown_parameter"
+    default_message = "The request has an unknown query parameter."
 
 
 class Unauthenticated(TriageError):
-    """A valid API key or token is needed: Authorization: Bearer <key or token>."""
-
     code = "unauthenticated"
+    default_message = "Send a valid API key or token: Authorization: Bearer <key or token>."
 
 
 class CredentialRefused(Unauthenticated):
-    """The API key or token is not valid."""
+    default_message = "Invalid API key or token."
 
 
 class TooManyFailures(TriageError):
-    """Too many refused credentials from this address; try again later."""
-
     code = "too_many_failures"
     retryable = True
+    default_message = "Too many invalid credentials from this address. Try again later."
 
     def __init__(self, retry_after: int) -> None:
         super().__init__()
@@ -116,13 +107,11 @@ class TooManyFailures(TriageError):
 
 
 class IssuerUnavailable(TriageError):
-    """The keys of the tokens' issuer cannot be read at the moment."""
-
     code = "issuer_unavailable"
     retryable = True
+    default_message = "The token issuer's signing keys are temporarily unavailable. Retry the request."
 
 
 class ScopeMissing(TriageError):
-    """The API key or token does not have the scope of this operation."""
-
     code = "scope_missing"
+    default_message = "The API key or token lacks the scope for this operation."

@@ -99,7 +99,7 @@ CHALLENGE = 'Bearer realm="triage"'
 REFUSAL = f'{CHALLENGE}, error="invalid_token"'
 
 #: What a client is told of a fault of ours.
-UNEXPECTED = "Something went wrong here."
+UNEXPECTED = "Internal error. The server's log has the details."
 
 
 def phrase(status: int) -> str:

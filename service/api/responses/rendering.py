@@ -81,7 +81,7 @@ def log_line(text: bytes, view: View) -> dict[str, Any]:
 def dead_letter(
     dead: Job, attempts: Sequence[bytes], view: View, truncated: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """`truncated`: what is left out of it beside the values that are too large for a list."""
+    """`truncated`: omitted fields besides the values that are too large for a list."""
     return {
         "job_id": dead.id,
         "object": "dlq_entry",

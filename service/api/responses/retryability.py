@@ -1,7 +1,7 @@
-"""What a client is told of a write whose reply was lost, and whether it may send the request again.
+"""Decides what the response to a write says when Redis' reply was lost, and whether a retry is safe.
 
-Only a submission without an Idempotency-Key is done twice when it is sent twice. Every other operation is
-idempotent: sent again, it finds what the lost one did.
+Only a submission without an Idempotency-Key runs twice when sent twice. Every other operation is idempotent:
+a retry finds what the first request did.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _KEY = "idempotency-key"
 
 
 def for_client(error: TriageError, scope: Any) -> TriageError:
-    """The error as the operation of this request may answer it."""
+    """The error as this request's operation may return it."""
     submits = _submits(scope.get("route"))
     if isinstance(error, OutcomeUnknown) and not submits:
         return BackendUnavailable("Redis did not respond in time. This request is safe to retry.")
@@ -27,7 +27,7 @@ def for_client(error: TriageError, scope: Any) -> TriageError:
 
 
 def after_a_part(error: TriageError) -> TriageError:
-    """Of a submission that is partly stored: it cannot be sent again like one that failed as a whole."""
+    """For a partly stored submission: a client cannot retry it like one that failed as a whole."""
     if isinstance(error, BackendUnavailable | StorageFull):
         return OutcomeUnknown("Only part of the submission was stored.")
     return error

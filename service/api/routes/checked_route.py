@@ -56,7 +56,7 @@ class StrictRoute(APIRoute):
                 else:
                     document = await open_envelope(body, many, one_job(settings))
                 if document is None:
-                    raise JsonInvalid("The request body is null: leave it out instead.")
+                    raise JsonInvalid("The request body must not be null; omit it instead.")
                 request._body, request._json = body, document  # type: ignore[assignment]  # nobody writes to it
                 return await handle(request)
 
@@ -92,12 +92,15 @@ def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
                 {
                     "pointer": name[:_SHOWN],
                     "code": UnknownParameter.code,
-                    "message": f"Unknown query parameter; this operation has: {names}.",
+                    "message": f"Unknown query parameter. This operation accepts: {names}.",
                 }
                 for name in unknown[:_MAX_ROWS]
             ]
         )
     if repeated := [name for name, count in given.items() if count > 1 and not known[name]]:
         raise ValidationFailed(
-            errors=[{"pointer": name, "code": "repeated", "message": "Give it once."} for name in repeated]
+            errors=[
+                {"pointer": name, "code": "repeated", "message": "Give this parameter only once."}
+                for name in repeated
+            ]
         )

@@ -1,1 +1,1 @@
-"""What requests may say and what answers hold: In models for the one, Out models for the other."""
+"""Schemas: In models for requests, Out models for responses."""

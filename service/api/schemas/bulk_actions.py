@@ -29,8 +29,8 @@ class FilterIn(In):
     )
     flow_id: FlowIdText | None = None
     fan_out_id: FanOutIdText | None = None
-    created_after: Time | None = Field(None, description="Created at this time or later.")
-    created_before: Time | None = Field(None, description="Created before this time.")
+    created_after: Time | None = Field(None, description="Only jobs created at or after this time.")
+    created_before: Time | None = Field(None, description="Only jobs created before this time.")
 
     def filter(self, state: State | None, reason: str | None = None) -> JobFilter:
         return JobFilter(
@@ -46,7 +46,7 @@ class FilterIn(In):
 
 
 class BulkFilterIn(FilterIn):
-    """As in the list of jobs. All that is given must match, and something must be given."""
+    """The filters of the list of jobs. All must match; set at least one."""
 
     state: StateName | None = None
 
@@ -55,7 +55,7 @@ class BulkFilterIn(FilterIn):
 
 
 class DeadFilterIn(FilterIn):
-    """As in the list of dead letters and of jobs. All that is given must match, and something must be."""
+    """The filters of the lists of dead letters and of jobs. All must match; set at least one."""
 
     reason: DeadReason | None = None
 
@@ -64,12 +64,12 @@ class DeadFilterIn(FilterIn):
 
 
 class _BulkIn(In):
-    dry_run: bool = Field(False, description="Only say how many jobs match.")
+    dry_run: bool = Field(False, description="Only count the matching jobs.")
     rate_per_second: Annotated[float, Field(ge=SLOWEST, le=FASTEST)] | None = Field(
-        None, description=f"Jobs a second at most, over all processes; absent: {FASTEST}."
+        None, description=f"The most jobs per second, across all processes. Default: {FASTEST}."
     )
     max: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
-        None, description="Stop when so many jobs have been acted upon."
+        None, description="Stop after this many jobs."
     )
 
 
@@ -81,13 +81,13 @@ class BulkActionIn(_BulkIn):
 
 
 class DeadRetryIn(_BulkIn):
-    """Which dead jobs run again."""
+    """The dead jobs to run again."""
 
     filter: DeadFilterIn
 
 
 class BulkFilterOut(Out):
-    """What the jobs must match; null: anything."""
+    """The filter; null matches every job."""
 
     queue: str | None
     state: StateName | None
@@ -101,7 +101,7 @@ class BulkFilterOut(Out):
 
 
 class BulkCountsOut(Out):
-    """Jobs that were acted upon so far, and that changed just before or whose unique key is taken."""
+    """Jobs done, and jobs skipped because they changed first or another job holds their unique key."""
 
     matched: int
     succeeded: int
@@ -109,7 +109,7 @@ class BulkCountsOut(Out):
 
 
 class BulkActionOut(Out):
-    """A bulk action and how far it is; `matched` is what it has found so far."""
+    """A bulk action and its progress; `matched` counts the jobs it has found so far."""
 
     id: str
     object: Literal["bulk_action"]
@@ -132,7 +132,7 @@ class BulkActionPage(Out):
 
 
 class BulkPreviewOut(Out):
-    """What a dry run found. With `at_least`, it stopped counting and more may match."""
+    """The number of matching jobs. If `at_least` is set, counting stopped and more may match."""
 
     dry_run: Literal[True]
     action: Verb

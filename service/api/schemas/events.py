@@ -9,7 +9,7 @@ from service.api.schemas.parts.fields import Out
 
 
 class JobEventOut(Out):
-    """The data of an event of a job; the id of the event is the version."""
+    """The data of a job event; the event's ID is the version."""
 
     id: str
     object: Literal["job"]
@@ -20,7 +20,7 @@ class JobEventOut(Out):
 
 
 class FlowEventOut(Out):
-    """The data of an event of a flow; the id of the event is the version."""
+    """The data of a flow event; the event's ID is the version."""
 
     id: str
     object: Literal["flow"]
@@ -30,7 +30,7 @@ class FlowEventOut(Out):
 
 
 class FanOutEventOut(Out):
-    """The data of an event of a fan-out; the id of the event is the version."""
+    """The data of a fan-out event; the event's ID is the version."""
 
     id: str
     object: Literal["fan_out"]

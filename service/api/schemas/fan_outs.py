@@ -20,23 +20,23 @@ FanOutStateName = Literal["open", "running", "succeeded", "failed", "cancelled"]
 
 
 class ItemIn(In):
-    """An item with more than its payload; what is absent is the template's."""
+    """An item with options besides its payload. Absent options come from the template."""
 
     payload: dict[str, Any]
     key: Key | None = Field(None, description="Names the item in the results.")
-    priority: Priority | None = Field(None, description="Absent: the template's.")
-    delay_seconds: Seconds | None = Field(None, description="Absent: the template's.")
+    priority: Priority | None = Field(None, description="Default: the template's.")
+    delay_seconds: Seconds | None = Field(None, description="Default: the template's.")
 
 
 Items = list[ItemIn | dict[str, Any]]
 
 
 class ToleranceIn(In):
-    """Failures that a fan-out bears; one more cancels what has not started, and the fan-out fails."""
+    """Failures that a fan-out tolerates. One more fails it and cancels the items that have not started."""
 
     count: Annotated[int, Field(ge=FAILURES.least)] | None = None
     percent: Annotated[float, Field(ge=PERCENT.least, le=PERCENT.most)] | None = Field(
-        None, description="Of all items; it counts once the fan-out is sealed."
+        None, description="Percentage of all items; applies once the fan-out is sealed."
     )
 
     def tolerance(self) -> Tolerance:
@@ -44,32 +44,33 @@ class ToleranceIn(In):
 
 
 class FanOutSpecIn(In):
-    """One job per item, each the template with the item's payload over the template's."""
+    """Creates one job per item from the template; the item's payload overrides the template's."""
 
     template: JobSpecIn
     items: Annotated[Items, Field(max_length=MAX_ITEMS), raw("list")] = Field(
         default_factory=list,
-        description="An object with a member `payload` is an item, every other one is a payload itself.",
+        description="An object with a `payload` member is an item; any other value is the payload itself.",
     )
-    sealed: bool = Field(True, description="false: more items follow, until the fan-out is sealed.")
+    sealed: bool = Field(True, description="false: you will add more items and then seal the fan-out.")
     max_concurrency: MaxConcurrency | None = Field(
-        None, description="Items that run at the same time, over all workers."
+        None, description="The most items that run at the same time, across all workers."
     )
     failure_tolerance: ToleranceIn = Field(default_factory=lambda: ToleranceIn.model_validate({}))
     then: JobSpecIn | None = Field(
-        None, description="A job that runs once when all items have ended, unless the fan-out was cancelled."
+        None,
+        description="A follow-up job that runs once after all items finish, unless the fan-out is cancelled.",
     )
 
 
 class ItemsIn(In):
-    """Items from an index on. An index that the fan-out has already is left as it is."""
+    """Items starting at an index. Existing items stay unchanged."""
 
     start_index: Index
     items: Annotated[Items, Field(min_length=1, max_length=MAX_CHUNK), raw("list", at_least=1)]
 
 
 class SealIn(In):
-    """How many items the fan-out must have."""
+    """The number of items that the fan-out must have."""
 
     expected_count: Annotated[int, Field(ge=0, le=MAX_ITEMS)]
 
@@ -80,7 +81,7 @@ class ToleranceOut(Out):
 
 
 class FanOutOut(Out):
-    """A fan-out and how far it is."""
+    """A fan-out and its progress."""
 
     id: str
     object: Literal["fan_out"]
@@ -105,7 +106,7 @@ class FanOutPage(Out):
 
 
 class ItemResultOut(Out):
-    """A line of the results of a fan-out: an item and how it ended, or where it is."""
+    """A line of a fan-out's results: an item with its outcome or current state."""
 
     index: int
     key: str | None
@@ -116,14 +117,14 @@ class ItemResultOut(Out):
 
 
 class RejectedOut(Out):
-    """An item that was not taken; its index stays free."""
+    """A rejected item. Its index stays free."""
 
     index: int
     problem: dict[str, Any]
 
 
 class ItemsOut(Out):
-    """What became of a chunk; `next_index` is the first that the fan-out misses."""
+    """The result of adding a chunk; `next_index` is the first missing index."""
 
     accepted: int
     deduplicated: int

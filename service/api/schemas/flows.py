@@ -14,14 +14,14 @@ WhenName = Literal["succeeded", "failed", "finished"]
 
 
 class EdgeIn(In):
-    """What a job waits for, and how that must have ended."""
+    """A dependency of a job, and the outcome it requires."""
 
     key: Name
     when: WhenName = "succeeded"
 
 
 class NodeIn(In):
-    """A job of a flow. An edge is the key of another job, or that and `when`."""
+    """A job of a flow. An edge is the key of another job, or an object with key and `when`."""
 
     job: JobSpecIn
     depends_on: list[Name | EdgeIn] = Field(default_factory=list)
@@ -33,22 +33,24 @@ class NodeIn(In):
 
 
 class FlowSpecIn(In):
-    """Jobs that wait for each other. Admitted whole or not at all."""
+    """Jobs with dependencies. Triage accepts all of them or none."""
 
     name: Name
     on_failure: Literal["fail", "continue"] = Field(
         "fail",
-        description="fail: once a job is dead, what has not started and does not wait for it is cancelled. "
-        "continue: edges alone decide.",
+        description=(
+            "fail: when a job dies, cancel jobs that have not started, except those that wait for it. "
+            "continue: only the conditions of edges decide."
+        ),
     )
     deadline_seconds: PositiveSeconds | None = Field(
-        None, description="For every job of the flow, over all its attempts, from the submission on."
+        None, description="For every job of the flow, across all its attempts, counted from the submission."
     )
     jobs: Annotated[dict[str, NodeIn], Field(min_length=1), raw("dict", at_least=1)]
 
 
 class GroupCountsOut(Out):
-    """Jobs in each state; the states always add up to the total."""
+    """The number of jobs in each state; they always add up to the total."""
 
     total: int
     blocked: int
@@ -62,7 +64,7 @@ class GroupCountsOut(Out):
 
 
 class FlowOut(Out):
-    """A flow and where it is."""
+    """A flow and its state."""
 
     id: str
     object: Literal["flow"]
@@ -111,7 +113,7 @@ class GraphEdgeOut(Out):
 
 
 class GraphOut(Out):
-    """The graph of a flow, for a picture."""
+    """A flow's graph, for drawing."""
 
     flow_id: str
     nodes: list[GraphNodeOut]
@@ -119,6 +121,6 @@ class GraphOut(Out):
 
 
 class GroupCancelIn(In):
-    """How many seconds running jobs get to react."""
+    """How many seconds running jobs have to react."""
 
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] | None = None

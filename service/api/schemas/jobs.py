@@ -36,30 +36,32 @@ Jitter = Annotated[float, Field(ge=JITTER.least, le=JITTER.most)]
 class RetryIn(In):
     """When a failed job runs again.
 
-    An absent field is inherited. A new job takes the job type's value, else the queue's, else the one named
-    here; a job that is being changed keeps its current value.
+    Absent fields are inherited: a new job takes the job type's value, otherwise the queue's, otherwise the
+    default given here. When you change a job, they keep their current value.
     """
 
-    max_attempts: Attempts = inherited(3, "Runs in all, the first one included. If none is set: 3.")
+    max_attempts: Attempts = inherited(3, "Total attempts, including the first. Default: 3.")
     backoff: Literal["fixed", "linear", "exponential"] = inherited(
-        "exponential", "How the delay grows from failure to failure. If none is set: exponential."
+        "exponential", "How the delay grows with each failure. Default: exponential."
     )
-    delay_seconds: Seconds = inherited(1, "Delay after the first failure. If none is set: 1.")
-    max_delay_seconds: Seconds = inherited(3600, "Longest delay. If none is set: 3600.")
-    jitter: Jitter = inherited(0.2, "Share by which a delay is shortened at random. If none is set: 0.2.")
+    delay_seconds: Seconds = inherited(1, "Delay after the first failure. Default: 1.")
+    max_delay_seconds: Seconds = inherited(3600, "Longest delay. Default: 3600.")
+    jitter: Jitter = inherited(0.2, "The fraction by which a delay is randomly shortened. Default: 0.2.")
 
 
 class UniqueIn(In):
-    """At most one job of a queue holds the key."""
+    """Only one job of a queue holds the key at a time."""
 
     key: Key
     until: Literal["started", "finished"] | Annotated[float, Field(gt=0, le=UNIQUE_SECONDS.most)] = Field(
-        "finished", description="How long the job holds the key: a milestone, or seconds from now."
+        "finished", description="How long the job holds the key: until a milestone, or in seconds from now."
     )
     on_conflict: Literal["return_existing", "reject", "replace"] = Field(
         "return_existing",
-        description="200 with the holder, 409, or replace: the waiting holder becomes this job; "
-        "behind a running one the newest runs once after it.",
+        description=(
+            "Return the holder with 200, reject with 409, or replace: this job takes the place of a "
+            "waiting holder; if the holder is running, the newest job runs once after it."
+        ),
     )
 
 
@@ -67,29 +69,29 @@ class JobSpecIn(In):
     """A job to run. Only `name` is required.
 
     If `queue`, `priority`, `retry`, `timeout_seconds`, `expires_seconds`, `deadline_seconds` or
-    `retention_seconds` is absent, it is inherited: the job type's value, else the queue's, else the one named
-    here.
+    `retention_seconds` is absent, the job inherits the job type's value, otherwise the queue's, otherwise the
+    default given here.
     """
 
     name: Name
-    queue: Name = inherited("default", "Absent: the job type's queue, else `default`.")
+    queue: Name = inherited("default", "Default: the job type's queue, otherwise `default`.")
     payload: dict[str, Any] = Field(
-        default_factory=dict, description="About 1 KB; refer to larger data by id."
+        default_factory=dict, description="Keep it to about 1 KB; pass a reference to larger data."
     )
-    priority: Priority = inherited(100, "0 to 1000; lower runs first. Absent: inherited, else 100.")
+    priority: Priority = inherited(100, "0 to 1000; lower runs first. Default: inherited, otherwise 100.")
     delay_seconds: Seconds = 0
     run_at: Time | None = None
-    retry: RetryIn = inherited(RetryIn.model_validate({}), "Absent, as a whole or in part: inherited.")
-    timeout_seconds: PositiveSeconds = inherited(300, "Per attempt. Absent: inherited, else 300.")
+    retry: RetryIn = inherited(RetryIn.model_validate({}), "Absent fields are inherited.")
+    timeout_seconds: PositiveSeconds = inherited(300, "Per attempt. Default: inherited, otherwise 300.")
     expires_seconds: PositiveSeconds | None = inherited(
         None,
-        "Not started in time: dead, reason expired. Absent: inherited, else never. null: never.",
+        "A job not started by then is dead (expired). Default: inherited, otherwise never. null: never.",
     )
     deadline_seconds: PositiveSeconds | None = inherited(
-        None, "Over all attempts. Absent: inherited, else no limit. null: no limit."
+        None, "Across all attempts. Default: inherited, otherwise no limit. null: no limit."
     )
     retention_seconds: Seconds = inherited(
-        86_400, "How long the finished job is kept. Absent: inherited, else 86400."
+        86_400, "How long Triage keeps the finished job. Default: inherited, otherwise 86400."
     )
     tags: Tags = Field(default_factory=dict)
     limit_key: Key | None = None
@@ -104,7 +106,7 @@ class JobsIn(In):
 
 
 class JobChangesIn(In):
-    """Changes to a job that has not finished. An absent field stays as it is."""
+    """Changes to an unfinished job. Absent fields stay unchanged."""
 
     priority: Priority | None = None
     run_at: Time | None = None
@@ -113,29 +115,29 @@ class JobChangesIn(In):
 
 
 class CancelIn(In):
-    """Why, and how many seconds a running job gets to react."""
+    """The reason, and how many seconds a running job has to react."""
 
     reason: Annotated[str, Field(max_length=256)] | None = Field(
-        None, description="Kept as `cancel_message`."
+        None, description="Stored as `cancel_message`."
     )
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] | None = Field(
-        None, description="Absent: TRIAGE_CANCEL_GRACE_SECONDS. The earliest end of several requests holds."
+        None, description="Default: TRIAGE_CANCEL_GRACE_SECONDS. The earliest of several deadlines applies."
     )
 
 
 class RedriveIn(In):
-    """A new run, with another payload, in another queue, or later."""
+    """Runs the job again, optionally with another payload, in another queue, or later."""
 
-    payload: dict[str, Any] | None = Field(default=None, description="Absent: the job's own.")
-    queue: Name | None = Field(default=None, description="Absent: the job's own.")
+    payload: dict[str, Any] | None = Field(default=None, description="If absent: the job's payload.")
+    queue: Name | None = Field(default=None, description="If absent: the job's current queue.")
     delay_seconds: Seconds = 0
 
 
 class JobOut(Out):
-    """A job and where it is. Times are UTC with milliseconds.
+    """A job and its state. Times are UTC with milliseconds.
 
-    Without the scope `payload:read`, and while no worker has published the job type, `payload` and `result`
-    are null, and messages are `[redacted]`.
+    Without the scope `payload:read`, `payload` and `result` are null and messages are `[redacted]`. The same
+    applies while no worker has published the job type.
     """
 
     id: str
@@ -169,8 +171,8 @@ class JobOut(Out):
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime | None
-    cancel_requested_at: datetime | None = Field(description="When a running job was asked to end.")
-    cancel_message: str | None = Field(description="The `reason` that the cancel request gave.")
+    cancel_requested_at: datetime | None = Field(description="When a client requested to cancel the job.")
+    cancel_message: str | None = Field(description="The `reason` from the cancel request.")
     worker_id: str | None
     flow_id: str | None
     flow_key: str | None
@@ -182,14 +184,14 @@ class JobOut(Out):
 
 
 class JobPage(Out):
-    """A page of jobs, newest first; it may be short and still have a next one."""
+    """A page of jobs, newest first. A short page may still have a next page."""
 
     items: list[JobOut]
     next_cursor: str | None
 
 
 class BulkRow(Out):
-    """What became of one job of a bulk submission."""
+    """The result for one job of a bulk submission."""
 
     index: int
     status: int
@@ -198,7 +200,7 @@ class BulkRow(Out):
 
 
 class BulkOut(Out):
-    """What became of each job, in the order of the request."""
+    """The result for each job, in the order of the request."""
 
     succeeded: int
     failed: int
@@ -206,7 +208,7 @@ class BulkOut(Out):
 
 
 class AttemptOut(Out):
-    """One attempt that failed, crashed (its own process died) or was lost with its worker."""
+    """An attempt that failed, crashed (its subprocess died) or was lost with its worker."""
 
     attempt: int
     outcome: Literal["failed", "crashed", "lost"]

@@ -9,7 +9,7 @@ from service.api.schemas.parts.job_parts import ErrorOut, Truncated
 
 
 class DeadLetterOut(Out):
-    """A dead job, with why and what it tried. A list shows the last attempt alone."""
+    """A dead job with its reason and attempts. Lists show only the last attempt."""
 
     job_id: str
     object: Literal["dlq_entry"]
@@ -32,7 +32,7 @@ class DeadLetterPage(Out):
 
 
 class WorkerOut(Out):
-    """A worker process as it was last seen."""
+    """A worker process as of its last heartbeat."""
 
     id: str
     object: Literal["worker"]
@@ -54,7 +54,7 @@ class WorkerPage(Out):
 
 
 class JobTypeOut(Out):
-    """A job type that a living worker knows."""
+    """A job type that at least one live worker knows."""
 
     name: str
     object: Literal["job_type"]
@@ -79,7 +79,7 @@ class HealthOut(Out):
 
 
 class AutoscaleOut(Out):
-    """`value` = running + startable: queued, or due within 30 s, and held back by nothing else."""
+    """`value` is running plus startable jobs: queued or due within 30 s, and not held back."""
 
     queue: str
     value: int

@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 
 class ProblemRow(BaseModel):
-    """One thing that is wrong, and where: a JSON pointer into the body, or the name of a parameter."""
+    """One error and its location: a JSON pointer into the body, or a parameter's name."""
 
     pointer: str
     code: str
@@ -12,10 +12,10 @@ class ProblemRow(BaseModel):
 
 
 class Problem(BaseModel):
-    """An error (RFC 9457). `code` never changes its meaning; programs decide by it, people read `detail`.
+    """An error (RFC 9457). Programs rely on `code`, whose meaning never changes; `detail` is for people.
 
-    Some codes bring a member of their own: the job that holds a unique key, the state that forbids an
-    action, the scope that the key lacks.
+    Some codes add a member: the job that holds a unique key, the state that prevents an action, or the scope
+    that the key lacks.
     """
 
     type: str

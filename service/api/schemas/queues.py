@@ -13,7 +13,7 @@ MaxConcurrency = Annotated[int, Field(ge=CONCURRENCY.least, le=CONCURRENCY.most)
 
 
 class RateLimitIn(In):
-    """No window of `per_seconds`, wherever it begins, holds more than `limit` starts."""
+    """At most `limit` starts in any period of `per_seconds`."""
 
     limit: int = Field(ge=1, le=1_000_000)
     per_seconds: PositiveSeconds = 1
@@ -24,7 +24,7 @@ class RateLimitIn(In):
 
 
 class KeyLimitsIn(In):
-    """Limits of a limit key. An absent one is none, in an override that of every key; null is none."""
+    """Limits of a limit key. null removes a limit; in an override, absent applies the limit for all keys."""
 
     max_concurrency: MaxConcurrency | None = None
     rate_limit: RateLimitIn | None = None
@@ -49,15 +49,19 @@ class QueueDefaultsIn(In):
 
 
 class QueueChangesIn(In):
-    """Settings to change; null removes a limit, and for aging means strict priority."""
+    """Settings to change. null removes a limit; for aging, null means strict priority."""
 
     priority_aging_seconds: Seconds | None = None
     max_depth: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
-    max_concurrency: MaxConcurrency | None = Field(None, description="Running at a time, over all workers.")
+    max_concurrency: MaxConcurrency | None = Field(
+        None, description="The most jobs that run at the same time, across all workers."
+    )
     rate_limit: RateLimitIn | None = None
-    per_key: KeyLimitsIn | None = Field(None, description="Of each limit key, counted for itself.")
+    per_key: KeyLimitsIn | None = Field(None, description="The limits for each limit key.")
     keys: dict[Key, KeyLimitsIn | None] | None = Field(
-        None, max_length=200, description="Of single limit keys; null removes an override, others stay."
+        None,
+        max_length=200,
+        description="Overrides for individual limit keys. null removes an override; other overrides stay.",
     )
     defaults: QueueDefaultsIn | None = None
 
@@ -89,19 +93,19 @@ class QueueChangesIn(In):
 
 
 class PauseIn(In):
-    """Without a job type: the whole queue."""
+    """Without a job type, pauses or resumes the whole queue."""
 
     job_type: Name | None = None
 
 
 class PurgeIn(In):
-    """`confirm` repeats the name of the queue."""
+    """`confirm` must be the queue's name."""
 
     confirm: Name
 
 
 class PurgeOut(Out):
-    """How many jobs were cancelled."""
+    """The number of cancelled jobs."""
 
     purged: int
 
@@ -118,7 +122,7 @@ class KeyLimitsOut(Out):
 
 
 class KeyOverrideOut(Out):
-    """A limit that is absent is the one of every key."""
+    """For absent limits, the limit for all keys applies."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
@@ -135,7 +139,7 @@ class CountsOut(Out):
 
 
 class FreezeOut(Out):
-    """Jobs that do not start until a time; POST /v1/queues/{name}/resume ends that early."""
+    """Jobs that may not start before a time. POST /v1/queues/{name}/resume ends the freeze early."""
 
     job_type: str | None = Field(description="Jobs of this type without a limit key.")
     limit_key: str | None = Field(description="Jobs with this limit key.")
@@ -143,11 +147,11 @@ class FreezeOut(Out):
     reason: Literal["rate_limited"] = Field(
         description="rate_limited: a handler raised RateLimited, as http.request does for Retry-After."
     )
-    job_id: str | None = Field(description="The job whose handler did.")
+    job_id: str | None = Field(description="The job that caused the freeze.")
 
 
 class QueueOut(Out):
-    """A queue, counted now."""
+    """A queue with its current counts."""
 
     name: str
     object: Literal["queue"]
@@ -172,11 +176,11 @@ class QueueOut(Out):
     unserved_job_types: list[str] = Field(
         description="Job types with queued jobs that no live worker of the queue knows."
     )
-    freezes: list[FreezeOut] = Field(description="At most 100, those that last longest first.")
+    freezes: list[FreezeOut] = Field(description="At most 100, longest first.")
 
 
 class QueueTotalsOut(Out):
-    """All queues of the namespace together."""
+    """Totals of all queues of the namespace."""
 
     queues: int
     counts: CountsOut

@@ -16,30 +16,37 @@ Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+/-
 
 
 class ScheduleIn(In):
-    """When and what: `cron` or `every_seconds`, and a job."""
+    """A job and when to submit it: `cron` or `every_seconds`."""
 
     cron: Cron | None = Field(
         None,
-        description="5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly, @yearly.",
+        description="5 fields, or 6 with seconds first, or @hourly, @daily, @weekly, @monthly, @yearly.",
     )
     every_seconds: float | None = Field(
-        None, ge=1, le=_YEAR, description="Counted from start_at, else from when the schedule was made."
+        None,
+        ge=1,
+        le=_YEAR,
+        description="Counted from start_at, otherwise from the creation of the schedule.",
     )
-    timezone: Timezone = Field("UTC", description="A zone of the IANA database, for cron.")
-    job: JobSpecIn = Field(description="What every slot starts; it cannot have run_at.")
-    start_at: Time | None = Field(None, description="No slot before this time.")
-    end_at: Time | None = Field(None, description="No slot after this time.")
+    timezone: Timezone = Field("UTC", description="An IANA time zone, for cron.")
+    job: JobSpecIn = Field(description="The job to submit at each fire time; it cannot have run_at.")
+    start_at: Time | None = Field(None, description="Does not fire before this time.")
+    end_at: Time | None = Field(None, description="Does not fire after this time.")
     catch_up: Literal["none", "latest", "all"] = Field(
         "none",
-        description="Slots that nobody could fire: skip them, fire the newest, or the newest 100.",
+        description="Missed fire times: skip them, fire the latest, or fire the latest 100.",
     )
     overlap: Literal["allow", "skip", "replace"] = Field(
-        "allow", description="While an earlier run is not over: start beside it, skip the slot, or cancel it."
+        "allow",
+        description=(
+            "If an earlier run is unfinished: start another one, skip this fire time, or cancel the "
+            "earlier run."
+        ),
     )
     paused: bool = False
 
     def definition(self) -> dict[str, Any]:
-        """What is kept: times in unix ms, the job as it was sent."""
+        """The stored form: times in unix ms, the job as sent."""
         every = self.every_seconds
         return {
             "cron": self.cron,
@@ -54,14 +61,14 @@ class ScheduleIn(In):
 
 
 class LastRunOut(Out):
-    """The last job that was started; `slot` is null when somebody asked for it."""
+    """The last job that the schedule started; `slot` is null for a run on request."""
 
     job_id: str
     slot: datetime | None
 
 
 class RunOut(Out):
-    """What became of a slot."""
+    """The result of a fire time."""
 
     slot: datetime | None
     at: datetime
@@ -72,7 +79,7 @@ class RunOut(Out):
 
 
 class ScheduleOut(Out):
-    """A schedule, the times at which it fires next, and its last runs, newest first, at most 50."""
+    """A schedule with its next fire times and at most 50 last runs, newest first."""
 
     name: str
     object: Literal["schedule"]

@@ -44,7 +44,7 @@ class Api:
         return await self.send("GET", path, None, needs, **parameters)
 
     async def ask(self, path: str, **parameters: str | float) -> Any:
-        """Reads, until there is an answer; None for what does not exist. Raises Refused for what stays so."""
+        """Reads until the API responds; None for 404. Raises Refused for a permanent error."""
         while True:
             try:
                 return await self.look(path, (), **parameters)

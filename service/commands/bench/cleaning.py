@@ -1,4 +1,4 @@
-"""Removes the jobs of a measurement by their tag: those too whose submission was never answered."""
+"""Removes the jobs of a measurement by their tag, including jobs whose submission got no response."""
 
 import asyncio
 from collections.abc import Callable

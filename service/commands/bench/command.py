@@ -30,31 +30,32 @@ INTERRUPTED = 130
 
 
 def bench(
-    jobs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Jobs that are measured.")] = 1_000,
-    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Connections that submit.")] = 16,
-    batch: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs of a request.")] = 1,
-    queue: Annotated[str, typer.Option(help="Nobody else should use it.")] = "bench",
-    job: Annotated[str, typer.Option(help="Job type; it really runs.")] = "sync-data",
+    jobs: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many jobs to measure.")] = 1_000,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many connections submit jobs.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs per request.")] = 1,
+    queue: Annotated[str, typer.Option(help="The queue; nothing else should use it.")] = "bench",
+    job: Annotated[str, typer.Option(help="Job type; its handler really runs.")] = "sync-data",
     payload: Annotated[
-        str | None, typer.Option(help='JSON object; for sync-data absent: {"source": "bench", "pages": 0}')
+        str | None,
+        typer.Option(help='JSON object; the default for sync-data is {"source": "bench", "pages": 0}'),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also where the queue has other work.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, max=86_400, help="Seconds for all of it.")] = 300,
+    force: Annotated[bool, typer.Option("--force", help="Measure even if the queue has other jobs.")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=86_400, help="Time limit for the whole measurement, in seconds.")
+    ] = 300,
     json: Json = False,
     url: Url = DEFAULT_URL,
     key: Key = "",
 ) -> None:
-    """Measure an installation: submit jobs, wait for their ends, remove them.
+    """Measure an installation: submit jobs, wait until they finish, remove them.
 
-    Every connection sends its next request when the last one is answered,
-    so a slow server is asked less often. The latency of requests is by the
-    clock of this machine and includes the network. Times of jobs are those
-    of the server's Redis, in whole milliseconds; the two are never mixed.
-    A warm-up is not counted. Jobs have one attempt and the tag triage-bench.
+    Every connection sends its next request after the response to the last one, so a slow server gets fewer
+    requests. Request latency uses this machine's clock and includes the network. Job times use the clock of
+    the server's Redis, in whole milliseconds; the report never mixes the two. A warm-up is not counted. Jobs
+    have one attempt and the tag triage-bench.
 
-    The key needs the scopes jobs:read, jobs:write and queues:read. Ctrl-C
-    cancels and deletes what was submitted; a second one leaves it. The exit
-    code is 0 when all jobs were accepted and have succeeded.
+    The key needs the scopes jobs:read, jobs:write and queues:read. Ctrl-C cancels and deletes the submitted
+    jobs; a second Ctrl-C leaves them. The exit code is 0 if all jobs were accepted and succeeded.
     """
     plan = Plan(
         secrets.token_hex(4), jobs, concurrency, batch, queue, job, _payload(job, payload), force, timeout
@@ -65,7 +66,7 @@ def bench(
             try:
                 measured = runner.run(command.run())
             except asyncio.CancelledError:
-                _say(f"interrupted; jobs may be left, with the tag {plan.tag}")
+                _say(f"interrupted; jobs tagged {plan.tag} may remain")
                 raise typer.Exit(INTERRUPTED) from None
     if measured is None:
         raise typer.Exit(INTERRUPTED if command.interrupted else 1)
@@ -75,7 +76,7 @@ def bench(
     else:
         print_figures(document, Console())
     if measured.why is not None:
-        _say(f"not all jobs have finished after {timeout:g} s. {measured.why}")
+        _say(f"some jobs have not finished after {timeout:g} s. {measured.why}")
     raise typer.Exit(0 if document["states"] == {"succeeded": jobs} and not command.left else 1)
 
 
@@ -123,7 +124,7 @@ class _Command:
                 if self._abandoned:
                     raise
             except QueueBusy as error:
-                _say(f"{error}. --force measures all the same.")
+                _say(f"{error}. Use --force to measure anyway.")
             except Refused as error:
                 sys.stderr.write(error.lines)
             finally:
@@ -141,7 +142,7 @@ class _Command:
                 self._abandoned = True
                 whole.cancel()
             else:
-                _say("interrupted; what was submitted is being removed, once more leaves it")
+                _say("interrupted; removing the submitted jobs; interrupt again to leave them")
                 measuring.cancel()
             self.interrupted = True
 
@@ -157,9 +158,9 @@ class _Command:
             _say(str(error))
             self.left = True
         if self.left:
-            _say(f"jobs are left; they have the tag {self._plan.tag} (POST /v1/bulk-actions)")
+            _say(f"some jobs remain, tagged {self._plan.tag}; delete them with POST /v1/bulk-actions")
         elif self.interrupted:
-            _say("what was submitted is cancelled and deleted")
+            _say("the submitted jobs are cancelled and deleted")
 
     def _show(self, phase: str, done: int, of: int) -> None:
         if self._progress is None:

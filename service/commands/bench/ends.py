@@ -58,7 +58,7 @@ class Ends:
     async def why(self, id: str) -> str:
         """Why a job is where it is, in words of the server."""
         found = await self._api.ask(f"/v1/jobs/{id}/explain")
-        return "the job does not exist any more." if found is None else found["summary"]
+        return "the job no longer exists." if found is None else found["summary"]
 
     async def read(self, tag: str, read: Read, shown: Callable[[int], None]) -> dict[str, End]:
         """All jobs with the tag, by id; `read` asks for a page."""

@@ -95,15 +95,15 @@ def _notes(plan: Plan, url: str, measured: Measured, document: dict[str, Any]) -
                 " clients with a --queue each."
             )
         if submitted["requests"] < ENOUGH:
-            yield f"Of {submitted['requests']} requests, p99 is the slowest."
+            yield f"With only {submitted['requests']} requests, p99 is the slowest one."
         if (submitted["per_second"] or 0) > 1.2 * (document["finished_per_second"] or math.inf):
             yield (
-                "Jobs came faster than they were run: the time to the start is that of the backlog."
-                " With --concurrency 1 it is closer to that of an idle installation."
+                "Jobs arrived faster than they ran, so the time to start includes the backlog. With "
+                "--concurrency 1 it is closer to an idle installation's."
             )
     if (urlsplit(url).hostname or "") in ("127.0.0.1", "localhost", "::1"):
-        yield "The API is on this machine: what the client uses is not there for the server."
+        yield "The API runs on this machine, so client and server share its CPU."
     if measured.other_jobs:
-        yield f"The queue had {measured.other_jobs} other jobs, which took their share."
+        yield f"The queue had {measured.other_jobs} other jobs, which also used the workers."
     if queue.get("max_concurrency") or queue.get("rate_limit"):
-        yield f"Queue {plan.queue} has limits, which are part of the figures."
+        yield f"Queue {plan.queue} has limits, which affect the figures."

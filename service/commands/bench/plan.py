@@ -1,4 +1,4 @@
-"""What is measured, as it was asked for."""
+"""What to measure."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -16,12 +16,12 @@ Show = Callable[[str, int, int], None]
 
 
 class QueueBusy(Exception):
-    """Somebody else's jobs would be measured, or would have to wait."""
+    """The queue has other jobs, which would be measured, or would have to wait."""
 
 
 @dataclass
 class Measured:
-    """What is known so far; `submission` is None while the warm-up goes on, `why` tells of a time-out."""
+    """The results so far. `submission` is None during the warm-up; `why` explains a timeout."""
 
     queue: dict[str, Any]
     other_jobs: int = 0
@@ -50,7 +50,7 @@ class Run:
         queue = await self._queue()
         measured = Measured(queue, sum(queue.get("counts", {}).values()))
         if measured.other_jobs and not plan.force:
-            raise QueueBusy(f"queue {plan.queue} has {measured.other_jobs} jobs that have not finished")
+            raise QueueBusy(f"queue {plan.queue} has {measured.other_jobs} unfinished jobs")
         try:
             async with asyncio.timeout(plan.timeout):
                 await self._warm_up()
@@ -73,7 +73,7 @@ class Run:
         return {}
 
     async def _warm_up(self) -> None:
-        """The first refusal ends it all: a job type or a payload that is not valid is no figure."""
+        """The first refusal ends the measurement: an invalid job type or payload yields no figures."""
         plan = self._plan
         jobs = plan.warm_up
         self.submitted += jobs
@@ -122,8 +122,8 @@ class Run:
 
     async def _why(self) -> str:
         if self._ends.waiting is None:
-            return "They had not even been submitted by then."
+            return "Not all jobs had been submitted by then."
         with contextlib.suppress(Refused, TimeoutError):
             async with asyncio.timeout(10):
                 return f"{self._ends.waiting}: {await self._ends.why(self._ends.waiting)}"
-        return "the API does not answer."
+        return "the API does not respond."

@@ -1,4 +1,4 @@
-"""Submits jobs over several connections, each of which sends again as soon as it was answered."""
+"""Submits jobs over several connections; each sends its next request after a response."""
 
 import asyncio
 from collections import Counter
@@ -67,9 +67,9 @@ class Submitter:
         self._left = 0
 
     async def submit(self, found: Submission, batch: int, sent: Callable[[int], None]) -> None:
-        """Fills `found`; `sent` is told how many jobs were answered for.
+        """Fills `found`, and calls `sent` with the number of jobs per response.
 
-        Cancelled, it sends nothing more and comes back when what was on its way has been answered.
+        When cancelled, it sends no more and returns after the pending responses.
         """
         self._left = found.jobs
         began, cpu = self._clock.monotonic(), self._processor()

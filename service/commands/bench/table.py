@@ -8,7 +8,7 @@ from rich.table import Table
 
 
 def print_figures(document: dict[str, Any], console: Console) -> None:
-    per_request = "one a request" if document["batch"] == 1 else f"{document['batch']:,} a request"
+    per_request = "one per request" if document["batch"] == 1 else f"{document['batch']:,} per request"
     console.print(
         f"{document['jobs']:,} {document['job']} to queue {document['queue']}, {per_request},"
         f" {document['concurrency']} connections; workers: {document['workers']},"

@@ -78,7 +78,7 @@ class BulkActions:
         if word == "missing":
             raise NotFound()
         if word == "illegal":
-            raise InvalidState(f"The bulk action has {state}.", current_state=state)
+            raise InvalidState(f"The bulk action's state is {state}.", current_state=state)
 
     async def _read(self, ids: "list[str]") -> "list[BulkAction | None]":
         def ask(pipe: Any) -> None:

@@ -99,7 +99,7 @@ class Flows:
                 case "too_many_queues":
                     raise TooManyQueues()
                 case "missing":
-                    raise BackendUnavailable("The flow took too long to be stored; submit it again.")
+                    raise BackendUnavailable("Storing the flow took too long. Submit it again.")
                 case _:
                     admitted, created_at = int(reply[3]), at
         return Admission(created_flow(id, spec, created_at), jobs)

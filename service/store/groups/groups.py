@@ -85,7 +85,7 @@ class Groups:
         """
         state = await self._change("request_group_action", [id, "cancel", grace_ms])
         if state is not None:
-            raise InvalidState(f"It has {state}.", current_state=state)
+            raise InvalidState(f"It has already {state}.", current_state=state)
 
     async def request_retry(self, id: str) -> None:
         """Record that it is to run again; the new run itself is a task.
@@ -94,7 +94,7 @@ class Groups:
         """
         state = await self._change("request_group_action", [id, "retry", 0])
         if state is not None:
-            raise InvalidState("None of its jobs is dead or cancelled.", current_state=state)
+            raise InvalidState("No job in it is dead or cancelled.", current_state=state)
 
     async def delete(self, id: str) -> None:
         """Hide it at once; the deletion of its jobs is a task.
@@ -103,7 +103,7 @@ class Groups:
         """
         state = await self._change("delete_group", [id])
         if state is not None:
-            raise InvalidState(f"It is {state}, or its follow-up goes on.", current_state=state)
+            raise InvalidState(f"It is {state}, or its follow-up job is unfinished.", current_state=state)
 
     async def _change(self, script: str, arguments: Sequence[Argument]) -> GroupState | None:
         """The state that does not permit the change, None when it was made. Raises NotFound."""

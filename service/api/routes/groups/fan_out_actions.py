@@ -22,8 +22,11 @@ router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
         "jobs:write",
         "Cancel a fan-out",
         {
-            200: ("The fan-out has ended as cancelled.", FanOutOut),
-            202: ("Asked: items are being cancelled, running ones have their grace to react.", FanOutOut),
+            200: ("The fan-out is cancelled.", FanOutOut),
+            202: (
+                "Requested: Triage cancels the items; running ones have their grace period to react.",
+                FanOutOut,
+            ),
         },
         (404, 409, 415),
     ),
@@ -31,9 +34,10 @@ router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 async def cancel_fan_out(
     fan_out_id: FanOutId, context: Context, body: GroupCancelIn | None = None
 ) -> Response:
-    """Every item that has not finished is cancelled, and so is the job that was to follow.
+    """Cancels every unfinished item and the follow-up job.
 
-    Large ones go on behind the answer; the counts show how far it is. An open fan-out is sealed as it is.
+    Large fan-outs are cancelled in the background; the counts show the progress. Seals an open fan-out as it
+    is.
     """
     return respond(*await groups.cancel(context, FanOut, fan_out_id, body))
 
@@ -43,21 +47,21 @@ async def cancel_fan_out(
     name="retry_fan_out",
     **operation(
         "jobs:write",
-        "Run again what did not succeed",
-        {202: ("Dead and cancelled items run again.", FanOutOut)},
+        "Run the unsuccessful jobs again",
+        {202: ("Dead and cancelled items will run again.", FanOutOut)},
         (404, 409),
     ),
 )
 async def retry_fan_out(fan_out_id: FanOutId, context: Context) -> Response:
-    """Good results stay. The follow-up waits again, unless it has begun or succeeded already."""
+    """Successful results stay. The follow-up job waits again unless it has started or succeeded."""
     return respond(await groups.run_again(context, FanOut, fan_out_id), 202)
 
 
 @router.delete(
     "",
     name="delete_fan_out",
-    **operation("jobs:write", "Delete a fan-out that has ended", {204: ("Deleted.", None)}, (404, 409)),
+    **operation("jobs:write", "Delete a finished fan-out", {204: ("Deleted.", None)}, (404, 409)),
 )
 async def delete_fan_out(fan_out_id: FanOutId, context: Context) -> Response:
-    """Forgets it with its jobs and their results. Refused while the job that follows has not finished."""
+    """Deletes the fan-out, its jobs and their results. Fails while the follow-up job is unfinished."""
     return await groups.delete(context, fan_out_id)

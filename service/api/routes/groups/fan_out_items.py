@@ -30,17 +30,23 @@ router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
     **operation(
         "jobs:write",
         "Add items to an open fan-out",
-        {200: ("What became of them.", schemas.ItemsOut)},
+        {200: ("The result of adding the items.", schemas.ItemsOut)},
         (404, 409, 413, 415, 429, 507),
     ),
 )
 async def add_fan_out_items(
     fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, context: Context
 ) -> Response:
-    """Chunks may come in any order and more than once. An item that is not valid is rejected by itself."""
+    """You may send chunks in any order and more than once. Rejects invalid items individually."""
     raw_items = cast("Sequence[bytes]", body.items)
     if body.start_index + len(raw_items) > MAX_ITEMS:
-        rows = [{"pointer": "/items", "code": "too_long", "message": f"at most {MAX_ITEMS} items in all"}]
+        rows = [
+            {
+                "pointer": "/items",
+                "code": "too_long",
+                "message": f"the limit is {MAX_ITEMS:,} items per fan-out",
+            }
+        ]
         raise ValidationFailed(errors=rows)
     fan_out = await groups.read(context, FanOut, fan_out_id)
     template = await context.stores.groups.item_payload(fan_out_id)
@@ -78,11 +84,11 @@ async def add_fan_out_items(
     **operation(
         "jobs:write",
         "Close a fan-out to new items",
-        {200: ("Sealed, now or before.", schemas.FanOutOut)},
+        {200: ("The fan-out is sealed.", schemas.FanOutOut)},
         (404, 409, 415),
     ),
 )
 async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
-    """It can end from now on. Refused with what is there unless all items up to `expected_count` are."""
+    """Lets the fan-out finish. Fails, and says what is there, unless all `expected_count` items exist."""
     await context.stores.fan_outs.seal(fan_out_id, body.expected_count)
     return respond(await groups.read(context, FanOut, fan_out_id))

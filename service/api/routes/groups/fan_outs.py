@@ -61,8 +61,8 @@ PLAIN = "text/plain"
         "jobs:write",
         "Submit a fan-out",
         {
-            202: ("Accepted: its items are stored and run.", schemas.FanOutOut),
-            200: ("Ended while the request waited.", schemas.FanOutOut),
+            202: ("Accepted: the items are stored and will run.", schemas.FanOutOut),
+            200: ("It finished while the request waited.", schemas.FanOutOut),
         },
         (413, 415, 429, 507),
         status_code=202,
@@ -74,12 +74,12 @@ async def create_fan_out(
     context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
-        str | None, Header(description="wait=N: answer when the fan-out has ended, at most 30 s.")
+        str | None, Header(description="wait=N: wait up to N seconds for the fan-out to finish, at most 30.")
     ] = None,
 ) -> Response:
-    """Every item is validated before the first is stored; the first run while the last are still coming in.
+    """Validates every item before storing it. The first items run while later ones are still arriving.
 
-    With an Idempotency-Key a request that was interrupted can be sent again: it goes on where it was.
+    With an Idempotency-Key, you can repeat an interrupted request; it resumes where it stopped.
     """
     raw_items = cast("Sequence[bytes]", body.items)
     span = begin_submission(context, "submit fan-out")
@@ -113,7 +113,7 @@ async def create_fan_out(
 async def _complete(
     context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
 ) -> None:
-    """Store what is missing; somebody may cancel the fan-out meanwhile, then there is nothing to add."""
+    """Stores the missing items; if a client cancels the fan-out meanwhile, there is nothing to add."""
     fan_outs = context.stores.fan_outs
     if opened.replayed:
         found = await context.stores.groups.find(FanOut, opened.id)
@@ -136,7 +136,7 @@ async def list_fan_outs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """With counts; the items are jobs, see the jobs of a fan-out."""
+    """Each fan-out has its counts; its items are jobs, listed under the fan-out."""
     page = await context.stores.groups.list(FanOut, limit, cursor)
     return rendering.page([rendering.fan_out(fan_out) for fan_out in page.items], page.next_cursor)
 
@@ -157,7 +157,7 @@ async def get_fan_out(
     wait: groups.Wait = None,
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
-    """`wait` answers when the fan-out differs from `If-None-Match`, without that header when it has ended."""
+    """`wait` returns once the fan-out differs from `If-None-Match` or, without that header, has finished."""
     fan_out = await groups.poll(context, FanOut, fan_out_id, wait, if_none_match)
     if (answer := groups.unchanged(fan_out, if_none_match)) is not None:
         return answer
@@ -178,7 +178,7 @@ async def list_fan_out_jobs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Those that are kept, without the job that follows. A page can be short and still have a next one."""
+    """Lists the items that still exist, without the follow-up job. Short pages may have a next page."""
     fan_out = await groups.read(context, FanOut, fan_out_id)
     page = await context.stores.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
@@ -206,13 +206,13 @@ async def list_fan_out_results(
     fan_out_id: FanOutId,
     context: Context,
     from_index: Annotated[
-        int, Query(ge=0, lt=MAX_ITEMS, description="The first item: where a broken stream is resumed.")
+        int, Query(ge=0, lt=MAX_ITEMS, description="The index of the first item, to resume a broken stream.")
     ] = 0,
     state: State | None = None,
 ) -> Response:
-    """`index`, `key`, `job_id`, `state`, `result`, `error`, in index order, also while items run.
+    """`index`, `key`, `job_id`, `state`, `result`, `error`, in index order, even while items run.
 
-    Deleted items have no line. NDJSON; with `Accept: text/plain` the same as text.
+    Deleted items have no line. The format is NDJSON; `Accept: text/plain` returns the same as text.
     """
     fan_out = await groups.read(context, FanOut, fan_out_id)
 

@@ -25,8 +25,8 @@ async def _answer(context: RequestContext, flow: Flow, status: int) -> Response:
         "jobs:write",
         "Cancel a flow",
         {
-            200: ("The flow has ended as cancelled.", schemas.FlowOut),
-            202: ("Asked: running jobs have their grace to react.", schemas.FlowOut),
+            200: ("The flow is cancelled.", schemas.FlowOut),
+            202: ("Requested: running jobs have their grace period to react.", schemas.FlowOut),
         },
         (404, 409, 415),
     ),
@@ -34,7 +34,7 @@ async def _answer(context: RequestContext, flow: Flow, status: int) -> Response:
 async def cancel_flow(
     flow_id: FlowId, context: Context, body: schemas.GroupCancelIn | None = None
 ) -> Response:
-    """Everything that has not finished is cancelled, running jobs too."""
+    """Cancels every unfinished job, including running ones."""
     flow, status = await groups.cancel(context, Flow, flow_id, body)
     return await _answer(context, flow, status)
 
@@ -44,21 +44,21 @@ async def cancel_flow(
     name="retry_flow",
     **operation(
         "jobs:write",
-        "Run again what did not succeed",
-        {202: ("It runs again.", schemas.FlowOut)},
+        "Run the unsuccessful jobs again",
+        {202: ("The jobs will run again.", schemas.FlowOut)},
         (404, 409),
     ),
 )
 async def retry_flow(flow_id: FlowId, context: Context) -> Response:
-    """Dead and cancelled jobs get a new run when their edges hold; results that are good stay."""
+    """Runs dead and cancelled jobs again when their conditions are met. Successful results stay."""
     return await _answer(context, await groups.run_again(context, Flow, flow_id), 202)
 
 
 @router.delete(
     "",
     name="delete_flow",
-    **operation("jobs:write", "Delete a flow that has ended", {204: ("Deleted.", None)}, (404, 409)),
+    **operation("jobs:write", "Delete a finished flow", {204: ("Deleted.", None)}, (404, 409)),
 )
 async def delete_flow(flow_id: FlowId, context: Context) -> Response:
-    """Forgets the flow and its jobs at once instead of at the end of their retention."""
+    """Deletes the flow and its jobs now, before their retention ends."""
     return await groups.delete(context, flow_id)

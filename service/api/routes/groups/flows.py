@@ -46,7 +46,7 @@ MERMAID = "text/vnd.mermaid"
         "Submit a flow",
         {
             202: ("Accepted: the flow is stored and will run.", schemas.FlowOut),
-            200: ("Ended while the request waited.", schemas.FlowOut),
+            200: ("It finished while the request waited.", schemas.FlowOut),
         },
         (413, 415, 429, 507),
         status_code=202,
@@ -58,12 +58,13 @@ async def create_flow(
     context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
-        str | None, Header(description="wait=N: answer when the flow has ended, at most 30 s.")
+        str | None, Header(description="wait=N: wait up to N seconds for the flow to finish, at most 30.")
     ] = None,
 ) -> Response:
-    """Jobs run when what they wait for has ended as their edges demand, and can read its results.
+    """A job runs when its dependencies meet the conditions of its edges, and can read their results.
 
-    Cycles, unknown and duplicate keys are refused with their path. At most 10,000 jobs and 100,000 edges.
+    Rejects cycles, unknown keys and duplicate keys, with their path. The limits are 10,000 jobs and 100,000
+    edges.
     """
     span = begin_submission(context, "submit flow")
     spec = await _specify(context, body, span.traceparent)
@@ -149,7 +150,7 @@ async def list_flows(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """With counts, without the jobs."""
+    """Each flow has its counts but not its jobs."""
     page = await context.stores.groups.list(Flow, limit, cursor)
     return rendering.page([rendering.flow(flow) for flow in page.items], page.next_cursor)
 
@@ -170,7 +171,7 @@ async def get_flow(
     wait: groups.Wait = None,
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
-    """`wait` answers when the flow differs from `If-None-Match`, without that header when it has ended."""
+    """`wait` returns once the flow differs from `If-None-Match` or, without that header, has finished."""
     flow = await groups.poll(context, Flow, flow_id, wait, if_none_match)
     if (answer := groups.unchanged(flow, if_none_match)) is not None:
         return answer
@@ -183,7 +184,7 @@ async def get_flow(
     **operation("jobs:read", "The graph of a flow", {200: ("Nodes and edges.", schemas.GraphOut)}, (404,)),
 )
 async def get_flow_graph(flow_id: FlowId, request: Request, context: Context) -> Response:
-    """Compact, for a picture; as Mermaid text with `Accept: text/vnd.mermaid`."""
+    """A compact graph for drawing. `Accept: text/vnd.mermaid` returns Mermaid text."""
     await groups.read(context, Flow, flow_id)
     jobs, edges = await context.stores.flows.graph(flow_id)
     found = await context.stores.queries.jobs(list(jobs.values()))
@@ -203,7 +204,7 @@ async def list_flow_jobs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Those that are kept: a job has a retention of its own."""
+    """Lists the jobs that still exist; each job has its own retention."""
     page = await context.stores.group_jobs.page(
         await groups.read(context, Flow, flow_id), JobFilter(), limit, cursor
     )

@@ -1,1 +1,1 @@
-"""Jobs: submitting, reading, steering, one or many."""
+"""Jobs: submitting, reading, changing and cancelling them, one or many."""

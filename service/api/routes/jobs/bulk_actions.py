@@ -1,4 +1,4 @@
-"""Bulk actions: one action on every job that matches, carried on behind the answer."""
+"""Bulk actions: one action on every matching job, which runs in the background."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ from service.domain.errors import NotFound
 router = Router(prefix="/v1/bulk-actions", tags=["bulk actions"])
 
 ActionId = Annotated[
-    str, Path(pattern=r"^act_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a bulk action.")
+    str, Path(pattern=r"^act_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The bulk action's ID.")
 ]
 ONE = {200: ("The bulk action.", schemas.BulkActionOut)}
 #: What a retry needs beyond the scope of its operation.
@@ -31,10 +31,10 @@ RETRY_SCOPE = "dlq:write"
     name="create_bulk_action",
     **operation(
         "jobs:write",
-        "Act upon every job that matches",
+        "Cancel, retry or delete every matching job",
         {
-            202: ("Accepted: it goes on behind the answer.", schemas.BulkActionOut),
-            200: ("A dry run: nothing was done.", schemas.BulkPreviewOut),
+            202: ("Accepted: it runs in the background.", schemas.BulkActionOut),
+            200: ("A dry run: nothing has changed.", schemas.BulkPreviewOut),
         },
         (413, 415, 507),
         status_code=202,
@@ -43,10 +43,10 @@ RETRY_SCOPE = "dlq:write"
 async def create_bulk_action(
     request: Request, body: schemas.BulkActionIn, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Cancels, retries or deletes jobs, newest first. Those that are created, or end, later are left alone.
+    """Cancels, retries or deletes jobs, newest first. Ignores jobs created or finished after the request.
 
-    `cancel` takes jobs that have not finished, `delete` finished ones, `retry` dead and cancelled ones: that
-    needs the scope dlq:write as well.
+    `cancel` selects unfinished jobs, `delete` finished ones, and `retry` dead and cancelled ones, which also
+    requires the scope dlq:write.
     """
     if body.action == "retry":
         context.caller.require(RETRY_SCOPE)
@@ -68,7 +68,7 @@ async def list_bulk_actions(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Those that go on, and those that have ended within a day."""
+    """Unfinished bulk actions, and those that finished in the last 24 hours."""
     page = await context.stores.bulk_actions.list(limit, cursor)
     return rendering.page([bulk.resource(action) for action in page.items], page.next_cursor)
 
@@ -89,7 +89,7 @@ async def get_bulk_action(
     wait: groups.Wait = None,
     if_none_match: groups.IfNoneMatch = None,
 ) -> Response:
-    """`wait` answers when it differs from `If-None-Match`, without that header when it has ended."""
+    """`wait` returns once the action differs from `If-None-Match` or, without that header, has finished."""
     if wait is None:
         action = await _read(context, action_id)
     else:
@@ -117,7 +117,7 @@ async def get_bulk_action(
     **operation("jobs:write", "Pause a bulk action", ONE, (404, 409)),
 )
 async def pause_bulk_action(action_id: ActionId, context: Context) -> Response:
-    """After the answer it acts upon no job any more."""
+    """Pauses the action. It changes no more jobs after the response."""
     return await _set_state(context, action_id, "paused")
 
 
@@ -127,7 +127,7 @@ async def pause_bulk_action(action_id: ActionId, context: Context) -> Response:
     **operation("jobs:write", "Resume a bulk action", ONE, (404, 409)),
 )
 async def resume_bulk_action(action_id: ActionId, context: Context) -> Response:
-    """It goes on where it was; one that retries jobs needs the scope dlq:write as well."""
+    """Resumes where it stopped. An action that retries jobs also requires the scope dlq:write."""
     action = await _read(context, action_id)
     if action.spec.verb == "retry":
         context.caller.require(RETRY_SCOPE)
@@ -140,7 +140,7 @@ async def resume_bulk_action(action_id: ActionId, context: Context) -> Response:
     **operation("jobs:write", "Cancel a bulk action", ONE, (404, 409)),
 )
 async def cancel_bulk_action(action_id: ActionId, context: Context) -> Response:
-    """After the answer it acts upon no job any more; what it has done stays."""
+    """Cancels the action. It changes no more jobs after the response; changes already made stay."""
     return await _set_state(context, action_id, "cancelled")
 
 

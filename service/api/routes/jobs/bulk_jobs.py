@@ -34,19 +34,19 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
     **operation(
         "jobs:write",
         "Submit up to 1,000 jobs",
-        {200: ("What became of each.", schemas.BulkOut)},
+        {200: ("The result for each job.", schemas.BulkOut)},
         (413, 415, 507),
     ),
 )
 async def create_jobs(
     request: Request, body: schemas.JobsIn, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Each job is stored or refused by itself; with `atomic` (at most 500) an invalid one refuses all.
+    """Stores or rejects each job independently. With `atomic` (at most 500), one invalid job rejects all.
 
-    Payloads over 16 KiB are left out of the answer, see `truncated`.
+    The response omits payloads over 16 KiB (see `truncated`).
     """
     if body.atomic and len(body.jobs) > BATCH:
-        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"atomic takes at most {BATCH} jobs"}]
+        rows = [{"pointer": "/jobs", "code": "too_long", "message": f"the limit with atomic is {BATCH} jobs"}]
         raise ValidationFailed(errors=rows)
     digest = "" if idempotency_key is None else await body_digest(request)
     span = begin_submission(context, "submit jobs")

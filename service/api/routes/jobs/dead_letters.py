@@ -51,7 +51,7 @@ async def list_dead_letters(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Dead jobs with reason, error and the last attempt; values over 16 KiB are left out, see `truncated`."""
+    """Dead jobs with reason, error and last attempt. Omits values over 16 KiB (see `truncated`)."""
     filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
     queries = context.stores.queries
     page = await queries.list_jobs(filter, limit, cursor)
@@ -68,10 +68,10 @@ async def list_dead_letters(
     name="retry_dead_jobs",
     **operation(
         "dlq:write",
-        "Run every dead job again that matches",
+        "Run every matching dead job again",
         {
-            202: ("Accepted: it goes on behind the answer.", bulk_schemas.BulkActionOut),
-            200: ("A dry run: nothing was done.", bulk_schemas.BulkPreviewOut),
+            202: ("Accepted: it runs in the background.", bulk_schemas.BulkActionOut),
+            200: ("A dry run: nothing has changed.", bulk_schemas.BulkPreviewOut),
         },
         (413, 415, 507),
         status_code=202,
@@ -80,7 +80,7 @@ async def list_dead_letters(
 async def retry_dead_jobs(
     request: Request, body: bulk_schemas.DeadRetryIn, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """A bulk action: a new run of each job, as if it alone was retried. One that dies again is left alone."""
+    """Starts a bulk action that retries each job. It does not retry jobs that die again."""
     spec = BulkSpec("retry", body.filter.job_filter(), body.rate_per_second, body.max)
     bulk.check(spec, body.filter)
     if body.dry_run:
@@ -94,7 +94,7 @@ async def retry_dead_jobs(
     **operation("dlq:read", "Read a dead letter", {200: ("The entry.", schemas.DeadLetterOut)}, (404,)),
 )
 async def get_dead_letter(job_id: JobId, context: Context) -> Response:
-    """404 for a job that is not dead."""
+    """Returns 404 if the job is not dead."""
     return rendering.respond(await _entry(context, await _dead(context, job_id)))
 
 
@@ -105,7 +105,7 @@ async def get_dead_letter(job_id: JobId, context: Context) -> Response:
         "dlq:write",
         "Run a dead job again",
         {
-            200: ("It is on its way already.", job_schemas.JobOut),
+            200: ("The job is already queued or running.", job_schemas.JobOut),
             202: ("A new run is queued.", job_schemas.JobOut),
         },
         (404, 409, 413, 415, 429),
@@ -114,9 +114,9 @@ async def get_dead_letter(job_id: JobId, context: Context) -> Response:
 async def retry_dead_letter(
     job_id: JobId, context: Context, body: job_schemas.RedriveIn | None = None
 ) -> Response:
-    """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
+    """Runs the job from the start: resets failures, crashes, `expires_seconds` and `deadline_seconds`.
 
-    The entry leaves the dead-letter queue in the same step.
+    The same step removes the job from the dead-letter queue.
     """
     return await redrive(context, job_id, body or job_schemas.RedriveIn())
 
@@ -127,7 +127,7 @@ async def retry_dead_letter(
     **operation("dlq:write", "Delete a dead job", {204: ("Deleted.", None)}, (404,)),
 )
 async def delete_dead_letter(job_id: JobId, context: Context) -> Response:
-    """Forgets the job and its history."""
+    """Deletes the job and its history."""
     await _dead(context, job_id)
     try:
         await context.stores.jobs.delete_one(job_id)

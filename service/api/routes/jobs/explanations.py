@@ -19,13 +19,13 @@ router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
     name="explain_job",
     **operation(
         "jobs:read",
-        "Explain where a job is",
-        {200: ("What holds of the job now.", schemas.ExplanationOut)},
+        "Explain a job's state",
+        {200: ("The reasons that apply now.", schemas.ExplanationOut)},
         (404,),
     ),
 )
 async def explain_job(job_id: JobId, context: Context) -> Response:
-    """Why a job is in its state and what it waits for; several reasons may hold at once. Changes nothing."""
+    """Says why a job is in its state and what it waits for, with every reason that applies. Read-only."""
     found = await context.stores.explanations.of(job_id)
     if found is None:
         raise NotFound()

@@ -1,4 +1,4 @@
-"""Steering jobs: change, cancel, run again, run now, delete; and what they left behind."""
+"""Actions on a job: change, cancel, run again, run now, delete; and its attempts and logs."""
 
 from fastapi import Response
 
@@ -29,7 +29,7 @@ async def update_job(
     context: Context,
     if_match: IfMatch = None,
 ) -> Response:
-    """Changes priority, time, tags or retry of a job that has not finished; a queued job keeps its age."""
+    """Changes the priority, time, tags or retry policy of an unfinished job. A queued job keeps its age."""
     job = await read(context, job_id)
     given = body.model_fields_set
     if not given:
@@ -51,7 +51,7 @@ async def update_job(
     **operation("jobs:write", "Delete a finished job", {204: ("Deleted.", None)}, (404, 409)),
 )
 async def delete_job(job_id: JobId, context: Context) -> Response:
-    """Forgets a finished job at once instead of at the end of its retention."""
+    """Deletes a finished job now, before its retention ends."""
     await context.stores.jobs.delete_one(job_id)
     return Response(status_code=204)
 
@@ -62,12 +62,15 @@ async def delete_job(job_id: JobId, context: Context) -> Response:
     **operation(
         "jobs:write",
         "Cancel a job",
-        {**ONE_JOB, 202: ("Asked: the job runs and has its grace to react.", schemas.JobOut)},
+        {
+            **ONE_JOB,
+            202: ("Requested: the job is running and has its grace period to react.", schemas.JobOut),
+        },
         (404, 409, 415),
     ),
 )
 async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | None = None) -> Response:
-    """A waiting job is cancelled at once; a running one is asked, and cut off after the grace."""
+    """Cancels a waiting job at once. A running job gets the grace period to react, then Triage stops it."""
     grace = context.app_state.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
@@ -94,9 +97,9 @@ async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | N
     ),
 )
 async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | None = None) -> Response:
-    """A new run: failures and crashes are 0, `expires_seconds` and `deadline_seconds` count anew.
+    """Runs the job from the start: resets failures, crashes, `expires_seconds` and `deadline_seconds`.
 
-    A job that is on its way already is answered as it is.
+    Returns a job that is already queued or running unchanged.
     """
     return await redrive(context, job_id, body or schemas.RedriveIn())
 
@@ -112,7 +115,7 @@ async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | N
     ),
 )
 async def run_job_now(job_id: JobId, context: Context) -> Response:
-    """Does not wait for the job's time."""
+    """Queues the job without waiting for its time."""
     return await act(context, job_id, context.stores.jobs.run_now(job_id), (State.QUEUED, State.RUNNING))
 
 
@@ -124,7 +127,7 @@ async def run_job_now(job_id: JobId, context: Context) -> Response:
     ),
 )
 async def list_job_attempts(job_id: JobId, context: Context) -> Response:
-    """Every failed or crashed attempt with its error, at most the last 50."""
+    """The last 50 failed or crashed attempts, each with its error."""
     view = context.view(await read(context, job_id))
     texts = await context.stores.queries.attempts(job_id)
     return rendering.page([rendering.attempt(text, view) for text in texts], None)
@@ -136,7 +139,7 @@ async def list_job_attempts(job_id: JobId, context: Context) -> Response:
     **operation("jobs:read", "Log lines of a job", {200: ("Oldest first.", schemas.LogPage)}, (404,)),
 )
 async def list_job_logs(job_id: JobId, context: Context) -> Response:
-    """What the handler logged, at most the last 1,000 lines."""
+    """The last 1,000 lines the handler logged."""
     view = context.view(await read(context, job_id))
     texts = await context.stores.queries.logs(job_id)
     return rendering.page([rendering.log_line(text, view) for text in texts], None)

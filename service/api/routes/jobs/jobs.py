@@ -41,7 +41,10 @@ WARN_BYTES = 1_024
         "Submit a job",
         {
             202: ("Accepted: the job is stored and will run.", schemas.JobOut),
-            200: ("Finished while the request waited, or the job that holds the unique key.", schemas.JobOut),
+            200: (
+                "The job finished while the request waited, or this job holds the unique key.",
+                schemas.JobOut,
+            ),
         },
         (409, 413, 415, 429, 507),
         status_code=202,
@@ -53,10 +56,10 @@ async def create_job(
     context: Context,
     idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
-        str | None, Header(description="wait=N: answer when the job has finished, at most 30 s.")
+        str | None, Header(description="wait=N: wait up to N seconds for the job to finish, at most 30.")
     ] = None,
 ) -> Response:
-    """Stores a job and answers with it. With `Prefer: wait=N` the answer waits for the end of the job."""
+    """Stores a job and returns it. With `Prefer: wait=N`, the response waits until the job finishes."""
     span = begin_submission(context, f"submit {body.name}")
     spec = await specify(context, body, span.traceparent)
     idempotency = None
@@ -108,14 +111,15 @@ def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
         headers["Idempotency-Replayed"] = "true"
     if len(spec.payload) > WARN_BYTES:
         headers["Triage-Warning"] = (
-            f"payload of {len(spec.payload)} bytes; keep it under {WARN_BYTES} and refer to data by id"
+            f"payload is {len(spec.payload)} bytes; keep it under {WARN_BYTES} and pass a reference to "
+            "large data"
         )
     return headers
 
 
 def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
     if submitted.job is None:
-        raise NotFound("The job that held the unique key has just ended; submit again.")
+        raise NotFound("The job that held the unique key has just finished. Submit the job again.")
     status = 200 if submitted.result is SubmitResult.EXISTING else 202
     return rendering.respond(
         present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
@@ -140,18 +144,20 @@ async def list_jobs(
     state: State | None = None,
     name: Name | None = None,
     tag: Annotated[
-        list[TagFilter] | None, Query(description="key:value; repeated: all must match", max_length=16)
+        list[TagFilter] | None, Query(description="key:value; if repeated, all must match", max_length=16)
     ] = None,
     flow_id: Annotated[str | None, Query(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
     fan_out_id: Annotated[str | None, Query(pattern=r"^fan_[0-7][0-9A-HJKMNP-TV-Z]{25}$")] = None,
-    created_after: Annotated[Time | None, Query(description="Created at this time or later.")] = None,
-    created_before: Annotated[Time | None, Query(description="Created before this time.")] = None,
+    created_after: Annotated[
+        Time | None, Query(description="Only jobs created at or after this time.")
+    ] = None,
+    created_before: Annotated[Time | None, Query(description="Only jobs created before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """All filters must match. A page can be shorter than `limit` and still have a `next_cursor`.
+    """All filters must match. A page may be shorter than `limit` and still have a `next_cursor`.
 
-    Values over 16 KiB are left out, see `truncated`, and a page ends before it has 8 MiB.
+    Omits values over 16 KiB (see `truncated`) and limits a page to 8 MiB.
     """
     filter = JobFilter(
         queue=queue,
@@ -185,11 +191,11 @@ async def get_job(
     job_id: JobId,
     context: Context,
     wait: Annotated[
-        float | None, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change.")
+        float | None, Query(ge=0, le=MAX_WAIT, description="How long to wait for a change, in seconds.")
     ] = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """`wait` answers when the job differs from `If-None-Match`, without that header when it has finished."""
+    """`wait` returns once the job differs from `If-None-Match` or, without that header, has finished."""
     stores = context.stores
     if wait is None:
         job = await stores.queries.job(job_id)

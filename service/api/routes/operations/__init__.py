@@ -1,1 +1,1 @@
-"""What operators read and steer: queues, workers, schedules, probes, metrics."""
+"""What operators read and control: queues, workers, schedules, probes, metrics."""

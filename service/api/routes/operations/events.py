@@ -19,14 +19,15 @@ from service.domain.states import FINISHED
 router = Router(prefix="/v1")
 
 LastEventId = Annotated[
-    str | None, Header(description="The version that the client has: it is not sent again.", max_length=64)
+    str | None,
+    Header(description="The last version the client has; the stream continues after it.", max_length=64),
 ]
 
 
 def _events(summary: str, model: Any) -> dict[str, Any]:
     answers = {
-        200: ("Events, each with this data, until it has ended.", model),
-        204: ("It has ended, and the client has the last event.", None),
+        200: ("Events with this data, until the resource finishes.", model),
+        204: ("The resource has finished and the client has the last event.", None),
     }
     return operation("jobs:read", summary, answers, (404,))
 
@@ -39,10 +40,10 @@ def _events(summary: str, model: Any) -> dict[str, Any]:
     **_events("Stream the states of a job", JobEventOut),
 )
 async def stream_job_events(job_id: JobId, context: Context, last_event_id: LastEventId = None) -> Response:
-    """Server-sent events: the job as it is, then when it changed, at most four a second, until it has ended.
+    """Server-sent events: the current job, then each change, at most four a second, until it finishes.
 
-    Versions increase and may have gaps. A stream can end before the job, often with `event: shutdown`,
-    `unavailable`, `unauthorized` or `deleted`; send the last id as `Last-Event-ID` to go on.
+    Versions increase and may have gaps. A stream may end before the job does, usually with `event: shutdown`,
+    `unavailable`, `unauthorized` or `deleted`; to resume, send the last ID as `Last-Event-ID`.
     """
 
     async def look() -> Snapshot | None:
@@ -62,7 +63,7 @@ async def stream_job_events(job_id: JobId, context: Context, last_event_id: Last
 async def stream_flow_events(
     flow_id: FlowId, context: Context, last_event_id: LastEventId = None
 ) -> Response:
-    """As for a job: state and counts, until the flow has ended."""
+    """Works like the events of a job, with state and counts, until the flow finishes."""
     return await _stream_group(context, flow_id, last_event_id)
 
 
@@ -76,7 +77,7 @@ async def stream_flow_events(
 async def stream_fan_out_events(
     fan_out_id: FanOutId, context: Context, last_event_id: LastEventId = None
 ) -> Response:
-    """As for a job: state and counts, until the fan-out has ended."""
+    """Works like the events of a job, with state and counts, until the fan-out finishes."""
     return await _stream_group(context, fan_out_id, last_event_id)
 
 

@@ -12,24 +12,24 @@ from service.store.redis.server_check import find_problem
 log = structlog.get_logger("triage.health")
 router = Router(tags=["health"])
 
-_UNHEALTHY = {"description": "Not now.", "model": HealthOut}
+_UNHEALTHY = {"description": "Not ready.", "model": HealthOut}
 
 
 @router.get("/livez", name="livez", summary="Is the process alive?", response_model=HealthOut)
 async def livez() -> Response:
-    """Never asks Redis: restarting this process would not bring it back."""
+    """Does not check Redis: restarting this process would not fix it."""
     return rendering.respond({"status": "ok", "problem": None})
 
 
 @router.get(
     "/readyz",
     name="readyz",
-    summary="Can requests be served?",
+    summary="Is the API ready for requests?",
     response_model=HealthOut,
     responses={503: _UNHEALTHY},
 )
 async def readyz(request: Request) -> Response:
-    """Ready when Redis answers and its maxmemory-policy is noeviction."""
+    """Ready when Redis responds and its maxmemory-policy is noeviction."""
     app_state: AppState = request.app.state.app_state
     problem = await _problem(app_state)
     document = {"status": "ok" if problem is None else "failing", "problem": problem}

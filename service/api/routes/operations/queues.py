@@ -18,7 +18,7 @@ from service.store.queues.queues import Queue
 
 router = Router(prefix="/v1/queues", tags=["queues"])
 
-QueueName = Annotated[str, Path(pattern=NAME.pattern, description="Name of a queue.")]
+QueueName = Annotated[str, Path(pattern=NAME.pattern, description="The queue's name.")]
 ONE_QUEUE = {200: ("The queue.", schemas.QueueOut)}
 
 
@@ -39,14 +39,14 @@ async def list_queues(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     order: Annotated[
         Literal["name", "attention"],
-        Query(description="`attention`: the first `limit` of a changing order, without further pages."),
+        Query(description="`attention`: the first `limit` queues that need attention, on one page."),
     ] = "name",
 ) -> Response:
-    """Every queue that has jobs or settings, with depth per state, age, rates and workers.
+    """Every queue with jobs or settings: depth per state, age, rates and workers.
 
-    `order=attention` begins with queues that have dead letters or are paused with work, then goes by the age
-    of their oldest queued job; queues without jobs come last. It takes no cursor, and `totals`, else null,
-    count all queues. A page ends before its queues have 5,000 overrides of limit keys together.
+    `order=attention` puts queues with dead letters and paused queues with work first, then sorts by the age
+    of the oldest queued job; queues without jobs come last. It takes no cursor, and `totals`, otherwise null,
+    cover all queues. The queues of a page have fewer than 5,000 limit key overrides in total.
     """
     if order == "attention":
         return await _by_attention(context, limit, cursor)
@@ -66,7 +66,7 @@ async def _by_attention(context: RequestContext, limit: int, cursor: str | None)
 
 @router.get("/{name}", name="get_queue", **operation("queues:read", "Read a queue", ONE_QUEUE, (404,)))
 async def get_queue(name: QueueName, context: Context) -> Response:
-    """Depth per state, age of the oldest job, rates, workers and settings."""
+    """Depth per state, age of the oldest queued job, rates, workers and settings."""
     queue = await context.stores.queues.get(name)
     if queue is None:
         raise NotFound()
@@ -79,7 +79,7 @@ async def get_queue(name: QueueName, context: Context) -> Response:
 async def update_queue(
     name: QueueName, body: schemas.QueueChangesIn, context: Context, if_match: IfMatch = None
 ) -> Response:
-    """Creates the settings of a new queue. Limits count at once, aging for jobs queued from now on."""
+    """Creates a new queue if needed. Limits apply at once; aging applies to jobs queued from now on."""
     version = None
     if if_match is not None:
         queue = await context.stores.queues.get(name)
@@ -93,9 +93,9 @@ async def update_queue(
     **operation("queues:admin", "Delete an empty queue", {204: ("Deleted.", None)}, (404, 409)),
 )
 async def delete_queue(name: QueueName, context: Context) -> Response:
-    """Forgets the queue and its settings. 409 `queue_not_empty` while it has jobs, finished ones included.
+    """Deletes the queue and its settings. 409 `queue_not_empty` while it has jobs, even finished ones.
 
-    A queue without settings is forgotten by itself with its last job.
+    A queue without settings disappears with its last job.
     """
     if not await context.stores.queues.delete(name):
         raise NotFound()
@@ -106,7 +106,7 @@ async def delete_queue(name: QueueName, context: Context) -> Response:
     "/{name}/pause", name="pause_queue", **operation("queues:admin", "Pause a queue", ONE_QUEUE, (415, 429))
 )
 async def pause_queue(name: QueueName, context: Context, body: schemas.PauseIn | None = None) -> Response:
-    """No job of the queue, or of one job type in it, starts until it is resumed; running ones go on."""
+    """Stops starting jobs of the queue, or of one job type in it, until resumed. Running jobs continue."""
     return respond(await _pause(context, name, body, paused=True))
 
 
@@ -116,9 +116,9 @@ async def pause_queue(name: QueueName, context: Context, body: schemas.PauseIn |
     **operation("queues:admin", "Resume a queue", ONE_QUEUE, (415, 429)),
 )
 async def resume_queue(name: QueueName, context: Context, body: schemas.PauseIn | None = None) -> Response:
-    """Its jobs start again, in their order; what rate-limited jobs froze starts, too (`freezes`).
+    """Starts jobs again, in their order, and ends the freezes that rate-limited jobs caused (`freezes`).
 
-    A job type that was paused by itself is resumed by itself.
+    A job type that was paused separately must be resumed separately.
     """
     return respond(await _pause(context, name, body, paused=False))
 
@@ -134,13 +134,16 @@ async def _pause(context: RequestContext, name: str, body: schemas.PauseIn | Non
     "/{name}/purge",
     name="purge_queue",
     **operation(
-        "queues:admin", "Cancel what waits in a queue", {200: ("How many.", schemas.PurgeOut)}, (404, 415)
+        "queues:admin",
+        "Cancel a queue's waiting jobs",
+        {200: ("The number of cancelled jobs.", schemas.PurgeOut)},
+        (404, 415),
     ),
 )
 async def purge_queue(name: QueueName, body: schemas.PurgeIn, context: Context) -> Response:
-    """Cancels every queued, scheduled and retrying job; running ones go on. `confirm` is the queue's name."""
+    """Cancels queued, scheduled and retrying jobs; running ones continue. `confirm` is the queue's name."""
     if body.confirm != name:
-        rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the name of the queue"}]
+        rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the queue's name"}]
         raise ValidationFailed(errors=rows)
     if await context.stores.queues.get(name) is None:
         raise NotFound()

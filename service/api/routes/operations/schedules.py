@@ -24,7 +24,7 @@ from service.store.jobs import Idempotency, Submission
 router = Router(prefix="/v1/schedules", tags=["schedules"])
 
 ScheduleName = Annotated[
-    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="Name of a schedule.")
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="The schedule's name.")
 ]
 ONE = {200: ("The schedule.", schemas.ScheduleOut)}
 #: Changes without If-Match are tried again this often when somebody else was faster.
@@ -32,7 +32,7 @@ ATTEMPTS = 5
 
 
 def present_schedule(context: RequestContext, found: Schedule) -> dict[str, Any]:
-    """The schedule as this caller may see it: the payload like that of its jobs."""
+    """The schedule as this caller may see it, with the payload redacted like its jobs' payloads."""
     document = rendering.schedule(found)
     job = found.definition["job"]
     if "payload" in job:
@@ -62,14 +62,14 @@ async def list_schedules(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Every schedule with its next five times and its last runs."""
+    """Every schedule with its next five fire times and its last runs."""
     page = await context.stores.schedules.list(limit, cursor)
     return rendering.page([present_schedule(context, found) for found in page.items], page.next_cursor)
 
 
 @router.get("/{name}", name="get_schedule", **operation("schedules:read", "Read a schedule", ONE, (404,)))
 async def get_schedule(name: ScheduleName, context: Context) -> Response:
-    """The next five times and the last runs, newest first."""
+    """The schedule with its next five fire times and its last runs, newest first."""
     return respond(context, await read(context, name))
 
 
@@ -86,7 +86,7 @@ async def get_schedule(name: ScheduleName, context: Context) -> Response:
 async def put_schedule(
     name: ScheduleName, body: schemas.ScheduleIn, context: Context, if_match: IfMatch = None
 ) -> Response:
-    """The same times as before keep what is due; other times count from now."""
+    """If the times stay the same, due fire times stay due; changed times count from now."""
     spec = await check_job(context, body)
     for attempt in range(ATTEMPTS):
         before, now = await context.stores.schedules.read(name)
@@ -106,7 +106,7 @@ async def put_schedule(
 async def check_job(context: RequestContext, body: schemas.ScheduleIn) -> JobSpec:
     """As POST /v1/jobs checks it; pointers lead into `job`."""
     if body.job.run_at is not None:
-        raise invalid("/job/run_at", "the schedule says when")
+        raise invalid("/job/run_at", "not allowed here; the schedule sets the time")
     return await specify(context, body.job, None, "/job")
 
 
@@ -114,7 +114,7 @@ def check_times(
     body: schemas.ScheduleIn, definition: dict[str, Any], before: Schedule | None, now: int
 ) -> None:
     if (body.cron is None) == (body.every_seconds is None):
-        raise invalid("/cron", "give either cron or every_seconds")
+        raise invalid("/cron", "set either cron or every_seconds")
     if body.start_at is not None and body.end_at is not None and body.end_at < body.start_at:
         raise invalid("/end_at", "is before start_at")
     wanted = timetable(definition, now if definition["start_ms"] is None else definition["start_ms"])
@@ -128,7 +128,7 @@ def check_times(
         if definition["end_ms"] is None:
             raise invalid("/start_at", "comes after the last time of the schedule")
         over = definition["end_ms"] <= now
-        raise invalid("/end_at", "has passed" if over else "comes before the first time of the schedule")
+        raise invalid("/end_at", "has passed" if over else "is before the schedule's first fire time")
 
 
 def invalid(pointer: str, message: str) -> ValidationFailed:
@@ -141,7 +141,7 @@ def invalid(pointer: str, message: str) -> ValidationFailed:
     **operation("schedules:write", "Delete a schedule", {204: ("Deleted.", None)}, (404, 412)),
 )
 async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatch = None) -> Response:
-    """Jobs that it has started go on."""
+    """Jobs it has started continue."""
     version = None if if_match is None else guard(if_match, (await read(context, name)).version)
     if not await context.stores.schedules.delete(name, version):
         raise NotFound()
@@ -150,13 +150,13 @@ async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatc
 
 @router.post("/{name}/pause", name="pause_schedule", **operation("schedules:write", "Pause", ONE, (404,)))
 async def pause_schedule(name: ScheduleName, context: Context) -> Response:
-    """Nothing fires until it is resumed, and nothing of the pause is caught up."""
+    """Stops firing until resumed. Fire times during the pause are not caught up."""
     return await change(context, name, paused=True)
 
 
 @router.post("/{name}/resume", name="resume_schedule", **operation("schedules:write", "Resume", ONE, (404,)))
 async def resume_schedule(name: ScheduleName, context: Context) -> Response:
-    """Fires again from its next time on."""
+    """Fires again from its next fire time."""
     return await change(context, name, paused=False)
 
 
@@ -180,7 +180,10 @@ async def change(context: RequestContext, name: str, *, paused: bool) -> Respons
     **operation(
         "schedules:write",
         "Start a run now",
-        {202: ("The job.", job_schemas.JobOut), 200: ("The holder of its unique key.", job_schemas.JobOut)},
+        {
+            202: ("The job.", job_schemas.JobOut),
+            200: ("The job that holds the unique key.", job_schemas.JobOut),
+        },
         (404, 409, 429, 507),
         status_code=202,
     ),
@@ -188,7 +191,7 @@ async def change(context: RequestContext, name: str, *, paused: bool) -> Respons
 async def run_schedule_now(
     name: ScheduleName, request: Request, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Beside its times, also while paused. `overlap` holds: with skip, 409 until the last run is over."""
+    """Starts a job now, even if paused. `overlap` applies: skip returns 409 until the last run finishes."""
     schedules = context.stores.schedules
     job_id = context.app_state.ids.new("job")
     idempotency = None

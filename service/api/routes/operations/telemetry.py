@@ -20,7 +20,7 @@ HORIZON_MS = 30_000
 
 
 async def _observed(request: Request) -> Namespace:
-    """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, that of TRIAGE_NAMESPACE."""
+    """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, TRIAGE_NAMESPACE."""
     app_state: AppState = request.app.state.app_state
     if app_state.settings.metrics_open:
         return app_state.namespace_state(app_state.settings.namespace).stores
@@ -40,7 +40,7 @@ Observed = Annotated[Namespace, Depends(_observed)]
     response_class=Response,
     responses={
         200: {
-            "description": "The text format of Prometheus.",
+            "description": "Metrics in Prometheus text format.",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         },
         **problem_responses(401, 403, 500, 503),
@@ -48,9 +48,9 @@ Observed = Annotated[Namespace, Depends(_observed)]
     openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
 )
 async def metrics(request: Request, stores: Observed) -> Response:
-    """Requests to this process and queues, both of the caller's namespace.
+    """Metrics of requests to this process and of queues, both for the caller's namespace.
 
-    With TRIAGE_METRICS_OPEN: the requests of all namespaces, and the queues of TRIAGE_NAMESPACE.
+    With TRIAGE_METRICS_OPEN, covers requests of all namespaces and queues of TRIAGE_NAMESPACE.
     """
     app_state: AppState = request.app.state.app_state
     text = await app_state.metrics.exposition(app_state.redis, stores, whole=app_state.settings.metrics_open)
@@ -60,16 +60,15 @@ async def metrics(request: Request, stores: Observed) -> Response:
 @router.get(
     "/internal/autoscale",
     name="read_autoscale",
-    **operation("metrics:read", "How much work a queue has", {200: ("The numbers.", AutoscaleOut)}),
+    **operation("metrics:read", "Measure a queue's load", {200: ("The metrics.", AutoscaleOut)}),
 )
 async def read_autoscale(
-    stores: Observed, queue: Annotated[str, Query(pattern=NAME.pattern, description="Name of a queue.")]
+    stores: Observed, queue: Annotated[str, Query(pattern=NAME.pattern, description="The queue's name.")]
 ) -> Response:
-    """For KEDA's metrics-api scaler: `value` divided by the concurrency of a worker is the workers needed.
+    """For KEDA's metrics-api scaler: `value` divided by a worker's concurrency is how many workers you need.
 
-    It is the running jobs, so that a queue which is being worked off does not lose its workers, and those
-    that can start within 30 s: pauses, freezes and limits keep jobs out of it. A queue that was never used
-    has the value 0.
+    The value counts running jobs, so that a busy queue keeps its workers, and jobs that can start within 30
+    s. It excludes jobs held back by pauses, freezes and limits. It is 0 for a queue that was never used.
     """
     demand = await stores.queue_metrics.demand(queue, HORIZON_MS)
     return rendering.respond(

@@ -13,7 +13,7 @@ from service.domain.errors import NotFound
 
 router = Router(prefix="/v1", tags=["workers"])
 
-WorkerId = Annotated[str, Path(pattern=r"^wk_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="Id of a worker.")]
+WorkerId = Annotated[str, Path(pattern=r"^wk_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The worker's ID.")]
 
 
 @router.get(
@@ -26,7 +26,7 @@ async def list_workers(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """Worker processes as they were last seen; one is lost when its lease and a second passed in silence."""
+    """Worker processes as of their last heartbeat. A worker is lost one second after its lease expires."""
     page = await context.stores.workers.list(limit, cursor)
     return rendering.page([rendering.worker(record) for record in page.items], page.next_cursor)
 
@@ -37,7 +37,7 @@ async def list_workers(
     **operation("workers:read", "Read a worker", {200: ("The worker.", schemas.WorkerOut)}, (404,)),
 )
 async def get_worker(worker_id: WorkerId, context: Context) -> Response:
-    """One worker process."""
+    """A worker process as of its last heartbeat."""
     record = await context.stores.workers.get(worker_id)
     if record is None:
         raise NotFound()
@@ -47,10 +47,10 @@ async def get_worker(worker_id: WorkerId, context: Context) -> Response:
 @router.post(
     "/workers/{worker_id}/drain",
     name="drain_worker",
-    **operation("workers:admin", "Drain a worker", {202: ("Asked.", schemas.WorkerOut)}, (404,)),
+    **operation("workers:admin", "Drain a worker", {202: ("Requested.", schemas.WorkerOut)}, (404,)),
 )
 async def drain_worker(worker_id: WorkerId, context: Context) -> Response:
-    """The worker takes no new job, finishes what runs, hands back the rest after its drain time, and ends."""
+    """The worker claims no more jobs, finishes running ones or hands them back, and exits."""
     if not await context.stores.workers.request_drain(worker_id):
         raise NotFound()
     record = await context.stores.workers.get(worker_id)
@@ -65,7 +65,7 @@ async def drain_worker(worker_id: WorkerId, context: Context) -> Response:
     **operation("workers:read", "List job types", {200: ("By name.", schemas.JobTypePage)}),
 )
 async def list_job_types(context: Context) -> Response:
-    """Job types that a living worker knows, with the schemas that payloads are checked against."""
+    """Job types that live workers know, with the schemas that validate payloads."""
     rows = [
         {
             "name": job_type.name,

@@ -80,6 +80,6 @@ def _given(value: Any) -> Any:
 
 
 class Out(BaseModel):
-    """An answer: every field is always there."""
+    """A response: every field is always present."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)

@@ -9,8 +9,10 @@ from service.api.schemas.parts.fields import Out
 Truncated = Annotated[
     list[str],
     Field(
-        description="Names of fields that are null or shortened here because they are too large for a list; "
-        "the resource by itself has them. Empty unless this is part of a list."
+        description=(
+            "Fields that are null or shortened because they are too large for a list. Read the resource "
+            "itself to get them. Empty outside lists."
+        )
     ),
 ]
 
@@ -19,13 +21,13 @@ class ErrorOut(Out):
     """The last failure of a job."""
 
     type: str
-    message: str = Field(description="`[redacted]` for callers who may not see the payload.")
+    message: str = Field(description="`[redacted]` unless the caller may read payloads.")
     retryable: bool
     attempt: int
 
 
 class RetryOut(Out):
-    """When the job runs again after a failure, every default resolved."""
+    """When the job runs again after a failure, with all defaults resolved."""
 
     max_attempts: int
     backoff: Literal["fixed", "linear", "exponential"]
@@ -35,7 +37,7 @@ class RetryOut(Out):
 
 
 class UniqueOut(Out):
-    """The unique key as it was asked for; `until` is a milestone, or seconds from the submission."""
+    """The unique key as requested; `until` is a milestone, or seconds after the submission."""
 
     key: str
     until: Literal["started", "finished"] | float
@@ -43,7 +45,7 @@ class UniqueOut(Out):
 
 
 class ProgressOut(Out):
-    """How far a run says that it is."""
+    """The progress that a run reports."""
 
     current: float
     total: float | None

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 
 class RawItems(Sequence[bytes]):
-    """The JSON text of each item, cut out of the body when it is asked for; of an object, `keys` as well."""
+    """The JSON text of each item, sliced from the body on demand; for an object, `keys` as well."""
 
     def __init__(self, body: bytes | bytearray) -> None:
         self._body = memoryview(body)
