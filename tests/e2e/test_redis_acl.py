@@ -126,7 +126,7 @@ def test_a_worker_of_a_namespace_reaches_no_other(restricted: EmbeddedServer) ->
 
 
 def used_in_scripts() -> set[str]:
-    text = "".join(path.read_text() for path in (ROOT / "service/store/lua").glob("*.lua"))
+    text = "".join(path.read_text() for path in (ROOT / "service/store/lua").rglob("*.lua"))
     return set(re.findall(r"redis\.p?call\('([A-Z]+)'", text))
 
 
