@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
 ON_REDIS := $(wildcard tests/store tests/races tests/workers)
-# Where a test without a server is one without processes, too.
+# Where tests/conftest.py sees to it that a test that starts processes has a marker.
 UNIT := tests/domain tests/workers tests/contract tests/store tests/api
 # Pyright takes Node from its own wheel: no node, no download.
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
@@ -53,13 +53,13 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 	@echo "==> 6/8 verify"
 	@$(MAKE) verify
 	@echo "==> 7/8 tests on Valkey"
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=valkey
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=valkey --cov --cov-report=term:skip-covered
 	@echo "==> 8/8 tests on Redis: $(ON_REDIS)"
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=redis $(ON_REDIS)
 	@echo "==> all passed"
 
-unit: setup ## Run the tests that need no server, in under half a minute
-	@$(BIN)/python -m pytest -q -n 2 -m "not server" $(UNIT)
+unit: setup ## Run the tests that need neither a server nor other processes, in under half a minute
+	@$(BIN)/python -m pytest -q -n 2 -m "not server and not processes" $(UNIT)
 
 image-test: setup ## Build the image with buildah and run it (root on Debian)
 	@tests/image/install_builder.sh
@@ -105,5 +105,5 @@ ci: ## Exactly what CI runs
 	@.ci/run
 
 clean: ## Remove .venv, caches and builds; the data in .triage/ is kept
-	@rm -rf .venv .cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov dist build
+	@rm -rf .venv .cache .pytest_cache .ruff_cache .grimp_cache .hypothesis .coverage htmlcov dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

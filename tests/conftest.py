@@ -2,8 +2,11 @@
 
 import os
 import secrets
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,8 @@ from tests.support import invariants
 
 DEAD_RETENTION_MS = 1_000_000
 REDIS = Path(__file__).parent.parent / ".cache" / "redis" / "redis-server"
+#: Folders from which `make unit` takes the tests without a server and without processes.
+UNIT = ("api", "contract", "domain", "store", "workers")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "server: needs a Valkey or Redis server; added to all that do")
+    config.addinivalue_line("markers", "processes: starts processes, so it is not in `make unit`")
     # Before any fixture, and for subprocesses too: a developer's own settings must not decide a test.
     for name in [name for name in os.environ if name.upper().startswith("TRIAGE_")]:
         del os.environ[name]
@@ -36,6 +42,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "server_binary" in getattr(item, "fixturenames", ()):
             item.add_marker("server")
+
+
+@pytest.fixture(autouse=True)
+def no_unmarked_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What starts processes says so by a marker, so that `make unit` stays quick."""
+    test: pytest.Item = request.node
+    marked = any(test.get_closest_marker(name) for name in ("server", "processes"))
+    with pytest.MonkeyPatch.context() as patch:
+        if test.path.parent.name in UNIT and not marked:
+            patch.setattr(subprocess.Popen, "__init__", _refuse)
+            patch.setattr(BaseProcess, "start", _refuse)
+        yield
+
+
+def _refuse(*_: Any, **__: Any) -> None:
+    pytest.fail("A test that starts processes needs the marker `processes` or a server.")
 
 
 @pytest.fixture(scope="session")

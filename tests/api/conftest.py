@@ -11,6 +11,7 @@ from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.store.redis.connect import connect_blocking
 from tests.api.client import Api
+from tests.api.issuer import Issuer, issuing
 from tests.api.running import Running, serve
 
 
@@ -35,3 +36,17 @@ async def api(stores: Namespace) -> AsyncIterator[Api]:
 async def running(redis_url: str, namespace: str) -> AsyncIterator[Running]:
     async with serve(redis_url, namespace) as running:
         yield running
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    async with issuing() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def token_api(stores: Namespace, issuer: Issuer) -> AsyncIterator[Api]:
+    """The API with the settings for tokens of the issuer."""
+    api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
+    yield api
+    await api.close()

@@ -1,60 +1,18 @@
-"""Fan-outs over HTTP: one request or many, refused as a whole or item by item."""
+"""Fan-outs over HTTP: how they run and end, and what can be read of them."""
 
-import hashlib
-import os
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from service.clock import Clock
-from service.domain.fan_out import MEMBERS, FanOut, FanOutSpec, Item, follow_up_id, item_id
-from service.domain.ids import IdFactory
-from service.domain.job_spec import JobSpec
-from service.store.jobs import Idempotency
+from service.domain.fan_out import follow_up_id, item_id
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem
+from tests.api.fan_outs import TEMPLATE, create, get, results, run
 from tests.support import factories
 
 pytestmark = pytest.mark.anyio
-
-TEMPLATE = {"name": "work"}
-
-
-async def create(api: Api, items: list[Any], **fields: Any) -> dict[str, Any]:
-    answer = await api.http.post("/v1/fan-outs", json={"template": TEMPLATE, "items": items, **fields})
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"/v1/fan-outs/{answer.json()['id']}"
-    return answer.json()
-
-
-async def add(api: Api, fan_out: dict[str, Any], start: int, items: list[Any]) -> Any:
-    path = f"/v1/fan-outs/{fan_out['id']}/items"
-    return await api.http.post(path, json={"start_index": start, "items": items})
-
-
-async def seal(api: Api, fan_out: dict[str, Any], count: int) -> Any:
-    return await api.http.post(f"/v1/fan-outs/{fan_out['id']}/seal", json={"expected_count": count})
-
-
-async def get(api: Api, fan_out: dict[str, Any]) -> dict[str, Any]:
-    return (await api.http.get(f"/v1/fan-outs/{fan_out['id']}")).json()
-
-
-async def results(api: Api, fan_out: dict[str, Any], **params: Any) -> list[dict[str, Any]]:
-    answer = await api.http.get(f"/v1/fan-outs/{fan_out['id']}/results", params=params)
-    assert answer.headers["content-type"].startswith("application/x-ndjson")
-    return [orjson.loads(line) for line in answer.content.splitlines()]
-
-
-async def run(stores: Namespace, slots: int = 100, **outcomes: Any) -> int:
-    """Claim and finish; `fail` holds payload texts of items that are to die."""
-    leases = (await factories.claim(stores, slots, **outcomes.pop("claim", {}))).leases
-    for lease in leases:
-        bad = lease.job.payload in outcomes.get("fail", ())
-        await factories.finish(stores, lease, factories.HOPELESS if bad else factories.OK)
-    return len(leases)
 
 
 async def test_one_request_becomes_a_job_per_item(api: Api, stores: Namespace) -> None:
@@ -102,105 +60,11 @@ async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api
     assert problem(again, 409, "invalid_state")["current_state"] == "succeeded"
 
 
-async def test_chunks_come_in_any_order_and_twice(api: Api, stores: Namespace) -> None:
-    fan_out = await create(api, [], sealed=False)
-    assert (fan_out["state"], fan_out["sealed"]) == ("open", False)
-    second = (await add(api, fan_out, 2, [{"n": 2}, {"n": 3}])).json()
-    assert second == {"accepted": 2, "deduplicated": 0, "rejected": [], "next_index": 0, "sealed": False}
-    first = (await add(api, fan_out, 0, [{"n": 0}, {"n": 1}, {"n": 2}])).json()
-    assert (first["accepted"], first["deduplicated"], first["next_index"]) == (2, 1, 4)
-    assert await run(stores) == 4
-    assert (await get(api, fan_out))["state"] == "open"
-    await stores.jobs.delete([item_id(fan_out["id"], 0)])
-    again = (await add(api, fan_out, 0, [{"n": 0}])).json()
-    assert (again["accepted"], again["deduplicated"]) == (0, 1)
-    wrong = problem(await seal(api, fan_out, 5), 409, "count_mismatch")
-    assert (wrong["count"], wrong["expected_count"], wrong["next_index"]) == (4, 5, 4)
-    for _ in range(2):
-        assert (await seal(api, fan_out, 4)).json()["state"] == "succeeded"
-    assert problem(await seal(api, fan_out, 3), 409, "count_mismatch")["count"] == 4
-    assert (await add(api, fan_out, 0, [{"n": 0}])).json()["sealed"] is True
-    late = problem(await add(api, fan_out, 4, [{"n": 4}]), 409, "fan_out_sealed")
-    assert late["current_state"] == "succeeded"
-    # What was deleted while it went on can still be read.
-    assert [row["state"] for row in await results(api, fan_out)] == ["succeeded"] * 4
-
-
 async def test_an_empty_fan_out_ends_at_once(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [], then={"name": "work"})
     assert fan_out["state"] == "succeeded"
     assert (await get(api, fan_out))["state"] == "succeeded"
     assert await run(stores) == 1
-
-
-async def test_an_invalid_item_refuses_the_request_and_says_where(api: Api, stores: Namespace) -> None:
-    for item, pointer in (
-        (3, "/items/1"),
-        ({"payload": {}, "prioritty": 1}, "/items/1/prioritty"),
-        ({"payload": {}, "priority": 1001}, "/items/1/priority"),
-        ({"payload": []}, "/items/1/payload"),
-    ):
-        body = {"template": TEMPLATE, "items": [{"n": 0}, item]}
-        refused = problem(await api.http.post("/v1/fan-outs", json=body), 422, "validation_failed")
-        assert [row["pointer"] for row in refused["errors"]] == [pointer]
-    large = {"template": TEMPLATE, "items": [{"text": "x" * 70_000}]}
-    refused = problem(await api.http.post("/v1/fan-outs", json=large), 413, "payload_too_large")
-    assert refused["errors"][0]["pointer"] == "/items/0"
-    for field in ("template", "then"):
-        body = {"template": TEMPLATE, "items": [], field: {"name": "work", "unique": {"key": "k"}}}
-        refused = problem(await api.http.post("/v1/fan-outs", json=body), 422, "validation_failed")
-        assert refused["errors"][0]["pointer"] == f"/{field}/unique"
-    assert (await stores.groups.list(FanOut, 10, None)).items == []
-
-
-async def test_bodies_are_read_as_strictly_as_all_others(api: Api) -> None:
-    async def post(body: bytes, status: int, code: str) -> None:
-        problem(await api.raw(body, "/v1/fan-outs"), status, code)
-
-    head = b'{"template": {"name": "work"}, "items": '
-    await post(head + b'[{"n": NaN}]}', 400, "json_invalid")
-    await post(head + b'[{"n": 123456789012345678901}]}', 400, "json_invalid")
-    await post(head + b'[{"n": "\\ud800"}]}', 400, "json_invalid")
-    await post(head + b"[" + b'{"n":' * 70 + b"1" + b"}" * 70 + b"]}", 400, "json_invalid")
-    await post(head + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "json_invalid")
-    await post(head + b"[{}]", 400, "json_invalid")
-    await post(head + b'[{"n": 1, "n": 2}]}', 400, "json_invalid")
-    await post(head + b'[{}], "sealed": true, "sealed": false}', 400, "json_invalid")
-    await post(head + b'[{"n": 1}], "items": []}', 400, "json_invalid")
-    await post(head + b"{}}", 422, "validation_failed")
-    await post(b"[]", 422, "validation_failed")
-    await post(head + b'[], "sealled": true}', 422, "validation_failed")
-    text = await api.http.post("/v1/fan-outs", content=b"{}", headers={"Content-Type": "text/plain"})
-    problem(text, 415, "unsupported_media_type")
-
-
-async def test_a_chunk_keeps_its_good_items(api: Api) -> None:
-    fan_out = await create(api, [], sealed=False)
-    answer = (await add(api, fan_out, 0, [{"n": 0}, {"payload": 1}, {"n": 2}])).json()
-    assert (answer["accepted"], answer["next_index"]) == (2, 1)
-    [row] = answer["rejected"]
-    assert (row["index"], row["problem"]["errors"][0]["pointer"]) == (1, "/items/1/payload")
-    problem(await add(api, fan_out, 999_999, [{}, {}]), 422, "validation_failed")
-
-
-async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, stores: Namespace) -> None:
-    body = orjson.dumps({"template": TEMPLATE, "items": [{"n": n} for n in range(250)]})
-    key = {"Idempotency-Key": "k1"}
-    # As a process leaves it that is killed in the middle.
-    idempotency = Idempotency("POST /v1/fan-outs", "k1", hashlib.sha256(body).hexdigest())
-    id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 250, idempotency)
-    await stores.fan_outs.fill(id, [Item(index, b'{"n":%d}' % index) for index in range(100)])
-    answers = [await api.raw(body, "/v1/fan-outs", **key) for _ in range(2)]
-    assert [answer.json()["id"] for answer in answers] == [id, id]
-    assert answers[0].json()["counts"]["queued"] == 250
-    assert answers[0].content == answers[1].content
-    assert answers[0].headers["idempotency-replayed"] == "true"
-    found = await stores.groups.find(FanOut, id)
-    assert found is not None
-    assert (found.state, found.sealed, found.total) == ("running", True, 250)
-    other = orjson.dumps({"template": TEMPLATE, "items": []})
-    problem(await api.raw(other, "/v1/fan-outs", **key), 422, "idempotency_key_reused")
 
 
 async def test_more_failures_than_tolerated_cancel_the_rest(api: Api, stores: Namespace) -> None:
@@ -276,17 +140,6 @@ async def test_results_are_resumed_by_index(api: Api, stores: Namespace) -> None
     assert len(await results(api, fan_out, state="succeeded")) == 300
 
 
-async def test_many_items_need_a_large_body(api: Api) -> None:
-    items = [{"text": "x" * 3_000}] * 500
-    fan_out = await create(api, items, sealed=False)
-    assert (await add(api, fan_out, 500, items)).json()["accepted"] == 500
-    too_large = {"content-length": str(33 * 1_048_576), "content-type": "application/json"}
-    for path in ("/v1/fan-outs", f"/v1/fan-outs/{fan_out['id']}/items"):
-        problem(await api.http.post(path, content=b"{}", headers=too_large), 413, "body_too_large")
-    seal = f"/v1/fan-outs/{fan_out['id']}/seal"
-    problem(await api.raw(b"{" + b" " * 2_000_000 + b"}", seal), 413, "body_too_large")
-
-
 async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": 1}])
     await run(stores)
@@ -298,12 +151,3 @@ async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, store
 
     app_state.authenticator.identify = identify
     assert [row["result"] for row in await results(api, fan_out)] == [None]
-
-
-async def test_a_queue_that_is_full_takes_no_fan_out(api: Api, stores: Namespace) -> None:
-    await stores.queues.configure("default", {"max_depth": 3})
-    body = {"template": TEMPLATE, "items": [{}] * 4}
-    problem(await api.http.post("/v1/fan-outs", json=body), 429, "queue_full")
-    fan_out = await create(api, [{}] * 2, sealed=False)
-    problem(await add(api, fan_out, 2, [{}, {}]), 429, "queue_full")
-    assert (await add(api, fan_out, 2, [{}])).json()["accepted"] == 1

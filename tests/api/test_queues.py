@@ -11,17 +11,11 @@ from service.domain.catalogue import JobType
 from service.domain.errors import TriageError
 from service.domain.outcome import Throttled
 from service.domain.states import State
-from service.domain.worker import WorkerRecord
 from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem
 from tests.support.factories import claim, finish, job_in, submit
-
-WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
-
-
-def worker(now: int) -> WorkerRecord:
-    return WorkerRecord(WORKER, "host", 7, "0.1.0", {"default": 3}, ("work",), "running", 1, 20, now, now)
+from tests.support.worker_records import WORKER, worker
 
 
 async def test_a_queue_counts_its_jobs_by_state(api: Api, stores: Namespace) -> None:

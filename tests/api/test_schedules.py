@@ -12,8 +12,8 @@ from service.domain.catalogue import JobType
 from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from tests.api.client import Api, problem
-from tests.api.test_queues import worker
 from tests.support.factories import OK, claim, finish
+from tests.support.worker_records import worker
 
 NIGHTLY = {"cron": "30 2 * * *", "timezone": "Europe/Berlin", "job": {"name": "report"}}
 

@@ -1,7 +1,6 @@
 """Alerts: tested by promtool, about metrics that exist, each with its section in the runbook."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import yaml
 
 from service.store.namespace import Namespace
 from tests.contract.exported import exported, unknown
+from tests.contract.promtool import promtool
 
 ROOT = Path(__file__).resolve().parents[2]
-PROMTOOL = ROOT / ".cache/prometheus/promtool"
 RULES = ROOT / "helm/triage/rules/triage.yaml"
 RUNBOOK = ROOT / "docs/runbook.md"
 TESTS = sorted((ROOT / "tests/alerts").glob("*.yaml"))
@@ -22,20 +21,13 @@ ALERTS: list[dict[str, Any]] = [
 NAMES = [alert["alert"] for alert in ALERTS]
 
 
-def promtool(*arguments: str | Path) -> str:
-    """What promtool says, which must be that all is well; an absent one fails the test."""
-    if not PROMTOOL.exists():
-        pytest.fail(f"{PROMTOOL} is missing: run `make promtool`.", pytrace=False)
-    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
+@pytest.mark.processes
 def test_prometheus_takes_the_rules() -> None:
     assert f"SUCCESS: {len(ALERTS)} rules found" in promtool("check", "rules", RULES)
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+@pytest.mark.processes
 def test_alerts_fire_when_they_should_and_only_then(path: Path) -> None:
     promtool("test", "rules", path)
 

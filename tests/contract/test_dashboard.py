@@ -10,7 +10,7 @@ import yaml
 
 from service.store.namespace import Namespace
 from tests.contract.exported import exported, selectors, unknown
-from tests.contract.test_alerts import promtool
+from tests.contract.promtool import promtool
 
 DASHBOARD: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parents[2] / "helm/triage/dashboards/triage.json").read_text()
@@ -66,6 +66,7 @@ def test_every_query_parses_with_its_variables_filled_in(query: str) -> None:
     assert selectors(query)
 
 
+@pytest.mark.processes
 def test_prometheus_takes_every_query(tmp_path: Path) -> None:
     rules = [{"record": f"panel:{index}", "expr": query} for index, query in enumerate(QUERIES.values())]
     path = tmp_path / "panels.yaml"

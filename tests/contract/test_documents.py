@@ -84,6 +84,7 @@ def test_settings_exist(page: Path) -> None:
 
 
 @pages
+@pytest.mark.processes
 def test_examples_are_valid_python_and_shell(page: Path) -> None:
     text = page.read_text()
     for block in re.findall(r"^```python\n(.+?)^```", text, re.MULTILINE | re.DOTALL):

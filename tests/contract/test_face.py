@@ -36,6 +36,7 @@ def test_the_names_are_those_of_workers() -> None:
         _ = triage.Jobs  # type: ignore[attr-defined]
 
 
+@pytest.mark.processes
 def test_the_command_imports_nothing_that_could_be_shadowed_before_it_has_looked() -> None:
     code = "import sys, triage.command; print([m for m in sys.modules if m in ('service', 'workers')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -68,6 +69,7 @@ def typed_blocks() -> list[str]:
     return [block for block in blocks if re.search(r"ctx: \w*Context", block)]
 
 
+@pytest.mark.processes
 def test_pyright_accepts_the_examples_and_finds_each_mistake(tmp_path: Path) -> None:
     for path in (*ALL_EXAMPLES, MISTAKES):
         shutil.copy(path, tmp_path)

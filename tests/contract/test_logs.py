@@ -105,6 +105,7 @@ def test_configured_logs_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(("level", "shown"), [("debug", True), ("info", True), ("warning", False)])
+@pytest.mark.processes
 def test_what_a_handler_logs_at_info_is_written_at_that_level(level: str, shown: bool) -> None:
     code = f"""
 import logging

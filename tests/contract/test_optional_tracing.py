@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 _REPORT = "print([m for m in sys.modules if m.startswith(('opentelemetry.sdk', 'service.telemetry.otel'))])"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from triage.shadowing import ROOT, find_shadow
 
+pytestmark = pytest.mark.processes
+
 SENTENCE = "{} shadows Triage's own package {!r}; rename it, or move it off the import path."
 TRIAGE = str(Path(sys.executable).with_name("triage"))
 ARQ = [sys.executable, "-m", "arq", "workers.main.WorkerSettings"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.command_line import triage
 from tests.e2e.processes import ROOT, Cluster
-from tests.e2e.test_command_line import triage
 from tests.support.eventually import eventually_blocking
 
 SHIPPED = "workers.handlers"

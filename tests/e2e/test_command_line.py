@@ -1,22 +1,9 @@
 """The command line against a live server, as people type it."""
 
 import json
-import subprocess
-import sys
 
-from tests.e2e.processes import ROOT, Cluster
-
-
-def triage(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from service.cli import main; main()", *arguments],
-        env={**cluster.environment, "TRIAGE_URL": str(cluster.http.base_url)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+from tests.e2e.command_line import triage
+from tests.e2e.processes import Cluster
 
 
 def test_a_flow_from_a_file_is_followed_to_its_end_and_drawn(cluster: Cluster) -> None:

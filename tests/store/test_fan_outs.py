@@ -8,17 +8,8 @@ import pytest
 
 from service.clock import Clock
 from service.domain.errors import QueueFull
-from service.domain.fan_out import (
-    MEMBERS,
-    FanOut,
-    FanOutSpec,
-    Item,
-    ItemIds,
-    Tolerance,
-    follow_up_id,
-    item_id,
-)
-from service.domain.ids import IdFactory, derived_id
+from service.domain.fan_out import MEMBERS, FanOut, FanOutSpec, Item, Tolerance, follow_up_id, item_id
+from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Succeeded
 from service.domain.states import State
@@ -28,7 +19,10 @@ from tests.support.factories import HOPELESS, OK, claim, finish, heard, limit, s
 
 pytestmark = pytest.mark.anyio
 
+
 IDS = IdFactory(Clock().now_ms, os.urandom)
+
+
 HOUR = 3_600_000
 
 
@@ -291,19 +285,3 @@ async def test_a_keeper_that_dies_in_the_middle_of_a_cancel_is_followed_by_anoth
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.state, group.counts[State.CANCELLED]) == ("cancelled", 250)
-
-
-def test_ids_of_items_are_computed_when_they_are_asked_for() -> None:
-    id = IDS.new("fan", members=MEMBERS)
-    items = ItemIds(id, 1_000_000)
-    assert (len(items), items[999_999], items[-1]) == (1_000_000, item_id(id, 999_999), items[999_999])
-    assert items[10:12] == [item_id(id, 10), item_id(id, 11)]
-    assert list(ItemIds(id, 2)) == [items[0], items[1]]
-    assert IDS.new("job") > items[-1]
-
-
-def test_a_derived_id_is_the_same_for_the_same_seed() -> None:
-    one = derived_id("fan", 1_700_000_000_000, "job_1 1")
-    assert one == derived_id("fan", 1_700_000_000_000, "job_1 1")
-    assert one != derived_id("fan", 1_700_000_000_000, "job_1 2")
-    assert one < derived_id("fan", 1_700_000_000_001, "job_1 1")

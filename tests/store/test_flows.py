@@ -1,128 +1,23 @@
-"""Flows in the store: whole or not at all, nobody waits for what cannot happen, results stay readable."""
+"""Flows in the store: nobody waits for what cannot happen, and results stay readable."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from service.clock import Clock
-from service.domain.errors import IdempotencyKeyReused, StoreFault
-from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, arrange, job_ids
-from service.domain.ids import IdFactory
+from service.domain.errors import StoreFault
+from service.domain.flow import Edge, Node, When
 from service.domain.job import Lease
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Crashed, Failure
 from service.domain.states import State
 from service.store.groups.tasks import AT_MOST
-from service.store.jobs import BATCH, Idempotency
 from service.store.namespace import Namespace
 from service.store.redis import keys
+from tests.store.flows import IDS, create, end_of, run, spec_of
 from tests.support import factories
 from tests.support.factories import HOPELESS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
-NUMBERS = iter(range(1, 10**9))
-IDS = IdFactory(Clock().now_ms, lambda size: next(NUMBERS).to_bytes(size))
-
-
-def spec_of(
-    edges: Mapping[str, Mapping[str, When]], on_failure: OnFailure = "continue", **fields: Any
-) -> FlowSpec:
-    graph = {key: tuple(Edge(*edge) for edge in found.items()) for key, found in edges.items()}
-    return FlowSpec(
-        "flow", {key: Node(JobSpec("work", **fields), graph[key]) for key in arrange(graph)}, on_failure
-    )
-
-
-async def create(stores: Namespace, spec: FlowSpec) -> tuple[str, dict[str, str]]:
-    id = IDS.new("flow", members=len(spec.nodes))
-    await stores.flows.create(id, spec, None)
-    return id, job_ids(id, spec)
-
-
-async def run(stores: Namespace, id: str) -> Lease:
-    """A lease on one job of a flow: the only one that is queued."""
-    lease = (await claim(stores)).leases[0]
-    assert lease.job.id == id
-    return lease
-
-
-async def end_of(stores: Namespace, id: str) -> str:
-    await stores.group_tasks.work()
-    group = await stores.groups.get(id)
-    assert group is not None
-    return group.state
-
-
-async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> None:
-    spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
-    id = IDS.new("flow", members=2)
-    jobs = job_ids(id, spec)
-    rows = [
-        value
-        for key in jobs
-        for value in (jobs[key], key, "work", "q", "", 100, 0, "", "", "", 0, "{}", "{}", "")
-    ]
-    await stores.scripts.run("stage_flow_jobs", [id, *rows])
-    await stores.scripts.run("link_flow_jobs", [jobs["b"], jobs["a"], "a", 0])
-    assert await stores.groups.get(id) is None
-    assert await stores.queries.jobs(list(jobs.values())) == [None, None]
-    assert (await claim(stores)).leases == []
-    assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].result == "missing"
-    stores.scripts.now = "99999999999999"
-    await stores.group_tasks.forget_ended()
-    stores.scripts.now = ""
-    assert [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*flow*")] == []
-    assert (
-        await stores.scripts.redis.exists(*(keys.job(stores.scripts.prefix, id=job) for job in jobs.values()))
-        == 0
-    )
-    reply = await stores.scripts.run("commit_flow", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
-    assert reply[0] == b"missing"
-
-
-async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(
-    stores: Namespace,
-) -> None:
-    id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
-    assert await stores.scripts.redis.zcard(keys.tasks(stores.scripts.prefix)) == 0
-    stores.scripts.now = str(Clock().now_ms() + factories.DAY)
-    await stores.group_tasks.forget_ended()
-    stores.scripts.now = ""
-    group = await stores.groups.get(id)
-    assert group is not None
-    assert group.counts[State.QUEUED] == BATCH
-    assert len((await claim(stores, BATCH)).leases) > 0
-
-
-async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by_others(
-    stores: Namespace,
-) -> None:
-    names = [f"j{n}" for n in range(1_200)]
-    edges: dict[str, dict[str, When]] = {
-        name: {names[n - 1]: "succeeded"} if n else {} for n, name in enumerate(names)
-    }
-    spec, id = spec_of(edges), IDS.new("flow", members=1_200)
-    flows = stores.flows
-    sent: list[str] = []
-
-    async def die_in_the_middle(name: str, arguments: Any, now: str = "") -> object:
-        sent.append(name)
-        if sent.count("commit_flow") == 2:
-            raise ConnectionError
-        return await original(name, arguments, now)
-
-    original, stores.scripts.run = stores.scripts.run, die_in_the_middle  # type: ignore[method-assign, assignment]
-    with pytest.raises(ConnectionError):
-        await flows.create(id, spec, None)
-    stores.scripts.run = original  # type: ignore[method-assign]
-    group = await stores.groups.get(id)
-    assert group is not None
-    assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
-    assert (await claim(stores)).leases == [], "no job runs before all that wait for it are there"
-    await stores.group_tasks.work()
-    assert len((await claim(stores, 5)).leases) == 1
 
 
 async def test_a_thousand_dependents_are_released_by_one_end(stores: Namespace) -> None:
@@ -230,22 +125,6 @@ async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Namespa
     assert await end_of(stores, id) == "succeeded"
     await stores.groups.forget(id)
     assert not await stores.scripts.redis.exists(keys.ended(stores.scripts.prefix, id=jobs["a"]))
-
-
-async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Namespace) -> None:
-    spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
-    found = await asyncio.gather(
-        *(
-            stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "body"))
-            for _ in range(20)
-        )
-    )
-    assert len({admission.flow.id for admission in found}) == 1
-    assert sorted(admission.replayed for admission in found) == [False, *[True] * 19]
-    assert len({str(admission.jobs) for admission in found}) == 1
-    with pytest.raises(IdempotencyKeyReused):
-        await stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "other"))
-    assert len((await claim(stores, 50)).leases) == 1
 
 
 async def test_jobs_released_in_a_flow_go_before_newer_work_of_their_priority(stores: Namespace) -> None:

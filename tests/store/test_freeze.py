@@ -9,17 +9,10 @@ from service.domain.outcome import Snoozed, Throttled
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.queues.queues import Freeze
+from tests.store.times import START
 from tests.support.factories import BROKEN, IDS, OK, claim, finish, limit, submit
 
 pytestmark = pytest.mark.anyio
-
-START = 1_900_000_000_000
-
-
-@pytest.fixture
-async def frozen(stores: Namespace) -> Namespace:
-    stores.scripts.now = str(START)
-    return stores
 
 
 def at(ms: int) -> str:

@@ -10,7 +10,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys
-from tests.store.test_groups import after, create, end, group, job
+from tests.store.groups import after, create, end, group, job
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio

@@ -1,57 +1,21 @@
 """Ends of flows and fan-outs in the store: how much one call does, who hears of it, and what runs again."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from service.domain.errors import InvalidState, NotFound
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item, Tolerance, follow_up_id, item_id
-from service.domain.flow import Edge, FlowSpec, Node, OnFailure, When, job_ids
-from service.domain.group import Group, GroupKind
-from service.domain.job import Job
+from service.domain.group import GroupKind
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys
+from tests.store.groups import MINUTE, after, create, end, group, job
 from tests.support import factories
 from tests.support.factories import DAY, HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
-MINUTE = 60_000
-
-
-def after(*keys: str, when: When = "succeeded", **fields: Any) -> Node:
-    given: Any = {"name": "work", **fields}
-    return Node(JobSpec(**given), tuple(Edge(key, when) for key in keys))
-
-
-async def create(
-    stores: Namespace, nodes: Mapping[str, Node], on_failure: OnFailure = "continue"
-) -> tuple[str, dict[str, str]]:
-    spec, id = FlowSpec("flow", nodes, on_failure), IDS.new("flow", members=len(nodes))
-    await stores.flows.create(id, spec, None)
-    return id, job_ids(id, spec)
-
-
-async def end(stores: Namespace, ids: list[str], outcome: Any = OK) -> None:
-    """One batch ends the jobs, the only ones that are queued, in this order."""
-    leases = {lease.job.id: lease for lease in (await claim(stores, len(ids))).leases}
-    assert sorted(leases) == sorted(ids)
-    words = await stores.leases.finish([factories.ending(leases[id], outcome) for id in ids])
-    assert set(words) == {"moved"}
-
-
-async def group(stores: Namespace, id: str) -> Group:
-    found = await stores.groups.get(id)
-    assert found is not None
-    return found
-
-
-async def job(stores: Namespace, id: str) -> Job:
-    found = await stores.queries.job(id)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize(("first", "second"), [(300, 400), (500, 100), (499, 1), (100, 600)])

@@ -9,7 +9,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys
-from tests.store.test_children import child, job, lease_of, park
+from tests.store.children import child, job, lease_of, park
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Snoozed
 from service.domain.states import State
 from service.store.namespace import Namespace
-from tests.store.test_children import park
+from tests.store.children import park
 from tests.support.factories import DAY, HOPELESS, IDS, claim, finish, submit
 
 pytestmark = pytest.mark.anyio

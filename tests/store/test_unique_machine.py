@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,83 +17,18 @@ from service.domain.states import FINISHED, State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
+from tests.store.unique_model import DELAY, LEASE, Model
 from tests.support import factories, invariants
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK
 
 #: How many lives are drawn; `UNIQUE_LIVES=2000` looks further.
 EXAMPLES = int(os.environ.get("UNIQUE_LIVES", "20"))
-START, LEASE, DELAY = 1_900_000_000_000, 15_000, 60_000
+
+
 OUTCOMES = {"ok": OK, "broken": BROKEN, "hopeless": HOPELESS, "later": LATER, "interrupted": Interrupted()}
+
+
 KEYS = ("k", "l")
-
-
-@dataclass
-class ModelJob:
-    """A job as far as its key is concerned."""
-
-    key: str
-    until: str
-    payload: bytes
-    due: int
-    state: State
-    failures: int = 0
-    crashes: int = 0
-    losses: int = 0
-    delivered: bool = False
-    cancel: bool = False
-
-
-@dataclass
-class Model:
-    """Who holds each key, and who waits behind."""
-
-    now: int = START
-    jobs: dict[str, ModelJob] = field(default_factory=dict[str, ModelJob])
-    holder: dict[str, str] = field(default_factory=dict[str, str])
-    follower: dict[str, str] = field(default_factory=dict[str, str])
-
-    def rests(self, due: int) -> State:
-        return State.SCHEDULED if due > self.now else State.QUEUED
-
-    def release(self, id: str) -> None:
-        key = self.jobs[id].key
-        if self.follower.get(key) == id:
-            del self.follower[key]
-        if self.holder.get(key) != id:
-            return
-        del self.holder[key]
-        if (heir := self.follower.pop(key, None)) is not None:
-            self.holder[key] = heir
-            self.jobs[heir].state = self.rests(self.jobs[heir].due)
-
-    def end(self, id: str, state: State) -> None:
-        self.jobs[id].state = state
-        self.release(id)
-
-    def submit(
-        self, id: str, key: str, conflict: str, until: str, payload: bytes, due: int
-    ) -> tuple[str, str]:
-        """The word and the id that the submission is answered."""
-        new = ModelJob(key, until, payload, due, self.rests(due))
-        holder = self.holder.get(key)
-        if holder is not None and conflict != "replace":
-            return ("conflict" if conflict == "reject" else "existing"), holder
-        target = None
-        if holder is not None:
-            old = self.jobs[holder]
-            if old.state is State.RUNNING:
-                target = self.follower.get(key)
-                new.state = State.BLOCKED
-                self.follower[key] = target or id
-            elif old.delivered:
-                self.end(holder, State.CANCELLED)
-                target = self.holder.get(key)
-            else:
-                target = holder
-        self.jobs[target or id] = new
-        if new.state is not State.BLOCKED:
-            self.holder[key] = target or id
-        return ("replaced" if target else "created"), target or id
 
 
 class Keys(RuleBasedStateMachine):

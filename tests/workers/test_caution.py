@@ -55,6 +55,7 @@ def registry() -> Registry:
     return Registry.load(["tests.workers.scripted"])
 
 
+@pytest.mark.processes
 async def test_while_it_is_active_any_handler_runs_alone_and_a_death_prolongs_it(registry: Registry) -> None:
     clock = ManualClock()
     caution = Caution(clock)

@@ -15,7 +15,7 @@ from workers.engine.runs.slots import Slots
 from workers.handler import NonRetryable, Retry, Snooze
 from workers.handling.registry import Registry
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.processes]
 
 SCRIPTED = ["tests.workers.scripted"]
 

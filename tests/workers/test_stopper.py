@@ -11,7 +11,7 @@ from tests.workers.execution import Execution
 from tests.workers.stoppable import GATES
 from workers.engine.runs.run import Run, RunState
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.processes]
 
 EVERYWHERE = ["in-loop", "in-thread", "in-process", "in-loop-of-process"]
 

@@ -6,10 +6,9 @@ import random
 import pytest
 
 from service.store.namespace import Namespace
+from tests.store.times import START
 
 pytestmark = pytest.mark.anyio
-
-START = 1_900_000_000_000
 
 
 async def history(stores: Namespace, limit: int, per_ms: int, arrivals: list[int]) -> tuple[list[int], int]:

@@ -1,0 +1,14 @@
+"""Requests with a token, and what refuses one."""
+
+from tests.api.client import Api, problem
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def refused(api: Api, token: str, says: str | None = None) -> None:
+    answer = await api.http.get("/v1/jobs", headers=bearer(token))
+    document = problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="triage", error="invalid_token"'
+    assert document["detail"] == says or (says is None and "Invalid API key or token" in document["detail"])

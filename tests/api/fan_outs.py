@@ -1,0 +1,46 @@
+"""Fan-outs as a client makes, reads and runs them."""
+
+from typing import Any
+
+import orjson
+
+from service.store.namespace import Namespace
+from tests.api.client import Api
+from tests.support import factories
+
+TEMPLATE = {"name": "work"}
+
+
+async def create(api: Api, items: list[Any], **fields: Any) -> dict[str, Any]:
+    answer = await api.http.post("/v1/fan-outs", json={"template": TEMPLATE, "items": items, **fields})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == f"/v1/fan-outs/{answer.json()['id']}"
+    return answer.json()
+
+
+async def add(api: Api, fan_out: dict[str, Any], start: int, items: list[Any]) -> Any:
+    path = f"/v1/fan-outs/{fan_out['id']}/items"
+    return await api.http.post(path, json={"start_index": start, "items": items})
+
+
+async def seal(api: Api, fan_out: dict[str, Any], count: int) -> Any:
+    return await api.http.post(f"/v1/fan-outs/{fan_out['id']}/seal", json={"expected_count": count})
+
+
+async def get(api: Api, fan_out: dict[str, Any]) -> dict[str, Any]:
+    return (await api.http.get(f"/v1/fan-outs/{fan_out['id']}")).json()
+
+
+async def results(api: Api, fan_out: dict[str, Any], **params: Any) -> list[dict[str, Any]]:
+    answer = await api.http.get(f"/v1/fan-outs/{fan_out['id']}/results", params=params)
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    return [orjson.loads(line) for line in answer.content.splitlines()]
+
+
+async def run(stores: Namespace, slots: int = 100, **outcomes: Any) -> int:
+    """Claim and finish; `fail` holds payload texts of items that are to die."""
+    leases = (await factories.claim(stores, slots, **outcomes.pop("claim", {}))).leases
+    for lease in leases:
+        bad = lease.job.payload in outcomes.get("fail", ())
+        await factories.finish(stores, lease, factories.HOPELESS if bad else factories.OK)
+    return len(leases)

@@ -1,0 +1,46 @@
+"""What streams watch is announced in Redis: once, for as long as one watches, and again after a pause."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from service.store.changes import change_feed
+from service.store.namespace import Namespace
+from service.store.redis import keys
+from tests.support.eventually import eventually
+
+
+async def test_what_many_watch_is_announced_once(stores: Namespace) -> None:
+    client: Any = stores.scripts.redis
+    async with stores.change_feed.watch("job_1"):
+        before = (await client.info("stats"))["total_commands_processed"]
+        async with stores.change_feed.watch("job_1"):
+            assert (await client.info("stats"))["total_commands_processed"] - before == 1
+        assert stores.change_feed._announced == {"job_1"}
+    assert stores.change_feed._announced == set()
+
+
+async def test_what_is_watched_for_long_stays_announced(
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
+    client: Any = stores.scripts.redis
+    async with stores.change_feed.watch("job_1"):
+        # As if it were long ago.
+        await client.zadd(keys.watched(stores.scripts.prefix), {"job_1": 1})
+
+        async def renewed() -> None:
+            assert await client.zscore(keys.watched(stores.scripts.prefix), "job_1") > 1
+
+        await eventually(renewed)
+
+
+async def test_a_process_that_stood_still_looks_again(
+    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(change_feed, "_ENTRY_SECONDS", 1)
+    async with stores.change_feed.watch("job_1") as changed:
+        await asyncio.wait_for(changed.wait(), 10)
+    assert not changed.lost

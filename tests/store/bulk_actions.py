@@ -1,0 +1,64 @@
+"""Bulk actions, the jobs they act on, and the worker that carries them out."""
+
+from collections import Counter
+from typing import Any
+
+from service.domain.bulk_action import BulkAction, BulkSpec
+from service.domain.job_filter import JobFilter
+from service.domain.job_spec import JobSpec
+from service.domain.states import State
+from service.store.jobs import Submission
+from service.store.namespace import Namespace
+from tests.support.factories import IDS, new_id
+
+QUEUED = BulkSpec("cancel", JobFilter(queue="default", state=State.QUEUED))
+
+
+DEAD = BulkSpec("retry", JobFilter(state=State.DEAD))
+
+
+def move_time(stores: Namespace, ms: int) -> None:
+    stores.scripts.now = str(int(stores.scripts.now) + ms)
+
+
+async def begin(stores: Namespace, spec: BulkSpec) -> str:
+    return (await stores.bulk_actions.begin(IDS.new("act"), spec, None)).action.id
+
+
+async def read(stores: Namespace, id: str) -> BulkAction:
+    action = await stores.bulk_actions.get(id)
+    assert action is not None
+    return action
+
+
+async def drain(stores: Namespace, id: str, step: int = 20) -> BulkAction:
+    """Work until the action has ended; time moves by a step whenever nothing is due."""
+    while (action := await read(stores, id)).live:
+        if await stores.bulk_batches.work() != 0:
+            move_time(stores, step)
+    return action
+
+
+async def many(stores: Namespace, count: int, **fields: Any) -> list[str]:
+    given: Any = {"name": "work", **fields}
+    spec = JobSpec(**given)
+    answers = await stores.jobs.submit([Submission(new_id(), spec) for _ in range(count)])
+    return [answer.job_id for answer in answers]
+
+
+async def bury(stores: Namespace, count: int, **fields: Any) -> list[str]:
+    """Dead jobs: they expire before anybody starts them."""
+    ids = await many(stores, count, expires_ms=1, **fields)
+    move_time(stores, 1)
+    while await stores.leases.sweep(500) != (0, None):
+        pass
+    return ids
+
+
+async def states(stores: Namespace, ids: list[str]) -> Counter[str | None]:
+    jobs = await stores.queries.outlines(ids)
+    return Counter(None if job is None else str(job.state) for job in jobs)
+
+
+async def redrives(stores: Namespace, ids: list[str]) -> Counter[int]:
+    return Counter(0 if job is None else job.redriven for job in await stores.queries.jobs(ids))

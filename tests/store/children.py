@@ -1,0 +1,53 @@
+"""Jobs that add children and wait for them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.domain.flow import Edge, FlowSpec, Node, job_ids
+from service.domain.job import Job, Lease
+from service.domain.job_spec import JobSpec
+from service.store.namespace import Namespace
+from tests.support import factories
+from tests.support.factories import IDS, claim
+
+MINUTE = 60_000
+
+
+def child(*edges: Edge, **fields: Any) -> Node:
+    given: Any = {"name": "part", **fields}
+    return Node(JobSpec(**given), edges)
+
+
+async def lease_of(stores: Namespace, kind: str = "part", slots: int = 10) -> dict[str, Lease]:
+    """Leases by job id on all jobs of a type that may run."""
+    leases = (await claim(stores, slots, types={kind: None})).leases
+    return {lease.job.id: lease for lease in leases}
+
+
+async def parent(stores: Namespace) -> Lease:
+    await factories.submit(stores)
+    return (await claim(stores)).leases[0]
+
+
+async def parent_in_flow(stores: Namespace) -> Lease:
+    """Its key is `parent`, and a job `after` waits for it."""
+    spec = FlowSpec("flow", {"parent": Node(JobSpec("work")), "after": child(Edge("parent"))}, "continue")
+    id = IDS.new("flow", members=2)
+    await stores.flows.create(id, spec, None)
+    lease = (await claim(stores)).leases[0]
+    assert lease.job.id == job_ids(id, spec)["parent"]
+    return lease
+
+
+async def park(
+    stores: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "parked"
+) -> dict[str, str]:
+    ids = {key: factories.new_id() for key in nodes}
+    assert await stores.dependencies.park(lease, nodes, ids) == word
+    return ids
+
+
+async def job(stores: Namespace, id: str) -> Job:
+    found = await stores.queries.job(id)
+    assert found is not None
+    return found

@@ -1,0 +1,68 @@
+"""Schedules, and a worker that fires them."""
+
+from typing import Any
+
+from service.domain.schedule import Schedule
+from service.store.namespace import Namespace
+from tests.store.times import START
+from tests.support.factories import new_id
+from tests.support.manual_clock import ManualClock
+from workers.maintenance.scheduler import Scheduler
+
+SECOND, MINUTE = 1_000, 60_000
+
+
+def definition(**fields: Any) -> dict[str, Any]:
+    return {
+        "cron": None,
+        "every_ms": MINUTE,
+        "timezone": "UTC",
+        "start_ms": None,
+        "end_ms": None,
+        "catch_up": "none",
+        "overlap": "allow",
+        "job": {"name": "work"},
+        **fields,
+    }
+
+
+def at(stores: Namespace, ms: int) -> None:
+    stores.scripts.now = str(START + ms)
+
+
+async def put(stores: Namespace, name: str = "s", paused: bool = False, **fields: Any) -> Schedule:
+    before, now = await stores.schedules.read(name)
+    await stores.schedules.put(name, definition(**fields), paused, before, now)
+    return await read(stores, name)
+
+
+async def read(stores: Namespace, name: str = "s") -> Schedule:
+    found = await stores.schedules.get(name)
+    assert found is not None
+    return found
+
+
+def worker(stores: Namespace) -> Scheduler:
+    return Scheduler(stores, lambda _: new_id(), 5_000, ManualClock())
+
+
+async def fire(stores: Namespace) -> None:
+    """One look of one worker."""
+    look = await stores.schedules.look(100)
+    for found in look.due:
+        await worker(stores).fire(found, look.now)
+
+
+async def started(stores: Namespace, name: str = "s") -> list[int | None]:
+    """Slots that became jobs, in seconds, oldest first."""
+    runs = (await read(stores, name)).runs
+    return [
+        None if run.slot is None else (run.slot - START) // SECOND
+        for run in reversed(runs)
+        if run.outcome == "created"
+    ]
+
+
+async def jobs_of(stores: Namespace, queue: str = "default") -> int:
+    found = await stores.queues.get(queue)
+    return sum(found.counts.values()) if found else 0

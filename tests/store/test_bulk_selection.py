@@ -1,0 +1,170 @@
+"""Which jobs a bulk action acts on: those that matched when it chose them and still do."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.domain.bulk_action import PORTION, BulkSpec
+from service.domain.job_filter import JobFilter
+from service.domain.job_spec import Unique
+from service.domain.states import State
+from service.store.namespace import Namespace
+from tests.store.bulk_actions import DEAD, QUEUED, begin, bury, drain, many, move_time, redrives, states
+from tests.store.times import START
+from tests.support.factories import HOPELESS, blocked, claim, finish, job_in, state_of, submit
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_jobs_that_come_later_are_left_alone(frozen: Namespace) -> None:
+    await many(frozen, 150)
+    id = await begin(frozen, QUEUED)
+    move_time(frozen, 1)
+    later = await many(frozen, 50)
+    assert (await drain(frozen, id)).succeeded == 150
+    assert await states(frozen, later) == {"queued": 50}
+
+
+async def test_a_job_that_dies_again_at_once_is_not_retried_again(frozen: Namespace) -> None:
+    old = await bury(frozen, 1)
+    alive = await submit(frozen)
+    ids = await bury(frozen, PORTION)
+    id = await begin(frozen, DEAD)
+    move_time(frozen, 1)
+    # This one dies when the action has begun, and comes behind what is done first.
+    lease = (await claim(frozen)).leases[0]
+    assert lease.job.id == alive
+    await finish(frozen, lease, HOPELESS)
+    await frozen.bulk_batches.work()
+    for lease in (await claim(frozen, PORTION)).leases:
+        await finish(frozen, lease, HOPELESS)
+    action = await drain(frozen, id)
+    assert (action.succeeded, action.skipped) == (PORTION + 1, 0)
+    assert await redrives(frozen, [*old, alive, *ids]) == {0: 1, 1: PORTION + 1}
+
+
+async def test_a_job_that_changes_after_it_was_chosen_is_skipped(
+    frozen: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await many(frozen, 3)
+    id = await begin(frozen, QUEUED)
+    cancel = frozen.jobs.cancel
+
+    async def start_first(*arguments: Any, **options: Any) -> Any:
+        await claim(frozen)
+        return await cancel(*arguments, **options)
+
+    monkeypatch.setattr(frozen.jobs, "cancel", start_first)
+    action = await drain(frozen, id)
+    assert (action.succeeded, action.skipped) == (2, 1)
+    assert await states(frozen, ids) == {"cancelled": 2, "running": 1}
+
+
+async def test_a_job_that_was_retried_by_hand_and_died_again_after_it_was_chosen_is_skipped(
+    frozen: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await bury(frozen, 2)
+    id = await begin(frozen, DEAD)
+    move_time(frozen, 1)
+    redrive = frozen.jobs.redrive
+
+    async def by_hand_first(*arguments: Any, **options: Any) -> Any:
+        await redrive([ids[0]])
+        await finish(frozen, (await claim(frozen)).leases[0], HOPELESS)
+        return await redrive(*arguments, **options)
+
+    monkeypatch.setattr(frozen.jobs, "redrive", by_hand_first)
+    action = await drain(frozen, id)
+    assert (action.succeeded, action.skipped) == (1, 1)
+    assert await redrives(frozen, ids) == {1: 2}
+    assert await states(frozen, ids) == {"dead": 1, "queued": 1}
+
+
+async def test_a_running_job_is_asked_as_by_a_single_cancel(frozen: Namespace) -> None:
+    running, _ = await job_in(frozen, State.RUNNING)
+    waiting = [await submit(frozen, delay_ms=60_000), await blocked(frozen)]
+    finished, _ = await job_in(frozen, State.SUCCEEDED)
+    action = await drain(frozen, await begin(frozen, BulkSpec("cancel", JobFilter(name="work"))))
+    assert (action.succeeded, action.skipped) == (4, 0)
+    assert await states(frozen, waiting) == {"cancelled": 2}
+    job = await frozen.queries.job(running)
+    assert job is not None
+    assert (job.state, job.cancel_requested_at is not None) == (State.RUNNING, True)
+    assert await state_of(frozen, finished) == State.SUCCEEDED
+    move_time(frozen, 1)
+    await frozen.leases.sweep()
+
+
+async def test_a_dead_job_whose_unique_key_another_one_holds_is_skipped(frozen: Namespace) -> None:
+    key = Unique("order:o-1")
+    dead = await bury(frozen, 1, unique=key)
+    holder = await submit(frozen, unique=key)
+    other = await bury(frozen, 1)
+    action = await drain(frozen, await begin(frozen, DEAD))
+    assert (action.succeeded, action.skipped) == (1, 1)
+    assert await states(frozen, [*dead, holder, *other]) == {"dead": 1, "queued": 2}
+
+
+async def test_it_ends_when_as_many_were_acted_upon_as_it_may(frozen: Namespace) -> None:
+    ids = await many(frozen, 300)
+    action = await drain(frozen, await begin(frozen, replace(QUEUED, max=130)))
+    assert (action.state, action.succeeded) == ("succeeded", 130)
+    # The newest come first.
+    assert await states(frozen, sorted(ids)[170:]) == {"cancelled": 130}
+    assert await states(frozen, sorted(ids)[:170]) == {"queued": 170}
+
+
+async def test_delete_takes_finished_jobs_alone(frozen: Namespace) -> None:
+    done, _ = await job_in(frozen, State.SUCCEEDED)
+    cancelled, _ = await job_in(frozen, State.CANCELLED)
+    (dead,) = await bury(frozen, 1)
+    live = await submit(frozen)
+    action = await drain(frozen, await begin(frozen, BulkSpec("delete", JobFilter(queue="default"))))
+    assert action.succeeded == 3
+    assert await states(frozen, [done, cancelled, dead, live]) == {None: 3, "queued": 1}
+
+
+async def test_every_filter_must_match_and_a_count_agrees(frozen: Namespace) -> None:
+    query = await many(frozen, 120, queue="one", name="a", tags={"tenant": "acme", "kind": "x"})
+    await many(frozen, 120, queue="one", name="a", tags={"tenant": "acme"})
+    await many(frozen, 120, queue="two", name="b", tags={"tenant": "other", "kind": "x"})
+    for filter, expected in [
+        (JobFilter(queue="one"), 240),
+        (JobFilter(name="b"), 120),
+        (JobFilter(queue="one", state=State.SCHEDULED), 0),
+        (JobFilter(created_before=START), 0),
+        (JobFilter(created_after=START - 1), 360),
+        (JobFilter(group_id="flow_00000000000000000000000000"), 0),
+        (JobFilter(tags={"tenant": "acme", "kind": "x"}), 120),
+    ]:
+        assert await frozen.bulk_actions.count(BulkSpec("cancel", filter)) == (expected, True)
+    spec = BulkSpec("cancel", JobFilter(tags={"tenant": "acme", "kind": "x"}, queue="one", name="a"))
+    assert (await drain(frozen, await begin(frozen, spec))).succeeded == 120
+    assert await states(frozen, query) == {"cancelled": 120}
+    assert await frozen.bulk_actions.count(BulkSpec("cancel", JobFilter(queue="one"))) == (120, True)
+
+
+async def test_a_sparse_match_is_found_and_a_long_count_says_that_it_stopped(frozen: Namespace) -> None:
+    rare = await many(frozen, 1, name="rare")
+    await many(frozen, 11_000)
+    assert await frozen.bulk_actions.count(BulkSpec("cancel", JobFilter(name="work"))) == (10_000, False)
+    assert await frozen.bulk_actions.count(QUEUED) == (11_001, True)
+    spec = BulkSpec("cancel", JobFilter(name="rare"), rate_per_second=1)
+    assert (await drain(frozen, await begin(frozen, spec))).succeeded == 1
+    # A second to see that there is no more; what does not match costs none.
+    assert int(frozen.scripts.now) <= START + 1_000
+    assert await states(frozen, rare) == {"cancelled": 1}
+
+
+async def test_the_jobs_of_a_flow_are_chosen_by_it(frozen: Namespace) -> None:
+    child = await blocked(frozen)
+    other = await submit(frozen)
+    job = await frozen.queries.job(child)
+    assert job is not None
+    spec = BulkSpec("cancel", JobFilter(group_id=job.flow_id))
+    assert await frozen.bulk_actions.count(spec) == (2, True)
+    action = await drain(frozen, await begin(frozen, spec))
+    assert (action.succeeded, action.skipped) == (2, 0)
+    assert await states(frozen, [child, other]) == {"cancelled": 1, "queued": 1}
+    await frozen.group_tasks.work()

@@ -1,0 +1,105 @@
+"""Submitting a flow: whole or not at all, whoever dies, and once for an idempotency key."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from service.clock import Clock
+from service.domain.errors import IdempotencyKeyReused
+from service.domain.flow import When, job_ids
+from service.domain.states import State
+from service.store.jobs import BATCH, Idempotency
+from service.store.namespace import Namespace
+from service.store.redis import keys
+from tests.store.flows import IDS, create, spec_of
+from tests.support import factories
+from tests.support.factories import claim
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> None:
+    spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
+    id = IDS.new("flow", members=2)
+    jobs = job_ids(id, spec)
+    rows = [
+        value
+        for key in jobs
+        for value in (jobs[key], key, "work", "q", "", 100, 0, "", "", "", 0, "{}", "{}", "")
+    ]
+    await stores.scripts.run("stage_flow_jobs", [id, *rows])
+    await stores.scripts.run("link_flow_jobs", [jobs["b"], jobs["a"], "a", 0])
+    assert await stores.groups.get(id) is None
+    assert await stores.queries.jobs(list(jobs.values())) == [None, None]
+    assert (await claim(stores)).leases == []
+    assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].result == "missing"
+    stores.scripts.now = "99999999999999"
+    await stores.group_tasks.forget_ended()
+    stores.scripts.now = ""
+    assert [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*flow*")] == []
+    assert (
+        await stores.scripts.redis.exists(*(keys.job(stores.scripts.prefix, id=job) for job in jobs.values()))
+        == 0
+    )
+    reply = await stores.scripts.run("commit_flow", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
+    assert reply[0] == b"missing"
+
+
+async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(
+    stores: Namespace,
+) -> None:
+    id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
+    assert await stores.scripts.redis.zcard(keys.tasks(stores.scripts.prefix)) == 0
+    stores.scripts.now = str(Clock().now_ms() + factories.DAY)
+    await stores.group_tasks.forget_ended()
+    stores.scripts.now = ""
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert group.counts[State.QUEUED] == BATCH
+    assert len((await claim(stores, BATCH)).leases) > 0
+
+
+async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by_others(
+    stores: Namespace,
+) -> None:
+    names = [f"j{n}" for n in range(1_200)]
+    edges: dict[str, dict[str, When]] = {
+        name: {names[n - 1]: "succeeded"} if n else {} for n, name in enumerate(names)
+    }
+    spec, id = spec_of(edges), IDS.new("flow", members=1_200)
+    flows = stores.flows
+    sent: list[str] = []
+
+    async def die_in_the_middle(name: str, arguments: Any, now: str = "") -> object:
+        sent.append(name)
+        if sent.count("commit_flow") == 2:
+            raise ConnectionError
+        return await original(name, arguments, now)
+
+    original, stores.scripts.run = stores.scripts.run, die_in_the_middle  # type: ignore[method-assign, assignment]
+    with pytest.raises(ConnectionError):
+        await flows.create(id, spec, None)
+    stores.scripts.run = original  # type: ignore[method-assign]
+    group = await stores.groups.get(id)
+    assert group is not None
+    assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
+    assert (await claim(stores)).leases == [], "no job runs before all that wait for it are there"
+    await stores.group_tasks.work()
+    assert len((await claim(stores, 5)).leases) == 1
+
+
+async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Namespace) -> None:
+    spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
+    found = await asyncio.gather(
+        *(
+            stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "body"))
+            for _ in range(20)
+        )
+    )
+    assert len({admission.flow.id for admission in found}) == 1
+    assert sorted(admission.replayed for admission in found) == [False, *[True] * 19]
+    assert len({str(admission.jobs) for admission in found}) == 1
+    with pytest.raises(IdempotencyKeyReused):
+        await stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "other"))
+    assert len((await claim(stores, 50)).leases) == 1
