@@ -114,35 +114,35 @@ BAD: dict[str, tuple[Make, str | None]] = {
         lambda good, _: sign({**good, "aud": ["billing", "triage-dev"]}),
         "The token is for another audience.",
     ),
-    "no audience": (lambda good, _: sign({**good, "aud": None}), "The token has no claim aud."),
+    "no audience": (lambda good, _: sign({**good, "aud": None}), "The token lacks the claim aud."),
     "another issuer": (
         lambda good, _: sign({**good, "iss": "https://evil.example.com/"}),
-        "The token is of another issuer.",
+        "The token is from another issuer.",
     ),
     "nearly the issuer": (
         lambda good, _: sign({**good, "iss": good["iss"].rstrip("/")}),
-        "The token is of another issuer.",
+        "The token is from another issuer.",
     ),
     "expired": (
         lambda good, _: sign({**good, "exp": good["exp"] - 300 - LEEWAY_SECONDS - 1}),
         "The token has expired.",
     ),
-    "without an end": (lambda good, _: sign({**good, "exp": None}), "The token has no claim exp."),
+    "without an end": (lambda good, _: sign({**good, "exp": None}), "The token lacks the claim exp."),
     "an end that is text": (
         lambda good, _: sign({**good, "exp": "tomorrow"}),
-        "The claim exp of the token is not a time.",
+        "The token's claim exp must be a time.",
     ),
     "an end that is true": (
         lambda good, _: sign({**good, "exp": True}),
-        "The claim exp of the token is not a time.",
+        "The token's claim exp must be a time.",
     ),
     "an end that is no number": (
         lambda good, _: sign({**good, "exp": float("nan")}),
-        "The claim exp of the token is not a time.",
+        "The token's claim exp must be a time.",
     ),
     "an end at infinity": (
         lambda good, _: sign({**good, "exp": float("inf")}),
-        "The claim exp of the token is not a time.",
+        "The token's claim exp must be a time.",
     ),
     "not yet": (
         lambda good, _: sign({**good, "nbf": good["exp"] - 300 + LEEWAY_SECONDS + 10}),
@@ -150,32 +150,32 @@ BAD: dict[str, tuple[Make, str | None]] = {
     ),
     "a beginning that is text": (
         lambda good, _: sign({**good, "nbf": "now"}),
-        "The claim nbf of the token is not a time.",
+        "The token's claim nbf must be a time.",
     ),
     "a subject that is a number": (lambda good, _: sign_unchecked({**good, "sub": 7}), None),
     "a subject with a line end": (
         lambda good, _: sign({**good, "sub": 'a\n{"event":"forged"}'}),
-        "The claim sub of the token is too long or cannot be shown.",
+        "The token's claim sub is too long or has unprintable characters.",
     ),
     "no namespace": (
         lambda good, _: sign({**good, "triage_namespace": None}),
-        "The claim triage_namespace of the token names no namespace.",
+        "The token's claim triage_namespace must name a namespace.",
     ),
     "a namespace with a brace": (
         lambda good, _: sign({**good, "triage_namespace": "a}:b"}),
-        "The claim triage_namespace of the token names no namespace.",
+        "The token's claim triage_namespace must name a namespace.",
     ),
     "a namespace with a line end": (
         lambda good, _: sign({**good, "triage_namespace": "default\n"}),
-        "The claim triage_namespace of the token names no namespace.",
+        "The token's claim triage_namespace must name a namespace.",
     ),
     "a list of namespaces": (
         lambda good, _: sign({**good, "triage_namespace": ["a", "b"]}),
-        "The claim triage_namespace of the token names no namespace.",
+        "The token's claim triage_namespace must name a namespace.",
     ),
     "scopes that are a map": (
         lambda good, _: sign({**good, "scope": {"jobs:read": True}}),
-        "The claim scope of the token is neither text nor a list of texts.",
+        "The token's claim scope must be a string or a list of strings.",
     ),
 }
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import pytest
+
 import service
 from service.api.responses.problems import STATUS
 from service.domain.errors import TriageError
@@ -25,6 +27,7 @@ for error in STATUS:
 """
 
 
+@pytest.mark.processes
 def test_every_problem_has_its_detail_without_docstrings() -> None:
     run = subprocess.run(
         [sys.executable, "-OO", "-c", _DETAILS], capture_output=True, text=True, timeout=60, check=True
