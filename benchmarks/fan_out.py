@@ -68,7 +68,7 @@ class Scripts:
             print(f"    {name}: {len(durations)} above {SLOW_US / 1000:.0f} ms, longest {longest:.1f} ms")
 
 
-NAMES = {digest(path.stem): path.stem for path in Path("service/store/lua").glob("*.lua")}
+NAMES = {digest(path.stem): path.stem for path in Path("service/store/lua/commands").glob("*.lua")}
 
 
 async def run(

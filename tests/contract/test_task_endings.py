@@ -13,6 +13,8 @@ SOURCES = sorted(path for room in ("service", "triage", "workers") for path in (
 CANCELS = {
     "service/api/requests/protocol.py": {"self._taking", "self._timer"},
     "service/tasks.py": {"task"},
+    # The verb of the store, not of a task.
+    "service/store/jobs.py": {"self"},
     # A second signal ends the command at once, whatever it was about to do.
     "service/commands/bench/command.py": {"whole", "measuring"},
     "workers/engine/claimer.py": {"timer"},
