@@ -105,5 +105,5 @@ def test_a_wrong_setting_ends_every_process_with_78_and_names_it(tmp_path: Path)
             check=False,
         )
         assert ended.returncode == 78
-        assert "TRIAGE_CONCURENCY: there is no such setting" in ended.stderr
+        assert "TRIAGE_CONCURENCY: unknown setting" in ended.stderr
         assert "TRIAGE_PORT" in ended.stderr

@@ -34,7 +34,7 @@ async def memory(stores: Namespace, id: str, count: int) -> int:
     redis: Any = stores.scripts.redis
     names = [keys.job(stores.scripts.prefix, id=item_id(id, index)) for index in range(count)]
     names += [build(stores.scripts.prefix, group=id) for build in (keys.group, keys.shared_payload)]
-    return sum([await redis.memory_usage(name) or 0 for name in names])
+    return sum([await redis.memory_usage(name, samples=0) or 0 for name in names])
 
 
 async def test_a_large_template_is_not_kept_once_per_item(stores: Namespace) -> None:
