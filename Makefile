@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 # What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
-ON_REDIS := $(wildcard tests/store tests/races tests/workers)
+ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
 UNIT := tests/domain tests/workers tests/contract tests/store tests/api
 # Pyright takes Node from its own wheel: no node, no download.
@@ -53,9 +53,10 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 	@echo "==> 6/8 verify"
 	@$(MAKE) verify
 	@echo "==> 7/8 tests on Valkey"
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=valkey --cov --cov-report=term:skip-covered
-	@echo "==> 8/8 tests on Redis: $(ON_REDIS)"
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=redis $(ON_REDIS)
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=valkey
+	@echo "==> 8/8 tests on Redis: tests/races, tests/store but its random models, tests/domain"
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=redis --cov --cov-report=term:skip-covered \
+		$(ON_REDIS) tests/domain
 	@echo "==> all passed"
 
 unit: setup ## Run the tests that need neither a server nor other processes, in under half a minute

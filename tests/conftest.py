@@ -16,6 +16,8 @@ from service.store.redis.embedded import EmbeddedServer, find_server_binary
 from tests.support import invariants
 
 DEAD_RETENTION_MS = 1_000_000
+#: Folders whose single tests take half a minute and more.
+LONG = {"fuzz", "faults", "sdks"}
 REDIS = Path(__file__).parent.parent / ".cache" / "redis" / "redis-server"
 #: Folders from which `make unit` takes the tests without a server and without processes.
 UNIT = ("api", "contract", "domain", "store", "workers")
@@ -39,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Tests that take long begin first, so that none of them is what the others wait for at the end.
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
     for item in items:
         if "server_binary" in getattr(item, "fixturenames", ()):
             item.add_marker("server")

@@ -7,4 +7,4 @@ LONG_SECONDS = int(os.environ.get("FUZZ_SECONDS", "0"))
 #: No response may take longer. The short form shares its machine with other tests.
 SLOWEST_SECONDS = 1.0 if LONG_SECONDS else 5.0
 #: Of the requests with hostile values the short form sends one in so many.
-ONE_IN = 1 if LONG_SECONDS else int(os.environ.get("FUZZ_ONE_IN", "12"))
+ONE_IN = 1 if LONG_SECONDS else int(os.environ.get("FUZZ_ONE_IN", "24"))
