@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from redis.exceptions import ConnectionError as Broken
 
-from service.domain.errors import BackendUnavailable, OutcomeUnknown
+from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.api import resources
@@ -121,3 +121,43 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
     assert answer.status_code == 200
     assert (answer.json()["succeeded"], answer.json()["failed"]) == (500, 100)
     assert answer.json()["results"][599]["problem"]["code"] == "backend_unavailable"
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_a_later_portion_may_be_repeated_only_with_a_key(
+    api: Api, stores: Namespace, keyed: bool
+) -> None:
+    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    submit = jobs.submit_batch
+
+    async def first_only(batch: Any) -> Any:
+        if len(batch) < 500:
+            raise OutcomeUnknown
+        return await submit(batch)
+
+    headers = {"Idempotency-Key": "k"} if keyed else {}
+    with mock.patch.object(jobs, "submit_batch", first_only):
+        answer = await api.http.post("/v1/jobs/bulk", json={"jobs": [JOB] * 501}, headers=headers)
+    lost = answer.json()["results"][500]["problem"]
+    assert (lost["code"], lost["retryable"]) == ("outcome_unknown", keyed)
+
+
+@pytest.mark.parametrize("error", [BackendUnavailable, StorageFull])
+async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
+    api: Api, stores: Namespace, error: type[Exception]
+) -> None:
+    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.fan_outs
+    fill = fan_outs.fill
+
+    async def first_only(id: str, items: Any, **given: Any) -> Any:
+        if items[0].index > 0:
+            raise error
+        return await fill(id, items, **given)
+
+    body, key = {"template": JOB, "items": [{}] * 101}, {"Idempotency-Key": "k"}
+    with mock.patch.object(fan_outs, "fill", first_only):
+        lost = problem(await api.http.post("/v1/fan-outs", json=body), 503, "outcome_unknown")
+        keyed = problem(await api.http.post("/v1/fan-outs", json=body, headers=key), 503, "outcome_unknown")
+    assert (lost["retryable"], keyed["retryable"]) == (False, True)
+    again = (await api.http.post("/v1/fan-outs", json=body, headers=key)).json()
+    assert (again["id"], again["counts"]["total"]) == (keyed["fan_out_id"], 101)
