@@ -161,3 +161,11 @@ async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
     assert (lost["retryable"], keyed["retryable"]) == (False, True)
     again = (await api.http.post("/v1/fan-outs", json=body, headers=key)).json()
     assert (again["id"], again["counts"]["total"]) == (keyed["fan_out_id"], 101)
+
+
+async def test_a_read_whose_reply_is_lost_leaves_nothing_unknown(
+    far: Api, network: Proxy, stores: Namespace
+) -> None:
+    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    with network.weather(silent_replies=True), pytest.raises(BackendUnavailable):
+        await queries.now()

@@ -185,3 +185,16 @@ async def test_bounds_of_time_leave_no_page_empty(frozen: Namespace) -> None:
     ):
         page = await frozen.queries.list_jobs(filter, 1, None)
         assert [job.id for job in page.items] == [expected]
+
+
+async def test_jobs_that_are_looked_at_one_by_one_are_held_to_the_same_bounds_of_time(
+    frozen: Namespace,
+) -> None:
+    first = await submit(frozen)
+    move_time(frozen, 1)
+    second = await submit(frozen)
+    for filter, expected in (
+        (JobFilter(created_before=START + 1), [first]),
+        (JobFilter(created_after=START + 1), [second]),
+    ):
+        assert await frozen.queries.pick(filter, [second, first], 10) == (expected, 2)
