@@ -10,6 +10,8 @@ import pytest
 from redis.exceptions import ConnectionError as Broken
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull
+from service.domain.job_spec import JobSpec, Unique
+from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.api import resources
@@ -17,6 +19,7 @@ from tests.api.client import Api, problem
 from tests.api.document import GUARDED
 from tests.faults.proxy import Proxy
 from tests.support.eventually import eventually
+from tests.support.factories import new_id
 
 JOB = {"name": "work"}
 SUBMISSIONS = {
@@ -169,3 +172,36 @@ async def test_a_read_whose_reply_is_lost_leaves_nothing_unknown(
     queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
     with network.weather(silent_replies=True), pytest.raises(BackendUnavailable):
         await queries.now()
+
+
+FLOW = {"name": "f", "jobs": {"a": {"job": JOB}}}
+
+
+@pytest.mark.parametrize("path", ["/v1/flows", "/v1/fan-outs"])
+async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api, path: str) -> None:
+    """An error that may be retried would have it submitted twice."""
+    api.app.state.app_state.waiters.most = 0
+    body = FLOW if path == "/v1/flows" else SUBMISSIONS[path]
+    answer = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
+    assert answer.status_code == 202, answer.text
+    assert "preference-applied" not in answer.headers
+
+
+async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:
+    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
+        answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+
+
+async def test_jobs_that_share_a_call_with_a_duplicate_are_stored_when_its_holder_cannot_be_read(
+    stores: Namespace,
+) -> None:
+    unique = JobSpec("work", unique=Unique("k"))
+    await stores.jobs.submit([Submission(new_id(), unique)])
+    batch = [Submission(new_id(), spec) for spec in (unique, JobSpec("work"))]
+    with (
+        mock.patch.object(stores.queries, "jobs", side_effect=BackendUnavailable),
+        pytest.raises(OutcomeUnknown),
+    ):
+        await stores.jobs.submit_batch(batch)
