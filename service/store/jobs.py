@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service.domain.errors import TooManyQueues
+from service.domain.errors import BackendUnavailable, OutcomeUnknown, TooManyQueues
 from service.domain.job_spec import JobSpec, ResultForgotten, Unique
 from service.domain.results import Changed, ChangeResult, SubmitResult, Submitted
 from service.domain.retry import RetryPolicy
@@ -94,7 +94,10 @@ class Jobs:
         ]
         holders = [answer.job_id for answer in answers if answer.result is SubmitResult.EXISTING]
         if holders:
-            jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
+            try:
+                jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
+            except BackendUnavailable as error:
+                raise OutcomeUnknown() from error  # The others of this call are stored.
             answers = [
                 replace(answer, job=jobs[answer.job_id]) if answer.result is SubmitResult.EXISTING else answer
                 for answer in answers

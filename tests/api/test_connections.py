@@ -118,10 +118,13 @@ async def test_a_stopping_server_answers_those_who_wait(running: Running, stores
     await asyncio.wait_for(running.task, 5)
 
 
-async def test_a_request_that_the_end_of_the_process_cuts_off_is_told_so(running: Running) -> None:
+@pytest.mark.parametrize("key", [b"", b"Idempotency-Key: k\r\n"])
+async def test_a_request_that_the_end_of_the_process_cuts_off_is_told_so(
+    running: Running, key: bytes
+) -> None:
     running.server.config.timeout_graceful_shutdown = 0  # type: ignore[assignment]
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-    writer.write(POST + b"Content-Length: 30\r\n\r\n")
+    writer.write(POST + key + b"Content-Length: 30\r\n\r\n")
 
     def begun() -> None:
         assert running.server.server_state.tasks
@@ -131,5 +134,6 @@ async def test_a_request_that_the_end_of_the_process_cuts_off_is_told_so(running
     answer = await asyncio.wait_for(reader.read(), 10)
     refused(answer, 503, "shutting_down")
     assert b"retry-after: 1" in answer.lower()
+    assert b'"retryable":%s' % (b"true" if key else b"false") in answer
     writer.close()
     await running.task

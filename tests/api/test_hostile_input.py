@@ -1,7 +1,12 @@
 """Bodies that break parsers, limits or log lines: always a clean 4xx problem."""
 
-import pytest
+from typing import Any
 
+import pytest
+import structlog
+
+from service.store.namespace import Namespace
+from service.store.redis import keys
 from tests.api.client import Api, problem
 
 NAN = [
@@ -159,3 +164,17 @@ async def test_a_request_id_that_could_harm_is_replaced(api: Api) -> None:
     ] == "abc-1"
     replaced = await api.http.get("/livez", headers={"X-Request-Id": "a b"})
     assert replaced.headers["x-request-id"].startswith("req_")
+
+
+async def test_what_redis_says_of_a_fault_is_for_the_log_alone(api: Api, stores: Namespace) -> None:
+    redis: Any = stores.scripts.redis
+    key = keys.groups(stores.scripts.prefix, kind="fan")
+    await redis.set(key, "of another type")
+    with structlog.testing.capture_logs() as logs:
+        answer = await api.http.get("/v1/fan-outs")
+    await redis.delete(key)
+    assert (
+        problem(answer, 500, "store_fault")["detail"] == "Internal error. The server's log has the details."
+    )
+    assert "WRONGTYPE" not in answer.text
+    assert "WRONGTYPE" in next(row["error"] for row in logs if row["event"] == "redis_refused_a_call")

@@ -9,7 +9,9 @@ from unittest import mock
 import pytest
 from redis.exceptions import ConnectionError as Broken
 
-from service.domain.errors import BackendUnavailable, OutcomeUnknown
+from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull
+from service.domain.job_spec import JobSpec, Unique
+from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.api import resources
@@ -17,6 +19,7 @@ from tests.api.client import Api, problem
 from tests.api.document import GUARDED
 from tests.faults.proxy import Proxy
 from tests.support.eventually import eventually
+from tests.support.factories import new_id
 
 JOB = {"name": "work"}
 SUBMISSIONS = {
@@ -121,3 +124,84 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
     assert answer.status_code == 200
     assert (answer.json()["succeeded"], answer.json()["failed"]) == (500, 100)
     assert answer.json()["results"][599]["problem"]["code"] == "backend_unavailable"
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_a_later_portion_may_be_repeated_only_with_a_key(
+    api: Api, stores: Namespace, keyed: bool
+) -> None:
+    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    submit = jobs.submit_batch
+
+    async def first_only(batch: Any) -> Any:
+        if len(batch) < 500:
+            raise OutcomeUnknown
+        return await submit(batch)
+
+    headers = {"Idempotency-Key": "k"} if keyed else {}
+    with mock.patch.object(jobs, "submit_batch", first_only):
+        answer = await api.http.post("/v1/jobs/bulk", json={"jobs": [JOB] * 501}, headers=headers)
+    lost = answer.json()["results"][500]["problem"]
+    assert (lost["code"], lost["retryable"]) == ("outcome_unknown", keyed)
+
+
+@pytest.mark.parametrize("error", [BackendUnavailable, StorageFull])
+async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
+    api: Api, stores: Namespace, error: type[Exception]
+) -> None:
+    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.fan_outs
+    fill = fan_outs.fill
+
+    async def first_only(id: str, items: Any, **given: Any) -> Any:
+        if items[0].index > 0:
+            raise error
+        return await fill(id, items, **given)
+
+    body, key = {"template": JOB, "items": [{}] * 101}, {"Idempotency-Key": "k"}
+    with mock.patch.object(fan_outs, "fill", first_only):
+        lost = problem(await api.http.post("/v1/fan-outs", json=body), 503, "outcome_unknown")
+        keyed = problem(await api.http.post("/v1/fan-outs", json=body, headers=key), 503, "outcome_unknown")
+    assert (lost["retryable"], keyed["retryable"]) == (False, True)
+    again = (await api.http.post("/v1/fan-outs", json=body, headers=key)).json()
+    assert (again["id"], again["counts"]["total"]) == (keyed["fan_out_id"], 101)
+
+
+async def test_a_read_whose_reply_is_lost_leaves_nothing_unknown(
+    far: Api, network: Proxy, stores: Namespace
+) -> None:
+    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    with network.weather(silent_replies=True), pytest.raises(BackendUnavailable):
+        await queries.now()
+
+
+FLOW = {"name": "f", "jobs": {"a": {"job": JOB}}}
+
+
+@pytest.mark.parametrize("path", ["/v1/flows", "/v1/fan-outs"])
+async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api, path: str) -> None:
+    """An error that may be retried would have it submitted twice."""
+    api.app.state.app_state.waiters.most = 0
+    body = FLOW if path == "/v1/flows" else SUBMISSIONS[path]
+    answer = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
+    assert answer.status_code == 202, answer.text
+    assert "preference-applied" not in answer.headers
+
+
+async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:
+    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
+        answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+
+
+async def test_jobs_that_share_a_call_with_a_duplicate_are_stored_when_its_holder_cannot_be_read(
+    stores: Namespace,
+) -> None:
+    unique = JobSpec("work", unique=Unique("k"))
+    await stores.jobs.submit([Submission(new_id(), unique)])
+    batch = [Submission(new_id(), spec) for spec in (unique, JobSpec("work"))]
+    with (
+        mock.patch.object(stores.queries, "jobs", side_effect=BackendUnavailable),
+        pytest.raises(OutcomeUnknown),
+    ):
+        await stores.jobs.submit_batch(batch)

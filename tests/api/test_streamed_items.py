@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from service.api.requests import time_slices
 from service.api.requests.streamed_items import Many, open_envelope
 from service.api.requests.strict_json import parse
+from service.api.resources.fan_out_items import check_all, in_portions
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.schemas.parts.raw_items import RawItems
+from service.domain.fan_out import Item
 
 pytestmark = pytest.mark.anyio
 
@@ -130,3 +133,25 @@ async def test_while_a_body_is_read_others_have_their_turn(
     reading = False
     # Once in 64 items.
     assert rounds >= 15
+
+
+async def test_while_items_are_checked_and_stored_others_have_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)
+    loop, rounds, reading = asyncio.get_running_loop(), 0, True
+
+    def turn() -> None:
+        nonlocal rounds
+        if reading:
+            rounds += 1
+            loop.call_soon(turn)
+
+    turn()
+    reader: Any = mock.Mock(read=mock.AsyncMock(return_value=Item(0, b"{}")))
+    await check_all(reader, [b"{}"] * 50)
+    checked = rounds
+    assert [len(portion) async for portion in in_portions(reader, [b"{}"] * 50, 25)] == [25, 25]
+    reading = False
+    assert checked >= 40
+    assert rounds - checked >= 40

@@ -135,6 +135,10 @@ async def test_every_filter_must_match_and_a_count_agrees(frozen: Namespace) -> 
         (JobFilter(queue="one", state=State.SCHEDULED), 0),
         (JobFilter(created_before=START), 0),
         (JobFilter(created_after=START - 1), 360),
+        (JobFilter(created_after=START, created_before=START + 1), 360),
+        (JobFilter(created_after=START + 1), 0),
+        (JobFilter(name="b", created_before=START), 0),
+        (JobFilter(name="b", created_after=START, created_before=START + 1), 120),
         (JobFilter(group_id="flow_00000000000000000000000000"), 0),
         (JobFilter(tags={"tenant": "acme", "kind": "x"}), 120),
     ]:
@@ -168,3 +172,29 @@ async def test_the_jobs_of_a_flow_are_chosen_by_it(frozen: Namespace) -> None:
     assert (action.succeeded, action.skipped) == (2, 0)
     assert await states(frozen, [child, other]) == {"cancelled": 1, "queued": 1}
     await frozen.group_tasks.work()
+
+
+async def test_bounds_of_time_leave_no_page_empty(frozen: Namespace) -> None:
+    first = await submit(frozen)
+    move_time(frozen, 1)
+    second = await submit(frozen)
+    for filter, expected in (
+        (JobFilter(created_before=START + 1), first),
+        (JobFilter(created_before=START + 2), second),
+        (JobFilter(created_after=START + 1), second),
+    ):
+        page = await frozen.queries.list_jobs(filter, 1, None)
+        assert [job.id for job in page.items] == [expected]
+
+
+async def test_jobs_that_are_looked_at_one_by_one_are_held_to_the_same_bounds_of_time(
+    frozen: Namespace,
+) -> None:
+    first = await submit(frozen)
+    move_time(frozen, 1)
+    second = await submit(frozen)
+    for filter, expected in (
+        (JobFilter(created_before=START + 1), [first]),
+        (JobFilter(created_after=START + 1), [second]),
+    ):
+        assert await frozen.queries.pick(filter, [second, first], 10) == (expected, 2)

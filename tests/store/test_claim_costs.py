@@ -168,3 +168,21 @@ async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Nam
     await redis.delete(wake)
     await stores.pulse(1_000)
     assert await redis.exists(wake) == 1
+
+
+async def test_no_command_of_a_claim_reads_a_line_to_its_end(stores: Namespace) -> None:
+    """A single command that reads everything would count as one above."""
+    await fill(stores, others(60))
+    redis: Any = stores.scripts.redis
+    ranges: list[int] = []
+    async with redis.monitor() as monitor:
+        await claim(stores, 5)
+        await redis.echo("end")
+        async for row in monitor.listen():
+            name, *arguments = row["command"].split()
+            if name.upper() == "ECHO":
+                break
+            if name.upper() == "ZRANGE":
+                ranges.append(int(arguments[2]) - int(arguments[1]))
+    assert ranges
+    assert all(0 <= count < 20 for count in ranges)

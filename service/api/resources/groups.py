@@ -9,8 +9,9 @@ from service.api.context import RequestContext
 from service.api.requests.long_polls import MAX_WAIT, matches, preferred_wait, until
 from service.api.resources.group_work import carry_on
 from service.api.responses import rendering
+from service.api.responses.errors import TooManyWaiters
 from service.api.schemas.flows import GroupCancelIn
-from service.domain.errors import InvalidState, NotFound
+from service.domain.errors import BackendUnavailable, InvalidState, NotFound
 from service.domain.group import Group
 from service.store.groups.groups import AnyGroup
 
@@ -33,7 +34,10 @@ async def wait_until_finished(
 ) -> AnyGroup | None:
     """The finished group if the request prefers to wait and it finishes in time."""
     seconds = preferred_wait(prefer)
-    group = None if seconds is None else await _wait(context, kind, id, seconds, _has_ended)
+    try:
+        group = None if seconds is None else await _wait(context, kind, id, seconds, _has_ended)
+    except (BackendUnavailable, TooManyWaiters):
+        return None  # The submission is stored: an error would make the client send it again.
     return None if group is None or group.live else group
 
 

@@ -16,6 +16,7 @@ from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
 from service.api.schemas.parts.parameters import IdempotencyKey, JobId
 from service.domain.checks import to_ms
 from service.domain.errors import (
+    BackendUnavailable,
     NotFound,
     OutcomeUnknown,
 )
@@ -82,11 +83,14 @@ async def create_job(
 
 
 async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: float) -> Job | None:
-    job = await until(
-        lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
-    )
-    if job is not None:
-        await context.namespace_state.types.load_type(job.name)
+    try:
+        job = await until(
+            lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
+        )
+        if job is not None:
+            await context.namespace_state.types.load_type(job.name)
+    except BackendUnavailable:
+        return None  # The submission is stored: an error would make the client send it again.
     return job
 
 
