@@ -90,9 +90,14 @@ def test_a_fan_out_shows_how_far_it_is_and_what_failed(visit: Visit, system: Sys
 )
 def test_an_id_that_nobody_has_is_said_once(visit: Visit, page: str, kind: str, id: str) -> None:
     visit.expected = {404}
+    visit.page.clock.install()
     visit.open(f"#/{page}/{id}")
     visit.is_told(f"Not Found: No {kind} {id} exists. It may have been deleted")
     # Nothing else of the page loads for ever.
     expect(visit.page.get_by_role("region")).to_have_count(2)  # the messages, and the one that says it
     expect(visit.page.get_by_text("Loading")).to_have_count(0)
     expect(visit.page.locator("[aria-busy]:visible")).to_have_count(0)
+    # Nor does it ask again: only another address helps.
+    before = len(visit.requests)
+    visit.page.clock.run_for(10_000)
+    assert len(visit.requests) == before

@@ -10,6 +10,14 @@ from tests.dashboard.conftest import System
 from tests.dashboard.visit import Visit
 
 
+def answer_with(items: list[Any]) -> Callable[[Route], None]:
+    def amend(route: Route) -> None:
+        answered = route.fetch()
+        route.fulfill(response=answered, json={**answered.json(), "items": items})
+
+    return amend
+
+
 def test_queues_and_workers_are_shown_and_read_again_by_themselves(visit: Visit, system: System) -> None:
     cluster = system.cluster
     cluster.http.patch("/v1/queues/limited", json={"max_concurrency": 3, "rate_limit": {"limit": 5}})
@@ -152,18 +160,37 @@ def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system
     queue = system.cluster.http.get("/v1/queues/lonely").json()
     queue |= {"workers": 0, "capacity": 0, "counts": {**queue["counts"], "queued": 4}}
 
-    def answer(items: list[Any]) -> Callable[[Route], None]:
-        def amend(route: Route) -> None:
-            answered = route.fetch()
-            route.fulfill(response=answered, json={**answered.json(), "items": items})
-
-        return amend
-
-    visit.page.route("**/v1/workers?*", answer([worker]))
-    visit.page.route("**/v1/queues?*", answer([queue]))
+    visit.page.route("**/v1/workers?*", answer_with([worker]))
+    visit.page.route("**/v1/queues?*", answer_with([queue]))
     visit.open()
     banner = visit.page.get_by_role("list", name="Needs attention")
     visit.sees(banner, "Queues that need attention: lonely (no worker)")
     visit.sees(banner, "Lost workers: 1, last seen with 2 jobs, which will run again elsewhere: ")
     visit.sees(banner, f"{worker['id']} on {worker['host']}")
     system.cluster.http.post(f"/v1/jobs/{job['id']}/cancel")
+
+
+def test_what_slows_a_queue_is_no_trouble_unless_jobs_wait_for_help(visit: Visit, system: System) -> None:
+    """A job that has waited for minutes cannot be had at once: the queues are those of this test."""
+    system.cluster.http.patch("/v1/queues/shown", json={"max_depth": 10})
+    idle = system.cluster.http.get("/v1/queues/shown").json()
+    waiting = {**idle, "counts": {**idle["counts"], "queued": 1}}
+    freeze = {"job_type": "work", "limit_key": None, "until": "2100-01-01T00:00:00Z", "job_id": None}
+    healthy = [
+        {**waiting, "name": "slowed", "freezes": [freeze]},
+        {**waiting, "name": "recent", "oldest_queued_seconds": 300},
+        {**idle, "name": "half-closed", "paused_job_types": ["mail"]},
+    ]
+    in_trouble = [
+        {**waiting, "name": "half-paused", "paused_job_types": ["mail"]},
+        {**waiting, "name": "late", "oldest_queued_seconds": 360},
+        {**waiting, "name": "strange", "unserved_job_types": ["ask", "bill", "call", "dial"]},
+    ]
+    visit.page.route("**/v1/queues?*", answer_with(healthy + in_trouble))
+    visit.open()
+    expect(visit.page.get_by_role("list", name="Needs attention").get_by_role("listitem").first).to_have_text(
+        "Queues that need attention: half-paused (paused types: mail), late (oldest job has waited 6 min), "
+        "strange (no worker for ask, bill, call and 1 more)"
+    )
+    for text in ("rate limited", "paused types: mail"):
+        expect(visit.panel("Queues").locator(".remark", has_text=text)).to_have_count(1)
