@@ -18,7 +18,7 @@ FORGET = 60.0
 
 log = structlog.get_logger("triage.api")
 
-#: Answers the seconds until it wants to run again if that is sooner than usual.
+#: Returns the seconds until its next run if that is sooner than usual.
 Duty = Callable[[NamespaceState], Awaitable[float | None]]
 
 

@@ -67,7 +67,7 @@ class View:
     allowed: bool
     pointers: Sequence[str] | None
     secrets: tuple[str, ...] | None = None
-    #: Whether an earlier run had another payload, whose values nobody knows any more.
+    #: Whether an earlier run had another payload, whose values are no longer stored.
     payload_replaced: bool = False
 
     @classmethod

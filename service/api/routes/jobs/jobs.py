@@ -30,7 +30,7 @@ from service.telemetry.spans import Span
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
-#: Bytes of payload above which a client is told to refer to its data by id.
+#: A larger payload, in bytes, earns a warning to refer to the data by id.
 WARN_BYTES = 1_024
 
 

@@ -27,7 +27,7 @@ ScheduleName = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="The schedule's name.")
 ]
 ONE = {200: ("The schedule.", schemas.ScheduleOut)}
-#: Changes without If-Match are tried again this often when somebody else was faster.
+#: How often a change without If-Match is retried after another change came first.
 ATTEMPTS = 5
 
 
