@@ -182,9 +182,14 @@ async def identify(request: Request) -> Caller:
         if app_state.refusals.add(address):
             log.warning("credentials_throttled", client=address, seconds=WINDOW_SECONDS)
         raise
+    log_caller(caller)
+    return caller
+
+
+def log_caller(caller: Caller) -> None:
+    """Names the key or token in the log lines of its request."""
     if caller.logged_as is not None:
         logs.IDS.set({**logs.IDS.get({}), "key_id": caller.logged_as})
-    return caller
 
 
 async def _request_context(request: Request) -> RequestContext:
@@ -192,7 +197,11 @@ async def _request_context(request: Request) -> RequestContext:
     # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
     if app_state.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without API keys, the API rejects requests from pages of another origin.")
-    caller = await identify(request)
+    return await admit(app_state, await identify(request), request)
+
+
+async def admit(app_state: AppState, caller: Caller, request: Request) -> RequestContext:
+    """Raises ScopeMissing when the caller may not make the request."""
     # For the metrics of its namespace, whatever the request is answered with.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))

@@ -1,20 +1,24 @@
 """How many bytes of request bodies a process holds at once, so that many large ones cannot end it."""
 
-import contextlib
 from collections import Counter
-from collections.abc import Generator
 
 from service.api.responses.errors import TooManyBodies
 
 
 class Held:
-    """What one request holds."""
+    """What one request holds, until the block ends."""
 
     def __init__(self, bodies: "Bodies", namespace: str, large: bool) -> None:
         self._bodies = bodies
         self._namespace = namespace
         self._large = large
         self.size = 0
+
+    def __enter__(self) -> "Held":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bodies.give_back(self._namespace, self.size)
 
     def take(self, size: int) -> None:
         """Raises TooManyBodies."""
@@ -31,28 +35,25 @@ class Bodies:
 
     def __init__(self, largest: int) -> None:
         self._capacity = 3 * largest
+        self.size = 0
         self._by_namespace: Counter[str] = Counter()
-
-    @property
-    def size(self) -> int:
-        return self._by_namespace.total()
 
     def most_of_one(self, *, large: bool) -> int:
         """How many bytes one namespace may hold."""
         return self._capacity // (3 if large else 2)
 
-    @contextlib.contextmanager
-    def hold(self, namespace: str, *, large: bool) -> Generator[Held]:
-        held = Held(self, namespace, large)
-        try:
-            yield held
-        finally:
-            self._by_namespace[namespace] -= held.size
-            if not self._by_namespace[namespace]:
-                del self._by_namespace[namespace]
+    def hold(self, namespace: str, *, large: bool) -> Held:
+        return Held(self, namespace, large)
 
     def take(self, namespace: str, size: int, large: bool) -> None:
         own = self.most_of_one(large=large)
         if self.size + size > 2 * own or self._by_namespace[namespace] + size > own:
             raise TooManyBodies()
         self._by_namespace[namespace] += size
+        self.size += size
+
+    def give_back(self, namespace: str, size: int) -> None:
+        self.size -= size
+        self._by_namespace[namespace] -= size
+        if not self._by_namespace[namespace]:
+            del self._by_namespace[namespace]

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from time import perf_counter
 from typing import Any
 
 import structlog
@@ -50,53 +51,85 @@ class RequestIds:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        headers, began, status = dict(scope["headers"]), self._clock(), 500
-        given = headers.get(b"x-request-id", b"")
-        request_id = given if _REQUEST_ID.fullmatch(given) else self._new_id("req").encode()
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
-        traceparent = trace_context.parse(headers.get(b"traceparent", b"").decode("latin-1"))
-        spans.CURRENT.set(traceparent)
-        ids = {"request_id": request_id.decode(), "client": logs.client_address(scope)}
-        if traceparent is not None:
-            ids["trace_id"] = trace_context.trace_id(traceparent) or ""
-        logs.IDS.set(ids)
-
-        started = False
-
-        async def answer(message: Message) -> None:
-            nonlocal started, status
-            started = True
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                said = {name for name, _ in message["headers"]}
-                added = [row for row in _HEADERS if row[0] not in said]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *added]
-            await send(message)
-
+        began = self._clock()
+        answer = Answer(send, begin(scope, dict(scope["headers"]), self._new_id))
         try:
-            await self._app(scope, receive, answer)
-        except ClientDisconnect:
-            status = 499  # in the middle of its request: nobody is left to be answered
-        except asyncio.CancelledError:
-            # Only a server whose time to end is over cancels requests; it would answer in a text of its own.
-            if started:
-                raise
-            document = of_error(for_client(ShuttingDown(), scope), scope["path"], request_id.decode())
-            headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
-            await respond(document, headers)(scope, receive, answer)  # type: ignore[arg-type]
-        except Exception as error:
-            # Here, and not in a handler of the application: that one would answer around this middleware.
-            _log_fault.error("unexpected_error", path=scope["path"][:_PATH_SHOWN], exc_info=error)
-            if started:
-                raise
-            document = problem(500, "internal_error", UNEXPECTED, scope["path"], request_id.decode())
-            await respond(document)(scope, receive, answer)  # type: ignore[arg-type]
+            await self._app(scope, receive, answer.send)
+        except BaseException as error:
+            await answer.fail(error, scope, receive)
         finally:
-            write = log.warning if status >= 500 else log.debug
-            write(
-                "request_failed" if status >= 500 else "request",
-                method=scope["method"],
-                path=scope["path"][:_PATH_SHOWN],
-                status=status,
-                seconds=round(self._clock() - began, 4),
-            )
+            note(scope, answer.status, self._clock() - began)
+
+
+def begin(scope: Scope, headers: Mapping[bytes, bytes], new_id: Callable[[str], str]) -> bytes:
+    """Names the request for its response and its logs, and finds its trace; returns its id."""
+    given = headers.get(b"x-request-id", b"")
+    request_id = given.decode() if _REQUEST_ID.fullmatch(given) else new_id("req")
+    scope.setdefault("state", {})["request_id"] = request_id
+    ids = {"request_id": request_id, "client": logs.client_address(scope)}
+    traceparent = headers.get(b"traceparent")
+    parent = None if traceparent is None else trace_context.parse(traceparent.decode("latin-1"))
+    if parent is not None:
+        ids["trace_id"] = trace_context.trace_id(parent) or ""
+    spans.CURRENT.set(parent)
+    logs.IDS.set(ids)
+    return request_id.encode()
+
+
+def note(scope: Scope, status: int, seconds: float) -> None:
+    """The log line of a request that has been answered."""
+    write = log.warning if status >= 500 else log.debug
+    write(
+        "request_failed" if status >= 500 else "request",
+        method=scope["method"],
+        path=scope["path"][:_PATH_SHOWN],
+        status=status,
+        seconds=round(seconds, 4),
+    )
+
+
+class Answer:
+    """The way out of a response, which adds its headers; and the response where there is none."""
+
+    def __init__(self, send: Send, request_id: bytes) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.started = False
+        #: On the clock of perf_counter.
+        self.started_at = 0.0
+        #: Bytes of the body, as its header says.
+        self.size = 0
+        #: As logs and metrics show it.
+        self.status = 500
+
+    async def send(self, message: Message) -> None:
+        self.started = True
+        if message["type"] == "http.response.start":
+            self.status, self.started_at = message["status"], perf_counter()
+            said = dict(message["headers"])
+            self.size = int(said.get(b"content-length", 0))
+            added = [row for row in _HEADERS if row[0] not in said]
+            message["headers"] = [*message["headers"], (b"x-request-id", self._request_id), *added]
+        await self._send(message)
+
+    async def fail(self, error: BaseException, scope: Scope, receive: Receive) -> None:
+        """Responds to what no handler of the application has caught; raises it if that is no longer possible.
+
+        Here, and not in such a handler: that one would respond around this class.
+        """
+        if isinstance(error, ClientDisconnect):
+            self.status = 499  # in the middle of its request: nobody is left to be answered
+            return
+        request_id, headers = self._request_id.decode(), dict[str, str]()
+        if isinstance(error, asyncio.CancelledError):
+            # Only a server whose time to end is over cancels requests; it would answer in a text of its own.
+            document = of_error(for_client(ShuttingDown(), scope), scope["path"], request_id)
+            headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
+        elif isinstance(error, Exception):
+            _log_fault.error("unexpected_error", path=scope["path"][:_PATH_SHOWN], exc_info=error)
+            document = problem(500, "internal_error", UNEXPECTED, scope["path"], request_id)
+        else:
+            raise error
+        if self.started:
+            raise error
+        await respond(document, headers)(scope, receive, self.send)  # type: ignore[arg-type]

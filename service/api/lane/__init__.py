@@ -1,0 +1,1 @@
+"""A short way through the application for the operations that are called most."""
