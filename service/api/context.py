@@ -206,7 +206,8 @@ async def admit(app_state: AppState, caller: Caller, request: Request) -> Reques
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
     namespace_state = app_state.namespace_state(caller.namespace)
-    await namespace_state.types.load()
+    if not namespace_state.types.fresh:
+        await namespace_state.types.load()
     return RequestContext(caller, namespace_state, app_state, request)
 
 

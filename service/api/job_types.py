@@ -15,6 +15,8 @@ from service.store.workers import WorkerRegistry
 
 #: Seconds after which the types are read again.
 FRESH_SECONDS = 1.0
+#: The same after somebody has asked for a type that nobody has published: that may happen at every request.
+FRESH_SECONDS_OF_UNKNOWN = 0.02
 #: Seconds that a request waits for them at most.
 LONGEST_WAIT = 0.5
 
@@ -34,24 +36,29 @@ class KnownTypes:
         #: Of every type that was ever published: what it redacts must not be shown when its workers are gone.
         self._redactions: Mapping[str, tuple[str, ...]] = {}
         self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
-        self._read_at: float | None = None
+        self._fresh_until = 0.0
         self._refreshing: asyncio.Task[None] | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is nothing to load."""
+        return self._clock.monotonic() < self._fresh_until
 
     async def load(self) -> None:
         """Keeps the types at most a second old: one request per second waits for them.
 
         It does not wait long: Redis may be unavailable, and an old schema is better than none.
         """
-        stale = self._read_at is None or self._clock.monotonic() - self._read_at > FRESH_SECONDS
-        if stale and (self._refreshing is None or self._refreshing.done()):
+        if self.fresh:
+            return
+        if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh())
-        if stale and self._refreshing is not None:
-            await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
+        await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
 
     async def load_type(self, name: str) -> None:
         """Have this type at hand if any worker has published it, even a moment ago."""
         if name not in self._redactions:
-            self._read_at = None
+            self._fresh_until = 0.0
             await self.load()
 
     def known(self, name: str) -> JobType | None:
@@ -66,7 +73,8 @@ class KnownTypes:
         """
         found = self._redactions.get(name)
         if found is None:
-            self._read_at = None
+            soon = self._clock.monotonic() + FRESH_SECONDS_OF_UNKNOWN
+            self._fresh_until = min(self._fresh_until, soon)
         return found
 
     async def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
@@ -93,4 +101,4 @@ class KnownTypes:
             return
         self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
         self._redactions = {job_type.name: job_type.redact for job_type in published}
-        self._read_at = self._clock.monotonic()
+        self._fresh_until = self._clock.monotonic() + FRESH_SECONDS

@@ -264,7 +264,7 @@ def merge_defaults(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[s
     """Fields of the JSON form; those of a retry policy are merged one by one."""
     merged = {**below, **above}
     lower, upper = below.get("retry"), above.get("retry")
-    if isinstance(lower, Mapping) and isinstance(upper, Mapping):
+    if lower and upper and isinstance(lower, Mapping) and isinstance(upper, Mapping):
         merged["retry"] = {**lower, **upper}
     return merged
 

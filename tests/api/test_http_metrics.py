@@ -9,7 +9,8 @@ from prometheus_fastapi_instrumentator.metrics import Info, default
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.http_metrics import LATENCY_BUCKETS, RequestMetrics, Requests
+from service.api.http_metrics import RequestMetrics
+from service.api.request_counts import LATENCY_BUCKETS, Requests
 from tests.support.exposition import Series, series, value
 
 _METHODS, _STATUSES, _HANDLERS = ("GET", "POST"), ("2xx", "4xx"), ("/v1/jobs", "none")

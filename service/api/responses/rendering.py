@@ -18,6 +18,8 @@ from service.domain.schedule import Schedule
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
 
+_NO_HEADERS: Mapping[str, str] = {}
+
 
 # A job shows the moment of its submission up to three times, and its neighbours show the same one.
 @lru_cache(maxsize=1024)
@@ -222,8 +224,24 @@ def worker(record: WorkerRecord) -> dict[str, Any]:
     }
 
 
+class JsonResponse(Response):
+    """Starlette's with its parts put together in one step."""
+
+    media_type = "application/json"
+
+    def __init__(self, text: bytes, status: int, headers: Mapping[str, str]) -> None:
+        self.body = text
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [
+            *[(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+            (b"content-length", b"%d" % len(text)),
+            (b"content-type", b"application/json"),
+        ]
+
+
 def respond(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(document), status, headers=headers, media_type="application/json")
+    return JsonResponse(orjson.dumps(document), status, headers or _NO_HEADERS)
 
 
 def etag(version: int) -> str:
