@@ -192,6 +192,7 @@ FIELDS: Mapping[str, Field] = {
     "limit_key": Field(nullable(KEY), "limit_key"),
     "unique": Field(nullable(read_unique), "unique", _show_unique),
 }
+_ATTRIBUTES = {name: row.attribute for name, row in FIELDS.items()}
 OF_TYPES = {name: row.read for name, row in FIELDS.items() if row.of_types}
 _SHOWN = [(name, row.attribute, row.show) for name, row in FIELDS.items() if row.show is not None]
 _CHECKS: Mapping[str, Check] = {name: row.read for name, row in FIELDS.items()} | {"payload": read_object}
@@ -225,15 +226,21 @@ def specify(
     what the caller has read. Jobs `inside` a group cannot be unique.
     """
     document = read_object(given, root)
-    defaults = {} if job_type is None else _known(job_type.defaults)
+    defaults = _NOTHING if job_type is None else _known(job_type.defaults)
     queue = document.get("queue", defaults.get("queue", DEFAULT_QUEUE))
-    of_queue = _known(queues.get(queue, _NOTHING)) if isinstance(queue, str) else {}
-    layers = merge_defaults(merge_defaults(below, of_queue), defaults)
-    values = read_members(merge_defaults(layers, document), root, _CHECKS, required=("name",))
+    of_queue = queues.get(queue) if isinstance(queue, str) else None
+    # Most jobs have what they say themselves, and nothing below it.
+    if defaults:
+        document = merge_defaults(defaults, document)
+    if of_queue:
+        document = merge_defaults(_known(of_queue), document)
+    if below:
+        document = merge_defaults(below, document)
+    values = read_members(document, root, _CHECKS, required=("name",))
     if inside is not None and values.get("unique") is not None:
         raise SpecInvalid(join_pointer(root, "unique"), "unsupported", f"not inside a {inside}")
     payload = encode_payload(values.pop("payload", _NOTHING), f"{root}/payload", encode, max_payload_bytes)
-    found = {FIELDS[name].attribute: value for name, value in values.items()}
+    found = {_ATTRIBUTES[name]: value for name, value in values.items()}
     if "retry" in found:
         found["retry"] = RetryPolicy(**found["retry"])
     redact = None if job_type is None else job_type.redact

@@ -25,8 +25,18 @@ _GUARDED = frozenset({"asyncio", "uvicorn", "starlette", "fastapi", "arq"})
 _TALKATIVE = (*sorted(_GUARDED), "httpcore", "httpx", "multipart", "opentelemetry", "redis", "urllib3")
 
 
+_level: Level = "debug"
+
+
+def shows_debug() -> bool:
+    """Whether lines of the level debug are written: as long as no main says otherwise."""
+    return _level == "debug"
+
+
 def configure_logs(level: Level = "info", format: Format = "json") -> None:
     """Send Triage's and the libraries' logs to standard error; called by the mains only."""
+    global _level
+    _level = level
     shared: list[structlog.typing.Processor] = [
         add_ids,
         structlog.processors.add_log_level,

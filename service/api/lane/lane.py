@@ -76,7 +76,7 @@ class Lane:
                     ordinary = False
                 else:
                     response = await _respond(hot, arguments, request, context)
-                    await response(scope, receive, answer.send)  # type: ignore[arg-type]
+                    await answer.respond(response, scope, receive)
         except BaseException as error:
             await answer.fail(error, scope, receive)
         finally:

@@ -8,7 +8,10 @@ from typing import Any
 
 import structlog
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE
 
+from service.api.requests.protocol import WHOLE_RESPONSE
 from service.api.responses.errors import ShuttingDown
 from service.api.responses.problems import RETRY_AFTER, UNEXPECTED, of_error, problem, respond
 from service.api.responses.retryability import for_client
@@ -30,6 +33,8 @@ _HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+_LINES = [(name, b"%b: %b\r\n" % (name, value)) for name, value in _HEADERS]
+_NOTHING: Mapping[str, Any] = {}
 #: Characters of a path that a log line shows.
 _PATH_SHOWN = 200
 
@@ -63,8 +68,8 @@ class RequestIds:
 
 def begin(scope: Scope, headers: Mapping[bytes, bytes], new_id: Callable[[str], str]) -> bytes:
     """Names the request for its response and its logs, and finds its trace; returns its id."""
-    given = headers.get(b"x-request-id", b"")
-    request_id = given.decode() if _REQUEST_ID.fullmatch(given) else new_id("req")
+    given = headers.get(b"x-request-id")
+    request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id("req")
     scope.setdefault("state", {})["request_id"] = request_id
     ids = {"request_id": request_id, "client": logs.client_address(scope)}
     traceparent = headers.get(b"traceparent")
@@ -78,6 +83,8 @@ def begin(scope: Scope, headers: Mapping[bytes, bytes], new_id: Callable[[str], 
 
 def note(scope: Scope, status: int, seconds: float) -> None:
     """The log line of a request that has been answered."""
+    if status < 500 and not logs.shows_debug():
+        return  # before the line is put together
     write = log.warning if status >= 500 else log.debug
     write(
         "request_failed" if status >= 500 else "request",
@@ -101,6 +108,20 @@ class Answer:
         self.size = 0
         #: As logs and metrics show it.
         self.status = 500
+
+    async def respond(self, response: Response, scope: Scope, receive: Receive) -> None:
+        """Sends a response that is complete, in one piece where the server can do that."""
+        whole = scope.get("extensions", _NOTHING).get(WHOLE_RESPONSE)
+        rows = response.raw_headers
+        if whole is None or HEADER_VALUE_RE.search(b" ".join([value for _, value in rows])):
+            return await response(scope, receive, self.send)  # type: ignore[arg-type]
+        said = dict(rows)
+        lines = [b"%b: %b\r\n" % row for row in (*rows, (b"x-request-id", self._request_id))]
+        lines += [line for name, line in _LINES if name not in said]
+        self.started, self.status, self.started_at = True, response.status_code, perf_counter()
+        self.size = int(said.get(b"content-length", 0))
+        if not whole(response.status_code, b"".join(lines), response.body):
+            await response(scope, receive, self.send)  # type: ignore[arg-type]
 
     async def send(self, message: Message) -> None:
         self.started = True
