@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE
 
-from service.api.requests.protocol import WHOLE_RESPONSE
+from service.api.requests.protocol import send_whole
 from service.api.responses.errors import ShuttingDown
 from service.api.responses.problems import RETRY_AFTER, UNEXPECTED, of_error, problem, respond
 from service.api.responses.retryability import for_client
@@ -34,7 +34,6 @@ _HEADERS = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
 _LINES = [(name, b"%b: %b\r\n" % (name, value)) for name, value in _HEADERS]
-_NOTHING: Mapping[str, Any] = {}
 #: Characters of a path that a log line shows.
 _PATH_SHOWN = 200
 
@@ -111,16 +110,15 @@ class Answer:
 
     async def respond(self, response: Response, scope: Scope, receive: Receive) -> None:
         """Sends a response that is complete, in one piece where the server can do that."""
-        whole = scope.get("extensions", _NOTHING).get(WHOLE_RESPONSE)
         rows = response.raw_headers
-        if whole is None or HEADER_VALUE_RE.search(b" ".join([value for _, value in rows])):
-            return await response(scope, receive, self.send)  # type: ignore[arg-type]
         said = dict(rows)
+        if HEADER_VALUE_RE.search(b" ".join([value for _, value in rows])):
+            return await response(scope, receive, self.send)  # type: ignore[arg-type]
         lines = [b"%b: %b\r\n" % row for row in (*rows, (b"x-request-id", self._request_id))]
         lines += [line for name, line in _LINES if name not in said]
         self.started, self.status, self.started_at = True, response.status_code, perf_counter()
         self.size = int(said.get(b"content-length", 0))
-        if not whole(response.status_code, b"".join(lines), response.body):
+        if not send_whole(self._send, response.status_code, b"".join(lines), bytes(response.body)):
             await response(scope, receive, self.send)  # type: ignore[arg-type]
 
     async def send(self, message: Message) -> None:

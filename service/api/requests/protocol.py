@@ -1,7 +1,6 @@
 """What a connection may do before there is a request: uvicorn alone would wait and store without end."""
 
 from asyncio import TimerHandle, Transport
-from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -23,20 +22,18 @@ _MARGIN = 5.0
 TAKE_SECONDS, TAKE_BYTES = 60.0, 16_384
 
 
-#: The extension of a request's scope that is `send_whole` for its response.
-WHOLE_RESPONSE = "triage.whole_response"
-
-
-def send_whole(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> bool:
+def send_whole(send: Any, status: int, head: bytes, body: bytes) -> bool:
     """Writes a response in one piece; `head` has its header lines, checked, with their ends.
 
-    False when it can only be sent by messages, because the client does not keep up. uvicorn's two messages
-    cost a tenth of what a submission may.
+    False when `send` has to send it in messages, because it is not uvicorn's own or the client does not keep
+    up. uvicorn's two messages cost a tenth of what a submission may. An extension of the scope would keep
+    each request in memory until garbage is collected.
     """
+    cycle = getattr(send, "__self__", None)
+    if type(cycle) is not RequestResponseCycle or cycle.flow.write_paused or cycle.response_started:
+        return False
     if cycle.disconnected:
         return True
-    if cycle.flow.write_paused or cycle.response_started:
-        return False
     lines = [b"%b: %b\r\n" % row for row in cycle.default_headers]
     close = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
     cycle.response_started = cycle.response_complete = True
@@ -57,6 +54,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _deadline: float | None = None
     #: It may run out when there is no deadline, or before it: a timer that goes on costs less than a new one.
     _timer: TimerHandle | None = None
+    #: Seconds for what has begun in the bytes at hand, and is not complete.
+    _begun = 0.0
     _in_head = False
     _head_bytes = 0
     _unread = 0
@@ -100,6 +99,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._begun:
+            self._within(self._begun)
+            self._begun = 0.0
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -108,14 +110,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head, self._head_bytes, self._unread = True, 0, 0
-        self._within(self.seconds)
+        self._begun = self.seconds
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._within(self.seconds + _MARGIN)
+        self._begun = self.seconds + _MARGIN
         super().on_headers_complete()
-        extensions: Any = {WHOLE_RESPONSE: partial(send_whole, self.cycle)}
-        self.scope["extensions"] = extensions
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
@@ -126,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.abort()
 
     def on_message_complete(self) -> None:
-        self._deadline = None
+        self._begun, self._deadline = 0.0, None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
