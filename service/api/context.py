@@ -22,6 +22,7 @@ from service.api.responses.redaction import View
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import Job
+from service.domain.record import record
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.changes.subscriber import Subscriber
@@ -109,7 +110,7 @@ class NamespaceState:
     used_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestContext:
     """A request whose caller may make it."""
 

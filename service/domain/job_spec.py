@@ -22,6 +22,7 @@ from service.domain.checks import (
     read_time,
 )
 from service.domain.errors import PayloadTooLarge
+from service.domain.record import record
 from service.domain.retry import RetryPolicy
 
 OnConflict = Literal["return_existing", "reject", "replace"]
@@ -71,7 +72,7 @@ class Unique:
     on_conflict: OnConflict = "return_existing"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobSpec:
     """A job as requested, with every default resolved. `payload` is JSON text and stays opaque."""
 

@@ -14,6 +14,7 @@ from service.domain.errors import (
     VersionMismatch,
 )
 from service.domain.job import Job
+from service.domain.record import record
 from service.domain.states import State
 
 #: Why a job is not stored, apart from what ails Redis.
@@ -38,7 +39,7 @@ class SubmitResult(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Submitted:
     """What became of a submission; `job` is the job as it was created, or the holder of a unique key."""
 

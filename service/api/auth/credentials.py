@@ -3,13 +3,13 @@
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
 
 from service.api.auth.throttle import fingerprint
 from service.api.auth.tokens import Token, Tokens
 from service.api.responses.errors import CredentialRefused, ScopeMissing, Unauthenticated
 from service.clock import Clock
 from service.domain.access_key import AccessKey
+from service.domain.record import record
 from service.settings import NAMESPACE_PATTERN
 from service.store.access_keys import AccessKeys
 
@@ -38,7 +38,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """`key_id`: the id of a key, or `jwt:` and the subject of a token; None without authentication.
 
