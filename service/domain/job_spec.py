@@ -195,7 +195,11 @@ FIELDS: Mapping[str, Field] = {
 }
 _ATTRIBUTES = {name: row.attribute for name, row in FIELDS.items()}
 OF_TYPES = {name: row.read for name, row in FIELDS.items() if row.of_types}
-_SHOWN = [(name, row.attribute, row.show) for name, row in FIELDS.items() if row.show is not None]
+_SHOWN = [
+    (name, row.attribute, None if row.show is _same else row.show)
+    for name, row in FIELDS.items()
+    if row.show is not None
+]
 _CHECKS: Mapping[str, Check] = {name: row.read for name, row in FIELDS.items()} | {"payload": read_object}
 _NOTHING: Mapping[str, Any] = {}
 
@@ -284,7 +288,10 @@ def change_retry(retry: RetryPolicy, changes: Any, pointer: str = "/retry") -> R
 
 def show(job: Any) -> dict[str, Any]:
     """The JSON form of what a stored job was asked for."""
-    return {name: written(getattr(job, attribute)) for name, attribute, written in _SHOWN}
+    return {
+        name: getattr(job, attribute) if write is None else write(getattr(job, attribute))
+        for name, attribute, write in _SHOWN
+    }
 
 
 def _known(defaults: Mapping[str, Any]) -> dict[str, Any]:

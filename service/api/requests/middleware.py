@@ -33,7 +33,7 @@ _HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-_LINES = [(name, b"%b: %b\r\n" % (name, value)) for name, value in _HEADERS]
+_LINES = {name: b"%b: %b\r\n" % (name, value) for name, value in _HEADERS}
 #: Characters of a path that a log line shows.
 _PATH_SHOWN = 200
 
@@ -94,6 +94,10 @@ def note(scope: Scope, status: int, seconds: float) -> None:
     )
 
 
+def _missing(said: Mapping[bytes, bytes]) -> list[bytes]:
+    return [line for name, line in _LINES.items() if name not in said]
+
+
 class Answer:
     """The way out of a response, which adds its headers; and the response where there is none."""
 
@@ -115,7 +119,7 @@ class Answer:
         if HEADER_VALUE_RE.search(b" ".join([value for _, value in rows])):
             return await response(scope, receive, self.send)  # type: ignore[arg-type]
         lines = [b"%b: %b\r\n" % row for row in (*rows, (b"x-request-id", self._request_id))]
-        lines += [line for name, line in _LINES if name not in said]
+        lines += _LINES.values() if said.keys().isdisjoint(_LINES) else _missing(said)
         self.started, self.status, self.started_at = True, response.status_code, perf_counter()
         self.size = int(said.get(b"content-length", 0))
         if not send_whole(self._send, response.status_code, b"".join(lines), bytes(response.body)):
