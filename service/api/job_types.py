@@ -1,6 +1,7 @@
 """Job types and defaults of queues, kept for a moment so that a submission costs no extra round trip."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +14,11 @@ from service.domain.errors import PayloadInvalid, TriageError
 from service.store.queues.queues import Queues
 from service.store.workers import WorkerRegistry
 
-#: Seconds after which the types are read again.
-FRESH_SECONDS = 1.0
-#: The same after somebody has asked for a type that nobody has published: that may happen at every request.
-FRESH_SECONDS_OF_UNKNOWN = 0.02
+#: Seconds after which the types are read again, and after which a request waits for that: while requests come
+#: all the time, none has to.
+FRESH_SECONDS, USABLE_SECONDS = 0.5, 1.0
+#: The same after somebody has asked for a type that nobody has published, which may happen at every request.
+FRESH_WITH_UNKNOWN, USABLE_WITH_UNKNOWN = 0.02, 0.05
 #: Seconds that a request waits for them at most.
 LONGEST_WAIT = 0.5
 
@@ -36,16 +38,17 @@ class KnownTypes:
         #: Of every type that was ever published: what it redacts must not be shown when its workers are gone.
         self._redactions: Mapping[str, tuple[str, ...]] = {}
         self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
-        self._fresh_until = 0.0
+        self._read_at: float | None = None
+        self._unknown = False
         self._refreshing: asyncio.Task[None] | None = None
 
     @property
     def fresh(self) -> bool:
         """Whether there is nothing to load."""
-        return self._clock.monotonic() < self._fresh_until
+        return self._age < (FRESH_WITH_UNKNOWN if self._unknown else FRESH_SECONDS)
 
     async def load(self) -> None:
-        """Keeps the types at most a second old: one request per second waits for them.
+        """Keeps the types at most a second old.
 
         It does not wait long: Redis may be unavailable, and an old schema is better than none.
         """
@@ -53,12 +56,17 @@ class KnownTypes:
             return
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh())
-        await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
+        if self._age >= (USABLE_WITH_UNKNOWN if self._unknown else USABLE_SECONDS):
+            await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
+
+    @property
+    def _age(self) -> float:
+        return math.inf if self._read_at is None else self._clock.monotonic() - self._read_at
 
     async def load_type(self, name: str) -> None:
         """Have this type at hand if any worker has published it, even a moment ago."""
         if name not in self._redactions:
-            self._fresh_until = 0.0
+            self._read_at = None
             await self.load()
 
     def known(self, name: str) -> JobType | None:
@@ -68,13 +76,12 @@ class KnownTypes:
     def redactions(self, name: str) -> tuple[str, ...] | None:
         """Pointers of a type, as of the last read; None when no worker has ever published it.
 
-        An unknown type makes the next `load` read again: its worker may have published it just now, and until
-        that is known its data is hidden.
+        An unknown type makes the next `load` read again soon: its worker may have published it just now, and
+        until that is known its data is hidden.
         """
         found = self._redactions.get(name)
         if found is None:
-            soon = self._clock.monotonic() + FRESH_SECONDS_OF_UNKNOWN
-            self._fresh_until = min(self._fresh_until, soon)
+            self._unknown = True
         return found
 
     async def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
@@ -101,4 +108,4 @@ class KnownTypes:
             return
         self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
         self._redactions = {job_type.name: job_type.redact for job_type in published}
-        self._fresh_until = self._clock.monotonic() + FRESH_SECONDS
+        self._read_at, self._unknown = self._clock.monotonic(), False
