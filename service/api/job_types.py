@@ -1,7 +1,6 @@
 """Job types and defaults of queues, kept for a moment so that a submission costs no extra round trip."""
 
 import asyncio
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,14 +37,13 @@ class KnownTypes:
         #: Of every type that was ever published: what it redacts must not be shown when its workers are gone.
         self._redactions: Mapping[str, tuple[str, ...]] = {}
         self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
-        self._read_at: float | None = None
-        self._unknown = False
+        self._read_at = self._fresh_until = self._usable_until = 0.0
         self._refreshing: asyncio.Task[None] | None = None
 
     @property
     def fresh(self) -> bool:
         """Whether there is nothing to load."""
-        return self._age < (FRESH_WITH_UNKNOWN if self._unknown else FRESH_SECONDS)
+        return self._clock.monotonic() < self._fresh_until
 
     async def load(self) -> None:
         """Keeps the types at most a second old.
@@ -56,17 +54,13 @@ class KnownTypes:
             return
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh())
-        if self._age >= (USABLE_WITH_UNKNOWN if self._unknown else USABLE_SECONDS):
+        if self._clock.monotonic() >= self._usable_until:
             await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
-
-    @property
-    def _age(self) -> float:
-        return math.inf if self._read_at is None else self._clock.monotonic() - self._read_at
 
     async def load_type(self, name: str) -> None:
         """Have this type at hand if any worker has published it, even a moment ago."""
         if name not in self._redactions:
-            self._read_at = None
+            self._fresh_until = self._usable_until = 0.0
             await self.load()
 
     def known(self, name: str) -> JobType | None:
@@ -81,7 +75,8 @@ class KnownTypes:
         """
         found = self._redactions.get(name)
         if found is None:
-            self._unknown = True
+            self._fresh_until = min(self._fresh_until, self._read_at + FRESH_WITH_UNKNOWN)
+            self._usable_until = min(self._usable_until, self._read_at + USABLE_WITH_UNKNOWN)
         return found
 
     async def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
@@ -108,4 +103,6 @@ class KnownTypes:
             return
         self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
         self._redactions = {job_type.name: job_type.redact for job_type in published}
-        self._read_at, self._unknown = self._clock.monotonic(), False
+        self._read_at = self._clock.monotonic()
+        self._fresh_until = self._read_at + FRESH_SECONDS
+        self._usable_until = self._read_at + USABLE_SECONDS

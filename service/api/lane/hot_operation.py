@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from service.api.context import RequestContext, request_context
@@ -35,6 +36,19 @@ class Parameter:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    argument: str
+    validate: Callable[..., Any]
+
+    def read(self, document: Any) -> Any:
+        """Raises NotOrdinary for one that the application refuses."""
+        try:
+            return self.validate(document, from_attributes=True)
+        except ValidationError:
+            raise NotOrdinary from None
+
+
 class HotOperation:
     """How the lane checks and calls the endpoint of a route."""
 
@@ -52,10 +66,14 @@ class HotOperation:
         self._headers = [
             (parameter.name.encode(), parameter) for parameter in _parameters(dependant.header_params)
         ]
-        bodies = list(_parameters(dependant.body_params))
-        self.body = bodies[0] if bodies else None
         self._request = dependant.request_param_name
-        self._context = _only_context(route, bodies)
+        self._context = _only_context(route)
+        self.body: Body | None = None
+        for field in dependant.body_params:
+            model = field.field_info.annotation
+            if not (isinstance(model, type) and issubclass(model, BaseModel)):
+                raise ValueError(f"the lane cannot read the body of {route.name}")
+            self.body = Body(field.name, model.__pydantic_validator__.validate_python)
 
     def arguments(
         self, path: Mapping[str, str], query: bytes, headers: Mapping[bytes, bytes]
@@ -97,7 +115,7 @@ def _parameters(fields: Iterable[Any]) -> Iterable[Parameter]:
     return (Parameter(field.name, field.alias, field.validate) for field in fields)
 
 
-def _only_context(route: APIRoute, bodies: list[Parameter]) -> str:
+def _only_context(route: APIRoute) -> str:
     """The argument for the context. Raises ValueError for an endpoint with more than the lane can give it."""
     dependant: Dependant = route.dependant
     names = [child.name for child in dependant.dependencies if child.call is request_context]
@@ -108,7 +126,7 @@ def _only_context(route: APIRoute, bodies: list[Parameter]) -> str:
         or dependant.response_param_name
         or dependant.background_tasks_param_name
         or len(dependant.dependencies) != 1
-        or len(bodies) > 1
+        or len(dependant.body_params) > 1
     )
     if others or not names or names[0] is None:
         raise ValueError(f"the lane cannot call {route.name}")

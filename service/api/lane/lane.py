@@ -61,7 +61,7 @@ class Lane:
         except NotOrdinary:
             return await self._rest(scope, receive, send)
         app_state, ordinary = self._app_state, True
-        began, began_at = perf_counter(), app_state.clock.monotonic()
+        began = perf_counter()
         scope["app"], scope["route"] = self._app, hot.route
         answer = Answer(send, begin(scope, headers, app_state.ids.new))
         body, request = ArrivingBody(receive), Request(scope, receive)
@@ -81,7 +81,7 @@ class Lane:
             await answer.fail(error, scope, receive)
         finally:
             if ordinary:
-                note(scope, answer.status, app_state.clock.monotonic() - began_at)
+                note(scope, answer.status, perf_counter() - began)
                 self._count(hot, caller, headers, answer, began)
         if not ordinary:
             await self._rest(scope, receive if hot.body is None else body.replay, send)

@@ -34,19 +34,20 @@ class Bodies:
     """
 
     def __init__(self, largest: int) -> None:
-        self._capacity = 3 * largest
+        #: For one namespace: a third of the capacity with large bodies, else half.
+        self._most = {True: largest, False: 3 * largest // 2}
         self.size = 0
         self._by_namespace: Counter[str] = Counter()
 
     def most_of_one(self, *, large: bool) -> int:
         """How many bytes one namespace may hold."""
-        return self._capacity // (3 if large else 2)
+        return self._most[large]
 
     def hold(self, namespace: str, *, large: bool) -> Held:
         return Held(self, namespace, large)
 
     def take(self, namespace: str, size: int, large: bool) -> None:
-        own = self.most_of_one(large=large)
+        own = self._most[large]
         if self.size + size > 2 * own or self._by_namespace[namespace] + size > own:
             raise TooManyBodies()
         self._by_namespace[namespace] += size

@@ -125,8 +125,19 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._unread > MAX_UNREAD_BYTES:
                 self.transport.abort()
 
+    def on_response_complete(self) -> None:
+        """Like uvicorn's, but for its timer: ours goes on."""
+        if self.pipeline or self.transport.is_closing():
+            return super().on_response_complete()
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        if self._deadline is None:  # else the rest of its body is awaited
+            self._within(self.timeout_keep_alive)
+
     def on_message_complete(self) -> None:
-        self._begun, self._deadline = 0.0, None
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        answered = cycle is not None and cycle.response_complete
+        self._begun, self._deadline = self.timeout_keep_alive if answered else 0.0, None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
