@@ -17,7 +17,7 @@ from service.store.workers import WorkerRegistry
 #: all the time, none has to.
 FRESH_SECONDS, USABLE_SECONDS = 0.5, 1.0
 #: The same after somebody has asked for a type that nobody has published, which may happen at every request.
-FRESH_WITH_UNKNOWN, USABLE_WITH_UNKNOWN = 0.02, 0.05
+FRESH_WITH_UNKNOWN, USABLE_WITH_UNKNOWN = 0.1, 0.2
 #: Seconds that a request waits for them at most.
 LONGEST_WAIT = 0.5
 
