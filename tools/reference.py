@@ -1,4 +1,4 @@
-"""The sections of docs/reference that the code writes."""
+"""The generated sections of docs/reference."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ WIDTH = 120
 
 
 def item(text: str) -> list[str]:
-    """An item of a list in lines that are not too long; a table would need them longer."""
+    """An item of a list, wrapped; the rows of a table cannot be."""
     return textwrap.wrap(
         text,
         WIDTH,
@@ -77,7 +77,7 @@ def commands() -> list[str]:
 
 
 def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """Those that a user can type, in the order of `triage --help`; typer brings its own click."""
+    """The commands that a user can type, in the order of `triage --help`; typer bundles its own click."""
     if members := getattr(command, "commands", None):
         for name, member in members.items():
             yield from _commands(f"{path} {name}", member)
