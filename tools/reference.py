@@ -46,9 +46,12 @@ def errors() -> list[str]:
         for status, code in BY_STATUS.items()
         if code not in raised
     ]
-    lines: list[str] = []
+    texts = dict[tuple[str, int, bool], list[str]]()
     for code, status, retryable, text in sorted(set(rows)):
-        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {text}")
+        texts.setdefault((code, status, retryable), []).append(text)
+    lines: list[str] = []
+    for (code, status, retryable), found in texts.items():
+        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {' '.join(found)}")
     return lines
 
 

@@ -21,7 +21,7 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:
 
 class SpecInvalid(TriageError, ValueError):
     code = "validation_failed"
-    default_message = "A value is outside the limits of a job."
+    default_message = "A value is outside its limits."
 
     def __init__(self, pointer: str, code: str, message: str) -> None:
         rows = [{"pointer": pointer, "code": code, "message": message}]
