@@ -8,6 +8,9 @@ from service.domain.checks import Whole
 
 #: Values of any limit on running jobs.
 CONCURRENCY = Whole(1, 1_000_000)
+#: Settings of a queue that grow by one with each request: claims and responses read all of them.
+MAX_OVERRIDES = 5_000
+MAX_PAUSED_TYPES = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,8 @@ class Jobs:
     ) -> list[Submitted]:
         """Admit up to BATCH jobs in one script call, which is atomic.
 
-        `firing` makes them the jobs of a schedule, in the format of schedule_firing.lua. The result is empty if
-        another process has fired it. Idempotency keys are stored for `remember_ms`.
+        `firing` makes them the jobs of a schedule, in the format of schedule_firing.lua; without a
+        result if another worker has fired it. Idempotency keys are stored for `remember_ms`.
         """
         arguments: list[Argument] = [remember_ms, firing, self._scripts.max_queues]
         for submission in submissions:

@@ -6,8 +6,9 @@ from itertools import accumulate
 from typing import Any
 
 from service.domain.catalogue import canonical_name
+from service.domain.checks import SpecInvalid
 from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
-from service.domain.limits import QueueSettings
+from service.domain.limits import MAX_OVERRIDES, MAX_PAUSED_TYPES, QueueSettings
 from service.domain.results import ChangeResult
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
@@ -28,8 +29,8 @@ SLOTS = 6
 _OLDEST_SAMPLE = 20
 #: Freezes that a queue shows, starting with the ones that end last.
 FROZEN_SHOWN = 100
-#: Overrides of limit keys on one page of queues, unless a single queue has more: keeps pages below 8 MiB.
-OVERRIDES_OF_PAGE = 5_000
+#: Overrides of limit keys on one page of queues: keeps pages below 8 MiB.
+OVERRIDES_OF_PAGE = MAX_OVERRIDES
 #: Job types per queue that are checked for workers: types of the oldest jobs, and as many with limit keys.
 TYPES_LOOKED_AT = 100
 
@@ -104,12 +105,14 @@ class Queues:
     async def configure(
         self, name: str, changes: Mapping[str, Any], if_version: int | None = None, *, thaw: str = ""
     ) -> Queue:
-        """Change settings by their names in QueueSettings; raises VersionMismatch, TooManyQueues.
+        """Change settings by their names in QueueSettings.
+
+        Raises VersionMismatch, TooManyQueues, and SpecInvalid for too many overrides.
 
         `thaw` ends freezes: "*" all of the queue, or job types in the format of configure_queue.lua.
         """
         version = "" if if_version is None else if_version
-        arguments: list[Argument] = [name, version, self._scripts.max_queues, thaw]
+        arguments: list[Argument] = [name, version, self._scripts.max_queues, thaw, MAX_OVERRIDES]
         for field, value in changes.items():
             arguments += encode_change(field, value)
         word, _ = await self._scripts.run("configure_queue", arguments)
@@ -118,6 +121,8 @@ class Queues:
                 raise VersionMismatch()
             case "too_many_queues":
                 raise TooManyQueues()
+            case "too_many_overrides":
+                raise SpecInvalid("/keys", "too_long", f"the limit is {MAX_OVERRIDES:,} overrides per queue")
             case _:
                 pass
         return (await self._read([name]))[0]
@@ -138,12 +143,18 @@ class Queues:
         return word == "moved"
 
     async def pause_job_type(self, name: str, job_type: str, *, paused: bool) -> Queue:
-        """Pause one job type of the queue, or resume it and end its freeze."""
+        """Pause one job type of the queue, or resume it and end its freeze.
+
+        Raises TooManyQueues, and SpecInvalid for too many paused types.
+        """
         own = canonical_name(job_type)
         thaw = "" if paused else f" {own} {own.replace('-', '_')} "
         while True:
             queue = (await self._read([name]))[0]
             others = {known for known in queue.settings.paused_job_types if known != own}
+            if paused and len(others) >= MAX_PAUSED_TYPES:
+                rule = f"the limit is {MAX_PAUSED_TYPES} paused job types per queue"
+                raise SpecInvalid("/job_type", "too_long", rule)
             changes = {"paused_job_types": others | ({own} if paused else set())}
             try:
                 return await self.configure(name, changes, queue.settings.version, thaw=thaw)
