@@ -138,7 +138,7 @@ class WaitResult(StrEnum):
     """What became of a run that waits for the children of its job."""
 
     #: The run is over: another one starts when the children have ended.
-    PARKED = "parked"
+    WAITING = "waiting"
     #: Every child has ended.
     READY = "ready"
     #: Somebody else holds the job by now.

@@ -67,7 +67,9 @@ async def test_a_member_is_the_job_that_was_asked_for(
     assert "parts" in await stores.queues.names()
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix
-    assert await redis.hget(keys.rates(prefix, queue="parts", slot=str(at // SLOT_MS)), "enqueued") == b"1"
+    assert (
+        await redis.hget(keys.rates(prefix, queue="parts", interval=str(at // SLOT_MS)), "enqueued") == b"1"
+    )
     ends = [limit for limit in (spec.expires_ms, spec.deadline_ms) if limit is not None]
     assert await redis.zcard(keys.expiry(prefix)) == bool(ends)
     if not ends:

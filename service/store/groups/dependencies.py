@@ -89,7 +89,9 @@ class Dependencies:
     async def have_ended(self, ids: Sequence[str]) -> bool:
         return all(job is None or job.state in FINISHED for job in await self._queries.jobs(ids))
 
-    async def park(self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]) -> WaitResult:
+    async def wait_for_children(
+        self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]
+    ) -> WaitResult:
         """Add children, in an order in which each comes after what it waits for, and wait for them.
 
         `ids` holds the ids of the new children and of those that the job has. Unless the

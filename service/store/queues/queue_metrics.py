@@ -89,7 +89,7 @@ class QueueMetrics:
 
     async def demand(self, queue: str, horizon_ms: int) -> Demand:
         """Of a queue that nobody ever used, too: whoever scales it must not take that for an error."""
-        reply = await self._scripts.run("queue_demand", [queue, horizon_ms])
+        reply = await self._scripts.run("count_startable", [queue, horizon_ms])
         queued, running, due, startable, paused = reply
         return Demand(queued, running, due, startable, text(paused) == "1")
 

@@ -254,7 +254,7 @@ class Queues:
                 for id in ids:
                     pipe.hget(keys.job(self._prefix, id=id), "queued_at")
                 for slot in slots:
-                    pipe.hgetall(keys.rates(self._prefix, queue=name, slot=str(slot)))
+                    pipe.hgetall(keys.rates(self._prefix, queue=name, interval=str(slot)))
 
         replies = iter(await self._queries.pipeline(ask))
         answer: list[tuple[int | None, dict[str, float]]] = []
