@@ -12,7 +12,7 @@ import pytest
 from tests.contract.texts import DOCUMENTS, PLACES, ROOT, Text
 
 #: The places that have been read once and are kept.
-READ = ("documents", "api_document", "python_strings", "dashboard", "chart")
+READ = ("documents", "api_document", "python_strings", "dashboard", "chart", "lua_comments")
 
 #: What to look for, what to write instead, and a sentence in which it must be found.
 PATTERNS: list[tuple[str, str, str]] = [

@@ -13,7 +13,7 @@ GLOSSARY = (ROOT / "docs/glossary.md").read_text()
 ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GLOSSARY, re.MULTILINE)
 
 #: The places that have been freed of them once.
-CHECKED = ("documents", "api_document", "python_strings", "dashboard", "chart")
+CHECKED = ("documents", "api_document", "python_strings", "dashboard", "chart", "lua_code", "lua_comments")
 
 #: Words that meant several things or that nobody could guess, as regular expressions, and the word to write.
 FREED = {

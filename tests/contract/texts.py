@@ -138,6 +138,15 @@ def _comments(folders: tuple[str, ...], suffix: str, marker: str) -> Iterator[Te
                 words = []
 
 
+def lua_code() -> Iterator[Text]:
+    """The names and strings of the Lua scripts, line by line, with spaces for the underscores of names."""
+    for path in sorted((ROOT / "service/store/lua").rglob("*.lua")):
+        for number, line in enumerate(path.read_text().split("\n"), 1):
+            words = " ".join(re.findall(r"\w+", line.partition("--")[0].replace("_", " ")))
+            if words:
+                yield Text(f"{path.relative_to(ROOT)}:{number}", words)
+
+
 def dashboard() -> Iterator[Text]:
     """The strings of the dashboard's scripts and the words of its page."""
     folder = ROOT / "service/api/dashboard"
@@ -173,6 +182,7 @@ PLACES: Mapping[str, Callable[[], Iterator[Text]]] = {
     # What developers see.
     "docstrings": lambda: _docstrings(CODE),
     "comments": lambda: _comments(CODE, ".py", "#"),
+    "lua_code": lua_code,
     "lua_comments": lambda: _comments(CODE, ".lua", "--"),
     "test_docstrings": lambda: _docstrings(TESTS),
     "test_comments": lambda: _comments(TESTS, ".py", "#"),
