@@ -247,7 +247,10 @@ async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> Non
     await stores.groups.delete(id)
     await stores.group_tasks.work()
     redis: Any = stores.scripts.redis
-    assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0
+    assert (
+        await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "closed_limiters")])
+        == 0
+    )
 
 
 async def test_large_results_are_read_few_at_a_time(stores: Namespace) -> None:

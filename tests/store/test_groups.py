@@ -126,7 +126,7 @@ async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(s
     await stores.group_tasks.work()
     await end(stores, [jobs["a"]])
     before = await group(stores, id)
-    await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {f"revive {id} {jobs['a']}": 10**6})
+    await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {f"retry {id} {jobs['a']}": 10**6})
     assert await stores.group_tasks.work() == 1
     now = await group(stores, id)
     assert (now.state, now.finished_at) == ("succeeded", before.finished_at)

@@ -78,7 +78,7 @@ async def by_pausing_a_type(stores: Namespace) -> None:
 
 async def by_child(stores: Namespace) -> None:
     lease = (await claim(stores, queues={"one": 1})).leases[0]
-    await stores.dependencies.park(lease, {"child": Node(spec())}, {"child": new_id()})
+    await stores.dependencies.wait_for_children(lease, {"child": Node(spec())}, {"child": new_id()})
 
 
 async def by_schedule(stores: Namespace) -> None:

@@ -88,7 +88,7 @@ async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
 async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Namespace) -> None:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     redis: Any = stores.scripts.redis
-    told = keys.pruners_told(stores.scripts.prefix)
+    told = keys.announced_retention(stores.scripts.prefix)
     await ended(stores, retention_ms=20_000)
     assert await site.summoned()
     # The time that is left of it stands still.

@@ -67,7 +67,7 @@ class Relatives:
         ids |= {key: self._new_id("job") for key in order}
         reader = await self._specs.reader(name_of(jobs[key]) for key in order)
         nodes = {key: Node(reader.read(jobs[key], _at(key), inside="flow"), graph[key]) for key in order}
-        if await self._dependencies.park(self._lease, nodes, ids) is not WaitResult.READY:
+        if await self._dependencies.wait_for_children(self._lease, nodes, ids) is not WaitResult.READY:
             raise Parked
 
     async def fan_out(

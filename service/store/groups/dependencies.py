@@ -89,7 +89,9 @@ class Dependencies:
     async def have_ended(self, ids: Sequence[str]) -> bool:
         return all(job is None or job.state in FINISHED for job in await self._queries.jobs(ids))
 
-    async def park(self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]) -> WaitResult:
+    async def wait_for_children(
+        self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]
+    ) -> WaitResult:
         """Add children, each after its dependencies, and make the job wait for them.
 
         `ids` has the ids of new and earlier children by key. The lease ends, unless the result is READY.

@@ -89,7 +89,7 @@ class QueueMetrics:
 
     async def load(self, queue: str, horizon_ms: int) -> QueueLoad:
         """Also for an unused queue, because an autoscaler must not take that for an error."""
-        reply = await self._scripts.run("queue_demand", [queue, horizon_ms])
+        reply = await self._scripts.run("count_startable", [queue, horizon_ms])
         queued, running, due, startable, paused = reply
         return QueueLoad(queued, running, due, startable, text(paused) == "1")
 
