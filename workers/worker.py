@@ -124,7 +124,7 @@ class TriageWorker(arq.worker.Worker):
         if self._heartbeat is not None:
             self._heartbeat.stop()
         await end(self._background)
-        await parts.connections.stores.change_feed.close()
+        await parts.connections.namespace.change_feed.close()
         await self.registry.hooks.ends(self.ctx, HOOKS_END_SECONDS)
         parts.runners.close()
         server.should_exit = True

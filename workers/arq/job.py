@@ -41,7 +41,7 @@ log = structlog.get_logger("triage.arq")
 class HasStores(Protocol):
     """A client whose jobs are Triage's."""
 
-    stores: Namespace
+    namespace: Namespace
 
     async def find_job(self, id: str) -> Job | None: ...
 
@@ -102,7 +102,7 @@ class TriageJob(arq.jobs.Job):
         found = await client.find_job(self.job_id)
         if found is None:
             return False
-        await client.stores.jobs.cancel([found.id], ABORT_GRACE_MS)
+        await client.namespace.jobs.cancel([found.id], ABORT_GRACE_MS)
         try:
             return (await self._ended(client, timeout, poll_delay)).state is State.CANCELLED
         except ResultNotFound:
@@ -121,7 +121,7 @@ class TriageJob(arq.jobs.Job):
             if job.state in FINISHED:
                 return job
             try:
-                async with client.stores.change_feed.watch(job.id) as changed:
+                async with client.namespace.change_feed.watch(job.id) as changed:
                     while not changed.lost:
                         changed.clear()
                         job = await self._found(client)

@@ -27,19 +27,19 @@ class Maintenance:
 
     def __init__(
         self,
-        stores: Namespace,
+        namespace: Namespace,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
         new_id: Callable[[str], str],
         reachability: Reachability,
     ) -> None:
-        self._rescuer = Rescuer(stores.leases, settings.lease_seconds, metrics, reachability)
-        self._expirer = Expirer(stores.leases)
-        self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
-        self._pruner = Pruner(stores.leases)
-        self._groups = GroupWorker(stores.group_tasks)
-        self._bulk = BulkWorker(stores.bulk_batches)
+        self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability)
+        self._expirer = Expirer(namespace.leases)
+        self._scheduler = Scheduler(namespace, new_id, round(settings.cancel_grace_seconds * 1000), clock)
+        self._pruner = Pruner(namespace.leases)
+        self._groups = GroupWorker(namespace.group_tasks)
+        self._bulk = BulkWorker(namespace.bulk_batches)
         #: One check of each duty by its name; it returns the seconds until the next one.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
             "rescue": self._rescuer.rescue,
@@ -48,10 +48,10 @@ class Maintenance:
             "prune": self._pruner.prune,
             "groups": self._groups.work,
             "bulk_actions": self._bulk.work,
-            "clean_registry": RegistryCleaner(stores.workers).clean,
+            "clean_registry": RegistryCleaner(namespace.workers).clean,
         }
         if settings.unroutable_seconds > 0:
-            reaper = UnroutableReaper(stores.leases, settings.unroutable_seconds)
+            reaper = UnroutableReaper(namespace.leases, settings.unroutable_seconds)
             self._duties["bury_unroutable"] = reaper.bury
 
     def schedule_check(self, seconds: float) -> None:

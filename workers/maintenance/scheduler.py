@@ -32,14 +32,14 @@ class Scheduler:
 
     def __init__(
         self,
-        stores: Namespace,
+        namespace: Namespace,
         new_id: Callable[[str], str],
         cancel_grace_ms: int,
         clock: Clock,
     ) -> None:
-        self._schedules = stores.schedules
-        self._workers = stores.workers
-        self._queues = stores.queues
+        self._schedules = namespace.schedules
+        self._workers = namespace.workers
+        self._queues = namespace.queues
         self._new_id = new_id
         self._cancel_grace_ms = cancel_grace_ms
         self._clock = clock

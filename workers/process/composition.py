@@ -24,10 +24,10 @@ from workers.engine.runs.runners import Runners
 from workers.engine.runs.tracing import RunTracing
 from workers.engine.watchdog import Watchdog
 from workers.handling.cron import Cron
-from workers.handling.dependencies import Relatives
+from workers.handling.dependencies import RelatedJobs
 from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
-from workers.handling.shared_limits import Throttle
+from workers.handling.shared_limits import SharedLimiters
 from workers.maintenance.maintenance import Maintenance
 from workers.maintenance.periodic import repeat
 from workers.process.admin import Admin, AdminServer, start_admin
@@ -69,23 +69,25 @@ class Composition:
         self.metrics = Metrics()
         self.metrics.capacity.set(settings.concurrency)
         self.connections = Connections(settings, registry, self._new_id)
-        self._stores = self.connections.stores
+        self._namespace = self.connections.namespace
         self._reachability = Reachability(self._clock)
         self.registration = Registration(
             self._record, registry.job_types(), self.connections, self._clock, self._reachability
         )
         shared["settings"] = settings
-        shared["limiters"] = Throttle(self._stores.limiters, lambda: self._new_id("lim"))
+        shared["limiters"] = SharedLimiters(self._namespace.limiters, lambda: self._new_id("lim"))
         shared["redis"] = self.connections.for_handlers
         self.caution = Caution(self._clock)
         self.runners = Runners(settings, registry, self.caution)
-        self.completer = Completer(self._stores.leases, on_answer)
+        self.completer = Completer(self._namespace.leases, on_answer)
         self.executor = self._build_executor(shared)
         self.maintenance = Maintenance(
-            self._stores, settings, self._clock, self.metrics, self._new_id, self._reachability
+            self._namespace, settings, self._clock, self.metrics, self._new_id, self._reachability
         )
-        self.cron = Cron(registry, [*settings.queue_weights], self._stores, self._clock, self._new_id)
-        pool = Pool(self._stores.leases, self.connections.wake_ups, self._record, lambda: self._new_id("cl"))
+        self.cron = Cron(registry, [*settings.queue_weights], self._namespace, self._clock, self._new_id)
+        pool = Pool(
+            self._namespace.leases, self.connections.wake_ups, self._record, lambda: self._new_id("cl")
+        )
         self.claimer = Claimer(pool, self.executor, self._clock, self.maintenance.schedule_check)
         self.drain = Drain(
             settings.drain_seconds, self.claimer, self.executor, self.completer, self.registration.leave
@@ -98,11 +100,11 @@ class Composition:
         policy = FinishPolicy.of(self._settings, self._record.id, random.random)
         observers = RunObservers(self._registry.hooks, tracing)
         runs = ActiveRuns(self._clock, policy, self.completer, observers)
-        specs = JobSpecs(self._registry, self._stores, self._clock)
+        specs = JobSpecs(self._registry, self._namespace, self._clock)
         contexts = Contexts(
             shared,
-            ProgressReporter(self._stores.leases),
-            lambda lease: Relatives(self._stores, specs, self._new_id, lease),
+            ProgressReporter(self._namespace.leases),
+            lambda lease: RelatedJobs(self._namespace, specs, self._new_id, lease),
         )
         handlers = Handlers(self._registry, self.runners, contexts)
         return Executor(self._settings, self._clock, handlers, runs, RunTelemetry(self.metrics, tracing))
@@ -119,7 +121,7 @@ class Composition:
 
     def start_heartbeat(self, on_heartbeat: Callable[[Beat], None]) -> Heartbeat:
         """From now on the worker counts as started: it is ready while it claims."""
-        client = HeartbeatClient.connect(self._settings, self._record, self._stores.leases)
+        client = HeartbeatClient.connect(self._settings, self._record, self._namespace.leases)
         self.health.watchdog = watchdog = Watchdog(self._clock, self.executor.runs, client.finish)
         heartbeat = Heartbeat(client, self.executor, watchdog, self._reachability, on_heartbeat)
         heartbeat.start()

@@ -26,10 +26,10 @@ class Connections:
         self._redis = connect(self._url)
         # The wait for wake-ups occupies its connection for as long as it blocks.
         self._blocking = connect(self._url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
-        self.stores = _stores(self._redis, settings)
-        self.wake_ups: Leases = _stores(self._blocking, settings).leases
+        self.namespace = _namespace(self._redis, settings)
+        self.wake_ups: Leases = _namespace(self._blocking, settings).leases
         #: `ctx["redis"]`.
-        self.for_handlers = TriageRedis(self._url, self.stores, registry, new_id)
+        self.for_handlers = TriageRedis(self._url, self.namespace, registry, new_id)
 
     async def find_problem(self) -> ServerProblem | None:
         """Why this Redis cannot be used, None if it can."""
@@ -43,5 +43,5 @@ class Connections:
             log.info("connection_not_closed", error=type(error).__name__)
 
 
-def _stores(redis: Any, settings: Settings) -> Namespace:
+def _namespace(redis: Any, settings: Settings) -> Namespace:
     return Namespace(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)

@@ -37,7 +37,7 @@ class Health:
         slots = self._executor.slots
         if self.watchdog is None or slots.free <= 0 or self._executor.draining.is_set():
             return 0.0
-        return max(0.0, self._clock.monotonic() - max(self._claimer.last_turn, slots.free_since))
+        return max(0.0, self._clock.monotonic() - max(self._claimer.last_claim_at, slots.free_since))
 
     def ready(self) -> str | None:
         """Why this worker takes no jobs, None when it does."""

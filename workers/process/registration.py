@@ -32,7 +32,7 @@ class Registration:
         self._record = record
         self._job_types = job_types
         self._connections = connections
-        self._stores = connections.stores
+        self._namespace = connections.namespace
         self._clock = clock
         self._reachability = reachability
 
@@ -43,7 +43,7 @@ class Registration:
             try:
                 found = await self._connections.find_problem()
                 if found is None:
-                    await self._stores.workers.register(self._record, self._job_types)
+                    await self._namespace.workers.register(self._record, self._job_types)
                     return
                 problem = found.sentence
             except TriageError as error:
@@ -59,11 +59,11 @@ class Registration:
         """Register again, because Redis does not know this worker any more."""
         try:
             record = replace(self._record, seen_at=self._clock.now_ms())
-            await self._stores.workers.register(record, self._job_types)
+            await self._namespace.workers.register(record, self._job_types)
         except TriageError as error:
             log.warning("not_registered", code=error.code)
 
     async def leave(self) -> None:
         """Wake another worker, since this one may have swallowed a wake-up, and deregister."""
-        await self._stores.leases.wake(self._record.pool)
-        await self._stores.workers.deregister(self._record.id)
+        await self._namespace.leases.wake(self._record.pool)
+        await self._namespace.workers.deregister(self._record.id)

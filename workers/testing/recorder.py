@@ -10,7 +10,7 @@ from service.clock import Clock
 from service.domain.flow import arrange
 from service.domain.job import Lease
 from service.store.leases import Finish
-from workers.handling.dependencies import Parked, read_children
+from workers.handling.dependencies import WaitingForChildren, read_children
 from workers.handling.enqueued import Call, read_call
 from workers.handling.fan_out import read_fan_out
 from workers.handling.job_specs import Reader
@@ -87,7 +87,7 @@ class Stage:
         for key, job in jobs.items():
             self._reader.read(job, f"/children/{key}/job", inside="flow")
         self.reports.children |= children
-        raise Parked
+        raise WaitingForChildren
 
     async def fan_out(
         self,
