@@ -33,7 +33,7 @@ from service.telemetry.spans import Tracer
 log = structlog.get_logger("triage.api")
 
 #: Half of the connections of a process.
-MAX_LOOKS = 25
+MAX_STREAM_READS = 25
 #: A namespace is looked after for so long after the last request for it.
 NAMESPACE_SECONDS = 600.0
 
@@ -51,14 +51,14 @@ class AppState:
     bodies: Bodies
     tracer: Tracer | None = None
     stopping: bool = False
-    #: What the last probe found wrong with Redis.
+    #: The problem with Redis that the last probe found.
     redis_problem: str | None = None
     streams: Places = field(default_factory=stream_places)
     waiters: Places = field(default_factory=waiter_places)
-    #: Event streams that may look at the same time: a change of what many follow must leave connections to
-    #: others.
-    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
-    #: Work that goes on after its request was answered.
+    #: Limits concurrent reads of event streams: one change that many streams follow must not use all
+    #: connections.
+    stream_reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAM_READS))
+    #: Work that continues after the response.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     namespace_states: dict[str, "NamespaceState"] = field(default_factory=dict[str, "NamespaceState"])
 

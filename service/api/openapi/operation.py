@@ -29,18 +29,18 @@ _ALWAYS = (400, 401, 403, 422, 429, 431, 500, 503)
 def operation(
     scope: str,
     summary: str,
-    answers: dict[int, tuple[str, Any]],
+    successes: dict[int, tuple[str, Any]],
     errors: tuple[int, ...] = (),
     status_code: int | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for a router's decorator. `answers` maps a status to its meaning and model."""
+    """Keyword arguments for a router's decorator. `successes` maps a status to its meaning and model."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for status, (meaning, model) in answers.items():
+    for status, (meaning, model) in successes.items():
         responses[status] = {"description": meaning, **({"model": model} if model is not None else {})}
     responses |= problem_responses(*sorted({*_ALWAYS, *errors}))
     return {
         "summary": summary,
-        "status_code": status_code or min(answers),
+        "status_code": status_code or min(successes),
         "response_model": None,
         "responses": responses,
         "openapi_extra": {"x-required-scope": scope, "security": [{"apiKey": []}]},

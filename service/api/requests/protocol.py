@@ -1,4 +1,4 @@
-"""What a connection may do before there is a request: uvicorn alone would wait and store without end."""
+"""Limits on connections outside the application, where uvicorn would wait and buffer without limits."""
 
 from asyncio import TimerHandle, Transport
 from typing import cast
@@ -10,22 +10,22 @@ from service.api.responses.errors import HeadersTooLarge, HttpInvalid, RequestTo
 from service.api.responses.problems import STATUS, of_error
 from service.domain.errors import TriageError
 
-#: Bytes of a head that has not come to its end; one that has is held to its limit by the middleware.
+#: The most bytes of an incomplete head; the middleware limits complete ones.
 MAX_HEAD_BYTES = 65_536
-#: Bytes of a body that may come in after its request was answered, before the connection is cut: many clients
-#: read why they were refused only when they have sent everything.
+#: The most bytes of a body to read after the response, before cutting the connection: many clients read the
+#: response only when they have sent everything.
 MAX_UNREAD_BYTES = 134_217_728
-#: Seconds after which the connection ends, beyond those that a body has: its 408 goes out first.
+#: How long after the timeout of a body the connection is closed, in seconds: the 408 goes out first.
 _MARGIN = 5.0
-#: Seconds in which a client must take this many bytes of what waits for it, else its connection is cut: it
-#: would keep its place, that of an event stream for one, and what was read for it, for as long as it likes.
+#: A client must read this many bytes of a pending response in this many seconds, or its connection is cut. It
+#: could otherwise occupy an event stream's place and its buffered data indefinitely.
 TAKE_SECONDS, TAKE_BYTES = 60.0, 16_384
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Responds with 400, 408 and 431 as problems and closes; disconnects clients that do not read."""
 
-    #: Seconds for a head, and again for its body.
+    #: The timeout of a head, and of a body, in seconds.
     seconds: float = 30.0
     _timer: TimerHandle | None = None
     _in_head = False
@@ -53,11 +53,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _let_take(self) -> None:
         self._untaken = self.transport.get_write_buffer_size()
-        self._taking = self.loop.call_later(TAKE_SECONDS, self._look_whether_taken)
+        self._taking = self.loop.call_later(TAKE_SECONDS, self._check_taken)
 
-    def _look_whether_taken(self) -> None:
+    def _check_taken(self) -> None:
         if self._untaken - self.transport.get_write_buffer_size() < TAKE_BYTES:
-            # Closing would wait until all of it was taken.
+            # Closing would wait until the client has read everything.
             self.transport.abort()
         else:
             self._let_take()
@@ -115,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: TriageError) -> None:
-        """The application has no request yet, or waits for the rest of one."""
+        """Respond in place of the application, which has no complete request."""
         self._in_head = False
         self._cancel()
         if self.transport.is_closing():

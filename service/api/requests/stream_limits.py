@@ -1,4 +1,4 @@
-"""Limits of waiting in this process: streams, and requests that wait for a change."""
+"""Limits on event streams and on requests that wait for a change, per process."""
 
 import contextlib
 from collections import Counter
@@ -12,17 +12,17 @@ from service.api.responses.errors import (
 )
 from service.domain.errors import TriageError
 
-#: Of a process.
+#: Per process.
 MAX_STREAMS, MAX_WAITERS = 1_000, 2_000
-#: Of an API key or a token's subject in one namespace, so that one client cannot take them all.
+#: Per API key or token subject in a namespace, so that one client cannot use them all.
 MAX_STREAMS_OF_KEY, MAX_WAITERS_OF_KEY = 50, 200
 
-#: Namespace and key id. Without keys (auth off) the latter is None, and only the bound of the process holds.
+#: Namespace and key id. With authentication off, the key id is None and only the limit per process applies.
 Holder = tuple[str, str | None]
 
 
 class Places:
-    """Counts from `take` to `give_back`; each holder gives back what it took, on every path."""
+    """Counts from `take` to `give_back`, which must follow on every path."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Places:
         return self._taken.total()
 
     def take(self, holder: Holder) -> None:
-        """Raises an error if the process or the holder is at its limit."""
+        """Raises the error of the limit that the process or the holder has reached."""
         if self.count >= self.most:
             raise self._full()
         if holder[1] is not None and self._taken[holder] >= self.most_of_holder:

@@ -1,4 +1,4 @@
-"""What POST /v1/bulk-actions and POST /v1/dlq/retry share: checks, acceptance, dry runs, and the resource."""
+"""Shared by POST /v1/bulk-actions and POST /v1/dlq/retry: checks, creation, dry runs, and the resource."""
 
 import hashlib
 from typing import Any
@@ -16,7 +16,7 @@ from service.store.jobs import Idempotency
 
 
 def check(spec: BulkSpec, given: FilterIn) -> None:
-    """Raises ValidationFailed: omitting a filter must not select every job."""
+    """Raises ValidationFailed for a filter that would select every job by omission."""
     rows: list[dict[str, str]] = []
     if not any(given.model_dump().values()):
         rows.append({"pointer": "/filter", "code": "empty", "message": "set at least one filter"})
@@ -37,7 +37,7 @@ def check(spec: BulkSpec, given: FilterIn) -> None:
 
 
 async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: str | None) -> Response:
-    """202 with the action as it was first accepted."""
+    """Respond 202 with the action as first accepted."""
     idempotency = None
     if key is not None:
         digest = hashlib.sha256(await request.body()).hexdigest()
@@ -51,7 +51,7 @@ async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: 
 
 
 async def preview(context: RequestContext, spec: BulkSpec) -> Response:
-    """200 with how many jobs match now."""
+    """Respond 200 with the number of jobs that match now."""
     matched, complete = await context.stores.bulk_actions.count(spec)
     document = {
         "dry_run": True,

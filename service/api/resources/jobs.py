@@ -1,4 +1,4 @@
-"""One job as a resource: reading it, showing it, and the outcome of an action on it."""
+"""The job resource: reads and renders a job, and responds to actions on it."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from service.domain.states import State
 
 
 def present(context: RequestContext, job: Job) -> dict[str, Any]:
-    """The job as this caller may see it."""
+    """The job, redacted for this caller."""
     return rendering.job(job, context.view(job))
 
 
@@ -38,7 +38,7 @@ async def act(
     action: Awaitable[Changed],
     done: Sequence[State],
 ) -> Response:
-    """Answer an action on one job: `done` are the states in which there was nothing left to do."""
+    """Respond to an action on one job; `done` are the states in which there is nothing left to do."""
     status = 202
     try:
         await action

@@ -1,4 +1,4 @@
-"""Filling a fan-out in chunks, and closing it."""
+"""Adding items to a fan-out in chunks, and sealing it."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -7,7 +7,7 @@ from fastapi import Request, Response
 
 from service.api.context import Context
 from service.api.openapi.operation import operation
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.fan_out_items import ItemReader
 from service.api.resources.fan_outs import respond
@@ -53,9 +53,9 @@ async def add_fan_out_items(
     reader = ItemReader(context, fan_out.name, template)
     items: list[Item] = []
     rejected: list[dict[str, Any]] = []
-    turns = Turns()
+    slices = TimeSlices()
     for position, raw in enumerate(raw_items):
-        await turns.pause()
+        await slices.pause()
         try:
             items.append(await reader.read(raw, position, body.start_index))
         except (ValidationFailed, PayloadInvalid, PayloadTooLarge) as error:

@@ -13,7 +13,7 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.example_data import ITEM_RESULT
 from service.api.openapi.operation import operation
 from service.api.resources import groups
-from service.api.resources.fan_out_items import ItemReader, check_all, in_portions
+from service.api.resources.fan_out_items import ItemReader, check_all, in_batches
 from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
@@ -50,7 +50,7 @@ class NdjsonResponse(StreamingResponse):
     media_type = "application/x-ndjson"
 
 
-#: What is read as text may be asked for as text: generated clients know no NDJSON.
+#: The same lines as plain text, for generated clients, which do not know NDJSON.
 PLAIN = "text/plain"
 
 
@@ -113,14 +113,14 @@ async def create_fan_out(
 async def _complete(
     context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
 ) -> None:
-    """Stores the missing items; if a client cancels the fan-out meanwhile, there is nothing to add."""
+    """Store the missing items; stop if a client has cancelled the fan-out meanwhile."""
     fan_outs = context.stores.fan_outs
     if opened.replayed:
         found = await context.stores.groups.find(FanOut, opened.id)
         if found is None or found.sealed:
             return
     with contextlib.suppress(NotFound, FanOutSealed, CountMismatch):
-        async for items in in_portions(reader, raw_items, FILL):
+        async for items in in_batches(reader, raw_items, FILL):
             await fan_outs.fill(opened.id, items, admitted=True)
         if spec.whole:
             await fan_outs.seal(opened.id, len(raw_items))
@@ -159,8 +159,8 @@ async def get_fan_out(
 ) -> Response:
     """`wait` returns once the fan-out differs from `If-None-Match` or, without that header, has finished."""
     fan_out = await groups.poll(context, FanOut, fan_out_id, wait, if_none_match)
-    if (answer := groups.unchanged(fan_out, if_none_match)) is not None:
-        return answer
+    if (not_modified := groups.unchanged(fan_out, if_none_match)) is not None:
+        return not_modified
     return respond(fan_out)
 
 
@@ -189,7 +189,7 @@ _RESULTS = operation(
     "jobs:read", "Results of a fan-out", {200: ("One ItemResultOut per line.", None)}, (404,)
 )
 _RESULTS["responses"][200]["content"] = {
-    # Binary, because that is what generated clients read this media type as: a blob, a file, bytes.
+    # Binary, since generated clients treat this media type as a blob, a file or bytes.
     NdjsonResponse.media_type: {"schema": {"type": "string", "format": "binary"}, "example": _LINE},
     PLAIN: {"schema": {"type": "string"}, "example": _LINE},
 }

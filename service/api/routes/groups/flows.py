@@ -12,7 +12,7 @@ from service.api.openapi.operation import operation
 from service.api.requests.limits import one_job
 from service.api.requests.streamed_items import EDGES, open_envelope
 from service.api.requests.strict_json import parse
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
@@ -91,9 +91,9 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
     raw = cast(RawItems, body.jobs)
     nodes: dict[str, Node] = {}
     rows: list[dict[str, Any]] = []
-    turns = Turns()
+    slices = TimeSlices()
     for key, text in zip(raw.keys, raw, strict=True):
-        await turns.pause()
+        await slices.pause()
         try:
             _NAME.validate_python(key)
             node = schemas.NodeIn.model_validate(await _node(context, key, text))
@@ -120,13 +120,13 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
         nodes[key] = Node(spec, node.edges())
     if rows:
         raise ValidationFailed(errors=rows[:100])
-    # In a thread: sorting a hundred thousand edges takes a while.
+    # In a thread, because sorting a hundred thousand edges would block the event loop.
     order = await asyncio.to_thread(arrange, {key: node.edges for key, node in nodes.items()})
     return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
 
 
 async def _node(context: RequestContext, key: str, text: bytes) -> Any:
-    """A job and its edges, which may be many more than a job has fields."""
+    """Parse a job and its edges, of which there may be very many."""
     root = pointer(("body", "jobs", key))
     try:
         node = await open_envelope(text, EDGES, one_job(context.app_state.settings))
@@ -173,8 +173,8 @@ async def get_flow(
 ) -> Response:
     """`wait` returns once the flow differs from `If-None-Match` or, without that header, has finished."""
     flow = await groups.poll(context, Flow, flow_id, wait, if_none_match)
-    if (answer := groups.unchanged(flow, if_none_match)) is not None:
-        return answer
+    if (not_modified := groups.unchanged(flow, if_none_match)) is not None:
+        return not_modified
     return respond(flow, await context.stores.groups.flow_jobs(flow_id))
 
 

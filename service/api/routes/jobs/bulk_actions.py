@@ -22,7 +22,7 @@ ActionId = Annotated[
     str, Path(pattern=r"^act_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The bulk action's ID.")
 ]
 ONE = {200: ("The bulk action.", schemas.BulkActionOut)}
-#: What a retry needs beyond the scope of its operation.
+#: The scope that a retry requires in addition to the scope of the operation.
 RETRY_SCOPE = "dlq:write"
 
 

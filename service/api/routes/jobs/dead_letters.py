@@ -131,6 +131,6 @@ async def delete_dead_letter(job_id: JobId, context: Context) -> Response:
     await _dead(context, job_id)
     try:
         await context.stores.jobs.delete_one(job_id)
-    except InvalidState as error:  # it runs again by now
+    except InvalidState as error:  # the job is no longer dead
         raise NotFound() from error
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""Why a job is where it is."""
+"""Explains why a job is in its state."""
 
 from fastapi import Response
 

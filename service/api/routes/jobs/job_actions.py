@@ -1,4 +1,4 @@
-"""Actions on a job: change, cancel, run again, run now, delete; and its attempts and logs."""
+"""Actions on a job: update, cancel, retry, run now, delete; and its attempts and logs."""
 
 from fastapi import Response
 

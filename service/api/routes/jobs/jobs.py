@@ -30,7 +30,7 @@ from service.telemetry.spans import Span
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
-#: A larger payload, in bytes, earns a warning to refer to the data by id.
+#: A response warns about a larger payload, in bytes, and recommends a reference.
 WARN_BYTES = 1_024
 
 
@@ -70,8 +70,8 @@ async def create_job(
     submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
-        return _answer(context, await _submit(context, submission, span), spec)
-    # The watch comes first: a job can end before the answer to its submission is read.
+        return _respond(context, await _submit(context, submission, span), spec)
+    # Watch before submitting: the job may finish before Redis' reply arrives.
     async with context.watch(submission.id) as waiting:
         submitted = await _submit(context, submission, span)
         if submitted.job_id == submission.id:
@@ -90,7 +90,7 @@ async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: f
         if job is not None:
             await context.namespace_state.types.load_type(job.name)
     except BackendUnavailable:
-        return None  # The submission is stored: an error would make the client send it again.
+        return None  # The submission is stored, and an error would make the client retry it.
     return job
 
 
@@ -121,7 +121,7 @@ def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
     return headers
 
 
-def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
+def _respond(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
     if submitted.job is None:
         raise NotFound("The job that held the unique key has just finished. Submit the job again.")
     status = 200 if submitted.result is SubmitResult.EXISTING else 202
@@ -132,7 +132,7 @@ def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Res
 
 def _waited(context: RequestContext, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
     if job is None or not is_finished(job):
-        return _answer(context, submitted, spec)
+        return _respond(context, submitted, spec)
     headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
     return rendering.respond(present(context, job), 200, headers)
 
@@ -173,7 +173,7 @@ async def list_jobs(
         created_before=None if created_before is None else to_ms(created_before),
     )
     if len(filter.tags) < len(set(tag or [])):
-        return rendering.page([], None)  # no job has two values of one key
+        return rendering.page([], None)  # a tag has only one value, so no job matches
     if filter.group_id is None:
         page = await context.stores.queries.list_jobs(filter, limit, cursor)
     else:

@@ -1,4 +1,4 @@
-"""Queues: looking, pausing, emptying, deleting."""
+"""Queues: reading, configuring, pausing, purging, deleting."""
 
 from typing import Annotated, Any, Literal
 
