@@ -1,4 +1,4 @@
-"""The API's metrics besides the HTTP metrics of its instrumentator."""
+"""The API's metrics other than those about HTTP."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,9 +16,9 @@ from service.store.queues.queue_survey import Survey
 from service.store.queues.queues import Queue
 from service.store.redis.connect import RedisClient, eviction_policy
 
-#: Queues shown at most: names are the clients' to invent.
+#: The most queues with their own metrics: clients can create any number.
 MAX_QUEUES = 200
-#: The label of all further queues together; no queue can have it for its name.
+#: The label of all other queues; not a valid queue name.
 OTHERS = "_others"
 
 _LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED)
@@ -28,13 +28,13 @@ class ApiMetrics:
     """Every scrape reads Redis, and nothing is cached: stale numbers would look current."""
 
     def __init__(self, namespace: str) -> None:
-        """`namespace` is the API's own."""
+        """`namespace` is the API's namespace."""
         self.http = HttpMetrics(namespace)
 
     async def exposition(self, redis: RedisClient, stores: Namespace, *, whole: bool) -> bytes:
-        """While Redis is unavailable, `triage_redis_up` is 0 and the metrics from Redis are absent.
+        """The metrics page. While Redis is unavailable, `triage_redis_up` is 0 and its metrics are absent.
 
-        `whole` covers requests of all namespaces, not only of `stores`.
+        `whole` includes requests of all namespaces.
         """
         try:
             policy = await eviction_policy(redis)
@@ -64,7 +64,7 @@ async def _queue_families(stores: Namespace) -> list[Metric]:
 async def _add_others(
     stores: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
 ) -> None:
-    """Keeps sums over queues complete, and no old job hidden."""
+    """Add the remaining queues, so that sums are complete and the oldest job is always visible."""
     jobs, dead, oldest = families[:3]
     others = survey.counts(len(names))
     for state in _LIVE:

@@ -168,6 +168,6 @@ def _event(snapshot: Snapshot) -> bytes:
 
 
 def _closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:
-    """The last event of a stream whose resource is unfinished; without an id, so clients keep the previous."""
+    """The last event of a stream with an unfinished resource; without an id, so clients keep the last one."""
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     return b"%sevent: %s\ndata: %s\n\n" % (retry, name.encode(), orjson.dumps(data or {}))
