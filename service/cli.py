@@ -108,7 +108,7 @@ def add_commands() -> None:
 
 def main() -> None:
     """Exit codes are in docs/reference/command-line.md."""
-    from service.commands.answers import Refused
+    from service.commands.responses import Refused
 
     add_commands()
     try:

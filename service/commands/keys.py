@@ -1,4 +1,4 @@
-"""`triage keys`: API keys, made and revoked on the Redis itself, so that the first one needs no key."""
+"""`triage keys`: creates and revokes API keys directly in Redis, so that the first one needs no key."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Answer = TypeVar("Answer")
 _VALID_SCOPES = f"Valid scopes: {', '.join(SCOPES)}."
-#: Characters of a key's name.
+#: The most characters of a key's name.
 MAX_NAME = 255
 
 

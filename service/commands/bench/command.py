@@ -1,4 +1,4 @@
-"""The command: options, signals, exit codes."""
+"""`triage bench`: options, signals, exit codes."""
 
 import asyncio
 import contextlib
@@ -97,7 +97,7 @@ def _say(line: str) -> None:
 
 
 class _Command:
-    """A measurement and what comes after it; `left`: jobs remain that it could not remove."""
+    """A measurement and its cleanup; `left` is whether jobs remain that it could not remove."""
 
     def __init__(self, plan: Plan, url: str, key: str, progress: Progress | None) -> None:
         self._plan = plan
@@ -107,9 +107,9 @@ class _Command:
         self.interrupted = self.left = self._abandoned = False
 
     async def run(self) -> Measured | None:
-        """None when there is nothing to tell; the reason is on standard error."""
+        """Returns None if there are no figures; the reason is on standard error."""
         async with contextlib.AsyncExitStack() as stack:
-            # A client for each connection: one with a pool of 16 takes twice the processor time of a request.
+            # A client per connection: one client with 16 connections uses twice the CPU time per request.
             api, *connections = [
                 Api(await stack.enter_async_context(client))
                 for client in open_async_clients(self._url, self._key, 60, 1 + self._plan.concurrency)
@@ -138,7 +138,7 @@ class _Command:
 
         def stop() -> None:
             if measuring.done() or self.interrupted:
-                # It may still wait for the measurement to stop: then it must not begin to clean up.
+                # `run` may still be waiting for the measurement to stop, and must not clean up afterwards.
                 self._abandoned = True
                 whole.cancel()
             else:
