@@ -19,8 +19,8 @@ from service.commands import following
 from service.commands.bench.api import Api, Refused
 from service.commands.bench.cleaning import clean
 from service.commands.bench.figures import figures
-from service.commands.bench.plan import Plan
-from service.commands.bench.run import Measured, QueueBusy, Run
+from service.commands.bench.plan import SAMPLE, Plan
+from service.commands.bench.run import Measured, QueueBusy, Run, SampleMissing
 from service.commands.bench.submission import Submitter
 from service.commands.bench.table import print_figures
 from service.commands.client import DEFAULT_URL, Json, Key, Url
@@ -34,7 +34,10 @@ def bench(
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many connections submit jobs.")] = 16,
     batch: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs per request.")] = 1,
     queue: Annotated[str, typer.Option(help="The queue; nothing else should use it.")] = "bench",
-    job: Annotated[str, typer.Option(help="Job type; its handler really runs.")] = "sync-data",
+    job: Annotated[
+        str,
+        typer.Option(help="Job type; its handler really runs. The default is one of the sample handlers."),
+    ] = SAMPLE,
     payload: Annotated[
         str | None,
         typer.Option(help='JSON object; the default for sync-data is {"source": "bench", "pages": 0}'),
@@ -82,7 +85,7 @@ def bench(
 
 def _payload(job: str, text: str | None) -> dict[str, Any]:
     if text is None:
-        return {"source": "bench", "pages": 0} if job == "sync-data" else {}
+        return {"source": "bench", "pages": 0} if job == SAMPLE else {}
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -125,6 +128,8 @@ class _Command:
                     raise
             except QueueBusy as error:
                 _say(f"{error}. Use --force to measure anyway.")
+            except SampleMissing as error:
+                _say(f"{error}.")
             except Refused as error:
                 sys.stderr.write(error.lines)
             finally:

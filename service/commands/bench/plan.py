@@ -7,6 +7,8 @@ import orjson
 
 #: The key of the tag of a measurement's jobs.
 TAG = "triage-bench"
+#: A job type that does nothing, from the sample handlers.
+SAMPLE = "sync-data"
 #: Uncounted jobs per connection.
 WARM_UP = 5
 #: How long after the timeout Triage forgets the jobs if this command cannot delete them, in seconds.

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.commands.bench.api import Api, Refused
 from service.commands.bench.ends import End, Ends, Read
-from service.commands.bench.plan import WARM_UP, Plan
+from service.commands.bench.plan import SAMPLE, WARM_UP, Plan
 from service.commands.bench.submission import Submission, Submitter
 
 #: Shows the progress of a phase: its name, how many are done, and how many there are.
@@ -17,6 +17,15 @@ Show = Callable[[str, int, int], None]
 
 class QueueBusy(Exception):
     """The queue has other jobs, which would affect the figures or be delayed."""
+
+
+class SampleMissing(Exception):
+    """The workers know other job types, but not the sample."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        super().__init__(
+            f"no worker knows the sample job type {SAMPLE}. Use --job with one of: {', '.join(known)}"
+        )
 
 
 @dataclass
@@ -45,8 +54,10 @@ class Run:
         self.submitted = 0
 
     async def measure(self) -> Measured:
-        """Raises Refused if it cannot begin, or QueueBusy. A timeout still returns the results so far."""
+        """Raises Refused if it cannot begin, QueueBusy or SampleMissing. A timeout returns what it has."""
         plan = self._plan
+        if plan.job == SAMPLE:
+            await self._find_sample()
         queue = await self._queue()
         measured = Measured(queue, sum(queue.get("counts", {}).values()))
         if measured.other_jobs and not plan.force:
@@ -63,6 +74,18 @@ class Run:
                 with contextlib.suppress(Refused):
                     measured.ends = list((await self._read(self._api.read_once)).values())
         return measured
+
+    async def _find_sample(self) -> None:
+        try:
+            page = await self._api.read_once("/v1/job-types", ("items",))
+        except Refused as error:
+            # The key may lack workers:read, which nothing else here requires.
+            if error.code != "scope_missing":
+                raise
+            return
+        known = sorted(row["name"] for row in page["items"])
+        if known and SAMPLE not in known:
+            raise SampleMissing(known)
 
     async def _queue(self) -> dict[str, Any]:
         try:
