@@ -25,9 +25,9 @@ class Completer:
     the finish counts, "stale" and "missing" that the run had lost its lease.
     """
 
-    def __init__(self, leases: Leases, on_answer: Callable[[Finish, FinishResult], None]) -> None:
+    def __init__(self, leases: Leases, on_reply: Callable[[Finish, FinishResult], None]) -> None:
         self._leases = leases
-        self._on_answer = on_answer
+        self._on_reply = on_reply
         self._waiting: list[Finish] = []
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
@@ -75,7 +75,7 @@ class Completer:
             pause = FIRST_PAUSE
             del self._waiting[: len(batch)]
             for finish, result in zip(batch, results, strict=True):
-                self._on_answer(finish, result)
+                self._on_reply(finish, result)
             if not self._waiting:
                 self._arrived.clear()
                 self._empty.set()

@@ -1,4 +1,4 @@
-"""`http.request`: calls a URL, so that any language can do the work of a job."""
+"""`http.request`: calls a URL, so that a service in any language can do the work of a job."""
 
 import asyncio
 import zlib
@@ -16,7 +16,7 @@ from workers.http.headers import HeaderRefused, checked_headers, retry_after, si
 from workers.http.outbound_guard import AddressRefused, Allowed, GuardedTransport
 
 CONNECT_SECONDS = 3.0
-#: Bytes of a response's body that are kept, and that a compressed one may grow to.
+#: The most bytes of a response's body to keep, after decompression.
 MAX_BODY = 65_536
 MAX_HEADERS, MAX_HEADER = 50, 1_024
 MAX_URL = 2_048
@@ -77,7 +77,7 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
 
 
 def _checked_host(url: str) -> str:
-    """What resolves is checked again at the connection; here falls what must not even be tried."""
+    """Refuse hosts early that must not be tried; the connection checks the resolved addresses again."""
     try:
         parsed, parts = httpx.URL(url), urlsplit(url)
     except (httpx.InvalidURL, ValueError) as error:
@@ -104,7 +104,7 @@ async def _call(
     async with httpx.AsyncClient(
         transport=GuardedTransport(allowed), follow_redirects=False, trust_env=False, timeout=timeout
     ) as client:
-        # Built by hand: the client would add headers of its own, such as one that asks for compression.
+        # Built here because the client would add its own headers, such as Accept-Encoding.
         call = httpx.Request(request.method, request.url, headers=headers, content=content)
         response = await client.send(call, stream=True)
         try:
@@ -131,7 +131,7 @@ def _answer(response: httpx.Response, raw: bytes) -> dict[str, Any]:
 
 def _decoded(encoding: str, raw: bytes) -> tuple[bytes, bool]:
     if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
-        # Only as far as the limit, whatever a small body would grow to.
+        # Stops at the limit, even if a small compressed body would expand further.
         reader = zlib.decompressobj(wbits=47)
         try:
             raw = reader.decompress(raw, MAX_BODY + 1)
@@ -141,7 +141,7 @@ def _decoded(encoding: str, raw: bytes) -> tuple[bytes, bool]:
 
 
 def _body(content_type: str, body: bytes, cut: bool) -> Any:
-    """A JSON body becomes its value, so that the next job can read it; everything else is text."""
+    """Parse a JSON body, so that the next job can read its value; everything else is text."""
     kind = content_type.partition(";")[0].strip().lower()
     if body and not cut and (kind == "application/json" or kind.endswith("+json")):
         try:

@@ -1,4 +1,4 @@
-"""A worker's duties besides running jobs, and what wakes them. To add one, write a module and list it."""
+"""Runs a worker's maintenance duties and wakes them. To add one, write a module and list it here."""
 
 import contextlib
 from collections.abc import Callable, Coroutine
@@ -23,7 +23,7 @@ from workers.telemetry.metrics import Metrics
 
 
 class Maintenance:
-    """Built before the first claim, which may already say when something is due."""
+    """Created before the first claim, whose reply may already schedule a check."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Maintenance:
         self._pruner = Pruner(namespace.leases)
         self._groups = GroupWorker(namespace.group_tasks)
         self._bulk = BulkWorker(namespace.bulk_batches)
-        #: One check of each duty by its name; it returns the seconds until the next one.
+        #: The duties by name: each checks once, and returns the seconds until its next check.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
             "rescue": self._rescuer.rescue,
             "expire": self._expirer.expire,
@@ -55,11 +55,11 @@ class Maintenance:
             self._duties["bury_unroutable"] = reaper.bury
 
     def schedule_check(self, seconds: float) -> None:
-        """A job may expire, or a cancel must be forced, in so many seconds."""
+        """A job may expire, or a cancel must be forced, in `seconds`."""
         self._expirer.schedule_check(seconds)
 
     def on_heartbeat(self, beat: Beat) -> None:
-        """Wake the duties for which Redis has work."""
+        """Wake the duties that have work in Redis."""
         if beat.tasks:
             self._groups.wake()
             self._bulk.wake()
@@ -69,12 +69,12 @@ class Maintenance:
             self._pruner.schedule_check(beat.next_prune_ms / 1000 + 0.01)
 
     async def rescue_first(self) -> bool:
-        """Take back what other workers left, before the first claim; whether one was lost lately."""
+        """Rescue the jobs of lost workers before the first claim; returns whether one was lost recently."""
         with contextlib.suppress(TriageError):
             await self._rescuer.rescue()
         return self._rescuer.lost_lately
 
     def duties(self, wake_claimer: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
-        """One endless coroutine per duty; `wake_claimer` makes the claimer look for work at once."""
+        """One endless coroutine per duty; `wake_claimer` makes the claimer claim at once."""
         self._rescuer.wake_claimer = wake_claimer
         return [repeat(name, check) for name, check in self._duties.items()]

@@ -1,4 +1,4 @@
-"""Puts a worker together from its settings. What runs when is worker.py's."""
+"""Creates the parts of a worker from its settings; worker.py runs them."""
 
 import random
 from collections.abc import Callable, Coroutine
@@ -42,7 +42,7 @@ from workers.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a worker is, and where its times and ids come from."""
+    """A worker's id, and the sources of its times and of new ids."""
 
     worker_id: str
     clock: Clock
@@ -50,7 +50,7 @@ class Identity:
 
 
 class Composition:
-    """The parts of one worker, in the order in which they need each other. Building them starts none."""
+    """The parts of a worker, in the order of their dependencies. Creating them starts nothing."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Composition:
         registry: Registry,
         identity: Identity,
         shared: dict[Any, Any],
-        on_answer: Callable[[Finish, FinishResult], None],
+        on_reply: Callable[[Finish, FinishResult], None],
     ) -> None:
-        """`shared` is what all runs find in `ctx`; `on_answer` gets Redis's answer to each finish."""
+        """`shared` has the entries that every `ctx` gets; `on_reply` gets Redis's reply to each finish."""
         self._settings = settings
         self._registry = registry
         self._clock = identity.clock
@@ -79,7 +79,7 @@ class Composition:
         shared["redis"] = self.connections.for_handlers
         self.caution = Caution(self._clock)
         self.runners = Runners(settings, registry, self.caution)
-        self.completer = Completer(self._namespace.leases, on_answer)
+        self.completer = Completer(self._namespace.leases, on_reply)
         self.executor = self._build_executor(shared)
         self.maintenance = Maintenance(
             self._namespace, settings, self._clock, self.metrics, self._new_id, self._reachability
@@ -120,7 +120,7 @@ class Composition:
         return await start_admin(admin, self._settings.worker_host, self._settings.worker_port)
 
     def start_heartbeat(self, on_heartbeat: Callable[[Beat], None]) -> Heartbeat:
-        """From now on the worker counts as started: it is ready while it claims."""
+        """Start the heartbeat thread. From now on the worker is ready while it claims."""
         client = HeartbeatClient.connect(self._settings, self._record, self._namespace.leases)
         self.health.watchdog = watchdog = Watchdog(self._clock, self.executor.runs, client.finish)
         heartbeat = Heartbeat(client, self.executor, watchdog, self._reachability, on_heartbeat)
@@ -128,13 +128,13 @@ class Composition:
         return heartbeat
 
     def background(self) -> list[Coroutine[Any, Any, Any]]:
-        """What runs beside the claim loop until the process ends; call `start_heartbeat` first."""
+        """The coroutines to run next to the claim loop until the end; call `start_heartbeat` first."""
         assert self.health.watchdog is not None
         stuck_slots = StuckSlots(
             self.executor.slots,
             self.metrics,
             self._settings.stuck_threads_seconds,
-            # A new process is the only cure.
+            # Only a new process gets free slots.
             lambda: self.drain.begin("every slot is held by a run that does not end"),
         )
         on_tick = [self.health.watchdog.tick, stuck_slots.check]

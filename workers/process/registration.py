@@ -1,4 +1,4 @@
-"""This worker's entry in the registry of workers, from its start to the end of its drain."""
+"""Maintains this worker's entry in the registry, from its start to the end of its drain."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class Registration:
         self._reachability = reachability
 
     async def join(self, drain_begun: asyncio.Event) -> None:
-        """Register as soon as Redis can be used; returns when that is done, or when the drain has begun."""
+        """Register as soon as Redis is usable; returns afterwards, or when the drain begins."""
         warned = ""
         while not drain_begun.is_set():
             try:
@@ -56,7 +56,7 @@ class Registration:
                 await asyncio.wait_for(drain_begun.wait(), 0.5 + random.random() / 2)
 
     async def renew(self) -> None:
-        """Register again, because Redis does not know this worker any more."""
+        """Register again, when Redis no longer knows this worker."""
         try:
             record = replace(self._record, seen_at=self._clock.now_ms())
             await self._namespace.workers.register(record, self._job_types)
@@ -64,6 +64,6 @@ class Registration:
             log.warning("not_registered", code=error.code)
 
     async def leave(self) -> None:
-        """Wake another worker, since this one may have swallowed a wake-up, and deregister."""
+        """Wake another worker, since this one may have consumed a wake-up, and deregister."""
         await self._namespace.leases.wake(self._record.pool)
         await self._namespace.workers.deregister(self._record.id)
