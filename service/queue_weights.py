@@ -1,8 +1,8 @@
-"""The text that names the queues of a worker and their weights."""
+"""Parses the queues of a worker and their weights."""
 
 
 def parse_weights(text: str) -> dict[str, int]:
-    """`critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
+    """Parse `critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
     weights: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, weight = part.partition("=")
