@@ -10,6 +10,7 @@ import pytest
 from redis.exceptions import ConnectionError as Broken
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull
+from service.domain.job import Lease
 from service.domain.job_spec import JobSpec, Unique
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
@@ -19,7 +20,7 @@ from tests.api.client import Api, problem
 from tests.api.document import GUARDED
 from tests.faults.proxy import Proxy
 from tests.support.eventually import eventually
-from tests.support.factories import new_id
+from tests.support.factories import OK, claim, finish, new_id
 
 JOB = {"name": "work"}
 SUBMISSIONS = {
@@ -185,6 +186,25 @@ async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api,
     answer = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
     assert answer.status_code == 202, answer.text
     assert "preference-applied" not in answer.headers
+
+
+async def test_a_finished_flow_is_returned_although_its_jobs_cannot_be_read_again(
+    api: Api, stores: Namespace
+) -> None:
+    groups = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.groups
+
+    async def run_the_job() -> None:
+        leases: list[Lease] = []
+        while not leases:
+            leases = (await claim(stores)).leases
+        assert await finish(stores, leases[0], OK) == "moved"
+
+    with mock.patch.object(groups, "flow_jobs", side_effect=BackendUnavailable):
+        answer, _ = await asyncio.gather(
+            api.http.post("/v1/flows", json=FLOW, headers={"Prefer": "wait=20"}), run_the_job()
+        )
+    assert (answer.status_code, answer.json()["state"]) == (200, "succeeded"), answer.text
+    assert answer.json()["jobs"].keys() == {"a"}
 
 
 async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:

@@ -1,6 +1,7 @@
 """Submitting and reading flows."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Annotated, Any, cast
 
@@ -82,7 +83,9 @@ async def create_flow(
     flow, jobs = admission.flow, dict(admission.jobs)
     headers = {"Idempotency-Replayed": "true"} if admission.replayed else {}
     if (ended := await groups.wait_until_finished(context, Flow, flow.id, prefer)) is not None:
-        jobs = await context.stores.groups.flow_jobs(flow.id)
+        # The flow is stored, and an error would make the client retry it.
+        with contextlib.suppress(BackendUnavailable):
+            jobs = await context.stores.groups.flow_jobs(flow.id)
         return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(flow, jobs, 202, **headers)
 
