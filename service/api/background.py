@@ -29,7 +29,7 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
     async def api_heartbeat(namespace_state: NamespaceState) -> None:
         # Shows workers that Redis was reachable, so that they can tell an outage from a crashed worker.
         try:
-            await namespace_state.stores.pulse(lease_ms, namespace_state.reachability.away_ms)
+            await namespace_state.namespace.pulse(lease_ms, namespace_state.reachability.away_ms)
         except TriageError:
             namespace_state.reachability.missed()
             raise
@@ -44,16 +44,16 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
 
 
 async def work_on_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.stores.group_tasks.work()
+    await namespace_state.namespace.group_tasks.work()
 
 
 async def forget_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.stores.group_tasks.forget_ended()
+    await namespace_state.namespace.group_tasks.forget_ended()
 
 
 async def work_on_bulk_actions(namespace_state: NamespaceState) -> float | None:
     """Work on a batch of a bulk action."""
-    next_ms = await namespace_state.stores.bulk_batches.work()
+    next_ms = await namespace_state.namespace.bulk_batches.work()
     return None if next_ms is None else next_ms / 1000
 
 

@@ -70,17 +70,17 @@ class AppState:
         """Mark the process as not ready, and end all waits with the current state."""
         self.stopping = True
         for namespace_state in self.namespace_states.values():
-            namespace_state.stores.change_feed.release()
+            namespace_state.namespace.change_feed.release()
 
     def namespace_state(self, namespace: str) -> "NamespaceState":
         found = self.namespace_states.get(namespace)
         if found is None:
             settings = self.settings
-            stores = Namespace(
+            opened = Namespace(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
-            known = KnownTypes(stores.workers, stores.queues, self.clock)
-            found = NamespaceState(stores, known, Reachability(self.clock))
+            known = KnownTypes(opened.workers, opened.queues, self.clock)
+            found = NamespaceState(opened, known, Reachability(self.clock))
             self.namespace_states[namespace] = found
         found.used_at = self.clock.monotonic()
         return found
@@ -91,7 +91,7 @@ class AppState:
         for namespace, namespace_state in list(self.namespace_states.items()):
             unused = (
                 now - namespace_state.used_at > NAMESPACE_SECONDS
-                and not namespace_state.stores.change_feed.watched
+                and not namespace_state.namespace.change_feed.watched
             )
             if unused and namespace != self.settings.namespace:
                 del self.namespace_states[namespace]
@@ -102,7 +102,7 @@ class AppState:
 class NamespaceState:
     """This process's state of one namespace."""
 
-    stores: Namespace
+    namespace: Namespace
     types: KnownTypes
     reachability: Reachability
     #: Monotonic time.
@@ -119,8 +119,8 @@ class RequestContext:
     request: Request
 
     @property
-    def stores(self) -> Namespace:
-        return self.namespace_state.stores
+    def namespace(self) -> Namespace:
+        return self.namespace_state.namespace
 
     @contextlib.asynccontextmanager
     async def watch(self, id: str) -> AsyncGenerator[Waiting]:
@@ -131,7 +131,7 @@ class RequestContext:
         with self.app_state.waiters.place(self.holder):
             async with (
                 hang_up_noticed(self.request.receive) as gone,
-                self.stores.change_feed.watch(id) as changed,
+                self.namespace.change_feed.watch(id) as changed,
             ):
                 yield Waiting(changed, gone, self.check)
 

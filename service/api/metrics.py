@@ -31,7 +31,7 @@ class ApiMetrics:
         """`namespace` is the API's namespace."""
         self.http = HttpMetrics(namespace)
 
-    async def exposition(self, redis: RedisClient, stores: Namespace, *, whole: bool) -> bytes:
+    async def exposition(self, redis: RedisClient, namespace: Namespace, *, whole: bool) -> bytes:
         """The metrics page. While Redis is unavailable, `triage_redis_up` is 0 and its metrics are absent.
 
         `whole` includes requests of all namespaces.
@@ -40,39 +40,39 @@ class ApiMetrics:
             policy = await eviction_policy(redis)
             families = [
                 *redis_families(up=True, policy_ok=policy == "noeviction"),
-                *await _queue_families(stores),
+                *await _queue_families(namespace),
             ]
         except TriageError:
             families = redis_families(up=False)
-        requests = self.http.process if whole else self.http.of(stores.scripts.namespace)
+        requests = self.http.process if whole else self.http.of(namespace.scripts.namespace)
         sources: list[Collector] = [_Reading(families)]
         if requests is not None:
             sources.insert(0, requests.registry)
         return b"".join(generate_latest(source) for source in sources)
 
 
-async def _queue_families(stores: Namespace) -> list[Metric]:
-    queues, survey = await stores.queues.by_attention(MAX_QUEUES)
+async def _queue_families(namespace: Namespace) -> list[Metric]:
+    queues, survey = await namespace.queues.by_attention(MAX_QUEUES)
     names = [queue.name for queue in queues]
-    counts = await stores.queue_metrics.count(names)
+    counts = await namespace.queue_metrics.count(names)
     families = queue_families(queues, counts, omitted=len(survey.queues) - len(queues))
     if len(survey.queues) > len(queues):
-        await _add_others(stores, families, survey, names)
+        await _add_others(namespace, families, survey, names)
     return families
 
 
 async def _add_others(
-    stores: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
+    namespace: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
 ) -> None:
     """Add the remaining queues, so that sums are complete and the oldest job is always visible."""
     jobs, dead, oldest = families[:3]
     others = survey.counts(len(names))
     for state in _LIVE:
         jobs.add_sample(jobs.name, {"queue": OTHERS, "state": state}, others[state])
-    for reason, number in (await stores.queue_metrics.dead(names)).items():
+    for reason, number in (await namespace.queue_metrics.dead(names)).items():
         dead.add_sample(dead.name, {"queue": OTHERS, "reason": reason}, number)
     since = [queue.oldest for queue in survey.queues[len(names) :] if queue.oldest is not None]
-    age = max(0, await stores.queries.now() - min(since)) / 1000 if since else 0
+    age = max(0, await namespace.queries.now() - min(since)) / 1000 if since else 0
     oldest.add_sample(oldest.name, {"queue": OTHERS}, age)
 
 

@@ -111,7 +111,7 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
     submit, calls = stores.jobs.submit_batch, 0
-    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
 
     async def first_only(batch: Any) -> Any:
         nonlocal calls
@@ -131,7 +131,7 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 async def test_a_later_portion_may_be_repeated_only_with_a_key(
     api: Api, stores: Namespace, keyed: bool
 ) -> None:
-    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
     submit = jobs.submit_batch
 
     async def first_only(batch: Any) -> Any:
@@ -150,7 +150,7 @@ async def test_a_later_portion_may_be_repeated_only_with_a_key(
 async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
     api: Api, stores: Namespace, error: type[Exception]
 ) -> None:
-    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.fan_outs
+    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.fan_outs
     fill = fan_outs.fill
 
     async def first_only(id: str, items: Any, **given: Any) -> Any:
@@ -170,7 +170,7 @@ async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
 async def test_a_read_whose_reply_is_lost_leaves_nothing_unknown(
     far: Api, network: Proxy, stores: Namespace
 ) -> None:
-    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
     with network.weather(silent_replies=True), pytest.raises(BackendUnavailable):
         await queries.now()
 
@@ -191,7 +191,7 @@ async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api,
 async def test_a_finished_flow_is_returned_although_its_jobs_cannot_be_read_again(
     api: Api, stores: Namespace
 ) -> None:
-    groups = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.groups
+    groups = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.groups
 
     async def run_the_job() -> None:
         leases: list[Lease] = []
@@ -208,7 +208,7 @@ async def test_a_finished_flow_is_returned_although_its_jobs_cannot_be_read_agai
 
 
 async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:
-    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
     with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
         answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")

@@ -44,7 +44,7 @@ async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: 
         idempotency = Idempotency(f"POST {request.url.path}", key, digest)
     id = context.app_state.ids.new("act")
     try:
-        begun = await context.stores.bulk_actions.begin(id, spec, idempotency)
+        begun = await context.namespace.bulk_actions.begin(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, bulk_action_id=id) from error
     return respond(begun.action, 202, {"Idempotency-Replayed": "true"} if begun.replayed else {})
@@ -52,7 +52,7 @@ async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: 
 
 async def preview(context: RequestContext, spec: BulkSpec) -> Response:
     """Respond 200 with the number of jobs that match now."""
-    matched, complete = await context.stores.bulk_actions.count(spec)
+    matched, complete = await context.namespace.bulk_actions.count(spec)
     document = {
         "dry_run": True,
         "action": spec.verb,

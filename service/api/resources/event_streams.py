@@ -91,7 +91,7 @@ async def stream(
             return await read_snapshot()
 
     events = follow(
-        context.stores.change_feed,
+        context.namespace.change_feed,
         id,
         in_turn,
         last_event_id,

@@ -12,7 +12,7 @@ EFFECT_SECONDS = 1.0
 
 async def carry_on(context: RequestContext) -> None:
     """Work on pending tasks for a moment, and then in the background."""
-    work = asyncio.ensure_future(context.stores.group_tasks.work())
+    work = asyncio.ensure_future(context.namespace.group_tasks.work())
     done, _ = await asyncio.wait({work}, timeout=EFFECT_SECONDS)
     if not done:
         context.app_state.background.add(work)

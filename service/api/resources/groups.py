@@ -23,7 +23,7 @@ IfNoneMatch = Annotated[str | None, Header()]
 
 async def read(context: RequestContext, kind: type[AnyGroup], id: str) -> AnyGroup:
     """Raises NotFound."""
-    group = await context.stores.groups.find(kind, id)
+    group = await context.namespace.groups.find(kind, id)
     if group is None:
         raise NotFound()
     return group
@@ -76,7 +76,7 @@ async def cancel(
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
     try:
-        await context.stores.groups.request_cancel(id, round(grace * 1000))
+        await context.namespace.groups.request_cancel(id, round(grace * 1000))
     except InvalidState as error:
         if error.current_state != "cancelled":
             raise
@@ -87,14 +87,14 @@ async def cancel(
 
 async def run_again(context: RequestContext, kind: type[AnyGroup], id: str) -> AnyGroup:
     """Raises InvalidState if none of its jobs is dead or cancelled."""
-    await context.stores.groups.request_retry(id)
+    await context.namespace.groups.request_retry(id)
     await carry_on(context)
     return await read(context, kind, id)
 
 
 async def delete(context: RequestContext, id: str) -> Response:
     """Delete the group at once; many jobs take longer, in the background."""
-    await context.stores.groups.delete(id)
+    await context.namespace.groups.delete(id)
     await carry_on(context)
     return Response(status_code=204)
 
@@ -107,6 +107,6 @@ async def _wait(
     is_done: Callable[[AnyGroup], bool],
 ) -> AnyGroup | None:
     async with context.watch(id) as waiting:
-        groups = context.stores.groups
+        groups = context.namespace.groups
         clock = context.app_state.clock
         return await until(lambda: groups.find(kind, id), waiting, seconds, is_done, clock)

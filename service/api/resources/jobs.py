@@ -21,7 +21,7 @@ def present(context: RequestContext, job: Job) -> dict[str, Any]:
 
 
 async def read(context: RequestContext, job_id: str) -> Job:
-    job = await context.stores.queries.job(job_id)
+    job = await context.namespace.queries.job(job_id)
     if job is None:
         raise NotFound()
     return job
@@ -56,6 +56,6 @@ async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn)
         job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:
             await context.namespace_state.types.check(job_type, body.payload)
-    action = context.stores.jobs.redrive_one(job_id, round(body.delay_seconds * 1000), payload, body.queue)
+    action = context.namespace.jobs.redrive_one(job_id, round(body.delay_seconds * 1000), payload, body.queue)
     done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
     return await act(context, job_id, action, done)

@@ -49,7 +49,7 @@ async def add_fan_out_items(
         ]
         raise ValidationFailed(errors=rows)
     fan_out = await groups.read(context, FanOut, fan_out_id)
-    template = await context.stores.groups.item_payload(fan_out_id)
+    template = await context.namespace.groups.item_payload(fan_out_id)
     reader = ItemReader(context, fan_out.name, template)
     items: list[Item] = []
     rejected: list[dict[str, Any]] = []
@@ -64,7 +64,7 @@ async def add_fan_out_items(
     accepted = 0
     next_index, sealed = -1, fan_out.sealed
     for start in range(0, max(len(items), 1), FILL):
-        filled = await context.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
+        filled = await context.namespace.fan_outs.fill(fan_out_id, items[start : start + FILL])
         accepted += filled.added
         next_index, sealed = filled.next_index, filled.sealed
     return rendering.respond(
@@ -90,5 +90,5 @@ async def add_fan_out_items(
 )
 async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
     """Lets the fan-out finish. Fails, and says what is there, unless all `expected_count` items exist."""
-    await context.stores.fan_outs.seal(fan_out_id, body.expected_count)
+    await context.namespace.fan_outs.seal(fan_out_id, body.expected_count)
     return respond(await groups.read(context, FanOut, fan_out_id))

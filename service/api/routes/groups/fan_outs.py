@@ -97,7 +97,7 @@ async def create_fan_out(
     id = context.app_state.ids.new("fan", members=MEMBERS)
     opened: Opened | None = None
     try:
-        opened = await context.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
+        opened = await context.namespace.fan_outs.open(id, spec, len(raw_items), idempotency)
         await _complete(context, opened, spec, reader, raw_items)
     except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
         failed = error if opened is None else after_a_part(error)
@@ -114,9 +114,9 @@ async def _complete(
     context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
 ) -> None:
     """Store the missing items; stop if a client has cancelled the fan-out meanwhile."""
-    fan_outs = context.stores.fan_outs
+    fan_outs = context.namespace.fan_outs
     if opened.replayed:
-        found = await context.stores.groups.find(FanOut, opened.id)
+        found = await context.namespace.groups.find(FanOut, opened.id)
         if found is None or found.sealed:
             return
     with contextlib.suppress(NotFound, FanOutSealed, CountMismatch):
@@ -137,7 +137,7 @@ async def list_fan_outs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Each fan-out has its counts; its items are jobs, listed under the fan-out."""
-    page = await context.stores.groups.list(FanOut, limit, cursor)
+    page = await context.namespace.groups.list(FanOut, limit, cursor)
     return rendering.page([rendering.fan_out(fan_out) for fan_out in page.items], page.next_cursor)
 
 
@@ -180,7 +180,7 @@ async def list_fan_out_jobs(
 ) -> Response:
     """Lists the items that still exist, without the follow-up job. Short pages may have a next page."""
     fan_out = await groups.read(context, FanOut, fan_out_id)
-    page = await context.stores.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
+    page = await context.namespace.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
@@ -217,7 +217,7 @@ async def list_fan_out_results(
     fan_out = await groups.read(context, FanOut, fan_out_id)
 
     async def lines() -> AsyncGenerator[bytes]:
-        async for rows in context.stores.fan_outs.results(fan_out, from_index):
+        async for rows in context.namespace.fan_outs.results(fan_out, from_index):
             chosen = [row for row in rows if state is None or row.state is state]
             if chosen:
                 yield b"".join(

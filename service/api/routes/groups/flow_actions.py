@@ -15,7 +15,7 @@ router = Router(prefix="/v1/flows/{flow_id}", tags=["flows"])
 
 
 async def _respond(context: RequestContext, flow: Flow, status: int) -> Response:
-    return respond(flow, await context.stores.groups.flow_jobs(flow.id), status)
+    return respond(flow, await context.namespace.groups.flow_jobs(flow.id), status)
 
 
 @router.post(

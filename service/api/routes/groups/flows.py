@@ -75,7 +75,7 @@ async def create_flow(
         idempotency = Idempotency("POST /v1/flows", idempotency_key, digest)
     id = context.app_state.ids.new("flow", members=len(spec.nodes))
     try:
-        admission = await context.stores.flows.create(id, spec, idempotency)
+        admission = await context.namespace.flows.create(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, flow_id=id) from error
     finally:
@@ -85,7 +85,7 @@ async def create_flow(
     if (ended := await groups.wait_until_finished(context, Flow, flow.id, prefer)) is not None:
         # The flow is stored, and an error would make the client retry it.
         with contextlib.suppress(BackendUnavailable):
-            jobs = await context.stores.groups.flow_jobs(flow.id)
+            jobs = await context.namespace.groups.flow_jobs(flow.id)
         return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(flow, jobs, 202, **headers)
 
@@ -154,7 +154,7 @@ async def list_flows(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Each flow has its counts but not its jobs."""
-    page = await context.stores.groups.list(Flow, limit, cursor)
+    page = await context.namespace.groups.list(Flow, limit, cursor)
     return rendering.page([rendering.flow(flow) for flow in page.items], page.next_cursor)
 
 
@@ -178,7 +178,7 @@ async def get_flow(
     flow = await groups.poll(context, Flow, flow_id, wait, if_none_match)
     if (not_modified := groups.unchanged(flow, if_none_match)) is not None:
         return not_modified
-    return respond(flow, await context.stores.groups.flow_jobs(flow_id))
+    return respond(flow, await context.namespace.groups.flow_jobs(flow_id))
 
 
 @router.get(
@@ -189,8 +189,8 @@ async def get_flow(
 async def get_flow_graph(flow_id: FlowId, request: Request, context: Context) -> Response:
     """A compact graph for drawing. `Accept: text/vnd.mermaid` returns Mermaid text."""
     await groups.read(context, Flow, flow_id)
-    jobs, edges = await context.stores.flows.graph(flow_id)
-    found = await context.stores.queries.jobs(list(jobs.values()))
+    jobs, edges = await context.namespace.flows.graph(flow_id)
+    found = await context.namespace.queries.jobs(list(jobs.values()))
     if MERMAID in request.headers.get("accept", ""):
         return Response(rendering.mermaid(jobs, found, edges), media_type=MERMAID)
     return rendering.respond(rendering.graph(flow_id, jobs, found, edges))
@@ -208,7 +208,7 @@ async def list_flow_jobs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Lists the jobs that still exist; each job has its own retention."""
-    page = await context.stores.group_jobs.page(
+    page = await context.namespace.group_jobs.page(
         await groups.read(context, Flow, flow_id), JobFilter(), limit, cursor
     )
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)

@@ -99,7 +99,7 @@ async def _submit(
 
     After that some jobs are stored, and the response must say which.
     """
-    jobs, outcomes = context.stores.jobs, list[Submitted | TriageError]()
+    jobs, outcomes = context.namespace.jobs, list[Submitted | TriageError]()
     for batch in [submissions] if atomic else batches(submissions):
         try:
             outcomes += await jobs.submit_batch(batch)

@@ -85,7 +85,7 @@ async def create_job(
 async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: float) -> Job | None:
     try:
         job = await until(
-            lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
+            lambda: context.namespace.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
         )
         if job is not None:
             await context.namespace_state.types.load_type(job.name)
@@ -97,7 +97,7 @@ async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: f
 async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
     failed: str | None = "error"
     try:
-        submitted = await context.stores.jobs.submit_one(submission)
+        submitted = await context.namespace.jobs.submit_one(submission)
         failed = None
         return submitted
     except REFUSALS as error:
@@ -175,12 +175,12 @@ async def list_jobs(
     if len(filter.tags) < len(set(tag or [])):
         return rendering.page([], None)  # a tag has only one value, so no job matches
     if filter.group_id is None:
-        page = await context.stores.queries.list_jobs(filter, limit, cursor)
+        page = await context.namespace.queries.list_jobs(filter, limit, cursor)
     else:
-        group = await context.stores.groups.get(filter.group_id)
+        group = await context.namespace.groups.get(filter.group_id)
         if group is None or (flow_id and fan_out_id):
             return rendering.page([], None)
-        page = await context.stores.group_jobs.page(group, filter, limit, cursor)
+        page = await context.namespace.group_jobs.page(group, filter, limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
@@ -200,13 +200,13 @@ async def get_job(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """`wait` returns once the job differs from `If-None-Match` or, without that header, has finished."""
-    stores = context.stores
+    namespace = context.namespace
     if wait is None:
-        job = await stores.queries.job(job_id)
+        job = await namespace.queries.job(job_id)
     else:
         async with context.watch(job_id) as waiting:
             job = await until(
-                lambda: stores.queries.job(job_id),
+                lambda: namespace.queries.job(job_id),
                 waiting,
                 wait,
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),

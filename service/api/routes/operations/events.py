@@ -47,7 +47,7 @@ async def stream_job_events(job_id: JobId, context: Context, last_event_id: Last
     """
 
     async def read_snapshot() -> Snapshot | None:
-        job = await context.stores.queries.job_status(job_id)
+        job = await context.namespace.queries.job_status(job_id)
         return job and Snapshot(job.version, job.state in FINISHED, _job(context, job_id, job))
 
     return await stream(context, job_id, read_snapshot, last_event_id)
@@ -83,7 +83,7 @@ async def stream_fan_out_events(
 
 async def _stream_group(context: RequestContext, id: str, last_event_id: str | None) -> Response:
     async def read_snapshot() -> Snapshot | None:
-        group = await context.stores.groups.get(id)
+        group = await context.namespace.groups.get(id)
         return group and Snapshot(group.version, not group.live, _group(group))
 
     return await stream(context, id, read_snapshot, last_event_id)

@@ -46,7 +46,7 @@ def respond(context: RequestContext, found: Schedule, status: int = 200) -> Resp
 
 
 async def read(context: RequestContext, name: str) -> Schedule:
-    found = await context.stores.schedules.get(name)
+    found = await context.namespace.schedules.get(name)
     if found is None:
         raise NotFound()
     return found
@@ -63,7 +63,7 @@ async def list_schedules(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Every schedule with its next five fire times and its last runs."""
-    page = await context.stores.schedules.list(limit, cursor)
+    page = await context.namespace.schedules.list(limit, cursor)
     return rendering.page([present_schedule(context, found) for found in page.items], page.next_cursor)
 
 
@@ -89,12 +89,12 @@ async def put_schedule(
     """If the times stay the same, due fire times stay due; changed times count from now."""
     spec = await check_job(context, body)
     for attempt in range(ATTEMPTS):
-        before, now = await context.stores.schedules.read(name)
+        before, now = await context.namespace.schedules.read(name)
         guard(if_match, None if before is None else before.version)
         definition = body.definition()
         check_times(body, definition, before, now)
         try:
-            await context.stores.schedules.put(name, definition, body.paused, before, now, spec.queue)
+            await context.namespace.schedules.put(name, definition, body.paused, before, now, spec.queue)
         except VersionMismatch:
             if if_match is not None or attempt == ATTEMPTS - 1:
                 raise
@@ -143,7 +143,7 @@ def invalid(pointer: str, message: str) -> ValidationFailed:
 async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatch = None) -> Response:
     """Jobs it has started continue."""
     version = None if if_match is None else guard(if_match, (await read(context, name)).version)
-    if not await context.stores.schedules.delete(name, version):
+    if not await context.namespace.schedules.delete(name, version):
         raise NotFound()
     return Response(status_code=204)
 
@@ -161,7 +161,7 @@ async def resume_schedule(name: ScheduleName, context: Context) -> Response:
 
 
 async def change(context: RequestContext, name: str, *, paused: bool) -> Response:
-    schedules = context.stores.schedules
+    schedules = context.namespace.schedules
     for attempt in range(ATTEMPTS):
         found = await read(context, name)
         try:
@@ -192,7 +192,7 @@ async def run_schedule_now(
     name: ScheduleName, request: Request, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Starts a job now, even if paused. `overlap` applies: skip returns 409 until the last run finishes."""
-    schedules = context.stores.schedules
+    schedules = context.namespace.schedules
     job_id = context.app_state.ids.new("job")
     idempotency = None
     if idempotency_key is not None:
@@ -200,7 +200,7 @@ async def run_schedule_now(
         digest = await body_digest(request)
         idempotency = Idempotency(f"POST {request.url.path}", idempotency_key, digest, keeps=True)
     for _ in range(ATTEMPTS):
-        if idempotency is not None and (replay := await context.stores.jobs.find_replay(idempotency)):
+        if idempotency is not None and (replay := await context.namespace.jobs.find_replay(idempotency)):
             return respond_to_run(context, replay)
         found = await read(context, name)
         job_type = context.namespace_state.types.known(found.definition["job"]["name"])
