@@ -103,7 +103,7 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
     paused = _gauge("triage_queue_paused", "1 if the queue is paused, otherwise 0.")
     workers = _gauge("triage_queue_workers", "Live workers that serve the queue.")
     capacity = _gauge("triage_queue_capacity", "Total slots of these workers, across all their queues.")
-    stranded = _gauge(
+    unroutable = _gauge(
         "triage_queue_stranded_types", "Job types with queued jobs that no live worker of the queue can run."
     )
     limited = CounterMetricFamily(
@@ -119,10 +119,10 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
         paused.add_metric(label, queue.settings.paused)
         workers.add_metric(label, queue.workers)
         capacity.add_metric(label, queue.capacity)
-        stranded.add_metric(label, count.stranded_types)
+        unroutable.add_metric(label, count.stranded_types)
         limited.add_metric(label, count.rate_limited)
     return [
-        jobs, dead, oldest, paused, workers, capacity, stranded, limited,
+        jobs, dead, oldest, paused, workers, capacity, unroutable, limited,
         GaugeMetricFamily(
             "triage_queues_omitted",
             f"Queues beyond the {MAX_QUEUES} that need attention most, reported together as `{OTHERS}`.",

@@ -90,10 +90,10 @@ class Cron:
                 continue
             submissions.append(self._submission(entry, fire_ms, reader))
         if submissions:
-            answers = await self._namespace.jobs.fire(submissions, "", remember_ms=REMEMBER_MS)
-            for submission, answer in zip(submissions, answers, strict=True):
-                if answer.result is SubmitResult.CREATED:
-                    log.info("cron_fired", cron=submission.spec.name, job_id=answer.job_id)
+            submitted = await self._namespace.jobs.submit_batch(submissions, remember_ms=REMEMBER_MS)
+            for submission, result in zip(submissions, submitted, strict=True):
+                if result.result is SubmitResult.CREATED:
+                    log.info("cron_fired", cron=submission.spec.name, job_id=result.job_id)
         for entry in entries:
             entry.next_ms = next_firing(entry.cron, entry.zone, now)
 
