@@ -15,7 +15,7 @@ from service.domain.ids import IdFactory
 from service.domain.results import FinishResult
 from service.gc_tuning import collect_rarely
 from service.settings import Settings, load_settings
-from service.store.leases import Beat, Finish
+from service.store.leases import Finish, HeartbeatReply
 from service.tasks import end
 from workers.arq.settings import worker_settings
 from workers.arq.shell import count_finish, prepare_loop, warn_of_ignored
@@ -90,8 +90,8 @@ class TriageWorker(arq.worker.Worker):
         try:
             if self._signalled:
                 parts.drain.begin("signal")
-            await parts.registration.join(parts.drain.begun)
-            if not parts.drain.begun.is_set():
+            await parts.registration.join(parts.drain.started)
+            if not parts.drain.started.is_set():
                 await self.registry.hooks.starts(self.ctx)
                 collect_rarely()
                 await self._work(parts)
@@ -110,13 +110,13 @@ class TriageWorker(arq.worker.Worker):
         warn_of_ignored(self.settings, self.registry.settings)
         log.info("worker_started", worker_id=self.id, port=self.port, types=len(self.registry.by_name))
         claims = asyncio.create_task(parts.claimer.work(self.burst))
-        begun = asyncio.create_task(parts.drain.begun.wait())
-        await asyncio.wait({claims, begun}, return_when=asyncio.FIRST_COMPLETED)
+        drain_started = asyncio.create_task(parts.drain.started.wait())
+        await asyncio.wait({claims, drain_started}, return_when=asyncio.FIRST_COMPLETED)
         if claims.done() and claims.exception() is not None:
             log.critical("claim_loop_failed", exc_info=claims.exception())
-        if not parts.drain.begun.is_set():
+        if not parts.drain.started.is_set():
             parts.drain.begin("nothing is left to do")
-        await end([begun])
+        await end([drain_started])
         await parts.drain.work(claims)
 
     async def _stop(self, parts: Composition, server: AdminServer) -> None:
@@ -154,14 +154,14 @@ class TriageWorker(arq.worker.Worker):
             log.warning("runs_left_behind", runs=used)
             os._exit(0)
 
-    def _on_heartbeat(self, beat: Beat) -> None:
+    def _on_heartbeat(self, reply: HeartbeatReply) -> None:
         parts = self._parts
         assert parts is not None
-        parts.executor.on_heartbeat(beat)
-        parts.maintenance.on_heartbeat(beat)
-        if beat.drain and not parts.drain.begun.is_set():
+        parts.executor.on_heartbeat(reply)
+        parts.maintenance.on_heartbeat(reply)
+        if reply.drain and not parts.drain.started.is_set():
             parts.drain.begin("requested")
-        if not beat.known and not parts.drain.begun.is_set():
+        if not reply.known and not parts.drain.started.is_set():
             self._spawn(parts.registration.renew())
 
     def _on_reply(self, finish: Finish, result: FinishResult) -> None:

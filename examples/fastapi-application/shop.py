@@ -57,11 +57,11 @@ class Triage:
         return _job(await self._http.get(f"/v1/jobs/{job_id}", params={"wait": wait} if wait else {}))
 
 
-def _job(answer: httpx.Response) -> Job:
-    if answer.status_code == 404:
+def _job(response: httpx.Response) -> Job:
+    if response.status_code == 404:
         raise HTTPException(404, "There is no such job.")
-    answer.raise_for_status()
-    return Job.model_validate_json(answer.content)
+    response.raise_for_status()
+    return Job.model_validate_json(response.content)
 
 
 @asynccontextmanager

@@ -76,11 +76,11 @@ class AppState:
         found = self.namespace_states.get(namespace)
         if found is None:
             settings = self.settings
-            opened = Namespace(
+            store = Namespace(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
-            known = KnownTypes(opened.workers, opened.queues, self.clock)
-            found = NamespaceState(opened, known, Reachability(self.clock))
+            known = KnownTypes(store.workers, store.queues, self.clock)
+            found = NamespaceState(store, known, Reachability(self.clock))
             self.namespace_states[namespace] = found
         found.used_at = self.clock.monotonic()
         return found

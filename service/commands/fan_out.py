@@ -64,7 +64,7 @@ def fan_out(
         source = Path("/dev/stdin") if str(items) == "-" else items
         with following.progress_bar(json) as progress:
             with source.open("rb") as file:
-                count = _fill(api, id, file, chunk, progress)
+                count = _send_items(api, id, file, chunk, progress)
             seal = orjson.dumps({"expected_count": count})
             api.send("POST", path("/v1/fan-outs", id, "seal"), seal, needs=GROUP)
             where = path("/v1/fan-outs", id) + "?wait=20"
@@ -107,7 +107,7 @@ class _Api:
         raise AssertionError("unreachable")
 
 
-def _fill(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | None) -> int:
+def _send_items(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | None) -> int:
     """Send the lines and return their number. Lines that the fan-out already has are skipped."""
     lines = _lines(file)
     bar = None if progress is None else progress.add_task("sending", total=None)

@@ -6,7 +6,7 @@ import pytest
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Crashed, Failure, rest_ms
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
-from service.store.leases import Rescue, beat_arguments
+from service.store.leases import Rescue, heartbeat_arguments
 from service.store.namespace import Namespace
 from tests.support.factories import claim, finish, submit
 
@@ -53,7 +53,9 @@ class Place:
     async def renew(self, id: str, token: str, away_ms: int = 0) -> None:
         record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
         held = [(id, token)]
-        await self.stores.scripts.run("heartbeat", beat_arguments(record, LEASE, 1, "running", held, away_ms))
+        await self.stores.scripts.run(
+            "heartbeat", heartbeat_arguments(record, LEASE, 1, "running", held, away_ms)
+        )
 
 
 @pytest.fixture

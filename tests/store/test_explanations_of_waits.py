@@ -67,7 +67,7 @@ async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(served: Names
     for id in (queued, scheduled):
         facts = {"state_reason": reason, "until": START + 1_000}
         assert await causes(served, id) == {"overdue": facts}
-    await served.leases.sweep()
+    await served.leases.expire_jobs()
     assert (await causes(served, queued))["dead"]["state_reason"] == reason
 
 

@@ -96,7 +96,7 @@ async def test_every_kind_of_end_reaches_those_that_wait(stores: Namespace, how:
         await stores.jobs.cancel([jobs["a"]], 0)
     elif how in ("expired", "deadline"):
         at = (await stores.queries.job(jobs["a"])).created_at + 1_001  # type: ignore[union-attr]
-        await stores.leases.sweep(now=str(at))
+        await stores.leases.expire_jobs(now=str(at))
     elif how == "poison":
         for _ in range(3):
             await finish(stores, await run(stores, jobs["a"]), Crashed(Failure("Died", "died")))
@@ -119,7 +119,7 @@ async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Namespa
     await stores.leases.prune(now="99999999999999")
     assert (await stores.jobs.delete([jobs["a"]]))[0].result == "moved"
     assert await stores.queries.job(jobs["a"]) is None
-    found = await stores.dependencies.ends(jobs["b"])
+    found = await stores.dependencies.results(jobs["b"])
     assert (found["a"].state, found["a"].result, found["a"].error) == ("succeeded", b'{"ok":true}', None)
     await finish(stores, await run(stores, jobs["b"]), OK)
     assert await end_of(stores, id) == "succeeded"
@@ -149,7 +149,7 @@ async def test_children_are_added_once_however_often_they_are_sent(stores: Names
     await finish(stores, await run(stores, ids["y"]), HOPELESS)
     again = await run(stores, parent)
     assert again.job.failures == 0
-    ends = await stores.dependencies.ends(parent)
+    ends = await stores.dependencies.results(parent)
     assert {key: end.state for key, end in ends.items()} == {"x": "succeeded", "y": "dead"}
     # A handler that starts from its beginning asks for the same children.
     assert await stores.dependencies.park(again, {}, ids) == "ready"

@@ -114,7 +114,7 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
         await stores.leases.prune(now=str(Clock().now_ms() + factories.DAY))
     else:
         await stores.jobs.delete([ids["b"], ids["a"]])
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.result for key, end in ends.items()} == {
         "a": b'{"ok":true}',
         "b": b'{"ok":true}',

@@ -10,7 +10,7 @@ import pytest
 from service.clock import Clock
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat, decode_beat
+from service.store.leases import HeartbeatReply, decode_heartbeat
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.tasks import end
@@ -32,8 +32,10 @@ class Site:
     worker: str
     pruner: Pruner
 
-    async def beat(self) -> Beat:
-        return decode_beat(await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"]))
+    async def beat(self) -> HeartbeatReply:
+        return decode_heartbeat(
+            await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"])
+        )
 
     async def summoned(self) -> bool:
         redis: Any = self.stores.scripts.redis

@@ -19,7 +19,7 @@ from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 
 #: The interval between checks for changed files, in seconds.
-LOOK_EVERY = 0.5
+CHECK_SECONDS = 0.5
 
 
 async def check_health(*_: object) -> int:
@@ -52,7 +52,7 @@ async def watch_reload(path: str, worker_settings: Any) -> None:
     try:
         while not stopping.is_set() and worker.returncode is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), LOOK_EVERY)
+                await asyncio.wait_for(stopping.wait(), CHECK_SECONDS)
             now = await asyncio.to_thread(_read, path)
             if now != before and not stopping.is_set():
                 sys.stderr.write("files changed, restarting the worker\n")

@@ -94,7 +94,7 @@ class Handler:
     def _with_names(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """Name the positional arguments of a job whose submitter did not know this function."""
         args = payload.get(ARGS)
-        if self.positional or not isinstance(args, list) or self._takes_args():
+        if self.positional or not isinstance(args, list) or self._has_args():
             return payload
         rest = {name: value for name, value in payload.items() if name != ARGS}
         try:
@@ -102,7 +102,7 @@ class Handler:
         except TypeError as error:
             raise PayloadMismatch(f"The payload does not match the handler: {error}") from None
 
-    def _takes_args(self) -> bool:
+    def _has_args(self) -> bool:
         if self.whole is None or self.model is None:
             return ARGS in self.parameters
         return ARGS in {info.alias or name for name, info in self.model.model_fields.items()}

@@ -41,7 +41,7 @@ class Drain:
         self._runs = executor.runs
         self._completer = completer
         self._leave = leave
-        self.begun = asyncio.Event()
+        self.started = asyncio.Event()
         self._hurry = asyncio.Event()
 
     def begin(self, why: str, hurry: bool = False) -> None:
@@ -51,12 +51,12 @@ class Drain:
         """
         if hurry:
             self._hurry.set()
-        if self.begun.is_set():
+        if self.started.is_set():
             return
         log.info("drain_begins", why=why, running=len(self._runs.by_job))
         self._executor.draining.set()
         self._claimer.stop()
-        self.begun.set()
+        self.started.set()
 
     async def work(self, claims: asyncio.Task[None]) -> None:
         """Drain in bounded time, whether or not Redis is reachable."""

@@ -13,7 +13,7 @@ from service.domain.job import Lease
 from service.domain.outcome import Failure, Interrupted, Outcome, Refused
 from service.domain.states import Reason
 from service.settings import Settings
-from service.store.leases import Beat
+from service.store.leases import HeartbeatReply
 from service.tasks import within
 from workers.engine.runs import outcomes
 from workers.engine.runs.active_runs import ActiveRuns
@@ -103,12 +103,12 @@ class Executor:
             for name, handler in self._registry.by_name.items()
         }
 
-    def on_heartbeat(self, beat: Beat) -> None:
+    def on_heartbeat(self, reply: HeartbeatReply) -> None:
         """Stop runs that have lost their lease, and runs whose job should be cancelled."""
-        for id, token in beat.lost:
+        for id, token in reply.lost:
             if (run := self.runs.find(id, token)) is not None:
                 self.stopper.on_lease_lost(run)
-        for request in beat.cancel:
+        for request in reply.cancel:
             if (run := self.runs.find(request.job_id, request.token)) is not None:
                 self.stopper.stop(run, RunState.CANCELLED, request.grace_ms / 1000, request.message)
 

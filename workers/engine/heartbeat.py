@@ -13,7 +13,7 @@ from service.domain.job import Lease
 from service.domain.worker import LOST_AFTER_MS, WorkerRecord
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
+from service.store.leases import Finish, HeartbeatReply, Leases, decode_heartbeat, heartbeat_arguments
 from service.store.redis.connect import connect_blocking
 from service.store.redis.scripts import BlockingScripts
 from workers.engine.executor import Executor
@@ -46,11 +46,11 @@ class HeartbeatClient:
         lease = settings.lease_seconds
         return cls(record, calls=scripts(min(2.0, lease / 4)), inbox=scripts(lease), leases=leases)
 
-    def heartbeat(self, running: int, state: str, held: Sequence[Lease], away_ms: int) -> Beat:
+    def heartbeat(self, running: int, state: str, held: Sequence[Lease], away_ms: int) -> HeartbeatReply:
         """Renew the leases `held` and report the worker's state; returns lost leases and requests."""
         tokens = [(lease.job.id, lease.token) for lease in held]
-        arguments = beat_arguments(self.record, self.record.lease_ms, running, state, tokens, away_ms)
-        return decode_beat(self.calls.run("heartbeat", arguments))
+        arguments = heartbeat_arguments(self.record, self.record.lease_ms, running, state, tokens, away_ms)
+        return decode_heartbeat(self.calls.run("heartbeat", arguments))
 
     def wait_for_inbox(self, seconds: float) -> None:
         """Block until there is a message for this worker, for at most `seconds`."""
@@ -69,7 +69,7 @@ class Heartbeat(threading.Thread):
         executor: Executor,
         watchdog: Watchdog,
         reachability: Reachability,
-        on_heartbeat: Callable[[Beat], None],
+        on_heartbeat: Callable[[HeartbeatReply], None],
     ) -> None:
         """The event loop calls `on_heartbeat` with each reply."""
         super().__init__(name="heartbeat", daemon=True)
@@ -92,9 +92,9 @@ class Heartbeat(threading.Thread):
         while not self._stopped.is_set():
             self._watchdog.check()
             try:
-                beat = self._send()
+                reply = self._send()
                 self._reachability.reached()
-                self._loop.call_soon_threadsafe(self._on_heartbeat, beat)
+                self._loop.call_soon_threadsafe(self._on_heartbeat, reply)
                 away = False
                 self._client.wait_for_inbox(self._interval())
             except TriageError as error:
@@ -111,7 +111,7 @@ class Heartbeat(threading.Thread):
         seconds = self._lease / RENEWALS_PER_LEASE if self._runs.leases() else self._lease * 2 / 3
         return min(seconds, MAX_INTERVAL)
 
-    def _send(self) -> Beat:
+    def _send(self) -> HeartbeatReply:
         state = "draining" if self._executor.draining.is_set() else "running"
         # Counts slots of unfinished runs as well, although another worker may have their jobs by now.
         used = self._executor.slots.used

@@ -10,7 +10,7 @@ from service.domain.flow import Edge, Node, arrange, read_edges
 from service.domain.job import Lease
 from service.domain.job_spec import NAME
 from service.domain.results import WaitResult
-from service.store.groups.dependencies import End
+from service.store.groups.dependencies import DependencyResult
 from service.store.namespace import Namespace
 from workers.handling.fan_out import create_fan_out, read_fan_out
 from workers.handling.job_specs import JobSpecs, name_of
@@ -44,7 +44,7 @@ class RelatedJobs:
     async def dependencies(self) -> dict[str, dict[str, Any]]:
         """By name {"state", "result", "error"} of a job and {"id", "state", "counts"} of a fan-out."""
         return {
-            name: _plain(end) for name, end in (await self._dependencies.ends(self._lease.job.id)).items()
+            name: _plain(end) for name, end in (await self._dependencies.results(self._lease.job.id)).items()
         }
 
     async def add_children(self, children: Mapping[str, Any]) -> None:
@@ -57,9 +57,9 @@ class RelatedJobs:
         ):
             return
         jobs, graph = read_children(children)
-        if taken := children.keys() & await self._dependencies.waited_for(self._lease.job.id):
+        if reused := children.keys() & await self._dependencies.waited_for(self._lease.job.id):
             raise ValueError(
-                f"{min(taken)!r} is the key of a job that this one waited for; use another key for the child"
+                f"{min(reused)!r} is the key of a job that this one waited for; use another key for the child"
             )
         order = [key for key in arrange(graph, "/children", list(ids)) if key not in ids]
         if len(ids) + len(order) > MAX_CHILDREN_OF_A_JOB:
@@ -103,7 +103,7 @@ def _at(key: str) -> str:
     return f"{join_pointer('/children', key)}/job"
 
 
-def _plain(end: End) -> dict[str, Any]:
+def _plain(end: DependencyResult) -> dict[str, Any]:
     if end.counts is not None:
         return {"id": end.id, "state": end.state, "counts": dict(end.counts)}
     return {

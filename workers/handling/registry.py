@@ -178,10 +178,10 @@ def _own(module: ModuleType, listed: Sequence[Handler], reserved: Sequence[Any])
         return [handler_of(value) for value in decorated if value not in functions]
     if any(not handler.name.startswith("cron:") for handler in listed):
         return []
-    return [handler_of(value) for value in values if _takes_ctx(value) and value not in reserved]
+    return [handler_of(value) for value in values if _has_ctx(value) and value not in reserved]
 
 
-def _takes_ctx(value: Any) -> bool:
+def _has_ctx(value: Any) -> bool:
     if not inspect.isfunction(value) or value.__name__.startswith("_"):
         return False
     return next(iter(inspect.signature(value).parameters), "") == "ctx"

@@ -62,15 +62,15 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
         headers |= sign(secret, ctx["job_id"], Clock().now_ms() // 1000, content or b"")
     try:
         async with asyncio.timeout(request.timeout_seconds):
-            status, answer = await _call(request, headers, content, Allowed.parse(settings.http_allow))
+            status, result = await _call(request, headers, content, Allowed.parse(settings.http_allow))
     except (AddressRefused, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NonRetryable(str(error)) from None
     except TimeoutError:
         raise TimeoutError(f"{host} did not respond within {request.timeout_seconds:g} seconds") from None
     if request.expects(status):
-        return answer
+        return result
     if status in (429, 503):
-        wait = retry_after(answer["headers"].get("retry-after", ""), Clock().now_ms() / 1000)
+        wait = retry_after(result["headers"].get("retry-after", ""), Clock().now_ms() / 1000)
         if wait is not None:
             raise RateLimited(wait)
     raise UnexpectedStatus(f"{request.method} {host} responded with {status}")
@@ -115,18 +115,18 @@ async def _call(
                     break
         finally:
             await response.aclose()
-    return response.status_code, _answer(response, bytes(raw))
+    return response.status_code, _result_of(response, bytes(raw))
 
 
-def _answer(response: httpx.Response, raw: bytes) -> dict[str, Any]:
+def _result_of(response: httpx.Response, raw: bytes) -> dict[str, Any]:
     headers = [(name, printable(value, MAX_HEADER)) for name, value in response.headers.items()]
     body, cut = _decoded(response.headers.get("content-encoding", ""), raw)
-    answer = {
+    result = {
         "status": response.status_code,
         "headers": dict((name, value) for name, value in headers[:MAX_HEADERS] if name != "set-cookie"),
         "body": _body(response.headers.get("content-type", ""), body, cut),
     }
-    return answer | ({"truncated": True} if cut else {})
+    return result | ({"truncated": True} if cut else {})
 
 
 def _decoded(encoding: str, raw: bytes) -> tuple[bytes, bool]:

@@ -20,13 +20,13 @@ class Resolver:
         self._lookups: dict[tuple[str, int], asyncio.Task[Addresses]] = {}
         self._waiting: dict[tuple[str, int], int] = {}
         #: The number of lookups with a thread.
-        self._begun: set[tuple[str, int]] = set()
+        self._running: set[tuple[str, int]] = set()
 
     async def addresses(self, host: str, port: int) -> Addresses:
         """The distinct addresses of a host, in the resolver's order; raises OSError."""
         key = (host, port)
         if key not in self._lookups:
-            task = self._lookups[key] = asyncio.create_task(self._look_up(key))
+            task = self._lookups[key] = asyncio.create_task(self._resolve(key))
             task.add_done_callback(lambda done: self._forget(key, done))
         task = self._lookups[key]
         self._waiting[key] = self._waiting.get(key, 0) + 1
@@ -37,7 +37,7 @@ class Resolver:
             if not self._waiting[key]:
                 del self._waiting[key]
                 # After the last caller, a running lookup continues for the next one; a queued one is dropped.
-                if key not in self._begun:
+                if key not in self._running:
                     self._forget(key, task)
                     task.cancel()
 
@@ -47,16 +47,16 @@ class Resolver:
         if task.done() and not task.cancelled():
             task.exception()
 
-    async def _look_up(self, key: tuple[str, int]) -> Addresses:
+    async def _resolve(self, key: tuple[str, int]) -> Addresses:
         host, port = key
         await self._free.acquire()
-        self._begun.add(key)
+        self._running.add(key)
         loop = asyncio.get_running_loop()
         found: asyncio.Future[Addresses] = loop.create_future()
 
         def ended(addresses: Addresses | None, error: Exception | None) -> None:
             self._free.release()
-            self._begun.discard(key)
+            self._running.discard(key)
             if found.done():
                 return
             if error is not None:

@@ -8,7 +8,7 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat
+from service.store.leases import HeartbeatReply
 from service.store.namespace import Namespace
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Expirer
@@ -58,15 +58,15 @@ class Maintenance:
         """A job may expire, or a cancel must be forced, in `seconds`."""
         self._expirer.schedule_check(seconds)
 
-    def on_heartbeat(self, beat: Beat) -> None:
+    def on_heartbeat(self, reply: HeartbeatReply) -> None:
         """Wake the duties that have work in Redis."""
-        if beat.tasks:
+        if reply.tasks:
             self._groups.wake()
             self._bulk.wake()
-        if beat.next_slot_ms is not None:
-            self._scheduler.schedule_check(beat.next_slot_ms / 1000)
-        if beat.next_prune_ms is not None:
-            self._pruner.schedule_check(beat.next_prune_ms / 1000 + 0.01)
+        if reply.next_fire_ms is not None:
+            self._scheduler.schedule_check(reply.next_fire_ms / 1000)
+        if reply.next_prune_ms is not None:
+            self._pruner.schedule_check(reply.next_prune_ms / 1000 + 0.01)
 
     async def rescue_first(self) -> bool:
         """Rescue the jobs of lost workers before the first claim; returns whether one was lost recently."""

@@ -12,7 +12,7 @@ from service.domain.errors import TriageError
 from service.domain.schedule import Schedule, decide
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.schedules import Look
+from service.store.schedules import DueSchedules
 
 #: The interval between checks without a known fire time, in seconds, and the most schedules per check.
 PAUSE = 30.0
@@ -57,19 +57,19 @@ class Scheduler:
         # A heartbeat during the check may know of a change that the check has missed.
         self._checks_at = math.inf
         self._woken.clear()
-        look = await self._schedules.look(AT_MOST)
-        stale = [not await self._attempt(found, look.now) for found in look.due]
-        pause = LEAST_PAUSE if any(stale) else self._pause(look)
+        found_due = await self._schedules.find_due(AT_MOST)
+        stale = [not await self._attempt(found, found_due.now) for found in found_due.due]
+        pause = LEAST_PAUSE if any(stale) else self._pause(found_due)
         self._checks_at = self._clock.monotonic() + pause
         await asyncio.sleep(LEAST_PAUSE)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), max(0.0, pause - LEAST_PAUSE))
         return 0.0
 
-    def _pause(self, look: Look) -> float:
-        if len(look.due) == AT_MOST:
+    def _pause(self, found_due: DueSchedules) -> float:
+        if len(found_due.due) == AT_MOST:
             return 0.0
-        return PAUSE if look.next_in_ms is None else min(PAUSE, look.next_in_ms / 1000 + PAST)
+        return PAUSE if found_due.next_in_ms is None else min(PAUSE, found_due.next_in_ms / 1000 + PAST)
 
     async def _attempt(self, found: Schedule, now: int) -> bool:
         """Return False if the schedule has changed. One that cannot be fired must not delay the others."""

@@ -36,10 +36,10 @@ class Registration:
         self._clock = clock
         self._reachability = reachability
 
-    async def join(self, drain_begun: asyncio.Event) -> None:
+    async def join(self, drain_started: asyncio.Event) -> None:
         """Register as soon as Redis is usable; returns afterwards, or when the drain begins."""
         warned = ""
-        while not drain_begun.is_set():
+        while not drain_started.is_set():
             try:
                 found = await self._connections.find_problem()
                 if found is None:
@@ -53,7 +53,7 @@ class Registration:
                 log.warning("waiting_for_redis", problem=problem)
                 warned = problem
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(drain_begun.wait(), 0.5 + random.random() / 2)
+                await asyncio.wait_for(drain_started.wait(), 0.5 + random.random() / 2)
 
     async def renew(self) -> None:
         """Register again, when Redis no longer knows this worker."""

@@ -19,7 +19,7 @@ MAX_UNREAD_BYTES = 134_217_728
 _MARGIN = 5.0
 #: A client must read this many bytes of a pending response in this many seconds, or its connection is cut. It
 #: could otherwise occupy an event stream's place and its buffered data indefinitely.
-TAKE_SECONDS, TAKE_BYTES = 60.0, 16_384
+READ_SECONDS, READ_BYTES = 60.0, 16_384
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -31,8 +31,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _in_head = False
     _head_bytes = 0
     _unread = 0
-    _taking: TimerHandle | None = None
-    _untaken = 0
+    _reading_timer: TimerHandle | None = None
+    _unread_response = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,32 +40,32 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
-        self._taken()
+        self._stop_timing()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._let_take()
+        self._await_reading()
 
     def resume_writing(self) -> None:
-        self._taken()
+        self._stop_timing()
         super().resume_writing()
 
-    def _let_take(self) -> None:
-        self._untaken = self.transport.get_write_buffer_size()
-        self._taking = self.loop.call_later(TAKE_SECONDS, self._check_taken)
+    def _await_reading(self) -> None:
+        self._unread_response = self.transport.get_write_buffer_size()
+        self._reading_timer = self.loop.call_later(READ_SECONDS, self._check_reading)
 
-    def _check_taken(self) -> None:
-        if self._untaken - self.transport.get_write_buffer_size() < TAKE_BYTES:
+    def _check_reading(self) -> None:
+        if self._unread_response - self.transport.get_write_buffer_size() < READ_BYTES:
             # Closing would wait until the client has read everything.
             self.transport.abort()
         else:
-            self._let_take()
+            self._await_reading()
 
-    def _taken(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
-            self._taking = None
+    def _stop_timing(self) -> None:
+        if self._reading_timer is not None:
+            self._reading_timer.cancel()
+            self._reading_timer = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

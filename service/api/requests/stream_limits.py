@@ -35,24 +35,24 @@ class Places:
         self.most_of_holder = most_of_holder
         self._full = full
         self._holder_full = holder_full
-        self._taken: Counter[Holder] = Counter()
+        self._counts: Counter[Holder] = Counter()
 
     @property
     def count(self) -> int:
-        return self._taken.total()
+        return self._counts.total()
 
     def take(self, holder: Holder) -> None:
         """Raises the error of the limit that the process or the holder has reached."""
         if self.count >= self.most:
             raise self._full()
-        if holder[1] is not None and self._taken[holder] >= self.most_of_holder:
+        if holder[1] is not None and self._counts[holder] >= self.most_of_holder:
             raise self._holder_full(f"(limit {self.most_of_holder} per process)")
-        self._taken[holder] += 1
+        self._counts[holder] += 1
 
     def give_back(self, holder: Holder) -> None:
-        self._taken[holder] -= 1
-        if not self._taken[holder]:
-            del self._taken[holder]
+        self._counts[holder] -= 1
+        if not self._counts[holder]:
+            del self._counts[holder]
 
     @contextlib.contextmanager
     def place(self, holder: Holder) -> Generator[None]:

@@ -122,7 +122,7 @@ served = _key(
 )
 key_limits = _key("queue:{queue}|keys", "HASH", "Limits of individual limit keys, `concurrency|rate`.")
 rates = _key(
-    "queue:{queue}|rates:{slot}",
+    "queue:{queue}|rates:{interval}",
     "HASH",
     "Jobs enqueued, finished and failed in an interval of ten seconds; expires.",
 )

@@ -72,7 +72,7 @@ async def read_autoscale(
     The value counts running jobs, so that a busy queue keeps its workers, and jobs that can start within 30
     s. It excludes jobs held back by pauses, freezes and limits. It is 0 for a queue that was never used.
     """
-    load = await namespace.queue_metrics.demand(queue, HORIZON_MS)
+    load = await namespace.queue_metrics.load(queue, HORIZON_MS)
     return rendering.respond(
         {
             "queue": queue,
