@@ -151,15 +151,15 @@ async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
     api: Api, stores: Namespace, error: type[Exception]
 ) -> None:
     fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.fan_outs
-    fill = fan_outs.fill
+    add_items = fan_outs.add_items
 
     async def first_only(id: str, items: Any, **given: Any) -> Any:
         if items[0].index > 0:
             raise error
-        return await fill(id, items, **given)
+        return await add_items(id, items, **given)
 
     body, key = {"template": JOB, "items": [{}] * 101}, {"Idempotency-Key": "k"}
-    with mock.patch.object(fan_outs, "fill", first_only):
+    with mock.patch.object(fan_outs, "add_items", first_only):
         lost = problem(await api.http.post("/v1/fan-outs", json=body), 503, "outcome_unknown")
         keyed = problem(await api.http.post("/v1/fan-outs", json=body, headers=key), 503, "outcome_unknown")
     assert (lost["retryable"], keyed["retryable"]) == (False, True)
