@@ -27,7 +27,7 @@ class Rounds:
         self._sooner = sooner
 
     async def __call__(self, namespace_state: NamespaceState) -> float | None:
-        namespace = namespace_state.stores.scripts.namespace
+        namespace = namespace_state.namespace.scripts.namespace
         self.count[namespace] += 1
         if namespace == self._failing:
             raise StoreFault()
@@ -87,7 +87,7 @@ async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
 
     async def heartbeat(namespace_state: NamespaceState) -> None:
         outcomes.append(False)
-        await namespace_state.stores.api_heartbeat(1_000)
+        await namespace_state.namespace.api_heartbeat(1_000)
         outcomes[-1] = True
 
     async def several(outcome: bool) -> None:

@@ -221,7 +221,7 @@ async def test_a_function_of_another_worker_is_enqueued_with_its_options(pool, r
     await running([func(answer, max_tries=7, timeout=9)])
 
     async def published():
-        assert await pool.stores.workers.job_types()
+        assert await pool.namespace.workers.job_types()
 
     await eventually(published)
     job = await pool.find_job((await pool.enqueue_job("answer")).job_id)

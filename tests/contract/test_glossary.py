@@ -17,9 +17,15 @@ ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GL
 #: The folders that have been freed of them once.
 PYTHON_CHECKED: tuple[str, ...] = (
     "benchmarks",
+    "examples",
+    "service/api",
+    "service/commands",
     "service/domain",
     "service/store",
+    "service/telemetry",
     "tools",
+    "triage",
+    "workers",
 )
 
 #: Words that meant several things or that nobody could guess, as regular expressions, and the word to write.

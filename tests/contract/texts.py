@@ -14,10 +14,7 @@ import yaml
 from tools.chart_values import documented
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Everything but the changelog, which records what older versions called things.
-DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")]
-)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")])
 
 CODE = ("service", "triage", "workers")
 LUA = "service/store/lua"
