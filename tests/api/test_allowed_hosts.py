@@ -1,4 +1,4 @@
-"""Without keys, a name that merely leads to this machine is not answered."""
+"""Without API keys, the API refuses requests whose Host header is not local or configured (DNS rebinding)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may do what: for every operation of the document, whatever it will be."""
+"""Which credentials may call which operation, for every operation of the document."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -17,13 +17,13 @@ from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make, unknown
 
-#: A name that is new is created by these, in the namespace of the caller.
+#: These operations create the resource that they name, in the caller's namespace.
 CREATES = {"update_queue", "pause_queue", "resume_queue", "put_schedule"}
 
 
 @pytest.fixture
 async def guarded(stores: Namespace) -> AsyncIterator[Api]:
-    """The API as it runs in production: every caller has a key."""
+    """The API as it runs in production: every caller needs a key."""
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
     yield api
     await api.close()
@@ -44,7 +44,7 @@ async def send(
 
 
 def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
-    """A problem without what differs between any two requests."""
+    """A problem document without the fields that differ between any two requests."""
     document = problem(answer, 404, "not_found")
     for value in values.values():
         assert value not in document["detail"]
@@ -66,7 +66,7 @@ async def test_what_belongs_to_another_namespace_is_answered_like_what_does_not_
     else:
         nothing = await send(guarded, operation, stranger, unknown(operation))
         assert anonymous(foreign, values) == anonymous(nothing, unknown(operation))
-    # The stranger's request has changed nothing: the owner's succeeds as if it had never been.
+    # The other tenant's request had no effect: the owner's request still succeeds.
     answer = await send(guarded, operation, owner, values)
     assert answer.status_code < 300, answer.text
 

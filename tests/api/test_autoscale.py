@@ -1,4 +1,4 @@
-"""/internal/autoscale: what KEDA scales workers by."""
+"""/internal/autoscale: the number by which KEDA scales workers."""
 
 from typing import Any
 
@@ -92,7 +92,7 @@ async def test_what_runs_uses_up_the_limit(api: Api, stores: Namespace) -> None:
     assert (await ask(api))["value"] == 3
     assert len((await claim(stores, 2)).leases) == 2
     assert (await ask(api))["value"] == 3
-    # Both keys and the queue are closed now.
+    # Both keys and the queue have reached their limits.
     assert len((await claim(stores, 9)).leases) == 1
     answer = await ask(api)
     assert (answer["value"], answer["running"], answer["queued"], answer["startable"]) == (3, 3, 3, 0)
@@ -141,15 +141,15 @@ async def test_what_opens_within_the_horizon_calls_for_workers(api: Api, stores:
         await submit(stores, limit_key="acme")
     (lease,) = (await claim(stores, 6)).leases
     await finish(stores, lease, OK)
-    # After 10, 20 and 30 seconds.
+    # The rate opens after 10, 20 and 30 seconds.
     assert (await ask(api))["value"] == 3
 
 
 @pytest.mark.parametrize(("delay_ms", "keyed"), [(20_000, False), (0, True)], ids=["due", "lanes"])
-async def test_what_is_beyond_a_look_is_taken_for_startable(
+async def test_jobs_and_lanes_beyond_those_inspected_count_as_startable(
     api: Api, stores: Namespace, delay_ms: int, keyed: bool
 ) -> None:
-    """Of 510 jobs that are due, or lanes, 500 are looked at."""
+    """Of 510 due jobs, or lanes, the endpoint inspects 500."""
     keys = [f"acme-{number}" if keyed else None for number in range(510)]
     specs = [JobSpec("work", delay_ms=delay_ms, limit_key=key) for key in keys]
     await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
@@ -165,7 +165,7 @@ async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Name
 
 
 async def test_due_jobs_behind_many_of_other_queues_count(api: Api, stores: Namespace) -> None:
-    """However many other queues have that are due earlier."""
+    """Even behind many jobs of other queues that are due earlier."""
     specs = [JobSpec("work", queue="elsewhere", delay_ms=1_000)] * 300
     await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
     for _ in range(3):

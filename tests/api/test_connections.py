@@ -1,4 +1,4 @@
-"""A real server on a socket: what is no request yet, and what happens to those who wait when it stops."""
+"""A real server on a socket: malformed or slow requests, and open requests at shutdown."""
 
 import asyncio
 from typing import Any
@@ -61,7 +61,7 @@ async def test_a_body_that_does_not_come_is_given_up(running: Running) -> None:
     refused(await running.say(POST + b'Content-Length: 50\r\n\r\n{"name":'), 408, "request_too_slow")
 
 
-async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_more(
+async def test_a_slow_reader_is_cut_off_only_when_it_stops_reading(
     running: Running, stores: Namespace
 ) -> None:
     id = await submit(stores, payload=b'"%s"' % (b"x" * 9_000_000))
@@ -75,7 +75,7 @@ async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_
         assert connection.transport.get_write_buffer_size() <= held - TAKE_BYTES
 
     await eventually(some_is_taken)
-    # As the timer calls it.
+    # Called directly, as its timer would.
     connection._look_whether_taken()
     assert not connection.transport.is_closing()
     held = connection.transport.get_write_buffer_size()
@@ -119,9 +119,7 @@ async def test_a_stopping_server_answers_those_who_wait(running: Running, stores
 
 
 @pytest.mark.parametrize("key", [b"", b"Idempotency-Key: k\r\n"])
-async def test_a_request_that_the_end_of_the_process_cuts_off_is_told_so(
-    running: Running, key: bytes
-) -> None:
+async def test_a_request_that_shutdown_interrupts_gets_a_503(running: Running, key: bytes) -> None:
     running.server.config.timeout_graceful_shutdown = 0  # type: ignore[assignment]
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(POST + key + b"Content-Length: 30\r\n\r\n")

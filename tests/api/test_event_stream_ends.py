@@ -1,4 +1,4 @@
-"""Event streams are bounded, and end with their client, their server and Redis, but not with a deadline."""
+"""Event streams are limited in number, and end with their client, server or Redis, but not at a deadline."""
 
 import asyncio
 import contextlib
@@ -92,7 +92,7 @@ def _open(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> Any:
     return http.stream("GET", path, headers=headers)
 
 
-async def test_a_client_that_reads_no_more_loses_its_stream(
+async def test_a_client_that_stops_reading_loses_its_stream(
     running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
@@ -110,7 +110,7 @@ async def test_a_client_that_reads_no_more_loses_its_stream(
         assert running.app_state.streams.count == 1
 
         async def given_up() -> None:
-            # What the network holds for a client counts as taken: some megabytes.
+            # Socket buffers absorb some megabytes before the server sees that the client reads nothing.
             progress = orjson.dumps({"current": 1, "total": None, "message": message})
             await stores.leases.report_progress(lease, progress)
             assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
@@ -136,7 +136,7 @@ async def test_a_request_deadline_does_not_end_a_stream(
         assert (await anext(stream)).data["state"] == "running"
 
 
-async def test_a_stream_says_when_redis_is_away_and_ends(
+async def test_a_stream_reports_an_outage_of_redis_and_ends(
     tmp_path: Path, server_binary: Path, namespace: str
 ) -> None:
     with EmbeddedServer(tmp_path, server_binary) as server:

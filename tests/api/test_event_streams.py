@@ -1,4 +1,4 @@
-"""An event stream without HTTP: how often it looks, what it says when nothing happens, and when it ends."""
+"""An event stream without HTTP: how often it reads, its keep-alives, and when it ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ from tests.support.factories import claim, submit
 from tests.support.manual_clock import ManualClock
 
 
-async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Namespace) -> None:
+async def test_a_silent_stream_sends_keep_alives_and_reads_nothing_from_redis(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
     stream = looks.follow(StreamTiming(heartbeat=0.01, pause=0))
     assert await after(stream) == b"retry: 2000\n\n"
@@ -27,7 +27,7 @@ async def test_a_silent_stream_beats_and_asks_redis_nothing(stores: Namespace) -
 
 
 async def first_beat(stream: AsyncGenerator[bytes], clock: ManualClock) -> None:
-    """The stream of a job that is queued, up to its first silence, a fraction of a second after its begin."""
+    """The stream of a queued job, read up to the first keep-alive, a fraction of a second after it began."""
     assert [await after(stream) for _ in range(2)][1] == b'id: 1\ndata: {"state":"queued"}\n\n'
     beat = asyncio.ensure_future(after(stream))
 
@@ -66,7 +66,7 @@ async def test_a_stream_ends_after_its_time_whether_silent_or_not(stores: Namesp
     assert busy[-1].startswith(b"id: 1\n")
 
 
-async def test_what_is_deleted_between_two_looks_is_said(stores: Namespace) -> None:
+async def test_a_job_deleted_between_two_reads_is_reported(stores: Namespace) -> None:
     looks = Looks(stores, "job_1", Snapshot(7, False, {}), None)
     stream = looks.follow()
     assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
@@ -75,7 +75,7 @@ async def test_what_is_deleted_between_two_looks_is_said(stores: Namespace) -> N
 
 
 async def test_versions_never_go_back_within_a_stream(stores: Namespace) -> None:
-    """They can when a replica takes over that had not got the last writes."""
+    """A failover can lower the version, if the replica had not received the last writes."""
     looks = Looks(stores, "job_1", Snapshot(7, False, {}), Snapshot(5, False, {}))
     stream = looks.follow()
     assert [await after(stream) for _ in range(2)][1] == b"id: 7\ndata: {}\n\n"
@@ -83,7 +83,7 @@ async def test_versions_never_go_back_within_a_stream(stores: Namespace) -> None
     assert [text async for text in stream] == []
 
 
-async def test_a_lost_subscription_is_made_anew(stores: Namespace) -> None:
+async def test_a_lost_subscription_is_renewed(stores: Namespace) -> None:
     looks = Looks(stores, await submit(stores))
     streams = [looks.follow() for _ in range(40)]
     for stream in streams:

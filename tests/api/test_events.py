@@ -1,4 +1,4 @@
-"""Event streams: what they say of a job, a flow or a fan-out."""
+"""Event streams: the events of a job, a flow or a fan-out."""
 
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node
@@ -74,7 +74,7 @@ async def test_a_client_that_comes_back_gets_nothing_twice(running: Running, sto
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-async def test_a_dead_job_that_runs_again_goes_on_counting(running: Running, stores: Namespace) -> None:
+async def test_the_versions_of_a_redriven_job_keep_rising(running: Running, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.DEAD)
     async with following(running, f"/v1/jobs/{id}/events") as stream:
         (dead,) = [event async for event in stream]

@@ -1,4 +1,4 @@
-"""Every example of the document is true: it matches its schema, and a live server takes it and answers so."""
+"""Every example of the document is valid against its schema, and a live server behaves as it shows."""
 
 from typing import Any
 
@@ -43,8 +43,8 @@ def test_each_operation_has_its_file_and_no_other_file_lies_there() -> None:
     assert {f"openapi/examples/{name}" for name in names} <= FILES.keys()
 
 
-def test_every_schema_has_a_name_of_its_own() -> None:
-    """Two models of one name would be told apart by their modules, and an SDK would have types called so."""
+def test_every_schema_has_a_unique_name() -> None:
+    """FastAPI prefixes schemas that share a name with their modules, and SDKs would show those names."""
     assert [name for name in SCHEMAS if not name.isalnum()] == []
 
 

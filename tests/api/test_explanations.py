@@ -1,4 +1,4 @@
-"""Explanations over HTTP: every reason in words, as the document declares it."""
+"""Explanations over HTTP: every reason has a sentence and matches the document."""
 
 import re
 from typing import Any, get_args
@@ -110,7 +110,7 @@ async def test_an_unknown_job_is_404(api: Api) -> None:
     problem(await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E/explain"), 404, "not_found")
 
 
-#: A value for every fact that a sentence may name.
+#: A value for every fact that a sentence may mention.
 FACTS: dict[str, Any] = {
     **dict.fromkeys(("queue", "name", "limit_key", "retry", "error_type"), "x"),
     **dict.fromkeys(("holder_id", "worker_id"), "job_x"),

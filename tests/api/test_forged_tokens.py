@@ -1,4 +1,4 @@
-"""Tokens (JWT) that open nothing, however they are made, and what they cost."""
+"""Refused JWTs, however they were forged, and the cost of refusing them."""
 
 import pytest
 
@@ -16,7 +16,7 @@ async def test_a_bad_token_is_refused(
     good = claims(namespace)
     token = make(good, issuer)
     await refused(token_api, token, says)
-    # What a token says of where keys are is not followed, and what was bad does not harm what is good.
+    # The API ignores key locations named in a token, and a bad token does not affect good ones.
     assert (await token_api.http.get("/v1/jobs", headers=bearer(sign(good)))).status_code == 200
     assert set(issuer.asked) == {"GET /jwks HTTP/1.1"}
 

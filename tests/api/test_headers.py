@@ -1,4 +1,4 @@
-"""What every answer carries, and what a browser or a proxy could be talked into."""
+"""Security headers of every response, and requests that a browser or a proxy could be tricked into."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -45,7 +45,7 @@ async def test_every_answer_has_the_security_headers(api: Api, ask: Callable[[Ap
     assert "server" not in answer.headers
 
 
-async def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
+async def test_an_internal_error_is_a_problem_without_details(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     namespace_state = api.app.state.app_state.namespace_state(api.app.state.app_state.settings.namespace)
@@ -97,7 +97,7 @@ async def test_the_pages_of_this_api_itself_are_let_in(api: Api, own: str, store
     assert (await api.http.post(path, headers=headers)).status_code == 200
     other = {**headers, "Host": "127.0.0.1:9090"}
     problem(await api.http.post(path, headers=other), 401, "unauthenticated")
-    # With keys it is they that count: a proxy may have given the request another Host.
+    # With API keys the key decides, because a proxy may have replaced the Host header.
     guarded = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
     key = await authorization(stores.scripts.redis, stores.scripts.namespace)
     assert (await guarded.http.post(path, headers={**other, **key})).status_code == 200
@@ -114,7 +114,7 @@ async def test_a_head_of_16_kib_or_100_headers_is_the_limit(api: Api) -> None:
     problem(await api.http.get("/v1/jobs?filler=" + "a" * 16_384), 431, "headers_too_large")
 
 
-#: POSTs that another one like it does not repeat: steps of a resource, which says itself how far it is.
+#: POSTs that need no idempotency key: the state of the resource shows whether they happened.
 STEPS = {
     "cancel_job", "retry_job", "run_job_now", "retry_dead_letter", "cancel_flow", "retry_flow",
     "cancel_fan_out", "retry_fan_out", "add_fan_out_items", "seal_fan_out", "pause_queue", "resume_queue",
@@ -145,7 +145,7 @@ async def test_a_hostile_address_names_nothing(api: Api, operation: Operation) -
         address = operation.path.format_map({row["name"]: text for row in operation.parameters("path")})
         body = None if operation.request is None else operation.request["example"]
         answer = await api.http.request(operation.method, address, json=body)
-        if answer.status_code == 405:  # a slash in it made another address of it
+        if answer.status_code == 405:  # The slash in it made this another address.
             continue
         problem(answer, 404, "not_found")
         assert "set-cookie" not in answer.headers

@@ -92,7 +92,7 @@ async def test_what_is_no_job_is_refused(api: Api, body: bytes) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_null_is_not_no_body(api: Api) -> None:
+async def test_null_is_not_an_absent_body(api: Api) -> None:
     problem(await api.raw(b"null", "/v1/queues/default/pause"), 400, "json_invalid")
     assert (await api.http.post("/v1/queues/default/pause")).status_code == 200
 
@@ -166,7 +166,7 @@ async def test_a_request_id_that_could_harm_is_replaced(api: Api) -> None:
     assert replaced.headers["x-request-id"].startswith("req_")
 
 
-async def test_what_redis_says_of_a_fault_is_for_the_log_alone(api: Api, stores: Namespace) -> None:
+async def test_error_messages_of_redis_appear_only_in_the_log(api: Api, stores: Namespace) -> None:
     redis: Any = stores.scripts.redis
     key = keys.groups(stores.scripts.prefix, kind="fan")
     await redis.set(key, "of another type")

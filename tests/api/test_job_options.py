@@ -1,4 +1,4 @@
-"""The resource of a job says how it was asked for: limits, retry, unique key, retention."""
+"""A job shows the options it was submitted with: limits, retry, unique key, retention."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reading and steering jobs."""
+"""Reading jobs, and acting on them."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Lists have a bound in bytes: what does not fit is left out and named, and the next page goes on."""
+"""Lists are limited in bytes: large values are omitted and named, and the next page continues."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ MIB = 1_048_576
 
 
 async def pages(api: Api, path: str, **params: Any) -> list[Any]:
-    """Every page of a list, followed to its end."""
+    """Every page of a list, followed to the last one."""
     found, cursor = [], None
     for _ in range(1_000):
         given = {**params, **({} if cursor is None else {"cursor": cursor})}

@@ -1,4 +1,4 @@
-"""Redis applies what it is sent, and its replies are lost: what a client is told, and what it may repeat."""
+"""Redis applies commands whose replies are lost: the errors that clients get, and which are retryable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -64,7 +64,7 @@ async def test_only_submissions_have_an_unknown_outcome(far: Api, network: Proxy
         )
     for (operation, _, _), answer in zip(calls, answers, strict=True):
         submits = any(row["name"] == "Idempotency-Key" for row in operation.parameters("header"))
-        # What is not valid, and what is read before it is written, is not lost.
+        # Invalid requests, and requests that read before they write, have a known outcome.
         if answer.status_code == 503:
             document = answer.json()
             assert document["code"] in ("backend_unavailable", *(["outcome_unknown"] if submits else []))
@@ -90,7 +90,7 @@ async def test_only_a_submission_with_a_key_may_be_repeated(
     await eventually(repeated)
 
 
-async def test_readiness_does_not_speak_of_a_lost_submission(far: Api, network: Proxy) -> None:
+async def test_readiness_ignores_a_lost_submission(far: Api, network: Proxy) -> None:
     with network.weather(silent_replies=True):
         answer = await far.http.get("/readyz")
     assert answer.status_code == 503
@@ -105,7 +105,7 @@ async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(store
             await stores.scripts.run(name, [])
 
 
-async def test_jobs_of_a_later_portion_are_answered_one_by_one(
+async def test_jobs_of_a_later_batch_are_reported_one_by_one(
     far: Api, network: Proxy, stores: Namespace
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
@@ -127,7 +127,7 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-async def test_a_later_portion_may_be_repeated_only_with_a_key(
+async def test_a_later_batch_may_be_repeated_only_with_a_key(
     api: Api, stores: Namespace, keyed: bool
 ) -> None:
     jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
@@ -178,8 +178,8 @@ FLOW = {"name": "f", "jobs": {"a": {"job": JOB}}}
 
 
 @pytest.mark.parametrize("path", ["/v1/flows", "/v1/fan-outs"])
-async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api, path: str) -> None:
-    """An error that may be retried would have it submitted twice."""
+async def test_a_stored_group_is_accepted_even_if_the_wait_fails(api: Api, path: str) -> None:
+    """A retryable error would make the client submit it twice."""
     api.app.state.app_state.waiters.most = 0
     body = FLOW if path == "/v1/flows" else SUBMISSIONS[path]
     answer = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
@@ -187,7 +187,7 @@ async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api,
     assert "preference-applied" not in answer.headers
 
 
-async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:
+async def test_a_stored_job_is_accepted_when_redis_fails_afterwards(api: Api, stores: Namespace) -> None:
     queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
     with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
         answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})

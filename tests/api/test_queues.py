@@ -1,4 +1,4 @@
-"""Queues, workers, probes, keys."""
+"""Queues, workers, probes and API keys."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Reading a body piece by piece refuses, and reads, what reading it at once does."""
+"""Reading a body piece by piece accepts and refuses exactly what parsing it at once does."""
 
 import asyncio
 from typing import Any
@@ -37,7 +37,7 @@ spaces = st.text(" \t\n\r", max_size=3)
 
 
 async def read(body: bytes, many: Many = LIST) -> Any:
-    """The document with its items parsed, as `parse` would have read it."""
+    """The document with its items parsed, as `parse` would return it."""
     found = await open_envelope(body, many, JOB_BYTES)
     if isinstance(found, dict) and isinstance(items := found.get("items"), RawItems):
         texts = [parse(text) for text in items]
@@ -116,7 +116,7 @@ def flow_of(members: int) -> bytes:
 @pytest.mark.parametrize(
     ("body", "many"), [(b'{"items":[' + b"1," * 999 + b"1]}", LIST), (flow_of(1_000), OBJECT)]
 )
-async def test_while_a_body_is_read_others_have_their_turn(
+async def test_other_tasks_run_while_a_body_is_read(
     body: bytes, many: Many, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)
@@ -131,11 +131,11 @@ async def test_while_a_body_is_read_others_have_their_turn(
     turn()
     await read(body, many)
     reading = False
-    # Once in 64 items.
+    # The reader yields once per 64 items.
     assert rounds >= 15
 
 
-async def test_while_items_are_checked_and_stored_others_have_their_turn(
+async def test_other_tasks_run_while_items_are_checked_and_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)

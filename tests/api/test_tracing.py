@@ -1,4 +1,4 @@
-"""The trace of a request goes on in its job, with and without OpenTelemetry."""
+"""The trace of a request continues in its job, with and without OpenTelemetry."""
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ HEADERS = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
 
 @pytest.fixture
 def spans(api: Api) -> InMemorySpanExporter:
-    """The spans of this API, which has a tracer provider of its own."""
+    """The spans of this API, which has its own tracer provider."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     api.app.state.app_state.tracer = OtelTracer(provider)
