@@ -1,4 +1,4 @@
-"""What a cancel request carries: its grace and its message reach the worker, the job and whoever asks why."""
+"""A cancel request's grace and message reach the worker, the job and its explanation."""
 
 from service.domain.job import Job, Lease
 from service.domain.outcome import Interrupted
@@ -18,13 +18,13 @@ async def beat(stores: Namespace, *held: tuple[str, str]) -> Beat:
 
 
 async def running(stores: Namespace) -> tuple[str, str]:
-    """The id and the token of a job that runs."""
+    """The id and the token of a running job."""
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     return id, lease.token
 
 
-async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: Namespace, at: int) -> None:
+async def test_the_worker_gets_the_remaining_grace_and_the_message(stores: Namespace, at: int) -> None:
     id, token = await running(stores)
     await stores.jobs.cancel([id], 60_000, message="the customer left")
     assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 60_000, "the customer left")]
@@ -47,7 +47,9 @@ async def test_a_cancel_without_a_message_has_none(stores: Namespace, at: int) -
     )
 
 
-async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: Namespace, at: int) -> None:
+async def test_a_second_request_keeps_the_earlier_end_and_the_first_message(
+    stores: Namespace, at: int
+) -> None:
     id, token = await running(stores)
     for grace_ms, message in ((60_000, ""), (90_000, "first"), (1_000, "second"), (30_000, "")):
         await stores.jobs.cancel([id], grace_ms, message=message)
@@ -89,7 +91,7 @@ async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Namesp
     await finish(stores, lease, OK)
 
 
-async def test_a_beat_tells_the_leases_of_a_job_apart(stores: Namespace) -> None:
+async def test_a_heartbeat_tells_the_leases_of_a_job_apart(stores: Namespace) -> None:
     id, old = await running(stores)
     await finish(stores, Lease(await job(stores, id), old), Interrupted())
     (lease,) = (await claim(stores)).leases

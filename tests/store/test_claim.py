@@ -1,4 +1,4 @@
-"""Who gets which job, and what a claim that is sent again answers."""
+"""Which worker gets which job, and the reply to a repeated claim."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.support.factories import BROKEN, OK, Worker, claim, finish, state_of,
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_claim_sent_again_answers_the_same_leases(stores: Namespace) -> None:
+async def test_a_repeated_claim_returns_the_same_leases(stores: Namespace) -> None:
     for _ in range(5):
         await submit(stores)
     first = await claim(stores, slots=3, request_id="cl_same")
@@ -62,7 +62,7 @@ async def test_strict_priority_never_looks_at_age(stores: Namespace) -> None:
     assert (await claim(stores)).leases[0].job.id == urgent
 
 
-async def test_an_unknown_type_waits_and_holds_up_nobody(stores: Namespace) -> None:
+async def test_a_job_of_an_unknown_type_waits_and_delays_no_other(stores: Namespace) -> None:
     strange = [await submit(stores, name="strange") for _ in range(50)]
     known = await submit(stores)
     assert [lease.job.id for lease in (await claim(stores, slots=10)).leases] == [known]
