@@ -1,4 +1,4 @@
-"""What Triage relies on in arq 0.28: an upgrade that changes it fails here, not in production."""
+"""Everything that Triage relies on in arq 0.28: an upgrade that changes it fails here, not in production."""
 
 import inspect
 from importlib.metadata import version
@@ -36,7 +36,7 @@ def test_what_we_override_is_there_and_has_the_parameters_that_we_expect() -> No
     )
 
 
-def test_what_we_inherit_calls_only_what_we_have_replaced() -> None:
+def test_inherited_methods_call_only_what_we_replaced() -> None:
     stock = TriageWorker.__mro__[1]
     run = inspect.getsource(stock.run)
     assert "self.main()" in run

@@ -1,4 +1,4 @@
-"""No client of the released document breaks, and the check that says so finds what it is for."""
+"""No change breaks clients of the released document, and the check for that finds breaking changes."""
 
 from collections.abc import Callable
 from copy import deepcopy

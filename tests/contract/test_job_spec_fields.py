@@ -1,4 +1,4 @@
-"""A field of JobSpec is in the four files that CONTRIBUTING.md names; the rest follows from them."""
+"""Every field of JobSpec is in the four files that CONTRIBUTING.md names; the rest follows from them."""
 
 import inspect
 from dataclasses import fields
@@ -14,9 +14,9 @@ from service.store.codec.jobs import decode_job, encode_options
 from service.store.codec.submissions import created_job
 from workers.handler import job as decorator
 
-#: Of JobSpec, what no client says: it comes from the payload's text, the request or the job type.
+#: Attributes of JobSpec that clients do not set: payload text, request and job type determine them.
 DERIVED = {"payload", "failures", "traceparent", "redact"}
-#: A value of each field that is not its default.
+#: A value for each field that is not its default.
 GIVEN = {
     "name": "work",
     "queue": "mail",

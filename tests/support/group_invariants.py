@@ -1,4 +1,4 @@
-"""What must hold of flows and fan-outs at any time: their counts, indexes, and whom their jobs wait for."""
+"""Invariants of flows and fan-outs: their counts, their indexes, and what their jobs wait for."""
 
 from collections import Counter
 from typing import Any
@@ -9,7 +9,7 @@ Jobs = dict[str, dict[str, str]]
 
 
 async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]]) -> None:
-    """Recounted from the jobs themselves; `members` are all sorted sets by their keys."""
+    """Recount everything from the jobs; `members` has every sorted set by its key."""
     groups = await _groups(redis, prefix)
     _check_counts(groups, jobs)
     for kind in ("flow", "fan"):
@@ -28,7 +28,7 @@ async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]
 
 
 async def _groups(redis: Any, prefix: str) -> Jobs:
-    """Those that can be seen: neither staged nor about to be removed."""
+    """The visible groups: neither staged nor being removed."""
     found: Jobs = {}
     async for raw in redis.scan_iter(match=f"{prefix}group:*", count=1000):
         key = raw.decode().removeprefix(prefix)
@@ -40,7 +40,7 @@ async def _groups(redis: Any, prefix: str) -> Jobs:
 
 
 def _check_counts(groups: Jobs, jobs: Jobs) -> None:
-    """Of finished jobs some may be forgotten by now."""
+    """Some finished jobs may have been forgotten."""
     counted: dict[str, Counter[str]] = {id: Counter() for id in groups}
     for job in jobs.values():
         if job.get("group") in groups:
@@ -65,7 +65,7 @@ def _check_counts(groups: Jobs, jobs: Jobs) -> None:
 
 
 async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks: set[str]) -> None:
-    """Who is blocked waits for something that has not ended, or whose end is about to be told."""
+    """A blocked job waits for unfinished jobs, or for one whose dependents are about to be notified."""
     followers = {
         await redis.get(raw) async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000)
     }
@@ -82,7 +82,7 @@ async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks:
 
 
 async def _check_payloads(redis: Any, prefix: str, jobs: Jobs) -> None:
-    """What items share is there for as long as one of them is, and no longer."""
+    """The payload that items share exists exactly as long as one of them does."""
     expected = Counter(job["group"] for job in jobs.values() if "shared" in job)
     counted: dict[str, int] = {}
     async for raw in redis.scan_iter(match=f"{prefix}payload:*", count=1000):

@@ -1,4 +1,4 @@
-"""One job type whose payload says what happens: handlers for tests, written as users write them."""
+"""One job type whose payload is a script: test handlers, written as users write theirs."""
 
 import asyncio
 import ctypes
@@ -30,7 +30,7 @@ def _mark(payload_path: str, text: str) -> None:
 
 @job
 async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = "", value: Any = None) -> Any:
-    """Note the start in `history`, then do what it says."""
+    """Note the start in `history`, then follow the script."""
     if history:
         _mark(history, f"start {ctx['job_id']} {ctx['job_try']} {os.getpid()}")
     match do:
@@ -106,7 +106,7 @@ async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = 
 
 
 class BrokenError(Exception):
-    """An error that cannot even be described."""
+    """An error whose str() fails."""
 
     def __str__(self) -> str:
         raise RuntimeError("no description")
@@ -144,7 +144,7 @@ def scripted_thread(ctx: Any, seconds: float = 0, children: Any = None) -> Any:
 
 @job(executor="process")
 def scripted_process(ctx: Any, do: str = "ok", seconds: float = 0, children: Any = None) -> Any:
-    """A plain function in a process of its own."""
+    """A plain function in its own process."""
     if children is not None:
         ctx.add_children(children)
         return ctx.dependencies()
