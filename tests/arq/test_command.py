@@ -70,7 +70,7 @@ async def test_the_command_runs_what_there_is_and_writes_what_handlers_log(envir
     assert "sample_handlers_loaded" not in output
 
 
-async def test_a_worker_without_handlers_of_its_own_runs_the_samples_and_warns(environment, tmp_path, pool):
+async def test_a_worker_without_custom_handlers_runs_the_samples_and_warns(environment, tmp_path, pool):
     del environment["TRIAGE_HANDLERS"]
     job = await pool.enqueue_job("send-report", "u-1")
     status, output = run(environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--burst")

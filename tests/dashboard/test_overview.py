@@ -1,4 +1,4 @@
-"""What an operator sees first, and stopping a queue."""
+"""The first page that an operator sees, and stopping a queue."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def answer_with(items: list[Any]) -> Callable[[Route], None]:
     return amend
 
 
-def test_queues_and_workers_are_shown_and_read_again_by_themselves(visit: Visit, system: System) -> None:
+def test_queues_and_workers_are_shown_and_refreshed(visit: Visit, system: System) -> None:
     cluster = system.cluster
     cluster.http.patch("/v1/queues/limited", json={"max_concurrency": 3, "rate_limit": {"limit": 5}})
     cluster.http.post("/v1/queues/limited/pause")
@@ -45,7 +45,7 @@ def test_queues_and_workers_are_shown_and_read_again_by_themselves(visit: Visit,
     cluster.http.post("/v1/queues/limited/purge", json={"confirm": "limited"})
 
 
-def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(visit: Visit) -> None:
+def test_a_hidden_tab_requests_nothing_and_a_visible_one_refreshes_at_once(visit: Visit) -> None:
     visit.page.clock.install()
     visit.open()
     visit.sees(visit.panel("Workers"), "running with")
@@ -106,7 +106,7 @@ def test_it_is_used_without_a_mouse(visit: Visit, system: System) -> None:
     page.keyboard.press("Enter")
     resume = page.get_by_role("button", name="Resume queue keyed")
     expect(resume).to_be_visible()
-    # The table was made anew meanwhile: the place in it is kept.
+    # The table was rendered again meanwhile, but the focus stays in place.
     expect(resume).to_be_focused()
     unnamed = "[...document.querySelectorAll('input, select, textarea, button')].filter((part) => "
     unnamed += "!part.labels?.length && !part.getAttribute('aria-label') && !part.textContent).length"
@@ -118,7 +118,7 @@ def test_the_banner_names_what_is_in_trouble_and_nothing_else(
 ) -> None:
     cluster = system.cluster
     http, banner = cluster.http, visit.page.get_by_role("list", name="Needs attention")
-    # As it should be: full of work, paused without work, rate limited.
+    # Normal: full of work, paused without work, rate limited.
     http.patch("/v1/queues/full", json={"max_concurrency": 1})
     full = cluster.submit(queue="full", payload={"seconds": 60})
     cluster.until(full["id"], "running")
@@ -154,7 +154,7 @@ def test_the_banner_names_what_is_in_trouble_and_nothing_else(
 
 
 def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system: System) -> None:
-    """Workers come and go in seconds here: the answers are those of the API, half a minute later."""
+    """Workers come and go in seconds here, so the test shifts the API's responses by half a minute."""
     worker = {**system.cluster.workers()[0], "state": "lost", "running": 2}
     job = system.cluster.submit(queue="lonely", delay_seconds=900)
     queue = system.cluster.http.get("/v1/queues/lonely").json()
@@ -171,7 +171,7 @@ def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system
 
 
 def test_what_slows_a_queue_is_no_trouble_unless_jobs_wait_for_help(visit: Visit, system: System) -> None:
-    """A job that has waited for minutes cannot be had at once: the queues are those of this test."""
+    """A job that has waited for minutes is not available here, so this test makes up the queues."""
     system.cluster.http.patch("/v1/queues/shown", json={"max_depth": 10})
     idle = system.cluster.http.get("/v1/queues/shown").json()
     waiting = {**idle, "counts": {**idle["counts"], "queued": 1}}

@@ -21,7 +21,7 @@ def schedule(cluster: Cluster) -> dict[str, Any]:
 
 
 def slots(cluster: Cluster) -> list[float]:
-    """Slots that became jobs, oldest first, unix seconds."""
+    """Fire times that became jobs, oldest first, in unix seconds."""
     rows = [row for row in schedule(cluster)["runs"] if row["outcome"] == "created"]
     return [datetime.fromisoformat(row["slot"]).timestamp() for row in reversed(rows)]
 
@@ -31,7 +31,7 @@ def at_least(cluster: Cluster, count: int) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_each_slot_fires_once_while_workers_are_killed(cluster: Cluster, tmp_path: Path) -> None:
+def test_each_fire_time_fires_once_while_workers_are_killed(cluster: Cluster, tmp_path: Path) -> None:
     cluster.start_api()
     workers = [cluster.start_worker(), cluster.start_worker()]
     history = tmp_path / "history"
@@ -58,7 +58,7 @@ def test_each_slot_fires_once_while_workers_are_killed(cluster: Cluster, tmp_pat
         cluster.until(job["id"], "succeeded")
 
 
-def test_nothing_fires_without_a_worker_and_a_sleeping_one_hears_of_a_new_schedule(cluster: Cluster) -> None:
+def test_nothing_fires_without_a_worker_and_a_new_schedule_wakes_a_sleeping_one(cluster: Cluster) -> None:
     cluster.start_api()
     body = {"every_seconds": 1, "catch_up": "latest", "job": {"name": "scripted"}}
     cluster.http.put("/v1/schedules/tick", json=body)
@@ -75,7 +75,7 @@ def test_nothing_fires_without_a_worker_and_a_sleeping_one_hears_of_a_new_schedu
     cluster.http.delete("/v1/schedules/tick")
     body["job"]["payload"] = {"value": 1}  # type: ignore[index]
     cluster.http.put("/v1/schedules/tick", json=body)
-    # Far sooner than a worker would look by itself.
+    # Far sooner than a worker's next regular check.
     eventually_blocking(lambda: at_least(cluster, 1), 15)
 
 

@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped, frozen or blown up by their jobs."""
+"""Workers that are killed, stopped, frozen or crashed by their jobs."""
 
 import signal
 import time
@@ -35,7 +35,7 @@ def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(
         assert all(len(starts(history, id)) == 2 for id in ids)
 
     eventually_blocking(again, 20)
-    # One second of the promise, the rest for starting processes on a loaded machine.
+    # One second is the guarantee, the rest is for starting processes on a loaded machine.
     assert time.monotonic() - killed < LEASE_SECONDS + 5
     for id in ids:
         job = cluster.until(id, "succeeded")
@@ -70,7 +70,7 @@ def test_a_second_signal_hands_back_at_once(cluster: Cluster) -> None:
     assert cluster.job(id)["state"] == "queued"
 
 
-def test_a_signal_after_a_call_of_drain_leaves_running_jobs_their_time(cluster: Cluster) -> None:
+def test_sigterm_after_a_drain_request_leaves_running_jobs_their_time(cluster: Cluster) -> None:
     """Kubernetes runs preStop, which calls /drain, and then sends SIGTERM."""
     port = free_port()
     cluster.start_api()
@@ -127,7 +127,7 @@ def test_a_zombie_cannot_finish_what_was_rescued_from_it(cluster: Cluster, tmp_p
     assert (job["crashes"], job["deliveries"]) == (0, 2)
 
 
-def test_a_blocked_event_loop_keeps_its_leases_and_ends_the_process_when_it_never_comes_back(
+def test_a_blocked_event_loop_keeps_its_leases_and_in_the_end_exits(
     cluster: Cluster,
 ) -> None:
     cluster.start_api()
