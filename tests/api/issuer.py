@@ -70,17 +70,17 @@ def sign(payload: dict[str, Any], kid: str | None = "RSA", algorithm: str = "RS2
 
 
 class Issuer:
-    """Its server sends `answer` as raw bytes and records request lines in `asked`."""
+    """Its server sends `response` as raw bytes and records request lines in `asked`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.answer: bytes = b""
+        self.response: bytes = b""
         #: While cleared, requests wait.
         self.open = asyncio.Event()
         self.open.set()
         self.port = 0
         #: The open connections.
-        self.answering: set[asyncio.Task[Any]] = set()
+        self.connections: set[asyncio.Task[Any]] = set()
         self.publishes(*(jwk(private_key(kind), kind) for kind in ("RSA", "EC", "OKP")))
 
     @property
@@ -102,18 +102,18 @@ class Issuer:
     def says(self, body: bytes, status: int = 200, **headers: str) -> None:
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", "connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        self.answer = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        self.response = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self.answering.add(task)
-        task.add_done_callback(self.answering.discard)
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.asked.append(head.split(b"\r\n")[0].decode())
                 await self.open.wait()
-                writer.write(self.answer)
+                writer.write(self.response)
                 await writer.drain()
             finally:
                 writer.close()
@@ -131,4 +131,4 @@ async def issuing(**options: Any) -> AsyncGenerator[Issuer]:
     server.close()
     await server.wait_closed()
     # Server.close() does not wait for connections, and the test's event loop is about to close.
-    await end(issuer.answering)
+    await end(issuer.connections)

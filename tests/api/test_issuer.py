@@ -143,7 +143,7 @@ async def test_while_the_issuer_is_away_its_keys_stay_in_use_for_a_day(
 async def test_without_keys_it_is_503_and_retried_soon(
     guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, stores: Namespace, namespace: str
 ) -> None:
-    good = issuer.answer
+    good = issuer.response
     issuer.says(b"starting", status=503)
     for _ in range(5):
         problem(await client.asks(), 503, "issuer_unavailable")
@@ -151,7 +151,7 @@ async def test_without_keys_it_is_503_and_retried_soon(
     # API keys do not depend on the issuer.
     key = await authorization(stores.scripts.redis, namespace)
     assert (await guarded.http.get("/v1/jobs", headers=key)).status_code == 200
-    issuer.answer = good
+    issuer.response = good
     clock.advance(FIRST_SPACING_SECONDS)
     assert (await client.asks()).status_code == 200
     assert len(issuer.asked) == 2

@@ -36,7 +36,7 @@ async def fails(url: str, reason: str) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_refused(issuer: Issuer, status: int) -> None:
-    issuer.says(issuer.answer.partition(b"\r\n\r\n")[2], status, location=f"{issuer.url}?followed")
+    issuer.says(issuer.response.partition(b"\r\n\r\n")[2], status, location=f"{issuer.url}?followed")
     await fails(issuer.url, f"status_{status}")
     assert issuer.asked == ["GET /jwks HTTP/1.1"]
 
@@ -47,10 +47,10 @@ async def test_of_an_endless_response_little_is_read(issuer: Issuer) -> None:
     issuer.says(b" " * (MAX_BYTES + 1))
     await fails(issuer.url, "too_large")
     # Chunked, without an end: a length that the issuer declared is not trusted either.
-    issuer.answer = (
+    issuer.response = (
         b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n" + b"1000\r\n" + b" " * 4096 + b"\r\n"
     )
-    issuer.answer += (b"1000\r\n" + b" " * 4096 + b"\r\n") * 400
+    issuer.response += (b"1000\r\n" + b" " * 4096 + b"\r\n") * 400
     await fails(issuer.url, "too_large")
 
 
@@ -71,7 +71,7 @@ async def test_a_slow_response_times_out(issuer: Issuer, monkeypatch: pytest.Mon
 async def test_an_unusable_response_is_reported_with_its_reason(
     issuer: Issuer, answer: bytes, reason: str
 ) -> None:
-    issuer.answer = answer
+    issuer.response = answer
     await fails(issuer.url, reason)
 
 

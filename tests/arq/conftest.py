@@ -70,7 +70,7 @@ async def make_pool(redis_url: str, stores: Namespace) -> AsyncIterator[MakePool
 
 @pytest.fixture
 def pool(make_pool: MakePool) -> TriageRedis:
-    """A client that knows no function, like that of a worker with other ones."""
+    """A client that knows no function, as in a worker that has other ones."""
     return make_pool()
 
 

@@ -48,7 +48,7 @@ def run(arguments: tuple[str, ...], variables: dict[str, str]) -> Ended:
 
 @pytest.fixture
 async def running(redis_url: str, namespace: str) -> AsyncIterator[Running]:
-    # The API's log lines would mix with those of the command.
+    # The API's log lines would mix with the command's.
     with structlog.testing.capture_logs():
         async with serve(redis_url, namespace) as running:
             yield running

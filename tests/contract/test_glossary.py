@@ -12,10 +12,10 @@ from tests.contract.texts import PLACES, ROOT
 GLOSSARY = (ROOT / "docs/glossary.md").read_text()
 ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GLOSSARY, re.MULTILINE)
 
-#: The places that have been freed of them once.
+#: The places that no longer contain them.
 CHECKED = ("documents", "api_document", "python_strings", "dashboard", "chart")
 
-#: Words that meant several things or that nobody could guess, as regular expressions, and the word to write.
+#: Words with several meanings or that no newcomer could guess, as regular expressions, and the word to write.
 FREED = {
     r"park(s|ed|ing)?": "wait for children; a closed limiter",
     r"demands?": "condition",

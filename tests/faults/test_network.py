@@ -1,4 +1,4 @@
-"""The network loses replies, is slow, mute or cut: nothing is lost, nothing runs twice, nobody hangs."""
+"""The network loses replies, is slow, mute or cut: no job is lost or runs twice, and no process hangs."""
 
 import signal
 import time
@@ -56,7 +56,7 @@ def test_a_slow_network_costs_time_and_no_leases(
         ran_once(cluster, [*ids, long], history)
 
 
-def test_answers_that_come_byte_by_byte_are_understood(
+def test_replies_that_come_byte_by_byte_are_understood(
     cluster: Cluster, front: Proxy, back: Proxy, tmp_path: Path
 ) -> None:
     cluster.start_api()
@@ -66,7 +66,7 @@ def test_answers_that_come_byte_by_byte_are_understood(
         ran_once(cluster, ids, tmp_path / "history")
 
 
-def test_a_mute_network_is_noticed_in_time_by_the_api(cluster: Cluster, front: Proxy) -> None:
+def test_the_api_notices_a_mute_network_in_time(cluster: Cluster, front: Proxy) -> None:
     cluster.start_api()
     with front.weather(silence=True):
         began = time.monotonic()
@@ -102,7 +102,7 @@ def test_workers_behind_a_mute_network_lose_their_jobs_to_others_and_come_back(
     assert cluster.until(again, "succeeded")["deliveries"] == 1
 
 
-def test_a_worker_behind_a_mute_network_ends_when_it_is_told_to(cluster: Cluster, back: Proxy) -> None:
+def test_a_worker_behind_a_mute_network_exits_on_request(cluster: Cluster, back: Proxy) -> None:
     cluster.start_api()
     worker = cluster.start_worker(redis_url=back.url)
     id = cluster.submit(payload={"seconds": 60})["id"]
@@ -119,7 +119,7 @@ def _again(cluster: Cluster, id: str) -> None:
     assert (job["state"], job["deliveries"], job["failures"]) == ("running", 2, 0), job
 
 
-def test_scripts_that_are_flushed_all_the_time_are_noticed_by_nobody(
+def test_flushing_scripts_all_the_time_has_no_visible_effect(
     cluster: Cluster, redis: Any, back: Proxy, tmp_path: Path
 ) -> None:
     cluster.start_api()

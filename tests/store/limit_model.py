@@ -110,7 +110,7 @@ class Model:
         return [job for job in self.waiting.values() if job.due <= now]
 
     def start(self, id: str, now: int, ahead: int, in_turn: bool) -> Waiting:
-        """A job was claimed: was it permitted, and was it next? `in_turn`: its key's turn went on.
+        """A claimed job was allowed to start, and was the next one unless its key's turn continues.
 
         `ahead`: microseconds from now to its start.
         """

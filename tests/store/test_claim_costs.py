@@ -84,7 +84,7 @@ async def test_queues_that_may_start_nothing_are_looked_at_once(
         for lease in (await claim(stores, 5)).leases:
             await finish(stores, lease, OK)
     assert await commands(stores) <= 200
-    # No job is lost: the queues return as soon as they may start one.
+    # No job is lost: the queues return when they may start one.
     await limit(stores, others(1)[0], paused=False, paused_job_types=set(), rate_limit=None)
     await stores.queues.purge("a")
     for queue in BUSY:

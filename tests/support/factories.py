@@ -155,5 +155,5 @@ async def register_worker(stores: Namespace, types: Sequence[JobType] = (), **fi
 
 
 async def heard(change: Change) -> None:
-    """Wait until a watch reports a change, with a limit far below that of a request."""
+    """Wait until a watch reports a change, for far less time than a request waits."""
     await asyncio.wait_for(change.wait(), 5)

@@ -1,4 +1,4 @@
-"""Jobs that handlers enqueue get the defaults of their job type, then those of their queue."""
+"""Jobs that handlers enqueue get the defaults of their job type, then of their queue."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The worker's histograms read like those of prometheus_client."""
+"""The worker's histograms look like prometheus_client's in a scrape."""
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 

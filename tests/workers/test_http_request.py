@@ -23,18 +23,18 @@ SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
 
 class Server:
-    """Sends `answer` to every request, or nothing when that is None, and records what it received."""
+    """Sends `response` to every request, or nothing when that is None, and records what it received."""
 
     def __init__(self):
-        self.answer: bytes | None = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+        self.response: bytes | None = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
         self.requests: list[bytes] = []
         self.url = ""
-        self.answering: set[asyncio.Task[Any]] = set()
+        self.connections: set[asyncio.Task[Any]] = set()
 
     async def serve(self, reader, writer):
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self.answering.add(task)
-        task.add_done_callback(self.answering.discard)
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
         try:
             await self.converse(reader, writer)
         finally:
@@ -45,15 +45,15 @@ class Server:
         length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         body = await reader.readexactly(int(length[0].split(b":")[1])) if length else b""
         self.requests.append(head + body)
-        if self.answer is None:
+        if self.response is None:
             await reader.read()
         else:
-            writer.write(self.answer)
+            writer.write(self.response)
 
     def says(self, status, body=b"", **headers):
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        self.answer = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        self.response = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def server():
     yield server
     listener.close()
     await listener.wait_closed()
-    await end(server.answering)
+    await end(server.connections)
 
 
 def call(url, allow="127.0.0.0/8", secret="", **fields):
@@ -148,7 +148,7 @@ async def test_a_body_that_grows_when_it_is_decompressed_is_cut_as_well(server):
 
 
 async def test_a_server_that_never_answers_costs_the_timeout_and_no_more(server):
-    server.answer = None
+    server.response = None
     with pytest.raises((TimeoutError, httpx.ReadTimeout)):
         await call(server.url, timeout_seconds=0.2)
 

@@ -1,4 +1,4 @@
-"""The meaning of an exception after a run was asked to stop."""
+"""The meaning of an exception after a request to stop the run."""
 
 from typing import Any
 
