@@ -64,7 +64,7 @@ def rising(seen: Iterable[Event]) -> list[int]:
     return versions
 
 
-class Looks:
+class StatusReads:
     """Reads a job's status and counts the reads; returns the snapshots in `scripted` first."""
 
     def __init__(self, stores: Namespace, id: str, *scripted: Snapshot | None) -> None:

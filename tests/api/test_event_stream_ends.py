@@ -20,7 +20,7 @@ from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 from service.tasks import within
 from tests.api.client import Api, problem
-from tests.api.events import AT_ONCE, Event, Looks, after, following
+from tests.api.events import AT_ONCE, Event, StatusReads, after, following
 from tests.api.keys import authorization
 from tests.api.running import SECONDS, Running, serve
 from tests.support.eventually import eventually
@@ -142,7 +142,7 @@ async def test_a_stream_reports_an_outage_of_redis_and_ends(
     with EmbeddedServer(tmp_path, server_binary) as server:
         redis = connect(server.url)
         stores = Namespace(redis, namespace, DAY)
-        stream = Looks(stores, await submit(stores)).follow()
+        stream = StatusReads(stores, await submit(stores)).follow()
         assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
         server.kill()
         (said,) = [text async for text in stream]

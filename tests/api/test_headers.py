@@ -20,7 +20,7 @@ ALWAYS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
-STEERING = [operation for operation in OPERATIONS if operation.path.startswith("/v1/")]
+API_OPERATIONS = [operation for operation in OPERATIONS if operation.path.startswith("/v1/")]
 
 
 async def _broken(*_: Any) -> None:
@@ -77,7 +77,7 @@ async def test_a_form_of_another_page_cannot_submit(api: Api) -> None:
         problem(answer, 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("operation", STEERING, ids=lambda operation: operation.id)
+@pytest.mark.parametrize("operation", API_OPERATIONS, ids=lambda operation: operation.id)
 async def test_without_keys_a_page_of_another_origin_is_refused(api: Api, operation: Operation) -> None:
     for origin in (
         "https://elsewhere.example",

@@ -63,26 +63,26 @@ def test_a_hidden_tab_requests_nothing_and_a_visible_one_refreshes_at_once(visit
 
 def test_a_queue_is_paused_and_resumed_after_a_question(visit: Visit, system: System) -> None:
     http = system.cluster.http
-    http.patch("/v1/queues/steered", json={"max_depth": 10})
+    http.patch("/v1/queues/managed", json={"max_depth": 10})
     visit.open()
-    visit.page.get_by_role("button", name="Pause queue steered").click()
-    visit.sees(visit.page.get_by_role("dialog"), "Pause queue steered?")
+    visit.page.get_by_role("button", name="Pause queue managed").click()
+    visit.sees(visit.page.get_by_role("dialog"), "Pause queue managed?")
     visit.confirm("Do nothing")
     expect(visit.page.get_by_role("dialog")).to_have_count(0)
-    assert not http.get("/v1/queues/steered").json()["paused"]
+    assert not http.get("/v1/queues/managed").json()["paused"]
 
-    visit.page.get_by_role("button", name="Pause queue steered").click()
+    visit.page.get_by_role("button", name="Pause queue managed").click()
     visit.confirm("Pause")
-    visit.sees(visit.row("steered"), "paused")
-    visit.sees(visit.page.get_by_role("status"), "Queue steered is paused.")
-    assert http.get("/v1/queues/steered").json()["paused"]
+    visit.sees(visit.row("managed"), "paused")
+    visit.sees(visit.page.get_by_role("status"), "Queue managed is paused.")
+    assert http.get("/v1/queues/managed").json()["paused"]
 
-    visit.row("steered").get_by_role("link", name="steered").click()
+    visit.row("managed").get_by_role("link", name="managed").click()
     visit.sees(visit.panel("Settings"), "max depth")
-    visit.page.get_by_role("button", name="Resume queue steered").click()
+    visit.page.get_by_role("button", name="Resume queue managed").click()
     visit.confirm("Resume")
-    expect(visit.page.get_by_role("button", name="Pause queue steered")).to_be_visible()
-    assert not http.get("/v1/queues/steered").json()["paused"]
+    expect(visit.page.get_by_role("button", name="Pause queue managed")).to_be_visible()
+    assert not http.get("/v1/queues/managed").json()["paused"]
 
 
 def test_it_is_used_without_a_mouse(visit: Visit, system: System) -> None:

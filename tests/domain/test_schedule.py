@@ -17,50 +17,50 @@ def ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-def slots(cron: str, after: str, count: int, timezone: str = "Europe/Berlin") -> list[str]:
+def fire_times(cron: str, after: str, count: int, timezone: str = "Europe/Berlin") -> list[str]:
     table = Timetable(cron=cron, timezone=timezone)
     zone = ZoneInfo(timezone)
     return [
-        datetime.fromtimestamp(slot / 1000, zone).strftime("%dT%H:%M:%S%z")
-        for slot in table.upcoming(ms(after), count)
+        datetime.fromtimestamp(time / 1000, zone).strftime("%dT%H:%M:%S%z")
+        for time in table.upcoming(ms(after), count)
     ]
 
 
 @pytest.mark.parametrize("cron", ["30 2 * * *", "0 30 2 * * *"])
 def test_a_time_skipped_by_the_clocks_fires_once_when_the_gap_ends(cron: str) -> None:
-    assert slots(cron, "2026-03-28T12:00:00Z", 2) == ["29T03:00:00+0200", "30T02:30:00+0200"]
+    assert fire_times(cron, "2026-03-28T12:00:00Z", 2) == ["29T03:00:00+0200", "30T02:30:00+0200"]
 
 
 @pytest.mark.parametrize("cron", ["30 2 * * *", "0 30 2 * * *"])
 def test_a_time_that_comes_twice_fires_once(cron: str) -> None:
-    assert slots(cron, "2026-10-24T12:00:00Z", 2) == ["25T02:30:00+0200", "26T02:30:00+0100"]
+    assert fire_times(cron, "2026-10-24T12:00:00Z", 2) == ["25T02:30:00+0200", "26T02:30:00+0100"]
     # Also when the search for the next fire time starts in the repeated hour.
-    assert slots(cron, "2026-10-25T01:15:00Z", 1) == ["26T02:30:00+0100"]
+    assert fire_times(cron, "2026-10-25T01:15:00Z", 1) == ["26T02:30:00+0100"]
 
 
 def test_several_times_inside_a_gap_fire_once_together() -> None:
-    assert slots("*/15 2,3 * * *", "2026-03-29T00:59:59Z", 2) == ["29T03:00:00+0200", "29T03:15:00+0200"]
+    assert fire_times("*/15 2,3 * * *", "2026-03-29T00:59:59Z", 2) == ["29T03:00:00+0200", "29T03:15:00+0200"]
 
 
 def test_every_hour_means_elapsed_time_through_both_changes() -> None:
-    assert slots("@hourly", "2026-10-24T23:30:00Z", 3) == [
+    assert fire_times("@hourly", "2026-10-24T23:30:00Z", 3) == [
         "25T02:00:00+0200",
         "25T02:00:00+0100",
         "25T03:00:00+0100",
     ]
-    assert slots("0 * * * *", "2026-03-29T00:30:00Z", 2) == ["29T03:00:00+0200", "29T04:00:00+0200"]
+    assert fire_times("0 * * * *", "2026-03-29T00:30:00Z", 2) == ["29T03:00:00+0200", "29T04:00:00+0200"]
 
 
 def test_every_second_hour_counts_hours_on_the_wall_once() -> None:
-    assert slots("0 */2 * * *", "2026-10-24T22:30:00Z", 2) == ["25T02:00:00+0200", "25T04:00:00+0100"]
+    assert fire_times("0 */2 * * *", "2026-10-24T22:30:00Z", 2) == ["25T02:00:00+0200", "25T04:00:00+0100"]
 
 
 def test_a_gap_of_half_an_hour_ends_where_it_ends() -> None:
-    assert slots("15 2 * * *", "2026-10-03T02:00:00Z", 1, "Australia/Lord_Howe") == ["04T02:30:00+1100"]
+    assert fire_times("15 2 * * *", "2026-10-03T02:00:00Z", 1, "Australia/Lord_Howe") == ["04T02:30:00+1100"]
 
 
 def test_a_day_without_midnight_begins_later() -> None:
-    assert slots("0 0 * * *", "2026-09-05T12:00:00Z", 1, "America/Santiago") == ["06T01:00:00-0300"]
+    assert fire_times("0 0 * * *", "2026-09-05T12:00:00Z", 1, "America/Santiago") == ["06T01:00:00-0300"]
 
 
 @pytest.mark.parametrize(
@@ -186,10 +186,10 @@ def test_fire_times_do_not_depend_on_the_start_of_the_search(cron: str, zone: st
     ahead = table.upcoming(start, 12)
     assert ahead == sorted(set(ahead))
     at = start
-    for slot in ahead:
+    for time in ahead:
         at = table.next_after(at) or 0
-        assert at == slot
-    walls = [datetime.fromtimestamp(slot / 1000, ZoneInfo(zone)).replace(tzinfo=None) for slot in ahead]
+        assert at == time
+    walls = [datetime.fromtimestamp(time / 1000, ZoneInfo(zone)).replace(tzinfo=None) for time in ahead]
     assert cron == "* * * * *" or len(set(walls)) == len(walls)
 
 

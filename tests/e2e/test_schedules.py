@@ -20,14 +20,14 @@ def schedule(cluster: Cluster) -> dict[str, Any]:
     return cluster.http.get("/v1/schedules/tick").json()
 
 
-def slots(cluster: Cluster) -> list[float]:
+def fire_times(cluster: Cluster) -> list[float]:
     """Fire times that became jobs, oldest first, in unix seconds."""
     rows = [row for row in schedule(cluster)["runs"] if row["outcome"] == "created"]
     return [datetime.fromisoformat(row["slot"]).timestamp() for row in reversed(rows)]
 
 
 def at_least(cluster: Cluster, count: int) -> None:
-    assert len(slots(cluster)) >= count, (schedule(cluster), cluster.logs())
+    assert len(fire_times(cluster)) >= count, (schedule(cluster), cluster.logs())
 
 
 @pytest.mark.timeout(180)
@@ -46,11 +46,11 @@ def test_each_fire_time_fires_once_while_workers_are_killed(cluster: Cluster, tm
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         cluster.start_worker()
-        enough = len(slots(cluster)) + 3
+        enough = len(fire_times(cluster)) + 3
         eventually_blocking(partial(at_least, cluster, enough), 30)
     assert cluster.http.post("/v1/schedules/tick/pause").json()["paused"] is True
 
-    fired = slots(cluster)
+    fired = fire_times(cluster)
     assert fired == [fired[0] + second for second in range(len(fired))]
     jobs = cluster.http.get("/v1/jobs", params={"tag": "schedule:tick", "limit": 200}).json()["items"]
     assert len(jobs) == len(fired)

@@ -92,12 +92,12 @@ async def _ended(load: Load) -> dict[str, dict[str, Any]]:
 
 
 async def _until_ended(load: Load, path: str, what: str) -> dict[str, Any]:
-    async def look() -> dict[str, Any]:
+    async def read() -> dict[str, Any]:
         found = await load.get(path)
         assert found["state"] in ("succeeded", "dead", "cancelled", "failed"), (what, found)
         return found
 
-    return await eventually(look, 60, 0.05)
+    return await eventually(read, 60, 0.05)
 
 
 def _check_jobs(load: Load, ended: dict[str, dict[str, Any]], history: Path) -> None:

@@ -116,8 +116,8 @@ async def test_an_outage_forgives_leases_that_expired_during_it(stores: Namespac
     assert (await stores.leases.rescue(15_000, now=str(back))).rescued == []
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, back, back)
     arguments = beat_arguments(record, 15_000, 1, "running", [(id, lease.token)])
-    beat = decode_beat(await stores.scripts.run("heartbeat", arguments, now=str(back + 1_000)))
-    assert (beat.lost, beat.cancel, beat.known) == ([], [], False)
+    reply = decode_beat(await stores.scripts.run("heartbeat", arguments, now=str(back + 1_000)))
+    assert (reply.lost, reply.cancel, reply.known) == ([], [], False)
     assert (await stores.leases.rescue(15_000, now=str(back + 15_001))).rescued == []
     assert await finish(stores, lease, OK) == "moved"
 
@@ -131,11 +131,11 @@ async def test_a_heartbeat_reports_lost_and_cancelled_jobs(stores: Namespace) ->
     await finish(stores, second, OK)
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
     held = [(cancelled, first.token), (lost, second.token), ("job_unknown", "1:x")]
-    beat = decode_beat(
+    reply = decode_beat(
         await stores.scripts.run("heartbeat", beat_arguments(record, 15_000, 3, "running", held))
     )
-    assert [request.job_id for request in beat.cancel] == [cancelled]
-    assert beat.lost == [(lost, second.token), ("job_unknown", "1:x")]
+    assert [request.job_id for request in reply.cancel] == [cancelled]
+    assert reply.lost == [(lost, second.token), ("job_unknown", "1:x")]
 
 
 async def test_a_batch_of_finishes_is_decided_one_by_one(stores: Namespace) -> None:

@@ -154,8 +154,8 @@ async def test_a_lone_worker_that_comes_back_waits_only_for_others_to_come_back(
     id = await submit(place.stores)
     await place.take()
     place.silence(LEASE)
-    look = await place.rescue()
-    assert (look.rescued, look.next_in_ms, look.lost_lately) == ([], COME_BACK, True)
+    found = await place.rescue()
+    assert (found.rescued, found.next_in_ms, found.lost_lately) == ([], COME_BACK, True)
     place.silence(COME_BACK)
     assert (await place.rescue()).rescued == [id]
 
@@ -165,8 +165,8 @@ async def test_a_process_that_lived_through_an_outage_holds_all_leases_once_more
     await submit(place.stores)
     await place.take(2)
     place.silence(60_000)
-    look = await place.rescue(away_ms=60_000)
-    assert (look.rescued, look.next_in_ms) == ([], LEASE)
+    found = await place.rescue(away_ms=60_000)
+    assert (found.rescued, found.next_in_ms) == ([], LEASE)
     await place.go(LEASE - 1)
     assert (await place.rescue()).rescued == []
     await place.go(1)

@@ -96,8 +96,8 @@ async def test_one_claim_inspects_a_limited_number_of_closed_queues(stores: Name
     for queue in others(410):
         await stores.scripts.run("configure_queue", [queue, "", 10_000, "", "paused", "1"])
     await fill(stores, others(410))
-    looks = [(await claim(stores, 5)).more for _ in range(4)]
-    assert looks == [True, True, False, False]
+    more = [(await claim(stores, 5)).more for _ in range(4)]
+    assert more == [True, True, False, False]
 
 
 async def test_queues_behind_the_star_take_turns(stores: Namespace) -> None:

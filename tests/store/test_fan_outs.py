@@ -15,7 +15,7 @@ from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.groups.fan_outs import READ_BYTES
 from service.store.namespace import Namespace
-from tests.support.factories import HOPELESS, OK, claim, finish, heard, limit, state_of
+from tests.support.factories import HOPELESS, OK, claim, finish, limit, state_of, wait_for_change
 
 pytestmark = pytest.mark.anyio
 
@@ -205,7 +205,7 @@ async def test_watchers_of_a_fan_out_see_that_it_is_sealed(stores: Namespace) ->
     before = await stores.groups.get(id)
     async with stores.change_feed.watch(id) as change:
         await stores.fan_outs.seal(id, 1)
-        await heard(change)
+        await wait_for_change(change)
     after = await stores.groups.find(FanOut, id)
     assert before is not None
     assert after is not None

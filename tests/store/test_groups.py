@@ -77,8 +77,8 @@ async def test_watchers_see_a_release_and_its_flow(stores: Namespace) -> None:
     versions = [(await job(stores, jobs["b"])).version, (await group(stores, id)).version]
     async with stores.change_feed.watch(jobs["b"]) as released, stores.change_feed.watch(id) as counted:
         await end(stores, [jobs["a"]])
-        await factories.heard(released)
-        await factories.heard(counted)
+        await factories.wait_for_change(released)
+        await factories.wait_for_change(counted)
     assert (await job(stores, jobs["b"])).version > versions[0]
     assert (await group(stores, id)).version > versions[1]
 
@@ -142,7 +142,7 @@ async def test_watchers_of_a_flow_see_a_group_action_at_once(stores: Namespace, 
             await stores.groups.request_cancel(id, MINUTE)
         else:
             await stores.groups.request_retry(id)
-        await factories.heard(change)
+        await factories.wait_for_change(change)
     assert (await group(stores, id)).version == before.version + 1
 
 
@@ -166,7 +166,7 @@ async def test_a_group_that_is_deleted_is_gone_at_once(
     await end(stores, members)
     async with stores.change_feed.watch(id) as change:
         await stores.groups.delete(id)
-        await factories.heard(change)
+        await factories.wait_for_change(change)
     assert await stores.groups.get(id) is None
     with pytest.raises(NotFound):
         await stores.groups.delete(id)

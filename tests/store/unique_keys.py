@@ -82,7 +82,7 @@ async def _purge(stores: Namespace, id: str) -> None:
     assert await stores.queues.purge("default") == 1
 
 
-async def _expire_in_sweep(stores: Namespace, id: str) -> None:
+async def _expire(stores: Namespace, id: str) -> None:
     at(stores, 60_000)
     await stores.leases.sweep()
 
@@ -100,6 +100,6 @@ ENDS: dict[str, Callable[[Namespace, str], Awaitable[None]]] = {
     "forced cancel": _force_cancel,
     "poison": _die_of_crashes,
     "purge": _purge,
-    "expiry": _expire_in_sweep,
+    "expiry": _expire,
     "expiry seen by a claim": _expire_in_claim,
 }

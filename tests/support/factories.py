@@ -154,6 +154,6 @@ async def register_worker(stores: Namespace, types: Sequence[JobType] = (), **fi
     return record.id
 
 
-async def heard(change: Change) -> None:
+async def wait_for_change(change: Change) -> None:
     """Wait until a watch reports a change, for far less time than a request waits."""
     await asyncio.wait_for(change.wait(), 5)

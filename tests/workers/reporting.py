@@ -35,20 +35,20 @@ def lease(id: str = "job_1") -> Lease:
 
 
 class Notes:
-    """The decoded reports; each one sets `heard`."""
+    """The decoded reports; each one sets `reported`."""
 
     def __init__(self) -> None:
         self.progressed: list[Any] = []
         self.logged: list[Any] = []
-        self.heard = asyncio.Event()
+        self.reported = asyncio.Event()
 
     async def progress(self, lease: Lease, value: bytes) -> None:
         self.progressed.append(orjson.loads(value))
-        self.heard.set()
+        self.reported.set()
 
     async def log(self, lease: Lease, line: bytes) -> None:
         self.logged.append(orjson.loads(line)["message"])
-        self.heard.set()
+        self.reported.set()
 
 
 def context(notes: Any, **shared: Any) -> JobContext:

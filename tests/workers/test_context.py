@@ -74,7 +74,7 @@ async def test_progress_accepts_every_number(given, shown):
 async def test_progress_is_written_without_a_flush():
     notes = Notes()
     await context(notes).progress(1)
-    await asyncio.wait_for(notes.heard.wait(), 5)
+    await asyncio.wait_for(notes.reported.wait(), 5)
     assert notes.progressed[0]["current"] == 1
 
 
@@ -126,7 +126,7 @@ async def test_a_log_line_carries_whole_milliseconds():
 async def test_a_report_that_redis_refuses_costs_the_job_nothing():
     class Away(Notes):
         async def progress(self, lease, value):
-            self.heard.set()
+            self.reported.set()
             raise BackendUnavailable
 
         async def log(self, lease, line):
@@ -136,7 +136,7 @@ async def test_a_report_that_redis_refuses_costs_the_job_nothing():
     ctx = context(notes)
     await ctx.log("a")
     await ctx.progress(1)
-    await notes.heard.wait()
+    await notes.reported.wait()
     await ctx.flush()
 
 

@@ -32,16 +32,16 @@ class Site:
     worker: str
     pruner: Pruner
 
-    async def beat(self) -> Beat:
+    async def heartbeat(self) -> Beat:
         return decode_beat(await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"]))
 
-    async def summoned(self) -> bool:
+    async def is_woken(self) -> bool:
         redis: Any = self.stores.scripts.redis
         inbox = keys.inbox(self.stores.scripts.prefix, worker=self.worker)
         return bool(await redis.zpopmin(inbox))
 
-    async def hear(self) -> None:
-        self.pruner.schedule_check(((await self.beat()).next_prune_ms or 0) / 1000)
+    async def send_heartbeat(self) -> None:
+        self.pruner.schedule_check(((await self.heartbeat()).next_prune_ms or 0) / 1000)
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ async def ended(stores: Namespace, **fields: Any) -> str:
 
 async def test_a_short_retention_is_met(site: Site) -> None:
     await ended(site.stores, retention_ms=DAY)
-    assert not await site.summoned()
+    assert not await site.is_woken()
     id = await ended(site.stores, retention_ms=300)
-    assert await site.summoned()
-    await site.hear()
+    assert await site.is_woken()
+    await site.send_heartbeat()
 
     async def gone() -> None:
         assert await site.stores.queries.job(id) is None
@@ -74,8 +74,8 @@ async def test_a_short_retention_is_met(site: Site) -> None:
 async def test_a_cancelled_job_is_pruned_in_time_as_well(site: Site) -> None:
     id = await submit(site.stores, retention_ms=300)
     await site.stores.jobs.cancel([id], 0)
-    assert await site.summoned()
-    await site.hear()
+    assert await site.is_woken()
+    await site.send_heartbeat()
 
     async def gone() -> None:
         assert await site.stores.queries.job(id) is None
@@ -88,22 +88,22 @@ async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: N
     redis: Any = stores.scripts.redis
     told = keys.pruners_told(stores.scripts.prefix)
     await ended(stores, retention_ms=20_000)
-    assert await site.summoned()
+    assert await site.is_woken()
     # The clock stands still, so its remaining time does not shrink.
     assert 0 < await redis.pttl(told) <= 400
     await redis.persist(told)
     await ended(stores, retention_ms=30_000)
-    assert not await site.summoned()
+    assert not await site.is_woken()
     await ended(stores, retention_ms=10_000)
-    assert await site.summoned()
+    assert await site.is_woken()
     assert 0 < await redis.pttl(told) <= 400
 
 
 async def test_a_job_that_finishes_right_after_another_is_pruned_in_time(site: Site) -> None:
     for _ in range(2):
         id = await ended(site.stores, retention_ms=0)
-        if await site.summoned():
-            await site.hear()
+        if await site.is_woken():
+            await site.send_heartbeat()
 
         async def gone(id: str = id) -> None:
             assert await site.stores.queries.job(id) is None
@@ -112,9 +112,9 @@ async def test_a_job_that_finishes_right_after_another_is_pruned_in_time(site: S
 
 
 async def test_a_heartbeat_returns_when_the_next_retention_ends(site: Site) -> None:
-    assert (await site.beat()).next_prune_ms is None
+    assert (await site.heartbeat()).next_prune_ms is None
     await ended(site.stores, retention_ms=DAY)
-    told = (await site.beat()).next_prune_ms
+    told = (await site.heartbeat()).next_prune_ms
     assert told is not None
     assert DAY - 10_000 < told <= DAY
     assert (await site.stores.leases.prune())[1] is not None
@@ -140,7 +140,7 @@ async def test_a_worker_prunes_a_job_that_its_heartbeat_has_reported(
         # It knows of no retention, and would check again only in a minute.
         await asyncio.wait_for(looked.wait(), 5)
         id = await ended(stores, retention_ms=300)
-        maintenance.on_heartbeat(await site.beat())
+        maintenance.on_heartbeat(await site.heartbeat())
 
         async def gone() -> None:
             assert await stores.queries.job(id) is None

@@ -114,7 +114,7 @@ async def test_a_thread_survives_one_cancellation_and_keeps_its_slot_after_the_s
     notes, gate, slots = Notes(), threading.Event(), Slots(Clock(), 1)
     ctx, taken = context(notes), slots.acquire("job_1", "in-thread")
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx, taken=taken))
-    await notes.heard.wait()
+    await notes.reported.wait()
     ctx.notify_cancel("timeout")
     task.cancel()
     _, pending = await asyncio.wait({task}, timeout=0.05)
@@ -134,7 +134,7 @@ async def test_a_thread_that_finishes_after_one_cancellation_gives_its_result(ru
     notes, gate = Notes(), threading.Event()
     ctx = context(notes)
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx))
-    await notes.heard.wait()
+    await notes.reported.wait()
     ctx.notify_cancel("draining")
     task.cancel()
     await asyncio.wait({task}, timeout=0.01)
@@ -155,7 +155,7 @@ async def test_a_cancellation_without_a_reason_is_raised_at_once(run, name):
     notes, gate = Notes(), threading.Event()
     do, value = ("until_cancelled", gate) if name == "in-thread" else ("hang", None)
     task = asyncio.create_task(run(name, do, value, notes=notes))
-    await notes.heard.wait()
+    await notes.reported.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -169,7 +169,7 @@ def test_a_thread_that_ends_after_the_event_loop_harms_nothing(run, monkeypatch)
     async def leave_it() -> threading.Thread:
         notes = Notes()
         task = asyncio.create_task(run("in-thread", "until_cancelled", gate, notes=notes))
-        await notes.heard.wait()
+        await notes.reported.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -231,7 +231,7 @@ async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then
     notes, slots = Notes(), Slots(Clock(), 1)
     ctx, taken = context(notes), slots.acquire("job_1", "in-process")
     task = asyncio.create_task(run("in-process", do, ctx=ctx, taken=taken))
-    await asyncio.wait_for(notes.heard.wait(), 20)
+    await asyncio.wait_for(notes.reported.wait(), 20)
     pid = int(notes.logged[0])
     taken.release()
     assert slots.free == 0
