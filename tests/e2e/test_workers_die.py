@@ -20,11 +20,9 @@ def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(
 ) -> None:
     cluster.start_api()
     victim = cluster.start_worker()
-    history = tmp_path / "history"
-    ids = [
-        cluster.submit(payload={"seconds": 4, "history": str(history)}, retry={"max_attempts": 1})["id"]
-        for _ in range(3)
-    ]
+    history, released = tmp_path / "history", tmp_path / "released"
+    payload = {"do": "wait", "value": str(released), "history": str(history)}
+    ids = [cluster.submit(payload=payload, retry={"max_attempts": 1})["id"] for _ in range(3)]
     for id in ids:
         cluster.until(id, "running")
     cluster.start_worker()
@@ -37,6 +35,7 @@ def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(
     eventually_blocking(again, 20)
     # One second is the guarantee, the rest is for starting processes on a loaded machine.
     assert time.monotonic() - killed < LEASE_SECONDS + 5
+    released.touch()
     for id in ids:
         job = cluster.until(id, "succeeded")
         assert (job["failures"], job["crashes"], job["deliveries"]) == (0, 0, 2)

@@ -7,6 +7,7 @@ import sys
 import threading
 from typing import Any
 
+from tests.support.eventually import eventually
 from workers.handler import NonRetryable, RateLimited, Retry, Snooze, job
 
 
@@ -36,6 +37,8 @@ async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = 
     match do:
         case "ok":
             await asyncio.sleep(seconds)
+        case "wait":
+            await _wait_for_file(value)
         case "fail":
             raise ValueError("asked to fail")
         case "fail_once":
@@ -112,6 +115,13 @@ class BrokenError(Exception):
         raise RuntimeError("no description")
 
     __repr__ = __str__
+
+
+async def _wait_for_file(path: str) -> None:
+    def exists() -> None:
+        assert os.path.exists(path)
+
+    await eventually(exists, 300)
 
 
 async def _swallow(seconds: float) -> None:
