@@ -3,6 +3,7 @@
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,31 @@ def test_connections_that_are_killed_again_and_again_lose_nothing(
     ran_once(cluster, ids, tmp_path / "history")
 
 
+def lease_until(cluster: Cluster, id: str) -> datetime:
+    reasons = cluster.http.get(f"/v1/jobs/{id}/explain").json()["reasons"]
+    return datetime.fromisoformat(reasons[0]["lease_until"])
+
+
 def test_a_slow_network_costs_time_and_no_leases(
     cluster: Cluster, front: Proxy, back: Proxy, tmp_path: Path
 ) -> None:
+    # The time limit of a heartbeat is a quarter of the lease, and must leave room for a loaded machine.
+    cluster.environment["TRIAGE_LEASE_SECONDS"] = "6"
     cluster.start_api()
     cluster.start_worker(redis_url=back.url)
-    history = tmp_path / "history"
+    history, released = tmp_path / "history", tmp_path / "released"
     with back.weather(latency=(0.05, 0.2)):
-        long = submit(cluster, JOBS, payload={"history": str(history), "seconds": 5})
+        payload = {"do": "wait", "value": str(released), "history": str(history)}
+        long = submit(cluster, JOBS, payload=payload)
         cluster.until(long, "running")
+        first = lease_until(cluster, long)
         ids = submit_all(cluster, history, 20)
+
+        def outlasted() -> None:
+            assert lease_until(cluster, long) >= first + timedelta(seconds=6)
+
+        eventually_blocking(outlasted, 30)
+        released.touch()
         ran_once(cluster, [*ids, long], history)
 
 
