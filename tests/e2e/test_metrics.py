@@ -55,7 +55,7 @@ def test_at_rest_every_metric_agrees_with_a_recount(cluster: Cluster, tmp_path: 
 
     states = Counter(job["state"] for job in ended)
     retried = sum(job["deliveries"] - 1 for job in ended)
-    assert states["cancelled"] == 1, "it has returned, but its cancel came first"
+    assert states["cancelled"] == 1, "it returned, but the cancel came first"
     assert finished(worker) == {
         **{str(state): number for state, number in states.items()},
         "retried": retried,

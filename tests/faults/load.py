@@ -61,7 +61,7 @@ class Load:
         do = chance.choices(list(ENDS), (8, 1, 1, 1))[0]
         body = self._spec(chance, do) | {"priority": chance.choice((50, 100, 200))}
         job = await self._ask(chance, "POST", "/v1/jobs", body, key)
-        assert self.jobs.setdefault(job["id"], do) == do, "an id was given twice"
+        assert self.jobs.setdefault(job["id"], do) == do, "the same id was returned twice"
 
     async def _flow(self, chance: random.Random, key: str) -> None:
         size = chance.randrange(2, 7)

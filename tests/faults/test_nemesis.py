@@ -61,7 +61,7 @@ async def test_every_acknowledged_job_finishes_as_it_should_under_any_fault(
     finally:
         await load.close()
     for place in [*site.apis, *site.workers]:
-        assert place.process.poll() is None, "nobody ends by itself"
+        assert place.process.poll() is None, "a process exited without a fault"
         assert {code for sent, code in place.ended if sent == "SIGTERM"} <= {0}, place.ended
 
 

@@ -113,7 +113,7 @@ def test_workers_behind_a_mute_network_lose_their_jobs_to_others_and_come_back(
     other.send_signal(signal.SIGTERM)
     assert other.wait(15) == 0
     assert cluster.until(id, "succeeded", seconds=40)["failures"] == 0
-    assert cut_off.poll() is None, "a partition ends no worker"
+    assert cut_off.poll() is None, "a worker exited because of a partition"
     again = submit(cluster, 1)
     assert cluster.until(again, "succeeded")["deliveries"] == 1
 

@@ -116,11 +116,11 @@ def test_a_fan_out_that_fills_redis_is_continued_where_it_stopped(cluster: Clust
     sent = 0
     while (answer := send(sent)).status_code == 200:
         sent += 1_000
-        assert sent < 20_000, "it never became full"
+        assert sent < 20_000, "Redis never became full"
     refused(answer, 507, "storage_full")
     stored = cluster.http.get(f"/v1/fan-outs/{fan_out}").json()
     assert stored["state"] == "open"
-    assert sent <= stored["counts"]["total"] < sent + 1_000, "a chunk goes in by portions"
+    assert sent <= stored["counts"]["total"] < sent + 1_000, "a chunk is added in batches"
     redis.config_set("maxmemory", "0")
     # Repeat the last accepted chunk: existing items are not added again.
     assert send(sent).json()["deduplicated"] == stored["counts"]["total"] - sent

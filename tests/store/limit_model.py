@@ -50,10 +50,10 @@ class Limit:
     def start(self, id: str, at: int, queued: int) -> None:
         """`at` and `queued` in microseconds."""
         if self.rate is not None and self.rate.smooth:
-            assert at >= self.opens(), "before its slot"
+            assert at >= self.opens(), "a start before its slot"
             next_slot = self.slot + math.ceil(self.rate.per_ms * 1000 / self.rate.limit) if self.starts else 0
             self.slot = at if at - next_slot > BEHIND else max(next_slot, min(queued, at))
-        assert self.rate is None or self.starts[-1:] <= [at], "starts of a rate are in their order"
+        assert self.rate is None or self.starts[-1:] <= [at], "starts of a rate are out of order"
         self.starts.append(at)
         self.running.add(id)
         assert self.concurrency is None or len(self.running) <= self.concurrency
@@ -125,7 +125,7 @@ class Model:
             if other.lane == job.lane:
                 # Types have separate lines: within one millisecond, either may go first.
                 tie = job.score == other.score and job.name != other.name
-                assert tie or (job.score, job.id) < (other.score, other.id), "a lane runs in its order"
+                assert tie or (job.score, job.id) < (other.score, other.id), "a lane ran out of order"
             elif other is self.head(other.lane, rivals) and not in_turn:
                 # Times are in milliseconds, so a lane served within the same one may go before or after the
                 # other.

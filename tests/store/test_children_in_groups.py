@@ -90,7 +90,7 @@ async def test_children_of_an_item_do_not_count_as_items_of_its_fan_out(stores: 
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED], group.counts[State.QUEUED]) == (2, 1, 1)
     leases = await lease_of(stores)
-    assert len(leases) == 2, "what limits the items does not limit their children"
+    assert len(leases) == 2, "the limit of the items also held back their children"
     for found in leases.values():
         await finish(stores, found, OK)
     for _ in range(2):
@@ -115,4 +115,4 @@ async def test_a_job_that_has_outlived_its_flow_can_still_have_children(stores: 
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix
     left = (keys.group(prefix, group=flow), keys.group_jobs(prefix, group=flow))
-    assert await redis.exists(*left) == 0, "nothing would ever forget it"
+    assert await redis.exists(*left) == 0, "it would never be pruned"

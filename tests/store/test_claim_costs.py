@@ -40,7 +40,7 @@ async def commands(stores: Namespace, slots: int = 5, **fields: Any) -> int:
     count = await total() - before
     for lease in answer.leases:
         await finish(stores, lease, OK)
-    assert len(answer.leases) == slots, "there was work for all slots"
+    assert len(answer.leases) == slots, "not all slots were used"
     return count
 
 

@@ -84,7 +84,7 @@ async def test_workers_finish_committing_a_large_flow_whose_submitter_died(
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
-    assert (await claim(stores)).leases == [], "no job runs before all that wait for it are there"
+    assert (await claim(stores)).leases == [], "a job ran before all of its dependents existed"
     await stores.group_tasks.work()
     assert len((await claim(stores, 5)).leases) == 1
 

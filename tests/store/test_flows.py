@@ -200,4 +200,4 @@ async def test_a_task_that_redis_refuses_delays_no_other(stores: Namespace) -> N
         await stores.group_tasks.work()
     assert await state_of(stores, jobs["b"]) is State.CANCELLED
     left = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
-    assert [task.decode() for task in left] == tasks[:-1], "they stay, for who mends what is broken"
+    assert [task.decode() for task in left] == tasks[:-1], "the task is kept, for when the data is repaired"

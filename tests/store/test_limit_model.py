@@ -85,7 +85,7 @@ class Run:
             left = slots - len(answer.leases)
         if left > 0:
             for job in self.model.due(self.now):
-                assert self.model.blocked(job, self.now), f"{job} waits for nothing"
+                assert self.model.blocked(job, self.now), f"nothing holds back {job}"
 
     def _start(self, leases: list[Lease], turn: int) -> None:
         """The jobs of one claim, in order; a key may start up to `turn` equally urgent ones in a row."""

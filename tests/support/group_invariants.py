@@ -15,7 +15,7 @@ async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]
     for kind in ("flow", "fan"):
         expected = {id for id in groups if id.startswith(f"{kind}_")}
         assert members.get(f"groups:{kind}", set()) == expected, kind
-    assert members.get("staged", set()).isdisjoint(groups), "what is staged is deleted after a while"
+    assert members.get("staged", set()).isdisjoint(groups), "a staged group never expires"
     ended = {id for id, group in groups.items() if group["state"] not in ("open", "running")}
     assert members.get("group_retention", set()) == ended
     assert {id for id, group in groups.items() if "finished_at" in group} == ended
@@ -53,10 +53,10 @@ def _check_counts(groups: Jobs, jobs: Jobs) -> None:
             assert kept[state] >= there if state in FINISHED else kept[state] == there, (
                 f"{id} counts {kept[state]} {state}"
             )
-        assert int(group.get("requested", 0)) >= counted[id]["requested"], f"{id} forgot a request"
+        assert int(group.get("requested", 0)) >= counted[id]["requested"], f"{id} has lost a request"
         staged, admitted = (int(group.get(field, 0)) for field in ("staged", "admitted"))
         assert sum(kept.values()) == int(group["total"]) - staged + admitted, (
-            f"{id} counts other than its total"
+            f"the counts of {id} do not add up to its total"
         )
         over = "sealed" in group and sum(kept[state] for state in FINISHED) == int(group["total"])
         assert (group["state"] not in ("open", "running")) == over or "reviving" in group, (
@@ -74,7 +74,7 @@ async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks:
         if job["state"] != "blocked" or id.encode() in followers:
             continue
         waits = {other.decode() for other in await redis.smembers(f"{prefix}job:{id}:waits")}
-        assert waits, f"{id} is blocked and waits for nothing"
+        assert waits, f"{id} is blocked, but has no dependency"
         for other in waits - told:
             state = (jobs.get(other) or groups.get(other) or {}).get("state")
             assert state is not None, f"{id} waits for {other}, which does not exist"

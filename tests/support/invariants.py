@@ -102,13 +102,15 @@ async def _check_heads(
                 queue, name, lane = ref.decode().split("|", 2)
                 hidden.add((queue, name, lane))
                 order, member = (f"lanes:{name}", lane) if lane else ("types", name)
-                assert member not in members.get(f"queue:{queue}|{order}", set()), f"{ref} is open and closed"
+                assert member not in members.get(f"queue:{queue}|{order}", set()), (
+                    f"{ref} is both open and closed"
+                )
         shown = [job for job in mine if (job["queue"], job["name"], job["lane"]) not in hidden]
         queues = {job["queue"] for job in shown}
         for job in shown:
             shown_in.setdefault(job["name"], set()).add(job["queue"])
         for key in [key for key in members if key.endswith(f"|{index}") and key.startswith("queue:")]:
-            assert key[6:].removesuffix(f"|{index}") in queues, f"{key} has nothing in it"
+            assert key[6:].removesuffix(f"|{index}") in queues, f"{key} is empty"
         for queue in queues:
             scores: dict[str, float] = {}
             for job in [job for job in shown if job["queue"] == queue]:
@@ -140,7 +142,7 @@ async def _check_lines(
             paused, types = await redis.hmget(f"{prefix}queue:{queue}", "paused", "paused_types")
             held = paused == b"1" or f" {name} " in (types or b"").decode()
             held = held or f"queue:{queue}" in members.get("parked", set())
-            assert held, f"{name} of {queue} waits for nothing"
+            assert held, f"nothing holds back {name} of {queue}"
 
 
 async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -> None:
@@ -159,7 +161,7 @@ async def _check_keys(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) 
             id = (await redis.get(raw)).decode()
             assert jobs[id]["state"] not in FINISHED, f"{id} holds {raw}"
     async for raw in redis.scan_iter(match=f"{prefix}idempotency:*", count=1000):
-        assert await redis.pttl(raw) > 0, f"{raw} is kept for ever"
+        assert await redis.pttl(raw) > 0, f"{raw} never expires"
     async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000):
         id = (await redis.get(raw)).decode()
         assert jobs[id]["state"] == "blocked", f"{id} waits in {raw}"
