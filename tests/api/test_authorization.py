@@ -52,7 +52,7 @@ def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("operation", ADDRESSED, ids=lambda operation: operation.id)
-async def test_what_belongs_to_another_namespace_is_answered_like_what_does_not_exist(
+async def test_resources_of_another_namespace_look_nonexistent(
     guarded: Api, stores: Namespace, operation: Operation
 ) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
@@ -86,7 +86,7 @@ async def test_an_operation_takes_its_scope_and_no_other(
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
-async def test_nobody_gets_in_without_a_key(guarded: Api, operation: Operation) -> None:
+async def test_no_request_succeeds_without_a_key(guarded: Api, operation: Operation) -> None:
     answer = await send(guarded, operation, {})
     problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -25,7 +25,7 @@ async def ask(api: Api, queue: str = "default") -> dict[str, Any]:
     return answer.json()
 
 
-async def test_the_value_is_what_runs_what_may_run_and_what_is_due_soon(api: Api, stores: Namespace) -> None:
+async def test_the_value_counts_jobs_that_run_may_run_or_are_due_soon(api: Api, stores: Namespace) -> None:
     await job_in(stores, State.RUNNING)
     await submit(stores)
     await submit(stores, delay_ms=10_000)
@@ -46,7 +46,7 @@ async def test_overdue_jobs_call_for_the_first_worker(api: Api, stores: Namespac
     assert (await ask(api))["value"] == 1
 
 
-async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores: Namespace) -> None:
+async def test_a_paused_queue_needs_workers_only_for_running_jobs(api: Api, stores: Namespace) -> None:
     await job_in(stores, State.RUNNING)
     await submit(stores)
     await stores.queues.configure("default", {"paused": True})
@@ -75,7 +75,7 @@ async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores:
         ({"per_key": KeyLimits(max_concurrency=1)}, {"limit_key": "k", "delay_ms": 5_000}, 1),
     ],
 )
-async def test_what_cannot_start_calls_for_no_worker(
+async def test_jobs_that_cannot_start_call_for_no_worker(
     api: Api, stores: Namespace, settings: dict[str, Any], spec: dict[str, Any], value: int
 ) -> None:
     await limit(stores, **settings)
@@ -85,7 +85,7 @@ async def test_what_cannot_start_calls_for_no_worker(
     assert (await ask(api))["value"] == value
 
 
-async def test_what_runs_uses_up_the_limit(api: Api, stores: Namespace) -> None:
+async def test_running_jobs_use_up_the_limit(api: Api, stores: Namespace) -> None:
     await limit(stores, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
     for key in ("a", "a", "a", "b", "b", "b"):
         await submit(stores, limit_key=key)
@@ -98,7 +98,7 @@ async def test_what_runs_uses_up_the_limit(api: Api, stores: Namespace) -> None:
     assert (answer["value"], answer["running"], answer["queued"], answer["startable"]) == (3, 3, 3, 0)
 
 
-async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: Namespace) -> None:
+async def test_a_used_up_rate_calls_for_no_worker_until_it_opens(api: Api, stores: Namespace) -> None:
     await limit(stores, rate_limit=RateLimit(2, 60_000))
     for _ in range(5):
         await submit(stores)
@@ -110,7 +110,7 @@ async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: 
     assert (await stores.queue_metrics.demand("default", 30_000)).jobs == 2
 
 
-async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:
+async def test_frozen_jobs_call_for_no_worker(api: Api, stores: Namespace) -> None:
     for key in (None, "acme"):
         for _ in range(3):
             await submit(stores, limit_key=key)
@@ -124,7 +124,7 @@ async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:
     assert (answer["value"], answer["queued"]) == (1, 7)
 
 
-async def test_due_jobs_of_what_is_frozen_call_for_nobody(api: Api, stores: Namespace) -> None:
+async def test_due_jobs_behind_a_freeze_call_for_no_worker(api: Api, stores: Namespace) -> None:
     for key in (None, "acme"):
         await submit(stores, limit_key=key)
         await finish(stores, (await claim(stores)).leases[0], Throttled(120_000))
@@ -135,7 +135,7 @@ async def test_due_jobs_of_what_is_frozen_call_for_nobody(api: Api, stores: Name
     assert (await ask(api))["value"] == 1
 
 
-async def test_what_opens_within_the_horizon_calls_for_workers(api: Api, stores: Namespace) -> None:
+async def test_limits_that_open_within_the_horizon_call_for_workers(api: Api, stores: Namespace) -> None:
     await limit(stores, per_key=KeyLimits(rate_limit=RateLimit(1, 10_000)))
     for _ in range(6):
         await submit(stores, limit_key="acme")

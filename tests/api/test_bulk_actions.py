@@ -80,7 +80,7 @@ async def test_finished_jobs_are_deleted(kept: Api, stores: Namespace) -> None:
     assert await stores.queries.job(done) is None
 
 
-async def test_a_dry_run_says_how_many_and_does_nothing(api: Api, stores: Namespace) -> None:
+async def test_a_dry_run_counts_and_does_nothing(api: Api, stores: Namespace) -> None:
     ids = [await submit(stores) for _ in range(3)]
     for path, body, matched in (
         (BULK, CANCEL, 3),

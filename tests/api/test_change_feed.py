@@ -11,7 +11,7 @@ from service.store.redis import keys
 from tests.support.eventually import eventually
 
 
-async def test_what_many_watch_is_announced_once(stores: Namespace) -> None:
+async def test_several_watchers_are_announced_once(stores: Namespace) -> None:
     client: Any = stores.scripts.redis
     async with stores.change_feed.watch("job_1"):
         before = (await client.info("stats"))["total_commands_processed"]
@@ -21,9 +21,7 @@ async def test_what_many_watch_is_announced_once(stores: Namespace) -> None:
     assert stores.change_feed._announced == set()
 
 
-async def test_what_is_watched_for_long_stays_announced(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_long_watch_stays_announced(stores: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     client: Any = stores.scripts.redis
     async with stores.change_feed.watch("job_1"):

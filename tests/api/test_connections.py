@@ -39,25 +39,27 @@ NOT_HTTP = {
 
 
 @pytest.mark.parametrize("sent", NOT_HTTP.values(), ids=NOT_HTTP.keys())
-async def test_what_is_not_http_is_refused_and_the_connection_closed(running: Running, sent: bytes) -> None:
+async def test_a_malformed_request_is_refused_and_the_connection_closed(
+    running: Running, sent: bytes
+) -> None:
     refused(await running.say(sent), 400, "http_invalid")
 
 
-async def test_a_head_without_end_is_refused_before_it_is_stored(running: Running) -> None:
+async def test_an_endless_head_is_refused_before_it_is_stored(running: Running) -> None:
     endless = [b"X-Filler: " + b"a" * 8_192 + b"\r\n"] * 9
     refused(await running.say(GET, *endless), 431, "headers_too_large")
     refused(await running.say(b"GET /" + b"a" * 66_000), 431, "headers_too_large")
 
 
-async def test_a_head_that_does_not_come_to_its_end_is_given_up(running: Running) -> None:
+async def test_an_incomplete_head_times_out(running: Running) -> None:
     refused(await running.say(GET), 408, "request_too_slow")
 
 
-async def test_a_connection_that_says_nothing_is_closed(running: Running) -> None:
+async def test_a_silent_connection_is_closed(running: Running) -> None:
     assert await running.say() == b""
 
 
-async def test_a_body_that_does_not_come_is_given_up(running: Running) -> None:
+async def test_a_body_that_does_not_arrive_times_out(running: Running) -> None:
     refused(await running.say(POST + b'Content-Length: 50\r\n\r\n{"name":'), 408, "request_too_slow")
 
 
@@ -98,7 +100,7 @@ def _watched(running: Running) -> list[Any]:
     return found
 
 
-async def test_a_stopping_server_answers_those_who_wait(running: Running, stores: Namespace) -> None:
+async def test_a_stopping_server_completes_requests_that_wait(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=20) as http:
         polls = [asyncio.create_task(http.get(f"/v1/jobs/{id}", params={"wait": 25})) for _ in range(3)]

@@ -27,7 +27,7 @@ from tests.support.eventually import eventually
 from tests.support.factories import DAY, claim, job_in, submit
 
 
-async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores: Namespace) -> None:
+async def test_a_client_that_disconnects_frees_its_stream(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     path = f"/v1/jobs/{id}/events"
     async with following(running, path) as one, following(running, path) as other:

@@ -24,7 +24,7 @@ def test_an_operation_has_examples_and_they_match(operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_a_server_takes_the_example_and_answers_as_declared(
+async def test_a_server_accepts_the_example_and_responds_as_declared(
     api: Api, stores: Namespace, operation: Operation
 ) -> None:
     values = await make(stores, operation) if operation.parameters("path") else {}
@@ -37,7 +37,7 @@ async def test_a_server_takes_the_example_and_answers_as_declared(
     operation.conforms(answer)
 
 
-def test_each_operation_has_its_file_and_no_other_file_lies_there() -> None:
+def test_there_is_exactly_one_file_per_operation() -> None:
     names = {path.name for path in (ROOT / "openapi/examples").iterdir()}
     assert names == {f"{operation.id}.json" for operation in OPERATIONS}
     assert {f"openapi/examples/{name}" for name in names} <= FILES.keys()

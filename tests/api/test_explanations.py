@@ -61,7 +61,7 @@ async def test_pause_over_http_is_a_reason_until_resume(api: Api, stores: Namesp
     assert [reason["code"] for reason in (await explain(api, id))["reasons"]] == ["ready"]
 
 
-async def test_a_frozen_key_says_until_when(api: Api, stores: Namespace) -> None:
+async def test_a_frozen_key_shows_when_it_opens(api: Api, stores: Namespace) -> None:
     await register_worker(stores)
     id = (await api.create(limit_key="acme"))["id"]
     await finish(stores, (await claim(stores)).leases[0], Throttled(60_000))

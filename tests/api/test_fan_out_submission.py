@@ -123,7 +123,7 @@ async def test_many_items_need_a_large_body(api: Api) -> None:
     problem(await api.raw(b"{" + b" " * 2_000_000 + b"}", seal), 413, "body_too_large")
 
 
-async def test_a_queue_that_is_full_takes_no_fan_out(api: Api, stores: Namespace) -> None:
+async def test_a_full_queue_accepts_no_fan_out(api: Api, stores: Namespace) -> None:
     await stores.queues.configure("default", {"max_depth": 3})
     body = {"template": TEMPLATE, "items": [{}] * 4}
     problem(await api.http.post("/v1/fan-outs", json=body), 429, "queue_full")

@@ -38,7 +38,9 @@ async def test_one_request_becomes_a_job_per_item(api: Api, stores: Namespace) -
     ]  # fmt: skip
 
 
-async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api, stores: Namespace) -> None:
+async def test_a_failed_item_blocks_no_other_and_retry_runs_only_that_one(
+    api: Api, stores: Namespace
+) -> None:
     fan_out = await create(api, [{"n": 0}, {"n": 1}, {"n": 2}], then={"name": "report"})
     await run(stores, fail=[b'{"n":1}'])
     ended = await get(api, fan_out)
@@ -140,7 +142,7 @@ async def test_results_are_resumed_by_index(api: Api, stores: Namespace) -> None
     assert len(await results(api, fan_out, state="succeeded")) == 300
 
 
-async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, stores: Namespace) -> None:
+async def test_a_caller_without_access_to_payloads_sees_no_results(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": 1}])
     await run(stores)
     app_state = api.app.state.app_state

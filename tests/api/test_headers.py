@@ -38,7 +38,9 @@ ANSWERS: dict[str, Callable[[Api], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("ask", ANSWERS.values(), ids=ANSWERS.keys())
-async def test_every_answer_has_the_security_headers(api: Api, ask: Callable[[Api], Awaitable[Any]]) -> None:
+async def test_every_response_has_the_security_headers(
+    api: Api, ask: Callable[[Api], Awaitable[Any]]
+) -> None:
     answer = await ask(api)
     assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
     assert answer.headers["x-request-id"].startswith("req_")
@@ -58,7 +60,7 @@ async def test_an_internal_error_is_a_problem_without_details(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_no_other_origin_is_let_in(api: Api, operation: Operation) -> None:
+async def test_no_other_origin_is_allowed(api: Api, operation: Operation) -> None:
     headers = {
         "Origin": "https://elsewhere.example",
         "Access-Control-Request-Method": operation.method,
@@ -92,7 +94,7 @@ async def test_without_keys_a_page_of_another_origin_is_refused(api: Api, operat
 
 
 @pytest.mark.parametrize("own", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
-async def test_the_pages_of_this_api_itself_are_let_in(api: Api, own: str, stores: Namespace) -> None:
+async def test_the_apis_own_pages_are_allowed(api: Api, own: str, stores: Namespace) -> None:
     path, headers = "/v1/queues/default/pause", {"Origin": f"http://{own}", "Host": own}
     assert (await api.http.post(path, headers=headers)).status_code == 200
     other = {**headers, "Host": "127.0.0.1:9090"}

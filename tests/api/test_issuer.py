@@ -157,7 +157,7 @@ async def test_without_keys_it_is_503_and_retried_soon(
     assert len(issuer.asked) == 2
 
 
-async def test_a_request_does_not_wait_long_for_an_issuer_that_says_nothing(
+async def test_a_request_does_not_wait_long_for_a_silent_issuer(
     client: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issuer_module, "WAIT_SECONDS", 0.1)

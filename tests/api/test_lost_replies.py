@@ -98,7 +98,7 @@ async def test_readiness_ignores_a_lost_submission(far: Api, network: Proxy) -> 
     assert "submission" not in answer.text
 
 
-async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(stores: Namespace) -> None:
+async def test_an_unsent_second_call_does_not_hide_the_outcome_of_the_first(stores: Namespace) -> None:
     errors = [Broken("Connection closed by server."), Broken("Error 111 connecting to redis:6379.")]
     for name, expected in (("submit", OutcomeUnknown), ("list_page", BackendUnavailable)):
         with mock.patch.object(stores.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):

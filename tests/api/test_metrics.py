@@ -181,7 +181,7 @@ async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
     assert 299 < age < 330
 
 
-async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Namespace, namespace: str) -> None:
+async def test_a_key_sees_only_the_requests_of_its_namespace(stores: Namespace, namespace: str) -> None:
     """Requests without a known sender count towards the namespace of the API."""
     redis = stores.scripts.redis
     api = Api(redis, f"home-{namespace}", auth="required")
@@ -229,7 +229,7 @@ async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Names
     await api.close()
 
 
-def test_namespaces_beyond_the_bound_are_counted_by_the_process_alone(
+def test_namespaces_beyond_the_limit_are_counted_only_by_the_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(http_metrics, "MAX_NAMESPACES", 2)

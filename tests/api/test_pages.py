@@ -31,7 +31,7 @@ def loaded(html: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_is_open_strict_and_loads_its_own_files_alone(
+async def test_a_page_is_public_strict_and_loads_only_its_own_files(
     stores: Namespace, path: str, auth: str
 ) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth=auth)

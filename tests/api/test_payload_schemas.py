@@ -93,7 +93,7 @@ async def test_a_schema_that_cannot_be_read_is_left_to_the_handler(schema: dict[
     assert await errors(schema, {"a": "text"}) == []
 
 
-async def test_rows_say_where_and_what_and_quote_nothing() -> None:
+async def test_errors_have_pointer_and_code_and_quote_nothing() -> None:
     schema = {
         "type": "object",
         "properties": {

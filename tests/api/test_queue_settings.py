@@ -68,7 +68,7 @@ async def test_a_job_type_is_paused_and_resumed_independently(api: Api, stores: 
     assert len((await claim(stores, 5, types=types)).leases) == 2
 
 
-async def test_defaults_of_a_queue_lie_under_those_of_the_job_type(api: Api, stores: Namespace) -> None:
+async def test_defaults_of_the_job_type_win_over_those_of_the_queue(api: Api, stores: Namespace) -> None:
     retry = {"max_attempts": 7, "delay_seconds": 9}
     queue = await patch(api, defaults={"priority": 7, "timeout_seconds": 70, "retry": retry})
     assert queue["defaults"] == {"priority": 7, "timeout_seconds": 70, "retry": retry}

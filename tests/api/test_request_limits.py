@@ -98,7 +98,7 @@ async def test_no_body_holds_up_the_others(api: Api, path: str, body: bytes, sta
     assert longest[0] < HELD
 
 
-def test_many_bodies_together_have_a_bound() -> None:
+def test_concurrent_bodies_share_a_limit() -> None:
     bodies = Bodies(100)
     with bodies.hold("a", large=True) as first, bodies.hold("b", large=True) as second:
         first.take(100)
@@ -113,7 +113,7 @@ def test_many_bodies_together_have_a_bound() -> None:
     assert bodies.size == 0
 
 
-async def test_a_body_counts_until_its_request_is_answered(api: Api) -> None:
+async def test_a_body_counts_until_its_response_is_sent(api: Api) -> None:
     bodies = api.app.state.app_state.bodies
     with bodies.hold("other", large=True) as held, bodies.hold("third", large=True) as more:
         held.take(bodies.most_of_one(large=True))

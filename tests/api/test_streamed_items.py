@@ -78,7 +78,7 @@ NOT_JSON = [
 
 
 @pytest.mark.parametrize("body", NOT_JSON)
-async def test_what_is_not_json_is_refused(body: bytes) -> None:
+async def test_invalid_json_is_refused(body: bytes) -> None:
     with pytest.raises(JsonInvalid):
         parse(body)
     with pytest.raises(JsonInvalid):
@@ -91,7 +91,7 @@ async def test_a_key_twice_is_refused_among_many() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"5", b'"text"', b"{}", b'{"items":5}', b'{"items":{}}'])
-async def test_what_has_no_items_is_left_to_its_schema(body: bytes) -> None:
+async def test_a_document_without_items_is_left_to_its_schema(body: bytes) -> None:
     assert await read(body) == parse(body)
 
 

@@ -104,7 +104,7 @@ async def test_many_jobs_of_one_request_are_one_span(
     assert [(await stored(stores, id) or "")[: len(begin)] for id in ids] == [begin, begin]
 
 
-async def test_a_replayed_submission_answers_with_the_first_trace(api: Api) -> None:
+async def test_a_replayed_submission_returns_the_first_trace(api: Api) -> None:
     first = await submit(api, {**HEADERS, "Idempotency-Key": "k"})
     again = await submit(api, {"traceparent": f"00-{'a' * 32}-{SPAN}-01", "Idempotency-Key": "k"})
 

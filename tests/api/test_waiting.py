@@ -256,7 +256,7 @@ async def test_a_key_that_may_no_longer_read_ends_its_waits_and_streams(
 events_timing = event_streams.StreamTiming(check=0.05)
 
 
-async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
+async def test_a_forbidden_channel_is_an_error_and_not_an_endless_wait(
     redis_url: str, stores: Namespace
 ) -> None:
     admin: Any = stores.scripts.redis

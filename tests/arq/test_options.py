@@ -156,14 +156,14 @@ def test_an_invalid_option_is_refused(options):
         loaded(**options)
 
 
-def test_jobs_at_a_time_and_the_drain_come_from_the_settings_where_the_environment_says_nothing():
+def test_max_jobs_and_the_drain_come_from_the_settings_unless_the_environment_sets_them():
     registry = loaded(max_jobs=3, job_completion_wait=60)
     settings = worker_settings(Settings(), registry.settings)
     assert (settings.concurrency, settings.drain_seconds) == (3, 60)
     assert name_ignored(settings, registry.settings) == []
 
 
-def test_the_environment_wins_over_jobs_at_a_time_and_the_drain_and_says_so():
+def test_the_environment_wins_over_max_jobs_and_the_drain_with_a_warning():
     registry = loaded(max_jobs=3, job_completion_wait=60)
     settings = worker_settings(Settings(concurrency=9, drain_seconds=60), registry.settings)
     assert (settings.concurrency, settings.drain_seconds) == (9, 60)

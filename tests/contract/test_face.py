@@ -37,7 +37,7 @@ def test_the_names_are_those_of_workers() -> None:
 
 
 @pytest.mark.processes
-def test_the_command_imports_nothing_that_could_be_shadowed_before_it_has_looked() -> None:
+def test_the_command_imports_nothing_that_could_be_shadowed_before_its_check() -> None:
     code = "import sys, triage.command; print([m for m in sys.modules if m in ('service', 'workers')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -101,7 +101,7 @@ def test_moves_are_those_of_the_machine(path: Path) -> None:
             assert value in MOVES
 
 
-def test_what_writes_a_state_is_found() -> None:
+def test_the_check_finds_code_that_writes_a_state() -> None:
     assert writes_of_state(b"redis.call('HMGET', key, 'state', 'queue')") == []
     assert writes_of_state(b"redis.call('HSET', key, 'state', word)") == [
         "redis.call('HSET', key, 'state', word)"

@@ -101,7 +101,7 @@ def test_no_field_is_null_and_nothing_else() -> None:
     assert lonely == []
 
 
-def test_what_is_read_line_by_line_is_bytes_and_its_lines_have_a_type() -> None:
+def test_ndjson_is_bytes_and_its_lines_have_a_type() -> None:
     """Generated clients read NDJSON as a blob, a file or bytes, so the schema must not promise a string."""
     streams = [
         (operation["operationId"], media["schema"], media["example"])

@@ -42,7 +42,7 @@ def test_the_command_ends_with_78_and_one_sentence(command: str, name: str, tmp_
     assert process.stderr == f"triage: {SENTENCE.format(mine, name)}\n"
 
 
-def test_so_does_dev_whose_processes_look_in_the_current_directory_first(tmp_path: Path) -> None:
+def test_dev_does_the_same_as_its_processes_search_the_current_directory_first(tmp_path: Path) -> None:
     mine = package(tmp_path, "workers")
     process = ended(tmp_path, TRIAGE, "dev", path="")
     assert process.returncode == 78
@@ -64,7 +64,7 @@ def test_an_import_raises_an_import_error_that_says_it(line: str, tmp_path: Path
     assert process.stderr.splitlines()[-1] == f"ImportError: {SENTENCE.format(mine, 'service')}"
 
 
-def test_a_module_shadows_too_and_a_folder_that_is_no_package_does_not(tmp_path: Path) -> None:
+def test_a_module_shadows_as_well_and_a_folder_that_is_not_a_package_does_not(tmp_path: Path) -> None:
     assert find_shadow([str(ROOT)]) is None
     (tmp_path / "workers").mkdir()
     assert find_shadow([str(tmp_path), str(ROOT)]) is None

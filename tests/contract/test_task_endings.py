@@ -54,7 +54,7 @@ def relative(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_nobody_cancels_a_task_only_once(path: Path) -> None:
+def test_no_code_cancels_a_task_only_once(path: Path) -> None:
     cancelled = {ast.unparse(call.func).removesuffix(".cancel") for call in calls(path, "cancel")}
     # A verb of the store.
     cancelled = {of for of in cancelled if not of.endswith("jobs") and not of.endswith("groups")}
@@ -69,7 +69,7 @@ def test_only_events_are_waited_for_with_a_time_limit_of_asyncio(path: Path) -> 
     assert not unknown, f"{unknown}: use service.tasks.within"
 
 
-def test_only_what_talks_to_no_redis_has_a_time_limit_as_a_block() -> None:
+def test_only_code_without_redis_uses_asyncio_timeout() -> None:
     assert {relative(path) for path in SOURCES if [*calls(path, "timeout")]} == BLOCKS
 
 

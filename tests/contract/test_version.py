@@ -32,7 +32,7 @@ def test_chart_images_and_documents_have_the_same() -> None:
     assert [tag for tag in tags if tag[1] != VERSION] == []
 
 
-def test_the_changelog_has_its_section_below_what_is_not_released_yet() -> None:
+def test_the_changelog_has_its_section_below_the_unreleased_one() -> None:
     sections = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert sections[0] == "[Unreleased]"
     assert re.fullmatch(rf"\[{re.escape(VERSION)}\] - \d{{4}}-\d\d-\d\d", sections[1])

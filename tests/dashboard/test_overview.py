@@ -113,9 +113,7 @@ def test_it_is_used_without_a_mouse(visit: Visit, system: System) -> None:
     assert page.evaluate(unnamed) == 0
 
 
-def test_the_banner_names_what_is_in_trouble_and_nothing_else(
-    visit: Visit, system: System, tmp_path: Path
-) -> None:
+def test_the_banner_names_only_queues_in_trouble(visit: Visit, system: System, tmp_path: Path) -> None:
     cluster = system.cluster
     http, banner = cluster.http, visit.page.get_by_role("list", name="Needs attention")
     # Normal: full of work, paused without work, rate limited.
@@ -170,7 +168,7 @@ def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system
     system.cluster.http.post(f"/v1/jobs/{job['id']}/cancel")
 
 
-def test_what_slows_a_queue_is_no_trouble_unless_jobs_wait_for_help(visit: Visit, system: System) -> None:
+def test_a_slowed_queue_is_not_in_trouble_unless_jobs_wait_for_help(visit: Visit, system: System) -> None:
     """A job that has waited for minutes is not available here, so this test makes up the queues."""
     system.cluster.http.patch("/v1/queues/shown", json={"max_depth": 10})
     idle = system.cluster.http.get("/v1/queues/shown").json()

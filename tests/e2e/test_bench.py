@@ -82,7 +82,7 @@ def test_a_queue_with_other_work_is_left_alone_unless_forced(cluster: Cluster) -
     assert [job["id"] for job in jobs_left(cluster)] == [other["id"]]
 
 
-def test_an_interrupted_measurement_cancels_what_runs_and_removes_it(cluster: Cluster) -> None:
+def test_an_interrupted_measurement_cancels_and_removes_its_jobs(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker()
     process = start(cluster, "--jobs", "50", "--job", "scripted", "--payload", '{"seconds": 60}')

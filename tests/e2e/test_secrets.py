@@ -170,7 +170,7 @@ def test_no_token_claim_or_key_is_logged(cluster: Cluster) -> None:
         assert [part for part in hidden if len(part) > 4 and part in text] == [], path.name
 
 
-def test_nobody_can_forge_a_log_line(cluster: Cluster) -> None:
+def test_log_lines_cannot_be_forged(cluster: Cluster) -> None:
     cluster.environment["TRIAGE_LOG_LEVEL"] = "debug"
     cluster.start_api()
     forged = '%0A{"event":"forged"}%0D%1B[31m'

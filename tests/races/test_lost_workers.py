@@ -198,7 +198,7 @@ async def test_one_process_that_was_cut_off_alone_holds_nothing(place: Place) ->
     assert (await place.rescue(away_ms=10_000)).rescued == [id]
 
 
-async def test_a_worker_that_starts_after_a_loss_is_told_to_be_careful(place: Place) -> None:
+async def test_a_worker_that_starts_after_a_loss_must_be_careful(place: Place) -> None:
     assert not (await place.rescue()).lost_lately
     await submit(place.stores)
     await place.lose()

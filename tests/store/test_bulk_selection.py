@@ -17,7 +17,7 @@ from tests.support.factories import HOPELESS, blocked, claim, finish, job_in, st
 pytestmark = pytest.mark.anyio
 
 
-async def test_jobs_that_come_later_are_left_alone(frozen: Namespace) -> None:
+async def test_later_jobs_are_left_alone(frozen: Namespace) -> None:
     await many(frozen, 150)
     id = await begin(frozen, QUEUED)
     move_time(frozen, 1)
@@ -115,7 +115,7 @@ async def test_it_ends_when_it_has_changed_as_many_jobs_as_it_may(frozen: Namesp
     assert await states(frozen, sorted(ids)[:170]) == {"queued": 170}
 
 
-async def test_delete_takes_finished_jobs_alone(frozen: Namespace) -> None:
+async def test_delete_takes_only_finished_jobs(frozen: Namespace) -> None:
     done, _ = await job_in(frozen, State.SUCCEEDED)
     cancelled, _ = await job_in(frozen, State.CANCELLED)
     (dead,) = await bury(frozen, 1)
@@ -149,7 +149,7 @@ async def test_every_filter_must_match_and_a_count_agrees(frozen: Namespace) -> 
     assert await frozen.bulk_actions.count(BulkSpec("cancel", JobFilter(queue="one"))) == (120, True)
 
 
-async def test_a_sparse_match_is_found_and_a_long_count_says_that_it_stopped(frozen: Namespace) -> None:
+async def test_a_sparse_match_is_found_and_a_long_count_is_marked_as_incomplete(frozen: Namespace) -> None:
     rare = await many(frozen, 1, name="rare")
     await many(frozen, 11_000)
     assert await frozen.bulk_actions.count(BulkSpec("cancel", JobFilter(name="work"))) == (10_000, False)

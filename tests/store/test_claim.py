@@ -55,7 +55,7 @@ async def test_an_old_job_goes_before_a_younger_one_that_is_a_little_more_urgent
     assert (await claim(stores)).leases[0].job.id == old
 
 
-async def test_strict_priority_never_looks_at_age(stores: Namespace) -> None:
+async def test_strict_priority_ignores_age(stores: Namespace) -> None:
     await stores.queues.configure("default", {"priority_aging_ms": None})
     await submit(stores, priority=1000)
     urgent = await submit(stores, priority=999)
@@ -131,7 +131,7 @@ async def test_a_job_that_was_not_started_in_time_is_dead(stores: Namespace) -> 
     assert (job.state, job.state_reason) == (State.DEAD, "expired")
 
 
-async def test_a_job_deleted_by_hand_is_dropped_and_counted(stores: Namespace) -> None:
+async def test_a_job_whose_hash_was_deleted_is_dropped_and_counted(stores: Namespace) -> None:
     broken = await submit(stores)
     whole = await submit(stores)
     await stores.scripts.redis.delete(f"{stores.scripts.prefix}job:{broken}")
@@ -150,7 +150,7 @@ async def test_scripts_survive_a_flush_of_their_cache(stores: Namespace) -> None
     assert await state_of(stores, id) == State.SUCCEEDED
 
 
-async def test_names_of_queues_may_hold_what_separates_other_keys(stores: Namespace) -> None:
+async def test_names_of_queues_may_contain_separators_of_other_keys(stores: Namespace) -> None:
     names = ["default", "default:types", "default:queued", "default:lane:work", "arq:queue"]
     for name in names:
         await submit(stores, queue=name)

@@ -67,7 +67,7 @@ async def test_queues_that_a_worker_does_not_serve_cost_it_nothing(stores: Names
         {"rate_limit": RateLimit(1, 3_600_000)},
     ],
 )
-async def test_queues_that_may_start_nothing_are_looked_at_once(
+async def test_queues_that_may_start_nothing_are_inspected_once(
     stores: Namespace, settings: dict[str, Any]
 ) -> None:
     arguments = [value for field, setting in settings.items() for value in encode_change(field, setting)]

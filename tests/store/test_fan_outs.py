@@ -193,7 +193,7 @@ async def test_items_added_after_too_many_failures_are_cancelled(stores: Namespa
     assert await state_of(stores, late.id) is None
 
 
-async def test_an_index_that_comes_twice_is_taken_once(stores: Namespace) -> None:
+async def test_a_repeated_index_is_added_once(stores: Namespace) -> None:
     id = await opened(stores, 1)
     filled = await stores.fan_outs.fill(id, [Item(index, b"{}") for index in (1, 0, 1)])
     assert (filled.added, filled.total, filled.next_index) == (1, 2, 2)

@@ -84,7 +84,7 @@ async def test_a_type_that_is_frozen_and_emptied_starts_its_next_job_in_time(fro
     assert len((await claim(frozen, now=at(5_000))).leases) == 1
 
 
-async def test_the_later_of_two_freezes_counts_and_a_freed_slot_does_not_end_it(frozen: Namespace) -> None:
+async def test_the_later_of_two_freezes_wins_and_a_freed_slot_does_not_end_it(frozen: Namespace) -> None:
     await limit(frozen, max_concurrency=3)
     for _ in range(6):
         await submit(frozen)
@@ -125,7 +125,7 @@ async def test_resuming_a_type_ends_its_freeze_and_no_other(frozen: Namespace) -
     assert [lease.job.name for lease in (await claim(frozen, 9, types=types)).leases] == ["send_mail"]
 
 
-async def test_what_a_queue_shows_as_frozen_ends_with_its_time(frozen: Namespace) -> None:
+async def test_a_freeze_is_shown_until_it_ends(frozen: Namespace) -> None:
     for key, ms in (("short", 2_000), ("long", 9_000)):
         await submit(frozen, limit_key=key)
         await finish(frozen, (await claim(frozen)).leases[0], Throttled(ms))

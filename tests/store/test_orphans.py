@@ -75,7 +75,7 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
     assert left == []
 
 
-async def test_children_of_children_end_too(stores: Namespace, at: int) -> None:
+async def test_children_of_children_end_as_well(stores: Namespace, at: int) -> None:
     id = await submit(stores)
     ids = await wait_for_children(stores, (await claim(stores)).leases[0], {"x": child()})
     lease = (await lease_of(stores))[ids["x"]]

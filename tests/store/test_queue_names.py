@@ -133,7 +133,7 @@ async def test_a_queue_is_forgotten_with_its_last_job(full: Namespace) -> None:
     await by_job(full)
 
 
-async def test_retention_forgets_queues_too(stores: Namespace) -> None:
+async def test_retention_forgets_queues_as_well(stores: Namespace) -> None:
     for number in range(3):
         await submit(stores, queue=f"q{number}", retention_ms=0)
     for lease in (await claim(stores, 5)).leases:

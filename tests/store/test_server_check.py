@@ -114,7 +114,7 @@ async def test_an_unknown_host() -> None:
         await check_server(url, patient=False)
 
 
-async def test_a_server_that_does_not_answer() -> None:
+async def test_a_server_that_does_not_respond() -> None:
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         port = frozen.getsockname()[1]
         for scheme, hint in (("redis", ""), ("rediss", "; does it speak TLS?")):
@@ -137,7 +137,7 @@ async def listening(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncGe
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_what_is_not_redis() -> None:
+async def test_a_server_that_is_not_redis() -> None:
     async with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         found = await problem_of(f"redis://127.0.0.1:{port}")
     assert found is not None

@@ -101,7 +101,7 @@ async def test_the_job_behind_takes_over_after(stores: Namespace, end: str) -> N
     assert await holder(stores) == second
 
 
-async def test_a_purge_takes_the_job_behind_too(stores: Namespace) -> None:
+async def test_a_purge_takes_the_job_behind_as_well(stores: Namespace) -> None:
     first, second = await _two(stores)
     assert await stores.queues.purge("default") == 2
     assert [await state_of(stores, id) for id in (first, second)] == [State.CANCELLED] * 2

@@ -147,7 +147,7 @@ async def test_a_body_that_grows_when_it_is_decompressed_is_cut_as_well(server):
     assert (len(answer["body"]), answer["truncated"]) == (MAX_BODY, True)
 
 
-async def test_a_server_that_never_answers_costs_the_timeout_and_no_more(server):
+async def test_a_server_that_never_responds_costs_the_timeout_and_no_more(server):
     server.response = None
     with pytest.raises((TimeoutError, httpx.ReadTimeout)):
         await call(server.url, timeout_seconds=0.2)

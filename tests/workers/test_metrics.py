@@ -30,7 +30,7 @@ def test_the_histograms_reach_from_a_millisecond_to_an_hour() -> None:
     assert (BUCKETS[0], BUCKETS[-1]) == (0.001, 3600)
 
 
-def test_wait_run_and_total_are_told_apart() -> None:
+def test_wait_run_and_total_are_measured_separately() -> None:
     measured = Metrics()
 
     run(measured, name="work")

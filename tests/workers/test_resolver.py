@@ -61,7 +61,7 @@ async def test_slow_lookups_leave_the_threads_of_the_loop_to_others(names: NameS
     assert len(names.asked) == MAX_LOOKUPS
 
 
-async def test_calls_of_handlers_are_looked_up_there(names: NameServer) -> None:
+async def test_lookups_for_handlers_use_these_threads(names: NameServer) -> None:
     """A handler in a thread runs however many lookups wait for a silent name server."""
 
     async def call(host: str) -> None:
