@@ -1,4 +1,4 @@
-"""How fast one worker empties a queue: from the first run's begin to the last end in Redis."""
+"""Measures how fast one worker empties a queue, from the first start of a handler to the last result."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ NAMESPACE = "bench"
 
 
 class Drain(NamedTuple):
-    """CPU is per job, in microseconds: on a busy machine it drifts less than the rate."""
+    """CPU is per job, in microseconds: on a busy machine it varies less than the rate."""
 
     per_second: float
     worker_us: float

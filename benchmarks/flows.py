@@ -1,4 +1,4 @@
-"""Chains and fan-ins: the cost per job at two sizes, and the slowest script call."""
+"""Measures chains and fan-ins: the cost per job at two sizes, and the slowest script call."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""How late delayed jobs start on an idle worker, and how much of a smooth rate one worker reaches."""
+"""Measures how late an idle worker starts delayed jobs, and how much of a smooth rate one worker reaches."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ from service.store.namespace import Namespace
 
 JOBS, APART_MS = 200, 37
 RATES = (1, 10, 100, 1_000)
-#: Seconds of work per rate.
+#: Duration of the measurement of each rate.
 SECONDS = 5
 
 
 async def measure(redis: Any, url: str) -> tuple[tuple[float, float], dict[int, float]]:
-    """Milliseconds late, p50 and p99; and the share of each rate per second that was reached."""
+    """Lateness in milliseconds, p50 and p99; and the share of each rate per second that it reached."""
     await redis.flushall()
     stores = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
@@ -32,7 +32,7 @@ async def measure(redis: Any, url: str) -> tuple[tuple[float, float], dict[int, 
         return len(await stores.workers.alive()) == 1
 
     async def run(specs: list[JobSpec]) -> list[Any]:
-        """The jobs when all of them have ended."""
+        """Submit the jobs, and return them when all have finished."""
         submissions = [Submission(ids.new("job"), spec) for spec in specs]
         for first in range(0, len(submissions), 500):
             await stores.jobs.submit(submissions[first : first + 500])

@@ -9,7 +9,7 @@ from service.domain.limits import KeyLimits, RateLimit
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 
-#: None of them is reached: what is measured is asking them, not waiting for them.
+#: So high that no job waits: this measures the cost of checking limits.
 LIMITS = {
     "max_concurrency": 5_000,
     "rate_limit": RateLimit(100_000, 1_000),
@@ -20,7 +20,7 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class Scene:
-    """A backlog; its jobs go to the queues and limit keys in turn. Without keys nothing is limited."""
+    """A backlog, spread evenly over the queues and limit keys. Without keys there are no limits."""
 
     title: str
     jobs: int

@@ -1,6 +1,6 @@
-"""The state machine of a job, as one table: a new arrow is a new row here and nowhere else.
+"""The state machine of a job, as one table: to add a move, add a row here.
 
-`make generate` prints it for the scripts: in service/store/lua/lib/moves.lua, which jobs.lua obeys.
+`make generate` prints it into service/store/lua/lib/moves.lua, which jobs.lua enforces.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class State(StrEnum):
     DEAD = "dead"
 
 
-#: Waiting for something other than a worker's verdict: nobody holds a lease on these.
+#: Not finished and not running, so without a lease.
 WAITING = frozenset({State.BLOCKED, State.SCHEDULED, State.QUEUED, State.RETRYING})
 LIVE = WAITING | {State.RUNNING}
 FINISHED = frozenset({State.SUCCEEDED, State.CANCELLED, State.DEAD})
@@ -44,7 +44,7 @@ class Reason(StrEnum):
     PARENT = "parent"
 
 
-#: Why jobs are in the dead-letter queue; the other reasons are those of cancelled jobs.
+#: Reasons of dead jobs; cancelled jobs have the others.
 DEAD_REASONS = (
     Reason.EXHAUSTED,
     Reason.NON_RETRYABLE,
@@ -58,7 +58,7 @@ DEAD_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One arrow. A fenced move is accepted only from the holder of the job's current lease."""
+    """One row. A fenced move requires the job's current lease."""
 
     name: str
     sources: frozenset[State]
@@ -128,6 +128,6 @@ ARRIVALS: dict[str, State] = {
     "enqueue": State.QUEUED,
     "schedule": State.SCHEDULED,
     "wait": State.BLOCKED,
-    # An item of a fan-out that is being cancelled.
+    # An item that is added to a fan-out during its cancellation.
     "refuse": State.CANCELLED,
 }

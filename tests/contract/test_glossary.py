@@ -1,19 +1,26 @@
 """One word for each thing: docs/glossary.md has it, and words that were given up do not come back.
 
-To have a place checked for freed words, add its name to CHECKED.
+To check the names, docstrings and comments of another folder and its subfolders, add it to PYTHON_CHECKED or
+LUA_CHECKED.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
-from tests.contract.texts import PLACES, ROOT
+from tests.contract.texts import PLACES, ROOT, Text, docstrings_and_comments, lua_comments, names
 
 GLOSSARY = (ROOT / "docs/glossary.md").read_text()
 ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GLOSSARY, re.MULTILINE)
 
-#: The places that no longer contain them.
-CHECKED = ("documents", "api_document", "python_strings", "dashboard", "chart")
+#: The folders that no longer contain them, in Python and in Lua.
+PYTHON_CHECKED: tuple[str, ...] = (
+    "benchmarks",
+    "tools",
+)
+LUA_CHECKED: tuple[str, ...] = ()
 
 #: Words with several meanings or that no newcomer could guess, as regular expressions, and the word to write.
 FREED = {
@@ -58,12 +65,26 @@ def test_no_word_of_the_glossary_is_a_freed_one() -> None:
     assert [word for word, _ in ENTRIES for freed in FREED if re.fullmatch(freed, word)] == []
 
 
-@pytest.mark.parametrize("place", CHECKED)
-def test_freed_words_do_not_come_back(place: str) -> None:
+def _check(texts: Iterator[Text]) -> None:
     found = [
         f"{text.where}: {match[0]!r}, write: {instead}"
-        for text in PLACES[place]()
+        for text in texts
         for freed, instead in FREED.items()
         for match in re.finditer(rf"\b(?:{freed})\b", text.words, re.IGNORECASE)
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_freed_words_do_not_come_back_to_users(place: str) -> None:
+    _check(PLACES[place]())
+
+
+@pytest.mark.parametrize("folder", PYTHON_CHECKED)
+def test_freed_words_do_not_come_back_to_python(folder: str) -> None:
+    _check(chain(names(folder), docstrings_and_comments(folder)))
+
+
+@pytest.mark.parametrize("folder", LUA_CHECKED)
+def test_freed_words_do_not_come_back_to_lua_comments(folder: str) -> None:
+    _check(lua_comments(folder))

@@ -57,7 +57,7 @@ async def started(stores: Namespace, name: str = "s") -> list[int | None]:
     """The fire times that became jobs, in seconds, oldest first."""
     runs = (await read(stores, name)).runs
     return [
-        None if run.slot is None else (run.slot - START) // SECOND
+        None if run.fire_time is None else (run.fire_time - START) // SECOND
         for run in reversed(runs)
         if run.outcome == "created"
     ]

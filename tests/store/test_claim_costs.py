@@ -72,7 +72,7 @@ async def test_queues_that_may_start_nothing_are_inspected_once(
 ) -> None:
     arguments = [value for field, setting in settings.items() for value in encode_change(field, setting)]
     for queue in others(220):
-        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", *arguments])
+        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", 10, *arguments])
     await fill(stores, others(220))
     # With a rate of one, the first job of each queue starts and closes it.
     while (answer := await claim(stores, 100)).leases or answer.more:
@@ -94,7 +94,7 @@ async def test_queues_that_may_start_nothing_are_inspected_once(
 
 async def test_one_claim_inspects_a_limited_number_of_closed_queues(stores: Namespace) -> None:
     for queue in others(410):
-        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", "paused", "1"])
+        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", 10, "paused", "1"])
     await fill(stores, others(410))
     more = [(await claim(stores, 5)).more for _ in range(4)]
     assert more == [True, True, False, False]

@@ -21,12 +21,12 @@ pytestmark = pytest.mark.anyio
 async def test_a_fire_time_becomes_a_job_and_the_next_one_is_waited_for(stores: Namespace) -> None:
     at(stores, 0)
     found = await put(stores, job={"name": "work", "payload": {"a": 1}, "priority": 7, "tags": {"t": "x"}})
-    assert found.slot == START + MINUTE
+    assert found.next_fire_time == START + MINUTE
     assert (await stores.schedules.look(10)).due == []
     at(stores, MINUTE + 3)
     await fire(stores)
     found = await read(stores)
-    assert (found.slot, found.last) == (START + 2 * MINUTE, (START + MINUTE, found.runs[0].job_id))
+    assert (found.next_fire_time, found.last) == (START + 2 * MINUTE, (START + MINUTE, found.runs[0].job_id))
     job = await stores.queries.job(found.runs[0].job_id or "")
     assert job is not None
     assert (job.payload, job.priority, job.tags) == (b'{"a":1}', 7, {"schedule": "s", "t": "x"})
@@ -126,7 +126,7 @@ async def test_a_worker_killed_between_any_two_calls_leaves_the_fire_time_to_ano
     expected = [60] if overlap == "skip" else [60, 120]
     assert await started(stores) == expected
     assert await jobs_of(stores) == len(expected)
-    assert (await read(stores)).slot == START + 3 * MINUTE
+    assert (await read(stores)).next_fire_time == START + 3 * MINUTE
 
 
 async def test_after_a_time_without_workers_catch_up_decides(stores: Namespace) -> None:
@@ -141,7 +141,7 @@ async def test_after_a_time_without_workers_catch_up_decides(stores: Namespace) 
     assert await started(stores, "l") == [240]
     assert await started(stores, "a") == [60, 120, 180, 240]
     assert [run.outcome for run in (await read(stores, "n")).runs] == ["created", "missed"]
-    assert {(await read(stores, name)).slot for name in "nla"} == {START + 5 * MINUTE}
+    assert {(await read(stores, name)).next_fire_time for name in "nla"} == {START + 5 * MINUTE}
 
 
 async def test_catch_up_none_skips_fire_times_over_a_minute_late(stores: Namespace) -> None:
@@ -150,7 +150,7 @@ async def test_catch_up_none_skips_fire_times_over_a_minute_late(stores: Namespa
     at(stores, 62 * MINUTE)
     await fire(stores)
     found = await read(stores)
-    assert ([run.outcome for run in found.runs], found.slot) == (["missed"], START + 120 * MINUTE)
+    assert ([run.outcome for run in found.runs], found.next_fire_time) == (["missed"], START + 120 * MINUTE)
     assert await jobs_of(stores) == 0
 
 

@@ -95,9 +95,9 @@ async def test_a_definition_that_is_put_again_keeps_what_is_due(stores: Namespac
     await put(stores, catch_up="all")
     at(stores, 2 * MINUTE + 1)
     again = await put(stores, catch_up="all", job={"name": "work", "payload": {"v": 2}})
-    assert (again.version, again.slot) == (2, START + MINUTE)
+    assert (again.version, again.next_fire_time) == (2, START + MINUTE)
     other = await put(stores, catch_up="all", every_ms=2 * MINUTE)
-    assert other.slot == START + 4 * MINUTE
+    assert other.next_fire_time == START + 4 * MINUTE
     assert other.anchor == START + 2 * MINUTE
 
 
@@ -125,7 +125,7 @@ async def test_a_pause_fires_nothing_and_is_not_caught_up(stores: Namespace) -> 
     at(stores, 5 * MINUTE + 1)
     await fire(stores)
     await stores.schedules.resume(await read(stores))
-    assert (await read(stores)).slot == START + 6 * MINUTE
+    assert (await read(stores)).next_fire_time == START + 6 * MINUTE
     assert await jobs_of(stores) == 0
 
 
@@ -150,7 +150,7 @@ async def test_a_finished_schedule_is_not_checked_again(stores: Namespace) -> No
     at(stores, MINUTE)
     await fire(stores)
     look = await stores.schedules.look(10)
-    assert ((await read(stores)).slot, look.due, look.next_in_ms) == (None, [], None)
+    assert ((await read(stores)).next_fire_time, look.due, look.next_in_ms) == (None, [], None)
 
 
 async def test_the_job_type_and_the_queue_have_their_defaults_when_the_schedule_fires(

@@ -87,18 +87,20 @@ class Scheduler:
 
     async def fire(self, found: Schedule, now: int) -> bool:
         """Fire what is due of one schedule; False if another worker has, or if it was changed."""
-        assert found.slot is not None
+        assert found.next_fire_time is not None
         definition = found.definition
-        firing = decide(found.timetable, definition["catch_up"], found.slot, now, definition["overlap"])
+        firing = decide(
+            found.timetable, definition["catch_up"], found.next_fire_time, now, definition["overlap"]
+        )
         name = definition["job"]["name"]
         types = await self._workers.job_types()
         job_type = next((known for known in types if known.name == name), None)
         spec = found.job(job_type, await self._queues.defaults())
-        submissions = [Submission(self._new_id("job"), spec) for _ in firing.slots]
+        submissions = [Submission(self._new_id("job"), spec) for _ in firing.fire_times]
         if definition["overlap"] == "replace" and submissions:
             # First: a worker that dies in between leaves the firing to others, and no two jobs that run.
             await self._schedules.replace_unfinished(found, self._cancel_grace_ms)
         fired = await self._schedules.fire(found, firing, submissions)
         if fired:
-            log.info("schedule_fired", schedule=found.name, slots=firing.slots, missed=firing.missed)
+            log.info("schedule_fired", schedule=found.name, slots=firing.fire_times, missed=firing.missed)
         return fired

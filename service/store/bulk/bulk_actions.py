@@ -1,4 +1,4 @@
-"""Bulk actions: accepting, reading and directing them; portions.py does their work."""
+"""Bulk actions: creating and reading them, and changing their state; portions.py runs them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from service.store.redis.scripts import Argument, Scripts
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The action as it was first answered; `replayed`: to an earlier request."""
+    """The action as created; `replayed`: by an earlier request with the same idempotency key."""
 
     action: BulkAction
     replayed: bool
@@ -34,7 +34,7 @@ class BulkActions:
         self._selection = selection
 
     async def begin(self, id: str, spec: BulkSpec, idempotency: Idempotency | None) -> Begun:
-        """Accept it; sent again with the same id it is accepted once. Raises IdempotencyKeyReused."""
+        """Store it; a retry with the same id changes nothing. Raises IdempotencyKeyReused."""
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         _, interval_ms = batch_rate(spec.rate_per_second)
         arguments: list[Argument] = [id, digest, request, IDEMPOTENCY_MS, int(TAKES[spec.verb] <= FINISHED)]
@@ -57,7 +57,7 @@ class BulkActions:
         return Begun(first, replayed=result == "replayed")
 
     async def count(self, spec: BulkSpec) -> tuple[int, bool]:
-        """How many jobs match now, and whether that is all of them."""
+        """How many jobs match now, and whether the count is complete."""
         return await self._selection.count(spec.query)
 
     async def get(self, id: str) -> BulkAction | None:

@@ -1,4 +1,4 @@
-"""Counts for metrics and autoscaling; what a read costs does not grow with the number of jobs."""
+"""Counts for metrics and autoscaling; the cost of a read does not grow with the number of jobs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from service.store.redis import keys
 from service.store.redis.scripts import Scripts
 from service.store.workers import WorkerRegistry
 
-#: Job types per queue that are looked at.
+#: Job types per queue that `count` checks.
 LOOKED_AT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """`stranded_types`: types with queued jobs here that no worker which serves this queue can run."""
+    """`stranded_types`: types with queued jobs that no worker of the queue knows."""
 
     dead: Mapping[Reason, int]
     rate_limited: int
@@ -27,10 +27,10 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a queue gives workers to do.
+    """How much work a queue has for workers within a horizon.
 
-    `due`: waits for a time that comes within the horizon. `startable`: of those and the queued ones, as
-    many as no pause, freeze or limit holds back for longer than that.
+    `due`: jobs whose time comes within it. `startable`: queued and due jobs, without the jobs that a pause,
+    freeze or limit delays beyond it.
     """
 
     queued: int
@@ -41,12 +41,12 @@ class Demand:
 
     @property
     def jobs(self) -> int:
-        """Slots in use or in demand."""
+        """Slots that the queue uses or could use."""
         return self.running + self.startable
 
 
 class QueueMetrics:
-    """Counts of one namespace; raises BackendUnavailable when Redis is away."""
+    """Counts of one namespace; every method raises BackendUnavailable."""
 
     def __init__(self, scripts: Scripts, queries: Queries, workers: WorkerRegistry) -> None:
         self._scripts = scripts
@@ -77,7 +77,7 @@ class QueueMetrics:
         }
 
     async def dead(self, without: Sequence[str]) -> dict[Reason, int]:
-        """Dead jobs by reason over all queues but those."""
+        """Dead jobs by reason, in all queues except some."""
         found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.dead(self._prefix))))[0]
         totals: dict[Reason, int] = {reason: 0 for reason in DEAD_REASONS}
         left_out = set(without)
@@ -88,7 +88,7 @@ class QueueMetrics:
         return totals
 
     async def demand(self, queue: str, horizon_ms: int) -> Demand:
-        """Of a queue that nobody ever used, too: whoever scales it must not take that for an error."""
+        """Also for an unused queue, because an autoscaler must not take that for an error."""
         reply = await self._scripts.run("queue_demand", [queue, horizon_ms])
         queued, running, due, startable, paused = reply
         return Demand(queued, running, due, startable, text(paused) == "1")

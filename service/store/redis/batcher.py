@@ -9,9 +9,9 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Item, Answer]):
-    """Collects items and commits them together; each caller gets its own answer after the commit.
+    """Collects items and commits them together; each caller gets its own result.
 
-    A caller that is cancelled does not take its neighbours with it: its item may still be committed.
+    Cancelling one caller does not affect the others, and its item may still be committed.
     """
 
     def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[list[Answer]]], limit: int) -> None:

@@ -1,4 +1,4 @@
-"""Every Redis key of Triage: a function, its type, one sentence; those of a namespace share a hash tag."""
+"""Every Redis key of Triage: a function that builds it, its type, and one sentence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A row of docs/reference/redis-keys.md. `pattern` is relative to the namespace's prefix."""
+    """An item of docs/reference/redis-keys.md. `pattern` comes after the namespace's prefix."""
 
     pattern: str
     type: str
@@ -26,7 +26,7 @@ def _key(pattern: str, type_: str, meaning: str) -> Callable[..., str]:
 
 
 def prefix(namespace: str) -> str:
-    """The hash tag makes a namespace one cluster slot, so one script can move all that belongs together."""
+    """The hash tag puts a namespace into one cluster slot, so that a script can use several of its keys."""
     return f"triage:{{{namespace}}}:"
 
 
@@ -252,8 +252,7 @@ worker_lost = _key(
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"
 
-#: API keys belong to no namespace: they name one. They lie beside all namespaces, so that no pattern of keys
-#: that a worker needs reaches them.
+#: API keys have their own prefix, so that key patterns for workers in Redis's access lists do not match them.
 ACCESS_PREFIX = "triage-access:{keys}:"
 access_key = _key(
     "key:{digest}", "HASH", "An API key, by the SHA-256 of its secret (prefix triage-access:{{keys}}:)."

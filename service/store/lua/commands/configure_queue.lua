@@ -4,17 +4,27 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have   ARGV[4] queues of the namespace at most
 -- ARGV[5] what thaws: "*" = all, or job types, each between spaces: their jobs without a limit key; "" = nothing
--- ARGV[6..] field, value ("" removes the field); a field "key:<limit key>" is an override
--- Returns {moved | version | too_many_queues, version}
+-- ARGV[6] limit on overrides per queue
+-- ARGV[7..] field, value ("" removes the field); a field "key:<limit key>" is an override
+-- Returns {moved | version | too_many_queues | too_many_overrides, version}
 -- Uses: keys, queue_names, limiter_rescans, closed_limiters, writer
 local P, queue = keys.prefix, ARGV[2]
 local key, overrides, frozen = P .. 'queue:' .. queue, keys.queue(queue, 'keys'), keys.queue(queue, 'frozen')
 local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
+local before = redis.call('HLEN', overrides)
+local after = before
+for i = 7, #ARGV, 2 do
+  if string.sub(ARGV[i], 1, 4) == 'key:' then
+    local present = redis.call('HEXISTS', overrides, string.sub(ARGV[i], 5))
+    after = after + (ARGV[i + 1] == '' and 0 or 1) - present
+  end
+end
+if after > before and after > tonumber(ARGV[6]) then return {'too_many_overrides', version} end
 -- Checks above, writes below.
 queue_names.create(queue)
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   local hash, field = key, ARGV[i]
   if field == 'defaults' then hash, field = P .. 'defaults', queue end
   if string.sub(field, 1, 4) == 'key:' then hash, field = overrides, string.sub(field, 5) end
