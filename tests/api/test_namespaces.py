@@ -1,4 +1,4 @@
-"""Namespace state is created on demand and dropped when idle."""
+"""Namespace state is created when needed and dropped when idle."""
 
 from service.api.context import NAMESPACE_SECONDS
 from service.store.namespace import Namespace

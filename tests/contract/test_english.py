@@ -17,6 +17,7 @@ PYTHON_READ: tuple[str, ...] = (
     "benchmarks",
     "service/domain",
     "service/store",
+    "tests",
     "tools",
 )
 LUA_READ: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GL
 #: The folders that no longer contain them, in Python and in Lua.
 PYTHON_CHECKED: tuple[str, ...] = (
     "benchmarks",
+    "tests",
     "tools",
 )
 LUA_CHECKED: tuple[str, ...] = ()

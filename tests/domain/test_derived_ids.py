@@ -9,7 +9,7 @@ from service.domain.ids import IdFactory, derived_id
 IDS = IdFactory(Clock().now_ms, os.urandom)
 
 
-def test_ids_of_items_are_computed_on_demand() -> None:
+def test_ids_of_items_are_computed_when_needed() -> None:
     id = IDS.new("fan", members=MEMBERS)
     items = ItemIds(id, 1_000_000)
     assert (len(items), items[999_999], items[-1]) == (1_000_000, item_id(id, 999_999), items[999_999])

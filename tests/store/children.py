@@ -39,7 +39,7 @@ async def parent_in_flow(stores: Namespace) -> Lease:
     return lease
 
 
-async def wait_for_children(
+async def add_children(
     stores: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "parked"
 ) -> dict[str, str]:
     ids = {key: factories.new_id() for key in nodes}

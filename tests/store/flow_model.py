@@ -61,13 +61,13 @@ class ModelFlow:
         elif job.state not in FINISHED:
             self._end(key, "cancelled", reason)
 
-    def wait_for_children(self, key: str, children: Mapping[str, tuple[Edge, ...]]) -> None:
+    def add_children(self, key: str, children: Mapping[str, tuple[Edge, ...]]) -> None:
         """A running job adds children and waits for all that it has, unless it is being cancelled."""
         job = self.jobs[key]
         if job.reason is not None:
             self.end(key, "cancelled", "flow" if job.reason == "asked" else job.reason)
             return
-        # Dependents come before their dependencies: the order is topological.
+        # Before their parent, which depends on them: the order is topological.
         before = list(self.jobs).index(key)
         jobs = list(self.jobs.items())
         added = [(child, ModelJob(edges)) for child, edges in children.items()]
@@ -91,14 +91,14 @@ class ModelFlow:
         if not any(job.state in ("dead", "cancelled") for job in self.jobs.values()):
             return False
         self.cancelled = False
-        self._run_again([key for key, job in self.jobs.items() if job.state in ("dead", "cancelled")])
+        self._retry([key for key, job in self.jobs.items() if job.state in ("dead", "cancelled")])
         return True
 
     def redrive(self, key: str) -> None:
         job = self.jobs[key]
         job.state, job.reason, job.started = "queued", None, False
         affected = self._descendants(key)
-        self._run_again(
+        self._retry(
             [
                 other
                 for other, job in self.jobs.items()
@@ -138,7 +138,7 @@ class ModelFlow:
         elif all(state in FINISHED for state, _ in ends):
             job.state = "queued"
 
-    def _run_again(self, keys: Sequence[str]) -> None:
+    def _retry(self, keys: Sequence[str]) -> None:
         for key in keys:
             job = self.jobs[key]
             ends = [(self.jobs[edge.key].state, edge.when) for edge in job.edges]

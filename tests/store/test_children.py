@@ -11,7 +11,7 @@ from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.queues.queues import SLOT_MS
 from service.store.redis import keys
-from tests.store.children import MINUTE, child, job, lease_of, parent, wait_for_children
+from tests.store.children import MINUTE, add_children, child, job, lease_of, parent
 from tests.support import factories
 from tests.support.factories import FULL, HOPELESS, OK, claim, finish, state_of
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_child_has_the_spec_it_was_given(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
-    ids = await wait_for_children(stores, lease, {"x": Node(FULL)})
+    ids = await add_children(stores, lease, {"x": Node(FULL)})
     added = await job(stores, ids["x"])
     assert added == Job(
         id=ids["x"],
@@ -51,7 +51,7 @@ async def test_a_child_has_the_spec_it_was_given(stores: Namespace, at: int) -> 
 
 async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
-    await wait_for_children(stores, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
+    await add_children(stores, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
     assert await stores.queues.names() == ["default", "parts"]
     redis: Any = stores.scripts.redis
     rates = keys.rates(stores.scripts.prefix, queue="parts", slot=str(at // SLOT_MS))
@@ -62,7 +62,7 @@ async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Namespace,
 async def test_the_limit_of_a_key_holds_for_children(stores: Namespace) -> None:
     await factories.limit(stores, key_max_concurrency=1)
     lease = await parent(stores)
-    ids = await wait_for_children(stores, lease, {"x": child(limit_key="acme"), "y": child(limit_key="acme")})
+    ids = await add_children(stores, lease, {"x": child(limit_key="acme"), "y": child(limit_key="acme")})
     first = await lease_of(stores)
     assert list(first) == [ids["x"]]
     await finish(stores, first[ids["x"]], OK)
@@ -82,7 +82,7 @@ async def test_an_expired_child_ends_and_its_parent_continues(
     stores: Namespace, at: int, limits: dict[str, int], reason: str, lives_ms: int
 ) -> None:
     lease = await parent(stores)
-    ids = await wait_for_children(stores, lease, {"x": child(**limits)})
+    ids = await add_children(stores, lease, {"x": child(**limits)})
     assert await stores.leases.sweep(now=str(at + lives_ms - 1)) == (0, 1)
     assert (await stores.leases.sweep(now=str(at + lives_ms)))[0] == 1
     ended = await job(stores, ids["x"])
@@ -115,9 +115,7 @@ async def test_a_child_starts_no_earlier_than_its_time(stores: Namespace, at: in
 
 async def test_a_child_whose_time_has_come_is_queued(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
-    ids = await wait_for_children(
-        stores, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)}
-    )
+    ids = await add_children(stores, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)})
     assert [await state_of(stores, id) for id in ids.values()] == [State.QUEUED] * 2
 
 
@@ -129,7 +127,7 @@ async def test_a_child_waits_for_all_of_its_siblings_and_reads_their_outcomes(st
         "both": child(Edge("a"), Edge("b", "finished")),
         "unless": child(Edge("b", "failed")),
     }
-    ids = await wait_for_children(stores, lease, nodes)
+    ids = await add_children(stores, lease, nodes)
     leases = await lease_of(stores)
     assert sorted(leases) == sorted([ids["a"], ids["b"]])
     await finish(stores, leases[ids["b"]], HOPELESS)
@@ -151,7 +149,7 @@ async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_sees_all(
 ) -> None:
     lease = await parent(stores)
     nodes = {"a": child(), "b": child(Edge("a")), "c": child(Edge("b", "finished"))}
-    ids = await wait_for_children(stores, lease, nodes)
+    ids = await add_children(stores, lease, nodes)
     await finish(stores, (await lease_of(stores))[ids["a"]], HOPELESS)
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
     ends = await stores.dependencies.ends(lease.job.id)
@@ -164,7 +162,7 @@ async def test_a_later_child_may_depend_on_finished_or_forgotten_ones(
     stores: Namespace,
 ) -> None:
     lease = await parent(stores)
-    ids = await wait_for_children(stores, lease, {"a": child(), "b": child()})
+    ids = await add_children(stores, lease, {"a": child(), "b": child()})
     for found in (await lease_of(stores)).values():
         await finish(stores, found, OK)
     again = (await claim(stores)).leases[0]
@@ -182,6 +180,6 @@ async def test_a_later_child_may_depend_on_finished_or_forgotten_ones(
 async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: Namespace) -> None:
     lease = await parent(stores)
     older = await factories.submit(stores, name="part")
-    ids = await wait_for_children(stores, lease, {"x": child(), "y": child(priority=10)})
+    ids = await add_children(stores, lease, {"x": child(), "y": child(priority=10)})
     order = [next(iter(await lease_of(stores, slots=1))) for _ in range(3)]
     assert order == [ids["y"], older, ids["x"]]

@@ -98,7 +98,7 @@ async def test_of_many_dependencies_twenty_are_named(served: Namespace) -> None:
     assert len({row["id"] for row in facts["waits_for"]}) == 20
 
 
-async def test_a_waiting_parent_names_its_children(served: Namespace) -> None:
+async def test_a_job_that_waits_for_children_names_them(served: Namespace) -> None:
     id = await submit(served)
     lease = (await claim(served)).leases[0]
     child = new_id()

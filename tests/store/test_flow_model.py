@@ -72,7 +72,7 @@ class Life:
         else:
             self.model.end(key, "succeeded" if outcome == "ok" else "dead")
 
-    async def wait_for_children(self, key: str) -> None:
+    async def add_children(self, key: str) -> None:
         """The job adds children, some of which depend on others, and waits for them."""
         lease = self.leases[key]
         short = [f"c{len(self.ids)}-{n}" for n in range(self.chance.randint(1, 3))]
@@ -93,7 +93,7 @@ class Life:
             for name, id in ids.items():
                 self.ids[f"{key}/{name}"] = id
                 self.key_of[id] = f"{key}/{name}"
-        self.model.wait_for_children(
+        self.model.add_children(
             key,
             {
                 f"{key}/{name}": tuple(Edge(f"{key}/{edge.key}", edge.when) for edge in found)
@@ -154,7 +154,7 @@ class Life:
         key = self.chance.choice(list(self.ids))
         running = sorted(self.leases)
         act = self.chance.choices(
-            ("claim", "finish", "wait", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
+            ("claim", "finish", "add children", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
             (6, 10, 2, 1, 1, 0.6, 0.3, 0.7, 0.5),
         )[0]
         if act == "claim":
@@ -163,8 +163,8 @@ class Life:
             await self.finish(
                 self.chance.choice(running), self.chance.choices(("ok", "dead", "back"), (6, 3, 1))[0]
             )
-        elif act == "wait" and running and len(self.ids) < MOST_JOBS:
-            await self.wait_for_children(self.chance.choice(running))
+        elif act == "add children" and running and len(self.ids) < MOST_JOBS:
+            await self.add_children(self.chance.choice(running))
         elif act == "cancel job":
             await self.cancel_job(key)
         elif act == "redrive" and await self.stores.queries.job(self.ids[key]) is not None:

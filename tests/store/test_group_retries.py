@@ -27,7 +27,7 @@ async def leases_of(stores: Namespace, slots: int = 10, kind: str = "work") -> d
     return {lease.job.id: lease for lease in (await claim(stores, slots, types={kind: None})).leases}
 
 
-async def test_a_repeated_retry_retries_no_job_twice(stores: Namespace) -> None:
+async def test_a_retry_that_is_done_twice_runs_no_job_twice(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a")})
     await end(stores, [jobs["a"]], HOPELESS)
     before = await job(stores, jobs["b"])
@@ -46,7 +46,7 @@ async def test_a_repeated_retry_retries_no_job_twice(stores: Namespace) -> None:
     assert (await job(stores, jobs["a"])).redriven == 2
 
 
-async def test_a_retry_without_any_job_to_retry_ends_as_before(stores: Namespace) -> None:
+async def test_a_retry_that_can_run_no_job_again_ends_as_before(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a", when="failed")})
     await end(stores, [jobs["a"]])
     assert (await group(stores, id)).state == "succeeded"

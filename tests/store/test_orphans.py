@@ -9,7 +9,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys
-from tests.store.children import child, job, lease_of, wait_for_children
+from tests.store.children import add_children, child, job, lease_of
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ NODES = {
 async def family(stores: Namespace, nodes: Any = NODES, **fields: Any) -> tuple[str, dict[str, str]]:
     """A parent outside a flow that waits for its children, the first of which runs."""
     id = await submit(stores, **fields)
-    ids = await wait_for_children(stores, (await claim(stores)).leases[0], nodes)
+    ids = await add_children(stores, (await claim(stores)).leases[0], nodes)
     await lease_of(stores, slots=1)
     return id, ids
 
@@ -77,9 +77,9 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
 
 async def test_children_of_children_end_as_well(stores: Namespace, at: int) -> None:
     id = await submit(stores)
-    ids = await wait_for_children(stores, (await claim(stores)).leases[0], {"x": child()})
+    ids = await add_children(stores, (await claim(stores)).leases[0], {"x": child()})
     lease = (await lease_of(stores))[ids["x"]]
-    below = await wait_for_children(stores, lease, {"y": child()})
+    below = await add_children(stores, lease, {"y": child()})
     await end_parent(stores, id, "cancelled", at)
     assert [(await job(stores, below["y"])).state_reason] == ["parent"]
 
@@ -111,7 +111,7 @@ async def test_a_redriven_parent_adds_them_again(stores: Namespace, at: int) -> 
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
     assert await stores.dependencies.children(id) == {}
-    again = await wait_for_children(stores, lease, {"x": child(), "y": child()})
+    again = await add_children(stores, lease, {"x": child(), "y": child()})
     assert set(again.values()).isdisjoint(ids.values())
     assert await state_of(stores, id) == State.BLOCKED
     for found in (await lease_of(stores)).values():
@@ -135,7 +135,7 @@ async def test_in_a_flow_children_end_with_their_parent_and_are_retried_with_it(
     flow = IDS.new("flow", members=1)
     await stores.flows.create(flow, spec, None)
     parent = job_ids(flow, spec)["parent"]
-    ids = await wait_for_children(stores, (await claim(stores)).leases[0], {"x": child(delay_ms=MINUTE)})
+    ids = await add_children(stores, (await claim(stores)).leases[0], {"x": child(delay_ms=MINUTE)})
     await end_parent(stores, parent, how, at)
     assert (await job(stores, ids["x"])).state_reason == "parent"
     group = await stores.groups.get(flow)

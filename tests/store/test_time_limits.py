@@ -14,7 +14,7 @@ from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Snoozed
 from service.domain.states import State
 from service.store.namespace import Namespace
-from tests.store.children import wait_for_children
+from tests.store.children import add_children
 from tests.support.factories import DAY, HOPELESS, IDS, claim, finish, submit
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +76,7 @@ async def a_follow_up(stores: Namespace) -> str:
 
 async def a_child(stores: Namespace) -> str:
     await submit(stores)
-    return (await wait_for_children(stores, (await claim(stores)).leases[0], {"x": Node(LIMITED)}))["x"]
+    return (await add_children(stores, (await claim(stores)).leases[0], {"x": Node(LIMITED)}))["x"]
 
 
 async def replacing(stores: Namespace) -> str:

@@ -91,13 +91,13 @@ def _limiters(job: dict[str, str]) -> list[str]:
 async def _check_heads(
     redis: Any, prefix: str, members: dict[str, set[str]], queued: list[dict[str, str]]
 ) -> None:
-    """Lanes that may start a job are in the line of their type; `parked` holds the others under a limiter."""
-    parked = members.get("parked", set())
+    """Lanes that may start a job are in the line of their type; the others belong to a closed limiter."""
+    closed_limiters = members.get("parked", set())
     shown_in: dict[str, set[str]] = {}
     for index, keyed in (("types", False), ("keyed", True)):
         mine = [job for job in queued if bool(job["lane"]) == keyed]
         hidden: set[tuple[str, str, str]] = set()
-        for limiter in parked:
+        for limiter in closed_limiters:
             for ref in await redis.smembers(f"{prefix}parked:{limiter}"):
                 queue, name, lane = ref.decode().split("|", 2)
                 hidden.add((queue, name, lane))

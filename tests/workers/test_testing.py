@@ -158,8 +158,8 @@ async def test_a_job_waits_for_children_until_they_are_among_its_dependencies() 
         )
         return [end["result"] for end in (await ctx.dependencies()).values()]
 
-    parked = await run(split)
-    assert (parked.state, list(parked.reports.children)) == ("blocked", ["a", "b"])
+    waiting = await run(split)
+    assert (waiting.state, list(waiting.reports.children)) == ("blocked", ["a", "b"])
     ended = {key: {"state": "succeeded", "result": key * 2, "error": None} for key in ("a", "b")}
     assert (await run(split, dependencies=ended)).result == ["aa", "bb"]
 
