@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .cache/luacheck/luacheck the linter of the Lua scripts: the machine's own, else Debian's package and what it
-# needs unpacked beside the project. Nothing is installed. LUACHECK_DOWNLOAD=1 ignores the machine's own.
+# Make .cache/luacheck/luacheck the linter of the Lua scripts: the machine's, or else Debian's package with its
+# dependencies, unpacked next to the project. Nothing is installed. LUACHECK_DOWNLOAD=1 ignores the machine's linter.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .cache/prometheus/promtool the rules checker of Prometheus: the machine's own, else Debian's package
-# unpacked beside the project. Nothing is installed and no service is started.
+# Make .cache/prometheus/promtool the rules checker of Prometheus: the machine's, or else Debian's package,
+# unpacked next to the project. Nothing is installed and no service is started.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .cache/redis/redis-server a Redis 7.0 or newer: the machine's own, else Debian's package unpacked
-# beside the project. Nothing is installed and no service is started. REDIS_DOWNLOAD=1 ignores the machine's own.
+# Make .cache/redis/redis-server a Redis 7.0 or newer: the machine's, or else Debian's package, unpacked next to
+# the project. Nothing is installed and no service is started. REDIS_DOWNLOAD=1 ignores the machine's server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -37,7 +37,7 @@ if [ "$(id -u)" = 0 ]; then
     apt-get update -qq
 fi
 mkdir .cache/redis/packages
-# The libraries too: a minimal machine lacks them, and one that has them loses nothing.
+# With its libraries, because a minimal machine lacks them.
 (
     cd .cache/redis/packages
     apt-get download -qq -o APT::Sandbox::User=root redis-server redis-tools libatomic1 libjemalloc2 liblzf1 \
@@ -48,7 +48,7 @@ for package in .cache/redis/packages/*.deb; do
 done
 rm -r .cache/redis/packages
 
-# exec keeps the process id, and the signal that ends the server with its parent.
+# exec keeps the process id, so the server still gets the signal that ends it with its parent.
 cat >"$target" <<'WRAPPER'
 #!/bin/sh
 root="$(dirname "$(readlink -f "$0")")/root"

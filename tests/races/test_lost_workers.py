@@ -101,7 +101,7 @@ async def test_the_third_death_of_its_own_process_is_poison_and_a_redrive_starts
 
 
 async def test_a_job_that_loses_worker_after_worker_waits_longer_each_time(place: Place) -> None:
-    """It may be killing them from within its own process, so it gets out of their way."""
+    """It may be what kills its workers, so it stays away from them for a while."""
     id = await submit(place.stores)
     for loss in range(1, FREE_LOSSES + 12):
         await place.lose()
