@@ -2,6 +2,7 @@
 
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -27,18 +28,19 @@ def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(
         cluster.until(id, "running")
     cluster.start_worker()
     victim.send_signal(signal.SIGKILL)
-    killed = time.monotonic()
+    killed = time.time()
 
     def again() -> None:
         assert all(len(starts(history, id)) == 2 for id in ids)
 
-    eventually_blocking(again, 20)
-    # One second is the guarantee, the rest is for starting processes on a loaded machine.
-    assert time.monotonic() - killed < LEASE_SECONDS + 5
+    eventually_blocking(again, 60)
     released.touch()
     for id in ids:
         job = cluster.until(id, "succeeded")
         assert (job["failures"], job["crashes"], job["deliveries"]) == (0, 0, 2)
+        # One second is the guarantee, the rest is for a loaded machine. Redis sets `started_at` at the claim;
+        # the process in which a suspect runs may start much later.
+        assert datetime.fromisoformat(job["started_at"]).timestamp() - killed < LEASE_SECONDS + 5
 
 
 def test_ten_deploys_do_not_harm_a_long_job_with_one_attempt(cluster: Cluster) -> None:
