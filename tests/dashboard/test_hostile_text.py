@@ -85,7 +85,7 @@ def test_stored_text_is_shown_as_it_is(visit: Visit, system: System) -> None:
 
 
 def hostile(value: Any, text: str) -> Any:
-    """Appended to every text of a document; ids that the page follows stay intact."""
+    """Append the text to every string of a document; links still work, because ids come first."""
     match value:
         case str():
             return value + text

@@ -32,7 +32,7 @@ async def test_a_job_that_dies_again_at_once_is_not_retried_again(frozen: Namesp
     ids = await bury(frozen, PORTION)
     id = await begin(frozen, DEAD)
     move_time(frozen, 1)
-    # This one dies after the action began, so it sorts before the jobs that are retried first.
+    # This one dies after the action began; its turn comes after the first batch.
     lease = (await claim(frozen)).leases[0]
     assert lease.job.id == alive
     await finish(frozen, lease, HOPELESS)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 #: Graphs in a normal run; set these variables to search longer or elsewhere.
 GRAPHS = int(os.environ.get("FLOW_GRAPHS", "150"))
 FIRST_SEED = int(os.environ.get("FLOW_SEED", "1"))
-#: Later steps add no children.
+#: Jobs of a flow of this size add no more children.
 MOST_JOBS = 40
 
 
