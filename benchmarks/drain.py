@@ -81,10 +81,10 @@ async def _drain(
 
 
 async def submit(redis: Any, count: int) -> None:
-    stores = Namespace(redis, NAMESPACE, 0)
+    namespace = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
     spec = JobSpec(name="noop", payload=b'{"text":"%s"}' % TEXT.encode())
-    await stores.jobs.submit([Submission(ids.new("job"), spec) for _ in range(count)])
+    await namespace.jobs.submit([Submission(ids.new("job"), spec) for _ in range(count)])
 
 
 def worker(url: str, out: Path, concurrency: int = 100, namespace: str = NAMESPACE) -> Any:

@@ -106,8 +106,8 @@ async def run(
                 killed += 1
                 await kill()
     seconds = time.monotonic() - began
-    answer = await submission
-    _seen.add(answer.json()["id"])
+    response = await submission
+    _seen.add(response.json()["id"])
     then = (await http.get(f"/v1/jobs/{fan_out['then_job_id']}", params={"wait": 20})).json()
     if (fan_out["state"], fan_out["counts"]["succeeded"], then["deliveries"]) != ("succeeded", size, 1):
         raise RuntimeError(f"not as promised: {fan_out} {then}")
@@ -132,8 +132,8 @@ def seen(fan_out: dict[str, Any]) -> bool:
 async def results(http: httpx.AsyncClient, api: int) -> None:
     id = (await http.get("/v1/fan-outs", params={"limit": 1})).json()["items"][0]["id"]
     began, lines = time.monotonic(), 0
-    async with http.stream("GET", f"/v1/fan-outs/{id}/results") as answer:
-        async for _ in answer.aiter_lines():
+    async with http.stream("GET", f"/v1/fan-outs/{id}/results") as response:
+        async for _ in response.aiter_lines():
             lines += 1
     print(f"results: {lines:,} lines in {time.monotonic() - began:.1f} s; API {memory_mib(api):.0f} MiB")
 

@@ -27,15 +27,15 @@ class Scene:
     queues: int
     keys: int = 0
 
-    async def set_up(self, stores: Namespace) -> None:
+    async def set_up(self, namespace: Namespace) -> None:
         for queue in range(self.queues if self.keys else 0):
-            await stores.queues.configure(f"queue-{queue}", LIMITS)
-        await self.add(stores, self.jobs)
+            await namespace.queues.configure(f"queue-{queue}", LIMITS)
+        await self.add(namespace, self.jobs)
 
-    async def add(self, stores: Namespace, jobs: int) -> None:
+    async def add(self, namespace: Namespace, jobs: int) -> None:
         submissions = self._submissions(jobs)
         while batch := list(islice(submissions, 500)):
-            await stores.jobs.submit(batch)
+            await namespace.jobs.submit(batch)
 
     def _submissions(self, jobs: int) -> Iterator[Submission]:
         for number in islice(_numbers, jobs):

@@ -36,10 +36,10 @@ def example(operation_id: str) -> str:
     required = [row for row in operation.get("parameters", []) if row.get("required")]
     query = {row["name"]: row["example"] for row in required if row["in"] == "query"}
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-    answers = {
-        status: answer
-        for status, answer in operation["responses"].items()
-        if status < "400" and "$ref" not in answer
+    responses = {
+        status: response
+        for status, response in operation["responses"].items()
+        if status < "400" and "$ref" not in response
     }
     return _json(
         {
@@ -52,8 +52,8 @@ def example(operation_id: str) -> str:
                 **({} if body is None else {"body": body}),
             },
             "answers": {
-                status: next((media.get("example") for media in answer.get("content", {}).values()), None)
-                for status, answer in answers.items()
+                status: next((media.get("example") for media in response.get("content", {}).values()), None)
+                for status, response in responses.items()
             },
         }
     )

@@ -13,7 +13,7 @@ Verb = Literal["cancel", "retry", "delete"]
 ActionState = Literal["running", "paused", "succeeded", "cancelled"]
 
 #: States of the jobs that a verb can change.
-TAKES: Mapping[Verb, frozenset[State]] = {"cancel": LIVE, "retry": REDRIVE.sources, "delete": FINISHED}
+ELIGIBLE: Mapping[Verb, frozenset[State]] = {"cancel": LIVE, "retry": REDRIVE.sources, "delete": FINISHED}
 #: Jobs per script call: each takes some 50 us, and a script blocks all other calls.
 PORTION = 100
 #: Jobs per second without a rate; this keeps Redis busy for a quarter of the time.
@@ -55,7 +55,7 @@ class BulkSpec:
 
     @property
     def query(self) -> Query:
-        return Query(self.filter, TAKES[self.verb])
+        return Query(self.filter, ELIGIBLE[self.verb])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class BulkAction:
     def query(self) -> Query:
         """Jobs that matched when the action was created, so that no job is retried twice."""
         query = self.spec.query.created_by(self.created_at)
-        ended_by = self.created_at if TAKES[self.spec.verb] <= FINISHED else None
+        ended_by = self.created_at if ELIGIBLE[self.spec.verb] <= FINISHED else None
         return Query(query.filter, query.states, ended_by)
 
     @property

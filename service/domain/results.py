@@ -138,7 +138,7 @@ class WaitResult(StrEnum):
     """The result of waiting for the children of a job."""
 
     #: The run has ended; the next one starts when the children have finished.
-    PARKED = "parked"
+    WAITING = "waiting"
     #: Every child has finished.
     READY = "ready"
     #: Another worker holds the lease now.

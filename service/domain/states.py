@@ -94,7 +94,9 @@ REQUEUE = _move(
 CRASH = _move("crash", {State.RUNNING}, State.QUEUED, "its subprocess died", fenced=True)
 RESCUE = _move("rescue", {State.RUNNING}, State.QUEUED, "worker lost: keeps its place, becomes suspect")
 REST = _move("rest", {State.RUNNING}, State.SCHEDULED, "lost with its worker at least four times")
-PARK = _move("park", {State.RUNNING}, State.BLOCKED, "it added children and waits for them", fenced=True)
+WAIT_FOR_CHILDREN = _move(
+    "wait_for_children", {State.RUNNING}, State.BLOCKED, "it added children and waits for them", fenced=True
+)
 GIVE_UP = _move("give_up", {State.RUNNING}, State.DEAD, "a final error, or no attempts left", fenced=True)
 STOP = _move("stop", {State.RUNNING}, State.CANCELLED, "stopped on a cancel request", fenced=True)
 BURY = _move("bury", LIVE, State.DEAD, "expired, past its deadline or unroutable")
@@ -103,8 +105,8 @@ REDRIVE = _move(
     "redrive", {State.DEAD, State.CANCELLED}, State.QUEUED, "a new run: resets failures and crashes"
 )
 DEFER = _move("defer", {State.DEAD, State.CANCELLED}, State.SCHEDULED, "a redrive with a delay")
-REVIVE = _move(
-    "revive",
+REDRIVE_AND_WAIT = _move(
+    "redrive_and_wait",
     {State.DEAD, State.CANCELLED},
     State.BLOCKED,
     "its flow was retried: waits for its dependencies again",
@@ -119,7 +121,8 @@ MOVES: dict[str, Move] = {
     move.name: move
     for move in (
         PROMOTE, RELEASE, POSTPONE, CLAIM, COMPLETE, RETRY, SNOOZE, REQUEUE, CRASH, RESCUE, REST,
-        PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REVIVE, RUN_NOW, RESCHEDULE, WAIT_AGAIN,
+        WAIT_FOR_CHILDREN, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REDRIVE_AND_WAIT, RUN_NOW, RESCHEDULE,
+        WAIT_AGAIN,
     )
 }  # fmt: skip
 

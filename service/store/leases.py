@@ -93,7 +93,7 @@ class CancelRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class HeartbeatReply:
     """The reply to a heartbeat: lost leases, runs to cancel, and whether to drain."""
 
     known: bool
@@ -105,12 +105,12 @@ class Beat:
     lost: list[tuple[str, str]]
     cancel: list[CancelRequest]
     #: Milliseconds until the next schedule fires; None without schedules.
-    next_slot_ms: int | None = None
+    next_fire_ms: int | None = None
     #: Milliseconds until the next job can be pruned.
     next_prune_ms: int | None = None
 
 
-def beat_arguments(
+def heartbeat_arguments(
     record: WorkerRecord,
     lease_ms: int,
     running: int,
@@ -125,13 +125,13 @@ def beat_arguments(
     return arguments
 
 
-def decode_beat(reply: Sequence[Any]) -> Beat:
+def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
     known, drain, now, tasks, slot, prune, *rest = reply
     rows = [
         (*texts((id, token, word)), grace_ms, text(message))
         for id, token, word, grace_ms, message in zip(*(rest[at::5] for at in range(5)), strict=True)
     ]
-    return Beat(
+    return HeartbeatReply(
         known=bool(known),
         drain=bool(drain),
         now_ms=now,
@@ -142,7 +142,7 @@ def decode_beat(reply: Sequence[Any]) -> Beat:
             for id, token, word, grace_ms, message in rows
             if word == "cancel"
         ],
-        next_slot_ms=not_negative(slot),
+        next_fire_ms=not_negative(slot),
         next_prune_ms=not_negative(prune),
     )
 
@@ -204,7 +204,9 @@ class Leases:
         next_in, rescued, lost_lately = await self._scripts.run("rescue", arguments, now)
         return Rescue(not_negative(next_in), texts(rescued), bool(int(lost_lately)))
 
-    async def sweep(self, at_most: int = 200, again_ms: int = 5_000, now: str = "") -> tuple[int, int | None]:
+    async def expire_jobs(
+        self, at_most: int = 200, again_ms: int = 5_000, now: str = ""
+    ) -> tuple[int, int | None]:
         """Bury expired jobs and force overdue cancellations: how many, and ms until the next."""
         arguments: list[Argument] = [at_most, self._dead_retention_ms, again_ms]
         ended, next_in = await self._scripts.run("expire_jobs", arguments, now)

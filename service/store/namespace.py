@@ -60,7 +60,7 @@ class Namespace:
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
 
-    async def pulse(self, lease_ms: int, away_ms: int = 0) -> None:
+    async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> None:
         """Record that Redis is reachable and wake workers for queued jobs; call it several times per lease.
 
         `away_ms`: how long this process could not reach Redis before this call.

@@ -20,7 +20,7 @@ from service.store.redis.scripts import Argument, Scripts
 #: Candidates that one script call checks; if few of them match, the next call continues from there.
 SCAN_BUDGET = 2_000
 #: Candidates that one request checks before it returns an incomplete page.
-MOST_LOOKED_AT = 50_000
+MAX_CANDIDATES = 50_000
 
 Item = TypeVar("Item")
 
@@ -100,7 +100,7 @@ class Queries:
         at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
         last, places = False, list[tuple[str, str]]()
-        for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
+        for _ in range(MAX_CANDIDATES // SCAN_BUDGET):
             found, last, at, after = await self._search(filter, sets, limit + 1 - len(places), at, after)
             places += found
             if last or len(places) > limit:

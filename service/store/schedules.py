@@ -23,7 +23,7 @@ from service.store.redis.scripts import Argument, Scripts
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DueSchedules:
     """Due schedules, and ms until the next fire time after now; None without one."""
 
     now: int
@@ -150,10 +150,10 @@ class Schedules:
             raise VersionMismatch()
         return word == "moved"
 
-    async def look(self, at_most: int) -> Look:
+    async def find_due(self, at_most: int) -> DueSchedules:
         """Find due schedules."""
         now, next_in, *rows = await self._scripts.run("due_schedules", [at_most])
-        return Look(now, not_negative(next_in), [decode_due(row, now) for row in rows if row[1]])
+        return DueSchedules(now, not_negative(next_in), [decode_due(row, now) for row in rows if row[1]])
 
     async def fire(self, found: Schedule, firing: Firing, submissions: Sequence[Submission]) -> bool:
         """Submit the jobs and advance to the next fire time; False when the schedule has changed."""

@@ -87,7 +87,7 @@ async def test_an_outage_of_redis_is_logged_once_and_the_next_one_again(
 
     async def heartbeat(namespace_state: NamespaceState) -> None:
         outcomes.append(False)
-        await namespace_state.stores.pulse(1_000)
+        await namespace_state.stores.api_heartbeat(1_000)
         outcomes[-1] = True
 
     async def several(outcome: bool) -> None:

@@ -1,8 +1,8 @@
 """Texts are written as a native speaker would write them: active, the actor named, the field's own words.
 
 Each pattern is a turn of phrase that is correct word by word, and that no English-speaking engineer would
-write. To check the docstrings and comments of another folder and its subfolders, add it to PYTHON_READ or
-LUA_READ. To find another phrase, add a row to PATTERNS.
+write. To check the docstrings and comments of another folder and its subfolders, add it to
+PYTHON_READ. To find another phrase, add a row to PATTERNS.
 """
 
 import re
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.texts import DOCUMENTS, PLACES, ROOT, Text, docstrings_and_comments, lua_comments
+from tests.contract.texts import DOCUMENTS, PLACES, ROOT, Text, docstrings_and_comments
 
-#: The folders whose docstrings and comments a person has read once, in Python and in Lua.
+#: The folders whose docstrings and comments a person has read once.
 PYTHON_READ: tuple[str, ...] = (
     "benchmarks",
     "service/domain",
@@ -20,7 +20,6 @@ PYTHON_READ: tuple[str, ...] = (
     "tests",
     "tools",
 )
-LUA_READ: tuple[str, ...] = ()
 
 #: What to look for, what to write instead, and a sentence in which it must be found.
 PATTERNS: list[tuple[str, str, str]] = [
@@ -123,18 +122,13 @@ def _check(texts: list[Text]) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_what_users_read_has_no_phrase_that_reads_as_a_translation(place: str) -> None:
+def test_a_place_has_no_phrase_that_reads_as_a_translation(place: str) -> None:
     _check(list(PLACES[place]()))
 
 
 @pytest.mark.parametrize("folder", PYTHON_READ)
 def test_docstrings_and_comments_have_no_phrase_that_reads_as_a_translation(folder: str) -> None:
     _check(list(docstrings_and_comments(folder)))
-
-
-@pytest.mark.parametrize("folder", LUA_READ)
-def test_lua_comments_have_no_phrase_that_reads_as_a_translation(folder: str) -> None:
-    _check(list(lua_comments(folder)))
 
 
 @pytest.mark.parametrize(("pattern", "_instead", "sentence"), PATTERNS, ids=[row[2] for row in PATTERNS])

@@ -20,6 +20,7 @@ DOCUMENTS = sorted(
 )
 
 CODE = ("service", "triage", "workers")
+LUA = "service/store/lua"
 
 _GENERATED = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTALL)
 _FENCE = re.compile(r"^(\s*)```.*?^\1```$", re.DOTALL | re.MULTILINE)
@@ -150,10 +151,10 @@ def docstrings_and_comments(folder: str) -> Iterator[Text]:
         yield from _paragraphs_of(str(path.relative_to(ROOT)), _python_comments(path))
 
 
-def lua_comments(folder: str) -> Iterator[Text]:
-    """What the Lua of a folder says to developers."""
+def lua_comments() -> Iterator[Text]:
+    """What the scripts say to developers."""
     begins = re.compile(r"^\s*--+ ?(.*)$")
-    for path in _files(folder, ".lua"):
+    for path in _files(LUA, ".lua"):
         lines = enumerate(path.read_text().split("\n"), 1)
         found = ((number, match[1]) for number, line in lines if (match := begins.match(line)))
         yield from _paragraphs_of(str(path.relative_to(ROOT)), found)
@@ -184,6 +185,15 @@ def names(folder: str) -> Iterator[Text]:
                 yield Text(f"{path}:{getattr(node, 'lineno', 1)}", words.strip())
 
 
+def lua_code() -> Iterator[Text]:
+    """The names and strings of the Lua scripts, line by line, with spaces for the underscores of names."""
+    for path in _files(LUA, ".lua"):
+        for number, line in enumerate(path.read_text().split("\n"), 1):
+            words = " ".join(re.findall(r"\w+", line.partition("--")[0].replace("_", " ")))
+            if words:
+                yield Text(f"{path.relative_to(ROOT)}:{number}", words)
+
+
 def dashboard() -> Iterator[Text]:
     """The strings of the dashboard's scripts and the words of its page."""
     folder = ROOT / "service/api/dashboard"
@@ -208,11 +218,13 @@ def chart() -> Iterator[Text]:
                 yield Text(f"triage.yaml {rule['alert']} {key}", rule["annotations"][key])
 
 
-#: What users see. Developers see `docstrings_and_comments`, `names` and `lua_comments`, folder by folder.
+#: Texts of the whole project. Those of Python for developers are checked folder by folder.
 PLACES: Mapping[str, Callable[[], Iterator[Text]]] = {
     "documents": documents,
     "api_document": api_document,
     "python_strings": python_strings,
     "dashboard": dashboard,
     "chart": chart,
+    # What developers see.
+    "lua_comments": lua_comments,
 }

@@ -48,7 +48,7 @@ def worker(stores: Namespace) -> Scheduler:
 
 async def fire(stores: Namespace) -> None:
     """One check by one worker."""
-    look = await stores.schedules.look(100)
+    look = await stores.schedules.find_due(100)
     for found in look.due:
         await worker(stores).fire(found, look.now)
 

@@ -10,7 +10,7 @@ from service.domain.bulk_action import FASTEST, PORTION, BulkSpec, batch_rate
 from service.domain.errors import InvalidState, StorageFull
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.bulk.portions import TAKEN_MS
+from service.store.bulk.portions import CLAIM_MS
 from service.store.namespace import Namespace
 from tests.store.bulk_actions import DEAD, QUEUED, begin, bury, drain, many, move_time, read, redrives, states
 from tests.support.factories import DAY, register_worker
@@ -36,7 +36,7 @@ async def test_several_workers_at_once_do_nothing_twice(frozen: Namespace) -> No
         while (await read(frozen, id)).live:
             if await frozen.bulk_batches.work() != 0:
                 # Another worker may hold the batch for seconds; advance the clock instead of waiting.
-                move_time(frozen, TAKEN_MS)
+                move_time(frozen, CLAIM_MS)
 
     await asyncio.gather(*[keep() for _ in range(4)])
     assert (await read(frozen, id)).succeeded == 2_000
@@ -92,7 +92,7 @@ async def test_another_worker_carries_on_when_one_dies(
     monkeypatch.undo()
     wait = await frozen.bulk_batches.work()
     assert wait is not None
-    assert wait == (TAKEN_MS if dies == "before its portion" else 20)
+    assert wait == (CLAIM_MS if dies == "before its portion" else 20)
     assert (await drain(frozen, id, wait)).succeeded == 450
     assert await redrives(frozen, ids) == {1: 450}
 
@@ -141,7 +141,7 @@ async def test_a_cancelled_action_stops_at_once_and_stays_stopped(frozen: Namesp
         with pytest.raises(InvalidState) as refused:
             await frozen.bulk_actions.set_state(id, to)
         assert refused.value.current_state == "cancelled"
-    move_time(frozen, TAKEN_MS)
+    move_time(frozen, CLAIM_MS)
     assert await frozen.bulk_batches.work() is None
     action = await read(frozen, id)
     assert (action.state, action.succeeded, action.finished_at is not None) == ("cancelled", PORTION, True)
@@ -165,7 +165,7 @@ async def test_a_paused_action_resumes_where_it_was(
     # The pause comes after the action has selected jobs, and before the call that cancels them.
     await frozen.bulk_batches.work()
     monkeypatch.undo()
-    move_time(frozen, TAKEN_MS)
+    move_time(frozen, CLAIM_MS)
     assert await frozen.bulk_batches.work() is None
     assert await states(frozen, ids) == {"cancelled": PORTION, "queued": 200}
     for _ in range(2):
@@ -193,7 +193,7 @@ async def test_an_action_that_redis_refuses_holds_up_no_other(
     assert await frozen.bulk_batches.work() == 0
     assert (await read(frozen, other)).state == "succeeded"
     monkeypatch.undo()
-    assert (await drain(frozen, refused, TAKEN_MS)).succeeded == 5
+    assert (await drain(frozen, refused, CLAIM_MS)).succeeded == 5
 
 
 async def test_a_finished_action_is_forgotten_after_a_day(frozen: Namespace) -> None:

@@ -9,7 +9,7 @@ from service.domain.job import Job
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
 from service.store.namespace import Namespace
-from service.store.queues.queues import SLOT_MS
+from service.store.queues.queues import RATE_INTERVAL_MS
 from service.store.redis import keys
 from tests.store.children import MINUTE, add_children, child, job, lease_of, parent
 from tests.support import factories
@@ -54,7 +54,7 @@ async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Namespace,
     await add_children(stores, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
     assert await stores.queues.names() == ["default", "parts"]
     redis: Any = stores.scripts.redis
-    rates = keys.rates(stores.scripts.prefix, queue="parts", slot=str(at // SLOT_MS))
+    rates = keys.rates(stores.scripts.prefix, queue="parts", interval=str(at // RATE_INTERVAL_MS))
     assert await redis.hget(rates, "enqueued") == b"2"
     assert len(await lease_of(stores)) == 2
 
@@ -83,8 +83,8 @@ async def test_an_expired_child_ends_and_its_parent_continues(
 ) -> None:
     lease = await parent(stores)
     ids = await add_children(stores, lease, {"x": child(**limits)})
-    assert await stores.leases.sweep(now=str(at + lives_ms - 1)) == (0, 1)
-    assert (await stores.leases.sweep(now=str(at + lives_ms)))[0] == 1
+    assert await stores.leases.expire_jobs(now=str(at + lives_ms - 1)) == (0, 1)
+    assert (await stores.leases.expire_jobs(now=str(at + lives_ms)))[0] == 1
     ended = await job(stores, ids["x"])
     assert (ended.state, ended.state_reason) == (State.DEAD, reason)
     assert await state_of(stores, lease.job.id) == State.QUEUED
@@ -98,7 +98,7 @@ async def test_a_child_starts_no_earlier_than_its_time(stores: Namespace, at: in
     nodes = {"x": child(**fields), "y": child(Edge("z"), **fields), "z": child()}
     ids = {key: factories.new_id() for key in nodes}
     ordered = {key: nodes[key] for key in ("z", "x", "y")}
-    assert await stores.dependencies.park(lease, ordered, ids) == "parked"
+    assert await stores.dependencies.wait_for_children(lease, ordered, ids) == "waiting"
     x = await job(stores, ids["x"])
     assert (x.state, x.run_at, x.queued_at) == (State.SCHEDULED, at + MINUTE, None)
     waits = await job(stores, ids["y"])
@@ -134,7 +134,7 @@ async def test_a_child_waits_for_all_of_its_siblings_and_reads_their_outcomes(st
     assert await state_of(stores, ids["both"]) == State.BLOCKED
     assert await state_of(stores, ids["unless"]) == State.QUEUED
     await finish(stores, leases[ids["a"]], OK)
-    ends = await stores.dependencies.ends(ids["both"])
+    ends = await stores.dependencies.results(ids["both"])
     assert {key: (end.id, end.state, end.result) for key, end in ends.items()} == {
         "a": (ids["a"], "succeeded", b'{"ok":true}'),
         "b": (ids["b"], "dead", None),
@@ -152,10 +152,10 @@ async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_sees_all(
     ids = await add_children(stores, lease, nodes)
     await finish(stores, (await lease_of(stores))[ids["a"]], HOPELESS)
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == {"a": "dead", "b": "cancelled", "c": "succeeded"}
     again = (await claim(stores)).leases[0]
-    assert await stores.dependencies.park(again, {}, {}) == "ready"
+    assert await stores.dependencies.wait_for_children(again, {}, {}) == "ready"
 
 
 async def test_a_later_child_may_depend_on_finished_or_forgotten_ones(
@@ -169,11 +169,11 @@ async def test_a_later_child_may_depend_on_finished_or_forgotten_ones(
     assert (await stores.jobs.delete([ids["b"]]))[0].result == "moved"
     ids |= {"c": factories.new_id()}
     nodes = {"c": child(Edge("a"), Edge("b"))}
-    assert await stores.dependencies.park(again, nodes, ids) == "parked"
+    assert await stores.dependencies.wait_for_children(again, nodes, ids) == "waiting"
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.dependencies.ends(ids["c"])
+    ends = await stores.dependencies.results(ids["c"])
     assert {key: end.state for key, end in ends.items()} == {"a": "succeeded", "b": "succeeded"}
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == dict.fromkeys("abc", "succeeded")
 
 

@@ -80,8 +80,10 @@ async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_r
 
 async def test_children_of_an_item_do_not_count_as_items_of_its_fan_out(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report"), max_concurrency=1), 2, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+    await stores.fan_outs.create(
+        id, FanOutSpec(JobSpec("work"), JobSpec("report"), max_concurrency=1), 2, None
+    )
+    await stores.fan_outs.add_items(id, [Item(0, b"{}"), Item(1, b"{}")])
     lease = (await claim(stores)).leases[0]
     ids = await add_children(stores, lease, {"x": child(), "y": child()})
     assert (await job(stores, ids["x"])).fan_out_id is None

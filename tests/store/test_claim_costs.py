@@ -162,11 +162,11 @@ async def test_the_api_wakes_pools_for_waiting_jobs_whatever_else_it_does(stores
     wake = f"{stores.scripts.prefix}wake:{pool}"
     await fill(stores, others(220), name="unknown-here")
     await fill(stores, ["elsewhere"])
-    await stores.pulse(1_000)
+    await stores.api_heartbeat(1_000)
     assert await redis.exists(wake) == 0
     await fill(stores, ["mine"])
     await redis.delete(wake)
-    await stores.pulse(1_000)
+    await stores.api_heartbeat(1_000)
     assert await redis.exists(wake) == 1
 
 

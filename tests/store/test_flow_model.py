@@ -87,7 +87,7 @@ class Life:
         ids = {name: self.new_ids.new("job") for name in short}
         nodes = {name: Node(JobSpec("work"), edges[name]) for name in short}
         for _ in range(self.chance.choice((1, 1, 2))):
-            assert await self.stores.dependencies.park(lease, nodes, ids) == "parked"
+            assert await self.stores.dependencies.wait_for_children(lease, nodes, ids) == "waiting"
         self.old.append(self.leases.pop(key))
         if self.model.jobs[key].reason is None:
             for name, id in ids.items():

@@ -38,7 +38,7 @@ async def test_a_retry_that_is_done_twice_runs_no_job_twice(stores: Namespace) -
     assert (b.state, b.redriven, b.state_reason) == (State.BLOCKED, 1, None)
     assert b.version > before.version
     await end(stores, [jobs["a"]], HOPELESS)
-    await repeat(stores, f"revive {id}")
+    await repeat(stores, f"retry {id}")
     assert [await state_of(stores, jobs[key]) for key in "ab"] == [State.DEAD, State.CANCELLED]
     assert (await group(stores, id)).state == "failed"
     await stores.groups.request_retry(id)
@@ -97,8 +97,8 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_succeeded(
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
     then = JobSpec("report", delay_ms=delay_ms)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), then), 1, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}")])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), then), 1, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}")])
     await stores.fan_outs.seal(id, 1)
     await finish(stores, (await leases_of(stores))[item_id(id, 0)], HOPELESS)
     before = await job(stores, follow_up_id(id))
@@ -115,7 +115,7 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_succeeded(
     await finish(stores, (await leases_of(stores))[item_id(id, 0)], OK)
     if outcome is not OK:
         assert await state_of(stores, before.id) == State.QUEUED
-        ends = await stores.dependencies.ends(before.id)
+        ends = await stores.dependencies.results(before.id)
         assert ends["fan_out"].state == "succeeded"
 
 
@@ -133,8 +133,8 @@ async def test_a_retry_leaves_unfinished_jobs_alone(stores: Namespace) -> None:
 
 async def test_a_follow_up_that_still_waits_is_left_alone(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}"), Item(1, b"{}")])
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     before = await job(stores, follow_up_id(id))
     await stores.groups.request_retry(id)

@@ -33,7 +33,7 @@ async def end_parent(stores: Namespace, id: str, how: str, at: int) -> None:
     if how == "cancelled":
         await stores.jobs.cancel([id], 7_000)
     else:
-        await stores.leases.sweep(now=str(at + 5 * MINUTE))
+        await stores.leases.expire_jobs(now=str(at + 5 * MINUTE))
     assert await state_of(stores, id) == (State.CANCELLED if how == "cancelled" else State.DEAD)
     await stores.group_tasks.work()
 
@@ -50,7 +50,7 @@ async def test_children_end_with_their_parent(stores: Namespace, at: int, how: s
     redis: Any = stores.scripts.redis
     forced = await redis.zscore(keys.cancelling(stores.scripts.prefix), ids["runs"])
     assert forced == at + grace_ms
-    await stores.leases.sweep(now=str(at + grace_ms))
+    await stores.leases.expire_jobs(now=str(at + grace_ms))
     found = await job(stores, ids["runs"])
     assert (found.state, found.state_reason) == (State.CANCELLED, "parent")
 
@@ -69,7 +69,7 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
     for key in ("waits", "blocked"):
         assert (await job(stores, ids[key])).state_reason == "parent"
     assert (await job(stores, ids["runs"])).cancel_requested_at == at
-    await stores.leases.sweep(now=str(at + MINUTE))
+    await stores.leases.expire_jobs(now=str(at + MINUTE))
     await stores.jobs.delete(list(ids.values()))
     left = [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*job_*")]
     assert left == []
@@ -87,7 +87,7 @@ async def test_children_of_children_end_as_well(stores: Namespace, at: int) -> N
 async def test_a_parent_that_succeeds_leaves_its_children_alone(stores: Namespace, at: int) -> None:
     id, ids = await family(stores, {"x": child()})
     await stores.jobs.cancel([ids["x"]], 0)
-    await stores.leases.sweep(now=str(at))
+    await stores.leases.expire_jobs(now=str(at))
     await finish(stores, (await claim(stores)).leases[0], OK)
     assert await state_of(stores, id) == State.SUCCEEDED
     assert await stores.group_tasks.work() == 0
@@ -106,7 +106,7 @@ async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: N
 async def test_a_redriven_parent_adds_them_again(stores: Namespace, at: int) -> None:
     id, ids = await family(stores, {"x": child(), "y": child(delay_ms=MINUTE)})
     await end_parent(stores, id, "cancelled", at)
-    await stores.leases.sweep(now=str(at + MINUTE))
+    await stores.leases.expire_jobs(now=str(at + MINUTE))
     await stores.jobs.redrive([id])
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
@@ -117,7 +117,7 @@ async def test_a_redriven_parent_adds_them_again(stores: Namespace, at: int) -> 
     for found in (await lease_of(stores)).values():
         await finish(stores, found, OK)
     assert await state_of(stores, id) == State.QUEUED
-    assert {key: end.state for key, end in (await stores.dependencies.ends(id)).items()} == {
+    assert {key: end.state for key, end in (await stores.dependencies.results(id)).items()} == {
         "x": "succeeded",
         "y": "succeeded",
     }

@@ -19,7 +19,7 @@ async def test_new_limits_of_a_queue_with_many_closed_keys_are_spread_over_calls
         for _ in range(2):
             await submit(stores, limit_key=f"key-{number}")
     assert len((await claim(stores, 9)).leases) == 3
-    closed = f"{stores.scripts.prefix}parked"
+    closed = f"{stores.scripts.prefix}closed_limiters"
     strangers = {f"key:elsewhere|{number}": 10**15 for number in range(5_000)}
     await redis.zadd(closed, strangers)
     await limit(stores, per_key=KeyLimits(max_concurrency=2))

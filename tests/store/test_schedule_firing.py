@@ -22,7 +22,7 @@ async def test_a_fire_time_becomes_a_job_and_the_next_one_is_waited_for(stores: 
     at(stores, 0)
     found = await put(stores, job={"name": "work", "payload": {"a": 1}, "priority": 7, "tags": {"t": "x"}})
     assert found.next_fire_time == START + MINUTE
-    assert (await stores.schedules.look(10)).due == []
+    assert (await stores.schedules.find_due(10)).due == []
     at(stores, MINUTE + 3)
     await fire(stores)
     found = await read(stores)
@@ -30,14 +30,14 @@ async def test_a_fire_time_becomes_a_job_and_the_next_one_is_waited_for(stores: 
     job = await stores.queries.job(found.runs[0].job_id or "")
     assert job is not None
     assert (job.payload, job.priority, job.tags) == (b'{"a":1}', 7, {"schedule": "s", "t": "x"})
-    assert (await stores.schedules.look(10)).next_in_ms == MINUTE - 3
+    assert (await stores.schedules.find_due(10)).next_in_ms == MINUTE - 3
 
 
 async def test_two_workers_that_saw_the_same_fire_time_start_one_job(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
-    look = await stores.schedules.look(10)
+    look = await stores.schedules.find_due(10)
     await asyncio.gather(*[worker(stores).fire(look.due[0], look.now) for _ in range(10)])
     assert await started(stores) == [60]
     assert await jobs_of(stores) == 1
@@ -47,7 +47,7 @@ async def test_a_worker_that_was_frozen_for_days_fires_nothing_again(stores: Nam
     at(stores, 0)
     await put(stores, job={"name": "work", "retention_seconds": 0})
     at(stores, MINUTE)
-    frozen = await stores.schedules.look(10)
+    frozen = await stores.schedules.find_due(10)
     await fire(stores)
     await finish(stores, (await claim(stores)).leases[0], OK)
     at(stores, 40 * 86_400 * SECOND)
@@ -60,7 +60,7 @@ async def test_a_firing_whose_reply_was_lost_is_not_fired_again(stores: Namespac
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
-    look = await stores.schedules.look(10)
+    look = await stores.schedules.find_due(10)
     run, sent = stores.scripts.run, 0
 
     async def lose_the_reply(name: str, arguments: Any, now: str = "") -> Any:

@@ -21,7 +21,7 @@ async def test_a_parent_waits_again_only_for_unfinished_children(stores: Namespa
     await stores.jobs.cancel([lease.job.id], 0)
     assert (await stores.jobs.redrive([lease.job.id]))[0].result == "moved"
     again = (await claim(stores)).leases[0]
-    assert await stores.dependencies.park(again, {}, ids) == "parked"
+    assert await stores.dependencies.wait_for_children(again, {}, ids) == "waiting"
     assert (await claim(stores)).leases == []
     await stores.jobs.run_now(ids["b"])
     leases = await lease_of(stores)
@@ -58,7 +58,7 @@ async def test_watchers_of_a_job_see_that_it_waits(stores: Namespace) -> None:
     before = await job(stores, lease.job.id)
     async with stores.change_feed.watch(lease.job.id) as change:
         await add_children(stores, lease, {"x": child()})
-        await factories.wait_for_change(change)
+        await factories.heard(change)
     after = await job(stores, lease.job.id)
     assert (after.state, after.version) == (State.BLOCKED, before.version + 1)
 
@@ -114,7 +114,7 @@ async def test_the_result_of_a_child_is_kept_until_its_parent_has_read_it(
         await stores.leases.prune(now=str(Clock().now_ms() + factories.DAY))
     else:
         await stores.jobs.delete([ids["b"], ids["a"]])
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.result for key, end in ends.items()} == {
         "a": b'{"ok":true}',
         "b": b'{"ok":true}',

@@ -92,13 +92,13 @@ async def _check_heads(
     redis: Any, prefix: str, members: dict[str, set[str]], queued: list[dict[str, str]]
 ) -> None:
     """Lanes that may start a job are in the line of their type; the others belong to a closed limiter."""
-    closed_limiters = members.get("parked", set())
+    closed_limiters = members.get("closed_limiters", set())
     shown_in: dict[str, set[str]] = {}
     for index, keyed in (("types", False), ("keyed", True)):
         mine = [job for job in queued if bool(job["lane"]) == keyed]
         hidden: set[tuple[str, str, str]] = set()
         for limiter in closed_limiters:
-            for ref in await redis.smembers(f"{prefix}parked:{limiter}"):
+            for ref in await redis.smembers(f"{prefix}closed_lanes:{limiter}"):
                 queue, name, lane = ref.decode().split("|", 2)
                 hidden.add((queue, name, lane))
                 order, member = (f"lanes:{name}", lane) if lane else ("types", name)
@@ -141,8 +141,8 @@ async def _check_lines(
             assert await redis.sismember(f"{prefix}queue:{queue}|closed", name), f"{name} of {queue} is lost"
             paused, types = await redis.hmget(f"{prefix}queue:{queue}", "paused", "paused_types")
             held = paused == b"1" or f" {name} " in (types or b"").decode()
-            held = held or f"queue:{queue}" in members.get("parked", set())
-            assert held, f"nothing holds back {name} of {queue}"
+            held = held or f"queue:{queue}" in members.get("closed_limiters", set())
+            assert held, f"{name} of {queue} waits for nothing"
 
 
 async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -> None:
@@ -169,8 +169,8 @@ async def _check_keys(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) 
 
 
 async def _check_schedules(redis: Any, prefix: str) -> None:
-    for name, slot in await redis.zrange(f"{prefix}slots", 0, -1, withscores=True):
-        assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "slot")) == slot
+    for name, fire_at in await redis.zrange(f"{prefix}fire_times", 0, -1, withscores=True):
+        assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "fire_at")) == fire_at
 
 
 async def _check_names(redis: Any, prefix: str, unused: set[str]) -> None:

@@ -12,7 +12,7 @@ from service.domain.errors import TriageError
 from service.domain.schedule import Schedule, decide
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.schedules import Look
+from service.store.schedules import DueSchedules
 
 #: Seconds between checks where nothing is known to be due, and schedules per check.
 PAUSE = 30.0
@@ -57,7 +57,7 @@ class Scheduler:
         # What a heartbeat reports during a check may be newer than what the check sees.
         self._checks_at = math.inf
         self._woken.clear()
-        look = await self._schedules.look(AT_MOST)
+        look = await self._schedules.find_due(AT_MOST)
         stale = [not await self._attempt(found, look.now) for found in look.due]
         pause = LEAST_PAUSE if any(stale) else self._pause(look)
         self._checks_at = self._clock.monotonic() + pause
@@ -66,7 +66,7 @@ class Scheduler:
             await asyncio.wait_for(self._woken.wait(), max(0.0, pause - LEAST_PAUSE))
         return 0.0
 
-    def _pause(self, look: Look) -> float:
+    def _pause(self, look: DueSchedules) -> float:
         if len(look.due) == AT_MOST:
             return 0.0
         return PAUSE if look.next_in_ms is None else min(PAUSE, look.next_in_ms / 1000 + PAST)

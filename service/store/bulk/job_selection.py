@@ -24,10 +24,10 @@ class Batch:
 class JobSelection:
     """Jobs of one namespace, newest first. A position is `created_at|id` of a job; in a group, its id."""
 
-    def __init__(self, queries: Queries, groups: Groups, members: GroupJobs) -> None:
+    def __init__(self, queries: Queries, groups: Groups, group_jobs: GroupJobs) -> None:
         self._queries = queries
         self._groups = groups
-        self._members = members
+        self._group_jobs = group_jobs
 
     async def batch(self, query: Query, position: str, limit: int) -> Batch:
         """The next `limit` jobs that match; fewer when SCAN_BUDGET candidates did not contain so many."""
@@ -67,4 +67,4 @@ class JobSelection:
         group = await self._groups.get(query.filter.group_id)
         if group is None:
             return []
-        return [(id, id) for id in await self._members.below(group, after or None, limit)]
+        return [(id, id) for id in await self._group_jobs.below(group, after or None, limit)]

@@ -8,7 +8,7 @@ from service.store.jobs import Jobs
 from service.store.redis.scripts import Scripts
 
 #: Milliseconds after which another process may claim an action whose claimed portion is not done.
-TAKEN_MS = 5_000
+CLAIM_MS = 5_000
 
 
 class BulkBatches:
@@ -21,7 +21,7 @@ class BulkBatches:
 
     async def work(self) -> int | None:
         """Do one portion that is due; returns the ms until the next one, None without running actions."""
-        id, found = await self._scripts.run("claim_bulk_action", [TAKEN_MS])
+        id, found = await self._scripts.run("claim_bulk_action", [CLAIM_MS])
         if (action_id := text(id)) is None:
             return not_negative(found)
         if (action := decode_action(action_id, pairs(found))) is not None:

@@ -82,19 +82,19 @@ class ChangeFeed:
         await self._subscriber.close()
         self._wake_all()
 
-    def heard(self, ids: Sequence[str]) -> None:
+    def on_changes(self, ids: Sequence[str]) -> None:
         for id in ids:
             for event in self._waiters.get(id, ()):
                 event.set()
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         self._announced.clear()
         for events in self._waiters.values():
             for event in events:
                 event.lost = True
         self._wake_all()
 
-    async def joined(self) -> None:
+    async def on_subscribed(self) -> None:
         # In one call: after a lost subscription there may be many.
         await self._announce_all()
 

@@ -17,7 +17,7 @@ from service.tasks import end
 #: Seconds until the process unsubscribes from an unused channel; without channels it disconnects.
 IDLE_SECONDS = 30.0
 #: Seconds between checks for unused channels.
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
 class Listener(Protocol):
@@ -26,15 +26,15 @@ class Listener(Protocol):
     @property
     def watched(self) -> bool: ...
 
-    async def joined(self) -> None:
+    async def on_subscribed(self) -> None:
         """The subscription has begun; called before `join` returns."""
         ...
 
-    def heard(self, ids: Sequence[str]) -> None:
+    def on_changes(self, ids: Sequence[str]) -> None:
         """Jobs or groups with these ids have changed."""
         ...
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         """The subscription has ended; later changes do not arrive."""
         ...
 
@@ -46,7 +46,7 @@ class Listener(Protocol):
 @dataclass
 class _Channel:
     listener: Listener
-    ordered: bool = False
+    requested: bool = False
     confirmed: asyncio.Event = field(default_factory=asyncio.Event)
     used_at: float = 0.0
 
@@ -58,7 +58,7 @@ class Subscriber:
         self._redis: Any = redis
         self._channels: dict[str, _Channel] = {}
         #: Names of channels to subscribe to, or to unsubscribe from if `_channels` lacks them by then.
-        self._orders: asyncio.Queue[str] = asyncio.Queue()
+        self._requests: asyncio.Queue[str] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def join(self, name: str, listener: Listener) -> None:
@@ -68,7 +68,7 @@ class Subscriber:
             channel = self._channels.get(name)
             if channel is None:
                 channel = self._channels[name] = _Channel(listener, used_at=_now())
-                self._orders.put_nowait(name)
+                self._requests.put_nowait(name)
             if channel.confirmed.is_set():
                 return
             confirmed = asyncio.ensure_future(channel.confirmed.wait())
@@ -97,13 +97,17 @@ class Subscriber:
     async def _run(self) -> None:
         """Raises when it cannot subscribe; of a later failure it tells the listeners."""
         # Calls of `join` while this task ends belong to the next task, so that one gets fresh objects.
-        channels, orders = self._channels, self._orders
+        channels, requests = self._channels, self._requests
         pubsub = self._redis.pubsub()
         tasks: list[asyncio.Task[None]] = []
         try:
-            # The first subscription opens the connection, which `_hear` needs.
-            await _obey(pubsub, channels, await orders.get())
-            work = (_send(pubsub, channels, orders), _hear(pubsub, channels), _look(channels, orders))
+            # The first subscription opens the connection, which `_receive` needs.
+            await _apply(pubsub, channels, await requests.get())
+            work = (
+                _send(pubsub, channels, requests),
+                _receive(pubsub, channels),
+                _drop_unused(channels, requests),
+            )
             tasks = [asyncio.create_task(coroutine) for coroutine in work]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             errors = [error for task in done if (error := task.exception()) is not None]
@@ -111,32 +115,32 @@ class Subscriber:
             if errors and (joining or not isinstance(errors[0], RedisError | OSError | TriageError)):
                 raise errors[0]
         finally:
-            self._channels, self._orders = {}, asyncio.Queue()
+            self._channels, self._requests = {}, asyncio.Queue()
             for channel in channels.values():
-                channel.listener.lost()
+                channel.listener.on_lost()
             await end(tasks)
             with contextlib.suppress(RedisError, OSError):
                 await pubsub.aclose()
 
 
-async def _send(pubsub: Any, channels: dict[str, _Channel], orders: "asyncio.Queue[str]") -> None:
+async def _send(pubsub: Any, channels: dict[str, _Channel], requests: "asyncio.Queue[str]") -> None:
     """The only writer of the connection, so that a cancelled request cannot interrupt a command."""
     while True:
-        await _obey(pubsub, channels, await orders.get())
+        await _apply(pubsub, channels, await requests.get())
 
 
-async def _obey(pubsub: Any, channels: dict[str, _Channel], name: str) -> None:
+async def _apply(pubsub: Any, channels: dict[str, _Channel], name: str) -> None:
     channel = channels.get(name)
     if channel is None:
         await pubsub.unsubscribe(name)
-    elif not channel.ordered:
-        channel.ordered = True
+    elif not channel.requested:
+        channel.requested = True
         await pubsub.subscribe(name)
 
 
-async def _hear(pubsub: Any, channels: dict[str, _Channel]) -> None:
+async def _receive(pubsub: Any, channels: dict[str, _Channel]) -> None:
     while True:
-        message = await pubsub.get_message(timeout=LOOK_SECONDS)
+        message = await pubsub.get_message(timeout=CHECK_SECONDS)
         if message is None:
             continue
         (name,) = texts([message["channel"]])
@@ -145,25 +149,25 @@ async def _hear(pubsub: Any, channels: dict[str, _Channel]) -> None:
             continue
         if message["type"] == "message":
             (change,) = texts([message["data"]])
-            channel.listener.heard(change.split(" "))
+            channel.listener.on_changes(change.split(" "))
         elif message["type"] == "subscribe":
             if channel.confirmed.is_set():
                 return  # redis-py has reconnected, so messages may have been lost.
-            await channel.listener.joined()
+            await channel.listener.on_subscribed()
             channel.confirmed.set()
 
 
-async def _look(channels: dict[str, _Channel], orders: "asyncio.Queue[str]") -> None:
+async def _drop_unused(channels: dict[str, _Channel], requests: "asyncio.Queue[str]") -> None:
     """Drop channels that are no longer used; returns without any."""
     while channels:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_SECONDS)
         for name, channel in list(channels.items()):
             if channel.listener.watched:
                 channel.used_at = _now()
                 await channel.listener.renew()
             elif _now() - channel.used_at >= IDLE_SECONDS:
                 del channels[name]
-                orders.put_nowait(name)
+                requests.put_nowait(name)
 
 
 def _now() -> float:

@@ -12,7 +12,7 @@ from service.store.codec.fields import Fields, decode_texts, number, present, te
 #: The fields of a group to read: all but its template, whose payload may be large.
 FIELDS = (
     "state", "version", "total", "created_at", "finished_at", "name", "on_failure", "sealed", "then",
-    "highest", "admitted", "staged", "run", "grace_ms", "item_name", "item_queue", "tolerance_count",
+    "highest", "admitted", "staged", "generation", "grace_ms", "item_name", "item_queue", "tolerance_count",
     "tolerance_percent", "max_concurrency", *(state.value for state in State),
 )  # fmt: skip
 
@@ -35,7 +35,7 @@ def _flow(id: str, fields: Fields) -> Flow:
         counts=_counts(total, fields),
         created_at=int(fields[b"created_at"]),
         finished_at=number(fields.get(b"finished_at")),
-        generation=int(fields.get(b"run", 0)),
+        generation=int(fields.get(b"generation", 0)),
         grace_ms=int(fields.get(b"grace_ms", 0)),
         name=fields[b"name"].decode(),
         on_failure=cast(OnFailure, fields[b"on_failure"].decode()),
@@ -54,7 +54,7 @@ def _fan_out(id: str, fields: Fields) -> FanOut:
         counts=_counts(total, fields),
         created_at=int(fields[b"created_at"]),
         finished_at=number(fields.get(b"finished_at")),
-        generation=int(fields.get(b"run", 0)),
+        generation=int(fields.get(b"generation", 0)),
         grace_ms=int(fields.get(b"grace_ms", 0)),
         name=fields[b"item_name"].decode(),
         queue=fields[b"item_queue"].decode(),

@@ -28,7 +28,7 @@ def _decode(name: str, fields: Fields, now: int, runs: Sequence[str]) -> Schedul
         definition=orjson.loads(fields[b"definition"]),
         anchor=int(fields[b"anchor"]),
         paused=fields[b"paused"] == b"1",
-        next_fire_time=number(fields.get(b"slot")),
+        next_fire_time=number(fields.get(b"fire_at")),
         now=now,
         last=None if last is None else _decode_last(last.decode()),
         runs=tuple(_decode_run(text) for text in runs),

@@ -14,9 +14,9 @@ from service.domain.states import State
 from service.store.codec.jobs import REPLAYED, decode_options
 
 #: The fields of the record of an idempotency key.
-REPLAY = ("request", "id", "at", "options", "admitted", "wish")
+REPLAY = ("request", "id", "at", "options", "admitted", "spec")
 _CREATED = (SubmitResult.CREATED, SubmitResult.DUPLICATE, SubmitResult.REPLAYED, SubmitResult.REPLACED)
-_WISH = [
+_RECORDED = [
     field.name
     for field in fields_of(JobSpec)
     if field.name not in (*OPTIONS, *REPLAYED, "payload", "failures")
@@ -25,7 +25,7 @@ _WISH = [
 
 def encode_spec(spec: JobSpec) -> bytes:
     """The fields that a replay needs when the request does not contain them; `options` has the others."""
-    fields = {field: getattr(spec, field) for field in _WISH}
+    fields = {field: getattr(spec, field) for field in _RECORDED}
     return orjson.dumps({**fields, "payload": spec.payload.decode()})
 
 

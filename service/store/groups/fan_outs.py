@@ -25,17 +25,17 @@ from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
 
 #: Items per script call: admitting one takes Redis some 30 us.
-FILL = 100
+ITEMS_PER_CALL = 100
 #: Milliseconds without new items after which an open fan-out is cancelled, by whether the request that
 #: created it has all items.
-PATIENCE_MS = {True: 3_600_000, False: 86_400_000}
+ABANDON_MS = {True: 3_600_000, False: 86_400_000}
 #: Limits of one read of results: items, and bytes unless a single result is larger.
 READ_ITEMS = 200
 READ_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class CreatedFanOut:
     """`replayed`: an earlier request created it, and `id` is from then."""
 
     id: str
@@ -44,7 +44,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class AddedItems:
     """`added` counts new items; `next_index` is the first missing one."""
 
     added: int
@@ -62,7 +62,9 @@ class FanOuts:
         self._queries = queries
         self._groups = groups
 
-    async def open(self, id: str, spec: FanOutSpec, items: int, idempotency: Idempotency | None) -> Opened:
+    async def create(
+        self, id: str, spec: FanOutSpec, items: int, idempotency: Idempotency | None
+    ) -> CreatedFanOut:
         """Create a fan-out and its follow-up. The queue must have room for the `items` that are to follow.
 
         Raises IdempotencyKeyReused, QueueFull and TooManyQueues.
@@ -74,7 +76,7 @@ class FanOuts:
             _optional(spec.tolerance.count),
             _optional(spec.tolerance.percent),
             _optional(spec.max_concurrency),
-            PATIENCE_MS[spec.whole],
+            ABANDON_MS[spec.whole],
             items,
             digest,
             request,
@@ -94,10 +96,10 @@ class FanOuts:
             case "too_many_queues":
                 raise TooManyQueues()
             case _:
-                return Opened(first_id, int(at), replayed=result == "replayed")
+                return CreatedFanOut(first_id, int(at), replayed=result == "replayed")
 
-    async def fill(self, id: str, items: Sequence[Item], *, admitted: bool = False) -> Filled:
-        """Add up to FILL items as jobs. With `admitted`, `open` has checked the depth of the queue.
+    async def add_items(self, id: str, items: Sequence[Item], *, admitted: bool = False) -> AddedItems:
+        """Add up to ITEMS_PER_CALL items as jobs; with `admitted`, `create` has checked the queue's depth.
 
         Raises NotFound, FanOutSealed, QueueFull and TooManyQueues.
         """
@@ -124,7 +126,7 @@ class FanOuts:
             case "too_many_queues":
                 raise TooManyQueues()
             case _:
-                return Filled(added, next_index, int(total), bool(sealed))
+                return AddedItems(added, next_index, int(total), bool(sealed))
 
     async def seal(self, id: str, expected: int) -> None:
         """Accept no more items, if it has exactly the first `expected` ones.

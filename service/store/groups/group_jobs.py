@@ -11,7 +11,7 @@ from service.domain.job import Job
 from service.domain.job_filter import JobFilter
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.groups.groups import Groups
-from service.store.queries import MOST_LOOKED_AT, SCAN_BUDGET, Page, Queries
+from service.store.queries import MAX_CANDIDATES, SCAN_BUDGET, Page, Queries
 
 
 class GroupJobs:
@@ -28,7 +28,7 @@ class GroupJobs:
             raise CursorInvalid()
         ids = iter(await self._descending(group, before))
         found: list[str] = []
-        for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
+        for _ in range(MAX_CANDIDATES // SCAN_BUDGET):
             portion = list(islice(ids, SCAN_BUDGET))
             if not portion:
                 before = None

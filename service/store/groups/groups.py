@@ -132,9 +132,9 @@ class Groups:
             pipe.zrem(keys.group_retention(self._prefix), id)
             for limiters in (keys.limiters, keys.busy):
                 pipe.hdel(limiters(self._prefix), f"fan:{id}")
-            pipe.zrem(keys.parked(self._prefix), f"fan:{id}")
+            pipe.zrem(keys.closed_limiters(self._prefix), f"fan:{id}")
             pipe.unlink(
-                keys.parked_lanes(self._prefix, limiter=f"fan:{id}"),
+                keys.closed_lanes(self._prefix, limiter=f"fan:{id}"),
                 keys.group_jobs(self._prefix, group=id),
                 keys.group_items(self._prefix, group=id),
                 keys.dependents(self._prefix, id=id),

@@ -37,13 +37,13 @@ class GroupTasks:
         self._flows = flows
         self._duties: dict[str, Callable[..., Awaitable[None]]] = {
             "admit": self._admit,
-            "tell": self._tell,
+            "notify": self._notify,
             "fail": self._fail,
             "cancel": self._cancel,
             "cancel_children": self._cancel_children,
-            "thin": self._thin,
+            "cancel_unstarted": self._cancel_unstarted,
             "remove": self._remove,
-            "revive": self._revive,
+            "retry": self._retry,
         }
 
     async def work(self) -> int:
@@ -80,7 +80,7 @@ class GroupTasks:
                 await self._postpone(id, now + decide.AWAITED_MS)
             else:
                 await self._groups.forget(id)
-        for id in await self._range(keys.filling(self._prefix), now):
+        for id in await self._range(keys.open_fan_outs(self._prefix), now):
             with suppress(NotFound, InvalidState):  # A client or another process was faster.
                 await self._groups.request_cancel(id, 0)
         for id in await self._range(keys.staged(self._prefix), now - decide.STAGED_MS):
@@ -90,10 +90,10 @@ class GroupTasks:
     async def _admit(self, flow: str) -> None:
         await self._flows.admit_rest(flow)
 
-    async def _tell(self, id: str) -> None:
-        told = 0
-        while told >= 0:
-            told = int(await self._scripts.run("notify_dependents", [id, told]))
+    async def _notify(self, id: str) -> None:
+        notified = 0
+        while notified >= 0:
+            notified = int(await self._scripts.run("notify_dependents", [id, notified]))
 
     async def _fail(self, flow: str, dead: str) -> None:
         """Cancel unstarted jobs that do not depend on the dead one."""
@@ -128,14 +128,14 @@ class GroupTasks:
             # prune.lua has kept the dependencies for this task.
             await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
 
-    async def _thin(self, id: str) -> None:
+    async def _cancel_unstarted(self, id: str) -> None:
         """Cancel unstarted items, because more have failed than the fan-out tolerates."""
         group = await self._groups.get(id)
         if group is not None:
             members = await self._groups.job_ids(group)
             await self._each(members, lambda ids: self._jobs.cancel(ids, 0, "fan_out", unstarted=True))
 
-    async def _revive(self, id: str, job: str = "") -> None:
+    async def _retry(self, id: str, job: str = "") -> None:
         """Retry jobs that did not succeed, or only those that were cancelled as dependents of `job`."""
         group = await self._groups.get(id)
         if isinstance(group, Flow):
@@ -161,10 +161,10 @@ class GroupTasks:
 
             def ask(pipe: Any, batch: Sequence[str] = batch) -> None:
                 for id in batch:
-                    pipe.hmget(keys.job(self._prefix, id=id), "state", "run")
+                    pipe.hmget(keys.job(self._prefix, id=id), "state", "generation")
 
-            for id, (state, run) in zip(batch, await self._queries.pipeline(ask), strict=True):
-                if decide.died_in(flow, text(state), number(run)):
+            for id, (state, generation) in zip(batch, await self._queries.pipeline(ask), strict=True):
+                if decide.died_in(flow, text(state), number(generation)):
                     await self._fail(flow.id, id)
 
     async def _remove(self, id: str) -> None:

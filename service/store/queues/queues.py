@@ -23,8 +23,8 @@ from service.store.redis.scripts import Argument, Scripts
 from service.store.workers import WorkerRegistry
 
 #: Rates are means over the last full intervals of ten seconds.
-SLOT_MS = 10_000
-SLOTS = 6
+RATE_INTERVAL_MS = 10_000
+RATE_INTERVALS = 6
 #: The first jobs by creation that are checked for the one that has been queued longest.
 _OLDEST_SAMPLE = 20
 #: Freezes that a queue shows, starting with the ones that end last.
@@ -32,7 +32,7 @@ FROZEN_SHOWN = 100
 #: Overrides of limit keys on one page of queues: keeps pages below 8 MiB.
 OVERRIDES_OF_PAGE = MAX_OVERRIDES
 #: Job types per queue that are checked for workers: types of the oldest jobs, and as many with limit keys.
-TYPES_LOOKED_AT = 100
+TYPES_CHECKED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Queues:
                     await self._queries.pipeline(lambda pipe, key=key: pipe.zrange(key, 0, BATCH - 1))
                 )[0]
                 moved = await self._jobs.cancel(texts(members), 0) if members else []
-                cancelled = sum(answer.result is ChangeResult.MOVED for answer in moved)
+                cancelled = sum(reply.result is ChangeResult.MOVED for reply in moved)
                 purged += cancelled
                 if not cancelled:
                     break
@@ -206,8 +206,8 @@ class Queues:
                 pipe.hget(keys.queue_defaults(self._prefix), name)
                 for state in State:
                     pipe.zcard(keys.state(self._prefix, queue=name, state=state))
-                pipe.zrange(keys.types(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
-                pipe.zrange(keys.keyed(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
+                pipe.zrange(keys.types(self._prefix, queue=name), 0, TYPES_CHECKED - 1)
+                pipe.zrange(keys.keyed(self._prefix, queue=name), 0, TYPES_CHECKED - 1)
                 pipe.zrevrange(keys.frozen(self._prefix, queue=name), 0, FROZEN_SHOWN - 1, withscores=True)
                 pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
             pipe.time()
@@ -257,27 +257,27 @@ class Queues:
     async def _details(
         self, names: "list[str]", oldest: "list[list[str]]", now: int
     ) -> "list[tuple[int | None, dict[str, float]]]":
-        slots = [now // SLOT_MS - back for back in range(1, SLOTS + 1)]
+        intervals = [now // RATE_INTERVAL_MS - back for back in range(1, RATE_INTERVALS + 1)]
 
         def ask(pipe: Any) -> None:
             for name, ids in zip(names, oldest, strict=True):
                 for id in ids:
                     pipe.hget(keys.job(self._prefix, id=id), "queued_at")
-                for slot in slots:
-                    pipe.hgetall(keys.rates(self._prefix, queue=name, slot=str(slot)))
+                for interval in intervals:
+                    pipe.hgetall(keys.rates(self._prefix, queue=name, interval=str(interval)))
 
         replies = iter(await self._queries.pipeline(ask))
-        answer: list[tuple[int | None, dict[str, float]]] = []
+        reply: list[tuple[int | None, dict[str, float]]] = []
         for ids in oldest:
             queued_at = [int(value) for value in (next(replies) for _ in ids) if value is not None]
-            counts = [decode_counts(next(replies)) for _ in slots]
-            seconds = SLOTS * SLOT_MS / 1000
+            counts = [decode_counts(next(replies)) for _ in intervals]
+            seconds = RATE_INTERVALS * RATE_INTERVAL_MS / 1000
             rates = {
                 field: sum(count.get(field, 0) for count in counts) / seconds
                 for field in ("enqueued", "finished", "failed")
             }
-            answer.append((max(0, now - min(queued_at)) if queued_at else None, rates))
-        return answer
+            reply.append((max(0, now - min(queued_at)) if queued_at else None, rates))
+        return reply
 
 
 def _freeze(short: str, until: int, job_id: str | None) -> Freeze:

@@ -97,7 +97,7 @@ class EmbeddedServer:
         finally:
             # The server has inherited the lock and holds it until it exits, even if this process dies.
             os.close(lock)
-        self._wait_until_it_answers(binary)
+        self._wait_until_it_responds(binary)
 
     def stop(self) -> None:
         """Shut down cleanly; does nothing when the server is not running."""
@@ -158,10 +158,10 @@ class EmbeddedServer:
                 pass_fds=(lock,),
             )
 
-    def _wait_until_it_answers(self, binary: Path) -> None:
+    def _wait_until_it_responds(self, binary: Path) -> None:
         assert self._process is not None
         deadline = self._clock.monotonic() + START_SECONDS
-        while not _answers(self._socket):
+        while not _responds(self._socket):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(PAUSE_SECONDS)
             if self._process.returncode is not None or self._clock.monotonic() > deadline:
@@ -210,7 +210,7 @@ def _socket_path(data_directory: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="triage-")) / "server.sock"
 
 
-def _answers(path: Path) -> bool:
+def _responds(path: Path) -> bool:
     """False also while the server is loading data."""
     try:
         with socket.socket(socket.AF_UNIX) as client:

@@ -68,7 +68,7 @@ def diagnose(error: BaseException, url: str) -> ServerProblem:
     """The problem behind an error of the first call. No error message contains the password."""
     # redis-py wraps connection errors and some error replies in one type.
     for cause in _causes(error):
-        if (found := _of_answer(cause, url) or _of_connection(cause, url)) is not None:
+        if (found := _of_reply(cause, url) or _of_connection(cause, url)) is not None:
             return found
     hint = "; does it require TLS (rediss://)?" if url.startswith("redis:") else ""
     return ServerProblem(
@@ -78,7 +78,7 @@ def diagnose(error: BaseException, url: str) -> ServerProblem:
     )
 
 
-def _of_answer(error: BaseException, url: str) -> ServerProblem | None:
+def _of_reply(error: BaseException, url: str) -> ServerProblem | None:
     address, word = address_of(url), _word(error)
     match error:
         case AuthenticationError() | AuthenticationWrongNumberOfArgsError():

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
--- Change the settings of a queue; it exists from then on. What its limiters held back is looked at again, and workers
--- that can run its jobs are woken. What is frozen stays so, unless that is asked for, too.
+-- Changes the settings of a queue, and creates it if necessary. Triage checks the queue's closed limiters again and
+-- wakes workers that can run its jobs. Freezes stay unless the caller thaws them.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have   ARGV[4] queues of the namespace at most
--- ARGV[5] what thaws: "*" = all, or job types, each between spaces: their jobs without a limit key; "" = nothing
+-- ARGV[1] now   ARGV[2] queue   ARGV[3] expected version   ARGV[4] limit on queues per namespace
+-- ARGV[5] freezes to thaw: "" = none, "*" = all, or job types with a space before and after each, for jobs without a
+--   limit key
 -- ARGV[6] limit on overrides per queue
 -- ARGV[7..] field, value ("" removes the field); a field "key:<limit key>" is an override
 -- Returns {moved | version | too_many_queues | too_many_overrides, version}
@@ -31,7 +32,7 @@ for i = 7, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, ARGV[i + 1]) end
 end
 redis.call('HSET', key, 'version', version + 1)
--- A claim reads the limits of a queue only where this says that there are some.
+-- A claim reads the queue's limits only if this field is set.
 local limited = redis.call('EXISTS', overrides) == 1 and 'keys'
 local values = redis.call('HMGET', key, 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit',
   'paused_types')
