@@ -58,7 +58,7 @@ async def test_watchers_of_a_job_see_that_it_waits(stores: Namespace) -> None:
     before = await job(stores, lease.job.id)
     async with stores.change_feed.watch(lease.job.id) as change:
         await add_children(stores, lease, {"x": child()})
-        await factories.heard(change)
+        await factories.wait_for_change(change)
     after = await job(stores, lease.job.id)
     assert (after.state, after.version) == (State.BLOCKED, before.version + 1)
 
