@@ -19,7 +19,6 @@ PYTHON_CHECKED: tuple[str, ...] = (
     "benchmarks",
     "service/domain",
     "service/store",
-    "tests",
     "tools",
 )
 
