@@ -1,4 +1,4 @@
-"""Metrics of requests, for the whole process and for each namespace's own scrapes."""
+"""Metrics of requests, for the whole process and per namespace."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -8,7 +8,7 @@ from prometheus_fastapi_instrumentator.metrics import Info
 
 from service.api.request_counts import Key, Payloads, Requests, sum_of
 
-#: Namespaces counted by themselves: tokens may name any number of them.
+#: The most namespaces with their own metrics: tokens may name any number of them.
 MAX_NAMESPACES = 200
 _NO_PARTS: Mapping[str, "RequestMetrics"] = {}
 
@@ -55,7 +55,7 @@ class _Whole(Collector):
 
 
 class HttpMetrics:
-    """A scrape with a key sees only the requests of its namespace.
+    """Counts per process and per namespace: a scrape with a key sees only the requests of its namespace.
 
     Requests without a known caller count toward the API's namespace.
     """
@@ -66,12 +66,12 @@ class HttpMetrics:
         self.process = RequestMetrics(self._by_namespace)
 
     def observe(self, info: Info) -> None:
-        """After each request; its state says whose it was."""
+        """Count a request after its response, in the namespace of its state."""
         namespace: str | None = info.request.scope.get("state", {}).get("namespace")
         key = (info.method, info.modified_status, info.modified_handler)
         received = int(info.request.headers.get("content-length", 0))
         sent = 0 if info.response is None else int(info.response.headers.get("content-length", 0))
-        # How long a client follows events says nothing of latency.
+        # The duration of an event stream is not a latency.
         self.count(namespace, key, received, sent, info.modified_duration_without_streaming)
 
     def count(self, namespace: str | None, key: Key, received: int, sent: int, seconds: float) -> None:
@@ -80,7 +80,7 @@ class HttpMetrics:
         metrics.requests.add(key, received, sent, seconds)
 
     def refused(self, reason: str) -> None:
-        """For requests whose namespace is unknown."""
+        """Count a request whose namespace is unknown."""
         for metrics in (self.process, self.of(self._home)):
             if metrics is not None:
                 metrics.credentials_refused.labels(reason).inc()
@@ -89,7 +89,7 @@ class HttpMetrics:
         (self.of(namespace) or self.process).payloads.add(size)
 
     def of(self, namespace: str) -> RequestMetrics | None:
-        """None for one beyond MAX_NAMESPACES, which only the page of the process counts."""
+        """None beyond MAX_NAMESPACES, which count only for the process."""
         found = self._by_namespace.get(namespace)
         if found is None and (namespace == self._home or len(self._by_namespace) < MAX_NAMESPACES):
             found = self._by_namespace[namespace] = RequestMetrics()

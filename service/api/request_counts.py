@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.registry import Collector
 from prometheus_fastapi_instrumentator.metrics import default
 
-#: Seconds. Requests that wait for a job take up to 30.
+#: In seconds; requests that wait for a job take up to 30.
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _FINE_BUCKETS: Sequence[float] = signature(default).parameters["latency_highr_buckets"].default
 _PAYLOAD_BUCKETS: Sequence[float] = (64, 256, 1024, 4096, 16_384, 65_536, 262_144)

@@ -1,5 +1,6 @@
-"""Generated files are current, and the OpenAPI document is what the server serves."""
+"""Generated files are current, and the server serves the committed OpenAPI document."""
 
+import re
 from typing import cast
 
 import orjson
@@ -16,7 +17,14 @@ def test_generated_files_are_current() -> None:
     assert [name for name, write in FILES.items() if (ROOT / name).read_text() != write()] == []
 
 
-def test_the_list_of_metrics_has_all_that_a_worker_exports() -> None:
+def test_the_list_of_errors_has_each_code_once_per_status() -> None:
+    page = (ROOT / "docs/reference/errors.md").read_text()
+    listed = re.findall(r"^\* \*\*`(\w+)`\*\* \((\d+)", page, re.MULTILINE)
+    assert ("validation_failed", "422") in listed
+    assert len(listed) == len(set(listed))
+
+
+def test_the_list_of_metrics_is_complete_for_workers() -> None:
     listed = (ROOT / "docs/reference/metrics.md").read_text()
     exported = {family.name for family in Metrics().registry.collect()}
     assert {"triage_job_run_seconds", "triage_jobs_finished"} <= exported

@@ -1,4 +1,4 @@
-"""A job that is not queued: what it waits for, what its run does, or how it ended."""
+"""A job that is not queued: its dependencies, the state of its run, or how it finished."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ async def test_a_scheduled_job_waits_for_its_time_and_then_for_any_worker(served
     assert await causes(served, id) == {"due": {"until": START + 5_000}}
 
 
-async def test_nobody_queues_what_is_due_where_no_worker_lives(stores: Namespace) -> None:
+async def test_due_jobs_are_not_queued_where_no_worker_lives(stores: Namespace) -> None:
     stores.scripts.now = str(START)
     id = await submit(stores, delay_ms=1)
     await register_worker(stores, state="draining")
@@ -58,7 +58,7 @@ async def test_a_snoozed_job_is_scheduled_and_a_failed_one_says_what_failed(serv
 
 
 @pytest.mark.parametrize("field", ["expires", "deadline"])
-async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(served: Namespace, field: str) -> None:
+async def test_a_job_past_its_deadline_is_about_to_be_buried(served: Namespace, field: str) -> None:
     given: dict[str, Any] = {f"{field}_ms": 1_000}
     queued, scheduled = await submit(served, **given), await submit(served, delay_ms=9_000, **given)
     assert await codes(served, queued) == ["ready"]
@@ -67,7 +67,7 @@ async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(served: Names
     for id in (queued, scheduled):
         facts = {"state_reason": reason, "until": START + 1_000}
         assert await causes(served, id) == {"overdue": facts}
-    await served.leases.sweep()
+    await served.leases.expire_jobs()
     assert (await causes(served, queued))["dead"]["state_reason"] == reason
 
 
@@ -98,11 +98,14 @@ async def test_of_many_dependencies_twenty_are_named(served: Namespace) -> None:
     assert len({row["id"] for row in facts["waits_for"]}) == 20
 
 
-async def test_a_parked_job_names_its_children(served: Namespace) -> None:
+async def test_a_job_that_waits_for_children_names_them(served: Namespace) -> None:
     id = await submit(served)
     lease = (await claim(served)).leases[0]
     child = new_id()
-    assert await served.dependencies.park(lease, {"part": Node(JobSpec("work"))}, {"part": child}) == "parked"
+    assert (
+        await served.dependencies.wait_for_children(lease, {"part": Node(JobSpec("work"))}, {"part": child})
+        == "waiting"
+    )
     rows = [{"id": child, "key": "part", "state": "queued"}]
     assert await causes(served, id) == {"children": {"total": 1, "waits_for": rows}}
 
@@ -140,7 +143,7 @@ async def test_a_running_job_its_lease_and_its_cancel(served: Namespace) -> None
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED, State.DEAD])
-async def test_an_end_says_how_it_came(served: Namespace, state: State) -> None:
+async def test_a_finished_job_explains_how_it_finished(served: Namespace, state: State) -> None:
     id, _ = await job_in(served, state)
     (cause,) = (await explained(served, id)).causes
     ended = {"finished_at": START}

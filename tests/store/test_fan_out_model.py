@@ -1,4 +1,4 @@
-"""Random lives of fan-outs: chunks in any order and twice, seals, cancels, retries, tolerance."""
+"""Random lives of fan-outs: chunks in any order and repeated, seals, cancels, retries, tolerance."""
 
 import os
 import random
@@ -29,14 +29,14 @@ from tests.support import factories
 
 pytestmark = pytest.mark.anyio
 
-#: Fan-outs per run of the suite; a longer hunt sets variables of its own.
+#: Fan-outs in a normal run; set FAN_OUTS and FAN_OUT_SEED to search longer or elsewhere.
 FAN_OUTS = int(os.environ.get("FAN_OUTS", "60"))
 FIRST_SEED = int(os.environ.get("FAN_OUT_SEED", "1"))
 OUTCOMES = {"succeeded": factories.OK, "dead": factories.HOPELESS, "queued": Interrupted()}
 
 
 class Life:
-    """One fan-out in the store and in the model; every step is done to both and compared."""
+    """One fan-out, in the store and in the model; every step is applied to both and compared."""
 
     def __init__(
         self, stores: Namespace, id: str, size: int, model: ModelFanOut, chance: random.Random
@@ -59,9 +59,9 @@ class Life:
         items = [Item(index, b"{}") for index in indexes]
         if added is None:
             with pytest.raises(FanOutSealed):
-                await self.stores.fan_outs.fill(self.id, items)
+                await self.stores.fan_outs.add_items(self.id, items)
             return
-        filled = await self.stores.fan_outs.fill(self.id, items)
+        filled = await self.stores.fan_outs.add_items(self.id, items)
         assert filled.added == added
         assert filled.total == len(self.model.items) == before + added
         assert filled.next_index == self.model.next_index
@@ -97,7 +97,7 @@ class Life:
                 "moved",
                 "cancelled",
             )
-            ends = await self.stores.dependencies.ends(lease.job.id)
+            ends = await self.stores.dependencies.results(lease.job.id)
             assert ends["fan_out"].state == self.model.state
 
     async def step(self) -> None:
@@ -132,7 +132,7 @@ class Life:
             with nullcontext() if self.model.retry() else pytest.raises(InvalidState):
                 await self.stores.groups.request_retry(self.id)
         elif act == "forget" and indexes:
-            # What is deleted was counted, and is not taken again.
+            # A deleted item stays counted, and its index is not accepted again.
             index = self.chance.choice(indexes)
             if self.model.items[index].state == "succeeded":
                 await self.stores.jobs.delete([item_id(self.id, index)])
@@ -164,17 +164,17 @@ async def live(stores: Namespace, seed: int) -> None:
     id = IdFactory(Clock().now_ms, chance.randbytes).new("fan", members=MEMBERS)
     tolerance = chance.choice((Tolerance(), Tolerance(count=chance.randint(0, 3)), Tolerance(percent=30)))
     spec = FanOutSpec(JobSpec("work"), JobSpec("report"), tolerance, whole=False)
-    await stores.fan_outs.open(id, spec, 0, None)
+    await stores.fan_outs.create(id, spec, 0, None)
     model = ModelFanOut(tolerance.count, tolerance.percent)
     life = Life(stores, id, chance.randint(1, 25), model, chance)
     for _ in range(chance.randint(5, 60)):
         await life.step()
         await life.compare()
-    # Whatever has happened, it can be brought to an end.
+    # Any fan-out can still be finished, whatever happened to it.
     if not model.sealed:
         missing = [index for index in range(life.size) if index not in model.items]
         model.fill(missing)
-        await stores.fan_outs.fill(id, [Item(index, b"{}") for index in missing])
+        await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in missing])
         assert model.seal(life.size)
         await stores.fan_outs.seal(id, life.size)
         await life.compare()

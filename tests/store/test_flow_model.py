@@ -1,4 +1,4 @@
-"""Random graphs with random lives: the real scripts against the model, without workers and so fast."""
+"""Random graphs with random lives: the real scripts against the model, fast because no workers run."""
 
 import os
 import random
@@ -19,15 +19,15 @@ from tests.support import factories
 
 pytestmark = pytest.mark.anyio
 
-#: Graphs per run of the suite; a longer hunt sets these variables.
+#: Graphs in a normal run; set these variables to search longer or elsewhere.
 GRAPHS = int(os.environ.get("FLOW_GRAPHS", "150"))
 FIRST_SEED = int(os.environ.get("FLOW_SEED", "1"))
-#: From then on no job adds children.
+#: Jobs of a flow of this size add no more children.
 MOST_JOBS = 40
 
 
 class Life:
-    """One flow in the store and in the model; every step is done to both and compared."""
+    """One flow, in the store and in the model; every step is applied to both and compared."""
 
     def __init__(
         self, stores: Namespace, id: str, spec: FlowSpec, chance: random.Random, new_ids: IdFactory
@@ -72,8 +72,8 @@ class Life:
         else:
             self.model.end(key, "succeeded" if outcome == "ok" else "dead")
 
-    async def park(self, key: str) -> None:
-        """The job adds children, of which some wait for others, and waits for them."""
+    async def add_children(self, key: str) -> None:
+        """The job adds children, some of which depend on others, and waits for them."""
         lease = self.leases[key]
         short = [f"c{len(self.ids)}-{n}" for n in range(self.chance.randint(1, 3))]
         edges = {
@@ -87,13 +87,13 @@ class Life:
         ids = {name: self.new_ids.new("job") for name in short}
         nodes = {name: Node(JobSpec("work"), edges[name]) for name in short}
         for _ in range(self.chance.choice((1, 1, 2))):
-            assert await self.stores.dependencies.park(lease, nodes, ids) == "parked"
+            assert await self.stores.dependencies.wait_for_children(lease, nodes, ids) == "waiting"
         self.old.append(self.leases.pop(key))
         if self.model.jobs[key].reason is None:
             for name, id in ids.items():
                 self.ids[f"{key}/{name}"] = id
                 self.key_of[id] = f"{key}/{name}"
-        self.model.park(
+        self.model.add_children(
             key,
             {
                 f"{key}/{name}": tuple(Edge(f"{key}/{edge.key}", edge.when) for edge in found)
@@ -124,7 +124,7 @@ class Life:
         self.model.cancel()
 
     async def forget(self, key: str) -> None:
-        """A finished job is deleted while its flow goes on: nothing may change for the others."""
+        """A finished job is deleted while its flow runs: the other jobs must not notice."""
         if self.model.state == "running" and self.model.jobs[key].state == "succeeded":
             await self.stores.jobs.delete([self.ids[key]])
 
@@ -154,7 +154,7 @@ class Life:
         key = self.chance.choice(list(self.ids))
         running = sorted(self.leases)
         act = self.chance.choices(
-            ("claim", "finish", "park", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
+            ("claim", "finish", "add children", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
             (6, 10, 2, 1, 1, 0.6, 0.3, 0.7, 0.5),
         )[0]
         if act == "claim":
@@ -163,8 +163,8 @@ class Life:
             await self.finish(
                 self.chance.choice(running), self.chance.choices(("ok", "dead", "back"), (6, 3, 1))[0]
             )
-        elif act == "park" and running and len(self.ids) < MOST_JOBS:
-            await self.park(self.chance.choice(running))
+        elif act == "add children" and running and len(self.ids) < MOST_JOBS:
+            await self.add_children(self.chance.choice(running))
         elif act == "cancel job":
             await self.cancel_job(key)
         elif act == "redrive" and await self.stores.queries.job(self.ids[key]) is not None:
@@ -199,7 +199,7 @@ async def live(stores: Namespace, seed: int) -> None:
     await stores.jobs.delete(list(life.ids.values()))
 
 
-async def test_every_random_flow_ends_as_the_model_says(stores: Namespace) -> None:
+async def test_every_random_flow_finishes_as_the_model_says(stores: Namespace) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + GRAPHS):
         try:
             await live(stores, seed)

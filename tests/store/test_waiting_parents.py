@@ -1,4 +1,4 @@
-"""Jobs that wait for children: when they go on, what they read, and what they wait for again."""
+"""Jobs that wait for children: when they resume, what they read, and what they wait for again."""
 
 import pytest
 
@@ -7,21 +7,21 @@ from service.domain.flow import Edge, FlowSpec, Node, When, job_ids
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
-from tests.store.children import MINUTE, child, job, lease_of, parent, parent_in_flow, park
+from tests.store.children import MINUTE, add_children, child, job, lease_of, parent, parent_in_flow
 from tests.support import factories
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> None:
+async def test_a_parent_waits_again_only_for_unfinished_children(stores: Namespace) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"a": child(), "b": child(delay_ms=MINUTE)})
+    ids = await add_children(stores, lease, {"a": child(), "b": child(delay_ms=MINUTE)})
     await finish(stores, (await lease_of(stores))[ids["a"]], OK)
     await stores.jobs.cancel([lease.job.id], 0)
     assert (await stores.jobs.redrive([lease.job.id]))[0].result == "moved"
     again = (await claim(stores)).leases[0]
-    assert await stores.dependencies.park(again, {}, ids) == "parked"
+    assert await stores.dependencies.wait_for_children(again, {}, ids) == "waiting"
     assert (await claim(stores)).leases == []
     await stores.jobs.run_now(ids["b"])
     leases = await lease_of(stores)
@@ -30,11 +30,11 @@ async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> 
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: Namespace) -> None:
+async def test_a_parent_that_runs_again_waits_for_no_deleted_child(stores: Namespace) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"gone": child()})
+    ids = await add_children(stores, lease, {"gone": child()})
     (gone,) = (await lease_of(stores)).values()
-    # An end that is told to so many leaves the rest of the batch to whoever carries on.
+    # A job with so many dependents uses up the call, and group tasks notify the others of its batch.
     many = {f"j{n}": child(Edge("root")) for n in range(500)}
     spec = FlowSpec("wide", {"root": Node(JobSpec("work")), **many})
     flow = IDS.new("flow", members=501)
@@ -48,46 +48,46 @@ async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: 
     await stores.group_tasks.work()
     assert (await stores.jobs.redrive([lease.job.id]))[0].result == "moved"
     again = (await claim(stores)).leases[0]
-    ids = await park(stores, again, {"new": child()})
+    ids = await add_children(stores, again, {"new": child()})
     await finish(stores, (await lease_of(stores))[ids["new"]], OK)
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_who_watches_a_job_hears_that_it_waits(stores: Namespace) -> None:
+async def test_watchers_of_a_job_see_that_it_waits(stores: Namespace) -> None:
     lease = await parent(stores)
     before = await job(stores, lease.job.id)
     async with stores.change_feed.watch(lease.job.id) as change:
-        await park(stores, lease, {"x": child()})
-        await factories.heard(change)
+        await add_children(stores, lease, {"x": child()})
+        await factories.wait_for_change(change)
     after = await job(stores, lease.job.id)
     assert (after.state, after.version) == (State.BLOCKED, before.version + 1)
 
 
 @pytest.mark.parametrize("gone", ["ended", "forgotten"])
-async def test_a_run_that_is_over_adds_no_children(stores: Namespace, gone: str) -> None:
+async def test_a_finished_run_adds_no_children(stores: Namespace, gone: str) -> None:
     lease = await parent(stores)
     await finish(stores, lease, OK)
     if gone == "forgotten":
         await stores.jobs.delete([lease.job.id])
-    ids = await park(stores, lease, {"x": child()}, "stale")
+    ids = await add_children(stores, lease, {"x": child()}, "stale")
     assert await state_of(stores, ids["x"]) is None
     assert await lease_of(stores) == {}
 
 
 @pytest.mark.parametrize("what", ["job", "flow"])
-async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Namespace, what: str) -> None:
+async def test_a_job_with_a_cancel_request_adds_no_children(stores: Namespace, what: str) -> None:
     lease = await parent_in_flow(stores)
     flow = lease.job.flow_id
     assert flow is not None
     if what == "job":
         await stores.jobs.cancel([lease.job.id], MINUTE)
     else:
-        # Nobody has begun to cancel its jobs.
+        # The request has not reached any job yet.
         await stores.groups.request_cancel(flow, MINUTE)
-    ids = await park(stores, lease, {"x": child()})
+    ids = await add_children(stores, lease, {"x": child()})
     assert await finish(stores, lease, OK) == "stale"
-    # Sent again, after a lost reply.
-    ids |= await park(stores, lease, {"y": child()})
+    # The handler repeats the call after a lost reply.
+    ids |= await add_children(stores, lease, {"y": child()})
     assert await stores.queries.jobs(list(ids.values())) == [None, None]
     ended = await job(stores, lease.job.id)
     assert (ended.state, ended.state_reason) == (State.CANCELLED, "requested" if what == "job" else "flow")
@@ -98,7 +98,7 @@ async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Namespace,
 
 
 @pytest.mark.parametrize("how", ["pruned", "deleted"])
-async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
+async def test_the_result_of_a_child_is_kept_until_its_parent_has_read_it(
     stores: Namespace, how: str
 ) -> None:
     lease = await parent(stores)
@@ -107,14 +107,14 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
         "b": child(Edge("a"), retention_ms=0),
         "c": child(delay_ms=MINUTE),
     }
-    ids = await park(stores, lease, nodes)
+    ids = await add_children(stores, lease, nodes)
     for key in ("a", "b"):
         await finish(stores, (await lease_of(stores))[ids[key]], OK)
     if how == "pruned":
         await stores.leases.prune(now=str(Clock().now_ms() + factories.DAY))
     else:
         await stores.jobs.delete([ids["b"], ids["a"]])
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.result for key, end in ends.items()} == {
         "a": b'{"ok":true}',
         "b": b'{"ok":true}',
@@ -128,7 +128,7 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
 
 
 @pytest.mark.parametrize("when", ["failed", "finished"])
-async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_waited_for_before(
+async def test_a_parent_that_waits_for_children_does_not_wait_again_for_its_dependencies(
     stores: Namespace, when: When
 ) -> None:
     nodes = {"a": child(name="work"), "parent": child(Edge("a", when), name="work")}
@@ -136,12 +136,12 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
     await stores.flows.create(id, spec, None)
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     lease = (await claim(stores)).leases[0]
-    ids = await park(stores, lease, {"x": child(), "y": child()})
+    ids = await add_children(stores, lease, {"x": child(), "y": child()})
     assert (await stores.jobs.redrive([job_ids(id, spec)["a"]]))[0].result == "moved"
     await stores.group_tasks.work()
     again = (await claim(stores)).leases[0]
     if when == "failed":
-        # It would not start now; it has started.
+        # With this result it would not start now, but it already has.
         await finish(stores, again, OK)
     leases = await lease_of(stores)
     await finish(stores, leases[ids["x"]], OK)
@@ -152,7 +152,7 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
 
 async def test_a_parent_waits_again_for_a_child_that_runs_again(stores: Namespace) -> None:
     lease = await parent_in_flow(stores)
-    ids = await park(stores, lease, {"x": child(), "y": child()})
+    ids = await add_children(stores, lease, {"x": child(), "y": child()})
     leases = await lease_of(stores)
     await finish(stores, leases[ids["x"]], HOPELESS)
     assert (await stores.jobs.redrive([ids["x"]]))[0].result == "moved"

@@ -1,4 +1,4 @@
-"""How many bytes of request bodies a process holds at once, so that many large ones cannot end it."""
+"""Limits the bytes of request bodies that a process holds at once, so that it does not run out of memory."""
 
 from collections import Counter
 
@@ -27,10 +27,10 @@ class Held:
 
 
 class Bodies:
-    """Large bodies may take two thirds of it, which leaves room for small ones; one namespace may take half.
+    """Large bodies share two thirds of the budget, which leaves room for small ones; a namespace gets half.
 
-    Bytes count from their arrival until the response, so announcing a large body without sending it takes no
-    room.
+    Bytes count from their arrival until the response, so announcing a large body without sending it uses
+    nothing.
     """
 
     def __init__(self, largest: int) -> None:

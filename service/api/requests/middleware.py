@@ -1,4 +1,4 @@
-"""Wraps every request, as plain ASGI: request and trace ids, security headers, a response to every fault."""
+"""Wraps every request, as plain ASGI: request and trace ids, security headers, responses to faults."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-#: What an answer says when its route does not say otherwise, as a page for people does.
+#: Default headers; a route that serves HTML pages sets its own.
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -42,9 +42,9 @@ _log_fault = structlog.get_logger("triage.api")
 
 
 class RequestIds:
-    """X-Request-Id in and out, whatever happens; one that could harm a log or a header is replaced.
+    """Gives every response an X-Request-Id; replaces one that could corrupt a log or a header.
 
-    A request that failed is a log line; every request is one at the level debug, because metrics count them.
+    Logs failed requests, and at the level debug all requests, since metrics count them anyway.
     """
 
     def __init__(self, app: App, new_id: Callable[[str], str], clock: Callable[[], float]) -> None:
