@@ -70,7 +70,7 @@ class Submitted:
 
     def accepted(self) -> "Submitted":
         """Itself; raises the error."""
-        if (error := self.error) is not None:
+        if self.job is None and (error := self.error) is not None:
             raise error
         return self
 

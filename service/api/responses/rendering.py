@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -229,7 +229,7 @@ def worker(record: WorkerRecord) -> dict[str, Any]:
 
 
 class JsonResponse(Response):
-    """Starlette's with its parts put together in one step."""
+    """Starlette's, whose headers are put together only where they are not sent as one text."""
 
     media_type = "application/json"
 
@@ -237,9 +237,14 @@ class JsonResponse(Response):
         self.body = text
         self.status_code = status
         self.background = None
-        self.raw_headers = [
-            *[(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-            (b"content-length", b"%d" % len(text)),
+        self.given_headers = headers
+
+    @cached_property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:  # type: ignore[override]
+        given = self.given_headers.items()
+        return [
+            *[(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given],
+            (b"content-length", b"%d" % len(self.body)),
             (b"content-type", b"application/json"),
         ]
 
