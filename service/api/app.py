@@ -106,7 +106,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     instrumentator.add(metrics.http.observe)
     instrumentator.instrument(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
-    # Where requests are traced, FastAPI begins the span of each.
+    # With tracing, FastAPI starts a span for each request.
     if app_state.tracer is None:
         hosts = AllowedHosts(app, names) if settings.auth == "off" else None
         app.lane = Lane(app, functools.partial(FastAPI.__call__, app), app_state, hosts)

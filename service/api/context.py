@@ -188,7 +188,7 @@ async def identify(request: Request) -> Caller:
 
 
 def log_caller(caller: Caller) -> None:
-    """Names the key or token in the log lines of its request."""
+    """Add the key or token to the log lines of this request."""
     if caller.logged_as is not None:
         logs.IDS.set({**logs.IDS.get({}), "key_id": caller.logged_as})
 
@@ -202,7 +202,7 @@ async def _request_context(request: Request) -> RequestContext:
 
 
 async def admit(app_state: AppState, caller: Caller, request: Request) -> RequestContext:
-    """Raises ScopeMissing when the caller may not make the request."""
+    """Raises ScopeMissing if the caller lacks the scope."""
     # Set before the scope check, so that the namespace's metrics also count refused requests.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))

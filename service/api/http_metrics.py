@@ -14,7 +14,7 @@ _NO_PARTS: Mapping[str, "RequestMetrics"] = {}
 
 
 class RequestMetrics:
-    """What a scrape says of requests; with `parts`, of theirs as well."""
+    """The metrics of a scrape, including its `parts`."""
 
     def __init__(self, parts: Mapping[str, "RequestMetrics"] = _NO_PARTS) -> None:
         self._parts = parts
@@ -39,13 +39,13 @@ class RequestMetrics:
         return sum_of(Payloads(), [self.payloads, *(part.payloads for part in self._parts.values())])
 
     def absorb(self, other: "RequestMetrics") -> None:
-        """Counts what another one has counted, which counts no longer."""
+        """Add the counts of another one, which is then discarded."""
         self.requests += other.requests
         self.payloads += other.payloads
 
 
 class _Whole(Collector):
-    """Sums up at a scrape what is counted in parts."""
+    """Adds up the parts when it is scraped."""
 
     def __init__(self, add_up: Callable[[], Collector]) -> None:
         self._add_up = add_up
@@ -75,7 +75,7 @@ class HttpMetrics:
         self.count(namespace, key, received, sent, info.modified_duration_without_streaming)
 
     def count(self, namespace: str | None, key: Key, received: int, sent: int, seconds: float) -> None:
-        """One request; see Requests.add."""
+        """Count one request; see Requests.add."""
         metrics = self.of(self._home if namespace is None else namespace) or self.process
         metrics.requests.add(key, received, sent, seconds)
 

@@ -13,10 +13,10 @@ from service.domain.errors import PayloadInvalid, TriageError
 from service.store.queues.queues import Queues
 from service.store.workers import WorkerRegistry
 
-#: Seconds after which the types are read again, and after which a request waits for that: while requests come
-#: all the time, none has to.
+#: When a request refreshes the cache, and when it also waits for that, in seconds: under steady load, no
+#: request waits.
 FRESH_SECONDS, USABLE_SECONDS = 0.5, 1.0
-#: The same after somebody has asked for a type that nobody has published, which may happen at every request.
+#: The same after a request for a type that no worker has published; every request may be one.
 FRESH_WITH_UNKNOWN, USABLE_WITH_UNKNOWN = 0.1, 0.2
 #: The longest time that a request waits for a refresh, in seconds.
 LONGEST_WAIT = 0.5
@@ -42,11 +42,11 @@ class KnownTypes:
 
     @property
     def fresh(self) -> bool:
-        """Whether there is nothing to load."""
+        """Whether `load` has nothing to do."""
         return self._clock.monotonic() < self._fresh_until
 
     async def load(self) -> None:
-        """Keeps the types at most a second old.
+        """Keep the cache at most a second old.
 
         Waits only briefly: Redis may be unavailable, and an old schema is better than none.
         """
@@ -70,8 +70,8 @@ class KnownTypes:
     def redactions(self, name: str) -> tuple[str, ...] | None:
         """The redaction pointers of a type as of the last read; None if no worker has ever published it.
 
-        An unknown type makes the next `load` read again soon: its worker may have published it just now, and
-        until that is known its data is hidden.
+        After an unknown type the cache is refreshed sooner: a worker may have just published it, and until
+        the cache has it, its data is hidden.
         """
         found = self._redactions.get(name)
         if found is None:

@@ -136,7 +136,7 @@ def read_members(
         check = checks.get(name)
         if check is None:
             raise SpecInvalid(join_pointer(pointer, name), "extra_forbidden", "there is no such field")
-        # A name that has a check has nothing to escape.
+        # The names of checks need no escaping.
         found[name] = check(member, f"{pointer}/{name}")
     for name in required:
         if name not in found:

@@ -9,7 +9,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _RANDOM_BITS = 80
-#: The part that differs between ids of one millisecond.
+#: The part that differs between IDs of one millisecond.
 _END_BITS, _END_LETTERS = 40, 8
 _BEGINNING_OF_0 = "0" * 18
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -27,7 +27,7 @@ class IdFactory:
         self._random_bytes = random_bytes
         self._lock = threading.Lock()
         self._last = 0
-        # Ids of one millisecond have their beginning in common.
+        # IDs of one millisecond share a prefix.
         self._beginning, self._beginning_text = 0, _BEGINNING_OF_0
 
     def new(self, prefix: str, members: int = 0) -> str:

@@ -195,11 +195,7 @@ FIELDS: Mapping[str, Field] = {
 }
 _ATTRIBUTES = {name: row.attribute for name, row in FIELDS.items()}
 OF_TYPES = {name: row.read for name, row in FIELDS.items() if row.of_types}
-_SHOWN = [
-    (name, row.attribute, None if row.show is _same else row.show)
-    for name, row in FIELDS.items()
-    if row.show is not None
-]
+_SHOWN = [(name, row.attribute, row.show) for name, row in FIELDS.items() if row.show is not None]
 _CHECKS: Mapping[str, Check] = {name: row.read for name, row in FIELDS.items()} | {"payload": read_object}
 _NOTHING: Mapping[str, Any] = {}
 
@@ -234,7 +230,6 @@ def specify(
     defaults = _NOTHING if job_type is None else _known(job_type.defaults)
     queue = document.get("queue", defaults.get("queue", DEFAULT_QUEUE))
     of_queue = queues.get(queue) if isinstance(queue, str) else None
-    # Most jobs have what they say themselves, and nothing below it.
     if defaults:
         document = merge_defaults(defaults, document)
     if of_queue:
@@ -289,7 +284,7 @@ def change_retry(retry: RetryPolicy, changes: Any, pointer: str = "/retry") -> R
 def show(job: Any) -> dict[str, Any]:
     """The JSON form of the request for a stored job."""
     return {
-        name: getattr(job, attribute) if write is None else write(getattr(job, attribute))
+        name: getattr(job, attribute) if write is _same else write(getattr(job, attribute))
         for name, attribute, write in _SHOWN
     }
 

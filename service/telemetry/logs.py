@@ -29,7 +29,7 @@ _level: Level = "debug"
 
 
 def shows_debug() -> bool:
-    """Whether lines of the level debug are written: as long as no main says otherwise."""
+    """Whether debug lines are written; they are unless an entry point configured otherwise."""
     return _level == "debug"
 
 

@@ -1,4 +1,4 @@
-"""Counts of requests are those of prometheus-fastapi-instrumentator's own metrics."""
+"""Request metrics equal prometheus-fastapi-instrumentator's own."""
 
 import itertools
 

@@ -106,7 +106,7 @@ class Authenticator:
         return Caller(key.namespace, key.scopes, key.id)
 
     def recall(self, authorization: str | None) -> Caller | None:
-        """What `identify` would return without asking anybody; None when it would ask, or refuse."""
+        """The result of `identify` from its cache; None if that would read Redis or raise."""
         if self._open is not None:
             return self._open
         credential = _credential(authorization)

@@ -72,7 +72,7 @@ class Tokens:
         return token
 
     def recall(self, text: str) -> Token | None:
-        """The token if it needs no check now: it was valid a moment ago, and is."""
+        """A cached token that needs no check now."""
         at, token = self._cache.get(hashlib.sha256(text.encode()).digest(), (0.0, None))
         if token is None or self._clock.monotonic() - at >= CACHE_SECONDS or self._now() >= token.expires:
             return None

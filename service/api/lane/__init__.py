@@ -1,1 +1,1 @@
-"""A short way through the application for the operations that are called most."""
+"""A shortcut for the most frequent operations."""

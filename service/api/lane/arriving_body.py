@@ -1,4 +1,4 @@
-"""The body of a request on its way in, which can be read again."""
+"""The body of a request, which the application can read again."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from service.api.requests.middleware import Message, Receive
 
 
 class ArrivingBody:
-    """Reads a body once. After that, `replay` gives the application what was read, and what follows."""
+    """Reads a body once; after that, `replay` returns the same messages and the rest of them."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -17,7 +17,7 @@ class ArrivingBody:
         self._late = self._gone = False
 
     async def read(self, limit: int, seconds: float, held: Held) -> bytes | bytearray:
-        """Raises TooManyBodies, and NotOrdinary if it is too long, too slow or incomplete."""
+        """Raises TooManyBodies, and NotOrdinary if the body is slow, incomplete or over the limit."""
         self._body = body = b"" if (first := self._next()) is None else self._chunk(first)
         held.take(len(body))
         if self._more:
@@ -43,11 +43,11 @@ class ArrivingBody:
             body, self._body = self._body, None
             return {"type": "http.request", "body": bytes(body), "more_body": self._more}
         if self._late:
-            raise TimeoutError  # as the application's own wait for the body would end
+            raise TimeoutError  # as if the application had waited for the body
         return await self._receive()
 
     def _next(self) -> Message | None:
-        """What is there already: waiting for it would cost a timer, and most bodies come with their head."""
+        """A message that has already arrived: most bodies come with their head, and waiting costs a timer."""
         waiting = self._receive()
         try:
             waiting.send(None)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""An operation of the lane, read from its route: whatever FastAPI knows of it is declared there once."""
+"""An operation that the lane serves, derived from its FastAPI route, its only declaration."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -18,12 +18,12 @@ from service.settings import Settings
 
 
 class NotOrdinary(Exception):
-    """The request takes the way through the application, which knows what to do with it."""
+    """The application must serve this request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`find` raises NotOrdinary for a value that the application refuses."""
+    """A parameter of an endpoint; `read` raises NotOrdinary for a value that the application would refuse."""
 
     argument: str
     name: str
@@ -42,7 +42,7 @@ class Body:
     validate: Callable[..., Any]
 
     def read(self, document: Any) -> Any:
-        """Raises NotOrdinary for one that the application refuses."""
+        """Raises NotOrdinary for a document that the application would refuse."""
         try:
             return self.validate(document, from_attributes=True)
         except ValidationError:
@@ -78,7 +78,7 @@ class HotOperation:
     def arguments(
         self, path: Mapping[str, str], query: bytes, headers: Mapping[bytes, bytes]
     ) -> dict[str, Any]:
-        """Of path, query and headers. Raises NotOrdinary."""
+        """The arguments from path, query and headers. Raises NotOrdinary."""
         found: dict[str, Any] = {}
         for parameter in self._path:
             found[parameter.argument] = parameter.read(path[parameter.name])
@@ -107,7 +107,7 @@ class HotOperation:
         return parameter, found[2].decode()
 
 
-#: One parameter, with no character that stands for another.
+#: A single parameter without percent encoding.
 _ONE_PARAMETER = re.compile(rb"([a-z_]+)=([A-Za-z0-9._-]+)")
 
 
@@ -116,7 +116,7 @@ def _parameters(fields: Iterable[Any]) -> Iterable[Parameter]:
 
 
 def _only_context(route: APIRoute) -> str:
-    """The argument for the context. Raises ValueError for an endpoint with more than the lane can give it."""
+    """The name of the context argument. Raises ValueError if the endpoint needs anything else."""
     dependant: Dependant = route.dependant
     names = [child.name for child in dependant.dependencies if child.call is request_context]
     others = (

@@ -1,7 +1,7 @@
-"""The way of an ordinary request for a hot operation: one function instead of routing and five middlewares.
+"""Serves ordinary requests for hot operations in one function, instead of routing and five middlewares.
 
-It serves the plain good case. Before anything has happened, whatever else a request may be goes to the
-application, which is the one place for each kind of refusal.
+It passes every other request on to the application before it has had any effect, so that each kind of refusal
+is implemented once.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ from service.api.openapi.operation import is_hot
 from service.api.requests.allowed_hosts import AllowedHosts
 from service.api.requests.body_budget import Held
 from service.api.requests.limits import one_job
-from service.api.requests.middleware import Answer, App, Receive, Scope, Send, begin, note
+from service.api.requests.middleware import App, Outgoing, Receive, Scope, Send, begin, note
 from service.api.requests.streamed_items import read_document
 from service.api.responses import problems
 from service.domain.errors import TriageError
 
-#: Far below those of HeaderLimits.
+#: Far below the limits in HeaderLimits.
 _MAX_HEADERS, _MAX_HEAD_BYTES = 40, 8_192
-#: What they ask for is the application's to decide.
+#: The application decides how to treat them.
 _UNUSUAL = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 _JSON = frozenset(
     {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
@@ -40,7 +40,7 @@ class Lane:
     """Plain ASGI in front of the application, for HTTP."""
 
     def __init__(self, app: FastAPI, rest: App, app_state: AppState, hosts: AllowedHosts | None) -> None:
-        """`rest` takes what the lane leaves; `hosts` are those of an API without keys."""
+        """`rest` serves all other requests. `hosts` are the allowed hosts of an API without keys."""
         self._app = app
         self._rest = rest
         self._app_state = app_state
@@ -63,7 +63,7 @@ class Lane:
         app_state, ordinary = self._app_state, True
         began = perf_counter()
         scope["app"], scope["route"] = self._app, hot.route
-        answer = Answer(send, begin(scope, headers, app_state.ids.new))
+        outgoing = Outgoing(send, begin(scope, headers, app_state.ids.new))
         body, request = ArrivingBody(receive), Request(scope, receive)
         try:
             with app_state.bodies.hold(caller.namespace, large=hot.has_many) as held:
@@ -76,13 +76,13 @@ class Lane:
                     ordinary = False
                 else:
                     response = await _respond(hot, arguments, request, context)
-                    await answer.respond(response, scope, receive)
+                    await outgoing.respond(response, scope, receive)
         except BaseException as error:
-            await answer.fail(error, scope, receive)
+            await outgoing.fail(error, scope, receive)
         finally:
             if ordinary:
-                note(scope, answer.status, perf_counter() - began)
-                self._count(hot, caller, headers, answer, began)
+                note(scope, outgoing.status, perf_counter() - began)
+                self._count(hot, caller, headers, outgoing, began)
         if not ordinary:
             await self._rest(scope, receive if hot.body is None else body.replay, send)
 
@@ -123,20 +123,25 @@ class Lane:
         return caller
 
     async def _read(self, hot: HotOperation, body: ArrivingBody, request: Request, held: Held) -> Any:
-        """What the body says. Raises NotOrdinary or a TriageError for one that the application refuses."""
+        """The body's model. Raises NotOrdinary or a TriageError if the application would refuse it."""
         assert hot.body is not None
         text = await body.read(hot.body_limit, self._seconds, held)
-        request._body = text  # type: ignore[assignment]  # nobody writes to it
+        request._body = text  # type: ignore[assignment]  # never modified
         return hot.body.read(await read_document(text, hot.route.name, self._job_bytes))
 
     def _count(
-        self, hot: HotOperation, caller: Caller, headers: Mapping[bytes, bytes], answer: Answer, began: float
+        self,
+        hot: HotOperation,
+        caller: Caller,
+        headers: Mapping[bytes, bytes],
+        outgoing: Outgoing,
+        began: float,
     ) -> None:
-        seconds = max(answer.started_at - began, 0.0) if answer.started else 0.0
-        status = answer.status if answer.started else 500
+        seconds = max(outgoing.started_at - began, 0.0) if outgoing.started else 0.0
+        status = outgoing.status if outgoing.started else 500
         key = (hot.method, f"{status // 100}xx", hot.route.path)
         received = int(headers.get(b"content-length", 0))
-        self._app_state.metrics.http.count(caller.namespace, key, received, answer.size, seconds)
+        self._app_state.metrics.http.count(caller.namespace, key, received, outgoing.size, seconds)
 
 
 async def _respond(

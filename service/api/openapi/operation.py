@@ -32,7 +32,7 @@ _HOT = "triage_hot"
 
 
 def hot(endpoint: Endpoint) -> Endpoint:
-    """Marks the endpoint of an operation that the lane serves (service/api/lane)."""
+    """Mark an endpoint that the lane also serves (service/api/lane)."""
     setattr(endpoint, _HOT, True)
     return endpoint
 

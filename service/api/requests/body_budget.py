@@ -6,7 +6,7 @@ from service.api.responses.errors import TooManyBodies
 
 
 class Held:
-    """What one request holds, until the block ends."""
+    """The bytes that one request holds until the block ends."""
 
     def __init__(self, bodies: "Bodies", namespace: str, large: bool) -> None:
         self._bodies = bodies
@@ -34,13 +34,13 @@ class Bodies:
     """
 
     def __init__(self, largest: int) -> None:
-        #: For one namespace: a third of the capacity with large bodies, else half.
+        #: The limits of one namespace: a third of the capacity for large bodies, otherwise half.
         self._most = {True: largest, False: 3 * largest // 2}
         self.size = 0
         self._by_namespace: Counter[str] = Counter()
 
     def most_of_one(self, *, large: bool) -> int:
-        """How many bytes one namespace may hold."""
+        """The limit of one namespace, in bytes."""
         return self._most[large]
 
     def hold(self, namespace: str, *, large: bool) -> Held:

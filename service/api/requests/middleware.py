@@ -35,7 +35,7 @@ _HEADERS = [
 ]
 _NAMES = frozenset(name.decode() for name, _ in _HEADERS)
 _LINES = b"".join([b"%b: %b\r\n" % row for row in _HEADERS])
-#: Characters of a path that a log line shows.
+#: The most characters of a path in a log line.
 _PATH_SHOWN = 200
 
 log = structlog.get_logger("triage.access")
@@ -57,17 +57,17 @@ class RequestIds:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         began = self._clock()
-        answer = Answer(send, begin(scope, dict(scope["headers"]), self._new_id))
+        outgoing = Outgoing(send, begin(scope, dict(scope["headers"]), self._new_id))
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, receive, outgoing.send)
         except BaseException as error:
-            await answer.fail(error, scope, receive)
+            await outgoing.fail(error, scope, receive)
         finally:
-            note(scope, answer.status, self._clock() - began)
+            note(scope, outgoing.status, self._clock() - began)
 
 
 def begin(scope: Scope, headers: Mapping[bytes, bytes], new_id: Callable[[str], str]) -> bytes:
-    """Names the request for its response and its logs, and finds its trace; returns its id."""
+    """Set the ID of a request in its state and its log lines, and find its trace; returns the ID."""
     given = headers.get(b"x-request-id")
     request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id("req")
     scope.setdefault("state", {})["request_id"] = request_id
@@ -82,9 +82,9 @@ def begin(scope: Scope, headers: Mapping[bytes, bytes], new_id: Callable[[str], 
 
 
 def note(scope: Scope, status: int, seconds: float) -> None:
-    """The log line of a request that has been answered."""
+    """Log a request after its response."""
     if status < 500 and not logs.shows_debug():
-        return  # before the line is put together
+        return  # saves composing the line
     write = log.warning if status >= 500 else log.debug
     write(
         "request_failed" if status >= 500 else "request",
@@ -95,14 +95,14 @@ def note(scope: Scope, status: int, seconds: float) -> None:
     )
 
 
-class Answer:
-    """The way out of a response, which adds its headers; and the response where there is none."""
+class Outgoing:
+    """Sends the response to a request, with the headers that every response has."""
 
     def __init__(self, send: Send, request_id: bytes) -> None:
         self._send = send
         self._request_id = request_id
         self.started = False
-        #: On the clock of perf_counter.
+        #: When the response started, by perf_counter.
         self.started_at = 0.0
         #: Bytes of the body, as its header says.
         self.size = 0
@@ -110,7 +110,7 @@ class Answer:
         self.status = 500
 
     async def respond(self, response: Response, scope: Scope, receive: Receive) -> None:
-        """Sends a response that is complete, in one piece where the server can do that."""
+        """Send a complete response, in one piece if the server can."""
         head = self._head(response) if isinstance(response, JsonResponse) else None
         if head is not None and send_whole(self._send, response.status_code, head, bytes(response.body)):
             self.started, self.status, self.started_at = True, response.status_code, perf_counter()
@@ -119,7 +119,7 @@ class Answer:
             await response(scope, receive, self.send)  # type: ignore[arg-type]
 
     def _head(self, response: JsonResponse) -> bytes | None:
-        """The lines of its headers; None for one with headers that `send` has to look at."""
+        """The header lines; None if `send` must check the headers."""
         lines: list[str] = []
         for name, value in response.given_headers.items():
             if name.lower() in _NAMES or not value.isprintable():
@@ -140,16 +140,16 @@ class Answer:
         await self._send(message)
 
     async def fail(self, error: BaseException, scope: Scope, receive: Receive) -> None:
-        """Responds to what no handler of the application has caught; raises it if that is no longer possible.
+        """Respond to an error that no handler of the application has caught, or raise it after the start.
 
-        Here, and not in such a handler: that one would respond around this class.
+        Not in an exception handler of the application, whose response would bypass this class.
         """
         if isinstance(error, ClientDisconnect):
-            self.status = 499  # in the middle of its request: nobody is left to be answered
+            self.status = 499  # in the middle of its request, so there is no response to send
             return
         request_id, headers = self._request_id.decode(), dict[str, str]()
         if isinstance(error, asyncio.CancelledError):
-            # Only a server whose time to end is over cancels requests; it would answer in a text of its own.
+            # The server cancels requests at the end of its shutdown, and would respond with its own text.
             document = of_error(for_client(ShuttingDown(), scope), scope["path"], request_id)
             headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
         elif isinstance(error, Exception):

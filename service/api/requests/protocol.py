@@ -23,11 +23,11 @@ READ_SECONDS, READ_BYTES = 60.0, 16_384
 
 
 def send_whole(send: Any, status: int, head: bytes, body: bytes) -> bool:
-    """Writes a response in one piece; `head` has its header lines, checked, with their ends.
+    """Write a response in one piece; `head` is its header lines, already checked.
 
-    False when `send` has to send it in messages, because it is not uvicorn's own or the client does not keep
-    up. uvicorn's two messages cost a tenth of what a submission may. An extension of the scope would keep
-    each request in memory until garbage is collected.
+    False if only `send` can send it: `send` is not uvicorn's, or the client reads too slowly. uvicorn's two
+    messages cost a tenth of a submission's CPU. An extension of the scope would create a reference cycle per
+    request.
     """
     cycle = getattr(send, "__self__", None)
     if type(cycle) is not RequestResponseCycle or cycle.flow.write_paused or cycle.response_started:
@@ -50,12 +50,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     #: The timeout of a head, and of a body, in seconds.
     seconds: float = 30.0
-    #: When the connection is given up, on the clock of the loop, unless what is awaited comes before.
+    #: When to close the connection, in the loop's time.
     _deadline: float | None = None
-    #: It may run out when there is no deadline, or before it: a timer that goes on costs less than a new one.
+    #: It may expire before the deadline or without one: rearming it then costs less than a timer per request.
     _timer: TimerHandle | None = None
-    #: Seconds for what has begun in the bytes at hand, and is not complete.
-    _begun = 0.0
+    #: The time limit for a head or body that the received data leaves incomplete.
+    _pending_seconds = 0.0
     _in_head = False
     _head_bytes = 0
     _unread = 0
@@ -99,9 +99,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._begun:
-            self._within(self._begun)
-            self._begun = 0.0
+        if self._pending_seconds:
+            self._within(self._pending_seconds)
+            self._pending_seconds = 0.0
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -110,11 +110,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head, self._head_bytes, self._unread = True, 0, 0
-        self._begun = self.seconds
+        self._pending_seconds = self.seconds
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._begun = self.seconds + _MARGIN
+        self._pending_seconds = self.seconds + _MARGIN
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -126,18 +126,18 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.abort()
 
     def on_response_complete(self) -> None:
-        """Like uvicorn's, but for its timer: ours goes on."""
+        """uvicorn's, without a timer for each response."""
         if self.pipeline or self.transport.is_closing():
             return super().on_response_complete()
         self.server_state.total_requests += 1
         self.flow.resume_reading()
-        if self._deadline is None:  # else the rest of its body is awaited
+        if self._deadline is None:  # otherwise the rest of the body is pending
             self._within(self.timeout_keep_alive)
 
     def on_message_complete(self) -> None:
         cycle = cast(RequestResponseCycle | None, self.cycle)
-        answered = cycle is not None and cycle.response_complete
-        self._begun, self._deadline = self.timeout_keep_alive if answered else 0.0, None
+        responded = cycle is not None and cycle.response_complete
+        self._pending_seconds, self._deadline = self.timeout_keep_alive if responded else 0.0, None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

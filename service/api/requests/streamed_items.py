@@ -86,7 +86,7 @@ async def open_envelope(body: bytes | bytearray, many: Many, job_bytes: int) -> 
 
 
 async def read_document(body: bytes | bytearray, operation: str, job_bytes: int) -> Any:
-    """The JSON of a body, with the items of an operation that has many still unread.
+    """The JSON of a body; if the operation takes many items, they are not parsed yet.
 
     Raises JsonInvalid, and what open_envelope raises.
     """

@@ -151,7 +151,7 @@ def respond(document: Mapping[str, Any], headers: Mapping[str, str] | None = Non
 
 
 async def of_request(request: Request, error: errors.TriageError) -> Response:
-    """The response to a request that failed with this error."""
+    """The problem response for an error that a request raised."""
     headers: dict[str, str] = {}
     error = for_client(error, request.scope)
     status = STATUS[type(error)]

@@ -229,7 +229,7 @@ def worker(record: WorkerRecord) -> dict[str, Any]:
 
 
 class JsonResponse(Response):
-    """Starlette's, whose headers are put together only where they are not sent as one text."""
+    """A Starlette response that composes its headers only if they are not sent as one text."""
 
     media_type = "application/json"
 

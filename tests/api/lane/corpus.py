@@ -1,7 +1,7 @@
-"""Requests, good and bad, as bytes: what the lane should serve, and what it should leave to the application.
+"""Good and bad requests as bytes: those that the lane should serve, and those for the application.
 
-In a request, NAME stands for another word of four letters at each of the two servers that are compared, JOB
-for the id of a job that both know, and FAN for that of an open fan-out.
+Placeholders: NAME is a word of four letters, different for each of the two servers, JOB is a job's ID, and
+FAN is the ID of an open fan-out.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 @dataclass(frozen=True)
 class Case:
-    """`parts` are sent one after the other, and the connection is read to its end."""
+    """The test sends the `parts` in turn, and reads until the server closes the connection."""
 
     title: str
     parts: tuple[bytes, ...]

@@ -47,7 +47,7 @@ _CHANGING = {
 
 @dataclass
 class Side:
-    """One of the two servers, with what it was asked for."""
+    """One of the two servers."""
 
     running: Running
     name: str
