@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from service.domain.job import Job
+from service.domain.record import record
 from service.domain.states import (
     COMPLETE,
     CRASH,
@@ -47,7 +48,7 @@ class Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Succeeded:
     """The handler returned; `result` is JSON text within the size limit."""
 
@@ -119,7 +120,7 @@ class DeferralPolicy:
 DEFERRALS = DeferralPolicy()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settlement:
     """One fenced move with what it writes. `delay_ms` counts from the moment that Redis applies it."""
 
