@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -44,7 +45,7 @@ class Contexts:
     draining: Flag = field(default_factory=Flag)
 
     def make(self, lease: Lease) -> JobContext:
-        return JobContext(lease, self.shared, self.reporter, self.dependencies(lease), self.draining)
+        return JobContext(lease, self.shared, self.reporter, self.dependencies, self.draining)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,11 @@ class Executor:
         self._deadlines.watch(run)
         work = self._perform(run) if unfinished is None else self._perform_after(unfinished, run)
         run.task = asyncio.get_running_loop().create_task(work, name=lease.job.id)
-        run.task.add_done_callback(lambda task: self._on_task_done(run, task))
+        run.task.add_done_callback(partial(self._on_task_done, run))
         self._metrics.started(lease.job)
 
     def _times(self, lease: Lease, claimed_at: int, started: float, delay: float = 0.0) -> RunTimes:
-        grace = self._settings.cancel_grace_seconds
-        return RunTimes.starting(lease.job, claimed_at, started, delay=delay, grace=grace)
+        return RunTimes.starting(lease.job, claimed_at, started, delay, self._settings.cancel_grace_seconds)
 
     async def _perform_after(self, unfinished: Slot, run: Run) -> None:
         """Wait for what still runs of an earlier delivery, no longer than a retry waits for its own run."""
@@ -162,13 +162,15 @@ class Executor:
         outcome = await self._run_handler(run, cast(dict[str, Any], payload))
         if run.context.unreported:
             await self._flush(run.context.flush)
-        await self._hooks.job_ends(run.context)
+        if self._hooks.per_job:
+            await self._hooks.job_ends(run.context)
         self.runs.conclude(run, outcome)
 
     async def _run_handler(self, run: Run, payload: dict[str, Any]) -> Outcome:
         """What happened; it no longer counts if the run has been abandoned meanwhile."""
         try:
-            await self._hooks.job_starts(run.context)
+            if self._hooks.per_job:
+                await self._hooks.job_starts(run.context)
             solo = run.lease.suspect
             value = await self._runners.run(run.handler, run.context, payload, run.slot, solo=solo)
             return outcomes.of_result(run, value, self._settings.max_result_bytes)

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -81,57 +81,76 @@ def log_line(message: object) -> bytes:
 class JobContext(dict[Any, Any], CancelNotice):
     """A handler's first argument. In a thread, `progress` and `log` are plain calls."""
 
+    __slots__ = ("_draining", "_find_relatives", "_reporter", "draining", "lease")
+
+    #: A handler in a thread reports through the event loop and waits for it.
+    threaded = False
+    _progress: bytes | None = None
+    _writer: asyncio.Task[None] | None = None
+    _cancelled: Any = None
+
     def __init__(
         self,
         lease: Lease,
         shared: dict[Any, Any],
         reporter: Reporter,
-        relatives: Family,
+        relatives: Callable[[Lease], Family],
         draining: Flag,
     ) -> None:
         job = lease.job
-        super().__init__(shared)
-        self.update(
-            job_id=job.id,
-            job_try=job.attempt,
-            enqueue_time=datetime.fromtimestamp(job.created_at / 1000, UTC),
-            score=job.run_at,
-        )
-        self._stopping = asyncio.Event()
-        self.cancelled = self._stopping
+        # Not through dict.__init__, which takes three times as long.
+        self.update(shared)
+        self["job_id"] = job.id
+        self["job_try"] = job.attempt
+        self["enqueue_time"] = datetime.fromtimestamp(job.created_at / 1000, UTC)
+        self["score"] = job.run_at
+        self.lease = lease
         #: Set when this worker begins to shut down; runs have the time of the drain from then on.
         self.draining: Any = draining
         self._draining = draining
-        self.lease = lease
         self._reporter = reporter
-        self._relatives = relatives
-        self._fan_outs = count(1)
-        self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.get_ident()
-        self._progress: bytes | None = None
-        self._writer: asyncio.Task[None] | None = None
-        #: A handler in a thread reports through the event loop and waits for it.
-        self.threaded = False
+        self._find_relatives = relatives
 
-    def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
-        super().notify_cancel(reason, message)
-        # A thread that waits in a limiter waits in the event loop.
-        self._stopping.set()
+    # Most jobs neither report nor look around: what they do not touch is not made for them.
+    @property
+    def cancelled(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self._cancelled is None:
+            self._cancelled = asyncio.Event()
+            if self.cancel_reason is not None:
+                self._cancelled.set()
+        return self._cancelled
 
-    def enter_thread(self) -> None:
-        """From now on the handler runs in a thread: what it may wait for are events of threads."""
-        self.threaded = True
-        self.cancelled, self.draining = threading.Event(), self._draining.for_threads
-        if self.cancel_reason is not None:
-            self.cancelled.set()
+    @cached_property
+    def _relatives(self) -> Family:
+        return self._find_relatives(self.lease)
 
-    async def draining_begins(self) -> None:
-        await self._draining.wait()
+    @cached_property
+    def _fan_outs(self) -> Iterator[int]:
+        return count(1)
 
-    # Most jobs do not report: what they do not touch is not made for them.
     @cached_property
     def _writing(self) -> asyncio.Lock:
         return asyncio.Lock()
+
+    def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
+        super().notify_cancel(reason, message)
+        if self.threaded:
+            # A thread that waits in a limiter waits in the event loop.
+            self._stopping.set()
+
+    def enter_thread(self) -> None:
+        """From now on the handler runs in a thread: what it may wait for are events of threads."""
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
+        self._stopping: asyncio.Event = self.cancelled
+        self._cancelled, self.draining = threading.Event(), self._draining.for_threads
+        if self.cancel_reason is not None:
+            self.cancelled.set()
+        # The thread may use these from threads of its own, and each must be made once.
+        _ = self._relatives, self._fan_outs
+        self.threaded = True
+
+    async def draining_begins(self) -> None:
+        await self._draining.wait()
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> Any:
         """Show how far the job is; written at most five times a second, the latest value wins."""

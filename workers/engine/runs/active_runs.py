@@ -94,7 +94,8 @@ class ActiveRuns:
         """Decide the outcome of a run, unless it has been decided. Nothing is written for a lost lease."""
         if run.is_concluded:
             return
-        run.disarm()
+        if run.timer is not None:
+            run.disarm()
         run_ms = run.times.milliseconds(self._clock.monotonic())
         ended_at = run.times.claimed_at + run_ms
         self._tracing.end(run, outcome, ended_at)

@@ -79,7 +79,7 @@ class RunTimes:
     hard_deadline: float
 
     @classmethod
-    def starting(cls, job: Job, claimed_at: int, started: float, *, delay: float, grace: float) -> "RunTimes":
+    def starting(cls, job: Job, claimed_at: int, started: float, delay: float, grace: float) -> "RunTimes":
         """Those of a run that may have to wait for `delay` seconds before its handler starts."""
         timeout = job.timeout_ms / 1000
         if job.deadline_at is not None:
