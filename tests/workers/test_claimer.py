@@ -14,6 +14,7 @@ from service.store.leases import Claim
 from tests.support.eventually import eventually
 from workers.engine.claimer import STAND_BY, Claimer
 from workers.engine.pool import Pool
+from workers.engine.runs.slots import Slot, Slots
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +67,8 @@ class Bench:
         self.store: Any = Store(answer)
         self.clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
         self.started: list[tuple[int, float]] = []
-        self.slots: Any = SimpleNamespace(freed=asyncio.Event(), capacity=capacity, free=capacity)
+        self.slots = Slots(self.clock, capacity)
+        self.held: list[Slot] = []
         self.executor: Any = SimpleNamespace(
             slots=self.slots,
             limited=limited,
@@ -84,7 +86,7 @@ class Bench:
 
     def _start(self, lease: Lease, claimed_at: int) -> None:
         self.started.append((claimed_at, self.clock.monotonic()))
-        self.slots.free -= 1
+        self.held.append(self.slots.acquire(lease.job.id, "work"))
 
     async def until_claims(self, count: int) -> None:
         def looked() -> None:
@@ -135,7 +137,6 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
     await bench.until_claims(1)
     bench.claimer.wake()
     await bench.until_claims(2)
-    bench.slots.free = 0
     bench.store.ring()
 
     def passed_on() -> None:
@@ -143,8 +144,8 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
 
     await eventually(passed_on)
     assert bench.store.claims == 2
-    bench.slots.free = 2
-    bench.slots.freed.set()
+    for slot in bench.held:
+        slot.release()
     await bench.until_claims(3)
     bench.claimer.stop()
     await asyncio.wait_for(work, 5)
@@ -180,7 +181,7 @@ async def test_a_freed_slot_of_a_limited_type_claims_without_an_end_of_the_block
     work = asyncio.create_task(bench.claimer.work())
     for number in range(1, 11):
         await bench.until_claims(number)
-        bench.slots.freed.set()
+        bench.slots.acquire(f"job_{number}", "work").release()
     await bench.until_claims(11)
     # The call loses its first cancellation: cutting it short for each slot would hold up the next claim.
     assert (bench.store.blocked, bench.store.ended) == (1, 0)
@@ -193,7 +194,7 @@ async def test_a_burst_ends_when_its_last_run_has_ended() -> None:
     work = asyncio.create_task(bench.claimer.work(burst=True))
     await bench.until_claims(1)
     bench.executor.runs.idle = True
-    bench.slots.freed.set()
+    bench.slots.acquire("job_1", "work").release()
     await asyncio.wait_for(work, 5)
     assert bench.store.claims == 2
 

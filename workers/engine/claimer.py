@@ -3,13 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable
+from operator import attrgetter
 
 import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.store.leases import Claim
-from service.tasks import end
 from workers.engine.executor import Executor
 from workers.engine.pool import Pool
 from workers.engine.wake_ups import WakeUps
@@ -58,7 +58,6 @@ class Claimer:
     def stop(self) -> None:
         """Claim no more; the jobs of a claim that is under way still start."""
         self._stopping = True
-        self._slots.freed.set()
         self._woken.set()
 
     def wake(self) -> None:
@@ -99,12 +98,12 @@ class Claimer:
 
     async def _start(self, claim: Claim) -> None:
         """Start what was claimed. A smooth rate hands out jobs a few milliseconds ahead of their time."""
-        began = self._clock.monotonic()
-        for lease in sorted(claim.leases, key=lambda lease: lease.starts_in_us):
+        began, now_ms = self._clock.monotonic(), claim.now_ms
+        for lease in sorted(claim.leases, key=attrgetter("starts_in_us")):
             if lease.starts_in_us:
                 left = began + lease.starts_in_us / 1_000_000 - self._clock.monotonic()
                 await asyncio.sleep(max(0.0, left))
-            self._executor.start(lease, claim.now_ms + lease.starts_in_us // 1000)
+            self._executor.start(lease, now_ms + lease.starts_in_us // 1000)
 
     async def _claim(self, slots: int) -> Claim | None:
         request_id = self._pool.new_request_id()
@@ -130,18 +129,14 @@ class Claimer:
             return claim
 
     async def _wait_for_a_slot(self) -> None:
-        freed = asyncio.create_task(self._slots.freed.wait())
-        try:
-            while not freed.done():
-                self._woken.clear()
-                if self._wake_ups.consume():
-                    # This worker is full, so wake one that can start something.
-                    await self._wake_another()
-                woken = asyncio.create_task(self._woken.wait())
-                await asyncio.wait({freed, woken}, return_when=asyncio.FIRST_COMPLETED)
-                await end([woken])
-        finally:
-            await end([freed])
+        while self._slots.free <= 0 and not self._stopping:
+            self._woken.clear()
+            self._slots.freed.clear()
+            if self._wake_ups.consume():
+                # This worker is full, so wake one that can start something.
+                await self._wake_another()
+            else:
+                await self._until_woken(or_slot=True)
 
     async def _wake_another(self) -> None:
         try:
@@ -153,16 +148,23 @@ class Claimer:
         """Until a wake-up, the next due time, or any other sign of work."""
         timer = self._set_timer(claim)
         self._wake_ups.listen()
-        waits = {asyncio.create_task(self._woken.wait())}
-        # A slot that becomes free matters only to job types with their own limits, and at the end of a burst.
-        if self._watch_slots:
-            waits.add(asyncio.create_task(self._slots.freed.wait()))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            # A slot that becomes free matters to job types with their own limits, and at the end of a burst.
+            await self._until_woken(or_slot=self._watch_slots)
         finally:
             if timer is not None:
                 timer.cancel()
-            await end(waits)
+
+    async def _until_woken(self, *, or_slot: bool) -> None:
+        """Wait for one event alone: a task per event would cost a busy worker more than the claim."""
+        if or_slot:
+            if self._slots.freed.is_set():
+                return
+            self._slots.on_free = self._woken.set
+        try:
+            await self._woken.wait()
+        finally:
+            self._slots.on_free = None
 
     def _set_timer(self, claim: Claim) -> asyncio.TimerHandle | None:
         awaited, self._awaited_us = self._awaited_us, None

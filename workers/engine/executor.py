@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import structlog
@@ -118,21 +118,22 @@ class Executor:
 
         If an earlier run of the same job has not ended here, whatever became of its lease, this one waits.
         """
-        handler = self._registry.find(lease.job.name)
+        job = lease.job
+        handler = self._registry.find(job.name)
         if handler is None:
             self.runs.decline(lease, claimed_at)
             return
-        unfinished = self.slots.of_job(lease.job.id)
-        slot = self.slots.acquire(lease.job.id, handler.name)
+        unfinished = self.slots.of_job(job.id)
+        slot = self.slots.acquire(job.id, handler.name)
         delay = 0.0 if unfinished is None else self._settings.stuck_threads_seconds
         times = self._times(lease, claimed_at, self._clock.monotonic(), delay)
         run = Run(lease, handler, self._contexts.make(lease), slot, times)
         self.runs.add(run)
         self._deadlines.watch(run)
         work = self._perform(run) if unfinished is None else self._perform_after(unfinished, run)
-        run.task = asyncio.get_running_loop().create_task(work, name=lease.job.id)
+        run.task = asyncio.get_running_loop().create_task(work, name=job.id)
         run.task.add_done_callback(partial(self._on_task_done, run))
-        self._metrics.started(lease.job)
+        self._metrics.started(job)
 
     def _times(self, lease: Lease, claimed_at: int, started: float, delay: float = 0.0) -> RunTimes:
         return RunTimes.starting(lease.job, claimed_at, started, delay, self._settings.cancel_grace_seconds)
@@ -159,7 +160,7 @@ class Executor:
             failure = Failure("JSONDecodeError", "The payload is not JSON.")
             self.runs.conclude(run, Refused(Reason.UNDECODABLE, failure))
             return
-        outcome = await self._run_handler(run, cast(dict[str, Any], payload))
+        outcome = await self._run_handler(run, payload)
         if run.context.unreported:
             await self._flush(run.context.flush)
         if self._hooks.per_job:

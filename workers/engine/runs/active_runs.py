@@ -96,16 +96,17 @@ class ActiveRuns:
             return
         if run.timer is not None:
             run.disarm()
-        run_ms = run.times.milliseconds(self._clock.monotonic())
-        ended_at = run.times.claimed_at + run_ms
+        lease, times = run.lease, run.times
+        run_ms = times.milliseconds(self._clock.monotonic())
+        ended_at = times.claimed_at + run_ms
         self._tracing.end(run, outcome, ended_at)
         if run.owns_job:
-            self._finish(run.lease, outcome, ended_at, run_ms)
+            self._finish(lease, outcome, ended_at, run_ms)
         else:
-            self._hooks.settled(run.lease)
+            self._hooks.settled(lease)
         run.enter(RunState.CONCLUDED)
-        if self.by_job.get(run.job_id) is run:
-            del self.by_job[run.job_id]
+        if self.by_job.get(lease.job.id) is run:
+            del self.by_job[lease.job.id]
         self.concluded.set()
 
     def decline(self, lease: Lease, claimed_at: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from service.clock import Clock
 
@@ -53,6 +54,8 @@ class Slots:
         self._clock = clock
         self.capacity = capacity
         self.freed = asyncio.Event()
+        #: Called as well, while it is set: its caller waits for other things, too.
+        self.on_free: Callable[[], None] | None = None
         #: The monotonic time since which at least one slot has been free.
         self.free_since = clock.monotonic()
         self.stuck = 0
@@ -96,3 +99,5 @@ class Slots:
         if slot.stuck_since is not None:
             self.stuck -= 1
         self.freed.set()
+        if self.on_free is not None:
+            self.on_free()
