@@ -24,6 +24,8 @@ from workers.handling.registry import Registry
 from workers.process.admin import AdminServer
 from workers.process.composition import Composition, Identity
 
+#: Replies to a finish of a run that had lost its lease.
+REFUSED = frozenset({FinishResult.STALE, FinishResult.MISSING})
 #: Seconds that the hooks get at the end of the process.
 HOOKS_END_SECONDS = 5.0
 
@@ -168,10 +170,11 @@ class TriageWorker(arq.worker.Worker):
         """Redis has answered to a finish."""
         parts = self._parts
         assert parts is not None
-        self.registry.hooks.settled(finish.lease)
+        if self.registry.hooks.per_job:
+            self.registry.hooks.settled(finish.lease)
         if self.burst:
             parts.claimer.wake()  # This may have been the last job of all.
-        if result in (FinishResult.STALE, FinishResult.MISSING):
+        if result in REFUSED:
             parts.metrics.stale.inc()
             log.warning("finish_refused", job_id=finish.lease.job.id, word=result.value)
             return

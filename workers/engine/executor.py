@@ -11,7 +11,7 @@ import structlog
 
 from service.clock import Clock
 from service.domain.job import Lease
-from service.domain.outcome import Failure, Interrupted, Outcome, Refused
+from service.domain.outcome import Failure, Interrupted, Refused
 from service.domain.states import Reason
 from service.settings import Settings
 from service.store.leases import Beat
@@ -153,6 +153,7 @@ class Executor:
         await self._perform(run)
 
     async def _perform(self, run: Run) -> None:
+        context = run.context
         self._tracing.begin(run)
         try:
             payload = orjson.loads(run.lease.job.payload)
@@ -160,28 +161,24 @@ class Executor:
             failure = Failure("JSONDecodeError", "The payload is not JSON.")
             self.runs.conclude(run, Refused(Reason.UNDECODABLE, failure))
             return
-        outcome = await self._run_handler(run, payload)
-        if run.context.unreported:
-            await self._flush(run.context.flush)
-        if self._hooks.per_job:
-            await self._hooks.job_ends(run.context)
-        self.runs.conclude(run, outcome)
-
-    async def _run_handler(self, run: Run, payload: dict[str, Any]) -> Outcome:
-        """What happened; it no longer counts if the run has been abandoned meanwhile."""
         try:
             if self._hooks.per_job:
-                await self._hooks.job_starts(run.context)
-            solo = run.lease.suspect
-            value = await self._runners.run(run.handler, run.context, payload, run.slot, solo=solo)
-            return outcomes.of_result(run, value, self._settings.max_result_bytes)
+                await self._hooks.job_starts(context)
+            value = await self._runners.run(run.handler, context, payload, run.slot, solo=run.lease.suspect)
+            outcome = outcomes.of_result(run, value, self._settings.max_result_bytes)
         except Parked:
             if not run.is_concluded and run.owns_job:
                 run.enter(RunState.WAITING_FOR_CHILDREN)
-            return Interrupted()
+            outcome = Interrupted()
         except BaseException as error:
             # SystemExit and KeyboardInterrupt of a handler are its failure, not the end of this process.
-            return outcomes.of_exception(run, error)
+            outcome = outcomes.of_exception(run, error)
+        # It no longer counts if the run has been abandoned meanwhile.
+        if context.unreported:
+            await self._flush(context.flush)
+        if self._hooks.per_job:
+            await self._hooks.job_ends(context)
+        self.runs.conclude(run, outcome)
 
     async def _flush(self, flush: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:

@@ -50,7 +50,7 @@ class FinishPolicy:
 
     def finish(self, lease: Lease, outcome: Outcome, ended_at: int, run_ms: int) -> Finish:
         settlement = settle(lease.job, outcome, ended_at, self.random, self.deferrals)
-        return Finish(lease, settlement, self.worker_id, ended_at=ended_at, run_ms=run_ms)
+        return Finish(lease, settlement, self.worker_id, ended_at, run_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,11 @@ MOVES: Mapping[RunState, frozenset[RunState]] = {
     RunState.CONCLUDED: frozenset(),
 }
 
+# Looking a member up in its enum costs as much as a call, and each run asks ten times.
+_CONCLUDED = RunState.CONCLUDED
+_PAST_TIMEOUT = frozenset({RunState.TIMED_OUT, RunState.UNRESPONSIVE})
+_WITHOUT_LEASE = frozenset({RunState.LEASE_LOST, RunState.WAITING_FOR_CHILDREN})
+
 #: What log lines call the reason for which this worker ended a run.
 _WHY: Mapping[RunState, str] = {
     RunState.TIMED_OUT: "timeout",
@@ -126,16 +131,16 @@ class Run:
 
     @property
     def is_concluded(self) -> bool:
-        return self.state is RunState.CONCLUDED
+        return self.state is _CONCLUDED
 
     @property
     def has_timed_out(self) -> bool:
-        return self.state in (RunState.TIMED_OUT, RunState.UNRESPONSIVE)
+        return self.state in _PAST_TIMEOUT
 
     @property
     def owns_job(self) -> bool:
         """Whether an outcome of this run would count: it has not given its lease away."""
-        return self.state not in (RunState.LEASE_LOST, RunState.WAITING_FOR_CHILDREN)
+        return self.state not in _WITHOUT_LEASE
 
     @property
     def may_be_stopped(self) -> bool:
