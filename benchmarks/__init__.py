@@ -1,1 +1,1 @@
-"""Triage against stock arq, on one Redis, in one run."""
+"""Compares Triage with stock arq, on one Redis, in one run."""

@@ -1,4 +1,4 @@
-"""`make bench`: figures of Triage and of stock arq 0.28, in turn, on one Redis."""
+"""`make bench`: measures Triage and stock arq 0.28 in turn, on one Redis."""
 
 import asyncio
 import statistics

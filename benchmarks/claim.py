@@ -1,4 +1,4 @@
-"""What a long queue and its limits cost: how long a claim takes, and how fast a worker drains."""
+"""Measures the cost of a long queue with limits: the duration of a claim, and how fast a worker drains it."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 
-#: Of each drain the first and the last are not measured.
+#: Jobs per drain, and how many of the first and of the last ones are not measured.
 DRAINED, MARGIN = 20_000, 2_000
 CLAIMS = 200
 
@@ -33,8 +33,8 @@ class Rate(NamedTuple):
     redis_us: float
 
 
-class Stage:
-    """One scene on one server, with what was measured of it."""
+class Measurement:
+    """The measurements of one scene."""
 
     def __init__(self, redis: Any, url: str, name: str, scene: Scene) -> None:
         self.scene = scene
@@ -50,7 +50,7 @@ class Stage:
         print(f"{self.scene.title}: filled in {time.perf_counter() - began:.0f} s", flush=True)
 
     async def add_idle(self, queues: int) -> None:
-        """Queues with one job each, of a type that no worker knows."""
+        """Add queues with one job each, of a type that no worker knows."""
         self._stores.scripts.max_queues = 2 * queues
         for start in range(0, queues, 500):
             specs = [JobSpec("unknown", queue=f"idle-{start + place}") for place in range(500)]
@@ -59,7 +59,7 @@ class Stage:
             )
 
     async def claims(self, slots: int) -> list[float]:
-        """CPU milliseconds of Redis for each claim; what is claimed is finished, as a worker would."""
+        """CPU milliseconds of Redis for each claim; finishes the claimed jobs, like a worker."""
         times: list[float] = []
         for _ in range(CLAIMS):
             self._claims += 1
@@ -86,7 +86,7 @@ class Stage:
         return times
 
     async def drain(self) -> None:
-        """A worker with concurrency 100 takes 20,000 jobs; to a short queue as many are added first."""
+        """A worker with concurrency 100 runs 20,000 jobs, which are added first if the queue is short."""
         if self.scene.jobs < 10 * DRAINED:
             await self.scene.add(self._stores, DRAINED)
         finished = f"{self._stores.scripts.prefix}retention"
@@ -106,26 +106,26 @@ class Stage:
         self.rates.append(Rate(jobs / (ended - began), worker_cpu / jobs * 1e6, redis_cpu / jobs * 1e6))
 
     async def _main_thread(self) -> float:
-        """CPU seconds of the thread that runs scripts: what other processes do is not in them."""
+        """CPU seconds of the thread that runs scripts, which other processes do not affect."""
         used = await self._redis.info("cpu")
         return float(used["used_cpu_user_main_thread"] + used["used_cpu_sys_main_thread"])
 
 
 async def measure(url: str, jobs: int, rounds: int) -> None:
     redis: Any = connect(url, socket_timeout=60)
-    # A rewrite of the append-only file takes a core of its own for seconds, at a time that nobody chose.
+    # A rewrite of the append-only file would occupy a core for seconds, at a random time.
     await redis.config_set("auto-aof-rewrite-percentage", "0")
-    limited = Stage(
+    limited = Measurement(
         redis,
         url,
         "limited",
         Scene(f"{jobs:,} jobs, 10,000 limit keys, 50 queues, limits on all", jobs, 50, 10_000),
     )
-    same_queues = Stage(redis, url, "free", Scene("1,000 jobs, 50 queues, no limits", 1_000, 50))
-    one_queue = Stage(redis, url, "single", Scene("1,000 jobs, 1 queue, no limits", 1_000, 1))
-    stages = [limited, same_queues, one_queue]
-    for stage in stages:
-        await stage.set_up()
+    same_queues = Measurement(redis, url, "free", Scene("1,000 jobs, 50 queues, no limits", 1_000, 50))
+    one_queue = Measurement(redis, url, "single", Scene("1,000 jobs, 1 queue, no limits", 1_000, 1))
+    scenes = [limited, same_queues, one_queue]
+    for measured in scenes:
+        await measured.set_up()
     for slots in (1, 50, 100):
         times = await limited.claims(slots)
         print(
@@ -134,29 +134,29 @@ async def measure(url: str, jobs: int, rounds: int) -> None:
         )
     await names(redis, url)
     for _ in range(rounds):
-        for stage in stages:
-            await stage.drain()
-    for stage in stages:
-        _report(stage, limited.rates)
+        for measured in scenes:
+            await measured.drain()
+    for measured in scenes:
+        _report(measured, limited.rates)
     await redis.aclose()
 
 
 async def names(redis: Any, url: str) -> None:
-    """The same five busy queues, with and without 10,000 others whose jobs the worker cannot run."""
-    few = Stage(redis, url, "few-names", Scene("5 queues", 3 * CLAIMS, 5))
-    many = Stage(redis, url, "many-names", Scene("5 of 10,005 queues", 3 * CLAIMS, 5))
+    """Five busy queues, without and with 10,000 other queues whose jobs the worker cannot run."""
+    few = Measurement(redis, url, "few-names", Scene("5 queues", 3 * CLAIMS, 5))
+    many = Measurement(redis, url, "many-names", Scene("5 of 10,005 queues", 3 * CLAIMS, 5))
     await few.set_up()
     await many.set_up()
     await many.add_idle(10_000)
-    one, other = [statistics.median(await stage.claims(1)) for stage in (few, many)]
+    one, other = [statistics.median(await measured.claims(1)) for measured in (few, many)]
     print(f"claim, 1 slot: {one:.2f} ms with 5 names, {other:.2f} with 10,005: {other / one:.2f} times")
 
 
-def _report(stage: Stage, limited: Sequence[Rate]) -> None:
-    rate = Rate(*(statistics.median(column) for column in zip(*stage.rates, strict=True)))
-    ratios = [one.per_second / other.per_second for one, other in zip(limited, stage.rates, strict=True)]
+def _report(measured: Measurement, limited: Sequence[Rate]) -> None:
+    rate = Rate(*(statistics.median(column) for column in zip(*measured.rates, strict=True)))
+    ratios = [one.per_second / other.per_second for one, other in zip(limited, measured.rates, strict=True)]
     print(
-        f"{stage.scene.title}: {rate.per_second:,.0f}/s,"
+        f"{measured.scene.title}: {rate.per_second:,.0f}/s,"
         f" CPU us/job: worker {rate.worker_us:.0f}, Redis {rate.redis_us:.0f};"
         f" with limits {statistics.median(ratios):.0%} of it ({min(ratios):.0%} to {max(ratios):.0%})"
     )

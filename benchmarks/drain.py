@@ -1,4 +1,4 @@
-"""How fast one worker empties a queue: from the first run's begin to the last end in Redis."""
+"""Measures how fast one worker empties a queue, from the first start of a handler to the last result."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ NAMESPACE = "bench"
 
 
 class Drain(NamedTuple):
-    """CPU is per job, in microseconds: on a busy machine it drifts less than the rate."""
+    """CPU is per job, in microseconds: on a busy machine it varies less than the rate."""
 
     per_second: float
     worker_us: float
@@ -81,10 +81,10 @@ async def _drain(
 
 
 async def submit(redis: Any, count: int) -> None:
-    stores = Namespace(redis, NAMESPACE, 0)
+    namespace = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
     spec = JobSpec(name="noop", payload=b'{"text":"%s"}' % TEXT.encode())
-    await stores.jobs.submit([Submission(ids.new("job"), spec) for _ in range(count)])
+    await namespace.jobs.submit([Submission(ids.new("job"), spec) for _ in range(count)])
 
 
 def worker(url: str, out: Path, concurrency: int = 100, namespace: str = NAMESPACE) -> Any:

@@ -1,4 +1,4 @@
-"""Chains and fan-ins: the cost per job at two sizes, and the slowest script call."""
+"""Measures chains and fan-ins: the cost per job at two sizes, and the slowest script call."""
 
 import time
 from typing import Any
@@ -59,9 +59,9 @@ async def _one(redis: Any, http: httpx.AsyncClient, name: str, size: int, jobs: 
     await redis.config_set("slowlog-log-slower-than", 1_000)
     await redis.slowlog_reset()
     began = time.monotonic()
-    answer = await http.post("/v1/flows", json={"name": name, "jobs": jobs})
+    response = await http.post("/v1/flows", json={"name": name, "jobs": jobs})
     admitted = time.monotonic()
-    path = f"/v1/flows/{answer.json()['id']}"
+    path = f"/v1/flows/{response.json()['id']}"
 
     async def ended() -> bool:
         flow = (await http.get("/v1/flows", params={"limit": 1})).json()["items"][0]

@@ -1,4 +1,4 @@
-"""A handler that does nothing but note when the first and each later run began."""
+"""A handler that only notes when its runs begin."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Submissions over HTTP: one API process on keep-alive connections, and FastAPI with stock arq."""
+"""Measures submissions over HTTP, to one API process of Triage and to FastAPI with stock arq."""
 
 import asyncio
 import statistics
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from benchmarks.processes import cpu_seconds, process, until
 from tests.e2e.processes import free_port
 
-#: In a bulk each request has 1,000 jobs.
+#: A request to /v1/jobs/bulk has 1,000 jobs.
 CONNECTIONS, REQUESTS = 32, 10_000
 BULK_CONNECTIONS, BULK_REQUESTS, BULK = 2, 30, 1_000
 WARM_UP = 20
@@ -18,7 +18,7 @@ _JOB = b'{"name":"noop","payload":{"text":"%s"}}' % (b"x" * 180)
 
 
 class Submissions(NamedTuple):
-    """Latencies are of a request, in seconds; `cpu_us` of the API and `trips`, script calls, are per job."""
+    """Latencies are per request, in seconds; `cpu_us` of the API and script calls, `trips`, are per job."""
 
     per_second: float
     p50: float
@@ -105,7 +105,7 @@ async def _calls(redis: Any) -> int:
 
 
 async def _client(port: int, request: bytes, count: int) -> list[float]:
-    """Seconds that each answer took."""
+    """The latency of each request, in seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     latencies: list[float] = []
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""What an idle worker costs Redis."""
+"""Measures the load of an idle worker on Redis."""
 
 import asyncio
 from pathlib import Path
@@ -12,12 +12,12 @@ SECONDS = 60
 
 
 async def measure(redis: Any, url: str) -> tuple[float, float]:
-    """Commands per second: sent by the worker, and run with those inside its scripts."""
+    """Commands per second: that the worker sends, and that Redis runs, including commands in scripts."""
     await redis.flushall()
-    stores = Namespace(redis, NAMESPACE, 0)
+    namespace = Namespace(redis, NAMESPACE, 0)
 
     async def known() -> bool:
-        return len(await stores.workers.alive()) == 1
+        return len(await namespace.workers.alive()) == 1
 
     async with worker(url, Path("/dev/null")):
         await until(known)

@@ -1,4 +1,4 @@
-"""How long an idle worker takes from a submission to the first line of the handler."""
+"""Measures the time from a submission to the first line of the handler on an idle worker."""
 
 import asyncio
 import os
@@ -19,17 +19,17 @@ JOBS, PAUSE = 300, 0.03
 
 
 async def measure(redis: Any, url: str, out: Path) -> tuple[float, float]:
-    """Seconds: p50 and p99."""
+    """p50 and p99, in seconds."""
     await redis.flushall()
-    stores = Namespace(redis, NAMESPACE, 0)
+    namespace = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
 
     async def send() -> None:
         payload = b'{"sent":%r}' % time.monotonic()
-        await stores.jobs.submit([Submission(ids.new("job"), JobSpec(name="noop", payload=payload))])
+        await namespace.jobs.submit([Submission(ids.new("job"), JobSpec(name="noop", payload=payload))])
 
     async def known() -> bool:
-        return len(await stores.workers.alive()) == 1
+        return len(await namespace.workers.alive()) == 1
 
     async def done() -> bool:
         return len(notes(out)) == JOBS + 1

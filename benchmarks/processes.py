@@ -1,4 +1,4 @@
-"""Starts what is measured, and reads what Redis counted."""
+"""Starts processes to measure, and reads counters of Redis."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 @contextlib.asynccontextmanager
 async def process(arguments: list[str], **environment: str) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """A process that is ended with the block."""
+    """A process that ends with the block."""
     started = subprocess.Popen(
         [sys.executable, *arguments],
         env={**os.environ, **environment},
@@ -30,7 +30,7 @@ async def process(arguments: list[str], **environment: str) -> AsyncIterator[sub
 async def until(
     condition: Callable[[], Awaitable[bool]], seconds: float = 120, pause: float = 0.005
 ) -> float:
-    """Monotonic time at which the condition held."""
+    """Wait for the condition; returns the monotonic time at which it was true."""
     deadline = time.monotonic() + seconds
     while not await condition():
         if time.monotonic() > deadline:
@@ -40,7 +40,7 @@ async def until(
 
 
 class Note(NamedTuple):
-    """One noted run: when it began and was sent (monotonic), and what CPU its process had used by then."""
+    """One noted run: when it began and was submitted (monotonic), and the CPU time of its process by then."""
 
     began: float
     sent: float
@@ -53,19 +53,19 @@ def notes(path: Path) -> list[Note]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What all threads of a process have used, in user and in kernel mode."""
+    """CPU time of all threads of a process, in user and in kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def redis_cpu_seconds(redis: Any) -> float:
-    """What the server has used, without its children that rewrite the append-only file."""
+    """CPU time of the server, without the subprocesses that rewrite the append-only file."""
     used = await redis.info("cpu")
     return float(used["used_cpu_sys"] + used["used_cpu_user"])
 
 
 async def commands(redis: Any) -> tuple[int, int]:
-    """Commands that clients sent, and all that ran, those inside scripts included."""
+    """Commands that clients have sent, and all that Redis has run, including commands in scripts."""
     stats = await redis.info("commandstats")
     inner = (
         "time",

@@ -1,4 +1,4 @@
-"""How late delayed jobs start on an idle worker, and how much of a smooth rate one worker reaches."""
+"""Measures how late an idle worker starts delayed jobs, and how much of a smooth rate one worker reaches."""
 
 import asyncio
 import os
@@ -18,31 +18,31 @@ from service.store.namespace import Namespace
 
 JOBS, APART_MS = 200, 37
 RATES = (1, 10, 100, 1_000)
-#: Seconds of work per rate.
+#: Duration of the measurement of each rate.
 SECONDS = 5
 
 
 async def measure(redis: Any, url: str) -> tuple[tuple[float, float], dict[int, float]]:
-    """Milliseconds late, p50 and p99; and the share of each rate per second that was reached."""
+    """Lateness in milliseconds, p50 and p99; and the share of each rate per second that it reached."""
     await redis.flushall()
-    stores = Namespace(redis, NAMESPACE, 0)
+    namespace = Namespace(redis, NAMESPACE, 0)
     ids = IdFactory(Clock().now_ms, os.urandom)
 
     async def known() -> bool:
-        return len(await stores.workers.alive()) == 1
+        return len(await namespace.workers.alive()) == 1
 
     async def run(specs: list[JobSpec]) -> list[Any]:
-        """The jobs when all of them have ended."""
+        """Submit the jobs, and return them when all have finished."""
         submissions = [Submission(ids.new("job"), spec) for spec in specs]
         for first in range(0, len(submissions), 500):
-            await stores.jobs.submit(submissions[first : first + 500])
+            await namespace.jobs.submit(submissions[first : first + 500])
         names = [submission.id for submission in submissions]
 
         async def ended() -> bool:
-            return all(job.state is State.SUCCEEDED for job in await stores.queries.jobs(names))
+            return all(job.state is State.SUCCEEDED for job in await namespace.queries.jobs(names))
 
         await until(ended)
-        return await stores.queries.jobs(names)
+        return await namespace.queries.jobs(names)
 
     async with worker(url, Path("/dev/null")):
         await until(known)
@@ -52,7 +52,7 @@ async def measure(redis: Any, url: str) -> tuple[tuple[float, float], dict[int, 
         shares: dict[int, float] = {}
         for rate in RATES:
             queue = f"smooth-{rate}"
-            await stores.queues.configure(queue, {"rate_limit": RateLimit(rate, 1_000, smooth=True)})
+            await namespace.queues.configure(queue, {"rate_limit": RateLimit(rate, 1_000, smooth=True)})
             jobs = await run([JobSpec(name="noop", queue=queue) for _ in range(rate * SECONDS + 1)])
             starts = sorted(job.started_at for job in jobs)
             shares[rate] = rate * SECONDS / rate * 1000 / (starts[-1] - starts[0])

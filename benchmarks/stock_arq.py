@@ -1,4 +1,4 @@
-"""Stock arq 0.28 as its users run it, with max_jobs=100."""
+"""A worker of stock arq 0.28, with max_jobs=100."""
 
 import os
 from typing import Any, ClassVar

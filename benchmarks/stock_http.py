@@ -1,4 +1,4 @@
-"""The same front door without Triage: FastAPI, and enqueue_job of stock arq 0.28."""
+"""An API without Triage: FastAPI, and enqueue_job of stock arq 0.28."""
 
 import contextlib
 import os

@@ -15,7 +15,7 @@ from service.domain.ids import IdFactory
 from service.domain.results import FinishResult
 from service.gc_tuning import collect_rarely
 from service.settings import Settings, load_settings
-from service.store.leases import Beat, Finish
+from service.store.leases import Finish, HeartbeatReply
 from service.tasks import end
 from workers.arq.settings import worker_settings
 from workers.arq.shell import count_finish, prepare_loop, warn_of_ignored
@@ -156,7 +156,7 @@ class TriageWorker(arq.worker.Worker):
             log.warning("runs_left_behind", runs=used)
             os._exit(0)
 
-    def _on_heartbeat(self, beat: Beat) -> None:
+    def _on_heartbeat(self, beat: HeartbeatReply) -> None:
         parts = self._parts
         assert parts is not None
         parts.executor.on_heartbeat(beat)

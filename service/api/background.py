@@ -9,8 +9,8 @@ import structlog
 from service.api.context import AppState, NamespaceState
 from service.domain.errors import TriageError
 
-#: Seconds between pulses at most: a worker may have shorter leases than this process knows of.
-PULSE = 1.0
+#: Seconds between heartbeats at most: a worker may have shorter leases than this process knows of.
+HEARTBEAT = 1.0
 #: Seconds between looks: what a process left undone is carried on within this time.
 WORK = 1.0
 #: Seconds between looks at groups past their retention.
@@ -26,17 +26,17 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
     """One endless coroutine per duty."""
     lease_ms = app_state.settings.lease_ms
 
-    async def pulse(namespace_state: NamespaceState) -> None:
+    async def heartbeat(namespace_state: NamespaceState) -> None:
         # Workers tell an outage from a crash by it: that Redis was reachable.
         try:
-            await namespace_state.stores.pulse(lease_ms, namespace_state.reachability.away_ms)
+            await namespace_state.stores.api_heartbeat(lease_ms, namespace_state.reachability.away_ms)
         except TriageError:
             namespace_state.reachability.missed()
             raise
         namespace_state.reachability.reached()
 
     return [
-        repeat("pulse", app_state, min(PULSE, lease_ms / 8_000), pulse),
+        repeat("heartbeat", app_state, min(HEARTBEAT, lease_ms / 8_000), heartbeat),
         repeat("work_on_groups", app_state, WORK, work_on_groups),
         repeat("forget_groups", app_state, FORGET, forget_groups),
         repeat("act", app_state, WORK, act),

@@ -119,7 +119,7 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
         paused.add_metric(label, queue.settings.paused)
         workers.add_metric(label, queue.workers)
         capacity.add_metric(label, queue.capacity)
-        stranded.add_metric(label, count.stranded_types)
+        stranded.add_metric(label, count.unserved_types)
         limited.add_metric(label, count.rate_limited)
     return [
         jobs, dead, oldest, paused, workers, capacity, stranded, limited,

@@ -277,7 +277,7 @@ async def test_an_unused_connection_is_left_and_made_anew(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
-    monkeypatch.setattr("service.store.changes.subscriber.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("service.store.changes.subscriber.CHECK_SECONDS", 0.02)
     subscriber: Subscriber = stores.change_feed._subscriber
     for _ in range(2):
         id = await submit(stores)

@@ -167,7 +167,7 @@ async def test_a_job_cannot_wait_until_and_for(pool):
 async def test_a_job_that_has_not_started_in_its_time_fails(pool, stores):
     job = await pool.enqueue_job("answer", _expires=0.001)
     await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.01)
-    await stores.leases.sweep(10)
+    await stores.leases.expire_jobs(10)
     with pytest.raises(Exception, match="job expired"):
         await job.result(timeout=10)
 

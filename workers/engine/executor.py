@@ -14,7 +14,7 @@ from service.domain.job import Lease
 from service.domain.outcome import Failure, Interrupted, Refused
 from service.domain.states import Reason
 from service.settings import Settings
-from service.store.leases import Beat
+from service.store.leases import HeartbeatReply
 from service.tasks import within
 from workers.engine.runs import outcomes
 from workers.engine.runs.active_runs import ActiveRuns
@@ -104,7 +104,7 @@ class Executor:
             for name, handler in self._registry.by_name.items()
         }
 
-    def on_heartbeat(self, beat: Beat) -> None:
+    def on_heartbeat(self, beat: HeartbeatReply) -> None:
         """Stop the runs that Redis has given to other workers, and those whose cancel was requested."""
         for id, token in beat.lost:
             if (run := self.runs.find(id, token)) is not None:

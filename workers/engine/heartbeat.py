@@ -13,7 +13,7 @@ from service.domain.job import Lease
 from service.domain.worker import LOST_AFTER_MS, WorkerRecord
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
+from service.store.leases import Finish, HeartbeatReply, Leases, decode_heartbeat, heartbeat_arguments
 from service.store.redis.connect import connect_blocking
 from service.store.redis.scripts import BlockingScripts
 from workers.engine.executor import Executor
@@ -46,11 +46,11 @@ class HeartbeatClient:
         lease = settings.lease_seconds
         return cls(record, calls=scripts(min(2.0, lease / 4)), inbox=scripts(lease), leases=leases)
 
-    def beat(self, running: int, state: str, held: Sequence[Lease], away_ms: int) -> Beat:
+    def beat(self, running: int, state: str, held: Sequence[Lease], away_ms: int) -> HeartbeatReply:
         """Renew `held` and say how this worker is; returns what it has to know."""
         tokens = [(lease.job.id, lease.token) for lease in held]
-        arguments = beat_arguments(self.record, self.record.lease_ms, running, state, tokens, away_ms)
-        return decode_beat(self.calls.run("heartbeat", arguments))
+        arguments = heartbeat_arguments(self.record, self.record.lease_ms, running, state, tokens, away_ms)
+        return decode_heartbeat(self.calls.run("heartbeat", arguments))
 
     def wait_for_inbox(self, seconds: float) -> None:
         """Block until Redis has news for this worker, `seconds` at most."""
@@ -69,7 +69,7 @@ class Heartbeat(threading.Thread):
         executor: Executor,
         watchdog: Watchdog,
         reachability: Reachability,
-        on_heartbeat: Callable[[Beat], None],
+        on_heartbeat: Callable[[HeartbeatReply], None],
     ) -> None:
         """`on_heartbeat` is called in the event loop with what Redis has answered."""
         super().__init__(name="heartbeat", daemon=True)
@@ -111,7 +111,7 @@ class Heartbeat(threading.Thread):
         seconds = self._lease / RENEWALS_PER_LEASE if self._runs.leases() else self._lease * 2 / 3
         return min(seconds, BEAT_AT_LEAST_EVERY)
 
-    def _beat(self) -> Beat:
+    def _beat(self) -> HeartbeatReply:
         state = "draining" if self._executor.draining.is_set() else "running"
         # A slot that an unfinished run holds is taken, although its job is somewhere else by now.
         used = self._executor.slots.used

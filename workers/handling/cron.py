@@ -90,7 +90,7 @@ class Cron:
                 continue
             submissions.append(self._submission(entry, slot, reader))
         if submissions:
-            answers = await self._stores.jobs.fire(submissions, "", remember_ms=REMEMBER_MS)
+            answers = await self._stores.jobs.submit_batch(submissions, remember_ms=REMEMBER_MS)
             for submission, answer in zip(submissions, answers, strict=True):
                 if answer.result is SubmitResult.CREATED:
                     log.info("cron_fired", cron=submission.spec.name, job_id=answer.job_id)

@@ -10,7 +10,7 @@ from service.domain.flow import Edge, Node, arrange, read_edges
 from service.domain.job import Lease
 from service.domain.job_spec import NAME
 from service.domain.results import WaitResult
-from service.store.groups.dependencies import End
+from service.store.groups.dependencies import DependencyResult
 from service.store.namespace import Namespace
 from workers.handling.fan_out import dispatch, read_fan_out
 from workers.handling.job_specs import JobSpecs, name_of
@@ -44,7 +44,7 @@ class Relatives:
     async def dependencies(self) -> dict[str, dict[str, Any]]:
         """Plain values: {"state", "result", "error"}, and {"id", "state", "counts"} of a fan-out."""
         return {
-            name: _plain(end) for name, end in (await self._dependencies.ends(self._lease.job.id)).items()
+            name: _plain(end) for name, end in (await self._dependencies.results(self._lease.job.id)).items()
         }
 
     async def add_children(self, children: Mapping[str, Any]) -> None:
@@ -67,7 +67,7 @@ class Relatives:
         ids |= {key: self._new_id("job") for key in order}
         reader = await self._specs.reader(name_of(jobs[key]) for key in order)
         nodes = {key: Node(reader.read(jobs[key], _at(key), inside="flow"), graph[key]) for key in order}
-        if await self._dependencies.park(self._lease, nodes, ids) is not WaitResult.READY:
+        if await self._dependencies.wait_for_children(self._lease, nodes, ids) is not WaitResult.READY:
             raise Parked
 
     async def fan_out(
@@ -103,7 +103,7 @@ def _at(key: str) -> str:
     return f"{join_pointer('/children', key)}/job"
 
 
-def _plain(end: End) -> dict[str, Any]:
+def _plain(end: DependencyResult) -> dict[str, Any]:
     if end.counts is not None:
         return {"id": end.id, "state": end.state, "counts": dict(end.counts)}
     return {

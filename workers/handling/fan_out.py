@@ -13,7 +13,7 @@ from service.domain.ids import derived_id
 from service.domain.job import Lease
 from service.domain.job_spec import encode_payload
 from service.domain.limits import CONCURRENCY
-from service.store.groups.fan_outs import FILL, FanOuts
+from service.store.groups.fan_outs import ITEMS_PER_CALL, FanOuts
 from workers.calls.results import encode_json
 from workers.handling.job_specs import Reader
 from workers.handling.registry import Registry
@@ -32,10 +32,10 @@ async def dispatch(
     Raises ValueError when an earlier run sent other payloads.
     """
     id = derived_id("fan", lease.job.created_at, f"{lease.job.id} {number}")
-    await fan_outs.open(id, spec, 0, None)
+    await fan_outs.create(id, spec, 0, None)
     rest, count = iter(payloads), 0
     shared, most = orjson.loads(spec.template.payload), registry.max_payload_bytes
-    while portion := list(islice(rest, FILL)):
+    while portion := list(islice(rest, ITEMS_PER_CALL)):
         items = [
             Item(index, _encode(payload, f"/items/{index}", shared, most))
             for index, payload in enumerate(portion, count)
@@ -44,7 +44,7 @@ async def dispatch(
         if count > MAX_ITEMS:
             raise ValueError(f"the limit is {MAX_ITEMS:,} items per fan-out")
         try:
-            await fan_outs.fill(id, items, admitted=True)
+            await fan_outs.add_items(id, items, admitted=True)
         except (FanOutSealed, NotFound):
             return id
     try:

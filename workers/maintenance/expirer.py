@@ -17,7 +17,7 @@ class Expirer:
         self.schedule_check = self._alarm.schedule_check
 
     async def expire(self) -> float:
-        ended, next_in_ms = await self._leases.sweep(AT_MOST)
+        ended, next_in_ms = await self._leases.expire_jobs(AT_MOST)
         if ended < AT_MOST:
             await self._alarm.wait(PAUSE if next_in_ms is None else min(PAUSE, next_in_ms / 1000 + 0.01))
         return 0.0

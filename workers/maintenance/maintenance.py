@@ -8,7 +8,7 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat
+from service.store.leases import HeartbeatReply
 from service.store.namespace import Namespace
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Expirer
@@ -58,13 +58,13 @@ class Maintenance:
         """A job may expire, or a cancel must be forced, in so many seconds."""
         self._expirer.schedule_check(seconds)
 
-    def on_heartbeat(self, beat: Beat) -> None:
+    def on_heartbeat(self, beat: HeartbeatReply) -> None:
         """Wake the duties for which Redis has work."""
         if beat.tasks:
             self._groups.wake()
             self._bulk.wake()
-        if beat.next_slot_ms is not None:
-            self._scheduler.schedule_check(beat.next_slot_ms / 1000)
+        if beat.next_fire_ms is not None:
+            self._scheduler.schedule_check(beat.next_fire_ms / 1000)
         if beat.next_prune_ms is not None:
             self._pruner.schedule_check(beat.next_prune_ms / 1000 + 0.01)
 

@@ -12,7 +12,7 @@ from service.domain.errors import TriageError
 from service.domain.schedule import Schedule, decide
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.schedules import Look
+from service.store.schedules import DueSchedules
 
 #: Seconds between checks where nothing is known to be due, and schedules per check.
 PAUSE = 30.0
@@ -57,7 +57,7 @@ class Scheduler:
         # What a heartbeat reports during a check may be newer than what the check sees.
         self._checks_at = math.inf
         self._woken.clear()
-        look = await self._schedules.look(AT_MOST)
+        look = await self._schedules.find_due(AT_MOST)
         stale = [not await self._attempt(found, look.now) for found in look.due]
         pause = LEAST_PAUSE if any(stale) else self._pause(look)
         self._checks_at = self._clock.monotonic() + pause
@@ -66,7 +66,7 @@ class Scheduler:
             await asyncio.wait_for(self._woken.wait(), max(0.0, pause - LEAST_PAUSE))
         return 0.0
 
-    def _pause(self, look: Look) -> float:
+    def _pause(self, look: DueSchedules) -> float:
         if len(look.due) == AT_MOST:
             return 0.0
         return PAUSE if look.next_in_ms is None else min(PAUSE, look.next_in_ms / 1000 + PAST)
@@ -87,18 +87,20 @@ class Scheduler:
 
     async def fire(self, found: Schedule, now: int) -> bool:
         """Fire what is due of one schedule; False if another worker has, or if it was changed."""
-        assert found.slot is not None
+        assert found.next_fire_time is not None
         definition = found.definition
-        firing = decide(found.timetable, definition["catch_up"], found.slot, now, definition["overlap"])
+        firing = decide(
+            found.timetable, definition["catch_up"], found.next_fire_time, now, definition["overlap"]
+        )
         name = definition["job"]["name"]
         types = await self._workers.job_types()
         job_type = next((known for known in types if known.name == name), None)
         spec = found.job(job_type, await self._queues.defaults())
-        submissions = [Submission(self._new_id("job"), spec) for _ in firing.slots]
+        submissions = [Submission(self._new_id("job"), spec) for _ in firing.fire_times]
         if definition["overlap"] == "replace" and submissions:
             # First: a worker that dies in between leaves the firing to others, and no two jobs that run.
             await self._schedules.replace_unfinished(found, self._cancel_grace_ms)
         fired = await self._schedules.fire(found, firing, submissions)
         if fired:
-            log.info("schedule_fired", schedule=found.name, slots=firing.slots, missed=firing.missed)
+            log.info("schedule_fired", schedule=found.name, slots=firing.fire_times, missed=firing.missed)
         return fired

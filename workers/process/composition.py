@@ -9,7 +9,7 @@ from service.clock import Clock
 from service.domain.results import FinishResult
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat, Finish
+from service.store.leases import Finish, HeartbeatReply
 from service.telemetry.tracer import find_tracer
 from workers.engine.claimer import Claimer
 from workers.engine.completer import Completer
@@ -117,7 +117,7 @@ class Composition:
         )
         return await start_admin(admin, self._settings.worker_host, self._settings.worker_port)
 
-    def start_heartbeat(self, on_heartbeat: Callable[[Beat], None]) -> Heartbeat:
+    def start_heartbeat(self, on_heartbeat: Callable[[HeartbeatReply], None]) -> Heartbeat:
         """From now on the worker counts as started: it is ready while it claims."""
         client = HeartbeatClient.connect(self._settings, self._record, self._stores.leases)
         self.health.watchdog = watchdog = Watchdog(self._clock, self.executor.runs, client.finish)

@@ -9,7 +9,7 @@ from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.schemas.bulk_actions import FilterIn
-from service.domain.bulk_action import TAKES, BulkAction, BulkSpec
+from service.domain.bulk_action import ELIGIBLE, BulkAction, BulkSpec
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
 from service.domain.job_filter import JobFilter
 from service.store.jobs import Idempotency
@@ -29,7 +29,7 @@ def check(spec: BulkSpec, given: FilterIn) -> None:
             {"pointer": "/filter/tag", "code": "conflict", "message": "give each tag key only one value"}
         )
     state = spec.filter.state
-    if state is not None and state not in TAKES[spec.verb]:
+    if state is not None and state not in ELIGIBLE[spec.verb]:
         message = f"{spec.verb} cannot apply to {state} jobs"
         rows.append({"pointer": "/filter/state", "code": "unsupported", "message": message})
     if rows:
@@ -44,10 +44,10 @@ async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: 
         idempotency = Idempotency(f"POST {request.url.path}", key, digest)
     id = context.app_state.ids.new("act")
     try:
-        begun = await context.stores.bulk_actions.begin(id, spec, idempotency)
+        created = await context.stores.bulk_actions.create(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, bulk_action_id=id) from error
-    return respond(begun.action, 202, {"Idempotency-Replayed": "true"} if begun.replayed else {})
+    return respond(created.action, 202, {"Idempotency-Replayed": "true"} if created.replayed else {})
 
 
 async def preview(context: RequestContext, spec: BulkSpec) -> Response:

@@ -181,7 +181,11 @@ def mermaid(jobs: Mapping[str, str], found: Sequence[Job | None], edges: Sequenc
 
 def schedule(found: Schedule) -> dict[str, Any]:
     definition, every_ms = found.definition, found.definition["every_ms"]
-    upcoming = [] if found.slot is None else [found.slot, *found.timetable.upcoming(found.slot, 4)]
+    upcoming = (
+        []
+        if found.next_fire_time is None
+        else [found.next_fire_time, *found.timetable.upcoming(found.next_fire_time, 4)]
+    )
     return {
         "name": found.name,
         "object": "schedule",
@@ -195,11 +199,11 @@ def schedule(found: Schedule) -> dict[str, Any]:
         "catch_up": definition["catch_up"],
         "overlap": definition["overlap"],
         "paused": found.paused,
-        "next_run_at": time(found.slot),
-        "next_runs": [time(slot) for slot in upcoming],
+        "next_run_at": time(found.next_fire_time),
+        "next_runs": [time(at) for at in upcoming],
         "last_run": None if found.last is None else {"job_id": found.last[1], "slot": time(found.last[0])},
         "runs": [
-            {"slot": time(run.slot), "at": time(run.at), "outcome": run.outcome, "job_id": run.job_id}
+            {"slot": time(run.fire_time), "at": time(run.at), "outcome": run.outcome, "job_id": run.job_id}
             for run in found.runs
         ],
     }

@@ -19,7 +19,7 @@ from service.api.schemas import fan_outs as schemas
 from service.api.schemas.parts.parameters import FanOutId
 from service.domain.errors import PayloadInvalid, PayloadTooLarge
 from service.domain.fan_out import MAX_ITEMS, FanOut, Item
-from service.store.groups.fan_outs import FILL
+from service.store.groups.fan_outs import ITEMS_PER_CALL
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 
@@ -63,10 +63,10 @@ async def add_fan_out_items(
             rejected.append({"index": body.start_index + position, "problem": problem})
     accepted = 0
     next_index, sealed = -1, fan_out.sealed
-    for start in range(0, max(len(items), 1), FILL):
-        filled = await context.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
-        accepted += filled.added
-        next_index, sealed = filled.next_index, filled.sealed
+    for start in range(0, max(len(items), 1), ITEMS_PER_CALL):
+        result = await context.stores.fan_outs.add_items(fan_out_id, items[start : start + ITEMS_PER_CALL])
+        accepted += result.added
+        next_index, sealed = result.next_index, result.sealed
     return rendering.respond(
         {
             "accepted": accepted,

@@ -40,7 +40,7 @@ from service.domain.fan_out import (
 )
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.groups.fan_outs import FILL, Opened
+from service.store.groups.fan_outs import ITEMS_PER_CALL, CreatedFanOut
 from service.store.jobs import Idempotency
 
 router = Router(prefix="/v1/fan-outs", tags=["fan-outs"])
@@ -95,35 +95,39 @@ async def create_fan_out(
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
     id = context.app_state.ids.new("fan", members=MEMBERS)
-    opened: Opened | None = None
+    created: CreatedFanOut | None = None
     try:
-        opened = await context.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
-        await _complete(context, opened, spec, reader, raw_items)
+        created = await context.stores.fan_outs.create(id, spec, len(raw_items), idempotency)
+        await _complete(context, created, spec, reader, raw_items)
     except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
-        failed = error if opened is None else after_a_part(error)
-        raise type(failed)(failed.message, fan_out_id=id if opened is None else opened.id) from error
+        failed = error if created is None else after_a_part(error)
+        raise type(failed)(failed.message, fan_out_id=id if created is None else created.id) from error
     finally:
         span.end()
-    headers = {"Idempotency-Replayed": "true"} if opened.replayed else {}
-    if (ended := await groups.wait_until_finished(context, FanOut, opened.id, prefer)) is not None:
+    headers = {"Idempotency-Replayed": "true"} if created.replayed else {}
+    if (ended := await groups.wait_until_finished(context, FanOut, created.id, prefer)) is not None:
         return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
-    return respond(created_fan_out(opened.id, spec, delays, opened.created_at), 202, **headers)
+    return respond(created_fan_out(created.id, spec, delays, created.created_at), 202, **headers)
 
 
 async def _complete(
-    context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
+    context: RequestContext,
+    created: CreatedFanOut,
+    spec: FanOutSpec,
+    reader: ItemReader,
+    raw_items: Sequence[bytes],
 ) -> None:
     """Stores the missing items; if a client cancels the fan-out meanwhile, there is nothing to add."""
     fan_outs = context.stores.fan_outs
-    if opened.replayed:
-        found = await context.stores.groups.find(FanOut, opened.id)
+    if created.replayed:
+        found = await context.stores.groups.find(FanOut, created.id)
         if found is None or found.sealed:
             return
     with contextlib.suppress(NotFound, FanOutSealed, CountMismatch):
-        async for items in in_portions(reader, raw_items, FILL):
-            await fan_outs.fill(opened.id, items, admitted=True)
+        async for items in in_portions(reader, raw_items, ITEMS_PER_CALL):
+            await fan_outs.add_items(created.id, items, admitted=True)
         if spec.whole:
-            await fan_outs.seal(opened.id, len(raw_items))
+            await fan_outs.seal(created.id, len(raw_items))
 
 
 @router.get(

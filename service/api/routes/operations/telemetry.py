@@ -70,15 +70,15 @@ async def read_autoscale(
     The value counts running jobs, so that a busy queue keeps its workers, and jobs that can start within 30
     s. It excludes jobs held back by pauses, freezes and limits. It is 0 for a queue that was never used.
     """
-    demand = await stores.queue_metrics.demand(queue, HORIZON_MS)
+    load = await stores.queue_metrics.load(queue, HORIZON_MS)
     return rendering.respond(
         {
             "queue": queue,
-            "value": demand.jobs,
-            "queued": demand.queued,
-            "running": demand.running,
-            "due": demand.due,
-            "startable": demand.startable,
-            "paused": demand.paused,
+            "value": load.jobs,
+            "queued": load.queued,
+            "running": load.running,
+            "due": load.due,
+            "startable": load.startable,
+            "paused": load.paused,
         }
     )
