@@ -1,4 +1,4 @@
-"""The text that names the queues of a worker and their weights."""
+"""Parses the queues of a worker and their weights."""
 
 import re
 
@@ -6,7 +6,7 @@ from service.domain.job_spec import NAME
 
 
 def parse_weights(text: str) -> dict[str, int]:
-    """`critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
+    """Parse `critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
     weights: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, weight = part.partition("=")

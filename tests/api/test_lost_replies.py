@@ -1,4 +1,4 @@
-"""Redis applies what it is sent, and its replies are lost: what a client is told, and what it may repeat."""
+"""Redis applies commands whose replies are lost: the errors that clients get, and which are retryable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +10,7 @@ import pytest
 from redis.exceptions import ConnectionError as Broken
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull
+from service.domain.job import Lease
 from service.domain.job_spec import JobSpec, Unique
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
@@ -19,7 +20,7 @@ from tests.api.client import Api, problem
 from tests.api.document import GUARDED
 from tests.faults.proxy import Proxy
 from tests.support.eventually import eventually
-from tests.support.factories import new_id
+from tests.support.factories import OK, claim, finish, new_id
 
 JOB = {"name": "work"}
 SUBMISSIONS = {
@@ -64,7 +65,7 @@ async def test_only_submissions_have_an_unknown_outcome(far: Api, network: Proxy
         )
     for (operation, _, _), answer in zip(calls, answers, strict=True):
         submits = any(row["name"] == "Idempotency-Key" for row in operation.parameters("header"))
-        # What is not valid, and what is read before it is written, is not lost.
+        # Invalid requests, and requests that read before they write, have a known outcome.
         if answer.status_code == 503:
             document = answer.json()
             assert document["code"] in ("backend_unavailable", *(["outcome_unknown"] if submits else []))
@@ -90,7 +91,7 @@ async def test_only_a_submission_with_a_key_may_be_repeated(
     await eventually(repeated)
 
 
-async def test_readiness_does_not_speak_of_a_lost_submission(far: Api, network: Proxy) -> None:
+async def test_readiness_ignores_a_lost_submission(far: Api, network: Proxy) -> None:
     with network.weather(silent_replies=True):
         answer = await far.http.get("/readyz")
     assert answer.status_code == 503
@@ -98,19 +99,19 @@ async def test_readiness_does_not_speak_of_a_lost_submission(far: Api, network: 
     assert "submission" not in answer.text
 
 
-async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(stores: Namespace) -> None:
+async def test_an_unsent_second_call_does_not_hide_the_outcome_of_the_first(stores: Namespace) -> None:
     errors = [Broken("Connection closed by server."), Broken("Error 111 connecting to redis:6379.")]
     for name, expected in (("submit", OutcomeUnknown), ("list_page", BackendUnavailable)):
         with mock.patch.object(stores.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):
             await stores.scripts.run(name, [])
 
 
-async def test_jobs_of_a_later_portion_are_answered_one_by_one(
+async def test_jobs_of_a_later_batch_are_reported_one_by_one(
     far: Api, network: Proxy, stores: Namespace
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
     submit, calls = stores.jobs.submit_batch, 0
-    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
 
     async def first_only(batch: Any) -> Any:
         nonlocal calls
@@ -127,10 +128,10 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-async def test_a_later_portion_may_be_repeated_only_with_a_key(
+async def test_a_later_batch_may_be_repeated_only_with_a_key(
     api: Api, stores: Namespace, keyed: bool
 ) -> None:
-    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
     submit = jobs.submit_batch
 
     async def first_only(batch: Any) -> Any:
@@ -149,16 +150,16 @@ async def test_a_later_portion_may_be_repeated_only_with_a_key(
 async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
     api: Api, stores: Namespace, error: type[Exception]
 ) -> None:
-    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.fan_outs
-    fill = fan_outs.fill
+    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.fan_outs
+    add_items = fan_outs.add_items
 
     async def first_only(id: str, items: Any, **given: Any) -> Any:
         if items[0].index > 0:
             raise error
-        return await fill(id, items, **given)
+        return await add_items(id, items, **given)
 
     body, key = {"template": JOB, "items": [{}] * 101}, {"Idempotency-Key": "k"}
-    with mock.patch.object(fan_outs, "fill", first_only):
+    with mock.patch.object(fan_outs, "add_items", first_only):
         lost = problem(await api.http.post("/v1/fan-outs", json=body), 503, "outcome_unknown")
         keyed = problem(await api.http.post("/v1/fan-outs", json=body, headers=key), 503, "outcome_unknown")
     assert (lost["retryable"], keyed["retryable"]) == (False, True)
@@ -169,7 +170,7 @@ async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
 async def test_a_read_whose_reply_is_lost_leaves_nothing_unknown(
     far: Api, network: Proxy, stores: Namespace
 ) -> None:
-    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
     with network.weather(silent_replies=True), pytest.raises(BackendUnavailable):
         await queries.now()
 
@@ -178,8 +179,8 @@ FLOW = {"name": "f", "jobs": {"a": {"job": JOB}}}
 
 
 @pytest.mark.parametrize("path", ["/v1/flows", "/v1/fan-outs"])
-async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api, path: str) -> None:
-    """An error that may be retried would have it submitted twice."""
+async def test_a_stored_group_is_accepted_even_if_the_wait_fails(api: Api, path: str) -> None:
+    """A retryable error would make the client submit it twice."""
     api.app.state.app_state.waiters.most = 0
     body = FLOW if path == "/v1/flows" else SUBMISSIONS[path]
     answer = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
@@ -187,8 +188,27 @@ async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api,
     assert "preference-applied" not in answer.headers
 
 
-async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:
-    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+async def test_a_finished_flow_is_returned_although_its_jobs_cannot_be_read_again(
+    api: Api, stores: Namespace
+) -> None:
+    groups = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.groups
+
+    async def run_the_job() -> None:
+        leases: list[Lease] = []
+        while not leases:
+            leases = (await claim(stores)).leases
+        assert await finish(stores, leases[0], OK) == "moved"
+
+    with mock.patch.object(groups, "flow_jobs", side_effect=BackendUnavailable):
+        answer, _ = await asyncio.gather(
+            api.http.post("/v1/flows", json=FLOW, headers={"Prefer": "wait=20"}), run_the_job()
+        )
+    assert (answer.status_code, answer.json()["state"]) == (200, "succeeded"), answer.text
+    assert answer.json()["jobs"].keys() == {"a"}
+
+
+async def test_a_stored_job_is_accepted_when_redis_fails_afterwards(api: Api, stores: Namespace) -> None:
+    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
     with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
         answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")

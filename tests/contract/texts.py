@@ -14,10 +14,7 @@ import yaml
 from tools.chart_values import documented
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Everything but the changelog, which records what older versions called things.
-DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")]
-)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")])
 
 CODE = ("service", "triage", "workers")
 LUA = "service/store/lua"
@@ -26,7 +23,7 @@ _GENERATED = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTA
 _FENCE = re.compile(r"^(\s*)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"`[^`]+`")
 _LINK_TARGET = re.compile(r"\]\([^)]*\)")
-#: A line that begins a text of its own: a heading, a table's row, an item of a list.
+#: A line that begins a separate text: a heading, a table's row, an item of a list.
 _BEGINS = re.compile(r"\s*(#|\||[*-] |\d+\. )")
 
 

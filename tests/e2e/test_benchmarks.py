@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say: with few jobs, whose figures mean nothing."""
+"""The benchmarks measure what they claim: run with few jobs, whose figures mean nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Connections send what redis-py's own would send, and none is used that is closed or holds an old reply."""
+"""Connections send what redis-py would, and a closed one or one with an unread reply is replaced."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The probes of a worker: what restarting it would not mend must not restart it."""
+"""The probes of a worker: a problem that a restart would not fix must not cause one."""
 
 import asyncio
 from types import SimpleNamespace
@@ -52,7 +52,7 @@ def worker(clock: Any, capacity: int = 2) -> tuple[Health, Any, Slots]:
     """A worker that has just claimed, with its claimer and its slots."""
     slots = Slots(clock, capacity)
     executor: Any = SimpleNamespace(slots=slots, draining=asyncio.Event())
-    claimer: Any = SimpleNamespace(last_turn=clock.monotonic())
+    claimer: Any = SimpleNamespace(last_claim_at=clock.monotonic())
     health = Health(clock, executor, claimer)
     health.watchdog = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 1e9))
     return health, claimer, slots
@@ -66,11 +66,11 @@ async def test_a_worker_with_free_slots_that_does_not_claim_is_not_ready() -> No
     assert health.unclaimed_seconds() == UNCLAIMED_AT_MOST + 1
     assert health.ready() == "slots are free and the claim loop is stuck"
     assert health.live() is None
-    claimer.last_turn = clock.monotonic()
+    claimer.last_claim_at = clock.monotonic()
     assert health.ready() is None
 
 
-async def test_a_worker_that_was_full_for_long_has_its_time_to_claim_again() -> None:
+async def test_a_worker_that_was_full_for_long_has_time_to_claim_again() -> None:
     clock: Any = ManualClock()
     health, _, slots = worker(clock, 1)
     slot = slots.acquire("job_1", "scripted")
