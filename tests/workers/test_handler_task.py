@@ -1,4 +1,4 @@
-"""A handler runs in a task of its own, as if it had been started by asyncio.create_task, suspended or not."""
+"""Each handler runs in its own task, as if asyncio.create_task had started it, whether or not it suspends."""
 
 import asyncio
 from collections.abc import Callable

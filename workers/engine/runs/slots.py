@@ -54,7 +54,7 @@ class Slots:
         self._clock = clock
         self.capacity = capacity
         self.freed = asyncio.Event()
-        #: Called as well, while it is set: its caller waits for other things, too.
+        #: Also called, if set: the claimer waits for a slot and for wake-ups at the same time.
         self.on_free: Callable[[], None] | None = None
         #: The monotonic time since which at least one slot has been free.
         self.free_since = clock.monotonic()
