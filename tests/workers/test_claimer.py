@@ -10,8 +10,9 @@ import pytest
 
 from service.domain.errors import BackendUnavailable
 from service.domain.job import Lease
-from service.store.leases import Claim
+from service.store.leases import Claim, ClaimRequest
 from tests.support.eventually import eventually
+from workers.engine import claimer
 from workers.engine.claimer import STAND_BY, Claimer
 from workers.engine.pool import Pool
 from workers.engine.runs.slots import Slot, Slots
@@ -27,12 +28,14 @@ class Store:
     def __init__(self, answer: Callable[[int], Claim]) -> None:
         self._answer = answer
         self.claims = 0
+        self.asked: list[int] = []
         self.blocked = self.ended = 0
         self.woken: list[str] = []
         self._tokens: asyncio.Queue[None] = asyncio.Queue()
 
-    async def claim(self, request: object) -> Claim:
+    async def claim(self, request: ClaimRequest) -> Claim:
         self.claims += 1
+        self.asked.append(request.slots)
         return self._answer(self.claims)
 
     async def wait_for_work(self, pool: str, seconds: float) -> bool:
@@ -60,6 +63,10 @@ def claimed(*leases: Lease, due_in_us: int | None = None, now: int = NOW, more: 
 
 def lease(starts_in_us: int = 0) -> Lease:
     return Lease(cast(Any, SimpleNamespace(id="job_1")), "1:x", starts_in_us=starts_in_us)
+
+
+def leases(count: int) -> list[Lease]:
+    return [lease() for _ in range(count)]
 
 
 class Bench:
@@ -212,3 +219,31 @@ async def test_a_stop_ends_a_blocking_call_that_loses_its_first_cancellation() -
     bench = Bench(lambda _: claimed())
     await bench.run(1)
     assert (bench.store.blocked, bench.store.ended) == (1, 1)
+
+
+async def test_a_claim_for_waiting_jobs_is_for_several_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claimer, "GATHER_SECONDS", 0.05)
+    answers = [claimed(*leases(10)), claimed(*leases(10))]
+    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=20)
+    work = asyncio.create_task(bench.claimer.work())
+    await bench.until_claims(2)
+    first, second, *_ = bench.held
+    first.release()
+    asyncio.get_running_loop().call_later(0.01, second.release)
+    await bench.until_claims(3)
+    bench.claimer.stop()
+    await asyncio.wait_for(work, 5)
+    assert bench.store.asked == [10, 10, 2]
+
+
+async def test_a_woken_worker_with_few_free_slots_claims_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claimer, "GATHER_SECONDS", 60)
+    answers = [claimed(*leases(10)), claimed(*leases(9))]
+    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=20)
+    work = asyncio.create_task(bench.claimer.work())
+    await bench.until_claims(2)
+    bench.store.ring()
+    await bench.until_claims(3)
+    bench.claimer.stop()
+    await asyncio.wait_for(work, 5)
+    assert bench.store.asked == [10, 10, 1]

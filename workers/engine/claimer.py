@@ -16,6 +16,9 @@ from workers.engine.wake_ups import WakeUps
 
 #: The most jobs per claim: while one script runs, Redis serves no other client.
 CLAIM_AT_MOST = 200
+#: While jobs wait for slots, a claim waits until a tenth of the slots is free, or for this time in seconds:
+#: a call per freed slot costs more than the job.
+GATHER_SHARE, GATHER_SECONDS = 10, 0.001
 #: How long after a due time a standby worker claims, in seconds: another worker was faster last time.
 STAND_BY = 0.05
 #: The first and the longest pause between attempts while Redis is unavailable, in seconds.
@@ -53,6 +56,8 @@ class Claimer:
         # Claim for half of the slots, so that Redis works on one half while the other half runs jobs. This
         # gives a fifth more no-op jobs per second, and never leases a job that has to wait for a slot.
         self._share = max(1, self._slots.capacity // 2)
+        #: Whether the last claim left jobs in Redis.
+        self._more_jobs = False
         self._stopping = False
 
     def stop(self) -> None:
@@ -80,6 +85,10 @@ class Claimer:
         if slots <= 0:
             await self._wait_for_a_slot()
             return True
+        if self._more_jobs and slots < self._slots.capacity // GATHER_SHARE:
+            await asyncio.sleep(GATHER_SECONDS)
+            self._slots.freed.clear()
+            slots = min(self._slots.free, self._share, CLAIM_AT_MOST)
         self._woken.clear()
         self._wake_ups.consume()
         # Read before the claim, so that the claim sees any job that the last runs have submitted.
@@ -88,7 +97,8 @@ class Claimer:
         if claim is None:
             return False
         await self._start(claim)
-        if len(claim.leases) == slots or claim.more:
+        self._more_jobs = len(claim.leases) == slots or claim.more
+        if self._more_jobs:
             self._awaited_us = None
             return True
         if burst and not claim.leases and idle and claim.due_us is None:
