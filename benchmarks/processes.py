@@ -1,4 +1,4 @@
-"""Starts what is measured, and reads what Redis counted."""
+"""Starts what is measured, and reads what it used and what Redis counted."""
 
 import asyncio
 import contextlib
@@ -6,16 +6,21 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 @contextlib.asynccontextmanager
-async def process(arguments: list[str], **environment: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def program(
+    command: Sequence[str | Path], **environment: str
+) -> AsyncGenerator[subprocess.Popen[bytes]]:
     """A process that is ended with the block."""
     started = subprocess.Popen(
-        [sys.executable, *arguments],
+        [str(part) for part in command],
+        cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -25,6 +30,24 @@ async def process(arguments: list[str], **environment: str) -> AsyncIterator[sub
     finally:
         started.terminate()
         await asyncio.to_thread(started.wait, 20)
+
+
+def process(
+    arguments: list[str], **environment: str
+) -> contextlib.AbstractAsyncContextManager[subprocess.Popen[bytes]]:
+    """Python with these arguments, ended with the block."""
+    return program([sys.executable, *arguments], **environment)
+
+
+async def run(command: Sequence[str | Path], **environment: str) -> bytes:
+    """What a program prints that ends by itself."""
+    running = await asyncio.create_subprocess_exec(
+        *map(str, command), cwd=ROOT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await running.communicate()
+    if running.returncode:
+        raise RuntimeError(f"{command[0]} failed with exit code {running.returncode}")
+    return output
 
 
 async def until(
@@ -62,25 +85,3 @@ async def redis_cpu_seconds(redis: Any) -> float:
     """What the server has used, without its children that rewrite the append-only file."""
     used = await redis.info("cpu")
     return float(used["used_cpu_sys"] + used["used_cpu_user"])
-
-
-async def commands(redis: Any) -> tuple[int, int]:
-    """Commands that clients sent, and all that ran, those inside scripts included."""
-    stats = await redis.info("commandstats")
-    inner = (
-        "time",
-        "hset",
-        "hget",
-        "hmget",
-        "hgetall",
-        "zadd",
-        "zrem",
-        "zrange",
-        "zrangebyscore",
-        "smembers",
-        "exists",
-        "get",
-        "set",
-    )
-    sent = sum(row["calls"] for name, row in stats.items() if name.removeprefix("cmdstat_") not in inner)
-    return sent, int((await redis.info("stats"))["total_commands_processed"])

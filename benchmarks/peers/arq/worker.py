@@ -1,4 +1,4 @@
-"""Stock arq 0.28 as its users run it, with max_jobs=100."""
+"""A worker with max_jobs=100 that keeps results: `arq benchmarks.peers.arq.worker.WorkerSettings`."""
 
 import os
 from typing import Any, ClassVar

@@ -1,0 +1,1 @@
+"""Load on a server: many requests over connections that stay open."""

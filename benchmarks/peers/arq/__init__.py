@@ -1,0 +1,1 @@
+"""Stock arq as its users run it."""

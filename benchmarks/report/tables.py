@@ -1,0 +1,69 @@
+"""Results as tables of Markdown whose lines fit into 120 columns."""
+
+from textwrap import wrap
+from typing import Any
+
+from benchmarks.report.numbers import number
+
+PROCESSES = ("worker", "API", "Redis")
+
+
+def goals(results: dict[str, Any]) -> list[str]:
+    """What Triage reached against each peer, and the goal."""
+    lines = ["| | Triage | peer | ratio | goal | |", "|---|---|---|---|---|---|"]
+    for row in results["rows"]:
+        ours = next(iter(row["sides"].values()))["median"]
+        for place, goal in enumerate(row["goals"]):
+            theirs = row["sides"][goal["peer"]]["median"]
+            cells = [
+                f"{row['title']}, {row['unit']}" if place == 0 else "",
+                number(ours) if place == 0 else "",
+                f"{goal['peer']}: {number(theirs)}",
+                f"{number(goal['ratio'])} ({number(min(goal['ratios']))} to {number(max(goal['ratios']))})",
+                _goal(goal["goal"]),
+                "reached" if goal["reached"] else "missed",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def costs(results: dict[str, Any]) -> list[str]:
+    """What a job cost each process, and what else was measured."""
+    lines = ["| CPU in us per job | | worker | API | Redis | also |", "|---|---|---|---|---|---|"]
+    for row in results["rows"]:
+        title = row["title"]
+        for name, side in row["sides"].items():
+            cpu, also = side["cpu_us"], side["also"]
+            if cpu or also:
+                spent = [number(cpu[process]) if process in cpu else "" for process in PROCESSES]
+                others = ", ".join(f"{number(figure)} {of}" for of, figure in also.items())
+                lines.append(f"| {' | '.join([title, name, *spent, others])} |")
+                title = ""
+    return lines
+
+
+def methods(results: dict[str, Any]) -> list[str]:
+    """What each row measures."""
+    return [line for row in results["rows"] for line in _wrapped(f"* **{row['title']}**: {row['how']}.")]
+
+
+def machine(results: dict[str, Any]) -> list[str]:
+    """The run in a sentence or two."""
+    about = results["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    load = ", ".join(str(load) for load in about["load"])
+    changed = " with changes" if about["changed"] else ""
+    return _wrapped(
+        f"Medians of {results['rounds']} rounds, {results['at'][:10]}, commit {about['commit']}{changed}:"
+        f" {about['cores']} cores ({about['processor']}), {about['memory_gib']} GiB, Linux {about['kernel']}."
+        f" Load at the start: {load}. Requests came from {about['load_from']}. Versions: {versions}."
+    )
+
+
+def _goal(goal: dict[str, Any]) -> str:
+    sign = "≥" if goal["at_least"] else "≤"
+    return f"{sign} {number(goal['limit'])}{'' if goal['of'] == 'ratio' else ' itself'}"
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, 120, subsequent_indent="  " if text.startswith("* ") else "", break_long_words=False)

@@ -1,0 +1,103 @@
+"""Triage: its worker and its API as their users start them, and submissions through the store."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+from benchmarks.bench import Server
+from benchmarks.processes import process
+from benchmarks.scenes import LIMITS
+from benchmarks.systems.system import Sent
+from service.clock import Clock
+from service.domain.ids import IdFactory
+from service.domain.job_spec import JobSpec
+from service.store.jobs import Submission
+from service.store.namespace import Namespace
+
+NAMESPACE = "bench"
+TEXT = "x" * 180
+PAYLOAD = b'{"text":"%s"}' % TEXT.encode()
+#: Its command line, whatever is on PATH.
+COMMAND = ["-c", "from service.cli import main; main()"]
+#: One call of the store gets this many jobs.
+BATCH = 10_000
+
+#: The job with a number, where submissions do not depend on time.
+SHAPES: dict[str, Callable[[int], JobSpec]] = {
+    "noop": lambda number: JobSpec("noop", PAYLOAD),
+    "sleep": lambda number: JobSpec("sleep_10ms", PAYLOAD),
+    "mixed": lambda number: JobSpec(
+        "noop", PAYLOAD, queue="mixed", priority=number % 10, limit_key=f"key-{number % 100}"
+    ),
+}
+_ids = IdFactory(Clock().now_ms, os.urandom)
+
+
+def worker(url: str, out: Path, concurrency: int = 100, namespace: str = NAMESPACE) -> Any:
+    """The process of a worker."""
+    return process(
+        ["-m", "workers.main"],
+        TRIAGE_REDIS_URL=url,
+        TRIAGE_NAMESPACE=namespace,
+        TRIAGE_HANDLERS="benchmarks.handlers",
+        TRIAGE_CONCURRENCY=str(concurrency),
+        TRIAGE_WORKER_PORT="0",
+        BENCH_OUT=str(out),
+    )
+
+
+def api(url: str, port: int) -> AbstractAsyncContextManager[Popen[bytes]]:
+    """The process of an API that checks no keys."""
+    return process(
+        [*COMMAND, "api"],
+        TRIAGE_REDIS_URL=url,
+        TRIAGE_NAMESPACE=NAMESPACE,
+        TRIAGE_AUTH="off",
+        TRIAGE_PORT=str(port),
+    )
+
+
+class Triage:
+    def worker(
+        self, server: Server, out: Path, concurrency: int = 100, shape: str = "noop"
+    ) -> AbstractAsyncContextManager[Popen[bytes]]:
+        return worker(server.url, out, concurrency)
+
+    async def submit(self, server: Server, shape: str, count: int, **options: float) -> Sent:
+        began, used = time.monotonic(), time.process_time()
+        stores = Namespace(server.redis, NAMESPACE, 0)
+        if shape == "spaced":
+            await self._spaced(stores, count, options["apart"])
+        elif shape == "delayed":
+            await self._delayed(stores, count, options["apart"], options["delay"])
+        else:
+            if shape == "mixed":
+                await stores.queues.configure("mixed", LIMITS)
+            for first in range(0, count, BATCH):
+                numbers = range(first, min(first + BATCH, count))
+                await stores.jobs.submit(new_jobs([SHAPES[shape](number) for number in numbers]))
+        return Sent(time.monotonic() - began, time.process_time() - used)
+
+    async def finished(self, server: Server) -> int:
+        return await server.redis.zcard(f"{Namespace(server.redis, NAMESPACE, 0).scripts.prefix}retention")
+
+    async def _spaced(self, stores: Namespace, count: int, apart: float) -> None:
+        for _ in range(count):
+            payload = b'{"sent":%r}' % time.monotonic()
+            await stores.jobs.submit(new_jobs([JobSpec("noop", payload)]))
+            await asyncio.sleep(apart)
+
+    async def _delayed(self, stores: Namespace, count: int, apart: float, delay: float) -> None:
+        for number in range(count):
+            wait_ms = round(1000 * (delay + number * apart))
+            payload = b'{"sent":%r}' % (time.monotonic() + wait_ms / 1000)
+            await stores.jobs.submit(new_jobs([JobSpec("noop", payload, delay_ms=wait_ms)]))
+
+
+def new_jobs(specs: list[JobSpec]) -> list[Submission]:
+    return [Submission(_ids.new("job"), spec) for spec in specs]
