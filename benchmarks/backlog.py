@@ -105,7 +105,7 @@ class Backlog:
         return Figures(
             rate,
             {"worker": worker_cpu / jobs * 1e6, "Redis": redis_cpu / jobs * 1e6},
-            {"% of a core for Redis": rate * redis_cpu / jobs * 100},
+            {"% of Redis's core": rate * redis_cpu / jobs * 100},
         )
 
     async def _main_thread(self) -> float:

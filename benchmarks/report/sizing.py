@@ -15,7 +15,7 @@ def sizing(results: dict[str, Any]) -> list[str]:
     """Processes, Redis and memory by rate, for jobs whose handler takes no time."""
     rows = {row["row"]: row for row in results["rows"]}
     drain, http, bulk = [next(iter(rows[name]["sides"].values())) for name in ("drain", "http", "bulk")]
-    worker_us, kept = drain["cpu_us"]["worker"], drain["also"]["bytes per finished job"]
+    worker_us, kept = drain["cpu_us"]["worker"], drain["also"]["bytes kept"]
     lines = [
         "| jobs/s | workers | API, single | API, bulk | Redis, single | Redis, bulk | memory per hour kept |",
         "|---|---|---|---|---|---|---|",

@@ -37,7 +37,7 @@ async def drain(bench: Bench, system: type[System], jobs: int, shape: str = "noo
     return Figures(
         rate,
         {"worker": (worker_cpu - first.cpu) / jobs * 1e6, "Redis": redis_cpu / jobs * 1e6},
-        {"% of a core for Redis": rate * redis_cpu / jobs * 100, "bytes per finished job": kept / jobs},
+        {"% of Redis's core": rate * redis_cpu / jobs * 100, "bytes kept": kept / jobs},
     )
 
 

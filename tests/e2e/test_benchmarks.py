@@ -26,7 +26,7 @@ async def test_a_drain_a_wait_and_a_jobs_memory_are_measured(
     assert drained.figure > 0
     assert drained.cpu_us["Redis"] > 0
     # A finished job keeps its payload of 200 bytes and a result.
-    assert 250 < drained.also["bytes per finished job"] < 10_000
+    assert 250 < drained.also["bytes kept"] < 10_000
     assert 0 < waited.also["ms p50"] <= waited.figure <= waited.also["ms at most"]
     assert 200 < queued.figure < 10_000
 
