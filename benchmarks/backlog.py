@@ -7,7 +7,7 @@ from benchmarks.bench import Server
 from benchmarks.processes import cpu_seconds, redis_cpu_seconds, until
 from benchmarks.row import Figures
 from benchmarks.scenes import Scene
-from benchmarks.systems.triage import worker
+from benchmarks.systems.triage import finished, worker
 from service.domain.job_spec import JobSpec
 from service.domain.outcome import Succeeded, settle
 from service.store.jobs import Submission
@@ -81,11 +81,10 @@ class Backlog:
         if self.scene.jobs < 10 * DRAINED:
             await self.scene.add(self._stores, DRAINED)
         redis = self._server.redis
-        finished = f"{self._stores.scripts.prefix}retention"
-        before = await redis.zcard(finished)
+        before = await finished(self._server, self._name)
 
         async def reached(count: int) -> bool:
-            return await redis.zcard(finished) >= before + count
+            return await finished(self._server, self._name) >= before + count
 
         async with contextlib.AsyncExitStack() as stack:
             commands = [
@@ -94,11 +93,11 @@ class Backlog:
             pids = [(await stack.enter_async_context(command)).pid for command in commands]
             began = await until(lambda: reached(MARGIN))
             worker_cpu, redis_cpu = sum(map(cpu_seconds, pids)), await redis_cpu_seconds(redis)
-            first = await redis.zcard(finished)
+            first = await finished(self._server, self._name)
             ended = await until(lambda: reached(DRAINED - MARGIN))
             worker_cpu = sum(map(cpu_seconds, pids)) - worker_cpu
             redis_cpu = await redis_cpu_seconds(redis) - redis_cpu
-            jobs = await redis.zcard(finished) - first
+            jobs = await finished(self._server, self._name) - first
         rate = jobs / (ended - began)
         return Figures(
             rate,

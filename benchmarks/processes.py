@@ -76,9 +76,12 @@ def notes(path: Path) -> list[Note]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What all threads of a process have used, in user and in kernel mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """What all threads of a process and its children have used, in user and in kernel mode."""
+    folder = Path(f"/proc/{pid}")
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    children = (folder / f"task/{pid}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_seconds(int(child)) for child in children)
 
 
 async def redis_cpu_seconds(redis: Any) -> float:

@@ -53,10 +53,13 @@ def machine(results: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     load = ", ".join(str(load) for load in about["load"])
     changed = " with changes" if about["changed"] else ""
+    rounds = f"Medians of {results['rounds']} rounds" if results["rounds"] > 1 else "One round"
+    busy = about["load"][0] > about["cores"] / 2
+    warning = " Other work kept the machine busy: compare only ratios and CPU time." if busy else ""
     return _wrapped(
-        f"Medians of {results['rounds']} rounds, {results['at'][:10]}, commit {about['commit']}{changed}:"
+        f"{rounds}, {results['at'][:10]}, commit {about['commit']}{changed}:"
         f" {about['cores']} cores ({about['processor']}), {about['memory_gib']} GiB, Linux {about['kernel']}."
-        f" Load at the start: {load}. Requests came from {about['load_from']}. Versions: {versions}."
+        f" Load at the start: {load}. Requests came from {about['load_from']}. Versions: {versions}.{warning}"
     )
 
 

@@ -18,6 +18,7 @@ from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
+from service.store.redis import keys
 
 NAMESPACE = "bench"
 TEXT = "x" * 180
@@ -49,6 +50,11 @@ def worker(url: str, out: Path, concurrency: int = 100, namespace: str = NAMESPA
         TRIAGE_WORKER_PORT="0",
         BENCH_OUT=str(out),
     )
+
+
+async def finished(server: Server, namespace: str = NAMESPACE) -> int:
+    """Finished jobs that are kept: one command, because measurements ask often."""
+    return await server.redis.zcard(keys.retention(keys.prefix(namespace)))
 
 
 def api(url: str, port: int) -> AbstractAsyncContextManager[Popen[bytes]]:
@@ -84,7 +90,7 @@ class Triage:
         return Sent(time.monotonic() - began, time.process_time() - used)
 
     async def finished(self, server: Server) -> int:
-        return await server.redis.zcard(f"{Namespace(server.redis, NAMESPACE, 0).scripts.prefix}retention")
+        return await finished(server)
 
     async def _spaced(self, stores: Namespace, count: int, apart: float) -> None:
         for _ in range(count):
