@@ -30,11 +30,10 @@ async def machine(bench: Bench) -> dict[str, Any]:
         "changed": bool(_printed("git", "status", "--porcelain", "service", "workers", "triage")),
         "versions": {
             "Python": platform.python_version(),
-            "Node": _printed("node", "--version").removeprefix("v"),
             "Valkey": info.get("valkey_version") or info["redis_version"],
             **{name: version(name) for name in ("fastapi", "uvicorn", "redis")},
-            **_peers(),
         },
+        "peers": {"Node": _printed("node", "--version").removeprefix("v"), **_peers()},
         "load_from": generator(),
     }
 
@@ -50,7 +49,7 @@ def _peers() -> dict[str, str]:
     pinned = (ROOT / "benchmarks/peers/requirements.txt").read_text()
     return {
         **packages,
-        **{f"{name} of the peers": _pin(name, pinned) for name in ("arq", "fastapi", "uvicorn")},
+        **{name: _pin(name, pinned) for name in ("arq", "fastapi", "uvicorn")},
     }
 
 

@@ -19,7 +19,7 @@ def goals(results: dict[str, Any]) -> list[str]:
                 f"{row['title']}, {row['unit']}" if place == 0 else "",
                 number(ours) if place == 0 else "",
                 f"{goal['peer']}: {number(theirs)}",
-                f"{number(goal['ratio'])} ({number(min(goal['ratios']))} to {number(max(goal['ratios']))})",
+                _ratio(goal),
                 _goal(goal["goal"]),
                 "reached" if goal["reached"] else "missed",
             ]
@@ -50,7 +50,10 @@ def methods(results: dict[str, Any]) -> list[str]:
 def machine(results: dict[str, Any]) -> list[str]:
     """The run in a sentence or two."""
     about = results["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    versions, peers = [
+        ", ".join(f"{name} {version}" for name, version in about[group].items())
+        for group in ("versions", "peers")
+    ]
     load = ", ".join(str(load) for load in about["load"])
     changed = " with changes" if about["changed"] else ""
     rounds = f"Medians of {results['rounds']} rounds" if results["rounds"] > 1 else "One round"
@@ -59,8 +62,15 @@ def machine(results: dict[str, Any]) -> list[str]:
     return _wrapped(
         f"{rounds}, {results['at'][:10]}, commit {about['commit']}{changed}:"
         f" {about['cores']} cores ({about['processor']}), {about['memory_gib']} GiB, Linux {about['kernel']}."
-        f" Load at the start: {load}. Requests came from {about['load_from']}. Versions: {versions}.{warning}"
+        f" Load at the start: {load}. Requests came from {about['load_from']}."
+        f" Triage: {versions}. Peers: {peers}.{warning}"
     )
+
+
+def _ratio(goal: dict[str, Any]) -> str:
+    lowest, highest = number(min(goal["ratios"])), number(max(goal["ratios"]))
+    spread = f" ({lowest} to {highest})" if len(goal["ratios"]) > 1 else ""
+    return number(goal["ratio"]) + spread
 
 
 def _goal(goal: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ async def waits(bench: Bench, system: type[System], shape: str) -> Figures:
             await until(lambda: began(WARM_UP))
             await asyncio.sleep(1)
             await queue.submit(server, shape, JOBS, apart=APART, delay=DELAY)
-            await until(lambda: began(WARM_UP + JOBS))
+            await until(lambda: began(WARM_UP + JOBS), pause=0.05)
         late = [(note.began - note.sent) * 1000 for note in notes(out)[WARM_UP:]]
     return Figures(percentile(late, 99), also={"ms p50": statistics.median(late), "ms at most": max(late)})
 
