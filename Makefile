@@ -7,6 +7,8 @@ BIN := .venv/bin
 ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
 UNIT := tests/domain tests/workers tests/contract tests/store tests/api
+# Tests wait for servers and timers half of their time, so there is one process more than CI has cores.
+PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 # Pyright takes Node from its own wheel: no node, no download.
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -53,9 +55,9 @@ test: ## Run everything: lint, types, walls, generated files, and the suite on V
 	@echo "==> 6/8 verify"
 	@$(MAKE) verify
 	@echo "==> 7/8 tests on Valkey"
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=valkey
+	@$(PYTEST) --server=valkey
 	@echo "==> 8/8 tests on Redis: tests/races, tests/store but its random models, tests/domain"
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --server=redis --cov --cov-report=term:skip-covered \
+	@$(PYTEST) --server=redis --cov --cov-report=term:skip-covered \
 		$(ON_REDIS) tests/domain
 	@echo "==> all passed"
 

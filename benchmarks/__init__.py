@@ -1,1 +1,1 @@
-"""Triage against stock arq, on one Redis, in one run."""
+"""Compares Triage with its peers, in turn, in one run."""

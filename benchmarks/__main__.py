@@ -1,4 +1,4 @@
-"""`make bench`: every row, its sides in turn, round after round."""
+"""`make bench`: measures the sides of each row in turn, round after round."""
 
 import argparse
 import asyncio
@@ -19,12 +19,12 @@ from benchmarks.row import Figures, Row
 from benchmarks.rows import ROWS
 from benchmarks.summary import summarize
 
-#: Where a run of some rows leaves its results: those of the repository are of all rows.
+#: The results of a run of some rows; the repository has results of all rows.
 PARTIAL = ROOT / ".cache/bench/partial.json"
 
 
 async def measure(rows: list[Row], rounds: int) -> dict[str, Any]:
-    """The results; a row that failed in any round is not among them."""
+    """The results, without the rows that failed in any round."""
     began = time.monotonic()
     figures = {row.name: {side: list[Figures]() for side in row.sides} for row in rows}
     async with Bench() as bench:
@@ -43,7 +43,7 @@ async def measure(rows: list[Row], rounds: int) -> dict[str, Any]:
 
 
 async def _measured(bench: Bench, row: Row, figures: dict[str, list[Figures]], label: str) -> bool:
-    """Each side once, in turn; False when one failed, which leaves the other rows as they are."""
+    """Measure each side once; returns False if one failed."""
     for side, measure_side in row.sides.items():
         began = time.monotonic()
         try:
@@ -68,9 +68,9 @@ def selected(names: str) -> list[Row]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--rows", default="", help="names with commas between them; all without it")
+    parser.add_argument("--rows", default="", help="comma-separated names (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="the file for the results")
+    parser.add_argument("--out", type=Path, help="where to write the results")
     given = parser.parse_args()
     rows = selected(given.rows)
     subprocess.run([ROOT / "benchmarks/peers/install.sh"], check=True)

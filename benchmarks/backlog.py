@@ -1,4 +1,4 @@
-"""One scene on one server, and what claims and drains of it cost."""
+"""Measures claims and drains of one scene."""
 
 import contextlib
 from pathlib import Path
@@ -14,37 +14,37 @@ from service.store.jobs import Submission
 from service.store.leases import ClaimRequest, Finish
 from service.store.namespace import Namespace
 
-#: Of each drain the first and the last are not measured.
+#: Jobs per drain, and how many of the first and of the last ones are not measured.
 DRAINED, MARGIN = 20_000, 2_000
 CLAIMS = 200
 
 
 class Backlog:
-    """Jobs that wait in a namespace of their own."""
+    """A namespace with a scene of queued jobs."""
 
     def __init__(self, server: Server, name: str, scene: Scene) -> None:
         self.scene = scene
         self._server, self._name = server, name
-        self._stores = Namespace(server.redis, name, 0)
+        self._namespace = Namespace(server.redis, name, 0)
         self._credits = b""
         self._claims = 0
 
     async def set_up(self) -> None:
-        await self.scene.set_up(self._stores)
+        await self.scene.set_up(self._namespace)
 
     async def add_idle(self, queues: int) -> None:
-        """Queues with one job each, of a type that no worker knows."""
-        self._stores.scripts.max_queues = 2 * queues
+        """Add queues with one job each, of a type that no worker knows."""
+        self._namespace.scripts.max_queues = 2 * queues
         for start in range(0, queues, 500):
             specs = [JobSpec("unknown", queue=f"idle-{start + place}") for place in range(500)]
-            await self._stores.jobs.submit(
+            await self._namespace.jobs.submit(
                 [Submission(f"job_{start + place:026d}", spec) for place, spec in enumerate(specs)]
             )
 
     async def claims(self, slots: int) -> list[float]:
-        """CPU milliseconds of Redis for each claim; what is claimed is finished, as a worker would.
+        """CPU milliseconds of Redis for each claim; finishes the claimed jobs, like a worker.
 
-        As many jobs as were claimed are added afterwards, so that the backlog stays as long as it was.
+        Adds the same number of jobs afterwards, which keeps the length of the backlog.
         """
         times: list[float] = []
         claimed = 0
@@ -61,25 +61,25 @@ class Backlog:
                 {"noop": None},
                 self._credits,
             )
-            claim = await self._stores.leases.claim(request)
+            claim = await self._namespace.leases.claim(request)
             times.append((await self._main_thread() - before) * 1000)
             self._credits = claim.credits
             if not claim.leases:
                 raise RuntimeError(f"{self.scene.title}: nothing to claim after {claimed} jobs")
             claimed += len(claim.leases)
-            await self._stores.leases.finish(
+            await self._namespace.leases.finish(
                 [
                     Finish(lease, settle(lease.job, Succeeded(b"{}"), 0, lambda: 0.5), "wk_1", 0, 1)
                     for lease in claim.leases
                 ]
             )
-        await self.scene.add(self._stores, claimed)
+        await self.scene.add(self._namespace, claimed)
         return times
 
     async def drain(self, workers: int = 1) -> Figures:
-        """Workers with concurrency 100 take 20,000 jobs; to a short backlog as many are added first."""
+        """Workers with concurrency 100 run 20,000 jobs, which are added first if the backlog is short."""
         if self.scene.jobs < 10 * DRAINED:
-            await self.scene.add(self._stores, DRAINED)
+            await self.scene.add(self._namespace, DRAINED)
         redis = self._server.redis
         before = await finished(self._server, self._name)
 
@@ -106,6 +106,6 @@ class Backlog:
         )
 
     async def _main_thread(self) -> float:
-        """CPU seconds of the thread that runs scripts: what other processes do is not in them."""
+        """CPU seconds of the thread that runs scripts, which other processes do not affect."""
         used = await self._server.redis.info("cpu")
         return float(used["used_cpu_user_main_thread"] + used["used_cpu_sys_main_thread"])

@@ -1,4 +1,4 @@
-"""Where a run keeps its servers: a new one for each measurement, and some with backlogs for the whole run."""
+"""Starts the servers of a run: a new one for each measurement, and some with backlogs for the whole run."""
 
 import contextlib
 import tempfile
@@ -11,13 +11,13 @@ from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 
 Kept = TypeVar("Kept")
-#: A rewrite of the append-only file takes a core of its own for seconds, at a time that nobody chose.
+#: A rewrite of the append-only file would occupy a core for seconds, at a random time.
 OPTIONS = ("--auto-aof-rewrite-percentage", "0")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A Valkey with its append-only file on and fsync each second, a client, and a folder for notes."""
+    """A Valkey whose append-only file is synced every second, with a client and a folder for notes."""
 
     url: str
     redis: Any
@@ -25,7 +25,7 @@ class Server:
 
 
 class Bench:
-    """Servers for measurements; all end with the block."""
+    """Servers for measurements, which stop at the end of the block."""
 
     def __init__(self, directory: Path | None = None, binary: Path | None = None) -> None:
         self._directory, self._binary = directory, binary
@@ -44,7 +44,7 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def server(self) -> AsyncGenerator[Server]:
-        """An empty server that nothing else uses."""
+        """An empty server for one measurement."""
         self._servers += 1
         directory = self._root / str(self._servers)
         with EmbeddedServer(directory, self._binary, OPTIONS) as server:
@@ -55,7 +55,7 @@ class Bench:
                 await redis.aclose()
 
     async def kept(self, name: str, make: Callable[[Server], Awaitable[Kept]]) -> Kept:
-        """What `make` put on a server of its own: made once, and used in each round."""
+        """The result of `make`, which gets its own server; made once and used in each round."""
         if name not in self._kept:
             server = await self._stack.enter_async_context(self.server())
             self._kept[name] = await make(server)

@@ -1,4 +1,4 @@
-"""What a long queue and its limits cost: how long a claim takes, and how fast a worker drains."""
+"""Measures the cost of a long queue with limits: the duration of a claim, and how fast a worker drains it."""
 
 import argparse
 import asyncio
@@ -46,7 +46,7 @@ async def measure(server: Server, jobs: int, rounds: int) -> None:
 
 
 async def names(server: Server) -> None:
-    """The same five busy queues, with and without 10,000 others whose jobs the worker cannot run."""
+    """Five busy queues, without and with 10,000 other queues whose jobs the worker cannot run."""
     few = Backlog(server, "few-names", Scene("5 queues", 3 * CLAIMS, 5))
     many = Backlog(server, "many-names", Scene("5 of 10,005 queues", 3 * CLAIMS, 5))
     await few.set_up()

@@ -1,4 +1,4 @@
-"""How fast one Triage worker empties a queue, round after round, without any peer."""
+"""Measures how fast one worker empties a queue, without any peer."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""A fan-out of 100,000 items in one request while workers are killed: `python -m benchmarks.fan_out`."""
+"""Runs a fan-out of 100,000 items while killing workers: `python -m benchmarks.fan_out`."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from service.store.redis.scripts import digest
 
 SMALL, LARGE = 1_000, 100_000
 CODE = "from service.cli import main; main()"
-#: Scripts above this many microseconds are looked at one by one.
+#: Calls that take longer are listed, in microseconds.
 SLOW_US = 5_000
 
 
@@ -32,7 +32,7 @@ def memory_mib(pid: int, field: str = "VmRSS") -> float:
 class Scripts:
     """Time inside Redis per script call.
 
-    Durations hold what a busy machine gave to others, as those of plain commands show; CPU does not.
+    On a busy machine durations include the time of other processes; CPU time does not.
     """
 
     def __init__(self, redis: Any, server: int) -> None:
@@ -69,7 +69,7 @@ NAMES = {digest(path.stem): path.stem for path in Path("service/store/lua/comman
 async def run(
     http: httpx.AsyncClient, redis: Any, pids: tuple[int, int], size: int, kill: Any = None
 ) -> None:
-    """Submit, watch the counts to the end, and print what an item cost."""
+    """Submit, watch the counts until all items have finished, and print the cost per item."""
     body = orjson.dumps(
         {
             "template": {"name": "noop", "queue": "bulk"},
@@ -101,8 +101,8 @@ async def run(
                 killed += 1
                 await kill()
     seconds = time.monotonic() - began
-    answer = await submission
-    _seen.add(answer.json()["id"])
+    response = await submission
+    _seen.add(response.json()["id"])
     then = (await http.get(f"/v1/jobs/{fan_out['then_job_id']}", params={"wait": 20})).json()
     if (fan_out["state"], fan_out["counts"]["succeeded"], then["deliveries"]) != ("succeeded", size, 1):
         raise RuntimeError(f"not as promised: {fan_out} {then}")
@@ -127,14 +127,14 @@ def seen(fan_out: dict[str, Any]) -> bool:
 async def results(http: httpx.AsyncClient, api: int) -> None:
     id = (await http.get("/v1/fan-outs", params={"limit": 1})).json()["items"][0]["id"]
     began, lines = time.monotonic(), 0
-    async with http.stream("GET", f"/v1/fan-outs/{id}/results") as answer:
-        async for _ in answer.aiter_lines():
+    async with http.stream("GET", f"/v1/fan-outs/{id}/results") as response:
+        async for _ in response.aiter_lines():
             lines += 1
     print(f"results: {lines:,} lines in {time.monotonic() - began:.1f} s; API {memory_mib(api):.0f} MiB")
 
 
-async def steer(http: httpx.AsyncClient, redis: Any, server: int, size: int) -> None:
-    """Cancel items that nobody has started: nobody knows their type."""
+async def cancel_and_retry(http: httpx.AsyncClient, redis: Any, server: int, size: int) -> None:
+    """Cancel, retry and delete unstarted items, of a type that no worker knows."""
     body = orjson.dumps({"template": {"name": "unknown"}, "items": [{}] * size})
     id = (await http.post("/v1/fan-outs", content=body, headers={"Content-Type": "application/json"})).json()[
         "id"
@@ -201,7 +201,7 @@ async def measure(server: EmbeddedServer, directory: Path) -> None:
         peak = memory_mib(api.pid, "VmHWM")
         print(f"API memory: {before:.0f} MiB before, {peak:.0f} MiB at most: + {peak - before:.0f} MiB")
         await results(http, api.pid)
-        await steer(http, redis, pids[1], LARGE)
+        await cancel_and_retry(http, redis, pids[1], LARGE)
         print(f"API memory at the end: {memory_mib(api.pid, 'VmHWM'):.0f} MiB at most")
     for worker in victims:
         worker.terminate()

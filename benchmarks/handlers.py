@@ -1,4 +1,4 @@
-"""Handlers that do nothing but note when the first and each later run began."""
+"""Handlers that only note when their runs begin."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ def _note(sent: float) -> None:
 
 
 async def noop(ctx: Any, text: str = "", sent: float = 0.0) -> str:
-    """`sent` is the monotonic time of the submission; without it only the first run is noted."""
+    """`sent`: monotonic time of the submission; without it, only the first run is noted."""
     _note(sent)
     return "x" * 64
 

@@ -1,4 +1,4 @@
-"""The machine and the versions that a run had."""
+"""Describes the machine and the versions of a run."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ from benchmarks.systems.system import INSTALLED
 
 
 async def machine(bench: Bench) -> dict[str, Any]:
-    """`load`: run queue of the last 1, 5 and 15 minutes at the start; other work makes rates worse."""
+    """`load`: load averages at the start of the run."""
     async with bench.server() as server:
         info = await server.redis.info("server")
     return {

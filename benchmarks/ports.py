@@ -1,4 +1,4 @@
-"""Ports of this machine for servers that are measured."""
+"""Ports for the servers of a benchmark."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ def free_port() -> int:
 
 
 async def listens(port: int) -> bool:
-    """Whether a server accepts connections there."""
+    """Whether a server accepts connections on the port."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

@@ -1,4 +1,4 @@
-"""Starts what is measured, and reads what it used and what Redis counted."""
+"""Starts processes to measure, and reads their CPU time."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 async def program(
     command: Sequence[str | Path], **environment: str
 ) -> AsyncGenerator[subprocess.Popen[bytes]]:
-    """A process that is ended with the block."""
+    """A process that ends with the block."""
     started = subprocess.Popen(
         [str(part) for part in command],
         cwd=ROOT,
@@ -35,12 +35,12 @@ async def program(
 def process(
     arguments: list[str], **environment: str
 ) -> contextlib.AbstractAsyncContextManager[subprocess.Popen[bytes]]:
-    """Python with these arguments, ended with the block."""
+    """A Python process that ends with the block."""
     return program([sys.executable, *arguments], **environment)
 
 
 async def run(command: Sequence[str | Path], **environment: str) -> bytes:
-    """What a program prints that ends by itself."""
+    """Run a program until it exits; returns its output."""
     running = await asyncio.create_subprocess_exec(
         *map(str, command), cwd=ROOT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
     )
@@ -53,7 +53,7 @@ async def run(command: Sequence[str | Path], **environment: str) -> bytes:
 async def until(
     condition: Callable[[], Awaitable[bool]], seconds: float = 120, pause: float = 0.005
 ) -> float:
-    """Monotonic time at which the condition held."""
+    """Wait for the condition; returns the monotonic time at which it was true."""
     deadline = time.monotonic() + seconds
     while not await condition():
         if time.monotonic() > deadline:
@@ -63,7 +63,7 @@ async def until(
 
 
 class Note(NamedTuple):
-    """One noted run: when it began and was sent (monotonic), and what CPU its process had used by then."""
+    """One noted run: when it began and was submitted (monotonic), and the CPU time of its process by then."""
 
     began: float
     sent: float
@@ -76,7 +76,7 @@ def notes(path: Path) -> list[Note]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What all threads of a process and its children have used, in user and in kernel mode."""
+    """CPU time of all threads of a process and its subprocesses, in user and in kernel mode."""
     folder = Path(f"/proc/{pid}")
     fields = (folder / "stat").read_text().rpartition(")")[2].split()
     children = (folder / f"task/{pid}/children").read_text().split()
@@ -85,6 +85,6 @@ def cpu_seconds(pid: int) -> float:
 
 
 async def redis_cpu_seconds(redis: Any) -> float:
-    """What the server has used, without its children that rewrite the append-only file."""
+    """CPU time of the server, without the subprocesses that rewrite the append-only file."""
     used = await redis.info("cpu")
     return float(used["used_cpu_sys"] + used["used_cpu_user"])

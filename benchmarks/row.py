@@ -1,4 +1,4 @@
-"""What a row of the benchmark is: sides that are measured in turn, and what Triage has to reach."""
+"""A row of the benchmark: sides that are measured in turn, and the goals of Triage."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from benchmarks.bench import Bench
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one side reached in one round. CPU is in microseconds per job, of each process that took part."""
+    """The figures of one side in one round. CPU time is per job and process, in microseconds."""
 
     figure: float
     cpu_us: Mapping[str, float] = field(default_factory=dict[str, float])
-    #: What else was measured, such as percentiles, by a name with its unit.
+    #: Other figures, such as percentiles, by their unit.
     also: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
@@ -21,7 +21,7 @@ Measure = Callable[[Bench], Awaitable[Figures]]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the first side has to reach: a ratio to the figure of `peer`, or a figure of its own."""
+    """A goal of the first side: for its ratio to the figure of `peer`, or for its own figure."""
 
     peer: str
     limit: float
@@ -41,7 +41,7 @@ def at_most(limit: float, of: str) -> Goal:
 
 
 def own_at_least(limit: float, beside: str) -> Goal:
-    """A goal of Triage alone; the peer is there to compare with."""
+    """A goal for the figure of Triage; the peer is measured for comparison."""
     return Goal(beside, limit, at_least=True, ratio=False)
 
 
@@ -51,7 +51,7 @@ def own_at_most(limit: float, beside: str) -> Goal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`sides`: Triage first, then every peer; `how`: a sentence that says what is measured."""
+    """`sides`: Triage first, then every peer; `how`: a description of the measurement."""
 
     name: str
     title: str

@@ -9,7 +9,7 @@ from service.domain.limits import KeyLimits, RateLimit
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 
-#: None of them is reached: what is measured is asking them, not waiting for them.
+#: So high that no job waits: this measures the cost of checking limits.
 LIMITS = {
     "max_concurrency": 5_000,
     "rate_limit": RateLimit(100_000, 1_000),
@@ -20,22 +20,22 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class Scene:
-    """A backlog; its jobs go to the queues and limit keys in turn. Without keys nothing is limited."""
+    """A backlog, spread evenly over the queues and limit keys. Without keys there are no limits."""
 
     title: str
     jobs: int
     queues: int
     keys: int = 0
 
-    async def set_up(self, stores: Namespace) -> None:
+    async def set_up(self, namespace: Namespace) -> None:
         for queue in range(self.queues if self.keys else 0):
-            await stores.queues.configure(f"queue-{queue}", LIMITS)
-        await self.add(stores, self.jobs)
+            await namespace.queues.configure(f"queue-{queue}", LIMITS)
+        await self.add(namespace, self.jobs)
 
-    async def add(self, stores: Namespace, jobs: int) -> None:
+    async def add(self, namespace: Namespace, jobs: int) -> None:
         submissions = self._submissions(jobs)
         while batch := list(islice(submissions, 500)):
-            await stores.jobs.submit(batch)
+            await namespace.jobs.submit(batch)
 
     def _submissions(self, jobs: int) -> Iterator[Submission]:
         for number in islice(_numbers, jobs):

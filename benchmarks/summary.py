@@ -1,4 +1,4 @@
-"""Medians of rounds, and of the ratios inside each round, in which the machine treated both sides alike."""
+"""Medians of the rounds, and of the ratios within each round, where the machine treats both sides alike."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ DIGITS = 4
 
 
 def summarize(row: Row, rounds: Mapping[str, Sequence[Figures]]) -> dict[str, Any]:
-    """One row of the results, from the figures of each side by round."""
+    """One row of the results."""
     return {
         "row": row.name,
         "title": row.title,
@@ -54,5 +54,5 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 def rounded(value: float) -> float:
-    """To four significant digits: the rest is noise."""
+    """To four significant digits; the others are noise."""
     return float(f"{value:.{DIGITS}g}")

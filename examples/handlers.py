@@ -1,4 +1,4 @@
-"""Handlers with types: `ctx` differs for coroutine functions, threads and processes.
+"""Typed handlers: the type of `ctx` differs between coroutine functions, threads and processes.
 
 TRIAGE_HANDLERS=handlers PYTHONPATH=examples triage dev
 """
@@ -16,7 +16,7 @@ class Report:
 
 @job(queue="mail", retry={"max_attempts": 5, "delay_seconds": 2}, timeout_seconds=60)
 async def send_letter(ctx: Context, to: str, copies: int = 1) -> dict[str, str | int]:
-    """In the event loop: methods are awaited."""
+    """Runs in the event loop and awaits the methods of `ctx`."""
     if "@" not in to:
         raise NonRetryable(f"{to} is not an address")
     if ctx["job_try"] > 1:
@@ -30,7 +30,7 @@ async def send_letter(ctx: Context, to: str, copies: int = 1) -> dict[str, str |
 
 @job(concurrency=2)
 def import_rows(ctx: ThreadContext, batches: list[list[int]]) -> int:
-    """In a thread: plain calls, and `ctx.cancelled` must be looked at."""
+    """Runs in a thread: methods are plain calls, and it must check `ctx.cancelled`."""
     total = 0
     for number, batch in enumerate(batches, 1):
         ctx.raise_if_cancelled()
@@ -41,14 +41,14 @@ def import_rows(ctx: ThreadContext, batches: list[list[int]]) -> int:
 
 @job(executor="process", timeout_seconds=600)
 def render_report(ctx: ProcessContext, rows: int, title: str = "Report") -> Report:
-    """In a process of its own, which can be killed: plain calls, and there is no `ctx["redis"]`."""
+    """Runs in a subprocess, which can be killed: methods are plain calls, and there is no `ctx["redis"]`."""
     ctx.log(f"rendering {rows} rows")
     return Report(rows, title)
 
 
 @job
 async def sync_contacts(ctx: Context, status: int) -> list[str]:
-    """What a partner's answer asks for."""
+    """Does what the response of a partner's API requires."""
     if status == 429:
         raise RateLimited(30)
     if status == 503:

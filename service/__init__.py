@@ -1,1 +1,1 @@
-"""Triage's service side: what a job is, where it is kept, and the HTTP front door."""
+"""Triage's service: the domain, the store, the HTTP API and the command line."""

@@ -1,11 +1,11 @@
-"""Which addresses are this machine's own, and which ones keys may be read from."""
+"""Checks addresses: whether they are loopback, and whether signing keys may be read from them."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 
 def check_jwks_url(url: str) -> None:
-    """Raises ValueError for an address that is not a safe source of trusted keys."""
+    """Raises ValueError for a URL that is not a safe source of signing keys."""
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise ValueError("must not hold a user name, a password or a fragment")
@@ -20,7 +20,7 @@ def check_jwks_url(url: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Of a name only `localhost` is: what others resolve to may change."""
+    """Whether a host is loopback. Of names, only `localhost` is, since others may resolve to anything."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""The command line: starts processes, and speaks to the API as any other client."""
+"""The command line: starts processes, and is a client of the API."""
 
 import asyncio
 import sys
@@ -92,7 +92,7 @@ def _need_redis(url: str) -> None:
 
 @cache
 def add_commands() -> None:
-    """Those whose imports `triage api` and `triage worker` need not wait for."""
+    """Add the client commands. Their imports would slow down the start of `triage api` and `worker`."""
     from service.commands import client, dead_letters, fan_out, flows, keys
     from service.commands.bench.command import bench
 
@@ -108,7 +108,7 @@ def add_commands() -> None:
 
 def main() -> None:
     """Exit codes are in docs/reference/command-line.md."""
-    from service.commands.answers import Refused
+    from service.commands.responses import Refused
 
     add_commands()
     try:

@@ -1,10 +1,10 @@
-"""The process clock, created by each main and passed to everything that needs the time."""
+"""The process's clock, which entry points create and pass to all code that needs the time."""
 
 import time
 
 
 class Clock:
-    """Monotonic seconds for durations, wall milliseconds for ids; leases and due times use Redis time."""
+    """Monotonic seconds for durations, wall-clock ms for ids; leases and due times use Redis time."""
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -13,23 +13,23 @@ from service.clock import Clock
 from service.settings import load_settings
 from service.store.redis.embedded import EmbeddedServer
 
-#: Seconds beyond the drain that the processes get at the end.
+#: How long after the drain time processes may take to exit, in seconds.
 STOP_MARGIN = 15.0
 START_SECONDS = 60.0
 EXIT_CONFIGURATION = 78
-#: No proxy reaches this machine's own address.
+#: Without proxies, which cannot reach this machine's loopback address.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def run() -> int:
-    """Returns when Ctrl-C or SIGTERM has drained everything, or a process has died."""
+    """Run until Ctrl-C or SIGTERM has drained everything, or a process has died; returns the exit code."""
     settings = load_settings()
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     server = None
     environment = {"TRIAGE_AUTH": "off", "TRIAGE_LOG_FORMAT": "text", **os.environ}
-    # Named, so that the worker does not warn of samples that are wanted here.
+    # Set explicitly, so that the worker does not warn about the sample handlers.
     environment["TRIAGE_HANDLERS"] = settings.handlers
     if not settings.redis_url:
         server = EmbeddedServer(settings.data_dir)
@@ -44,7 +44,7 @@ def run() -> int:
         while not stop.wait(0.2):
             if ended := [process for process in processes if process.poll() is not None]:
                 sys.stderr.write("triage: a process has exited; stopping the others.\n")
-                # What is wrong with the configuration it has said itself.
+                # With this exit code, the process has already reported an invalid configuration.
                 return EXIT_CONFIGURATION if ended[0].returncode == EXIT_CONFIGURATION else 1
         return 0
     finally:
@@ -54,7 +54,7 @@ def run() -> int:
 
 
 def _start(command: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    # A group of its own: Ctrl-C reaches this process alone, which passes it on once and in order.
+    # In a new process group: Ctrl-C reaches only this process, which stops the others in order.
     code = "from triage.command import main; main()"
     return subprocess.Popen([sys.executable, "-c", code, command], env=environment, start_new_session=True)
 
@@ -66,8 +66,8 @@ def _ready(url: str, processes: Sequence[subprocess.Popen[bytes]], stop: threadi
         if any(process.poll() is not None for process in processes):
             return False
         try:
-            with _DIRECT.open(f"{url}/readyz", timeout=1) as answer:
-                if answer.status == 200:
+            with _DIRECT.open(f"{url}/readyz", timeout=1) as response:
+                if response.status == 200:
                     return True
         except (URLError, OSError):
             continue
@@ -75,7 +75,7 @@ def _ready(url: str, processes: Sequence[subprocess.Popen[bytes]], stop: threadi
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
-    # The worker first: the API still answers while it drains.
+    # The worker first, so that the API is still available while it drains.
     for process in reversed(processes):
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

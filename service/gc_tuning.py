@@ -1,10 +1,10 @@
-"""How this project's processes collect garbage."""
+"""Tunes garbage collection."""
 
 import gc
 
 
 def collect_rarely() -> None:
-    """Once, after start-up: what exists by now stays, and is not looked at again.
+    """Call once after startup: freezes all objects that exist, so that collections skip them.
 
     Without it a submission's p99 was 46 ms instead of 10 ms, and a tenth of the samples of a worker's profile
     was garbage collection.

@@ -1,14 +1,20 @@
-"""The text that names the queues of a worker and their weights."""
+"""Parses the queues of a worker and their weights."""
+
+import re
+
+from service.domain.job_spec import NAME
 
 
 def parse_weights(text: str) -> dict[str, int]:
-    """`critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
+    """Parse `critical=6,default=3,*=1`; a name alone has weight 1. Raises ValueError."""
     weights: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, weight = part.partition("=")
         if not weight:
             weight = "1"
-        if not name or not weight.isdecimal() or not 1 <= int(weight) <= 1000:
+        if name != "*" and re.fullmatch(NAME.pattern, name) is None:
+            raise ValueError(f"{name!r} is not a queue name: use {NAME.rule}")
+        if not weight.isdecimal() or not 1 <= int(weight) <= 1000:
             raise ValueError(f"{part!r} must be name=weight with a weight from 1 to 1000")
         weights[name] = int(weight)
     if not weights:

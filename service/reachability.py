@@ -1,4 +1,4 @@
-"""Whether this process reaches Redis: what it reports when it is back tells an outage from dead workers."""
+"""Measures how long this process cannot reach Redis, so that scripts can tell an outage from dead workers."""
 
 from service.clock import Clock
 
@@ -20,5 +20,5 @@ class Reachability:
 
     @property
     def away_ms(self) -> int:
-        """Since the last time that it was reached, 0 unless it was missed since."""
+        """Milliseconds since Redis was last reached; 0 unless an attempt has failed since."""
         return round((self._clock.monotonic() - self._reached_at) * 1000) if self._away else 0

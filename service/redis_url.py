@@ -1,7 +1,7 @@
-"""TRIAGE_REDIS_URL, validated strictly: errors never quote its content.
+"""Validates TRIAGE_REDIS_URL strictly; errors never quote its content.
 
-redis-py accepts anything it can make sense of. With an unescaped `/` or `#` in a password, it takes a part of
-the password for a port, a path or an option, and prints it in its errors.
+redis-py accepts almost anything. With an unescaped `/` or `#` in a password, it takes a part of the password
+for a port, a path or an option, and prints it in its errors.
 """
 
 import re
@@ -20,7 +20,7 @@ _ESCAPE = (
 
 
 def check_redis_url(url: str) -> None:
-    """Raises ValueError; the message has nothing of the URL in it but names of known options."""
+    """Raises ValueError, whose message quotes nothing of the URL except names of known options."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
         raise ValueError("must begin with redis://, rediss:// or unix://")
@@ -30,7 +30,7 @@ def check_redis_url(url: str) -> None:
         raise ValueError(_ESCAPE)
     location, _, query = rest.partition("?")
     authority, slash, path = location.partition("/")
-    # An @ that comes later belongs to a password with a / or ? in it: what stands before is no host.
+    # A later @ means a password with an unescaped / or ?, so the text before those is not a host.
     if "@" in path + query and scheme != "unix":
         raise ValueError(_ESCAPE)
     if scheme == "unix":
@@ -41,7 +41,7 @@ def check_redis_url(url: str) -> None:
     try:
         urlsplit(url)
     except ValueError:
-        # A lone bracket, or a letter that may pass for a / or an @.
+        # An unmatched bracket, or a Unicode character that may be normalized to / or @.
         raise ValueError(_ESCAPE) from None
 
 
@@ -82,7 +82,7 @@ def _check_options(query: str, scheme: str) -> None:
 
 
 def address_of(url: str) -> str:
-    """Where a valid URL leads, for people: a host and a port, or the path of a socket."""
+    """The host and port, or the socket path, of a valid URL, for people."""
     scheme, _, rest = url.partition("://")
     location = rest.partition("?")[0]
     authority, slash, path = location.partition("/")

@@ -1,7 +1,7 @@
-"""The variables that Kubernetes sets in every pod for each Service of its namespace.
+"""Recognises the variables that Kubernetes sets in every pod for each Service of its namespace.
 
-Those of a Service named `triage` or `triage-api` begin with TRIAGE_, and two of them can have the names of
-settings: TRIAGE_PORT and TRIAGE_WORKER_PORT. Names and values are matched together, so a misspelt setting is
+For a Service named `triage` or `triage-api` they begin with TRIAGE_, and two of them can have the names of
+settings: TRIAGE_PORT and TRIAGE_WORKER_PORT. Both name and value must match, so that misspelt settings are
 still refused.
 """
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 _ADDRESS = r"[0-9A-Fa-f.:]+"
-#: Patterns of a name behind the name of the Service, and of the value that such a name has.
+#: Patterns of the name, after the name of the Service, and of its value.
 _SHAPES = tuple(
     (re.compile(name), re.compile(value))
     for name, value in (
@@ -28,12 +28,12 @@ def is_service_link(name: str, value: str) -> bool:
 
 
 def service_links(variables: Mapping[str, str]) -> set[str]:
-    """Their names."""
+    """The names of the service links."""
     return {name for name, value in variables.items() if is_service_link(name, value)}
 
 
 def without_service_links(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The other variables."""
+    """All other variables."""
     return {
         name: value for name, value in variables.items() if value is None or not is_service_link(name, value)
     }

@@ -1,4 +1,4 @@
-"""Settings of every process: environment variables with the prefix TRIAGE_, or the file .env."""
+"""Settings of all processes, from environment variables with the prefix TRIAGE_ or the file .env."""
 
 import os
 from collections.abc import Mapping
@@ -28,12 +28,12 @@ PREFIX = "TRIAGE_"
 NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 #: The module of the built-in job type.
 HTTP_REQUEST = "workers.http.http_request"
-#: Variables of the command line as a client, which may be set where processes start.
+#: Variables of the client commands, which may also be set where processes start.
 OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
 
 class Settings(BaseSettings):
-    """Every field is one variable; its description, with the unit, is a row of docs/reference/settings.md."""
+    """Each field is a variable, and its description, with the unit, a row of docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
@@ -138,8 +138,8 @@ class Settings(BaseSettings):
         ge=0,
         description="Shortest retention of dead jobs, in seconds, even if their own is shorter.",
     )
-    # Off by default: only people know whether a pool that is gone comes back. Nothing is lost while its jobs
-    # wait, and an alert tells of them. It is for namespaces in which clients invent or misspell job types.
+    # Off by default, since only operators know whether a missing pool will come back. Jobs can wait
+    # meanwhile, and an alert reports them. It is for namespaces whose clients may use misspelt job types.
     unroutable_seconds: float = Field(
         default=0,
         ge=0,
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url_is_one(cls, value: str) -> str:
-        # Files and secrets often end with a line break.
+        # Secrets from files often end with a line break.
         if url := value.strip():
             check_redis_url(url)
         return url
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def handler_paths(self) -> tuple[str, ...]:
-        """The modules of TRIAGE_HANDLERS, and that of the built-in job type."""
+        """The modules of TRIAGE_HANDLERS, and the module of the built-in job type."""
         paths = (*self.handlers.split(","), HTTP_REQUEST if self.http_request else "")
         return tuple(path.strip() for path in paths if path.strip())
 
@@ -269,7 +269,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment; raises ConfigurationInvalid with one line per problem, and no value in it."""
+    """Read the environment; raises ConfigurationInvalid with a line per problem, which quotes no value."""
     unknown = sorted(_given_names() - {PREFIX + name.upper() for name in Settings.model_fields})
     problems = [f"{name}: unknown setting." for name in unknown]
     try:
@@ -285,12 +285,12 @@ def load_settings() -> Settings:
 
 
 def ignored_variables() -> list[str]:
-    """Variables that look like settings and that Kubernetes has set for its Services."""
+    """Variables that look like settings, but that Kubernetes has set for Services."""
     return sorted(name for name in service_links(os.environ) if name.upper().startswith(PREFIX))
 
 
 def warn_of_ignored_variables() -> None:
-    """One line of the log, if there are any."""
+    """Log them, if there are any."""
     if names := ignored_variables():
         log.warning("service_links_ignored", variables=names)
 

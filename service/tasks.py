@@ -1,4 +1,4 @@
-"""Ending tasks for good."""
+"""Ends asyncio tasks reliably."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-#: Seconds until a task that goes on is asked again.
+#: The pause until a task that is still running is cancelled again, in seconds.
 AGAIN = 0.1
 
 
 async def end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    """Cancels tasks until all of them have ended, whatever they raise.
+    """Cancel tasks until all of them have ended, whatever they raise.
 
-    Once is not always enough: a cancellation that arrives while redis-py reads a reply can be lost, in about
+    Once is not always enough: redis-py can lose a cancellation that arrives while it reads a reply, in about
     5 of 6,000 calls, and the task would then run forever.
     """
     left = {task for task in tasks if not task.done()}
@@ -21,14 +21,14 @@ async def end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
         for task in left:
             task.cancel()
         done, left = await asyncio.wait(left, timeout=AGAIN)
-        # Looked at, so that asyncio does not log it: there is nobody left to tell.
+        # Retrieves exceptions, which asyncio would otherwise log.
         await asyncio.gather(*done, return_exceptions=True)
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of `work`; raises TimeoutError when it took longer, and then it has ended for good.
+    """Return the result of `work`; raises TimeoutError if it takes longer, after ending it.
 
-    For calls to Redis, where `asyncio.wait_for` would wait forever for a lost cancellation.
+    For calls to Redis: after a lost cancellation, `asyncio.wait_for` would wait forever.
     """
     task = asyncio.ensure_future(work)
     try:

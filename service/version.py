@@ -1,4 +1,4 @@
-"""The version of the distribution, which pyproject.toml says."""
+"""The version of the distribution, from pyproject.toml."""
 
 from importlib.metadata import version
 

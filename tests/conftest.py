@@ -3,6 +3,7 @@
 import os
 import secrets
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -33,6 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Containers often forbid Python to cache compiled modules. Rewriting the assertions of all tests takes
+    # seconds per process, so the tests cache them all the same.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     config.addinivalue_line("markers", "server: needs a Valkey or Redis server; added to all that do")
     config.addinivalue_line("markers", "processes: starts processes, so it is not in `make unit`")
     # Before any fixture, and for subprocesses too: a developer's own settings must not decide a test.

@@ -1,1 +1,1 @@
-"""Tools of the repository; nothing here is shipped."""
+"""Tools for work on this repository; no release contains them."""

@@ -21,7 +21,7 @@ def chart_values_list(values: Path) -> list[str]:
 
 
 def documented(values: Path) -> Iterator[tuple[tuple[str, ...], Any, str]]:
-    """Path, default and description of each value; raises ValueError for one that is not described."""
+    """Path, default and description of each value; raises ValueError for a value without a description."""
     text = values.read_text()
     root = yaml.compose(text, yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)

@@ -26,7 +26,7 @@ _COLUMNS = 24
 
 
 def dashboard() -> str:
-    """The document as Grafana imports it; the same text every time."""
+    """The document that Grafana imports; the same text every time."""
     document = {
         "uid": "triage",
         "title": "Triage",
@@ -51,7 +51,7 @@ def _panels(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
         place = {"x": 0, "y": y, "w": _COLUMNS, "h": 1}
         panels.append({"id": len(panels) + 1, "type": "row", "title": title, "gridPos": place, "panels": []})
         y += 1
-        # The first row is figures, the others are curves.
+        # The first row shows single figures, the others show curves.
         kind, width, height = ("stat", 6, 4) if y == 1 else ("timeseries", 8, 8)
         for index, panel in enumerate(row):
             line, column = divmod(index, _COLUMNS // width)
@@ -95,7 +95,7 @@ def _variable(name: str, query: str) -> dict[str, Any]:
         "sort": 1,
         "multi": True,
         "includeAll": True,
-        # Matches a target without the label, too.
+        # Also matches a target without the label.
         "allValue": ".*",
         "current": {"text": "All", "value": "$__all"},
     }

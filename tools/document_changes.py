@@ -3,8 +3,8 @@
     python -m tools.document_changes            prints what breaks against openapi/released.json
     python -m tools.document_changes --release  makes the current document the released one
 
-New operations, optional request fields, response fields, and values of an enumeration in an answer are fine.
-The rest is named with its place.
+New operations, optional request fields, response fields, and new values of an enumeration in a response
+break nothing. Any other change is printed with its place.
 """
 
 import sys
@@ -19,20 +19,20 @@ ROOT = Path(__file__).resolve().parent.parent
 CURRENT, RELEASED = ROOT / "openapi/openapi.json", ROOT / "openapi/released.json"
 
 Node = dict[str, Any]
-#: Bounds that may not become narrower for a request.
+#: Bounds of a request; narrowing one breaks clients.
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 
 
 def breaking_changes(old: Node, new: Node) -> list[str]:
-    """One line per change that a client of the old document could stumble over."""
+    """One line per change that a client of the old document could trip over."""
     return list(_Comparison(old, new).operations())
 
 
 class _Comparison:
     def __init__(self, old: Node, new: Node) -> None:
         self._old, self._new = old, new
-        # A schema that refers to itself is compared once for each side of the wire.
+        # A schema may refer to itself, so compare each one once as a request and once as a response.
         self._seen: set[tuple[str, bool]] = set()
 
     def operations(self) -> Iterator[str]:
@@ -80,7 +80,7 @@ class _Comparison:
         for status, response in before["responses"].items():
             if status not in after["responses"]:
                 if status.startswith("2"):
-                    yield f"{place}: answer {status} removed"
+                    yield f"{place}: response {status} removed"
                 continue
             old = _resolve(response, self._old)
             new = _resolve(after["responses"][status], self._new)
@@ -99,7 +99,7 @@ class _Comparison:
                 yield from self._schema(place, media["schema"], new[media_type].get("schema", {}), request)
 
     def _schema(self, place: str, old: Node, new: Node, request: bool) -> Iterator[str]:
-        # Generated clients send a default; where none was declared, absence may mean something else.
+        # Generated clients send the declared default. An absent field may mean something else than it.
         if request and "default" in new and new["default"] != old.get("default", new):
             yield f"{place}: absent, it is now {new['default']}"
         before, after = self._choices(old, self._old), self._choices(new, self._new)

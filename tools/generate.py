@@ -1,4 +1,4 @@
-"""Writes what is generated from the code, or with --check says what is not current."""
+"""Writes the generated files, or with --check lists those that are not current."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -29,17 +29,17 @@ def openapi() -> str:
 
 
 def example(operation_id: str) -> str:
-    """One request of an operation and what it answers when all goes well."""
+    """One request of an operation and its successful responses."""
     path, method, operation = next(
         row for row in operations_of(document()) if row[2]["operationId"] == operation_id
     )
     required = [row for row in operation.get("parameters", []) if row.get("required")]
     query = {row["name"]: row["example"] for row in required if row["in"] == "query"}
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-    answers = {
-        status: answer
-        for status, answer in operation["responses"].items()
-        if status < "400" and "$ref" not in answer
+    responses = {
+        status: response
+        for status, response in operation["responses"].items()
+        if status < "400" and "$ref" not in response
     }
     return _json(
         {
@@ -52,8 +52,8 @@ def example(operation_id: str) -> str:
                 **({} if body is None else {"body": body}),
             },
             "answers": {
-                status: next((media.get("example") for media in answer.get("content", {}).values()), None)
-                for status, answer in answers.items()
+                status: next((media.get("example") for media in response.get("content", {}).values()), None)
+                for status, response in responses.items()
             },
         }
     )
@@ -67,7 +67,7 @@ Lines = Callable[[], list[str]]
 
 
 def filled(page: str, sections: Mapping[str, Lines]) -> str:
-    """The page with what is between the two comments of each section replaced."""
+    """The page with new lines between the two comments of each section."""
     text = (ROOT / page).read_text()
     for section, lines in sections.items():
         begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
@@ -77,7 +77,7 @@ def filled(page: str, sections: Mapping[str, Lines]) -> str:
     return text
 
 
-#: Pages that a person writes, with sections that the code writes.
+#: Pages written by hand, each with its generated sections.
 SECTIONS: dict[str, Mapping[str, Lines]] = {
     "docs/reference/settings.md": {"settings": reference.settings},
     "docs/reference/metrics.md": {"metrics": metrics_list},

@@ -1,11 +1,11 @@
-"""The state machine as the scripts read it."""
+"""The state machine as a Lua library, for the scripts."""
 
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from tools.reference import in_order
 
 
 def lua_moves() -> str:
-    """Comparisons instead of tables, which each script call would build anew."""
+    """Uses comparisons, because every script call would build a table again."""
     lines = [
         "-- The arrows of a job's state machine: printed from service/domain/states.py by `make generate`.",
         f"local STATES = '{' '.join(State)}'",

@@ -1,4 +1,4 @@
-"""What docs/explanation/performance.md says of the last run of the benchmark."""
+"""Generates the parts of docs/explanation/performance.md from the last run of the benchmark."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

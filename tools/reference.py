@@ -1,4 +1,4 @@
-"""The sections of docs/reference that the code writes."""
+"""The generated sections of docs/reference."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ WIDTH = 120
 
 
 def item(text: str) -> list[str]:
-    """An item of a list in lines that are not too long; a table would need them longer."""
+    """An item of a list, wrapped; the rows of a table cannot be."""
     return textwrap.wrap(
         text,
         WIDTH,
@@ -46,9 +46,12 @@ def errors() -> list[str]:
         for status, code in BY_STATUS.items()
         if code not in raised
     ]
-    lines: list[str] = []
+    texts = dict[tuple[str, int, bool], list[str]]()
     for code, status, retryable, text in sorted(set(rows)):
-        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {text}")
+        texts.setdefault((code, status, retryable), []).append(text)
+    lines: list[str] = []
+    for (code, status, retryable), found in texts.items():
+        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {' '.join(found)}")
     return lines
 
 
@@ -77,7 +80,7 @@ def commands() -> list[str]:
 
 
 def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """Those that a user can type, in the order of `triage --help`; typer brings its own click."""
+    """The commands that a user can type, in the order of `triage --help`; typer bundles its own click."""
     if members := getattr(command, "commands", None):
         for name, member in members.items():
             yield from _commands(f"{path} {name}", member)

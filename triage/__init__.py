@@ -1,7 +1,7 @@
-"""What authors of handlers import: `from triage import job, Context, Retry`.
+"""The interface for authors of handlers: `from triage import job, Context, Retry`.
 
-`triage.names` lists the names. They are imported when the first of them is used: the `triage` command starts
-in this package, too, and looks for packages that shadow `service` and `workers` before it imports either.
+`triage.names` lists the names. They are imported lazily: the `triage` command also starts in this package and
+looks for packages that shadow `service` and `workers` before it imports either.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> object:
     names = import_module("triage.names")
-    # Absent while that module is being imported itself: it asks for a submodule of this package.
+    # Absent while that module itself is being imported, which accesses a submodule of this package.
     if name not in ("__all__", *getattr(names, "__all__", ())):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(names, name)

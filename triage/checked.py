@@ -1,4 +1,4 @@
-"""Importing this raises ImportError when another package shadows `service` or `workers`."""
+"""Importing this raises ImportError if another package shadows `service` or `workers`."""
 
 from triage.shadowing import find_shadow
 

@@ -9,8 +9,8 @@ EXIT_CONFIGURATION = 78
 
 
 def main() -> None:
-    """Run the command line; exit 78 when another package shadows one that it needs."""
-    # The processes that `triage dev` starts look in the current directory first.
+    """Run the command line; exit with 78 if another package shadows `service` or `workers`."""
+    # The processes that `triage dev` starts search the current directory first.
     path = [os.getcwd(), *sys.path] if sys.argv[1:2] == ["dev"] else sys.path
     if message := find_shadow(path):
         sys.stderr.write(f"triage: {message}\n")

@@ -1,7 +1,7 @@
-"""The types of `ctx`: one for coroutine functions, one for functions in a thread, one for those in a process.
+"""The types of `ctx`: for coroutine functions, for functions in a thread, and for functions in a process.
 
-They describe what a worker passes to a handler; there is nothing to construct. A coroutine function with
-`executor="process"` gets a Context, too.
+They describe the object that a worker passes to a handler and are never constructed. A coroutine function
+with `executor="process"` also gets a Context.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ __all__ = ["BlockingLimiter", "Context", "Dependency", "Limiter", "ProcessContex
 
 Children = Mapping[str, Mapping[str, object]]
 Payloads = Iterable[Mapping[str, object]]
-#: What `ctx["redis"]` is.
+#: The type of `ctx["redis"]`.
 Redis = TypeVar("Redis", covariant=True)
 Then = str | Mapping[str, object] | None
 
 
 class Dependency(TypedDict, total=False):
-    """How a job that this one waited for ended: `state`, and `result` or `error`.
+    """The outcome of a job that this one waited for: `state`, and `result` or `error`.
 
     The entry "fan_out" of a `then` job has `id`, `state` and `counts`.
     """
@@ -50,7 +50,7 @@ class BlockingLimiter(Protocol):
 
 
 class _Run(Protocol[Redis]):
-    """What all contexts have in common."""
+    """Common to all contexts."""
 
     @overload
     def __getitem__(self, key: Literal["job_id"], /) -> str: ...
@@ -67,7 +67,7 @@ class _Run(Protocol[Redis]):
 
     @property
     def cancel_reason(self) -> CancelReason | None:
-        """Why the run was asked to end, None as long as it was not."""
+        """Why the run should stop; None if it may continue."""
         ...
 
     @property
@@ -76,7 +76,7 @@ class _Run(Protocol[Redis]):
         ...
 
     def raise_if_cancelled(self) -> None:
-        """End the run here, by CancelledError, if it was asked to end."""
+        """Raise CancelledError if the run should stop."""
         ...
 
     def __contains__(self, key: object, /) -> bool: ...
@@ -87,7 +87,7 @@ class Context(_Run["TriageRedis"], Protocol):
 
     @property
     def cancelled(self) -> asyncio.Event:
-        """Set when the run is asked to end."""
+        """Set when the run should stop."""
         ...
 
     @property
@@ -96,19 +96,19 @@ class Context(_Run["TriageRedis"], Protocol):
         ...
 
     async def progress(self, current: float, total: float | None = None, message: str | None = None) -> None:
-        """Show how far the job is; written at most five times a second, the latest value wins."""
+        """Report progress; written at most five times a second, the latest value wins."""
         ...
 
     async def log(self, message: object) -> None:
-        """Keep a line with the job: at most 1,000 lines of 4 KiB, the oldest go first."""
+        """Store a line with the job: at most 1,000 lines of 4 KiB, after which it drops the oldest."""
         ...
 
     async def dependencies(self) -> dict[str, Dependency]:
-        """How everything ended that this job waited for, by key."""
+        """The outcomes of everything that this job waited for, by key."""
         ...
 
     async def add_children(self, children: Children) -> None:
-        """Add jobs and wait for them: the handler starts again from its beginning when they have ended.
+        """Add jobs and wait for them: the handler starts again from its beginning when they have finished.
 
         `children` maps a key to {"job": JobSpec, "depends_on": [...]}.
         """
@@ -117,7 +117,7 @@ class Context(_Run["TriageRedis"], Protocol):
     async def fan_out(self, name: str, payloads: Payloads, then: Then = None, **options: object) -> str:
         """Run a job per payload without waiting for them; returns the id of the fan-out.
 
-        `then` is the name or the JobSpec of a job that runs when all have ended; `options` are the fields
+        `then` is the name or the JobSpec of a job that runs when all have finished; `options` are the fields
         of JobSpec, `max_concurrency` and `failure_tolerance`.
         """
         ...
@@ -128,11 +128,11 @@ class Context(_Run["TriageRedis"], Protocol):
 
 
 class _PlainRun(_Run[Redis], Protocol[Redis]):
-    """What plain functions have in common: everything is a plain call."""
+    """Common to the contexts of plain functions: all methods are plain calls."""
 
     @property
     def cancelled(self) -> threading.Event:
-        """Set when the run is asked to end; `wait(seconds)` replaces a sleep."""
+        """Set when the run should stop; `wait(seconds)` replaces a sleep."""
         ...
 
     @property
@@ -141,23 +141,23 @@ class _PlainRun(_Run[Redis], Protocol[Redis]):
         ...
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> None:
-        """Show how far the job is; written at most five times a second, the latest value wins."""
+        """Report progress; written at most five times a second, the latest value wins."""
         ...
 
     def log(self, message: object) -> None:
-        """Keep a line with the job: at most 1,000 lines of 4 KiB, the oldest go first."""
+        """Store a line with the job: at most 1,000 lines of 4 KiB, after which it drops the oldest."""
         ...
 
     def dependencies(self) -> dict[str, Dependency]:
-        """How everything ended that this job waited for, by key."""
+        """The outcomes of everything that this job waited for, by key."""
         ...
 
     def add_children(self, children: Children) -> None:
-        """As Context.add_children, a plain call."""
+        """Like Context.add_children, as a plain call."""
         ...
 
     def fan_out(self, name: str, payloads: Payloads, then: Then = None, **options: object) -> str:
-        """As Context.fan_out, a plain call."""
+        """Like Context.fan_out, as a plain call."""
         ...
 
     def limiter(self, name: str, limit: int, per_seconds: float) -> BlockingLimiter:

@@ -1,4 +1,4 @@
-"""The names that `triage` offers, imported from where they are defined."""
+"""The public names of `triage`, imported from their modules."""
 
 from triage import checked as checked
 from triage.context import Context, ProcessContext, ThreadContext

@@ -1,4 +1,4 @@
-"""For tests of handlers: `run` one as a worker would, without a worker and without Redis."""
+"""For tests of handlers: `run` them like a worker does, without a worker or Redis."""
 
 from triage import checked as checked
 from workers.testing import End, run, run_twice

@@ -1,1 +1,1 @@
-"""The worker process: arq is the shell, the store is the truth."""
+"""The worker process: arq provides the shell, Triage's store holds all state."""

@@ -1,4 +1,4 @@
-"""What authors of handlers import: the decorator, and the exceptions that say more than 'failed'."""
+"""For authors of handlers: the decorator, and exceptions for outcomes other than a plain failure."""
 
 import inspect
 import math
@@ -18,16 +18,16 @@ __all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "R
 Execution = Literal["async", "thread", "process"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: First parameters that are meant to take ctx, by their name or by their annotation.
+#: First parameters that take ctx, by their name or annotation.
 _CONTEXT_NAME = re.compile(r"_*|_?c|\w*(ctx|context)\w*", re.IGNORECASE)
 _CONTEXT_TYPE = re.compile(r"\b(dict|Mapping|MutableMapping|TypedDict)\b|ctx|context", re.IGNORECASE)
 
-#: Where the decorator leaves its options; the function itself stays what it was.
+#: The attribute in which the decorator stores its options; it returns the function itself.
 ATTRIBUTE = "__triage_job__"
 
 
 class RetryOptions(TypedDict, total=False):
-    """`@job(retry=...)`; absent fields have a job's default."""
+    """`@job(retry=...)`; absent fields have the default of a job."""
 
     max_attempts: int
     backoff: Literal["fixed", "linear", "exponential"]
@@ -36,7 +36,7 @@ class RetryOptions(TypedDict, total=False):
     jitter: float
 
 
-#: What `@job` takes beside the defaults of its jobs.
+#: Options of `@job` other than defaults of its jobs.
 _OWN: Mapping[str, Check] = {
     "name": NAME,
     "concurrency": Whole(1),
@@ -46,7 +46,7 @@ _OWN: Mapping[str, Check] = {
 
 
 class NonRetryable(Exception):
-    """Retrying this job cannot help: it is dead at once."""
+    """A retry of this job cannot help, so it is dead at once."""
 
 
 class Snooze(Exception):
@@ -62,15 +62,15 @@ class Snooze(Exception):
         self.delay_ms = max(0, round(seconds * 1000))
 
 
-#: Who asks for more is asked again after an hour: a mistake there must not stop a queue here for ever.
+#: At most an hour: a service's mistake must not stop a queue here forever.
 MAX_FREEZE_SECONDS = 3600
 
 
 class RateLimited(Exception):
     """Start no job with this job's limit key for `retry_after` seconds, at most an hour.
 
-    The job goes back to its place; no attempt is used. Without a limit key, jobs of its type in its queue
-    without a limit key wait, at most five minutes. Snooze describes the bounds.
+    The job returns to its place in the queue and uses no attempt. If it has no limit key, the jobs of its
+    type in its queue without one wait, at most five minutes. Snooze describes the limits.
     """
 
     def __init__(self, retry_after: float) -> None:
@@ -94,8 +94,8 @@ class JobOptions:
 def check_first_parameter(function: Callable[..., Any]) -> None:
     """Raises TypeError for a function that does not take ctx.
 
-    Its first argument would be a dictionary that it takes for one of the payload's fields. arq's users may
-    call it anything, so only a name or an annotation that says something else is refused.
+    Such a function would receive the context in place of a field of the payload. Users of arq may give ctx
+    any name, so this refuses only names and annotations that clearly mean something else.
     """
     name = getattr(function, "__qualname__", repr(function))
     try:

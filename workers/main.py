@@ -1,4 +1,4 @@
-"""`arq workers.main.WorkerSettings` and `triage worker` start here."""
+"""The entry point of `arq workers.main.WorkerSettings` and `triage worker`."""
 
 import asyncio
 import sys
@@ -23,7 +23,7 @@ log = structlog.get_logger("triage.worker")
 
 
 class ProcessWorker(TriageWorker):
-    """A worker that has the process to itself, and so configures logs and spans."""
+    """A worker that owns its process, and so configures logs and tracing."""
 
     def run(self) -> None:
         configure_logs(self.settings.log_level, self.settings.log_format)
@@ -35,7 +35,7 @@ class ProcessWorker(TriageWorker):
         super().run()
 
 
-# arq's CLI always builds `arq.worker.Worker`; there is no other way to hand it a subclass.
+# arq's CLI always builds `arq.worker.Worker`; this is the only way to give it a subclass.
 arq.worker.Worker = ProcessWorker  # type: ignore[misc]
 command.install()
 
@@ -43,7 +43,7 @@ command.install()
 class WorkerSettings:
     """For arq's CLI. Everything else comes from TRIAGE_* variables, as with `triage worker`.
 
-    A subclass may have arq's options, which then are those of a WorkerSettings in a module of handlers.
+    A subclass may have arq's options, with the same effect as in a WorkerSettings in a module of handlers.
     """
 
     functions = ()
@@ -54,7 +54,7 @@ def main() -> None:
     try:
         settings = load_settings()
         if settings.redis_url:
-            # The worker itself waits for temporary problems to pass, and logs them.
+            # Temporary problems do not end up here: the worker logs them and waits.
             asyncio.run(check_server(settings.redis_url, patient=True))
         worker = ProcessWorker(settings=settings)
     except ConfigurationInvalid as error:

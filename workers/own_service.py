@@ -1,8 +1,8 @@
-"""Imported before `service`: ends the process with 78 when another package shadows that one.
+"""Imported before `service`: exits with 78 if another package shadows it.
 
 triage.shadowing does the same for the `triage` command. This is for arq's command, which starts in
-workers.main: `workers` does not import `triage`, and `triage` cannot rely on a `workers` that may be another
-one.
+workers.main: `workers` does not import `triage`, and `triage` cannot rely on `workers`, which may also be
+shadowed.
 """
 
 import sys

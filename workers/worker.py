@@ -1,4 +1,4 @@
-"""The worker process: arq's Worker as the shell, everything that touches durability replaced."""
+"""The worker process: arq's Worker is the shell, and Triage replaces everything that affects durability."""
 
 import asyncio
 import inspect
@@ -15,7 +15,7 @@ from service.domain.ids import IdFactory
 from service.domain.results import FinishResult
 from service.gc_tuning import collect_rarely
 from service.settings import Settings, load_settings
-from service.store.leases import Beat, Finish
+from service.store.leases import Finish, HeartbeatReply
 from service.tasks import end
 from workers.arq.settings import worker_settings
 from workers.arq.shell import count_finish, prepare_loop, warn_of_ignored
@@ -24,25 +24,25 @@ from workers.handling.registry import Registry
 from workers.process.admin import AdminServer
 from workers.process.composition import Composition, Identity
 
-#: Seconds that the hooks get at the end of the process.
+#: The timeout of the shutdown hooks, in seconds.
 HOOKS_END_SECONDS = 5.0
 
 log = structlog.get_logger("triage.worker")
 
 
 class TriageWorker(arq.worker.Worker):
-    """Runs jobs of one namespace until it is drained; a Redis outage never ends it.
+    """Runs jobs of one namespace until drained; survives outages of Redis.
 
-    From arq come the process (`arq` CLI, `run`, signals), the programming model (functions with
-    `ctx`, hooks, cron, Retry) and nothing that decides about a job.
+    arq provides the process (`arq` CLI, `run`, signals) and the programming model (functions with `ctx`,
+    hooks, cron, Retry), and makes no decision about a job.
 
     Pinned to arq 0.28, whose Worker is subclassed here: `__init__`, `main`, `close`, `handle_sig` and `run`
-    are overridden. Of arq's own code we use that `__init__` installs `handle_sig` for SIGINT and SIGTERM,
-    that `run` awaits `main()` and then `close()`, and the counters `jobs_complete`, `jobs_failed` and
-    `jobs_retried`. tests/contract/test_arq.py fails when an upgrade of arq changes any of that.
+    are overridden. This relies on arq's `__init__` to install `handle_sig` for SIGINT and SIGTERM, on `run`
+    to await `main()` and then `close()`, and on the counters `jobs_complete`, `jobs_failed` and
+    `jobs_retried`. tests/contract/test_arq.py fails if an upgrade of arq changes any of that.
     """
 
-    #: arq passes the options on that it finds here.
+    #: arq passes on the options in this signature.
     __signature__ = inspect.signature(arq.worker.Worker)
 
     def __init__(
@@ -56,7 +56,7 @@ class TriageWorker(arq.worker.Worker):
         registry: Registry | None = None,
         **options: Any,
     ) -> None:
-        """`functions`, `ctx` and `options` are those of arq's worker, as in a WorkerSettings."""
+        """Takes the arguments of arq's worker, as in a WorkerSettings."""
         prepare_loop()
         settings = settings or load_settings()
         given, limit = {"ctx": ctx, **options}, settings.max_payload_bytes
@@ -69,7 +69,7 @@ class TriageWorker(arq.worker.Worker):
             max_jobs=self.settings.concurrency,
             ctx={**self.registry.shared_context, **(ctx or {})},
         )
-        # A subprocess imports handlers by their paths: it cannot have functions that were only passed here.
+        # A subprocess imports handlers by path, so it cannot have functions that are only passed here.
         self._importable = not functions
         clock = Clock()
         new_id = IdFactory(clock.now_ms, os.urandom).new
@@ -82,16 +82,16 @@ class TriageWorker(arq.worker.Worker):
         self._clients: tuple[Any, ...] = ()
 
     async def main(self) -> None:
-        """From start to the end of the drain."""
-        parts = Composition(self.settings, self.registry, self._identity, self.ctx, self._on_answer)
+        """Start, run until drained, and stop."""
+        parts = Composition(self.settings, self.registry, self._identity, self.ctx, self._on_reply)
         self._parts, self._pool = parts, parts.connections.for_handlers
         server = await parts.start_admin()
         self.port = server.port
         try:
             if self._signalled:
                 parts.drain.begin("signal")
-            await parts.registration.join(parts.drain.begun)
-            if not parts.drain.begun.is_set():
+            await parts.registration.join(parts.drain.started)
+            if not parts.drain.started.is_set():
                 await self.registry.hooks.starts(self.ctx)
                 collect_rarely()
                 await self._work(parts)
@@ -99,7 +99,7 @@ class TriageWorker(arq.worker.Worker):
             await self._stop(parts, server)
 
     async def _work(self, parts: Composition) -> None:
-        """Claim and run jobs until the drain begins, and then drain."""
+        """Claim and run jobs until the drain begins, then drain."""
         self._heartbeat = parts.start_heartbeat(self._on_heartbeat)
         if await parts.maintenance.rescue_first() and self._importable:
             parts.caution.begin()
@@ -110,21 +110,21 @@ class TriageWorker(arq.worker.Worker):
         warn_of_ignored(self.settings, self.registry.settings)
         log.info("worker_started", worker_id=self.id, port=self.port, types=len(self.registry.by_name))
         claims = asyncio.create_task(parts.claimer.work(self.burst))
-        begun = asyncio.create_task(parts.drain.begun.wait())
-        await asyncio.wait({claims, begun}, return_when=asyncio.FIRST_COMPLETED)
+        drain_started = asyncio.create_task(parts.drain.started.wait())
+        await asyncio.wait({claims, drain_started}, return_when=asyncio.FIRST_COMPLETED)
         if claims.done() and claims.exception() is not None:
             log.critical("claim_loop_failed", exc_info=claims.exception())
-        if not parts.drain.begun.is_set():
+        if not parts.drain.started.is_set():
             parts.drain.begin("nothing is left to do")
-        await end([begun])
+        await end([drain_started])
         await parts.drain.work(claims)
 
     async def _stop(self, parts: Composition, server: AdminServer) -> None:
-        """After the drain: end everything else, the admin port and the connections last."""
+        """End everything after the drain, the admin port and the connections last."""
         if self._heartbeat is not None:
             self._heartbeat.stop()
         await end(self._background)
-        await parts.connections.stores.change_feed.close()
+        await parts.connections.namespace.change_feed.close()
         await self.registry.hooks.ends(self.ctx, HOOKS_END_SECONDS)
         parts.runners.close()
         server.should_exit = True
@@ -133,44 +133,44 @@ class TriageWorker(arq.worker.Worker):
         log.info("worker_stopped", worker_id=self.id)
 
     async def close(self) -> None:
-        """Close the connections: at the end of main(), and again after arq's run_check has read results."""
+        """Close the connections. main() calls this, and arq's run_check again after reading results."""
         if self._parts is not None:
             await self._parts.connections.close()
 
     def handle_sig(self, signum: Signals) -> None:
-        """The first signal drains, the second hands everything back at once."""
+        """The first signal drains; the second hands back all jobs at once."""
         again, self._signalled = self._signalled, True
         self.begin_drain(Signals(signum).name, hurry=again)
 
     def begin_drain(self, why: str, *, hurry: bool = False) -> None:
-        """Finish what runs and end; `hurry` hands back what runs."""
+        """Finish running jobs and exit; `hurry` hands them back instead."""
         if self._parts is not None:
             self._parts.drain.begin(why, hurry)
 
     def run(self) -> None:
-        """Run to the end of the drain; a thread that ignores its cancellation does not keep the process."""
+        """Run until drained; a thread that ignores its cancellation does not keep the process alive."""
         super().run()
         if self._parts is not None and (used := self._parts.executor.slots.used):
             log.warning("runs_left_behind", runs=used)
             os._exit(0)
 
-    def _on_heartbeat(self, beat: Beat) -> None:
+    def _on_heartbeat(self, reply: HeartbeatReply) -> None:
         parts = self._parts
         assert parts is not None
-        parts.executor.on_heartbeat(beat)
-        parts.maintenance.on_heartbeat(beat)
-        if beat.drain and not parts.drain.begun.is_set():
+        parts.executor.on_heartbeat(reply)
+        parts.maintenance.on_heartbeat(reply)
+        if reply.drain and not parts.drain.started.is_set():
             parts.drain.begin("requested")
-        if not beat.known and not parts.drain.begun.is_set():
+        if not reply.known and not parts.drain.started.is_set():
             self._spawn(parts.registration.renew())
 
-    def _on_answer(self, finish: Finish, result: FinishResult) -> None:
-        """Redis has answered to a finish."""
+    def _on_reply(self, finish: Finish, result: FinishResult) -> None:
+        """Handle Redis's reply to a finish."""
         parts = self._parts
         assert parts is not None
         self.registry.hooks.settled(finish.lease)
         if self.burst:
-            parts.claimer.wake()  # This may have been the last job of all.
+            parts.claimer.wake()  # In a burst, this may have been the last job.
         if result in (FinishResult.STALE, FinishResult.MISSING):
             parts.metrics.stale.inc()
             log.warning("finish_refused", job_id=finish.lease.job.id, word=result.value)

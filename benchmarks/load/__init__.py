@@ -1,1 +1,1 @@
-"""Load on a server: many requests over connections that stay open."""
+"""Load generators: many requests over keep-alive connections."""

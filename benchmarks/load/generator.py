@@ -1,4 +1,4 @@
-"""Sends requests with wrk, else with a client in Python, which leaves the server less of the CPU."""
+"""Sends requests with wrk, or with a client in Python, which takes more CPU time from the server."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ _SCRIPT = ROOT / "benchmarks/load/wrk.lua"
 
 
 class Load(NamedTuple):
-    """Latencies of a request, in seconds."""
+    """The results of many requests; latencies are per request, in seconds."""
 
     requests: int
     seconds: float
@@ -30,7 +30,7 @@ def generator() -> str:
 
 
 async def send(url: str, body: Path, connections: int, seconds: int) -> Load:
-    """Post the body on so many connections for so long; every response must be a success."""
+    """Post the body over and over again; raises unless every request succeeds."""
     if WRK.exists():
         command = [WRK, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", _SCRIPT, url]
         load = Load(**orjson.loads((await run(command, BENCH_BODY=str(body))).splitlines()[-1]))
@@ -52,12 +52,12 @@ async def _send(url: str, file: Path, connections: int, seconds: float) -> Load:
     began = time.monotonic()
     clients = [_client(host, int(port), request, began + seconds) for _ in range(connections)]
     latencies = [latency for each in await asyncio.gather(*clients) for latency in each]
-    taken = time.monotonic() - began
-    return Load(len(latencies), taken, percentile(latencies, 50), percentile(latencies, 99), 0)
+    elapsed = time.monotonic() - began
+    return Load(len(latencies), elapsed, percentile(latencies, 50), percentile(latencies, 99), 0)
 
 
 async def _client(host: str, port: int, request: bytes, until: float) -> list[float]:
-    """Seconds that each response took."""
+    """The latency of each request, in seconds."""
     reader, writer = await asyncio.open_connection(host, port)
     latencies: list[float] = []
     while (began := time.monotonic()) < until:

@@ -1,4 +1,4 @@
--- Posts one body again and again; prints what came of it as one line of JSON.
+-- Posts the same body over and over again, and prints the results as a line of JSON.
 local file = assert(io.open(os.getenv("BENCH_BODY"), "rb"))
 wrk.method = "POST"
 wrk.body = file:read("*a")

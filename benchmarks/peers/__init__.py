@@ -1,1 +1,1 @@
-"""What Triage is compared with: programs that run as processes, with libraries that only they have."""
+"""Programs of the peers, which run as processes with their own libraries."""

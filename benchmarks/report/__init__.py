@@ -1,4 +1,4 @@
-"""Results as a table, a plot and a table of sizes: for the documents, from the file of the last run."""
+"""Renders the results of the last run for the documentation."""
 
 from pathlib import Path
 

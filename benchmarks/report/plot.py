@@ -1,4 +1,4 @@
-"""Results as a picture: how far each goal was reached or missed, on a logarithmic scale."""
+"""Draws the ratio of each figure to its goal, on a logarithmic scale."""
 
 import math
 from html import escape
@@ -7,13 +7,13 @@ from typing import Any
 from benchmarks.report.numbers import number
 
 WIDTH, LEFT, RIGHT, TOP, LINE = 960, 380, 110, 40, 22
-#: Beyond this factor to either side a bar is cut.
+#: Longer bars are cut.
 FACTOR = 8
 REACHED, MISSED, INK, GRID = "#2f7d4f", "#b5432f", "#222", "#ccc"
 
 
 def plot(results: dict[str, Any]) -> str:
-    """Bars to the right of the middle reached their goal, those to the left missed it."""
+    """An SVG whose bars go to the right if Triage reached the goal, and to the left if it missed it."""
     bars = [(row, goal) for row in results["rows"] for goal in row["goals"]]
     height = TOP + LINE * len(bars) + LINE
     parts = [
@@ -28,7 +28,7 @@ def plot(results: dict[str, Any]) -> str:
 
 
 def score(goal: dict[str, Any]) -> float:
-    """1 where a goal is just reached, 2 where it is surpassed by a factor of two."""
+    """1 at the goal, 2 if Triage surpasses it by a factor of two."""
     value, limit = goal["value"], goal["goal"]["limit"]
     if goal["goal"]["at_least"]:
         return value / limit

@@ -1,4 +1,4 @@
-"""How much of everything a rate needs, from what a job was measured to cost."""
+"""Computes the number of processes and the memory for a rate, from the measured cost of a job."""
 
 import math
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from benchmarks.report.numbers import number
 
 RATES = (10, 100, 1_000, 2_000, 5_000, 10_000, 20_000)
-#: Share of a core that a process should use: the rest is for peaks.
+#: The share of a core that a process should use; the rest is for peaks.
 BUSY = 0.7
 BULK = 1_000
 
 
 def sizing(results: dict[str, Any]) -> list[str]:
-    """Processes, Redis and memory by rate, for jobs whose handler takes no time."""
+    """Processes, load of Redis and memory by rate, for handlers that take no time."""
     rows = {row["row"]: row for row in results["rows"]}
     drain, http, bulk = [next(iter(rows[name]["sides"].values())) for name in ("drain", "http", "bulk")]
     worker_us, kept = drain["cpu_us"]["worker"], drain["also"]["bytes kept"]

@@ -1,4 +1,4 @@
-"""Results as tables of Markdown whose lines fit into 120 columns."""
+"""Writes the results as Markdown, in lines of up to 120 columns."""
 
 from textwrap import wrap
 from typing import Any
@@ -9,7 +9,7 @@ PROCESSES = ("worker", "API", "Redis")
 
 
 def goals(results: dict[str, Any]) -> list[str]:
-    """What Triage reached against each peer, and the goal."""
+    """The ratio to each peer, and the goal."""
     lines = ["| | Triage | peer | ratio | goal | |", "|---|---|---|---|---|---|"]
     for row in results["rows"]:
         ours = next(iter(row["sides"].values()))["median"]
@@ -28,7 +28,7 @@ def goals(results: dict[str, Any]) -> list[str]:
 
 
 def costs(results: dict[str, Any]) -> list[str]:
-    """What a job cost each process, and what else was measured."""
+    """CPU time per job and process, and other figures."""
     lines = ["| CPU in us per job | | worker | API | Redis | also |", "|---|---|---|---|---|---|"]
     for row in results["rows"]:
         title = row["title"]
@@ -43,12 +43,12 @@ def costs(results: dict[str, Any]) -> list[str]:
 
 
 def methods(results: dict[str, Any]) -> list[str]:
-    """What each row measures."""
+    """A description of each row."""
     return [line for row in results["rows"] for line in _wrapped(f"* **{row['title']}**: {row['how']}.")]
 
 
 def machine(results: dict[str, Any]) -> list[str]:
-    """The run in a sentence or two."""
+    """The machine, the load and the versions of the run."""
     about = results["machine"]
     versions, peers = [
         ", ".join(f"{name} {version}" for name, version in about[group].items())

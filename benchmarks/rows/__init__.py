@@ -1,4 +1,4 @@
-"""Every row of the table, in its order."""
+"""All rows, in the order of the table."""
 
 from benchmarks.row import Row
 from benchmarks.rows import drain, groups, growth, http, idle, smooth, space, waits

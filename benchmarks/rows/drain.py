@@ -1,4 +1,4 @@
-"""How fast one worker empties a queue: from the first run until the last job has finished in Redis."""
+"""Measures how fast one worker empties a queue, from the first start of a handler to the last result."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from benchmarks.systems.triage import Triage
 
 CONCURRENCY = 100
 JOBS = 20_000
-#: Stock arq would take half a minute for as many as the others.
+#: Stock arq would need half a minute for 20,000.
 ARQ_JOBS = 5_000
 SLEEPING_JOBS, SLEEP_SECONDS = 10_000, 0.01
 
@@ -42,7 +42,7 @@ async def drain(bench: Bench, system: type[System], jobs: int, shape: str = "noo
 
 
 async def sleeping(bench: Bench, system: type[System]) -> Figures:
-    """The share of what so many slots could do if nothing but the jobs took time."""
+    """Percentage of the rate that the slots allow if the work of the system takes no time."""
     figures = await drain(bench, system, SLEEPING_JOBS, "sleep")
     return Figures(
         figures.figure * SLEEP_SECONDS / CONCURRENCY * 100, figures.cpu_us, {"jobs/s": figures.figure}

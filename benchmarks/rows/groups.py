@@ -1,4 +1,4 @@
-"""Jobs that belong together: a fan-out against plain jobs, a flow against one of BullMQ."""
+"""Measures a fan-out against plain jobs, and a flow against a flow of BullMQ."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Service(NamedTuple):
-    """An API and a worker on a server of their own."""
+    """An API and a worker on a new server."""
 
     server: Server
     http: httpx.AsyncClient
@@ -56,7 +56,7 @@ async def service(bench: Bench) -> AsyncGenerator[Service]:
 
 
 async def _cost(bench: Bench, work: Callable[[Service], Awaitable[None]]) -> Figures:
-    """Microseconds per job of what submits so many jobs and waits until they are done."""
+    """Microseconds per job, where `work` submits ITEMS jobs and waits until they have finished."""
     async with service(bench) as running:
         used, began = await running.used(), time.monotonic()
         await work(running)
@@ -101,7 +101,7 @@ async def plain(bench: Bench) -> Figures:
 
 
 async def flow(bench: Bench) -> Figures:
-    """Jobs per second of flows that run one after the other."""
+    """Jobs per second, with one flow after another."""
     jobs: dict[str, object] = {f"j{n}": {"job": {"name": "noop"}} for n in range(FLOW - 1)}
     async with service(bench) as running:
         out = running.server.directory / "notes"
@@ -112,10 +112,10 @@ async def flow(bench: Bench) -> Figures:
             body = orjson.dumps({"name": "fan-in", "jobs": {**jobs, "last": last}})
             (await running.http.post("/v1/flows", content=body)).raise_for_status()
 
-            async def begun(sent: float = began) -> bool:
+            async def started(sent: float = began) -> bool:
                 return any(note.sent == sent for note in notes(out))
 
-            await until(begun)
+            await until(started)
             seconds += next(note.began for note in notes(out) if note.sent == began) - began
     return Figures(FLOW * FLOWS / seconds)
 
@@ -128,10 +128,10 @@ async def bullmq_flow(bench: Bench) -> Figures:
             for number in range(FLOWS):
                 await queue.submit(server, "flow", FLOW)
 
-                async def begun(count: int = number + 1) -> bool:
+                async def started(count: int = number + 1) -> bool:
                     return sum(note.sent > 0 for note in notes(out)) == count
 
-                await until(begun)
+                await until(started)
         seconds = sum(note.began - note.sent for note in notes(out) if note.sent)
     return Figures(FLOW * FLOWS / seconds)
 

@@ -1,4 +1,4 @@
-"""What grows with backlogs, queues and workers: drains and claims, against the same where there are few."""
+"""Measures drains and claims with many jobs, queues and workers against the same with few."""
 
 import statistics
 from functools import partial
@@ -46,7 +46,7 @@ async def claims(bench: Bench, scene: str) -> Figures:
 
 
 async def names(bench: Bench, scene: str, idle_queues: int = 0) -> Figures:
-    """The median: what differs between the two is in every claim, and a server's own duties are in some."""
+    """The median, because background work of the server affects the percentiles of a short claim."""
     times = await (await _backlog(bench, scene, idle_queues)).claims(1)
     return Figures(statistics.median(times), also={"ms p99": percentile(times, 99)})
 

@@ -1,4 +1,4 @@
-"""Submissions over HTTP to one process, against what else one process could do with such a request."""
+"""Measures submissions over HTTP to one API process, and the same requests to other applications."""
 
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -16,7 +16,7 @@ from benchmarks.systems.bullmq import BullMQ
 
 CONNECTIONS, WARM_UP_SECONDS, SECONDS = 32, 1, 4
 BULK_CONNECTIONS, BULK, BULK_SECONDS = 2, 1_000, 3
-#: To BullMQ, which takes them in its own process.
+#: For BullMQ, which has no HTTP API.
 BULK_JOBS = 50_000
 JOB = b'{"name":"noop","payload":%s}' % triage.PAYLOAD
 
@@ -72,7 +72,7 @@ async def bulk(bench: Bench) -> Figures:
 
 
 async def add_bulk(bench: Bench) -> Figures:
-    """BullMQ in the process of its user."""
+    """`addBulk` of BullMQ, in the client's process."""
     async with bench.server() as server:
         used = await redis_cpu_seconds(server.redis)
         sent = await BullMQ().submit(server, "noop", BULK_JOBS)

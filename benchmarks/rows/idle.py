@@ -1,4 +1,4 @@
-"""What an idle worker costs Redis."""
+"""Measures the load of an idle worker on Redis."""
 
 import asyncio
 from contextlib import suppress
@@ -35,7 +35,7 @@ async def _ran(out: Path) -> bool:
 
 
 async def _sent(redis: Any) -> int:
-    """Commands that arrive from clients: those that scripts run are their scripts' cost."""
+    """Commands that clients send within the time, without the commands in scripts."""
     sent = 0
     async with redis.monitor() as monitor:
         with suppress(TimeoutError):

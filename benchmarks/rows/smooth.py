@@ -1,4 +1,4 @@
-"""How much of a smooth rate one worker reaches."""
+"""Measures how much of a smooth rate limit one worker reaches."""
 
 from benchmarks.bench import Bench
 from benchmarks.processes import until
@@ -13,27 +13,27 @@ RATE, SECONDS = 1_000, 3
 
 async def smooth(bench: Bench) -> Figures:
     async with bench.server() as server, Triage().worker(server, server.directory / "notes"):
-        stores = Namespace(server.redis, NAMESPACE, 0)
+        namespace = Namespace(server.redis, NAMESPACE, 0)
 
         async def known() -> bool:
-            return len(await stores.workers.alive()) == 1
+            return len(await namespace.workers.alive()) == 1
 
         await until(known)
-        await stores.queues.configure("smooth", {"rate_limit": RateLimit(RATE, 1_000, smooth=True)})
+        await namespace.queues.configure("smooth", {"rate_limit": RateLimit(RATE, 1_000, smooth=True)})
         jobs = new_jobs([JobSpec("noop", queue="smooth") for _ in range(RATE * SECONDS + 1)])
-        await stores.jobs.submit(jobs)
+        await namespace.jobs.submit(jobs)
 
         async def done() -> bool:
             return await Triage().finished(server) == len(jobs)
 
         await until(done)
-        ran = await stores.queries.jobs([job.id for job in jobs])
+        ran = await namespace.queries.jobs([job.id for job in jobs])
     starts = sorted(job.started_at for job in ran if job is not None and job.started_at is not None)
     return Figures(SECONDS * 1000 / (starts[-1] - starts[0]) * 100)
 
 
 async def allowed(bench: Bench) -> Figures:
-    """What the limit allows: nothing to measure."""
+    """The limit itself, which needs no measurement."""
     return Figures(100)
 
 

@@ -1,4 +1,4 @@
-"""What a job costs Redis in memory while it waits, and in its append-only file from submission to end."""
+"""Measures the memory of a queued job, and the size of the append-only file per job."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from benchmarks.systems.system import System
 from benchmarks.systems.triage import Triage
 
 JOBS = 20_000
-#: What a first job brings along, scripts and shared keys, is not counted.
+#: The first jobs, which also add scripts and shared keys, do not count.
 FIRST = 10
 
 

@@ -1,4 +1,4 @@
-"""How soon an idle worker begins: a job that was just submitted, and one whose time has come."""
+"""Measures how soon an idle worker starts new jobs and due jobs."""
 
 import asyncio
 import statistics
@@ -14,7 +14,7 @@ from benchmarks.systems.triage import Triage
 
 JOBS, APART = 200, 0.02
 DELAY = 0.5
-#: Not measured: the first ones compile and load.
+#: The first jobs, which load scripts and code, do not count.
 WARM_UP = 20
 
 

@@ -27,5 +27,5 @@ class Arq:
         return await run_submitter(command, BENCH_REDIS=server.url)
 
     async def finished(self, server: Server) -> int:
-        """Its results are keys like others, so what is left in the queue tells."""
+        """Submitted jobs that are no longer in the queue."""
         return self._submitted - await server.redis.zcard("arq:queue")

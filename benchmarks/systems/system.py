@@ -1,4 +1,4 @@
-"""What a measurement needs of a system."""
+"""The interface of a system that runs jobs."""
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -10,12 +10,12 @@ import orjson
 from benchmarks.bench import Server
 from benchmarks.processes import ROOT, run
 
-#: Where the peers are installed.
+#: The folder with the installed peers.
 INSTALLED = ROOT / ".cache/bench"
 
 
 class Sent(NamedTuple):
-    """What submissions took: seconds, and of them CPU of the process that sent them."""
+    """The duration of a submission, and the CPU time of the submitting process, in seconds."""
 
     seconds: float
     cpu: float
@@ -27,7 +27,7 @@ class System(Protocol):
     def worker(
         self, server: Server, out: Path, concurrency: int = 100, shape: str = "noop"
     ) -> AbstractAsyncContextManager[Popen[bytes]]:
-        """One worker that notes its runs in `out`."""
+        """A worker that notes its runs in `out`."""
         ...
 
     async def submit(self, server: Server, shape: str, count: int, **options: float) -> Sent: ...
@@ -38,5 +38,5 @@ class System(Protocol):
 
 
 async def run_submitter(command: list[str | Path], **environment: str) -> Sent:
-    """A peer's program that submits jobs and prints what that took."""
+    """Run a program of a peer that submits jobs and prints the duration."""
     return Sent(**orjson.loads(await run(command, **environment)))

@@ -1,4 +1,4 @@
-"""Triage: its worker and its API as their users start them, and submissions through the store."""
+"""Triage: a worker and an API as processes, and submissions through the store."""
 
 import asyncio
 import os
@@ -23,12 +23,12 @@ from service.store.redis import keys
 NAMESPACE = "bench"
 TEXT = "x" * 180
 PAYLOAD = b'{"text":"%s"}' % TEXT.encode()
-#: Its command line, whatever is on PATH.
+#: The command line of Triage, independent of PATH.
 COMMAND = ["-c", "from service.cli import main; main()"]
-#: One call of the store gets this many jobs.
+#: Jobs per call of the store.
 BATCH = 10_000
 
-#: The job with a number, where submissions do not depend on time.
+#: Job specs by number, for the shapes that do not depend on time.
 SHAPES: dict[str, Callable[[int], JobSpec]] = {
     "noop": lambda number: JobSpec("noop", PAYLOAD),
     "sleep": lambda number: JobSpec("sleep_10ms", PAYLOAD),
@@ -40,7 +40,7 @@ _ids = IdFactory(Clock().now_ms, os.urandom)
 
 
 def worker(url: str, out: Path, concurrency: int = 100, namespace: str = NAMESPACE) -> Any:
-    """The process of a worker."""
+    """A worker process."""
     return process(
         ["-m", "workers.main"],
         TRIAGE_REDIS_URL=url,
@@ -53,12 +53,12 @@ def worker(url: str, out: Path, concurrency: int = 100, namespace: str = NAMESPA
 
 
 async def finished(server: Server, namespace: str = NAMESPACE) -> int:
-    """Finished jobs that are kept: one command, because measurements ask often."""
+    """Finished jobs, read with one command because measurements poll."""
     return await server.redis.zcard(keys.retention(keys.prefix(namespace)))
 
 
 def api(url: str, port: int) -> AbstractAsyncContextManager[Popen[bytes]]:
-    """The process of an API that checks no keys."""
+    """An API process without authentication."""
     return process(
         [*COMMAND, "api"],
         TRIAGE_REDIS_URL=url,
@@ -76,33 +76,33 @@ class Triage:
 
     async def submit(self, server: Server, shape: str, count: int, **options: float) -> Sent:
         began, used = time.monotonic(), time.process_time()
-        stores = Namespace(server.redis, NAMESPACE, 0)
+        namespace = Namespace(server.redis, NAMESPACE, 0)
         if shape == "spaced":
-            await self._spaced(stores, count, options["apart"])
+            await self._spaced(namespace, count, options["apart"])
         elif shape == "delayed":
-            await self._delayed(stores, count, options["apart"], options["delay"])
+            await self._delayed(namespace, count, options["apart"], options["delay"])
         else:
             if shape == "mixed":
-                await stores.queues.configure("mixed", LIMITS)
+                await namespace.queues.configure("mixed", LIMITS)
             for first in range(0, count, BATCH):
                 numbers = range(first, min(first + BATCH, count))
-                await stores.jobs.submit(new_jobs([SHAPES[shape](number) for number in numbers]))
+                await namespace.jobs.submit(new_jobs([SHAPES[shape](number) for number in numbers]))
         return Sent(time.monotonic() - began, time.process_time() - used)
 
     async def finished(self, server: Server) -> int:
         return await finished(server)
 
-    async def _spaced(self, stores: Namespace, count: int, apart: float) -> None:
+    async def _spaced(self, namespace: Namespace, count: int, apart: float) -> None:
         for _ in range(count):
             payload = b'{"sent":%r}' % time.monotonic()
-            await stores.jobs.submit(new_jobs([JobSpec("noop", payload)]))
+            await namespace.jobs.submit(new_jobs([JobSpec("noop", payload)]))
             await asyncio.sleep(apart)
 
-    async def _delayed(self, stores: Namespace, count: int, apart: float, delay: float) -> None:
+    async def _delayed(self, namespace: Namespace, count: int, apart: float, delay: float) -> None:
         for number in range(count):
             wait_ms = round(1000 * (delay + number * apart))
             payload = b'{"sent":%r}' % (time.monotonic() + wait_ms / 1000)
-            await stores.jobs.submit(new_jobs([JobSpec("noop", payload, delay_ms=wait_ms)]))
+            await namespace.jobs.submit(new_jobs([JobSpec("noop", payload, delay_ms=wait_ms)]))
 
 
 def new_jobs(specs: list[JobSpec]) -> list[Submission]:

@@ -1,4 +1,4 @@
-"""A newsletter, written for arq: nothing in this file knows of Triage, which runs it unchanged."""
+"""A newsletter, written for arq. Triage runs it unmodified; nothing in this file refers to Triage."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 async def send_issue(ctx: Ctx, issue: int, subscribers: list[str]) -> int:
-    """One mail per subscriber; the job id keeps anyone from getting an issue twice."""
+    """Send one mail per subscriber; the job id prevents sending an issue twice."""
     redis = cast(ArqRedis, ctx["redis"])
     jobs = [
         await redis.enqueue_job("send_mail", to, issue, _job_id=f"issue-{issue}:{to}") for to in subscribers

@@ -1,4 +1,4 @@
-"""Handlers of one's own: an importable module that TRIAGE_HANDLERS names."""
+"""Your own handlers: a module that TRIAGE_HANDLERS names."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A shop, written with FastAPI: it leaves its slow work to Triage, which it reaches over HTTP."""
+"""A shop, written with FastAPI, that submits its slow work to Triage over HTTP."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -12,9 +12,9 @@ from pydantic import BaseModel, JsonValue
 
 TRIAGE_URL = os.environ.get("TRIAGE_URL", "http://127.0.0.1:8080")
 TRIAGE_API_KEY = os.environ.get("TRIAGE_API_KEY", "")
-#: Longer than the longest wait that is asked of Triage.
+#: In seconds; longer than the longest wait for a job.
 SECONDS = 40
-#: Times that a submission is sent before the shop gives up.
+#: The most attempts to submit a job.
 TRIES = 3
 
 
@@ -25,7 +25,7 @@ class Progress(BaseModel):
 
 
 class Job(BaseModel):
-    """The fields of a job that this application reads."""
+    """The fields of a job that this application uses."""
 
     id: str
     state: str
@@ -34,7 +34,7 @@ class Job(BaseModel):
 
 
 class Triage:
-    """The calls that this application needs; docs/how-to/use-an-sdk.md has clients for all of them."""
+    """The calls that this application needs; docs/how-to/use-an-sdk.md has full clients."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
@@ -42,26 +42,26 @@ class Triage:
     async def submit(
         self, name: str, payload: dict[str, JsonValue], *, idempotency_key: str, wait: int = 0
     ) -> Job:
-        """The new job, or the one that an earlier submission with this key created."""
+        """Submit a job; with the same key, return the job of the earlier submission."""
         headers = {"Idempotency-Key": idempotency_key} | ({"Prefer": f"wait={wait}"} if wait else {})
         body = {"name": name, "payload": payload}
         request = partial(self._http.post, "/v1/jobs", json=body, headers=headers)
         for _ in range(TRIES - 1):
-            # A lost reply says nothing about the job. Because of the key, sending it again is safe.
+            # After a lost response the job may exist or not. The key makes it safe to retry.
             with suppress(httpx.TransportError):
                 return _job(await request())
         return _job(await request())
 
     async def get(self, job_id: str, *, wait: int = 0) -> Job:
-        """The job, when it has finished or after `wait` seconds, whichever comes first."""
+        """Return the job once it has finished, or as it is after `wait` seconds."""
         return _job(await self._http.get(f"/v1/jobs/{job_id}", params={"wait": wait} if wait else {}))
 
 
-def _job(answer: httpx.Response) -> Job:
-    if answer.status_code == 404:
+def _job(response: httpx.Response) -> Job:
+    if response.status_code == 404:
         raise HTTPException(404, "There is no such job.")
-    answer.raise_for_status()
-    return Job.model_validate_json(answer.content)
+    response.raise_for_status()
+    return Job.model_validate_json(response.content)
 
 
 @asynccontextmanager
@@ -93,14 +93,14 @@ class Import(BaseModel):
 
 @app.post("/orders", status_code=202)
 async def place_order(order: Order, jobs: Jobs) -> Job:
-    """However often a customer presses the button, an order is processed once."""
+    """Processes an order once, however often the customer clicks the button."""
     payload: dict[str, JsonValue] = {"order_id": order.order_id}
     return await jobs.submit("process-order", payload, idempotency_key=f"order-{order.order_id}")
 
 
 @app.post("/alerts/{user_id}")
 async def alert(user_id: str, alert_id: str, jobs: Jobs) -> JsonValue:
-    """Waits for the result, so that the caller can be told."""
+    """Waits for the result, so that it can return it."""
     job = await jobs.submit("send-alert", {"user_id": user_id}, idempotency_key=f"alert-{alert_id}", wait=10)
     if job.state != "succeeded":
         raise HTTPException(503, f"The alert is {job.state}.")
@@ -115,5 +115,5 @@ async def start_import(given: Import, jobs: Jobs) -> Job:
 
 @app.get("/jobs/{job_id}")
 async def read_job(job_id: str, jobs: Jobs, wait: Annotated[int, Query(ge=0, le=30)] = 0) -> Job:
-    """A progress bar asks for this every second; whoever needs the result asks once, with `wait`."""
+    """A progress bar polls this every second; a client that needs the result calls it once, with `wait`."""
     return await jobs.get(job_id, wait=wait)

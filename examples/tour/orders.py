@@ -1,4 +1,4 @@
-"""Orders and invoices: the fan-out and the flow of the README's tour, with numbers that can be checked."""
+"""Sample handlers of a fan-out and a flow: orders and invoices."""
 
 from typing import TypedDict
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel
 
 from triage import Context, NonRetryable, job
 
-#: What the examples sell: price in cents by article.
+#: Prices in cents by article.
 PRICES = {"lamp": 4_900, "desk": 24_900, "chair": 12_900}
 TAX_PERCENT = 19
 
 
 class InvoicePayload(BaseModel):
-    """All parts of an invoice know it by its id."""
+    """The payload of all jobs of an invoice."""
 
     invoice_id: str
 
@@ -45,7 +45,7 @@ class Invoice(TypedDict):
 
 @job(name="process-order", retry={"max_attempts": 3, "delay_seconds": 1})
 async def process_order(ctx: Context, order_id: str) -> dict[str, str]:
-    """An order whose id begins with `bad` fails every time, one that begins with `gone` for good."""
+    """Orders whose id begins with `bad` fail every time; with `gone` they fail without a retry."""
     if order_id.startswith("gone"):
         raise NonRetryable(f"order {order_id} was deleted")
     if order_id.startswith("bad"):
@@ -55,26 +55,26 @@ async def process_order(ctx: Context, order_id: str) -> dict[str, str]:
 
 @job(name="fetch-line-items", queue="data")
 async def fetch_line_items(ctx: Context, payload: InvoicePayload) -> LineItems:
-    """The articles of an invoice."""
+    """Return the articles of an invoice."""
     items = [LineItem(article=article, cents=cents) for article, cents in PRICES.items()]
     return {"invoice_id": payload.invoice_id, "items": items}
 
 
 @job(name="calculate-tax", queue="data")
 async def calculate_tax(ctx: Context, payload: InvoicePayload) -> Tax:
-    """Tax on the articles of an invoice, in cents."""
+    """Return the tax on an invoice, in cents."""
     return {"tax_cents": sum(PRICES.values()) * TAX_PERCENT // 100}
 
 
 @job(name="apply-discounts", queue="data")
 async def apply_discounts(ctx: Context, payload: InvoicePayload) -> Discount:
-    """One tenth off, in cents."""
+    """Return the discount of ten percent, in cents."""
     return {"discount_cents": sum(PRICES.values()) // 10}
 
 
 @job(name="generate-invoice", queue="invoicing")
 async def generate_invoice(ctx: Context, payload: InvoicePayload) -> Invoice:
-    """The whole invoice, in cents, from the results of its dependencies, without the failed ones."""
+    """Add up the invoice, in cents, from the results of its dependencies, without the failed ones."""
     ends = await ctx.dependencies()
     lines: LineItems | None = ends.get("fetch-line-items", {}).get("result")
     discounts: Discount | None = ends.get("apply-discounts", {}).get("result")

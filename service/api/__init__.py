@@ -1,1 +1,1 @@
-"""The HTTP front door: it translates between HTTP and the domain, and knows nothing of Redis."""
+"""The HTTP API: translates between HTTP and the domain, and knows nothing about Redis."""

@@ -1,4 +1,4 @@
-"""The application: routers, error shapes, limits and what lives as long as it does."""
+"""The application: routers, error format, limits, and everything with its lifetime."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ from service.version import VERSION
 
 
 def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFactory) -> FastAPI:
-    """Build the application on a connection that its caller closes."""
+    """Build the application. It does not close the connection, which belongs to the caller."""
     keys = AccessKeys(redis)
     namespace = settings.namespace if settings.auth == "off" else None
     metrics = ApiMetrics(settings.namespace)
@@ -50,7 +50,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         app_state.namespace_state(settings.namespace)
         tasks = [asyncio.create_task(duty) for duty in duties(app_state)]
         if tokens is not None:
-            tasks.append(asyncio.create_task(tokens.issuer.keep_asking()))
+            tasks.append(asyncio.create_task(tokens.issuer.keep_fresh()))
         try:
             yield
         finally:
@@ -65,11 +65,11 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         version=VERSION,
         summary="Job orchestration over HTTP",
         lifespan=lifespan,
-        # Its page loads scripts from elsewhere; `pages` serves one that does not.
+        # FastAPI's page loads scripts from a CDN; `pages` serves one that does not.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # FastAPI traces requests by itself; its records of errors carry messages, which may quote a payload.
+        # FastAPI's own tracing records messages of errors, which may quote a payload.
         telemetry={"logs": False, "operation_spans": False},
     )
     app.state.app_state = app_state

@@ -1,4 +1,4 @@
-"""What an API process does periodically besides requests, in every namespace that it serves."""
+"""The periodic duties of an API process, in every namespace that it serves."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -9,16 +9,16 @@ import structlog
 from service.api.context import AppState, NamespaceState
 from service.domain.errors import TriageError
 
-#: Seconds between pulses at most: a worker may have shorter leases than this process knows of.
-PULSE = 1.0
-#: Seconds between looks: what a process left undone is carried on within this time.
+#: The longest interval between API heartbeats, in seconds: workers may have shorter leases than this process.
+HEARTBEAT = 1.0
+#: The interval between checks for work that another process has left unfinished, in seconds.
 WORK = 1.0
-#: Seconds between looks at groups past their retention.
+#: The interval between checks for groups past their retention, in seconds.
 FORGET = 60.0
 
 log = structlog.get_logger("triage.api")
 
-#: Returns the seconds until its next run if that is sooner than usual.
+#: Returns the seconds until its next run if it should be sooner than usual.
 Duty = Callable[[NamespaceState], Awaitable[float | None]]
 
 
@@ -26,45 +26,45 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
     """One endless coroutine per duty."""
     lease_ms = app_state.settings.lease_ms
 
-    async def pulse(namespace_state: NamespaceState) -> None:
-        # Workers tell an outage from a crash by it: that Redis was reachable.
+    async def api_heartbeat(namespace_state: NamespaceState) -> None:
+        # Shows workers that Redis was reachable, so that they can tell an outage from a crashed worker.
         try:
-            await namespace_state.stores.pulse(lease_ms, namespace_state.reachability.away_ms)
+            await namespace_state.namespace.api_heartbeat(lease_ms, namespace_state.reachability.away_ms)
         except TriageError:
             namespace_state.reachability.missed()
             raise
         namespace_state.reachability.reached()
 
     return [
-        repeat("pulse", app_state, min(PULSE, lease_ms / 8_000), pulse),
+        repeat("api_heartbeat", app_state, min(HEARTBEAT, lease_ms / 8_000), api_heartbeat),
         repeat("work_on_groups", app_state, WORK, work_on_groups),
         repeat("forget_groups", app_state, FORGET, forget_groups),
-        repeat("act", app_state, WORK, act),
+        repeat("work_on_bulk_actions", app_state, WORK, work_on_bulk_actions),
     ]
 
 
 async def work_on_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.stores.group_tasks.work()
+    await namespace_state.namespace.group_tasks.work()
 
 
 async def forget_groups(namespace_state: NamespaceState) -> None:
-    await namespace_state.stores.group_tasks.forget_ended()
+    await namespace_state.namespace.group_tasks.forget_ended()
 
 
-async def act(namespace_state: NamespaceState) -> float | None:
-    """A portion of a bulk action."""
-    next_ms = await namespace_state.stores.bulk_batches.work()
+async def work_on_bulk_actions(namespace_state: NamespaceState) -> float | None:
+    """Work on a batch of a bulk action."""
+    next_ms = await namespace_state.namespace.bulk_batches.work()
     return None if next_ms is None else next_ms / 1000
 
 
 async def repeat(name: str, app_state: AppState, pause: float, duty: Duty) -> None:
-    """Visits all namespaces in turn, with `pause` seconds between rounds.
+    """Run a duty in each namespace, with `pause` seconds between rounds.
 
-    A failure in one does not stop the others. It is logged once, until a round succeeds in all of them.
+    A failure in one does not stop the others. Logs failures once, until a round succeeds in all of them.
     """
     failed = False
     while True:
-        app_state.leave_spaces()
+        app_state.forget_idle_namespaces()
         wait, error = pause, None
         for namespace_state in list(app_state.namespace_states.values()):
             try:

@@ -1,4 +1,4 @@
-"""What a route is given: the caller, checked against the scope of the route, and that caller's stores."""
+"""The context of a request: the caller, with its scope checked, and the caller's namespace."""
 
 import asyncio
 import contextlib
@@ -32,9 +32,9 @@ from service.telemetry.spans import Tracer
 
 log = structlog.get_logger("triage.api")
 
-#: Half of the connections of a process.
-MAX_LOOKS = 25
-#: A namespace is looked after for so long after the last request for it.
+#: Half of a process's connections.
+MAX_STREAM_READS = 25
+#: How long after its last request a process still runs the duties of a namespace, in seconds.
 NAMESPACE_SECONDS = 600.0
 
 
@@ -51,14 +51,14 @@ class AppState:
     bodies: Bodies
     tracer: Tracer | None = None
     stopping: bool = False
-    #: What the last probe found wrong with Redis.
+    #: The problem with Redis that the last probe found.
     redis_problem: str | None = None
     streams: Places = field(default_factory=stream_places)
     waiters: Places = field(default_factory=waiter_places)
-    #: Event streams that may look at the same time: a change of what many follow must leave connections to
-    #: others.
-    looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_LOOKS))
-    #: Work that goes on after its request was answered.
+    #: Limits concurrent reads of event streams: one change that many streams follow must not use all
+    #: connections.
+    stream_reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAM_READS))
+    #: Work that continues after the response.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     namespace_states: dict[str, "NamespaceState"] = field(default_factory=dict[str, "NamespaceState"])
 
@@ -67,31 +67,31 @@ class AppState:
         self.subscriber = Subscriber(self.redis)
 
     def stop(self) -> None:
-        """Marks the process as not ready; waiting requests get the current state."""
+        """Mark the process as not ready, and end all waits with the current state."""
         self.stopping = True
         for namespace_state in self.namespace_states.values():
-            namespace_state.stores.change_feed.release()
+            namespace_state.namespace.change_feed.release()
 
     def namespace_state(self, namespace: str) -> "NamespaceState":
         found = self.namespace_states.get(namespace)
         if found is None:
             settings = self.settings
-            stores = Namespace(
+            store = Namespace(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
-            known = KnownTypes(stores.workers, stores.queues, self.clock)
-            found = NamespaceState(stores, known, Reachability(self.clock))
+            known = KnownTypes(store.workers, store.queues, self.clock)
+            found = NamespaceState(store, known, Reachability(self.clock))
             self.namespace_states[namespace] = found
         found.used_at = self.clock.monotonic()
         return found
 
-    def leave_spaces(self) -> None:
-        """Forgets namespaces without recent requests: tokens may name any number of them."""
+    def forget_idle_namespaces(self) -> None:
+        """Forget namespaces without recent requests: tokens may name any number of them."""
         now = self.clock.monotonic()
         for namespace, namespace_state in list(self.namespace_states.items()):
             unused = (
                 now - namespace_state.used_at > NAMESPACE_SECONDS
-                and not namespace_state.stores.change_feed.watched
+                and not namespace_state.namespace.change_feed.watched
             )
             if unused and namespace != self.settings.namespace:
                 del self.namespace_states[namespace]
@@ -100,18 +100,18 @@ class AppState:
 
 @dataclass
 class NamespaceState:
-    """One namespace as this process sees it."""
+    """This process's state of one namespace."""
 
-    stores: Namespace
+    namespace: Namespace
     types: KnownTypes
     reachability: Reachability
-    #: Of the process' clock.
+    #: Monotonic time.
     used_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """A request whose caller may make it."""
+    """An authenticated and authorized request."""
 
     caller: Caller
     namespace_state: NamespaceState
@@ -119,19 +119,19 @@ class RequestContext:
     request: Request
 
     @property
-    def stores(self) -> Namespace:
-        return self.namespace_state.stores
+    def namespace(self) -> Namespace:
+        return self.namespace_state.namespace
 
     @contextlib.asynccontextmanager
     async def watch(self, id: str) -> AsyncGenerator[Waiting]:
-        """A place among those who wait for a job, group or bulk action to change, until the block ends.
+        """Watch a job, group or bulk action for changes, and count as a waiting request meanwhile.
 
         Raises TooManyWaiters, TooManyWaitersOfKey, BackendUnavailable.
         """
         with self.app_state.waiters.place(self.holder):
             async with (
                 hang_up_noticed(self.request.receive) as gone,
-                self.stores.change_feed.watch(id) as changed,
+                self.namespace.change_feed.watch(id) as changed,
             ):
                 yield Waiting(changed, gone, self.check)
 
@@ -140,20 +140,20 @@ class RequestContext:
         return self.caller.namespace, self.caller.key_id
 
     async def check(self) -> None:
-        """Raises the error that the request would get if it arrived now."""
+        """Raises the error that the same request would get now."""
         caller = await self.app_state.authenticator.identify(self.request.headers.get("authorization"))
         caller.require(required_scope(self.request))
 
     def view(self, job: Job) -> View:
-        """What this caller may see of the job."""
+        """This caller's view of the job."""
         return View.of_job(job, self.caller.sees_payloads, self._redactions(job.name, job.redact))
 
     def view_of_type(self, name: str, stored: tuple[str, ...] | None = None) -> View:
-        """The same where payload and result are not at hand; `stored` are the pointers that a job carries."""
+        """The same without payload and result; `stored` are the pointers stored with a job."""
         return View(self.caller.sees_payloads, self._redactions(name, stored))
 
     def _redactions(self, name: str, stored: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        # What either says: a type may have learned of a secret, or have forgotten it, since the submission.
+        # Both, since pointers may have been added to or removed from the job type after the submission.
         published = self.namespace_state.types.redactions(name)
         if stored is None or published is None or stored == published:
             return published if stored is None else stored
@@ -166,7 +166,7 @@ def required_scope(request: Request) -> str:
 
 
 async def identify(request: Request) -> Caller:
-    """The caller. Each refusal is logged and counted, and addresses with many failures are throttled."""
+    """Identify the caller. Logs and counts failures, and refuses addresses with many of them."""
     app_state: AppState = request.app.state.app_state
     header, address = request.headers.get("authorization"), logs.client_address(request.scope)
     try:
@@ -189,11 +189,11 @@ async def identify(request: Request) -> Caller:
 
 async def _request_context(request: Request) -> RequestContext:
     app_state: AppState = request.app.state.app_state
-    # Without keys, whoever reaches this address is its owner: so would be every page in a browser here.
+    # Without keys, anyone who can reach this address may do anything, including a page in a local browser.
     if app_state.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without API keys, the API rejects requests from pages of another origin.")
     caller = await identify(request)
-    # For the metrics of its namespace, whatever the request is answered with.
+    # Set before the scope check, so that the namespace's metrics also count refused requests.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
     namespace_state = app_state.namespace_state(caller.namespace)
@@ -202,7 +202,7 @@ async def _request_context(request: Request) -> RequestContext:
 
 
 async def request_context(request: Request) -> RequestContext:
-    """Once for a request: before its body is read (intake.py), and again where its route asks for it."""
+    """Created once per request: `checked_route.py` needs it before reading the body, and later the route."""
     state: dict[str, Any] = request.scope.setdefault("state", {})
     if "request_context" not in state:
         state["request_context"] = await _request_context(request)

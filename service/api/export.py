@@ -1,4 +1,4 @@
-"""The OpenAPI document as the server serves it, without a Redis and whatever the environment says."""
+"""Builds the OpenAPI document without Redis, independently of the environment."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from service.store.redis.connect import connect
 
 
 def openapi_document() -> dict[str, Any]:
-    """Connects to nothing: the client of the application is never used."""
+    """Never connects: the application does not use its client here."""
     settings = Settings.model_construct()
     clock = Clock()
     app = create_app(settings, connect("redis://localhost"), clock, IdFactory(clock.now_ms, os.urandom))

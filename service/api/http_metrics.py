@@ -1,4 +1,4 @@
-"""Metrics of requests, for the whole process and for each namespace's own scrapes."""
+"""Metrics of requests, for the whole process and per namespace."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_fastapi_instrumentator.metrics import Info, default
 
-#: Namespaces counted by themselves: tokens may name any number of them.
+#: The most namespaces with their own metrics: tokens may name any number of them.
 MAX_NAMESPACES = 200
-#: Seconds. Requests that wait for a job take up to 30.
+#: In seconds; requests that wait for a job take up to 30.
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _PAYLOAD_BUCKETS = (64, 256, 1024, 4096, 16_384, 65_536, 262_144)
 
 
 @dataclass
 class RequestMetrics:
-    """The HTTP metrics of prometheus-fastapi-instrumentator, and additional ones."""
+    """The metrics of prometheus-fastapi-instrumentator, and additional ones."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     observe: Callable[[Info], None] = field(init=False)
@@ -25,7 +25,7 @@ class RequestMetrics:
     def __post_init__(self) -> None:
         observe = default(
             latency_lowr_buckets=LATENCY_BUCKETS,
-            # How long a client follows events says nothing of latency.
+            # The duration of an event stream is not a latency.
             should_exclude_streaming_duration=True,
             registry=self.registry,
         )
@@ -48,7 +48,7 @@ class RequestMetrics:
 
 
 class HttpMetrics:
-    """A scrape with a key sees only the requests of its namespace.
+    """Counts per process and per namespace: a scrape with a key sees only the requests of its namespace.
 
     Requests without a known caller count toward the API's namespace.
     """
@@ -59,14 +59,14 @@ class HttpMetrics:
         self._by_namespace: dict[str, RequestMetrics] = {}
 
     def observe(self, info: Info) -> None:
-        """After each request; its state says whose it was."""
+        """Count a request after its response, in the namespace of its state."""
         self.process.observe(info)
         mine = self.of(info.request.scope.get("state", {}).get("namespace", self._home))
         if mine is not None:
             mine.observe(info)
 
     def refused(self, reason: str) -> None:
-        """For requests whose namespace is unknown."""
+        """Count a request whose namespace is unknown."""
         for metrics in (self.process, self.of(self._home)):
             if metrics is not None:
                 metrics.credentials_refused.labels(reason).inc()
@@ -78,7 +78,7 @@ class HttpMetrics:
             mine.payload_bytes.observe(size)
 
     def of(self, namespace: str) -> RequestMetrics | None:
-        """None for one beyond MAX_NAMESPACES, which only the page of the process counts."""
+        """None beyond MAX_NAMESPACES, which count only for the process."""
         found = self._by_namespace.get(namespace)
         if found is None and (namespace == self._home or len(self._by_namespace) < MAX_NAMESPACES):
             found = self._by_namespace[namespace] = RequestMetrics()

@@ -1,4 +1,4 @@
-"""Job types and defaults of queues, kept for a moment so that a submission costs no extra round trip."""
+"""Caches job types and queue defaults, so that a submission needs no extra round trip."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,34 +13,34 @@ from service.domain.errors import PayloadInvalid, TriageError
 from service.store.queues.queues import Queues
 from service.store.workers import WorkerRegistry
 
-#: Seconds after which the types are read again.
+#: How long the cache is fresh, in seconds.
 FRESH_SECONDS = 1.0
-#: Seconds that a request waits for them at most.
+#: The longest time that a request waits for a refresh, in seconds.
 LONGEST_WAIT = 0.5
 
 log = structlog.get_logger("triage.types")
 
 
 class KnownTypes:
-    """The job types of one namespace. Without a worker that knows a type, any payload is taken."""
+    """The job types of one namespace. Accepts any payload for a type that no worker has published."""
 
     def __init__(self, workers: WorkerRegistry, queues: Queues, clock: Clock) -> None:
         self._workers = workers
         self._queues = queues
-        #: Per queue the defaults of its jobs, as of the last read.
+        #: Defaults for jobs by queue, as of the last read.
         self.queue_defaults: Mapping[str, Mapping[str, Any]] = {}
         self._clock = clock
         self._types: Mapping[str, JobType] = {}
-        #: Of every type that was ever published: what it redacts must not be shown when its workers are gone.
+        #: Of every type that was ever published, because its jobs may outlive its workers.
         self._redactions: Mapping[str, tuple[str, ...]] = {}
         self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
         self._read_at: float | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
-        """Keeps the types at most a second old: one request per second waits for them.
+        """Refresh the cache if it is older than a second.
 
-        It does not wait long: Redis may be unavailable, and an old schema is better than none.
+        Waits only briefly: Redis may be unavailable, and an old schema is better than none.
         """
         stale = self._read_at is None or self._clock.monotonic() - self._read_at > FRESH_SECONDS
         if stale and (self._refreshing is None or self._refreshing.done()):
@@ -49,20 +49,20 @@ class KnownTypes:
             await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
 
     async def load_type(self, name: str) -> None:
-        """Have this type at hand if any worker has published it, even a moment ago."""
+        """Make sure that the cache has this type, even if a worker has only just published it."""
         if name not in self._redactions:
             self._read_at = None
             await self.load()
 
     def known(self, name: str) -> JobType | None:
-        """As of the last read."""
+        """The job type as of the last read."""
         return self._types.get(name)
 
     def redactions(self, name: str) -> tuple[str, ...] | None:
-        """Pointers of a type, as of the last read; None when no worker has ever published it.
+        """The redaction pointers of a type as of the last read; None if no worker has ever published it.
 
-        An unknown type makes the next `load` read again: its worker may have published it just now, and until
-        that is known its data is hidden.
+        After an unknown type the next `load` refreshes: a worker may have just published it, and until the
+        cache has it, its data is hidden.
         """
         found = self._redactions.get(name)
         if found is None:

@@ -21,24 +21,24 @@ from service.store.redis.server_check import check_server
 
 log = structlog.get_logger("triage.api")
 
-#: Seconds that open requests get at shutdown; without it uvicorn waits for open streams for ever.
+#: How long open requests may take at shutdown, in seconds: uvicorn would wait forever for event streams.
 SHUTDOWN_SECONDS = 10
 
 
 class Server(uvicorn.Server):
-    """Responds to waiting requests at shutdown; garbage collection considers requests only."""
+    """Responds to waiting requests at shutdown, and tunes garbage collection at startup."""
 
     def __init__(self, config: uvicorn.Config, app_state: AppState) -> None:
         super().__init__(config)
         self._backend = app_state
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Else a long poll would keep the process for as long as it may wait.
+        # Otherwise long polls would delay the shutdown.
         self._backend.stop()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Like uvicorn's, which afterwards kills the process with the same signal. Here it exits with 0."""
+        """Like uvicorn's, which also kills the process with the same signal; this one exits with 0."""
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         else:
@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
 
 
 def build_server(settings: Settings) -> Server:
-    """A server that is not running yet."""
+    """Build a server without starting it."""
     clock = Clock()
     redis = connect(settings.redis_url)
     app = create_app(settings, redis, clock, IdFactory(clock.now_ms, os.urandom))
@@ -63,7 +63,7 @@ def build_server(settings: Settings) -> Server:
             http=type("Protocol", (BoundedProtocol,), {"seconds": settings.request_seconds}),
             ws="none",
             access_log=False,
-            # Else a header of the client's own would say who it is: refusals are counted for each address.
+            # Refusals are counted per client address, so a client must not be able to set it with a header.
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies,
             log_config=None,
@@ -77,7 +77,7 @@ def build_server(settings: Settings) -> Server:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigurationInvalid for a Redis that cannot be used as it is."""
+    """Serve until SIGTERM or SIGINT. Raises ConfigurationInvalid for a Redis with unsuitable settings."""
     if (problem := asyncio.run(check_server(settings.redis_url, patient=True))) is not None:
         log.warning("redis_not_usable", problem=problem)
     server = build_server(settings)

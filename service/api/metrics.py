@@ -1,4 +1,4 @@
-"""The API's metrics besides the HTTP metrics of its instrumentator."""
+"""The API's metrics other than those about HTTP."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,9 +16,9 @@ from service.store.queues.queue_survey import Survey
 from service.store.queues.queues import Queue
 from service.store.redis.connect import RedisClient, eviction_policy
 
-#: Queues shown at most: names are the clients' to invent.
+#: The most queues with their own metrics: clients can create any number.
 MAX_QUEUES = 200
-#: The label of all further queues together; no queue can have it for its name.
+#: The label of all other queues; not a valid queue name.
 OTHERS = "_others"
 
 _LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED)
@@ -28,51 +28,51 @@ class ApiMetrics:
     """Every scrape reads Redis, and nothing is cached: stale numbers would look current."""
 
     def __init__(self, namespace: str) -> None:
-        """`namespace` is the API's own."""
+        """`namespace` is the API's namespace."""
         self.http = HttpMetrics(namespace)
 
-    async def exposition(self, redis: RedisClient, stores: Namespace, *, whole: bool) -> bytes:
-        """While Redis is unavailable, `triage_redis_up` is 0 and the metrics from Redis are absent.
+    async def exposition(self, redis: RedisClient, namespace: Namespace, *, whole: bool) -> bytes:
+        """The metrics page. While Redis is unavailable, `triage_redis_up` is 0 and its metrics are absent.
 
-        `whole` covers requests of all namespaces, not only of `stores`.
+        `whole` includes requests of all namespaces.
         """
         try:
             policy = await eviction_policy(redis)
             families = [
                 *redis_families(up=True, policy_ok=policy == "noeviction"),
-                *await _queue_families(stores),
+                *await _queue_families(namespace),
             ]
         except TriageError:
             families = redis_families(up=False)
-        requests = self.http.process if whole else self.http.of(stores.scripts.namespace)
+        requests = self.http.process if whole else self.http.of(namespace.scripts.namespace)
         sources: list[Collector] = [_Reading(families)]
         if requests is not None:
             sources.insert(0, requests.registry)
         return b"".join(generate_latest(source) for source in sources)
 
 
-async def _queue_families(stores: Namespace) -> list[Metric]:
-    queues, survey = await stores.queues.by_attention(MAX_QUEUES)
+async def _queue_families(namespace: Namespace) -> list[Metric]:
+    queues, survey = await namespace.queues.by_attention(MAX_QUEUES)
     names = [queue.name for queue in queues]
-    counts = await stores.queue_metrics.count(names)
+    counts = await namespace.queue_metrics.count(names)
     families = queue_families(queues, counts, omitted=len(survey.queues) - len(queues))
     if len(survey.queues) > len(queues):
-        await _add_others(stores, families, survey, names)
+        await _add_others(namespace, families, survey, names)
     return families
 
 
 async def _add_others(
-    stores: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
+    namespace: Namespace, families: Sequence[Metric], survey: Survey, names: Sequence[str]
 ) -> None:
-    """Keeps sums over queues complete, and no old job hidden."""
+    """Add the remaining queues, so that sums are complete and the oldest job is always visible."""
     jobs, dead, oldest = families[:3]
     others = survey.counts(len(names))
     for state in _LIVE:
         jobs.add_sample(jobs.name, {"queue": OTHERS, "state": state}, others[state])
-    for reason, number in (await stores.queue_metrics.dead(names)).items():
+    for reason, number in (await namespace.queue_metrics.dead(names)).items():
         dead.add_sample(dead.name, {"queue": OTHERS, "reason": reason}, number)
     since = [queue.oldest for queue in survey.queues[len(names) :] if queue.oldest is not None]
-    age = max(0, await stores.queries.now() - min(since)) / 1000 if since else 0
+    age = max(0, await namespace.queries.now() - min(since)) / 1000 if since else 0
     oldest.add_sample(oldest.name, {"queue": OTHERS}, age)
 
 
@@ -103,7 +103,7 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
     paused = _gauge("triage_queue_paused", "1 if the queue is paused, otherwise 0.")
     workers = _gauge("triage_queue_workers", "Live workers that serve the queue.")
     capacity = _gauge("triage_queue_capacity", "Total slots of these workers, across all their queues.")
-    stranded = _gauge(
+    unroutable = _gauge(
         "triage_queue_stranded_types", "Job types with queued jobs that no live worker of the queue can run."
     )
     limited = CounterMetricFamily(
@@ -119,10 +119,10 @@ def queue_families(queues: Sequence[Queue], counts: dict[str, QueueCount], omitt
         paused.add_metric(label, queue.settings.paused)
         workers.add_metric(label, queue.workers)
         capacity.add_metric(label, queue.capacity)
-        stranded.add_metric(label, count.stranded_types)
+        unroutable.add_metric(label, count.unserved_types)
         limited.add_metric(label, count.rate_limited)
     return [
-        jobs, dead, oldest, paused, workers, capacity, stranded, limited,
+        jobs, dead, oldest, paused, workers, capacity, unroutable, limited,
         GaugeMetricFamily(
             "triage_queues_omitted",
             f"Queues beyond the {MAX_QUEUES} that need attention most, reported together as `{OTHERS}`.",

@@ -1,8 +1,8 @@
-"""Checks payloads against the schemas of handlers in bounded time, without holding up other requests.
+"""Checks payloads against the schemas of handlers in bounded time, without blocking other requests.
 
-Schemas come from workers and are not trusted: the library alone would compare the items of a set pair by
-pair, let patterns backtrack, and fetch references from wherever they point. The handler validates its payload
-again, so what cannot be checked here in linear time is left to it.
+Schemas come from workers and are not trusted: the library would compare the items of a set in quadratic time,
+let patterns backtrack, and fetch references from any URL. The handler validates its payload again, so this
+skips checks that would take more than linear time.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from pydantic_core import SchemaValidator, core_schema
 from pydantic_core import ValidationError as PatternMismatch
 from referencing import Registry
 
-#: Rows of errors that one answer shows.
+#: The most rows of errors in a response.
 MAX_ROWS = 100
-#: Keywords that are evaluated in the event loop (some milliseconds), and in all (a second or so of a thread).
+#: The most keywords to evaluate in the event loop (some milliseconds), and in total (a second of a thread).
 QUICK_STEPS, MOST_STEPS = 500, 100_000
 
 _Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Iterator[SchemaError] | None]
@@ -32,7 +32,7 @@ log = structlog.get_logger("triage.types")
 
 
 class TooComplex(Exception):
-    """The check took all its steps."""
+    """The check has reached its limit of steps."""
 
 
 class _Budget(threading.local):
@@ -44,13 +44,13 @@ _threads = ThreadPoolExecutor(2, thread_name_prefix="payloads")
 
 
 class PayloadSchema:
-    """A schema that is ready to check payloads."""
+    """A compiled schema."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._validator = _Linear(dict(schema), registry=Registry())
 
     async def errors(self, payload: Any) -> list[dict[str, str]]:
-        """A row per problem, its pointer relative to the payload. Large payloads are checked in a thread."""
+        """A row per problem, with a pointer relative to the payload. Checks large payloads in a thread."""
         try:
             return self._check(payload, QUICK_STEPS)
         except TooComplex:
@@ -70,7 +70,7 @@ class PayloadSchema:
         except RecursionError:
             raise TooComplex from None
         except Exception as error:
-            # Of the schema, whatever it is: the payload is JSON.
+            # The schema is at fault, since the payload is JSON.
             log.warning("payload_schema_unusable", error=type(error).__name__)
             return []
         return [
@@ -88,7 +88,7 @@ def _escaped(part: str | int) -> str:
 
 
 def _message(error: SchemaError) -> str:
-    """What the schema asks for; the library's own message would quote the payload."""
+    """The requirement of the schema; the library's message would quote the payload."""
     wanted = cast(Any, error.validator_value)
     if error.validator == "required":
         missing = [name for name in wanted if name not in cast(Mapping[str, Any], error.instance)]
@@ -116,7 +116,7 @@ def _spend(steps: int) -> None:
 
 @lru_cache(maxsize=1024)
 def _pattern(pattern: str) -> SchemaValidator | None:
-    """In pydantic's own engine, which never backtracks; None if it does not support the pattern."""
+    """Compile with pydantic's engine, which never backtracks; None if it does not support the pattern."""
     try:
         return SchemaValidator(core_schema.str_schema(pattern=pattern))
     except PatternError:
@@ -181,7 +181,7 @@ def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> 
 
 
 def _frozen(value: Any) -> Any:
-    """Equal for what JSON Schema calls equal: 1 is 1.0 but not true. Hashes of text cannot be foreseen."""
+    """A hashable value with JSON Schema's equality: 1 is 1.0 but not true. Text hashes are unpredictable."""
     _spend(1)
     if isinstance(value, list):
         return ("list", *(_frozen(item) for item in cast(list[Any], value)))
@@ -212,7 +212,7 @@ _Linear: Any = extend(
         "additionalProperties": _counted(_additional_properties),
         "enum": _counted(_enum),
         "uniqueItems": _counted(_unique_items),
-        # They look at everything below once more, with patterns that backtrack.
+        # These would check all nested values again, with patterns that backtrack.
         "unevaluatedItems": None,
         "unevaluatedProperties": None,
     },

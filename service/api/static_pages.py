@@ -1,4 +1,4 @@
-"""Pages for people: static files of the package, each set under an address that names its content."""
+"""Web pages: static files of the package, under URLs that contain a hash of their content."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-#: What a page writes where the address of its files goes.
+#: The placeholder in a page for the URL of its files.
 _BUILD = b"@build@"
 _PAGE = "index.html"
 
@@ -32,7 +32,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A page and what it loads. `build` changes with any of the files: none is taken from another build."""
+    """A page and its files. `build` changes with any file, so that browsers never mix builds."""
 
     build: str
     page: File
@@ -40,7 +40,7 @@ class Site:
 
 
 def build_site(*folders: Traversable, names: frozenset[str] | None = None) -> Site:
-    """From every file of the folders; of all but the first, only those with the names."""
+    """Build from all files of the first folder, and from the files with these `names` in the others."""
     contents: dict[str, bytes] = {}
     for number, folder in enumerate(folders):
         for path in sorted(folder.iterdir(), key=lambda path: path.name):
@@ -55,13 +55,13 @@ def build_site(*folders: Traversable, names: frozenset[str] | None = None) -> Si
 
 @cache
 def dashboard() -> Site:
-    """What operators look at."""
+    """The dashboard for operators."""
     return build_site(files("service.api") / "dashboard")
 
 
 @cache
 def reference() -> Site:
-    """The API reference: Swagger UI, from a package that carries it, instead of a network of others."""
+    """The API reference: Swagger UI, from a Python package rather than a CDN."""
     return build_site(
         files("service.api") / "reference",
         files("service.api") / "dashboard",

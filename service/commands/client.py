@@ -10,17 +10,17 @@ import httpx
 import orjson
 import typer
 
-from service.commands.answers import JOB, LATER, PAGE, Refused, document_of, rows_of
 from service.commands.connection import open_client, unreachable
+from service.commands.responses import JOB, LATER, PAGE, Refused, document_of, rows_of
 from service.commands.tables import print_table, table_of
 
-#: Exit codes of commands that wait for a job, by its state; UNFINISHED when it has not ended in time.
+#: Exit codes of commands that wait for a job, by its state; UNFINISHED if it does not finish in time.
 ENDS = {"succeeded": 0, "dead": 3, "cancelled": 4}
 UNFINISHED = 5
 FINISHED = tuple(ENDS)
-#: Seconds of a request: longer than any long poll.
+#: The timeout of a request, in seconds: longer than any long poll.
 SECONDS = 35.0
-#: Seconds for which a command that waits bears an API that does not answer, and between two tries.
+#: How long a waiting command tolerates an unresponsive API, and the pause between retries, in seconds.
 PATIENCE, PAUSE = 30.0, 0.5
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -108,7 +108,7 @@ def _follow(
     show: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
     """The finished job, or the job at the deadline. Tolerates an API that is unavailable for a while."""
-    answered = time.monotonic()
+    responded_at = time.monotonic()
     while job["state"] not in ENDS:
         now = time.monotonic()
         left = 20.0 if deadline is None else min(deadline - now, 20.0)
@@ -126,13 +126,13 @@ def _follow(
                 headers=headers,
             )
         except Refused as error:
-            if error.status not in (0, *LATER) or now - answered > PATIENCE:
+            if error.status not in (0, *LATER) or now - responded_at > PATIENCE:
                 raise Refused(
                     error.status, error.code, f"{job['id']} could not be followed until it finished: {error}"
                 ) from None
-            time.sleep(PAUSE)  # noqa: TID251  # a server that is away tells nobody when it is back
+            time.sleep(PAUSE)  # noqa: TID251  # there is nothing to wait for until the API is back
             continue
-        answered = time.monotonic()
+        responded_at = time.monotonic()
         if found is not None:
             job = found
             show(job)
@@ -206,7 +206,7 @@ def path(collection: str, id: str, *rest: str) -> str:
 
 
 def every(url: str, key: str, path: str, needs: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of all pages."""
+    """The items of all pages."""
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
@@ -230,7 +230,7 @@ def call(url: str, key: str, method: str, path: str, *, needs: Sequence[str] = (
 
 
 def send(url: str, key: str, method: str, path: str, **options: Any) -> httpx.Response:
-    """Any response. Raises Refused if there is none."""
+    """Return any response. Raises Refused if there is none."""
     with open_client(url, key, SECONDS) as client:
         try:
             return client.request(method, path, **options)
@@ -239,7 +239,7 @@ def send(url: str, key: str, method: str, path: str, **options: Any) -> httpx.Re
 
 
 def show_job(job: dict[str, Any], json: bool) -> None:
-    """A few lines for people, the whole document for programs."""
+    """Print a few lines for people, or the whole document for programs."""
     if json:
         typer.echo(orjson.dumps(job).decode())
         return

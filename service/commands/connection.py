@@ -1,15 +1,15 @@
-"""Connections of the command line to the API: where to, with which key, past which proxy."""
+"""Connections of the command line to the API: URL, key and proxy."""
 
 from typing import Any
 
 import httpx
 
 from service.addresses import is_loopback
-from service.commands.answers import Refused
+from service.commands.responses import Refused
 
 
 def open_client(url: str, key: str, seconds: float) -> httpx.Client:
-    """Raises Refused for an address, a key or a proxy that cannot be used."""
+    """Raises Refused for an unusable URL, key or proxy."""
     try:
         return httpx.Client(**_options(url, key, seconds))
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, ImportError, ValueError, OSError) as error:
@@ -17,7 +17,7 @@ def open_client(url: str, key: str, seconds: float) -> httpx.Client:
 
 
 def open_async_clients(url: str, key: str, seconds: float, count: int) -> list[httpx.AsyncClient]:
-    """The same for an event loop; they share what is costly to make."""
+    """The same for asyncio; the clients share parts that are expensive to create."""
     try:
         options = _options(url, key, seconds)
         return [httpx.AsyncClient(**options) for _ in range(count)]
@@ -26,7 +26,7 @@ def open_async_clients(url: str, key: str, seconds: float, count: int) -> list[h
 
 
 def unreachable(url: str, error: Exception) -> Refused:
-    """There was no response; the code names the kind of failure."""
+    """The error for a request without a response; its code names the kind of failure."""
     kind = type(error).__name__
     code = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
     return Refused(0, code, f"{_without_secrets(url)} cannot be reached: {error or code}")
@@ -54,6 +54,6 @@ def _unusable(error: Exception) -> Refused:
 
 
 def _without_secrets(url: str) -> str:
-    """A URL without its user name and password, to show."""
+    """A URL without user name and password, for messages."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url

@@ -1,6 +1,6 @@
-"""`python -m service.commands.container livez|readyz|drain`: asks the process in this container.
+"""`python -m service.commands.container livez|readyz|drain`: calls the process in this container.
 
-For HEALTHCHECK and preStop, which run often and under a small CPU limit: the standard library alone.
+For HEALTHCHECK and preStop, which run often and with little CPU, so it only imports the standard library.
 """
 
 import http.client
@@ -8,12 +8,12 @@ import os
 import sys
 
 SECONDS = 3.0
-#: The API's port first; a container has one of the two.
+#: A container has one of the two; the API's comes first.
 _PORTS = (("TRIAGE_PORT", 8080), ("TRIAGE_WORKER_PORT", 8081))
 
 
 def main(arguments: list[str]) -> int:
-    """Returns 0 if the process responded with success, 1 if it did not, 2 for an unknown word."""
+    """Returns 0 if the process responded with success, 1 if it did not, 2 for an unknown argument."""
     if arguments not in (["livez"], ["readyz"], ["drain"]):
         sys.stderr.write("usage: python -m service.commands.container livez|readyz|drain\n")
         return 2
@@ -23,21 +23,21 @@ def main(arguments: list[str]) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", _port(variable, default), timeout=SECONDS)
         try:
             connection.request(method, f"/{arguments[0]}")
-            answer = connection.getresponse()
-            body = answer.read().decode(errors="replace")
+            response = connection.getresponse()
+            body = response.read().decode(errors="replace")
         except OSError as error:
             problem = problem or f"port {connection.port}: {error}"
             continue
         finally:
             connection.close()
         sys.stdout.write(body + "\n")
-        return 0 if answer.status < 300 else 1
+        return 0 if response.status < 300 else 1
     sys.stderr.write(problem + "\n")
     return 1
 
 
 def _port(variable: str, default: int) -> int:
-    # Kubernetes may have put the address of a Service there.
+    # Kubernetes may have set the variable to the address of a Service.
     text = os.environ.get(variable, "")
     return int(text) if text.isascii() and text.isdecimal() else default
 

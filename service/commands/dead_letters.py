@@ -1,4 +1,4 @@
-"""`triage dlq`: look at dead jobs, run them again, delete them."""
+"""`triage dlq`: show, retry and delete dead jobs."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,8 @@ import orjson
 import typer
 
 from service.commands import following
-from service.commands.answers import GROUP, JOB
 from service.commands.client import DEFAULT_URL, Json, Key, Url, call, every, path, show_job
+from service.commands.responses import GROUP, JOB
 from service.commands.tables import print_table, table_of
 
 app = typer.Typer(no_args_is_help=True)

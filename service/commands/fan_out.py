@@ -14,11 +14,11 @@ import typer
 from rich.progress import Progress
 
 from service.commands import following
-from service.commands.answers import GROUP, LATER, Refused, document_of
 from service.commands.client import DEFAULT_URL, Json, Key, Url, path
 from service.commands.connection import open_client, unreachable
+from service.commands.responses import GROUP, LATER, Refused, document_of
 
-#: Tries of one request, with pauses that double from half a second on.
+#: The most attempts per request, with pauses that double from half a second.
 TRIES = 6
 
 
@@ -64,7 +64,7 @@ def fan_out(
         source = Path("/dev/stdin") if str(items) == "-" else items
         with following.progress_bar(json) as progress:
             with source.open("rb") as file:
-                count = _fill(api, id, file, chunk, progress)
+                count = _send_items(api, id, file, chunk, progress)
             seal = orjson.dumps({"expected_count": count})
             api.send("POST", path("/v1/fan-outs", id, "seal"), seal, needs=GROUP)
             where = path("/v1/fan-outs", id) + "?wait=20"
@@ -76,7 +76,7 @@ def fan_out(
 
 
 class _Api:
-    """Sends again what may succeed later: every request of this command is safe to send twice."""
+    """Retries requests that may succeed later: all requests of this command are idempotent."""
 
     def __init__(self, client: httpx.Client, url: str) -> None:
         self._client, self._url = client, url
@@ -89,12 +89,12 @@ class _Api:
         headers: dict[str, str] | None = None,
         needs: Sequence[str] = (),
     ) -> Any:
-        """The response's document. Raises Refused, after retries where they may help."""
+        """Return the response's document. Raises Refused, after retries if they may help."""
         given = {"Content-Type": "application/json", **(headers or {})}
         for attempt in range(1, TRIES + 1):
             try:
-                answer = self._client.request(method, path, content=body, headers=given)
-                return document_of(answer, needs)
+                response = self._client.request(method, path, content=body, headers=given)
+                return document_of(response, needs)
             except httpx.InvalidURL as error:
                 raise unreachable(self._url, error) from None
             except httpx.HTTPError as error:
@@ -103,32 +103,32 @@ class _Api:
             except Refused as error:
                 if error.status not in LATER or attempt == TRIES:
                     raise
-            time.sleep(0.25 * 2**attempt)  # noqa: TID251  # a server that is away tells nobody when it is back
+            time.sleep(0.25 * 2**attempt)  # noqa: TID251  # there is nothing to wait for until the API is back
         raise AssertionError("unreachable")
 
 
-def _fill(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | None) -> int:
+def _send_items(api: _Api, id: str, file: BinaryIO, chunk: int, progress: Progress | None) -> int:
     """Send the lines and return their number. Lines that the fan-out already has are skipped."""
     lines = _lines(file)
     bar = None if progress is None else progress.add_task("sending", total=None)
     start = next_index = 0
-    while portion := list(islice(lines, chunk)):
-        # The first chunk is always sent: its answer says where to go on.
-        if start == 0 or start + len(portion) > next_index:
-            body = b'{"start_index":%d,"items":[%s]}' % (start, b",".join(portion))
-            answer = api.send(
+    while part := list(islice(lines, chunk)):
+        # The first chunk is always sent, because its response says where to resume.
+        if start == 0 or start + len(part) > next_index:
+            body = b'{"start_index":%d,"items":[%s]}' % (start, b",".join(part))
+            response = api.send(
                 "POST", path("/v1/fan-outs", id, "items"), body, needs=("next_index", "rejected")
             )
-            next_index = answer["next_index"]
-            if answer["rejected"]:
+            next_index = response["next_index"]
+            if response["rejected"]:
                 api.send("POST", path("/v1/fan-outs", id, "cancel"))
                 rows = [
                     {**row, "pointer": f"item {rejected['index']}{row['pointer']}"}
-                    for rejected in answer["rejected"]
+                    for rejected in response["rejected"]
                     for row in rejected["problem"]["errors"]
                 ]
                 _give_up(f"{id} is cancelled: some items are invalid", rows[:20])
-        start += len(portion)
+        start += len(part)
         if progress is not None and bar is not None:
             progress.update(bar, completed=start)
     if progress is not None and bar is not None:

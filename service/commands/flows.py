@@ -1,4 +1,4 @@
-"""`triage flow` and `triage graph`: submit a flow from a file, follow it, look at its graph."""
+"""`triage flow` and `triage graph`: submit a flow from a file, follow it, print its graph."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +8,8 @@ import typer
 import yaml
 
 from service.commands import following
-from service.commands.answers import GROUP, text_of
 from service.commands.client import DEFAULT_URL, Json, Key, Url, call, path, send
+from service.commands.responses import GROUP, text_of
 
 
 def flow(
@@ -51,8 +51,8 @@ def graph(flow_id: str, json: Json = False, url: Url = DEFAULT_URL, key: Key = "
     if json:
         typer.echo(orjson.dumps(call(url, key, "GET", where, needs=("nodes", "edges"))).decode())
     else:
-        answer = send(url, key, "GET", where, headers={"Accept": _MERMAID})
-        typer.echo(text_of(answer, _MERMAID), nl=False)
+        response = send(url, key, "GET", where, headers={"Accept": _MERMAID})
+        typer.echo(text_of(response, _MERMAID), nl=False)
 
 
 _MERMAID = "text/vnd.mermaid"

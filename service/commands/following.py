@@ -10,15 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-#: Seconds between two looks at what changes all the time.
+#: The least time between two polls, in seconds.
 PAUSE = 0.25
 
-#: A long poll with these headers; None when nothing has changed.
+#: Long-polls with these headers; returns None if nothing has changed.
 Poll = Callable[[dict[str, str]], dict[str, Any] | None]
 
 
 def progress_bar(json: bool) -> Any:
-    """A context with the bar on standard error, with None for programs."""
+    """A context manager: a progress bar on standard error for people, None for programs."""
     if json:
         return nullcontext()
     return Progress(
@@ -31,7 +31,7 @@ def progress_bar(json: bool) -> Any:
 
 
 def follow(poll: Poll, progress: Progress | None) -> dict[str, Any]:
-    """The flow or fan-out as it ended."""
+    """Wait for the flow or fan-out to finish, and return it."""
     bar = None if progress is None else progress.add_task("running", total=None)
 
     def show(counts: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ def follow(poll: Poll, progress: Progress | None) -> dict[str, Any]:
 
 
 def until_ended(poll: Poll, live: Sequence[str], show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The resource once its state is none of `live`; `show` is given its counts on the way."""
+    """Wait until the state is not in `live`, and return the resource; `show` gets its counts meanwhile."""
     version = -1
     while True:
         found = poll({"If-None-Match": f'"{version}"'})
@@ -54,11 +54,11 @@ def until_ended(poll: Poll, live: Sequence[str], show: Callable[[dict[str, Any]]
         show(found["counts"])
         if found["state"] not in live:
             return found
-        time.sleep(PAUSE)  # noqa: TID251  # it changes more often than a bar needs to
+        time.sleep(PAUSE)  # noqa: TID251  # it may change more often than a bar needs
 
 
 def show(group: Mapping[str, Any], json: bool) -> None:
-    """One line for people, the whole document for programs."""
+    """Print a line for people, or the whole document for programs."""
     if json:
         typer.echo(orjson.dumps(group).decode())
         return

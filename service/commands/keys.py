@@ -1,4 +1,4 @@
-"""`triage keys`: API keys, made and revoked on the Redis itself, so that the first one needs no key."""
+"""`triage keys`: creates and revokes API keys directly in Redis, so that the first one needs no key."""
 
 import asyncio
 import os
@@ -24,9 +24,9 @@ from service.store.redis.server_check import check_server
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 _VALID_SCOPES = f"Valid scopes: {', '.join(SCOPES)}."
-#: Characters of a key's name.
+#: The most characters of a key's name.
 MAX_NAME = 255
 
 
@@ -85,11 +85,11 @@ def _row(key: AccessKey) -> dict[str, Any]:
     return {"id": key.id, "name": key.name, "namespace": key.namespace, "scopes": sorted(key.scopes)}
 
 
-def _with_keys(use: Callable[[AccessKeys], Awaitable[Answer]]) -> Answer:
+def _with_keys(use: Callable[[AccessKeys], Awaitable[Result]]) -> Result:
     settings = load_settings()
     url = settings.redis_url or EmbeddedServer(settings.data_dir).url
 
-    async def run() -> Answer:
+    async def run() -> Result:
         redis = connect(url)
         try:
             return await use(AccessKeys(redis))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """Who may do what in which namespace; `created_at` is unix ms."""
+    """An API key: what it permits in which namespace. `created_at` is unix ms."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""One action on every job that matches: which jobs it takes, and how fast it goes."""
+"""One action on every job that matches: which jobs are eligible, and how fast it proceeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ from service.domain.states import FINISHED, LIVE, REDRIVE, State
 Verb = Literal["cancel", "retry", "delete"]
 ActionState = Literal["running", "paused", "succeeded", "cancelled"]
 
-#: States of the jobs that an action can do something about: no other job is looked at.
-TAKES: Mapping[Verb, frozenset[State]] = {"cancel": LIVE, "retry": REDRIVE.sources, "delete": FINISHED}
-#: Jobs that one script call handles: each takes Redis some 50 us, and that time is everybody's time.
+#: States of the jobs that a verb can change.
+ELIGIBLE: Mapping[Verb, frozenset[State]] = {"cancel": LIVE, "retry": REDRIVE.sources, "delete": FINISHED}
+#: Jobs per script call: each takes some 50 us, and a script blocks all other calls.
 PORTION = 100
-#: Jobs a second of an action that names no rate; Redis is busy with it for a quarter of its time.
+#: Jobs per second without a rate; this keeps Redis busy for a quarter of the time.
 FASTEST = 5_000
-#: Less than one job in a quarter of an hour is a pause.
+#: About one job in a quarter of an hour; pausing does the rest.
 SLOWEST = 0.001
 #: The position before the first job.
 START = "-"
@@ -26,7 +26,7 @@ START = "-"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Jobs in one of the states that match the filter; with `ended_by`, that had ended by then (unix ms)."""
+    """Jobs in one of the states that match the filter; with `ended_by` (unix ms), finished by then."""
 
     filter: JobFilter
     states: frozenset[State]
@@ -37,7 +37,7 @@ class Query:
         return job.state in self.states and not late and self.filter.matches(job)
 
     def created_by(self, at: int) -> "Query":
-        """Without the jobs that are created later."""
+        """The same query without jobs that were created later."""
         before = self.filter.created_before
         until = at + 1 if before is None else min(before, at + 1)
         return replace(self, filter=replace(self.filter, created_before=until))
@@ -45,7 +45,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class BulkSpec:
-    """A bulk action as it was asked for. `grace_ms` is that of running jobs which are cancelled."""
+    """A bulk action as requested. `grace_ms` is the time that running jobs get before they are cancelled."""
 
     verb: Verb
     filter: JobFilter
@@ -55,12 +55,12 @@ class BulkSpec:
 
     @property
     def query(self) -> Query:
-        return Query(self.filter, TAKES[self.verb])
+        return Query(self.filter, ELIGIBLE[self.verb])
 
 
 @dataclass(frozen=True, slots=True)
 class BulkAction:
-    """A bulk action as it is now; `skipped` jobs had changed, or another job holds their unique key."""
+    """The state of a bulk action; `skipped` jobs had changed, or another job holds their unique key."""
 
     id: str
     version: int
@@ -78,14 +78,14 @@ class BulkAction:
 
     @property
     def query(self) -> Query:
-        """Jobs that were there when it was accepted; one that ends again later is not taken again."""
+        """Jobs that matched when the action was created, so that no job is retried twice."""
         query = self.spec.query.created_by(self.created_at)
-        ended_by = self.created_at if TAKES[self.spec.verb] <= FINISHED else None
+        ended_by = self.created_at if ELIGIBLE[self.spec.verb] <= FINISHED else None
         return Query(query.filter, query.states, ended_by)
 
     @property
     def batch_size(self) -> int:
-        """Jobs that its next batch may have."""
+        """The limit of its next batch."""
         size, _ = batch_rate(self.spec.rate_per_second)
         most = self.spec.max
         return size if most is None else min(size, most - self.succeeded)
@@ -94,7 +94,7 @@ class BulkAction:
 def batch_rate(rate_per_second: float | None) -> tuple[int, int]:
     """Jobs of a portion, and ms from one portion to the next.
 
-    No second, wherever it begins, holds more jobs than the rate; below 1 a second holds one at most.
+    No window of one second has more jobs than the rate, or than one if the rate is below 1.
     """
     rate = FASTEST if rate_per_second is None else rate_per_second
     if rate < 1:

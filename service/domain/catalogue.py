@@ -1,4 +1,4 @@
-"""Job types as their workers publish them: what a payload must look like, and the defaults of a type."""
+"""Job types as workers publish them: the schema of the payload, and default options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """One job type; `defaults` are fields of JobSpec in their JSON form and lie under what a client sends."""
+    """A job type; `defaults` are JobSpec fields in JSON form, which a client can override."""
 
     name: str
     payload_schema: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Checks of JSON values: each returns what is kept of a value, or raises SpecInvalid with its pointer."""
+"""Checks JSON values: each check returns the value to store, or raises SpecInvalid with its pointer."""
 
 import re
 import reprlib
@@ -10,24 +10,24 @@ from service.domain.errors import TriageError
 
 Check = Callable[[Any, str], Any]
 
-#: The largest number that JSON carries unchanged through everything that reads it here.
+#: The largest integer that every JSON reader in Triage keeps exact.
 LARGEST_INTEGER = 2**64 - 1
 TEN_YEARS = 315_360_000
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-#: The years 1 to 9999, which are those that a time can be written with.
+#: The years 1 to 9999: RFC 3339 has no others.
 _EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 class SpecInvalid(TriageError, ValueError):
     code = "validation_failed"
-    default_message = "A value is outside the limits of a job."
+    default_message = "A value is outside its limits."
 
     def __init__(self, pointer: str, code: str, message: str) -> None:
         rows = [{"pointer": pointer, "code": code, "message": message}]
         super().__init__(f"{pointer}: {message}" if pointer else message, errors=rows)
         self.pointer, self.reason = pointer, message
-        #: Of the row, such as `string_type`; `code` is that of the problem.
+        #: The code of the item in `errors`, such as `string_type`; the problem document has `code`.
         self.row_code = code
 
 
@@ -40,7 +40,7 @@ def join_pointer(root: str, part: str | int) -> str:
 
 
 class Text:
-    """`pattern` is anchored, as JSON Schema has it; `rule` says the same in words."""
+    """`pattern` is anchored and also valid in JSON Schema; `rule` describes it in words."""
 
     def __init__(self, pattern: str, rule: str) -> None:
         self.pattern, self.rule = pattern, rule
@@ -79,7 +79,7 @@ class Number:
 
 
 class Seconds:
-    """Kept as milliseconds, at least one of them where 0 is not allowed."""
+    """Converted to milliseconds, at least 1 where 0 is not allowed."""
 
     def __init__(self, *, positive: bool = False, most: int = TEN_YEARS) -> None:
         self.positive, self.most = positive, most
@@ -129,7 +129,7 @@ def read_object(value: Any, pointer: str) -> Mapping[str, Any]:
 def read_members(
     value: Any, pointer: str, checks: Mapping[str, Check], *, required: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The members that are there, each checked; others than those of `checks` are refused."""
+    """The members of an object, each checked; a name that is not in `checks` is an error."""
     members = read_object(value, pointer)
     found: dict[str, Any] = {}
     for name, member in members.items():
@@ -148,14 +148,14 @@ def nullable(check: Check) -> Check:
 
 
 def parse_time(text: Any) -> datetime:
-    """A time of RFC 3339; raises ValueError."""
+    """Parse an RFC 3339 time; raises ValueError."""
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
         raise ValueError("must be a time like 2026-11-27T09:30:00Z")
     return datetime.fromisoformat(text.upper())
 
 
 def read_time(value: Any, pointer: str) -> int:
-    """Unix milliseconds of a text of RFC 3339, or of a datetime with a time zone."""
+    """Unix milliseconds of an RFC 3339 text, or of a datetime with a time zone."""
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             refuse(pointer, "timezone_aware", "must have a time zone", value)
@@ -167,12 +167,12 @@ def read_time(value: Any, pointer: str) -> int:
 
 
 def to_ms(time: datetime) -> int:
-    """Unix milliseconds, the next whole one; an offset may move a time out of the years 1 to 9999 of UTC."""
+    """Unix milliseconds, rounded up; with an offset, the time may be outside the years 1 to 9999 of UTC."""
     return min(max(-((_EPOCH - time) // _MILLISECOND), _EARLIEST_MS), LATEST_MS)
 
 
 def _is_unicode(text: str) -> bool:
-    """Half a surrogate pair is a character to Python, and to nothing else."""
+    """Whether it has no lone surrogates, which only Python accepts."""
     if text.isascii():
         return True
     try:

@@ -1,15 +1,15 @@
-"""Every error that Triage raises on purpose. `code` never changes; `default_message` is for people."""
+"""Every error that Triage raises on purpose. A `code` never changes; `default_message` is for people."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
 class TriageError(Exception):
-    #: What a client can program against.
+    #: Identifies the error to client programs.
     code: ClassVar[str] = "error"
     #: An attribute, because `python -OO` removes docstrings.
     default_message: ClassVar[str] = "Internal error."
-    #: Whether the same request may succeed later without being changed.
+    #: Whether the same request may succeed later.
     retryable: bool = False
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
@@ -30,7 +30,7 @@ class InvalidState(TriageError):
 
     @property
     def current_state(self) -> Any:
-        """The state that it is in, where one is known."""
+        """The present state, if the caller has given it."""
         return self.details.get("current_state")
 
 

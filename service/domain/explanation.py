@@ -1,4 +1,4 @@
-"""Why a job is where it is and what it waits for: decided from facts that were read together."""
+"""Explains the state of a job and what it is waiting for, from facts that were read together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from service.domain.job import Job
 from service.domain.queue_explanation import NOBODY, QueueFacts, Workers, queue_causes
 from service.domain.states import WAITING, State
 
-Demand = Literal["job", "child", "fan_out"]
+DependencyKind = Literal["job", "child", "fan_out"]
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A dependency that the job considers unfinished; `state` is None if it was deleted."""
+    """An unfinished dependency; `state` is None if it was deleted."""
 
     id: str
     state: str | None
-    demand: Demand
+    kind: DependencyKind
     key: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A job and what decides about it; what its state does not need is absent. Times are unix ms."""
+    """A job and the facts that its state requires. Times are unix ms."""
 
     job: Job
     now: int
     queue: QueueFacts | None = None
-    #: Workers of its queue, or of any queue for a job whose time has come.
+    #: Workers of its queue; for a job whose time has come, of any queue.
     workers: Workers = NOBODY
     error_type: str | None = None
     due_at: int | None = None
@@ -43,14 +43,14 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`next_at`: when something happens to the job, where time alone is in its way."""
+    """`next_at`: when the job can proceed, if it only waits for a time."""
 
     causes: Sequence[Cause]
     next_at: int | None = None
 
 
 def explain(job_facts: JobFacts) -> Explanation:
-    """Only what holds, the weightiest first; at least one cause."""
+    """At least one cause, the most important first."""
     job = job_facts.job
     late = _late(job_facts)
     if late is not None:
@@ -76,7 +76,7 @@ def explain(job_facts: JobFacts) -> Explanation:
 
 
 def _late(job_facts: JobFacts) -> Cause | None:
-    """A waiting job whose time has passed waits only for the next check."""
+    """A waiting job that has expired will be dead after the next check."""
     job, now = job_facts.job, job_facts.now
     if job.state not in WAITING:
         return None
@@ -140,9 +140,9 @@ def _running(job_facts: JobFacts) -> Explanation:
 def _blocked(job_facts: JobFacts) -> list[Cause]:
     causes: list[Cause] = []
     if job_facts.dependencies:
-        demands: set[Demand] = {row.demand for row in job_facts.dependencies}
+        kinds: set[DependencyKind] = {row.kind for row in job_facts.dependencies}
         rows = [{"id": row.id, "key": row.key, "state": row.state} for row in job_facts.dependencies]
-        code = _CODES[demands.pop()] if len(demands) == 1 else "dependencies"
+        code = _CODES[kinds.pop()] if len(kinds) == 1 else "dependencies"
         causes.append(Cause(code, {"total": job_facts.waits_for, "waits_for": rows}))
     if job_facts.holder is not None:
         id, state = job_facts.holder
@@ -150,7 +150,7 @@ def _blocked(job_facts: JobFacts) -> list[Cause]:
     return causes or [Cause("release_pending", {})]
 
 
-_CODES: dict[Demand, Code] = {"job": "dependencies", "child": "children", "fan_out": "fan_out"}
+_CODES: dict[DependencyKind, Code] = {"job": "dependencies", "child": "children", "fan_out": "fan_out"}
 
 
 def _dead(job_facts: JobFacts) -> dict[str, Any]:

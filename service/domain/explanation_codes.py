@@ -1,4 +1,4 @@
-"""What an explanation is made of: a code for programs, and the facts that it rests on."""
+"""The causes in an explanation: a code for programs, and facts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Times among the facts are unix ms; the API names and describes each (schemas/explanations.py)."""
+    """Times in `facts` are unix ms; schemas/explanations.py of the API describes each fact."""
 
     code: Code
     facts: Mapping[str, Any]

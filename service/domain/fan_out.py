@@ -1,4 +1,4 @@
-"""Fan-outs: one template, many items, each its own job, and an optional follow-up job."""
+"""Fan-outs: one template, many items that are a job each, and an optional follow-up job."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ MAX_ITEMS = 1_000_000
 FAILURES = Whole(0)
 PERCENT = Number(0, 100)
 
-#: Numbers of a fan-out's jobs, see member_id: the follow-up comes first, then the items by index.
+#: The follow-up's number for member_id; the items have the next numbers, by index.
 FOLLOW_UP = 1
 FIRST_ITEM = 2
-#: Ids that a fan-out reserves: it may be filled later.
+#: Ids that a fan-out reserves, since items may be added later.
 MEMBERS = MAX_ITEMS + 1
 
 
@@ -33,20 +33,20 @@ class CountMismatch(TriageError):
 
     @property
     def count(self) -> Any:
-        """The items that it has."""
+        """How many items it has."""
         return self.details.get("count")
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """More failures than `count`, or than `percent` of a sealed fan-out, cancel what has not started."""
+    """More failures than `count`, or than `percent` of a sealed fan-out, cancel the unstarted items."""
 
     count: int | None = None
     percent: float | None = None
 
 
 def read_tolerance(value: Any, pointer: str) -> Tolerance:
-    """From its JSON form; raises SpecInvalid."""
+    """Read the JSON form; raises SpecInvalid."""
     return Tolerance(
         **read_members(value, pointer, {"count": nullable(FAILURES), "percent": nullable(PERCENT)})
     )
@@ -65,7 +65,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class FanOutSpec:
-    """A fan-out without its items. `whole`: they come with the request that creates it."""
+    """A fan-out without its items. `whole`: the request that creates it has all items."""
 
     template: JobSpec
     then: JobSpec | None = None
@@ -76,7 +76,7 @@ class FanOutSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FanOut(Group):
-    """A fan-out as it is now; `name` and `queue` are those of its template."""
+    """The state of a fan-out; `name` and `queue` come from its template."""
 
     kind: ClassVar[GroupKind] = "fan"
 
@@ -86,17 +86,17 @@ class FanOut(Group):
     tolerance: Tolerance = Tolerance()
     max_concurrency: int | None = None
     then_job_id: str | None = None
-    #: The highest index that was added, -1 without any item.
+    #: The highest index so far, -1 without items.
     highest: int = -1
 
     @property
     def item_ids(self) -> "ItemIds":
-        """All that it may have: indexes may be missing below the highest one."""
+        """Ids up to the highest index; some of these items may be missing."""
         return ItemIds(self.id, self.highest + 1)
 
 
 def created_fan_out(id: str, spec: FanOutSpec, delays: Mapping[int | None, int], at: int) -> FanOut:
-    """The fan-out as its submission created it, rebuilt without reading it; `delays` counts its items."""
+    """The fan-out right after its creation, without reading it; `delays` counts its items by delay."""
     total = sum(delays.values())
     template = first_due(spec.template, at)
     scheduled = sum(n for delay, n in delays.items() if (template if delay is None else at + delay) > at)
@@ -123,7 +123,7 @@ def created_fan_out(id: str, spec: FanOutSpec, delays: Mapping[int | None, int],
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What became of an item; JSON values as text."""
+    """How an item finished; JSON values as text."""
 
     index: int
     key: str | None
@@ -131,7 +131,7 @@ class ItemResult:
     state: State
     result: bytes | None
     error: bytes | None
-    #: As `Job.redact`.
+    #: Same as `Job.redact`.
     redact: tuple[str, ...] | None = None
 
 

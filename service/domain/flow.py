@@ -1,4 +1,4 @@
-"""Flows: jobs that wait for other jobs, an acyclic graph."""
+"""Flows: acyclic graphs of jobs that wait for each other."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from service.domain.job_spec import NAME, JobSpec
 from service.domain.states import State
 
 When = Literal["succeeded", "failed", "finished"]
-#: What an edge asks of what is waited for; a child only has to end, for the job that added it.
+#: The outcome that an edge requires; a job waits for its `child` to finish, whatever the outcome.
 Condition = When | Literal["child"]
 OnFailure = Literal["fail", "continue"]
 
@@ -33,7 +33,7 @@ class FlowInvalid(TriageError):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`key` names the job that is waited for; `when` says how it must have ended."""
+    """`key` names the dependency; `when` is the outcome that the edge requires."""
 
     key: str
     when: When = "succeeded"
@@ -41,14 +41,14 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A job of a flow and what it waits for."""
+    """A job of a flow and its dependencies."""
 
     spec: JobSpec
     edges: tuple[Edge, ...] = ()
 
 
 def read_edges(value: Any, pointer: str) -> tuple[Edge, ...]:
-    """`depends_on` in its JSON form; raises SpecInvalid."""
+    """Read `depends_on` from its JSON form; raises SpecInvalid."""
     if not isinstance(value, list | tuple):
         refuse(pointer, "list_type", "must be a list", value)
     edges = cast("Sequence[Any]", value)
@@ -75,21 +75,21 @@ class FlowSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow(Group):
-    """A flow as it is now."""
+    """The state of a flow."""
 
     kind: ClassVar[GroupKind] = "flow"
 
     name: str
     on_failure: OnFailure
-    #: How many of its jobs have been admitted, of those that were staged.
+    #: How many of its staged jobs have been admitted.
     admitted: int = 0
-    #: None once it has been admitted whole.
+    #: How many jobs were staged; None once all are admitted.
     staged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GraphEdge:
-    """`source` and `target` are keys; the target waits for the source."""
+    """`source` and `target` are keys; the target depends on the source."""
 
     source: str
     target: str
@@ -102,7 +102,7 @@ def job_ids(flow_id: str, spec: FlowSpec) -> dict[str, str]:
 
 
 def created_flow(id: str, spec: FlowSpec, at: int) -> Flow:
-    """The flow as its submission created it at that time, rebuilt without reading it."""
+    """The flow right after its creation, without reading it."""
     counts = dict.fromkeys(State, 0)
     for node in spec.nodes.values():
         counts[_first_state(node, at)] += 1
@@ -126,9 +126,9 @@ def _first_state(node: Node, at: int) -> State:
 
 
 def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Sequence[str] = ()) -> list[str]:
-    """The keys, each after those that it waits for (Kahn 1962); raises FlowInvalid.
+    """The keys, each after its dependencies (Kahn 1962); raises FlowInvalid.
 
-    `known` are keys outside the graph that edges may name: children that a job added before.
+    Edges may also name the `known` keys outside the graph: children that the job added earlier.
     """
     if len(graph) > MAX_JOBS:
         raise FlowInvalid(root, "too_many_jobs", f"the limit is {MAX_JOBS:,} jobs per flow")
@@ -158,7 +158,7 @@ def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Seq
 
 
 def descendants(dependencies: Mapping[str, Sequence[str]], start: str) -> set[str]:
-    """Everything that waits for `start`, directly or through others; `dependencies` maps id to ids."""
+    """Direct and indirect dependents of `start`; `dependencies` maps each id to the ids it depends on."""
     dependents: dict[str, list[str]] = {}
     for id, waits in dependencies.items():
         for dependency in waits:
@@ -191,7 +191,7 @@ def _check_edges(
 
 
 def _cycle(graph: Mapping[str, Sequence[Edge]]) -> list[str]:
-    """One cycle of a graph in which every job waits for another one of it, in the order of waiting."""
+    """One cycle, each key before its dependency, of a graph in which every job has a dependency."""
     path: list[str] = []
     place: dict[str, int] = {}
     key = next(iter(graph))

@@ -1,4 +1,4 @@
-"""Groups: what flows and fan-outs have in common. Their jobs are counted together and end together."""
+"""Groups: what flows and fan-outs have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ GroupState = Literal["open", "running", "succeeded", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group as it is now. `counts` has every state and always adds up to `total`."""
+    """The state of a group. `counts` has every state and always adds up to `total`."""
 
     kind: ClassVar[GroupKind]
 
@@ -24,9 +24,9 @@ class Group:
     counts: Mapping[State, int]
     created_at: int
     finished_at: int | None = None
-    #: How often it was run again.
+    #: How often it was retried.
     generation: int = 0
-    #: Milliseconds that its running jobs have to react to its cancellation.
+    #: Milliseconds that its running jobs get to react to its cancellation.
     grace_ms: int = 0
 
     @property
@@ -39,5 +39,5 @@ def kind_of(id: str) -> GroupKind:
 
 
 def first_due(spec: JobSpec, at: int) -> int:
-    """When a job that is created at that time is due."""
+    """When a job that is created at `at` is due."""
     return spec.run_at_ms if spec.run_at_ms is not None else at + spec.delay_ms

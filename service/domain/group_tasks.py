@@ -1,4 +1,4 @@
-"""What the tasks of flows and fan-outs decide: whom they act upon, whom they spare, in which order."""
+"""Decides which jobs a task of a flow or fan-out changes, which it spares, and in which order."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,46 +9,46 @@ from service.domain.group import Group
 from service.domain.job import Job
 from service.domain.states import LIVE, State
 
-#: Job ids by the id of the job that waits for them.
+#: The ids of each job's dependencies.
 Waits = Mapping[str, Sequence[str]]
 
-#: Jobs that one step runs again: each takes Redis some 50 us.
+#: Jobs per step of a retry: each takes Redis some 50 us.
 RETRIED = 50
-#: Edges that one step looks at.
+#: Edges per step of a retry.
 EDGES = 2_000
-#: Milliseconds that running children get, unless their parent was cancelled with a grace.
+#: Milliseconds that running children get to stop, unless their parent was cancelled with a grace.
 CHILDREN_GRACE_MS = 5_000
-#: Milliseconds by which the end of a fan-out's retention is put off while its follow-up goes on.
+#: Milliseconds by which a fan-out's retention is extended while its follow-up is unfinished.
 AWAITED_MS = 60_000
-#: Milliseconds after which a flow that is staged and was never admitted is dropped.
+#: Milliseconds after which a staged flow that was never committed is deleted.
 STAGED_MS = 600_000
 
 
 def lost_with(job_ids: Sequence[str], waits: Waits, dead: str) -> list[str]:
-    """The jobs of a flow that fails as a whole with a dead one.
+    """The jobs to cancel in a flow that fails as a whole with the dead one.
 
-    Spared is what waits for the dead job: it ends, or runs, by its own edges.
+    Spares dependents of the dead job, because their edges decide whether they run.
     """
     spared = descendants(waits, dead)
     return [id for id in job_ids if id not in spared]
 
 
 def cancel_order(waits: Waits) -> list[str]:
-    """Those first that wait for others, so that none is released on the way."""
+    """Dependents first, so that cancelling their dependencies does not release them."""
     return [id for id in TopologicalSorter(waits).static_order() if id in waits][::-1]
 
 
 def retry_order(job_ids: Sequence[str], waits: Waits, first: str = "") -> list[str]:
-    """Each after what it waits for; with `first`, that job and what waits for it alone."""
+    """Each after its dependencies; with `first`, only that job and its dependents."""
     known = set(job_ids)
-    # Lexical order would do for jobs that were there from the start, not for added children.
+    # Ids of jobs in a flow are in this order, but ids of added children need not be.
     order = TopologicalSorter({id: [other for other in waits[id] if other in known] for id in job_ids})
     affected = {first, *descendants(waits, first)} if first else known
     return [id for id in order.static_order() if id in affected]
 
 
 def retry_batches(job_ids: Sequence[str], waits: Waits) -> Iterator[list[str]]:
-    """In order, few enough jobs and edges for one step each."""
+    """The jobs in order, each list with few enough jobs and edges for one step."""
     batch: list[str] = []
     weight = 0
     dependents = Counter(id for found in waits.values() for id in found)
@@ -63,23 +63,23 @@ def retry_batches(job_ids: Sequence[str], waits: Waits) -> Iterator[list[str]]:
 
 
 def fails_whole(group: Group) -> bool:
-    """Whether a dead job ends the rest of its group."""
+    """Whether a dead job cancels the rest of its group."""
     return isinstance(group, Flow) and group.on_failure == "fail"
 
 
 def died_in(group: Group, state: str | None, generation: int | None) -> bool:
-    """Whether a job with this state has died since the group was last run again.
+    """Whether a job with this state died after the group's last retry.
 
-    One that had died before did not cancel what runs again after it.
+    A job that died before must not cancel jobs that were retried.
     """
     return state == State.DEAD and generation == group.generation
 
 
 def ends_children(parent: Job | None) -> bool:
-    """What a job added ends with it, unless the job runs again by now."""
+    """Whether to cancel the children of a job: not if it is running again."""
     return parent is None or parent.state in (State.CANCELLED, State.DEAD)
 
 
 def is_awaited(follow_up: Job | None) -> bool:
-    """Whether the follow-up of a fan-out has yet to read how it ended."""
+    """Whether the follow-up of a fan-out has yet to read its results."""
     return follow_up is not None and follow_up.state in LIVE

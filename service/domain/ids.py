@@ -13,10 +13,10 @@ _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 class IdFactory:
-    """ULIDs as their specification has them: 48 bits of unix milliseconds, 80 random bits, Crockford base 32.
+    """ULIDs as specified: 48 bits of unix milliseconds, 80 random bits, Crockford base 32.
 
-    Inside one millisecond, and when the clock steps back, the last id plus one is given, so ids of
-    one process sort as they were made. `random_bytes` is os.urandom or a test's own.
+    Within one millisecond, and when the clock steps back, `new` returns the last id plus one, so ids of one
+    process sort by creation. `random_bytes` is os.urandom, or a fixed sequence in tests.
     """
 
     def __init__(self, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
@@ -45,8 +45,8 @@ def _encode(value: int) -> str:
 def member_id(group_id: str, number: int) -> str:
     """The id of a group's `number`-th job, counted from 1.
 
-    The group's id determines the ids of its jobs, so nothing stores them, and a repeated chunk of jobs
-    carries the same ids.
+    The group's id determines the ids of its jobs, so they need not be stored, and a repeated chunk of jobs
+    has the same ids.
     """
     return f"job_{_encode(_decode(group_id.rpartition('_')[2]) + number)}"
 
@@ -70,7 +70,7 @@ def derived_id(prefix: str, at_ms: int, seed: str) -> str:
 
 
 def created_ms(id: str) -> int:
-    """The unix milliseconds that an id carries; raises ValueError for what is not an id."""
+    """The unix milliseconds in an id; raises ValueError for text that is not an id."""
     ulid = id.rpartition("_")[2]
     if not _ULID.fullmatch(ulid):
         raise ValueError(f"invalid ID: {id!r}")
@@ -78,5 +78,5 @@ def created_ms(id: str) -> int:
 
 
 def is_id(prefix: str, text: str) -> bool:
-    """Whether the text has the form of an id with this prefix; it says nothing about existence."""
+    """Whether the text has the form of an id with this prefix."""
     return text.startswith(f"{prefix}_") and _ULID.fullmatch(text[len(prefix) + 1 :]) is not None

@@ -1,4 +1,4 @@
-"""What a job is once it is stored (Job), and a worker's right to run it (Lease)."""
+"""A stored job (Job), and a worker's right to run it (Lease)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from service.domain.states import Reason, State
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it is stored. Times are unix milliseconds of the Redis clock; JSON values stay JSON text."""
+    """A stored job. Times are unix milliseconds of the Redis clock; JSON values stay JSON text."""
 
     id: str
     version: int
@@ -36,34 +36,34 @@ class Job:
     #: Snoozes and freezes since the last failed attempt.
     deferrals: int = 0
     redriven: int = 0
-    #: Attempts and log lines may be of runs with another payload.
+    #: Attempts and log lines may come from runs with another payload.
     payload_replaced: bool = False
     queued_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None
     expires_at: int | None = None
     deadline_at: int | None = None
-    #: What the two were at the submission: a new run is given them again.
+    #: The submitted values, for a redrive to apply again.
     expires_ms: int | None = None
     deadline_ms: int | None = None
     cancel_requested_at: int | None = None
-    #: What the requester of the cancel said about it.
+    #: From the request to cancel it.
     cancel_message: str | None = None
     worker_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     limit_key: str | None = None
     traceparent: str | None = None
     redact: tuple[str, ...] | None = None
-    #: As it was asked for; the job may have given the key up since.
+    #: As requested; the job may have released the key since.
     unique: Unique | None = None
     flow_id: str | None = None
     flow_key: str | None = None
     fan_out_id: str | None = None
     fan_out_index: int | None = None
 
-    #: Names of values that are too large for the list that this job was read for.
+    #: Names of values that were omitted because they are too large for a list.
     truncated: tuple[str, ...] = ()
-    #: What tells an item of a fan-out from the others, if its client named it.
+    #: The client's key for an item of a fan-out.
     item_key: str | None = None
 
     @property
@@ -72,7 +72,7 @@ class Job:
 
     @property
     def attempt(self) -> int:
-        """1 during the first run; drains, crashes and snoozes do not raise it. A dead job shows its last."""
+        """1 during the first run; drains, crashes and snoozes do not increase it. A dead job keeps it."""
         if self.state is State.DEAD and self.state_reason != Reason.POISON:
             return max(1, self.failures)
         return min(self.failures + 1, self.retry.max_attempts)
@@ -80,7 +80,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """Where a job is: what is read often of one whose payload and result may be large."""
+    """The small fields of a job, for frequent reads."""
 
     version: int
     state: State
@@ -96,7 +96,7 @@ class Lease:
 
     job: Job
     token: str
-    #: A job whose process died under it before: it runs in a process of its own.
+    #: A process died while it ran this job, so it runs in its own subprocess.
     suspect: bool = False
-    #: A smooth rate lets it start so many microseconds after the claim.
+    #: Microseconds after the claim at which a smooth rate lets it start.
     starts_in_us: int = 0

@@ -1,4 +1,4 @@
-"""Which jobs a list shows and a bulk action acts upon."""
+"""The filter of lists and bulk actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from service.domain.states import State
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """All that is given must match; times are unix ms, the first one included and the last one excluded."""
+    """Every field that is set must match. Times are unix ms; the end of a range is exclusive."""
 
     queue: str | None = None
     state: State | None = None
@@ -22,7 +22,7 @@ class JobFilter:
 
     @property
     def indexed(self) -> bool:
-        """Whether sets by queue and state decide alone, so that no candidate is read in vain."""
+        """Whether the index by queue and state is exact, so that every candidate matches."""
         return not self.tags and self.name is None and self.reason is None and self.group_id is None
 
     def matches(self, job: Job) -> bool:

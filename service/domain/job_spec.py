@@ -1,4 +1,4 @@
-"""What a job may be: JobSpec, the limits of its fields, and the one reader of its JSON form."""
+"""JobSpec, the limits of its fields, and the only reader of its JSON form."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,7 +36,7 @@ NAME = Text(
     "1 to 128 letters, digits and . _ : -, beginning with a letter or digit",
 )
 KEY = Text(r"^[^\x00-\x1f\x7f|,]{1,255}$", "1 to 255 characters without | , and control characters")
-#: arq lets its users name jobs as they like; such a name is a unique key of no queue.
+#: arq users choose ids of jobs; such an id is a unique key outside any queue.
 ARQ_JOB_ID = Text(r"^[^\x00-\x1f\x7f]{1,255}$", "1 to 255 characters without control characters")
 TAG_KEY = Text(
     r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$",
@@ -48,13 +48,13 @@ PRIORITY = Whole(0, 1000)
 ATTEMPTS = Whole(1, 1000)
 JITTER = Number(0, 1)
 SECONDS, POSITIVE_SECONDS = Seconds(), Seconds(positive=True)
-#: How long a unique key may outlast its job.
+#: How long a unique key may be held after the submission.
 UNIQUE_SECONDS = Seconds(positive=True, most=31_536_000)
 
 
 @dataclass(frozen=True, slots=True)
 class ResultForgotten:
-    """The key belongs to the whole namespace, and is held for `kept_ms` after the end: arq's `_job_id`."""
+    """For arq's `_job_id`: the whole namespace shares the key, held for `kept_ms` after the job finishes."""
 
     kept_ms: int
 
@@ -64,7 +64,7 @@ UniqueUntil = Literal["started", "finished"] | int | ResultForgotten
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """At most one job of a queue holds `key`; `until` is a milestone of the job, or milliseconds."""
+    """At most one job of a queue holds `key`, until a state of the job or for `until` milliseconds."""
 
     key: str
     until: UniqueUntil = "finished"
@@ -73,19 +73,19 @@ class Unique:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """A job as requested, with every default resolved. `payload` is JSON text and stays opaque."""
+    """A job as requested, with all defaults. `payload` is JSON text."""
 
     name: str
     payload: bytes = b"{}"
     queue: str = DEFAULT_QUEUE
     priority: int = DEFAULT_PRIORITY
-    #: Relative to Redis time at admission; `run_at_ms` (unix time) wins when both are given.
+    #: Relative to Redis time at admission; `run_at_ms` (unix time) has precedence.
     delay_ms: int = 0
     run_at_ms: int | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: Per attempt.
     timeout_ms: int = DEFAULT_TIMEOUT_MS
-    #: Relative to admission: not started by then -> dead, reason expired.
+    #: Relative to admission: a job that has not started by then is dead, with reason expired.
     expires_ms: int | None = None
     #: Relative to admission, over all attempts.
     deadline_ms: int | None = None
@@ -95,18 +95,18 @@ class JobSpec:
     unique: Unique | None = None
     #: Attempts that count as failed before the first run.
     failures: int = 0
-    #: W3C trace context of whoever submits.
+    #: The W3C trace context of the client.
     traceparent: str | None = None
-    #: JSON pointers that its type redacts; None when the type was not known at the submission.
+    #: JSON pointers to redact, from the job type; None when the API did not know the type.
     redact: tuple[str, ...] | None = None
 
 
-#: Fields that no script reads: a job keeps them as one JSON text.
+#: Fields that no script reads; the record has them in one JSON text.
 OPTIONS = ("retry", "timeout_ms", "traceparent", "redact", "unique")
 
 
 def read_retry(value: Any, pointer: str) -> dict[str, Any]:
-    """Fields of RetryPolicy, those that are given."""
+    """The given fields of RetryPolicy."""
     given = read_members(value, pointer, _RETRY)
     return {_RETRY_ATTRIBUTES.get(name, name): part for name, part in given.items()}
 
@@ -165,18 +165,18 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A member of the JSON form, and the attribute of JobSpec and Job that it becomes."""
+    """A member of the JSON form, and its attribute of JobSpec and Job."""
 
     read: Check
     attribute: str
-    #: From the attribute back to JSON; None for what a job shows in another form.
+    #: Converts the attribute back to JSON; None for attributes that a job shows in another form.
     show: Callable[[Any], Any] | None = _same
-    #: A job type may have a default for it, a queue as well.
+    #: Job types and queues may have a default for it.
     of_types: bool = False
     of_queues: bool = False
 
 
-#: All but `payload`, whose limit is a setting.
+#: All fields except `payload`, whose limit is a setting.
 FIELDS: Mapping[str, Field] = {
     "name": Field(NAME, "name"),
     "queue": Field(NAME, "queue", of_types=True),
@@ -199,7 +199,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class Inherited(Protocol):
-    """What a job has from its type."""
+    """What a job inherits from its type."""
 
     @property
     def defaults(self) -> Mapping[str, Any]: ...
@@ -219,10 +219,10 @@ def specify(
     max_payload_bytes: int | None = None,
     traceparent: str | None = None,
 ) -> JobSpec:
-    """The job that `given` asks for in the JSON form of JobSpec; raises SpecInvalid or PayloadTooLarge.
+    """The job that `given` describes in the JSON form of JobSpec; raises SpecInvalid or PayloadTooLarge.
 
-    Absent fields are those of the job type, else of its queue, else of `below`. `root` points to `given` in
-    what the caller has read. Jobs `inside` a group cannot be unique.
+    Absent fields come from the job type, else from its queue, else from `below`. `root` is the pointer to
+    `given` in the caller's document. Jobs `inside` a group cannot be unique.
     """
     document = read_object(given, root)
     defaults = {} if job_type is None else _known(job_type.defaults)
@@ -243,7 +243,7 @@ def specify(
 def encode_payload(
     payload: Any, pointer: str, encode: Callable[[Any], bytes] = orjson.dumps, most: int | None = None
 ) -> bytes:
-    """JSON text; raises SpecInvalid or PayloadTooLarge."""
+    """The JSON text; raises SpecInvalid or PayloadTooLarge."""
     try:
         text = encode(read_object(payload, pointer))
     except SpecInvalid:
@@ -256,12 +256,12 @@ def encode_payload(
 
 
 def check_defaults(defaults: Mapping[str, Any]) -> None:
-    """Raises SpecInvalid for what a client could not ask for, or what a job type cannot say."""
+    """Raises SpecInvalid for values that no client could send, and for fields that cannot have defaults."""
     read_members(defaults, "", OF_TYPES)
 
 
 def merge_defaults(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of the JSON form; those of a retry policy are merged one by one."""
+    """Merge two JSON forms; the fields of `retry` are merged one by one."""
     merged = {**below, **above}
     lower, upper = below.get("retry"), above.get("retry")
     if isinstance(lower, Mapping) and isinstance(upper, Mapping):
@@ -270,17 +270,17 @@ def merge_defaults(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[s
 
 
 def change_retry(retry: RetryPolicy, changes: Any, pointer: str = "/retry") -> RetryPolicy:
-    """The policy with what `changes` say in the JSON form; raises SpecInvalid."""
+    """The policy with `changes`, which are in JSON form; raises SpecInvalid."""
     return replace(retry, **read_retry(changes, pointer))
 
 
 def show(job: Any) -> dict[str, Any]:
-    """The JSON form of what a stored job was asked for."""
+    """The JSON form of the request for a stored job."""
     return {name: written(getattr(job, attribute)) for name, attribute, written in _SHOWN}
 
 
 def _known(defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what a newer worker or API may have added; they have checked the rest."""
+    """Without fields that a newer worker or API may have added; the others were checked when stored."""
     known = {name: value for name, value in defaults.items() if name in OF_TYPES}
     if isinstance(retry := known.get("retry"), Mapping):
         known["retry"] = {name: value for name, value in retry.items() if name in _RETRY}

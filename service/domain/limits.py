@@ -1,4 +1,4 @@
-"""How much may start: limits of a queue, of a limit key in it, and what lies under a job's own options."""
+"""Settings of a queue: its limits, limits of its limit keys, and defaults of its jobs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,16 @@ from typing import Any, Literal
 
 from service.domain.checks import Whole
 
-#: Jobs that run at a time, wherever somebody may limit them.
+#: Values of any limit on running jobs.
 CONCURRENCY = Whole(1, 1_000_000)
+#: Settings of a queue that grow by one with each request: claims and responses read all of them.
+MAX_OVERRIDES = 5_000
+MAX_PAUSED_TYPES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """No window of `per_ms`, wherever it begins, holds more than `limit` starts over all workers."""
+    """No window of `per_ms` has more than `limit` starts, across all workers."""
 
     limit: int
     per_ms: int
@@ -30,7 +33,7 @@ class KeyLimits:
 
 @dataclass(frozen=True, slots=True)
 class KeyOverride:
-    """Limits of one limit key; "default" is what the queue says for every key."""
+    """Limits of one limit key; "default" means the queue's limit for every key."""
 
     max_concurrency: int | Literal["default"] | None = "default"
     rate_limit: RateLimit | Literal["default"] | None = "default"
@@ -38,7 +41,7 @@ class KeyOverride:
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """`priority_aging_ms` None is strict priority: a point of priority outweighs any waiting time."""
+    """With `priority_aging_ms` None, priority is strict: one point outweighs any waiting time."""
 
     paused: bool = False
     paused_job_types: tuple[str, ...] = ()
@@ -48,6 +51,6 @@ class QueueSettings:
     rate_limit: RateLimit | None = None
     per_key: KeyLimits = field(default_factory=KeyLimits)
     keys: Mapping[str, KeyOverride] = field(default_factory=dict[str, KeyOverride])
-    #: Fields of JobSpec in their JSON form, under those of the job type.
+    #: JobSpec fields in JSON form; defaults of the job type override them.
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     version: int = 1

@@ -1,4 +1,4 @@
-"""What happened in a run, and what becomes of the job: `settle` is the only place that decides."""
+"""The outcome of a run, and its consequence for the job: only `settle` decides about that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,22 +17,22 @@ from service.domain.states import (
     Reason,
 )
 
-#: A job that kills its process this often while it runs alone in it is poison (promise G6).
+#: A job that kills its process this often while it runs alone in it is poison.
 MAX_CRASHES = 3
-#: Without a limit key a job type rests this long at most, whatever one of its jobs was told.
+#: The limit of the freeze of a job type, even if the service asked for more.
 MAX_TYPE_FREEZE_MS = 300_000
-#: A deferral is lengthened by up to this share, at most by so many ms: jobs must not come back in step.
+#: A deferral gets longer by up to this share, at most by so many ms, so that jobs do not return together.
 JITTER, JITTER_AT_MOST_MS = 0.1, 5_000
-#: Retries that a handler may ask for at once: as many as arq allows by default.
+#: How many immediate retries handlers may request: arq's default.
 IMMEDIATE_RETRIES = 5
-#: A job that was lost with its worker more often than this waits before it runs again: milliseconds, doubled
-#: by each further loss up to the last. It may be what ends the workers, and nobody can know.
+#: A job that was lost with its worker more often than this waits before it runs again, since it may be what
+#: kills the workers. The wait, in milliseconds, doubles with each loss up to a limit.
 FREE_LOSSES = 3
 FIRST_REST_MS, LONGEST_REST_MS = 10_000, 600_000
 
 
 def rest_ms(losses: int) -> int:
-    """How long a job waits that was lost with its worker so often; 0 is back to the queue at once."""
+    """How long a job waits after so many losses with its worker; 0 returns it to the queue at once."""
     return (
         0 if losses <= FREE_LOSSES else min(FIRST_REST_MS * 2 ** (losses - FREE_LOSSES - 1), LONGEST_REST_MS)
     )
@@ -40,7 +40,7 @@ def rest_ms(losses: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as it is kept: already bounded and free of control characters."""
+    """An error, already shortened and without control characters."""
 
     type: str
     message: str
@@ -56,7 +56,7 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The handler raised, or its time ran out. `retry_in_ms` is what the handler itself asked for."""
+    """The handler raised, or exceeded its timeout. `retry_in_ms` is the delay that the handler requested."""
 
     failure: Failure
     retryable: bool = True
@@ -66,14 +66,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Snoozed:
-    """The handler asked to be run later; no attempt is used."""
+    """The handler asked for a later run; no attempt is used."""
 
     delay_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """A service that the handler calls wants fewer calls: the job's limit key, or else its type, rests."""
+    """A service limits the handler's calls: freezes the job's limit key, or its type without one."""
 
     retry_in_ms: int
 
@@ -110,7 +110,7 @@ Counter = Literal["", "failures", "interruptions", "crashes", "deferrals"]
 
 @dataclass(frozen=True, slots=True)
 class DeferralPolicy:
-    """Bounds for handlers that ask for later: how soon at least, and how often within one attempt."""
+    """Limits of deferrals: the shortest delay, and how many within one attempt."""
 
     min_delay_ms: int = 1_000
     max_deferrals: int = 100
@@ -121,12 +121,12 @@ DEFERRALS = DeferralPolicy()
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """One fenced move with what it writes. `delay_ms` counts from the moment that Redis applies it."""
+    """A fenced move and the values to store. `delay_ms` counts from the time at which Redis applies it."""
 
     move: Move
     reason: Reason | None = None
     delay_ms: int = 0
-    #: How long the job's limit key, or its type in its queue, starts nothing.
+    #: For how long to freeze the job's limit key, or its type in its queue.
     freeze_ms: int = 0
     counts: Counter = ""
     result: bytes | None = None
@@ -141,9 +141,9 @@ def settle(
     random: Callable[[], float],
     deferrals: DeferralPolicy = DEFERRALS,
 ) -> Settlement:
-    """Decide what becomes of `job`; only a handler's own failure or timeout uses up an attempt (promise G4).
+    """Decide what happens to `job`; only a failure or timeout of the handler uses an attempt.
 
-    Redis turns the settlement into a cancellation when a cancel was requested meanwhile.
+    Redis cancels the job instead if there is a cancel request by then.
     """
     match outcome:
         case Succeeded(result):
@@ -176,7 +176,7 @@ def _defer(
         return Settlement(SNOOZE, delay_ms=delay_ms, counts="deferrals")
     if job.limit_key is not None or delay_ms <= MAX_TYPE_FREEZE_MS:
         return Settlement(REQUEUE, freeze_ms=delay_ms, counts="deferrals")
-    # The job waits as long as it was told; jobs that may well call another service do not.
+    # This job waits the whole delay; others of its type may call another service, so their freeze is bounded.
     return Settlement(SNOOZE, delay_ms=delay_ms, freeze_ms=MAX_TYPE_FREEZE_MS, counts="deferrals")
 
 
@@ -199,6 +199,6 @@ def _settle_failure(
         floor_ms = 0 if failures <= IMMEDIATE_RETRIES else deferrals.min_delay_ms
         delay_ms = max(failed.retry_in_ms, floor_ms)
     if job.deadline_at is not None and now_ms + delay_ms >= job.deadline_at:
-        # A retry that could only start after the deadline would wait just to be buried.
+        # A retry after the deadline could never start.
         return Settlement(GIVE_UP, reason=Reason.DEADLINE, counts="failures", failure=failed.failure)
     return Settlement(RETRY, delay_ms=delay_ms, counts="failures", failure=failed.failure, retryable=True)

@@ -1,4 +1,4 @@
-"""What keeps a queued job from being started: its queue, its limiters, the workers, the jobs before it."""
+"""Explains why a queued job has not started: its queue, limiters, workers, or the jobs ahead of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ Kind = Literal["queue", "type", "key", "fan"]
 
 @dataclass(frozen=True, slots=True)
 class Limiter:
-    """A limiter that a job needs room in: its queue's, its key's (or else its type's), its fan-out's."""
+    """A limiter that the job must pass: of its queue, of its limit key or type, or of its fan-out."""
 
     kind: Kind
-    #: When it lets a job start again, if that is to come; infinity: when a slot is freed.
+    #: When it lets a job start again, if it is closed; infinity: when a running job finishes.
     closed_until: float | None
     max_concurrency: int | None
     running: int
     rate: RateLimit | None
-    #: When the rate lets the next job start, if that is not now.
+    #: When the rate lets the next job start, if not now.
     rate_opens_at: int | None
 
 
@@ -33,22 +33,22 @@ class WorkerLoad:
     knows: bool
     running: int
     capacity: int
-    #: Of the job's type; None where there are too many running jobs to count them.
+    #: Running jobs of the job's type; None with too many running jobs to count them.
     of_type: int | None
-    #: The time of its heartbeat, where `running` is what that said.
+    #: The time of the heartbeat that `running` comes from; None if it was counted.
     seen_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """`type_limit`: jobs of the type that each of them runs at a time."""
+    """`type_limit`: how many jobs of the type each worker runs at a time."""
 
     loads: Sequence[WorkerLoad]
     type_limit: int | None = None
 
     @property
     def active(self) -> list[WorkerLoad]:
-        """One that drains starts nothing."""
+        """Workers that are not draining."""
         return [load for load in self.loads if not load.draining]
 
 
@@ -57,19 +57,19 @@ NOBODY = Workers(())
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """A queue as one of its queued jobs sees it. `aging_ms` None is strict priority."""
+    """A queue, for one of its queued jobs. With `aging_ms` None, priority is strict."""
 
     paused: bool
     type_paused: bool
     aging_ms: int | None
-    #: Jobs that run before it in its lane: of its type, and of its limit key.
+    #: Jobs ahead of it in its lane.
     ahead: int
     queued: int
     limiters: Sequence[Limiter]
 
 
 def queue_causes(job: Job, queue: QueueFacts, workers: Workers) -> list[Cause]:
-    """All that hold; the jobs before it last, since they wait for the same."""
+    """All causes; jobs ahead come last, since they wait for the same."""
     causes: list[Cause] = []
     if queue.paused:
         causes.append(Cause("queue_paused", {"queue": job.queue}))
@@ -117,7 +117,7 @@ def _of_workers(job: Job, workers: Workers) -> Iterator[Cause]:
         yield Cause("type_busy", facts)
 
 
-#: Concurrency, rate and freeze of a limiter, where it may have one.
+#: The codes for concurrency, rate and freeze of each kind of limiter.
 _CODES: Mapping[Kind, tuple[Code | None, Code | None, Code | None]] = {
     "queue": ("queue_concurrency", "queue_rate", None),
     "type": (None, None, "type_frozen"),
@@ -127,7 +127,7 @@ _CODES: Mapping[Kind, tuple[Code | None, Code | None, Code | None]] = {
 
 
 def _of_limiter(job: Job, limiter: Limiter) -> Iterator[Cause]:
-    """Several may hold at once. A limiter that is closed for longer than its rate requires was frozen."""
+    """Possibly several causes. A limiter that is closed for longer than its rate requires is frozen."""
     concurrency, rate, frozen = _CODES[limiter.kind]
     whose: Mapping[str, Any] = {"queue": job.queue}
     if limiter.kind == "type":

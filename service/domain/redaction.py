@@ -1,4 +1,4 @@
-"""JSON pointers of `redact=`: what they may look like, and whether one can name anything in a schema."""
+"""Checks the JSON pointers of `redact=`, and whether they can match a schema."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _POINTER = re.compile(r"(/([^/~\x00-\x1f]|~[01])+)+")
 
 
 def parse_pointer(pointer: str) -> tuple[str, ...]:
-    """The parts of a pointer; raises ValueError for one that can name nothing in any document."""
+    """The parts of a pointer; raises ValueError for a pointer that cannot match in any document."""
     if not _POINTER.fullmatch(pointer):
         raise ValueError(
             f"invalid JSON pointer {pointer!r}: write /card/number, or /cards/*/number for every item"
@@ -21,7 +21,7 @@ def parse_pointer(pointer: str) -> tuple[str, ...]:
 
 
 def read_pointers(value: Any, at: str) -> tuple[str, ...]:
-    """What `redact=` holds; raises SpecInvalid."""
+    """The value of `redact=`; raises SpecInvalid."""
     if not isinstance(value, list | tuple):
         refuse(at, "list_type", "must be a list", value)
     pointers = cast("Sequence[Any]", value)
@@ -36,11 +36,11 @@ def read_pointers(value: Any, at: str) -> tuple[str, ...]:
 
 
 def can_match(schema: Any, parts: tuple[str, ...]) -> bool:
-    """Whether a document of this JSON Schema can hold what the pointer names; in doubt it can."""
+    """Whether the pointer can match in a document of this JSON Schema; true in doubt."""
     return _reaches(schema, parts, schema, 0)
 
 
-#: Nested references and alternatives: a schema that goes deeper is not looked through.
+#: Limit of nested references and alternatives; deeper schemas count as a match.
 _MAX_DEPTH = 64
 
 

@@ -1,4 +1,4 @@
-"""What became of what was asked for, one by one, where many jobs are handled in one call."""
+"""Results per job of calls that handle many jobs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,19 +16,19 @@ from service.domain.errors import (
 from service.domain.job import Job
 from service.domain.states import State
 
-#: Why a job is not stored, apart from what ails Redis.
+#: Errors of one submission in a batch.
 REFUSALS = (IdempotencyKeyReused, UniqueConflict, QueueFull, TooManyQueues)
 
 
 class SubmitResult(StrEnum):
     CREATED = "created"
-    #: The same submission was sent again.
+    #: A retry of the same submission.
     DUPLICATE = "duplicate"
     #: An earlier request with the same Idempotency-Key created the job.
     REPLAYED = "replayed"
-    #: Another job holds the unique key, and is answered in its place.
+    #: Another job holds the unique key and is returned instead.
     EXISTING = "existing"
-    #: A job with the unique key was waiting and took over what was submitted.
+    #: A waiting job with the unique key was replaced by the submitted one.
     REPLACED = "replaced"
     CONFLICT = "conflict"
     REUSED = "reused"
@@ -40,7 +40,7 @@ class SubmitResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a submission; `job` is the job as it was created, or the holder of a unique key."""
+    """The result of a submission; `job` is the job as created, or the holder of a unique key."""
 
     result: SubmitResult
     job_id: str
@@ -48,7 +48,7 @@ class Submitted:
 
     @property
     def error(self) -> TriageError | None:
-        """Why there is no job."""
+        """Why no job was created."""
         match self.result:
             case SubmitResult.REUSED:
                 return IdempotencyKeyReused()
@@ -76,9 +76,9 @@ class Submitted:
 
 class ChangeResult(StrEnum):
     MOVED = "moved"
-    #: A running job was asked to stop.
+    #: The job is running; its worker will get the cancel request.
     REQUESTED = "requested"
-    #: The job is in a state that does not permit the change.
+    #: The job's state does not permit the change.
     ILLEGAL = "illegal"
     #: Another job holds the unique key.
     CONFLICT = "conflict"
@@ -89,17 +89,17 @@ class ChangeResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What became of a job that was to be changed; state and version are as after the call."""
+    """The result of a change; state and version are as of after the call."""
 
     result: ChangeResult
     state: State | None
     version: int
-    #: Of a conflict: the job that holds the unique key.
+    #: With CONFLICT: the job that holds the unique key.
     holder: str | None = None
 
     @property
     def error(self) -> TriageError | None:
-        """Why it was not changed."""
+        """Why the job was not changed."""
         match self.result:
             case ChangeResult.MISSING:
                 return NotFound()
@@ -122,24 +122,24 @@ class Changed:
 
 
 class FinishResult(StrEnum):
-    """What became of the end of a run."""
+    """The result of storing a run's outcome."""
 
     MOVED = "moved"
-    #: A cancel was requested: the job was cancelled in place of a retry.
+    #: The job had a cancel request and was cancelled instead of retried.
     CANCELLED = "cancelled"
-    #: It was written before.
+    #: The outcome had already been stored.
     DUPLICATE = "duplicate"
-    #: Somebody else holds the job by now.
+    #: Another worker holds the lease now.
     STALE = "stale"
     MISSING = "missing"
 
 
 class WaitResult(StrEnum):
-    """What became of a run that waits for the children of its job."""
+    """The result of waiting for the children of a job."""
 
-    #: The run is over: another one starts when the children have ended.
-    PARKED = "parked"
-    #: Every child has ended.
+    #: The run has ended; the next one starts when the children have finished.
+    WAITING = "waiting"
+    #: Every child has finished.
     READY = "ready"
-    #: Somebody else holds the job by now.
+    #: Another worker holds the lease now.
     STALE = "stale"

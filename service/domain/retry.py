@@ -6,13 +6,13 @@ from typing import Literal
 
 Backoff = Literal["fixed", "linear", "exponential"]
 
-#: Powers beyond this one only overflow: the cap has long been reached.
+#: Larger powers overflow, and the cap applies long before.
 _LARGEST_EXPONENT = 62
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`max_attempts` counts the first run; `jitter` is the share, 0 to 1, by which a delay may be shorter."""
+    """`max_attempts` includes the first run; delays are shorter by up to a share of `jitter`, 0 to 1."""
 
     max_attempts: int = 3
     backoff: Backoff = "exponential"
@@ -23,8 +23,8 @@ class RetryPolicy:
     def delay_after(self, failures: int, random: Callable[[], float]) -> int:
         """Milliseconds to wait after the `failures`-th failure, within [delay * (1 - jitter), max_delay].
 
-        Jitter only shortens the capped delay and spreads what failed together, so that a
-        dependency that comes back is not met by all of them at once.
+        Jitter shortens the capped delay, so that jobs that failed together do not all return at once when a
+        service has recovered.
         """
         if self.backoff == "fixed":
             delay = self.delay_ms

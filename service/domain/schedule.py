@@ -1,4 +1,4 @@
-"""When a schedule fires: its slots, in the wall-clock time of its zone or every so many seconds."""
+"""Computes when a schedule fires: by the wall clock of its time zone, or at a fixed interval."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -26,19 +26,19 @@ ALIASES: Mapping[str, str] = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-#: Missed slots that catch_up "all" fires at most: the newest ones.
+#: catch_up "all" fires only this many missed times, the newest ones.
 CATCH_UP_AT_MOST = 100
-#: Milliseconds for which a slot is on time, and for which a single late one still is not missed.
+#: Up to ON_TIME_MS late, each fire time fires. Up to LATE_MS, the newest one does even without catch_up.
 ON_TIME_MS = 2_000
 LATE_MS = 60_000
 
 _MINUTE_MS = 60_000
-#: The search for the last due slots begins with a minute and looks back this many times further each time.
+#: The search for the newest due times goes back one minute, then this many times further in each step.
 _FURTHER = 8
 
 
 class TimetableInvalid(Exception):
-    """`field` of a schedule is wrong, and why."""
+    """The invalid `field` of a schedule, and why it is invalid."""
 
     def __init__(self, field: str, message: str) -> None:
         self.field = field
@@ -49,9 +49,9 @@ class TimetableInvalid(Exception):
 class Timetable:
     """The fire times of a schedule in unix ms: from `cron`, or every `every_ms` starting at `anchor_ms`.
 
-    A wall-clock time happens once: one that the clocks skip fires when the gap ends, and of a
-    repeated hour only the first counts. A cron whose hour is `*` goes by elapsed time instead,
-    because an hourly job must not pause for two hours (ADR 0014).
+    Each wall-clock time fires once: a skipped one when the gap ends, and a repeated one the first time only.
+    A cron whose hour is `*` follows elapsed time instead, because an hourly job must not pause for two hours
+    (ADR 0014).
     """
 
     cron: str | None = None
@@ -62,7 +62,7 @@ class Timetable:
     anchor_ms: int = 0
 
     def check(self, now_ms: int) -> None:
-        """Raises TimetableInvalid for what cannot be read."""
+        """Raises TimetableInvalid."""
         try:
             ZoneInfo(self.timezone)
         except (OSError, ValueError, KeyError) as error:
@@ -72,78 +72,78 @@ class Timetable:
                 self._cron(datetime.fromtimestamp(now_ms / 1000, ZoneInfo(self.timezone)))
             except CronSimError as error:
                 raise TimetableInvalid("cron", str(error)) from error
-            if next(self._cron_slots(now_ms), None) is None:
+            if next(self._cron_times(now_ms), None) is None:
                 raise TimetableInvalid("cron", "never fires")
 
     def next_after(self, ms: int) -> int | None:
-        """The first slot later than `ms`, None when there is none."""
-        return next(self.slots(ms), None)
+        """The first fire time after `ms`; None without one."""
+        return next(self.fire_times(ms), None)
 
-    def slots(self, after_ms: int) -> Iterator[int]:
-        """Slots later than `after_ms`, in order."""
+    def fire_times(self, after_ms: int) -> Iterator[int]:
+        """Fire times after `after_ms`, in order."""
         if self.start_ms is not None:
             after_ms = max(after_ms, self.start_ms - 1)
-        slots = self._every_slots(after_ms) if self.every_ms is not None else self._cron_slots(after_ms)
-        for slot in slots:
-            if slot > (LATEST_MS if self.end_ms is None else self.end_ms):
+        times = self._interval_times(after_ms) if self.every_ms is not None else self._cron_times(after_ms)
+        for fire_time in times:
+            if fire_time > (LATEST_MS if self.end_ms is None else self.end_ms):
                 return
-            yield slot
+            yield fire_time
 
     def upcoming(self, after_ms: int, count: int = 5) -> list[int]:
-        return list(islice(self.slots(after_ms), count))
+        return list(islice(self.fire_times(after_ms), count))
 
     def newest(self, first_ms: int, now_ms: int, at_most: int) -> list[int]:
-        """Of the slots from `first_ms` to now the newest, in order; the work does not grow with the gap."""
+        """The newest fire times from `first_ms` to now, in order; the cost does not grow with the gap."""
         span = _MINUTE_MS
         while True:
             after = max(first_ms - 1, now_ms - span)
             found: deque[int] = deque(maxlen=at_most)
-            for slot in self.slots(after):
-                if slot > now_ms:
+            for fire_time in self.fire_times(after):
+                if fire_time > now_ms:
                     break
-                found.append(slot)
+                found.append(fire_time)
             if len(found) == at_most or after < first_ms:
                 return list(found)
             span *= _FURTHER
 
-    def _every_slots(self, after_ms: int) -> Iterator[int]:
+    def _interval_times(self, after_ms: int) -> Iterator[int]:
         every = self.every_ms
         assert every is not None
-        slot = self.anchor_ms + max(0, (after_ms - self.anchor_ms) // every + 1) * every
+        fire_time = self.anchor_ms + max(0, (after_ms - self.anchor_ms) // every + 1) * every
         while True:
-            yield slot
-            slot += every
+            yield fire_time
+            fire_time += every
 
     def _cron(self, start: datetime) -> CronSim:
         assert self.cron is not None
         return CronSim(ALIASES.get(self.cron.lower(), self.cron), start)
 
-    def _cron_slots(self, after_ms: int) -> Iterator[int]:
+    def _cron_times(self, after_ms: int) -> Iterator[int]:
         zone = ZoneInfo(self.timezone)
         try:
             start = datetime.fromtimestamp(after_ms / 1000, zone)
             times = self._cron(start)
             if len(times.hours) < 24:
-                # Without a zone cronsim knows no clock changes: they are resolved here, for 5 and 6 fields.
+                # Without a zone cronsim ignores clock changes; `_instant` handles them, for 5 and 6 fields.
                 times = self._cron(start.replace(tzinfo=None))
             last = after_ms
             for time in times:
-                slot = _instant(time, zone)
-                if slot > last:
-                    yield slot
-                    last = slot
+                fire_time = _instant(time, zone)
+                if fire_time > last:
+                    yield fire_time
+                    last = fire_time
         except OverflowError:
             return  # The calendar ends with the year 9999.
 
 
 def _instant(time: datetime, zone: ZoneInfo) -> int:
-    """Unix ms of a wall-clock time: the first of two, and the end of the gap for one that is skipped."""
+    """Unix ms of a wall-clock time: the first instant if it repeats, the end of the gap if it is skipped."""
     if time.tzinfo is not None:
         return round(time.timestamp() * 1000)
     earlier, later = time.replace(tzinfo=zone, fold=0), time.replace(tzinfo=zone, fold=1)
     if earlier.utcoffset() == later.utcoffset() or _exists(earlier, zone):
         return round(earlier.timestamp() * 1000)
-    # A skipped time, read by the offset after the gap, is an instant before it, and the other way round.
+    # With the offset after the gap, a skipped time is an instant before the gap, and vice versa.
     low, high = round(later.timestamp()), round(earlier.timestamp())
     before = datetime.fromtimestamp(low, zone).utcoffset()
     while high - low > 1:
@@ -161,18 +161,18 @@ def _exists(time: datetime, zone: ZoneInfo) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """What to do with a due schedule: slots to fire, the newest that was missed, the one to wait for."""
+    """What to do with a due schedule: times to fire, the newest missed time, and the next time."""
 
-    slots: tuple[int, ...]
+    fire_times: tuple[int, ...]
     missed: int | None
-    next_slot: int | None
+    next_fire_time: int | None
 
 
 def decide(
-    timetable: Timetable, catch_up: CatchUp, slot: int, now_ms: int, overlap: Overlap = "allow"
+    timetable: Timetable, catch_up: CatchUp, fire_time: int, now_ms: int, overlap: Overlap = "allow"
 ) -> Firing:
-    """`slot` is due, and so are the later ones that were missed."""
-    due = timetable.newest(slot, now_ms, CATCH_UP_AT_MOST)
+    """`fire_time` is due; later fire times may be due as well."""
+    due = timetable.newest(fire_time, now_ms, CATCH_UP_AT_MOST)
     if catch_up == "all":
         fired = due
     else:
@@ -180,15 +180,15 @@ def decide(
         if not fired and (catch_up == "latest" or now_ms - due[-1] <= LATE_MS):
             fired = due[-1:]
     if overlap == "replace":
-        fired = fired[-1:]  # Each would only end the one before it.
+        fired = fired[-1:]  # Each job would replace the one before it.
     first = fired[0] if fired else None
     older = [at for at in due if first is None or at < first]
-    missed = older[-1] if older else slot if first is not None and slot < first else None
+    missed = older[-1] if older else fire_time if first is not None and fire_time < first else None
     return Firing(tuple(fired), missed, timetable.next_after(max(now_ms, due[-1])))
 
 
 def timetable(document: Mapping[str, Any], anchor_ms: int) -> Timetable:
-    """From the definition as it is kept; times in it are unix ms."""
+    """From a stored definition, which has times in unix ms."""
     return Timetable(
         cron=document["cron"],
         every_ms=document["every_ms"],
@@ -200,15 +200,15 @@ def timetable(document: Mapping[str, Any], anchor_ms: int) -> Timetable:
 
 
 def whole_second(ms: int) -> int:
-    """Fire times that coincide cost a worker one check."""
+    """Rounded down, since a worker finds schedules that fire at the same time in one check."""
     return ms // 1000 * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One entry of a schedule's history: what became of a slot, None for a run that was asked for."""
+    """One entry of a schedule's history; `fire_time` is None for a run on request."""
 
-    slot: int | None
+    fire_time: int | None
     at: int
     outcome: str
     job_id: str | None
@@ -216,15 +216,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A schedule as it is stored; `slot` fires next, None when it is paused or over. Times are unix ms."""
+    """A stored schedule. `next_fire_time` is None when it is paused or has ended. Times are unix ms."""
 
     name: str
     version: int
     definition: Mapping[str, Any]
     anchor: int
     paused: bool
-    slot: int | None
-    #: When it was read, by Redis time.
+    next_fire_time: int | None
+    #: The Redis time of the read.
     now: int
     last: tuple[int | None, str] | None = None
     runs: tuple[Run, ...] = ()
@@ -234,6 +234,6 @@ class Schedule:
         return timetable(self.definition, self.anchor)
 
     def job(self, job_type: JobType | None, queues: Mapping[str, Mapping[str, Any]]) -> JobSpec:
-        """What a slot starts, over the defaults of its type and queue; the tag `schedule` finds it."""
+        """The job to submit, with the defaults of its type and queue, and the tag `schedule`."""
         spec = specify(self.definition["job"], job_type, queues)
         return replace(spec, tags={"schedule": self.name, **spec.tags})

@@ -1,6 +1,6 @@
-"""The state machine of a job, as one table: a new arrow is a new row here and nowhere else.
+"""The state machine of a job, as one table: to add a move, add a row here.
 
-`make generate` prints it for the scripts: in service/store/lua/lib/moves.lua, which jobs.lua obeys.
+`make generate` prints it into service/store/lua/lib/moves.lua, which jobs.lua enforces.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class State(StrEnum):
     DEAD = "dead"
 
 
-#: Waiting for something other than a worker's verdict: nobody holds a lease on these.
+#: Not finished and not running, so without a lease.
 WAITING = frozenset({State.BLOCKED, State.SCHEDULED, State.QUEUED, State.RETRYING})
 LIVE = WAITING | {State.RUNNING}
 FINISHED = frozenset({State.SUCCEEDED, State.CANCELLED, State.DEAD})
@@ -44,7 +44,7 @@ class Reason(StrEnum):
     PARENT = "parent"
 
 
-#: Why jobs are in the dead-letter queue; the other reasons are those of cancelled jobs.
+#: Reasons of dead jobs; cancelled jobs have the others.
 DEAD_REASONS = (
     Reason.EXHAUSTED,
     Reason.NON_RETRYABLE,
@@ -58,7 +58,7 @@ DEAD_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One arrow. A fenced move is accepted only from the holder of the job's current lease."""
+    """One row. A fenced move requires the job's current lease."""
 
     name: str
     sources: frozenset[State]
@@ -94,7 +94,9 @@ REQUEUE = _move(
 CRASH = _move("crash", {State.RUNNING}, State.QUEUED, "its subprocess died", fenced=True)
 RESCUE = _move("rescue", {State.RUNNING}, State.QUEUED, "worker lost: keeps its place, becomes suspect")
 REST = _move("rest", {State.RUNNING}, State.SCHEDULED, "lost with its worker at least four times")
-PARK = _move("park", {State.RUNNING}, State.BLOCKED, "it added children and waits for them", fenced=True)
+WAIT_FOR_CHILDREN = _move(
+    "wait_for_children", {State.RUNNING}, State.BLOCKED, "it added children and waits for them", fenced=True
+)
 GIVE_UP = _move("give_up", {State.RUNNING}, State.DEAD, "a final error, or no attempts left", fenced=True)
 STOP = _move("stop", {State.RUNNING}, State.CANCELLED, "stopped on a cancel request", fenced=True)
 BURY = _move("bury", LIVE, State.DEAD, "expired, past its deadline or unroutable")
@@ -103,8 +105,8 @@ REDRIVE = _move(
     "redrive", {State.DEAD, State.CANCELLED}, State.QUEUED, "a new run: resets failures and crashes"
 )
 DEFER = _move("defer", {State.DEAD, State.CANCELLED}, State.SCHEDULED, "a redrive with a delay")
-REVIVE = _move(
-    "revive",
+REDRIVE_AND_WAIT = _move(
+    "redrive_and_wait",
     {State.DEAD, State.CANCELLED},
     State.BLOCKED,
     "its flow was retried: waits for its dependencies again",
@@ -119,7 +121,8 @@ MOVES: dict[str, Move] = {
     move.name: move
     for move in (
         PROMOTE, RELEASE, POSTPONE, CLAIM, COMPLETE, RETRY, SNOOZE, REQUEUE, CRASH, RESCUE, REST,
-        PARK, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REVIVE, RUN_NOW, RESCHEDULE, WAIT_AGAIN,
+        WAIT_FOR_CHILDREN, GIVE_UP, STOP, BURY, CANCEL, REDRIVE, DEFER, REDRIVE_AND_WAIT, RUN_NOW, RESCHEDULE,
+        WAIT_AGAIN,
     )
 }  # fmt: skip
 
@@ -128,6 +131,6 @@ ARRIVALS: dict[str, State] = {
     "enqueue": State.QUEUED,
     "schedule": State.SCHEDULED,
     "wait": State.BLOCKED,
-    # An item of a fan-out that is being cancelled.
+    # An item that is added to a fan-out during its cancellation.
     "refuse": State.CANCELLED,
 }

@@ -1,12 +1,12 @@
-"""How words of a handler are kept: without control characters, and marked where they were cut."""
+"""Prepares texts from handlers for storage: removes control characters, and marks cuts."""
 
 import re
 
-#: Where a text was cut: at its end, or at its beginning.
+#: Marks where a text was cut, after its last or before its first character.
 CUT = "…"
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def without_controls(text: str) -> str:
-    """Each control character and lone surrogate replaced."""
+    """Replace control characters and lone surrogates."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,4 +1,4 @@
-"""W3C Trace Context: the one header that names a place in a distributed trace."""
+"""Parses the header of W3C Trace Context, `traceparent`."""
 
 import re
 
@@ -6,7 +6,7 @@ _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f
 
 
 def parse(header: str | None) -> str | None:
-    """The header as version 00, None for one that the standard tells us to ignore."""
+    """The header as version 00; None for one to ignore, according to the standard."""
     found = _TRACEPARENT.fullmatch(header or "")
     if found is None:
         return None
@@ -17,5 +17,5 @@ def parse(header: str | None) -> str | None:
 
 
 def trace_id(traceparent: str | None) -> str | None:
-    """Of a header that `parse` returned."""
+    """The trace id in a header that `parse` has returned."""
     return None if traceparent is None else traceparent.split("-")[1]

@@ -1,13 +1,13 @@
-"""What a worker process says of itself."""
+"""The description of a worker process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-#: A worker that was not seen for the length of its leases is shown as lost; with longer ones after this time.
+#: A worker without a heartbeat for the length of its leases counts as lost, at the latest after this time.
 LOST_AFTER_MS = 30_000
-#: Milliseconds that a heartbeat may be late beyond that.
+#: Milliseconds of tolerance for late heartbeats.
 LATE_MS = 1_000
 #: A lost worker stays visible for an hour.
 FORGOTTEN_AFTER_MS = 3_600_000
@@ -17,7 +17,7 @@ WorkerState = Literal["running", "draining", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """A worker process as it announced itself; `running` is as of its last heartbeat."""
+    """A worker process as registered; `running` comes from its last heartbeat."""
 
     id: str
     host: str
@@ -31,7 +31,7 @@ class WorkerRecord:
     started_at: int
     seen_at: int
     lease_ms: int = LOST_AFTER_MS
-    #: Lost for so long that the entry is dropped.
+    #: Lost for so long that its record can be deleted.
     forgotten: bool = False
 
     def serves(self, queue: str) -> bool:
@@ -39,7 +39,7 @@ class WorkerRecord:
 
     @property
     def pool(self) -> str:
-        """Workers alike in queues and types share one pool, and one wake-up reaches one of them."""
+        """Workers with the same queues and types share a pool; a wake-up reaches one of them."""
         return sha256(self._capabilities().encode()).hexdigest()[:16]
 
     def _capabilities(self) -> str:

@@ -1,1 +1,1 @@
-"""The only room that knows Redis: keys, scripts, and the verbs that change a job."""
+"""The only package that uses Redis: keys, scripts, and the verbs that change a job."""

@@ -1,4 +1,4 @@
-"""API keys: only the SHA-256 of a secret is kept; a random secret of 256 bits needs no slow hash."""
+"""Stores API keys by the SHA-256 of their secrets; random secrets of 256 bits need no slow hash."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from service.store.redis.errors import translate
 
 
 class AccessKeys:
-    """The API keys of one Redis, over all namespaces."""
+    """The API keys of one Redis, for all namespaces."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
 
     async def create(self, key: AccessKey, digest: str) -> None:
-        """`digest` is the hex SHA-256 of the secret, which is not kept."""
+        """`digest` is the hex SHA-256 of the secret, which is not stored."""
         pipe = self._redis.pipeline(transaction=True)
         pipe.hset(
             keys.access_key(keys.ACCESS_PREFIX, digest=digest),
@@ -38,7 +38,7 @@ class AccessKeys:
         return [key for key in found if key is not None]
 
     async def revoke(self, id: str) -> bool:
-        """Void a key at once in Redis; API processes may honour it for the few seconds of their cache."""
+        """Delete a key. API processes may still accept it for a few seconds, from their caches."""
         digest = text(await self._call(self._redis.hget, keys.access_keys(keys.ACCESS_PREFIX), id))
         if digest is None:
             return False

@@ -1,4 +1,4 @@
-"""Cursors: a place in a list, whatever has been done to it on its way."""
+"""Encodes and checks cursors, which name a position in a list."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ import re
 from service.domain.errors import CursorInvalid
 from service.domain.ids import is_id
 
-#: Unix milliseconds, as a cursor may have them: Redis reads a longer number as another one.
+#: Unix milliseconds in a cursor: Redis would round a longer number.
 _TIME = re.compile(r"[0-9]{1,15}")
 
 
@@ -16,7 +16,7 @@ def encode_cursor(*parts: str | int) -> str:
 
 
 def decode_cursor(cursor: str, parts: int) -> list[str]:
-    """Raises CursorInvalid for anything that encode_cursor did not make."""
+    """Raises CursorInvalid for text that encode_cursor did not make."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError) as error:
@@ -28,7 +28,7 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
 
 
 def decode_place(cursor: str | None, kind: str) -> tuple[str, str]:
-    """The place in a list by creation: time and id of what came before; raises CursorInvalid."""
+    """The position in a list by creation: time and id of the previous item; raises CursorInvalid."""
     if cursor is None:
         return "0", ""
     at, after = decode_cursor(cursor, 2)

@@ -1,4 +1,4 @@
-"""Reads what decides why a job is where it is."""
+"""Reads the facts that explain why a job has not started or finished."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,21 +18,21 @@ from service.store.codec.jobs import decode_job
 from service.store.redis.scripts import Scripts
 from service.store.workers import WorkerRegistry
 
-#: Of the jobs that a job waits for, so many are named.
+#: Unfinished dependencies that an explanation names at most.
 NAMED = 20
-#: Running jobs of the namespace that are counted by worker; of more of them the heartbeats tell.
+#: Running jobs that are counted by worker; with more in the namespace, heartbeats give the numbers.
 COUNTED = 500
 
 
 class Explanations:
-    """Explains jobs of one namespace: one script, and a look at the workers where they matter."""
+    """Explains jobs of one namespace, with one script call, and a read of the workers where they matter."""
 
     def __init__(self, scripts: Scripts, workers: WorkerRegistry) -> None:
         self._scripts = scripts
         self._workers = workers
 
     async def of(self, id: str) -> tuple[Job, Explanation] | None:
-        """None for a job that does not exist; raises BackendUnavailable when Redis is away."""
+        """None for a job that does not exist; raises BackendUnavailable."""
         reply = await self._scripts.run("explain", [id, NAMED, COUNTED])
         if not reply:
             return None
@@ -58,7 +58,7 @@ class Explanations:
                 due_at = int(rest[0])
                 if due_at > job_facts.now:
                     return replace(job_facts, due_at=due_at)
-                # Any claim queues what is due, whatever its worker runs.
+                # A claim of any worker queues all due jobs.
                 loads = [_load(worker, job.name, None) for worker in await self._workers.alive()]
                 return replace(job_facts, due_at=due_at, workers=Workers(loads))
             case State.RUNNING:

@@ -1,4 +1,4 @@
-"""The verbs of clients that change a job; each is one script call and safe to send twice."""
+"""Submits and changes jobs for clients; each operation is one script call that is safe to send twice."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ from service.store.redis import keys
 from service.store.redis.batcher import Batcher
 from service.store.redis.scripts import Argument, Scripts
 
-#: Jobs per script call: the time of one script is everybody's time.
+#: Jobs per script call: a script blocks all other calls.
 BATCH = 500
-#: Bytes of payloads per script call, unless a single one is larger: packing them holds the event loop.
+#: Bytes of payloads per script call, unless a single one is larger: packing them blocks the event loop.
 BATCH_BYTES = 4_194_304
 IDEMPOTENCY_MS = 86_400_000
 
@@ -28,7 +28,7 @@ IDEMPOTENCY_MS = 86_400_000
 class Idempotency:
     """`scope` is the operation, `key` the client's header, `request` the SHA-256 of the body.
 
-    `keeps`: the request does not say what the job is, so its record does, for `find_replay`.
+    `keeps`: the record includes the job, because `find_replay` cannot read it from the request.
     """
 
     scope: str
@@ -42,7 +42,7 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One job on its way in. Sent again with the same id it is admitted once."""
+    """A job to submit. Repeated with the same id, it is admitted once."""
 
     id: str
     spec: JobSpec
@@ -58,56 +58,53 @@ class Jobs:
         self._batcher = Batcher(self.submit_batch, BATCH)
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Submitted]:
-        """Admit jobs in order, as many per script call as it may take; the whole list is not atomic."""
-        answers: list[Submitted] = []
+        """Admit jobs in order, in batches; only a batch is atomic."""
+        results: list[Submitted] = []
         for batch in batches(submissions):
-            answers += await self.submit_batch(batch)
-        return answers
+            results += await self.submit_batch(batch)
+        return results
 
     async def submit_one(self, submission: Submission) -> Submitted:
-        """Like submit, but the calls that arrive in one tick of the event loop share one round trip.
+        """Like submit, but calls in the same tick of the event loop share one round trip.
 
         Raises IdempotencyKeyReused, UniqueConflict, QueueFull and TooManyQueues.
         """
         return (await self._batcher.add(submission)).accepted()
 
-    async def submit_batch(self, submissions: Sequence[Submission]) -> list[Submitted]:
-        """Admit up to BATCH jobs in one script call, which is atomic."""
-        return await self.fire(submissions, "")
-
-    async def fire(
-        self, submissions: Sequence[Submission], slots: str, *, remember_ms: int = IDEMPOTENCY_MS
+    async def submit_batch(
+        self, submissions: Sequence[Submission], *, firing: str = "", remember_ms: int = IDEMPOTENCY_MS
     ) -> list[Submitted]:
-        """Admit the jobs of a schedule's slots in one call; nothing when somebody else has fired them.
+        """Admit up to BATCH jobs in one script call, which is atomic.
 
-        `slots` is the text of schedule_firing.lua; records of idempotency are kept for `remember_ms`.
+        `firing` makes them the jobs of a schedule, in the format of schedule_firing.lua; without a
+        result if another worker has fired it. Idempotency keys are stored for `remember_ms`.
         """
-        arguments: list[Argument] = [remember_ms, slots, self._scripts.max_queues]
+        arguments: list[Argument] = [remember_ms, firing, self._scripts.max_queues]
         for submission in submissions:
             arguments += _arguments(submission)
         replies = await self._scripts.run("submit", arguments)
-        if slots and not replies:
+        if firing and not replies:
             return []
-        answers = [
+        results = [
             decode_submitted(submission.spec, reply)
             for submission, reply in zip(submissions, replies, strict=True)
         ]
-        holders = [answer.job_id for answer in answers if answer.result is SubmitResult.EXISTING]
+        holders = [found.job_id for found in results if found.result is SubmitResult.EXISTING]
         if holders:
             try:
                 jobs = dict(zip(holders, await self._queries.jobs(holders), strict=True))
             except BackendUnavailable as error:
                 raise OutcomeUnknown() from error  # The others of this call are stored.
-            answers = [
-                replace(answer, job=jobs[answer.job_id]) if answer.result is SubmitResult.EXISTING else answer
-                for answer in answers
+            results = [
+                replace(found, job=jobs[found.job_id]) if found.result is SubmitResult.EXISTING else found
+                for found in results
             ]
-        return answers
+        return results
 
     async def find_replay(self, idempotency: Idempotency) -> Submitted | None:
-        """What an earlier request with the same key was answered, if there was one.
+        """The result of an earlier request with the same key, if there was one.
 
-        For records that keep what the job was. Raises IdempotencyKeyReused when it was another request.
+        For requests with `keeps`. Raises IdempotencyKeyReused when it was another request.
         """
         key = keys.idempotency(self._scripts.prefix, digest=idempotency.digest())
         row = (await self._queries.pipeline(lambda pipe: pipe.hmget(key, REPLAY)))[0]
@@ -124,11 +121,10 @@ class Jobs:
         portion: str = "",
         message: str = "",
     ) -> list[Changed]:
-        """Waiting jobs are cancelled now; running ones are asked and forced after `grace_ms`.
+        """Cancel waiting jobs now. Running ones get a request, and are cancelled by force after the grace.
 
-        With `unstarted`, jobs that have ever started are left alone. `portion` is the text of
-        bulk_portion.lua, here and below; when another process has done the portion the answer is empty.
-        `message` is kept with the job and shown to its handler.
+        `unstarted` spares jobs that have ever started. The handler can read `message`. `portion`, here and
+        below, is in the format of bulk_portion.lua; if another process has done it, the result is empty.
         """
         arguments = [grace_ms, reason, int(unstarted), portion, message, *ids]
         return codec.decode_changes(await self._scripts.run("cancel", arguments))
@@ -146,21 +142,21 @@ class Jobs:
         *,
         portion: str = "",
     ) -> list[Changed]:
-        """A new run of dead or cancelled jobs: failures and crashes start at 0. Raises TooManyQueues."""
+        """Run dead or cancelled jobs again, with failures and crashes at 0. Raises TooManyQueues."""
         how: list[Argument] = [delay_ms, payload or b"", queue or "", portion]
         changed = await self._requeue(DEFER if delay_ms else REDRIVE, how, ids)
-        if any(answer.result is ChangeResult.TOO_MANY_QUEUES for answer in changed):
+        if any(row.result is ChangeResult.TOO_MANY_QUEUES for row in changed):
             raise TooManyQueues()
         return changed
 
     async def redrive_one(
         self, id: str, delay_ms: int = 0, payload: bytes | None = None, queue: str | None = None
     ) -> Changed:
-        """Like redrive. Raises NotFound, InvalidState and UniqueConflict, too."""
+        """Like redrive; also raises NotFound, InvalidState and UniqueConflict."""
         return (await self.redrive([id], delay_ms, payload, queue))[0].done()
 
     async def run_now(self, id: str) -> Changed:
-        """Do not wait for the time of a job. Raises NotFound and InvalidState."""
+        """Queue a scheduled or retrying job now. Raises NotFound and InvalidState."""
         return (await self._requeue(RUN_NOW, [0, b"", "", ""], [id]))[0].done()
 
     async def _requeue(self, move: Move, how: Sequence[Argument], ids: Sequence[str]) -> list[Changed]:
@@ -177,7 +173,7 @@ class Jobs:
         tags: Mapping[str, str] | None = None,
         retry: RetryPolicy | None = None,
     ) -> Changed:
-        """Change a job that has not finished; `if_version` guards against a change by somebody else.
+        """Change a job that has not finished; `if_version` guards against concurrent changes.
 
         Raises NotFound, InvalidState and VersionMismatch.
         """
@@ -201,12 +197,12 @@ class Jobs:
         return codec.decode_changes([reply])[0].done()
 
     async def holder_of_arq_id(self, id: str) -> str | None:
-        """The job that holds an id of arq's, which is a unique key of no queue."""
+        """The job that holds an arq job id, which is a unique key outside any queue."""
         key = keys.unique(self._scripts.prefix, queue="", key=id)
         return text((await self._queries.pipeline(lambda pipe: pipe.get(key)))[0])
 
     async def delete(self, ids: Sequence[str], *, portion: str = "") -> list[Changed]:
-        """Forget finished jobs at once instead of at the end of their retention."""
+        """Delete finished jobs before the end of their retention."""
         _, _, *words = await self._scripts.run("prune", [len(ids), portion, *ids])
         return [Changed(ChangeResult(word), None, 0) for word in texts(words)]
 
@@ -220,7 +216,7 @@ class Jobs:
 
 
 def batches(submissions: Sequence[Submission]) -> Iterator[list[Submission]]:
-    """In order, each for one script call."""
+    """The submissions in order, each list for one script call."""
     batch: list[Submission] = []
     size = 0
     for submission in submissions:

@@ -1,4 +1,4 @@
-"""The verbs of workers: claim, finish, rescue, sweep, prune. Who writes an end must hold the lease."""
+"""The operations of workers on jobs. Writing a result requires the current lease."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
 
-#: Due jobs that one claim promotes at most: a million jobs of the same second come in portions.
+#: Due jobs that one claim promotes at most; a million jobs may be due in the same second.
 PROMOTED_AT_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What a worker can take now. The same `request_id` sent again answers the same leases."""
+    """The jobs that a worker can run now. A retry with the same `request_id` returns the same leases."""
 
     worker_id: str
     request_id: str
@@ -32,21 +32,21 @@ class ClaimRequest:
     slots: int
     #: Weight of each queue; "*" stands for every other queue in use.
     queues: Mapping[str, int]
-    #: Free slots of each job type that the worker knows; None = no limit of its own.
+    #: Free slots of each job type that the worker knows; None = only limited by `slots`.
     types: Mapping[str, int | None]
-    #: What this worker's last claim answered: shares hold also when it takes one job at a time.
+    #: From the worker's last claim: keeps the weights of queues true over claims of one job each.
     credits: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Times are Redis time; `more`: jobs were left; `credits` go into the next request as they are."""
+    """Times are Redis time. `more`: there are more queued jobs. Pass `credits` to the next claim."""
 
     leases: list[Lease]
     now_us: int
     #: When the next job is due, or the next limiter opens.
     due_us: int | None
-    #: Until a waiting job may expire or a cancel must be forced: when to sweep.
+    #: Milliseconds until a waiting job may expire or a cancellation must be forced.
     next_alarm_ms: int | None
     more: bool
     credits: bytes
@@ -62,29 +62,29 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of one run, decided and timed by its worker."""
+    """The result of one run, decided and timed by its worker."""
 
     lease: Lease
     settlement: Settlement
     worker_id: str
-    #: Redis time of the claim plus what the worker's monotonic clock measured since.
+    #: The Redis time of the claim, plus the time since by the worker's monotonic clock.
     ended_at: int
     run_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rescue:
-    """`next_in_ms` says when the earliest lease may be taken; None when nothing runs."""
+    """`next_in_ms`: until the earliest lease expires; None without running jobs."""
 
     next_in_ms: int | None
     rescued: list[str]
-    #: A worker was lost in the last minute, or may just have been.
+    #: A worker was lost in the last minute, perhaps only just now.
     lost_lately: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """A run that must end. `grace_ms` is what is left of its grace; `message` is what the requester said."""
+    """A run to stop. `grace_ms` is the rest of its grace period; `message` comes from the requester."""
 
     job_id: str
     token: str
@@ -93,24 +93,24 @@ class CancelRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """What a heartbeat was answered: leases that are gone, runs to cancel, and whether to drain."""
+class HeartbeatReply:
+    """The reply to a heartbeat: lost leases, runs to cancel, and whether to drain."""
 
     known: bool
     drain: bool
     now_ms: int
-    #: There is work on flows, fan-outs or bulk actions that nobody has done yet.
+    #: There are tasks of flows and fan-outs, or portions of bulk actions, to run.
     tasks: bool
-    #: Job ids and tokens: the worker may hold a newer lease on the same job.
+    #: Job ids with tokens, because the worker may hold a newer lease on the same job.
     lost: list[tuple[str, str]]
     cancel: list[CancelRequest]
-    #: Milliseconds until a schedule fires, None when none does.
-    next_slot_ms: int | None = None
-    #: Milliseconds until the retention of a job ends.
+    #: Milliseconds until the next schedule fires; None without schedules.
+    next_fire_ms: int | None = None
+    #: Milliseconds until the next job can be pruned.
     next_prune_ms: int | None = None
 
 
-def beat_arguments(
+def heartbeat_arguments(
     record: WorkerRecord,
     lease_ms: int,
     running: int,
@@ -118,20 +118,20 @@ def beat_arguments(
     held: Sequence[tuple[str, str]],
     away_ms: int = 0,
 ) -> list[Argument]:
-    """What heartbeat.lua is sent: `held` are job ids and tokens, `away_ms` as for a rescue."""
+    """Arguments of heartbeat.lua: `held` are job ids and tokens; `away_ms` as for `rescue`."""
     arguments: list[Argument] = [record.id, lease_ms, running, state, away_ms]
     for id, token in held:
         arguments += [id, token]
     return arguments
 
 
-def decode_beat(reply: Sequence[Any]) -> Beat:
+def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
     known, drain, now, tasks, slot, prune, *rest = reply
     rows = [
         (*texts((id, token, word)), grace_ms, text(message))
         for id, token, word, grace_ms, message in zip(*(rest[at::5] for at in range(5)), strict=True)
     ]
-    return Beat(
+    return HeartbeatReply(
         known=bool(known),
         drain=bool(drain),
         now_ms=now,
@@ -142,7 +142,7 @@ def decode_beat(reply: Sequence[Any]) -> Beat:
             for id, token, word, grace_ms, message in rows
             if word == "cancel"
         ],
-        next_slot_ms=not_negative(slot),
+        next_fire_ms=not_negative(slot),
         next_prune_ms=not_negative(prune),
     )
 
@@ -155,7 +155,7 @@ class Leases:
         self._dead_retention_ms = dead_retention_ms
 
     async def claim(self, request: ClaimRequest, now: str = "") -> Claim:
-        """Promote what is due and take jobs, most urgent first."""
+        """Queue due jobs, then lease queued ones, most urgent first."""
         arguments: list[Argument] = [
             request.worker_id,
             request.request_id,
@@ -182,21 +182,21 @@ class Leases:
         )
 
     async def finish(self, finishes: Sequence[Finish], now: str = "") -> list[FinishResult]:
-        """Write ends, fenced by their tokens; what became of each."""
+        """Store the results of runs, each fenced by its token."""
         reply = await self._scripts.run("finish", self.finish_arguments(finishes), now)
         return [FinishResult(word) for word in texts(reply)]
 
     def finish_arguments(self, finishes: Sequence[Finish]) -> list[Argument]:
-        """What finish.lua is sent; the watchdog thread sends it over a connection of its own."""
+        """Arguments of finish.lua, for the watchdog thread with its own connection."""
         arguments: list[Argument] = [self._dead_retention_ms]
         for finish in finishes:
             arguments += _finish_arguments(finish)
         return arguments
 
     async def rescue(self, lease_ms: int, at_most: int = 100, away_ms: int = 0, now: str = "") -> Rescue:
-        """Take jobs from holders whose lease expired; after an outage they get one fresh lease first.
+        """Return jobs with expired leases to their queues; after an outage, first give them a fresh lease.
 
-        `away_ms`: for how long this process had not reached Redis before this call.
+        `away_ms`: how long this process could not reach Redis before this call.
         """
         arguments: list[Argument] = [
             lease_ms, away_ms, at_most, FREE_LOSSES, FIRST_REST_MS, LONGEST_REST_MS
@@ -204,8 +204,10 @@ class Leases:
         next_in, rescued, lost_lately = await self._scripts.run("rescue", arguments, now)
         return Rescue(not_negative(next_in), texts(rescued), bool(int(lost_lately)))
 
-    async def sweep(self, at_most: int = 200, again_ms: int = 5_000, now: str = "") -> tuple[int, int | None]:
-        """End waiting jobs past their time and cancels past their grace: how many, and ms until the next."""
+    async def expire_jobs(
+        self, at_most: int = 200, again_ms: int = 5_000, now: str = ""
+    ) -> tuple[int, int | None]:
+        """Bury expired jobs and force overdue cancellations: how many, and ms until the next."""
         arguments: list[Argument] = [at_most, self._dead_retention_ms, again_ms]
         ended, next_in = await self._scripts.run("expire_jobs", arguments, now)
         return ended, not_negative(next_in)
@@ -213,20 +215,20 @@ class Leases:
     async def bury_unroutable(
         self, after_ms: int, void_after_ms: int, at_most: int = 200, now: str = ""
     ) -> int:
-        """End queued jobs whose type no worker has known for `after_ms`; answers how many.
+        """Bury queued jobs whose type no worker has known for `after_ms`; returns how many.
 
-        That time counts from look to look; after more than `void_after_ms` without one it begins anew.
+        After more than `void_after_ms` without a call, that time starts from zero.
         """
         arguments: list[Argument] = [after_ms, void_after_ms, at_most, self._dead_retention_ms]
         return int(await self._scripts.run("bury_unroutable", arguments, now))
 
     async def prune(self, at_most: int = 200, now: str = "") -> tuple[int, int | None]:
-        """Forget finished jobs past their retention: how many, and ms until the next one ends."""
+        """Delete finished jobs past their retention: how many, and ms until the next."""
         pruned, next_in = await self._scripts.run("prune", [at_most, ""], now)
         return pruned, not_negative(next_in)
 
     async def wait_for_work(self, pool: str, seconds: float) -> bool:
-        """Block until this pool is woken; False after `seconds`, which the connection must allow."""
+        """Block until there is a wake-up for the pool; False after `seconds`, which the client must allow."""
         client: Any = self._scripts.redis
         try:
             return await client.bzpopmin(keys.wake(self._scripts.prefix, pool=pool), seconds) is not None
@@ -234,7 +236,7 @@ class Leases:
             raise translate(error, wrote=True) from error
 
     async def wake(self, pool: str) -> None:
-        """Wake one idle worker of a pool: a worker that stops may have swallowed its wake-up."""
+        """Wake one idle worker of a pool, because a worker that stops may have consumed a wake-up."""
         client: Any = self._scripts.redis
         try:
             await client.zadd(keys.wake(self._scripts.prefix, pool=pool), {"1": 0})
@@ -242,11 +244,11 @@ class Leases:
             raise translate(error, wrote=True) from error
 
     async def report_progress(self, lease: Lease, value: bytes) -> bool:
-        """Show how far a run is; False when the lease is lost."""
+        """Store a run's progress; False when the lease is lost."""
         return bool(await self._scripts.run("record_progress", [lease.job.id, lease.token, value, ""]))
 
     async def append_log(self, lease: Lease, line: bytes) -> bool:
-        """Keep a line that the handler logged; False when the lease is lost."""
+        """Store a log line of the handler; False when the lease is lost."""
         return bool(await self._scripts.run("record_progress", [lease.job.id, lease.token, "", line]))
 
 

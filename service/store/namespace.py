@@ -1,4 +1,4 @@
-"""All stores of one namespace, built together."""
+"""Builds the store objects of one namespace."""
 
 from redis.asyncio import Redis
 
@@ -26,9 +26,9 @@ from service.store.workers import WorkerRegistry
 
 
 class Namespace:
-    """`dead_retention_ms`: dead jobs are kept at least this long, whatever their own retention.
+    """`dead_retention_ms`: dead jobs are kept at least this long, even with a shorter retention.
 
-    `subscriber`: that of the process, where it has many namespaces.
+    `subscriber`: shared by the namespaces of a process.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Namespace:
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
 
-    async def pulse(self, lease_ms: int, away_ms: int = 0) -> None:
-        """Prove that Redis is reachable and wake workers for what is queued, several times per lease.
+    async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> None:
+        """Record that Redis is reachable and wake workers for queued jobs; call it several times per lease.
 
-        `away_ms`: for how long this process had not reached Redis before this call.
+        `away_ms`: how long this process could not reach Redis before this call.
         """
         await self.scripts.run("api_heartbeat", [lease_ms, away_ms])

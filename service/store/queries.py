@@ -1,4 +1,4 @@
-"""Reads of jobs: from the hash or from the indexes, never by scanning the keyspace."""
+"""Reads jobs from their hashes or from the indexes, never by scanning the keyspace."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
 
-#: Candidates that one call looks at when a filter matches few of them; the cursor goes on from there.
+#: Candidates that one script call checks; if few of them match, the next call continues from there.
 SCAN_BUDGET = 2_000
-#: Candidates that one request looks at before it answers with what it has found.
-MOST_LOOKED_AT = 50_000
+#: Candidates that one request checks before it returns an incomplete page.
+MAX_CANDIDATES = 50_000
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """A page may be shorter than asked for and still have a next one: the scan is bounded, not the match."""
+    """A page may be shorter than its limit and still have a next one, because each scan is bounded."""
 
     items: list[Item]
     next_cursor: str | None
 
 
 class Queries:
-    """Reads of one namespace; every method raises BackendUnavailable when Redis is away."""
+    """Reads of one namespace; every method raises BackendUnavailable."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
@@ -53,7 +53,7 @@ class Queries:
         return [codec.decode_whole(id, row, shared) for id, row in zip(ids, rows, strict=True)]
 
     async def _shared(self, fan_outs: Collection[str]) -> dict[str, bytes]:
-        """What the payloads of the items of fan-outs share; empty when they were forgotten just now."""
+        """The common parts of the payloads of fan-outs; empty for one that was just pruned."""
         if not fan_outs:
             return {}
         found = await self.pipeline(
@@ -62,7 +62,7 @@ class Queries:
         return {id: json or b"" for id, json in zip(fan_outs, found, strict=True)}
 
     async def outlines(self, ids: Sequence[str]) -> list[Job | None]:
-        """Jobs with what a filter asks for, without payload, result and error: those may be large."""
+        """Jobs with the fields that a filter needs; payload, result and error may be large."""
         rows = await self.pipeline(
             lambda pipe: [pipe.hmget(keys.job(self._prefix, id=id), codec.OUTLINE) for id in ids]
         )
@@ -73,19 +73,19 @@ class Queries:
         return codec.decode_status((await self.pipeline(lambda pipe: pipe.hmget(key, codec.STATUS)))[0])
 
     async def attempts(self, id: str) -> list[bytes]:
-        """JSON texts, oldest first; bounded when they are written."""
+        """JSON texts, oldest first."""
         return (await self.pipeline(lambda pipe: pipe.lrange(keys.attempts(self._prefix, id=id), 0, -1)))[0]
 
     async def logs(self, id: str) -> list[bytes]:
         return (await self.pipeline(lambda pipe: pipe.lrange(keys.logs(self._prefix, id=id), 0, -1)))[0]
 
     async def previews(self, ids: Sequence[str]) -> list[Job | None]:
-        """Jobs as a list shows them: without large values, and only as many as fit into a page."""
+        """Jobs for a list: without large values, and only as many as fit into a page."""
         rows = await self._scripts.run("preview_jobs", [VALUE_BYTES, PAGE_BYTES, *ids]) if ids else []
         return [codec.decode_preview(id, row) if row else None for id, row in zip(ids, rows, strict=False)]
 
     async def last_attempts(self, ids: Sequence[str]) -> list[tuple[int, list[bytes]]]:
-        """Per job how many attempts have failed, and the last of them."""
+        """For each job, how many attempts have failed, and the last one."""
 
         def ask(pipe: Any) -> None:
             for id in ids:
@@ -100,7 +100,7 @@ class Queries:
         at, after = decode_place(cursor, "job")
         sets = await self._sets(filter)
         last, places = False, list[tuple[str, str]]()
-        for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
+        for _ in range(MAX_CANDIDATES // SCAN_BUDGET):
             found, last, at, after = await self._search(filter, sets, limit + 1 - len(places), at, after)
             places += found
             if last or len(places) > limit:
@@ -118,7 +118,7 @@ class Queries:
     async def _search(
         self, filter: JobFilter, sets: Sequence[str], limit: int, at: str, after: str
     ) -> tuple[list[tuple[str, str]], bool, str, str]:
-        """Ids with their creation, whether that is all, and the place up to which it was looked."""
+        """Ids and creation times, whether the scan is complete, and the position that it reached."""
         how: list[Argument] = [limit, SCAN_BUDGET, at, after, int(filter.indexed)]
         arguments = [*how, *filter_arguments(filter), *sets]
         last, *reply = await self._scripts.run("search_jobs", arguments)
@@ -126,20 +126,20 @@ class Queries:
         return list(zip(found[::2], found[1::2], strict=True)), bool(last), at, after
 
     async def pick(self, filter: JobFilter, ids: Sequence[str], limit: int) -> tuple[list[str], int]:
-        """The first of these jobs that match, and how many were looked at for them."""
+        """The first matching jobs, and how many it has checked."""
         looked, *found = await self._scripts.run("filter_jobs", [limit, *filter_arguments(filter), *ids])
         return texts(found), looked
 
     async def candidates(
         self, filter: JobFilter, states: Iterable[State], limit: int, at: str, after: str
     ) -> list[tuple[str, int]]:
-        """Ids and creation of jobs that may match, the newest first, from the place `at`, `after` on."""
+        """Ids and creation times of jobs that may match, newest first, from the position `at`, `after` on."""
         places = JobFilter(created_after=filter.created_after, created_before=filter.created_before)
         found, *_ = await self._search(places, await self._sets(filter, states), limit, at, after)
         return [(id, int(created_at)) for id, created_at in found]
 
     async def count(self, filter: JobFilter, states: Iterable[State]) -> int:
-        """How many jobs match, at once: for a filter that is `indexed`."""
+        """How many jobs match an `indexed` filter, in one call."""
         sets = await self._sets(filter, states)
         lowest, highest = _bounds(filter)
         return sum(
@@ -171,7 +171,7 @@ class Queries:
         return seconds * 1000 + micros // 1000
 
     async def pipeline(self, ask: Any) -> list[Any]:
-        """Run reads in one round trip; sent once more when the connection broke: they change nothing."""
+        """Run reads in one round trip, with one retry if the connection breaks."""
         client: Any = self._scripts.redis
         for last in (False, True):
             pipe = client.pipeline(transaction=False)
@@ -190,7 +190,7 @@ def _bounds(filter: JobFilter) -> tuple[str, str]:
 
 
 def filter_arguments(filter: JobFilter) -> list[Argument]:
-    """A filter as job_filter.lua reads it."""
+    """A filter in the format of job_filter.lua."""
     tags = [f"{key}:{value}" for key, value in filter.tags.items()]
     given = (filter.state, filter.queue, filter.name, filter.reason, filter.group_id)
     bounds = ("" if at is None else at for at in (filter.created_after, filter.created_before))

@@ -1,4 +1,4 @@
-"""Schedules: their definitions, which of them are due, and firing their slots."""
+"""Stores schedules, finds the due ones, and fires them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from service.store.redis.scripts import Argument, Scripts
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Due schedules, and ms until the next one after now; None when none is to come."""
+class DueSchedules:
+    """Due schedules, and ms until the next fire time after now; None without one."""
 
     now: int
     next_in_ms: int | None
@@ -57,7 +57,7 @@ class Schedules:
         return Page(found, encode_cursor(names[limit - 1]) if len(names) > limit else None)
 
     async def _fitting(self, names: Sequence[str]) -> int:
-        """How many of these fit into a page: their jobs may have large payloads."""
+        """How many schedules fit into a page; their jobs may have large payloads."""
         sizes = await self._queries.pipeline(
             lambda pipe: [
                 pipe.hstrlen(keys.schedule(self._prefix, name=name), "definition") for name in names
@@ -67,7 +67,7 @@ class Schedules:
         return max(1, sum(size <= PAGE_BYTES for size in sums))
 
     async def read(self, name: str) -> "tuple[Schedule | None, int]":
-        """The schedule if there is one, and Redis time."""
+        """The schedule, or None, and the Redis time."""
         (found,), now = await self._read_at([name])
         return found, now
 
@@ -80,12 +80,12 @@ class Schedules:
         now: int,
         queue: str = "",
     ) -> None:
-        """Create or replace; raises VersionMismatch when it is no longer as `before`.
+        """Create or replace; raises VersionMismatch when it has changed since `before`.
 
-        Raises TooManyQueues when `queue`, in which its jobs will be, could not be created now.
+        Raises TooManyQueues when the `queue` of its jobs could not be created now.
 
-        What fires next is kept while the times stay the same: a definition that is sent again
-        after a time without workers must not lose what was due in it.
+        A definition with the same times keeps the next fire time, so that putting it again after an outage of
+        the workers does not lose due fire times.
         """
         wanted = schedule.timetable(definition, 0)
         kept = before if before and schedule.timetable(before.definition, 0) == wanted else None
@@ -93,28 +93,28 @@ class Schedules:
             anchor = kept.anchor
         else:
             anchor = schedule.whole_second(now) if wanted.start_ms is None else wanted.start_ms
-        slot = None if kept is None or kept.paused else kept.slot
-        if slot is None:
-            slot = schedule.timetable(definition, anchor).next_after(now)
+        fire_time = None if kept is None or kept.paused else kept.next_fire_time
+        if fire_time is None:
+            fire_time = schedule.timetable(definition, anchor).next_after(now)
         fields: list[Argument] = ["definition", orjson.dumps(definition), "anchor", anchor]
-        await self._change(name, before, None if paused else slot, paused, fields, queue)
+        await self._change(name, before, None if paused else fire_time, paused, fields, queue)
 
     async def pause(self, found: Schedule) -> None:
-        """Nothing fires, and nothing of this time is caught up; raises VersionMismatch."""
+        """Stop firing; a later resume does not catch up. Raises VersionMismatch."""
         if not found.paused:
             await self._change(found.name, found, None, True, [])
 
     async def resume(self, found: Schedule) -> None:
-        """Fires from the next slot on; raises VersionMismatch."""
+        """Continue with the next fire time; raises VersionMismatch."""
         if found.paused:
-            slot = found.timetable.next_after(found.now)
-            await self._change(found.name, found, slot, False, [])
+            fire_time = found.timetable.next_after(found.now)
+            await self._change(found.name, found, fire_time, False, [])
 
     async def _change(
         self,
         name: str,
         before: Schedule | None,
-        slot: int | None,
+        fire_time: int | None,
         paused: bool,
         fields: Sequence[Argument],
         queue: str = "",
@@ -123,7 +123,7 @@ class Schedules:
         arguments: list[Argument] = [
             name,
             version,
-            "" if slot is None else slot,
+            "" if fire_time is None else fire_time,
             queue,
             self._scripts.max_queues,
         ]
@@ -131,44 +131,53 @@ class Schedules:
         word = text(word)
         if word == "too_many_queues":
             raise TooManyQueues()
-        if word == "version" and await self._is_not(name, version + 1, slot, paused):
+        if word == "version" and await self._is_not(name, version + 1, fire_time, paused):
             raise VersionMismatch()
 
-    async def _is_not(self, name: str, version: int, slot: int | None, paused: bool) -> bool:
-        """Whether a refused change is not the very same one, whose first reply was lost."""
+    async def _is_not(self, name: str, version: int, fire_time: int | None, paused: bool) -> bool:
+        """False if a refused change was already applied by its first call, whose reply was lost."""
         found = await self.get(name)
-        return found is None or (found.version, found.slot, found.paused) != (version, slot, paused)
+        return found is None or (found.version, found.next_fire_time, found.paused) != (
+            version,
+            fire_time,
+            paused,
+        )
 
     async def delete(self, name: str, version: int | None) -> bool:
-        """False when there is none; raises VersionMismatch."""
+        """False when it does not exist; raises VersionMismatch."""
         word = text(await self._scripts.run("delete_schedule", [name, "" if version is None else version]))
         if word == "version":
             raise VersionMismatch()
         return word == "moved"
 
-    async def look(self, at_most: int) -> Look:
-        """What is due."""
+    async def find_due(self, at_most: int) -> DueSchedules:
+        """Find due schedules."""
         now, next_in, *rows = await self._scripts.run("due_schedules", [at_most])
-        return Look(now, not_negative(next_in), [decode_due(row, now) for row in rows if row[1]])
+        return DueSchedules(now, not_negative(next_in), [decode_due(row, now) for row in rows if row[1]])
 
     async def fire(self, found: Schedule, firing: Firing, submissions: Sequence[Submission]) -> bool:
-        """Start the jobs of these slots and step to the next; False when the schedule has changed since."""
-        text = self._text(found, firing.next_slot, firing.missed, firing.slots)
-        return bool(await self._jobs.fire(submissions, text)) or not submissions
+        """Submit the jobs and advance to the next fire time; False when the schedule has changed."""
+        text = self._text(found, firing.next_fire_time, firing.missed, firing.fire_times)
+        return bool(await self._jobs.submit_batch(submissions, firing=text)) or not submissions
 
     async def run_now(self, found: Schedule, submission: Submission) -> Submitted | None:
-        """Start a job beside the slots; None when the schedule has changed since it was read."""
-        submitted = await self._jobs.fire([submission], self._text(found, found.slot, None, [None]))
+        """Submit a job outside the fire times; None when the schedule has changed since it was read."""
+        submitted = await self._jobs.submit_batch(
+            [submission], firing=self._text(found, found.next_fire_time, None, [None])
+        )
         return submitted[0] if submitted else None
 
     async def replace_unfinished(
         self, found: Schedule, grace_ms: int, idempotency: Idempotency | None = None
     ) -> None:
-        """Cancel the jobs of the last runs that are not over, reason replaced; nothing for a replay."""
+        """Cancel the unfinished jobs of the last runs, with reason replaced; does nothing for a replay."""
         current = await self.get(found.name)
-        if current is None or (current.version, current.slot) != (found.version, found.slot):
-            return  # Somebody else has fired: what runs now is the new one.
-        # Behind the read of the runs: a run among them that this very request began has a record by then.
+        if current is None or (current.version, current.next_fire_time) != (
+            found.version,
+            found.next_fire_time,
+        ):
+            return  # Another process has fired: the running job is the new one.
+        # After the read of the runs: if this request has started one of them, its record exists by now.
         if idempotency is not None and await self._jobs.find_replay(idempotency) is not None:
             return
         ids = {run.job_id for run in current.runs if run.job_id}
@@ -180,10 +189,14 @@ class Schedules:
             await self._jobs.cancel(live, grace_ms, Reason.REPLACED)
 
     def _text(
-        self, found: Schedule, next_slot: int | None, missed: int | None, slots: Sequence[int | None]
+        self,
+        found: Schedule,
+        next_fire_time: int | None,
+        missed: int | None,
+        fire_times: Sequence[int | None],
     ) -> str:
-        numbers = [_word(slot) for slot in slots]
-        words = [found.name, found.version, _word(found.slot), _word(next_slot)]
+        numbers = [_word(fire_time) for fire_time in fire_times]
+        words = [found.name, found.version, _word(found.next_fire_time), _word(next_fire_time)]
         return " ".join(str(word) for word in [*words, found.definition["overlap"], _word(missed), *numbers])
 
     async def _read(self, names: Sequence[str]) -> "list[Schedule | None]":
@@ -192,7 +205,7 @@ class Schedules:
     async def _read_at(self, names: Sequence[str]) -> "tuple[list[Schedule | None], int]":
         def ask(pipe: Any) -> None:
             for name in names:
-                # The runs first: an unchanged slot then says that they are those before it fires.
+                # The runs first: if the fire time is then unchanged, no run is missing.
                 pipe.lrange(keys.runs(self._prefix, name=name), 0, -1)
                 pipe.hgetall(keys.schedule(self._prefix, name=name))
             pipe.time()
@@ -205,5 +218,5 @@ class Schedules:
         ], now
 
 
-def _word(slot: int | None) -> str:
-    return "-" if slot is None else str(slot)
+def _word(fire_time: int | None) -> str:
+    return "-" if fire_time is None else str(fire_time)

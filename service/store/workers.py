@@ -1,4 +1,4 @@
-"""Who works: workers and their job types as they announced them, and asking one to drain."""
+"""The registry of workers and their job types; also requests drains."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ class WorkerRegistry:
         self._queries = queries
 
     async def register(self, record: WorkerRecord, types: Sequence[JobType]) -> None:
-        """Announce a worker and publish its job types; sent again it changes nothing."""
+        """Announce a worker and publish its job types; repeating the call changes nothing."""
         fields = [value for pair in encode_worker(record).items() for value in pair]
         documents = dict.fromkeys(record.job_types, b"") | {type.name: encode_type(type) for type in types}
         published = [value for pair in documents.items() for value in pair]
@@ -44,7 +44,7 @@ class WorkerRegistry:
         await self._execute(pipe)
 
     async def request_drain(self, id: str) -> bool:
-        """Ask a worker to drain; it hears of it within its next heartbeat, at once when it is idle."""
+        """Request a drain; a marker in the inbox wakes the worker's heartbeat, which receives the request."""
         return bool(await self._scripts.run("request_drain", [id]))
 
     async def list(self, limit: int, cursor: str | None) -> Page[WorkerRecord]:
@@ -63,20 +63,20 @@ class WorkerRegistry:
         return [record for record in await self._all() if record.state != "lost"]
 
     async def job_types(self) -> "list[JobType]":
-        """Only types that a worker which is not lost knows: nobody else vouches for a schema."""
+        """Types that a live worker knows; without one, the schema may be outdated."""
         published, known = await self.published_types()
         return [job_type for job_type in published if job_type.name in known]
 
     async def published_types(self) -> "tuple[list[JobType], set[str]]":
-        """Every type that a worker has ever published, and the names of those that a live one knows."""
+        """Every type that a worker has ever published, and the names of the types that live workers know."""
         known = {name for record in await self.alive() for name in record.job_types}
         published = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.catalogue(self._prefix))))[0]
         return [decode_type(text) for _, text in sorted(published.items())], known
 
     async def forget_lost(self) -> None:
-        """Drop workers that were lost an hour ago, and pools in which nobody is left.
+        """Remove workers that were lost an hour ago, and pools without workers.
 
-        A worker that registers meanwhile makes the transaction fail: the next look tidies up.
+        If a worker registers meanwhile, the transaction fails, and the next call does the work.
         """
         pipe = self._redis.pipeline(transaction=True)
         try:
@@ -103,7 +103,7 @@ class WorkerRegistry:
             try:
                 await pipe.reset()
             except (RedisError, OSError):
-                # UNWATCH got no reply, which closed the connection; its place in the pool is still taken.
+                # UNWATCH failed and closed the connection; the second reset returns it to the pool.
                 pipe.watching = False
                 await pipe.reset()
 

@@ -1,1 +1,1 @@
-"""Logs and traces, as every process writes them."""
+"""Logs and traces of all processes."""

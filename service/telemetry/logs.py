@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object per line, ids and words, never payloads or results."""
+"""Structured logs: one JSON object per line, without payloads or results."""
 
 import logging
 import sys
@@ -13,20 +13,20 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
 Line = MutableMapping[str, Any]
 
-#: What every line about the request or the run at hand carries: request_id, client, key_id, job_id, trace_id.
+#: The fields of all lines about the current request or run: request_id, client, key_id, job_id, trace_id.
 IDS: ContextVar[Mapping[str, str]] = ContextVar("ids")
-#: Lines of one event per second and process; the rest are counted on the next line.
+#: The most lines per event, second and process; the next line has the number of the others.
 LINES_PER_SECOND = 50
-#: Frames of a traceback: the innermost ones.
+#: The most frames of a traceback: the innermost ones.
 MAX_FRAMES = 15
-#: Libraries that log what failed in a handler or a route; everybody else's lines are theirs to word.
+#: Libraries that log errors of handlers and routes; lines of other libraries stay unchanged.
 _GUARDED = frozenset({"asyncio", "uvicorn", "starlette", "fastapi", "arq"})
-#: Libraries that describe each request or job in lines below warning.
+#: Libraries that log each request or job below warning.
 _TALKATIVE = (*sorted(_GUARDED), "httpcore", "httpx", "multipart", "opentelemetry", "redis", "urllib3")
 
 
 def configure_logs(level: Level = "info", format: Format = "json") -> None:
-    """Send Triage's and the libraries' logs to standard error; called by the mains only."""
+    """Send the logs of Triage and of libraries to standard error; only entry points call it."""
     shared: list[structlog.typing.Processor] = [
         add_ids,
         structlog.processors.add_log_level,
@@ -51,7 +51,7 @@ def configure_logs(level: Level = "info", format: Format = "json") -> None:
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
         )
     )
-    # arq's own command line gives its logger a handler that writes plain text.
+    # arq's command line gives its logger a handler for plain text.
     logging.getLogger("arq").handlers.clear()
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _TALKATIVE:
@@ -59,7 +59,7 @@ def configure_logs(level: Level = "info", format: Format = "json") -> None:
 
 
 def as_text(logger: Any, method: str, line: Line) -> str:
-    """A line for people on their own machine, and below it what failed, in as many lines as that has."""
+    """A line for developers on their own machine, followed by the traceback, if any."""
     time, level, event = line.pop("timestamp", ""), line.pop("level", ""), line.pop("event", "")
     block = "\n".join(str(line.pop(name)) for name in ("traceback", "exception") if line.get(name))
     frames = line.pop("frames", [])
@@ -69,18 +69,18 @@ def as_text(logger: Any, method: str, line: Line) -> str:
 
 
 def client_address(scope: Mapping[str, Any]) -> str:
-    """Of an ASGI request: what uvicorn has made of the headers of proxies that it trusts."""
+    """The client address of an ASGI request; uvicorn has applied the headers of trusted proxies."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def add_ids(logger: Any, method: str, line: Line) -> Line:
-    """What a line says of itself wins."""
+    """Add IDS to a line; the line's own fields take precedence."""
     return {**IDS.get({}), **line}
 
 
 def without_message(logger: Any, method: str, line: Line) -> Line:
-    """An exception as its type and where it happened: its message may quote a payload."""
+    """Reduce an exception to its type and frames, since its message may quote a payload."""
     given = line.pop("exc_info", None)
     error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given is True else None
     if isinstance(given, tuple):
@@ -92,7 +92,7 @@ def without_message(logger: Any, method: str, line: Line) -> Line:
 
 
 def guard_libraries(logger: Any, method: str, line: Line) -> Line:
-    """asyncio describes a failed task, its exception included, from the second line on."""
+    """Keep only the first line of a library's message; asyncio quotes the exception of a task in the rest."""
     if str(line.get("logger", "")).partition(".")[0] in _GUARDED:
         line["event"] = str(line["event"]).partition("\n")[0]
         return without_message(logger, method, line)
@@ -100,11 +100,11 @@ def guard_libraries(logger: Any, method: str, line: Line) -> Line:
 
 
 class Sampler:
-    """Keeps a failure that happens ten thousand times a second from filling a disk."""
+    """Limits lines per event, so that a failure that repeats thousands of times a second fills no disk."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        # Per event: the second that is counted, its lines, and those left out since the last one shown.
+        # Per event: the current second, its lines, and the lines omitted since the last one shown.
         self._counts: dict[str, tuple[int, int, int]] = {}
 
     def __call__(self, logger: Any, method: str, line: Line) -> Line:

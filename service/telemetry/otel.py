@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry; imported only where its SDK is installed (the extra `otel`)."""
+"""OpenTelemetry spans; only imported if its SDK is installed (the extra `otel`)."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ def configured_provider() -> TracerProvider | None:
 
 
 def export(service: str) -> None:
-    """Send spans to the collector from a thread of its own: one that is away costs spans, not jobs."""
+    """Send spans to the collector in a separate thread: an unavailable collector loses spans, not jobs."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -35,7 +35,7 @@ def export(service: str) -> None:
 
 
 class OtelSpan:
-    """A span and the traceparent that names it."""
+    """A span with its traceparent."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -56,7 +56,7 @@ class OtelSpan:
 
 
 class OtelTracer:
-    """Spans of one provider; the global one in production, where handlers' own spans go the same way."""
+    """Starts spans with one provider: in production the global one, which handlers' own spans also use."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._tracer = provider.get_tracer("triage")
@@ -69,7 +69,7 @@ class OtelTracer:
         attributes: Mapping[str, str | int],
         at_ms: int | None = None,
     ) -> OtelSpan:
-        """A child of this process's current span, if there is one, else of `parent`, else a new trace."""
+        """Start a child of this process's current span, otherwise of `parent`, otherwise a new trace."""
         span = self._tracer.start_span(
             name,
             context=None if trace.get_current_span().get_span_context().is_valid else _remote(parent),

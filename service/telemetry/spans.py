@@ -1,4 +1,4 @@
-"""Traces through Triage: from a request to its job, to the job's run, to what that run enqueues."""
+"""Traces through Triage: from a request to its job, to the job's run, to the jobs that the run enqueues."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -7,18 +7,18 @@ from typing import Literal, Protocol
 
 Kind = Literal["producer", "internal", "consumer"]
 
-#: The traceparent of the request or the run at hand.
+#: The traceparent of the current request or run.
 CURRENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 class Span(Protocol):
-    """`traceparent` names this span: what it leads to is its child."""
+    """`traceparent` identifies this span, for its children."""
 
     @property
     def traceparent(self) -> str | None: ...
 
     def activate(self) -> None:
-        """Make it the parent of what the task at hand traces by itself."""
+        """Make it the parent of other spans in the current task."""
         ...
 
     def end(self, error_type: str | None = None, at_ms: int | None = None) -> None: ...
@@ -39,7 +39,7 @@ class Tracer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PassedOn:
-    """No span: the trace context goes on as it came."""
+    """No span: passes on the trace context unchanged."""
 
     traceparent: str | None
 

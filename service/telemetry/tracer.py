@@ -1,4 +1,4 @@
-"""Which tracer a process uses: OpenTelemetry's where it is installed and configured, else none."""
+"""Chooses the tracer of a process: OpenTelemetry's if installed and configured, otherwise none."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ log = structlog.get_logger("triage.tracing")
 
 
 def find_tracer() -> Tracer | None:
-    """OpenTelemetry's, where a tracer provider has been set; elsewhere nothing of it is imported."""
+    """OpenTelemetry's tracer if a tracer provider is set; otherwise imports nothing of it."""
     if "opentelemetry.sdk.trace" not in sys.modules:
-        # Whoever set a provider has imported it.
+        # Code that sets a provider has imported this module.
         return None
     from service.telemetry.otel import OtelTracer, configured_provider
 
@@ -22,7 +22,7 @@ def find_tracer() -> Tracer | None:
 
 
 def configure_tracing(service: str) -> None:
-    """Export spans where an OTEL_EXPORTER_OTLP_ENDPOINT is named; called by the mains only."""
+    """Export spans if OTEL_EXPORTER_OTLP_ENDPOINT is set; only entry points call it."""
     if not any(os.environ.get(f"OTEL_EXPORTER_OTLP_{part}ENDPOINT") for part in ("", "TRACES_")):
         return
     try:

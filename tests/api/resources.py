@@ -55,10 +55,10 @@ async def _flow(stores: Namespace, operation: Operation) -> str:
 async def _fan_out(stores: Namespace, operation: Operation) -> str:
     """Open, with the items that the examples of the document leave out; ended for what needs an end."""
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
     ended = operation.id in ("delete_fan_out", "retry_fan_out", "stream_fan_out_events")
     count = 1 if ended else 4 if operation.id == "seal_fan_out" else 2
-    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(count)])
+    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(count)])
     if ended:
         await stores.fan_outs.seal(id, count)
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
@@ -97,7 +97,7 @@ async def _schedule(stores: Namespace, operation: Operation) -> str:
 
 async def _bulk_action(stores: Namespace, operation: Operation) -> str:
     id = IdFactory(Clock().now_ms, os.urandom).new("act")
-    await stores.bulk_actions.begin(id, BulkSpec("cancel", JobFilter(queue="bulk")), None)
+    await stores.bulk_actions.create(id, BulkSpec("cancel", JobFilter(queue="bulk")), None)
     return id
 
 

@@ -35,7 +35,7 @@ class Running:
 
     def change_feed(self, stores: Namespace) -> ChangeFeed:
         """Those of the server, in the namespace of the test."""
-        return self.app_state.namespace_state(stores.scripts.namespace).stores.change_feed
+        return self.app_state.namespace_state(stores.scripts.namespace).namespace.change_feed
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=20)

@@ -107,7 +107,7 @@ async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: 
     assert (await ask(api))["value"] == 0
     later = int((await claim(stores)).now_us / 1000) + 45_000
     stores.scripts.now = str(later)
-    assert (await stores.queue_metrics.demand("default", 30_000)).jobs == 2
+    assert (await stores.queue_metrics.load("default", 30_000)).jobs == 2
 
 
 async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:
@@ -158,8 +158,8 @@ async def test_what_is_beyond_a_look_is_taken_for_startable(
 
 async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=9)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), max_concurrency=2), 0, None)
-    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(9)])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), max_concurrency=2), 0, None)
+    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(9)])
 
     assert (await ask(api))["value"] == 2
 

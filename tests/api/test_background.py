@@ -27,7 +27,7 @@ class Rounds:
         self._sooner = sooner
 
     async def __call__(self, namespace_state: NamespaceState) -> float | None:
-        namespace = namespace_state.stores.scripts.namespace
+        namespace = namespace_state.namespace.scripts.namespace
         self.count[namespace] += 1
         if namespace == self._failing:
             raise StoreFault()
@@ -85,9 +85,9 @@ async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
     app_state.namespace_state(namespace)
     outcomes: list[bool] = []
 
-    async def pulse(namespace_state: NamespaceState) -> None:
+    async def heartbeat(namespace_state: NamespaceState) -> None:
         outcomes.append(False)
-        await namespace_state.stores.pulse(1_000)
+        await namespace_state.namespace.api_heartbeat(1_000)
         outcomes[-1] = True
 
     async def several(outcome: bool) -> None:
@@ -98,7 +98,7 @@ async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
 
         await eventually(seen, 30)
 
-    async with repeating(app_state, 0.01, pulse) as lines:
+    async with repeating(app_state, 0.01, heartbeat) as lines:
         for outages in (1, 2):
             await several(True)
             server.kill()

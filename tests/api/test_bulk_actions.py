@@ -25,7 +25,9 @@ async def kept(api: Api) -> AsyncIterator[Api]:
     """The API with what carries bulk actions on behind its answers."""
     app_state = api.app.state.app_state
     app_state.namespace_state(app_state.settings.namespace)
-    worker = asyncio.create_task(background.repeat("act", app_state, background.WORK, background.act))
+    worker = asyncio.create_task(
+        background.repeat("bulk", app_state, background.WORK, background.work_on_bulk_actions)
+    )
     yield api
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)

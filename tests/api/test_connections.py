@@ -7,7 +7,7 @@ import httpx
 import orjson
 import pytest
 
-from service.api.requests.protocol import TAKE_BYTES
+from service.api.requests.protocol import READ_BYTES
 from service.store.namespace import Namespace
 from tests.api.running import Running
 from tests.support.eventually import eventually
@@ -72,17 +72,17 @@ async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_
 
     async def some_is_taken() -> None:
         await reader.read(65_536)
-        assert connection.transport.get_write_buffer_size() <= held - TAKE_BYTES
+        assert connection.transport.get_write_buffer_size() <= held - READ_BYTES
 
     await eventually(some_is_taken)
     # As the timer calls it.
-    connection._look_whether_taken()
+    connection._check_reading()
     assert not connection.transport.is_closing()
     held = connection.transport.get_write_buffer_size()
     await eventually(some_is_taken)
-    connection._look_whether_taken()
+    connection._check_reading()
     assert not connection.transport.is_closing()
-    connection._look_whether_taken()
+    connection._check_reading()
     assert connection.transport.is_closing()
 
     def gone() -> None:
@@ -93,7 +93,8 @@ async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_
 
 
 def _watched(running: Running) -> list[Any]:
-    found: list[Any] = [one for one in running.server.server_state.connections if one._taking is not None]  # type: ignore[union-attr]
+    connections: Any = running.server.server_state.connections
+    found: list[Any] = [one for one in connections if one._reading_timer is not None]
     assert found
     return found
 

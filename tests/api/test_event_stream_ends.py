@@ -95,7 +95,7 @@ def _open(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> Any:
 async def test_a_client_that_reads_no_more_loses_its_stream(
     running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
     monkeypatch.setattr(event_streams, "StreamTiming", lambda: AT_ONCE)
     id = await submit(stores)
     lease = (await claim(stores)).leases[0]

@@ -45,10 +45,10 @@ async def test_a_flow_is_followed_to_its_end(running: Running, stores: Namespace
 
 async def test_a_fan_out_is_followed_from_open_to_its_end(running: Running, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
     async with following(running, f"/v1/fan-outs/{id}/events") as stream:
         seen = [await anext(stream)]
-        await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+        await stores.fan_outs.add_items(id, [Item(0, b"{}"), Item(1, b"{}")])
         seen.append(await anext(stream))
         await stores.fan_outs.seal(id, 2)
         for outcome in (OK, HOPELESS):

@@ -98,8 +98,8 @@ async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, store
     # As a process leaves it that is killed in the middle.
     idempotency = Idempotency("POST /v1/fan-outs", "k1", hashlib.sha256(body).hexdigest())
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 250, idempotency)
-    await stores.fan_outs.fill(id, [Item(index, b'{"n":%d}' % index) for index in range(100)])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work")), 250, idempotency)
+    await stores.fan_outs.add_items(id, [Item(index, b'{"n":%d}' % index) for index in range(100)])
     answers = [await api.raw(body, "/v1/fan-outs", **key) for _ in range(2)]
     assert [answer.json()["id"] for answer in answers] == [id, id]
     assert answers[0].json()["counts"]["queued"] == 250

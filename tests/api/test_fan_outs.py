@@ -53,7 +53,7 @@ async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api
     assert (await stores.queries.job(then.id)).state == "blocked"  # type: ignore[union-attr]
     assert await run(stores) == 1
     assert (await get(api, fan_out))["state"] == "succeeded"
-    ends = await stores.dependencies.ends(then.id)
+    ends = await stores.dependencies.results(then.id)
     assert ends["fan_out"].counts is not None
     assert (ends["fan_out"].state, ends["fan_out"].counts["succeeded"]) == ("succeeded", 3)
     again = await api.http.post(f"/v1/fan-outs/{fan_out['id']}/retry")

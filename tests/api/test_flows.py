@@ -189,7 +189,7 @@ async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, stores: Names
 
 async def test_a_deadline_ends_a_flow(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a", deadline_seconds=1)}, deadline_seconds=50)
-    await stores.leases.sweep(now="99999999999999")
+    await stores.leases.expire_jobs(now="99999999999999")
     await stores.group_tasks.work()
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["dead"]) == ("failed", 2)

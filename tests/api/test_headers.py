@@ -49,7 +49,7 @@ async def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     namespace_state = api.app.state.app_state.namespace_state(api.app.state.app_state.settings.namespace)
-    monkeypatch.setattr(namespace_state.stores.queries, "job", _broken)
+    monkeypatch.setattr(namespace_state.namespace.queries, "job", _broken)
     with structlog.testing.capture_logs() as logs:
         answer = await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E")
     assert [row["event"] for row in logs if row["log_level"] == "error"] == ["unexpected_error"]

@@ -70,10 +70,10 @@ async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, store
 
 async def test_the_jobs_of_a_fan_out_end_with_the_page_too(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 400, None)
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work")), 400, None)
     payload = orjson.dumps({"a": "x" * 16_000})
     for start in range(0, 400, 100):
-        await stores.fan_outs.fill(id, [Item(index, payload) for index in range(start, start + 100)])
+        await stores.fan_outs.add_items(id, [Item(index, payload) for index in range(start, start + 100)])
     jobs = [job for page in await pages(api, f"/v1/fan-outs/{id}/jobs", limit=200) for job in page]
     assert [job["fan_out_index"] for job in jobs] == list(range(399, -1, -1))
     filtered = [job for page in await pages(api, "/v1/jobs", fan_out_id=id, limit=200) for job in page]
@@ -83,8 +83,8 @@ async def test_the_jobs_of_a_fan_out_end_with_the_page_too(api: Api, stores: Nam
 async def test_a_shared_payload_counts_in_a_list(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work", payload=orjson.dumps({"t": "x" * 20_000})))
-    await stores.fan_outs.open(id, spec, 1, None)
-    await stores.fan_outs.fill(id, [Item(0, b'{"a":1}')])
+    await stores.fan_outs.create(id, spec, 1, None)
+    await stores.fan_outs.add_items(id, [Item(0, b'{"a":1}')])
     ((job,),) = await pages(api, f"/v1/fan-outs/{id}/jobs")
     assert (job["payload"], job["truncated"]) == (None, ["payload"])
     assert (await api.http.get(f"/v1/jobs/{job['id']}")).json()["payload"]["a"] == 1
@@ -152,7 +152,7 @@ async def test_a_request_reads_on_up_to_a_bound_and_the_next_one_from_there(
     api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "SCAN_BUDGET", 2)
-    monkeypatch.setattr(queries, "MOST_LOOKED_AT", 4)
+    monkeypatch.setattr(queries, "MAX_CANDIDATES", 4)
     rare = await submit(stores, name="rare")
     for _ in range(9):
         await submit(stores)
@@ -162,9 +162,9 @@ async def test_a_request_reads_on_up_to_a_bound_and_the_next_one_from_there(
 
 async def test_a_state_of_a_large_fan_out_is_found_in_one_page(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 5_000, None)
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work")), 5_000, None)
     for start in range(0, 5_000, 100):
-        await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(start, start + 100)])
+        await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(start, start + 100)])
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     (page,) = await pages(api, f"/v1/fan-outs/{id}/jobs", state="dead")
     assert [job["fan_out_index"] for job in page] == [0]

@@ -10,6 +10,7 @@ import pytest
 from redis.exceptions import ConnectionError as Broken
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull
+from service.domain.job import Lease
 from service.domain.job_spec import JobSpec, Unique
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
@@ -19,7 +20,7 @@ from tests.api.client import Api, problem
 from tests.api.document import GUARDED
 from tests.faults.proxy import Proxy
 from tests.support.eventually import eventually
-from tests.support.factories import new_id
+from tests.support.factories import OK, claim, finish, new_id
 
 JOB = {"name": "work"}
 SUBMISSIONS = {
@@ -110,7 +111,7 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
     submit, calls = stores.jobs.submit_batch, 0
-    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
 
     async def first_only(batch: Any) -> Any:
         nonlocal calls
@@ -130,7 +131,7 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 async def test_a_later_portion_may_be_repeated_only_with_a_key(
     api: Api, stores: Namespace, keyed: bool
 ) -> None:
-    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.jobs
+    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
     submit = jobs.submit_batch
 
     async def first_only(batch: Any) -> Any:
@@ -149,16 +150,16 @@ async def test_a_later_portion_may_be_repeated_only_with_a_key(
 async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
     api: Api, stores: Namespace, error: type[Exception]
 ) -> None:
-    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.fan_outs
-    fill = fan_outs.fill
+    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.fan_outs
+    add_items = fan_outs.add_items
 
     async def first_only(id: str, items: Any, **given: Any) -> Any:
         if items[0].index > 0:
             raise error
-        return await fill(id, items, **given)
+        return await add_items(id, items, **given)
 
     body, key = {"template": JOB, "items": [{}] * 101}, {"Idempotency-Key": "k"}
-    with mock.patch.object(fan_outs, "fill", first_only):
+    with mock.patch.object(fan_outs, "add_items", first_only):
         lost = problem(await api.http.post("/v1/fan-outs", json=body), 503, "outcome_unknown")
         keyed = problem(await api.http.post("/v1/fan-outs", json=body, headers=key), 503, "outcome_unknown")
     assert (lost["retryable"], keyed["retryable"]) == (False, True)
@@ -169,7 +170,7 @@ async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
 async def test_a_read_whose_reply_is_lost_leaves_nothing_unknown(
     far: Api, network: Proxy, stores: Namespace
 ) -> None:
-    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
     with network.weather(silent_replies=True), pytest.raises(BackendUnavailable):
         await queries.now()
 
@@ -187,8 +188,27 @@ async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api,
     assert "preference-applied" not in answer.headers
 
 
+async def test_a_finished_flow_is_returned_although_its_jobs_cannot_be_read_again(
+    api: Api, stores: Namespace
+) -> None:
+    groups = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.groups
+
+    async def run_the_job() -> None:
+        leases: list[Lease] = []
+        while not leases:
+            leases = (await claim(stores)).leases
+        assert await finish(stores, leases[0], OK) == "moved"
+
+    with mock.patch.object(groups, "flow_jobs", side_effect=BackendUnavailable):
+        answer, _ = await asyncio.gather(
+            api.http.post("/v1/flows", json=FLOW, headers={"Prefer": "wait=20"}), run_the_job()
+        )
+    assert (answer.status_code, answer.json()["state"]) == (200, "succeeded"), answer.text
+    assert answer.json()["jobs"].keys() == {"a"}
+
+
 async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:
-    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).stores.queries
+    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
     with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
         answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")

@@ -12,13 +12,13 @@ async def test_a_namespace_is_forgotten_when_nobody_has_asked_for_it_or_waits(st
     app_state = api.app.state.app_state
     _, waited, _ = (app_state.namespace_state(name) for name in (stores.scripts.namespace, "waited", "other"))
     clock.advance(NAMESPACE_SECONDS)
-    app_state.leave_spaces()
+    app_state.forget_idle_namespaces()
     assert len(app_state.namespace_states) == 3
     clock.advance(1)
-    async with waited.stores.change_feed.watch("job_1"):
-        app_state.leave_spaces()
+    async with waited.namespace.change_feed.watch("job_1"):
+        app_state.forget_idle_namespaces()
         assert list(app_state.namespace_states) == [stores.scripts.namespace, "waited"]
-    app_state.leave_spaces()
+    app_state.forget_idle_namespaces()
     assert list(app_state.namespace_states) == [stores.scripts.namespace]
-    await waited.stores.change_feed.close()
+    await waited.namespace.change_feed.close()
     await api.close()

@@ -114,7 +114,7 @@ async def test_a_schedule_may_be_sent_again_after_its_end(api: Api) -> None:
     end = datetime.now(UTC) + timedelta(days=2)
     await put(api, end_at=end.isoformat())
     (namespace_state,) = api.app.state.app_state.namespace_states.values()
-    namespace_state.stores.scripts.now = str(round(end.timestamp() * 1000) + 1)
+    namespace_state.namespace.scripts.now = str(round(end.timestamp() * 1000) + 1)
     assert (await put(api, status=200, end_at=end.isoformat(), overlap="skip"))["overlap"] == "skip"
     answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, "end_at": "2020-01-01T00:00:00Z"})
     problem(answer, 422, "validation_failed")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.api.requests import time_slices
 from service.api.requests.streamed_items import Many, open_envelope
 from service.api.requests.strict_json import parse
-from service.api.resources.fan_out_items import check_all, in_portions
+from service.api.resources.fan_out_items import check_all, in_batches
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.schemas.parts.raw_items import RawItems
 from service.domain.fan_out import Item
@@ -151,7 +151,7 @@ async def test_while_items_are_checked_and_stored_others_have_their_turn(
     reader: Any = mock.Mock(read=mock.AsyncMock(return_value=Item(0, b"{}")))
     await check_all(reader, [b"{}"] * 50)
     checked = rounds
-    assert [len(portion) async for portion in in_portions(reader, [b"{}"] * 50, 25)] == [25, 25]
+    assert [len(portion) async for portion in in_batches(reader, [b"{}"] * 50, 25)] == [25, 25]
     reading = False
     assert checked >= 40
     assert rounds - checked >= 40

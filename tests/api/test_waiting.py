@@ -67,7 +67,7 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
         def all_wait() -> None:
             assert (
                 sum(
-                    namespace_state.stores.change_feed._count
+                    namespace_state.namespace.change_feed._count
                     for namespace_state in running.app_state.namespace_states.values()
                 )
                 == NAMESPACES
@@ -101,7 +101,7 @@ async def hang_up(running: Running, request: bytes) -> None:
     def gone() -> None:
         assert running.app_state.waiters.count == 0
         assert not running.app_state.subscriber._channels or all(
-            not namespace_state.stores.change_feed.watched
+            not namespace_state.namespace.change_feed.watched
             for namespace_state in running.app_state.namespace_states.values()
         )
 
@@ -277,7 +277,7 @@ async def test_an_unused_connection_is_left_and_made_anew(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
-    monkeypatch.setattr("service.store.changes.subscriber.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("service.store.changes.subscriber.CHECK_SECONDS", 0.02)
     subscriber: Subscriber = stores.change_feed._subscriber
     for _ in range(2):
         id = await submit(stores)

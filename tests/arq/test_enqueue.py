@@ -167,7 +167,7 @@ async def test_a_job_cannot_wait_until_and_for(pool):
 async def test_a_job_that_has_not_started_in_its_time_fails(pool, stores):
     job = await pool.enqueue_job("answer", _expires=0.001)
     await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.01)
-    await stores.leases.sweep(10)
+    await stores.leases.expire_jobs(10)
     with pytest.raises(Exception, match="job expired"):
         await job.result(timeout=10)
 
@@ -221,7 +221,7 @@ async def test_a_function_of_another_worker_is_enqueued_with_its_options(pool, r
     await running([func(answer, max_tries=7, timeout=9)])
 
     async def published():
-        assert await pool.stores.workers.job_types()
+        assert await pool.namespace.workers.job_types()
 
     await eventually(published)
     job = await pool.find_job((await pool.enqueue_job("answer")).job_id)

@@ -77,7 +77,7 @@ async def test_a_full_queue_is_said_and_not_taken_for_a_job(pool, stores):
 
 
 async def test_a_queue_too_many_is_refused_and_not_taken_for_a_job(pool, stores):
-    pool.stores = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=1)
+    pool.namespace = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=1)
     assert await pool.enqueue_job("answer", _queue_name="first") is not None
     with pytest.raises(TooManyQueues):
         await pool.enqueue_job("answer", _queue_name="second")

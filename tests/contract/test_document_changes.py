@@ -36,7 +36,7 @@ BREAKS: list[tuple[Callable[[Node], object], str]] = [
         lambda d: create_job(d).update({"x-required-scope": "keys:admin"}),
         "POST /v1/jobs: needs another scope",
     ),
-    (lambda d: create_job(d)["responses"].pop("200"), "POST /v1/jobs: answer 200 removed"),
+    (lambda d: create_job(d)["responses"].pop("200"), "POST /v1/jobs: response 200 removed"),
     (
         lambda d: create_job(d)["responses"]["202"]["headers"].pop("Location"),
         "POST /v1/jobs 202: header Location removed",

@@ -15,7 +15,6 @@ from service.settings import PREFIX, Settings
 from tests.api.document import DOCUMENT
 from tests.contract.texts import DOCUMENTS, ROOT
 
-PAGES = [*DOCUMENTS, ROOT / "CHANGELOG.md"]
 #: `POST /v1/jobs`, `curl -X POST $url/v1/jobs`, `ask -X POST "$TRIAGE_URL/v1/jobs"`, or a path alone.
 OPERATION = re.compile(
     r"(?:\b(?P<method>GET|PUT|POST|PATCH|DELETE)\b[^\n`|]*?)?(?P<path>/(?:v1|internal)/[\w\-{}./$]*[\w}])"
@@ -27,7 +26,7 @@ COMMAND = re.compile(
 #: Read by the command line, by the Dockerfiles, and what a user's shell has.
 OTHER_VARIABLES = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_IMAGE"}
 
-pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+pages = pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def _commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -109,6 +108,6 @@ def test_a_newcomers_question_needs_at_most_four_files() -> None:
 
 
 def test_there_is_something_to_find() -> None:
-    text = "\n".join(page.read_text() for page in PAGES)
+    text = "\n".join(page.read_text() for page in DOCUMENTS)
     assert len(OPERATION.findall(text)) > 80
     assert len({line.split()[0] for line in COMMAND.findall(text)}) > 12

@@ -1,5 +1,6 @@
 """Generated files are current, and the OpenAPI document is what the server serves."""
 
+import re
 from typing import cast
 
 import orjson
@@ -14,6 +15,13 @@ from workers.telemetry.metrics import Metrics
 
 def test_generated_files_are_current() -> None:
     assert [name for name, write in FILES.items() if (ROOT / name).read_text() != write()] == []
+
+
+def test_the_list_of_errors_has_each_code_once_per_status() -> None:
+    page = (ROOT / "docs/reference/errors.md").read_text()
+    listed = re.findall(r"^\* \*\*`(\w+)`\*\* \((\d+)", page, re.MULTILINE)
+    assert ("validation_failed", "422") in listed
+    assert len(listed) == len(set(listed))
 
 
 def test_the_list_of_metrics_has_all_that_a_worker_exports() -> None:

@@ -1,24 +1,37 @@
 """One word for each thing: docs/glossary.md has it, and words that were given up do not come back.
 
-To have a place checked for freed words, add its name to CHECKED.
+To check the names, docstrings and comments of another folder of Python and its subfolders, add it to
+PYTHON_CHECKED.
 """
 
 import re
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.contract.texts import PLACES, ROOT
+from tests.contract.texts import PLACES, ROOT, Text, docstrings_and_comments, lua_code, names
 
 GLOSSARY = (ROOT / "docs/glossary.md").read_text()
 ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GLOSSARY, re.MULTILINE)
 
-#: The places that have been freed of them once.
-CHECKED = ("documents", "api_document", "python_strings", "dashboard", "chart")
+#: The folders that have been freed of them once.
+PYTHON_CHECKED: tuple[str, ...] = (
+    "benchmarks",
+    "examples",
+    "service/api",
+    "service/commands",
+    "service/domain",
+    "service/store",
+    "service/telemetry",
+    "tools",
+    "triage",
+    "workers",
+)
 
 #: Words that meant several things or that nobody could guess, as regular expressions, and the word to write.
 FREED = {
     r"park(s|ed|ing)?": "wait for children; a closed limiter",
-    r"demands?": "condition",
+    r"(?<!on )demands?": "condition, load",
     r"reviv(e|es|ed|ing)": "retry",
     r"stranded": "unroutable, unserved",
     r"verdicts?": "outcome",
@@ -40,6 +53,20 @@ FREED = {
     r"child process(es)?": "subprocess",
 }
 
+#: Words that are fine in a sentence, but not as the name of something in the code.
+FREED_NAMES = {
+    r"relatives?": "dependencies",
+    r"wish(es)?": "spec",
+    r"tell|told": "notify",
+    r"fill": "add items",
+    r"thin": "cancel unstarted",
+    r"beats?": "heartbeat",
+    r"looks?|looked at": "find, check",
+    r"answer(s|ed)?": "result, reply, response",
+    r"begun|opened": "created",
+    r"takes|taken": "claim, eligible",
+}
+
 
 def test_the_glossary_has_about_thirty_words_in_order_each_once() -> None:
     words = [word for word, _ in ENTRIES]
@@ -58,12 +85,26 @@ def test_no_word_of_the_glossary_is_a_freed_one() -> None:
     assert [word for word, _ in ENTRIES for freed in FREED if re.fullmatch(freed, word)] == []
 
 
-@pytest.mark.parametrize("place", CHECKED)
-def test_freed_words_do_not_come_back(place: str) -> None:
+def _check(texts: Iterator[Text], words: Mapping[str, str] = FREED) -> None:
     found = [
         f"{text.where}: {match[0]!r}, write: {instead}"
-        for text in PLACES[place]()
-        for freed, instead in FREED.items()
+        for text in texts
+        for freed, instead in words.items()
         for match in re.finditer(rf"\b(?:{freed})\b", text.words, re.IGNORECASE)
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_freed_words_do_not_come_back_to_a_place(place: str) -> None:
+    _check(PLACES[place]())
+
+
+@pytest.mark.parametrize("folder", PYTHON_CHECKED)
+def test_freed_words_do_not_come_back_to_python(folder: str) -> None:
+    _check(docstrings_and_comments(folder))
+    _check(names(folder), {**FREED, **FREED_NAMES})
+
+
+def test_freed_words_do_not_come_back_to_lua() -> None:
+    _check(lua_code())

@@ -11,7 +11,7 @@ SOURCES = sorted(path for room in ("service", "triage", "workers") for path in (
 
 #: What else is cancelled, by file: timers, and handlers, which decide by themselves what that is to them.
 CANCELS = {
-    "service/api/requests/protocol.py": {"self._taking", "self._timer"},
+    "service/api/requests/protocol.py": {"self._reading_timer", "self._timer"},
     "service/tasks.py": {"task"},
     # The verb of the store, not of a task.
     "service/store/jobs.py": {"self"},

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,10 @@ import yaml
 from tools.chart_values import documented
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Everything but the changelog, which records what older versions called things.
-DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")]
-)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")])
 
 CODE = ("service", "triage", "workers")
-TESTS = ("benchmarks", "examples", "helm", "tests", "tools")
+LUA = "service/store/lua"
 
 _GENERATED = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTALL)
 _FENCE = re.compile(r"^(\s*)```.*?^\1```$", re.DOTALL | re.MULTILINE)
@@ -80,10 +78,13 @@ def api_document() -> Iterator[Text]:
     yield from walk(orjson.loads((ROOT / "openapi/openapi.json").read_bytes()), "#")
 
 
-def _modules(folders: tuple[str, ...]) -> Iterator[tuple[str, ast.Module]]:
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+def _files(folder: str, suffix: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob(f"*{suffix}"))
+
+
+def _modules(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in (path for folder in folders for path in _files(folder, ".py")):
+        yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
 
 
 def _docstring(node: ast.AST) -> ast.Constant | None:
@@ -102,7 +103,7 @@ def _sentence(value: object) -> str | None:
 
 def python_strings() -> Iterator[Text]:
     """What the code says: details of problems, settings, help of commands, explanations, log lines."""
-    for name, module in _modules(CODE):
+    for name, module in _modules(*CODE):
         silent = {id(node) for tree in ast.walk(module) if (node := _docstring(tree))}
         for node in ast.walk(module):
             if isinstance(node, ast.JoinedStr):
@@ -117,25 +118,77 @@ def python_strings() -> Iterator[Text]:
                 yield Text(f"{name}:{node.lineno}", sentence)
 
 
-def _docstrings(folders: tuple[str, ...]) -> Iterator[Text]:
-    for name, module in _modules(folders):
+def _paragraphs_of(name: str, comments: Iterator[tuple[int, str]]) -> Iterator[Text]:
+    """Comments, those on adjacent lines as one text."""
+    begin, last, words = 0, -1, list[str]()
+    for number, comment in comments:
+        if words and number != last + 1:
+            yield Text(f"{name}:{begin}", " ".join(words))
+            words = []
+        begin, last = (begin if words else number), number
+        words.append(comment.strip())
+    if words:
+        yield Text(f"{name}:{begin}", " ".join(words))
+
+
+def _python_comments(path: Path) -> Iterator[tuple[int, str]]:
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string.lstrip("#:")
+
+
+def docstrings_and_comments(folder: str) -> Iterator[Text]:
+    """What the Python of a folder says to developers."""
+    for name, module in _modules(folder):
         for node in ast.walk(module):
             if (found := _docstring(node)) and (sentence := _sentence(found.value)):
                 yield Text(f"{name}:{found.lineno}", sentence)
+    for path in _files(folder, ".py"):
+        yield from _paragraphs_of(str(path.relative_to(ROOT)), _python_comments(path))
 
 
-def _comments(folders: tuple[str, ...], suffix: str, marker: str) -> Iterator[Text]:
-    """Comments, those on adjacent lines as one text."""
-    begins = re.compile(rf"^\s*{marker}:? ?(.*)$")
-    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob(f"*{suffix}")):
-        begin, words = 0, list[str]()
-        for number, line in enumerate([*path.read_text().split("\n"), ""], 1):
-            if found := begins.match(line):
-                begin = begin if words else number
-                words.append(found[1].strip())
-            elif words:
-                yield Text(f"{path.relative_to(ROOT)}:{begin}", " ".join(words))
-                words = []
+def lua_comments() -> Iterator[Text]:
+    """What the scripts say to developers."""
+    begins = re.compile(r"^\s*--+ ?(.*)$")
+    for path in _files(LUA, ".lua"):
+        lines = enumerate(path.read_text().split("\n"), 1)
+        found = ((number, match[1]) for number, line in lines if (match := begins.match(line)))
+        yield from _paragraphs_of(str(path.relative_to(ROOT)), found)
+
+
+def _defined(node: ast.AST) -> list[str]:
+    """The names that a node of the syntax tree introduces."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case (
+            ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store())
+        ):
+            return [name]
+        case ast.alias(asname=str(name)) | ast.MatchAs(name=str(name)):
+            return [name]
+        case _:
+            return []
+
+
+def names(folder: str) -> Iterator[Text]:
+    """The names of modules and everything that they define, as words: `JobSpec` is "Job Spec"."""
+    for path, module in _modules(folder):
+        yield Text(path, Path(path).stem.replace("_", " "))
+        for node in ast.walk(module):
+            for name in _defined(node):
+                words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ")
+                yield Text(f"{path}:{getattr(node, 'lineno', 1)}", words.strip())
+
+
+def lua_code() -> Iterator[Text]:
+    """The names and strings of the Lua scripts, line by line, with spaces for the underscores of names."""
+    for path in _files(LUA, ".lua"):
+        for number, line in enumerate(path.read_text().split("\n"), 1):
+            words = " ".join(re.findall(r"\w+", line.partition("--")[0].replace("_", " ")))
+            if words:
+                yield Text(f"{path.relative_to(ROOT)}:{number}", words)
 
 
 def dashboard() -> Iterator[Text]:
@@ -162,18 +215,13 @@ def chart() -> Iterator[Text]:
                 yield Text(f"triage.yaml {rule['alert']} {key}", rule["annotations"][key])
 
 
-#: Every place there is.
+#: Texts of the whole project. Those of Python for developers are checked folder by folder.
 PLACES: Mapping[str, Callable[[], Iterator[Text]]] = {
     "documents": documents,
-    # What users see.
     "api_document": api_document,
     "python_strings": python_strings,
     "dashboard": dashboard,
     "chart": chart,
     # What developers see.
-    "docstrings": lambda: _docstrings(CODE),
-    "comments": lambda: _comments(CODE, ".py", "#"),
-    "lua_comments": lambda: _comments(CODE, ".lua", "--"),
-    "test_docstrings": lambda: _docstrings(TESTS),
-    "test_comments": lambda: _comments(TESTS, ".py", "#"),
+    "lua_comments": lua_comments,
 }

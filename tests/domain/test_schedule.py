@@ -108,9 +108,9 @@ def test_what_cannot_be_read_is_named(table: Timetable, field: str) -> None:
 def test_start_and_end_bound_the_slots_and_belong_to_them() -> None:
     start, end = ms("2026-06-15T12:00:00Z"), ms("2026-06-15T12:00:30Z")
     every = Timetable(every_ms=15_000, anchor_ms=start, start_ms=start, end_ms=end)
-    assert list(every.slots(0)) == [start, start + 15_000, end]
+    assert list(every.fire_times(0)) == [start, start + 15_000, end]
     cron = Timetable(cron="*/15 * * * * *", start_ms=start, end_ms=end)
-    assert list(cron.slots(0)) == [start, start + 15_000, end]
+    assert list(cron.fire_times(0)) == [start, start + 15_000, end]
 
 
 def test_the_calendar_ends() -> None:
@@ -133,39 +133,41 @@ def test_no_slot_is_after_the_calendar(table: Timetable) -> None:
 
 
 def test_none_fires_what_is_on_time_and_one_that_is_a_little_late() -> None:
-    assert decide(HOURLY, "none", 10 * HOUR, 10 * HOUR + 5).slots == (10 * HOUR,)
-    assert decide(HOURLY, "none", 10 * HOUR, 10 * HOUR + 59_000).slots == (10 * HOUR,)
+    assert decide(HOURLY, "none", 10 * HOUR, 10 * HOUR + 5).fire_times == (10 * HOUR,)
+    assert decide(HOURLY, "none", 10 * HOUR, 10 * HOUR + 59_000).fire_times == (10 * HOUR,)
     late = decide(HOURLY, "none", 10 * HOUR, 12 * HOUR + 61_000)
-    assert (late.slots, late.missed, late.next_slot) == ((), 12 * HOUR, 13 * HOUR)
+    assert (late.fire_times, late.missed, late.next_fire_time) == ((), 12 * HOUR, 13 * HOUR)
     now = decide(HOURLY, "none", 10 * HOUR, 12 * HOUR + 5)
-    assert (now.slots, now.missed, now.next_slot) == ((12 * HOUR,), 11 * HOUR, 13 * HOUR)
+    assert (now.fire_times, now.missed, now.next_fire_time) == ((12 * HOUR,), 11 * HOUR, 13 * HOUR)
 
 
 def test_none_skips_no_slot_of_a_second_while_workers_take_over() -> None:
-    assert decide(Timetable(every_ms=1_000), "none", 10_000, 11_100).slots == (10_000, 11_000)
+    assert decide(Timetable(every_ms=1_000), "none", 10_000, 11_100).fire_times == (10_000, 11_000)
 
 
 def test_latest_fires_one_however_late() -> None:
     firing = decide(HOURLY, "latest", 10 * HOUR, 100 * HOUR + HOUR // 2)
-    assert (firing.slots, firing.missed, firing.next_slot) == ((100 * HOUR,), 99 * HOUR, 101 * HOUR)
+    assert (firing.fire_times, firing.missed, firing.next_fire_time) == ((100 * HOUR,), 99 * HOUR, 101 * HOUR)
 
 
 def test_all_fires_every_slot_up_to_its_limit_and_keeps_the_newest() -> None:
-    assert decide(HOURLY, "all", 10 * HOUR, 13 * HOUR + 1).slots == tuple(n * HOUR for n in (10, 11, 12, 13))
+    assert decide(HOURLY, "all", 10 * HOUR, 13 * HOUR + 1).fire_times == tuple(
+        n * HOUR for n in (10, 11, 12, 13)
+    )
     firing = decide(Timetable(every_ms=1_000), "all", 0, 365 * DAY)
-    assert len(firing.slots) == CATCH_UP_AT_MOST
-    assert (firing.slots[-1], firing.next_slot) == (365 * DAY, 365 * DAY + 1_000)
+    assert len(firing.fire_times) == CATCH_UP_AT_MOST
+    assert (firing.fire_times[-1], firing.next_fire_time) == (365 * DAY, 365 * DAY + 1_000)
     assert firing.missed == 0
 
 
 def test_of_slots_that_would_replace_each_other_the_newest_fires() -> None:
     firing = decide(HOURLY, "all", 10 * HOUR, 13 * HOUR + 1, "replace")
-    assert (firing.slots, firing.missed) == ((13 * HOUR,), 12 * HOUR)
+    assert (firing.fire_times, firing.missed) == ((13 * HOUR,), 12 * HOUR)
 
 
 def test_a_schedule_that_is_over_waits_for_nothing() -> None:
     table = Timetable(every_ms=HOUR, end_ms=10 * HOUR)
-    assert decide(table, "none", 10 * HOUR, 10 * HOUR + 1).next_slot is None
+    assert decide(table, "none", 10 * HOUR, 10 * HOUR + 1).next_fire_time is None
 
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]

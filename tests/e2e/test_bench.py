@@ -163,23 +163,33 @@ def test_a_measurement_ends_in_time_while_it_still_submits(cluster: Cluster) -> 
 
 
 @pytest.mark.parametrize(
-    ("worker", "why"),
+    ("worker", "job", "why"),
     [
-        (False, "No live worker serves queue bench."),
-        (True, "No live worker of queue bench knows job type sync-data."),
+        (False, "sync-data", "No live worker serves queue bench."),
+        (True, "absent", "No live worker of queue bench knows job type absent."),
     ],
 )
 def test_without_a_worker_that_knows_the_type_it_ends_and_says_so(
-    cluster: Cluster, worker: bool, why: str
+    cluster: Cluster, worker: bool, job: str, why: str
 ) -> None:
     cluster.start_api()
     if worker:
         cluster.start_worker()
-    run = triage(cluster, "bench", "--timeout", "1", "--json")
+    run = triage(cluster, "bench", "--job", job, "--timeout", "1", "--json")
     assert run.returncode == 1
     assert "triage: some jobs have not finished after 1 s. job_" in run.stderr
     assert why in run.stderr
     found = json.loads(run.stdout)
     assert (found["complete"], found["submission"]) == (False, None)
     assert why in found["why"]
+    assert jobs_left(cluster) == []
+
+
+def test_without_the_sample_handlers_it_asks_for_a_job_type_and_submits_nothing(cluster: Cluster) -> None:
+    cluster.start_api()
+    cluster.start_worker()
+    run = triage(cluster, "bench")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "triage: no worker knows the sample job type sync-data. Use --job with one of: " in run.stderr
+    assert "http.request" in run.stderr
     assert jobs_left(cluster) == []

@@ -60,6 +60,17 @@ def test_a_wrong_password_is_one_sentence_and_78(command: tuple[str, ...], clust
     assert "rejected the user name or password: invalid username-password pair" in one_line(ended)
 
 
+@pytest.mark.parametrize("command", ["worker", "check"])
+@pytest.mark.parametrize(("queues", "name"), [("default=3,my queue=2", "my queue"), ("bulk,=2", "")])
+def test_an_impossible_queue_name_is_one_sentence_and_78(
+    command: str, queues: str, name: str, tmp_path: Path
+) -> None:
+    ended = triage(tmp_path, command, TRIAGE_QUEUES=queues)
+    assert ended.returncode == 78
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"triage: TRIAGE_QUEUES: {name!r} is not a queue name: use 1 to 128 letters, ")
+
+
 def test_commands_say_that_redis_is_not_there_and_which_kind_of_trouble_it_is(tmp_path: Path) -> None:
     for command in (("check", "--connect"), ("keys", "list")):
         ended = triage(tmp_path, *command, TRIAGE_REDIS_URL=REDIS.format(port=(port := free_port())))

@@ -52,9 +52,7 @@ class Proxy:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._server.close()
-        self.cut()
-        self._call(self._end_tasks())
+        self._call(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -84,7 +82,10 @@ class Proxy:
         for writer in list(self._writers):
             _reset(writer)
 
-    async def _end_tasks(self) -> None:
+    async def _close(self) -> None:
+        # In the loop's thread, since a connection that ends at the same time detaches from the server.
+        self._server.close()
+        await self._cut()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()

@@ -22,8 +22,8 @@ IDS = IdFactory(Clock().now_ms, os.urandom)
 async def opened(stores: Namespace, size: int, tolerance: Tolerance | None = None) -> str:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), JobSpec("report"), tolerance or Tolerance())
-    await stores.fan_outs.open(id, spec, size, None)
-    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(size)])
+    await stores.fan_outs.create(id, spec, size, None)
+    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(size)])
     return id
 
 
@@ -76,7 +76,7 @@ async def test_two_failures_in_the_same_moment_cross_the_tolerance_once(stores: 
 async def test_a_chunk_that_two_clients_send_is_taken_once(stores: Namespace) -> None:
     id = await opened(stores, 0)
     items = [Item(index, b"{}") for index in range(100)]
-    filled = await asyncio.gather(*[stores.fan_outs.fill(id, items) for _ in range(5)])
+    filled = await asyncio.gather(*[stores.fan_outs.add_items(id, items) for _ in range(5)])
     assert sum(answer.added for answer in filled) == 100
     await stores.fan_outs.seal(id, 100)
 
@@ -87,7 +87,7 @@ async def test_no_item_outlives_a_cancel_that_comes_between_chunks(stores: Names
 
         async def fill(start: int, id: str = id) -> None:
             with suppress(FanOutSealed):  # by the cancel
-                await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(start, start + 5)])
+                await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(start, start + 5)])
 
         await asyncio.gather(fill(5), stores.groups.request_cancel(id, 0), fill(10))
         await stores.group_tasks.work()

@@ -5,7 +5,7 @@ import asyncio
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
-from service.store.leases import beat_arguments, decode_beat
+from service.store.leases import decode_heartbeat, heartbeat_arguments
 from service.store.namespace import Namespace
 from tests.support.factories import (
     BROKEN,
@@ -95,7 +95,7 @@ async def test_a_forced_cancel_takes_the_job_from_its_worker(stores: Namespace) 
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     await stores.jobs.cancel([id], 0)
-    ended, _ = await stores.leases.sweep()
+    ended, _ = await stores.leases.expire_jobs()
     assert ended == 1
     assert await state_of(stores, id) == State.CANCELLED
     assert await finish(stores, lease, OK) == "stale"
@@ -115,8 +115,8 @@ async def test_an_outage_forgives_leases_that_ran_out_in_it(stores: Namespace) -
     back = lease.job.created_at + HOUR
     assert (await stores.leases.rescue(15_000, now=str(back))).rescued == []
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, back, back)
-    arguments = beat_arguments(record, 15_000, 1, "running", [(id, lease.token)])
-    beat = decode_beat(await stores.scripts.run("heartbeat", arguments, now=str(back + 1_000)))
+    arguments = heartbeat_arguments(record, 15_000, 1, "running", [(id, lease.token)])
+    beat = decode_heartbeat(await stores.scripts.run("heartbeat", arguments, now=str(back + 1_000)))
     assert (beat.lost, beat.cancel, beat.known) == ([], [], False)
     assert (await stores.leases.rescue(15_000, now=str(back + 15_001))).rescued == []
     assert await finish(stores, lease, OK) == "moved"
@@ -131,8 +131,8 @@ async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(
     await finish(stores, second, OK)
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
     held = [(cancelled, first.token), (lost, second.token), ("job_unknown", "1:x")]
-    beat = decode_beat(
-        await stores.scripts.run("heartbeat", beat_arguments(record, 15_000, 3, "running", held))
+    beat = decode_heartbeat(
+        await stores.scripts.run("heartbeat", heartbeat_arguments(record, 15_000, 3, "running", held))
     )
     assert [request.job_id for request in beat.cancel] == [cancelled]
     assert beat.lost == [(lost, second.token), ("job_unknown", "1:x")]

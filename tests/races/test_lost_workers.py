@@ -6,7 +6,7 @@ import pytest
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Crashed, Failure, rest_ms
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
-from service.store.leases import Rescue, beat_arguments
+from service.store.leases import Rescue, heartbeat_arguments
 from service.store.namespace import Namespace
 from tests.support.factories import claim, finish, submit
 
@@ -36,7 +36,7 @@ class Place:
         end = self.now + ms
         while self.now < end:
             self.silence(min(1_000, end - self.now))
-            await self.stores.pulse(LEASE)
+            await self.stores.api_heartbeat(LEASE)
 
     async def rescue(self, away_ms: int = 0) -> Rescue:
         return await self.stores.leases.rescue(LEASE, away_ms=away_ms)
@@ -53,13 +53,15 @@ class Place:
     async def renew(self, id: str, token: str, away_ms: int = 0) -> None:
         record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
         held = [(id, token)]
-        await self.stores.scripts.run("heartbeat", beat_arguments(record, LEASE, 1, "running", held, away_ms))
+        await self.stores.scripts.run(
+            "heartbeat", heartbeat_arguments(record, LEASE, 1, "running", held, away_ms)
+        )
 
 
 @pytest.fixture
 async def place(stores: Namespace) -> Place:
     place = Place(stores)
-    await stores.pulse(LEASE)
+    await stores.api_heartbeat(LEASE)
     return place
 
 
@@ -113,7 +115,7 @@ async def test_a_job_that_loses_worker_after_worker_waits_longer_each_time(place
         rest = min(FIRST_REST_MS * 2 ** (loss - FREE_LOSSES - 1), LONGEST_REST_MS)
         assert (job.state, job.run_at) == (State.SCHEDULED, place.now + rest)
         place.silence(rest)
-        await place.stores.pulse(LEASE)
+        await place.stores.api_heartbeat(LEASE)
 
 
 async def test_a_redrive_forgets_the_losses(place: Place) -> None:
@@ -184,7 +186,7 @@ async def test_a_survivor_may_come_back_after_a_worker_that_has_just_started(pla
     if who == "worker":
         await place.renew(survivor, leases[1].token, away_ms=62_000)
     else:
-        await place.stores.pulse(LEASE, away_ms=62_000)
+        await place.stores.api_heartbeat(LEASE, away_ms=62_000)
     place.silence(COME_BACK)
     assert (await place.rescue()).rescued == []
     await place.go(LEASE - COME_BACK - 2_000)

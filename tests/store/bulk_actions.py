@@ -22,7 +22,7 @@ def move_time(stores: Namespace, ms: int) -> None:
 
 
 async def begin(stores: Namespace, spec: BulkSpec) -> str:
-    return (await stores.bulk_actions.begin(IDS.new("act"), spec, None)).action.id
+    return (await stores.bulk_actions.create(IDS.new("act"), spec, None)).action.id
 
 
 async def read(stores: Namespace, id: str) -> BulkAction:
@@ -50,7 +50,7 @@ async def bury(stores: Namespace, count: int, **fields: Any) -> list[str]:
     """Dead jobs: they expire before anybody starts them."""
     ids = await many(stores, count, expires_ms=1, **fields)
     move_time(stores, 1)
-    while await stores.leases.sweep(500) != (0, None):
+    while await stores.leases.expire_jobs(500) != (0, None):
         pass
     return ids
 

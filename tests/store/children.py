@@ -39,11 +39,11 @@ async def parent_in_flow(stores: Namespace) -> Lease:
     return lease
 
 
-async def park(
-    stores: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "parked"
+async def add_children(
+    stores: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "waiting"
 ) -> dict[str, str]:
     ids = {key: factories.new_id() for key in nodes}
-    assert await stores.dependencies.park(lease, nodes, ids) == word
+    assert await stores.dependencies.wait_for_children(lease, nodes, ids) == word
     return ids
 
 

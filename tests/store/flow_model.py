@@ -61,7 +61,7 @@ class ModelFlow:
         elif job.state not in FINISHED:
             self._end(key, "cancelled", reason)
 
-    def park(self, key: str, children: Mapping[str, tuple[Edge, ...]]) -> None:
+    def add_children(self, key: str, children: Mapping[str, tuple[Edge, ...]]) -> None:
         """A running job adds children and waits for all that it has; one that is to be cancelled ends."""
         job = self.jobs[key]
         if job.reason is not None:
@@ -91,14 +91,14 @@ class ModelFlow:
         if not any(job.state in ("dead", "cancelled") for job in self.jobs.values()):
             return False
         self.cancelled = False
-        self._revive([key for key, job in self.jobs.items() if job.state in ("dead", "cancelled")])
+        self._retry([key for key, job in self.jobs.items() if job.state in ("dead", "cancelled")])
         return True
 
     def redrive(self, key: str) -> None:
         job = self.jobs[key]
         job.state, job.reason, job.started = "queued", None, False
         affected = self._descendants(key)
-        self._revive(
+        self._retry(
             [
                 other
                 for other, job in self.jobs.items()
@@ -138,7 +138,7 @@ class ModelFlow:
         elif all(state in FINISHED for state, _ in ends):
             job.state = "queued"
 
-    def _revive(self, keys: Sequence[str]) -> None:
+    def _retry(self, keys: Sequence[str]) -> None:
         for key in keys:
             job = self.jobs[key]
             ends = [(self.jobs[edge.key].state, edge.when) for edge in job.edges]

@@ -48,7 +48,7 @@ def worker(stores: Namespace) -> Scheduler:
 
 async def fire(stores: Namespace) -> None:
     """One look of one worker."""
-    look = await stores.schedules.look(100)
+    look = await stores.schedules.find_due(100)
     for found in look.due:
         await worker(stores).fire(found, look.now)
 
@@ -57,7 +57,7 @@ async def started(stores: Namespace, name: str = "s") -> list[int | None]:
     """Slots that became jobs, in seconds, oldest first."""
     runs = (await read(stores, name)).runs
     return [
-        None if run.slot is None else (run.slot - START) // SECOND
+        None if run.fire_time is None else (run.fire_time - START) // SECOND
         for run in reversed(runs)
         if run.outcome == "created"
     ]

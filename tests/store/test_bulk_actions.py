@@ -10,7 +10,7 @@ from service.domain.bulk_action import FASTEST, PORTION, BulkSpec, batch_rate
 from service.domain.errors import InvalidState, StorageFull
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.bulk.portions import TAKEN_MS
+from service.store.bulk.portions import CLAIM_MS
 from service.store.namespace import Namespace
 from tests.store.bulk_actions import DEAD, QUEUED, begin, bury, drain, many, move_time, read, redrives, states
 from tests.support.factories import DAY, register_worker
@@ -36,7 +36,7 @@ async def test_two_keepers_at_once_do_nothing_twice(frozen: Namespace) -> None:
         while (await read(frozen, id)).live:
             if await frozen.bulk_batches.work() != 0:
                 # The other one may have it for seconds: nobody waits for the clock.
-                move_time(frozen, TAKEN_MS)
+                move_time(frozen, CLAIM_MS)
 
     await asyncio.gather(*[keep() for _ in range(4)])
     assert (await read(frozen, id)).succeeded == 2_000
@@ -92,7 +92,7 @@ async def test_a_keeper_that_dies_is_followed_by_another(
     monkeypatch.undo()
     wait = await frozen.bulk_batches.work()
     assert wait is not None
-    assert wait == (TAKEN_MS if dies == "before its portion" else 20)
+    assert wait == (CLAIM_MS if dies == "before its portion" else 20)
     assert (await drain(frozen, id, wait)).succeeded == 450
     assert await redrives(frozen, ids) == {1: 450}
 
@@ -139,7 +139,7 @@ async def test_what_is_cancelled_stops_at_once_and_stays_stopped(frozen: Namespa
         with pytest.raises(InvalidState) as refused:
             await frozen.bulk_actions.set_state(id, to)
         assert refused.value.current_state == "cancelled"
-    move_time(frozen, TAKEN_MS)
+    move_time(frozen, CLAIM_MS)
     assert await frozen.bulk_batches.work() is None
     action = await read(frozen, id)
     assert (action.state, action.succeeded, action.finished_at is not None) == ("cancelled", PORTION, True)
@@ -163,7 +163,7 @@ async def test_what_is_paused_goes_on_where_it_was(
     # The pause comes between the choice of the jobs and the call that cancels them.
     await frozen.bulk_batches.work()
     monkeypatch.undo()
-    move_time(frozen, TAKEN_MS)
+    move_time(frozen, CLAIM_MS)
     assert await frozen.bulk_batches.work() is None
     assert await states(frozen, ids) == {"cancelled": PORTION, "queued": 200}
     for _ in range(2):
@@ -191,7 +191,7 @@ async def test_an_action_that_redis_refuses_holds_up_no_other(
     assert await frozen.bulk_batches.work() == 0
     assert (await read(frozen, other)).state == "succeeded"
     monkeypatch.undo()
-    assert (await drain(frozen, refused, TAKEN_MS)).succeeded == 5
+    assert (await drain(frozen, refused, CLAIM_MS)).succeeded == 5
 
 
 async def test_what_has_ended_is_forgotten_after_a_day(frozen: Namespace) -> None:

@@ -93,7 +93,7 @@ async def test_a_running_job_is_asked_as_by_a_single_cancel(frozen: Namespace) -
     assert (job.state, job.cancel_requested_at is not None) == (State.RUNNING, True)
     assert await state_of(frozen, finished) == State.SUCCEEDED
     move_time(frozen, 1)
-    await frozen.leases.sweep()
+    await frozen.leases.expire_jobs()
 
 
 async def test_a_dead_job_whose_unique_key_another_one_holds_is_skipped(frozen: Namespace) -> None:

@@ -4,16 +4,16 @@ from service.domain.job import Job, Lease
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
-from service.store.leases import Beat, CancelRequest, beat_arguments, decode_beat
+from service.store.leases import CancelRequest, HeartbeatReply, decode_heartbeat, heartbeat_arguments
 from service.store.namespace import Namespace
 from tests.support.factories import OK, claim, finish, job_in, submit
 
 RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
 
 
-async def beat(stores: Namespace, *held: tuple[str, str]) -> Beat:
-    return decode_beat(
-        await stores.scripts.run("heartbeat", beat_arguments(RECORD, 15_000, 1, "running", held))
+async def beat(stores: Namespace, *held: tuple[str, str]) -> HeartbeatReply:
+    return decode_heartbeat(
+        await stores.scripts.run("heartbeat", heartbeat_arguments(RECORD, 15_000, 1, "running", held))
     )
 
 
@@ -37,7 +37,7 @@ async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: N
 async def test_a_cancel_without_a_message_has_none(stores: Namespace, at: int) -> None:
     id, token = await running(stores)
     await stores.jobs.cancel([id], 500)
-    assert (await beat(stores, (id, token), ("job_gone", "1:x"))) == Beat(
+    assert (await beat(stores, (id, token), ("job_gone", "1:x"))) == HeartbeatReply(
         known=False,
         drain=False,
         now_ms=at,
@@ -53,7 +53,7 @@ async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: N
         await stores.jobs.cancel([id], grace_ms, message=message)
     assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 1_000, "first")]
     stores.scripts.now = str(at + 1_000)
-    assert await stores.leases.sweep() == (1, None)
+    assert await stores.leases.expire_jobs() == (1, None)
     job = await stores.queries.job(id)
     assert job is not None
     assert (job.state, job.cancel_message, job.cancel_requested_at) == (State.CANCELLED, "first", at)

@@ -9,9 +9,9 @@ from service.domain.job import Job
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
 from service.store.namespace import Namespace
-from service.store.queues.queues import SLOT_MS
+from service.store.queues.queues import RATE_INTERVAL_MS
 from service.store.redis import keys
-from tests.store.children import MINUTE, child, job, lease_of, parent, park
+from tests.store.children import MINUTE, add_children, child, job, lease_of, parent
 from tests.support import factories
 from tests.support.factories import FULL, HOPELESS, OK, claim, finish, state_of
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_child_is_the_job_that_was_asked_for(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"x": Node(FULL)})
+    ids = await add_children(stores, lease, {"x": Node(FULL)})
     added = await job(stores, ids["x"])
     assert added == Job(
         id=ids["x"],
@@ -51,10 +51,10 @@ async def test_a_child_is_the_job_that_was_asked_for(stores: Namespace, at: int)
 
 async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
-    await park(stores, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
+    await add_children(stores, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
     assert await stores.queues.names() == ["default", "parts"]
     redis: Any = stores.scripts.redis
-    rates = keys.rates(stores.scripts.prefix, queue="parts", slot=str(at // SLOT_MS))
+    rates = keys.rates(stores.scripts.prefix, queue="parts", interval=str(at // RATE_INTERVAL_MS))
     assert await redis.hget(rates, "enqueued") == b"2"
     assert len(await lease_of(stores)) == 2
 
@@ -62,7 +62,7 @@ async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Namespace,
 async def test_the_limit_of_a_key_holds_for_children(stores: Namespace) -> None:
     await factories.limit(stores, key_max_concurrency=1)
     lease = await parent(stores)
-    ids = await park(stores, lease, {"x": child(limit_key="acme"), "y": child(limit_key="acme")})
+    ids = await add_children(stores, lease, {"x": child(limit_key="acme"), "y": child(limit_key="acme")})
     first = await lease_of(stores)
     assert list(first) == [ids["x"]]
     await finish(stores, first[ids["x"]], OK)
@@ -82,9 +82,9 @@ async def test_a_child_ends_when_its_time_is_over_and_its_parent_goes_on(
     stores: Namespace, at: int, limits: dict[str, int], reason: str, lives_ms: int
 ) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"x": child(**limits)})
-    assert await stores.leases.sweep(now=str(at + lives_ms - 1)) == (0, 1)
-    assert (await stores.leases.sweep(now=str(at + lives_ms)))[0] == 1
+    ids = await add_children(stores, lease, {"x": child(**limits)})
+    assert await stores.leases.expire_jobs(now=str(at + lives_ms - 1)) == (0, 1)
+    assert (await stores.leases.expire_jobs(now=str(at + lives_ms)))[0] == 1
     ended = await job(stores, ids["x"])
     assert (ended.state, ended.state_reason) == (State.DEAD, reason)
     assert await state_of(stores, lease.job.id) == State.QUEUED
@@ -98,7 +98,7 @@ async def test_a_child_starts_no_earlier_than_it_may(stores: Namespace, at: int,
     nodes = {"x": child(**fields), "y": child(Edge("z"), **fields), "z": child()}
     ids = {key: factories.new_id() for key in nodes}
     ordered = {key: nodes[key] for key in ("z", "x", "y")}
-    assert await stores.dependencies.park(lease, ordered, ids) == "parked"
+    assert await stores.dependencies.wait_for_children(lease, ordered, ids) == "waiting"
     x = await job(stores, ids["x"])
     assert (x.state, x.run_at, x.queued_at) == (State.SCHEDULED, at + MINUTE, None)
     waits = await job(stores, ids["y"])
@@ -115,7 +115,7 @@ async def test_a_child_starts_no_earlier_than_it_may(stores: Namespace, at: int,
 
 async def test_a_child_whose_time_is_now_is_queued(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)})
+    ids = await add_children(stores, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)})
     assert [await state_of(stores, id) for id in ids.values()] == [State.QUEUED] * 2
 
 
@@ -127,14 +127,14 @@ async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(st
         "both": child(Edge("a"), Edge("b", "finished")),
         "unless": child(Edge("b", "failed")),
     }
-    ids = await park(stores, lease, nodes)
+    ids = await add_children(stores, lease, nodes)
     leases = await lease_of(stores)
     assert sorted(leases) == sorted([ids["a"], ids["b"]])
     await finish(stores, leases[ids["b"]], HOPELESS)
     assert await state_of(stores, ids["both"]) == State.BLOCKED
     assert await state_of(stores, ids["unless"]) == State.QUEUED
     await finish(stores, leases[ids["a"]], OK)
-    ends = await stores.dependencies.ends(ids["both"])
+    ends = await stores.dependencies.results(ids["both"])
     assert {key: (end.id, end.state, end.result) for key, end in ends.items()} == {
         "a": (ids["a"], "succeeded", b'{"ok":true}'),
         "b": (ids["b"], "dead", None),
@@ -149,37 +149,37 @@ async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_learns_of
 ) -> None:
     lease = await parent(stores)
     nodes = {"a": child(), "b": child(Edge("a")), "c": child(Edge("b", "finished"))}
-    ids = await park(stores, lease, nodes)
+    ids = await add_children(stores, lease, nodes)
     await finish(stores, (await lease_of(stores))[ids["a"]], HOPELESS)
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == {"a": "dead", "b": "cancelled", "c": "succeeded"}
     again = (await claim(stores)).leases[0]
-    assert await stores.dependencies.park(again, {}, {}) == "ready"
+    assert await stores.dependencies.wait_for_children(again, {}, {}) == "ready"
 
 
 async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgotten(
     stores: Namespace,
 ) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"a": child(), "b": child()})
+    ids = await add_children(stores, lease, {"a": child(), "b": child()})
     for found in (await lease_of(stores)).values():
         await finish(stores, found, OK)
     again = (await claim(stores)).leases[0]
     assert (await stores.jobs.delete([ids["b"]]))[0].result == "moved"
     ids |= {"c": factories.new_id()}
     nodes = {"c": child(Edge("a"), Edge("b"))}
-    assert await stores.dependencies.park(again, nodes, ids) == "parked"
+    assert await stores.dependencies.wait_for_children(again, nodes, ids) == "waiting"
     await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.dependencies.ends(ids["c"])
+    ends = await stores.dependencies.results(ids["c"])
     assert {key: end.state for key, end in ends.items()} == {"a": "succeeded", "b": "succeeded"}
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == dict.fromkeys("abc", "succeeded")
 
 
 async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: Namespace) -> None:
     lease = await parent(stores)
     older = await factories.submit(stores, name="part")
-    ids = await park(stores, lease, {"x": child(), "y": child(priority=10)})
+    ids = await add_children(stores, lease, {"x": child(), "y": child(priority=10)})
     order = [next(iter(await lease_of(stores, slots=1))) for _ in range(3)]
     assert order == [ids["y"], older, ids["x"]]

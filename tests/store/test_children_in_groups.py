@@ -10,7 +10,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys
-from tests.store.children import child, job, lease_of, parent_in_flow, park
+from tests.store.children import add_children, child, job, lease_of, parent_in_flow
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Namespace)
     flow = lease.job.flow_id
     assert flow is not None
     before = await stores.groups.get(flow)
-    ids = await park(stores, lease, {"x": child(), "y": child(Edge("x"))})
+    ids = await add_children(stores, lease, {"x": child(), "y": child(Edge("x"))})
     after = await stores.groups.get(flow)
     assert before is not None
     assert after is not None
@@ -43,7 +43,7 @@ async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Namespace)
     await finish(stores, (await lease_of(stores))[ids["x"]], OK)
     # Children of a child carry the whole path.
     y = (await lease_of(stores))[ids["y"]]
-    grandchild = (await park(stores, y, {"z": child()}))["z"]
+    grandchild = (await add_children(stores, y, {"z": child()}))["z"]
     assert (await job(stores, grandchild)).flow_key == "parent/y/z"
     assert await stores.dependencies.children(y.job.id) == {"z": grandchild}
     await finish(stores, (await lease_of(stores))[grandchild], OK)
@@ -62,7 +62,7 @@ async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_r
     lease = await parent_in_flow(stores)
     flow = lease.job.flow_id
     assert flow is not None
-    ids = await park(stores, lease, {"x": child(), "y": child(Edge("x"))})
+    ids = await add_children(stores, lease, {"x": child(), "y": child(Edge("x"))})
     await stores.groups.request_cancel(flow, 0)
     await stores.group_tasks.work()
     assert [await state_of(stores, id) for id in ids.values()] == [State.CANCELLED] * 2
@@ -80,10 +80,12 @@ async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_r
 
 async def test_children_of_an_item_are_no_items_of_its_fan_out(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report"), max_concurrency=1), 2, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+    await stores.fan_outs.create(
+        id, FanOutSpec(JobSpec("work"), JobSpec("report"), max_concurrency=1), 2, None
+    )
+    await stores.fan_outs.add_items(id, [Item(0, b"{}"), Item(1, b"{}")])
     lease = (await claim(stores)).leases[0]
-    ids = await park(stores, lease, {"x": child(), "y": child()})
+    ids = await add_children(stores, lease, {"x": child(), "y": child()})
     assert (await job(stores, ids["x"])).fan_out_id is None
     await stores.fan_outs.seal(id, 2)
     group = await stores.groups.get(id)
@@ -108,7 +110,7 @@ async def test_a_job_that_has_outlived_its_flow_can_still_have_children(stores: 
     await stores.groups.forget(flow)
     await stores.jobs.redrive([lease.job.id])
     again = (await claim(stores)).leases[0]
-    ids = await park(stores, again, {"x": child()})
+    ids = await add_children(stores, again, {"x": child()})
     assert (await job(stores, ids["x"])).flow_id is None
     await finish(stores, (await lease_of(stores))[ids["x"]], OK)
     assert await state_of(stores, lease.job.id) == State.QUEUED

@@ -72,7 +72,7 @@ async def test_queues_that_may_start_nothing_are_looked_at_once(
 ) -> None:
     arguments = [value for field, setting in settings.items() for value in encode_change(field, setting)]
     for queue in others(220):
-        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", *arguments])
+        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", 10, *arguments])
     await fill(stores, others(220))
     # A rate of one: the first job of each starts, and then it is closed.
     while (answer := await claim(stores, 100)).leases or answer.more:
@@ -94,7 +94,7 @@ async def test_queues_that_may_start_nothing_are_looked_at_once(
 
 async def test_one_claim_looks_at_a_bounded_number_of_closed_queues(stores: Namespace) -> None:
     for queue in others(410):
-        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", "paused", "1"])
+        await stores.scripts.run("configure_queue", [queue, "", 10_000, "", 10, "paused", "1"])
     await fill(stores, others(410))
     looks = [(await claim(stores, 5)).more for _ in range(4)]
     assert looks == [True, True, False, False]
@@ -162,11 +162,11 @@ async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Nam
     wake = f"{stores.scripts.prefix}wake:{pool}"
     await fill(stores, others(220), name="unknown-here")
     await fill(stores, ["elsewhere"])
-    await stores.pulse(1_000)
+    await stores.api_heartbeat(1_000)
     assert await redis.exists(wake) == 0
     await fill(stores, ["mine"])
     await redis.delete(wake)
-    await stores.pulse(1_000)
+    await stores.api_heartbeat(1_000)
     assert await redis.exists(wake) == 1
 
 

@@ -102,8 +102,8 @@ async def test_a_rate_that_opens_before_the_freeze_ends_does_not_hide_it(served:
 async def test_the_limit_of_a_fan_out_and_its_follow_up(served: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), whole=False, max_concurrency=1, then=JobSpec("work"))
-    await served.fan_outs.open(id, spec, 0, None)
-    await served.fan_outs.fill(id, [Item(index, b"{}") for index in range(2)])
+    await served.fan_outs.create(id, spec, 0, None)
+    await served.fan_outs.add_items(id, [Item(index, b"{}") for index in range(2)])
     lease = (await claim(served, 5)).leases[0]
     (waiting,) = [
         job.id for job in await served.queries.jobs(await member_ids(served)) if job and job.state == "queued"

@@ -67,7 +67,7 @@ async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(served: Names
     for id in (queued, scheduled):
         facts = {"state_reason": reason, "until": START + 1_000}
         assert await causes(served, id) == {"overdue": facts}
-    await served.leases.sweep()
+    await served.leases.expire_jobs()
     assert (await causes(served, queued))["dead"]["state_reason"] == reason
 
 
@@ -98,11 +98,14 @@ async def test_of_many_dependencies_twenty_are_named(served: Namespace) -> None:
     assert len({row["id"] for row in facts["waits_for"]}) == 20
 
 
-async def test_a_parked_job_names_its_children(served: Namespace) -> None:
+async def test_a_job_that_waits_for_children_names_them(served: Namespace) -> None:
     id = await submit(served)
     lease = (await claim(served)).leases[0]
     child = new_id()
-    assert await served.dependencies.park(lease, {"part": Node(JobSpec("work"))}, {"part": child}) == "parked"
+    assert (
+        await served.dependencies.wait_for_children(lease, {"part": Node(JobSpec("work"))}, {"part": child})
+        == "waiting"
+    )
     rows = [{"id": child, "key": "part", "state": "queued"}]
     assert await causes(served, id) == {"children": {"total": 1, "waits_for": rows}}
 

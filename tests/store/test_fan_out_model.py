@@ -59,9 +59,9 @@ class Life:
         items = [Item(index, b"{}") for index in indexes]
         if added is None:
             with pytest.raises(FanOutSealed):
-                await self.stores.fan_outs.fill(self.id, items)
+                await self.stores.fan_outs.add_items(self.id, items)
             return
-        filled = await self.stores.fan_outs.fill(self.id, items)
+        filled = await self.stores.fan_outs.add_items(self.id, items)
         assert filled.added == added
         assert filled.total == len(self.model.items) == before + added
         assert filled.next_index == self.model.next_index
@@ -97,7 +97,7 @@ class Life:
                 "moved",
                 "cancelled",
             )
-            ends = await self.stores.dependencies.ends(lease.job.id)
+            ends = await self.stores.dependencies.results(lease.job.id)
             assert ends["fan_out"].state == self.model.state
 
     async def step(self) -> None:
@@ -164,7 +164,7 @@ async def live(stores: Namespace, seed: int) -> None:
     id = IdFactory(Clock().now_ms, chance.randbytes).new("fan", members=MEMBERS)
     tolerance = chance.choice((Tolerance(), Tolerance(count=chance.randint(0, 3)), Tolerance(percent=30)))
     spec = FanOutSpec(JobSpec("work"), JobSpec("report"), tolerance, whole=False)
-    await stores.fan_outs.open(id, spec, 0, None)
+    await stores.fan_outs.create(id, spec, 0, None)
     model = ModelFanOut(tolerance.count, tolerance.percent)
     life = Life(stores, id, chance.randint(1, 25), model, chance)
     for _ in range(chance.randint(5, 60)):
@@ -174,7 +174,7 @@ async def live(stores: Namespace, seed: int) -> None:
     if not model.sealed:
         missing = [index for index in range(life.size) if index not in model.items]
         model.fill(missing)
-        await stores.fan_outs.fill(id, [Item(index, b"{}") for index in missing])
+        await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in missing])
         assert model.seal(life.size)
         await stores.fan_outs.seal(id, life.size)
         await life.compare()

@@ -42,8 +42,8 @@ async def at(stores: Namespace) -> AsyncIterator[Any]:
 async def opened(stores: Namespace, size: int, *, whole: bool = True, then: bool = True) -> str:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work", retention_ms=HOUR), JobSpec("report") if then else None, whole=whole)
-    await stores.fan_outs.open(id, spec, size, None)
-    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(size)])
+    await stores.fan_outs.create(id, spec, size, None)
+    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(size)])
     return id
 
 
@@ -115,7 +115,7 @@ async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Namespace, at: A
     await stores.group_tasks.forget_ended()
     await stores.group_tasks.work()
     assert [await group_state(stores, id) for id in (whole, open)] == ["cancelled", "open"]
-    await stores.fan_outs.fill(open, [Item(1, b"{}")])
+    await stores.fan_outs.add_items(open, [Item(1, b"{}")])
     at(25)
     await stores.group_tasks.forget_ended()
     assert await group_state(stores, open) == "open"
@@ -128,7 +128,7 @@ async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Namespace, at: A
 
 async def test_a_fan_out_that_never_got_an_item_is_cancelled_too(stores: Namespace, at: Any) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 1, None)
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 1, None)
     at(1.1)
     await stores.group_tasks.forget_ended()
     assert await group_state(stores, id) == "cancelled"
@@ -141,8 +141,8 @@ async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), tolerance=Tolerance(percent=percent), max_concurrency=9)
-    await stores.fan_outs.open(id, spec, 0, None)
-    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(10)])
+    await stores.fan_outs.create(id, spec, 0, None)
+    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(10)])
     for _ in range(4):
         await run(stores, outcome=HOPELESS)
     await stores.fan_outs.seal(id, 10)
@@ -161,25 +161,25 @@ async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Names
     spec = FanOutSpec(JobSpec("work"))
     first, second = IDS.new("fan", members=MEMBERS), IDS.new("fan", members=MEMBERS)
     with pytest.raises(QueueFull):
-        await stores.fan_outs.open(first, spec, 3, None)
+        await stores.fan_outs.create(first, spec, 3, None)
     assert await stores.groups.get(first) is None
-    await stores.fan_outs.open(second, spec, 2, None)
-    await stores.fan_outs.fill(second, [Item(0, b"{}")])
+    await stores.fan_outs.create(second, spec, 2, None)
+    await stores.fan_outs.add_items(second, [Item(0, b"{}")])
     with pytest.raises(QueueFull):
-        await stores.fan_outs.fill(second, [Item(1, b"{}"), Item(2, b"{}")])
-    assert (await stores.fan_outs.fill(second, [Item(1, b"{}")])).added == 1
+        await stores.fan_outs.add_items(second, [Item(1, b"{}"), Item(2, b"{}")])
+    assert (await stores.fan_outs.add_items(second, [Item(1, b"{}")])).added == 1
     # Somebody has looked before.
-    assert (await stores.fan_outs.fill(second, [Item(2, b"{}")], admitted=True)).added == 1
+    assert (await stores.fan_outs.add_items(second, [Item(2, b"{}")], admitted=True)).added == 1
 
 
 async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: Namespace, at: Any) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("work", retention_ms=HOUR, expires_ms=HOUR, delay_ms=HOUR)
-    await stores.fan_outs.open(id, FanOutSpec(template, tolerance=Tolerance(count=0)), 2, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}", delay_ms=0)])
+    await stores.fan_outs.create(id, FanOutSpec(template, tolerance=Tolerance(count=0)), 2, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}", delay_ms=0)])
     await run(stores, outcome=HOPELESS)
     await stores.group_tasks.work()
-    await stores.fan_outs.fill(id, [Item(1, b"{}")])
+    await stores.fan_outs.add_items(id, [Item(1, b"{}")])
     late = await stores.queries.job(item_id(id, 1))
     assert late is not None
     assert (late.state, late.state_reason, late.finished_at) == (State.CANCELLED, "fan_out", late.created_at)
@@ -195,7 +195,7 @@ async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: 
 
 async def test_an_index_that_comes_twice_is_taken_once(stores: Namespace) -> None:
     id = await opened(stores, 1)
-    filled = await stores.fan_outs.fill(id, [Item(index, b"{}") for index in (1, 0, 1)])
+    filled = await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in (1, 0, 1)])
     assert (filled.added, filled.total, filled.next_index) == (1, 2, 2)
     await stores.fan_outs.seal(id, 2)
 
@@ -230,8 +230,8 @@ async def test_an_open_fan_out_that_has_nothing_left_to_do_ends_with_its_cancell
 async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), max_concurrency=2)
-    await stores.fan_outs.open(id, spec, 5, None)
-    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(5)])
+    await stores.fan_outs.create(id, spec, 5, None)
+    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(5)])
     await stores.fan_outs.seal(id, 5)
     other = await opened(stores, 1, then=False)
     leases = (await claim(stores, 10)).leases
@@ -242,12 +242,15 @@ async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> Non
     assert [lease.job.id for lease in (await claim(stores, 10)).leases] == [item_id(id, 2)]
     await stores.groups.request_cancel(id, 0)
     await stores.group_tasks.work()
-    await stores.leases.sweep()
+    await stores.leases.expire_jobs()
     assert await group_state(stores, id) == "cancelled"
     await stores.groups.delete(id)
     await stores.group_tasks.work()
     redis: Any = stores.scripts.redis
-    assert await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "parked")]) == 0
+    assert (
+        await redis.exists(*[stores.scripts.prefix + key for key in ("limiters", "busy", "closed_limiters")])
+        == 0
+    )
 
 
 async def test_large_results_are_read_few_at_a_time(stores: Namespace) -> None:

@@ -72,7 +72,7 @@ class Life:
         else:
             self.model.end(key, "succeeded" if outcome == "ok" else "dead")
 
-    async def park(self, key: str) -> None:
+    async def add_children(self, key: str) -> None:
         """The job adds children, of which some wait for others, and waits for them."""
         lease = self.leases[key]
         short = [f"c{len(self.ids)}-{n}" for n in range(self.chance.randint(1, 3))]
@@ -87,13 +87,13 @@ class Life:
         ids = {name: self.new_ids.new("job") for name in short}
         nodes = {name: Node(JobSpec("work"), edges[name]) for name in short}
         for _ in range(self.chance.choice((1, 1, 2))):
-            assert await self.stores.dependencies.park(lease, nodes, ids) == "parked"
+            assert await self.stores.dependencies.wait_for_children(lease, nodes, ids) == "waiting"
         self.old.append(self.leases.pop(key))
         if self.model.jobs[key].reason is None:
             for name, id in ids.items():
                 self.ids[f"{key}/{name}"] = id
                 self.key_of[id] = f"{key}/{name}"
-        self.model.park(
+        self.model.add_children(
             key,
             {
                 f"{key}/{name}": tuple(Edge(f"{key}/{edge.key}", edge.when) for edge in found)
@@ -154,7 +154,7 @@ class Life:
         key = self.chance.choice(list(self.ids))
         running = sorted(self.leases)
         act = self.chance.choices(
-            ("claim", "finish", "park", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
+            ("claim", "finish", "add children", "cancel job", "redrive", "retry", "cancel", "forget", "late"),
             (6, 10, 2, 1, 1, 0.6, 0.3, 0.7, 0.5),
         )[0]
         if act == "claim":
@@ -163,8 +163,8 @@ class Life:
             await self.finish(
                 self.chance.choice(running), self.chance.choices(("ok", "dead", "back"), (6, 3, 1))[0]
             )
-        elif act == "park" and running and len(self.ids) < MOST_JOBS:
-            await self.park(self.chance.choice(running))
+        elif act == "add children" and running and len(self.ids) < MOST_JOBS:
+            await self.add_children(self.chance.choice(running))
         elif act == "cancel job":
             await self.cancel_job(key)
         elif act == "redrive" and await self.stores.queries.job(self.ids[key]) is not None:

@@ -26,7 +26,7 @@ async def test_a_thousand_dependents_are_released_by_one_end(stores: Namespace) 
     id, jobs = await create(stores, spec_of(edges))
     await finish(stores, await run(stores, jobs["root"]), OK)
     tasks = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
-    assert f"tell {jobs['root']}".encode() in tasks
+    assert f"notify {jobs['root']}".encode() in tasks
     await stores.group_tasks.work()
     leases = [lease for _ in range(6) for lease in (await claim(stores, 200)).leases]
     assert len(leases) == 1_000
@@ -96,7 +96,7 @@ async def test_every_kind_of_end_reaches_those_that_wait(stores: Namespace, how:
         await stores.jobs.cancel([jobs["a"]], 0)
     elif how in ("expired", "deadline"):
         at = (await stores.queries.job(jobs["a"])).created_at + 1_001  # type: ignore[union-attr]
-        await stores.leases.sweep(now=str(at))
+        await stores.leases.expire_jobs(now=str(at))
     elif how == "poison":
         for _ in range(3):
             await finish(stores, await run(stores, jobs["a"]), Crashed(Failure("Died", "died")))
@@ -119,7 +119,7 @@ async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Namespa
     await stores.leases.prune(now="99999999999999")
     assert (await stores.jobs.delete([jobs["a"]]))[0].result == "moved"
     assert await stores.queries.job(jobs["a"]) is None
-    found = await stores.dependencies.ends(jobs["b"])
+    found = await stores.dependencies.results(jobs["b"])
     assert (found["a"].state, found["a"].result, found["a"].error) == ("succeeded", b'{"ok":true}', None)
     await finish(stores, await run(stores, jobs["b"]), OK)
     assert await end_of(stores, id) == "succeeded"
@@ -142,17 +142,19 @@ async def test_children_are_added_once_however_often_they_are_sent(stores: Names
     lease = (await claim(stores)).leases[0]
     nodes = {"x": Node(JobSpec("work")), "y": Node(JobSpec("work"), (Edge("x"),))}
     ids = {key: factories.new_id() for key in nodes}
-    assert [await stores.dependencies.park(lease, nodes, ids) for _ in range(3)] == ["parked"] * 3
+    assert [await stores.dependencies.wait_for_children(lease, nodes, ids) for _ in range(3)] == [
+        "waiting"
+    ] * 3
     assert await state_of(stores, parent) == State.BLOCKED
     assert await finish(stores, lease, OK) == "stale"
     await finish(stores, await run(stores, ids["x"]), OK)
     await finish(stores, await run(stores, ids["y"]), HOPELESS)
     again = await run(stores, parent)
     assert again.job.failures == 0
-    ends = await stores.dependencies.ends(parent)
+    ends = await stores.dependencies.results(parent)
     assert {key: end.state for key, end in ends.items()} == {"x": "succeeded", "y": "dead"}
     # A handler that starts from its beginning asks for the same children.
-    assert await stores.dependencies.park(again, {}, ids) == "ready"
+    assert await stores.dependencies.wait_for_children(again, {}, ids) == "ready"
     assert await finish(stores, again, OK) == "moved"
 
 
@@ -161,7 +163,7 @@ async def test_a_worker_that_lost_its_lease_adds_no_children(stores: Namespace) 
     lease = (await claim(stores)).leases[0]
     stale = Lease(lease.job, "1:somebody-else")
     ids = {"x": factories.new_id()}
-    assert await stores.dependencies.park(stale, {"x": Node(JobSpec("work"))}, ids) == "stale"
+    assert await stores.dependencies.wait_for_children(stale, {"x": Node(JobSpec("work"))}, ids) == "stale"
     assert await state_of(stores, ids["x"]) is None
 
 
@@ -169,7 +171,7 @@ async def test_a_parent_that_is_cancelled_while_it_waits_stays_cancelled(stores:
     parent = await factories.submit(stores)
     lease = (await claim(stores)).leases[0]
     ids = {"x": factories.new_id()}
-    await stores.dependencies.park(lease, {"x": Node(JobSpec("work"))}, ids)
+    await stores.dependencies.wait_for_children(lease, {"x": Node(JobSpec("work"))}, ids)
     await stores.jobs.cancel([parent], 0)
     await finish(stores, await run(stores, ids["x"]), OK)
     assert await state_of(stores, parent) == State.CANCELLED

@@ -56,8 +56,8 @@ async def test_a_job_without_a_key_freezes_those_of_its_type_in_its_queue(frozen
 
 async def test_items_of_a_limited_fan_out_without_a_key_are_frozen_with_their_type(frozen: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await frozen.fan_outs.open(id, FanOutSpec(JobSpec("work"), whole=False, max_concurrency=2), 0, None)
-    await frozen.fan_outs.fill(id, [Item(index, b"{}") for index in range(3)])
+    await frozen.fan_outs.create(id, FanOutSpec(JobSpec("work"), whole=False, max_concurrency=2), 0, None)
+    await frozen.fan_outs.add_items(id, [Item(index, b"{}") for index in range(3)])
     await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Throttled(5_000))
     assert (await claim(frozen, 9)).leases == []

@@ -15,7 +15,7 @@ from service.domain.states import State
 from service.store.codec.jobs import encode_options
 from service.store.codec.submissions import created_job
 from service.store.namespace import Namespace
-from service.store.queues.queues import SLOT_MS
+from service.store.queues.queues import RATE_INTERVAL_MS
 from service.store.redis import keys
 from tests.support import factories
 from tests.support.factories import DAY, FULL, IDS, OK, claim, finish
@@ -43,9 +43,9 @@ async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
         return replace(job, flow_id=id, flow_key="x")
     id = IDS.new("fan", members=MEMBERS)
     template, then = (spec, None) if kind == "item" else (JobSpec("work"), spec)
-    await stores.fan_outs.open(id, FanOutSpec(template, then), 1, None)
+    await stores.fan_outs.create(id, FanOutSpec(template, then), 1, None)
     payload = spec.payload if kind == "item" else b"{}"
-    await stores.fan_outs.fill(id, [Item(0, payload, key="first")])
+    await stores.fan_outs.add_items(id, [Item(0, payload, key="first")])
     if kind == "item":
         job = created_job(item_id(id, 0), spec, at, options)
         return replace(job, fan_out_id=id, fan_out_index=0, item_key="first")
@@ -67,13 +67,16 @@ async def test_a_member_is_the_job_that_was_asked_for(
     assert "parts" in await stores.queues.names()
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix
-    assert await redis.hget(keys.rates(prefix, queue="parts", slot=str(at // SLOT_MS)), "enqueued") == b"1"
+    assert (
+        await redis.hget(keys.rates(prefix, queue="parts", interval=str(at // RATE_INTERVAL_MS)), "enqueued")
+        == b"1"
+    )
     ends = [limit for limit in (spec.expires_ms, spec.deadline_ms) if limit is not None]
     assert await redis.zcard(keys.expiry(prefix)) == bool(ends)
     if not ends:
         return
-    assert await stores.leases.sweep(now=str(at + min(ends) - 1)) == (0, 1)
-    assert (await stores.leases.sweep(now=str(at + min(ends))))[0] == 1
+    assert await stores.leases.expire_jobs(now=str(at + min(ends) - 1)) == (0, 1)
+    assert (await stores.leases.expire_jobs(now=str(at + min(ends))))[0] == 1
     ended = await stores.queries.job(expected.id)
     assert ended is not None
     assert (ended.state, ended.state_reason) == (
@@ -121,14 +124,14 @@ async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: 
 async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: Namespace, at: int) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("part", delay_ms=2 * MINUTE, priority=50)
-    await stores.fan_outs.open(id, FanOutSpec(template), 4, None)
+    await stores.fan_outs.create(id, FanOutSpec(template), 4, None)
     items = [
         Item(0, b"{}"),
         Item(1, b"{}", priority=10, delay_ms=0),
         Item(2, b"{}", delay_ms=MINUTE),
         Item(3, b"{}", key="last"),
     ]
-    await stores.fan_outs.fill(id, items)
+    await stores.fan_outs.add_items(id, items)
     found = await stores.queries.jobs([item_id(id, index) for index in range(4)])
     assert [job and (job.state, job.priority, job.run_at - at, job.item_key) for job in found] == [
         (State.SCHEDULED, 50, 2 * MINUTE, None),
@@ -146,7 +149,7 @@ async def test_a_job_that_waits_for_another_one_may_run_out_of_time(
     id = IDS.new("flow", members=2)
     spec = FlowSpec("flow", nodes, "continue")
     await stores.flows.create(id, spec, None)
-    await stores.leases.sweep(now=str(at + MINUTE))
+    await stores.leases.expire_jobs(now=str(at + MINUTE))
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.counts[State.DEAD], group.counts[State.QUEUED]) == (1, 1)

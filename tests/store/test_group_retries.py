@@ -27,7 +27,7 @@ async def leases_of(stores: Namespace, slots: int = 10, kind: str = "work") -> d
     return {lease.job.id: lease for lease in (await claim(stores, slots, types={kind: None})).leases}
 
 
-async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Namespace) -> None:
+async def test_a_retry_that_is_done_twice_runs_no_job_twice(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a")})
     await end(stores, [jobs["a"]], HOPELESS)
     before = await job(stores, jobs["b"])
@@ -38,7 +38,7 @@ async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Namespace
     assert (b.state, b.redriven, b.state_reason) == (State.BLOCKED, 1, None)
     assert b.version > before.version
     await end(stores, [jobs["a"]], HOPELESS)
-    await repeat(stores, f"revive {id}")
+    await repeat(stores, f"retry {id}")
     assert [await state_of(stores, jobs[key]) for key in "ab"] == [State.DEAD, State.CANCELLED]
     assert (await group(stores, id)).state == "failed"
     await stores.groups.request_retry(id)
@@ -46,7 +46,7 @@ async def test_a_retry_that_is_done_twice_revives_nobody_twice(stores: Namespace
     assert (await job(stores, jobs["a"])).redriven == 2
 
 
-async def test_a_retry_that_can_revive_nobody_ends_as_before(stores: Namespace) -> None:
+async def test_a_retry_that_can_run_no_job_again_ends_as_before(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a", when="failed")})
     await end(stores, [jobs["a"]])
     assert (await group(stores, id)).state == "succeeded"
@@ -97,8 +97,8 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
     then = JobSpec("report", delay_ms=delay_ms)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), then), 1, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}")])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), then), 1, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}")])
     await stores.fan_outs.seal(id, 1)
     await finish(stores, (await leases_of(stores))[item_id(id, 0)], HOPELESS)
     before = await job(stores, follow_up_id(id))
@@ -115,7 +115,7 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
     await finish(stores, (await leases_of(stores))[item_id(id, 0)], OK)
     if outcome is not OK:
         assert await state_of(stores, before.id) == State.QUEUED
-        ends = await stores.dependencies.ends(before.id)
+        ends = await stores.dependencies.results(before.id)
         assert ends["fan_out"].state == "succeeded"
 
 
@@ -133,8 +133,8 @@ async def test_a_retry_leaves_alone_what_has_not_ended(stores: Namespace) -> Non
 
 async def test_a_follow_up_that_still_waits_is_left_alone(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}"), Item(1, b"{}")])
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     before = await job(stores, follow_up_id(id))
     await stores.groups.request_retry(id)
@@ -142,7 +142,7 @@ async def test_a_follow_up_that_still_waits_is_left_alone(stores: Namespace) -> 
     assert await job(stores, follow_up_id(id)) == before
 
 
-async def test_nobody_waits_again_for_a_job_that_could_not_be_revived(stores: Namespace) -> None:
+async def test_nobody_waits_again_for_a_job_that_could_not_be_retried(stores: Namespace) -> None:
     nodes = {"a": after(), "d": after(), "never": after("a", when="failed")}
     nodes["last"] = after("never", "d", when="finished")
     id, jobs = await create(stores, nodes)

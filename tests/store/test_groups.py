@@ -87,8 +87,8 @@ async def test_who_watches_hears_of_a_release_and_of_its_flow(stores: Namespace)
 
 async def test_the_last_item_that_fails_may_be_the_one_too_many(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), tolerance=Tolerance(count=1)), 2, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}"), Item(1, b"{}")])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), tolerance=Tolerance(count=1)), 2, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}"), Item(1, b"{}")])
     await stores.fan_outs.seal(id, 2)
     for _ in range(2):
         await finish(stores, (await claim(stores)).leases[0], HOPELESS)
@@ -126,7 +126,7 @@ async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(s
     await stores.group_tasks.work()
     await end(stores, [jobs["a"]])
     before = await group(stores, id)
-    await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {f"revive {id} {jobs['a']}": 10**6})
+    await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {f"retry {id} {jobs['a']}": 10**6})
     assert await stores.group_tasks.work() == 1
     now = await group(stores, id)
     assert (now.state, now.finished_at) == ("succeeded", before.finished_at)
@@ -158,8 +158,8 @@ async def test_a_group_that_is_deleted_is_gone_at_once(
         members = list(jobs.values())
     else:
         id = IDS.new("fan", members=MEMBERS)
-        await stores.fan_outs.open(id, FanOutSpec(JobSpec("work")), 1, None)
-        await stores.fan_outs.fill(id, [Item(0, b"{}")])
+        await stores.fan_outs.create(id, FanOutSpec(JobSpec("work")), 1, None)
+        await stores.fan_outs.add_items(id, [Item(0, b"{}")])
         await stores.fan_outs.seal(id, 1)
         members = [item_id(id, 0)]
     with pytest.raises(InvalidState) as refused:
@@ -188,8 +188,8 @@ async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carri
     root = (await claim(stores)).leases[0]
     assert root.job.id == jobs["root"]
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("item"), JobSpec("report")), 1, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}")])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("item"), JobSpec("report")), 1, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}")])
     await stores.fan_outs.seal(id, 1)
     item = (await claim(stores, types={"item": None})).leases[0]
     await stores.leases.finish([factories.ending(root, OK), factories.ending(item, OK)])
@@ -249,8 +249,8 @@ async def test_a_fan_out_of_which_only_cancelled_items_are_left_is_cancelled(
     stores: Namespace, good: int, state: str
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
-    await stores.fan_outs.fill(id, [Item(index, b"{}") for index in range(2)])
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 2, None)
+    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(2)])
     await stores.fan_outs.seal(id, 2)
     if good:
         await end(stores, [item_id(id, 0)])

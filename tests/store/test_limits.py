@@ -40,7 +40,7 @@ async def ends(stores: Namespace, lease: Lease, how: str) -> None:
             assert await finish(stores, lease, outcome[how]) == "moved"
         case "cancel":
             await stores.jobs.cancel([lease.job.id], 0)
-            await stores.leases.sweep()
+            await stores.leases.expire_jobs()
         case _:
             for _ in range(2):
                 stores.scripts.now = str(int(stores.scripts.now) + HOUR)

@@ -9,7 +9,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
 from service.store.redis import keys
-from tests.store.children import child, job, lease_of, park
+from tests.store.children import add_children, child, job, lease_of
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of, submit
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ NODES = {
 async def family(stores: Namespace, nodes: Any = NODES, **fields: Any) -> tuple[str, dict[str, str]]:
     """A parent outside a flow that waits for its children; the first of them runs."""
     id = await submit(stores, **fields)
-    ids = await park(stores, (await claim(stores)).leases[0], nodes)
+    ids = await add_children(stores, (await claim(stores)).leases[0], nodes)
     await lease_of(stores, slots=1)
     return id, ids
 
@@ -33,7 +33,7 @@ async def end_parent(stores: Namespace, id: str, how: str, at: int) -> None:
     if how == "cancelled":
         await stores.jobs.cancel([id], 7_000)
     else:
-        await stores.leases.sweep(now=str(at + 5 * MINUTE))
+        await stores.leases.expire_jobs(now=str(at + 5 * MINUTE))
     assert await state_of(stores, id) == (State.CANCELLED if how == "cancelled" else State.DEAD)
     await stores.group_tasks.work()
 
@@ -50,7 +50,7 @@ async def test_children_end_with_their_parent(stores: Namespace, at: int, how: s
     redis: Any = stores.scripts.redis
     forced = await redis.zscore(keys.cancelling(stores.scripts.prefix), ids["runs"])
     assert forced == at + grace_ms
-    await stores.leases.sweep(now=str(at + grace_ms))
+    await stores.leases.expire_jobs(now=str(at + grace_ms))
     found = await job(stores, ids["runs"])
     assert (found.state, found.state_reason) == (State.CANCELLED, "parent")
 
@@ -69,7 +69,7 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
     for key in ("waits", "blocked"):
         assert (await job(stores, ids[key])).state_reason == "parent"
     assert (await job(stores, ids["runs"])).cancel_requested_at == at
-    await stores.leases.sweep(now=str(at + MINUTE))
+    await stores.leases.expire_jobs(now=str(at + MINUTE))
     await stores.jobs.delete(list(ids.values()))
     left = [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*job_*")]
     assert left == []
@@ -77,9 +77,9 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
 
 async def test_children_of_children_end_too(stores: Namespace, at: int) -> None:
     id = await submit(stores)
-    ids = await park(stores, (await claim(stores)).leases[0], {"x": child()})
+    ids = await add_children(stores, (await claim(stores)).leases[0], {"x": child()})
     lease = (await lease_of(stores))[ids["x"]]
-    below = await park(stores, lease, {"y": child()})
+    below = await add_children(stores, lease, {"y": child()})
     await end_parent(stores, id, "cancelled", at)
     assert [(await job(stores, below["y"])).state_reason] == ["parent"]
 
@@ -87,7 +87,7 @@ async def test_children_of_children_end_too(stores: Namespace, at: int) -> None:
 async def test_a_parent_that_succeeds_leaves_its_children_alone(stores: Namespace, at: int) -> None:
     id, ids = await family(stores, {"x": child()})
     await stores.jobs.cancel([ids["x"]], 0)
-    await stores.leases.sweep(now=str(at))
+    await stores.leases.expire_jobs(now=str(at))
     await finish(stores, (await claim(stores)).leases[0], OK)
     assert await state_of(stores, id) == State.SUCCEEDED
     assert await stores.group_tasks.work() == 0
@@ -106,18 +106,18 @@ async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: N
 async def test_a_redriven_parent_adds_them_anew(stores: Namespace, at: int) -> None:
     id, ids = await family(stores, {"x": child(), "y": child(delay_ms=MINUTE)})
     await end_parent(stores, id, "cancelled", at)
-    await stores.leases.sweep(now=str(at + MINUTE))
+    await stores.leases.expire_jobs(now=str(at + MINUTE))
     await stores.jobs.redrive([id])
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
     assert await stores.dependencies.children(id) == {}
-    again = await park(stores, lease, {"x": child(), "y": child()})
+    again = await add_children(stores, lease, {"x": child(), "y": child()})
     assert set(again.values()).isdisjoint(ids.values())
     assert await state_of(stores, id) == State.BLOCKED
     for found in (await lease_of(stores)).values():
         await finish(stores, found, OK)
     assert await state_of(stores, id) == State.QUEUED
-    assert {key: end.state for key, end in (await stores.dependencies.ends(id)).items()} == {
+    assert {key: end.state for key, end in (await stores.dependencies.results(id)).items()} == {
         "x": "succeeded",
         "y": "succeeded",
     }
@@ -135,7 +135,7 @@ async def test_in_a_flow_children_end_with_their_parent_and_are_retried_with_it(
     flow = IDS.new("flow", members=1)
     await stores.flows.create(flow, spec, None)
     parent = job_ids(flow, spec)["parent"]
-    ids = await park(stores, (await claim(stores)).leases[0], {"x": child(delay_ms=MINUTE)})
+    ids = await add_children(stores, (await claim(stores)).leases[0], {"x": child(delay_ms=MINUTE)})
     await end_parent(stores, parent, how, at)
     assert (await job(stores, ids["x"])).state_reason == "parent"
     group = await stores.groups.get(flow)

@@ -54,12 +54,12 @@ async def by_flow(stores: Namespace) -> None:
 
 
 async def by_fan_out(stores: Namespace) -> None:
-    await stores.fan_outs.open(IDS.new("fan", members=9), FanOutSpec(spec(), whole=False), 0, None)
+    await stores.fan_outs.create(IDS.new("fan", members=9), FanOutSpec(spec(), whole=False), 0, None)
 
 
 async def by_follow_up(stores: Namespace) -> None:
     fan_out = FanOutSpec(spec("one"), spec(), whole=False)
-    await stores.fan_outs.open(IDS.new("fan", members=9), fan_out, 0, None)
+    await stores.fan_outs.create(IDS.new("fan", members=9), fan_out, 0, None)
 
 
 async def by_redrive(stores: Namespace) -> None:
@@ -78,7 +78,7 @@ async def by_pausing_a_type(stores: Namespace) -> None:
 
 async def by_child(stores: Namespace) -> None:
     lease = (await claim(stores, queues={"one": 1})).leases[0]
-    await stores.dependencies.park(lease, {"child": Node(spec())}, {"child": new_id()})
+    await stores.dependencies.wait_for_children(lease, {"child": Node(spec())}, {"child": new_id()})
 
 
 async def by_schedule(stores: Namespace) -> None:
@@ -169,19 +169,19 @@ async def test_a_redrive_into_another_queue_leaves_none_behind(stores: Namespace
 
 async def test_an_empty_fan_out_makes_no_queue(stores: Namespace) -> None:
     id = IDS.new("fan", members=9)
-    await stores.fan_outs.open(id, FanOutSpec(spec("later"), whole=False), 0, None)
+    await stores.fan_outs.create(id, FanOutSpec(spec("later"), whole=False), 0, None)
     assert await stores.queues.names() == []
-    await stores.fan_outs.fill(id, [Item(0, b"{}")])
+    await stores.fan_outs.add_items(id, [Item(0, b"{}")])
     assert await stores.queues.names() == ["later"]
 
 
 async def test_a_fan_out_whose_queue_was_forgotten_asks_again(stores: Namespace) -> None:
     few = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=1)
     id = IDS.new("fan", members=9)
-    await few.fan_outs.open(id, FanOutSpec(spec("later"), whole=False), 0, None)
+    await few.fan_outs.create(id, FanOutSpec(spec("later"), whole=False), 0, None)
     await submit(few, queue="other")
     with pytest.raises(TooManyQueues):
-        await few.fan_outs.fill(id, [Item(0, b"{}")])
+        await few.fan_outs.add_items(id, [Item(0, b"{}")])
     assert await few.queues.names() == ["other"]
 
 

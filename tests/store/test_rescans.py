@@ -19,16 +19,16 @@ async def test_new_limits_of_a_queue_with_many_closed_keys_are_spread_over_calls
         for _ in range(2):
             await submit(stores, limit_key=f"key-{number}")
     assert len((await claim(stores, 9)).leases) == 3
-    parked = f"{stores.scripts.prefix}parked"
+    closed = f"{stores.scripts.prefix}closed_limiters"
     strangers = {f"key:elsewhere|{number}": 10**15 for number in range(5_000)}
-    await redis.zadd(parked, strangers)
+    await redis.zadd(closed, strangers)
     await limit(stores, per_key=KeyLimits(max_concurrency=2))
 
-    assert await redis.zscore(parked, "rescan:default") is not None
+    assert await redis.zscore(closed, "rescan:default") is not None
     leases = [lease for _ in range(12) for lease in (await claim(stores, 9)).leases]
     assert len(leases) == 3
-    assert await redis.zscore(parked, "rescan:default") is None
-    await redis.zrem(parked, *strangers)
+    assert await redis.zscore(closed, "rescan:default") is None
+    await redis.zrem(closed, *strangers)
 
 
 async def test_raising_the_limit_of_closed_keys_wakes_a_worker(stores: Namespace) -> None:

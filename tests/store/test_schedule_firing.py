@@ -21,23 +21,23 @@ pytestmark = pytest.mark.anyio
 async def test_a_slot_becomes_a_job_and_the_next_one_is_waited_for(stores: Namespace) -> None:
     at(stores, 0)
     found = await put(stores, job={"name": "work", "payload": {"a": 1}, "priority": 7, "tags": {"t": "x"}})
-    assert found.slot == START + MINUTE
-    assert (await stores.schedules.look(10)).due == []
+    assert found.next_fire_time == START + MINUTE
+    assert (await stores.schedules.find_due(10)).due == []
     at(stores, MINUTE + 3)
     await fire(stores)
     found = await read(stores)
-    assert (found.slot, found.last) == (START + 2 * MINUTE, (START + MINUTE, found.runs[0].job_id))
+    assert (found.next_fire_time, found.last) == (START + 2 * MINUTE, (START + MINUTE, found.runs[0].job_id))
     job = await stores.queries.job(found.runs[0].job_id or "")
     assert job is not None
     assert (job.payload, job.priority, job.tags) == (b'{"a":1}', 7, {"schedule": "s", "t": "x"})
-    assert (await stores.schedules.look(10)).next_in_ms == MINUTE - 3
+    assert (await stores.schedules.find_due(10)).next_in_ms == MINUTE - 3
 
 
 async def test_two_workers_that_saw_the_same_slot_start_one_job(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
-    look = await stores.schedules.look(10)
+    look = await stores.schedules.find_due(10)
     await asyncio.gather(*[worker(stores).fire(look.due[0], look.now) for _ in range(10)])
     assert await started(stores) == [60]
     assert await jobs_of(stores) == 1
@@ -47,7 +47,7 @@ async def test_a_worker_that_was_frozen_for_days_fires_nothing_again(stores: Nam
     at(stores, 0)
     await put(stores, job={"name": "work", "retention_seconds": 0})
     at(stores, MINUTE)
-    frozen = await stores.schedules.look(10)
+    frozen = await stores.schedules.find_due(10)
     await fire(stores)
     await finish(stores, (await claim(stores)).leases[0], OK)
     at(stores, 40 * 86_400 * SECOND)
@@ -60,7 +60,7 @@ async def test_a_firing_whose_reply_was_lost_is_not_fired_again(stores: Namespac
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
-    look = await stores.schedules.look(10)
+    look = await stores.schedules.find_due(10)
     run, sent = stores.scripts.run, 0
 
     async def lose_the_reply(name: str, arguments: Any, now: str = "") -> Any:
@@ -126,7 +126,7 @@ async def test_a_worker_killed_between_any_two_calls_leaves_the_slot_to_another(
     expected = [60] if overlap == "skip" else [60, 120]
     assert await started(stores) == expected
     assert await jobs_of(stores) == len(expected)
-    assert (await read(stores)).slot == START + 3 * MINUTE
+    assert (await read(stores)).next_fire_time == START + 3 * MINUTE
 
 
 async def test_after_a_time_without_workers_catch_up_decides(stores: Namespace) -> None:
@@ -141,7 +141,7 @@ async def test_after_a_time_without_workers_catch_up_decides(stores: Namespace) 
     assert await started(stores, "l") == [240]
     assert await started(stores, "a") == [60, 120, 180, 240]
     assert [run.outcome for run in (await read(stores, "n")).runs] == ["created", "missed"]
-    assert {(await read(stores, name)).slot for name in "nla"} == {START + 5 * MINUTE}
+    assert {(await read(stores, name)).next_fire_time for name in "nla"} == {START + 5 * MINUTE}
 
 
 async def test_none_lets_go_of_what_is_over_a_minute_late(stores: Namespace) -> None:
@@ -150,7 +150,7 @@ async def test_none_lets_go_of_what_is_over_a_minute_late(stores: Namespace) -> 
     at(stores, 62 * MINUTE)
     await fire(stores)
     found = await read(stores)
-    assert ([run.outcome for run in found.runs], found.slot) == (["missed"], START + 120 * MINUTE)
+    assert ([run.outcome for run in found.runs], found.next_fire_time) == (["missed"], START + 120 * MINUTE)
     assert await jobs_of(stores) == 0
 
 

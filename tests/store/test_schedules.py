@@ -68,7 +68,7 @@ async def test_replace_by_a_slow_worker_spares_the_run_of_the_fast_one(stores: N
     at(stores, 0)
     await put(stores, overlap="replace")
     at(stores, MINUTE)
-    slow = await stores.schedules.look(10)
+    slow = await stores.schedules.find_due(10)
     await fire(stores)
     await worker(stores).fire(slow.due[0], slow.now)
     job = await stores.queries.job((await read(stores)).runs[0].job_id or "")
@@ -95,9 +95,9 @@ async def test_a_definition_that_is_sent_again_keeps_what_is_due(stores: Namespa
     await put(stores, catch_up="all")
     at(stores, 2 * MINUTE + 1)
     again = await put(stores, catch_up="all", job={"name": "work", "payload": {"v": 2}})
-    assert (again.version, again.slot) == (2, START + MINUTE)
+    assert (again.version, again.next_fire_time) == (2, START + MINUTE)
     other = await put(stores, catch_up="all", every_ms=2 * MINUTE)
-    assert other.slot == START + 4 * MINUTE
+    assert other.next_fire_time == START + 4 * MINUTE
     assert other.anchor == START + 2 * MINUTE
 
 
@@ -105,7 +105,7 @@ async def test_a_change_voids_what_a_worker_is_about_to_fire(stores: Namespace) 
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
-    look = await stores.schedules.look(10)
+    look = await stores.schedules.find_due(10)
     await put(stores, job={"name": "work", "payload": {"v": 2}})
     await worker(stores).fire(look.due[0], look.now)
     assert await started(stores) == []
@@ -119,13 +119,13 @@ async def test_a_pause_fires_nothing_and_is_not_caught_up(stores: Namespace) -> 
     at(stores, 0)
     await put(stores, catch_up="all")
     at(stores, MINUTE)
-    look = await stores.schedules.look(10)
+    look = await stores.schedules.find_due(10)
     await stores.schedules.pause(await read(stores))
     await worker(stores).fire(look.due[0], look.now)
     at(stores, 5 * MINUTE + 1)
     await fire(stores)
     await stores.schedules.resume(await read(stores))
-    assert (await read(stores)).slot == START + 6 * MINUTE
+    assert (await read(stores)).next_fire_time == START + 6 * MINUTE
     assert await jobs_of(stores) == 0
 
 
@@ -133,7 +133,7 @@ async def test_a_deleted_schedule_fires_nothing_and_leaves_nothing(stores: Names
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
-    look = await stores.schedules.look(10)
+    look = await stores.schedules.find_due(10)
     with pytest.raises(VersionMismatch):
         await stores.schedules.delete("s", 7)
     assert await stores.schedules.delete("s", 1)
@@ -149,8 +149,8 @@ async def test_a_schedule_that_is_over_is_not_looked_at_again(stores: Namespace)
     await put(stores, end_ms=START + 90_000)
     at(stores, MINUTE)
     await fire(stores)
-    look = await stores.schedules.look(10)
-    assert ((await read(stores)).slot, look.due, look.next_in_ms) == (None, [], None)
+    look = await stores.schedules.find_due(10)
+    assert ((await read(stores)).next_fire_time, look.due, look.next_in_ms) == (None, [], None)
 
 
 async def test_the_job_type_and_the_queue_have_their_defaults_when_the_slot_fires(stores: Namespace) -> None:

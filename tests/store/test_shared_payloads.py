@@ -24,9 +24,9 @@ TEMPLATE = {"shop": "s", "text": "y" * 60_000}
 async def opened(stores: Namespace, payloads: list[Any], template: Any = TEMPLATE) -> str:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work", payload=orjson.dumps(template)))
-    await stores.fan_outs.open(id, spec, len(payloads), None)
+    await stores.fan_outs.create(id, spec, len(payloads), None)
     items = [Item(index, orjson.dumps(payload)) for index, payload in enumerate(payloads)]
-    await stores.fan_outs.fill(id, items)
+    await stores.fan_outs.add_items(id, items)
     return id
 
 

@@ -12,7 +12,7 @@ async def test_who_joins_while_the_last_subscription_ends_is_heard(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "IDLE_SECONDS", 0.0)
-    monkeypatch.setattr(subscriber, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(subscriber, "CHECK_SECONDS", 0.01)
     shared = stores.change_feed._subscriber
 
     async def watched() -> None:

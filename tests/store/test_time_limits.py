@@ -14,7 +14,7 @@ from service.domain.job_spec import JobSpec, Unique
 from service.domain.outcome import Snoozed
 from service.domain.states import State
 from service.store.namespace import Namespace
-from tests.store.children import park
+from tests.store.children import add_children
 from tests.support.factories import DAY, HOPELESS, IDS, claim, finish, submit
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +42,7 @@ async def by_retry_of_its_group(stores: Namespace, id: str) -> None:
 
 
 async def by_bulk_action(stores: Namespace, id: str) -> None:
-    await stores.bulk_actions.begin(IDS.new("act"), BulkSpec("retry", JobFilter(state=State.DEAD)), None)
+    await stores.bulk_actions.create(IDS.new("act"), BulkSpec("retry", JobFilter(state=State.DEAD)), None)
     await stores.bulk_batches.work()
 
 
@@ -61,22 +61,22 @@ async def of_a_flow(stores: Namespace) -> str:
 
 async def of_a_fan_out(stores: Namespace) -> str:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(LIMITED), 1, None)
-    await stores.fan_outs.fill(id, [Item(0, b"{}")])
+    await stores.fan_outs.create(id, FanOutSpec(LIMITED), 1, None)
+    await stores.fan_outs.add_items(id, [Item(0, b"{}")])
     await stores.fan_outs.seal(id, 1)
     return item_id(id, 0)
 
 
 async def a_follow_up(stores: Namespace) -> str:
     id = IDS.new("fan", members=MEMBERS)
-    await stores.fan_outs.open(id, FanOutSpec(JobSpec("item"), LIMITED), 0, None)
+    await stores.fan_outs.create(id, FanOutSpec(JobSpec("item"), LIMITED), 0, None)
     await stores.fan_outs.seal(id, 0)
     return follow_up_id(id)
 
 
 async def a_child(stores: Namespace) -> str:
     await submit(stores)
-    return (await park(stores, (await claim(stores)).leases[0], {"x": Node(LIMITED)}))["x"]
+    return (await add_children(stores, (await claim(stores)).leases[0], {"x": Node(LIMITED)}))["x"]
 
 
 async def replacing(stores: Namespace) -> str:
@@ -121,9 +121,9 @@ async def test_a_new_run_is_given_its_time_anew(
         assert lease.job.deadline_at == at + DAY + 5 * MINUTE
         await finish(stores, lease, Snoozed(DAY))
         lasts = 5 * MINUTE
-    await stores.leases.sweep(now=str(at + DAY + lasts - 1))
+    await stores.leases.expire_jobs(now=str(at + DAY + lasts - 1))
     assert (await job(stores, id)).state in (State.QUEUED, State.SCHEDULED)
-    await stores.leases.sweep(now=str(at + DAY + lasts))
+    await stores.leases.expire_jobs(now=str(at + DAY + lasts))
     ended = await job(stores, id)
     assert (ended.state, ended.state_reason) == (State.DEAD, reason)
 

@@ -131,7 +131,7 @@ async def test_a_job_behind_that_expired_does_not_run(stores: Namespace) -> None
     lease = (await claim(stores)).leases[0]
     second = (await send(stores, "replace", expires_ms=1_000)).job_id
     at(stores, 2_000)
-    await stores.leases.sweep()
+    await stores.leases.expire_jobs()
     assert (await job(stores, second)).state_reason == "expired"
     await finish(stores, lease, OK)
     assert await holder(stores) is None

@@ -7,7 +7,7 @@ from service.domain.flow import Edge, FlowSpec, Node, When, job_ids
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.namespace import Namespace
-from tests.store.children import MINUTE, child, job, lease_of, parent, parent_in_flow, park
+from tests.store.children import MINUTE, add_children, child, job, lease_of, parent, parent_in_flow
 from tests.support import factories
 from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of
 
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"a": child(), "b": child(delay_ms=MINUTE)})
+    ids = await add_children(stores, lease, {"a": child(), "b": child(delay_ms=MINUTE)})
     await finish(stores, (await lease_of(stores))[ids["a"]], OK)
     await stores.jobs.cancel([lease.job.id], 0)
     assert (await stores.jobs.redrive([lease.job.id]))[0].result == "moved"
     again = (await claim(stores)).leases[0]
-    assert await stores.dependencies.park(again, {}, ids) == "parked"
+    assert await stores.dependencies.wait_for_children(again, {}, ids) == "waiting"
     assert (await claim(stores)).leases == []
     await stores.jobs.run_now(ids["b"])
     leases = await lease_of(stores)
@@ -32,7 +32,7 @@ async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> 
 
 async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: Namespace) -> None:
     lease = await parent(stores)
-    ids = await park(stores, lease, {"gone": child()})
+    ids = await add_children(stores, lease, {"gone": child()})
     (gone,) = (await lease_of(stores)).values()
     # An end that is told to so many leaves the rest of the batch to whoever carries on.
     many = {f"j{n}": child(Edge("root")) for n in range(500)}
@@ -48,7 +48,7 @@ async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: 
     await stores.group_tasks.work()
     assert (await stores.jobs.redrive([lease.job.id]))[0].result == "moved"
     again = (await claim(stores)).leases[0]
-    ids = await park(stores, again, {"new": child()})
+    ids = await add_children(stores, again, {"new": child()})
     await finish(stores, (await lease_of(stores))[ids["new"]], OK)
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
@@ -57,7 +57,7 @@ async def test_who_watches_a_job_hears_that_it_waits(stores: Namespace) -> None:
     lease = await parent(stores)
     before = await job(stores, lease.job.id)
     async with stores.change_feed.watch(lease.job.id) as change:
-        await park(stores, lease, {"x": child()})
+        await add_children(stores, lease, {"x": child()})
         await factories.heard(change)
     after = await job(stores, lease.job.id)
     assert (after.state, after.version) == (State.BLOCKED, before.version + 1)
@@ -69,7 +69,7 @@ async def test_a_run_that_is_over_adds_no_children(stores: Namespace, gone: str)
     await finish(stores, lease, OK)
     if gone == "forgotten":
         await stores.jobs.delete([lease.job.id])
-    ids = await park(stores, lease, {"x": child()}, "stale")
+    ids = await add_children(stores, lease, {"x": child()}, "stale")
     assert await state_of(stores, ids["x"]) is None
     assert await lease_of(stores) == {}
 
@@ -84,10 +84,10 @@ async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Namespace,
     else:
         # Nobody has begun to cancel its jobs.
         await stores.groups.request_cancel(flow, MINUTE)
-    ids = await park(stores, lease, {"x": child()})
+    ids = await add_children(stores, lease, {"x": child()})
     assert await finish(stores, lease, OK) == "stale"
     # Sent again, after a lost reply.
-    ids |= await park(stores, lease, {"y": child()})
+    ids |= await add_children(stores, lease, {"y": child()})
     assert await stores.queries.jobs(list(ids.values())) == [None, None]
     ended = await job(stores, lease.job.id)
     assert (ended.state, ended.state_reason) == (State.CANCELLED, "requested" if what == "job" else "flow")
@@ -107,14 +107,14 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
         "b": child(Edge("a"), retention_ms=0),
         "c": child(delay_ms=MINUTE),
     }
-    ids = await park(stores, lease, nodes)
+    ids = await add_children(stores, lease, nodes)
     for key in ("a", "b"):
         await finish(stores, (await lease_of(stores))[ids[key]], OK)
     if how == "pruned":
         await stores.leases.prune(now=str(Clock().now_ms() + factories.DAY))
     else:
         await stores.jobs.delete([ids["b"], ids["a"]])
-    ends = await stores.dependencies.ends(lease.job.id)
+    ends = await stores.dependencies.results(lease.job.id)
     assert {key: end.result for key, end in ends.items()} == {
         "a": b'{"ok":true}',
         "b": b'{"ok":true}',
@@ -136,7 +136,7 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
     await stores.flows.create(id, spec, None)
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     lease = (await claim(stores)).leases[0]
-    ids = await park(stores, lease, {"x": child(), "y": child()})
+    ids = await add_children(stores, lease, {"x": child(), "y": child()})
     assert (await stores.jobs.redrive([job_ids(id, spec)["a"]]))[0].result == "moved"
     await stores.group_tasks.work()
     again = (await claim(stores)).leases[0]
@@ -152,7 +152,7 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
 
 async def test_a_parent_waits_again_for_a_child_that_runs_again(stores: Namespace) -> None:
     lease = await parent_in_flow(stores)
-    ids = await park(stores, lease, {"x": child(), "y": child()})
+    ids = await add_children(stores, lease, {"x": child(), "y": child()})
     leases = await lease_of(stores)
     await finish(stores, leases[ids["x"]], HOPELESS)
     assert (await stores.jobs.redrive([ids["x"]]))[0].result == "moved"

@@ -69,7 +69,7 @@ async def _force_cancel(stores: Namespace, id: str) -> None:
     await claim(stores)
     await stores.jobs.cancel([id], 0)
     assert await holder(stores) == id
-    await stores.leases.sweep()
+    await stores.leases.expire_jobs()
 
 
 async def _die_of_crashes(stores: Namespace, id: str) -> None:
@@ -84,7 +84,7 @@ async def _purge(stores: Namespace, id: str) -> None:
 
 async def _expire_in_sweep(stores: Namespace, id: str) -> None:
     at(stores, 60_000)
-    await stores.leases.sweep()
+    await stores.leases.expire_jobs()
 
 
 async def _expire_in_claim(stores: Namespace, id: str) -> None:

@@ -120,7 +120,7 @@ async def job_in(stores: Namespace, state: State) -> tuple[str, Lease | None]:
     assert lease.job.id == id
     if state is State.CANCELLED:
         await stores.jobs.cancel([id], 0)
-        await stores.leases.sweep()
+        await stores.leases.expire_jobs()
     elif state is not State.RUNNING:
         outcomes = {State.SUCCEEDED: OK, State.RETRYING: BROKEN, State.DEAD: HOPELESS}
         assert await finish(stores, lease, outcomes[state]) == "moved"

@@ -19,7 +19,9 @@ async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]
     ended = {id for id, group in groups.items() if group["state"] not in ("open", "running")}
     assert members.get("group_retention", set()) == ended
     assert {id for id, group in groups.items() if "finished_at" in group} == ended
-    assert members.get("filling", set()) == {id for id, group in groups.items() if group["state"] == "open"}
+    assert members.get("open_fan_outs", set()) == {
+        id for id, group in groups.items() if group["state"] == "open"
+    }
     limiters = {name.decode() for name in await redis.hkeys(f"{prefix}limiters")}
     limited = {f"fan:{id}" for id, group in groups.items() if "max_concurrency" in group}
     assert limited <= limiters
@@ -59,7 +61,7 @@ def _check_counts(groups: Jobs, jobs: Jobs) -> None:
             f"{id} counts other than its total"
         )
         over = "sealed" in group and sum(kept[state] for state in FINISHED) == int(group["total"])
-        assert (group["state"] not in ("open", "running")) == over or "reviving" in group, (
+        assert (group["state"] not in ("open", "running")) == over or "retry_pending" in group, (
             f"{id} has not ended"
         )
 
@@ -69,7 +71,7 @@ async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks:
     followers = {
         await redis.get(raw) async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000)
     }
-    told = {task.removeprefix("tell ") for task in tasks}
+    told = {task.removeprefix("notify ") for task in tasks}
     for id, job in jobs.items():
         if job["state"] != "blocked" or id.encode() in followers:
             continue

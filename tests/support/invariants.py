@@ -91,14 +91,14 @@ def _limiters(job: dict[str, str]) -> list[str]:
 async def _check_heads(
     redis: Any, prefix: str, members: dict[str, set[str]], queued: list[dict[str, str]]
 ) -> None:
-    """What may start stands in the line of its type; what may not hangs on a limiter in `parked`."""
-    parked = members.get("parked", set())
+    """What may start stands in the line of its type; what may not hangs on a limiter in `closed_limiters`."""
+    closed_limiters = members.get("closed_limiters", set())
     shown_in: dict[str, set[str]] = {}
     for index, keyed in (("types", False), ("keyed", True)):
         mine = [job for job in queued if bool(job["lane"]) == keyed]
         hidden: set[tuple[str, str, str]] = set()
-        for limiter in parked:
-            for ref in await redis.smembers(f"{prefix}parked:{limiter}"):
+        for limiter in closed_limiters:
+            for ref in await redis.smembers(f"{prefix}closed_lanes:{limiter}"):
                 queue, name, lane = ref.decode().split("|", 2)
                 hidden.add((queue, name, lane))
                 order, member = (f"lanes:{name}", lane) if lane else ("types", name)
@@ -139,7 +139,7 @@ async def _check_lines(
             assert await redis.sismember(f"{prefix}queue:{queue}|closed", name), f"{name} of {queue} is lost"
             paused, types = await redis.hmget(f"{prefix}queue:{queue}", "paused", "paused_types")
             held = paused == b"1" or f" {name} " in (types or b"").decode()
-            held = held or f"queue:{queue}" in members.get("parked", set())
+            held = held or f"queue:{queue}" in members.get("closed_limiters", set())
             assert held, f"{name} of {queue} waits for nothing"
 
 
@@ -167,8 +167,8 @@ async def _check_keys(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) 
 
 
 async def _check_schedules(redis: Any, prefix: str) -> None:
-    for name, slot in await redis.zrange(f"{prefix}slots", 0, -1, withscores=True):
-        assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "slot")) == slot
+    for name, fire_at in await redis.zrange(f"{prefix}fire_times", 0, -1, withscores=True):
+        assert int(await redis.hget(f"{prefix}schedule:{name.decode()}", "fire_at")) == fire_at
 
 
 async def _check_names(redis: Any, prefix: str, unused: set[str]) -> None:

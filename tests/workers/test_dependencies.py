@@ -11,7 +11,7 @@ from service.domain.job_spec import JobSpec
 from service.store.namespace import Namespace
 from tests.support.factories import IDS, OK, claim, finish
 from workers.arq.hooks import Hooks
-from workers.handling.dependencies import MAX_CHILDREN, Relatives
+from workers.handling.dependencies import MAX_CHILDREN, RelatedJobs
 from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 
@@ -30,14 +30,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
+async def related_jobs_of_a_job_that_waited(stores: Namespace) -> RelatedJobs:
     """It waited for a job `fetch`."""
     spec = FlowSpec("flow", {"fetch": Node(JobSpec("work")), "sum": Node(JobSpec("work"), (Edge("fetch"),))})
     await stores.flows.create(IDS.new("flow", members=2), spec, None)
     await finish(stores, (await claim(stores)).leases[0], OK)
     lease = (await claim(stores)).leases[0]
     registry = Registry([], Hooks(), [], [])
-    return Relatives(stores, JobSpecs(registry, stores, Clock()), IDS.new, lease)
+    return RelatedJobs(stores, JobSpecs(registry, stores, Clock()), IDS.new, lease)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ async def relatives_of_a_job_that_waited(stores: Namespace) -> Relatives:
 async def test_children_that_cannot_be_are_refused_and_none_is_added(
     stores: Namespace, children: dict[str, Any], message: str
 ) -> None:
-    relatives = await relatives_of_a_job_that_waited(stores)
+    related_jobs = await related_jobs_of_a_job_that_waited(stores)
     with pytest.raises((ValueError, FlowInvalid), match=message):
-        await relatives.add_children(children)
+        await related_jobs.add_children(children)
     assert (await claim(stores, types={"part": None})).leases == []
-    assert set(await relatives.dependencies()) == {"fetch"}
+    assert set(await related_jobs.dependencies()) == {"fetch"}
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ async def test_children_that_cannot_be_are_refused_and_none_is_added(
 async def test_a_fan_out_that_cannot_be_is_refused(
     stores: Namespace, options: dict[str, Any], message: str
 ) -> None:
-    relatives = await relatives_of_a_job_that_waited(stores)
+    related_jobs = await related_jobs_of_a_job_that_waited(stores)
     given = dict(options)
     payloads, then = given.pop("payloads", [{}]), given.pop("then", None)
     with pytest.raises(ValueError, match=message):
-        await relatives.fan_out(1, "part", payloads, then, given)
+        await related_jobs.fan_out(1, "part", payloads, then, given)
     assert (await claim(stores, types={"part": None})).leases == []
 
 
 async def test_items_lie_over_the_payload_that_they_share(stores: Namespace) -> None:
-    relatives = await relatives_of_a_job_that_waited(stores)
-    await relatives.fan_out(1, "part", [{"b": 3}], None, {"payload": {"a": 1, "b": 2}})
+    related_jobs = await related_jobs_of_a_job_that_waited(stores)
+    await related_jobs.fan_out(1, "part", [{"b": 3}], None, {"payload": {"a": 1, "b": 2}})
     (lease,) = (await claim(stores, types={"part": None})).leases
     assert orjson.loads(lease.job.payload) == {"a": 1, "b": 3}

@@ -10,7 +10,7 @@ from tests.support.factories import claim, limit, register_worker, submit
 from workers.arq.hooks import Hooks
 from workers.handler import job
 from workers.handling.arq_client import TriageRedis
-from workers.handling.dependencies import Parked, Relatives
+from workers.handling.dependencies import RelatedJobs, WaitingForChildren
 from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry, handler_of
 
@@ -46,11 +46,11 @@ async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Nam
     await submit(stores)
     lease = (await claim(stores)).leases[0]
     specs = JobSpecs(registry, stores, Clock())
-    relatives = Relatives(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
+    related_jobs = RelatedJobs(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
 
-    fan_out = await relatives.fan_out(1, "plain", [{}], None, {"queue": "slow"})
-    with pytest.raises(Parked):
-        await relatives.add_children({"child": {"job": {"name": "plain", "queue": "slow"}}})
+    fan_out = await related_jobs.fan_out(1, "plain", [{}], None, {"queue": "slow"})
+    with pytest.raises(WaitingForChildren):
+        await related_jobs.add_children({"child": {"job": {"name": "plain", "queue": "slow"}}})
 
     child = (await stores.dependencies.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
@@ -63,11 +63,11 @@ async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(
     await submit(stores)
     lease = (await claim(stores)).leases[0]
     specs = JobSpecs(Registry([], Hooks(), [], []), stores, Clock())
-    relatives = Relatives(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
+    related_jobs = RelatedJobs(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
 
-    fan_out = await relatives.fan_out(1, "away", [{}], "away", {})
-    with pytest.raises(Parked):
-        await relatives.add_children({"child": {"job": {"name": "away"}}})
+    fan_out = await related_jobs.fan_out(1, "away", [{}], "away", {})
+    with pytest.raises(WaitingForChildren):
+        await related_jobs.add_children({"child": {"job": {"name": "away"}}})
 
     child = (await stores.dependencies.children(lease.job.id))["child"]
     jobs = await stores.queries.jobs([child, item_id(fan_out, 0), follow_up_id(fan_out)])

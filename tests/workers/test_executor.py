@@ -16,7 +16,7 @@ from tests.workers.execution import build_executor
 from tests.workers.reporting import Notes, lease
 from workers.engine.executor import Contexts, Executor
 from workers.engine.runs.runners import Runners
-from workers.handling.dependencies import Relatives
+from workers.handling.dependencies import RelatedJobs
 from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 
@@ -48,7 +48,7 @@ async def executor(stores, settings, finishes):
     settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
     registry = Registry.load(["tests.support.scripted"])
     specs = JobSpecs(registry, stores, Clock())
-    contexts = Contexts({}, Notes(), lambda lease: Relatives(stores, specs, lambda prefix: prefix, lease))
+    contexts = Contexts({}, Notes(), lambda lease: RelatedJobs(stores, specs, lambda prefix: prefix, lease))
     runners = Runners(settings, registry)
     yield build_executor(settings, registry, runners, contexts, finishes)
     runners.close()

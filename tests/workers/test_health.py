@@ -52,7 +52,7 @@ def worker(clock: Any, capacity: int = 2) -> tuple[Health, Any, Slots]:
     """A worker that has just claimed, with its claimer and its slots."""
     slots = Slots(clock, capacity)
     executor: Any = SimpleNamespace(slots=slots, draining=asyncio.Event())
-    claimer: Any = SimpleNamespace(last_turn=clock.monotonic())
+    claimer: Any = SimpleNamespace(last_claim_at=clock.monotonic())
     health = Health(clock, executor, claimer)
     health.watchdog = cast(Any, SimpleNamespace(last_tick=clock.monotonic() + 1e9))
     return health, claimer, slots
@@ -66,7 +66,7 @@ async def test_a_worker_with_free_slots_that_does_not_claim_is_not_ready() -> No
     assert health.unclaimed_seconds() == UNCLAIMED_AT_MOST + 1
     assert health.ready() == "slots are free and the claim loop is stuck"
     assert health.live() is None
-    claimer.last_turn = clock.monotonic()
+    claimer.last_claim_at = clock.monotonic()
     assert health.ready() is None
 
 

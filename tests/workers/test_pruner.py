@@ -10,7 +10,7 @@ import pytest
 from service.clock import Clock
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat, decode_beat
+from service.store.leases import HeartbeatReply, decode_heartbeat
 from service.store.namespace import Namespace
 from service.store.redis import keys
 from service.tasks import end
@@ -32,8 +32,10 @@ class Site:
     worker: str
     pruner: Pruner
 
-    async def beat(self) -> Beat:
-        return decode_beat(await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"]))
+    async def beat(self) -> HeartbeatReply:
+        return decode_heartbeat(
+            await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"])
+        )
 
     async def summoned(self) -> bool:
         redis: Any = self.stores.scripts.redis
@@ -86,7 +88,7 @@ async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
 async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: Namespace) -> None:
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     redis: Any = stores.scripts.redis
-    told = keys.pruners_told(stores.scripts.prefix)
+    told = keys.announced_retention(stores.scripts.prefix)
     await ended(stores, retention_ms=20_000)
     assert await site.summoned()
     # The time that is left of it stands still.

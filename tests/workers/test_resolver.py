@@ -116,6 +116,6 @@ async def test_an_unknown_name_is_an_error_and_gives_its_place_back(names: NameS
             await resolver.addresses("unknown.example", 80)
 
     def forgotten() -> None:
-        assert (resolver._lookups, resolver._waiting, resolver._begun) == ({}, {}, set())
+        assert (resolver._lookups, resolver._waiting, resolver._running) == ({}, {}, set())
 
     await eventually(forgotten)

@@ -13,14 +13,14 @@ from tests.workers.reporting import Notes, context, lease, slot, times
 from workers.engine.runs.outcomes import of_exception
 from workers.engine.runs.run import Run
 from workers.handler import RateLimited
-from workers.handling.shared_limits import Throttle
+from workers.handling.shared_limits import SharedLimiters
 
 pytestmark = pytest.mark.anyio
 
 
-def throttle(stores: Namespace, number: int) -> Throttle:
+def throttle(stores: Namespace, number: int) -> SharedLimiters:
     ids = iter(range(10_000))
-    return Throttle(stores.limiters, lambda: f"lim_{number}_{next(ids)}")
+    return SharedLimiters(stores.limiters, lambda: f"lim_{number}_{next(ids)}")
 
 
 async def test_handlers_of_two_workers_share_one_window(stores: Namespace) -> None:

@@ -1,1 +1,1 @@
-"""arq's surface: its settings, hooks, jobs and command line."""
+"""Compatibility with arq: its settings, hooks, jobs and command line."""

@@ -18,12 +18,12 @@ from service.settings import load_settings
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 
-#: Seconds between checks of the files that `--watch` watches.
-LOOK_EVERY = 0.5
+#: The interval between checks for changed files, in seconds.
+CHECK_SECONDS = 0.5
 
 
 async def check_health(*_: object) -> int:
-    """Return 0 if a worker of this namespace is alive on the server of TRIAGE_REDIS_URL, else 1."""
+    """Return 0 if this namespace has a live worker, else 1."""
     settings = load_settings()
     redis = connect(settings.redis_url)
     try:
@@ -43,7 +43,7 @@ async def check_health(*_: object) -> int:
 async def watch_reload(path: str, worker_settings: Any) -> None:
     """Run the worker in a subprocess, and start a new one whenever a Python file below `path` changes.
 
-    A new process, because a module that is imported cannot be replaced in the one that has it.
+    A new process, because Python cannot replace imported modules.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -52,7 +52,7 @@ async def watch_reload(path: str, worker_settings: Any) -> None:
     try:
         while not stopping.is_set() and worker.returncode is None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), LOOK_EVERY)
+                await asyncio.wait_for(stopping.wait(), CHECK_SECONDS)
             now = await asyncio.to_thread(_read, path)
             if now != before and not stopping.is_set():
                 sys.stderr.write("files changed, restarting the worker\n")
@@ -65,7 +65,7 @@ async def watch_reload(path: str, worker_settings: Any) -> None:
 
 
 async def _start() -> Process:
-    # Where arq's command looks for modules, too.
+    # arq's command also adds the current directory.
     path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), os.getcwd())))
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "workers.main", env={**os.environ, "PYTHONPATH": path}
@@ -73,7 +73,7 @@ async def _start() -> Process:
 
 
 async def _end(worker: Process) -> None:
-    """Drain it: running jobs are finished or handed back."""
+    """Drain it: finish running jobs or hand them back."""
     with contextlib.suppress(ProcessLookupError):
         worker.terminate()
     await worker.wait()

@@ -1,4 +1,4 @@
-"""When arq's cron jobs fire."""
+"""Computes the fire times of arq's cron jobs."""
 
 from datetime import datetime, timedelta, tzinfo
 
@@ -6,8 +6,8 @@ from arq.cron import CronJob, next_cron
 
 
 def next_firing(cron: CronJob, zone: tzinfo, after_ms: int) -> int:
-    """The first time later than `after_ms` that the cron job names, in unix ms."""
-    # arq looks from a second later on; a time that the clocks repeat may be before `after_ms`.
+    """The cron job's first fire time after `after_ms`, in unix ms."""
+    # arq starts a second later. When clocks go back, a repeated local time may be before `after_ms`.
     at = datetime.fromtimestamp(after_ms / 1000, zone) - timedelta(seconds=1)
     while True:
         at = next_cron(

@@ -1,4 +1,4 @@
-"""The hooks of arq's WorkerSettings. A start hook may fail its run; no other hook can change an outcome."""
+"""Runs the hooks of arq's WorkerSettings. A start hook can fail its run; the others cannot affect it."""
 
 import asyncio
 import contextvars
@@ -12,7 +12,7 @@ from service.domain.job import Lease
 
 Hook = Callable[[dict[Any, Any]], Awaitable[Any]]
 
-#: Seconds that a per-job hook may take.
+#: The timeout of a per-job hook, in seconds.
 HOOK_SECONDS = 10.0
 
 log = structlog.get_logger("triage.hooks")
@@ -31,20 +31,20 @@ class ModuleHooks:
 
 @dataclass(slots=True)
 class _Open:
-    """A run between its first start hook and its last after hook."""
+    """A run whose hooks have begun and not finished."""
 
     context: Any
     variables: contextvars.Context
-    #: Modules whose start hook succeeded: only their end hooks are called.
+    #: Modules whose start hook succeeded; the end hooks of the others do not run.
     started: list[ModuleHooks]
-    #: The handler and the end hooks are done.
+    #: Whether the handler and the end hooks are done.
     ended: bool = False
-    #: Redis has the finish of the run, or never will.
+    #: Whether Redis has the finish of the run, or will never get one.
     settled: bool = False
 
 
 class Hooks:
-    """Hooks of several modules run in the order of the modules, end hooks in reverse order."""
+    """Runs hooks in the order of their modules, and end hooks in reverse order."""
 
     def __init__(self, modules: Sequence[ModuleHooks] = ()) -> None:
         self.modules = tuple(modules)
@@ -54,22 +54,22 @@ class Hooks:
         self._after: set[asyncio.Task[None]] = set()
 
     async def starts(self, context: dict[Any, Any]) -> None:
-        """Errors are not caught: the worker does not start, and the operator sees why."""
+        """Run the startup hooks. An error keeps the worker from starting, so that the operator sees it."""
         for module in self.modules:
             if module.startup is not None:
                 await module.startup(context)
 
     async def ends(self, context: dict[Any, Any], seconds: float) -> None:
-        """After the hooks of the last runs, because they may use what the shutdown hooks close."""
+        """Run the shutdown hooks, after the hooks of the last runs, which may need what they close."""
         if self._after:
             await asyncio.wait(self._after, timeout=seconds)
         for module in reversed(self.modules):
             await _guarded(module.shutdown, context, seconds)
 
     async def job_starts(self, context: Any) -> None:
-        """Raises what a start hook raised, and TimeoutError: the attempt fails and the handler never runs.
+        """Run the start hooks. If one raises or times out, the attempt fails without running the handler.
 
-        The hooks run in the run's own task, so that the handler sees the context variables that they set.
+        They run in the run's task, so that the handler sees the context variables that they set.
         """
         if not self._per_job:
             return
@@ -83,7 +83,7 @@ class Hooks:
         run.variables = contextvars.copy_context()
 
     async def job_ends(self, context: Any) -> None:
-        """The handler has ended, whatever its outcome."""
+        """Run the end hooks, after the handler has ended with any outcome."""
         run = self._open.get(context.lease.token)
         if run is None:
             return
@@ -93,14 +93,14 @@ class Hooks:
         self._close(run)
 
     def settled(self, lease: Lease) -> None:
-        """Redis has the finish of this run, or the run has lost its lease and nothing will be written."""
+        """Run the after hooks once Redis has the finish, or the run has lost its lease and has none."""
         run = self._open.get(lease.token)
         if run is not None:
             run.settled = True
             self._close(run)
 
     def _close(self, run: _Open) -> None:
-        # An abandoned run is settled while its handler still uses what the after hooks would close.
+        # The handler of an abandoned run may still be using what the after hooks close.
         if not (run.ended and run.settled):
             return
         del self._open[run.context.lease.token]
@@ -122,5 +122,5 @@ async def _guarded(hook: Hook | None, context: Any, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await hook(context)
     except BaseException as error:
-        # SystemExit would end the worker, and a cancellation would replace the outcome of the run.
+        # Otherwise SystemExit would end the worker, and a cancellation would replace the run's outcome.
         log.warning("hook_failed", hook=getattr(hook, "__qualname__", "?"), error=type(error).__name__)

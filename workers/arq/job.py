@@ -1,4 +1,4 @@
-"""arq's Job over Triage's store: what enqueue_job returns, and what `Job(id, ctx["redis"])` makes."""
+"""arq's Job over Triage's store: returned by enqueue_job, and created by `Job(id, ctx["redis"])`."""
 
 import asyncio
 import builtins
@@ -22,9 +22,9 @@ from service.domain.states import FINISHED, Reason, State
 from service.store.namespace import Namespace
 from workers.calls.invocation import ARGS
 
-#: Milliseconds that a run gets to react to `abort`.
+#: The grace of `abort`, in milliseconds.
 ABORT_GRACE_MS = 5_000
-#: Seconds between reads of a job while no change of it is announced.
+#: The interval between reads of a job without a notification of a change, in seconds.
 SLEEP_AT_MOST = 30.0
 _STATUS: Mapping[State, JobStatus] = {
     State.BLOCKED: JobStatus.deferred,
@@ -39,25 +39,25 @@ log = structlog.get_logger("triage.arq")
 
 @runtime_checkable
 class HasStores(Protocol):
-    """A client whose jobs are Triage's."""
+    """A client for Triage's jobs."""
 
-    stores: Namespace
+    namespace: Namespace
 
     async def find_job(self, id: str) -> Job | None: ...
 
 
 class TriageJob(arq.jobs.Job):
-    """A job by its id: Triage's, or the `_job_id` that it was enqueued with.
+    """A job by its id or by the `_job_id` with which it was enqueued.
 
-    With a client that is not Triage's it is arq's own.
+    With any other client it behaves like arq's own Job.
     """
 
     async def result(
         self, timeout: float | None = None, *, poll_delay: float = 0.5, pole_delay: float | None = None
     ) -> Any:
-        """Return the result, or raise what the handler raised, as far as its type and message tell.
+        """Return the result, or raise an error with the type, if built in, and message of the handler's.
 
-        Raises TimeoutError, and ResultNotFound for a job that does not exist or is forgotten.
+        Raises TimeoutError, and ResultNotFound for a job that does not exist or has been pruned.
         """
         client = self._client
         if client is None:
@@ -95,14 +95,14 @@ class TriageJob(arq.jobs.Job):
         return JobStatus.not_found if job is None else _STATUS.get(job.state, JobStatus.complete)
 
     async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
-        """Cancel the job and wait until it has ended; False if it ended otherwise or does not exist."""
+        """Cancel the job and wait until it finishes; False if it was not cancelled or does not exist."""
         client = self._client
         if client is None:
             return await super().abort(timeout=timeout, poll_delay=poll_delay)
         found = await client.find_job(self.job_id)
         if found is None:
             return False
-        await client.stores.jobs.cancel([found.id], ABORT_GRACE_MS)
+        await client.namespace.jobs.cancel([found.id], ABORT_GRACE_MS)
         try:
             return (await self._ended(client, timeout, poll_delay)).state is State.CANCELLED
         except ResultNotFound:
@@ -121,7 +121,7 @@ class TriageJob(arq.jobs.Job):
             if job.state in FINISHED:
                 return job
             try:
-                async with client.stores.change_feed.watch(job.id) as changed:
+                async with client.namespace.change_feed.watch(job.id) as changed:
                     while not changed.lost:
                         changed.clear()
                         job = await self._found(client)
@@ -140,7 +140,7 @@ class TriageJob(arq.jobs.Job):
 
 
 async def _wait(change: asyncio.Event, seconds: float, deadline: float) -> None:
-    """Until the change, or for so many seconds; raises TimeoutError past the deadline."""
+    """Wait for the change or for `seconds`; raises TimeoutError past the deadline."""
     left = deadline - asyncio.get_running_loop().time()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(change.wait(), max(0.0, min(seconds, left)))
@@ -181,7 +181,7 @@ def result_of(job: Job) -> JobResult:
 
 
 def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """By name where the worker knew the function, otherwise as the caller passed them."""
+    """The arguments by name if the worker knew the function, otherwise as the caller passed them."""
     payload = cast(dict[str, Any], orjson.loads(job.payload))
     args = payload.pop(ARGS, None)
     if isinstance(args, list):
@@ -190,7 +190,7 @@ def _arguments(job: Job) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _error(job: Job) -> BaseException | None:
-    """What a caller that asks for the result gets raised; None if the job succeeded."""
+    """The error to raise for the result; None if the job succeeded."""
     if job.state is State.SUCCEEDED:
         return None
     if job.state is State.CANCELLED:
@@ -205,7 +205,7 @@ def _error(job: Job) -> BaseException | None:
         return JobExecutionFailed(f"max {job.retry.max_attempts} retries exceeded")
     if kind == "ResultInvalid":
         return SerializationError(f"unable to serialize result: {message}")
-    # Only built-in types: data in Redis must not decide which modules are imported.
+    # Only built-in types, so that data in Redis cannot make a process import modules.
     known = getattr(builtins, kind, None)
     if isinstance(known, type) and issubclass(known, Exception):
         with contextlib.suppress(TypeError):
@@ -217,5 +217,5 @@ def _time(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-# Handlers write `from arq.jobs import Job` and `Job(id, ctx["redis"])`: this is how they get ours.
+# Gives Triage's class to handlers that use `from arq.jobs import Job`.
 arq.jobs.Job = arq.connections.Job = TriageJob  # type: ignore[misc]

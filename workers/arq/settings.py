@@ -1,4 +1,4 @@
-"""Reads arq's WorkerSettings: what each option means here, and which ones are named as not supported."""
+"""Reads arq's WorkerSettings: maps its options to Triage's, and warns of unsupported ones."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +20,9 @@ from workers.arq.hooks import Hook, ModuleHooks
 MAX_TRIES = 5
 KEEP_RESULT_SECONDS = 3600.0
 
-#: Every option of arq's; read before workers.main puts another class in the place of arq's.
+#: All options of arq's Worker; read before workers.main replaces the class.
 OPTIONS = frozenset(inspect.signature(arq.worker.Worker).parameters)
-#: Options that have no effect here, and why.
+#: Options without an effect, and why.
 IGNORED: Mapping[str, str] = {
     "redis_settings": "TRIAGE_REDIS_URL names the server",
     "redis_pool": "TRIAGE_REDIS_URL names the server",
@@ -33,7 +33,7 @@ IGNORED: Mapping[str, str] = {
     "job_serializer": "payloads and results are JSON",
     "job_deserializer": "payloads and results are JSON",
 }
-#: Options of which only one value has no effect here.
+#: Options without an effect if they have this value.
 IGNORED_VALUES: Mapping[tuple[str, object], str] = {
     ("log_results", True): "results are never logged",
     ("allow_abort_jobs", False): "jobs can always be cancelled",
@@ -43,22 +43,22 @@ IGNORED_VALUES: Mapping[tuple[str, object], str] = {
 
 @dataclass(frozen=True, slots=True)
 class ArqSettings:
-    """One WorkerSettings; None = the option is absent."""
+    """A WorkerSettings; None = the option is absent."""
 
-    #: The module that it is in, for messages.
+    #: Its module, for messages.
     where: str = "functions"
     functions: tuple[Any, ...] = ()
     cron_jobs: tuple[CronJob, ...] = ()
     hooks: ModuleHooks = field(default_factory=ModuleHooks)
     ctx: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
-    #: Of the jobs of its functions, in the JSON form of JobSpec.
+    #: Defaults of its functions' jobs, in the JSON form of JobSpec.
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     timezone: tzinfo | None = None
     burst: bool | None = None
     max_jobs: int | None = None
     job_completion_wait: float | None = None
     expires_extra_ms: int | None = None
-    #: A sentence for each option that has no effect.
+    #: A sentence for each option without an effect.
     ignored: tuple[str, ...] = ()
 
     @property
@@ -70,7 +70,7 @@ class ArqSettings:
 
 
 def read_arq_settings(source: Any, where: str) -> ArqSettings:
-    """`source` is a class or a dictionary; raises ConfigurationInvalid for what cannot be meant."""
+    """Read a class or a dictionary; raises ConfigurationInvalid."""
     given = {name: value for name, value in _options(source).items() if name in OPTIONS}
     try:
         return _read(given, where)
@@ -132,7 +132,7 @@ def _job_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
 def function_defaults(
     timeout: float | None, keep: float | None, forever: bool | None, tries: int | None
 ) -> dict[str, Any]:
-    """What arq's `func()` says of the jobs of one function; raises ValueError."""
+    """Defaults for a function's jobs, from the arguments of arq's `func()`; raises ValueError."""
     defaults: dict[str, Any] = {}
     if timeout is not None:
         defaults["timeout_seconds"] = timeout
@@ -146,13 +146,13 @@ def function_defaults(
 
 
 def checked_defaults(defaults: dict[str, Any]) -> dict[str, Any]:
-    """The same; raises ValueError for what the API would refuse of a client."""
+    """Check defaults; raises ValueError for values that the API would refuse."""
     check_defaults(defaults)
     return defaults
 
 
 def seconds(value: float | timedelta) -> float:
-    """Seconds of an option; raises TypeError or ValueError."""
+    """The seconds of an option; raises TypeError or ValueError."""
     number: Any = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError(f"{value!r} is not a number of seconds.")
@@ -166,18 +166,18 @@ def _milliseconds(value: Any) -> int:
 
 
 def local_timezone() -> tzinfo:
-    """The system's, as arq takes it."""
+    """The system's timezone, as in arq."""
     zone = datetime.now().astimezone().tzinfo
     assert zone is not None
     return zone
 
 
-#: Options of a worker, which TRIAGE_* variables override.
+#: Options that TRIAGE_* variables override.
 _OF_WORKERS: Mapping[str, str] = {"max_jobs": "concurrency", "job_completion_wait": "drain_seconds"}
 
 
 def worker_settings(settings: Settings, every: Sequence[ArqSettings]) -> Settings:
-    """What WorkerSettings say of the worker itself, where the environment says nothing."""
+    """Settings from WorkerSettings that the environment does not set."""
     update = {
         setting: min(given)
         for option, setting in _OF_WORKERS.items()
@@ -188,7 +188,7 @@ def worker_settings(settings: Settings, every: Sequence[ArqSettings]) -> Setting
 
 
 def name_ignored(settings: Settings, every: Sequence[ArqSettings]) -> list[str]:
-    """A sentence for each option that has no effect, or that another value has won over."""
+    """A sentence for each option that has no effect or is overridden."""
     return [sentence for item in every for sentence in item.ignored] + [
         f"{item.where}: WorkerSettings.{option} = {value} has no effect:"
         f" TRIAGE_{setting.upper()} is {getattr(settings, setting)}."
@@ -218,7 +218,7 @@ def _ignored(given: Mapping[str, Any], where: str) -> Sequence[str]:
 
 
 def _options(source: Any) -> dict[str, Any]:
-    """As arq reads it: what the class itself has; a function in it takes no self."""
+    """The class's own attributes, as arq reads them; a function among them takes no self."""
     options = cast(dict[str, Any], dict(source if isinstance(source, dict) else vars(source)))
     return {
         name: value.__func__ if isinstance(value, staticmethod) else value for name, value in options.items()

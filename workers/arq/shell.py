@@ -1,4 +1,4 @@
-"""What arq's Worker needs around it, and the counters that its users read after a run."""
+"""Prepares the event loop for arq's Worker, and updates the counters that its users read after a run."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ log = structlog.get_logger("triage.arq")
 
 
 def prepare_loop() -> None:
-    """Use uvloop, unless the worker is created inside a running event loop: then it runs there."""
+    """Use uvloop, unless the worker is created inside a running event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -26,7 +26,7 @@ def prepare_loop() -> None:
 
 
 def count_finish(worker: arq.worker.Worker, finish: Finish, result: FinishResult) -> None:
-    """Update arq's own counters; `result` is what became of the finish."""
+    """Update arq's counters; `result` is the reply to the finish."""
     state = State.CANCELLED if result is FinishResult.CANCELLED else finish.settlement.move.target
     if state is State.SUCCEEDED:
         worker.jobs_complete += 1

@@ -1,1 +1,1 @@
-"""From a payload to a call, and from what the call returns or raises to what is stored."""
+"""Turns payloads into calls of handlers, and what they return or raise into results and failures."""

@@ -1,23 +1,23 @@
-"""Turns any exception into a failure that can be stored and shown; never raises."""
+"""Turns any exception into a failure to store and show; never raises."""
 
 import traceback
 
 from service.domain.outcome import Failure
 from service.domain.texts import CUT, without_controls
 
-#: Bytes of UTF-8.
+#: Limits in bytes of UTF-8.
 MAX_TYPE, MAX_MESSAGE, MAX_TRACEBACK = 200, 4_096, 16_384
-#: Frames of a traceback that are stored: the innermost ones.
+#: The most frames of a traceback: the innermost ones.
 MAX_FRAMES = 20
 
 
 def describe(error: BaseException) -> Failure:
-    """A failure within its bounds, whatever the error's own methods do."""
+    """A failure within its limits, even if the error's own methods raise."""
     return Failure(_type_name(error), printable(_text(error), MAX_MESSAGE), _traceback(error))
 
 
 def printable(text: str, limit_bytes: int, *, keep_end: bool = False) -> str:
-    """The text as valid UTF-8 without control characters, cut to its first bytes or to its last ones."""
+    """The text as valid UTF-8 without control characters, truncated from either side."""
     cut = text[-limit_bytes:] if keep_end else text[:limit_bytes]
     encoded = without_controls(cut).encode()
     if len(cut) == len(text) and len(encoded) <= limit_bytes:
@@ -37,7 +37,7 @@ def _type_name(error: BaseException) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        # A subclass of str could override the methods that are called here.
+        # `join` makes a plain str: __str__ may return a subclass with overridden methods.
         return "".join(("", str(error)))
     except BaseException:
         return "(the error could not be described)"

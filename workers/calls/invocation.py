@@ -1,4 +1,4 @@
-"""From a payload to the arguments of a call, and from a call's arguments to a payload."""
+"""Turns a payload into the arguments of a call, and arguments into a payload."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from workers.handler import Execution
 
 __all__ = ["Encoded", "Handler", "PayloadMismatch", "ResultInvalid", "describe", "encode_result"]
 
-#: The member of a payload that holds the arguments of a positional call whose function was not known.
+#: The member of a payload with the positional arguments of a call whose function the caller did not know.
 ARGS = "args"
 
 
@@ -24,7 +24,7 @@ class PayloadMismatch(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that runs jobs of one type; the parameter `whole`, if any, takes the whole payload."""
+    """A function that runs jobs of one type; its parameter `whole`, if any, takes the whole payload."""
 
     name: str
     function: Callable[..., Any]
@@ -32,18 +32,18 @@ class Handler:
     module: str
     model: type[BaseModel] | None
     whole: str | None = None
-    #: The handler takes *args: its payload is not validated beyond what the call itself demands.
+    #: Whether the handler takes *args: then only its signature restricts the payload.
     positional: bool = False
     #: Names of the parameters after ctx, in the order of the model's fields.
     parameters: tuple[str, ...] = ()
-    #: How many of them cannot be passed by name.
+    #: How many of them are positional-only.
     nameless: int = 0
     #: Set instead of `model` for a function without @job.
     loose: Loose | None = None
     concurrency: int | None = None
     redact: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    #: Each parameter with its field of the model, looked up once: pydantic finds them anew at every access.
+    #: Each parameter with its field of the model, cached because pydantic computes fields at every access.
     _fields: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Handler:
         object.__setattr__(self, "_fields", tuple(zip(self.parameters, fields, strict=bool(fields))))
 
     def bind(self, payload: object) -> tuple[list[Any], dict[str, Any]]:
-        """Arguments after `ctx`; raises PayloadMismatch."""
+        """The arguments after `ctx`; raises PayloadMismatch."""
         if not isinstance(payload, dict):
             raise PayloadMismatch("The payload must be a JSON object.")
         values = self._with_names(cast(dict[str, Any], payload))
@@ -74,7 +74,7 @@ class Handler:
         return args, given | (model.model_extra or {})
 
     def name_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The payload of a call with arq's calling convention; raises TypeError as the call itself would."""
+        """The payload of a call in arq's convention; raises TypeError where the call itself would."""
         if self.positional:
             return {**({ARGS: list(args)} if args else {}), **kwargs}
         if self.whole is not None:
@@ -92,9 +92,9 @@ class Handler:
         return None if self.model is None else self.model.model_json_schema()
 
     def _with_names(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Name the arguments of a positional call that was submitted by a worker without this function."""
+        """Name the positional arguments of a job whose submitter did not know this function."""
         args = payload.get(ARGS)
-        if self.positional or not isinstance(args, list) or self._takes_args():
+        if self.positional or not isinstance(args, list) or self._has_args():
             return payload
         rest = {name: value for name, value in payload.items() if name != ARGS}
         try:
@@ -102,7 +102,7 @@ class Handler:
         except TypeError as error:
             raise PayloadMismatch(f"The payload does not match the handler: {error}") from None
 
-    def _takes_args(self) -> bool:
+    def _has_args(self) -> bool:
         if self.whole is None or self.model is None:
             return ARGS in self.parameters
         return ARGS in {info.alias or name for name, info in self.model.model_fields.items()}

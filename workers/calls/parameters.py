@@ -1,4 +1,4 @@
-"""Reads a handler's parameters as the schema of its payload."""
+"""Derives the schema of a payload from a handler's parameters."""
 
 import contextlib
 import inspect
@@ -16,19 +16,19 @@ _UNNAMED = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """The parameters of an arq function: names decide, annotations only help.
+    """The parameters of an arq function: names are checked, annotations are only hints.
 
-    arq never reads annotations, so they may be wrong. A value that fits one is converted where JSON has no
-    such type (a date, a set, a model); one that does not fit is passed on as it came.
+    arq never reads annotations, so they may be wrong. A value that fits its annotation is converted if JSON
+    has no such type (a date, a set, a model); any other value is passed unchanged.
     """
 
     names: tuple[str, ...]
     required: tuple[str, ...]
     #: The function takes **kwargs.
     extra: bool
-    #: How many cannot be passed by name.
+    #: How many are positional-only.
     nameless: int
-    #: Converters of parameters whose types JSON does not have.
+    #: Converters of parameters whose types do not exist in JSON.
     adapters: Mapping[str, TypeAdapter[Any]]
 
     def schema(self, title: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Loose:
         }
 
     def bind(self, payload: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Arguments after `ctx`; raises TypeError for names that do not fit."""
+        """The arguments after `ctx`; raises TypeError for missing or unknown names."""
         if missing := [name for name in self.required if name not in payload]:
             raise TypeError(f"/{missing[0]}: Field required")
         if not self.extra and (unknown := [name for name in payload if name not in self.names]):
@@ -53,7 +53,7 @@ class Loose:
         adapter = self.adapters.get(name)
         if adapter is None:
             return value
-        # Validators of the author's own types may raise anything.
+        # Validators of the author's types may raise anything.
         with contextlib.suppress(Exception):
             return adapter.validate_json(orjson.dumps(value), strict=True)
         with contextlib.suppress(Exception):
@@ -63,7 +63,7 @@ class Loose:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Fields of Handler that follow from its function's signature."""
+    """The fields of a Handler that follow from its function's signature."""
 
     model: type[BaseModel] | None
     whole: str | None = None
@@ -74,9 +74,9 @@ class Parameters:
 
 
 def read_parameters(name: str, function: Callable[..., Any], *, loose: bool = False) -> Parameters:
-    """Raises TypeError, NameError or an error of pydantic if no JSON object can fill the parameters.
+    """Read a signature; raises TypeError, NameError or a pydantic error if no JSON object can fill it.
 
-    With `loose`, for a function without @job, only what makes the call itself impossible is refused.
+    With `loose`, for functions without @job, it refuses only signatures that cannot be called.
     """
     every = list(inspect.signature(function).parameters.values())
     if not every or every[0].kind in _UNNAMED:
@@ -98,7 +98,7 @@ def read_parameters(name: str, function: Callable[..., Any], *, loose: bool = Fa
         required = tuple(parameter.name for parameter in named if parameter.default is parameter.empty)
         given = Loose(names, required, len(named) != len(rest), len(nameless), _adapters(annotations))
         return Parameters(None, parameters=names, nameless=len(nameless), loose=given)
-    # Fields are renamed: a parameter may be called `json` or `_id`, a field of a model may not.
+    # Fields get aliases: a parameter may be called `json` or `_id`, a field of a model may not.
     aliases = {f"p{index}": parameter for index, parameter in enumerate(named)}
     fields: dict[str, Any] = {
         field: (
@@ -120,14 +120,14 @@ def _adapters(annotations: Mapping[str, Any]) -> dict[str, TypeAdapter[Any]]:
     for name, annotation in annotations.items():
         if _is_json(annotation):
             continue
-        # pydantic has no schema for most classes of other libraries, and raises various types of errors.
+        # pydantic has no schema for most classes of other libraries, and raises various errors.
         with contextlib.suppress(Exception):
             adapters[name] = TypeAdapter(annotation)
     return adapters
 
 
 def _is_json(annotation: Any) -> bool:
-    """Whether a value that came as JSON is of this type already, or never will be."""
+    """Whether a JSON value needs no conversion to this type."""
     if annotation in _JSON_TYPES:
         return True
     if get_origin(annotation) in (list, dict, Union, UnionType):
@@ -136,7 +136,7 @@ def _is_json(annotation: Any) -> bool:
 
 
 def _annotation(parameter: inspect.Parameter, scope: Mapping[str, Any], loose: bool) -> Any:
-    """Resolve each annotation by itself: that of `ctx` may name a type that only a type checker imports."""
+    """Resolve annotations one by one: the one on `ctx` may name a type imported only for type checkers."""
     if parameter.annotation is parameter.empty:
         return Any
     if isinstance(parameter.annotation, str):

@@ -1,4 +1,4 @@
-"""Refuses pointers of `redact=` that match nothing: a typo would show what it was meant to hide."""
+"""Refuses pointers in `redact=` that match nothing: a typo would expose a secret."""
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from service.domain.redaction import can_match, parse_pointer
 def check_pointers(
     pointers: Sequence[str], payload_schema: Mapping[str, Any] | None, function: Callable[..., Any]
 ) -> None:
-    """Raises ValueError for a pointer that neither the payload nor the annotated result can ever hold."""
+    """Raises ValueError for a pointer that can match neither the payload nor the annotated result."""
     result = _result_schema(function) if pointers else True
     for pointer in pointers:
         parts = parse_pointer(pointer)
@@ -23,7 +23,7 @@ def check_pointers(
 
 
 def _result_schema(function: Callable[..., Any]) -> Any:
-    """The schema of the result; True, which matches any document, if its annotation cannot be read."""
+    """The schema of the result; True, which matches any document, if there is no usable annotation."""
     try:
         hints = typing.get_type_hints(function)
         return TypeAdapter(hints["return"]).json_schema(mode="serialization")

@@ -1,4 +1,4 @@
-"""From what a handler returned to the JSON text that is stored."""
+"""Encodes what a handler returned as JSON."""
 
 import dataclasses
 import math
@@ -11,22 +11,22 @@ from pydantic import BaseModel
 
 from workers.calls.failures import printable
 
-#: Bytes of what an error of the handler's own classes says.
+#: The most bytes of the message of an error that the handler's classes raise.
 MAX_REASON = 500
-#: Deeper values are refused by orjson anyway.
+#: orjson refuses deeper values.
 MAX_DEPTH = 250
 
 
 class Encoded(bytes):
-    """A result that is JSON text already, because a subprocess has encoded it."""
+    """A result that a subprocess has already encoded as JSON."""
 
 
 class NotJson(ValueError):
-    """JSON cannot express this value."""
+    """JSON cannot represent this value."""
 
 
 class ResultInvalid(Exception):
-    """What the handler returned cannot be stored as a result."""
+    """The value that the handler returned cannot be stored as a result."""
 
 
 def encode_result(value: object, limit_bytes: int) -> bytes:
@@ -49,13 +49,13 @@ def encode_json(value: object) -> bytes:
     """The JSON text of a value; raises NotJson."""
     try:
         text = orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
-        # orjson writes NaN as null, so only a text with a null in it can hide one.
+        # orjson writes NaN as null, so look for NaN only if the text contains a null.
         if b"null" in text and _has_nan(value):
             raise NotJson("contains NaN or Infinity, which JSON cannot represent.")
     except NotJson:
         raise
     except Exception as error:
-        # Methods of the handler's own classes ran here: they may raise anything.
+        # Methods of the handler's classes ran here, and may raise anything.
         raise NotJson(f"cannot be written as JSON: {_reason(error)}") from None
     return text
 
@@ -92,7 +92,7 @@ def _parts(value: object) -> Iterable[object]:
 
 def _reason(error: Exception) -> str:
     try:
-        # orjson hides what a `default` raised behind its own error.
+        # orjson wraps the error that `default` raised.
         return printable(str(error.__cause__ or error), MAX_REASON)
     except Exception:
         return type(error).__name__

@@ -1,1 +1,1 @@
-"""Claims jobs, runs them, writes how they ended."""
+"""Claims jobs, runs them and writes their outcomes."""

@@ -1,4 +1,4 @@
-"""Claims jobs: one script call for all free slots, then sleep until a wake-up or until something is due."""
+"""Claims jobs: one script call for all free slots, then a sleep until a wake-up or the next due time."""
 
 import asyncio
 import random
@@ -14,18 +14,18 @@ from workers.engine.executor import Executor
 from workers.engine.pool import Pool
 from workers.engine.wake_ups import WakeUps
 
-#: Jobs per claim at most: while one script runs, Redis serves no other client.
+#: The most jobs per claim: while one script runs, Redis serves no other client.
 CLAIM_AT_MOST = 200
-#: Seconds after a due time at which a standby worker claims, because another one was faster last time.
+#: How long after a due time a standby worker claims, in seconds: another worker was faster last time.
 STAND_BY = 0.05
-#: Seconds between attempts while Redis is unavailable.
+#: The first and the longest pause between attempts while Redis is unavailable, in seconds.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 
 log = structlog.get_logger("triage.claimer")
 
 
 class Claimer:
-    """The claim loop. A claim whose reply was lost is sent again with its id and returns the same leases."""
+    """The claim loop. It repeats a claim whose reply was lost; the same id returns the same leases."""
 
     def __init__(
         self,
@@ -34,29 +34,29 @@ class Claimer:
         clock: Clock,
         schedule_check: Callable[[float], None],
     ) -> None:
-        """`schedule_check` gets the seconds until a waiting job may expire or a cancel must be forced."""
+        """`schedule_check` receives the seconds until a queued job may expire or a cancel must be forced."""
         self._pool = pool
         self._executor = executor
         self._slots = executor.slots
         self._clock = clock
         self._schedule_check = schedule_check
-        #: What the last claim returned: shares hold also when this worker takes one job at a time.
+        #: From the last claim, so that queue weights also hold when this worker takes one job at a time.
         self._credits = b""
-        #: Monotonic time of the last claim that was answered or failed.
-        self.last_turn = clock.monotonic()
-        #: Set when there may be something to claim, or when the loop is to end.
+        #: Monotonic time of the last claim that returned or failed.
+        self.last_claim_at = clock.monotonic()
+        #: Set when there may be something to claim, or when the loop should end.
         self._woken = asyncio.Event()
         self._wake_ups = WakeUps(pool, self._woken.set)
         #: The due time (Redis, us) for which the timer has just gone off.
         self._awaited_us: int | None = None
         self._watch_slots = executor.limited
-        # Half of the slots: Redis claims for the other half while the runs of the last claim are at work.
-        # Measured on no-op jobs: a fifth more jobs per second, without leasing one that cannot start at once.
+        # Claim for half of the slots, so that Redis works on one half while the other half runs jobs. This
+        # gives a fifth more no-op jobs per second, and never leases a job that has to wait for a slot.
         self._share = max(1, self._slots.capacity // 2)
         self._stopping = False
 
     def stop(self) -> None:
-        """Claim no more; the jobs of a claim that is under way still start."""
+        """Stop claiming; jobs of a claim in progress still start."""
         self._stopping = True
         self._slots.freed.set()
         self._woken.set()
@@ -66,16 +66,16 @@ class Claimer:
         self._woken.set()
 
     async def work(self, burst: bool = False) -> None:
-        """Claim until it is stopped; with `burst`, until nothing is left to do here."""
+        """Claim until stopped; with `burst`, until this worker has nothing left to do."""
         self._watch_slots = self._watch_slots or burst
         try:
-            while not self._stopping and await self._turn(burst):
+            while not self._stopping and await self._claim_and_sleep(burst):
                 pass
         finally:
             await self._wake_ups.close()
 
-    async def _turn(self, burst: bool) -> bool:
-        """One claim and the sleep after it; False when there is nothing left to do."""
+    async def _claim_and_sleep(self, burst: bool) -> bool:
+        """Claim once, then sleep; False when there is nothing left to do."""
         self._slots.freed.clear()
         slots = min(self._slots.free, self._share, CLAIM_AT_MOST)
         if slots <= 0:
@@ -83,7 +83,7 @@ class Claimer:
             return True
         self._woken.clear()
         self._wake_ups.consume()
-        # Asked before the claim, which then sees whatever the last runs have left to be done.
+        # Read before the claim, so that the claim sees any job that the last runs have submitted.
         idle = self._executor.runs.idle
         claim = await self._claim(slots)
         if claim is None:
@@ -98,7 +98,7 @@ class Claimer:
         return True
 
     async def _start(self, claim: Claim) -> None:
-        """Start what was claimed. A smooth rate hands out jobs a few milliseconds ahead of their time."""
+        """Start the claimed jobs. With a smooth rate, some start only a few milliseconds later."""
         began = self._clock.monotonic()
         for lease in sorted(claim.leases, key=lambda lease: lease.starts_in_us):
             if lease.starts_in_us:
@@ -118,12 +118,12 @@ class Claimer:
                 if self._stopping:
                     return None
                 log.warning("claim_failed", code=error.code)
-                # The loop itself works: a new process would not bring Redis back.
-                self.last_turn = self._clock.monotonic()
+                # Counts as a turn: the loop works, and restarting the process would not bring Redis back.
+                self.last_claim_at = self._clock.monotonic()
                 await asyncio.sleep(pause * (0.5 + random.random() / 2))
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
-            self.last_turn = self._clock.monotonic()
+            self.last_claim_at = self._clock.monotonic()
             self._credits = claim.credits
             if claim.next_alarm_ms is not None:
                 self._schedule_check(claim.next_alarm_ms / 1000)
@@ -135,7 +135,7 @@ class Claimer:
             while not freed.done():
                 self._woken.clear()
                 if self._wake_ups.consume():
-                    # This worker is full, so wake one that can start something.
+                    # This worker is full, so wake one that has free slots.
                     await self._wake_another()
                 woken = asyncio.create_task(self._woken.wait())
                 await asyncio.wait({freed, woken}, return_when=asyncio.FIRST_COMPLETED)
@@ -154,7 +154,7 @@ class Claimer:
         timer = self._set_timer(claim)
         self._wake_ups.listen()
         waits = {asyncio.create_task(self._woken.wait())}
-        # A slot that becomes free matters only to job types with their own limits, and at the end of a burst.
+        # A freed slot matters only to job types with their own limits, and at the end of a burst.
         if self._watch_slots:
             waits.add(asyncio.create_task(self._slots.freed.wait()))
         try:
@@ -168,8 +168,8 @@ class Claimer:
         awaited, self._awaited_us = self._awaited_us, None
         if claim.due_us is None or claim.due_in_us is None:
             return None
-        # Another worker was faster at the due time that this one had waited for. With many workers, all but
-        # one would claim in vain at each due time. One that got nothing is on standby from then on.
+        # Another worker was faster at the due time that this one waited for. With many workers, all claims
+        # but one would return nothing at each due time, so a worker that got nothing claims later next time.
         stands_by = awaited is not None and not claim.leases and claim.due_us > awaited
         seconds = claim.due_in_us / 1_000_000 + (STAND_BY if stands_by else 0.0)
 

@@ -1,4 +1,4 @@
-"""Writes the finishes of runs to Redis, in batches, and again until Redis has answered."""
+"""Writes the finishes of runs to Redis in batches, and retries until Redis has replied."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,25 +9,25 @@ from service.domain.errors import TriageError
 from service.domain.results import FinishResult
 from service.store.leases import Finish, Leases
 
-#: Finishes per script call, and bytes of their results unless a single one is larger: a call with hundreds of
-#: large results takes longer than a reply may, so it would be sent again and again.
+#: The most finishes per script call, and the most bytes of their results unless a single one is larger: a
+#: call with hundreds of large results would exceed the reply timeout at every retry.
 BATCH, BATCH_BYTES = 500, 4_194_304
-#: Seconds between attempts while Redis is unavailable, doubling up to the last.
+#: The first and the longest pause between attempts while Redis is unavailable, in seconds; each doubles.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 
 log = structlog.get_logger("triage.completer")
 
 
 class Completer:
-    """Keeps each finish, and so the lease of its run, until Redis has answered.
+    """Keeps each finish, and so the lease of its run, until Redis has replied.
 
-    A finish is safe to send twice, so it is sent until there is an answer: moved or duplicate
-    mean that it counts, stale or missing that another worker owns the job by now.
+    A finish is safe to repeat, so this retries until there is a reply: "moved" and "duplicate" mean that
+    the finish counts, "stale" and "missing" that the run had lost its lease.
     """
 
-    def __init__(self, leases: Leases, on_answer: Callable[[Finish, FinishResult], None]) -> None:
+    def __init__(self, leases: Leases, on_reply: Callable[[Finish, FinishResult], None]) -> None:
         self._leases = leases
-        self._on_answer = on_answer
+        self._on_reply = on_reply
         self._waiting: list[Finish] = []
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
@@ -40,7 +40,7 @@ class Completer:
 
     @property
     def pending(self) -> list[Finish]:
-        """Finishes that Redis has not answered; the heartbeat thread reads them, too."""
+        """Finishes without a reply so far; the heartbeat thread also reads them."""
         return list(self._waiting)
 
     async def flush(self, seconds: float) -> bool:
@@ -60,7 +60,7 @@ class Completer:
         return self._waiting[:BATCH]
 
     async def work(self) -> None:
-        """Write finishes until it is cancelled."""
+        """Write finishes until cancelled."""
         pause = FIRST_PAUSE
         while True:
             await self._arrived.wait()
@@ -75,7 +75,7 @@ class Completer:
             pause = FIRST_PAUSE
             del self._waiting[: len(batch)]
             for finish, result in zip(batch, results, strict=True):
-                self._on_answer(finish, result)
+                self._on_reply(finish, result)
             if not self._waiting:
                 self._arrived.clear()
                 self._empty.set()

@@ -1,4 +1,4 @@
-"""Ends a worker: finish what runs, hand back what does not end in time, without using up an attempt."""
+"""Drains a worker: let runs finish, and hand back jobs that take too long without using up an attempt."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,17 +14,17 @@ from workers.engine.executor import Executor
 from workers.engine.runs.run import RunState
 from workers.engine.runs.stopper import DRAIN_GRACE
 
-#: Seconds that Redis gets to take the finishes of the last runs.
+#: How long to wait until Redis has the last finishes, in seconds.
 LAST_SECONDS = 1.0
 
 log = structlog.get_logger("triage.drain")
 
 
 class Drain:
-    """`begin` is called by a signal, the admin port or the API; `work` then runs to the end.
+    """A signal, the admin port or the API calls `begin`; `work` then drains the worker.
 
-    Claims stop at once. Runs have `seconds` to end by themselves and DRAIN_GRACE after they were asked to;
-    what still runs then is abandoned. Last, Redis gets the finishes and `leave` deregisters the worker.
+    Claims stop at once. Runs get `seconds` to finish, then a request to stop and DRAIN_GRACE to react; the
+    drain abandons the rest. Then Redis gets the last finishes, and `leave` deregisters the worker.
     """
 
     def __init__(
@@ -41,28 +41,28 @@ class Drain:
         self._runs = executor.runs
         self._completer = completer
         self._leave = leave
-        self.begun = asyncio.Event()
+        self.started = asyncio.Event()
         self._hurry = asyncio.Event()
 
     def begin(self, why: str, hurry: bool = False) -> None:
-        """Later calls change nothing, unless they `hurry` to hand back what runs.
+        """Begin to drain; a later call only matters with `hurry`, which hands back running jobs now.
 
         Kubernetes calls the admin port and then sends a signal.
         """
         if hurry:
             self._hurry.set()
-        if self.begun.is_set():
+        if self.started.is_set():
             return
         log.info("drain_begins", why=why, running=len(self._runs.by_job))
         self._executor.draining.set()
         self._claimer.stop()
-        self.begun.set()
+        self.started.set()
 
     async def work(self, claims: asyncio.Task[None]) -> None:
-        """Run to the end of the drain; bounded, whether or not Redis is there."""
+        """Drain in bounded time, whether or not Redis is reachable."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._seconds
-        # A claim under way may still bring jobs: they are runs like all others by then.
+        # A claim in progress may still return jobs, which then run like all others.
         await asyncio.wait({claims}, timeout=self._seconds)
         await end([claims])
         while self._runs.by_job and not self._hurry.is_set() and (left := deadline - loop.time()) > 0:
@@ -83,7 +83,7 @@ class Drain:
             log.warning("not_deregistered")
 
     async def _wait_for_a_run(self, seconds: float, *others: asyncio.Event) -> None:
-        """Until a run is concluded, or one of the other events is set."""
+        """Wait until a run has concluded or one of the other events is set."""
         self._runs.concluded.clear()
         waits = [asyncio.ensure_future(event.wait()) for event in (self._runs.concluded, *others)]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Runs leased jobs, one task per job: start -> run the handler -> outcome -> conclude."""
+"""Runs leased jobs, one asyncio task per job: start -> run the handler -> outcome -> conclude."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -13,7 +13,7 @@ from service.domain.job import Lease
 from service.domain.outcome import Failure, Interrupted, Outcome, Refused
 from service.domain.states import Reason
 from service.settings import Settings
-from service.store.leases import Beat
+from service.store.leases import HeartbeatReply
 from service.tasks import within
 from workers.engine.runs import outcomes
 from workers.engine.runs.active_runs import ActiveRuns
@@ -24,8 +24,8 @@ from workers.engine.runs.slots import Slot, Slots
 from workers.engine.runs.stopper import Stopper
 from workers.engine.runs.tracing import RunTracing
 from workers.handling.cancel_notice import Flag
-from workers.handling.context import Family, JobContext, Reporter
-from workers.handling.dependencies import Parked
+from workers.handling.context import JobContext, RelatedJobsProtocol, Reporter
+from workers.handling.dependencies import WaitingForChildren
 from workers.handling.registry import Registry
 from workers.telemetry.metrics import Metrics
 
@@ -36,11 +36,11 @@ log = structlog.get_logger("triage.executor")
 class Contexts:
     """Makes the `ctx` of each run."""
 
-    #: What all runs find in it: the hooks' values, `settings`, `redis`, `limiters`.
+    #: Entries that all runs share: the hooks' values, `settings`, `redis`, `limiters`.
     shared: dict[Any, Any]
     reporter: Reporter
     #: What a run may ask of other jobs; its lease decides whether it still may.
-    dependencies: Callable[[Lease], Family]
+    dependencies: Callable[[Lease], RelatedJobsProtocol]
     draining: Flag = field(default_factory=Flag)
 
     def make(self, lease: Lease) -> JobContext:
@@ -49,7 +49,7 @@ class Contexts:
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """The handlers of this worker: which there are, where they run, and what they get."""
+    """The handlers of this worker: how to find them, run them, and make their context."""
 
     registry: Registry
     runners: Runners
@@ -58,7 +58,7 @@ class Handlers:
 
 @dataclass(frozen=True, slots=True)
 class RunTelemetry:
-    """Where runs are measured and traced."""
+    """The metrics and the tracing of runs."""
 
     metrics: Metrics
     tracing: RunTracing
@@ -89,11 +89,11 @@ class Executor:
 
     @property
     def limited(self) -> bool:
-        """Whether some job type has a limit of its own on this worker."""
+        """Whether any job type has its own concurrency limit on this worker."""
         return self._registry.limited
 
     def free_slots_by_type(self) -> Mapping[str, int | None]:
-        """Free slots of each claimable name; None where the type has no limit of its own."""
+        """Free slots per claimable name; None for a type without its own limit."""
         if not self._registry.limited:
             return self._registry.claimable
         return {
@@ -103,19 +103,19 @@ class Executor:
             for name, handler in self._registry.by_name.items()
         }
 
-    def on_heartbeat(self, beat: Beat) -> None:
-        """Stop the runs that Redis has given to other workers, and those whose cancel was requested."""
-        for id, token in beat.lost:
+    def on_heartbeat(self, reply: HeartbeatReply) -> None:
+        """Stop runs that have lost their lease, and runs whose job should be cancelled."""
+        for id, token in reply.lost:
             if (run := self.runs.find(id, token)) is not None:
                 self.stopper.on_lease_lost(run)
-        for request in beat.cancel:
+        for request in reply.cancel:
             if (run := self.runs.find(request.job_id, request.token)) is not None:
                 self.stopper.stop(run, RunState.CANCELLED, request.grace_ms / 1000, request.message)
 
     def start(self, lease: Lease, claimed_at: int) -> None:
-        """Start a run; a job without a handler here goes back instead.
+        """Start a run; hand a job back if this worker has no handler for it.
 
-        If an earlier run of the same job has not ended here, whatever became of its lease, this one waits.
+        If an earlier run of the same job is still busy here, even without its lease, this one waits for it.
         """
         handler = self._registry.find(lease.job.name)
         if handler is None:
@@ -138,7 +138,7 @@ class Executor:
         return RunTimes.starting(lease.job, claimed_at, started, delay=delay, grace=grace)
 
     async def _perform_after(self, unfinished: Slot, run: Run) -> None:
-        """Wait for what still runs of an earlier delivery, no longer than a retry waits for its own run."""
+        """Wait for the unfinished run of an earlier delivery, at most as long as a retry would."""
         started = run.times.started
         passed = 0.0 if unfinished.stuck_since is None else started - unfinished.stuck_since
         seconds = max(0.0, self._settings.stuck_threads_seconds - passed)
@@ -166,30 +166,30 @@ class Executor:
         self.runs.conclude(run, outcome)
 
     async def _run_handler(self, run: Run, payload: dict[str, Any]) -> Outcome:
-        """What happened; it no longer counts if the run has been abandoned meanwhile."""
+        """Return the outcome, which no longer counts if the worker has abandoned the run meanwhile."""
         try:
             await self._hooks.job_starts(run.context)
             solo = run.lease.suspect
             value = await self._runners.run(run.handler, run.context, payload, run.slot, solo=solo)
             return outcomes.of_result(run, value, self._settings.max_result_bytes)
-        except Parked:
+        except WaitingForChildren:
             if not run.is_concluded and run.owns_job:
                 run.enter(RunState.WAITING_FOR_CHILDREN)
             return Interrupted()
         except BaseException as error:
-            # SystemExit and KeyboardInterrupt of a handler are its failure, not the end of this process.
+            # A handler that raises SystemExit or KeyboardInterrupt has failed; the worker must keep running.
             return outcomes.of_exception(run, error)
 
     async def _flush(self, flush: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await within(1.0, flush())
         except (Exception, asyncio.CancelledError) as error:
-            # The last progress of a run is worth less than its outcome.
+            # Losing the last progress is better than losing the outcome.
             log.info("progress_not_written", error=type(error).__name__)
 
     def _on_task_done(self, run: Run, task: asyncio.Task[None]) -> None:
         if not run.is_concluded:
-            # Cancelled before its first step, or an error of our own: a run never stays without an outcome.
+            # Cancelled before its first step, or our own bug: every run must get an outcome.
             error = asyncio.CancelledError() if task.cancelled() else task.exception()
             self.runs.conclude(run, outcomes.of_exception(run, error or asyncio.CancelledError()))
         elif not task.cancelled() and task.exception() is not None:

@@ -1,4 +1,4 @@
-"""Keeps this worker's leases alive from a thread, so that a blocked event loop does not lose them."""
+"""Renews this worker's leases from a thread, so that a blocked event loop does not lose them."""
 
 import asyncio
 import random
@@ -13,16 +13,16 @@ from service.domain.job import Lease
 from service.domain.worker import LOST_AFTER_MS, WorkerRecord
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat, Finish, Leases, beat_arguments, decode_beat
+from service.store.leases import Finish, HeartbeatReply, Leases, decode_heartbeat, heartbeat_arguments
 from service.store.redis.connect import connect_blocking
 from service.store.redis.scripts import BlockingScripts
 from workers.engine.executor import Executor
 from workers.engine.watchdog import Watchdog
 
-#: A lease is renewed this often in its length: two renewals may fail.
+#: How often a lease is renewed before it would expire: two renewals may fail.
 RENEWALS_PER_LEASE = 3
-#: Seconds between two heartbeats at most, however long the leases: after three misses a worker is "lost".
-BEAT_AT_LEAST_EVERY = LOST_AFTER_MS / 3000
+#: The longest interval in seconds, however long leases last: three missed heartbeats make a worker "lost".
+MAX_INTERVAL = LOST_AFTER_MS / 3000
 
 log = structlog.get_logger("triage.heartbeat")
 
@@ -33,7 +33,7 @@ class HeartbeatClient:
 
     record: WorkerRecord
     calls: BlockingScripts
-    #: A second connection, which the wait for the inbox occupies.
+    #: A second connection, since waiting for the inbox blocks it.
     inbox: BlockingScripts
     leases: Leases
 
@@ -46,14 +46,14 @@ class HeartbeatClient:
         lease = settings.lease_seconds
         return cls(record, calls=scripts(min(2.0, lease / 4)), inbox=scripts(lease), leases=leases)
 
-    def beat(self, running: int, state: str, held: Sequence[Lease], away_ms: int) -> Beat:
-        """Renew `held` and say how this worker is; returns what it has to know."""
+    def heartbeat(self, running: int, state: str, held: Sequence[Lease], away_ms: int) -> HeartbeatReply:
+        """Renew the leases `held` and report the worker's state; returns lost leases and requests."""
         tokens = [(lease.job.id, lease.token) for lease in held]
-        arguments = beat_arguments(self.record, self.record.lease_ms, running, state, tokens, away_ms)
-        return decode_beat(self.calls.run("heartbeat", arguments))
+        arguments = heartbeat_arguments(self.record, self.record.lease_ms, running, state, tokens, away_ms)
+        return decode_heartbeat(self.calls.run("heartbeat", arguments))
 
     def wait_for_inbox(self, seconds: float) -> None:
-        """Block until Redis has news for this worker, `seconds` at most."""
+        """Block until there is a message for this worker, for at most `seconds`."""
         self.inbox.wait_for_inbox(self.record.id, seconds)
 
     def finish(self, finishes: Sequence[Finish]) -> None:
@@ -61,7 +61,7 @@ class HeartbeatClient:
 
 
 class Heartbeat(threading.Thread):
-    """Renews leases, runs the watchdog, and waits at an inbox in Redis for cancels and requests to drain."""
+    """Renews leases, runs the watchdog, and waits for cancel and drain requests in the worker's inbox."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Heartbeat(threading.Thread):
         executor: Executor,
         watchdog: Watchdog,
         reachability: Reachability,
-        on_heartbeat: Callable[[Beat], None],
+        on_heartbeat: Callable[[HeartbeatReply], None],
     ) -> None:
-        """`on_heartbeat` is called in the event loop with what Redis has answered."""
+        """The event loop calls `on_heartbeat` with each reply."""
         super().__init__(name="heartbeat", daemon=True)
         self._client = client
         self._executor = executor
@@ -87,14 +87,14 @@ class Heartbeat(threading.Thread):
         self._stopped.set()
 
     def run(self) -> None:
-        """Beat until it is stopped; twice a second while Redis is unavailable."""
+        """Send heartbeats until stopped, twice a second while Redis is unavailable."""
         away = False
         while not self._stopped.is_set():
             self._watchdog.check()
             try:
-                beat = self._beat()
+                reply = self._send()
                 self._reachability.reached()
-                self._loop.call_soon_threadsafe(self._on_heartbeat, beat)
+                self._loop.call_soon_threadsafe(self._on_heartbeat, reply)
                 away = False
                 self._client.wait_for_inbox(self._interval())
             except TriageError as error:
@@ -107,12 +107,12 @@ class Heartbeat(threading.Thread):
                 return  # The event loop has been closed: the process is ending.
 
     def _interval(self) -> float:
-        """Seconds to the next heartbeat; an idle worker only has to stay visible."""
+        """Seconds to the next heartbeat: an idle worker only has to stay visible."""
         seconds = self._lease / RENEWALS_PER_LEASE if self._runs.leases() else self._lease * 2 / 3
-        return min(seconds, BEAT_AT_LEAST_EVERY)
+        return min(seconds, MAX_INTERVAL)
 
-    def _beat(self) -> Beat:
+    def _send(self) -> HeartbeatReply:
         state = "draining" if self._executor.draining.is_set() else "running"
-        # A slot that an unfinished run holds is taken, although its job is somewhere else by now.
+        # Counts slots of unfinished runs as well, although another worker may have their jobs by now.
         used = self._executor.slots.used
-        return self._client.beat(used, state, self._runs.leases(), self._reachability.away_ms)
+        return self._client.heartbeat(used, state, self._runs.leases(), self._reachability.away_ms)

@@ -1,4 +1,4 @@
-"""The queues as one worker sees them: workers alike in queues and job types form a pool."""
+"""One worker's view of its queues: workers that serve the same queues and job types form a pool."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.domain.worker import WorkerRecord
 from service.store.leases import Claim, ClaimRequest, Leases
 
-#: Seconds of one blocking call at most: bounds what a wake-up costs that was lost with a killed worker.
+#: The longest blocking call, in seconds: a wake-up that is lost with a killed worker costs no more than this.
 BLOCK_AT_MOST = 15.0
 
 
@@ -15,7 +15,7 @@ class Pool:
     """Claims jobs as this worker, and passes wake-ups among the workers of its pool."""
 
     leases: Leases
-    #: On a connection of its own, which a blocking call occupies.
+    #: On its own connection, since waiting blocks it.
     wake_ups: Leases
     record: WorkerRecord
     new_request_id: Callable[[], str]
@@ -23,7 +23,7 @@ class Pool:
     async def claim(
         self, request_id: str, slots: int, types: Mapping[str, int | None], credits: bytes
     ) -> Claim:
-        """Claim at most `slots` jobs; a request that is sent again with its id returns the same leases."""
+        """Claim at most `slots` jobs; repeating a request with the same id returns the same leases."""
         return await self.leases.claim(
             ClaimRequest(
                 worker_id=self.record.id,

@@ -1,11 +1,11 @@
-"""Progress and log lines of running jobs, written to the store under their leases."""
+"""Writes the progress and log lines of running jobs, fenced by their leases."""
 
 from service.domain.job import Lease
 from service.store.leases import Leases
 
 
 class ProgressReporter:
-    """Writes what contexts report; Redis ignores reports of a run that has lost its lease."""
+    """Writes reports from contexts; the script ignores those from a run that has lost its lease."""
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases

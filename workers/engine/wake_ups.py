@@ -1,4 +1,4 @@
-"""Waits for wake-ups of this worker's pool in one long blocking call, which outlives many claims."""
+"""Waits for wake-ups of this worker's pool in one long blocking call that spans many claims."""
 
 import asyncio
 import random
@@ -10,17 +10,17 @@ from service.domain.errors import TriageError
 from service.tasks import end
 from workers.engine.pool import Pool
 
-#: Seconds until the next call after one that failed: at least, and at random on top.
+#: The pause after a failed call, in seconds: a minimum, and a random part on top.
 PAUSE, JITTER = 0.1, 0.5
 
 log = structlog.get_logger("triage.wake_ups")
 
 
 class WakeUps:
-    """Holds at most one wake-up that is not used yet: a busy worker keeps no more from the idle ones.
+    """Holds at most one unused wake-up, so that a busy worker leaves the others to idle ones.
 
-    Cancelling the call costs its connection, and Redis ends a blocked call up to 100 ms late. So whatever is
-    to happen at a certain time gets a timer beside the call, and the call is never cut short for it.
+    Cancelling the call costs its connection, and Redis ends a blocked call up to 100 ms late. So due times
+    have their own timers, and no call is cut short for them.
     """
 
     def __init__(self, pool: Pool, on_wake: Callable[[], None]) -> None:
@@ -29,13 +29,13 @@ class WakeUps:
         self._call: asyncio.Task[None] | None = None
 
     def listen(self) -> None:
-        """Start a call, unless one is waiting; `on_wake` is called when it ends."""
+        """Start a call unless one is in progress; it calls `on_wake` when it ends."""
         if self._call is None:
             self._call = asyncio.create_task(self._block())
             self._call.add_done_callback(lambda _: self._on_wake())
 
     def consume(self) -> bool:
-        """Whether a wake-up has come, or may have been missed; for the next one call `listen` again."""
+        """Whether a wake-up has come or may have been missed; call `listen` for the next one."""
         if self._call is None or not self._call.done():
             return False
         self._call = None

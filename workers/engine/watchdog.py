@@ -1,4 +1,4 @@
-"""Ends a process whose event loop is blocked by a handler, after it has saved what it can."""
+"""Exits the process when a handler blocks its event loop, after saving the outcomes of all runs."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,36 +14,36 @@ from workers.engine.runs import outcomes
 from workers.engine.runs.active_runs import ActiveRuns
 from workers.engine.runs.run import Run
 
-#: The process ends with this status when a handler blocks the event loop for ever.
+#: The exit status when a handler blocks the event loop.
 EXIT_BLOCKED = 70
-#: Seconds without a tick after which the event loop counts as blocked.
+#: How long without a tick until the event loop counts as blocked, in seconds.
 BLOCKED_AFTER = 2.0
 
 log = structlog.get_logger("triage.watchdog")
 
 
 class Watchdog:
-    """Ticked by the event loop and checked by the heartbeat thread; `finish` writes from that thread."""
+    """The event loop ticks it, the heartbeat thread checks it; `finish` writes from that thread."""
 
     def __init__(self, clock: Clock, runs: ActiveRuns, finish: Callable[[Sequence[Finish]], None]) -> None:
         self._clock = clock
         self._runs = runs
         self._finish = finish
-        #: When the event loop last proved that it works.
+        #: Monotonic time of the last tick.
         self.last_tick = clock.monotonic()
 
     def tick(self, now: float) -> None:
         self.last_tick = now
 
     def check(self) -> None:
-        """End the process if a run is overdue and the event loop does not get to end it."""
+        """Exit the process if a run is overdue and the event loop cannot end it."""
         overdue = self._runs.overdue()
         if overdue and self._clock.monotonic() - self.last_tick > BLOCKED_AFTER:
             self._exit(overdue)
 
     def _exit(self, overdue: list[Run]) -> NoReturn:
         def outcome_of(run: Run) -> Outcome:
-            # The loop will not come back. The run that blocks it has timed out; the others are innocent.
+            # The run that blocks the loop has timed out; the other runs are innocent.
             if run in overdue:
                 message = f"The handler blocked the event loop for over {run.times.timeout:g} seconds."
                 return Failed(Failure("TimeoutError", message))

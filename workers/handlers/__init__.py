@@ -1,6 +1,6 @@
-"""The handlers of the README's tour, under the import path that TRIAGE_HANDLERS has by default.
+"""The sample handlers, under the default import path of TRIAGE_HANDLERS.
 
-Their files are those of `examples/tour`; the wheel has copies of them in this folder.
+Their files are in `examples/tour`; the wheel has copies of them in this folder.
 """
 
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Handlers: finding them, and what they see and start while they run."""
+"""Finds handlers, and gives them their context while they run."""

@@ -1,4 +1,4 @@
-"""`ctx["redis"]`: arq's client interface over Triage's store, so that arq handlers enqueue jobs unchanged."""
+"""`ctx["redis"]`: arq's client interface over Triage's store, so that arq handlers can enqueue jobs."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,9 +21,9 @@ from workers.handling.enqueued import Call, read_call
 from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
 
-#: Jobs that `queued_jobs` and `all_job_results` return at most, and jobs per read.
+#: The most jobs that `queued_jobs` and `all_job_results` return per state, and jobs per read.
 LISTED_AT_MOST, PAGE = 10_000, 200
-#: Seconds that one command of a handler may take: a frozen server must not hold it for ever.
+#: The timeout of a handler's command, in seconds: a frozen server must not block the handler forever.
 SOCKET_SECONDS = 60.0
 
 
@@ -33,17 +33,17 @@ class TriageRedis(ArqRedis):
     def __init__(
         self,
         url: str,
-        stores: Namespace,
+        namespace: Namespace,
         registry: Registry,
         new_id: Callable[[str], str],
     ) -> None:
         pool: Any = connect(url, socket_timeout=SOCKET_SECONDS).connection_pool
         super().__init__(pool_or_conn=pool)
-        # arq's jobs expire a day after their time; here they do so only when somebody says so.
+        # In arq, jobs expire a day after their time by default; here they expire only if configured.
         self.expires_extra_ms = cast(int, registry.expires_extra_ms)
-        self.stores = stores
+        self.namespace = namespace
         self._new_id = new_id
-        self._specs = JobSpecs(registry, stores, Clock())
+        self._specs = JobSpecs(registry, namespace, Clock())
 
     async def enqueue_job(
         self,
@@ -57,35 +57,35 @@ class TriageRedis(ArqRedis):
         _job_try: int | None = None,
         **kwargs: Any,
     ) -> TriageJob | None:
-        """As arq's: None when a job with `_job_id` lives, or has ended and its result is kept.
+        """Enqueue a job; as in arq, None if a job with `_job_id` is unfinished or its result is still kept.
 
-        Raises ValueError for what the API would refuse, SerializationError for arguments that are not JSON,
-        and TypeError for those that the function does not take.
+        Raises ValueError for a job that the API would refuse, SerializationError for arguments that are not
+        JSON, and TypeError for arguments that the function does not take.
         """
         call = Call(function, args, kwargs, _job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try)
         spec = read_call(await self._specs.reader([function]), call, Clock().now_ms(), self.expires_extra_ms)
         try:
-            submitted = await self.stores.jobs.submit_one(Submission(self._new_id("job"), spec))
+            submitted = await self.namespace.jobs.submit_one(Submission(self._new_id("job"), spec))
         except UniqueConflict:
             return None
         return TriageJob(submitted.job_id, self, spec.queue)
 
     async def find_job(self, id: str) -> Job | None:
-        """By Triage's id, or by the `_job_id` that the job was enqueued with."""
-        job = await self.stores.queries.job(id)
-        if job is None and (holder := await self.stores.jobs.holder_of_arq_id(id)) is not None:
-            job = await self.stores.queries.job(holder)
+        """Find a job by its id, or by the `_job_id` with which it was enqueued."""
+        job = await self.namespace.queries.job(id)
+        if job is None and (holder := await self.namespace.jobs.holder_of_arq_id(id)) is not None:
+            job = await self.namespace.queries.job(holder)
         return job
 
     async def queued_jobs(self, *, queue_name: str | None = None) -> list[JobDef]:
-        """Jobs that have not ended, of one queue or of all, the earliest first; at most 10,000."""
+        """Unfinished jobs of one queue or of all, the earliest first; at most 10,000 of each state."""
         jobs = [
             job for state in State if state not in FINISHED for job in await self._list(queue_name, state)
         ]
         return sorted(map(definition_of, jobs), key=attrgetter("score", "job_id"))
 
     async def all_job_results(self) -> list[JobResult]:
-        """Jobs that have ended and are kept, the oldest first; at most 10,000 of each state."""
+        """Finished jobs within their retention, the oldest first; at most 10,000 of each state."""
         jobs = [job for state in FINISHED for job in await self._list(None, state)]
         return sorted(map(result_of, jobs), key=attrgetter("enqueue_time", "job_id"))
 
@@ -93,7 +93,7 @@ class TriageRedis(ArqRedis):
         found: list[Job] = []
         cursor: str | None = None
         while len(found) < LISTED_AT_MOST:
-            page = await self.stores.queries.list_jobs(JobFilter(queue=queue, state=state), PAGE, cursor)
+            page = await self.namespace.queries.list_jobs(JobFilter(queue=queue, state=state), PAGE, cursor)
             found += page.items
             if (cursor := page.next_cursor) is None:
                 break

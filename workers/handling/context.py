@@ -1,4 +1,4 @@
-"""`ctx`: arq's dictionary, with methods to report from a running job."""
+"""`ctx`: arq's dictionary, with methods for a running job."""
 
 import asyncio
 import math
@@ -21,27 +21,27 @@ from workers.calls.failures import printable
 from workers.handling.cancel_notice import CancelNotice, CancelReason, Flag
 from workers.handling.shared_limits import BlockingLimiter
 
-#: Bytes of a log line, and of the message of a progress.
+#: The most bytes of a log line and of a progress message.
 MAX_LINE = 4_096
-#: Seconds between writes of a run's progress: the latest value wins.
+#: The interval between writes of a run's progress, in seconds: the latest value wins.
 PROGRESS_EVERY = 0.2
-#: Seconds that a thread waits for its report to be written.
+#: How long a thread waits until its report is written, in seconds.
 REPORT_SECONDS = 5.0
-#: Seconds that a thread waits for what it asked of the store.
-ANSWER_SECONDS = 30.0
+#: How long a thread waits for a reply from the store, in seconds.
+REPLY_SECONDS = 30.0
 
 log = structlog.get_logger("triage.context")
 
 
 class Reporter(Protocol):
-    """Where progress and log lines go; both may be discarded when the lease is lost."""
+    """Receives progress and log lines; may discard both when the lease is lost."""
 
     async def progress(self, lease: Lease, value: bytes) -> Any: ...
     async def log(self, lease: Lease, line: bytes) -> Any: ...
 
 
-class Family(Protocol):
-    """What a job may ask of the jobs around it, and for."""
+class RelatedJobsProtocol(Protocol):
+    """A job's access to its dependencies, children and fan-outs."""
 
     async def dependencies(self) -> dict[str, Any]: ...
     async def add_children(self, children: Mapping[str, Any]) -> None: ...
@@ -56,14 +56,14 @@ class Family(Protocol):
 
 
 def progress_value(current: float, total: float | None, message: object) -> bytes:
-    """The JSON text of a progress; raises TypeError or ValueError for what is not a number."""
+    """The JSON text of a progress; raises TypeError or ValueError if a value is not a finite number."""
     current, total = _number("current", current), None if total is None else _number("total", total)
     text = None if message is None else printable(str(message), MAX_LINE)
     return orjson.dumps({"current": current, "total": total, "message": text})
 
 
 def _number(name: str, value: object) -> float:
-    # Decimal and the numbers of numpy are numbers; a Decimal is not a Real.
+    # numpy's numbers are Real; Decimal is not, so it is listed.
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         raise TypeError(f"ctx.progress: {name} must be a number, not {type(value).__name__}")
     number = value if isinstance(value, int) and abs(int(value)) < 2**53 else float(value)
@@ -73,7 +73,7 @@ def _number(name: str, value: object) -> float:
 
 
 def log_line(message: object) -> bytes:
-    """The JSON text of a log line, with the time of this process."""
+    """The JSON text of a log line, with this process's time."""
     at_ms = int(datetime.now(UTC).timestamp() * 1000)
     return orjson.dumps({"at_ms": at_ms, "message": printable(str(message), MAX_LINE)})
 
@@ -86,7 +86,7 @@ class JobContext(dict[Any, Any], CancelNotice):
         lease: Lease,
         shared: dict[Any, Any],
         reporter: Reporter,
-        relatives: Family,
+        related_jobs: RelatedJobsProtocol,
         draining: Flag,
     ) -> None:
         job = lease.job
@@ -99,27 +99,27 @@ class JobContext(dict[Any, Any], CancelNotice):
         )
         self._stopping = asyncio.Event()
         self.cancelled = self._stopping
-        #: Set when this worker begins to shut down; runs have the time of the drain from then on.
+        #: Set when this worker begins to drain.
         self.draining: Any = draining
         self._draining = draining
         self.lease = lease
         self._reporter = reporter
-        self._relatives = relatives
+        self._related_jobs = related_jobs
         self._fan_outs = count(1)
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._progress: bytes | None = None
         self._writer: asyncio.Task[None] | None = None
-        #: A handler in a thread reports through the event loop and waits for it.
+        #: Whether the handler runs in a thread, which reports through the event loop and blocks meanwhile.
         self.threaded = False
 
     def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
         super().notify_cancel(reason, message)
-        # A thread that waits in a limiter waits in the event loop.
+        # When a thread waits in a limiter, the event loop does the waiting and needs an asyncio event.
         self._stopping.set()
 
     def enter_thread(self) -> None:
-        """From now on the handler runs in a thread: what it may wait for are events of threads."""
+        """Call before the handler runs in a thread: its events become threading events."""
         self.threaded = True
         self.cancelled, self.draining = threading.Event(), self._draining.for_threads
         if self.cancel_reason is not None:
@@ -128,33 +128,33 @@ class JobContext(dict[Any, Any], CancelNotice):
     async def draining_begins(self) -> None:
         await self._draining.wait()
 
-    # Most jobs do not report: what they do not touch is not made for them.
+    # Created on first use, since most jobs never report.
     @cached_property
     def _writing(self) -> asyncio.Lock:
         return asyncio.Lock()
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> Any:
-        """Show how far the job is; written at most five times a second, the latest value wins."""
+        """Report progress; written at most five times a second, the latest value wins."""
         return self._do(self._set_progress(progress_value(current, total, message)))
 
     def log(self, message: object) -> Any:
-        """Keep a line with the job: at most 1,000 lines of 4 KiB, the oldest go first."""
+        """Store a line with the job: at most 1,000 lines of 4 KiB, after which it drops the oldest."""
         return self._do(self._append(log_line(message)))
 
     def dependencies(self) -> Any:
         """The outcomes of the job's dependencies: state, result and error by key."""
-        return self._ask(self._relatives.dependencies())
+        return self._ask(self._related_jobs.dependencies())
 
     def add_children(self, children: Mapping[str, Any]) -> Any:
         """Add jobs and wait for them: the handler starts again from its beginning when they have finished.
 
-        `children` maps a key to {"job": JobSpec, "depends_on": [...]}. It returns only once all of them have
+        `children` maps a key to {"job": JobSpec, "depends_on": [...]}. Returns once all of them have
         finished. Raises FlowInvalid or ValueError.
         """
-        return self._ask(self._relatives.add_children(children))
+        return self._ask(self._related_jobs.add_children(children))
 
     def limiter(self, name: str, limit: int, per_seconds: float) -> Any:
-        """A rate that all workers share: `await ctx.limiter("crm", 10, 1).acquire()` waits for its turn."""
+        """A rate that all workers share: `await ctx.limiter("crm", 10, 1).acquire()` waits until allowed."""
         limiter = self["limiters"].limiter(name, limit, per_seconds)
         return BlockingLimiter(limiter, self._loop, self._stopping) if self.threaded else limiter
 
@@ -168,22 +168,22 @@ class JobContext(dict[Any, Any], CancelNotice):
         """Run a job per payload without waiting; returns the id of the fan-out.
 
         A repeated run creates nothing new: its first call returns the first fan-out, and so on. `then` is the
-        name or the JobSpec of a job that runs when all have ended, `options` are the fields of JobSpec,
+        name or the JobSpec of a job that runs when all items have finished; `options` are fields of JobSpec,
         `max_concurrency` and `failure_tolerance`. Raises ValueError.
         """
-        return self._ask(self._relatives.fan_out(next(self._fan_outs), name, payloads, then, options))
+        return self._ask(self._related_jobs.fan_out(next(self._fan_outs), name, payloads, then, options))
 
     async def report(self, kind: str, value: bytes) -> None:
-        """A report from a subprocess, already encoded."""
+        """Pass on an encoded report from a subprocess."""
         await (self._set_progress(value) if kind == "progress" else self._append(value))
 
     @property
     def unreported(self) -> bool:
-        """Whether there is, or may be, progress that is not written yet."""
+        """Whether some progress may not be written yet."""
         return self._progress is not None or self._writer is not None
 
     async def flush(self) -> None:
-        """Write the last progress; a write that is under way ends first, so that it cannot overtake."""
+        """Write the last progress, after any write in progress, so that the last value wins."""
         await self._write_latest()
         if self._writer is not None:
             await end([self._writer])
@@ -200,13 +200,13 @@ class JobContext(dict[Any, Any], CancelNotice):
     def _ask(self, work: Coroutine[Any, Any, Any]) -> Any:
         if not self.threaded or threading.get_ident() == self._loop_thread:
             return work
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_SECONDS)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(REPLY_SECONDS)
 
     async def _append(self, line: bytes) -> None:
         try:
             await self._reporter.log(self.lease, line)
         except TriageError as error:
-            # A report is not worth the attempt of the job that makes it.
+            # A failed report must not fail the job.
             log.info("log_not_written", job_id=self.lease.job.id, code=error.code)
 
     async def _set_progress(self, value: bytes) -> None:

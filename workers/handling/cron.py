@@ -21,11 +21,11 @@ from workers.handling.functions import cron_defaults, cron_name
 from workers.handling.job_specs import JobSpecs, Reader
 from workers.handling.registry import Registry
 
-#: How long it is remembered that a firing has been: longer than any worker may be late.
+#: How long Redis remembers a firing: longer than LATE_MS, so that no late worker repeats one.
 REMEMBER_MS = 3_600_000
-#: A firing that this worker could not submit for so long is skipped; another worker may have had it.
+#: Skip a firing that is later than this; another worker may have submitted it.
 LATE_MS = 60_000
-#: Seconds between looks at most: the clock of a host may be set.
+#: The longest sleep, in seconds, because an operator may set the host's clock.
 SLEEP_AT_MOST = 30.0
 
 log = structlog.get_logger("triage.cron")
@@ -33,7 +33,7 @@ log = structlog.get_logger("triage.cron")
 
 @dataclass(slots=True)
 class Entry:
-    """A cron job and when it fires next; None = at this worker's start, which is to come."""
+    """A cron job and its next fire time; None = at the start of this worker."""
 
     cron: CronJob
     name: str
@@ -44,25 +44,25 @@ class Entry:
 
 
 class Cron:
-    """One per worker. Firings have the same id on all of them, and the first one that submits it wins."""
+    """One per worker. A firing has the same id on all workers, and the first worker to submit it wins."""
 
     def __init__(
         self,
         registry: Registry,
         served: Sequence[str],
-        stores: Namespace,
+        namespace: Namespace,
         clock: Clock,
         new_id: Callable[[str], str],
     ) -> None:
-        self._stores = stores
+        self._namespace = namespace
         self._clock = clock
         self._new_id = new_id
-        self._specs = JobSpecs(registry, stores, clock)
+        self._specs = JobSpecs(registry, namespace, clock)
         now = clock.now_ms()
         self.entries = [_entry(cron, settings, served, now) for cron, settings in registry.crons]
 
     async def start(self) -> None:
-        """Fire what runs at the start of each worker; `work` does it where Redis has just gone away."""
+        """Fire the cron jobs that run at startup; `work` does it later if Redis is unavailable."""
         now = self._clock.now_ms()
         for entry in self.entries:
             entry.next_ms = now if entry.next_ms is None else entry.next_ms
@@ -70,7 +70,7 @@ class Cron:
             await self.work()
 
     async def work(self) -> float:
-        """Fire what is due; returns the seconds until the next firing."""
+        """Fire due cron jobs; returns the seconds until the next fire time."""
         now = self._clock.now_ms()
         due = [entry for entry in self.entries if entry.next_ms is not None and entry.next_ms <= now]
         await self._fire(due, now)
@@ -79,30 +79,30 @@ class Cron:
         return min(SLEEP_AT_MOST, max(0.0, (min(coming) + 1) / 1000)) if coming else SLEEP_AT_MOST
 
     async def _fire(self, entries: Sequence[Entry], now: int) -> None:
-        """One call for all, so that only the first of several with the same job id runs."""
+        """Submit all in one call, so that only the first of several with the same job id runs."""
         reader = await self._specs.reader([])
         submissions: list[Submission] = []
         for entry in entries:
-            slot = entry.next_ms
-            assert slot is not None
-            if now - slot > LATE_MS:
-                log.warning("cron_firing_skipped", cron=entry.name, late_seconds=(now - slot) / 1000)
+            fire_ms = entry.next_ms
+            assert fire_ms is not None
+            if now - fire_ms > LATE_MS:
+                log.warning("cron_firing_skipped", cron=entry.name, late_seconds=(now - fire_ms) / 1000)
                 continue
-            submissions.append(self._submission(entry, slot, reader))
+            submissions.append(self._submission(entry, fire_ms, reader))
         if submissions:
-            answers = await self._stores.jobs.fire(submissions, "", remember_ms=REMEMBER_MS)
-            for submission, answer in zip(submissions, answers, strict=True):
-                if answer.result is SubmitResult.CREATED:
-                    log.info("cron_fired", cron=submission.spec.name, job_id=answer.job_id)
+            submitted = await self._namespace.jobs.submit_batch(submissions, remember_ms=REMEMBER_MS)
+            for submission, result in zip(submissions, submitted, strict=True):
+                if result.result is SubmitResult.CREATED:
+                    log.info("cron_fired", cron=submission.spec.name, job_id=result.job_id)
         for entry in entries:
             entry.next_ms = next_firing(entry.cron, entry.zone, now)
 
-    def _submission(self, entry: Entry, slot: int, reader: Reader) -> Submission:
+    def _submission(self, entry: Entry, fire_ms: int, reader: Reader) -> Submission:
         cron, spec = entry.cron, reader.read(entry.job)
         if cron.job_id is not None:
             kept = ResultForgotten(round((cron.keep_result_s or 0) * 1000))
             spec = replace(spec, unique=Unique(cron.job_id, kept, on_conflict="reject"))
-        firing = Idempotency("arq:cron", f"{entry.name} {cron.job_id or ''} {slot}", "")
+        firing = Idempotency("arq:cron", f"{entry.name} {cron.job_id or ''} {fire_ms}", "")
         return Submission(self._new_id("job"), spec, firing if cron.unique else None)
 
 
@@ -110,7 +110,7 @@ def _entry(cron: CronJob, settings: ArqSettings, served: Sequence[str], now: int
     zone = settings.timezone or local_timezone()
     job = merge_defaults(settings.defaults, cron_defaults(cron, settings)) | {"name": cron_name(cron)}
     if "queue" not in job and not {"default", "*"} & set(served):
-        # A worker of other queues alone would never see what it fires.
+        # A worker that serves only other queues would never run the jobs that it fires.
         job["queue"] = served[0]
     return Entry(
         cron=cron,

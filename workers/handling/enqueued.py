@@ -1,4 +1,4 @@
-"""From a call of arq's `enqueue_job` to the job that it asks for."""
+"""Turns a call of arq's `enqueue_job` into a JobSpec."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ from workers.calls.invocation import ARGS
 from workers.calls.results import NotJson, encode_json
 from workers.handling.job_specs import Reader
 
-#: A function that no worker has yet: arq's defaults count, as for any function without @job.
+#: For a function that no worker knows: arq's defaults apply, as for any function without @job.
 _ARQ_DEFAULTS: Mapping[str, Any] = {"retry": {"max_attempts": MAX_TRIES}}
-#: What callers know the fields of a job as.
+#: The arguments of `enqueue_job` by the JobSpec field that they set.
 _ARGUMENTS = {
     "/name": "function",
     "/queue": "_queue_name",
@@ -45,8 +45,10 @@ class Call:
 
 
 def read_call(reader: Reader, call: Call, now_ms: int, expires_extra_ms: int | None = None) -> JobSpec:
-    """Raises ValueError for what the API would refuse, SerializationError for arguments that are not JSON,
-    and TypeError for those that the function does not take.
+    """The JobSpec of a call.
+
+    Raises ValueError for a job that the API would refuse, SerializationError for arguments that are not
+    JSON, and TypeError for arguments that the function does not take.
     """
     if call.defer_until and call.defer_by:
         raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
@@ -96,7 +98,7 @@ def _unique(job_id: str | None, defaults: Mapping[str, Any]) -> Unique | None:
 
 
 def _times(call: Call, expires_extra_ms: int | None, now_ms: int) -> dict[str, Any]:
-    """Fields of the JSON form; a time that has passed is now, as in arq."""
+    """Time fields of the JSON form; as in arq, a time in the past means now."""
     delay_ms = max(0, _milliseconds("_defer_by", call.defer_by) or 0)
     times: dict[str, Any] = {"delay_seconds": delay_ms / 1000}
     if call.defer_until is not None:
@@ -120,11 +122,11 @@ def _milliseconds(name: str, value: int | float | timedelta | None) -> int | Non
 
 
 def _with_zone(time: datetime) -> datetime:
-    """As arq takes it: a time without a zone is one of this host."""
+    """As in arq, a time without a zone is local time."""
     if not isinstance(time, datetime) or time.utcoffset() is not None:  # pyright: ignore[reportUnnecessaryIsInstance]
         return time
     try:
         return time.astimezone()
     except (OverflowError, ValueError):
-        # At the ends of the calendar, where a zone would lead out of it.
+        # The first and last days of the calendar, where an offset would overflow it.
         return time.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Fan-outs that handlers begin."""
+"""Creates the fan-outs of handlers."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -13,13 +13,13 @@ from service.domain.ids import derived_id
 from service.domain.job import Lease
 from service.domain.job_spec import encode_payload
 from service.domain.limits import CONCURRENCY
-from service.store.groups.fan_outs import FILL, FanOuts
+from service.store.groups.fan_outs import ITEMS_PER_CALL, FanOuts
 from workers.calls.results import encode_json
 from workers.handling.job_specs import Reader
 from workers.handling.registry import Registry
 
 
-async def dispatch(
+async def create_fan_out(
     fan_outs: FanOuts,
     lease: Lease,
     number: int,
@@ -27,24 +27,24 @@ async def dispatch(
     payloads: Iterable[Mapping[str, Any]],
     registry: Registry,
 ) -> str:
-    """The id of the `number`-th fan-out of a job, one and the same in every run of it.
+    """Create the `number`-th fan-out of a job and return its id, which is the same in every run.
 
-    Raises ValueError when an earlier run sent other payloads.
+    Raises ValueError when an earlier run sent a different number of payloads.
     """
     id = derived_id("fan", lease.job.created_at, f"{lease.job.id} {number}")
-    await fan_outs.open(id, spec, 0, None)
+    await fan_outs.create(id, spec, 0, None)
     rest, count = iter(payloads), 0
     shared, most = orjson.loads(spec.template.payload), registry.max_payload_bytes
-    while portion := list(islice(rest, FILL)):
+    while batch := list(islice(rest, ITEMS_PER_CALL)):
         items = [
             Item(index, _encode(payload, f"/items/{index}", shared, most))
-            for index, payload in enumerate(portion, count)
+            for index, payload in enumerate(batch, count)
         ]
         count += len(items)
         if count > MAX_ITEMS:
             raise ValueError(f"the limit is {MAX_ITEMS:,} items per fan-out")
         try:
-            await fan_outs.fill(id, items, admitted=True)
+            await fan_outs.add_items(id, items, admitted=True)
         except (FanOutSealed, NotFound):
             return id
     try:
@@ -77,7 +77,7 @@ def read_fan_out(
 
 
 def _encode(payload: object, pointer: str, shared: Mapping[str, Any], most: int) -> bytes:
-    """JSON text of an item; its limit counts what it shares with the others."""
+    """The JSON text of an item; its size limit includes the payload of the template."""
     text = encode_payload(payload, pointer, encode_json, most)
     if shared:
         encode_payload({**shared, **read_object(payload, pointer)}, pointer, encode_json, most)

@@ -1,4 +1,4 @@
-"""From a function, or from what arq's lists of functions hold, to a Handler."""
+"""Turns functions, and the entries of arq's lists, into Handlers."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -24,14 +24,14 @@ from workers.calls.parameters import read_parameters
 from workers.calls.redaction import check_pointers
 from workers.handler import ATTRIBUTE, JobOptions, check_first_parameter
 
-#: A cron job that has no time in the last fifty years of the calendar never has one; unix ms.
+#: 50 years before the end of the calendar, in unix ms: a cron job without a fire time after it never fires.
 _LATE = 251_812_368_000_000
-#: What arq does with a function without @job that says nothing about it.
+#: arq's own defaults, for functions without @job.
 _ARQ_DEFAULTS: Mapping[str, Any] = {"retry": {"max_attempts": MAX_TRIES}}
 
 
 def options_of(function: Any) -> JobOptions | None:
-    """What @job was given, None for a function without it."""
+    """The arguments of @job; None for a function without it."""
     options = getattr(function, ATTRIBUTE, None)
     return options if isinstance(options, JobOptions) else None
 
@@ -44,9 +44,9 @@ def handler_of(
     settings: Mapping[str, Any] | None = None,
     own: Mapping[str, Any] | None = None,
 ) -> Handler:
-    """The handler that a function is; raises ConfigurationInvalid.
+    """Make the Handler of a function; raises ConfigurationInvalid.
 
-    `exact_name` wins over the name of @job, `name` does not. `settings` are the defaults of its
+    `exact_name` overrides the name of @job, `name` does not. `settings` are the defaults from its
     WorkerSettings, which @job overrides; `own` overrides both.
     """
     options = options_of(function)
@@ -58,7 +58,7 @@ def handler_of(
     try:
         check_first_parameter(function)
         parameters = read_parameters(name, function, loose=options is None)
-        # A type without a JSON form is the author's to see here, not the operator's at registration.
+        # Fails here for a type without a JSON form, where the author sees it, rather than at registration.
         schema = None if parameters.model is None else parameters.model.model_json_schema()
     except Exception as error:
         raise ConfigurationInvalid(
@@ -94,7 +94,7 @@ def handler_of(
 
 
 def handler_from_arq(item: Any, settings: ArqSettings) -> Handler:
-    """The handler that an entry of arq's `functions` is: a function, its dotted name, or a `func()`."""
+    """Make the Handler of an entry of arq's `functions`: a function, its dotted name, or a `func()`."""
     name = None
     if isinstance(item, str):
         name = item
@@ -121,7 +121,7 @@ def handler_from_arq(item: Any, settings: ArqSettings) -> Handler:
 
 
 def handler_of_cron(cron: CronJob, settings: ArqSettings) -> Handler:
-    """The handler of a cron job's function, under the name of the cron job."""
+    """Make the Handler of a cron job's function, under the cron job's name."""
     try:
         own = cron_defaults(cron, settings)
         if cron.job_id is not None:
@@ -133,21 +133,21 @@ def handler_of_cron(cron: CronJob, settings: ArqSettings) -> Handler:
 
 
 def cron_name(cron: CronJob) -> str:
-    """The job type of a cron job's jobs."""
+    """The job type of the jobs that a cron job submits."""
     return _short(cron.name)
 
 
 def cron_defaults(cron: CronJob, settings: ArqSettings) -> dict[str, Any]:
-    """What `cron()` says of its jobs.
+    """Defaults of a cron job's jobs, from the arguments of `cron()`.
 
-    arq keeps no result of a cron job by default. Here the job itself is kept as long as the worker keeps
-    results, so that it can be seen what became of it.
+    By default arq keeps no result of a cron job. Triage keeps the job as long as the worker keeps results,
+    so that operators can see its outcome.
     """
     keep = cron.keep_result_s or settings.defaults.get("retention_seconds", KEEP_RESULT_SECONDS)
     return function_defaults(cron.timeout_s, keep, cron.keep_result_forever, cron.max_tries)
 
 
 def _short(name: str) -> str:
-    """Without the function around a local one: `<locals>` cannot be part of a job type's name."""
+    """Strip the enclosing function from a name: `<locals>` is not allowed in a job type's name."""
     prefix, _, rest = name.rpartition("<locals>.")
     return ("cron:" if prefix.startswith("cron:") else "") + rest

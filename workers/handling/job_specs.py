@@ -1,4 +1,4 @@
-"""Jobs that handlers ask for: read as the API reads those of clients, over the same defaults."""
+"""Reads the jobs that handlers submit, with the same checks and defaults as the API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from workers.handling.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """`types` are those of other workers, for jobs that this one cannot run."""
+    """`types` are job types of other workers, for jobs that this worker cannot run."""
 
     registry: Registry
     queues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -32,7 +32,7 @@ class Reader:
     def read(
         self, document: object, pointer: str = "", *, inside: Literal["flow", "fan-out"] | None = None
     ) -> JobSpec:
-        """A job from its JSON form; raises SpecInvalid or PayloadTooLarge, which are ValueErrors."""
+        """Read a job from its JSON form; raises SpecInvalid or PayloadTooLarge, which are ValueErrors."""
         return specify(
             document,
             self.job_type(name_of(document)),
@@ -48,18 +48,18 @@ class Reader:
 class JobSpecs:
     """One per process that runs handlers."""
 
-    def __init__(self, registry: Registry, stores: Namespace, clock: Clock) -> None:
+    def __init__(self, registry: Registry, namespace: Namespace, clock: Clock) -> None:
         self._registry = registry
-        self._queues = QueueDefaults(stores.queues, clock)
-        self._types = PublishedTypes(stores.workers, clock)
+        self._queues = QueueDefaults(namespace.queues, clock)
+        self._types = PublishedTypes(namespace.workers, clock)
 
     async def reader(self, names: Iterable[object]) -> Reader:
-        """With what is known of these job types, and of all queues, as of a second ago at most."""
+        """A reader with the defaults of these job types and of all queues, at most a second old."""
         foreign = any(isinstance(name, str) and self._registry.find(name) is None for name in names)
         types = await self._types.read() if foreign else {}
         return Reader(self._registry, await self._queues.read(), types)
 
 
 def name_of(document: object) -> object:
-    """The job type that a document names, if it is one that can name a type."""
+    """The name of the job type in a document, if it is an object with one."""
     return document.get("name") if isinstance(document, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]

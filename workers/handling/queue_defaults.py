@@ -1,4 +1,4 @@
-"""Defaults of queues and of job types for jobs that handlers enqueue, read at most once a second."""
+"""Defaults from queues and job types for jobs that handlers submit, read at most once a second."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ class QueueDefaults:
         self._read_at: float | None = None
 
     async def read(self) -> Mapping[str, Mapping[str, Any]]:
-        """The options that each queue's jobs inherit; the last known ones while Redis is unavailable."""
+        """The defaults of each queue's jobs; the last known ones while Redis is unavailable."""
         now = self._clock.monotonic()
         if self._read_at is None or now - self._read_at > FRESH_SECONDS:
             try:
@@ -32,7 +32,7 @@ class QueueDefaults:
 
 
 class PublishedTypes:
-    """Job types of other workers, for jobs that this one cannot run."""
+    """Job types of other workers, for jobs that this worker cannot run."""
 
     def __init__(self, workers: WorkerRegistry, clock: Clock) -> None:
         self._workers = workers
@@ -41,7 +41,7 @@ class PublishedTypes:
         self._read_at: float | None = None
 
     async def read(self) -> Mapping[str, JobType]:
-        """By name; while Redis is away, as last read."""
+        """Job types by name; the last known ones while Redis is unavailable."""
         now = self._clock.monotonic()
         if self._read_at is None or now - self._read_at > FRESH_SECONDS:
             try:

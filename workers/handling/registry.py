@@ -1,4 +1,4 @@
-"""Finds handlers: what TRIAGE_HANDLERS names, and what of it is a handler."""
+"""Finds the handlers in the modules of TRIAGE_HANDLERS."""
 
 import importlib
 import inspect
@@ -23,7 +23,7 @@ __all__ = ["Registry", "_arq_job", "handler_of"]
 
 
 class Registry:
-    """The handlers of one worker by every name that a job may have."""
+    """The handlers of one worker, under every spelling of their names."""
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class Registry:
         paths: Sequence[str] = (),
         max_payload_bytes: int = 65_536,
     ) -> None:
-        #: Of what handlers enqueue: the API's own limit.
+        #: The API's limit, which also applies to the jobs that handlers submit.
         self.max_payload_bytes = max_payload_bytes
         self.settings = tuple(settings)
         self.hooks = hooks or Hooks([item.hooks for item in settings])
         self.paths = tuple(paths)
-        # A function that is listed twice is one handler; two functions of one name are a mistake.
+        # Listing a function twice is fine; two functions with one name are an error.
         self.handlers = tuple({(handler.name, handler.function): handler for handler in handlers}.values())
         self.by_name: dict[str, Handler] = {}
         for handler in self.handlers:
@@ -64,7 +64,7 @@ class Registry:
         """
         given = read_arq_settings({**(options or {}), "functions": functions}, "Worker")
         by_path = {path: list(_modules(path)) for path in paths}
-        # A package may show the class of one of its modules: its hooks run once.
+        # A package may re-export the class of a submodule; its hooks must still run only once.
         read: dict[int, ArqSettings] = {}
         found: dict[str, ArqSettings] = {}
         for module in (module for modules in by_path.values() for module in modules):
@@ -85,12 +85,12 @@ class Registry:
                 own += _own(module, here, reserved)
             if len(listed) + len(own) == before:
                 raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} defines no handlers.")
-        # What is listed counts where the same function is found in its own module as well: it has options.
+        # Listed handlers, which have options, come last: they replace the same function found in its module.
         return cls([*own, *listed], None, settings, paths, max_payload_bytes)
 
     @property
     def expires_extra_ms(self) -> int | None:
-        """Milliseconds past its time after which an enqueued job expires; None = it does not."""
+        """Milliseconds after its due time until an enqueued job expires; None = never."""
         return min((item.expires_extra_ms for item in self.settings if item.expires_extra_ms), default=None)
 
     @property
@@ -99,7 +99,7 @@ class Registry:
 
     @property
     def shared_context(self) -> dict[Any, Any]:
-        """What WorkerSettings put into `ctx`."""
+        """The entries of `ctx` from WorkerSettings."""
         return {key: value for item in self.settings for key, value in item.ctx.items()}
 
     def find(self, name: str) -> Handler | None:
@@ -114,7 +114,7 @@ class Registry:
         return dict.fromkeys(self.by_name)
 
     def job_types(self) -> list[JobType]:
-        """What the worker publishes, under each of its names."""
+        """The job types that the worker publishes, one for each name of a handler."""
         return [
             JobType(
                 name=name,
@@ -129,7 +129,7 @@ class Registry:
         ]
 
     def arq_functions(self) -> list[arq.worker.Function]:
-        """What arq's constructor insists on; it never calls them."""
+        """Placeholders that arq's constructor requires and never calls."""
         return [
             arq.worker.Function(handler.name, _never, None, None, None, None) for handler in self.handlers
         ]
@@ -145,7 +145,7 @@ def _modules(path: str) -> Iterable[ModuleType]:
         yield module
         if hasattr(module, "__path__"):
             for info in pkgutil.walk_packages(module.__path__, f"{path}."):
-                # __main__ is a program: importing it would run it.
+                # Importing __main__ would run a program.
                 if not info.name.endswith(".__main__"):
                     yield importlib.import_module(info.name)
     except ConfigurationInvalid:
@@ -157,7 +157,7 @@ def _modules(path: str) -> Iterable[ModuleType]:
 
 
 def _listed(module: ModuleType, settings: ArqSettings | None) -> list[Handler]:
-    """What arq's lists in a module hold, and its cron jobs."""
+    """The handlers in a module's arq lists: functions and cron jobs."""
     settings = settings or ArqSettings(where=module.__name__)
     functions = getattr(module, "functions", None)
     functions = [*(functions if isinstance(functions, list | tuple) else ()), *settings.functions]
@@ -168,7 +168,7 @@ def _listed(module: ModuleType, settings: ArqSettings | None) -> list[Handler]:
 
 
 def _own(module: ModuleType, listed: Sequence[Handler], reserved: Sequence[Any]) -> list[Handler]:
-    """The functions of a module with @job; where nothing is marked or listed, all that take ctx."""
+    """A module's functions with @job; if none is decorated or listed, all that take ctx."""
     values = [
         value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__
     ]
@@ -178,10 +178,10 @@ def _own(module: ModuleType, listed: Sequence[Handler], reserved: Sequence[Any])
         return [handler_of(value) for value in decorated if value not in functions]
     if any(not handler.name.startswith("cron:") for handler in listed):
         return []
-    return [handler_of(value) for value in values if _takes_ctx(value) and value not in reserved]
+    return [handler_of(value) for value in values if _has_ctx(value) and value not in reserved]
 
 
-def _takes_ctx(value: Any) -> bool:
+def _has_ctx(value: Any) -> bool:
     if not inspect.isfunction(value) or value.__name__.startswith("_"):
         return False
     return next(iter(inspect.signature(value).parameters), "") == "ctx"

@@ -1,1 +1,1 @@
-"""How handlers call URLs."""
+"""Calls URLs safely: the handler `http.request` and its guards."""

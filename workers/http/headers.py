@@ -1,4 +1,4 @@
-"""The headers that `http.request` may send, its signature, and the Retry-After that it gets back."""
+"""Headers of `http.request`: which a job may send, the signature, and Retry-After."""
 
 import base64
 import binascii
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 USER_AGENT = "Triage/1"
-#: Seconds that a server may make a job wait: a header with more is taken for a mistake.
+#: The longest accepted Retry-After, in seconds; anything longer is probably a mistake.
 MAX_WAIT = 86_400.0
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
-#: They frame the message, speak to proxies, or carry what belongs to the worker.
+#: Headers for framing, for proxies, or under the worker's control.
 _DENIED = frozenset(
     {
         "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade",
@@ -26,11 +26,11 @@ _DENIED_PREFIXES = ("webhook-", "x-forwarded-")
 
 
 class HeaderRefused(Exception):
-    """A header that a job must not send."""
+    """The job has a header that it must not send."""
 
 
 def checked_headers(given: Mapping[str, str], content_type: str | None) -> dict[str, str]:
-    """All headers to send, with names in lower case; raises HeaderRefused, which never quotes a value."""
+    """The headers to send, with lower-case names; raises HeaderRefused, which never quotes a value."""
     headers = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
     if content_type is not None:
         headers["content-type"] = content_type
@@ -45,7 +45,7 @@ def checked_headers(given: Mapping[str, str], content_type: str | None) -> dict[
 
 
 def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Headers of Standard Webhooks 1.0.0; the id is the same over all attempts. Raises ValueError."""
+    """The headers of Standard Webhooks 1.0.0, with the same id for all attempts. Raises ValueError."""
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
@@ -59,7 +59,7 @@ def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
 
 
 def retry_after(text: str, now: float) -> float | None:
-    """Seconds to wait, from a Retry-After in seconds or as a date; None if it is neither."""
+    """The seconds of a Retry-After in seconds or with a date; None if it is neither."""
     text = text.strip()
     if re.fullmatch("[0-9]{1,9}", text):
         return min(float(text), MAX_WAIT)

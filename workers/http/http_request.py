@@ -1,4 +1,4 @@
-"""`http.request`: calls a URL, so that any language can do the work of a job."""
+"""`http.request`: calls a URL, so that a service in any language can do the work of a job."""
 
 import asyncio
 import zlib
@@ -16,7 +16,7 @@ from workers.http.headers import HeaderRefused, checked_headers, retry_after, si
 from workers.http.outbound_guard import AddressRefused, Allowed, GuardedTransport
 
 CONNECT_SECONDS = 3.0
-#: Bytes of a response's body that are kept, and that a compressed one may grow to.
+#: The most bytes of a response's body to keep, after decompression.
 MAX_BODY = 65_536
 MAX_HEADERS, MAX_HEADER = 50, 1_024
 MAX_URL = 2_048
@@ -62,22 +62,22 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
         headers |= sign(secret, ctx["job_id"], Clock().now_ms() // 1000, content or b"")
     try:
         async with asyncio.timeout(request.timeout_seconds):
-            status, answer = await _call(request, headers, content, Allowed.parse(settings.http_allow))
+            status, result = await _call(request, headers, content, Allowed.parse(settings.http_allow))
     except (AddressRefused, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
         raise NonRetryable(str(error)) from None
     except TimeoutError:
         raise TimeoutError(f"{host} did not respond within {request.timeout_seconds:g} seconds") from None
     if request.expects(status):
-        return answer
+        return result
     if status in (429, 503):
-        wait = retry_after(answer["headers"].get("retry-after", ""), Clock().now_ms() / 1000)
+        wait = retry_after(result["headers"].get("retry-after", ""), Clock().now_ms() / 1000)
         if wait is not None:
             raise RateLimited(wait)
     raise UnexpectedStatus(f"{request.method} {host} responded with {status}")
 
 
 def _checked_host(url: str) -> str:
-    """What resolves is checked again at the connection; here falls what must not even be tried."""
+    """Refuse hosts early that must not be tried; the connection checks the resolved addresses again."""
     try:
         parsed, parts = httpx.URL(url), urlsplit(url)
     except (httpx.InvalidURL, ValueError) as error:
@@ -104,7 +104,7 @@ async def _call(
     async with httpx.AsyncClient(
         transport=GuardedTransport(allowed), follow_redirects=False, trust_env=False, timeout=timeout
     ) as client:
-        # Built by hand: the client would add headers of its own, such as one that asks for compression.
+        # Built here because the client would add its own headers, such as Accept-Encoding.
         call = httpx.Request(request.method, request.url, headers=headers, content=content)
         response = await client.send(call, stream=True)
         try:
@@ -115,23 +115,23 @@ async def _call(
                     break
         finally:
             await response.aclose()
-    return response.status_code, _answer(response, bytes(raw))
+    return response.status_code, _result_of(response, bytes(raw))
 
 
-def _answer(response: httpx.Response, raw: bytes) -> dict[str, Any]:
+def _result_of(response: httpx.Response, raw: bytes) -> dict[str, Any]:
     headers = [(name, printable(value, MAX_HEADER)) for name, value in response.headers.items()]
     body, cut = _decoded(response.headers.get("content-encoding", ""), raw)
-    answer = {
+    result = {
         "status": response.status_code,
         "headers": dict((name, value) for name, value in headers[:MAX_HEADERS] if name != "set-cookie"),
         "body": _body(response.headers.get("content-type", ""), body, cut),
     }
-    return answer | ({"truncated": True} if cut else {})
+    return result | ({"truncated": True} if cut else {})
 
 
 def _decoded(encoding: str, raw: bytes) -> tuple[bytes, bool]:
     if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
-        # Only as far as the limit, whatever a small body would grow to.
+        # Stops at the limit, even if a small compressed body would expand further.
         reader = zlib.decompressobj(wbits=47)
         try:
             raw = reader.decompress(raw, MAX_BODY + 1)
@@ -141,7 +141,7 @@ def _decoded(encoding: str, raw: bytes) -> tuple[bytes, bool]:
 
 
 def _body(content_type: str, body: bytes, cut: bool) -> Any:
-    """A JSON body becomes its value, so that the next job can read it; everything else is text."""
+    """Parse a JSON body, so that the next job can read its value; everything else is text."""
     kind = content_type.partition(";")[0].strip().lower()
     if body and not cut and (kind == "application/json" or kind.endswith("+json")):
         try:

@@ -1,4 +1,4 @@
-"""Lets HTTP calls of handlers reach only public addresses, and connects to the very address it checked."""
+"""Restricts the HTTP calls of handlers to public addresses, and connects to exactly the checked addresses."""
 
 import asyncio
 import functools
@@ -17,7 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-# `is_global` alone lets NAT64, 6to4, multicast and the metadata addresses of two clouds through.
+# `is_global` would allow NAT64, 6to4, multicast and the metadata addresses of two clouds.
 _NOT_PUBLIC: tuple[Network, ...] = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -28,7 +28,7 @@ _NOT_PUBLIC: tuple[Network, ...] = tuple(
         "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
     )
 )  # fmt: skip
-#: Every unicast address in use lies here; NAT64, ULA, link-local and multicast do not.
+#: Contains all assigned unicast addresses, and no NAT64, ULA, link-local or multicast.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
@@ -37,7 +37,7 @@ class AddressRefused(Exception):
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address is on the public internet, and not one of this network or this host."""
+    """Whether the address is on the public internet, rather than in this network or on this host."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -48,7 +48,7 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """TRIAGE_HTTP_ALLOW: hosts and networks that may be reached although they are not public."""
+    """TRIAGE_HTTP_ALLOW: hosts and networks that are allowed although they are not public."""
 
     hosts: frozenset[str]
     networks: tuple[Network, ...]
@@ -65,7 +65,7 @@ class Allowed:
         return cls(frozenset(hosts), tuple(networks))
 
     def check(self, host: str, texts: Iterable[str]) -> None:
-        """Raise AddressRefused if any address is not allowed: the connection may go to each of them."""
+        """Raise AddressRefused unless all addresses are allowed, since the connection may use any of them."""
         if host.lower().rstrip(".") in self.hosts:
             return
         for text in texts:
@@ -76,12 +76,12 @@ class Allowed:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to the addresses that were checked; the Host header and the TLS name stay the URL's."""
+    """Connects to the checked addresses, with the URL's host in the Host header and for TLS."""
 
     def __init__(self, allowed: Allowed, resolve: Resolve) -> None:
         self._allowed = allowed
         self._resolve = resolve
-        # Its stub for a missing anyio hides the class from a type checker.
+        # httpcore's stub for a missing anyio hides the class from type checkers.
         self._backend = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
 
     async def connect_tcp(
@@ -118,7 +118,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport over the guarded backend; it replaces `_pool`, so httpx is pinned and tested."""
+    """httpx's transport over the guarded backend. Replaces httpx's `_pool`, so it is pinned and tested."""
 
     def __init__(self, allowed: Allowed, resolve: Resolve | None = None) -> None:
         super().__init__(verify=_tls(), trust_env=False)
@@ -128,5 +128,5 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    # Cached: loading the certificates takes longer than most calls.
+    # Cached, because loading the certificates takes longer than most calls.
     return httpx.create_ssl_context(trust_env=False)

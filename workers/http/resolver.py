@@ -1,4 +1,4 @@
-"""Looks up hosts in its own threads: a name server that does not answer must not block the worker's."""
+"""Looks up hosts in its own threads, so that an unresponsive name server cannot block the worker's."""
 
 import asyncio
 import contextlib
@@ -6,27 +6,27 @@ import socket
 import threading
 from weakref import WeakKeyDictionary
 
-#: Lookups at a time. The system's resolver may try for half a minute, even if no caller waits any more.
+#: The most concurrent lookups. The system's resolver may take half a minute, even after all callers gave up.
 MAX_LOOKUPS = 8
 
 Addresses = list[str]
 
 
 class Resolver:
-    """One lookup per host at a time, however many callers wait; each decides how long it waits."""
+    """Runs one lookup per host at a time, which its callers share; each has its own timeout."""
 
     def __init__(self, most: int = MAX_LOOKUPS) -> None:
         self._free = asyncio.Semaphore(most)
         self._lookups: dict[tuple[str, int], asyncio.Task[Addresses]] = {}
         self._waiting: dict[tuple[str, int], int] = {}
-        #: Those that have a thread.
-        self._begun: set[tuple[str, int]] = set()
+        #: The number of lookups with a thread.
+        self._running: set[tuple[str, int]] = set()
 
     async def addresses(self, host: str, port: int) -> Addresses:
-        """Every address of a host, each once, in the resolver's order; raises OSError."""
+        """The distinct addresses of a host, in the resolver's order; raises OSError."""
         key = (host, port)
         if key not in self._lookups:
-            task = self._lookups[key] = asyncio.create_task(self._look_up(key))
+            task = self._lookups[key] = asyncio.create_task(self._resolve(key))
             task.add_done_callback(lambda done: self._forget(key, done))
         task = self._lookups[key]
         self._waiting[key] = self._waiting.get(key, 0) + 1
@@ -36,8 +36,8 @@ class Resolver:
             self._waiting[key] -= 1
             if not self._waiting[key]:
                 del self._waiting[key]
-                # A lookup that has a thread goes on, for the next caller; one that has none yet is dropped.
-                if key not in self._begun:
+                # After the last caller, a running lookup continues for the next one; a queued one is dropped.
+                if key not in self._running:
                     self._forget(key, task)
                     task.cancel()
 
@@ -47,16 +47,16 @@ class Resolver:
         if task.done() and not task.cancelled():
             task.exception()
 
-    async def _look_up(self, key: tuple[str, int]) -> Addresses:
+    async def _resolve(self, key: tuple[str, int]) -> Addresses:
         host, port = key
         await self._free.acquire()
-        self._begun.add(key)
+        self._running.add(key)
         loop = asyncio.get_running_loop()
         found: asyncio.Future[Addresses] = loop.create_future()
 
         def ended(addresses: Addresses | None, error: Exception | None) -> None:
             self._free.release()
-            self._begun.discard(key)
+            self._running.discard(key)
             if found.done():
                 return
             if error is not None:
@@ -69,12 +69,12 @@ class Resolver:
             try:
                 rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
                 addresses = list(dict.fromkeys(str(row[4][0]) for row in rows))
-            except Exception as caught:  # UnicodeError, for a name that no DNS can hold
+            except Exception as caught:  # UnicodeError, for a name that DNS cannot represent
                 error = caught
-            with contextlib.suppress(RuntimeError):  # the loop has ended before
+            with contextlib.suppress(RuntimeError):  # the loop may be closed
                 loop.call_soon_threadsafe(ended, addresses, error)
 
-        # A daemon thread: the process must be able to end while a lookup hangs.
+        # A daemon thread, so that a hanging lookup does not keep the process alive.
         threading.Thread(target=run, name="resolver", daemon=True).start()
         return await found
 
@@ -83,6 +83,6 @@ _resolvers: "WeakKeyDictionary[asyncio.AbstractEventLoop, Resolver]" = WeakKeyDi
 
 
 async def addresses(host: str, port: int) -> Addresses:
-    """The addresses of a host, looked up by the resolver of this event loop."""
+    """Look up a host with the resolver of this event loop."""
     resolver = _resolvers.setdefault(asyncio.get_running_loop(), Resolver())
     return await resolver.addresses(host, port)

@@ -1,1 +1,1 @@
-"""What every worker does besides running jobs: one duty per module. Many workers may do it at once."""
+"""A worker's maintenance duties, one per module. Many workers may run them at the same time."""

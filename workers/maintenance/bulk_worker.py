@@ -4,7 +4,7 @@ import asyncio
 
 from service.store.bulk.portions import BulkBatches
 
-#: Seconds between checks; a heartbeat wakes this duty for a new bulk action.
+#: The interval between checks, in seconds; a heartbeat wakes this duty for a new bulk action.
 PAUSE = 60.0
 
 
@@ -16,7 +16,7 @@ class BulkWorker:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """There may be bulk actions."""
+        """Check for bulk actions now."""
         self._woken.set()
 
     async def work(self) -> float:

@@ -1,15 +1,15 @@
-"""Ends jobs whose time is up: expired ones, missed deadlines, cancels at the end of their grace."""
+"""Finishes jobs that have expired, missed their deadline, or outlived the grace of a cancel request."""
 
 from service.store.leases import Leases
 from workers.maintenance.alarm import Alarm
 
-#: Seconds between checks where nothing is known to be due, and jobs per call.
+#: The interval between checks without a known due time, in seconds, and the most jobs per call.
 PAUSE = 30.0
 AT_MOST = 200
 
 
 class Expirer:
-    """Sleeps until the next job is due; a claim that saw an earlier one schedules a check."""
+    """Sleeps until the next job is due; a claim that sees an earlier one schedules a check."""
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases
@@ -17,7 +17,7 @@ class Expirer:
         self.schedule_check = self._alarm.schedule_check
 
     async def expire(self) -> float:
-        ended, next_in_ms = await self._leases.sweep(AT_MOST)
+        ended, next_in_ms = await self._leases.expire_jobs(AT_MOST)
         if ended < AT_MOST:
             await self._alarm.wait(PAUSE if next_in_ms is None else min(PAUSE, next_in_ms / 1000 + 0.01))
         return 0.0

@@ -1,10 +1,10 @@
-"""Continues the work on flows and fan-outs that is too much for one script."""
+"""Works on tasks of flows and fan-outs that are too large for a single script."""
 
 import asyncio
 
 from service.store.groups.tasks import GroupTasks
 
-#: Seconds between checks for groups past their retention; a heartbeat wakes this duty for new tasks.
+#: The interval between checks for groups past their retention, in seconds; heartbeats report new tasks.
 PAUSE = 60.0
 
 
@@ -16,7 +16,7 @@ class GroupWorker:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """There are tasks."""
+        """Check for tasks now."""
         self._woken.set()
 
     async def work(self) -> float:

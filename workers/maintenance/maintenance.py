@@ -1,4 +1,4 @@
-"""A worker's duties besides running jobs, and what wakes them. To add one, write a module and list it."""
+"""Runs a worker's maintenance duties and wakes them. To add one, write a module and list it here."""
 
 import contextlib
 from collections.abc import Callable, Coroutine
@@ -8,7 +8,7 @@ from service.clock import Clock
 from service.domain.errors import TriageError
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat
+from service.store.leases import HeartbeatReply
 from service.store.namespace import Namespace
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Expirer
@@ -23,24 +23,24 @@ from workers.telemetry.metrics import Metrics
 
 
 class Maintenance:
-    """Built before the first claim, which may already say when something is due."""
+    """Created before the first claim, whose reply may already schedule a check."""
 
     def __init__(
         self,
-        stores: Namespace,
+        namespace: Namespace,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
         new_id: Callable[[str], str],
         reachability: Reachability,
     ) -> None:
-        self._rescuer = Rescuer(stores.leases, settings.lease_seconds, metrics, reachability)
-        self._expirer = Expirer(stores.leases)
-        self._scheduler = Scheduler(stores, new_id, round(settings.cancel_grace_seconds * 1000), clock)
-        self._pruner = Pruner(stores.leases)
-        self._groups = GroupWorker(stores.group_tasks)
-        self._bulk = BulkWorker(stores.bulk_batches)
-        #: One check of each duty by its name; it returns the seconds until the next one.
+        self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability)
+        self._expirer = Expirer(namespace.leases)
+        self._scheduler = Scheduler(namespace, new_id, round(settings.cancel_grace_seconds * 1000), clock)
+        self._pruner = Pruner(namespace.leases)
+        self._groups = GroupWorker(namespace.group_tasks)
+        self._bulk = BulkWorker(namespace.bulk_batches)
+        #: The duties by name: each checks once, and returns the seconds until its next check.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
             "rescue": self._rescuer.rescue,
             "expire": self._expirer.expire,
@@ -48,33 +48,33 @@ class Maintenance:
             "prune": self._pruner.prune,
             "groups": self._groups.work,
             "bulk_actions": self._bulk.work,
-            "clean_registry": RegistryCleaner(stores.workers).clean,
+            "clean_registry": RegistryCleaner(namespace.workers).clean,
         }
         if settings.unroutable_seconds > 0:
-            reaper = UnroutableReaper(stores.leases, settings.unroutable_seconds)
+            reaper = UnroutableReaper(namespace.leases, settings.unroutable_seconds)
             self._duties["bury_unroutable"] = reaper.bury
 
     def schedule_check(self, seconds: float) -> None:
-        """A job may expire, or a cancel must be forced, in so many seconds."""
+        """A job may expire, or a cancel must be forced, in `seconds`."""
         self._expirer.schedule_check(seconds)
 
-    def on_heartbeat(self, beat: Beat) -> None:
-        """Wake the duties for which Redis has work."""
-        if beat.tasks:
+    def on_heartbeat(self, reply: HeartbeatReply) -> None:
+        """Wake the duties that have work in Redis."""
+        if reply.tasks:
             self._groups.wake()
             self._bulk.wake()
-        if beat.next_slot_ms is not None:
-            self._scheduler.schedule_check(beat.next_slot_ms / 1000)
-        if beat.next_prune_ms is not None:
-            self._pruner.schedule_check(beat.next_prune_ms / 1000 + 0.01)
+        if reply.next_fire_ms is not None:
+            self._scheduler.schedule_check(reply.next_fire_ms / 1000)
+        if reply.next_prune_ms is not None:
+            self._pruner.schedule_check(reply.next_prune_ms / 1000 + 0.01)
 
     async def rescue_first(self) -> bool:
-        """Take back what other workers left, before the first claim; whether one was lost lately."""
+        """Rescue the jobs of lost workers before the first claim; returns whether one was lost recently."""
         with contextlib.suppress(TriageError):
             await self._rescuer.rescue()
         return self._rescuer.lost_lately
 
     def duties(self, wake_claimer: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
-        """One endless coroutine per duty; `wake_claimer` makes the claimer look for work at once."""
+        """One endless coroutine per duty; `wake_claimer` makes the claimer claim at once."""
         self._rescuer.wake_claimer = wake_claimer
         return [repeat(name, check) for name, check in self._duties.items()]

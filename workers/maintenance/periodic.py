@@ -1,4 +1,4 @@
-"""Runs a duty again and again, even when Redis is unavailable."""
+"""Repeats a duty, even through outages of Redis."""
 
 import asyncio
 import random
@@ -8,15 +8,15 @@ import structlog
 
 from service.domain.errors import TriageError
 
-#: A pause is lengthened by up to this share, at most by the seconds below, so that workers that start
-#: together do not work in step.
+#: Each pause gets up to this share longer, but at most the seconds below, so that workers that start together
+#: do not run in step.
 JITTER, JITTER_AT_MOST = 0.2, 0.3
 
 log = structlog.get_logger("triage.maintenance")
 
 
 async def repeat(name: str, duty: Callable[[], Awaitable[float]]) -> None:
-    """`duty` returns the seconds until it wants to run again; log lines call it `name`."""
+    """Run `duty` forever; it returns the seconds until its next run. `name` is for log lines."""
     failed = False
     while True:
         try:

@@ -1,15 +1,15 @@
-"""Deletes finished jobs past their retention, a few at a time so that Redis never stalls."""
+"""Deletes finished jobs past their retention, in small batches so that Redis never stalls."""
 
 from service.store.leases import Leases
 from workers.maintenance.alarm import Alarm
 
-#: Seconds between checks where no retention is known to end, between batches of a large backlog, and jobs per
-#: batch.
+#: The interval between checks if no retention is about to end, the pause between batches of a large backlog,
+#: both in seconds, and the most jobs per batch.
 PAUSE = 60.0
 NEXT_BATCH = 0.02
 AT_MOST = 200
-#: Seconds between two checks: at least, and where other workers were faster each time. One worker is enough,
-#: and the heartbeats of the others report it when that one is gone.
+#: The shortest interval between checks, and the longest while other workers are always faster, in seconds.
+#: One worker is enough; if it is gone, the heartbeats of the others report the work.
 REST, LONGEST_REST = 0.5, 10.0
 
 
@@ -28,7 +28,7 @@ class Pruner:
             return NEXT_BATCH
         due = PAUSE if next_in_ms is None else min(PAUSE, next_in_ms / 1000 + 0.01)
         if pruned:
-            # Once more: no heartbeat reports a retention that has ended right after the last one.
+            # Check again soon: a heartbeat may miss a retention that ends right after this batch.
             self._rest = due = REST
         else:
             self._rest = min(self._rest * 2, LONGEST_REST)

@@ -1,8 +1,8 @@
-"""Removes registry entries of workers that are long gone, and pools without workers."""
+"""Removes the registry entries of workers that were lost long ago, and pools without workers."""
 
 from service.store.workers import WorkerRegistry
 
-#: Seconds between checks.
+#: The interval between checks, in seconds.
 PAUSE = 60.0
 
 

@@ -1,19 +1,19 @@
-"""Ends queued jobs whose type no worker has known for TRIAGE_UNROUTABLE_SECONDS.
+"""Buries queued jobs whose type no worker has known for TRIAGE_UNROUTABLE_SECONDS.
 
-A worker that drained leaves the registry at once and its successor may take minutes to start, so a single
-check that finds no worker proves nothing. The time counts from the first of an unbroken series of checks that
-found none; a worker that registers ends the series for its types. The call that buries is itself a check.
+A drained worker leaves the registry at once and its successor may take minutes to start, so a single check
+that finds no worker proves nothing. The time counts from the first check of an unbroken series without a
+worker; a worker that registers ends the series for its types. The call that buries is also a check.
 """
 
 import structlog
 
 from service.store.leases import Leases
 
-#: Seconds between checks, and between batches of many jobs.
+#: The interval between checks, and the pause between batches, in seconds.
 PAUSE = 60.0
 NEXT_BATCH = 0.02
 AT_MOST = 200
-#: Seconds without a check that break the series: a worker may have come and gone, or Redis was unavailable.
+#: How long without a check breaks the series, in seconds: a worker may have come and gone meanwhile.
 VOID_AFTER = 3 * PAUSE
 
 log = structlog.get_logger("triage.unroutable_reaper")

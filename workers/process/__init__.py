@@ -1,1 +1,1 @@
-"""The worker as a process: how it is put together, registers, is probed, and watches its event loop."""
+"""The worker process: composition, registration, probes, and monitoring of its event loop."""

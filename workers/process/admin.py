@@ -1,4 +1,4 @@
-"""The worker's own port: probes for Kubernetes, metrics for Prometheus, and drain for its own pod only."""
+"""The worker's admin port: probes for Kubernetes, metrics for Prometheus, and drain from its own pod only."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Admin:
-    """The ASGI application. `live` and `ready` return what is wrong, None when nothing is."""
+    """The ASGI application. `live` and `ready` return the problem, or None."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Admin:
 
 
 def _is_local(scope: Scope) -> bool:
-    """Whether the request comes from this pod, as its preStop hook's does, and not from a web page."""
+    """Whether the request comes from this pod, such as from its preStop hook, and not from a web page."""
     if any(name == b"origin" for name, _ in scope["headers"]):
         return False
     host, _ = scope.get("client") or ("", 0)
@@ -82,7 +82,7 @@ class AdminServer(uvicorn.Server):
                 port=port,
                 lifespan="off",
                 access_log=False,
-                # A header that claims another sender must not open /drain.
+                # A forged X-Forwarded-For must not give access to /drain.
                 proxy_headers=False,
                 log_config=None,
                 timeout_graceful_shutdown=1,
@@ -90,7 +90,7 @@ class AdminServer(uvicorn.Server):
             )
         )
 
-    #: Ends when the server has closed.
+    #: Done when the server has closed.
     serving: asyncio.Task[None]
 
     @contextlib.contextmanager
@@ -99,12 +99,12 @@ class AdminServer(uvicorn.Server):
 
     @property
     def port(self) -> int:
-        """The port in use, once the server has started: it differs from the configured 0."""
+        """The port of the started server, also when the configured one is 0."""
         return int(self.servers[0].sockets[0].getsockname()[1])
 
 
 async def start_admin(app: Admin, host: str, port: int) -> AdminServer:
-    """A server that listens; raises ConfigurationInvalid when it cannot. Set `should_exit` to end it."""
+    """Start a server; raises ConfigurationInvalid if it cannot listen. Set `should_exit` to stop it."""
     server = AdminServer(app, host, port)
     serving = asyncio.create_task(server.serve())
     while not server.started:

@@ -1,4 +1,4 @@
-"""Puts a worker together from its settings. What runs when is worker.py's."""
+"""Creates the parts of a worker from its settings; worker.py runs them."""
 
 import random
 from collections.abc import Callable, Coroutine
@@ -9,7 +9,7 @@ from service.clock import Clock
 from service.domain.results import FinishResult
 from service.reachability import Reachability
 from service.settings import Settings
-from service.store.leases import Beat, Finish
+from service.store.leases import Finish, HeartbeatReply
 from service.telemetry.tracer import find_tracer
 from workers.engine.claimer import Claimer
 from workers.engine.completer import Completer
@@ -24,10 +24,10 @@ from workers.engine.runs.runners import Runners
 from workers.engine.runs.tracing import RunTracing
 from workers.engine.watchdog import Watchdog
 from workers.handling.cron import Cron
-from workers.handling.dependencies import Relatives
+from workers.handling.dependencies import RelatedJobs
 from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
-from workers.handling.shared_limits import Throttle
+from workers.handling.shared_limits import SharedLimiters
 from workers.maintenance.maintenance import Maintenance
 from workers.maintenance.periodic import repeat
 from workers.process.admin import Admin, AdminServer, start_admin
@@ -42,7 +42,7 @@ from workers.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a worker is, and where its times and ids come from."""
+    """A worker's id, and the sources of its times and of new ids."""
 
     worker_id: str
     clock: Clock
@@ -50,7 +50,7 @@ class Identity:
 
 
 class Composition:
-    """The parts of one worker, in the order in which they need each other. Building them starts none."""
+    """The parts of a worker, in the order of their dependencies. Creating them starts nothing."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class Composition:
         registry: Registry,
         identity: Identity,
         shared: dict[Any, Any],
-        on_answer: Callable[[Finish, FinishResult], None],
+        on_reply: Callable[[Finish, FinishResult], None],
     ) -> None:
-        """`shared` is what all runs find in `ctx`; `on_answer` gets Redis's answer to each finish."""
+        """`shared` has the entries that every `ctx` gets; `on_reply` gets Redis's reply to each finish."""
         self._settings = settings
         self._registry = registry
         self._clock = identity.clock
@@ -69,23 +69,25 @@ class Composition:
         self.metrics = Metrics()
         self.metrics.capacity.set(settings.concurrency)
         self.connections = Connections(settings, registry, self._new_id)
-        self._stores = self.connections.stores
+        self._namespace = self.connections.namespace
         self._reachability = Reachability(self._clock)
         self.registration = Registration(
             self._record, registry.job_types(), self.connections, self._clock, self._reachability
         )
         shared["settings"] = settings
-        shared["limiters"] = Throttle(self._stores.limiters, lambda: self._new_id("lim"))
+        shared["limiters"] = SharedLimiters(self._namespace.limiters, lambda: self._new_id("lim"))
         shared["redis"] = self.connections.for_handlers
         self.caution = Caution(self._clock)
         self.runners = Runners(settings, registry, self.caution)
-        self.completer = Completer(self._stores.leases, on_answer)
+        self.completer = Completer(self._namespace.leases, on_reply)
         self.executor = self._build_executor(shared)
         self.maintenance = Maintenance(
-            self._stores, settings, self._clock, self.metrics, self._new_id, self._reachability
+            self._namespace, settings, self._clock, self.metrics, self._new_id, self._reachability
         )
-        self.cron = Cron(registry, [*settings.queue_weights], self._stores, self._clock, self._new_id)
-        pool = Pool(self._stores.leases, self.connections.wake_ups, self._record, lambda: self._new_id("cl"))
+        self.cron = Cron(registry, [*settings.queue_weights], self._namespace, self._clock, self._new_id)
+        pool = Pool(
+            self._namespace.leases, self.connections.wake_ups, self._record, lambda: self._new_id("cl")
+        )
         self.claimer = Claimer(pool, self.executor, self._clock, self.maintenance.schedule_check)
         self.drain = Drain(
             settings.drain_seconds, self.claimer, self.executor, self.completer, self.registration.leave
@@ -98,11 +100,11 @@ class Composition:
         policy = FinishPolicy.of(self._settings, self._record.id, random.random)
         observers = RunObservers(self._registry.hooks, tracing)
         runs = ActiveRuns(self._clock, policy, self.completer, observers)
-        specs = JobSpecs(self._registry, self._stores, self._clock)
+        specs = JobSpecs(self._registry, self._namespace, self._clock)
         contexts = Contexts(
             shared,
-            ProgressReporter(self._stores.leases),
-            lambda lease: Relatives(self._stores, specs, self._new_id, lease),
+            ProgressReporter(self._namespace.leases),
+            lambda lease: RelatedJobs(self._namespace, specs, self._new_id, lease),
         )
         handlers = Handlers(self._registry, self.runners, contexts)
         return Executor(self._settings, self._clock, handlers, runs, RunTelemetry(self.metrics, tracing))
@@ -117,22 +119,22 @@ class Composition:
         )
         return await start_admin(admin, self._settings.worker_host, self._settings.worker_port)
 
-    def start_heartbeat(self, on_heartbeat: Callable[[Beat], None]) -> Heartbeat:
-        """From now on the worker counts as started: it is ready while it claims."""
-        client = HeartbeatClient.connect(self._settings, self._record, self._stores.leases)
+    def start_heartbeat(self, on_heartbeat: Callable[[HeartbeatReply], None]) -> Heartbeat:
+        """Start the heartbeat thread. From now on the worker is ready while it claims."""
+        client = HeartbeatClient.connect(self._settings, self._record, self._namespace.leases)
         self.health.watchdog = watchdog = Watchdog(self._clock, self.executor.runs, client.finish)
         heartbeat = Heartbeat(client, self.executor, watchdog, self._reachability, on_heartbeat)
         heartbeat.start()
         return heartbeat
 
     def background(self) -> list[Coroutine[Any, Any, Any]]:
-        """What runs beside the claim loop until the process ends; call `start_heartbeat` first."""
+        """The coroutines to run next to the claim loop until the end; call `start_heartbeat` first."""
         assert self.health.watchdog is not None
         stuck_slots = StuckSlots(
             self.executor.slots,
             self.metrics,
             self._settings.stuck_threads_seconds,
-            # A new process is the only cure.
+            # Only a new process gets free slots.
             lambda: self.drain.begin("every slot is held by a run that does not end"),
         )
         on_tick = [self.health.watchdog.tick, stuck_slots.check]

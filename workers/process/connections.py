@@ -1,4 +1,4 @@
-"""The worker's clients of Redis. The heartbeat thread has its own."""
+"""The worker's Redis clients, except for the heartbeat thread's."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,29 +19,29 @@ log = structlog.get_logger("triage.worker")
 
 
 class Connections:
-    """Opened at the first call, closed at the end of the process."""
+    """Connects at the first call; closed at the end of the process."""
 
     def __init__(self, settings: Settings, registry: Registry, new_id: Callable[[str], str]) -> None:
         self._url = settings.redis_url
         self._redis = connect(self._url)
-        # The wait for wake-ups occupies its connection for as long as it blocks.
+        # Waiting for wake-ups blocks its connection.
         self._blocking = connect(self._url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
-        self.stores = _stores(self._redis, settings)
-        self.wake_ups: Leases = _stores(self._blocking, settings).leases
+        self.namespace = _namespace(self._redis, settings)
+        self.wake_ups: Leases = _namespace(self._blocking, settings).leases
         #: `ctx["redis"]`.
-        self.for_handlers = TriageRedis(self._url, self.stores, registry, new_id)
+        self.for_handlers = TriageRedis(self._url, self.namespace, registry, new_id)
 
     async def find_problem(self) -> ServerProblem | None:
-        """Why this Redis cannot be used, None if it can."""
+        """Why this Redis cannot be used; None if it can."""
         return await find_problem(self._redis, self._url)
 
     async def close(self) -> None:
-        """May be called again, since a client that is used after it opens new connections."""
+        """May be called again: a client that is used afterwards opens new connections."""
         clients: list[Any] = [self._redis, self._blocking, self.for_handlers]
         closing = [client.aclose(close_connection_pool=True) for client in clients]
         for error in filter(None, await asyncio.gather(*closing, return_exceptions=True)):
             log.info("connection_not_closed", error=type(error).__name__)
 
 
-def _stores(redis: Any, settings: Settings) -> Namespace:
+def _namespace(redis: Any, settings: Settings) -> Namespace:
     return Namespace(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)

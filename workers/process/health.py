@@ -1,4 +1,4 @@
-"""Whether this worker is alive and ready, as its probes report."""
+"""Decides whether this worker is alive and ready, for its probes."""
 
 from service.clock import Clock
 from workers.engine.claimer import Claimer
@@ -6,14 +6,14 @@ from workers.engine.executor import Executor
 from workers.engine.pool import BLOCK_AT_MOST
 from workers.engine.watchdog import Watchdog
 
-#: Seconds without a tick of the event loop, or without a claim, after which a worker is not alive.
+#: How long without a tick of the event loop, or without a claim, until a worker is not alive, in seconds.
 DEAD_AFTER = max(60.0, 4 * BLOCK_AT_MOST)
-#: Seconds without a claim, although slots are free, after which a worker is not ready.
+#: How long without a claim, although slots are free, until a worker is not ready, in seconds.
 UNCLAIMED_AT_MOST = 2 * BLOCK_AT_MOST
 
 
 class Health:
-    """Until `watchdog` is set, a worker is alive and not ready: it may have to wait for Redis."""
+    """Until `watchdog` is set, a worker is alive but not ready, since it may be waiting for Redis."""
 
     def __init__(self, clock: Clock, executor: Executor, claimer: Claimer) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class Health:
         self.watchdog: Watchdog | None = None
 
     def live(self) -> str | None:
-        """What is wrong, None when nothing is."""
+        """The problem, or None."""
         now = self._clock.monotonic()
         if self.watchdog is None:
             return None
@@ -33,14 +33,14 @@ class Health:
         return None
 
     def unclaimed_seconds(self) -> float:
-        """Seconds without a claim while slots were free; one that Redis does not answer is a claim, too."""
+        """Seconds without a claim while slots were free. A claim that fails because of Redis also counts."""
         slots = self._executor.slots
         if self.watchdog is None or slots.free <= 0 or self._executor.draining.is_set():
             return 0.0
-        return max(0.0, self._clock.monotonic() - max(self._claimer.last_turn, slots.free_since))
+        return max(0.0, self._clock.monotonic() - max(self._claimer.last_claim_at, slots.free_since))
 
     def ready(self) -> str | None:
-        """Why this worker takes no jobs, None when it does."""
+        """Why this worker claims no jobs; None if it does."""
         if self.watchdog is None:
             return "starting"
         if self._executor.draining.is_set():

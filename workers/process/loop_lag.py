@@ -1,4 +1,4 @@
-"""How late the event loop was: the worst of the last minute, because a scrape sees only one moment."""
+"""The event loop's worst lag in the last minute, because a scrape only sees one moment."""
 
 from collections import deque
 
@@ -6,14 +6,14 @@ WINDOW_SECONDS = 60.0
 
 
 class LoopLag:
-    """Fed by every tick of the event loop."""
+    """Gets the lag of every tick of the event loop."""
 
     def __init__(self) -> None:
-        # Times and lags, each smaller than the one before it: the first is the worst.
+        # Times and lags, in descending order of lag, so that the first is the worst.
         self._peaks: deque[tuple[float, float]] = deque()
 
     def worst(self, now: float, lag: float) -> float:
-        """Note a lag and return the largest of the window."""
+        """Record a lag, and return the largest in the window."""
         while self._peaks and self._peaks[-1][1] <= lag:
             self._peaks.pop()
         self._peaks.append((now, lag))

@@ -1,4 +1,4 @@
-"""Proves that the event loop works, and measures how late it is."""
+"""Ticks in the event loop, to prove that it works and to measure its lag."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from service.clock import Clock
 from workers.process.loop_lag import LoopLag
 from workers.telemetry.metrics import Metrics
 
-#: Seconds between ticks of the event loop.
+#: The interval between ticks, in seconds.
 TICK = 0.25
 
 

@@ -1,4 +1,4 @@
-"""This worker's entry in the registry of workers, from its start to the end of its drain."""
+"""Maintains this worker's entry in the registry, from its start to the end of its drain."""
 
 import asyncio
 import contextlib
@@ -32,18 +32,18 @@ class Registration:
         self._record = record
         self._job_types = job_types
         self._connections = connections
-        self._stores = connections.stores
+        self._namespace = connections.namespace
         self._clock = clock
         self._reachability = reachability
 
-    async def join(self, drain_begun: asyncio.Event) -> None:
-        """Register as soon as Redis can be used; returns when that is done, or when the drain has begun."""
+    async def join(self, drain_started: asyncio.Event) -> None:
+        """Register as soon as Redis is usable; returns afterwards, or when the drain begins."""
         warned = ""
-        while not drain_begun.is_set():
+        while not drain_started.is_set():
             try:
                 found = await self._connections.find_problem()
                 if found is None:
-                    await self._stores.workers.register(self._record, self._job_types)
+                    await self._namespace.workers.register(self._record, self._job_types)
                     return
                 problem = found.sentence
             except TriageError as error:
@@ -53,17 +53,17 @@ class Registration:
                 log.warning("waiting_for_redis", problem=problem)
                 warned = problem
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(drain_begun.wait(), 0.5 + random.random() / 2)
+                await asyncio.wait_for(drain_started.wait(), 0.5 + random.random() / 2)
 
     async def renew(self) -> None:
-        """Register again, because Redis does not know this worker any more."""
+        """Register again, when Redis no longer knows this worker."""
         try:
             record = replace(self._record, seen_at=self._clock.now_ms())
-            await self._stores.workers.register(record, self._job_types)
+            await self._namespace.workers.register(record, self._job_types)
         except TriageError as error:
             log.warning("not_registered", code=error.code)
 
     async def leave(self) -> None:
-        """Wake another worker, since this one may have swallowed a wake-up, and deregister."""
-        await self._stores.leases.wake(self._record.pool)
-        await self._stores.workers.deregister(self._record.id)
+        """Wake another worker, since this one may have consumed a wake-up, and deregister."""
+        await self._namespace.leases.wake(self._record.pool)
+        await self._namespace.workers.deregister(self._record.id)

@@ -1,4 +1,4 @@
-"""Watches for the moment when every slot of a worker is held by a run that does not end."""
+"""Detects that every slot of a worker is held by a run that does not end."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ log = structlog.get_logger("triage.stuck_slots")
 class StuckSlots:
     """Calls `abandon` if no slot becomes free within `patience` seconds.
 
-    One slow dependency can hold every slot of a fleet for a while: ending the workers at once would add
-    their restarts to it. So the worker is not ready, waits, and ends itself when that takes too long.
+    A slow dependency can block every slot of a fleet for a while, and restarting all workers would make it
+    worse. So the worker is not ready, waits, and exits only if that takes too long.
     """
 
     def __init__(self, slots: Slots, metrics: Metrics, patience: float, abandon: Callable[[], None]) -> None:
@@ -22,11 +22,11 @@ class StuckSlots:
         self._metrics = metrics
         self._patience = patience
         self._abandon = abandon
-        #: Since when every slot is held by a run that did not end within its grace.
+        #: Since when every slot is stuck, in monotonic time.
         self._stuck_since: float | None = None
 
     def check(self, now: float) -> None:
-        """Look at the slots as they are at `now`, on the monotonic clock."""
+        """Check the slots at `now`, on the monotonic clock."""
         slots = self._slots
         self._metrics.stuck.set(slots.stuck)
         self._metrics.running.set(slots.used - slots.stuck)

@@ -1,4 +1,4 @@
-"""What a worker publishes about itself in the registry."""
+"""The record that a worker publishes in the registry."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from workers.handling.registry import Registry
 
 
 def describe_worker(settings: Settings, registry: Registry, id: str, now_ms: int) -> WorkerRecord:
-    """The record of a worker that has just started. Every name of a handler is a job type."""
+    """The record of a worker that has just started. Each name of a handler is a job type."""
     return WorkerRecord(
         id=id,
         host=socket.gethostname(),

@@ -1,1 +1,1 @@
-"""What a worker measures."""
+"""The metrics of a worker."""

@@ -1,4 +1,4 @@
-"""A Prometheus histogram that costs a bisection per value."""
+"""A Prometheus histogram in which recording a value costs one bisection."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -9,14 +9,14 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-#: Seconds, from 1 ms to 1 h.
+#: In seconds, from 1 ms to 1 h.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 _NAMES = [*map(floatToGoString, BUCKETS), "+Inf"]
 
 
 class Tally:
-    """The values of one series. Only the event loop's thread touches it, so it needs no lock."""
+    """The values of one series. Only used in the event loop's thread, so it needs no lock."""
 
     __slots__ = ("counts", "sum")
 
@@ -30,7 +30,7 @@ class Tally:
 
 
 class TallyHistogram(Collector):
-    """Series by their labels. In a profile of a worker, prometheus_client's own took a tenth of the time."""
+    """Series by labels. prometheus_client's histogram took a tenth of a worker's time in a profile."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name = name
@@ -43,7 +43,7 @@ class TallyHistogram(Collector):
         return self._tallies.setdefault(values, Tally())
 
     def describe(self) -> Iterable[Metric]:
-        """The metric without values, by which the registry checks its name."""
+        """The metric without values, with which the registry checks its name."""
         yield HistogramMetricFamily(self._name, self._text, labels=self._labelnames)
 
     def collect(self) -> Iterable[Metric]:

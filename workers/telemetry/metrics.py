@@ -1,4 +1,4 @@
-"""What a worker measures. Names are part of the contract with operators."""
+"""A worker's metrics. Their names are part of the contract with operators."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from service.domain.job import Job
 from service.store.leases import Finish
 from workers.telemetry.histogram import Tally, TallyHistogram
 
-#: Label values per label: what a client can invent must not grow a time series database without bound.
+#: The most values per label: clients choose names, and must not grow a time series database without limit.
 MAX_LABEL_VALUES = 200
-#: Pairs of queue and type that have their own series, about 70 each.
+#: The most pairs of queue and type with their own series, about 70 per pair.
 MAX_PAIRS = 500
 
 _OUTCOMES = {
@@ -35,7 +35,7 @@ class _Series:
 
 
 class Metrics:
-    """One registry per worker, so that two workers in one test do not share counters."""
+    """Has its own registry, so that two workers in one test do not share counters."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -92,7 +92,7 @@ class Metrics:
             self._series(job).wait.observe(max(0, job.started_at - job.queued_at) / 1000)
 
     def settled(self, finish: Finish, *, cancelled: bool = False) -> None:
-        """`cancelled`: the job was cancelled because of a request meanwhile, whatever the outcome was."""
+        """`cancelled`: a request cancelled the job meanwhile, whatever its outcome was."""
         job, move = finish.lease.job, "stop" if cancelled else finish.settlement.move.name
         series = self._series(job)
         series.run.observe(finish.run_ms / 1000)
@@ -104,7 +104,7 @@ class Metrics:
         return TallyHistogram(name, text, ("queue", "name"), self.registry)
 
     def _series(self, job: Job) -> "_Series":
-        # prometheus_client's lookup of a series by its labels costs more than everything else here.
+        # Looking up a series by its labels in prometheus_client costs more than everything else here.
         series = self._children.get((job.queue, job.name))
         if series is None:
             labels = self._labels(job)

@@ -1,4 +1,4 @@
-"""For tests of handlers: runs one as a worker would, without a worker and without Redis."""
+"""For tests of handlers: runs them like a worker does, without a worker or Redis."""
 
 from workers.testing.runner import End, run, run_twice
 

@@ -1,4 +1,4 @@
-"""Replaces everything that a run accesses in Redis, and records the calls: for tests of handlers."""
+"""For tests of handlers: replaces everything that a run accesses in Redis, and records the calls."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from service.clock import Clock
 from service.domain.flow import arrange
 from service.domain.job import Lease
 from service.store.leases import Finish
-from workers.handling.dependencies import Parked, read_children
+from workers.handling.dependencies import WaitingForChildren, read_children
 from workers.handling.enqueued import Call, read_call
 from workers.handling.fan_out import read_fan_out
 from workers.handling.job_specs import Reader
 from workers.handling.registry import Registry
 from workers.handling.shared_limits import SharedLimiter
 
-#: Those of arq's enqueue_job that are not arguments of the function.
+#: Parameters of arq's enqueue_job that are not arguments of the function.
 _OPTIONS = {"_job_id", "_queue_name", "_defer_until", "_defer_by", "_expires", "_job_try"}
 
 
@@ -42,7 +42,7 @@ class FanOut:
 
 @dataclass(slots=True)
 class Reports:
-    """What a handler reported and requested during its run."""
+    """Everything that a handler reported and requested during its run."""
 
     progress: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lines: list[str] = field(default_factory=list[str])
@@ -87,7 +87,7 @@ class Stage:
         for key, job in jobs.items():
             self._reader.read(job, f"/children/{key}/job", inside="flow")
         self.reports.children |= children
-        raise Parked
+        raise WaitingForChildren
 
     async def fan_out(
         self,
@@ -112,7 +112,7 @@ class Stage:
         return SharedLimiter(cast(Any, self), name, limit, per_seconds)
 
     async def acquire(self, name: str, limit: int, per_ms: int) -> None:
-        """Of a limiter: pass."""
+        """Let the caller pass at once."""
 
 
 @dataclass(frozen=True, slots=True)

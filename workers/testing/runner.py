@@ -1,4 +1,4 @@
-"""For tests of handlers: runs one as a worker would, without a worker and without Redis.
+"""For tests of handlers: runs them like a worker does, without a worker or Redis.
 
 end = await run(process_order, {"order_id": "o-1"})
 assert (end.state, end.result) == ("succeeded", {"order_id": "o-1", "status": "fulfilled"})
@@ -33,9 +33,9 @@ from workers.testing.recorder import Reports, Stage
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How the run ended: `state` is the job's new state, `reason` says why it is dead.
+    """The result of a run: `state` is the job's new state, `reason` says why it is dead.
 
-    `delay_seconds` is the time until it runs again, a worker adds some jitter; `blocked` means that it
+    `delay_seconds` is the time until it runs again, to which a worker adds jitter. `blocked` means that it
     waits for `reports.children`.
     """
 
@@ -79,7 +79,7 @@ async def run(
     if timeout_seconds is not None:
         job = replace(job, timeout_ms=round(timeout_seconds * 1000))
     stage = Stage(registry, dependencies or {}, ids.new)
-    # There is no retry here that would have to wait for a handler that ignores its timeout.
+    # Nothing retries here, so there is no need to wait for a handler that ignores its timeout.
     settings = Settings.model_construct(cancel_grace_seconds=grace_seconds, stuck_threads_seconds=0.0)
     tracing = RunTracing(None)
     policy = FinishPolicy.of(settings, ids.new("wk"), random=lambda: 0.0)
@@ -104,7 +104,7 @@ async def run(
 async def run_twice(
     function: Callable[..., Any], payload: Mapping[str, Any] | None = None, **options: Any
 ) -> tuple[End, End]:
-    """Runs the same job twice, with the same id, as if its worker died before storing the first result.
+    """Run the same job twice, with the same id, as if its worker had died before storing the first result.
 
     Takes the options of `run`. A handler is idempotent if the second run changes nothing.
     """

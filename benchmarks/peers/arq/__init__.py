@@ -1,1 +1,1 @@
-"""Stock arq as its users run it."""
+"""Stock arq."""

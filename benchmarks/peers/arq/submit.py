@@ -1,4 +1,4 @@
-"""Enqueue so many jobs and print what that took. arq has no call for several: fifty callers share a pool."""
+"""Enqueues jobs and prints the duration. arq has no bulk call, so fifty callers share a pool."""
 
 import asyncio
 import json

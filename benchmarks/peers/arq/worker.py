@@ -1,4 +1,4 @@
-"""A worker with max_jobs=100 that keeps results: `arq benchmarks.peers.arq.worker.WorkerSettings`."""
+"""A worker with max_jobs=100 that keeps results."""
 
 import os
 from typing import Any, ClassVar

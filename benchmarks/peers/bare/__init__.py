@@ -1,1 +1,1 @@
-"""What a request costs before there is any framework."""
+"""An application without a framework."""

@@ -1,4 +1,4 @@
-"""An ASGI function that reads a body and responds; the server's own cost."""
+"""An ASGI function that reads a body and responds, to measure the cost of the HTTP server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

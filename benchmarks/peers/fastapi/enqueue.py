@@ -1,4 +1,4 @@
-"""The front door that a user of arq would write: FastAPI, and enqueue_job."""
+"""An API without Triage: FastAPI, and enqueue_job of stock arq."""
 
 import contextlib
 import os

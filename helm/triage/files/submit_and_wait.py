@@ -1,4 +1,4 @@
-"""What `helm test` runs: submit a job and wait until it has succeeded; without one, ask for readiness."""
+"""Run by `helm test`: submits a job and waits until it has succeeded; without a job, checks readiness."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import uuid
 import httpx
 
 until = time.monotonic() + float(os.environ["SECONDS"])
-# Submitting again after a lost answer is safe with the same idempotency key.
+# With the idempotency key it is safe to retry after a lost response.
 headers = {"Authorization": f"Bearer {os.environ['KEY']}", "Idempotency-Key": str(uuid.uuid4())}
 with httpx.Client(base_url=os.environ["URL"], headers=headers, timeout=40) as http:
     if not json.loads(os.environ["JOB"])["name"]:

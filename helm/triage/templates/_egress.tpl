@@ -1,4 +1,4 @@
-{{/* What the API and the workers both need. */}}
+{{/* Egress of both the API and the workers. */}}
 {{- define "triage.egress" -}}
 - ports:
     - {port: 53, protocol: UDP}
@@ -10,7 +10,7 @@
   {{- end }}
 {{- end -}}
 
-{{/* The API's way to the issuer's keys; nothing for a file. */}}
+{{/* Egress of the API to the issuer's keys; none if they are a file. */}}
 {{- define "triage.issuerEgress" -}}
 {{- with urlParse .Values.auth.jwt.jwksUrl }}
 {{- if eq .scheme "https" }}

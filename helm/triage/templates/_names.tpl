@@ -16,7 +16,7 @@
 http://{{ include "triage.fullname" . }}-api.{{ .Release.Namespace }}.svc:{{ .Values.api.service.port }}
 {{- end -}}
 
-{{/* Labels of every resource; a component's own follow it. */}}
+{{/* Labels of every resource, before those for its component. */}}
 {{- define "triage.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -36,7 +36,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: api
 {{- end -}}
 
-{{/* Of (root, pool name). */}}
+{{/* Arguments (root, pool name). */}}
 {{- define "triage.worker.selector" -}}
 {{ include "triage.selector" .root }}
 app.kubernetes.io/component: worker

@@ -2,7 +2,7 @@
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 
-{{/* What every pod has. No service links: a Service named "triage" would put TRIAGE_PORT=tcp://... into the environment. */}}
+{{/* Shared by all pods. No service links: a Service named "triage" would add TRIAGE_PORT=tcp://... to the environment. */}}
 {{- define "triage.pod" -}}
 serviceAccountName: {{ include "triage.serviceAccountName" . }}
 automountServiceAccountToken: false
@@ -22,7 +22,7 @@ securityContext:
     type: RuntimeDefault
 {{- end -}}
 
-{{/* Of (root, settings of the component, selector). */}}
+{{/* Arguments (root, settings of the component, selector). */}}
 {{- define "triage.scheduling" -}}
 {{- $selector := .selector }}
 {{- with .settings.priorityClassName }}
@@ -45,13 +45,13 @@ topologySpreadConstraints:
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels: {{- $selector | nindent 8 }}
-    # Old pods that are draining do not count.
+    # Ignore old pods, which are draining.
     matchLabelKeys: [pod-template-hash]
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* What every container has. */}}
+{{/* Shared by all containers. */}}
 {{- define "triage.container" -}}
 image: {{ include "triage.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -81,7 +81,7 @@ volumes:
 {{- end }}
 {{- end -}}
 
-{{/* Of (root, namespace of jobs, redisKey: of the Secret, empty = the API's). */}}
+{{/* Arguments (root, namespace of jobs, redisKey: of the Secret, empty = the API's). */}}
 {{- define "triage.env" -}}
 - name: TRIAGE_REDIS_URL
 {{- if .root.Values.redis.existingSecret }}
@@ -96,7 +96,7 @@ volumes:
   value: {{ .namespace | quote }}
 {{- end -}}
 
-{{/* Of (root, settings of the component). */}}
+{{/* Arguments (root, settings of the component). */}}
 {{- define "triage.extraEnv" -}}
 {{- with concat .root.Values.extraEnv .settings.extraEnv }}
 {{ toYaml . }}

@@ -1,4 +1,4 @@
-{{/* The pools with their defaults, as YAML. A pool that is null has been removed. */}}
+{{/* The pools with their defaults, as YAML, without pools that are null. */}}
 {{- define "triage.pools" -}}
 {{- $defaults := .Values.workerDefaults -}}
 {{- $pools := dict -}}
@@ -23,7 +23,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Names of the queues that a pool names, without `*`, one a line. */}}
+{{/* The queue names of a pool, without `*`, one per line. */}}
 {{- define "triage.queueNames" -}}
 {{- range splitList "," (include "triage.queues" .) -}}
 {{- $name := first (splitList "=" (trim .)) -}}
@@ -33,7 +33,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Scaling down one tenth a minute, after five minutes of rest: every pod that goes has to drain. */}}
+{{/* Scale down by a tenth per minute, after five stable minutes, since every removed pod has to drain. */}}
 {{- define "triage.scaleDown" -}}
 scaleDown:
   stabilizationWindowSeconds: 300
@@ -43,7 +43,7 @@ scaleDown:
     - {type: Percent, value: 10, periodSeconds: 60}
 {{- end -}}
 
-{{/* Of (root, target, name, autoscaling, labels): an HPA on CPU. */}}
+{{/* Arguments (root, target, name, autoscaling, labels): an HPA on CPU. */}}
 {{- define "triage.hpa" -}}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -67,7 +67,7 @@ spec:
   behavior: {{- include "triage.scaleDown" . | nindent 4 }}
 {{- end -}}
 
-{{/* Of (name, maxUnavailable, labels, selector). */}}
+{{/* Arguments (name, maxUnavailable, labels, selector). */}}
 {{- define "triage.pdb" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -76,7 +76,7 @@ metadata:
   labels: {{- .labels | nindent 4 }}
 spec:
   maxUnavailable: {{ .maxUnavailable }}
-  # Pods that do not become ready must not keep a node from being drained.
+  # Pods that never become ready must not block the drain of a node.
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels: {{- .selector | nindent 6 }}

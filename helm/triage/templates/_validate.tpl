@@ -34,7 +34,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Of (where, given, computed): the grace period, never below the computed one. */}}
+{{/* Arguments (where, given, computed): the grace period, never below the computed one. */}}
 {{- define "triage.grace" -}}
 {{- if kindIs "invalid" .given -}}
 {{- .computed -}}

@@ -1,1 +1,1 @@
-"""Authentication: the caller, and the address of the request."""
+"""Authentication: API keys, tokens and their issuer, and the origin of requests."""

@@ -13,14 +13,14 @@ from service.domain.access_key import AccessKey
 from service.settings import NAMESPACE_PATTERN
 from service.store.access_keys import AccessKeys
 
-#: Every scope that a key can have.
+#: All scopes.
 SCOPES = (
     "jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read",
     "schedules:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read",
 )  # fmt: skip
 _KNOWN = frozenset(SCOPES)
 
-#: Seconds for which a key is believed without asking again: the longest that a revoked one lives on.
+#: How long a key is cached, in seconds, and so how long a revoked key may still work.
 CACHE_SECONDS = 5.0
 _CACHE_SIZE = 10_000
 _PREFIX = "triage_"
@@ -29,20 +29,21 @@ _TOKEN = "jwt:"
 
 
 def new_secret() -> str:
-    """256 random bits; the prefix lets scanners of leaked secrets recognise it."""
+    """256 random bits, with a prefix by which secret scanners recognise it."""
     return f"{_PREFIX}{secrets.token_urlsafe(32)}"
 
 
 def digest(secret: str) -> str:
-    """The stored form of a secret. It is looked up and never compared, so timing reveals nothing."""
+    """The stored form of a secret. It is looked up rather than compared, so timing reveals nothing."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`key_id`: the id of a key, or `jwt:` and the subject of a token; None without authentication.
+    """An authenticated client.
 
-    `sees_payloads`: whether responses include payloads and results.
+    `key_id` is the id of a key, or `jwt:` and the subject of a token; None without authentication.
+    `sees_payloads` is whether responses include payloads and results.
     """
 
     namespace: str
@@ -66,13 +67,13 @@ class Caller:
 
 
 def _credential(authorization: str | None) -> str:
-    """The key or token of the header; empty when it has none."""
+    """The key or token of the header; empty if there is none."""
     scheme, _, text = (authorization or "").partition(" ")
     return text.strip() if scheme.lower() == "bearer" else ""
 
 
 class Authenticator:
-    """Finds the caller of a request. With `open_namespace` (auth off), every caller owns that namespace."""
+    """Identifies callers. With `open_namespace` (auth off), every caller has full access to it."""
 
     def __init__(
         self, keys: AccessKeys, clock: Clock, open_namespace: str | None, tokens: Tokens | None = None
@@ -92,7 +93,7 @@ class Authenticator:
             raise Unauthenticated()
         if self.tokens is not None and credential.count(".") == 2 and not credential.startswith(_PREFIX):
             token = await self.tokens.read(credential)
-            # The issuer writes scopes of other services into the same claim.
+            # The claim may also have scopes of other services.
             return Caller(token.namespace, token.scopes & _KNOWN, f"{_TOKEN}{token.subject or ''}")
         if len(credential) > _MAX_KEY:
             raise CredentialRefused()
@@ -102,7 +103,7 @@ class Authenticator:
         return Caller(key.namespace, key.scopes, key.id)
 
     def remembers(self, authorization: str | None) -> bool:
-        """Whether these credentials were valid recently, or none are required; either rules out guessing."""
+        """Whether these credentials were valid recently or are not required, so that it cannot be a guess."""
         credential = _credential(authorization)
         if self._open is not None or not credential:
             return True
@@ -117,7 +118,7 @@ class Authenticator:
             return key
         key = await self._keys.find(digest)
         if key is not None and not re.fullmatch(NAMESPACE_PATTERN, key.namespace):
-            key = None  # it would open keys of Redis that are another namespace's
+            key = None  # it could reach Redis keys of another namespace
         if len(self._cache) >= _CACHE_SIZE:
             self._cache.clear()
         self._cache[digest] = (now, key)

@@ -1,4 +1,4 @@
-"""Pages of others, which a browser lets send what it does not let them read."""
+"""Detects cross-origin requests, which browsers let pages send although they cannot read the response."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -7,10 +7,10 @@ from service.addresses import is_loopback
 
 
 def is_elsewhere(headers: Mapping[str, str]) -> bool:
-    """Whether a page of another origin than this API on this machine sent the request.
+    """Whether a page from an origin other than this API on this machine sent the request.
 
-    Browsers send the origin with every request that may change data. A foreign name that resolves to this
-    machine is a DNS rebinding attack, so it is not enough that Origin and Host agree.
+    Browsers send the origin with every request that may change data. It is not enough that Origin and Host
+    agree: in a DNS rebinding attack, another site's name resolves to this machine.
     """
     origin = headers.get("origin")
     if origin is None:

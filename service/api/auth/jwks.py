@@ -1,4 +1,4 @@
-"""Takes a JWK Set from where the settings say: from there alone, little, in time, over verified TLS."""
+"""Fetches the JWK Set from the configured URL: no redirects, limited in size and time, over verified TLS."""
 
 import asyncio
 import functools
@@ -9,14 +9,14 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 MAX_BYTES = 65_536
-#: Until the answer is whole, resolving and TLS included.
+#: The timeout of the whole response, including DNS and TLS, in seconds.
 FETCH_SECONDS = 5.0
-#: No compression: what a small body would grow to is of no interest then.
+#: No compression, so that a small body cannot expand.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 class FetchFailed(Exception):
-    """`reason` is one word for the log. Of the response, it contains only the status."""
+    """`reason` is a word for the log, which contains nothing from the response except its status."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -24,7 +24,7 @@ class FetchFailed(Exception):
 
 
 async def fetch(url: str) -> bytes:
-    """Raises FetchFailed."""
+    """Fetch the document; raises FetchFailed."""
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(FETCH_SECONDS):
@@ -45,7 +45,7 @@ def _read(path: Path) -> bytes:
 
 
 async def _download(url: str) -> bytes:
-    # A new client each time: no cookies, and no connection that has gone stale in five minutes.
+    # A new client each time: no cookies, and no stale connection after five minutes.
     async with (
         httpx.AsyncClient(
             verify=_tls(), trust_env=False, follow_redirects=False, timeout=FETCH_SECONDS
@@ -69,7 +69,7 @@ def _check_size(body: bytes | bytearray) -> None:
 
 
 def _root(error: BaseException) -> str:
-    """The type of the first cause: httpx calls a bad certificate and a closed port by the same name."""
+    """The type of the root cause: httpx raises the same error for a bad certificate and a closed port."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return type(error).__name__
@@ -77,7 +77,7 @@ def _root(error: BaseException) -> str:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """The public certificate authorities, plus the machine's or SSL_CERT_FILE's."""
+    """Trusts the public certificate authorities, and the system's or those in SSL_CERT_FILE."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context

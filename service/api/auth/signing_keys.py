@@ -1,4 +1,4 @@
-"""The public keys of an issuer (a JWK Set, RFC 7517): those that can sign tokens for Triage, no others."""
+"""Reads an issuer's public keys (a JWK Set, RFC 7517), as far as they can sign tokens for Triage."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,11 +7,11 @@ import jwt
 import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
 
-#: Keys of a set; issuers have two or three at a time.
+#: The most keys of a set; issuers have two or three at a time.
 MAX_KEYS = 100
-#: Bits of an RSA key: less is not safe (RFC 7518, section 3.3), more makes every check slow.
+#: The least and the most bits of an RSA key: shorter is unsafe (RFC 7518, section 3.3), longer is slow.
 RSA_BITS = range(2048, 8193)
-#: What a key may be used for follows from its type. Nothing that a token says can make it a shared secret.
+#: The type of a key determines its algorithms, so that no token can turn a public key into a shared secret.
 _ALGORITHMS = {
     ("RSA", None): ("RS256", "PS256"),
     ("EC", "P-256"): ("ES256",),
@@ -25,11 +25,11 @@ SigningKeys = Mapping[tuple[str, str], jwt.PyJWK]
 
 
 class KeySetInvalid(Exception):
-    """This is not a JWK Set, or one with too many keys."""
+    """The document is not a JWK Set, or has too many keys."""
 
 
 def read_signing_keys(document: bytes) -> SigningKeys:
-    """Raises KeySetInvalid.
+    """Read a JWK Set; raises KeySetInvalid.
 
     Skips unusable keys, as RFC 7517 requires. A set without usable keys is valid: the issuer may have
     withdrawn all of them.
@@ -51,10 +51,10 @@ def read_signing_keys(document: bytes) -> SigningKeys:
 
 
 def _algorithms(row: Any) -> Iterable[str]:
-    """What the key may verify; nothing for one without a name, for secrets and for other purposes."""
+    """The algorithms of the key; none if it has no name, is secret, or has another purpose."""
     if not isinstance(row, dict) or not isinstance(row.get("kid"), str):
         return ()
-    # A private half that was published signs for everybody.
+    # If the private key is public, anyone can sign with it.
     if "d" in row or row.get("use", "sig") != "sig" or "verify" not in _list(row.get("key_ops", ["verify"])):
         return ()
     kind, only = row.get("kty"), row.get("alg")

@@ -1,4 +1,4 @@
-"""Slows down who tries credentials: refusals are counted for each client address."""
+"""Slows down clients that guess credentials, by counting refusals per address."""
 
 import hashlib
 import ipaddress
@@ -7,16 +7,15 @@ import math
 from service.api.responses.errors import TooManyFailures
 from service.clock import Clock
 
-#: Refused credentials of one address in `WINDOW_SECONDS`; after them, only those that were good lately are
-#: looked at.
+#: The most refusals of an address in `WINDOW_SECONDS`; after them it can only use recently valid credentials.
 MAX_REFUSALS = 20
 WINDOW_SECONDS = 60.0
-#: Addresses that are remembered; the oldest is forgotten for a new one.
+#: The most addresses to remember; a new one replaces the oldest.
 MAX_ADDRESSES = 10_000
 
 
 class Refusals:
-    """Refusals of each address; an IPv6 network of 64 bits counts as one, because one owner has all of it."""
+    """Refusals per address. An IPv6 /64 network counts as one address, because it has one owner."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -30,7 +29,7 @@ class Refusals:
             raise TooManyFailures(math.ceil(left))
 
     def add(self, address: str) -> bool:
-        """Whether this is the refusal that was one too many."""
+        """Count a refusal; returns whether it is the one that reaches the limit."""
         network, now = _network(address), self._clock.monotonic()
         began, count = self._counts.pop(network, (now, 0))
         if now - began >= WINDOW_SECONDS:
@@ -42,7 +41,7 @@ class Refusals:
 
 
 def fingerprint(text: str) -> str:
-    """Tells two secrets apart in a log without telling either."""
+    """Distinguishes secrets in a log without revealing them."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""Tokens of an issuer (JWT, RFC 7519): checks signature, audience and expiry, and reads the namespace."""
+"""Checks an issuer's tokens (JWT, RFC 7519): signature, audience, expiry and namespace."""
 
 import hashlib
 import re
@@ -14,18 +14,18 @@ from service.api.responses.errors import CredentialRefused
 from service.clock import Clock
 from service.settings import NAMESPACE_PATTERN, Settings
 
-#: Characters: what fits into a head of 16 KiB beside everything else.
+#: The most characters of a token: it must fit into a head of 16 KiB with other headers.
 MAX_TOKEN = 8_192
-#: Characters of a key's name and of a subject (OpenID Connect Core, section 2).
+#: The most characters of a key id and of a subject (OpenID Connect Core, section 2).
 MAX_NAME = 255
-#: Seconds by which the clocks of issuer and API may differ.
+#: How much the clocks of issuer and API may differ, in seconds.
 LEEWAY_SECONDS = 30
-#: Seconds for which a token is not checked again.
+#: How long a checked token is cached, in seconds.
 CACHE_SECONDS = 5.0
 _CACHE_SIZE = 10_000
-#: Larger times are typing errors, and no longer exact.
+#: Larger times are errors, and beyond exact floats.
 _MAX_TIME = 2.0**53
-#: Times are compared here, with the clock of the process: PyJWT would read one of its own.
+#: This module checks times, with the process's clock; PyJWT would use the system's.
 _OPTIONS: Any = {
     "require": ["iss", "aud", "exp"],
     "verify_exp": False,
@@ -38,7 +38,7 @@ log = structlog.get_logger("triage.api")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`scopes` as the issuer wrote them; `expires` in unix seconds, with the leeway."""
+    """A valid token. `scopes` are unparsed; `expires` is in unix seconds and includes the leeway."""
 
     namespace: str
     scopes: frozenset[str]
@@ -47,7 +47,7 @@ class Token:
 
 
 class Tokens:
-    """Checks tokens. A valid token is not checked again for a few seconds, unless it expires."""
+    """Checks tokens, and caches a valid token for a few seconds unless it expires."""
 
     def __init__(self, settings: Settings, issuer: Issuer, clock: Clock) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class Tokens:
         self._cache: dict[bytes, tuple[float, Token]] = {}
 
     async def read(self, text: str) -> Token:
-        """Raises CredentialRefused, and IssuerUnavailable while the keys are unknown."""
+        """Check a token; raises CredentialRefused, or IssuerUnavailable while the keys are unknown."""
         if len(text) > MAX_TOKEN:
             _refuse("too_large")
         digest, now = hashlib.sha256(text.encode()).digest(), self._clock.monotonic()
@@ -66,13 +66,13 @@ class Tokens:
             if len(self._cache) >= _CACHE_SIZE:
                 self._cache.clear()
             self._cache[digest] = (now, token)
-        # After the cache: what is kept there is believed for the same time as the token itself.
+        # Expiry is also checked for cached tokens.
         if self._now() >= token.expires:
             _refuse("expired", "The token has expired.")
         return token
 
     def remembers(self, text: str) -> bool:
-        """Whether this token was good lately."""
+        """Whether this token was valid recently."""
         return hashlib.sha256(text.encode()).digest() in self._cache
 
     async def _verify(self, text: str) -> Token:
@@ -83,7 +83,7 @@ class Tokens:
                 _refuse("algorithm")
             if not isinstance(kid, str) or len(kid) > MAX_NAME:
                 _refuse("key_name")
-            # The name is compared with those of the issuer's set and with nothing else.
+            # The key id is only compared with the ids in the issuer's set.
             key = await self.issuer.key(kid, algorithm)
             if key is None:
                 _refuse("unknown_key")
@@ -106,7 +106,7 @@ class Tokens:
         return self._token(claims)
 
     def _token(self, claims: dict[str, Any]) -> Token:
-        """Only of a token that the issuer has signed: its sender may know what is wrong with it."""
+        """Read the claims. Errors may be detailed here, because the issuer has signed the token."""
         if "nbf" in claims and _time(claims, "nbf") - LEEWAY_SECONDS > self._now():
             _refuse("not_yet", "The token is not valid yet.")
         name = self._settings.jwt_namespace_claim
@@ -142,6 +142,6 @@ def _time(claims: dict[str, Any], name: str) -> float:
 
 
 def _refuse(reason: str, message: str | None = None) -> NoReturn:
-    """The log says more than the response, because anyone can make up a token. Neither quotes the token."""
+    """Log the reason, but keep it out of the response, since anyone can send a token. Neither quotes it."""
     log.debug("token_refused", reason=reason)
     raise CredentialRefused(message)

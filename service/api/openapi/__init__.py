@@ -1,1 +1,1 @@
-"""The OpenAPI document: how routes declare themselves, and what follows for every operation."""
+"""The OpenAPI document: declarations of routes, and what the document derives from them."""

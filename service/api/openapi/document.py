@@ -1,7 +1,7 @@
-"""The OpenAPI document: what FastAPI writes, and what follows from it for every operation alike.
+"""Completes FastAPI's OpenAPI document for all operations.
 
-Headers, error responses and examples are derived here once instead of being said at each route, so no
-route can forget them.
+It derives headers, error responses and examples here rather than at each route, so that no route can forget
+them.
 """
 
 from collections.abc import Iterator
@@ -63,13 +63,13 @@ _HEADERS: dict[str, Node] = {
     "WWW-Authenticate": _header("How to authenticate.", problems.CHALLENGE, required=True),
     "Idempotency-Replayed": _header("`true` if this repeats the first response.", "true"),
 }
-#: The error that stands for a status which several have.
+#: The example error of a status that several errors have.
 _SHOWN: dict[int, type[TriageError]] = {400: JsonInvalid, 422: ValidationFailed}
 _PROBLEM_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 
 def describe(app: FastAPI) -> Node:
-    """The document of an application; it is made once and kept."""
+    """The document of an application, cached."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -85,7 +85,7 @@ def describe(app: FastAPI) -> Node:
 
 
 def operations(document: Node) -> Iterator[tuple[str, str, Node]]:
-    """Path, method and operation of each."""
+    """The path, method and operation of each operation."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
             yield path, method, operation
@@ -110,7 +110,7 @@ def _complete_components(components: Node) -> None:
         "description": "A stable code that says what went wrong, for programs.",
         "enum": sorted(problems.CODES),
     }
-    # No answer is one as a whole; clients that read the lines of a stream need its type.
+    # The response as a whole does not have this type, but clients need it for the lines of the stream.
     line = ItemResultOut.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
     for name, schema in line.pop("$defs").items():
         schemas.setdefault(name, schema)
@@ -134,12 +134,12 @@ def _complete_components(components: Node) -> None:
 def _complete_operation(operation: Node, components: Node) -> None:
     schemas = components["schemas"]
     operation.setdefault("security", [])
-    # A server may refuse headers before it knows what was asked.
+    # The server may refuse headers before it has routed the request.
     also = [431]
     for parameter in operation.get("parameters", []):
         _parameter(parameter, schemas)
         if parameter["in"] == "path":
-            also.append(404)  # what cannot be a name is answered like what nobody has
+            also.append(404)  # an invalid name gets the same response as an unknown one
     if "requestBody" in operation:
         also += [408, 413, 415]
         for media in operation["requestBody"]["content"].values():
@@ -179,7 +179,7 @@ def _parameter(parameter: Node, schemas: Node) -> None:
 
 
 def _drop_null(schema: Node) -> None:
-    """Absent is how a query, a header or a body says null."""
+    """Remove null from types: in a query, header or body, absence means null."""
     choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
     if len(choices) == 1:
         del schema["anyOf"]
@@ -189,7 +189,7 @@ def _drop_null(schema: Node) -> None:
 
 
 def _responses(operation: Node, components: Node) -> None:
-    """Headers and examples of the responses. Each problem is described once for all operations."""
+    """Add headers and examples to the responses; all operations share the descriptions of problems."""
     names = {parameter["name"] for parameter in operation.get("parameters", [])}
     for status, response in sorted(operation["responses"].items()):
         if _PROBLEM in response.get("content", {}):
@@ -206,11 +206,11 @@ def _responses(operation: Node, components: Node) -> None:
                     name = schema.get("$ref", "").rpartition("/")[2]
                     media["example"] = {**media["example"], **examples.ACCEPTED.get(name, {})}
             if media_type == "text/event-stream":
-                # The data of each event; the whole is text, for clients that know no streams.
+                # The schema of each event's data; the stream is text for clients without support for streams.
                 media["example"] = examples.example_of(schema, components["schemas"])
                 media["schema"] = {"anyOf": [{"$ref": schema["$ref"]}, {"type": "string"}]}
                 continue
-            # A number: a worker has a version too, that of its software.
+            # Only a number: the version of a worker is the version of its software.
             if isinstance(media.get("example"), dict) and isinstance(media["example"].get("version"), int):
                 headers += ["ETag", *(["Location"] if status == "202" else [])]
         if status == "304":

@@ -1,4 +1,4 @@
-"""One story told by every example of the document: an alert that was sent, an order that could not be."""
+"""Data of all examples in the document, which tell one story: a sent alert, and a failed order."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -176,7 +176,7 @@ BULK_ACTION: Mapping[str, Any] = {
     "finished_at": None,
 }  # fmt: skip
 
-#: A line of the results of a fan-out.
+#: A line of a fan-out's results.
 ITEM_RESULT: Mapping[str, Any] = {
     "index": 0,
     "key": None,

@@ -1,4 +1,4 @@
-"""Examples of the document by schema and parameter; what they tell of is in story.py."""
+"""Examples of the document by schema and parameter, made from example_data.py."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from service.api.openapi import example_data
 from service.version import VERSION
 
-#: By the name of the schema.
+#: By schema name.
 SCHEMAS: Mapping[str, Any] = {
     "JobSpecIn": example_data.SPEC,
     "JobsIn": {"jobs": [example_data.SPEC, {"name": "send-report", "payload": {"user_id": "u-1"}}]},
@@ -174,7 +174,7 @@ SCHEMAS: Mapping[str, Any] = {
     "HealthOut": {"status": "ok", "problem": None},
 }
 
-#: What a 202 shows instead: the work still lies ahead.
+#: For 202 responses, where the work has not finished.
 ACCEPTED: Mapping[str, Any] = {
     "JobOut": example_data.QUEUED,
     "FlowOut": example_data.FLOW,
@@ -182,7 +182,7 @@ ACCEPTED: Mapping[str, Any] = {
     "BulkActionOut": example_data.BULK_ACTION,
 }
 
-#: By the name of the parameter; those that are required have an example.
+#: By parameter name; every required parameter has an example.
 PARAMETERS: Mapping[str, str] = {
     "job_id": example_data.JOB_ID,
     "flow_id": example_data.FLOW_ID,
@@ -195,13 +195,13 @@ PARAMETERS: Mapping[str, str] = {
 
 
 def complete(known: Any, schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
-    """The given part of an example, completed with what its schema requires."""
+    """Complete a partial example with the members that its schema requires."""
     smallest = example_of(schema, components)
     return {**smallest, **known} if isinstance(smallest, dict) else known or smallest
 
 
 def example_of(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
-    """What the table says, else the smallest value of the schema that says something."""
+    """The example from the table, otherwise a small value that fits the schema."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return complete(SCHEMAS.get(name, {}), components[name], components)

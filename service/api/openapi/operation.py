@@ -1,11 +1,11 @@
-"""How a route declares its scope, its errors and its purpose, in one place next to the path.
+"""Declares the scope, errors and summary of a route in one place, next to its path.
 
-`document.py` derives the rest of the document from it: headers, examples, errors of bodies.
+`document.py` derives the rest of the document: headers, examples, errors of bodies.
 """
 
 from typing import Any
 
-#: What an error status means, wherever it is answered.
+#: The description of each error status.
 MEANING = {
     400: "The request is malformed.",
     401: "The API key or token is missing or invalid.",
@@ -29,18 +29,18 @@ _ALWAYS = (400, 401, 403, 422, 429, 431, 500, 503)
 def operation(
     scope: str,
     summary: str,
-    answers: dict[int, tuple[str, Any]],
+    successes: dict[int, tuple[str, Any]],
     errors: tuple[int, ...] = (),
     status_code: int | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for a router's decorator. `answers` maps a status to its meaning and model."""
+    """Keyword arguments for a router's decorator. `successes` maps a status to its description and model."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for status, (meaning, model) in answers.items():
+    for status, (meaning, model) in successes.items():
         responses[status] = {"description": meaning, **({"model": model} if model is not None else {})}
     responses |= problem_responses(*sorted({*_ALWAYS, *errors}))
     return {
         "summary": summary,
-        "status_code": status_code or min(answers),
+        "status_code": status_code or min(successes),
         "response_model": None,
         "responses": responses,
         "openapi_extra": {"x-required-scope": scope, "security": [{"apiKey": []}]},
@@ -48,7 +48,7 @@ def operation(
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error responses of these statuses, for the document."""
+    """The document's error responses for these statuses."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": MEANING[status], "content": {"application/problem+json": {"schema": schema}}}

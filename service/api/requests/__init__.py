@@ -1,1 +1,1 @@
-"""Requests on their way in: bytes, bodies, limits, waiting."""
+"""Reads requests: protocol, limits, bodies, preconditions and long polls."""

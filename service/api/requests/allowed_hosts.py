@@ -1,4 +1,4 @@
-"""Without keys, accepts only requests for this machine's own names (DNS rebinding), as plain ASGI."""
+"""When authentication is off, accepts only requests for this machine's own names (DNS rebinding)."""
 
 from collections.abc import Collection
 
@@ -9,10 +9,10 @@ from service.api.responses.problems import of_error, respond
 
 
 class AllowedHosts:
-    """Another site's page can point its name here, and the browser then lets it read responses.
+    """Plain ASGI. Refuses a `Host` that another site may own.
 
-    Such a request names that site in `Host`. Loopback addresses and `localhost` cannot belong to another
-    site.
+    Such a site can point its name at this machine, and browsers then let its pages read responses. Loopback
+    addresses and `localhost` cannot belong to a site.
     """
 
     def __init__(self, app: App, names: Collection[str]) -> None:

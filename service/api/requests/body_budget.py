@@ -1,4 +1,4 @@
-"""How many bytes of request bodies a process holds at once, so that many large ones cannot end it."""
+"""Limits the bytes of request bodies that a process holds at once, so that it does not run out of memory."""
 
 import contextlib
 from collections import Counter
@@ -8,7 +8,7 @@ from service.api.responses.errors import TooManyBodies
 
 
 class Held:
-    """What one request holds."""
+    """The bytes that one request holds."""
 
     def __init__(self, bodies: "Bodies", namespace: str, large: bool) -> None:
         self._bodies = bodies
@@ -23,10 +23,10 @@ class Held:
 
 
 class Bodies:
-    """Large bodies may take two thirds of it, which leaves room for small ones; one namespace may take half.
+    """Large bodies share two thirds of the budget, which leaves room for small ones; a namespace gets half.
 
-    Bytes count from their arrival until the response, so announcing a large body without sending it takes no
-    room.
+    Bytes count from their arrival until the response, so announcing a large body without sending it uses
+    nothing.
     """
 
     def __init__(self, largest: int) -> None:
@@ -38,7 +38,7 @@ class Bodies:
         return self._by_namespace.total()
 
     def most_of_one(self, *, large: bool) -> int:
-        """How many bytes one namespace may hold."""
+        """The limit of one namespace, in bytes."""
         return self._capacity // (3 if large else 2)
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Refuses heads and bodies that are too large, or too slow to come in."""
+"""Refuses request heads and bodies that are too large or arrive too slowly."""
 
 import asyncio
 
@@ -15,16 +15,16 @@ from service.settings import Settings
 
 MAX_HEADERS, MAX_HEAD_BYTES = 100, 16_384
 
-#: Bytes of a body beside its payload.
+#: The bytes that a body may have in addition to its payload.
 _BESIDE = 65_536
-#: Bytes of JSON that a byte of a payload may be written with: "\u00e9" is one character of two bytes.
+#: The most bytes of JSON per byte of a payload: "\u00e9" has six, for a character of two bytes.
 _ESCAPED = 3
-#: Operations whose body has a payload, or as much.
+#: Operations whose body has a payload or something of that size.
 _ONE = {"create_job", "retry_job", "retry_dead_letter", "put_schedule", "update_queue"}
 
 
 class HeaderLimits:
-    """Refuses a head that is too large: 16 KiB with the address, 100 headers. Plain ASGI."""
+    """Plain ASGI. Refuses a head over 16 KiB, including the URL, or over 100 headers."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class HeaderLimits:
 
 
 def one_job(settings: Settings) -> int:
-    """Bytes of JSON that a job may have."""
+    """The limit of one job, in bytes of JSON."""
     return _ESCAPED * settings.max_payload_bytes + _BESIDE
 
 
@@ -48,19 +48,19 @@ def largest_body(settings: Settings) -> int:
 
 
 def body_limit(operation: str, settings: Settings) -> int:
-    """How many bytes the body of an operation may have."""
+    """The limit of an operation's body, in bytes."""
     if operation in MANY:
         return largest_body(settings)
     return one_job(settings) if operation in _ONE else _BESIDE
 
 
 async def read_body(request: Request, limit: int, seconds: float, held: Held) -> bytearray:
-    """Raises BodyTooLarge by Content-Length or by what came in, RequestTooSlow and TooManyBodies."""
+    """Raises BodyTooLarge (by Content-Length or by the bytes received), RequestTooSlow or TooManyBodies."""
     large = BodyTooLarge(f"The request body exceeds the limit of {limit:,} bytes for this operation.")
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > limit:
         raise large
-    # Grown in place: joined chunks would for a moment be there twice.
+    # Grown in place: joining chunks would briefly hold them twice.
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):

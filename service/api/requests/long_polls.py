@@ -1,4 +1,4 @@
-"""Prefer: wait, long polls, If-None-Match: the small grammar of waiting over HTTP."""
+"""Waiting over HTTP: `Prefer: wait`, long polls, and If-None-Match."""
 
 import asyncio
 import contextlib
@@ -16,10 +16,10 @@ from service.store.changes.change_feed import Change
 from service.tasks import end
 
 MAX_WAIT = 30.0
-#: Seconds between two looks at whether a caller who waits may still ask: a revoked key must not read on.
+#: How often to check a waiting caller's credentials, in seconds: a revoked key must not keep reading.
 CHECK_SECONDS = 2.0
 Resource = TypeVar("Resource")
-#: With its end: read in part, a number such as `1e9` would be another wait.
+#: Matches the whole value: the first digits of `1e9` would be a different wait.
 _PREFER = re.compile(
     r"(?:^|[,;\s])wait\s*=\s*(\"?)(\d{1,9}(?:\.\d{1,9})?)\1(?=$|[,;\s])",
     re.IGNORECASE,
@@ -27,7 +27,7 @@ _PREFER = re.compile(
 
 
 def preferred_wait(header: str | None) -> float | None:
-    """Seconds of `Prefer: wait=N` (RFC 7240), at most 30; None when the header does not ask for it."""
+    """The seconds of `Prefer: wait=N` (RFC 7240), at most 30; None without that preference."""
     found = _PREFER.search(header or "")
     return None if found is None else min(float(found[2]), MAX_WAIT)
 
@@ -41,7 +41,7 @@ def matches(if_none_match: str | None, version: int) -> bool:
 class Waiting:
     """A request that waits for a change, until its client disconnects or its credentials expire.
 
-    `check` raises the error that a request with these credentials would get now.
+    `check` raises the error that a new request with these credentials would get.
     """
 
     changed: Change
@@ -49,7 +49,7 @@ class Waiting:
     check: Callable[[], Awaitable[None]]
 
     async def wait(self, seconds: float) -> None:
-        """Returns at a change or after that long; raises ClientDisconnect when the client has gone."""
+        """Return at a change or after `seconds`; raises ClientDisconnect when the client disconnects."""
         changed = asyncio.ensure_future(self.changed.wait())
         try:
             await asyncio.wait({changed, self.gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -61,7 +61,7 @@ class Waiting:
 
 @contextlib.asynccontextmanager
 async def hang_up_noticed(receive: Callable[[], Awaitable[Any]]) -> "AsyncGenerator[asyncio.Task[None]]":
-    """A task that ends when the client disconnects; the request must have been read completely."""
+    """A task that ends when the client disconnects; read the whole request before."""
     gone = asyncio.create_task(_hang_up(receive))
     try:
         yield gone
@@ -81,9 +81,9 @@ async def until(
     is_done: Callable[[Resource], bool],
     clock: Clock,
 ) -> Resource | None:
-    """What `read` reads once it is enough, or as it is after `seconds` or at shutdown.
+    """Read the resource until `is_done`, and return its last state after `seconds` or at shutdown.
 
-    None when it does not exist.
+    Returns None when it does not exist.
     """
     changed = waiting.changed
     began = checked = clock.monotonic()

@@ -1,4 +1,4 @@
-"""Wraps every request, as plain ASGI: request and trace ids, security headers, a response to every fault."""
+"""Wraps every request, as plain ASGI: request and trace ids, security headers, responses to faults."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-#: What an answer says when its route does not say otherwise, as a page for people does.
+#: Default headers; a route that serves HTML pages sets its own.
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -29,7 +29,7 @@ _HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-#: Characters of a path that a log line shows.
+#: The most characters of a path in a log line.
 _PATH_SHOWN = 200
 
 log = structlog.get_logger("triage.access")
@@ -37,9 +37,9 @@ _log_fault = structlog.get_logger("triage.api")
 
 
 class RequestIds:
-    """X-Request-Id in and out, whatever happens; one that could harm a log or a header is replaced.
+    """Gives every response an X-Request-Id; replaces one that could corrupt a log or a header.
 
-    A request that failed is a log line; every request is one at the level debug, because metrics count them.
+    Logs failed requests, and at the level debug all requests, since metrics count them anyway.
     """
 
     def __init__(self, app: App, new_id: Callable[[str], str], clock: Callable[[], float]) -> None:
@@ -63,7 +63,7 @@ class RequestIds:
 
         started = False
 
-        async def answer(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal started, status
             started = True
             if message["type"] == "http.response.start":
@@ -74,23 +74,23 @@ class RequestIds:
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
-            status = 499  # in the middle of its request: nobody is left to be answered
+            status = 499  # in the middle of its request, so there is no response to send
         except asyncio.CancelledError:
-            # Only a server whose time to end is over cancels requests; it would answer in a text of its own.
+            # The server cancels requests at the end of its shutdown, and would respond with its own text.
             if started:
                 raise
             document = of_error(for_client(ShuttingDown(), scope), scope["path"], request_id.decode())
             headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
-            await respond(document, headers)(scope, receive, answer)  # type: ignore[arg-type]
+            await respond(document, headers)(scope, receive, send_with_headers)  # type: ignore[arg-type]
         except Exception as error:
-            # Here, and not in a handler of the application: that one would answer around this middleware.
+            # Not in an exception handler of the application, whose response would bypass this middleware.
             _log_fault.error("unexpected_error", path=scope["path"][:_PATH_SHOWN], exc_info=error)
             if started:
                 raise
             document = problem(500, "internal_error", UNEXPECTED, scope["path"], request_id.decode())
-            await respond(document)(scope, receive, answer)  # type: ignore[arg-type]
+            await respond(document)(scope, receive, send_with_headers)  # type: ignore[arg-type]
         finally:
             write = log.warning if status >= 500 else log.debug
             write(

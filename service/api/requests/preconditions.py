@@ -1,4 +1,4 @@
-"""If-Match: a change that is made only to the version that was read."""
+"""If-Match: change a resource only if it still has the version that the client has read."""
 
 import re
 from typing import Annotated
@@ -18,9 +18,9 @@ _TAG = re.compile(r'"([^"]*)"')
 
 
 def guard(if_match: str | None, current: int | None) -> int | None:
-    """The version that the change must find, None for any. Raises VersionMismatch.
+    """The version that the change requires, or None for any. Raises VersionMismatch.
 
-    `current` is the version of the resource, None when there is none.
+    `current` is the version of the resource, or None if it does not exist.
     """
     if if_match is None:
         return None

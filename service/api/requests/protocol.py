@@ -1,4 +1,4 @@
-"""What a connection may do before there is a request: uvicorn alone would wait and store without end."""
+"""Limits on connections outside the application, where uvicorn would wait and buffer without limits."""
 
 from asyncio import TimerHandle, Transport
 from typing import cast
@@ -10,29 +10,29 @@ from service.api.responses.errors import HeadersTooLarge, HttpInvalid, RequestTo
 from service.api.responses.problems import STATUS, of_error
 from service.domain.errors import TriageError
 
-#: Bytes of a head that has not come to its end; one that has is held to its limit by the middleware.
+#: The most bytes of an incomplete head; the middleware limits complete ones.
 MAX_HEAD_BYTES = 65_536
-#: Bytes of a body that may come in after its request was answered, before the connection is cut: many clients
-#: read why they were refused only when they have sent everything.
+#: The most bytes of a body to read after the response, before cutting the connection: many clients read the
+#: response only when they have sent everything.
 MAX_UNREAD_BYTES = 134_217_728
-#: Seconds after which the connection ends, beyond those that a body has: its 408 goes out first.
+#: How long after the timeout of a body the connection is closed, in seconds: the 408 goes out first.
 _MARGIN = 5.0
-#: Seconds in which a client must take this many bytes of what waits for it, else its connection is cut: it
-#: would keep its place, that of an event stream for one, and what was read for it, for as long as it likes.
-TAKE_SECONDS, TAKE_BYTES = 60.0, 16_384
+#: A client must read this many bytes of a pending response in this many seconds, or its connection is cut. It
+#: could otherwise occupy an event stream's place and its buffered data indefinitely.
+READ_SECONDS, READ_BYTES = 60.0, 16_384
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Responds with 400, 408 and 431 as problems and closes; disconnects clients that do not read."""
 
-    #: Seconds for a head, and again for its body.
+    #: The timeout of a head, and of a body, in seconds.
     seconds: float = 30.0
     _timer: TimerHandle | None = None
     _in_head = False
     _head_bytes = 0
     _unread = 0
-    _taking: TimerHandle | None = None
-    _untaken = 0
+    _reading_timer: TimerHandle | None = None
+    _unread_response = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,32 +40,32 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
-        self._taken()
+        self._stop_timing()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._let_take()
+        self._await_reading()
 
     def resume_writing(self) -> None:
-        self._taken()
+        self._stop_timing()
         super().resume_writing()
 
-    def _let_take(self) -> None:
-        self._untaken = self.transport.get_write_buffer_size()
-        self._taking = self.loop.call_later(TAKE_SECONDS, self._look_whether_taken)
+    def _await_reading(self) -> None:
+        self._unread_response = self.transport.get_write_buffer_size()
+        self._reading_timer = self.loop.call_later(READ_SECONDS, self._check_reading)
 
-    def _look_whether_taken(self) -> None:
-        if self._untaken - self.transport.get_write_buffer_size() < TAKE_BYTES:
-            # Closing would wait until all of it was taken.
+    def _check_reading(self) -> None:
+        if self._unread_response - self.transport.get_write_buffer_size() < READ_BYTES:
+            # Closing would wait until the client has read everything.
             self.transport.abort()
         else:
-            self._let_take()
+            self._await_reading()
 
-    def _taken(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
-            self._taking = None
+    def _stop_timing(self) -> None:
+        if self._reading_timer is not None:
+            self._reading_timer.cancel()
+            self._reading_timer = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -115,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: TriageError) -> None:
-        """The application has no request yet, or waits for the rest of one."""
+        """Respond in place of the application, which has no complete request."""
         self._in_head = False
         self._cancel()
         if self.transport.is_closing():

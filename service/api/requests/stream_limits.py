@@ -1,4 +1,4 @@
-"""Limits of waiting in this process: streams, and requests that wait for a change."""
+"""Limits on event streams and on requests that wait for a change, per process."""
 
 import contextlib
 from collections import Counter
@@ -12,17 +12,17 @@ from service.api.responses.errors import (
 )
 from service.domain.errors import TriageError
 
-#: Of a process.
+#: Per process.
 MAX_STREAMS, MAX_WAITERS = 1_000, 2_000
-#: Of an API key or a token's subject in one namespace, so that one client cannot take them all.
+#: Per API key or token subject in a namespace, so that one client cannot use them all.
 MAX_STREAMS_OF_KEY, MAX_WAITERS_OF_KEY = 50, 200
 
-#: Namespace and key id. Without keys (auth off) the latter is None, and only the bound of the process holds.
+#: Namespace and key id. With authentication off, the key id is None and only the limit per process applies.
 Holder = tuple[str, str | None]
 
 
 class Places:
-    """Counts from `take` to `give_back`; each holder gives back what it took, on every path."""
+    """Counts from `take` to `give_back`, which must follow on every path."""
 
     def __init__(
         self,
@@ -35,24 +35,24 @@ class Places:
         self.most_of_holder = most_of_holder
         self._full = full
         self._holder_full = holder_full
-        self._taken: Counter[Holder] = Counter()
+        self._counts: Counter[Holder] = Counter()
 
     @property
     def count(self) -> int:
-        return self._taken.total()
+        return self._counts.total()
 
     def take(self, holder: Holder) -> None:
-        """Raises an error if the process or the holder is at its limit."""
+        """Raises the error of the limit that the process or the holder has reached."""
         if self.count >= self.most:
             raise self._full()
-        if holder[1] is not None and self._taken[holder] >= self.most_of_holder:
+        if holder[1] is not None and self._counts[holder] >= self.most_of_holder:
             raise self._holder_full(f"(limit {self.most_of_holder} per process)")
-        self._taken[holder] += 1
+        self._counts[holder] += 1
 
     def give_back(self, holder: Holder) -> None:
-        self._taken[holder] -= 1
-        if not self._taken[holder]:
-            del self._taken[holder]
+        self._counts[holder] -= 1
+        if not self._counts[holder]:
+            del self._counts[holder]
 
     @contextlib.contextmanager
     def place(self, holder: Holder) -> Generator[None]:

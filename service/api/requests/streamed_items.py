@@ -1,7 +1,7 @@
-"""Bodies with very many items: the envelope is read at once, the items stay text until their turn.
+"""Reads bodies with many items: parses the envelope at once, and leaves the items as text to parse later.
 
-No step takes longer than one item of the largest size: neither reading a body nor refusing it may hold up the
-other requests of the process.
+No step takes longer than one item of the largest size, so that neither reading nor refusing a body delays the
+process's other requests.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from service.api.requests.strict_json import NESTED, parse
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.schemas.fan_outs import MAX_CHUNK
 from service.api.schemas.jobs import MAX_BULK
@@ -35,27 +35,27 @@ def _too_many_jobs(member: str, most: int) -> TriageError:
 class Many:
     """The member of a body that has many items, its limit, and the error for more.
 
-    `beside` is how many bytes an item may have in addition to a job's.
+    `extra_bytes` is how much larger than a job an item may be.
     """
 
     member: str
     most: int
     opening: bytes = b"["
-    beside: int = 0
+    extra_bytes: int = 0
     refuse: Callable[[str, int], TriageError] = field(default=_too_long)
 
 
-#: By the name of the operation.
+#: By operation name.
 MANY: Mapping[str, Many] = {
     "create_jobs": Many("jobs", MAX_BULK),
     "create_flow": Many("jobs", MAX_JOBS, b"{", MAX_JOBS * 160, _too_many_jobs),
     "create_fan_out": Many("items", MAX_ITEMS),
     "add_fan_out_items": Many("items", MAX_CHUNK),
 }
-#: What a job of a flow waits for: there may be as many as jobs.
+#: The edges of a flow's job, at most one per job.
 EDGES = Many("depends_on", MAX_JOBS)
 
-#: Bytes of white space in a row: more is read by nobody.
+#: The most consecutive bytes of white space.
 _MAX_SPACE = 65_536
 _SPACE = rb"[ \t\n\r]*+"
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
@@ -66,21 +66,21 @@ _SKIP = re.compile(_SPACE)
 _MEMBER_KEY = re.compile(_SPACE + _KEY, re.DOTALL)
 _MEMBER = re.compile(_SPACE + _KEY + _VALUE + _END, re.DOTALL)
 _ITEM = re.compile(_SPACE + _VALUE + _END, re.DOTALL)
-#: Without what must follow: whether a value is too large, or is followed by something else.
+#: The same without the delimiter, to tell whether a value is too large or followed by something else.
 _BEGINNING = {
     _ITEM: re.compile(_SPACE + _VALUE, re.DOTALL),
     _MEMBER: re.compile(_SPACE + _KEY + _VALUE, re.DOTALL),
     _MEMBER_KEY: re.compile(_SPACE + _STRING, re.DOTALL),
 }
-#: Items between two looks at the clock.
-_LOOK = 64
+#: Items per check of the clock.
+_ITEMS_PER_CHECK = 64
 
 
 async def open_envelope(body: bytes | bytearray, many: Many, job_bytes: int) -> Any:
-    """The document, its member with many items as RawItems if it is of the right kind.
+    """The document, with its many items as RawItems if that member has the right type.
 
-    Everything except the items may have the bytes of two jobs. Raises JsonInvalid, BodyTooLarge, and what
-    `many` says of too many items. An item is not parsed: it may still be no JSON.
+    The rest may be as large as two jobs. Raises JsonInvalid, BodyTooLarge, and the error of `many` for too
+    many items. Does not parse items, so they may be invalid JSON.
     """
     return await _Reader(body, many, job_bytes).read()
 
@@ -89,9 +89,9 @@ class _Reader:
     def __init__(self, body: bytes | bytearray, many: Many, job_bytes: int) -> None:
         self._body = body
         self._many = many
-        self._item_bytes = job_bytes + many.beside
+        self._item_bytes = job_bytes + many.extra_bytes
         self._rest_bytes = 2 * job_bytes
-        self._turns = Turns()
+        self._slices = TimeSlices()
 
     async def read(self) -> Any:
         body, start, end, items = self._body, 0, 0, None
@@ -100,7 +100,7 @@ class _Reader:
             closed, at = b",", at + 1
             while closed == b",":
                 key = self._match(_MEMBER_KEY, at, self._rest_bytes)
-                # A second time it is a member like any other: the envelope then has a key twice.
+                # A second one stays in the envelope, which `parse` then refuses for its duplicate key.
                 if items is None and self._byte(key.end()) == self._many.opening and self._names_many(key[1]):
                     start = key.end()
                     items, end = await self._items(start)
@@ -115,7 +115,7 @@ class _Reader:
             )
         if items is None:
             return parse(bytes(body))
-        # Held to the rules of all bodies as a whole, with a stand-in for the items: they are read later.
+        # The envelope must obey the rules for all bodies; a placeholder replaces the items.
         document = parse(b"".join((body[:start], b"0", body[end:])))
         return document | {self._many.member: items}
 
@@ -126,7 +126,7 @@ class _Reader:
             return False
 
     async def _items(self, at: int) -> tuple[RawItems, int]:
-        """The items of the array or object that begins here, and where it ends."""
+        """The items of the array or object that begins at `at`, and the position after it."""
         items = RawItems(self._body)
         opening = self._many.opening
         closing, pattern = (b"]", _ITEM) if opening == b"[" else (b"}", _MEMBER)
@@ -142,8 +142,8 @@ class _Reader:
                 self._add_key(items, found[1])
             items.append(*found.span(value))
             closed, at = found[value + 1], found.end()
-            if len(items) % _LOOK == 0:
-                await self._turns.pause()
+            if len(items) % _ITEMS_PER_CHECK == 0:
+                await self._slices.pause()
         if closed != closing:
             raise self._invalid(at)
         return items, at
@@ -175,5 +175,5 @@ class _Reader:
 
     def _invalid(self, at: int) -> JsonInvalid:
         if len(self._body) <= self._rest_bytes:
-            parse(bytes(self._body))  # says better what is wrong
+            parse(bytes(self._body))  # has better error messages
         return JsonInvalid(f"The request body is invalid JSON, or nested too deeply, near byte {at}.")

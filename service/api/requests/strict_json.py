@@ -1,4 +1,4 @@
-"""JSON read strictly: what could not be kept unchanged is refused before anybody sees it."""
+"""Parses JSON strictly: refuses documents that Triage could not return unchanged."""
 
 import json
 import re
@@ -9,13 +9,13 @@ import orjson
 from service.api.responses.errors import JsonInvalid
 
 MAX_DEPTH = 64
-#: Every digit is a 0 and every E an e; a plus sign is left out.
+#: Maps digits to 0 and E to e, to find long numbers quickly.
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 _LARGEST, _SMALLEST = 2**64 - 1, -(2**63)
 
 
 def _nested(depth: int) -> bytes:
-    """An array or object of at most `depth` levels in valid JSON. Possessive: it never looks twice."""
+    """A pattern for an array or object of at most `depth` levels. Possessive, so that it never backtracks."""
     flat = rb'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
     pattern = rb"[\[{](?:" + flat + rb")*+[\]}]"
     for _ in range(depth - 1):
@@ -23,21 +23,21 @@ def _nested(depth: int) -> bytes:
     return pattern
 
 
-#: Where an array or object that begins here ends. What it matches may still be no JSON.
+#: Finds the end of an array or object in valid JSON; also matches some invalid JSON.
 NESTED = re.compile(_nested(MAX_DEPTH), re.DOTALL)
 
 
 def parse(body: bytes) -> Any:
-    """JSON as orjson reads it: no NaN, no Infinity, no lone surrogates; raises JsonInvalid.
+    """Parse with orjson, which refuses NaN, Infinity and lone surrogates; raises JsonInvalid.
 
-    Also refused: nesting beyond 64; numbers beyond 64 bits, which would come back as others; and an object
-    with a key twice, of which readers take the first or the last as they please.
+    Also refuses more than 64 levels of nesting; numbers beyond 64 bits, which would change; and duplicate
+    keys, of which some readers take the first and others the last.
     """
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise JsonInvalid(f"Invalid JSON in the request body: {error.msg}.") from None
-    # Only bodies that can break a rule are looked at once more.
+    # Check further only bodies that may break a rule.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and isinstance(document, (dict, list)):
         _check_depth(body)
     shape = body.translate(_SHAPE, b"+")
@@ -78,5 +78,5 @@ def _check_keys(members: list[tuple[str, None]]) -> None:
         raise JsonInvalid("The request body has an object with a duplicate key.")
 
 
-#: Reads what orjson has read already, for the keys alone.
+#: Parses again only to check the keys.
 _DUPLICATES = json.JSONDecoder(object_pairs_hook=_check_keys, parse_int=len, parse_float=len)

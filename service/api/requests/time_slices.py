@@ -1,13 +1,13 @@
-"""Long work of one request in short steps, so that other requests get their turn in between."""
+"""Splits the long work of a request into time slices, so that other requests run in between."""
 
 import asyncio
 
-#: Seconds of work between two turns of the others.
+#: The length of a time slice, in seconds.
 STEP_SECONDS = 0.005
 
 
-class Turns:
-    """Call `pause` often; it yields to the event loop when a time slice has passed."""
+class TimeSlices:
+    """Call `pause` often; it yields to the event loop when a time slice is used up."""
 
     def __init__(self) -> None:
         self._time = asyncio.get_running_loop().time

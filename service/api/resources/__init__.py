@@ -1,1 +1,1 @@
-"""What several routes share, one file per resource."""
+"""Code that several routes share, one file per resource."""

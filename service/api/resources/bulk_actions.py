@@ -1,4 +1,4 @@
-"""What POST /v1/bulk-actions and POST /v1/dlq/retry share: checks, acceptance, dry runs, and the resource."""
+"""Shared by POST /v1/bulk-actions and POST /v1/dlq/retry: checks, creation, dry runs, and the resource."""
 
 import hashlib
 from typing import Any
@@ -9,14 +9,14 @@ from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.schemas.bulk_actions import FilterIn
-from service.domain.bulk_action import TAKES, BulkAction, BulkSpec
+from service.domain.bulk_action import ELIGIBLE, BulkAction, BulkSpec
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
 from service.domain.job_filter import JobFilter
 from service.store.jobs import Idempotency
 
 
 def check(spec: BulkSpec, given: FilterIn) -> None:
-    """Raises ValidationFailed: omitting a filter must not select every job."""
+    """Raises ValidationFailed for a filter that would select every job by omission."""
     rows: list[dict[str, str]] = []
     if not any(given.model_dump().values()):
         rows.append({"pointer": "/filter", "code": "empty", "message": "set at least one filter"})
@@ -29,7 +29,7 @@ def check(spec: BulkSpec, given: FilterIn) -> None:
             {"pointer": "/filter/tag", "code": "conflict", "message": "give each tag key only one value"}
         )
     state = spec.filter.state
-    if state is not None and state not in TAKES[spec.verb]:
+    if state is not None and state not in ELIGIBLE[spec.verb]:
         message = f"{spec.verb} cannot apply to {state} jobs"
         rows.append({"pointer": "/filter/state", "code": "unsupported", "message": message})
     if rows:
@@ -37,22 +37,22 @@ def check(spec: BulkSpec, given: FilterIn) -> None:
 
 
 async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: str | None) -> Response:
-    """202 with the action as it was first accepted."""
+    """Respond 202 with the action as first accepted."""
     idempotency = None
     if key is not None:
         digest = hashlib.sha256(await request.body()).hexdigest()
         idempotency = Idempotency(f"POST {request.url.path}", key, digest)
     id = context.app_state.ids.new("act")
     try:
-        begun = await context.stores.bulk_actions.begin(id, spec, idempotency)
+        created = await context.namespace.bulk_actions.create(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, bulk_action_id=id) from error
-    return respond(begun.action, 202, {"Idempotency-Replayed": "true"} if begun.replayed else {})
+    return respond(created.action, 202, {"Idempotency-Replayed": "true"} if created.replayed else {})
 
 
 async def preview(context: RequestContext, spec: BulkSpec) -> Response:
-    """200 with how many jobs match now."""
-    matched, complete = await context.stores.bulk_actions.count(spec)
+    """Respond 200 with the number of jobs that match now."""
+    matched, complete = await context.namespace.bulk_actions.count(spec)
     document = {
         "dry_run": True,
         "action": spec.verb,

@@ -1,7 +1,7 @@
 """Event streams (SSE): the current resource, then each change, until it finishes.
 
-Nothing is stored for them: an event is a snapshot of the resource, and its id is the resource's version. So
-versions increase and may have gaps, and a client that resumes with the last one misses no current state.
+Triage stores no events: an event is a snapshot of the resource, and its id is the resource's version.
+Versions increase and may have gaps, and a client that resumes from the last one gets the current state.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _HEARTBEAT = b":\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A resource at one version; `data` is what an event says of it."""
+    """A resource at one version; `data` is the content of its event."""
 
     version: int
     ended: bool
@@ -39,7 +39,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class StreamTiming:
-    """Times in seconds: until a heartbeat, between reads, of a whole stream, between credential checks."""
+    """In seconds: heartbeat interval, pause between reads, a stream's lifetime, credential check interval."""
 
     heartbeat: float = 15.0
     pause: float = 0.25
@@ -47,7 +47,7 @@ class StreamTiming:
     check: float = CHECK_SECONDS
 
 
-Look = Callable[[], Awaitable[Snapshot | None]]
+ReadSnapshot = Callable[[], Awaitable[Snapshot | None]]
 Check = Callable[[], Awaitable[None]]
 
 
@@ -58,7 +58,7 @@ class EventStream(StreamingResponse):
 
     def __init__(self, streams: Places, holder: Holder, events: AsyncGenerator[bytes]) -> None:
         """Raises TooManyStreams, TooManyStreamsOfKey."""
-        # nginx, as an Ingress often is, would collect events until a buffer is full.
+        # nginx, often used as an Ingress, would otherwise buffer events.
         super().__init__(events, headers={"X-Accel-Buffering": "no"})
         self._streams = streams
         self._holder = holder
@@ -73,23 +73,25 @@ class EventStream(StreamingResponse):
             await self._events.aclose()
 
 
-async def stream(context: RequestContext, id: str, look: Look, last_event_id: str | None) -> Response:
-    """204, which ends the asking, when the client has the last event.
+async def stream(
+    context: RequestContext, id: str, read_snapshot: ReadSnapshot, last_event_id: str | None
+) -> Response:
+    """Respond with the stream, or with 204 if the client has the last event, which stops it reconnecting.
 
     Raises NotFound, TooManyStreams and TooManyStreamsOfKey.
     """
-    found = await look()
+    found = await read_snapshot()
     if found is None:
         raise NotFound()
     if found.ended and str(found.version) == last_event_id:
         return Response(status_code=204)
 
     async def in_turn() -> Snapshot | None:
-        async with context.app_state.looks:
-            return await look()
+        async with context.app_state.stream_reads:
+            return await read_snapshot()
 
     events = follow(
-        context.stores.change_feed,
+        context.namespace.change_feed,
         id,
         in_turn,
         last_event_id,
@@ -103,15 +105,15 @@ async def stream(context: RequestContext, id: str, look: Look, last_event_id: st
 async def follow(
     change_feed: ChangeFeed,
     id: str,
-    look: Look,
+    read_snapshot: ReadSnapshot,
     known: str | None,
     clock: Clock,
     timing: StreamTiming,
     check: Check,
 ) -> AsyncGenerator[bytes]:
-    """The text of the stream for a client that knows the version `known`, piece by piece.
+    """Yield the text of the stream for a client that has seen the version `known`.
 
-    `check` raises when the credentials of its client have ceased to hold.
+    `check` raises when the client's credentials are no longer valid.
     """
     checked, sent = clock.monotonic(), 0
     until = checked + timing.whole
@@ -121,12 +123,12 @@ async def follow(
             async with change_feed.watch(id) as changed:
                 while not changed.lost:
                     changed.clear()
-                    found = await look()
+                    found = await read_snapshot()
                     if found is None:
                         yield _closing("deleted")
                         return
                     if found.version < sent:
-                        return  # Redis has lost writes: versions begin anew, in another stream
+                        return  # Redis has lost writes; a new stream starts over with its versions
                     if found.version > sent and str(found.version) != known:
                         yield _event(found)
                     sent, known = found.version, None
@@ -135,7 +137,7 @@ async def follow(
                     if changed.last:
                         yield _closing("shutdown")
                         return
-                    # What changes all the time is looked at as often as somebody can follow.
+                    # Limits how often a resource that changes all the time is read.
                     await asyncio.sleep(timing.pause)
                     silent_since = clock.monotonic()
                     while (now := clock.monotonic()) < until:
@@ -166,6 +168,6 @@ def _event(snapshot: Snapshot) -> bytes:
 
 
 def _closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:
-    """The last event of a stream that does not end with its resource; it has no id, so none is forgotten."""
+    """The last event of a stream with an unfinished resource; without an id, so clients keep the last one."""
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     return b"%sevent: %s\ndata: %s\n\n" % (retry, name.encode(), orjson.dumps(data or {}))

@@ -1,4 +1,4 @@
-"""Items of a fan-out on their way in, read one by one from the text of the request."""
+"""Reads the items of a fan-out one by one from the text of the request."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
@@ -9,14 +9,14 @@ from pydantic import ValidationError
 
 from service.api.context import RequestContext
 from service.api.requests.strict_json import parse
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import JsonInvalid, ValidationFailed
 from service.api.responses.problems import pointer
 from service.api.schemas.fan_outs import ItemIn
 from service.domain.errors import PayloadInvalid, PayloadTooLarge, TriageError
 from service.domain.fan_out import Item
 
-#: Rows of errors that one answer shows.
+#: The most rows of errors in a response.
 MAX_ROWS = 100
 
 
@@ -31,9 +31,9 @@ class ItemReader:
         self._http, self._namespace = context.app_state.metrics.http, context.caller.namespace
 
     async def read(self, raw: bytes, position: int, start: int = 0, *, known_good: bool = False) -> Item:
-        """`position` is that in the request, the index of the item is `start` beyond it.
+        """Read the item at `position` in the request; its index is `start` higher.
 
-        With `known_good` the payload is not held against its schema: that was done before.
+        `known_good` skips the check of the payload against its schema.
         """
         root = f"/items/{position}"
         fields, where = self._fields(raw, root)
@@ -48,7 +48,7 @@ class ItemReader:
         delay = fields.delay_seconds
         return Item(
             index=start + position,
-            # The template's is kept once for all items.
+            # Without the template's payload, which is stored once for all items.
             payload=orjson.dumps(fields.payload),
             key=fields.key,
             priority=fields.priority,
@@ -78,13 +78,13 @@ class ItemReader:
 
 
 async def check_all(reader: ItemReader, items: Sequence[bytes]) -> Counter[int | None]:
-    """How many items have which delay; raises the first kind of error found, with a row per problem."""
+    """Count items by delay; raises the first type of error found, with a row per problem."""
     delays: Counter[int | None] = Counter()
     first: TriageError | None = None
     rows: list[dict[str, str]] = []
-    turns = Turns()
+    slices = TimeSlices()
     for position, raw in enumerate(items):
-        await turns.pause()
+        await slices.pause()
         try:
             delays[(await reader.read(raw, position)).delay_ms] += 1
         except (ValidationFailed, PayloadInvalid, PayloadTooLarge) as error:
@@ -100,12 +100,12 @@ async def check_all(reader: ItemReader, items: Sequence[bytes]) -> Counter[int |
     raise first
 
 
-async def in_portions(reader: ItemReader, items: Sequence[bytes], size: int) -> AsyncGenerator[list[Item]]:
-    """Items that were checked before, `size` at a time."""
-    turns = Turns()
+async def in_batches(reader: ItemReader, items: Sequence[bytes], size: int) -> AsyncGenerator[list[Item]]:
+    """Items that have been checked, in batches of `size`."""
+    slices = TimeSlices()
     for start in range(0, len(items), size):
-        portion: list[Item] = []
+        batch: list[Item] = []
         for position, raw in enumerate(items[start : start + size], start):
-            await turns.pause()
-            portion.append(await reader.read(raw, position, known_good=True))
-        yield portion
+            await slices.pause()
+            batch.append(await reader.read(raw, position, known_good=True))
+        yield batch

@@ -1,4 +1,4 @@
-"""A fan-out as a resource."""
+"""The fan-out resource."""
 
 from fastapi import Response
 

@@ -1,4 +1,4 @@
-"""A flow as a resource."""
+"""The flow resource."""
 
 from fastapi import Response
 

@@ -1,4 +1,4 @@
-"""Carries on work on flows and fan-outs that a request began."""
+"""Runs the group tasks that a request has created."""
 
 import asyncio
 import contextlib
@@ -6,18 +6,18 @@ import contextlib
 from service.api.context import RequestContext
 from service.domain.errors import StoreFault
 
-#: Seconds that the answer to an action waits for its effect; larger ones go on behind it.
-ANSWER_WITHIN = 1.0
+#: How long the response to an action waits for its effect, in seconds; large ones continue afterwards.
+EFFECT_SECONDS = 1.0
 
 
 async def carry_on(context: RequestContext) -> None:
-    """Do what the request just asked for; what takes long is left to the duty."""
-    work = asyncio.ensure_future(context.stores.group_tasks.work())
-    done, _ = await asyncio.wait({work}, timeout=ANSWER_WITHIN)
+    """Work on pending tasks for a moment, and then in the background."""
+    work = asyncio.ensure_future(context.namespace.group_tasks.work())
+    done, _ = await asyncio.wait({work}, timeout=EFFECT_SECONDS)
     if not done:
         context.app_state.background.add(work)
         work.add_done_callback(context.app_state.background.discard)
         return
-    # What was asked for is recorded; a task that Redis refuses, perhaps another's, is logged by the duty.
+    # The request's task is stored. Redis may have refused any pending task; the background duty logs that.
     with contextlib.suppress(StoreFault):
         work.result()

@@ -1,4 +1,4 @@
-"""What the routes of flows and of fan-outs share: reading, waiting, cancelling, running again, deleting."""
+"""Shared by the routes of flows and fan-outs: reading, waiting, cancelling, retrying, deleting."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -23,7 +23,7 @@ IfNoneMatch = Annotated[str | None, Header()]
 
 async def read(context: RequestContext, kind: type[AnyGroup], id: str) -> AnyGroup:
     """Raises NotFound."""
-    group = await context.stores.groups.find(kind, id)
+    group = await context.namespace.groups.find(kind, id)
     if group is None:
         raise NotFound()
     return group
@@ -37,14 +37,14 @@ async def wait_until_finished(
     try:
         group = None if seconds is None else await _wait(context, kind, id, seconds, _has_ended)
     except (BackendUnavailable, TooManyWaiters):
-        return None  # The submission is stored: an error would make the client send it again.
+        return None  # The submission is stored, and an error would make the client retry it.
     return None if group is None or group.live else group
 
 
 async def poll(
     context: RequestContext, kind: type[AnyGroup], id: str, wait: float | None, if_none_match: str | None
 ) -> AnyGroup:
-    """A read, or a long poll: until it differs from `if_none_match`, without that until it has ended."""
+    """Read the group; with `wait`, once it differs from `if_none_match` or, without that, has finished."""
     if wait is None:
         return await read(context, kind, id)
 
@@ -62,7 +62,7 @@ def _has_ended(group: Group) -> bool:
 
 
 def unchanged(group: Group, if_none_match: str | None) -> Response | None:
-    """The 304 response to a conditional read, if nothing has changed."""
+    """The 304 response to a conditional read, or None if the group has changed."""
     if if_none_match is None or not matches(if_none_match, group.version):
         return None
     return Response(status_code=304, headers={"ETag": rendering.etag(group.version)})
@@ -71,12 +71,12 @@ def unchanged(group: Group, if_none_match: str | None) -> Response | None:
 async def cancel(
     context: RequestContext, kind: type[AnyGroup], id: str, body: GroupCancelIn | None
 ) -> tuple[AnyGroup, int]:
-    """The group and the status: 200 when it has ended as cancelled, 202 while jobs have their grace."""
+    """Return the group and the status: 200 if it is cancelled, 202 while running jobs have their grace."""
     grace = context.app_state.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
     try:
-        await context.stores.groups.request_cancel(id, round(grace * 1000))
+        await context.namespace.groups.request_cancel(id, round(grace * 1000))
     except InvalidState as error:
         if error.current_state != "cancelled":
             raise
@@ -86,15 +86,15 @@ async def cancel(
 
 
 async def run_again(context: RequestContext, kind: type[AnyGroup], id: str) -> AnyGroup:
-    """Raises InvalidState when none of its jobs is dead or cancelled."""
-    await context.stores.groups.request_retry(id)
+    """Raises InvalidState if none of its jobs is dead or cancelled."""
+    await context.namespace.groups.request_retry(id)
     await carry_on(context)
     return await read(context, kind, id)
 
 
 async def delete(context: RequestContext, id: str) -> Response:
-    """Deletes the group at once, and many jobs in the background."""
-    await context.stores.groups.delete(id)
+    """Delete the group at once; many jobs take longer, in the background."""
+    await context.namespace.groups.delete(id)
     await carry_on(context)
     return Response(status_code=204)
 
@@ -107,6 +107,6 @@ async def _wait(
     is_done: Callable[[AnyGroup], bool],
 ) -> AnyGroup | None:
     async with context.watch(id) as waiting:
-        groups = context.stores.groups
+        groups = context.namespace.groups
         clock = context.app_state.clock
         return await until(lambda: groups.find(kind, id), waiting, seconds, is_done, clock)

@@ -1,4 +1,4 @@
-"""One job as a resource: reading it, showing it, and the outcome of an action on it."""
+"""The job resource: reads and renders a job, and responds to actions on it."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -16,12 +16,12 @@ from service.domain.states import State
 
 
 def present(context: RequestContext, job: Job) -> dict[str, Any]:
-    """The job as this caller may see it."""
+    """The job, redacted for this caller."""
     return rendering.job(job, context.view(job))
 
 
 async def read(context: RequestContext, job_id: str) -> Job:
-    job = await context.stores.queries.job(job_id)
+    job = await context.namespace.queries.job(job_id)
     if job is None:
         raise NotFound()
     return job
@@ -38,7 +38,7 @@ async def act(
     action: Awaitable[Changed],
     done: Sequence[State],
 ) -> Response:
-    """Answer an action on one job: `done` are the states in which there was nothing left to do."""
+    """Respond to an action on one job; `done` are the states in which there is nothing left to do."""
     status = 202
     try:
         await action
@@ -56,6 +56,6 @@ async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn)
         job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:
             await context.namespace_state.types.check(job_type, body.payload)
-    action = context.stores.jobs.redrive_one(job_id, round(body.delay_seconds * 1000), payload, body.queue)
+    action = context.namespace.jobs.redrive_one(job_id, round(body.delay_seconds * 1000), payload, body.queue)
     done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
     return await act(context, job_id, action, done)

@@ -1,4 +1,4 @@
-"""A queue as a resource of the contract."""
+"""The queue resource."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +68,7 @@ def _rate(rate: RateLimit | None) -> dict[str, Any] | None:
 
 
 def _override(limits: KeyOverride) -> dict[str, Any]:
-    """An absent field is the limit for all keys; null means no limit."""
+    """An absent field means the limit for all keys; null means no limit."""
     document: dict[str, Any] = {}
     if limits.max_concurrency != "default":
         document["max_concurrency"] = limits.max_concurrency

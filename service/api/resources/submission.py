@@ -1,4 +1,4 @@
-"""What submissions share: the span, the JobSpec, what an Idempotency-Key stands for."""
+"""Shared by submissions: the span, the JobSpec, and the digest for an Idempotency-Key."""
 
 import hashlib
 from typing import Literal
@@ -7,29 +7,29 @@ import orjson
 from fastapi import Request
 
 from service.api.context import RequestContext
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.schemas import jobs as schemas
 from service.domain import job_spec
 from service.domain.job_spec import JobSpec
 from service.telemetry import spans
 from service.telemetry.spans import Span
 
-#: Bytes that are hashed in one step.
+#: How many bytes to hash per step.
 _HASHED = 1_048_576
 
 
 def begin_submission(context: RequestContext, name: str) -> Span:
-    """Submitted jobs are its children; without OpenTelemetry, children of the request's parent."""
+    """The parent span of the submitted jobs; without OpenTelemetry it stands in for the request's parent."""
     parent, tracer = spans.CURRENT.get(), context.app_state.tracer
     return spans.PassedOn(parent) if tracer is None else tracer.start(name, "producer", parent, {})
 
 
 async def body_digest(request: Request) -> str:
-    """The SHA-256 of the body: what an Idempotency-Key stands for."""
-    digest, body, turns = hashlib.sha256(), memoryview(await request.body()), Turns()
+    """The SHA-256 of the body, which must be the same whenever an Idempotency-Key is reused."""
+    digest, body, slices = hashlib.sha256(), memoryview(await request.body()), TimeSlices()
     for start in range(0, len(body), _HASHED):
         digest.update(body[start : start + _HASHED])
-        await turns.pause()
+        await slices.pause()
     return digest.hexdigest()
 
 
@@ -42,7 +42,7 @@ async def specify(
     inside: Literal["flow", "fan-out"] | None = None,
     partial: bool = False,
 ) -> JobSpec:
-    """`partial`: the payload is not complete yet, so it is not held against its schema."""
+    """`partial` skips the check against the schema, because the payload is still incomplete."""
     types = context.namespace_state.types
     job_type = types.known(body.name)
 

@@ -1,1 +1,1 @@
-"""Answers on their way out: resources, problems, explanations, redaction."""
+"""Writes responses: resources, problems, explanations, redaction."""

@@ -1,11 +1,11 @@
-"""Which methods an address has; Starlette itself looks no further than the first route that matches."""
+"""Finds the methods that a path allows; Starlette itself only considers the first route that matches."""
 
 import re
 from typing import Any
 
 
 def allowed_methods(paths: dict[str, Any], path: str) -> list[str]:
-    """By the paths of the document. A literal path hides a template: `bulk` is not the id of a job."""
+    """By path of the API document. A literal path hides a template: `bulk` is not a job id."""
     item: dict[str, Any] = dict(paths.get(path, {}))
     if not item:
         for template, operations in paths.items():

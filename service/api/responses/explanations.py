@@ -1,4 +1,4 @@
-"""The reasons of an explanation in words: one sentence per code, filled with its facts."""
+"""The reasons of an explanation in words: one sentence per code, with its facts filled in."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): one table from error to status, one shape for all of them."""
+"""Errors as problem documents (RFC 9457): one table from error to status, one format for all."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -81,7 +81,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     ScopeMissing: 403,
 }
 
-#: Seconds after which a client may try again when the backend was away.
+#: The Retry-After of a response while Redis is unavailable, in seconds.
 RETRY_AFTER = "1"
 
 BY_STATUS = {
@@ -92,18 +92,18 @@ BY_STATUS = {
     415: "unsupported_media_type",
 }
 
-#: Every code that a problem of this API can have.
+#: Every `code` of this API's problems.
 CODES = {error.code for error in STATUS} | set(BY_STATUS.values()) | {"http_error", "internal_error"}
-#: What a request without a key or token is answered with, and one whose key or token is refused (RFC 6750).
+#: WWW-Authenticate for a request without credentials, and for one with invalid credentials (RFC 6750).
 CHALLENGE = 'Bearer realm="triage"'
 REFUSAL = f'{CHALLENGE}, error="invalid_token"'
 
-#: What a client is told of a fault of ours.
+#: The detail of an unexpected error.
 UNEXPECTED = "Internal error. The server's log has the details."
 
 
 def phrase(status: int) -> str:
-    """The title of a status (RFC 9110); Python names two of them differently from version to version."""
+    """The title of a status (RFC 9110); Python's names of two of them differ between versions."""
     return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
@@ -116,7 +116,7 @@ def problem(
     retryable: bool = False,
     **details: Any,
 ) -> dict[str, Any]:
-    """The document; `details` are extra members such as current_state."""
+    """A problem document; `details` are extra members such as current_state."""
     return {
         "type": f"/problems/{code}",
         "title": phrase(status),
@@ -138,7 +138,7 @@ def of_error(error: errors.TriageError, instance: str, request_id: str | None) -
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of this application in the one shape."""
+    """Respond to every error of this application with a problem document."""
     app.add_exception_handler(errors.TriageError, _triage_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
@@ -157,7 +157,7 @@ async def _triage_error(request: Request, error: errors.TriageError) -> Response
     if status in (429, 503):
         headers["Retry-After"] = str(getattr(error, "retry_after", RETRY_AFTER))
     if status == 408:
-        headers["Connection"] = "close"  # the rest of the body is not waited for
+        headers["Connection"] = "close"  # do not wait for the rest of the body
     if status == 401:
         headers["WWW-Authenticate"] = REFUSAL if isinstance(error, CredentialRefused) else CHALLENGE
     return respond(of_error(error, request.url.path, _request_id(request)), headers)
@@ -169,17 +169,17 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
         for row in error.errors()[:100]
     ]
     if any(row["loc"][:1] == ("path",) for row in error.errors()):
-        # A template's route has caught a literal path, /v1/jobs/bulk; a template itself is not an address.
+        # The route of a template has caught a literal path such as /v1/jobs/bulk, which has other methods.
         if "{" not in request.url.path and request.url.path in request.app.openapi()["paths"]:
             return await _http_error(request, HTTPException(405))
-        # An id that cannot exist is answered like one that does not.
+        # An id that cannot exist gets the same response as one that does not exist.
         return respond(of_error(errors.NotFound(), request.url.path, _request_id(request)))
     failed = ValidationFailed(errors=rows)
     return respond(of_error(failed, request.url.path, _request_id(request)))
 
 
 def pointer(location: tuple[Any, ...]) -> str:
-    """A JSON pointer into the body, or the name of a parameter."""
+    """A JSON pointer into the body, or a parameter's name."""
     where, *path = location
     if where == "body":
         return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)

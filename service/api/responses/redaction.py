@@ -1,4 +1,4 @@
-"""What a caller may see of a job's data: every payload, result, error, log line and progress passes here."""
+"""Redacts the data of jobs: every payload, result, error, log line and progress passes through here."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +14,14 @@ from service.domain.redaction import ANY, parse_pointer
 from service.domain.texts import CUT, without_controls
 
 HIDDEN = "[redacted]"
-#: Characters: shorter values occur in any text, and no secret is that short.
+#: The least characters of a secret: shorter values occur in any text.
 MIN_SECRET = 3
 
 Part = str | int
 
 
 def redact(document: Any, pointers: Sequence[str]) -> Any:
-    """The document with every value that a JSON pointer names replaced; it is changed in place."""
+    """Replace every value that a JSON pointer matches, in place; returns the document."""
     for pointer in pointers:
         for holder, key in _places(document, _parts(pointer)):
             holder[key] = HIDDEN
@@ -29,7 +29,7 @@ def redact(document: Any, pointers: Sequence[str]) -> Any:
 
 
 def secrets_of(document: Any, pointers: Sequence[str]) -> set[str]:
-    """The values that the pointers name, as the texts of a handler could quote them."""
+    """The values that the pointers match, in every spelling in which a handler's texts could quote them."""
     found: set[str] = set()
     for pointer in pointers:
         for holder, key in _places(document, _parts(pointer)):
@@ -41,7 +41,7 @@ def secrets_of(document: Any, pointers: Sequence[str]) -> set[str]:
 
 
 def _spellings(text: str) -> set[str]:
-    """As it is, and as Python, JSON and the address of a request write it."""
+    """The text, and how Python, JSON and URLs write it."""
     python = {repr(text)[1:-1], ascii(text)[1:-1], repr(text.encode())[2:-1]}
     written_json = {orjson.dumps(text).decode()[1:-1], json.dumps(text)[1:-1]}
     return {
@@ -57,17 +57,17 @@ def _spellings(text: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one caller sees of one job.
+    """A caller's view of a job.
 
-    `pointers` are None while nobody has said what the type redacts: then its data is hidden from everybody.
-    `secrets` are the redacted values, which texts of the handler must not repeat; None where they are not at
-    hand: then texts of a type that redacts something are hidden.
+    `pointers` are None while no worker has published the job type: then its data is hidden from all callers.
+    `secrets` are the redacted values, which must not appear in the handler's texts; None if they are not
+    known here: then all texts of a type that redacts anything are hidden.
     """
 
     allowed: bool
     pointers: Sequence[str] | None
     secrets: tuple[str, ...] | None = None
-    #: Whether an earlier run had another payload, whose values are no longer stored.
+    #: Whether an earlier run had a different payload, whose secrets are no longer known.
     payload_replaced: bool = False
 
     @classmethod
@@ -78,7 +78,7 @@ class View:
         for text in (job.payload, job.result):
             if text is not None:
                 found |= secrets_of(orjson.loads(text), pointers)
-        # The longest first: one may be a part of another.
+        # The longest first, since one secret may contain another.
         longest_first = tuple(sorted(found, key=len, reverse=True))
         return cls(allowed, pointers, longest_first, job.payload_replaced)
 
@@ -91,21 +91,21 @@ class View:
         return self.visible and not self.pointers
 
     def value(self, text: bytes | None) -> Any:
-        """A payload or a result, which are JSON texts."""
+        """A payload or a result, from its JSON text."""
         if not text or not self.visible:
             return None
         return redact(orjson.loads(text), self.pointers) if self.pointers else orjson.Fragment(text)
 
     def document(self, value: Any) -> Any:
-        """The same of a value that was parsed already; it is changed in place."""
+        """The same for a parsed value, in place."""
         return redact(value, self.pointers or ()) if self.visible else None
 
     def text(self, text: str) -> str:
-        """Words of any run of the job: of an attempt, a line of its log."""
+        """A text from any run of the job: an attempt's error, a log line."""
         return HIDDEN if self.payload_replaced and not self._texts_as_they_are else self._latest(text)
 
     def _latest(self, text: str) -> str:
-        """Words of its last run."""
+        """A text from the last run."""
         if self._texts_as_they_are:
             return text
         if not self.visible or self.secrets is None:
@@ -134,7 +134,7 @@ class View:
 
 
 def _without_parts(text: str, secrets: Sequence[str]) -> str:
-    """Hides what is left of a secret where the text was cut in the middle of it."""
+    """Hide the rest of a secret at which the text was truncated."""
     if text.endswith(CUT):
         text = _without_part(text.removesuffix(CUT), secrets) + CUT
     if text.startswith(CUT):
@@ -149,7 +149,7 @@ def _without_part(text: str, secrets: Sequence[str], hidden: str = HIDDEN) -> st
 
 
 def _begins_at(text: str, secret: str) -> int:
-    """Where the secret begins that the end of the text cuts off; the length of the text for nowhere."""
+    """Where a secret begins that the end of the text truncates; the text's length if there is none."""
     start = secret[:MIN_SECRET]
     at = text.find(start, max(0, len(text) - len(secret) + 1))
     while at >= 0 and not secret.startswith(text[at:]):
@@ -163,7 +163,7 @@ def _parts(pointer: str) -> tuple[str, ...]:
 
 
 def _places(document: Any, parts: Sequence[str]) -> Iterator[tuple[Any, Part]]:
-    """Every container and key that the pointer names in the document."""
+    """Every container and key in the document that the pointer matches."""
     if not parts:
         return
     for key in _keys(document, parts[0]):

@@ -1,4 +1,4 @@
-"""Stored values as resources of the contract; payloads and results are passed on without being parsed."""
+"""Renders stored values as the API's resources; payloads and results are not parsed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from service.domain.states import State
 from service.domain.worker import WorkerRecord
 
 
-# A job shows the moment of its submission up to three times, and its neighbours show the same one.
+# Cached: a job often repeats a timestamp, and so do the jobs next to it.
 @lru_cache(maxsize=1024)
 def time(ms: int | None) -> str | None:
     """RFC 3339, UTC, milliseconds."""
@@ -81,7 +81,7 @@ def log_line(text: bytes, view: View) -> dict[str, Any]:
 def dead_letter(
     dead: Job, attempts: Sequence[bytes], view: View, truncated: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """`truncated`: omitted fields besides the values that are too large for a list."""
+    """`truncated` lists omitted fields in addition to values that are too large for a list."""
     return {
         "job_id": dead.id,
         "object": "dlq_entry",
@@ -104,7 +104,7 @@ def counts(group: Group) -> dict[str, int]:
 
 
 def flow(flow: Flow, jobs: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Without its jobs in a list."""
+    """`jobs` is None in a list, which omits them."""
     return {
         "id": flow.id,
         "object": "flow",
@@ -137,7 +137,7 @@ def fan_out(fan_out: FanOut) -> dict[str, Any]:
 
 
 def item_result(row: ItemResult, view: View) -> bytes:
-    """A line of the results."""
+    """A line of a fan-out's results."""
     document = {
         "index": row.index,
         "key": row.key,
@@ -168,7 +168,7 @@ def graph(
 
 
 def mermaid(jobs: Mapping[str, str], found: Sequence[Job | None], edges: Sequence[GraphEdge]) -> str:
-    """A Mermaid flowchart; keys hold no character that Mermaid reads as its own."""
+    """A Mermaid flowchart; keys need no escaping, since they have no character that is special in Mermaid."""
     place = {key: f"n{number}" for number, key in enumerate(jobs)}
     lines = ["flowchart TD"]
     for key, job in zip(jobs, found, strict=True):
@@ -181,7 +181,11 @@ def mermaid(jobs: Mapping[str, str], found: Sequence[Job | None], edges: Sequenc
 
 def schedule(found: Schedule) -> dict[str, Any]:
     definition, every_ms = found.definition, found.definition["every_ms"]
-    upcoming = [] if found.slot is None else [found.slot, *found.timetable.upcoming(found.slot, 4)]
+    upcoming = (
+        []
+        if found.next_fire_time is None
+        else [found.next_fire_time, *found.timetable.upcoming(found.next_fire_time, 4)]
+    )
     return {
         "name": found.name,
         "object": "schedule",
@@ -195,11 +199,11 @@ def schedule(found: Schedule) -> dict[str, Any]:
         "catch_up": definition["catch_up"],
         "overlap": definition["overlap"],
         "paused": found.paused,
-        "next_run_at": time(found.slot),
-        "next_runs": [time(slot) for slot in upcoming],
+        "next_run_at": time(found.next_fire_time),
+        "next_runs": [time(at) for at in upcoming],
         "last_run": None if found.last is None else {"job_id": found.last[1], "slot": time(found.last[0])},
         "runs": [
-            {"slot": time(run.slot), "at": time(run.at), "outcome": run.outcome, "job_id": run.job_id}
+            {"slot": time(run.fire_time), "at": time(run.at), "outcome": run.outcome, "job_id": run.job_id}
             for run in found.runs
         ],
     }

@@ -1,7 +1,7 @@
-"""Decides what the response to a write says when Redis' reply was lost, and whether a retry is safe.
+"""Decides which error to return when Redis' reply to a write was lost: it says whether a retry is safe.
 
-Only a submission without an Idempotency-Key runs twice when sent twice. Every other operation is idempotent:
-a retry finds what the first request did.
+Only a submission without an Idempotency-Key creates a second job when retried. All other operations are
+idempotent.
 """
 
 from typing import Any
@@ -15,19 +15,19 @@ _KEY = "idempotency-key"
 
 
 def for_client(error: TriageError, scope: Any) -> TriageError:
-    """The error as this request's operation may return it."""
+    """The error that this request's operation should return."""
     submits = _submits(scope.get("route"))
     if isinstance(error, OutcomeUnknown) and not submits:
         return BackendUnavailable("Redis did not respond in time. This request is safe to retry.")
     if isinstance(error, OutcomeUnknown | ShuttingDown) and submits:
-        # A copy: those whose submissions shared a round trip share its error.
+        # A copy, since submissions in the same round trip share the error.
         error = type(error)(error.message, **error.details)
         error.retryable = any(name == _KEY.encode() for name, _ in scope["headers"])
     return error
 
 
 def after_a_part(error: TriageError) -> TriageError:
-    """For a partly stored submission: a client cannot retry it like one that failed as a whole."""
+    """The error for a partly stored submission, which a client cannot retry as a whole."""
     if isinstance(error, BackendUnavailable | StorageFull):
         return OutcomeUnknown("Only part of the submission was stored.")
     return error

@@ -1,4 +1,4 @@
-"""The order in which a request is checked: its credentials, its scope, its parameters, and last its body."""
+"""Checks requests in order: credentials, scope, parameters, and the body last."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,22 +15,22 @@ from service.api.requests.streamed_items import MANY, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.responses.errors import JsonInvalid, UnknownParameter, UnsupportedMediaType, ValidationFailed
 
-#: Rows of errors that one answer shows.
+#: The most rows of errors in a response.
 _MAX_ROWS = 20
 _SHOWN = 64
 
 
 class StrictRoute(APIRoute):
-    """Checks what is cheapest first: key, scope, parameters, type and size of the body, JSON, schema.
+    """Runs the cheapest checks first: key, scope, parameters, type and size of the body, JSON, schema.
 
-    It takes application/json alone, read strictly, and within the limit of its operation.
+    It accepts only application/json, parses it strictly, and applies the size limit of the operation.
     """
 
     def get_route_handler(self) -> Any:
         handle = super().get_route_handler()
         needs_caller = _needs_caller(self.dependant)
         parameters = dict(_query_parameters(self.dependant))
-        # Probes and scrapers, whose operations declare no 422, may add what they like.
+        # Operations without a 422 are for probes and scrapers, which may add any parameter.
         refuses = 422 in self.responses
 
         async def strict(request: Request) -> Response:
@@ -49,15 +49,14 @@ class StrictRoute(APIRoute):
                     raise UnsupportedMediaType()
                 limit = body_limit(self.name, settings)
                 body = await read_body(request, limit, settings.request_seconds, held)
-                # Before FastAPI reads it: it would answer any error of a body in a shape of its own, and take
-                # null for no body.
+                # FastAPI would have its own format for errors in a body, and would treat null as no body.
                 if many is None:
                     document = parse(bytes(body))
                 else:
                     document = await open_envelope(body, many, one_job(settings))
                 if document is None:
                     raise JsonInvalid("The request body must not be null; omit it instead.")
-                request._body, request._json = body, document  # type: ignore[assignment]  # nobody writes to it
+                request._body, request._json = body, document  # type: ignore[assignment]  # never modified
                 return await handle(request)
 
         return strict
@@ -74,7 +73,7 @@ def _needs_caller(dependant: Dependant) -> bool:
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
-    """Names, and whether one may be given more than once."""
+    """The name of each parameter, and whether it may be repeated."""
     for field in dependant.query_params:
         annotation = field.field_info.annotation
         yield field.alias, any(get_origin(type_) is list for type_ in (annotation, *get_args(annotation)))
@@ -83,7 +82,7 @@ def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
 
 
 def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
-    """A misspelt filter must not list everything, and of two values none may be ignored."""
+    """Refuse unknown and repeated parameters: a misspelt filter must not match everything."""
     given = Counter(name for name, _ in request.query_params.multi_items())
     if unknown := [name for name in given if name not in known]:
         names = ", ".join(sorted(known)) or "none"

@@ -1,4 +1,4 @@
-"""Bulk actions as clients write and read them."""
+"""Schemas of bulk actions."""
 
 from datetime import datetime
 from typing import Annotated, Literal

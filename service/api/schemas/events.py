@@ -1,4 +1,4 @@
-"""What the events of a stream carry: where a job, a flow or a fan-out is, never payloads and results."""
+"""Schemas of events: the state of a job, a flow or a fan-out, never payloads and results."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Why a job is where it is, as clients read it."""
+"""Schemas of explanations."""
 
 from datetime import datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Fan-outs as clients write and read them."""
+"""Schemas of fan-outs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from service.api.schemas.parts.raw_items import raw
 from service.api.schemas.queues import MaxConcurrency
 from service.domain.fan_out import FAILURES, MAX_ITEMS, PERCENT, Tolerance
 
-#: Items of one call that adds them.
+#: The most items per request.
 MAX_CHUNK = 5_000
 
 Index = Annotated[int, Field(ge=0, lt=MAX_ITEMS)]

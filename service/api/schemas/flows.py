@@ -1,4 +1,4 @@
-"""Flows as clients write and read them."""
+"""Schemas of flows."""
 
 from datetime import datetime
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""Jobs as clients write and read them."""
+"""Schemas of jobs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ from service.api.schemas.parts.raw_items import raw
 from service.api.schemas.problems import Problem
 from service.domain.job_spec import ATTEMPTS, JITTER, UNIQUE_SECONDS
 
-#: Jobs of one bulk submission.
+#: The most jobs per bulk submission.
 MAX_BULK = 1_000
 
 StateName = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]

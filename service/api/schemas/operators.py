@@ -1,4 +1,4 @@
-"""Dead letters, workers and job types as operators read them."""
+"""Schemas of dead letters, workers, job types, health and autoscaling."""
 
 from datetime import datetime
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Errors as clients read them."""
+"""Schemas of problems."""
 
 from pydantic import BaseModel
 

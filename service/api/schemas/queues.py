@@ -1,4 +1,4 @@
-"""Queues as clients write and read them."""
+"""Schemas of queues."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -66,7 +66,7 @@ class QueueChangesIn(In):
     defaults: QueueDefaultsIn | None = None
 
     def changes(self) -> dict[str, Any]:
-        """By the names of the domain's settings."""
+        """The changed settings, by their names in the domain."""
         found: dict[str, Any] = {
             field: getattr(self, field)
             for field in ("max_depth", "max_concurrency")

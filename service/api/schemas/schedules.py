@@ -1,4 +1,4 @@
-"""Schedules as clients write and read them."""
+"""Schemas of schedules."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -46,7 +46,7 @@ class ScheduleIn(In):
     paused: bool = False
 
     def definition(self) -> dict[str, Any]:
-        """The stored form: times in unix ms, the job as sent."""
+        """The stored form: times in unix ms, and the job as sent."""
         every = self.every_seconds
         return {
             "cron": self.cron,

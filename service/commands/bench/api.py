@@ -1,4 +1,4 @@
-"""The API as the measurement calls it: over connections that stay open."""
+"""The measurement's client of the API, which keeps its connections open."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,17 +6,17 @@ from typing import Any
 
 import httpx
 
-from service.commands.answers import LATER, Refused, document_of
 from service.commands.connection import unreachable
+from service.commands.responses import LATER, Refused, document_of
 
 __all__ = ["PAUSE", "Api", "Refused"]
 
-#: Seconds until it is asked again.
+#: The pause between retries, in seconds.
 PAUSE = 0.5
 
 
 class Api:
-    """Answers are documents, None where there is none. `send` tries once: a failure is a figure too."""
+    """Returns documents, or None for an empty response. `send` does not retry: failures count as well."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -32,22 +32,22 @@ class Api:
         """Raises Refused."""
         headers = {} if content is None else {"Content-Type": "application/json"}
         try:
-            answer = await self._client.request(
+            response = await self._client.request(
                 method, path, content=content, params=parameters or None, headers=headers
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unreachable(str(self._client.base_url).rstrip("/"), error) from None
-        return document_of(answer, needs)
+        return document_of(response, needs)
 
-    async def look(self, path: str, needs: Sequence[str] = (), **parameters: str | float) -> Any:
-        """Reads, with one try. Raises Refused."""
+    async def read_once(self, path: str, needs: Sequence[str] = (), **parameters: str | float) -> Any:
+        """Read without retries. Raises Refused."""
         return await self.send("GET", path, None, needs, **parameters)
 
-    async def ask(self, path: str, **parameters: str | float) -> Any:
-        """Reads until the API responds; None for 404. Raises Refused for a permanent error."""
+    async def read(self, path: str, **parameters: str | float) -> Any:
+        """Read, and retry until the API responds; None for 404. Raises Refused for a permanent error."""
         while True:
             try:
-                return await self.look(path, (), **parameters)
+                return await self.read_once(path, (), **parameters)
             except Refused as error:
                 if error.code == "not_found":
                     return None

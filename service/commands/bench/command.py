@@ -1,4 +1,4 @@
-"""The command: options, signals, exit codes."""
+"""`triage bench`: options, signals, exit codes."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ from service.commands import following
 from service.commands.bench.api import Api, Refused
 from service.commands.bench.cleaning import clean
 from service.commands.bench.figures import figures
-from service.commands.bench.plan import Plan
-from service.commands.bench.run import Measured, QueueBusy, Run
+from service.commands.bench.plan import SAMPLE, Plan
+from service.commands.bench.run import Measured, QueueBusy, Run, SampleMissing
 from service.commands.bench.submission import Submitter
 from service.commands.bench.table import print_figures
 from service.commands.client import DEFAULT_URL, Json, Key, Url
@@ -34,7 +34,10 @@ def bench(
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many connections submit jobs.")] = 16,
     batch: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs per request.")] = 1,
     queue: Annotated[str, typer.Option(help="The queue; nothing else should use it.")] = "bench",
-    job: Annotated[str, typer.Option(help="Job type; its handler really runs.")] = "sync-data",
+    job: Annotated[
+        str,
+        typer.Option(help="Job type; its handler really runs. The default is one of the sample handlers."),
+    ] = SAMPLE,
     payload: Annotated[
         str | None,
         typer.Option(help='JSON object; the default for sync-data is {"source": "bench", "pages": 0}'),
@@ -82,7 +85,7 @@ def bench(
 
 def _payload(job: str, text: str | None) -> dict[str, Any]:
     if text is None:
-        return {"source": "bench", "pages": 0} if job == "sync-data" else {}
+        return {"source": "bench", "pages": 0} if job == SAMPLE else {}
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -97,7 +100,7 @@ def _say(line: str) -> None:
 
 
 class _Command:
-    """A measurement and what comes after it; `left`: jobs remain that it could not remove."""
+    """A measurement and its cleanup; `left` is whether jobs remain that it could not remove."""
 
     def __init__(self, plan: Plan, url: str, key: str, progress: Progress | None) -> None:
         self._plan = plan
@@ -107,9 +110,9 @@ class _Command:
         self.interrupted = self.left = self._abandoned = False
 
     async def run(self) -> Measured | None:
-        """None when there is nothing to tell; the reason is on standard error."""
+        """Returns None if there are no figures; the reason is on standard error."""
         async with contextlib.AsyncExitStack() as stack:
-            # A client for each connection: one with a pool of 16 takes twice the processor time of a request.
+            # A client per connection: one client with 16 connections uses twice the CPU time per request.
             api, *connections = [
                 Api(await stack.enter_async_context(client))
                 for client in open_async_clients(self._url, self._key, 60, 1 + self._plan.concurrency)
@@ -125,6 +128,8 @@ class _Command:
                     raise
             except QueueBusy as error:
                 _say(f"{error}. Use --force to measure anyway.")
+            except SampleMissing as error:
+                _say(f"{error}.")
             except Refused as error:
                 sys.stderr.write(error.lines)
             finally:
@@ -138,7 +143,7 @@ class _Command:
 
         def stop() -> None:
             if measuring.done() or self.interrupted:
-                # It may still wait for the measurement to stop: then it must not begin to clean up.
+                # `run` may still be waiting for the measurement to stop, and must not clean up afterwards.
                 self._abandoned = True
                 whole.cancel()
             else:

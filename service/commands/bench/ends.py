@@ -1,4 +1,4 @@
-"""Waits until the jobs of a measurement have ended, and reads what the server knows of each."""
+"""Waits until the jobs of a measurement have finished, and reads each from the server."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from typing import Any
 from service.commands.bench.api import Api
 from service.commands.client import FINISHED
 
-#: Seconds of the first long poll for a job, after which it is told why it waits, and of those after it.
+#: The duration of the first long poll for a job and of later ones, in seconds. After the first, the command
+#: explains why the job waits.
 FIRST, LATER = 5.0, 20.0
 _PAGE = 200
 
@@ -17,7 +18,7 @@ Read = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A job as it was read; times are unix seconds of the server's clock."""
+    """A job as read; times are unix seconds of the server's clock."""
 
     id: str
     state: str
@@ -32,36 +33,36 @@ class End:
 
 
 class Ends:
-    """`say` is given a line for people. `waiting` is the job that is waited for now, or was last."""
+    """`say` prints a line for people. `waiting` is the job that it waits for now, or was the last."""
 
     def __init__(self, api: Api, say: Callable[[str], None]) -> None:
         self._api = api
         self._say = say
-        self._told = False
+        self._explained = False
         self.waiting: str | None = None
 
     async def end_of(self, id: str) -> End | None:
-        """Once it has finished; None when it does not exist."""
+        """The job once it has finished; None if it does not exist."""
         self.waiting = id
         seconds = FIRST
         while True:
-            job = await self._api.ask(f"/v1/jobs/{id}", wait=seconds)
+            job = await self._api.read(f"/v1/jobs/{id}", wait=seconds)
             if job is None:
                 return None
             if job["state"] in FINISHED:
                 return _end(job)
-            if not self._told and job["state"] == "queued":
-                self._told = True
+            if not self._explained and job["state"] == "queued":
+                self._explained = True
                 self._say(f"still waiting: {await self.why(id)}")
             seconds = LATER
 
     async def why(self, id: str) -> str:
-        """Why a job is where it is, in words of the server."""
-        found = await self._api.ask(f"/v1/jobs/{id}/explain")
+        """The server's explanation of the job's state."""
+        found = await self._api.read(f"/v1/jobs/{id}/explain")
         return "the job no longer exists." if found is None else found["summary"]
 
     async def read(self, tag: str, read: Read, shown: Callable[[int], None]) -> dict[str, End]:
-        """All jobs with the tag, by id; `read` asks for a page."""
+        """All jobs with the tag, by id; `read` reads a page."""
         ends: dict[str, End] = {}
         parameters: dict[str, Any] = {"tag": tag, "limit": _PAGE}
         while True:

@@ -1,4 +1,4 @@
-"""From what was measured to figures, and to what must be known to read them."""
+"""Turns measurements into figures, with notes on how to read them."""
 
 import math
 from collections import Counter
@@ -10,16 +10,16 @@ from service.commands.bench.ends import End
 from service.commands.bench.plan import Plan
 from service.commands.bench.run import Measured
 
-#: Share of a processor core above which this process is what limits the submissions.
+#: The share of a CPU core above which this process may be the bottleneck of submissions.
 BUSY = 0.8
-#: Share of the latency by which this process may itself be late.
+#: The share of the latency by which this process may be late.
 LATE = 0.2
-#: Fewer values have no 99th percentile of their own.
+#: With fewer values, the 99th percentile is the maximum.
 ENOUGH = 100
 
 
 def figures(plan: Plan, url: str, measured: Measured) -> dict[str, Any]:
-    """The document that --json prints. Seconds everywhere; null where nothing was measured."""
+    """The document that --json prints, in seconds, with null for missing measurements."""
     submission, ends = measured.submission, measured.ends
     finished = [end for end in ends if end.finished]
     waits = _differences((end.queued_at, end.started_at) for end in ends)
@@ -60,7 +60,7 @@ def figures(plan: Plan, url: str, measured: Measured) -> dict[str, Any]:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float] | None:
-    """By nearest rank: each is one of the values."""
+    """Percentiles by nearest rank, so that each is one of the values."""
     if not values:
         return None
     ordered = sorted(values)
@@ -73,7 +73,7 @@ def _differences(pairs: Iterable[tuple[float | None, float | None]]) -> list[flo
 
 
 def _span(finished: Sequence[End]) -> float | None:
-    """Seconds from the first job that was queued to the last that ended."""
+    """Seconds from the first job queued to the last one finished."""
     begins = [end.queued_at for end in finished if end.queued_at is not None]
     ends = [end.finished_at for end in finished if end.finished_at is not None]
     return round(max(ends) - min(begins), 3) if begins and ends else None

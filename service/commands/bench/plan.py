@@ -1,21 +1,23 @@
-"""What to measure."""
+"""The parameters of a measurement."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-#: Key of the tag that all jobs of a measurement carry.
+#: The key of the tag of a measurement's jobs.
 TAG = "triage-bench"
-#: Jobs for each connection that are not counted.
+#: A job type that does nothing, from the sample handlers.
+SAMPLE = "sync-data"
+#: Uncounted jobs per connection.
 WARM_UP = 5
-#: Seconds beyond the measurement after which its jobs are forgotten, should nobody be left to delete them.
+#: How long after the timeout Triage forgets the jobs if this command cannot delete them, in seconds.
 SPARE_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`timeout` is in seconds, from the first job to the end of the last one; `force` allows other work."""
+    """`timeout` covers the whole measurement, in seconds; `force` allows other jobs in the queue."""
 
     id: str
     jobs: int
@@ -33,11 +35,11 @@ class Plan:
 
     @property
     def warm_up(self) -> int:
-        """Jobs of the warm-up; never more than are measured."""
+        """The number of jobs in the warm-up, at most as many as are measured."""
         return min(self.jobs, self.concurrency * WARM_UP)
 
     def spec(self) -> bytes:
-        """One attempt: a job that fails is counted, not run until it succeeds."""
+        """A JobSpec with one attempt: the report counts failures, so they are not retried."""
         return orjson.dumps(
             {
                 "name": self.job,

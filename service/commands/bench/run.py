@@ -1,22 +1,31 @@
-"""One measurement from its first request to the last end: looks, warms up, submits, waits, reads."""
+"""A measurement: checks the queue, warms up, submits, waits, and reads the jobs."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.commands.bench.api import Api, Refused
 from service.commands.bench.ends import End, Ends, Read
-from service.commands.bench.plan import WARM_UP, Plan
+from service.commands.bench.plan import SAMPLE, WARM_UP, Plan
 from service.commands.bench.submission import Submission, Submitter
 
-#: Tells how many of how many are done in a phase.
+#: Shows the progress of a phase: its name, how many are done, and how many there are.
 Show = Callable[[str, int, int], None]
 
 
 class QueueBusy(Exception):
-    """The queue has other jobs, which would be measured, or would have to wait."""
+    """The queue has other jobs, which would affect the figures or be delayed."""
+
+
+class SampleMissing(Exception):
+    """The workers know other job types, but not the sample."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        super().__init__(
+            f"no worker knows the sample job type {SAMPLE}. Use --job with one of: {', '.join(known)}"
+        )
 
 
 @dataclass
@@ -31,7 +40,7 @@ class Measured:
 
 
 class Run:
-    """Measures once. `submitted`: jobs that may be there, and have to be removed whatever happened."""
+    """A single measurement. `submitted` is how many jobs may exist and must be removed afterwards."""
 
     def __init__(
         self, api: Api, plan: Plan, submitter: Submitter, show: Show, say: Callable[[str], None]
@@ -45,8 +54,10 @@ class Run:
         self.submitted = 0
 
     async def measure(self) -> Measured:
-        """Raises Refused when it cannot begin, and QueueBusy. A time-out is part of what was measured."""
+        """Raises Refused if it cannot begin, QueueBusy or SampleMissing. A timeout returns what it has."""
         plan = self._plan
+        if plan.job == SAMPLE:
+            await self._find_sample()
         queue = await self._queue()
         measured = Measured(queue, sum(queue.get("counts", {}).values()))
         if measured.other_jobs and not plan.force:
@@ -61,19 +72,33 @@ class Run:
             measured.why = await self._why()
             if measured.submission is not None:
                 with contextlib.suppress(Refused):
-                    measured.ends = list((await self._read(self._api.look)).values())
+                    measured.ends = list((await self._read(self._api.read_once)).values())
         return measured
+
+    async def _find_sample(self) -> None:
+        try:
+            page = await self._api.read_once("/v1/job-types", ("items",))
+        except Refused as error:
+            # The key may lack workers:read, which nothing else here requires.
+            if error.code != "scope_missing":
+                raise
+            return
+        known = sorted(row["name"] for row in page["items"])
+        if known and SAMPLE not in known:
+            raise SampleMissing(known)
 
     async def _queue(self) -> dict[str, Any]:
         try:
-            return await self._api.look(f"/v1/queues/{self._plan.queue}", ("counts", "workers", "capacity"))
+            return await self._api.read_once(
+                f"/v1/queues/{self._plan.queue}", ("counts", "workers", "capacity")
+            )
         except Refused as error:
             if error.code != "not_found":
                 raise
         return {}
 
     async def _warm_up(self) -> None:
-        """The first refusal ends the measurement: an invalid job type or payload yields no figures."""
+        """Raises the first refusal: with an invalid payload, for example, there is nothing to measure."""
         plan = self._plan
         jobs = plan.warm_up
         self.submitted += jobs
@@ -100,14 +125,14 @@ class Run:
     async def _wait(self, measured: Measured) -> None:
         assert measured.submission is not None
         milestones = measured.submission.milestones
-        # Nothing is read while jobs are submitted, and little while they run: the API has work with it.
+        # Reads nothing while submitting and little while jobs run, because reading is also load for the API.
         for number, id in enumerate(milestones, 1):
             await self._ends.end_of(id)
             self._show("running", number, len(milestones))
         measured.ends = list((await self._finished()).values())
 
     async def _finished(self) -> dict[str, End]:
-        ends = await self._read(self._api.ask)
+        ends = await self._read(self._api.read)
         for id, end in ends.items():
             if not end.finished and (ended := await self._ends.end_of(id)) is not None:
                 ends[id] = ended

@@ -10,31 +10,31 @@ from service.clock import Clock
 from service.commands.bench.api import Api, Refused
 from service.tasks import end
 
-#: Seconds that requests on their way get when the command is told to stop.
-ANSWER_SECONDS = 10.0
-#: Seconds between two looks at how late this process is.
-LOOK = 0.01
-#: Parts into which the jobs are cut to see how far they are.
+#: How long to wait for pending responses when stopping, in seconds.
+RESPONSE_SECONDS = 10.0
+#: The interval at which to measure how late this process is, in seconds.
+SAMPLE_SECONDS = 0.01
+#: The number of parts of the jobs whose progress is shown.
 PARTS = 100
 
 
 @dataclass
 class Submission:
-    """What became of the requests, by the clock of this machine in seconds; refused ones have no time."""
+    """The results of the requests, in seconds of this machine's clock; refused requests have no time."""
 
     jobs: int
     began: float = 0.0
     ended: float = 0.0
-    #: Processor seconds of this process.
+    #: The CPU time of this process, in seconds.
     cpu: float = 0.0
-    #: How much later than it was due this process got to something: all of it is in the latency of requests.
+    #: How late this process resumed after sleeping; request latencies include that.
     lags: list[float] = field(default_factory=list[float])
     accepted: int = 0
     refused: int = 0
     request_seconds: list[float] = field(default_factory=list[float])
     errors: Counter[str] = field(default_factory=Counter[str])
     first_error: Refused | None = None
-    #: Ids of accepted jobs: the last one of each hundredth part so far.
+    #: The id of the last accepted job of each part so far.
     milestones: list[str] = field(default_factory=list[str])
 
     @property
@@ -55,7 +55,7 @@ class Submission:
 
 
 class Submitter:
-    """`processor` tells the processor seconds of this process."""
+    """`processor` returns the CPU time of this process, in seconds."""
 
     def __init__(
         self, connections: Sequence[Api], spec: bytes, clock: Clock, processor: Callable[[], float]
@@ -67,9 +67,9 @@ class Submitter:
         self._left = 0
 
     async def submit(self, found: Submission, batch: int, sent: Callable[[int], None]) -> None:
-        """Fills `found`, and calls `sent` with the number of jobs per response.
+        """Fill `found`, and call `sent` with the number of jobs after each response.
 
-        When cancelled, it sends no more and returns after the pending responses.
+        When cancelled, send no more and return after the pending responses.
         """
         self._left = found.jobs
         began, cpu = self._clock.monotonic(), self._processor()
@@ -83,16 +83,16 @@ class Submitter:
             found.began, found.ended = began, self._clock.monotonic()
             found.cpu = self._processor() - cpu
             self._left = 0
-            # What is on its way may still be stored: whoever cleans up must come after it.
-            await asyncio.wait(tasks, timeout=ANSWER_SECONDS)
+            # Pending submissions may still be stored, and the cleanup must follow them.
+            await asyncio.wait(tasks, timeout=RESPONSE_SECONDS)
             await end([*tasks, watch])
         for task in tasks:
             task.result()
 
     async def _watch(self, lags: list[float]) -> None:
         while True:
-            due = self._clock.monotonic() + LOOK
-            await asyncio.sleep(LOOK)
+            due = self._clock.monotonic() + SAMPLE_SECONDS
+            await asyncio.sleep(SAMPLE_SECONDS)
             lags.append(max(0.0, self._clock.monotonic() - due))
 
     async def _use(self, connection: Api, found: Submission, batch: int, sent: Callable[[int], None]) -> None:
@@ -103,20 +103,20 @@ class Submitter:
                 path, content = "/v1/jobs/bulk", b'{"jobs":[%s]}' % b",".join([self._spec] * count)
             began = self._clock.monotonic()
             try:
-                answer = await connection.send("POST", path, content)
+                response = await connection.send("POST", path, content)
             except Refused as error:
                 found.refuse(error, count)
             else:
-                self._count(found, answer, self._clock.monotonic() - began)
+                self._count(found, response, self._clock.monotonic() - began)
             sent(found.accepted + found.refused)
 
-    def _count(self, found: Submission, answer: Any, seconds: float) -> None:
+    def _count(self, found: Submission, response: Any, seconds: float) -> None:
         found.request_seconds.append(seconds)
-        if "results" not in answer:
-            found.accept([answer["id"]])
+        if "results" not in response:
+            found.accept([response["id"]])
             return
         ids: list[str] = []
-        for row in answer["results"]:
+        for row in response["results"]:
             if row["problem"] is None:
                 ids.append(row["job"]["id"])
             else:

@@ -1,4 +1,4 @@
-"""The figures for people."""
+"""Prints the figures for people."""
 
 from collections.abc import Iterator
 from typing import Any

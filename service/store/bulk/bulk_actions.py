@@ -1,9 +1,9 @@
-"""Bulk actions: accepting, reading and directing them; portions.py does their work."""
+"""Bulk actions: creating and reading them, and changing their state; portions.py runs them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.domain.bulk_action import TAKES, BulkAction, BulkSpec, batch_rate
+from service.domain.bulk_action import ELIGIBLE, BulkAction, BulkSpec, batch_rate
 from service.domain.errors import IdempotencyKeyReused, InvalidState, NotFound
 from service.domain.states import FINISHED
 from service.store.bulk.job_selection import JobSelection
@@ -17,8 +17,8 @@ from service.store.redis.scripts import Argument, Scripts
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The action as it was first answered; `replayed`: to an earlier request."""
+class CreatedAction:
+    """The action as created; `replayed`: by an earlier request with the same idempotency key."""
 
     action: BulkAction
     replayed: bool
@@ -33,11 +33,17 @@ class BulkActions:
         self._queries = queries
         self._selection = selection
 
-    async def begin(self, id: str, spec: BulkSpec, idempotency: Idempotency | None) -> Begun:
-        """Accept it; sent again with the same id it is accepted once. Raises IdempotencyKeyReused."""
+    async def create(self, id: str, spec: BulkSpec, idempotency: Idempotency | None) -> CreatedAction:
+        """Store it; a retry with the same id changes nothing. Raises IdempotencyKeyReused."""
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         _, interval_ms = batch_rate(spec.rate_per_second)
-        arguments: list[Argument] = [id, digest, request, IDEMPOTENCY_MS, int(TAKES[spec.verb] <= FINISHED)]
+        arguments: list[Argument] = [
+            id,
+            digest,
+            request,
+            IDEMPOTENCY_MS,
+            int(ELIGIBLE[spec.verb] <= FINISHED),
+        ]
         values: dict[str, Argument] = {
             "verb": spec.verb,
             "filter": encode_filter(spec.filter),
@@ -54,10 +60,10 @@ class BulkActions:
         if result == "reused":
             raise IdempotencyKeyReused()
         first = BulkAction(first_id, 1, "running", spec, 0, 0, int(at))
-        return Begun(first, replayed=result == "replayed")
+        return CreatedAction(first, replayed=result == "replayed")
 
     async def count(self, spec: BulkSpec) -> tuple[int, bool]:
-        """How many jobs match now, and whether that is all of them."""
+        """How many jobs match now, and whether the count is complete."""
         return await self._selection.count(spec.query)
 
     async def get(self, id: str) -> BulkAction | None:

@@ -1,4 +1,4 @@
-"""Which jobs a bulk action takes next: from the indexes, a bounded number of candidates at a time."""
+"""Finds the next jobs of a bulk action in the indexes, a bounded number of candidates at a time."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from service.store.groups.group_jobs import GroupJobs
 from service.store.groups.groups import Groups
 from service.store.queries import SCAN_BUDGET, Queries
 
-#: Candidates that are read in one round trip, and looked at before a count is given up.
+#: Candidates that one round trip reads, and that a count checks before it stops.
 _CHUNK = 200
 COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was found up to a position; `last`: behind it there is nothing."""
+    """The jobs found up to a position; `last`: no candidates come after it."""
 
     ids: list[str]
     position: str
@@ -22,15 +22,15 @@ class Batch:
 
 
 class JobSelection:
-    """Jobs of one namespace, the newest first; a position is creation and id of a job, in a group its id."""
+    """Jobs of one namespace, newest first. A position is `created_at|id` of a job; in a group, its id."""
 
-    def __init__(self, queries: Queries, groups: Groups, members: GroupJobs) -> None:
+    def __init__(self, queries: Queries, groups: Groups, group_jobs: GroupJobs) -> None:
         self._queries = queries
         self._groups = groups
-        self._members = members
+        self._group_jobs = group_jobs
 
     async def batch(self, query: Query, position: str, limit: int) -> Batch:
-        """The next `limit` jobs that match; fewer when that takes more candidates than are looked at."""
+        """The next `limit` jobs that match; fewer when SCAN_BUDGET candidates did not contain so many."""
         found: list[str] = []
         chunk = min(limit, _CHUNK) if query.filter.indexed else _CHUNK
         for _ in range(max(1, SCAN_BUDGET // _CHUNK)):
@@ -47,7 +47,7 @@ class JobSelection:
         return Batch(found, position, last=False)
 
     async def count(self, query: Query) -> tuple[int, bool]:
-        """How many match, and whether that is all of them or only those among the first `COUNTED`."""
+        """How many jobs match, and whether the count is complete; it checks at most COUNTED candidates."""
         if query.filter.indexed:
             return await self._queries.count(query.filter, query.states), True
         matched, position = 0, START
@@ -67,4 +67,4 @@ class JobSelection:
         group = await self._groups.get(query.filter.group_id)
         if group is None:
             return []
-        return [(id, id) for id in await self._members.below(group, after or None, limit)]
+        return [(id, id) for id in await self._group_jobs.below(group, after or None, limit)]

@@ -1,4 +1,4 @@
-"""Does the work of bulk actions, portion by portion; any process may, more than one at a time."""
+"""Runs bulk actions, portion by portion; several processes may do so at once."""
 
 from service.domain.bulk_action import BulkAction
 from service.store.bulk.job_selection import JobSelection
@@ -7,12 +7,12 @@ from service.store.codec.fields import not_negative, pairs, text
 from service.store.jobs import Jobs
 from service.store.redis.scripts import Scripts
 
-#: Milliseconds until another process takes an action whose taker has not done its portion.
-TAKEN_MS = 5_000
+#: Milliseconds after which another process may claim an action whose claimed portion is not done.
+CLAIM_MS = 5_000
 
 
 class BulkBatches:
-    """Bulk actions of one namespace. None is done twice: a portion counts and steps on in one script call."""
+    """One script call does a portion and advances the action's position, so no portion is done twice."""
 
     def __init__(self, scripts: Scripts, jobs: Jobs, selection: JobSelection) -> None:
         self._scripts = scripts
@@ -20,8 +20,8 @@ class BulkBatches:
         self._selection = selection
 
     async def work(self) -> int | None:
-        """Do one portion that is due; answers the ms until another one may be, None without any."""
-        id, found = await self._scripts.run("claim_bulk_action", [TAKEN_MS])
+        """Do one portion that is due; returns the ms until the next one, None without running actions."""
+        id, found = await self._scripts.run("claim_bulk_action", [CLAIM_MS])
         if (action_id := text(id)) is None:
             return not_negative(found)
         if (action := decode_action(action_id, pairs(found))) is not None:

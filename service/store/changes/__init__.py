@@ -1,1 +1,1 @@
-"""Who waits for a job or a group to change, and how they hear of it."""
+"""Tells waiting requests that a job or a group has changed."""

@@ -1,4 +1,4 @@
-"""Waiting for a job to change without asking again and again: who waits in one namespace, and for what."""
+"""Waits for jobs of one namespace to change, without polling."""
 
 import asyncio
 import contextlib
@@ -8,17 +8,17 @@ from service.store.changes.subscriber import Subscriber
 from service.store.redis import keys
 from service.store.redis.scripts import Scripts
 
-#: Seconds after which an entry of `watched` is void whoever made it; longer than a request waits.
+#: Seconds after which an entry of `watched` expires, in all processes; longer than a request waits.
 _ENTRY_SECONDS = 60
-#: Seconds between two renewals of all entries of this process: streams watch for longer.
+#: Seconds between renewals of this process's entries: event streams outlive one entry.
 _RENEW_SECONDS = 20
 
 
 class Change(asyncio.Event):
-    """Set when what is watched may have changed.
+    """Set when the watched job or group may have changed.
 
-    `last`: nothing is waited for any more, the process ends. `lost`: the subscription has ended, and what
-    comes after the next look is only seen by who watches anew.
+    `last`: the process is shutting down, so stop waiting. `lost`: the subscription has ended; read once more,
+    then call `watch` again to see later changes.
     """
 
     last = False
@@ -26,10 +26,9 @@ class Change(asyncio.Event):
 
 
 class ChangeFeed:
-    """Wakes waiters when their job changed, or may have: after a lost subscription they look again.
+    """Wakes waiters when their job has changed, or may have while the subscription was lost.
 
-    How many may wait is decided by whoever lets them in. `subscriber` is that of the process; without it, one
-    of this namespace alone.
+    Callers limit the number of waiters. Without the process's shared `subscriber`, the feed makes its own.
     """
 
     def __init__(self, scripts: Scripts, subscriber: Subscriber | None = None) -> None:
@@ -37,7 +36,7 @@ class ChangeFeed:
         self._channel = scripts.prefix + keys.CHANGES
         self._subscriber = subscriber or Subscriber(scripts.redis)
         self._waiters: dict[str, set[Change]] = {}
-        #: Those of them whose entries are renewed.
+        #: The ids of `_waiters` that have an entry in `watched`.
         self._announced: set[str] = set()
         self._announced_at = 0.0
         self._count = 0
@@ -45,9 +44,9 @@ class ChangeFeed:
 
     @contextlib.asynccontextmanager
     async def watch(self, id: str) -> AsyncGenerator[Change]:
-        """Enter, read the job, then wait for the event: no change in between is missed.
+        """Enter, read the job, then wait for the event: it reports every change since the entry.
 
-        Raises BackendUnavailable when Redis is away.
+        Raises BackendUnavailable.
         """
         event = Change()
         event.last = self._released
@@ -67,11 +66,11 @@ class ChangeFeed:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody waits."""
+        """Whether there are waiters."""
         return self._count > 0
 
     def release(self) -> None:
-        """Wake every waiter for good, and let no other one wait."""
+        """Wake every waiter, and make later ones return at once."""
         self._released = True
         for events in self._waiters.values():
             for event in events:
@@ -79,24 +78,24 @@ class ChangeFeed:
         self._wake_all()
 
     async def close(self) -> None:
-        """Wake every waiter and end the subscription: that of the process, if it is shared."""
+        """Wake every waiter and close the subscriber, even a shared one."""
         await self._subscriber.close()
         self._wake_all()
 
-    def heard(self, ids: Sequence[str]) -> None:
+    def on_changes(self, ids: Sequence[str]) -> None:
         for id in ids:
             for event in self._waiters.get(id, ()):
                 event.set()
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         self._announced.clear()
         for events in self._waiters.values():
             for event in events:
                 event.lost = True
         self._wake_all()
 
-    async def joined(self) -> None:
-        # All at once: after a lost subscription there may be many.
+    async def on_subscribed(self) -> None:
+        # In one call: after a lost subscription there may be many.
         await self._announce_all()
 
     async def renew(self) -> None:
@@ -104,7 +103,7 @@ class ChangeFeed:
         if since > _RENEW_SECONDS:
             await self._announce_all()
             if since > _ENTRY_SECONDS:
-                self._wake_all()  # this process stood still, and was told of nothing meanwhile
+                self._wake_all()  # The process was suspended; its entries expired, and it missed changes.
 
     async def _announce_all(self) -> None:
         if self._waiters:

@@ -1,1 +1,1 @@
-"""Between domain values and the bytes that Redis holds: the one place that knows both."""
+"""Converts between domain values and the bytes that Redis holds."""

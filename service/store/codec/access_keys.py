@@ -15,7 +15,7 @@ def encode_access_key(key: AccessKey) -> dict[str, str | int]:
 
 
 def decode_access_key(fields: Fields) -> AccessKey | None:
-    """None for one that does not exist."""
+    """None when the record does not exist."""
     if not fields:
         return None
     found = decode_texts(fields)

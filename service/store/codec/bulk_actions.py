@@ -23,7 +23,7 @@ def _decode_filter(text: bytes) -> JobFilter:
 
 
 def decode_action(id: str, found: Fields) -> BulkAction | None:
-    """None for one that does not exist."""
+    """None when the record does not exist."""
     if b"state" not in found:
         return None
     rate, most = found[b"rate"], found[b"max"]

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from service.domain.explanation import Demand, Dependency, JobFacts
+from service.domain.explanation import Dependency, DependencyKind, JobFacts
 from service.domain.limits import RateLimit
 from service.domain.queue_explanation import Kind, Limiter, QueueFacts
 from service.store.codec.fields import text
 
 #: What a job waits for, by the condition of an edge (keys.dependents).
-_DEMANDS: Mapping[float, Demand] = {3: "child", 4: "fan_out"}
+_DEPENDENCY_KINDS: Mapping[float, DependencyKind] = {3: "child", 4: "fan_out"}
 #: Running jobs by worker and type; None where there are too many.
 Runs = Mapping[tuple[str, str], int] | None
 
@@ -47,7 +47,7 @@ def _limiter(
     until = None if closed_until is None else float(closed_until)
     return Limiter(
         kind=cast(Kind, id.decode().partition(":")[0]),
-        # One whose time has come is opened by the next claim.
+        # The next claim opens a limiter whose time has come.
         closed_until=until if until is not None and until > now else None,
         max_concurrency=concurrency,
         running=running,
@@ -64,8 +64,10 @@ def decode_blocked(
     holder_state: bytes | None = None,
 ) -> JobFacts:
     found = [
-        Dependency(text(id) or "", text(state), _DEMANDS.get(float(demand or 0), "job"), text(key))
-        for id, state, demand, key in rows
+        Dependency(
+            text(id) or "", text(state), _DEPENDENCY_KINDS.get(float(condition or 0), "job"), text(key)
+        )
+        for id, state, condition, key in rows
     ]
     return replace(
         job_facts,

@@ -1,4 +1,4 @@
-"""The parts that records and replies are made of: texts, numbers, and hashes as flat lists."""
+"""Decodes the parts of records and replies: texts, numbers, and hashes as flat lists."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,7 +6,7 @@ Fields = Mapping[bytes, bytes]
 
 
 def text(value: bytes | None) -> str | None:
-    """None too for an empty field: scripts write one for what is absent."""
+    """None also for an empty field, which scripts write for an absent value."""
     return None if not value else value.decode()
 
 
@@ -30,18 +30,18 @@ def number(value: bytes | None) -> int | None:
 
 
 def not_negative(value: int) -> int | None:
-    """Scripts answer a negative number for a time that is not to come."""
+    """None for a negative number, which scripts return for a time that will not come."""
     return None if value < 0 else value
 
 
 def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
-    """A HGETALL reply that came through a script is a flat list."""
+    """The hash of a HGETALL reply that a script has returned as a flat list."""
     each = iter(flat)
     return dict(zip(each, each, strict=True))
 
 
 def present(names: Sequence[str], values: Sequence[bytes | None]) -> dict[bytes, bytes]:
-    """A HMGET reply as the hash that it was read from, without the fields that are absent."""
+    """The hash of a HMGET reply, without absent fields."""
     return {name.encode(): value for name, value in zip(names, values, strict=True) if value is not None}
 
 
@@ -51,5 +51,5 @@ def scored(rows: Sequence[tuple[bytes, float]]) -> list[tuple[str, int]]:
 
 
 def places(flat: Sequence[bytes]) -> list[tuple[str, int]]:
-    """Ids and times of a reply that lists them in turn."""
+    """Pairs of id and time, from a flat list."""
     return [(id.decode(), int(at)) for id, at in zip(flat[::2], flat[1::2], strict=True)]

@@ -9,16 +9,16 @@ from service.domain.group import Group, GroupState, kind_of
 from service.domain.states import State
 from service.store.codec.fields import Fields, decode_texts, number, present, text
 
-#: What is read of a group: all but its template, whose payload may be large.
+#: The fields of a group to read: all but its template, whose payload may be large.
 FIELDS = (
     "state", "version", "total", "created_at", "finished_at", "name", "on_failure", "sealed", "then",
-    "highest", "admitted", "staged", "run", "grace_ms", "item_name", "item_queue", "tolerance_count",
+    "highest", "admitted", "staged", "generation", "grace_ms", "item_name", "item_queue", "tolerance_count",
     "tolerance_percent", "max_concurrency", *(state.value for state in State),
 )  # fmt: skip
 
 
 def decode_group(id: str, values: Sequence[bytes | None]) -> Group | None:
-    """The Flow or FanOut of which FIELDS were read; None for one that is not there yet or any more."""
+    """The Flow or FanOut from its FIELDS; None for one that is not committed or was deleted."""
     fields = present(FIELDS, values)
     if b"state" not in fields:
         return None
@@ -35,7 +35,7 @@ def _flow(id: str, fields: Fields) -> Flow:
         counts=_counts(total, fields),
         created_at=int(fields[b"created_at"]),
         finished_at=number(fields.get(b"finished_at")),
-        generation=int(fields.get(b"run", 0)),
+        generation=int(fields.get(b"generation", 0)),
         grace_ms=int(fields.get(b"grace_ms", 0)),
         name=fields[b"name"].decode(),
         on_failure=cast(OnFailure, fields[b"on_failure"].decode()),
@@ -54,7 +54,7 @@ def _fan_out(id: str, fields: Fields) -> FanOut:
         counts=_counts(total, fields),
         created_at=int(fields[b"created_at"]),
         finished_at=number(fields.get(b"finished_at")),
-        generation=int(fields.get(b"run", 0)),
+        generation=int(fields.get(b"generation", 0)),
         grace_ms=int(fields.get(b"grace_ms", 0)),
         name=fields[b"item_name"].decode(),
         queue=fields[b"item_queue"].decode(),
@@ -70,7 +70,7 @@ def _fan_out(id: str, fields: Fields) -> FanOut:
 
 def _counts(total: int, fields: Fields) -> Mapping[State, int]:
     counts = {state: int(fields.get(state.encode(), 0)) for state in State}
-    # Jobs that are staged, but not admitted yet, wait like all that is blocked.
+    # Staged jobs count as blocked until the flow is committed.
     counts[State.BLOCKED] += total - sum(counts.values())
     return counts
 
@@ -80,7 +80,7 @@ def decode_state(value: bytes) -> GroupState:
 
 
 def decode_edges(fields: Fields) -> dict[str, tuple[int, str]]:
-    """What a job waits for: by key, the condition and the id."""
+    """The dependencies of a job: by key, the condition and the id."""
     return {key: _edge(value) for key, value in decode_texts(fields).items()}
 
 

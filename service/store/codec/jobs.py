@@ -1,4 +1,4 @@
-"""The record of a job: a hash of text fields, JSON for what no script looks into."""
+"""The record of a job: a hash of text fields, with JSON for values that no script reads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from service.domain.retry import RetryPolicy
 from service.domain.states import State
 from service.store.codec.fields import Fields, number, pairs, present, text
 
-#: What a filter asks for, without payload, result and error: those may be large.
+#: The fields that a filter needs; payload, result and error may be large.
 OUTLINE = (
     "state", "version", "name", "queue", "priority", "created_at", "run_at", "options", "retention_ms",
     "state_reason", "finished_at", "tags", "group", "key", "index",
@@ -25,7 +25,7 @@ END = ("state", "result", "error")
 ITEM_RESULT = (*END, "key", "options")
 
 
-#: What scripts read, and a replay as well.
+#: Fields that scripts read, and that a replay needs as well.
 REPLAYED = ("queue", "priority", "retention_ms")
 
 
@@ -41,7 +41,7 @@ def decode_tags(text: bytes | None) -> dict[str, str]:
 
 
 def encode_options(spec: JobSpec) -> bytes:
-    """What no script reads; also what an idempotent replay needs to answer as the first time."""
+    """The fields that no script reads, and those that a replay needs to build the first response again."""
     return orjson.dumps(
         {
             **{field: getattr(spec, field) for field in (*OPTIONS, *REPLAYED)},
@@ -61,7 +61,7 @@ def _encode_retry(retry: RetryPolicy) -> list[Any]:
 
 @lru_cache(maxsize=4096)
 def _decode_options(text: bytes) -> Mapping[str, Any]:
-    # Jobs of one type share their options to the byte, unless they carry a trace or a unique key.
+    # Cached, because jobs of one type have identical options unless they carry a trace or a unique key.
     return decode_options(orjson.loads(text))
 
 
@@ -75,7 +75,7 @@ def decode_options(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(unique: Unique) -> list[Any]:
-    # The API knows no key that is held beyond the end of its job.
+    # The API does not offer keys that outlast their job.
     until = "finished" if isinstance(unique.until, ResultForgotten) else unique.until
     return [unique.key, until, unique.on_conflict]
 
@@ -91,25 +91,25 @@ def _pointers(options: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def decode_redact(options: bytes | None) -> tuple[str, ...] | None:
-    """The pointers of a job whose other options are of no interest; None when nobody knew them."""
+    """The pointers to redact; None when no live worker knew the job type at the submission."""
     return _decode_options(options)["redact"] if options else None
 
 
 def join_payloads(shared: bytes, own: bytes) -> bytes:
-    """An item's payload lies over that of the template, member by member."""
+    """The item's payload, with the members of the template's that it lacks."""
     try:
         return orjson.dumps(orjson.loads(shared) | orjson.loads(own))
     except (orjson.JSONDecodeError, TypeError):
-        return own  # its handler will not read it, and the neighbours of its claim shall run
+        return own  # Its handler fails on it, but other jobs of the same claim can run.
 
 
 _STATES = {state.encode(): state for state in State}
 
 
 def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
-    """The job that a hash holds. Every claim of every worker passes here: it is written to be fast.
+    """The job that a hash holds. Every claim of every worker calls this, so it is written for speed.
 
-    `shared` is what its payload shares with those of other items of its fan-out.
+    `shared` is the common part of the payloads of its fan-out.
     """
     get = fields.get
     group = text(get(b"group"))
@@ -160,12 +160,12 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
 
 
 def shares_with(row: Fields) -> str | None:
-    """The fan-out with whose items a job shares its payload."""
+    """The id of the fan-out whose items share a part of their payloads with this job."""
     return row[b"group"].decode() if b"shared" in row else None
 
 
 def decode_whole(id: str, row: Fields, shared: Mapping[str, bytes]) -> Job | None:
-    """The job that was read whole, None for one that does not exist; `shared` are payloads by fan-out."""
+    """The job from all its fields, None when it does not exist; `shared` has payloads by fan-out."""
     if b"state" not in row:
         return None
     fan_out = shares_with(row)
@@ -173,13 +173,13 @@ def decode_whole(id: str, row: Fields, shared: Mapping[str, bytes]) -> Job | Non
 
 
 def decode_outline(id: str, values: Sequence[bytes | None]) -> Job | None:
-    """The job of which OUTLINE was read."""
+    """The job from its fields OUTLINE."""
     fields = {b"payload": b"", **present(OUTLINE, values)}
     return decode_job(id, fields) if b"state" in fields else None
 
 
 def decode_preview(id: str, row: Sequence[Any]) -> Job:
-    """A row of preview.lua, which leaves out large values and names them."""
+    """The job of a row of preview.lua, which omits large values and lists their names."""
     flat, cut, shared = row
     fields = {b"payload": b"", **pairs(flat)}
     whole = decode_job(id, fields, shared if fields[b"payload"] else b"")
@@ -187,7 +187,7 @@ def decode_preview(id: str, row: Sequence[Any]) -> Job:
 
 
 def decode_status(values: Sequence[Any]) -> JobStatus | None:
-    """The status of which STATUS was read."""
+    """The status from the fields STATUS."""
     version, state, reason, progress, name, options = values
     if state is None:
         return None
@@ -197,7 +197,7 @@ def decode_status(values: Sequence[Any]) -> JobStatus | None:
 
 
 def decode_lease(row: Sequence[Any]) -> Lease:
-    """A row of claim.lua: what was stored, and what the claim has written over it."""
+    """The lease of a row of claim.lua: the stored job and the fields that the claim has changed."""
     id, read, written, starts_in_us, shared, state, version = row
     fields = {**pairs(read), **pairs(written), b"state": state, b"version": version}
     job = decode_job(id.decode(), fields, shared)
@@ -205,13 +205,13 @@ def decode_lease(row: Sequence[Any]) -> Lease:
 
 
 def decode_end(job: Sequence[Any], stub: Sequence[Any]) -> tuple[State, bytes | None, bytes | None] | None:
-    """State, result and error: of the job, or of what is kept of one that was deleted. None for neither."""
+    """State, result and error of the job, or of the record that remains of a deleted one."""
     state, result, error = job if job[0] is not None else stub
     return None if state is None else (_STATES[state], result or None, error or None)
 
 
 def decode_item_result(index: int, job_id: str, job: Sequence[Any], stub: Sequence[Any]) -> ItemResult | None:
-    """What became of an item, of which ITEM_RESULT was read; None for one that was forgotten."""
+    """The result of an item from its fields ITEM_RESULT; None when the job was pruned."""
     state, result, error, key, options = job if job[0] is not None else stub
     if state is None:
         return None

@@ -1,4 +1,4 @@
-"""Settings of a queue between domain values and the texts that the scripts read."""
+"""The settings of a queue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def encode_change(field: str, value: Any) -> list[Argument]:
         case "keys":
             return [text for key, override in value.items() for text in (f"key:{key}", _override(override))]
         case "paused_job_types":
-            # A claim compares names as jobs carry them: `a_b` and `a-b` are one type.
+            # A claim compares the names that jobs have, and `a_b` and `a-b` are one type.
             names = sorted({name for given in value for name in (given, given.replace("-", "_"))})
             return ["paused_types", f" {' '.join(names)} " if names else ""]
         case "defaults":
@@ -60,7 +60,7 @@ def decode_settings(fields: Fields, keys: Fields, defaults: bytes | None) -> Que
 
 
 def decode_all_defaults(fields: Fields) -> dict[str, Mapping[str, Any]]:
-    """What each queue lays under the options of its jobs, by queue."""
+    """The default options of jobs, by queue."""
     return {name.decode(): orjson.loads(document) for name, document in fields.items()}
 
 

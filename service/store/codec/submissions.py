@@ -1,4 +1,4 @@
-"""What a submission was answered, rebuilt from what was stored then."""
+"""Rebuilds the result of a submission from its record."""
 
 from collections.abc import Sequence
 from dataclasses import fields as fields_of
@@ -13,10 +13,10 @@ from service.domain.results import SubmitResult, Submitted
 from service.domain.states import State
 from service.store.codec.jobs import REPLAYED, decode_options
 
-#: What is read of the record of an idempotency key.
-REPLAY = ("request", "id", "at", "options", "admitted", "wish")
+#: The fields of the record of an idempotency key.
+REPLAY = ("request", "id", "at", "options", "admitted", "spec")
 _CREATED = (SubmitResult.CREATED, SubmitResult.DUPLICATE, SubmitResult.REPLAYED, SubmitResult.REPLACED)
-_WISH = [
+_RECORDED = [
     field.name
     for field in fields_of(JobSpec)
     if field.name not in (*OPTIONS, *REPLAYED, "payload", "failures")
@@ -24,8 +24,8 @@ _WISH = [
 
 
 def encode_spec(spec: JobSpec) -> bytes:
-    """What an idempotent replay needs beside the options where the request itself does not say it."""
-    fields = {field: getattr(spec, field) for field in _WISH}
+    """The fields that a replay needs when the request does not contain them; `options` has the others."""
+    fields = {field: getattr(spec, field) for field in _RECORDED}
     return orjson.dumps({**fields, "payload": spec.payload.decode()})
 
 
@@ -35,9 +35,9 @@ def decode_spec(text: bytes) -> JobSpec:
 
 
 def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes | None = None) -> Job:
-    """The job as its submission answered it: what was stored then, rebuilt without reading it.
+    """The job as its submission stored it, rebuilt without reading it.
 
-    `admitted` says what its unique key changed: it took over another job, or waits behind one.
+    `admitted` says what its unique key changed: the job replaced another one, or waits for one.
     """
     stored = orjson.loads(options)
     due = spec.run_at_ms if spec.run_at_ms is not None else at + spec.delay_ms
@@ -66,7 +66,7 @@ def created_job(id: str, spec: JobSpec, at: int, options: bytes, admitted: bytes
 
 
 def decode_submitted(spec: JobSpec, reply: Sequence[Any]) -> Submitted:
-    """A row of submit.lua. The holder of a unique key is not part of it."""
+    """The result of a row of submit.lua, which does not contain the holder of a unique key."""
     word, id, *created = reply
     result, job_id = SubmitResult(word.decode()), id.decode()
     if result not in _CREATED:
@@ -77,7 +77,7 @@ def decode_submitted(spec: JobSpec, reply: Sequence[Any]) -> Submitted:
 
 
 def decode_replay(row: Sequence[Any], digest: str) -> Submitted | None:
-    """The record of an idempotency key of which REPLAY was read, for a request with that digest."""
+    """The result in the record of an idempotency key, for a request with this digest."""
     request, id, at, options, admitted, spec = row
     if request is None:
         return None

@@ -27,7 +27,7 @@ def encode_worker(record: WorkerRecord) -> dict[str, str | int | bytes]:
 
 
 def decode_worker(id: str, fields: Fields, now: int) -> WorkerRecord | None:
-    """As it is at that time; None for one that does not exist."""
+    """The worker as of `now`; None when it does not exist."""
     if b"host" not in fields:
         return None
     seen_at = int(fields[b"seen_at"])

@@ -1,1 +1,1 @@
-"""Flows and fan-outs: their records, their jobs, and the tasks that end them."""
+"""Flows and fan-outs: their records, their jobs, and their background tasks."""

@@ -1,4 +1,4 @@
-"""What a running job reads of the jobs that it waited for, and the children that it adds and waits for."""
+"""Reads the results of a running job's dependencies, and adds children that it waits for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from service.store.redis.scripts import Argument, Scripts
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How something ended that a job waited for; JSON values as text. `counts` are those of a fan-out."""
+class DependencyResult:
+    """How a dependency finished; JSON values as text. Only a fan-out has `counts`."""
 
     id: str
     state: str
@@ -40,41 +40,41 @@ class Dependencies:
         self._groups = groups
         self._flows = flows
 
-    async def ends(self, job_id: str) -> dict[str, End]:
-        """How everything ended that the job waited for, by key; also what was forgotten meanwhile."""
+    async def results(self, job_id: str) -> dict[str, DependencyResult]:
+        """The results of the job's dependencies by key, including deleted ones."""
         edges = (await self._flows.dependencies([job_id]))[job_id]
-        found: dict[str, End] = {}
+        found: dict[str, DependencyResult] = {}
         names = list(edges)
         for start in range(0, len(names), BATCH):
             portion = [(name, edges[name][1]) for name in names[start : start + BATCH]]
             found.update(await self._read(portion))
         return found
 
-    async def _read(self, portion: Sequence[tuple[str, str]]) -> dict[str, End]:
+    async def _read(self, portion: Sequence[tuple[str, str]]) -> dict[str, DependencyResult]:
         def ask(pipe: Any) -> None:
             for _, id in portion:
                 pipe.hmget(keys.job(self._prefix, id=id), END)
                 pipe.hmget(keys.ended(self._prefix, id=id), END)
 
         replies = await self._queries.pipeline(ask)
-        found: dict[str, End] = {}
+        found: dict[str, DependencyResult] = {}
         for (name, id), job, stub in zip(portion, replies[::2], replies[1::2], strict=True):
             if id.startswith("fan_"):
                 found[name] = await self._fan_out(id)
             elif (end := decode_end(job, stub)) is not None:
                 state, result, error = end
-                found[name] = End(id, state.value, result, error)
+                found[name] = DependencyResult(id, state.value, result, error)
         return found
 
-    async def _fan_out(self, id: str) -> End:
+    async def _fan_out(self, id: str) -> DependencyResult:
         group = await self._groups.get(id)
         counts = (
             {} if group is None else {"total": group.total, **{s.value: n for s, n in group.counts.items()}}
         )
-        return End(id, "unknown" if group is None else group.state, counts=counts)
+        return DependencyResult(id, "unknown" if group is None else group.state, counts=counts)
 
     async def children(self, job_id: str) -> dict[str, str]:
-        """Ids of the job's children by key, without those that were cancelled with an earlier run."""
+        """Ids of the job's children by key, except children that were cancelled with an earlier run."""
         edges = (await self._flows.dependencies([job_id]))[job_id]
         found = {name: id for name, (condition, id) in edges.items() if condition == CONDITIONS["child"]}
         jobs = await self._queries.jobs(list(found.values())) if found else []
@@ -82,18 +82,20 @@ class Dependencies:
         return {name: id for name, id in found.items() if id not in void}
 
     async def waited_for(self, job_id: str) -> set[str]:
-        """Keys of what the job waited for before it ran."""
+        """Keys of the dependencies that the job had when it was submitted."""
         edges = (await self._flows.dependencies([job_id]))[job_id]
         return {name for name, (condition, _) in edges.items() if condition != CONDITIONS["child"]}
 
     async def have_ended(self, ids: Sequence[str]) -> bool:
         return all(job is None or job.state in FINISHED for job in await self._queries.jobs(ids))
 
-    async def park(self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]) -> WaitResult:
-        """Add children, in an order in which each comes after what it waits for, and wait for them.
+    async def wait_for_children(
+        self, lease: Lease, nodes: Mapping[str, Node], ids: Mapping[str, str]
+    ) -> WaitResult:
+        """Add children, each after its dependencies, and make the job wait for them.
 
-        `ids` holds the ids of the new children and of those that the job has. Unless the
-        result is READY, the lease is over. Raises TooManyQueues; then nothing was added.
+        `ids` has the ids of new and earlier children by key. The lease ends, unless the result is READY.
+        Raises TooManyQueues without adding any.
         """
         job = lease.job
         path = f"{job.flow_key}/" if job.flow_key else ""

@@ -1,4 +1,4 @@
-"""Fan-outs: begun, filled with items, sealed; and the results of their items."""
+"""Creates fan-outs, adds their items, seals them, and reads the items' results."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
 
 #: Items per script call: admitting one takes Redis some 30 us.
-FILL = 100
-#: Milliseconds without new items after which an open fan-out is cancelled, by whether one request was to
-#: bring them all.
-PATIENCE_MS = {True: 3_600_000, False: 86_400_000}
-#: Results that are read at a time: items, and bytes unless a single one is larger.
+ITEMS_PER_CALL = 100
+#: Milliseconds without new items after which an open fan-out is cancelled, by whether the request that
+#: created it has all items.
+ABANDON_MS = {True: 3_600_000, False: 86_400_000}
+#: Limits of one read of results: items, and bytes unless a single result is larger.
 READ_ITEMS = 200
 READ_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """`replayed`: an earlier request has begun the fan-out that this is the id of."""
+class CreatedFanOut:
+    """`replayed`: an earlier request created it, and `id` is from then."""
 
     id: str
     created_at: int
@@ -44,8 +44,8 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """`added` are new; `next_index` is the first that is missing."""
+class AddedItems:
+    """`added` counts new items; `next_index` is the first missing one."""
 
     added: int
     next_index: int
@@ -54,7 +54,7 @@ class Filled:
 
 
 class FanOuts:
-    """Creates, fills and reads fan-outs of one namespace."""
+    """Fan-outs of one namespace."""
 
     def __init__(self, scripts: Scripts, queries: Queries, groups: Groups) -> None:
         self._scripts = scripts
@@ -62,8 +62,10 @@ class FanOuts:
         self._queries = queries
         self._groups = groups
 
-    async def open(self, id: str, spec: FanOutSpec, items: int, idempotency: Idempotency | None) -> Opened:
-        """Begin a fan-out and store its follow-up; `items` are to come at once: the queue must have room.
+    async def create(
+        self, id: str, spec: FanOutSpec, items: int, idempotency: Idempotency | None
+    ) -> CreatedFanOut:
+        """Create a fan-out and its follow-up. The queue must have room for the `items` that are to follow.
 
         Raises IdempotencyKeyReused, QueueFull and TooManyQueues.
         """
@@ -74,7 +76,7 @@ class FanOuts:
             _optional(spec.tolerance.count),
             _optional(spec.tolerance.percent),
             _optional(spec.max_concurrency),
-            PATIENCE_MS[spec.whole],
+            ABANDON_MS[spec.whole],
             items,
             digest,
             request,
@@ -94,10 +96,10 @@ class FanOuts:
             case "too_many_queues":
                 raise TooManyQueues()
             case _:
-                return Opened(first_id, int(at), replayed=result == "replayed")
+                return CreatedFanOut(first_id, int(at), replayed=result == "replayed")
 
-    async def fill(self, id: str, items: Sequence[Item], *, admitted: bool = False) -> Filled:
-        """Add up to FILL items as jobs; with `admitted` the depth of the queue was looked at by `open`.
+    async def add_items(self, id: str, items: Sequence[Item], *, admitted: bool = False) -> AddedItems:
+        """Add up to ITEMS_PER_CALL items as jobs; with `admitted`, `create` has checked the queue's depth.
 
         Raises NotFound, FanOutSealed, QueueFull and TooManyQueues.
         """
@@ -124,10 +126,10 @@ class FanOuts:
             case "too_many_queues":
                 raise TooManyQueues()
             case _:
-                return Filled(added, next_index, int(total), bool(sealed))
+                return AddedItems(added, next_index, int(total), bool(sealed))
 
     async def seal(self, id: str, expected: int) -> None:
-        """Close it to new items when it has taken exactly `expected`, all from the first on.
+        """Accept no more items, if it has exactly the first `expected` ones.
 
         Raises NotFound and CountMismatch.
         """
@@ -146,7 +148,7 @@ class FanOuts:
                 return
 
     async def results(self, fan_out: FanOut, start: int) -> AsyncGenerator[list[ItemResult]]:
-        """Items from an index on, in order, a bounded number of bytes at a time, without forgotten ones."""
+        """Results from an index on, in order, a bounded number of bytes at a time, without pruned items."""
         end = fan_out.highest + 1
         for first in range(start, end, READ_ITEMS):
             indexes = range(first, min(first + READ_ITEMS, end))

@@ -1,4 +1,4 @@
-"""Flows on their way in: staged where nobody sees them, then admitted whole."""
+"""Creates flows: stages their jobs invisibly, then commits the whole flow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ from service.store.redis.scripts import Argument, Scripts
 #: Edges per script call.
 LINKS = 1_000
 
-#: The condition of an edge, as the scripts spell it; a child is waited for by the job that added it.
+#: The conditions of edges as scripts write them; `child` is an edge from a job to a child that it added.
 CONDITIONS: Mapping[Condition, int] = {"succeeded": 0, "failed": 1, "finished": 2, "child": 3}
 _CONDITION: Mapping[int, Condition] = {code: condition for condition, code in CONDITIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The flow as it was first answered, and its jobs by key; `replayed`: by an earlier request."""
+    """The flow as created, and its jobs by key; `replayed`: an earlier request created it."""
 
     flow: Flow
     jobs: Mapping[str, str]
@@ -50,16 +50,16 @@ class Flows:
         self._groups = groups
 
     async def create(self, id: str, spec: FlowSpec, idempotency: Idempotency | None) -> Admission:
-        """Admitted whole or not at all: what a crash leaves staged is never seen, and swept later.
-        Raises IdempotencyKeyReused and TooManyQueues.
+        """Create the whole flow or nothing. A crash may leave staged jobs, which no client sees.
 
-        Up to BATCH jobs become visible in one script call, more of them in several after one that commits.
+        The first script call commits the flow and up to BATCH jobs; further calls admit the others.
+        Raises IdempotencyKeyReused and TooManyQueues.
         """
         jobs = job_ids(id, spec)
         try:
             await self._stage(id, spec, jobs)
         except OutcomeUnknown as error:
-            raise BackendUnavailable() from error  # nobody sees what was stored of it
+            raise BackendUnavailable() from error  # Clients do not see staged jobs.
         return await self._commit(id, spec, jobs, idempotency)
 
     async def _stage(self, id: str, spec: FlowSpec, jobs: Mapping[str, str]) -> None:
@@ -88,7 +88,7 @@ class Flows:
             except TriageError:
                 if not admitted:
                     raise
-                break  # it is committed: whoever keeps groups admits the rest
+                break  # It is committed; a background task admits the other jobs.
             word, found = texts(reply[:2])
             at = int(reply[2])
             match word:
@@ -105,9 +105,9 @@ class Flows:
         return Admission(created_flow(id, spec, created_at), jobs)
 
     async def admit_rest(self, id: str) -> None:
-        """Go on where a process that had committed a flow was interrupted."""
+        """Admit the jobs that are missing because a process died after committing the flow."""
         while (flow := await self._groups.find(Flow, id)) is not None:
-            # Children that were added meanwhile count in the total, but were never staged.
+            # The total includes children that were added since, which were never staged.
             staged = flow.total if flow.staged is None else min(flow.staged, flow.total)
             if flow.admitted >= staged:
                 return
@@ -122,7 +122,7 @@ class Flows:
         queues: str,
         idempotency: Idempotency | None,
     ) -> list[Any]:
-        # From the end of the order: whoever waits is there before what it waits for can end.
+        # In reverse order, so that a job is there before its dependencies can finish.
         last = total - admitted
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
@@ -142,7 +142,7 @@ class Flows:
         return jobs, edges
 
     async def dependencies(self, ids: Sequence[str]) -> dict[str, dict[str, tuple[int, str]]]:
-        """Per job what it waits for: by key, the condition and the id."""
+        """The dependencies of each job: by key, the condition and the id."""
         found: dict[str, dict[str, tuple[int, str]]] = {}
         for start in range(0, len(ids), BATCH):
             portion = ids[start : start + BATCH]
@@ -157,7 +157,7 @@ class Flows:
 
 
 def spec_arguments(spec: JobSpec) -> list[Argument]:
-    """A job of a flow as stage_flow_jobs.lua and wait_for_children.lua are sent it, after its id and key."""
+    """Arguments of stage_flow_jobs.lua and wait_for_children.lua for a job, after its id and key."""
     return [
         spec.name,
         spec.queue,

@@ -1,4 +1,4 @@
-"""Pages of the jobs of one flow or fan-out, from what the group knows: no index of its own, no scan."""
+"""Lists the jobs of one flow or fan-out from the ids in its record, without an index or a scan."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -11,7 +11,7 @@ from service.domain.job import Job
 from service.domain.job_filter import JobFilter
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.groups.groups import Groups
-from service.store.queries import MOST_LOOKED_AT, SCAN_BUDGET, Page, Queries
+from service.store.queries import MAX_CANDIDATES, SCAN_BUDGET, Page, Queries
 
 
 class GroupJobs:
@@ -22,13 +22,13 @@ class GroupJobs:
         self._groups = groups
 
     async def page(self, group: Group, filter: JobFilter, limit: int, cursor: str | None) -> Page[Job]:
-        """Those that are kept and match; a page may be shorter than asked for and still have a next one."""
+        """The jobs that exist and match; a page may be shorter than `limit` and still have a next one."""
         before = None if cursor is None else decode_cursor(cursor, 1)[0]
         if before is not None and not is_id("job", before):
             raise CursorInvalid()
         ids = iter(await self._descending(group, before))
         found: list[str] = []
-        for _ in range(MOST_LOOKED_AT // SCAN_BUDGET):
+        for _ in range(MAX_CANDIDATES // SCAN_BUDGET):
             portion = list(islice(ids, SCAN_BUDGET))
             if not portion:
                 before = None
@@ -45,7 +45,7 @@ class GroupJobs:
         return Page(kept, None if before is None else encode_cursor(before))
 
     async def below(self, group: Group, before: str | None, limit: int) -> list[str]:
-        """Ids of jobs that it has or had, the newest first."""
+        """Ids of its present and deleted jobs, newest first."""
         return list(islice(await self._descending(group, before), limit))
 
     async def _descending(self, group: Group, before: str | None) -> Iterable[str]:

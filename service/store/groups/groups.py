@@ -1,4 +1,4 @@
-"""What flows and fan-outs share: reading, cancel, retry and delete, and the end of their retention."""
+"""Reads, cancels, retries, deletes and forgets flows and fan-outs."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from service.store.redis.scripts import Argument, Scripts
 
 #: Jobs that one script call handles: each takes Redis some 30 us.
 PORTION = 100
-#: Milliseconds that an ended group is kept at least.
+#: Milliseconds for which a finished group is kept at least.
 RETENTION_MS = 86_400_000
 
 
@@ -34,11 +34,11 @@ class Groups:
         self._queries = queries
 
     async def get(self, id: str) -> Group | None:
-        """None too for a flow that is staged and not admitted."""
+        """None also for a flow that is not committed."""
         return (await self._read([id]))[0]
 
     async def find(self, kind: type[AnyGroup], id: str) -> AnyGroup | None:
-        """Like get, for a flow or for a fan-out alone."""
+        """Like get, for one kind of group."""
         found = await self.get(id)
         return found if isinstance(found, kind) else None
 
@@ -53,13 +53,13 @@ class Groups:
         return Page([group for group in found if isinstance(group, kind)], following)
 
     async def job_ids(self, group: Group) -> "Sequence[str]":
-        """Ids of its jobs: of a flow those that it has, of a fan-out all that it may have, by index."""
+        """Ids of the jobs of a flow, or of all possible items of a fan-out, by index."""
         if isinstance(group, FanOut):
             return group.item_ids
         return list((await self.flow_jobs(group.id)).values())
 
     async def left_job_ids(self, id: str) -> "Sequence[str]":
-        """Ids of the jobs of a group that nobody can read any more."""
+        """Ids of the jobs of a deleted group."""
         if kind_of(id) == "flow":
             return list((await self.flow_jobs(id)).values())
         key = keys.group(self._prefix, group=id)
@@ -79,16 +79,16 @@ class Groups:
         return b"{}" if found is None else found
 
     async def request_cancel(self, id: str, grace_ms: int) -> None:
-        """Record that it is to be cancelled; the cancellation itself is a task.
+        """Request that it is cancelled; a background task cancels its jobs.
 
-        Raises NotFound, and InvalidState for a group that has ended.
+        Raises NotFound, and InvalidState for a finished group.
         """
         state = await self._change("request_group_action", [id, "cancel", grace_ms])
         if state is not None:
             raise InvalidState(f"It has already {state}.", current_state=state)
 
     async def request_retry(self, id: str) -> None:
-        """Record that it is to run again; the new run itself is a task.
+        """Request that it runs again; a background task retries its jobs.
 
         Raises NotFound, and InvalidState when none of its jobs is dead or cancelled.
         """
@@ -97,16 +97,16 @@ class Groups:
             raise InvalidState("No job in it is dead or cancelled.", current_state=state)
 
     async def delete(self, id: str) -> None:
-        """Hide it at once; the deletion of its jobs is a task.
+        """Hide it at once; a background task deletes its jobs.
 
-        Raises NotFound, and InvalidState while the group or its follow-up goes on.
+        Raises NotFound, and InvalidState while the group or its follow-up is unfinished.
         """
         state = await self._change("delete_group", [id])
         if state is not None:
             raise InvalidState(f"It is {state}, or its follow-up job is unfinished.", current_state=state)
 
     async def _change(self, script: str, arguments: Sequence[Argument]) -> GroupState | None:
-        """The state that does not permit the change, None when it was made. Raises NotFound."""
+        """None after the change, or the state that does not permit it. Raises NotFound."""
         word, state = await self._scripts.run(script, arguments)
         match text(word):
             case "moved":
@@ -117,9 +117,9 @@ class Groups:
                 return decode_state(state)
 
     async def forget(self, id: str, job_ids: Sequence[str] = ()) -> None:
-        """Drop an ended group and what it kept for its jobs; the jobs have a retention of their own.
+        """Delete the record of a finished group and its data about jobs; its jobs have their own retention.
 
-        `job_ids` are those of a group that nobody can read any more.
+        A group that `delete` has hidden needs its `job_ids`.
         """
         group = await self.get(id)
         job_ids = job_ids if group is None else await self.job_ids(group)
@@ -132,9 +132,9 @@ class Groups:
             pipe.zrem(keys.group_retention(self._prefix), id)
             for limiters in (keys.limiters, keys.busy):
                 pipe.hdel(limiters(self._prefix), f"fan:{id}")
-            pipe.zrem(keys.parked(self._prefix), f"fan:{id}")
+            pipe.zrem(keys.closed_limiters(self._prefix), f"fan:{id}")
             pipe.unlink(
-                keys.parked_lanes(self._prefix, limiter=f"fan:{id}"),
+                keys.closed_lanes(self._prefix, limiter=f"fan:{id}"),
                 keys.group_jobs(self._prefix, group=id),
                 keys.group_items(self._prefix, group=id),
                 keys.dependents(self._prefix, id=id),
@@ -145,7 +145,7 @@ class Groups:
             raise translate(error, wrote=True) from error
 
     async def _forget_ends(self, ids: Sequence[str]) -> None:
-        """Drop what was kept of jobs that were deleted while the group went on."""
+        """Delete the data that the unfinished group needed about deleted jobs."""
 
         def ask(pipe: Any) -> None:
             for id in ids:

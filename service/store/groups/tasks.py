@@ -1,4 +1,4 @@
-"""Carries on what one script could not do for a flow or fan-out; any process may, more than one at a time."""
+"""Runs tasks of flows and fan-outs that are too large for one script; several processes may do so at once."""
 
 from collections.abc import Awaitable, Callable, Container, Sequence
 from contextlib import suppress
@@ -21,12 +21,12 @@ from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Scripts
 
-#: Tasks looked at in one go, and groups forgotten.
+#: Tasks or groups per read.
 AT_MOST = 20
 
 
 class GroupTasks:
-    """Tasks of one namespace: each is bounded script calls that change nothing when they are repeated."""
+    """Tasks of one namespace: each makes bounded script calls, and repeating them changes nothing."""
 
     def __init__(self, scripts: Scripts, queries: Queries, jobs: Jobs, groups: Groups, flows: Flows) -> None:
         self._scripts = scripts
@@ -37,19 +37,20 @@ class GroupTasks:
         self._flows = flows
         self._duties: dict[str, Callable[..., Awaitable[None]]] = {
             "admit": self._admit,
-            "tell": self._tell,
+            "notify": self._notify,
             "fail": self._fail,
             "cancel": self._cancel,
             "cancel_children": self._cancel_children,
-            "thin": self._thin,
+            "cancel_unstarted": self._cancel_unstarted,
             "remove": self._remove,
-            "revive": self._revive,
+            "retry": self._retry,
         }
 
     async def work(self) -> int:
-        """Carry on what is there; answers how many tasks were ended.
+        """Run all tasks; returns how many it has completed.
 
-        A task that Redis refuses stays and holds up no other; the first StoreFault is raised at the end.
+        A task that Redis refuses stays in the list and does not delay others; the first StoreFault is raised
+        after them.
         """
         ended, refused = 0, dict[str, StoreFault]()
         while tasks := await self._tasks(refused):
@@ -60,7 +61,7 @@ class GroupTasks:
                 except StoreFault as fault:
                     refused[task] = fault
                     continue
-                # Dropped at its end: when this process dies before, another one begins anew.
+                # Not before: if this process dies, another one runs the task from the start.
                 await self._scripts.run("complete_task", [task, score])
                 ended += 1
         if refused:
@@ -68,9 +69,9 @@ class GroupTasks:
         return ended
 
     async def forget_ended(self) -> int:
-        """Forget groups past their retention, and jobs that were staged and never admitted.
+        """Forget groups past their retention, and the jobs of flows that were never committed.
 
-        Fan-outs that are open and have been left are cancelled: somebody may wait for their end.
+        Cancels abandoned open fan-outs, because a client or job may be waiting for them.
         """
         now = await self._now()
         ended = await self._range(keys.group_retention(self._prefix), now)
@@ -79,8 +80,8 @@ class GroupTasks:
                 await self._postpone(id, now + decide.AWAITED_MS)
             else:
                 await self._groups.forget(id)
-        for id in await self._range(keys.filling(self._prefix), now):
-            with suppress(NotFound, InvalidState):  # somebody was faster
+        for id in await self._range(keys.open_fan_outs(self._prefix), now):
+            with suppress(NotFound, InvalidState):  # A client or another process was faster.
                 await self._groups.request_cancel(id, 0)
         for id in await self._range(keys.staged(self._prefix), now - decide.STAGED_MS):
             await self._discard(id)
@@ -89,13 +90,13 @@ class GroupTasks:
     async def _admit(self, flow: str) -> None:
         await self._flows.admit_rest(flow)
 
-    async def _tell(self, id: str) -> None:
-        told = 0
-        while told >= 0:
-            told = int(await self._scripts.run("notify_dependents", [id, told]))
+    async def _notify(self, id: str) -> None:
+        notified = 0
+        while notified >= 0:
+            notified = int(await self._scripts.run("notify_dependents", [id, notified]))
 
     async def _fail(self, flow: str, dead: str) -> None:
-        """Cancel what has not started and does not wait for the dead job."""
+        """Cancel unstarted jobs that do not depend on the dead one."""
         members, waits = await self._graph(flow)
         lost = decide.lost_with(members, waits, dead)
         await self._each(lost, lambda ids: self._jobs.cancel(ids, 0, "flow", unstarted=True))
@@ -107,12 +108,12 @@ class GroupTasks:
         if kind_of(id) == "flow":
             await self._flows.admit_rest(id)
         members = await self._groups.job_ids(group)
-        # Of a flow those first that wait for others, so that none is released on the way.
+        # Dependent jobs first, so that cancelling their dependencies does not release them.
         ordered, reason = (members[::-1], "flow") if isinstance(group, Flow) else (members, "fan_out")
         await self._each(ordered, lambda ids: self._jobs.cancel(ids, group.grace_ms, reason))
 
     async def _cancel_children(self, parent: str) -> None:
-        """Cancel what a job added and left."""
+        """Cancel the children of a job that has finished without them."""
         job = await self._queries.job(parent)
         if not decide.ends_children(job):
             return
@@ -124,18 +125,18 @@ class GroupTasks:
         grace_ms = decide.CHILDREN_GRACE_MS if grace is None else grace
         await self._each(order, lambda ids: self._jobs.cancel(ids, grace_ms, Reason.PARENT))
         if job is None:
-            # Deleted meanwhile; prune.lua has left this for us.
+            # prune.lua has kept the dependencies for this task.
             await self._queries.pipeline(lambda pipe: pipe.unlink(keys.dependencies(self._prefix, id=parent)))
 
-    async def _thin(self, id: str) -> None:
-        """More items have failed than the fan-out tolerates: what has not started is cancelled."""
+    async def _cancel_unstarted(self, id: str) -> None:
+        """Cancel unstarted items, because more have failed than the fan-out tolerates."""
         group = await self._groups.get(id)
         if group is not None:
             members = await self._groups.job_ids(group)
             await self._each(members, lambda ids: self._jobs.cancel(ids, 0, "fan_out", unstarted=True))
 
-    async def _revive(self, id: str, job: str = "") -> None:
-        """A new run: of all that did not succeed, or of what was cancelled because it waited for `job`."""
+    async def _retry(self, id: str, job: str = "") -> None:
+        """Retry jobs that did not succeed, or only those that were cancelled as dependents of `job`."""
         group = await self._groups.get(id)
         if isinstance(group, Flow):
             await self._flows.admit_rest(id)
@@ -160,14 +161,14 @@ class GroupTasks:
 
             def ask(pipe: Any, batch: Sequence[str] = batch) -> None:
                 for id in batch:
-                    pipe.hmget(keys.job(self._prefix, id=id), "state", "run")
+                    pipe.hmget(keys.job(self._prefix, id=id), "state", "generation")
 
-            for id, (state, run) in zip(batch, await self._queries.pipeline(ask), strict=True):
-                if decide.died_in(flow, text(state), number(run)):
+            for id, (state, generation) in zip(batch, await self._queries.pipeline(ask), strict=True):
+                if decide.died_in(flow, text(state), number(generation)):
                     await self._fail(flow.id, id)
 
     async def _remove(self, id: str) -> None:
-        """Delete the jobs of a group that vanished, and what was left of it."""
+        """Delete the jobs of a deleted group, and its data."""
         members = await self._groups.left_job_ids(id)
         if kind_of(id) == "fan":
             await self._each([follow_up_id(id)], self._jobs.delete)
@@ -185,7 +186,7 @@ class GroupTasks:
         jobs = list((await self._groups.flow_jobs(id)).values())
         client: Any = self._scripts.redis
         try:
-            # From here on it cannot be admitted any more.
+            # From now on it cannot be committed.
             await client.hset(keys.group(self._prefix, group=id), "discarded", 1)
             for start in range(0, len(jobs), PORTION):
                 names: list[str] = []
@@ -213,7 +214,7 @@ class GroupTasks:
             await act(ids[start : start + PORTION])
 
     async def _tasks(self, refused: Container[str]) -> list[tuple[str, int]]:
-        """The oldest that were not refused in this go."""
+        """The oldest tasks that Redis has not refused in this call."""
         start = 0
         while True:
             end = start + AT_MOST - 1

@@ -1,4 +1,4 @@
-"""All queues of a namespace at a glance: what they hold together, and which need attention."""
+"""A summary of all queues of a namespace: total counts, and which queues need attention."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from service.domain.states import State
 from service.store.redis.scripts import Scripts
 
-#: Queues per script call: the time of one script is everybody's time.
+#: Queues per script call: a script blocks all other calls.
 BATCH = 100
-#: In the order of count_queues.lua.
+#: In the order of the replies of count_queues.lua.
 COUNTED = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED, State.DEAD)
 _WIDTH = len(COUNTED) + 2
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One queue. `oldest`: when its oldest queued job was created, unix ms."""
+    """The counts of one queue. `oldest`: when its oldest queued job was created, unix ms."""
 
     name: str
     counts: Mapping[State, int]
@@ -23,7 +23,7 @@ class Glance:
     oldest: int | None
 
     def attention(self) -> tuple[bool, bool, bool, float, int, str]:
-        """Sorts first what has jobs, of that what is in trouble, then what has waited longest."""
+        """Sorts queues with jobs first, among these queues in trouble, then the longest waits."""
         jobs, dead = sum(self.counts.values()), self.counts[State.DEAD]
         trouble = dead > 0 or (self.paused and self.counts[State.QUEUED] > 0)
         waits_since = float("inf") if self.oldest is None else self.oldest
@@ -32,7 +32,7 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Every queue, those that need attention first."""
+    """Every queue, starting with the ones that need attention."""
 
     queues: Sequence[Glance]
 

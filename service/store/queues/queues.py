@@ -1,4 +1,4 @@
-"""Queues: their settings, what is in them, and emptying them."""
+"""Reads, configures, purges and deletes queues."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from itertools import accumulate
 from typing import Any
 
 from service.domain.catalogue import canonical_name
+from service.domain.checks import SpecInvalid
 from service.domain.errors import QueueNotEmpty, TooManyQueues, VersionMismatch
-from service.domain.limits import QueueSettings
+from service.domain.limits import MAX_OVERRIDES, MAX_PAUSED_TYPES, QueueSettings
 from service.domain.results import ChangeResult
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
@@ -21,34 +22,33 @@ from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
 from service.store.workers import WorkerRegistry
 
-#: Rates are means over the last full slots of ten seconds.
-SLOT_MS = 10_000
-SLOTS = 6
-#: The oldest by creation are asked for the time since which they are queued.
+#: Rates are means over the last full intervals of ten seconds.
+RATE_INTERVAL_MS = 10_000
+RATE_INTERVALS = 6
+#: The first jobs by creation that are checked for the one that has been queued longest.
 _OLDEST_SAMPLE = 20
-#: Freezes that a queue shows, those that last longest first.
+#: Freezes that a queue shows, starting with the ones that end last.
 FROZEN_SHOWN = 100
-#: Overrides of limit keys that the queues of a page have together, unless it is one queue: a page of them
-#: stays below 8 MiB.
-OVERRIDES_OF_PAGE = 5_000
-#: Job types of a queue whose workers are looked for: those of the oldest jobs, and as many with limit keys.
-TYPES_LOOKED_AT = 100
+#: Overrides of limit keys on one page of queues: keeps pages below 8 MiB.
+OVERRIDES_OF_PAGE = MAX_OVERRIDES
+#: Job types per queue that are checked for workers: types of the oldest jobs, and as many with limit keys.
+TYPES_CHECKED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Jobs of a limit key, or of a type without one, that wait because a job was rate limited."""
+    """Delays the jobs of a limit key, or of a type without one, because a service rate limited a job."""
 
     job_type: str | None
     limit_key: str | None
     until: int
-    #: The job that was rate limited; None if it has been forgotten since.
+    #: The job that was rate limited; None if it was pruned.
     job_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue as it is now. Counts come from the indexes and are exact; rates are per second."""
+    """The current state of a queue. Counts are exact; rates are per second."""
 
     name: str
     settings: QueueSettings
@@ -81,7 +81,7 @@ class Queues:
         return texts(members)
 
     async def list(self, limit: int, cursor: str | None) -> Page[Queue]:
-        """By name. A page ends before its queues have too many overrides."""
+        """By name. A page ends early when its queues have many overrides."""
         after = f"({decode_cursor(cursor, 1)[0]}" if cursor else "-"
         members = (
             await self._queries.pipeline(
@@ -92,7 +92,7 @@ class Queues:
         return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > len(page) else None)
 
     async def by_attention(self, at_most: int, *, page: bool = False) -> "tuple[list[Queue], Survey]":
-        """The queues that need attention most, and what there is in all; `page`: as many as fit into one."""
+        """The queues that need attention most, and a survey of all; `page`: only as many as fit into one."""
         found = await survey(self._scripts, await self.names())
         names = found.names(at_most)
         return await self._read(await self._fitting(names) if page else names), found
@@ -105,12 +105,14 @@ class Queues:
     async def configure(
         self, name: str, changes: Mapping[str, Any], if_version: int | None = None, *, thaw: str = ""
     ) -> Queue:
-        """Change settings by their names in QueueSettings; raises VersionMismatch, TooManyQueues.
+        """Change settings by their names in QueueSettings.
 
-        `thaw` ends freezes: "*" all of the queue, or the text of configure_queue.lua for job types.
+        Raises VersionMismatch, TooManyQueues, and SpecInvalid for too many overrides.
+
+        `thaw` ends freezes: "*" all of the queue, or job types in the format of configure_queue.lua.
         """
         version = "" if if_version is None else if_version
-        arguments: list[Argument] = [name, version, self._scripts.max_queues, thaw]
+        arguments: list[Argument] = [name, version, self._scripts.max_queues, thaw, MAX_OVERRIDES]
         for field, value in changes.items():
             arguments += encode_change(field, value)
         word, _ = await self._scripts.run("configure_queue", arguments)
@@ -119,6 +121,8 @@ class Queues:
                 raise VersionMismatch()
             case "too_many_queues":
                 raise TooManyQueues()
+            case "too_many_overrides":
+                raise SpecInvalid("/keys", "too_long", f"the limit is {MAX_OVERRIDES:,} overrides per queue")
             case _:
                 pass
         return (await self._read([name]))[0]
@@ -128,23 +132,29 @@ class Queues:
         return await self.configure(name, {"paused": True})
 
     async def resume(self, name: str) -> Queue:
-        """Start jobs of the queue again; what rate-limited jobs froze in it starts, too."""
+        """Start jobs of the queue again, and end its freezes."""
         return await self.configure(name, {"paused": False}, thaw="*")
 
     async def delete(self, name: str) -> bool:
-        """Forget a queue without jobs and its settings; False when there is none. Raises QueueNotEmpty."""
+        """Delete a queue without jobs; False when it does not exist. Raises QueueNotEmpty."""
         word = text(await self._scripts.run("delete_queue", [name]))
         if word == "not_empty":
             raise QueueNotEmpty()
         return word == "moved"
 
     async def pause_job_type(self, name: str, job_type: str, *, paused: bool) -> Queue:
-        """Start no job of one type in this queue, or start them again and thaw them; the others go on."""
+        """Pause one job type of the queue, or resume it and end its freeze.
+
+        Raises TooManyQueues, and SpecInvalid for too many paused types.
+        """
         own = canonical_name(job_type)
         thaw = "" if paused else f" {own} {own.replace('-', '_')} "
         while True:
             queue = (await self._read([name]))[0]
             others = {known for known in queue.settings.paused_job_types if known != own}
+            if paused and len(others) >= MAX_PAUSED_TYPES:
+                rule = f"the limit is {MAX_PAUSED_TYPES} paused job types per queue"
+                raise SpecInvalid("/job_type", "too_long", rule)
             changes = {"paused_job_types": others | ({own} if paused else set())}
             try:
                 return await self.configure(name, changes, queue.settings.version, thaw=thaw)
@@ -152,16 +162,16 @@ class Queues:
                 continue
 
     async def defaults(self) -> dict[str, Mapping[str, Any]]:
-        """What each queue lays under the options of its jobs."""
+        """The default options of jobs, by queue."""
         found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(keys.queue_defaults(self._prefix))))[
             0
         ]
         return decode_all_defaults(found)
 
     async def purge(self, name: str) -> int:
-        """Cancel every job of the queue that waits for a worker or a time; answers how many.
+        """Cancel every job that waits for a worker or a time; returns how many it has cancelled.
 
-        Jobs that arrive meanwhile may escape; those of flows count as cancelled dependencies.
+        Jobs that arrive meanwhile may remain. Dependents of cancelled jobs are cancelled or released.
         """
         purged = 0
         for state in (State.QUEUED, State.SCHEDULED, State.RETRYING):
@@ -171,14 +181,14 @@ class Queues:
                     await self._queries.pipeline(lambda pipe, key=key: pipe.zrange(key, 0, BATCH - 1))
                 )[0]
                 moved = await self._jobs.cancel(texts(members), 0) if members else []
-                cancelled = sum(answer.result is ChangeResult.MOVED for answer in moved)
+                cancelled = sum(reply.result is ChangeResult.MOVED for reply in moved)
                 purged += cancelled
                 if not cancelled:
                     break
         return purged
 
     async def _fitting(self, names: "list[str]") -> "list[str]":
-        """The first of the queues, as many as a page has room for."""
+        """The first queues, as many as fit into a page."""
         sizes = await self._queries.pipeline(
             lambda pipe: [pipe.hlen(keys.key_limits(self._prefix, queue=name)) for name in names]
         )
@@ -196,8 +206,8 @@ class Queues:
                 pipe.hget(keys.queue_defaults(self._prefix), name)
                 for state in State:
                     pipe.zcard(keys.state(self._prefix, queue=name, state=state))
-                pipe.zrange(keys.types(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
-                pipe.zrange(keys.keyed(self._prefix, queue=name), 0, TYPES_LOOKED_AT - 1)
+                pipe.zrange(keys.types(self._prefix, queue=name), 0, TYPES_CHECKED - 1)
+                pipe.zrange(keys.keyed(self._prefix, queue=name), 0, TYPES_CHECKED - 1)
                 pipe.zrevrange(keys.frozen(self._prefix, queue=name), 0, FROZEN_SHOWN - 1, withscores=True)
                 pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
             pipe.time()
@@ -247,27 +257,27 @@ class Queues:
     async def _details(
         self, names: "list[str]", oldest: "list[list[str]]", now: int
     ) -> "list[tuple[int | None, dict[str, float]]]":
-        slots = [now // SLOT_MS - back for back in range(1, SLOTS + 1)]
+        intervals = [now // RATE_INTERVAL_MS - back for back in range(1, RATE_INTERVALS + 1)]
 
         def ask(pipe: Any) -> None:
             for name, ids in zip(names, oldest, strict=True):
                 for id in ids:
                     pipe.hget(keys.job(self._prefix, id=id), "queued_at")
-                for slot in slots:
-                    pipe.hgetall(keys.rates(self._prefix, queue=name, slot=str(slot)))
+                for interval in intervals:
+                    pipe.hgetall(keys.rates(self._prefix, queue=name, interval=str(interval)))
 
         replies = iter(await self._queries.pipeline(ask))
-        answer: list[tuple[int | None, dict[str, float]]] = []
+        reply: list[tuple[int | None, dict[str, float]]] = []
         for ids in oldest:
             queued_at = [int(value) for value in (next(replies) for _ in ids) if value is not None]
-            counts = [decode_counts(next(replies)) for _ in slots]
-            seconds = SLOTS * SLOT_MS / 1000
+            counts = [decode_counts(next(replies)) for _ in intervals]
+            seconds = RATE_INTERVALS * RATE_INTERVAL_MS / 1000
             rates = {
                 field: sum(count.get(field, 0) for count in counts) / seconds
                 for field in ("enqueued", "finished", "failed")
             }
-            answer.append((max(0, now - min(queued_at)) if queued_at else None, rates))
-        return answer
+            reply.append((max(0, now - min(queued_at)) if queued_at else None, rates))
+        return reply
 
 
 def _freeze(short: str, until: int, job_id: str | None) -> Freeze:

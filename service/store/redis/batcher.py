@@ -5,24 +5,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Batcher(Generic[Item, Answer]):
-    """Collects items and commits them together; each caller gets its own answer after the commit.
+class Batcher(Generic[Item, Result]):
+    """Collects items and commits them together; each caller gets its own result.
 
-    A caller that is cancelled does not take its neighbours with it: its item may still be committed.
+    Cancelling one caller does not affect the others, and its item may still be committed.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[list[Answer]]], limit: int) -> None:
+    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[list[Result]]], limit: int) -> None:
         self._commit = commit
         self._limit = limit
-        self._pending: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._pending: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flushes: set[asyncio.Task[None]] = set()
 
-    async def add(self, item: Item) -> Answer:
+    async def add(self, item: Item) -> Result:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[Result] = loop.create_future()
         self._pending.append((item, future))
         if len(self._pending) == 1:
             loop.call_soon(self._start)
@@ -35,9 +35,9 @@ class Batcher(Generic[Item, Answer]):
             self._flushes.add(task)
             task.add_done_callback(self._flushes.discard)
 
-    async def _flush(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+    async def _flush(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
-            answers = await self._commit([item for item, _ in batch])
+            results = await self._commit([item for item, _ in batch])
         except BaseException as error:
             for _, future in batch:
                 if not future.done():
@@ -45,6 +45,6 @@ class Batcher(Generic[Item, Answer]):
             if not isinstance(error, Exception):
                 raise
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
+        for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
-                future.set_result(answer)
+                future.set_result(result)

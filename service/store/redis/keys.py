@@ -1,4 +1,4 @@
-"""Every Redis key of Triage: a function, its type, one sentence; those of a namespace share a hash tag."""
+"""Every Redis key of Triage: a function that builds it, its type, and one sentence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A row of docs/reference/redis-keys.md. `pattern` is relative to the namespace's prefix."""
+    """An item of docs/reference/redis-keys.md. `pattern` comes after the namespace's prefix."""
 
     pattern: str
     type: str
@@ -26,7 +26,7 @@ def _key(pattern: str, type_: str, meaning: str) -> Callable[..., str]:
 
 
 def prefix(namespace: str) -> str:
-    """The hash tag makes a namespace one cluster slot, so one script can move all that belongs together."""
+    """The hash tag puts a namespace into one cluster slot, so that a script can use several of its keys."""
     return f"triage:{{{namespace}}}:"
 
 
@@ -73,7 +73,7 @@ groups = _key("groups:{kind}", "ZSET", "Flows, or fan-outs, by creation time.")
 group_retention = _key(
     "group_retention", "ZSET", "Finished flows and fan-outs, by the time at which they are deleted."
 )
-filling = _key("filling", "ZSET", "Open fan-outs, by the time at which they are abandoned.")
+open_fan_outs = _key("open_fan_outs", "ZSET", "Open fan-outs, by the time at which they are abandoned.")
 staged = _key("staged", "ZSET", "Flows that are stored but not committed, by the time of their first job.")
 tasks = _key(
     "tasks",
@@ -87,7 +87,9 @@ action = _key(
     "A bulk action: verb, filter, state, counts, and its position in the list of jobs.",
 )
 actions = _key("actions", "ZSET", "Bulk actions, by creation time.")
-acting = _key("acting", "ZSET", "Running bulk actions, by the time at which their next batch may run.")
+running_actions = _key(
+    "running_actions", "ZSET", "Running bulk actions, by the time at which their next batch may run."
+)
 action_retention = _key(
     "action_retention", "ZSET", "Finished bulk actions, by the time at which they are deleted."
 )
@@ -122,7 +124,7 @@ served = _key(
 )
 key_limits = _key("queue:{queue}|keys", "HASH", "Limits of individual limit keys, `concurrency|rate`.")
 rates = _key(
-    "queue:{queue}|rates:{slot}",
+    "queue:{queue}|rates:{interval}",
     "HASH",
     "Jobs enqueued, finished and failed in an interval of ten seconds; expires.",
 )
@@ -144,24 +146,26 @@ ready = _key(
 ready_queues = _key(
     "ready:{name}",
     "ZSET",
-    "Queues that may start a job of the type, by turn: the queue served last is at the end.",
+    "Queues that may start a job of the type, by position: the queue served last is at the end.",
 )
-turn = _key("turn", "STRING", "The turn given to the last queue in a ready:<type>.")
+ready_position = _key("ready_position", "STRING", "The position given to the last queue in a ready:<type>.")
 closed = _key(
     "queue:{queue}|closed",
     "SET",
     "Job types not in ready:<type>, as a claim found the queue or its type paused or at a limit.",
 )
 limiters = _key("limiters", "HASH", "Concurrency of limiters outside any queue: `fan:<fan-out>`.")
-parked = _key(
-    "parked",
+closed_limiters = _key(
+    "closed_limiters",
     "ZSET",
     "Closed limiters (`queue:<queue>`, `type:` and `key:<queue>|<...>`, `fan:<fan-out>`) by when they open.",
 )
 rescans = _key(
     "rescans", "HASH", "The progress of checking closed limiters after a queue's settings changed."
 )
-parked_lanes = _key("parked:{limiter}", "SET", "Lanes that their limiter has closed: `queue|type|lane`.")
+closed_lanes = _key(
+    "closed_lanes:{limiter}", "SET", "Lanes that their limiter has closed: `queue|type|lane`."
+)
 busy = _key("busy", "HASH", "Running jobs of each limit key and fan-out, by limiter.")
 starts = _key(
     "starts:{limiter}", "LIST", "The starts that a rate still counts, in microseconds, oldest first."
@@ -178,8 +182,8 @@ cancelling = _key(
     "cancelling", "ZSET", "Running jobs with a cancel request, by the time at which Triage forces it."
 )
 retention = _key("retention", "ZSET", "Finished jobs by the time at which they are pruned.")
-pruners_told = _key(
-    "pruners_told",
+announced_retention = _key(
+    "announced_retention",
     "STRING",
     "The latest end of a retention that Triage announced to the workers; expires.",
 )
@@ -188,7 +192,9 @@ unique = _key("unique:{queue}|{key}", "STRING", "Id of the job that holds a uniq
 follower = _key(
     "follower:{queue}|{key}", "STRING", "Id of the job that runs once after the holder of a unique key."
 )
-taken = _key("taken:{id}", "HASH", "The waiting job that this submission replaced; expires after a minute.")
+replacement = _key(
+    "replacement:{id}", "HASH", "The waiting job that this submission replaced; expires after a minute."
+)
 schedules = _key("schedules", "ZSET", "Names of the schedules, in alphabetical order.")
 schedule = _key(
     "schedule:{name}",
@@ -196,9 +202,11 @@ schedule = _key(
     "A schedule: definition (JSON), version, anchor, paused, next fire time.",
 )
 runs = _key(
-    "runs:{name}", "LIST", 'The last runs of a schedule, newest first: "slot at outcome job-id", at most 50.'
+    "runs:{name}",
+    "LIST",
+    'The last runs of a schedule, newest first: "fire-time at outcome job-id", at most 50.',
 )
-slots = _key("slots", "ZSET", "Schedules by the time at which they fire next.")
+fire_times = _key("fire_times", "ZSET", "Schedules by the time at which they fire next.")
 idempotency = _key(
     "idempotency:{digest}", "HASH", "The result of a submission with an Idempotency-Key; expires after 24 h."
 )
@@ -212,8 +220,8 @@ counters = _key(
 )
 dead = _key("dead", "HASH", "The number of dead jobs by <reason>:<queue>.")
 
-stranded = _key(
-    "stranded",
+unroutable_types = _key(
+    "unroutable_types",
     "HASH",
     "Job types with queued jobs that no worker knows, and since when; `|` is the time of the last check.",
 )
@@ -235,8 +243,8 @@ claim = _key(
 pools = _key("pools", "HASH", "Pools (workers with the same queues and types) and what each can run.")
 wake = _key("wake:{pool}", "ZSET", "A marker that wakes one idle worker of a pool.")
 catalogue = _key("catalogue", "HASH", "Job types as workers published them, JSON.")
-pulse = _key(
-    "pulse",
+reachability = _key(
+    "reachability",
     "STRING",
     "Since when a process has reached Redis without a gap, and when one last did.",
 )
@@ -252,8 +260,7 @@ worker_lost = _key(
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"
 
-#: API keys belong to no namespace: they name one. They lie beside all namespaces, so that no pattern of keys
-#: that a worker needs reaches them.
+#: API keys have their own prefix, so that key patterns for workers in Redis's access lists do not match them.
 ACCESS_PREFIX = "triage-access:{keys}:"
 access_key = _key(
     "key:{digest}", "HASH", "An API key, by the SHA-256 of its secret (prefix triage-access:{{keys}}:)."

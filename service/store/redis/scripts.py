@@ -1,4 +1,4 @@
-"""Loads the Lua scripts and runs them: the one place where a write is sent and its failure named."""
+"""Loads and runs the Lua scripts, and translates their errors."""
 
 import hashlib
 import re
@@ -18,10 +18,10 @@ from service.store.redis.errors import is_transient, translate
 
 Argument = str | bytes | int | float
 
-#: Queues of a namespace at most, where no setting says otherwise.
+#: Default limit of queues per namespace.
 MAX_QUEUES = 1_000
 
-#: In a library that most calls do without: each call would make all of its functions anew.
+#: A library with this comment is built at its first use in a call, because most calls do not need it.
 _LAZY = "\n-- Loaded when it is first used.\n"
 _ON_DEMAND = """\
 local on_demand = {__index = function(library, name)
@@ -32,7 +32,7 @@ end}"""
 _USES = re.compile(r"^-- Uses: (.+)$", re.MULTILINE)
 
 
-#: `commands` holds a script per verb, `lib` what they share.
+#: `commands` has one script per verb, `lib` has shared libraries.
 FOLDER = files("service.store") / "lua"
 
 
@@ -47,9 +47,9 @@ def library(name: str) -> str:
 
 
 def assemble(text: str) -> str:
-    """A command as Redis gets it: behind its first line each library that it needs, once, as a table.
+    """The source of a command with each library that it needs, once, as a table after the first line.
 
-    A library comes behind those that it names itself. Raises CycleError.
+    Libraries come after the ones that they use. Raises CycleError.
     """
     graph: dict[str, list[str]] = {}
     missing = uses(text)
@@ -86,7 +86,7 @@ def digest(name: str) -> str:
 
 
 class BlockingScripts:
-    """The same scripts for a thread without an event loop; the caller sends again by itself."""
+    """The scripts for a thread without an event loop; does not retry."""
 
     def __init__(self, redis: BlockingRedis, namespace: str) -> None:
         self.redis = redis
@@ -115,21 +115,21 @@ class BlockingScripts:
 class Scripts:
     """The scripts of one namespace on one Redis.
 
-    Every script is safe to send twice, so a call whose reply was lost is sent once more with
-    the same arguments; only when that fails too does the caller hear of it.
+    Every script is safe to send twice, so a call whose reply was lost is retried once with the same arguments
+    before an error reaches the caller.
     """
 
     def __init__(self, redis: Redis, namespace: str, max_queues: int = MAX_QUEUES) -> None:
         self.redis = redis
         self.namespace = namespace
         self.prefix = keys.prefix(namespace)
-        #: What scripts that create queues are told: queues of the namespace at most.
+        #: The limit of queues per namespace, an argument of scripts that create queues.
         self.max_queues = max_queues
-        #: Unix ms that scripts take for the time; empty, as in production, is the server's own clock.
+        #: Replaces the server's clock in tests, in unix ms.
         self.now = ""
 
     async def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
-        """Run a script; `now` is `self.now` for this call alone.
+        """Run a script; `now` replaces `self.now` for this call.
 
         Raises BackendUnavailable (nothing was applied), OutcomeUnknown (it may have been), StorageFull.
         """
@@ -141,7 +141,7 @@ class Scripts:
         try:
             return await self._send(name, arguments, now or self.now)
         except (TimeoutError, RedisError, OSError) as error:
-            # Whatever became of the second call, the first may have been applied.
+            # Even if Redis refused the second call, it may have applied the first.
             if writes(name):
                 raise OutcomeUnknown() from error
             raise translate(error, wrote=False) from error

@@ -1,4 +1,4 @@
-"""Whether a Redis can be used, and if not, what is wrong with it or with the way to it, in one sentence."""
+"""Checks whether Triage can use a Redis server, and explains in one sentence why not."""
 
 import os
 import socket
@@ -22,19 +22,19 @@ from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 from service.redis_url import address_of
 from service.store.redis.connect import connect
 
-#: Scripts declare flags, and functions of 7.0 are used.
+#: The scripts need flags and functions of Redis 7.0.
 OLDEST = 7
 
-#: Errors of the operating system, with its own numbers.
+#: Errors whose text comes from the operating system.
 _NAMED = (ConnectionRefusedError, FileNotFoundError, PermissionError)
 
-#: `unknown_host` may be a mistake, or a name that is not there yet; `eviction` can be changed while it runs.
+#: `unknown_host`: a mistake, or a name that does not exist yet. `eviction`: can be fixed without a restart.
 Kind = Literal["configuration", "unknown_host", "eviction", "unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerProblem:
-    """`sentence` has the host and the server's words. `summary` has neither: anybody may read a probe."""
+    """`sentence` has the host and the server's message; `summary` does not, because probes are public."""
 
     kind: Kind
     summary: str
@@ -42,7 +42,7 @@ class ServerProblem:
 
 
 async def find_problem(redis: Redis, url: str) -> ServerProblem | None:
-    """None when it can be used."""
+    """None when Triage can use the server."""
     address, client = address_of(url), cast(Any, redis)
     try:
         version = str((await client.info("server")).get("redis_version", "0"))
@@ -65,10 +65,10 @@ async def find_problem(redis: Redis, url: str) -> ServerProblem | None:
 
 
 def diagnose(error: BaseException, url: str) -> ServerProblem:
-    """What an error of a first call means. Its words hold no password: redis-py and servers quote none."""
-    # redis-py wraps some answers, and whatever is wrong with a connection, in an error of one type.
+    """The problem behind an error of the first call. No error message contains the password."""
+    # redis-py wraps connection errors and some error replies in one type.
     for cause in _causes(error):
-        if (found := _of_answer(cause, url) or _of_connection(cause, url)) is not None:
+        if (found := _of_reply(cause, url) or _of_connection(cause, url)) is not None:
             return found
     hint = "; does it require TLS (rediss://)?" if url.startswith("redis:") else ""
     return ServerProblem(
@@ -78,7 +78,7 @@ def diagnose(error: BaseException, url: str) -> ServerProblem:
     )
 
 
-def _of_answer(error: BaseException, url: str) -> ServerProblem | None:
+def _of_reply(error: BaseException, url: str) -> ServerProblem | None:
     address, word = address_of(url), _word(error)
     match error:
         case AuthenticationError() | AuthenticationWrongNumberOfArgsError():
@@ -133,15 +133,15 @@ def _causes(error: BaseException) -> list[BaseException]:
 def _word(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
-        # asyncio puts words of its own in the place of the system's.
+        # asyncio replaces the system's message with its own.
         text = os.strerror(error.errno or 0) if type(error) in _NAMED else error.strerror
     return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
 async def check_server(url: str, *, patient: bool) -> str | None:
-    """Raises ConfigurationInvalid for what only a person can mend, else BackendUnavailable.
+    """Raises ConfigurationInvalid for a problem that a person must fix, else BackendUnavailable.
 
-    `patient`, for a process that waits for its Redis: what may pass is not raised but returned.
+    `patient`, for a process that waits for its Redis: returns a problem that may pass instead.
     """
     redis = connect(url)
     try:

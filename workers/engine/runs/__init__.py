@@ -1,1 +1,1 @@
-"""One run of one job, from its lease to its outcome."""
+"""A run of a job, from its lease to its outcome."""

@@ -1,4 +1,4 @@
-"""The runs whose outcome is not decided yet; no other module decides it."""
+"""The runs without an outcome so far, and the only code that concludes one."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ log = structlog.get_logger("triage.runs")
 
 
 class FinishQueue(Protocol):
-    """Where finishes wait until Redis has them."""
+    """Holds finishes until Redis has them."""
 
     def add(self, finish: Finish) -> None: ...
     @property
@@ -29,12 +29,12 @@ class FinishQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FinishPolicy:
-    """How this worker makes a finish of an outcome."""
+    """How this worker turns an outcome into a finish."""
 
     worker_id: str
     random: Callable[[], float]
     deferrals: DeferralPolicy = DEFERRALS
-    #: Messages and tracebacks may quote a payload: only log lines for people on their own machine have them.
+    #: Only for logs on a developer's own machine: messages and tracebacks may quote a payload.
     log_messages: bool = False
 
     @classmethod
@@ -43,7 +43,7 @@ class FinishPolicy:
         return cls(worker_id, random, deferrals, settings.log_format == "text")
 
     def details(self, failure: Failure) -> dict[str, str]:
-        """What a log line says of a failure beside its type."""
+        """Fields of a log line about a failure, in addition to its type."""
         if not self.log_messages:
             return {}
         return {"message": failure.message, "traceback": failure.traceback}
@@ -55,14 +55,14 @@ class FinishPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RunObservers:
-    """What is notified when a run is concluded."""
+    """Notified when a run is concluded."""
 
     hooks: Hooks
     tracing: RunTracing
 
 
 class ActiveRuns:
-    """A run is here from its start until `conclude`, which happens once; its lease is renewed meanwhile."""
+    """Holds each run, and so its lease, from its start until `conclude`, which happens once."""
 
     def __init__(
         self, clock: Clock, policy: FinishPolicy, queue: FinishQueue, observers: RunObservers
@@ -72,16 +72,16 @@ class ActiveRuns:
         self._queue = queue
         self._hooks = observers.hooks
         self._tracing = observers.tracing
-        #: By job id: the latest run of a job.
+        #: The latest run of each job, by job id.
         self.by_job: dict[str, Run] = {}
-        #: Set whenever a run has been concluded; the drain waits for it.
+        #: Set whenever a run is concluded; the drain waits for it.
         self.concluded = asyncio.Event()
 
     def add(self, run: Run) -> None:
         self.by_job[run.job_id] = run
 
     def find(self, job_id: str, token: str) -> Run | None:
-        """The run under this lease: news of an earlier lease on the same job do not concern it."""
+        """The run with this lease: messages about an earlier lease on the same job do not concern it."""
         run = self.by_job.get(job_id)
         return run if run is not None and run.lease.token == token else None
 
@@ -91,7 +91,7 @@ class ActiveRuns:
         return not self.by_job and not self._queue.pending
 
     def conclude(self, run: Run, outcome: Outcome) -> None:
-        """Decide the outcome of a run, unless it has been decided. Nothing is written for a lost lease."""
+        """Decide the outcome of a run, once. Writes nothing if the run has lost its lease."""
         if run.is_concluded:
             return
         run.disarm()
@@ -108,7 +108,7 @@ class ActiveRuns:
         self.concluded.set()
 
     def decline(self, lease: Lease, claimed_at: int) -> None:
-        """Hand back a job without a handler here; delayed, since this worker would claim it again at once."""
+        """Hand back a job without a handler here, with a delay: this worker might claim it again at once."""
         self._finish(lease, Snoozed(0), claimed_at, 0)
 
     def _finish(self, lease: Lease, outcome: Outcome, ended_at: int, run_ms: int) -> None:
@@ -124,21 +124,21 @@ class ActiveRuns:
             )
         self._queue.add(finish)
 
-    # The heartbeat thread calls the rest.
+    # The heartbeat thread calls the methods below.
 
     def leases(self) -> list[Lease]:
-        """Leases to renew: of runs that are not given up, and of finishes that Redis does not have yet."""
+        """Leases to renew: those held by runs before their hard deadline and by finishes not yet in Redis."""
         now = self._clock.monotonic()
         runs = [run for run in list(self.by_job.values()) if now < run.times.hard_deadline]
         return [run.lease for run in runs] + [finish.lease for finish in self._queue.pending]
 
     def overdue(self) -> list[Run]:
-        """Runs that have ignored everything, or that a blocked event loop cannot end."""
+        """Runs past their hard deadline: they ignore cancellation, or the event loop is blocked."""
         now = self._clock.monotonic()
         return [run for run in list(self.by_job.values()) if now >= run.times.hard_deadline]
 
     def last_finishes(self, outcome_of: Callable[[Run], Outcome]) -> list[Finish]:
-        """What Redis must be sent before this process ends without its event loop."""
+        """The finishes to write before this process exits without its event loop."""
         finishes = list(self._queue.pending)
         for run in list(self.by_job.values()):
             if run.owns_job:

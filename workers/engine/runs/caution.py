@@ -1,20 +1,20 @@
-"""Protects a worker that starts after another was lost: the job that killed that one may run here next."""
+"""Protects a worker that starts after another was lost: the job that killed the other may run here next."""
 
 import structlog
 
 from service.clock import Clock
 
-#: Seconds without a death after which handlers run where they usually do again.
+#: How long without a dead subprocess until handlers run in their usual executor again, in seconds.
 CALM = 10.0
 
 log = structlog.get_logger("triage.caution")
 
 
 class Caution:
-    """While it is active, every job runs in a subprocess, as a suspect does.
+    """While it is active, every job runs in a subprocess, as suspects do.
 
-    Otherwise a worker that is restarted again and again, each time with new jobs that kill it, would never
-    live long enough to find out which jobs do.
+    Otherwise a worker that is killed by different jobs after each restart would never live long enough to
+    find out which jobs kill it.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -30,6 +30,6 @@ class Caution:
         self._until = self._clock.monotonic() + CALM
 
     def on_death(self) -> None:
-        """The subprocess of a job has died."""
+        """Call when the subprocess of a job has died."""
         if self.active:
             self._until = self._clock.monotonic() + CALM

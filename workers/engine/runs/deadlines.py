@@ -1,4 +1,4 @@
-"""Stops runs whose time is up, with one timer for all of them."""
+"""Stops runs that reach their deadline, with one timer for all."""
 
 import asyncio
 import math
@@ -9,7 +9,7 @@ from workers.engine.runs.run import Run, RunState
 
 
 class Deadlines:
-    """The timer is set to the earliest deadline: most runs end without a timer of their own."""
+    """One timer, set to the earliest deadline: most runs end before theirs and need no timer."""
 
     def __init__(self, clock: Clock, runs: Mapping[str, Run], on_overdue: Callable[[Run], None]) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, run: Run) -> None:
-        """Watch a run that has just started."""
+        """Stop this run when it reaches its deadline."""
         if run.times.deadline < self._set_for:
             self._set(run.times.deadline)
 

@@ -1,4 +1,4 @@
-"""From what a handler did to what happened: the only place that reads a handler's exceptions."""
+"""Turns what a handler returned or raised into an outcome; no other module reads a handler's exceptions."""
 
 import asyncio
 import concurrent.futures
@@ -28,7 +28,7 @@ def timed_out(run: Run) -> Failed:
 
 
 def abandoned(run: Run) -> Outcome:
-    """The outcome of a run that was asked to end, when it is not known what its handler did."""
+    """The outcome of a stopped run whose handler has not returned."""
     match run.state:
         case RunState.TIMED_OUT | RunState.UNRESPONSIVE:
             return timed_out(run)
@@ -39,24 +39,24 @@ def abandoned(run: Run) -> Outcome:
 
 
 def of_result(run: Run, value: object, limit_bytes: int) -> Outcome:
-    """A handler returned. After a timeout that is too late; after a cancel, Redis decides."""
+    """The outcome when the handler returned: too late after a timeout; after a cancel, Redis decides."""
     if run.has_timed_out:
         return timed_out(run)
     try:
         return Succeeded(encode_result(value, limit_bytes))
     except ResultInvalid as error:
-        # The side effects have happened: running the job again would repeat them for the same result.
+        # The side effects have happened, and a retry would repeat them only to return the same result.
         return Failed(describe(error), retryable=False)
 
 
 def of_exception(run: Run, error: BaseException) -> Outcome:
-    """A handler raised; a cancellation that this worker did not ask for is the handler's own failure."""
+    """The outcome when the handler raised; a cancellation that this worker did not request is a failure."""
     if run.has_timed_out:
         return timed_out(run)
     if run.state is not RunState.RUNNING and _is_cancellation(error):
         return abandoned(run)
     if run.state is RunState.DRAINED and not _is_deliberate(error):
-        # It failed because it was asked to end: no attempt is used.
+        # The handler failed because the worker stopped it: this uses no attempt.
         return Interrupted()
     match error:
         case Snooze():
@@ -70,7 +70,7 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
         case RemoteFailure():
             return _of_remote(error)
         case SubprocessDied():
-            # A node that shuts down ends all processes, also those that their worker has not asked to end.
+            # A node that shuts down also kills subprocesses that the worker has not stopped.
             return Interrupted() if run.context.draining.is_set() else Crashed(describe(error))
         case _:
             return Failed(describe(error))
@@ -79,12 +79,12 @@ def of_exception(run: Run, error: BaseException) -> Outcome:
 def _is_cancellation(error: BaseException) -> bool:
     if isinstance(error, RemoteFailure):
         return error.kind == "cancelled"
-    # A thread that waited for the event loop gets the second.
+    # The second is raised in a thread that was waiting for the event loop.
     return isinstance(error, (asyncio.CancelledError, concurrent.futures.CancelledError))
 
 
 def _is_deliberate(error: BaseException) -> bool:
-    """Whether the handler said what should become of its job, rather than that something went wrong."""
+    """Whether the handler decided what should happen to its job, rather than just failed."""
     if isinstance(error, RemoteFailure):
         return error.kind not in ("failed", "cancelled") or error.delay_ms is not None
     return isinstance(error, (Snooze, RateLimited, Retry, NonRetryable, PayloadMismatch))

@@ -1,4 +1,4 @@
-"""`ctx` in a subprocess, which talks to its worker through a pipe: reports one way, cancels the other."""
+"""`ctx` in a subprocess, with a pipe to its worker: reports go one way, cancels the other."""
 
 import asyncio
 import contextlib
@@ -19,15 +19,15 @@ from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from workers.handling.cancel_notice import CancelNotice
 from workers.handling.context import log_line, progress_value
-from workers.handling.dependencies import Relatives
+from workers.handling.dependencies import RelatedJobs
 from workers.handling.job_specs import JobSpecs
 from workers.handling.registry import Registry
-from workers.handling.shared_limits import Throttle
+from workers.handling.shared_limits import SharedLimiters
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the worker sends to the subprocess: plain values only."""
+    """The job as the worker sends it to the subprocess: plain values only."""
 
     paths: tuple[str, ...]
     name: str
@@ -42,7 +42,7 @@ class Task:
 
 
 class _Done:
-    """Ready at once: `ctx.log` is a plain call for plain functions, and coroutines can await it."""
+    """An awaitable that is always done: plain functions just call `ctx.log`, coroutines can await it."""
 
     def __await__(self) -> Generator[None, None, None]:
         return
@@ -53,23 +53,23 @@ new_id = IdFactory(Clock().now_ms, os.urandom).new
 
 
 @contextlib.asynccontextmanager
-async def open_stores(settings: Settings) -> AsyncGenerator[Namespace]:
-    """The stores on a connection of this process."""
+async def open_namespace(settings: Settings) -> AsyncGenerator[Namespace]:
+    """The namespace over this process's own connection."""
     redis = connect(settings.redis_url)
     try:
         yield Namespace(redis, settings.namespace, settings.dead_retention_ms, max_queues=settings.max_queues)
     finally:
-        # The handler's outcome is known: a connection that does not close must not replace it.
+        # The handler's outcome is known; failing to close a connection must not replace it.
         with contextlib.suppress(Exception):
             await redis.aclose(close_connection_pool=True)
 
 
-def relatives_of(task: Task, stores: Namespace, registry: Registry) -> Relatives:
-    return Relatives(stores, JobSpecs(registry, stores, Clock()), new_id, task.lease)
+def related_jobs_of(task: Task, namespace: Namespace, registry: Registry) -> RelatedJobs:
+    return RelatedJobs(namespace, JobSpecs(registry, namespace, Clock()), new_id, task.lease)
 
 
 class SubprocessContext(dict[Any, Any], CancelNotice):
-    """`ctx` of a handler in a subprocess, be it a plain function or a coroutine function."""
+    """`ctx` of a handler in a subprocess, whether a plain or a coroutine function."""
 
     def __init__(self, pipe: Connection, task: Task, settings: Settings) -> None:
         super().__init__(
@@ -82,18 +82,18 @@ class SubprocessContext(dict[Any, Any], CancelNotice):
         self._pipe = pipe
         self._task = task
         self._settings = settings
-        #: Of coroutine functions.
-        self.relatives: Relatives | None = None
+        #: Only for coroutine functions.
+        self.related_jobs: RelatedJobs | None = None
         self._fan_outs = count(1)
         self._sending = threading.Lock()
         self.cancelled = threading.Event()
         self.draining: Any = threading.Event()
-        #: Of coroutine functions: the task that a cancel cancels.
+        #: Only for coroutine functions: the task that a cancel request cancels.
         self._coroutine: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._receiving = threading.Lock()
 
     def enter_loop(self) -> None:
-        """Called in the task of a coroutine function: from now on a cancel cancels the task."""
+        """Call in the task of a coroutine function: from now on a cancel request cancels the task."""
         task = asyncio.current_task()
         assert task is not None
         with self._receiving:
@@ -107,12 +107,12 @@ class SubprocessContext(dict[Any, Any], CancelNotice):
                 task.cancel()
 
     def on_message(self, kind: bytes, value: Any) -> None:
-        """What the worker has sent; called in the listening thread."""
+        """Apply a message from the worker; the listening thread calls this."""
         with self._receiving:
             if self._coroutine is None:
                 self._apply(kind, value)
                 return
-        # The handler may have ended just now, and its event loop with it.
+        # The handler may have just returned and closed its event loop.
         with contextlib.suppress(RuntimeError):
             self._coroutine[0].call_soon_threadsafe(self._apply, kind, value)
 
@@ -137,10 +137,10 @@ class SubprocessContext(dict[Any, Any], CancelNotice):
         return _Done()
 
     def dependencies(self) -> Any:
-        return self._ask(lambda relatives: relatives.dependencies())
+        return self._ask(lambda related_jobs: related_jobs.dependencies())
 
     def add_children(self, children: Mapping[str, Any]) -> Any:
-        return self._ask(lambda relatives: relatives.add_children(children))
+        return self._ask(lambda related_jobs: related_jobs.add_children(children))
 
     def fan_out(
         self,
@@ -150,28 +150,28 @@ class SubprocessContext(dict[Any, Any], CancelNotice):
         **options: Any,
     ) -> Any:
         number = next(self._fan_outs)
-        return self._ask(lambda relatives: relatives.fan_out(number, name, payloads, then, options))
+        return self._ask(lambda related_jobs: related_jobs.fan_out(number, name, payloads, then, options))
 
     def limiter(self, name: str, limit: int, per_seconds: float) -> Any:
         if "limiters" in self:
             return self["limiters"].limiter(name, limit, per_seconds)
         return _BlockingLimiter(self._settings, name, limit, per_seconds)
 
-    def _ask(self, question: Callable[[Relatives], Coroutine[Any, Any, Any]]) -> Any:
-        if self.relatives is not None:
-            return question(self.relatives)
-        # A plain function has no event loop, so each question brings its own, with its own connection.
+    def _ask(self, question: Callable[[RelatedJobs], Coroutine[Any, Any, Any]]) -> Any:
+        if self.related_jobs is not None:
+            return question(self.related_jobs)
+        # A plain function has no event loop, so each call creates one, with its own connection.
         return asyncio.run(self._ask_alone(question))
 
-    async def _ask_alone(self, question: Callable[[Relatives], Coroutine[Any, Any, Any]]) -> Any:
-        async with open_stores(self._settings) as stores:
+    async def _ask_alone(self, question: Callable[[RelatedJobs], Coroutine[Any, Any, Any]]) -> Any:
+        async with open_namespace(self._settings) as namespace:
             limit = self._settings.max_payload_bytes
             registry = Registry.load(self._task.paths, max_payload_bytes=limit)
-            return await question(relatives_of(self._task, stores, registry))
+            return await question(related_jobs_of(self._task, namespace, registry))
 
 
 class _BlockingLimiter:
-    """For a plain function: it has no event loop, so each wait brings its own, with its own connection."""
+    """For a plain function, which has no event loop: each wait creates one, with its own connection."""
 
     def __init__(self, settings: Settings, name: str, limit: int, per_seconds: float) -> None:
         self._settings = settings
@@ -181,5 +181,5 @@ class _BlockingLimiter:
         asyncio.run(self._acquire())
 
     async def _acquire(self) -> None:
-        async with open_stores(self._settings) as stores:
-            await Throttle(stores.limiters, lambda: new_id("lim")).limiter(*self._limit).acquire()
+        async with open_namespace(self._settings) as namespace:
+            await SharedLimiters(namespace.limiters, lambda: new_id("lim")).limiter(*self._limit).acquire()

@@ -1,4 +1,4 @@
-"""The subprocess's side of subprocess.py: runs one job and reports through the pipe."""
+"""The other end of subprocess.py: runs one job in the subprocess and reports through the pipe."""
 
 import asyncio
 import contextlib
@@ -19,18 +19,18 @@ from workers.engine.runs.process_context import (
     SubprocessContext,
     Task,
     new_id,
-    open_stores,
-    relatives_of,
+    open_namespace,
+    related_jobs_of,
 )
 from workers.handler import NonRetryable, RateLimited, Snooze
-from workers.handling.dependencies import Parked
+from workers.handling.dependencies import WaitingForChildren
 from workers.handling.registry import Registry
-from workers.handling.shared_limits import Throttle
+from workers.handling.shared_limits import SharedLimiters
 
 
 def main(pipe: Connection, task: Task, settings: Settings) -> None:
-    """Run the task and report its outcome; the process ends with its worker."""
-    # Out of the terminal's process group: Ctrl-C is for the worker, which drains.
+    """Run the task and report its outcome; the process exits when its worker does."""
+    # Leave the terminal's process group: Ctrl-C is meant for the worker, which drains.
     with contextlib.suppress(OSError):
         os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -62,18 +62,18 @@ def _call(
     async def run() -> object:
         from workers.handling.arq_client import TriageRedis
 
-        async with open_stores(settings) as stores:
-            context.relatives = relatives_of(task, stores, registry)
-            context["limiters"] = Throttle(stores.limiters, lambda: new_id("lim"))
-            context["redis"] = client = TriageRedis(settings.redis_url, stores, registry, new_id)
+        async with open_namespace(settings) as namespace:
+            context.related_jobs = related_jobs_of(task, namespace, registry)
+            context["limiters"] = SharedLimiters(namespace.limiters, lambda: new_id("lim"))
+            context["redis"] = client = TriageRedis(settings.redis_url, namespace, registry, new_id)
             await registry.hooks.starts(context)
             try:
                 context.enter_loop()
                 return await handler.function(context, *args, **kwargs)
             finally:
                 await registry.hooks.ends(context, 5.0)
-                await stores.change_feed.close()
-                # The handler's outcome is known: a connection that does not close must not replace it.
+                await namespace.change_feed.close()
+                # The handler's outcome is known; failing to close a connection must not replace it.
                 with contextlib.suppress(Exception):
                     await client.aclose(close_connection_pool=True)
 
@@ -81,10 +81,10 @@ def _call(
 
 
 def _describe_outcome(error: BaseException) -> tuple[str, bytes]:
-    """The message to the worker, by its kind."""
+    """The kind and the content of the last message to the worker."""
     kind, delay_ms = "failed", None
-    if isinstance(error, Parked):
-        kind = "parked"
+    if isinstance(error, WaitingForChildren):
+        kind = "waiting_for_children"
     elif isinstance(error, asyncio.CancelledError):
         kind = "cancelled"
     elif isinstance(error, Snooze):
@@ -107,7 +107,7 @@ def _describe_outcome(error: BaseException) -> tuple[str, bytes]:
 
 
 def _listen(pipe: Connection, context: SubprocessContext) -> None:
-    # The pipe ends with the worker, and this process with the pipe.
+    # The pipe closes when the worker exits, and this process must not outlive it.
     with contextlib.suppress(EOFError, OSError):
         while True:
             kind, _, value = pipe.recv_bytes().partition(b" ")

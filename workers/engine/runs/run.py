@@ -1,4 +1,4 @@
-"""One run of one job on this worker, and the states that it passes through."""
+"""A run of a job on this worker, and its states."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,34 +11,34 @@ from workers.calls.invocation import Handler
 from workers.engine.runs.slots import Slot
 from workers.handling.context import JobContext
 
-#: Seconds beyond timeout and grace after which even the heartbeat thread gives up on a run.
+#: How long after timeout and grace the heartbeat thread gives up on a run as well, in seconds.
 HARD_MARGIN = 2.0
 
 
 class RunState(StrEnum):
-    """Where a run is between its lease and its outcome; MOVES says what may follow."""
+    """The state of a run between its lease and its outcome; MOVES lists the allowed moves."""
 
-    #: The handler runs, or waits until an earlier run of its job has ended. No one has asked it to end.
+    #: The handler runs, or waits for an earlier run of its job; nothing has requested that it stops.
     RUNNING = "running"
-    #: Asked to end because its time is up; its grace has begun.
+    #: Stopping because it reached its deadline; its grace has begun.
     TIMED_OUT = "timed_out"
-    #: Asked to end because its job was cancelled; its grace has begun.
+    #: Stopping because its job was cancelled; its grace has begun.
     CANCELLED = "cancelled"
-    #: Asked to end because this worker shuts down; its grace has begun.
+    #: Stopping because this worker is shutting down; its grace has begun.
     DRAINED = "drained"
-    #: Timed out and still running after its grace. It keeps its lease, so that no retry runs beside it.
+    #: Timed out and still running after its grace. It keeps its lease, so that no retry runs concurrently.
     UNRESPONSIVE = "unresponsive"
-    #: Asked to end because another worker may own the job. Nothing is written about this run.
+    #: Stopping because another worker may own the job. This worker writes nothing about this run.
     LEASE_LOST = "lease_lost"
     #: Its job waits for its children. Redis has released the lease, so nothing is left to write.
     WAITING_FOR_CHILDREN = "waiting_for_children"
-    #: Its outcome is decided. Whatever the handler still does or returns no longer counts.
+    #: Its outcome is decided. Nothing that the handler still does or returns counts.
     CONCLUDED = "concluded"
 
 
-#: Why this worker asks a run to end.
+#: The states in which a run is stopping, each named after its reason.
 STOPS = frozenset({RunState.TIMED_OUT, RunState.CANCELLED, RunState.DRAINED, RunState.LEASE_LOST})
-#: What may happen to a run whatever it has been asked.
+#: The moves that both a running and a stopping run can make.
 _AT_ANY_TIME = frozenset({RunState.LEASE_LOST, RunState.WAITING_FOR_CHILDREN, RunState.CONCLUDED})
 
 MOVES: Mapping[RunState, frozenset[RunState]] = {
@@ -52,7 +52,7 @@ MOVES: Mapping[RunState, frozenset[RunState]] = {
     RunState.CONCLUDED: frozenset(),
 }
 
-#: What log lines call the reason for which this worker ended a run.
+#: The names in log lines of the reasons why this worker stopped a run.
 _WHY: Mapping[RunState, str] = {
     RunState.TIMED_OUT: "timeout",
     RunState.UNRESPONSIVE: "timeout",
@@ -65,22 +65,22 @@ _WHY: Mapping[RunState, str] = {
 
 @dataclass(slots=True)
 class RunTimes:
-    """One moment on two clocks, and the bounds of the run; floats are this process's monotonic clock."""
+    """The start of a run on two clocks, and its limits; floats are times of the monotonic clock."""
 
-    #: Redis time at which the handler's time begins, in milliseconds.
+    #: Redis time at which the handler's timeout begins to run, in milliseconds.
     claimed_at: int
     #: The same moment on the monotonic clock.
     started: float
-    #: Seconds that the handler gets, the job's deadline included.
+    #: Seconds until the handler times out, at the job's deadline or earlier.
     timeout: float
-    #: When they are over.
+    #: When the handler times out.
     deadline: float
-    #: When a run that ignores everything is given up, even by a blocked event loop.
+    #: When this worker gives up on a run that ignores cancellation or blocks the event loop.
     hard_deadline: float
 
     @classmethod
     def starting(cls, job: Job, claimed_at: int, started: float, *, delay: float, grace: float) -> "RunTimes":
-        """Those of a run that may have to wait for `delay` seconds before its handler starts."""
+        """For a run that may have to wait up to `delay` seconds before its handler starts."""
         timeout = job.timeout_ms / 1000
         if job.deadline_at is not None:
             timeout = max(0.0, min(timeout, (job.deadline_at - claimed_at) / 1000))
@@ -88,20 +88,20 @@ class RunTimes:
         return cls(claimed_at, started, timeout, deadline, deadline + grace + HARD_MARGIN)
 
     def milliseconds(self, now: float) -> int:
-        """How long the run has taken."""
+        """The duration of the run until now."""
         return round((now - self.started) * 1000)
 
     def redis_time(self, now: float) -> int:
         return self.claimed_at + self.milliseconds(now)
 
     def extend(self, until: float) -> None:
-        """Give the run until then to end."""
+        """Give the run until then to finish."""
         self.hard_deadline = max(self.hard_deadline, until + HARD_MARGIN)
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Written by the event loop alone; the heartbeat thread reads `state` and `times`."""
+    """Only the event loop writes it; the heartbeat thread reads `state` and `times`."""
 
     lease: Lease
     handler: Handler
@@ -110,9 +110,9 @@ class Run:
     times: RunTimes
     state: RunState = RunState.RUNNING
     task: asyncio.Task[None] | None = None
-    #: Ends the grace of a run that was asked to end, or the wait for one that is unresponsive.
+    #: Ends the grace of a stopping run, or the wait for an unresponsive one.
     timer: asyncio.TimerHandle | None = None
-    #: Only where spans are exported.
+    #: None unless spans are exported.
     span: Span | None = None
 
     @property
@@ -121,7 +121,7 @@ class Run:
 
     @property
     def why(self) -> str | None:
-        """Why this worker ended the run, None if it did not."""
+        """Why this worker stopped the run; None if it did not."""
         return _WHY.get(self.state)
 
     @property
@@ -134,12 +134,12 @@ class Run:
 
     @property
     def owns_job(self) -> bool:
-        """Whether an outcome of this run would count: it has not given its lease away."""
+        """Whether this run still has the lease, so that its outcome counts."""
         return self.state not in (RunState.LEASE_LOST, RunState.WAITING_FOR_CHILDREN)
 
     @property
     def may_be_stopped(self) -> bool:
-        """Whether the handler is still at work on an outcome that is not decided."""
+        """Whether the run has no outcome and its task is still running."""
         return not self.is_concluded and self.task is not None and not self.task.done()
 
     def enter(self, state: RunState) -> None:

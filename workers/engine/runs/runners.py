@@ -23,10 +23,10 @@ log = structlog.get_logger("triage.runners")
 
 
 class Runners:
-    """Runs handlers. The caller's first cancellation asks a handler to end; the second stops waiting for it.
+    """Runs handlers. The caller's first cancellation requests a stop; the second stops waiting for one.
 
-    A coroutine gets both itself. A thread finds the first in `ctx` and runs on after the second; a subprocess
-    is sent the first and killed by the second. Both hold the slot until they have ended.
+    A coroutine receives both. A thread sees the first in `ctx` and keeps running after the second; a
+    subprocess gets the first as a message, and the second kills it. Both hold the slot until they have ended.
     """
 
     def __init__(self, settings: Settings, registry: Registry, caution: Caution | None = None) -> None:
@@ -36,7 +36,7 @@ class Runners:
     async def run(
         self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot, *, solo: bool
     ) -> object:
-        """Return what the handler returns and raise what it raises; `solo` runs it in a subprocess anyway."""
+        """Return or raise what the handler does; `solo` forces a subprocess."""
         if handler.executor == "process":
             return await self._subprocesses.run(handler, context, payload, slot)
         if solo or (self._caution is not None and self._caution.active):
@@ -63,7 +63,7 @@ class Runners:
 async def _in_thread(
     handler: Handler, context: JobContext, args: list[Any], kwargs: dict[str, Any], slot: Slot
 ) -> object:
-    # A daemon thread per run instead of a pool: one that never ends blocks no other run and no exit.
+    # A daemon thread per run instead of a pool: a thread that never ends blocks neither runs nor the exit.
     context.enter_thread()
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[object] = loop.create_future()
@@ -83,11 +83,11 @@ async def _in_thread(
         try:
             value = variables.run(handler.function, context, *args, **kwargs)
         except StopIteration as stop:
-            # asyncio refuses to raise it, and the run would never end.
+            # asyncio refuses to set StopIteration on a future, so the run would never end.
             error = RuntimeError(f"the handler raised StopIteration({stop})")
         except BaseException as raised:
             error = raised
-        # RuntimeError: the event loop has been closed, and nothing waits for the result any more.
+        # RuntimeError: the event loop is closed, so nothing waits for the result.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(finish, value, error)
 

@@ -1,4 +1,4 @@
-"""The slots of a worker. Only this module knows what holds them, and says when one is free again."""
+"""The slots of a worker: what holds each of them, and when it becomes free."""
 
 import asyncio
 from collections import Counter
@@ -7,7 +7,7 @@ from service.clock import Clock
 
 
 class Slot:
-    """Held by a run and by its thread or process, if it has one: free once all of them have released it."""
+    """Held by a run and its thread or subprocess, if any; free once all of them have released it."""
 
     __slots__ = ("_holders", "_loop", "_slots", "_waiters", "job_id", "name", "stuck_since")
 
@@ -15,7 +15,7 @@ class Slot:
         self.job_id = job_id
         #: The handler's name.
         self.name = name
-        #: When its run outlived the grace, on the monotonic clock.
+        #: Monotonic time at which its run outlived the grace.
         self.stuck_since: float | None = None
         self._slots = slots
         self._loop = asyncio.get_running_loop()
@@ -23,7 +23,7 @@ class Slot:
         self._waiters: list[asyncio.Future[None]] = []
 
     def retain(self) -> None:
-        """Add a holder; each releases the slot once."""
+        """Add a holder; each holder releases the slot once."""
         self._holders += 1
 
     def release(self) -> None:
@@ -46,7 +46,7 @@ class Slot:
 
 
 class Slots:
-    """`freed` is set whenever a slot has become free; counts may be read from other threads."""
+    """Sets `freed` whenever a slot becomes free; other threads may read the counts."""
 
     def __init__(self, clock: Clock, capacity: int) -> None:
         self._clock = clock
@@ -68,11 +68,11 @@ class Slots:
         return self.capacity - len(self._held)
 
     def of_type(self, name: str) -> int:
-        """Slots that runs of this handler hold, including the unfinished ones."""
+        """The number of slots that runs of this handler hold, including abandoned runs."""
         return self._by_name[name]
 
     def of_job(self, job_id: str) -> Slot | None:
-        """The slot that a run of this job holds, even if the run was concluded long ago."""
+        """The slot that a run of this job holds, even one that was concluded long ago."""
         return self._by_job.get(job_id)
 
     def acquire(self, job_id: str, name: str) -> Slot:
@@ -83,13 +83,13 @@ class Slots:
         return slot
 
     def mark_stuck(self, slot: Slot) -> None:
-        """Its run did not end within the grace, and may hold the slot for ever."""
+        """Its run did not end within the grace and may hold the slot forever."""
         if slot.stuck_since is None:
             slot.stuck_since = self._clock.monotonic()
             self.stuck += 1
 
     def free_up(self, slot: Slot) -> None:
-        """Called by Slot alone, when its last holder has released it."""
+        """Only Slot calls this, when its last holder has released it."""
         if self.free == 0:
             self.free_since = self._clock.monotonic()
         self._held.discard(slot)

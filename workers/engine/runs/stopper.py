@@ -1,4 +1,4 @@
-"""Ends runs that have not ended by themselves: asks first, and decides their outcome after the grace."""
+"""Stops runs: requests it first, and decides the outcome of a run that has not ended after its grace."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -15,9 +15,9 @@ from workers.engine.runs.run import STOPS, Run, RunState
 from workers.engine.runs.slots import Slots
 from workers.handling.cancel_notice import CancelReason
 
-#: Seconds that runs get to react to the cancellation at the end of a drain.
+#: How long runs have to react to the cancellation at the end of a drain, in seconds.
 DRAIN_GRACE = 1.0
-#: Seconds by which a repeated cancel must end earlier to be a new one: the rest is the time of messages.
+#: A repeated cancel must end this much earlier to be a new one: less is the delay of messages, in seconds.
 SHORTER_BY = 0.05
 
 _REASONS: Mapping[RunState, CancelReason] = {
@@ -31,7 +31,7 @@ log = structlog.get_logger("triage.stopper")
 
 
 class Stopper:
-    """Moves runs out of RUNNING; `ActiveRuns` alone concludes them."""
+    """Moves runs out of RUNNING; only `ActiveRuns` concludes them."""
 
     def __init__(self, settings: Settings, clock: Clock, slots: Slots, runs: ActiveRuns) -> None:
         self._grace = settings.cancel_grace_seconds
@@ -41,7 +41,7 @@ class Stopper:
         self._runs = runs
 
     def stop(self, run: Run, why: RunState, grace: float | None = None, message: str | None = None) -> None:
-        """Ask a run to end; after the grace its outcome is decided without it."""
+        """Request that a run stops; after the grace, decide its outcome without it."""
         assert why in STOPS
         if not run.may_be_stopped:
             return
@@ -66,7 +66,7 @@ class Stopper:
                 self._arm(run, grace, self._on_grace_over)
 
     def on_lease_lost(self, run: Run) -> None:
-        """End the run and write nothing: another worker may own the job by now."""
+        """Stop the run and write nothing: another worker may own the job by now."""
         if run.is_concluded or not run.owns_job:
             return
         log.warning("lease_lost", job_id=run.job_id)
@@ -93,11 +93,11 @@ class Stopper:
             self.abandon(run)
 
     def _keep_lease(self, run: Run) -> None:
-        """Let no attempt run beside this one while its thread may still end (docs/adr/0025)."""
+        """Hold back the next attempt while this one's thread may still end (docs/adr/0025)."""
         run.enter(RunState.UNRESPONSIVE)
         seconds, deadline_at = self._patience, run.lease.job.deadline_at
         if deadline_at is not None:
-            # After the deadline there is no other attempt to keep apart from this one.
+            # There are no attempts after the deadline, so nothing to hold back.
             left = deadline_at - run.times.redis_time(self._clock.monotonic())
             seconds = min(seconds, max(0.0, left / 1000))
         log.warning("retry_waits_for_unfinished_run", job_id=run.job_id, at_most_seconds=round(seconds, 3))
@@ -106,7 +106,7 @@ class Stopper:
             run.task.cancel()
 
     def abandon(self, run: Run) -> None:
-        """Decide the outcome of a run that has not ended; it keeps its slot until it ends."""
+        """Decide the outcome of a run that has not ended; the run keeps its slot until it ends."""
         if not run.may_be_stopped:
             return
         self._slots.mark_stuck(run.slot)
@@ -116,7 +116,7 @@ class Stopper:
             run.task.cancel()
 
     def _is_final(self, run: Run) -> bool:
-        """Whether the job would not run again by itself with the outcome that this run has now."""
+        """Whether this run's outcome would finish the job, so that no retry follows."""
         now = run.times.redis_time(self._clock.monotonic())
         settlement = settle(run.lease.job, outcomes.abandoned(run), now, lambda: 0.0)
         return settlement.move.target in FINISHED

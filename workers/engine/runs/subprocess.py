@@ -1,4 +1,4 @@
-"""Runs one job in a subprocess, which can be killed and whose death harms no other job."""
+"""Runs a job in a subprocess, which can be killed and can die without harm to other jobs."""
 
 import asyncio
 import contextlib
@@ -19,12 +19,12 @@ from workers.engine.runs.process_context import Task
 from workers.engine.runs.slots import Slot
 from workers.handling.cancel_notice import outlast_first_cancel
 from workers.handling.context import JobContext
-from workers.handling.dependencies import Parked
+from workers.handling.dependencies import WaitingForChildren
 from workers.handling.registry import Registry
 
-#: Seconds between asking a process to end and killing it.
+#: The time between SIGTERM and SIGKILL, in seconds.
 KILL_AFTER = 2.0
-#: Seconds in which this worker drains, too, if its supervisor has asked the process to end.
+#: How long a process that got SIGTERM waits for the drain of its worker, in seconds.
 DRAIN_FOLLOWS = 1.0
 
 Kind = Literal["failed", "cancelled", "snooze", "rate_limited", "non_retryable"]
@@ -35,7 +35,7 @@ class SubprocessDied(Exception):
 
 
 class RemoteFailure(Exception):
-    """The handler failed in its subprocess; `failure` is what it raised there."""
+    """The handler failed in its subprocess; `failure` describes the exception."""
 
     def __init__(self, kind: Kind, failure: Failure, delay_ms: int | None) -> None:
         super().__init__(failure.message)
@@ -45,7 +45,7 @@ class RemoteFailure(Exception):
 
 
 class Subprocesses:
-    """Forks from a server process that has imported the handlers: milliseconds per job after the first."""
+    """Forks from a server process that has imported the handlers, which takes milliseconds per job."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self._settings = settings
@@ -55,9 +55,9 @@ class Subprocesses:
         self._alive: set[Any] = set()
 
     async def run(self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot) -> object:
-        """The result as JSON text; raises RemoteFailure or SubprocessDied.
+        """Return the result as JSON text; raises RemoteFailure or SubprocessDied.
 
-        A first cancellation is passed on to the process, a second ends it and is raised once it is dead.
+        The first cancellation goes to the process; the second kills it and is raised once it is dead.
         """
         ours, theirs = self._context.Pipe()
         task = Task(
@@ -88,7 +88,7 @@ class Subprocesses:
                 loop.call_soon_threadsafe(on_dead)
 
         slot.retain()
-        # The first start also starts the server and imports the handlers: too long for the event loop.
+        # In a thread: the first start also starts the server and imports the handlers, which blocks for long.
         starting = asyncio.ensure_future(asyncio.to_thread(process.start))
         work = asyncio.ensure_future(self._work(starting, process, ours, theirs, context))
         draining = asyncio.ensure_future(_pass_on_draining(ours, context))
@@ -97,10 +97,10 @@ class Subprocesses:
             await outlast_first_cancel(work, context, lambda: _pass_on_cancel(ours, context))
             message = work.result()
             if message is None:
-                # Before _end: of two threads that wait for one process, one reads a wrong status.
+                # Before _end: if two threads wait for a process, one of them gets a wrong status.
                 await asyncio.to_thread(process.join, KILL_AFTER)
                 if process.exitcode == -signal.SIGTERM:
-                    # A supervisor that stops this worker may have sent it to every process at once.
+                    # A supervisor that stops this worker may send SIGTERM to all of its processes at once.
                     with contextlib.suppress(TimeoutError):
                         await within(DRAIN_FOLLOWS, context.draining_begins())
                 raise SubprocessDied(_describe_exit(process.exitcode))
@@ -114,13 +114,13 @@ class Subprocesses:
             try:
                 threading.Thread(target=finish, daemon=True).start()
             except RuntimeError:
-                # The machine has no thread left: kill at once, since nothing can wait for a milder end.
+                # No thread could start, so nothing can wait for a graceful exit: kill at once.
                 self._kill(process)
                 ours.close()
                 on_dead()
             await end([draining])
             if killed:
-                # The retry must not start while the process may still do something.
+                # The retry must not start while the process may still have side effects.
                 await asyncio.wait({dead})
 
     async def _work(
@@ -137,12 +137,12 @@ class Subprocesses:
         return await self._converse(ours, context)
 
     async def _converse(self, connection: Connection, context: JobContext) -> dict[str, Any] | None:
-        """Pass on what the handler reports; returns its outcome, None if the process died without one."""
+        """Pass on the handler's reports; returns its outcome, or None if the process died without one."""
         loop = asyncio.get_running_loop()
         messages: asyncio.Queue[bytes | None] = asyncio.Queue()
 
         def read() -> None:
-            # A thread: a message of a megabyte would hold up the event loop while it trickles in.
+            # In a thread: a large message that arrives slowly would block the event loop.
             with contextlib.suppress(RuntimeError):
                 try:
                     while True:
@@ -190,7 +190,7 @@ async def _pass_on_draining(connection: Connection, context: JobContext) -> None
 
 
 def _send(connection: Connection, kind: bytes, value: object) -> None:
-    # A few hundred bytes, which the pipe takes at once. OSError: the process has ended.
+    # A few hundred bytes never block the pipe. OSError: the process has exited.
     with contextlib.suppress(OSError):
         connection.send_bytes(kind + b" " + orjson.dumps(value))
 
@@ -198,8 +198,8 @@ def _send(connection: Connection, kind: bytes, value: object) -> None:
 def _result(message: dict[str, Any]) -> object:
     if message["kind"] == "result":
         return Encoded(message["value"])
-    if message["kind"] == "parked":
-        raise Parked
+    if message["kind"] == "waiting_for_children":
+        raise WaitingForChildren
     document = orjson.loads(message["value"])
     failure = Failure(document["type"], document["message"], document["traceback"])
     raise RemoteFailure(message["kind"], failure, document["delay_ms"])

@@ -1,4 +1,4 @@
-"""A run's place in its trace, and the ids that its log lines and the jobs that it submits carry."""
+"""The span of a run, and the trace context for its log lines and the jobs that it submits."""
 
 import structlog
 
@@ -12,7 +12,7 @@ log = structlog.get_logger("triage.run")
 
 
 class RunTracing:
-    """`begin` is called in the task of the run, so that only its handler sees the variables that it sets."""
+    """Call `begin` in the task of the run, so that only its handler sees the context variables."""
 
     def __init__(self, tracer: Tracer | None) -> None:
         self._tracer = tracer
@@ -30,7 +30,7 @@ class RunTracing:
             if job.queued_at is not None:
                 wait = tracer.start(f"wait {job.name}", "internal", traceparent, attributes, job.queued_at)
                 wait.end(at_ms=claimed_at)
-                # The trace of a job that came without one starts here.
+                # A job that was submitted without a trace starts one here.
                 traceparent = traceparent or wait.traceparent
             run.span = tracer.start(f"run {job.name}", "consumer", traceparent, attributes, claimed_at)
             run.span.activate()

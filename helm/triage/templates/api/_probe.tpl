@@ -1,4 +1,4 @@
-{{/* Of (root, path). The kubelet does not reach the loopback address that the API has without keys. */}}
+{{/* Arguments (root, path). Without keys the API listens on loopback, which the kubelet cannot reach. */}}
 {{- define "triage.api.probe" -}}
 {{- if .root.Values.auth.required -}}
 httpGet:

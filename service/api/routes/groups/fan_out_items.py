@@ -1,4 +1,4 @@
-"""Filling a fan-out in chunks, and closing it."""
+"""Adding items to a fan-out in chunks, and sealing it."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -7,7 +7,7 @@ from fastapi import Request, Response
 
 from service.api.context import Context
 from service.api.openapi.operation import operation
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.fan_out_items import ItemReader
 from service.api.resources.fan_outs import respond
@@ -19,7 +19,7 @@ from service.api.schemas import fan_outs as schemas
 from service.api.schemas.parts.parameters import FanOutId
 from service.domain.errors import PayloadInvalid, PayloadTooLarge
 from service.domain.fan_out import MAX_ITEMS, FanOut, Item
-from service.store.groups.fan_outs import FILL
+from service.store.groups.fan_outs import ITEMS_PER_CALL
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 
@@ -49,13 +49,13 @@ async def add_fan_out_items(
         ]
         raise ValidationFailed(errors=rows)
     fan_out = await groups.read(context, FanOut, fan_out_id)
-    template = await context.stores.groups.item_payload(fan_out_id)
+    template = await context.namespace.groups.item_payload(fan_out_id)
     reader = ItemReader(context, fan_out.name, template)
     items: list[Item] = []
     rejected: list[dict[str, Any]] = []
-    turns = Turns()
+    slices = TimeSlices()
     for position, raw in enumerate(raw_items):
-        await turns.pause()
+        await slices.pause()
         try:
             items.append(await reader.read(raw, position, body.start_index))
         except (ValidationFailed, PayloadInvalid, PayloadTooLarge) as error:
@@ -63,10 +63,10 @@ async def add_fan_out_items(
             rejected.append({"index": body.start_index + position, "problem": problem})
     accepted = 0
     next_index, sealed = -1, fan_out.sealed
-    for start in range(0, max(len(items), 1), FILL):
-        filled = await context.stores.fan_outs.fill(fan_out_id, items[start : start + FILL])
-        accepted += filled.added
-        next_index, sealed = filled.next_index, filled.sealed
+    for start in range(0, max(len(items), 1), ITEMS_PER_CALL):
+        result = await context.namespace.fan_outs.add_items(fan_out_id, items[start : start + ITEMS_PER_CALL])
+        accepted += result.added
+        next_index, sealed = result.next_index, result.sealed
     return rendering.respond(
         {
             "accepted": accepted,
@@ -90,5 +90,5 @@ async def add_fan_out_items(
 )
 async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
     """Lets the fan-out finish. Fails, and says what is there, unless all `expected_count` items exist."""
-    await context.stores.fan_outs.seal(fan_out_id, body.expected_count)
+    await context.namespace.fan_outs.seal(fan_out_id, body.expected_count)
     return respond(await groups.read(context, FanOut, fan_out_id))

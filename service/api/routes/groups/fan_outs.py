@@ -13,7 +13,7 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.example_data import ITEM_RESULT
 from service.api.openapi.operation import operation
 from service.api.resources import groups
-from service.api.resources.fan_out_items import ItemReader, check_all, in_portions
+from service.api.resources.fan_out_items import ItemReader, check_all, in_batches
 from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
@@ -40,7 +40,7 @@ from service.domain.fan_out import (
 )
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
-from service.store.groups.fan_outs import FILL, Opened
+from service.store.groups.fan_outs import ITEMS_PER_CALL, CreatedFanOut
 from service.store.jobs import Idempotency
 
 router = Router(prefix="/v1/fan-outs", tags=["fan-outs"])
@@ -50,7 +50,7 @@ class NdjsonResponse(StreamingResponse):
     media_type = "application/x-ndjson"
 
 
-#: What is read as text may be asked for as text: generated clients know no NDJSON.
+#: The same lines as plain text, for generated clients, which do not know NDJSON.
 PLAIN = "text/plain"
 
 
@@ -95,35 +95,39 @@ async def create_fan_out(
         digest = await body_digest(request)
         idempotency = Idempotency("POST /v1/fan-outs", idempotency_key, digest)
     id = context.app_state.ids.new("fan", members=MEMBERS)
-    opened: Opened | None = None
+    created: CreatedFanOut | None = None
     try:
-        opened = await context.stores.fan_outs.open(id, spec, len(raw_items), idempotency)
-        await _complete(context, opened, spec, reader, raw_items)
+        created = await context.namespace.fan_outs.create(id, spec, len(raw_items), idempotency)
+        await _complete(context, created, spec, reader, raw_items)
     except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
-        failed = error if opened is None else after_a_part(error)
-        raise type(failed)(failed.message, fan_out_id=id if opened is None else opened.id) from error
+        failed = error if created is None else after_a_part(error)
+        raise type(failed)(failed.message, fan_out_id=id if created is None else created.id) from error
     finally:
         span.end()
-    headers = {"Idempotency-Replayed": "true"} if opened.replayed else {}
-    if (ended := await groups.wait_until_finished(context, FanOut, opened.id, prefer)) is not None:
+    headers = {"Idempotency-Replayed": "true"} if created.replayed else {}
+    if (ended := await groups.wait_until_finished(context, FanOut, created.id, prefer)) is not None:
         return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
-    return respond(created_fan_out(opened.id, spec, delays, opened.created_at), 202, **headers)
+    return respond(created_fan_out(created.id, spec, delays, created.created_at), 202, **headers)
 
 
 async def _complete(
-    context: RequestContext, opened: Opened, spec: FanOutSpec, reader: ItemReader, raw_items: Sequence[bytes]
+    context: RequestContext,
+    created: CreatedFanOut,
+    spec: FanOutSpec,
+    reader: ItemReader,
+    raw_items: Sequence[bytes],
 ) -> None:
-    """Stores the missing items; if a client cancels the fan-out meanwhile, there is nothing to add."""
-    fan_outs = context.stores.fan_outs
-    if opened.replayed:
-        found = await context.stores.groups.find(FanOut, opened.id)
+    """Store the missing items; stop if a client has cancelled the fan-out meanwhile."""
+    fan_outs = context.namespace.fan_outs
+    if created.replayed:
+        found = await context.namespace.groups.find(FanOut, created.id)
         if found is None or found.sealed:
             return
     with contextlib.suppress(NotFound, FanOutSealed, CountMismatch):
-        async for items in in_portions(reader, raw_items, FILL):
-            await fan_outs.fill(opened.id, items, admitted=True)
+        async for items in in_batches(reader, raw_items, ITEMS_PER_CALL):
+            await fan_outs.add_items(created.id, items, admitted=True)
         if spec.whole:
-            await fan_outs.seal(opened.id, len(raw_items))
+            await fan_outs.seal(created.id, len(raw_items))
 
 
 @router.get(
@@ -137,7 +141,7 @@ async def list_fan_outs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Each fan-out has its counts; its items are jobs, listed under the fan-out."""
-    page = await context.stores.groups.list(FanOut, limit, cursor)
+    page = await context.namespace.groups.list(FanOut, limit, cursor)
     return rendering.page([rendering.fan_out(fan_out) for fan_out in page.items], page.next_cursor)
 
 
@@ -159,8 +163,8 @@ async def get_fan_out(
 ) -> Response:
     """`wait` returns once the fan-out differs from `If-None-Match` or, without that header, has finished."""
     fan_out = await groups.poll(context, FanOut, fan_out_id, wait, if_none_match)
-    if (answer := groups.unchanged(fan_out, if_none_match)) is not None:
-        return answer
+    if (not_modified := groups.unchanged(fan_out, if_none_match)) is not None:
+        return not_modified
     return respond(fan_out)
 
 
@@ -180,7 +184,7 @@ async def list_fan_out_jobs(
 ) -> Response:
     """Lists the items that still exist, without the follow-up job. Short pages may have a next page."""
     fan_out = await groups.read(context, FanOut, fan_out_id)
-    page = await context.stores.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
+    page = await context.namespace.group_jobs.page(fan_out, JobFilter(state=state), limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
@@ -189,7 +193,7 @@ _RESULTS = operation(
     "jobs:read", "Results of a fan-out", {200: ("One ItemResultOut per line.", None)}, (404,)
 )
 _RESULTS["responses"][200]["content"] = {
-    # Binary, because that is what generated clients read this media type as: a blob, a file, bytes.
+    # Binary, since generated clients treat this media type as a blob, a file or bytes.
     NdjsonResponse.media_type: {"schema": {"type": "string", "format": "binary"}, "example": _LINE},
     PLAIN: {"schema": {"type": "string"}, "example": _LINE},
 }
@@ -217,7 +221,7 @@ async def list_fan_out_results(
     fan_out = await groups.read(context, FanOut, fan_out_id)
 
     async def lines() -> AsyncGenerator[bytes]:
-        async for rows in context.stores.fan_outs.results(fan_out, from_index):
+        async for rows in context.namespace.fan_outs.results(fan_out, from_index):
             chosen = [row for row in rows if state is None or row.state is state]
             if chosen:
                 yield b"".join(

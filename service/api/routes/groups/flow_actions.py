@@ -14,8 +14,8 @@ from service.domain.flow import Flow
 router = Router(prefix="/v1/flows/{flow_id}", tags=["flows"])
 
 
-async def _answer(context: RequestContext, flow: Flow, status: int) -> Response:
-    return respond(flow, await context.stores.groups.flow_jobs(flow.id), status)
+async def _respond(context: RequestContext, flow: Flow, status: int) -> Response:
+    return respond(flow, await context.namespace.groups.flow_jobs(flow.id), status)
 
 
 @router.post(
@@ -36,7 +36,7 @@ async def cancel_flow(
 ) -> Response:
     """Cancels every unfinished job, including running ones."""
     flow, status = await groups.cancel(context, Flow, flow_id, body)
-    return await _answer(context, flow, status)
+    return await _respond(context, flow, status)
 
 
 @router.post(
@@ -51,7 +51,7 @@ async def cancel_flow(
 )
 async def retry_flow(flow_id: FlowId, context: Context) -> Response:
     """Runs dead and cancelled jobs again when their conditions are met. Successful results stay."""
-    return await _answer(context, await groups.run_again(context, Flow, flow_id), 202)
+    return await _respond(context, await groups.run_again(context, Flow, flow_id), 202)
 
 
 @router.delete(

@@ -1,6 +1,7 @@
 """Submitting and reading flows."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Annotated, Any, cast
 
@@ -12,7 +13,7 @@ from service.api.openapi.operation import operation
 from service.api.requests.limits import one_job
 from service.api.requests.streamed_items import EDGES, open_envelope
 from service.api.requests.strict_json import parse
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
@@ -74,7 +75,7 @@ async def create_flow(
         idempotency = Idempotency("POST /v1/flows", idempotency_key, digest)
     id = context.app_state.ids.new("flow", members=len(spec.nodes))
     try:
-        admission = await context.stores.flows.create(id, spec, idempotency)
+        admission = await context.namespace.flows.create(id, spec, idempotency)
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, flow_id=id) from error
     finally:
@@ -82,7 +83,9 @@ async def create_flow(
     flow, jobs = admission.flow, dict(admission.jobs)
     headers = {"Idempotency-Replayed": "true"} if admission.replayed else {}
     if (ended := await groups.wait_until_finished(context, Flow, flow.id, prefer)) is not None:
-        jobs = await context.stores.groups.flow_jobs(flow.id)
+        # The flow is stored, and an error would make the client retry it.
+        with contextlib.suppress(BackendUnavailable):
+            jobs = await context.namespace.groups.flow_jobs(flow.id)
         return respond(ended, jobs, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(flow, jobs, 202, **headers)
 
@@ -91,9 +94,9 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
     raw = cast(RawItems, body.jobs)
     nodes: dict[str, Node] = {}
     rows: list[dict[str, Any]] = []
-    turns = Turns()
+    slices = TimeSlices()
     for key, text in zip(raw.keys, raw, strict=True):
-        await turns.pause()
+        await slices.pause()
         try:
             _NAME.validate_python(key)
             node = schemas.NodeIn.model_validate(await _node(context, key, text))
@@ -120,13 +123,13 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
         nodes[key] = Node(spec, node.edges())
     if rows:
         raise ValidationFailed(errors=rows[:100])
-    # In a thread: sorting a hundred thousand edges takes a while.
+    # In a thread, because sorting a hundred thousand edges would block the event loop.
     order = await asyncio.to_thread(arrange, {key: node.edges for key, node in nodes.items()})
     return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
 
 
 async def _node(context: RequestContext, key: str, text: bytes) -> Any:
-    """A job and its edges, which may be many more than a job has fields."""
+    """Parse a job and its edges, of which there may be very many."""
     root = pointer(("body", "jobs", key))
     try:
         node = await open_envelope(text, EDGES, one_job(context.app_state.settings))
@@ -151,7 +154,7 @@ async def list_flows(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Each flow has its counts but not its jobs."""
-    page = await context.stores.groups.list(Flow, limit, cursor)
+    page = await context.namespace.groups.list(Flow, limit, cursor)
     return rendering.page([rendering.flow(flow) for flow in page.items], page.next_cursor)
 
 
@@ -173,9 +176,9 @@ async def get_flow(
 ) -> Response:
     """`wait` returns once the flow differs from `If-None-Match` or, without that header, has finished."""
     flow = await groups.poll(context, Flow, flow_id, wait, if_none_match)
-    if (answer := groups.unchanged(flow, if_none_match)) is not None:
-        return answer
-    return respond(flow, await context.stores.groups.flow_jobs(flow_id))
+    if (not_modified := groups.unchanged(flow, if_none_match)) is not None:
+        return not_modified
+    return respond(flow, await context.namespace.groups.flow_jobs(flow_id))
 
 
 @router.get(
@@ -186,8 +189,8 @@ async def get_flow(
 async def get_flow_graph(flow_id: FlowId, request: Request, context: Context) -> Response:
     """A compact graph for drawing. `Accept: text/vnd.mermaid` returns Mermaid text."""
     await groups.read(context, Flow, flow_id)
-    jobs, edges = await context.stores.flows.graph(flow_id)
-    found = await context.stores.queries.jobs(list(jobs.values()))
+    jobs, edges = await context.namespace.flows.graph(flow_id)
+    found = await context.namespace.queries.jobs(list(jobs.values()))
     if MERMAID in request.headers.get("accept", ""):
         return Response(rendering.mermaid(jobs, found, edges), media_type=MERMAID)
     return rendering.respond(rendering.graph(flow_id, jobs, found, edges))
@@ -205,7 +208,7 @@ async def list_flow_jobs(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Lists the jobs that still exist; each job has its own retention."""
-    page = await context.stores.group_jobs.page(
+    page = await context.namespace.group_jobs.page(
         await groups.read(context, Flow, flow_id), JobFilter(), limit, cursor
     )
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)

@@ -22,7 +22,7 @@ ActionId = Annotated[
     str, Path(pattern=r"^act_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The bulk action's ID.")
 ]
 ONE = {200: ("The bulk action.", schemas.BulkActionOut)}
-#: What a retry needs beyond the scope of its operation.
+#: The scope that a retry requires in addition to the scope of the operation.
 RETRY_SCOPE = "dlq:write"
 
 
@@ -69,7 +69,7 @@ async def list_bulk_actions(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Unfinished bulk actions, and those that finished in the last 24 hours."""
-    page = await context.stores.bulk_actions.list(limit, cursor)
+    page = await context.namespace.bulk_actions.list(limit, cursor)
     return rendering.page([bulk.resource(action) for action in page.items], page.next_cursor)
 
 
@@ -95,7 +95,7 @@ async def get_bulk_action(
     else:
         async with context.watch(action_id) as waiting:
             found = await until(
-                lambda: context.stores.bulk_actions.get(action_id),
+                lambda: context.namespace.bulk_actions.get(action_id),
                 waiting,
                 wait,
                 lambda action: (
@@ -145,7 +145,7 @@ async def cancel_bulk_action(action_id: ActionId, context: Context) -> Response:
 
 
 async def _read(context: RequestContext, id: str) -> BulkAction:
-    action = await context.stores.bulk_actions.get(id)
+    action = await context.namespace.bulk_actions.get(id)
     if action is None:
         raise NotFound()
     return action
@@ -154,5 +154,5 @@ async def _read(context: RequestContext, id: str) -> BulkAction:
 async def _set_state(
     context: RequestContext, id: str, to: Literal["paused", "running", "cancelled"]
 ) -> Response:
-    await context.stores.bulk_actions.set_state(id, to)
+    await context.namespace.bulk_actions.set_state(id, to)
     return bulk.respond(await _read(context, id))

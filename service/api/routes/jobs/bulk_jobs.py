@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.strict_json import parse
-from service.api.requests.time_slices import Turns
+from service.api.requests.time_slices import TimeSlices
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.responses import rendering
@@ -52,9 +52,9 @@ async def create_jobs(
     span = begin_submission(context, "submit jobs")
     results: list[dict[str, Any]] = []
     accepted: list[tuple[int, Submission]] = []
-    turns = Turns()
+    slices = TimeSlices()
     for index, text in enumerate(cast(RawItems, body.jobs)):
-        await turns.pause()
+        await slices.pause()
         try:
             spec = await specify(context, _parse_item(index, text), span.traceparent, f"/jobs/{index}")
         except JsonInvalid as error:
@@ -71,19 +71,19 @@ async def create_jobs(
     submitted = await _submit(context, [submission for _, submission in accepted], atomic=body.atomic)
     span.end()
     replayed, left = False, PAGE_BYTES
-    for (index, _), answer in zip(accepted, submitted, strict=True):
-        if isinstance(answer, TriageError):
-            results.append(_refused(request, index, for_client(answer, request.scope)))
+    for (index, _), outcome in zip(accepted, submitted, strict=True):
+        if isinstance(outcome, TriageError):
+            results.append(_refused(request, index, for_client(outcome, request.scope)))
             continue
-        error = answer.error
+        error = outcome.error
         if isinstance(error, IdempotencyKeyReused):
             raise error
-        if error is not None or answer.job is None:
+        if error is not None or outcome.job is None:
             results.append(_refused(request, index, error or NotFound()))
             continue
-        replayed = replayed or answer.replayed
-        status = 200 if answer.result is SubmitResult.EXISTING else 202
-        job = shortened(answer.job, left)
+        replayed = replayed or outcome.replayed
+        status = 200 if outcome.result is SubmitResult.EXISTING else 202
+        job = shortened(outcome.job, left)
         left -= len(job.payload) + len(job.result or b"")
         results.append({"index": index, "status": status, "job": present(context, job), "problem": None})
     results.sort(key=lambda row: row["index"])
@@ -95,19 +95,19 @@ async def create_jobs(
 async def _submit(
     context: RequestContext, submissions: Sequence[Submission], *, atomic: bool
 ) -> list[Submitted | TriageError]:
-    """What became of each. An error of the first call is raised: nothing, or nobody knows what, is stored.
+    """Return the outcome of each submission. Raises an error of the first call: probably nothing is stored.
 
-    After that, jobs are stored, and the request must say which.
+    After that some jobs are stored, and the response must say which.
     """
-    jobs, answers = context.stores.jobs, list[Submitted | TriageError]()
+    jobs, outcomes = context.namespace.jobs, list[Submitted | TriageError]()
     for batch in [submissions] if atomic else batches(submissions):
         try:
-            answers += await jobs.submit_batch(batch)
+            outcomes += await jobs.submit_batch(batch)
         except TriageError as error:
-            if not answers:
+            if not outcomes:
                 raise
-            answers += [error] * len(batch)
-    return answers
+            outcomes += [error] * len(batch)
+    return outcomes
 
 
 def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:

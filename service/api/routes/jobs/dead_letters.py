@@ -25,12 +25,12 @@ router = Router(prefix="/v1/dlq", tags=["dead letters"])
 
 
 async def _entry(context: RequestContext, job: Job) -> dict[str, Any]:
-    attempts = await context.stores.queries.attempts(job.id)
+    attempts = await context.namespace.queries.attempts(job.id)
     return rendering.dead_letter(job, attempts, context.view(job))
 
 
 async def _dead(context: RequestContext, job_id: str) -> Job:
-    job = await context.stores.queries.job(job_id)
+    job = await context.namespace.queries.job(job_id)
     if job is None or job.state is not State.DEAD:
         raise NotFound()
     return job
@@ -53,7 +53,7 @@ async def list_dead_letters(
 ) -> Response:
     """Dead jobs with reason, error and last attempt. Omits values over 16 KiB (see `truncated`)."""
     filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
-    queries = context.stores.queries
+    queries = context.namespace.queries
     page = await queries.list_jobs(filter, limit, cursor)
     attempts = await queries.last_attempts([job.id for job in page.items])
     rows = [
@@ -130,7 +130,7 @@ async def delete_dead_letter(job_id: JobId, context: Context) -> Response:
     """Deletes the job and its history."""
     await _dead(context, job_id)
     try:
-        await context.stores.jobs.delete_one(job_id)
-    except InvalidState as error:  # it runs again by now
+        await context.namespace.jobs.delete_one(job_id)
+    except InvalidState as error:  # the job is no longer dead
         raise NotFound() from error
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""Why a job is where it is."""
+"""Explains why a job is in its state."""
 
 from fastapi import Response
 
@@ -26,7 +26,7 @@ router = Router(prefix="/v1/jobs/{job_id}", tags=["jobs"])
 )
 async def explain_job(job_id: JobId, context: Context) -> Response:
     """Says why a job is in its state and what it waits for, with every reason that applies. Read-only."""
-    found = await context.stores.explanations.of(job_id)
+    found = await context.namespace.explanations.of(job_id)
     if found is None:
         raise NotFound()
     return rendering.respond(explanation(*found))

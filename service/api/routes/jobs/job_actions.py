@@ -1,4 +1,4 @@
-"""Actions on a job: change, cancel, run again, run now, delete; and its attempts and logs."""
+"""Actions on a job: update, cancel, retry, run now, delete; and its attempts and logs."""
 
 from fastapi import Response
 
@@ -34,7 +34,7 @@ async def update_job(
     given = body.model_fields_set
     if not given:
         raise ValidationFailed(errors=[{"pointer": "", "code": "empty", "message": "nothing to change"}])
-    await context.stores.jobs.update(
+    await context.namespace.jobs.update(
         job_id,
         if_version=guard(if_match, job.version),
         priority=body.priority,
@@ -52,7 +52,7 @@ async def update_job(
 )
 async def delete_job(job_id: JobId, context: Context) -> Response:
     """Deletes a finished job now, before its retention ends."""
-    await context.stores.jobs.delete_one(job_id)
+    await context.namespace.jobs.delete_one(job_id)
     return Response(status_code=204)
 
 
@@ -77,7 +77,7 @@ async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | N
     message = "" if body is None or body.reason is None else body.reason
     status = 200
     try:
-        changed = await context.stores.jobs.cancel_one(job_id, round(grace * 1000), message)
+        changed = await context.namespace.jobs.cancel_one(job_id, round(grace * 1000), message)
         if changed.result is ChangeResult.REQUESTED:
             status = 202
     except InvalidState as error:
@@ -116,7 +116,7 @@ async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | N
 )
 async def run_job_now(job_id: JobId, context: Context) -> Response:
     """Queues the job without waiting for its time."""
-    return await act(context, job_id, context.stores.jobs.run_now(job_id), (State.QUEUED, State.RUNNING))
+    return await act(context, job_id, context.namespace.jobs.run_now(job_id), (State.QUEUED, State.RUNNING))
 
 
 @router.get(
@@ -129,7 +129,7 @@ async def run_job_now(job_id: JobId, context: Context) -> Response:
 async def list_job_attempts(job_id: JobId, context: Context) -> Response:
     """The last 50 failed or crashed attempts, each with its error."""
     view = context.view(await read(context, job_id))
-    texts = await context.stores.queries.attempts(job_id)
+    texts = await context.namespace.queries.attempts(job_id)
     return rendering.page([rendering.attempt(text, view) for text in texts], None)
 
 
@@ -141,5 +141,5 @@ async def list_job_attempts(job_id: JobId, context: Context) -> Response:
 async def list_job_logs(job_id: JobId, context: Context) -> Response:
     """The last 1,000 lines the handler logged."""
     view = context.view(await read(context, job_id))
-    texts = await context.stores.queries.logs(job_id)
+    texts = await context.namespace.queries.logs(job_id)
     return rendering.page([rendering.log_line(text, view) for text in texts], None)

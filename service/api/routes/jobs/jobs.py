@@ -30,7 +30,7 @@ from service.telemetry.spans import Span
 
 router = Router(prefix="/v1/jobs", tags=["jobs"])
 
-#: A larger payload, in bytes, earns a warning to refer to the data by id.
+#: A response warns about a larger payload, in bytes, and recommends a reference.
 WARN_BYTES = 1_024
 
 
@@ -70,8 +70,8 @@ async def create_job(
     submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
-        return _answer(context, await _submit(context, submission, span), spec)
-    # The watch comes first: a job can end before the answer to its submission is read.
+        return _respond(context, await _submit(context, submission, span), spec)
+    # Watch before submitting: the job may finish before Redis' reply arrives.
     async with context.watch(submission.id) as waiting:
         submitted = await _submit(context, submission, span)
         if submitted.job_id == submission.id:
@@ -85,19 +85,19 @@ async def create_job(
 async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: float) -> Job | None:
     try:
         job = await until(
-            lambda: context.stores.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
+            lambda: context.namespace.queries.job(id), waiting, seconds, is_finished, context.app_state.clock
         )
         if job is not None:
             await context.namespace_state.types.load_type(job.name)
     except BackendUnavailable:
-        return None  # The submission is stored: an error would make the client send it again.
+        return None  # The submission is stored, and an error would make the client retry it.
     return job
 
 
 async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
     failed: str | None = "error"
     try:
-        submitted = await context.stores.jobs.submit_one(submission)
+        submitted = await context.namespace.jobs.submit_one(submission)
         failed = None
         return submitted
     except REFUSALS as error:
@@ -121,7 +121,7 @@ def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
     return headers
 
 
-def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
+def _respond(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Response:
     if submitted.job is None:
         raise NotFound("The job that held the unique key has just finished. Submit the job again.")
     status = 200 if submitted.result is SubmitResult.EXISTING else 202
@@ -132,7 +132,7 @@ def _answer(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Res
 
 def _waited(context: RequestContext, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
     if job is None or not is_finished(job):
-        return _answer(context, submitted, spec)
+        return _respond(context, submitted, spec)
     headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
     return rendering.respond(present(context, job), 200, headers)
 
@@ -173,14 +173,14 @@ async def list_jobs(
         created_before=None if created_before is None else to_ms(created_before),
     )
     if len(filter.tags) < len(set(tag or [])):
-        return rendering.page([], None)  # no job has two values of one key
+        return rendering.page([], None)  # a tag has only one value, so no job matches
     if filter.group_id is None:
-        page = await context.stores.queries.list_jobs(filter, limit, cursor)
+        page = await context.namespace.queries.list_jobs(filter, limit, cursor)
     else:
-        group = await context.stores.groups.get(filter.group_id)
+        group = await context.namespace.groups.get(filter.group_id)
         if group is None or (flow_id and fan_out_id):
             return rendering.page([], None)
-        page = await context.stores.group_jobs.page(group, filter, limit, cursor)
+        page = await context.namespace.group_jobs.page(group, filter, limit, cursor)
     return rendering.page([present(context, job) for job in page.items], page.next_cursor)
 
 
@@ -200,13 +200,13 @@ async def get_job(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """`wait` returns once the job differs from `If-None-Match` or, without that header, has finished."""
-    stores = context.stores
+    namespace = context.namespace
     if wait is None:
-        job = await stores.queries.job(job_id)
+        job = await namespace.queries.job(job_id)
     else:
         async with context.watch(job_id) as waiting:
             job = await until(
-                lambda: stores.queries.job(job_id),
+                lambda: namespace.queries.job(job_id),
                 waiting,
                 wait,
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),

@@ -1,1 +1,1 @@
-"""What operators read and control: queues, workers, schedules, probes, metrics."""
+"""Routes for operators: queues, workers, schedules, events, probes, metrics, pages."""

@@ -1,4 +1,4 @@
-"""Streams of what becomes of a job, a flow or a fan-out, for who would ask again and again."""
+"""Event streams of a job, a flow or a fan-out, which replace polling."""
 
 from typing import Annotated, Any
 
@@ -25,11 +25,11 @@ LastEventId = Annotated[
 
 
 def _events(summary: str, model: Any) -> dict[str, Any]:
-    answers = {
+    successes = {
         200: ("Events with this data, until the resource finishes.", model),
         204: ("The resource has finished and the client has the last event.", None),
     }
-    return operation("jobs:read", summary, answers, (404,))
+    return operation("jobs:read", summary, successes, (404,))
 
 
 @router.get(
@@ -46,11 +46,11 @@ async def stream_job_events(job_id: JobId, context: Context, last_event_id: Last
     `unavailable`, `unauthorized` or `deleted`; to resume, send the last ID as `Last-Event-ID`.
     """
 
-    async def look() -> Snapshot | None:
-        job = await context.stores.queries.job_status(job_id)
+    async def read_snapshot() -> Snapshot | None:
+        job = await context.namespace.queries.job_status(job_id)
         return job and Snapshot(job.version, job.state in FINISHED, _job(context, job_id, job))
 
-    return await stream(context, job_id, look, last_event_id)
+    return await stream(context, job_id, read_snapshot, last_event_id)
 
 
 @router.get(
@@ -82,11 +82,11 @@ async def stream_fan_out_events(
 
 
 async def _stream_group(context: RequestContext, id: str, last_event_id: str | None) -> Response:
-    async def look() -> Snapshot | None:
-        group = await context.stores.groups.get(id)
+    async def read_snapshot() -> Snapshot | None:
+        group = await context.namespace.groups.get(id)
         return group and Snapshot(group.version, not group.live, _group(group))
 
-    return await stream(context, id, look, last_event_id)
+    return await stream(context, id, read_snapshot, last_event_id)
 
 
 def _job(context: RequestContext, id: str, job: JobStatus) -> dict[str, Any]:

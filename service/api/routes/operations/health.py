@@ -44,7 +44,7 @@ async def _problem(app_state: AppState) -> str | None:
         app_state.redis_problem = None
         return None
     if problem.sentence != app_state.redis_problem:
-        # Probes ask often and are read by anybody: the host and the server's word go into the log, once.
+        # Probes are frequent and public, so the host and the server's message go into the log, and only once.
         log.warning("redis_not_usable", problem=problem.sentence)
         app_state.redis_problem = problem.sentence
     return f"redis: {problem.summary}"

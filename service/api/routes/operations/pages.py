@@ -5,14 +5,14 @@ from fastapi import APIRouter, Request, Response
 from service.api.static_pages import File, Site, dashboard, reference
 from service.domain.errors import NotFound
 
-#: Nothing from elsewhere, nothing inline, in nobody's frame.
+#: No external resources, nothing inline, no framing.
 STRICT = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-#: Swagger UI has its icons in data: addresses.
+#: Swagger UI has its icons in data: URLs.
 WITH_ICONS = STRICT.replace("img-src 'self'", "img-src 'self' data:")
-#: A page is asked for again each time; what it loads has another address after a change.
+#: Browsers revalidate the page each time; the files that it loads get a new URL with each build.
 _PAGE_CACHE = "no-cache"
 _FILE_CACHE = "public, max-age=31536000, immutable"
 
@@ -26,14 +26,14 @@ def pages_router() -> APIRouter:
 
 def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
     async def page(request: Request) -> Response:
-        return _answer(request, site.page, _PAGE_CACHE, policy)
+        return _respond(request, site.page, _PAGE_CACHE, policy)
 
     async def file(request: Request, build: str, name: str) -> Response:
         found = site.files.get(name)
-        # The address of another build would be kept for a year with the content of this one.
+        # A browser would keep this build's file for a year under another build's URL.
         if found is None or build != site.build:
             raise NotFound()
-        return _answer(request, found, _FILE_CACHE, policy)
+        return _respond(request, found, _FILE_CACHE, policy)
 
     for address, endpoint in ((path, page), (path + "/{build}/{name}", file)):
         router.add_api_route(
@@ -41,7 +41,7 @@ def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
         )
 
 
-def _answer(request: Request, file: File, cache: str, policy: str) -> Response:
+def _respond(request: Request, file: File, cache: str, policy: str) -> Response:
     headers = {"ETag": file.etag, "Cache-Control": cache, "Content-Security-Policy": policy}
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)

@@ -1,4 +1,4 @@
-"""Queues: looking, pausing, emptying, deleting."""
+"""Queues: reading, configuring, pausing, purging, deleting."""
 
 from typing import Annotated, Any, Literal
 
@@ -50,7 +50,7 @@ async def list_queues(
     """
     if order == "attention":
         return await _by_attention(context, limit, cursor)
-    page = await context.stores.queues.list(limit, cursor)
+    page = await context.namespace.queues.list(limit, cursor)
     items = [queue_resource.queue(queue) for queue in page.items]
     return rendering.respond({"items": items, "next_cursor": page.next_cursor, "totals": None})
 
@@ -58,7 +58,7 @@ async def list_queues(
 async def _by_attention(context: RequestContext, limit: int, cursor: str | None) -> Response:
     if cursor is not None:
         raise CursorInvalid()
-    queues, survey = await context.stores.queues.by_attention(limit, page=True)
+    queues, survey = await context.namespace.queues.by_attention(limit, page=True)
     items = [queue_resource.queue(queue) for queue in queues]
     totals = queue_resource.totals(len(survey.queues), survey.counts())
     return rendering.respond({"items": items, "next_cursor": None, "totals": totals})
@@ -67,7 +67,7 @@ async def _by_attention(context: RequestContext, limit: int, cursor: str | None)
 @router.get("/{name}", name="get_queue", **operation("queues:read", "Read a queue", ONE_QUEUE, (404,)))
 async def get_queue(name: QueueName, context: Context) -> Response:
     """Depth per state, age of the oldest queued job, rates, workers and settings."""
-    queue = await context.stores.queues.get(name)
+    queue = await context.namespace.queues.get(name)
     if queue is None:
         raise NotFound()
     return respond(queue)
@@ -82,9 +82,9 @@ async def update_queue(
     """Creates a new queue if needed. Limits apply at once; aging applies to jobs queued from now on."""
     version = None
     if if_match is not None:
-        queue = await context.stores.queues.get(name)
+        queue = await context.namespace.queues.get(name)
         version = guard(if_match, None if queue is None else queue.settings.version)
-    return respond(await context.stores.queues.configure(name, body.changes(), version))
+    return respond(await context.namespace.queues.configure(name, body.changes(), version))
 
 
 @router.delete(
@@ -97,7 +97,7 @@ async def delete_queue(name: QueueName, context: Context) -> Response:
 
     A queue without settings disappears with its last job.
     """
-    if not await context.stores.queues.delete(name):
+    if not await context.namespace.queues.delete(name):
         raise NotFound()
     return Response(status_code=204)
 
@@ -125,8 +125,8 @@ async def resume_queue(name: QueueName, context: Context, body: schemas.PauseIn 
 
 async def _pause(context: RequestContext, name: str, body: schemas.PauseIn | None, *, paused: bool) -> Queue:
     if body is not None and body.job_type is not None:
-        return await context.stores.queues.pause_job_type(name, body.job_type, paused=paused)
-    queues = context.stores.queues
+        return await context.namespace.queues.pause_job_type(name, body.job_type, paused=paused)
+    queues = context.namespace.queues
     return await (queues.pause(name) if paused else queues.resume(name))
 
 
@@ -145,6 +145,6 @@ async def purge_queue(name: QueueName, body: schemas.PurgeIn, context: Context) 
     if body.confirm != name:
         rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the queue's name"}]
         raise ValidationFailed(errors=rows)
-    if await context.stores.queues.get(name) is None:
+    if await context.namespace.queues.get(name) is None:
         raise NotFound()
-    return rendering.respond({"purged": await context.stores.queues.purge(name)})
+    return rendering.respond({"purged": await context.namespace.queues.purge(name)})

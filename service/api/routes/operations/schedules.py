@@ -1,4 +1,4 @@
-"""Schedules: jobs at times that come again."""
+"""Schedules: jobs at recurring times."""
 
 from typing import Annotated, Any
 
@@ -32,7 +32,7 @@ ATTEMPTS = 5
 
 
 def present_schedule(context: RequestContext, found: Schedule) -> dict[str, Any]:
-    """The schedule as this caller may see it, with the payload redacted like its jobs' payloads."""
+    """The schedule, with its payload redacted for this caller like its jobs' payloads."""
     document = rendering.schedule(found)
     job = found.definition["job"]
     if "payload" in job:
@@ -46,7 +46,7 @@ def respond(context: RequestContext, found: Schedule, status: int = 200) -> Resp
 
 
 async def read(context: RequestContext, name: str) -> Schedule:
-    found = await context.stores.schedules.get(name)
+    found = await context.namespace.schedules.get(name)
     if found is None:
         raise NotFound()
     return found
@@ -63,7 +63,7 @@ async def list_schedules(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Every schedule with its next five fire times and its last runs."""
-    page = await context.stores.schedules.list(limit, cursor)
+    page = await context.namespace.schedules.list(limit, cursor)
     return rendering.page([present_schedule(context, found) for found in page.items], page.next_cursor)
 
 
@@ -89,12 +89,12 @@ async def put_schedule(
     """If the times stay the same, due fire times stay due; changed times count from now."""
     spec = await check_job(context, body)
     for attempt in range(ATTEMPTS):
-        before, now = await context.stores.schedules.read(name)
+        before, now = await context.namespace.schedules.read(name)
         guard(if_match, None if before is None else before.version)
         definition = body.definition()
         check_times(body, definition, before, now)
         try:
-            await context.stores.schedules.put(name, definition, body.paused, before, now, spec.queue)
+            await context.namespace.schedules.put(name, definition, body.paused, before, now, spec.queue)
         except VersionMismatch:
             if if_match is not None or attempt == ATTEMPTS - 1:
                 raise
@@ -104,7 +104,7 @@ async def put_schedule(
 
 
 async def check_job(context: RequestContext, body: schemas.ScheduleIn) -> JobSpec:
-    """As POST /v1/jobs checks it; pointers lead into `job`."""
+    """Check the job like POST /v1/jobs; pointers of errors start at `/job`."""
     if body.job.run_at is not None:
         raise invalid("/job/run_at", "not allowed here; the schedule sets the time")
     return await specify(context, body.job, None, "/job")
@@ -122,7 +122,7 @@ def check_times(
         wanted.check(now)
     except TimetableInvalid as error:
         raise invalid(f"/{error.field}", str(error)) from error
-    # A definition may be sent again after its end: it is what it was.
+    # A client may repeat an unchanged definition even after the schedule has ended.
     again = before is not None and timetable(before.definition, 0) == timetable(definition, 0)
     if not again and wanted.next_after(now) is None:
         if definition["end_ms"] is None:
@@ -143,7 +143,7 @@ def invalid(pointer: str, message: str) -> ValidationFailed:
 async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatch = None) -> Response:
     """Jobs it has started continue."""
     version = None if if_match is None else guard(if_match, (await read(context, name)).version)
-    if not await context.stores.schedules.delete(name, version):
+    if not await context.namespace.schedules.delete(name, version):
         raise NotFound()
     return Response(status_code=204)
 
@@ -161,7 +161,7 @@ async def resume_schedule(name: ScheduleName, context: Context) -> Response:
 
 
 async def change(context: RequestContext, name: str, *, paused: bool) -> Response:
-    schedules = context.stores.schedules
+    schedules = context.namespace.schedules
     for attempt in range(ATTEMPTS):
         found = await read(context, name)
         try:
@@ -192,16 +192,16 @@ async def run_schedule_now(
     name: ScheduleName, request: Request, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Starts a job now, even if paused. `overlap` applies: skip returns 409 until the last run finishes."""
-    schedules = context.stores.schedules
+    schedules = context.namespace.schedules
     job_id = context.app_state.ids.new("job")
     idempotency = None
     if idempotency_key is not None:
-        # The schedule, which says what the job is, may change or be gone when the request comes again.
+        # `keeps`: a retry must find the job even if the schedule has changed or no longer exists.
         digest = await body_digest(request)
         idempotency = Idempotency(f"POST {request.url.path}", idempotency_key, digest, keeps=True)
     for _ in range(ATTEMPTS):
-        if idempotency is not None and (answered := await context.stores.jobs.find_replay(idempotency)):
-            return answer_run(context, answered)
+        if idempotency is not None and (replay := await context.namespace.jobs.find_replay(idempotency)):
+            return respond_to_run(context, replay)
         found = await read(context, name)
         job_type = context.namespace_state.types.known(found.definition["job"]["name"])
         spec = found.job(job_type, context.namespace_state.types.queue_defaults)
@@ -209,13 +209,13 @@ async def run_schedule_now(
             grace = context.app_state.settings.cancel_grace_seconds
             await schedules.replace_unfinished(found, round(grace * 1000), idempotency)
         submitted = await schedules.run_now(found, Submission(job_id, spec, idempotency))
-        # None: the schedule has changed. Replayed: the same request was faster; its record has the answer.
+        # None: the schedule has changed. Replayed: the same request was faster, so `find_replay` has its job.
         if submitted is not None and not submitted.replayed:
-            return answer_run(context, submitted)
+            return respond_to_run(context, submitted)
     raise VersionMismatch()
 
 
-def answer_run(context: RequestContext, submitted: Submitted) -> Response:
+def respond_to_run(context: RequestContext, submitted: Submitted) -> Response:
     if (job := submitted.accepted().job) is None:
         raise NotFound()
     headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": rendering.etag(job.version)}

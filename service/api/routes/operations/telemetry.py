@@ -23,11 +23,11 @@ async def _observed(request: Request) -> Namespace:
     """The namespace of the caller's key; with TRIAGE_METRICS_OPEN, TRIAGE_NAMESPACE."""
     app_state: AppState = request.app.state.app_state
     if app_state.settings.metrics_open:
-        return app_state.namespace_state(app_state.settings.namespace).stores
+        return app_state.namespace_state(app_state.settings.namespace).namespace
     caller = await identify(request)
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
-    return app_state.namespace_state(caller.namespace).stores
+    return app_state.namespace_state(caller.namespace).namespace
 
 
 Observed = Annotated[Namespace, Depends(_observed)]
@@ -47,13 +47,15 @@ Observed = Annotated[Namespace, Depends(_observed)]
     },
     openapi_extra={"x-required-scope": "metrics:read", "security": [{"apiKey": []}]},
 )
-async def metrics(request: Request, stores: Observed) -> Response:
+async def metrics(request: Request, namespace: Observed) -> Response:
     """Metrics of requests to this process and of queues, both for the caller's namespace.
 
     With TRIAGE_METRICS_OPEN, covers requests of all namespaces and queues of TRIAGE_NAMESPACE.
     """
     app_state: AppState = request.app.state.app_state
-    text = await app_state.metrics.exposition(app_state.redis, stores, whole=app_state.settings.metrics_open)
+    text = await app_state.metrics.exposition(
+        app_state.redis, namespace, whole=app_state.settings.metrics_open
+    )
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -63,22 +65,22 @@ async def metrics(request: Request, stores: Observed) -> Response:
     **operation("metrics:read", "Measure a queue's load", {200: ("The metrics.", AutoscaleOut)}),
 )
 async def read_autoscale(
-    stores: Observed, queue: Annotated[str, Query(pattern=NAME.pattern, description="The queue's name.")]
+    namespace: Observed, queue: Annotated[str, Query(pattern=NAME.pattern, description="The queue's name.")]
 ) -> Response:
     """For KEDA's metrics-api scaler: `value` divided by a worker's concurrency is how many workers you need.
 
     The value counts running jobs, so that a busy queue keeps its workers, and jobs that can start within 30
     s. It excludes jobs held back by pauses, freezes and limits. It is 0 for a queue that was never used.
     """
-    demand = await stores.queue_metrics.demand(queue, HORIZON_MS)
+    load = await namespace.queue_metrics.load(queue, HORIZON_MS)
     return rendering.respond(
         {
             "queue": queue,
-            "value": demand.jobs,
-            "queued": demand.queued,
-            "running": demand.running,
-            "due": demand.due,
-            "startable": demand.startable,
-            "paused": demand.paused,
+            "value": load.jobs,
+            "queued": load.queued,
+            "running": load.running,
+            "due": load.due,
+            "startable": load.startable,
+            "paused": load.paused,
         }
     )

@@ -27,7 +27,7 @@ async def list_workers(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Worker processes as of their last heartbeat. A worker is lost one second after its lease expires."""
-    page = await context.stores.workers.list(limit, cursor)
+    page = await context.namespace.workers.list(limit, cursor)
     return rendering.page([rendering.worker(record) for record in page.items], page.next_cursor)
 
 
@@ -38,7 +38,7 @@ async def list_workers(
 )
 async def get_worker(worker_id: WorkerId, context: Context) -> Response:
     """A worker process as of its last heartbeat."""
-    record = await context.stores.workers.get(worker_id)
+    record = await context.namespace.workers.get(worker_id)
     if record is None:
         raise NotFound()
     return rendering.respond(rendering.worker(record))
@@ -51,9 +51,9 @@ async def get_worker(worker_id: WorkerId, context: Context) -> Response:
 )
 async def drain_worker(worker_id: WorkerId, context: Context) -> Response:
     """The worker claims no more jobs, finishes running ones or hands them back, and exits."""
-    if not await context.stores.workers.request_drain(worker_id):
+    if not await context.namespace.workers.request_drain(worker_id):
         raise NotFound()
-    record = await context.stores.workers.get(worker_id)
+    record = await context.namespace.workers.get(worker_id)
     if record is None:
         raise NotFound()
     return rendering.respond(rendering.worker(record), 202)
@@ -77,6 +77,6 @@ async def list_job_types(context: Context) -> Response:
             "defaults": dict(job_type.defaults),
             "redact": list(job_type.redact),
         }
-        for job_type in await context.stores.workers.job_types()
+        for job_type in await context.namespace.workers.job_types()
     ]
     return rendering.page(rows, None)

@@ -1,1 +1,1 @@
-"""Parts of schemas: fields, parameters, parts of a job, items that stay text."""
+"""Parts of schemas: fields, parameters, parts of a job, and raw items."""

@@ -1,4 +1,4 @@
-"""Field types shared by requests: every text is bounded and free of control characters."""
+"""Field types of requests: every text has a limit and no control characters."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ TagFilter = Annotated[str, StringConstraints(pattern=r"^[^:]+:.*$", max_length=1
 Tags = Annotated[
     dict[TagKey, TagValue],
     Field(max_length=TAGS.most),
-    # What pydantic writes by itself (patternProperties) would let other keys pass.
+    # pydantic itself writes patternProperties, which would allow other keys.
     WithJsonSchema(
         {
             "type": "object",
@@ -42,7 +42,7 @@ Priority = Annotated[int, Field(ge=PRIORITY.least, le=PRIORITY.most)]
 
 
 def parse_tags(values: list[str] | None) -> dict[str, str]:
-    """What the `key:value` of a filter say."""
+    """Parse the `key:value` texts of a filter."""
     return {key: value for key, _, value in (text.partition(":") for text in values or [])}
 
 
@@ -63,15 +63,15 @@ def inherited(otherwise: Any, description: str) -> Any:
 
 
 class In(BaseModel):
-    """A request: unknown fields are refused, so that a misspelt one is not silently ignored.
+    """The base of request schemas: refuses unknown fields, so that a misspelt one is not silently ignored.
 
-    A value is of the type that the document names: neither "1" nor true is a number, and 0 is not false.
+    Types are strict: neither "1" nor true is a number, and 0 is not false.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     def given(self) -> dict[str, Any]:
-        """What the client sent, without what is absent."""
+        """The fields that the client sent."""
         return {name: _given(getattr(self, name)) for name in self.model_fields_set}
 
 
@@ -80,6 +80,6 @@ def _given(value: Any) -> Any:
 
 
 class Out(BaseModel):
-    """A response: every field is always present."""
+    """The base of response schemas: every field is always present."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)

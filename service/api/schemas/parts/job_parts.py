@@ -1,4 +1,4 @@
-"""Parts of a job as clients read it."""
+"""Schemas of parts of a job."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Parameters that several routes take."""
+"""Parameters of several routes."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Items of a large array or object that stay text until their turn: as values they may take 50 times more."""
+"""Items of a large array or object that stay text until needed: parsed, they may take 50 times the memory."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 
 class RawItems(Sequence[bytes]):
-    """The JSON text of each item, sliced from the body on demand; for an object, `keys` as well."""
+    """The JSON text of each item, sliced from the body when accessed; for an object, also `keys`."""
 
     def __init__(self, body: bytes | bytearray) -> None:
         self._body = memoryview(body)
@@ -38,7 +38,7 @@ class RawItems(Sequence[bytes]):
 
 
 def raw(kind: str, at_least: int = 0) -> WrapValidator:
-    """On a list or dict of a model: the document describes it, its route validates it, one by one."""
+    """Marks a list or dict that only the document describes; the route validates the items one by one."""
 
     def check(value: Any, _: Any) -> Any:
         if not isinstance(value, RawItems):

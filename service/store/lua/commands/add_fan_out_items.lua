@@ -1,12 +1,12 @@
 #!lua
--- Add items to an open fan-out as jobs that may run at once. An index that it has taken before adds nothing, even when
--- its job has been forgotten since; items that come after its tolerance was crossed are cancelled as those were that
--- had not started.
+-- Adds items to an open fan-out as jobs that may run at once. An index that was added before adds nothing, even if its
+-- job has been deleted since. Once the fan-out has failed too often, new items are cancelled at once, like the items
+-- that had not started.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] group id   ARGV[3] "1" = the depth of the queue was looked at before
--- ARGV[4] queues of the namespace at most
--- ARGV[5..] per item 6 values: index, job id, payload, priority, delay_ms, key; "" = the template's
--- Returns {word, state, added, first missing index, items in all, "1" if sealed}: moved | sealed (an item is new) |
+-- ARGV[1] now   ARGV[2] group id   ARGV[3] "1" = the caller has checked the depth of the queue
+-- ARGV[4] limit on queues per namespace
+-- ARGV[5..] per item 6 values: index, job id, payload, priority, delay_ms, key; "" = use the template's value
+-- Returns {word, state, added, first missing index, total items, "1" if sealed}: moved | sealed (and an item is new) |
 --   full (the queue) | too_many_queues | missing
 -- Uses: keys, clock, job_records, queue_settings, queue_names, shared_payloads, consequences
 local P, now, push, WIDTH = keys.prefix, clock.now, job_records.push, 6
@@ -22,7 +22,7 @@ local function read_template()
   return template
 end
 
--- Where the items begin that the fan-out has not taken, and its highest index then.
+-- Where in ARGV the new items begin, and the highest index including them.
 local function find_fresh()
   local fresh, here, highest = {}, {}, tonumber(group[4])
   for i = 5, #ARGV, WIDTH do
@@ -45,11 +45,11 @@ if #fresh == 0 then return answer('moved', group[5]) end
 if sealed then return answer('sealed', group[5]) end
 local template = read_template()
 local queue = template[2]
--- The queue may have been forgotten since the fan-out began.
+-- The queue may have been deleted since the fan-out was created.
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return answer('too_many_queues', group[5]) end
 if ARGV[3] ~= '1' and queue_settings.is_full(queue, #fresh) then return answer('full', group[5]) end
 -- Checks above, writes below.
--- What the template's payload says is kept once, and for as long as one of its jobs is.
+-- The template's payload is stored once, for as long as any item refers to it.
 local shares = template_payload and #template_payload > 2
 local arrival = failing and 'refuse' or nil
 
@@ -75,6 +75,6 @@ for _, i in ipairs(fresh) do add(i) end
 if shares then shared_payloads.add(id, template_payload, #fresh) end
 local total = redis.call('HINCRBY', key, 'total', #fresh)
 redis.call('HSET', key, 'highest', highest)
-redis.call('ZADD', P .. 'filling', now + group[6], id)
+redis.call('ZADD', P .. 'open_fan_outs', now + group[6], id)
 consequences.flush()
 return answer('moved', total)

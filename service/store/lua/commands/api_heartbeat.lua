@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
--- From a process that holds no leases, the API: say that Redis can be reached, and wake the pools that can run what is
--- queued. A wake-up goes to one idle worker; if that one was frozen or killed right then, no other has heard of the
--- job.
+-- Called by API processes, which hold no leases: records that Redis is reachable, and wakes the pools that can run
+-- queued jobs. A wake-up goes to a single idle worker: if that one is frozen or killed at that moment, no other worker
+-- knows of the job.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] ms for which the caller had not reached Redis
+-- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] how long the caller could not reach Redis (ms)
 -- Returns 1
 -- Uses: keys, outage_guard
 local P = keys.prefix
-outage_guard.pulse(tonumber(ARGV[2]), tonumber(ARGV[3]))
+outage_guard.note_reachable(tonumber(ARGV[2]), tonumber(ARGV[3]))
 
 local function split(text)
   local words = {}
@@ -15,7 +15,7 @@ local function split(text)
   return words
 end
 
--- Whether one of these queues, "*" being any, stands in the line of a job type.
+-- Whether one of these queues ("*" = any) is in the line of a job type.
 local function stands_in_line(queues, names, job_type)
   if string.find(queues, ',*,', 1, true) then return true end
   for _, place in ipairs(redis.call('ZMSCORE', P .. 'ready:' .. job_type, unpack(names))) do

@@ -1,18 +1,17 @@
 #!lua flags=allow-oom
--- Note the job types with queued jobs that no worker of the registry knows, and bury the queued jobs of those that
--- have been noted for long enough. A worker that registers takes its types out of the notes, so that a deploy starts
--- the time anew.
+-- Notes the job types with queued jobs that no registered worker knows, and buries queued jobs of types that were noted
+-- long enough ago. A worker that registers removes the notes of its types, so a deployment restarts the wait.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] ms that a type must have been noted, and a job have been queued
--- ARGV[3] ms without a look after which the notes are void: nobody knows which workers there were meanwhile
--- ARGV[4] jobs buried at most   ARGV[5] retention of a dead job at least (ms)
--- Returns how many were buried
+-- ARGV[1] now   ARGV[2] how long a type must have been noted, and a job queued (ms)
+-- ARGV[3] notes are void after this long without a check (ms): unknown workers may have come and gone
+-- ARGV[4] limit on jobs to bury   ARGV[5] shortest retention of a dead job (ms)
+-- Returns how many jobs were buried
 -- Uses: keys, clock, lanes, jobs, endings, queue_settings, consequences
 local P, now = keys.prefix, clock.now
--- Types, queues of a type, lanes of a type, and closed limiters that one call looks at; places, and jobs that it
--- reads.
+-- Per call: types, queues of a type, lanes of a type, and closed limiters to check; queues with such types; jobs to
+-- read.
 local LOOKED_AT, PLACES, budget = 500, 1000, 1000
-local notes, after, void_after = P .. 'stranded', tonumber(ARGV[2]), tonumber(ARGV[3])
+local notes, after, void_after = P .. 'unroutable_types', tonumber(ARGV[2]), tonumber(ARGV[3])
 local left, keep_ms, buried = tonumber(ARGV[4]), tonumber(ARGV[5]), 0
 
 -- Job types that some worker knows.
@@ -30,7 +29,7 @@ local known, found, places = read_known(), {}, {}
 local function look_at(queue, name)
   if known[name] or #places >= PLACES then return end
   local paused_types = queue_settings.read(queue, 'paused_types')[4]
-  -- No worker runs what is paused, whichever types it knows.
+  -- No worker runs paused jobs, whatever types it knows.
   if queue_settings.is_paused(queue) or queue_settings.names_type(paused_types, name) then return end
   for _, index in ipairs({'types', 'keyed'}) do
     if redis.call('ZSCORE', keys.queue(queue, index), name) then
@@ -44,8 +43,8 @@ for _, name in ipairs(redis.call('ZRANGE', P .. 'ready', 0, LOOKED_AT - 1)) do
   local queues = known[name] and {} or redis.call('ZRANGE', P .. 'ready:' .. name, 0, LOOKED_AT - 1)
   for _, queue in ipairs(queues) do look_at(queue, name) end
 end
--- A queue that a claim has found closed stands in no line.
-for _, limiter in ipairs(redis.call('ZRANGE', P .. 'parked', 0, LOOKED_AT - 1)) do
+-- Queues that a claim closed are in no line.
+for _, limiter in ipairs(redis.call('ZRANGE', P .. 'closed_limiters', 0, LOOKED_AT - 1)) do
   local queue = string.match(limiter, '^queue:(.*)$')
   local names = queue and redis.call('SRANDMEMBER', keys.queue(queue, 'closed'), LOOKED_AT) or {}
   for _, name in ipairs(names) do look_at(queue, name) end
@@ -53,7 +52,7 @@ end
 
 -- Checks above, writes below.
 
--- Keeps the notes of types that were found again, and notes the new ones; returns since when each has been noted.
+-- Updates the notes; returns since when each type has been noted.
 local function renew_notes()
   local since, stale, noted = {}, {}, redis.call('HGETALL', notes)
   local looked = tonumber(redis.call('HGET', notes, '|') or nil)

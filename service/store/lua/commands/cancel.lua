@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- Cancel live jobs: those that wait are cancelled now, those that run are asked, and forced after the grace.
+-- Cancels live jobs: waiting jobs at once, running jobs through their worker, or by force after the grace period.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] grace (ms)   ARGV[3] reason   ARGV[4] "1" = only jobs that have never started
--- ARGV[5] the portion of a bulk action that this is (see bulk_portion.lua), "" = none
--- ARGV[6] what the requester says about it, "" = nothing: the first who says something is kept   ARGV[7..] job ids
--- Asked again, the earlier of the two ends of the grace holds.
+-- ARGV[5] the portion of a bulk action that these jobs are (bulk_portion.lua), "" = none
+-- ARGV[6] the requester's message, "" = none; the first message is kept   ARGV[7..] job ids
+-- If a cancel is requested again, the earlier deadline applies.
 -- Returns per job {word, state, version}: moved | requested | illegal (it has finished, or started) | missing; nothing
---   when another process has done the portion
+--   if another process has done the portion
 -- Uses: keys, clock, batch, jobs, endings, bulk_portion, wake_workers, consequences
 local P, now = keys.prefix, clock.now
 local answers, portion, reason, message = {}, bulk_portion.of(ARGV[5]), ARGV[3], ARGV[6]
@@ -46,7 +46,7 @@ for i = 7, #ARGV do
     request(id, job, key)
   else
     local fields = message ~= '' and {'cancel_message', message} or {}
-    if job.parked_by then
+    if job.children_token then
       fields[#fields + 1] = 'children_grace_ms'
       fields[#fields + 1] = ARGV[2]
     end

@@ -1,26 +1,26 @@
 #!lua flags=allow-oom
--- Promote what is due, then lease up to `slots` queued jobs to a worker: smooth weighted round robin over its queues,
--- inside each running order, fair between limit keys. Types that this worker does not know and lanes whose limiter is
--- closed are never looked at. A limiter is charged for jobs that start, in the same call.
+-- Promotes due jobs, then leases up to `slots` queued jobs to a worker: smooth weighted round robin over its queues,
+-- running order within each queue, fair between limit keys. The claim never reads types that the worker does not know,
+-- or lanes that a limiter has closed. It charges limiters for the jobs that it starts, in the same call.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] worker id   ARGV[3] request id: the same again returns the same leases
--- ARGV[4] lease (ms)   ARGV[5] slots   ARGV[6] due jobs promoted at most   ARGV[7] retention of a dead job at least
---   (ms)
--- ARGV[8] the worker's pool   ARGV[9] the credits that the claim before returned   ARGV[10] number of queues, then per
+-- ARGV[1] now   ARGV[2] worker id   ARGV[3] request id: a repeated request returns the same leases
+-- ARGV[4] lease (ms)   ARGV[5] slots   ARGV[6] limit on due jobs to promote
+-- ARGV[7] shortest retention of a dead job (ms)
+-- ARGV[8] the worker's pool   ARGV[9] credits that the previous claim returned   ARGV[10] number of queues, then per
 --   queue: name ("*" = every other), weight
 -- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
--- Returns {now (us), when the next job is due or limiter opens (us) or -1, ms until a job may expire or a cancel is
---   forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, what changed since, us from
---   now to its start, payload shared with others, state, version)}
+-- Returns {now (us), when the next job is due or the next limiter opens (us) or -1, ms until a job may expire or a
+--   cancel is forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, fields that changed
+--   since, us until it starts, payload shared with other jobs, state, version)}
 -- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, shared_payloads, catch_up, claims, claimed_queues
 -- Uses: weighted_queues, next_lane, limiter_rooms, consequences
 local P, now, micros = keys.prefix, clock.now, clock.micros
 local worker, request, lease_ms, dead_retention_ms = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[7])
--- A job of a lane with a key costs some 50 us: more of them are left to the next claim, which follows at once.
+-- A job from a lane with a limit key costs about 50 us: the rest is left to the next claim, which follows immediately.
 local KEYED_AT_MOST = 50
 local memory, ids, leases = P .. 'worker:' .. worker .. ':claim', {}, {}
 
--- The leases that this very request was given before.
+-- The leases that this request got the first time.
 local function repeat_leases(given)
   for id in string.gmatch(given, '%S+') do
     local job, key = jobs.load(id), P .. 'job:' .. id
@@ -41,7 +41,7 @@ end
 local claim = claims.new(tonumber(ARGV[5]), ARGV[9], ARGV, 10)
 claim.anything_closed = catch_up.run(ARGV[6])
 
--- The job, read once. As for a lane: fields that are named make room.
+-- One read of the job. Naming all fields here allocates the table once.
 local function read(fields, lane)
   local job = {
     lane_key = lane.lane_key, limiters = lane.limiters, v = 0, version = 0, name = 0, queue = 0, priority = 0,
@@ -51,13 +51,13 @@ local function read(fields, lane)
   return job
 end
 
--- Why a job may not start any more, or nil.
+-- Why it is too late to start the job, or nil.
 local function too_late(job)
   if job.deadline_at and tonumber(job.deadline_at) <= now then return 'deadline' end
   if job.expires_at and not job.started_at and tonumber(job.expires_at) <= now then return 'expired' end
 end
 
--- Starts a job: the lease is what was read, and what was written. Returns nothing when it may not start.
+-- Starts a job. Its lease holds the fields that were read and those that were written. Returns nil if it may not start.
 local function lease(id, queue, lane)
   local fields = redis.call('HGETALL', P .. 'job:' .. id)
   local job = read(fields, lane)
@@ -82,7 +82,7 @@ end
 
 local function may_start_more() return claim.slots > 0 and claim.keyed_starts < KEYED_AT_MOST end
 
--- Starts jobs of one queue until its turn is over; returns how many.
+-- Starts jobs of one queue until its turn ends; returns how many.
 local function serve(queue)
   local count, most = 0, claim.jobs_in_a_turn
   while count < most and may_start_more() and claimed_queues.may_start(claim, queue) do
@@ -94,7 +94,7 @@ local function serve(queue)
       if leased then
         claim.slots, count, turn = claim.slots - 1, count + 1, turn + 1
       else
-        -- Nothing started, so nothing is charged: neither a limiter nor the queue's share.
+        -- No job started, so nothing is charged: neither a limiter nor the queue's share.
         claim.skipped = true
       end
     until not leased or turn == claim.jobs_of_a_lane or count == most or claim.slots == 0
@@ -123,13 +123,13 @@ local function first_time(set)
 end
 
 local due, alarm = first_time('due'), math.huge
--- One look for both: most of the time nothing expires and nothing is cancelled.
+-- One check for both: usually no job expires and none is being cancelled.
 if redis.call('EXISTS', P .. 'expiry', P .. 'cancelling') > 0 then
   alarm = math.min(first_time('expiry'), first_time('cancelling'))
 end
-if anything_closed then due = math.min(due, first_time('parked')) end
--- What is left is for an idle worker. So is the watch over the next due time, unless this one has slots left: then it
--- has a timer.
+if anything_closed then due = math.min(due, first_time('closed_limiters')) end
+-- An idle worker takes the remaining jobs. It also watches the next due time, unless this worker has free slots and so
+-- its own timer.
 local wakes = #ids > 0 and (turn or (claim.slots == 0 and due < math.huge))
 if wakes then redis.call('ZADD', P .. 'wake:' .. ARGV[8], 0, '1') end
 return {

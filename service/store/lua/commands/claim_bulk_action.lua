@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Take a bulk action that is due for a moment: when its taker dies, another one takes it afterwards. A taker that
--- comes too late does no harm (see bulk_portion.lua). Actions past their retention are forgotten on the way.
+-- Claims a bulk action that is due, for a short time: if the process dies, another one claims it afterwards. A process
+-- that is too late does no harm (bulk_portion.lua). Also deletes actions past their retention.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] ms until another process may take it
+-- ARGV[1] now   ARGV[2] ms until another process may claim it
 -- Returns {id, its fields}, or {"", ms until one is due, -1 = there is none}
 -- Uses: keys, clock
 local P, now = keys.prefix, clock.now
@@ -11,8 +11,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'action_retention', '-inf',
   redis.call('ZREM', P .. 'actions', id)
   redis.call('ZREM', P .. 'action_retention', id)
 end
-local id, due = keys.head(P .. 'acting')
+local id, due = keys.head(P .. 'running_actions')
 if not id then return {'', -1} end
 if tonumber(due) > now then return {'', due - now} end
-redis.call('ZADD', P .. 'acting', now + ARGV[2], id)
+redis.call('ZADD', P .. 'running_actions', now + ARGV[2], id)
 return {id, redis.call('HGETALL', P .. 'action:' .. id)}

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
--- Make a staged flow real: the first call commits it, and that one or later ones admit its jobs, those without
--- dependents first, so that no job can end before the ones that wait for it are there.
+-- Makes a staged flow visible. The first call commits it; this and further calls admit its jobs, dependents before
+-- their dependencies, so that no job can finish before its dependents exist.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] group id   ARGV[3] jobs admitted before   ARGV[4] jobs in all   ARGV[5] name
+-- ARGV[1] now   ARGV[2] group id   ARGV[3] jobs admitted before   ARGV[4] total jobs   ARGV[5] name
 -- ARGV[6] on_failure   ARGV[7] retention (ms)   ARGV[8] idempotency digest ("" = none)   ARGV[9] digest of the request
--- ARGV[10] ms that the record is kept   ARGV[11] queues of the namespace at most
--- ARGV[12] the queues of all jobs, joined by blanks, to the first call
--- ARGV[13..] ids of the next jobs, the last of the flow first; each was staged
--- Returns {word, id, created_at, jobs admitted by now}: moved | duplicate (another process has admitted these) |
+-- ARGV[10] how long the record is kept (ms)   ARGV[11] limit on queues per namespace
+-- ARGV[12] on the first call the queues of all jobs, separated by spaces
+-- ARGV[13..] ids of the next staged jobs, the flow's last job first
+-- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
 --   replayed | reused (same idempotency key, other request) | missing (staged too long ago) | too_many_queues
 -- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, consequences
 local P, now = keys.prefix, clock.now
@@ -29,7 +29,7 @@ end
 if not before[1] then
   created_at = now
   groups.put_state(group, 'running', 'version', 1, 'name', ARGV[5], 'on_failure', ARGV[6], 'total', ARGV[4],
-    'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'run', 0)
+    'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0)
   redis.call('ZADD', P .. 'groups:flow', now, group)
   redis.call('ZREM', P .. 'staged', group)
   idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Take a task off the list that is done, unless it was given anew while a process did it.
+-- Removes a finished task, unless it was added again while a process worked on it.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2] task   ARGV[3] its score when it was begun
--- Returns 1 if it was taken off
+-- ARGV[1] now (not used)   ARGV[2] task   ARGV[3] its score when the process began
+-- Returns 1 if it was removed
 -- Uses: keys
 local tasks = keys.prefix .. 'tasks'
 local score = redis.call('ZSCORE', tasks, ARGV[2])

@@ -1,27 +1,38 @@
 #!lua flags=allow-oom
--- Change the settings of a queue; it exists from then on. What its limiters held back is looked at again, and workers
--- that can run its jobs are woken. What is frozen stays so, unless that is asked for, too.
+-- Changes the settings of a queue, and creates it if necessary. Triage checks the queue's closed limiters again and
+-- wakes workers that can run its jobs. Freezes stay unless the caller thaws them.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] queue   ARGV[3] version that it must have   ARGV[4] queues of the namespace at most
--- ARGV[5] what thaws: "*" = all, or job types, each between spaces: their jobs without a limit key; "" = nothing
--- ARGV[6..] field, value ("" removes the field); a field "key:<limit key>" is an override
--- Returns {moved | version | too_many_queues, version}
+-- ARGV[1] now   ARGV[2] queue   ARGV[3] expected version   ARGV[4] limit on queues per namespace
+-- ARGV[5] freezes to thaw: "" = none, "*" = all, or job types with a space before and after each, for jobs without a
+--   limit key
+-- ARGV[6] limit on overrides per queue
+-- ARGV[7..] field, value ("" removes the field); a field "key:<limit key>" is an override
+-- Returns {moved | version | too_many_queues | too_many_overrides, version}
 -- Uses: keys, queue_names, limiter_rescans, closed_limiters, writer
 local P, queue = keys.prefix, ARGV[2]
 local key, overrides, frozen = P .. 'queue:' .. queue, keys.queue(queue, 'keys'), keys.queue(queue, 'frozen')
 local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
+local before = redis.call('HLEN', overrides)
+local after = before
+for i = 7, #ARGV, 2 do
+  if string.sub(ARGV[i], 1, 4) == 'key:' then
+    local present = redis.call('HEXISTS', overrides, string.sub(ARGV[i], 5))
+    after = after + (ARGV[i + 1] == '' and 0 or 1) - present
+  end
+end
+if after > before and after > tonumber(ARGV[6]) then return {'too_many_overrides', version} end
 -- Checks above, writes below.
 queue_names.create(queue)
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   local hash, field = key, ARGV[i]
   if field == 'defaults' then hash, field = P .. 'defaults', queue end
   if string.sub(field, 1, 4) == 'key:' then hash, field = overrides, string.sub(field, 5) end
   if ARGV[i + 1] == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, ARGV[i + 1]) end
 end
 redis.call('HSET', key, 'version', version + 1)
--- A claim reads the limits of a queue only where this says that there are some.
+-- A claim reads the queue's limits only if this field is set.
 local limited = redis.call('EXISTS', overrides) == 1 and 'keys'
 local values = redis.call('HMGET', key, 'max_concurrency', 'rate_limit', 'key_max_concurrency', 'key_rate_limit',
   'paused_types')

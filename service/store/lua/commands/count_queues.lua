@@ -1,9 +1,9 @@
 #!lua flags=no-writes
--- Count what is in some queues, few numbers for each: to choose those that are worth more.
+-- Counts the jobs of some queues, a few numbers for each, so that the caller can choose the queues worth a closer look.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2..] queues, 100 at most
--- Returns per queue 8 values: queued, scheduled, retrying, running, blocked, dead, 1 if it is paused, created_at of
---   its oldest queued job or -1
+-- ARGV[1] now (not used)   ARGV[2..] at most 100 queues
+-- Returns per queue 8 values: queued, scheduled, retrying, running, blocked, dead, 1 if it is paused, created_at of its
+--   oldest queued job or -1
 -- Uses: keys, queue_settings
 local answer = {}
 for i = 2, #ARGV do

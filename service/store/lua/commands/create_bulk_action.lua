@@ -1,10 +1,10 @@
 #!lua
--- Accept a bulk action: from then on any process carries it on. Jobs that are created, or end, later are not its
--- concern.
+-- Accepts a bulk action, which any process may then carry out. It does not apply to jobs that are created or finish
+-- later.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] action id   ARGV[3] idempotency digest   ARGV[4] digest of the request
--- ARGV[5] ms that the record is kept; "" = none
--- ARGV[6] "1" = it acts upon jobs that have ended   ARGV[7..] field, value
+-- ARGV[5] how long the record is kept (ms); "" = no record
+-- ARGV[6] "1" = it acts on finished jobs   ARGV[7..] field, value
 -- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request)
 -- Uses: keys, clock, bulk_actions, idempotency, wake_workers
 local P, now = keys.prefix, clock.now
@@ -19,7 +19,7 @@ redis.call('HSET', key, 'version', 1, 'created_at', now, 'ended_by', ARGV[6] == 
 bulk_actions.put_state(id, 'running')
 for i = 7, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 redis.call('ZADD', P .. 'actions', now, id)
-redis.call('ZADD', P .. 'acting', now, id)
+redis.call('ZADD', P .. 'running_actions', now, id)
 idempotency.record(ARGV[3], ARGV[4], id, ARGV[5])
 wake_workers.newest(5)
 return {'moved', id, now}

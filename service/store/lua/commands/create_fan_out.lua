@@ -1,14 +1,13 @@
 #!lua
--- Begin a fan-out: its template, and its follow-up as a job that is blocked until the fan-out has ended. Items come
--- with add_fan_out_items.lua.
+-- Creates a fan-out: its template, and its follow-up as a job that is blocked until the fan-out finishes.
+-- add_fan_out_items.lua adds the items.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] retention of the fan-out (ms)   ARGV[4] failures tolerated
--- ARGV[5] percent tolerated   ARGV[6] max_concurrency   ARGV[7] ms without new items after which an open one is given
---   up
--- ARGV[8] items that are to come at once   ARGV[9] idempotency digest   ARGV[10] digest of the request
--- ARGV[11] ms that the record is kept; "" = none   ARGV[12] queues of the namespace at most
--- ARGV[13..24] the spec of an item (job_records.lua)   ARGV[25..] if there is one: id of the follow-up, and its
---   spec
+-- ARGV[5] percent tolerated   ARGV[6] max_concurrency
+-- ARGV[7] how long an open fan-out may go without new items before it is abandoned (ms)
+-- ARGV[8] items that follow immediately   ARGV[9] idempotency digest   ARGV[10] digest of the request
+-- ARGV[11] how long the record is kept (ms); "" = no record   ARGV[12] limit on queues per namespace
+-- ARGV[13..24] the spec of an item (job_records.lua)   ARGV[25..] if there is a follow-up: its id and spec
 -- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) |
 --   full (max_depth of the queue) | too_many_queues
 -- Uses: keys, clock, job_records, queue_settings, queue_names, groups, idempotency, consequences
@@ -27,7 +26,7 @@ if queue_settings.is_full(item.queue, ARGV[8]) then return {'full', id, now} end
 -- Checks above, writes below.
 local fields = {
   'version', 1, 'total', 0, 'highest', -1, 'created_at', now, 'retention_ms', ARGV[3],
-  'patience_ms', ARGV[7], 'run', 0,
+  'patience_ms', ARGV[7], 'generation', 0,
 }
 local function put(field, value)
   if value ~= '' then
@@ -46,7 +45,7 @@ end
 groups.put_state(id, 'open', unpack(fields))
 redis.call('ZADD', P .. 'groups:fan', now, id)
 if max_concurrency ~= '' then redis.call('HSET', P .. 'limiters', 'fan:' .. id, max_concurrency) end
-redis.call('ZADD', P .. 'filling', now + ARGV[7], id)
+redis.call('ZADD', P .. 'open_fan_outs', now + ARGV[7], id)
 idempotency.record(ARGV[9], ARGV[10], id, ARGV[11])
 if follow_up then
   redis.call('ZADD', P .. 'job:' .. id .. ':dependents', 4, then_id)

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Make an ended flow or fan-out invisible; the task that deletes its jobs is in the same write.
+-- Hides a finished flow or fan-out, and adds the task that deletes its jobs in the same write.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id
--- Returns {word, state}: moved | illegal (it has not ended, or its follow-up has not) | missing
+-- Returns {word, state}: moved | illegal (it or its follow-up has not finished) | missing
 -- Uses: keys, batch, jobs, groups, tasks, dependents, writer
 local id = ARGV[2]
 local group = redis.call('HMGET', keys.prefix .. 'group:' .. id, 'state', 'then')

@@ -1,6 +1,5 @@
 #!lua flags=allow-oom
--- Forget a queue without jobs, and its settings. Nothing that has ended in it may be left either: no list would find
--- it.
+-- Deletes a queue without jobs, and its settings. Finished jobs also count as jobs: no list would show them any more.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] queue
 -- Returns moved | not_empty | missing
@@ -10,11 +9,11 @@ if not redis.call('ZSCORE', P .. 'queues', queue) then return 'missing' end
 if queue_names.has_jobs(queue) then return 'not_empty' end
 -- Checks above, writes below.
 queue_names.forget(queue)
--- Jobs of a queue of the same name are not held up by what this one knew of the other side.
+-- A later queue with the same name must not inherit the freezes of this one.
 for _, frozen in ipairs(redis.call('ZRANGE', keys.queue(queue, 'frozen'), 0, 999)) do
-  redis.call('ZADD', P .. 'parked', 'XX', clock.now, (string.gsub(frozen, ':', ':' .. queue .. '|', 1)))
+  redis.call('ZADD', P .. 'closed_limiters', 'XX', clock.now, (string.gsub(frozen, ':', ':' .. queue .. '|', 1)))
 end
 redis.call('UNLINK', keys.queue(queue, 'frozen'), keys.queue(queue, 'frozen_by'))
-redis.call('ZREM', P .. 'parked', 'queue:' .. queue)
+redis.call('ZREM', P .. 'closed_limiters', 'queue:' .. queue)
 redis.call('UNLINK', P .. 'starts:queue:' .. queue)
 return 'moved'

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Forget a schedule and its history; jobs that it has started stay.
+-- Deletes a schedule and its history, but not the jobs that it submitted.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2] name   ARGV[3] version that it must have, "" = any
+-- ARGV[1] now (not used)   ARGV[2] name   ARGV[3] expected version, "" = any
 -- Returns moved | version | missing
 -- Uses: keys
 local P, name = keys.prefix, ARGV[2]
@@ -11,5 +11,5 @@ if ARGV[3] ~= '' and ARGV[3] ~= version then return 'version' end
 -- Checks above, writes below.
 redis.call('UNLINK', P .. 'schedule:' .. name, P .. 'runs:' .. name)
 redis.call('ZREM', P .. 'schedules', name)
-redis.call('ZREM', P .. 'slots', name)
+redis.call('ZREM', P .. 'fire_times', name)
 return 'moved'

@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
--- End what its time has overtaken: waiting jobs past expires_at or deadline_at, cancels at the end of their grace.
--- A running job past its deadline is its worker's to end; the entry is looked at again later.
+-- Finishes jobs whose time is up: waiting jobs past expires_at or deadline_at, and running jobs at the end of a
+-- cancel's grace period. The worker of a running job enforces its deadline, so the script only checks that job again
+-- later.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] jobs of each kind at most   ARGV[3] retention of a dead job at least (ms)   ARGV[4] ms to look
---   again
--- Returns {how many were ended, ms until the next one or -1}
+-- ARGV[1] now   ARGV[2] limit on jobs of each kind   ARGV[3] shortest retention of a dead job (ms)
+-- ARGV[4] ms until a running job is checked again
+-- Returns {how many were finished, ms until the next one or -1}
 -- Uses: keys, clock, batch, jobs, endings, wake_workers, consequences
 local P, now = keys.prefix, clock.now
 local ended = 0
@@ -19,7 +20,7 @@ end
 for _, id in due_in('cancelling') do
   local job = jobs.load(id)
   if job and job.state == 'running' and job.cancel_requested_at then
-    -- Without its token the holder's finish is refused as stale.
+    -- Without the token, the holder's own finish is rejected as stale.
     redis.call('HDEL', P .. 'job:' .. id, 'token')
     local reason = redis.call('HGET', P .. 'job:' .. id, 'cancel_reason') or 'requested'
     endings.finish(id, job, 'cancel', reason, 0)

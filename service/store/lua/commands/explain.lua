@@ -1,15 +1,16 @@
 #!lua flags=no-writes
--- Read in one moment all that decides why a job is where it is. What limits it is asked as a claim asks it.
+-- Reads, at one moment, everything that explains a job's state. It applies limits as a claim does.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] job id   ARGV[3] of the jobs that it waits for, so many at most   ARGV[4] counts running jobs
---   of each worker and type while there are no more of them
--- Returns {} for a job that does not exist, else {now, HGETALL, and by state:
---   queued: "1" if its queue is paused, "1" if its type is, aging_ms, jobs ahead in its lane, queued jobs of the
---   queue,   limiters ({id, time at which it opens if it is closed, concurrency, running, rate, its window (ms), when
---   that lets   one start}), the type as it was published (JSON), running jobs ({worker, type, count ...} or nil, if
---   there are too   many)
+-- ARGV[1] now   ARGV[2] job id   ARGV[3] limit on the dependencies to return   ARGV[4] counts running jobs per worker
+--   and type only up to this many jobs
+-- Returns {} for a job that does not exist, else {now, HGETALL, then by state:
+--   queued: "1" if its queue is paused, "1" if its type is paused, aging_ms, jobs ahead in its lane, queued jobs of
+--     the queue, limiters ({id, when it opens if it is closed, concurrency, running, rate, its window (ms), when the
+--     rate allows a start}), the published job type (JSON), running jobs ({worker, type, count ...}, nil if there are
+--     too many)
 --   scheduled, retrying: when it is due   running: end of the lease, when its cancel is forced
---   blocked: of how many it waits, those ({id, state, condition, key}), holder of its unique key and its state}
+--   blocked: number of unfinished dependencies, some of them ({id, state, condition, key}), holder of its unique key
+--     and its state}
 -- Uses: keys, clock, jobs, lanes, queue_settings, queue_limits, limiter_rooms, unique_keys, dependents, groups
 local P = keys.prefix
 local id, key = ARGV[2], P .. 'job:' .. ARGV[2]
@@ -21,12 +22,12 @@ local function add(value) answer[#answer + 1] = value or false end
 local function limiter(name, concurrency, rate, running)
   local left, opens = 1, nil
   if rate then
-    -- Whether it is closed just now is said beside.
+    -- Whether the limiter is closed now is returned separately.
     local room = limiter_rooms.new(none_wanted, name, {name = job.queue}, nil, rate, 0)
     left, opens = room.left, room.at and math.ceil(rate.smooth and room.opens / 1000 or room.at)
   end
   return {
-    name, redis.call('ZSCORE', P .. 'parked', name), concurrency or false, tonumber(running or 0),
+    name, redis.call('ZSCORE', P .. 'closed_limiters', name), concurrency or false, tonumber(running or 0),
     rate and rate.limit or false, rate and math.floor(rate.per / 1000) or false, left <= 0 and opens or false,
   }
 end
@@ -43,7 +44,7 @@ local function limiters_of(queue)
   return found
 end
 
--- How many jobs of each type each worker runs; false if that would take too long.
+-- How many jobs of each type each worker runs; false if counting would take too long.
 local function count_runs(most)
   if redis.call('ZCARD', P .. 'leases') > most then return false end
   local counts, flat = {}, {}

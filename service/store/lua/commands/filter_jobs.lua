@@ -1,8 +1,8 @@
 #!lua flags=no-writes
--- Which of these jobs match a filter.
+-- Filters the given jobs.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2] ids at most   ARGV[3..] filter, see job_filter.lua   ARGV[..] job ids
--- Returns {how many ids were looked at, ids ...}
+-- ARGV[1] now (not used)   ARGV[2] limit on ids   ARGV[3..] filter (job_filter.lua)   ARGV[..] job ids
+-- Returns {how many ids were checked, matching ids ...}
 -- Uses: job_filter
 local limit, answer = tonumber(ARGV[2]), {0}
 local matches, first = job_filter.of(ARGV, 3)

@@ -1,12 +1,11 @@
 #!lua flags=allow-oom
--- Write the ends of a batch of runs. Fenced: only the token of the current lease may end a run, and only once.
--- A cancel that was requested meanwhile wins over every other end. A freeze closes the job's limit key, or its type.
+-- Records the results of a batch of runs. Fenced: only the token of the current lease may finish a run, and only once.
+-- A requested cancel wins over any other result. A freeze closes the job's limit key, or its type.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] retention of a dead job at least (ms)
--- ARGV[3..] per run 12 values: id, token, move, delay_ms, reason, counter to raise, result, error (JSON),
---   attempt record (JSON), milliseconds that the run took, "1" if the job is now a suspect, freeze (ms, 0 = none);
---   "" = absent
--- Returns per run one word: moved | cancelled (instead) | duplicate (this token ended this run before) | stale |
+-- ARGV[1] now   ARGV[2] shortest retention of a dead job (ms)
+-- ARGV[3..] per run 12 values: id, token, move, delay_ms, reason, counter to increase, result, error (JSON), attempt
+--   record (JSON), duration of the run (ms), "1" if the job is now a suspect, freeze (ms, 0 = none); "" = absent
+-- Returns per run one word: moved | cancelled (instead) | duplicate (this token finished this run before) | stale |
 --   missing
 -- Uses: keys, clock, moves, jobs, endings, freezes, consequences
 local P, now = keys.prefix, clock.now
@@ -31,7 +30,7 @@ local function push(fields, field, value)
   fields[count + 1], fields[count + 2] = field, value
 end
 
--- Where a job that runs again has its place in the order of its new state.
+-- The position of a job that will run again, in the order of its new state.
 local function place_again(job, i, target, fields)
   local frozen_ms = tonumber(ARGV[i + 11])
   if frozen_ms > 0 then freezes.freeze(ARGV[i], job, now + frozen_ms) end
@@ -41,14 +40,14 @@ local function place_again(job, i, target, fields)
   return at
 end
 
--- Ends the run whose values begin at ARGV[i]; returns its word.
+-- Finishes the run whose values begin at ARGV[i]; returns its word.
 local function end_run(job, i)
   local id, token, move, reason, counter = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 5]
   local key, word, error, attempt = P .. 'job:' .. id, 'moved', ARGV[i + 7], ARGV[i + 8]
-  -- The empty places make room for what is added.
+  -- The nils reserve space for later fields.
   local fields = {'run_ms', ARGV[i + 9], nil, nil, nil, nil, nil, nil}
   if counter ~= '' then redis.call('HINCRBY', key, counter, 1) end
-  -- They are counted within one attempt.
+  -- Deferrals count within one attempt.
   if counter == 'failures' then redis.call('HDEL', key, 'deferrals') end
   if error ~= '' then push(fields, 'error', error) end
   if ARGV[i + 10] == '1' then push(fields, 'suspect', 1) end

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- Renew a worker's leases and its entry in the registry, and tell it what it lost or must stop.
--- A lease that has expired but was not rescued is renewed: after an outage its holder comes first.
+-- Renews a worker's leases and its registry entry, and returns the leases that it lost or must cancel. An expired lease
+-- that was not rescued is renewed: after an outage, the holder has priority.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
--- ARGV[6] ms for which the worker had not reached Redis   ARGV[7..] per lease: job id, token
--- Returns {known, drain requested, now, tasks and bulk actions that are not done, ms until a schedule fires or -1,
---   ms until the retention of a job ends or -1, then per lost or cancelled lease: id, token, "lost" | "cancel",
---   ms until the cancel is forced, what its requester said}; known = 0: register again
+-- ARGV[6] how long the worker could not reach Redis (ms)   ARGV[7..] per lease: job id, token
+-- Returns {known, drain requested, now, number of unfinished tasks and bulk actions, ms until a schedule fires or -1,
+--   ms until the retention of a job ends or -1, then per lost or cancelled lease: id, token, "lost" | "cancel", ms
+--   until the cancel is forced, the requester's message}; known = 0: register again
 -- Uses: keys, clock, outage_guard
 local P, now = keys.prefix, clock.now
 local key, renewed = P .. 'worker:' .. ARGV[2], {}
@@ -17,8 +17,10 @@ local function until_first(set)
   return at and math.max(0, at - now) or -1
 end
 
-local tasks = redis.call('ZCARD', P .. 'tasks') + redis.call('ZCARD', P .. 'acting')
-local answer = {entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, until_first('slots'), until_first('retention')}
+local tasks = redis.call('ZCARD', P .. 'tasks') + redis.call('ZCARD', P .. 'running_actions')
+local answer = {
+  entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, until_first('fire_times'), until_first('retention'),
+}
 
 local function say(...)
   for _, value in ipairs({...}) do answer[#answer + 1] = value end
@@ -41,6 +43,6 @@ end
 -- Checks above, writes below.
 if entry[1] then redis.call('HSET', key, 'seen_at', now, 'running', ARGV[4], 'state', ARGV[5]) end
 if #renewed > 0 then redis.call('ZADD', P .. 'leases', 'XX', unpack(renewed)) end
--- After the renewal: the leases of a holder that comes back need no protection any more.
-outage_guard.pulse(tonumber(ARGV[3]), tonumber(ARGV[6]))
+-- After the renewal, because the leases of a worker that is back need no protection.
+outage_guard.note_reachable(tonumber(ARGV[3]), tonumber(ARGV[6]))
 return answer

@@ -1,8 +1,8 @@
 #!lua
--- Tie jobs that are staged to what they wait for. Sent twice it changes nothing.
+-- Adds the dependencies of staged jobs. Repeating a call changes nothing.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2..] per edge 4 values: id that waits, id that is waited for, that one's key, the
---   condition of the edge: "0" succeeded, "1" failed, "2" finished (dependents.lua)
+-- ARGV[1] now (not used)   ARGV[2..] per edge 4 values: id of the dependent, id of the dependency, the dependency's
+--   key, the condition: "0" succeeded, "1" failed, "2" finished (dependents.lua)
 -- Returns 1
 -- Uses: keys
 local P = keys.prefix

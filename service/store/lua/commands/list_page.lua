@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- One page of job ids, newest first, merged over any number of sets that are scored by creation.
+-- Lists one page of job ids, newest first, merged from any number of sets that are scored by creation time.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2] ids at most   ARGV[3] created_at of the cursor
+-- ARGV[1] now (not used)   ARGV[2] limit on ids   ARGV[3] created_at of the cursor
 -- ARGV[4] id of the cursor ("" = from the start)   ARGV[5] lowest created_at   ARGV[6] highest created_at
 -- ARGV[7..] set keys without the prefix
 -- Returns flat {id, created_at, ...}

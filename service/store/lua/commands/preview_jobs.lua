@@ -1,7 +1,8 @@
 #!lua flags=no-writes
--- Jobs as a list shows them: without values that are too large, and no more of them than fit into a page.
+-- Reads jobs as a list shows them: without large values, and no more jobs than fit into a page.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2] bytes of a value at most   ARGV[3] bytes of all values after which the page ends
+-- ARGV[1] now (not used)   ARGV[2] largest value to return (bytes)   ARGV[3] the page ends after this many bytes of
+--   values
 -- ARGV[4..] job ids
 -- Returns per job {HGETALL without large values, their names ("payload result"), the payload that it shares or ""}; {}
 --   for one that does not exist
@@ -9,7 +10,7 @@
 local P, largest, left, answer = keys.prefix, tonumber(ARGV[2]), tonumber(ARGV[3]), {}
 local VALUES = {'payload', 'result', 'error', 'progress'}
 
--- The names of the values that are too large, and the bytes of the others.
+-- The names of the values that are too large, and the total size of the others.
 local function measure(key, common)
   local cut, size = {}, 0
   for _, name in ipairs(VALUES) do

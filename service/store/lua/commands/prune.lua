@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- Forget finished jobs: those past their retention, or the ones that are named. A member of a group that has not ended
--- is kept past its retention, and the retention of a fan-out's items begins when it has ended: until then nobody can
--- read all results. Of a job that is named, what others may still read stays in ended:<id>.
+-- Deletes finished jobs: those past their retention, or the named ones. A job stays past its retention while its group
+-- is unfinished. The retention of a fan-out's items begins when the fan-out finishes, because until then no client can
+-- read all results. What other jobs may still read of a named job stays in ended:<id>.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] jobs at most when none is named
--- ARGV[3] the portion of a bulk action that this is (see bulk_portion.lua), "" = none   ARGV[4..] job ids
+-- ARGV[1] now   ARGV[2] limit on jobs if none is named
+-- ARGV[3] the portion of a bulk action that these jobs are (bulk_portion.lua), "" = none   ARGV[4..] job ids
 -- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) |
---   missing}; {0, -1} when another process has done the portion
+--   missing}; {0, -1} if another process has done the portion
 -- Uses: keys, clock, batch, jobs, job_indexes, unique_keys, groups, shared_payloads, queue_names, bulk_portion
 -- Uses: consequences
 local P, now, FINISHED = keys.prefix, clock.now, jobs.FINISHED
@@ -18,7 +18,7 @@ if not named then ids = redis.call('ZRANGEBYSCORE', P .. 'retention', '-inf', no
 
 local function is_live(state) return state and state ~= 'failed' and not FINISHED[state] end
 
--- Of a child's dependents the job that added it comes last: it ends after the others, unless it was cancelled.
+-- A child's parent is its last dependent: it finishes after the others, unless it was cancelled.
 local function still_needed(id, job)
   local state = job.group and redis.call('HGET', P .. 'group:' .. job.group, 'state')
   if state then return is_live(state) end
@@ -30,7 +30,7 @@ local function still_needed(id, job)
   return false
 end
 
--- What was kept of children for the job that added them.
+-- Deletes what was kept of the children for their parent.
 local function forget_children(key)
   for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
     local child = string.match(edge, '^3 (.+)$')
@@ -51,10 +51,10 @@ local function kept_until(id, job)
 end
 
 local function forget_edges(id, job, key)
-  if job.parked_by then forget_children(key) end
+  if job.children_token then forget_children(key) end
   redis.call('UNLINK', key .. ':dependents', key .. ':waits')
   -- The process that cancels its children still has to find them.
-  if job.parked_by and redis.call('ZSCORE', P .. 'tasks', 'cancel_children ' .. id) then return end
+  if job.children_token and redis.call('ZSCORE', P .. 'tasks', 'cancel_children ' .. id) then return end
   redis.call('UNLINK', key .. ':dependencies')
 end
 
@@ -62,7 +62,7 @@ local function forget(id, job)
   local key = P .. 'job:' .. id
   if still_needed(id, job) then jobs.keep_end(id, job) else forget_edges(id, job, key) end
   if job.group and redis.call('HEXISTS', key, 'shared') == 1 then shared_payloads.release(job.group) end
-  -- What a group counts is what became of its members, not what is kept of them.
+  -- A group counts the results of its members, also of deleted ones.
   job.group = nil
   job_indexes.leave(id, job)
   if job.unique then unique_keys.release(id, job, true) end

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Show how far a run is, or keep a line of its log. Only the holder of the lease may.
+-- Stores the progress of a run, or a line of its log. Only the holder of the lease may.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] progress (JSON)   ARGV[5] log line (JSON); "" = none
--- Returns 1, or 0 when the lease is lost
+-- Returns 1, or 0 if the lease is lost
 -- Uses: keys, jobs, writer
 local id, key, progress, line = ARGV[2], keys.prefix .. 'job:' .. ARGV[2], ARGV[4], ARGV[5]
 local job = jobs.load(id)

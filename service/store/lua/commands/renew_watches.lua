@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Note which jobs and groups a process wants to hear of; a process that does not ask again in time is forgotten.
+-- Notes the jobs and groups whose changes a process wants to receive, until the watch expires.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] seconds that an entry lasts   ARGV[3..] ids
--- Returns how many are watched by all processes
+-- ARGV[1] now   ARGV[2] how long a watch lasts, in seconds   ARGV[3..] ids
+-- Returns how many ids all processes watch
 -- Uses: keys, clock
 local key, seconds = keys.prefix .. 'watched', math.floor(clock.now / 1000)
 redis.call('ZREMRANGEBYSCORE', key, '-inf', seconds)

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Ask a worker to drain: its next heartbeat hears of it, and a marker in its inbox makes that now.
+-- Requests a worker to drain. Its next heartbeat reports that, and a marker in its inbox makes the heartbeat come now.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now (not used)   ARGV[2] worker id
--- Returns 1, or 0 for a worker that is not registered
+-- Returns 1, or 0 if the worker is not registered
 -- Uses: keys, wake_workers
 local key = keys.prefix .. 'worker:' .. ARGV[2]
 if redis.call('EXISTS', key) == 0 then return 0 end

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Ask for the cancellation, or a new run, of a flow or fan-out: the task that does it is in the same write.
+-- Requests to cancel or retry a flow or fan-out, and adds the task for it in the same write.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] cancel | retry   ARGV[4] grace of running jobs (ms)
--- Returns {word, state}: moved | illegal | idle (retry: nothing has failed) | missing
+-- Returns {word, state}: moved | illegal | idle (retry: no job is dead or cancelled) | missing
 -- Uses: keys, clock, batch, groups, tasks, consequences
 local P = keys.prefix
 local id, key, action = ARGV[2], P .. 'group:' .. ARGV[2], ARGV[3]
@@ -15,14 +15,14 @@ if action == 'retry' and tonumber(group[2] or 0) + tonumber(group[3] or 0) == 0 
 -- Checks above, writes below.
 if action == 'cancel' then
   groups.put_state(id, 'running', 'cancel_requested_at', clock.now, 'grace_ms', ARGV[4], 'sealed', 1)
-  redis.call('ZREM', P .. 'filling', id)
+  redis.call('ZREM', P .. 'open_fan_outs', id)
   tasks.add('cancel ' .. id)
 else
   if not live then batch.remove(P .. 'group_retention', id) end
-  groups.put_state(id, state == 'open' and 'open' or 'running', 'reviving', 1)
+  groups.put_state(id, state == 'open' and 'open' or 'running', 'retry_pending', 1)
   redis.call('HDEL', key, 'cancel_requested_at', 'failing', 'finished_at')
-  redis.call('HINCRBY', key, 'run', 1)
-  tasks.add('revive ' .. id)
+  redis.call('HINCRBY', key, 'generation', 1)
+  tasks.add('retry ' .. id)
 end
 groups.note_change(id)
 groups.review(id)

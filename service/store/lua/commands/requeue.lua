@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- Queue (or schedule) jobs that no worker runs: a new run, or an early start.
+-- Queues or schedules jobs that are not running: a new run, or an early start.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] move: redrive, defer (redrive with a delay) | run_now   ARGV[3] delay (ms)
 -- ARGV[4] new payload   ARGV[5] new queue   "" = unchanged
--- ARGV[6] the portion of a bulk action that this is (see bulk_portion.lua), "" = none
--- ARGV[7] queues of the namespace at most   ARGV[8..] job ids
--- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (the holder has its unique key)
---   | too_many_queues; nothing when another process has done the portion
+-- ARGV[6] the portion of a bulk action that these jobs are (bulk_portion.lua), "" = none
+-- ARGV[7] limit on queues per namespace   ARGV[8..] job ids
+-- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (another job holds its unique
+--   key) | too_many_queues; nothing if another process has done the portion
 -- Uses: keys, clock, jobs, job_records, unique_keys, queue_settings, queue_names, groups, tasks, shared_payloads
 -- Uses: bulk_portion, consequences
 local P, now, push = keys.prefix, clock.now, job_records.push
@@ -14,18 +14,18 @@ local move, delay, payload, new_queue = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARG
 local answers, left, portion, new_run = {}, {}, bulk_portion.of(ARGV[6]), move ~= 'run_now'
 if portion.stale() then return {} end
 
--- The key that a new run of the job holds while it is not finished, or nil.
+-- The unique key that a new run of the job holds until it finishes, or nil.
 local function key_to_hold(job, queue)
   if not new_run or not job.unique or tonumber(job.unique_until) then return nil end
   return (unique_keys.of({queue = queue, unique = job.unique, unique_until = job.unique_until}))
 end
 
--- Jobs of its group that were cancelled because they waited for this one get another chance, too.
+-- Retries the jobs of its group that were cancelled because they waited for this one.
 local function retry_dependents(id, job)
   if not job.group or not job.linked or not groups.exists(job.group) then return end
-  redis.call('HSET', P .. 'group:' .. job.group, 'reviving', 1)
-  redis.call('HINCRBY', P .. 'group:' .. job.group, 'run', 1)
-  tasks.add('revive ' .. job.group .. ' ' .. id)
+  redis.call('HSET', P .. 'group:' .. job.group, 'retry_pending', 1)
+  redis.call('HINCRBY', P .. 'group:' .. job.group, 'generation', 1)
+  tasks.add('retry ' .. job.group .. ' ' .. id)
 end
 
 local function requeue(id, job, queue)

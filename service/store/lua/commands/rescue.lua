@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
--- Take running jobs back from workers that are gone: their leases expired. No job is blamed for that: it keeps its
--- place and its counters, and becomes a suspect, which runs alone in a process. One that was lost with its worker time
--- and again waits, longer each time: it may be what ends the workers (docs/adr/0027).
+-- Requeues the running jobs of lost workers: their leases have expired. A job keeps its place and its counters and
+-- becomes a suspect, which runs alone in a subprocess. A job that was lost repeatedly waits, longer each time: it may
+-- be what kills the workers (docs/adr/0027).
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] ms for which the caller had not reached Redis   ARGV[4] jobs at most
--- ARGV[5] losses after which a job does not wait   ARGV[6] ms that it waits after one more, doubled by each
--- ARGV[7] ms at most
--- Returns {ms until the next lease may be taken or -1, ids, "1" if a worker was lost in the last minute or may just
---   have been}
+-- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] how long the caller could not reach Redis (ms)   ARGV[4] limit on jobs
+-- ARGV[5] losses without a wait   ARGV[6] the first wait (ms), doubled by each further loss   ARGV[7] the longest wait
+--   (ms)
+-- Returns {ms until the next lease may be rescued or -1, ids, "1" if a worker was lost in the last minute or may be
+--   lost now}
 -- Uses: keys, clock, batch, jobs, endings, outage_guard, consequences
 local P, now = keys.prefix, clock.now
 local FREE_LOSSES, FIRST_REST_MS, LONGEST_REST_MS = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -23,7 +23,7 @@ local function lost_lately(overdue) return (overdue or redis.call('EXISTS', P ..
 
 local first = first_lease()
 if not first then return {-1, {}, lost_lately()} end
-outage_guard.pulse(tonumber(ARGV[2]), tonumber(ARGV[3]))
+outage_guard.note_reachable(tonumber(ARGV[2]), tonumber(ARGV[3]))
 local after, till = outage_guard.held()
 local limit = now < till and math.min(now, after) or now
 local function next_in(at) return math.max(0, at - now, at > after and till - now or 0) end

@@ -1,26 +1,26 @@
 #!lua flags=allow-oom
--- A new run of members of a group that did not succeed: they wait again for what has not ended, or are queued at once.
--- Called for dependencies before their dependents, and for few enough edges at a time; a member runs again once per
--- run of its group, so a call may be repeated.
+-- Retries members of a group that did not succeed: they wait again for unfinished dependencies, or are queued at once.
+-- Call it for dependencies before their dependents, with a limited number of edges each time. A member runs again once
+-- per generation of its group, so a call may be repeated.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] group id   ARGV[3] "" or the only reason of a cancelled job that runs again
--- ARGV[4] "1" = after these none is left   ARGV[5..] job ids
+-- ARGV[1] now   ARGV[2] group id   ARGV[3] retry only jobs cancelled for this reason, "" = all
+-- ARGV[4] "1" = these are the last ones   ARGV[5..] job ids
 -- Returns 1
 -- Uses: keys, clock, batch, jobs, job_records, dependents, writer, consequences
 local P, group = keys.prefix, ARGV[2]
-local generation = tonumber(redis.call('HGET', P .. 'group:' .. group, 'run') or 0)
+local generation = tonumber(redis.call('HGET', P .. 'group:' .. group, 'generation') or 0)
 
--- The move by which a job waits again, or nil. The follow-up of a fan-out, no member of it, waits again unless it has
--- begun or was good; members run again if they were not.
+-- The move by which a job runs again, or nil. The follow-up of a fan-out is not a member: it waits again unless it has
+-- started or succeeded.
 local function move_of(id, job)
-  local more = redis.call('HMGET', P .. 'job:' .. id, 'run', 'state_reason', 'started_at')
+  local more = redis.call('HMGET', P .. 'job:' .. id, 'generation', 'state_reason', 'started_at')
   if tonumber(more[1] or -1) == generation then return nil end
   if not job.group and not more[3] and jobs.permits(job, 'wait_again') then return 'wait_again' end
   local chosen = ARGV[3] == '' or (job.state == 'cancelled' and more[2] == ARGV[3])
-  return jobs.permits(job, 'revive') and chosen and 'revive' or nil
+  return jobs.permits(job, 'redrive_and_wait') and chosen and 'redrive_and_wait' or nil
 end
 
--- Notes what the job waits for again; returns whether that can still let it run, and how many edges it has.
+-- Notes the dependencies that the job waits for again; returns whether they still allow it to run, and how many it has.
 local function wait_again(id)
   local key, hopeful = P .. 'job:' .. id, true
   local edges = redis.call('HVALS', key .. ':dependencies')
@@ -40,9 +40,9 @@ end
 local function retry(id, job, move)
   local hopeful, edges = wait_again(id)
   if not hopeful then return end
-  local fields = {'run', generation}
+  local fields = {'generation', generation}
   job_records.reset_run(id, job, fields, clock.now)
-  if edges == 0 and move == 'revive' then
+  if edges == 0 and move == 'redrive_and_wait' then
     dependents.release(id, job, 'redrive', 'defer', fields)
     return
   end
@@ -52,8 +52,8 @@ local function retry(id, job, move)
   dependents.release(id, job, 'release', 'postpone', {})
 end
 
--- Jobs that have not started wait again for one that runs again, and those that wait for their children for each of
--- them.
+-- Dependents that have not started wait again for a job that runs again. A parent that waits for its children waits for
+-- each child that does.
 local function hold_dependents(id)
   local waiting = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', 0, -1, 'WITHSCORES')
   for i = 1, #waiting, 2 do
@@ -72,8 +72,8 @@ for i = 5, #ARGV do
   if job and job.linked and not jobs.FINISHED[job.state] then hold_dependents(id) end
 end
 if ARGV[4] == '1' then
-  redis.call('HDEL', P .. 'group:' .. group, 'reviving')
-  -- So that it is reviewed, also when no member moved.
+  redis.call('HDEL', P .. 'group:' .. group, 'retry_pending')
+  -- So that the group is reviewed even if no member moved.
   batch.members[group] = batch.members[group] or {}
 end
 consequences.flush()

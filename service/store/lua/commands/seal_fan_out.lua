@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Close a fan-out to new items, if it has taken exactly the first `expected` ones; an empty one ends at once.
+-- Closes a fan-out to new items if it has exactly the first `expected` ones. An empty fan-out finishes at once.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] items expected
--- Returns {word, items in all, first missing index}: moved (now or before) | mismatch | missing
+-- Returns {word, total items, first missing index}: moved (now or before) | mismatch | missing
 -- Uses: keys, groups, consequences
 local P = keys.prefix
 local id, key, expected = ARGV[2], P .. 'group:' .. ARGV[2], tonumber(ARGV[3])
@@ -14,7 +14,7 @@ local complete = tonumber(total) == expected and (sealed or tonumber(group[4]) +
 if not complete or sealed then return {complete and 'moved' or 'mismatch', total, first_missing} end
 -- Checks above, writes below.
 groups.put_state(id, 'running', 'sealed', 1)
-redis.call('ZREM', P .. 'filling', id)
+redis.call('ZREM', P .. 'open_fan_outs', id)
 groups.note_change(id)
 groups.review(id)
 consequences.flush()

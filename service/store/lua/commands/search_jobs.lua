@@ -1,13 +1,12 @@
 #!lua flags=no-writes
--- Job ids that match a filter, newest first, merged over any number of sets that are scored by creation. Of a set no
--- more is read than the merge takes from it, and no more jobs are looked at than the caller permits.
+-- Finds the ids of jobs that match a filter, newest first, merged from any number of sets that are scored by creation
+-- time. It reads no more of a set than the merge needs, and checks no more jobs than the caller allows.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now (not used)   ARGV[2] ids at most   ARGV[3] jobs to look at, at most   ARGV[4] created_at of the cursor
--- ARGV[5] id of the cursor ("" = from the start)   ARGV[6] "1" = whatever is in the sets matches
--- ARGV[7..] filter, see job_filter.lua: in it ARGV[12] is the lowest created_at, ARGV[13] the highest, which is
---   excluded
+-- ARGV[1] now (not used)   ARGV[2] limit on ids   ARGV[3] limit on jobs to check   ARGV[4] created_at of the cursor
+-- ARGV[5] id of the cursor ("" = from the start)   ARGV[6] "1" = every job in the sets matches
+-- ARGV[7..] filter (job_filter.lua), in which ARGV[12] is the lowest created_at, and ARGV[13] the highest, exclusive
 -- ARGV[..] set keys without the prefix
--- Returns {1 if the sets end here, created_at and id of the last job that was looked at, then id, created_at, ...}
+-- Returns {1 if the sets are exhausted, created_at and id of the last job checked, then id, created_at, ...}
 -- Uses: keys, job_filter
 local limit, budget, at, after = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local all_match = ARGV[6] == '1'
@@ -30,7 +29,7 @@ local function sink(i)
   end
 end
 
--- Goes to the next job of a set; false at its end.
+-- Goes to the next job of a set; false if there is none.
 local function advance(set)
   if set.place > #set.rows then
     if set.last then return false end
@@ -44,7 +43,7 @@ local function advance(set)
   return set.at >= low
 end
 
--- How many of a set are newer than the page.
+-- How many jobs of a set are newer than the page.
 local function rank_in(key)
   if after ~= '' then return redis.call('ZCOUNT', key, '(' .. ARGV[4], '+inf') end
   return high ~= '' and redis.call('ZCOUNT', key, high, '+inf') or 0

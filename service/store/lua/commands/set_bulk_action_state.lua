@@ -1,9 +1,8 @@
 #!lua flags=allow-oom
--- Pause, resume or cancel a bulk action. A portion is one script call, so after this one no job is acted upon any
--- more.
+-- Pauses, resumes or cancels a bulk action. A portion is one script call, so no job is changed after this one.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] action id   ARGV[3] paused | running | cancelled: the state that it is to have
--- Returns {word, state}: moved | same (it had that state) | illegal (it has ended) | missing
+-- ARGV[1] now   ARGV[2] action id   ARGV[3] new state: paused | running | cancelled
+-- Returns {word, state}: moved | same (it was in that state) | illegal (it has finished) | missing
 -- Uses: keys, batch, bulk_actions, wake_workers, writer
 local P = keys.prefix
 local id, key, wanted = ARGV[2], P .. 'action:' .. ARGV[2], ARGV[3]
@@ -16,10 +15,10 @@ if state ~= 'running' and state ~= 'paused' then return {'illegal', state} end
 bulk_actions.put_state(id, wanted)
 redis.call('HINCRBY', key, 'version', 1)
 if wanted == 'running' then
-  redis.call('ZADD', P .. 'acting', before[2], id)
+  redis.call('ZADD', P .. 'running_actions', before[2], id)
   wake_workers.newest(5)
 else
-  redis.call('ZREM', P .. 'acting', id)
+  redis.call('ZREM', P .. 'running_actions', id)
 end
 batch.note_change(id)
 writer.write()

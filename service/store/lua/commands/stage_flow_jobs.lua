@@ -1,9 +1,8 @@
 #!lua
--- Write jobs of a flow that nobody can see yet: without a state they do not exist. commit_flow.lua makes them visible;
--- what is never committed is deleted later.
+-- Stores the jobs of a flow invisibly: a job without a state does not exist. commit_flow.lua makes them visible; a flow
+-- that is never committed is deleted later.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] group id   ARGV[3..] per job 14 values: id, its key in the group, and its spec
---   (job_records.lua)
+-- ARGV[1] now   ARGV[2] group id   ARGV[3..] per job 14 values: id, its key in the group, its spec (job_records.lua)
 -- Returns 1
 -- Uses: keys, clock, job_records
 local WIDTH, P, group = 14, keys.prefix, ARGV[2]

@@ -1,34 +1,34 @@
 #!lua
--- Admit a batch of jobs: idempotency record, unique key, job, index and wake-up, all or nothing per job.
+-- Admits a batch of jobs: idempotency record, unique key, job, index and wake-up, all or nothing per job.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] milliseconds that an idempotency record is kept
--- ARGV[3] the fire times of a schedule that these jobs are for (see schedule_firing.lua), "" = none
--- ARGV[4] queues of the namespace at most   ARGV[5..] per job 20 values: id, its spec (job_records.lua), unique key,
---   unique until ("started", "finished", ms, or "result <ms>": see unique_keys.lua), on conflict, idempotency digest,
---   digest of the request, what its record keeps beside the options, failures; "" = absent
+-- ARGV[1] now   ARGV[2] how long an idempotency record is kept (ms)
+-- ARGV[3] the fire times of a schedule that these jobs are for (schedule_firing.lua), "" = none
+-- ARGV[4] limit on queues per namespace   ARGV[5..] per job 20 values: id, its spec (job_records.lua), unique key,
+--   unique until ("started", "finished", ms, or "result <ms>": unique_keys.lua), on conflict, idempotency digest,
+--   digest of the request, spec to keep in its idempotency record, failures; "" = absent
 -- Returns per job {word, id, at, options, admitted}: created | duplicate (this id was admitted before) | replayed,
---   reused (see idempotency.lua) | existing, conflict (unique key) | replaced (see replace_unique.lua; also when this
---   id was taken over by a waiting job before) | too_many_queues | full | skipped (the schedule's last run is not
---   over); nothing when another process has fired these times. admitted: "created_at version state run_at" if not as
---   it was sent
+--   reused (idempotency.lua) | existing, conflict (unique key) | replaced (replace_unique.lua; also if this submission
+--   replaced a waiting job before) | too_many_queues | full | skipped (the schedule's last run has not finished);
+--   nothing if another process has fired these times. admitted: "created_at version state run_at", if they differ from
+--   what was sent
 -- Uses: keys, clock, job_records, queue_settings, queue_names, unique_keys, schedule_firing, idempotency
 -- Uses: replace_unique, consequences
 local P, now, push = keys.prefix, clock.now, job_records.push
 local WIDTH, KEEP_MS, MOST_QUEUES = 20, ARGV[2], tonumber(ARGV[4])
 local answers, admitted, late, depth = {}, {}, {}, {}
--- Jobs of this batch, by their unique key and by their idempotency digest.
+-- Jobs of this batch, by unique key and by idempotency digest.
 local by_unique, by_digest = {}, {}
 local fire = schedule_firing.of(ARGV[3])
 if fire.stale() then return {} end
 
--- What a submission that came before was answered; the second value is the job of this very batch that decides the
--- rest of the answer.
+-- The result of an earlier submission with this id or key. The second value is a job of this batch that still has to
+-- complete that result.
 local function answered_before(job)
   local before = redis.call('HMGET', P .. 'job:' .. job.id, 'created_at', 'options', 'admitted')
   if before[1] then return {'duplicate', job.id, before[1], before[2], before[3] or nil} end
   if job.conflict == 'replace' then
-    local taken = redis.call('HMGET', P .. 'taken:' .. job.id, 'id', 'at', 'admitted')
-    if taken[1] then return {'replaced', taken[1], taken[2], job.options, taken[3]} end
+    local replacement = redis.call('HMGET', P .. 'replacement:' .. job.id, 'id', 'at', 'admitted')
+    if replacement[1] then return {'replaced', replacement[1], replacement[2], job.options, replacement[3]} end
   end
   local here = by_digest[job.digest]
   if here then return {here.request == job.request and 'replayed' or 'reused', here.id, now, here.options}, here end
@@ -69,7 +69,7 @@ end
 for i = 5, #ARGV, WIDTH do
   local job = job_records.spec(ARGV, i + 1)
   job.id, job.unique, job.unique_until, job.conflict = ARGV[i], text(ARGV[i + 13]), text(ARGV[i + 14]), ARGV[i + 15]
-  job.digest, job.request, job.wish, job.failures = ARGV[i + 16], ARGV[i + 17], text(ARGV[i + 18]), ARGV[i + 19]
+  job.digest, job.request, job.kept_spec, job.failures = ARGV[i + 16], ARGV[i + 17], text(ARGV[i + 18]), ARGV[i + 19]
   local answer, here = refusal(job)
   if here then late[#late + 1] = {answer, here} end
   if not answer then
@@ -82,7 +82,7 @@ for i = 5, #ARGV, WIDTH do
   answers[#answers + 1] = answer
 end
 
--- A job that took another's place, or waits for its turn, is not as it was sent: its record says how it was admitted.
+-- If a job replaced another or waits for its turn, its record says how it was admitted.
 local function note_admission(job, run_at)
   if not (job.version or job.waits or job.not_before) then return end
   job.admitted = string.format('%s %s %s %.0f', job.created_at, job.version or 1, job.state, run_at)
@@ -106,7 +106,7 @@ local function admit(job)
   if job.unique then replace_unique.hold(job) end
   if job.digest == '' then return end
   local kept = {'options', job.options}
-  if job.wish then kept[3], kept[4] = 'wish', job.wish end
+  if job.kept_spec then kept[3], kept[4] = 'spec', job.kept_spec end
   if job.admitted then kept[#kept + 1], kept[#kept + 2] = 'admitted', job.admitted end
   idempotency.record(job.digest, job.request, job.id, KEEP_MS, unpack(kept))
 end

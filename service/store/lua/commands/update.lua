@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Change what a client may change of a job that has not finished: priority, time, tags, options.
+-- Changes what a client may change of an unfinished job: priority, time, tags, options.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] job id   ARGV[3] version that it must have   ARGV[4] priority   ARGV[5] run_at
--- ARGV[6] "1" = tags are replaced by ARGV[7] ("key:value" joined by \0)   ARGV[8] options (JSON); "" = unchanged
+-- ARGV[1] now   ARGV[2] job id   ARGV[3] expected version   ARGV[4] priority   ARGV[5] run_at
+-- ARGV[6] "1" = replace the tags by ARGV[7] ("key:value" joined by \0)   ARGV[8] options (JSON); "" = unchanged
 -- Returns {word, state, version}: moved | illegal | version | missing
 -- Uses: keys, clock, batch, jobs, queue_settings, consequences
 local P, now = keys.prefix, clock.now
@@ -21,7 +21,7 @@ local function put(field, value)
   fields[#fields + 1] = value
 end
 
--- The place of a queued job that has waited since `queued_at`.
+-- The position of a queued job that has waited since `queued_at`.
 local function queued_place(queued_at)
   local at = queue_settings.running_order(job.queue, job.priority, queued_at)
   put('queued_at', queued_at)
@@ -42,7 +42,7 @@ if later and job.state == 'queued' then
 elseif later then
   jobs.reorder(id, job, run_at, fields)
 elseif job.state == 'queued' then
-  -- One that is given its time keeps its place.
+  -- A queued job keeps its place, even if run_at has passed.
   jobs.reorder(id, job, queued_place(tonumber(redis.call('HGET', key, 'queued_at') or now)), fields)
 elseif run_at then
   jobs.move(id, job, 'run_now', queued_place(now), fields)

@@ -1,25 +1,25 @@
 #!lua
--- Add children to a running job and let it wait for them: it is blocked, its lease is over, no attempt is used.
--- Children whose key the job has already are not added again. A job that is to be cancelled adds none and is
--- cancelled. Only the holder of the lease may.
+-- Adds children to a running job, which then waits for them: it is blocked, its lease ends, and no attempt is used.
+-- Children whose key the job already has are not added again. A job with a cancel request adds no children and is
+-- cancelled. Only the holder of the lease may call this.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] queues of the namespace at most
--- ARGV[5..] per child 15 values: id, its key, its spec (job_records.lua), what it waits for among its siblings
---   ("condition id key" joined by blanks); "" = nothing. A child comes after those that it waits for
--- Returns parked (or cancelled) | ready (all have ended) | stale | too_many_queues (nothing was added)
+-- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] limit on queues per namespace
+-- ARGV[5..] per child 15 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
+--   key", separated by spaces), "" = none. A child follows the siblings that it waits for
+-- Returns waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no child was added)
 -- Uses: keys, clock, jobs, job_records, endings, groups, queue_names, consequences
 local WIDTH, P, now, push = 15, keys.prefix, clock.now, job_records.push
 local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
 local parent = jobs.load(id)
-if not parent or not jobs.permits(parent, 'park', token) then
-  return redis.call('HGET', key, 'parked_by') == token and 'parked' or 'stale'
+if not parent or not jobs.permits(parent, 'wait_for_children', token) then
+  return redis.call('HGET', key, 'children_token') == token and 'waiting' or 'stale'
 end
 for i = 5, #ARGV, WIDTH do
   if not queue_names.may_use(ARGV[i + 3], tonumber(ARGV[4])) then return 'too_many_queues' end
 end
 -- Checks above, writes below.
 
--- Why the parent must not go on, or nil.
+-- Why the parent must stop here, or nil.
 local function cancel_reason()
   local group = parent.group
   local of_group = group and redis.call('ZSCORE', P .. 'tasks', 'cancel ' .. group)
@@ -31,15 +31,15 @@ end
 local reason = cancel_reason()
 if reason then
   redis.call('HDEL', key, 'token')
-  endings.finish(id, parent, 'stop', reason, 0, {'parked_by', token}, token)
+  endings.finish(id, parent, 'stop', reason, 0, {'children_token', token}, token)
   consequences.flush()
-  return 'parked'
+  return 'waiting'
 end
--- Children belong to the flow of their parent. A fan-out has the items that were added to it.
+-- Children belong to their parent's flow. A fan-out consists only of the items that were added to it.
 local group = parent.group
 if group and not (groups.is_flow(group) and groups.exists(group)) then group = nil end
 
--- Ties a child to the siblings that it waits for; returns whether one of them has not ended.
+-- Makes a child wait for its siblings; returns whether one of them has not finished.
 local function link(child, edges)
   local waits = false
   for condition, dependency, name in string.gmatch(edges, '(%d) (%S+) (%S+)') do
@@ -73,7 +73,7 @@ local function add(i, name)
   redis.call('HSET', key .. ':dependencies', name, '3 ' .. child)
 end
 
--- A child that was cancelled with an earlier run of this job is added anew.
+-- A child that was cancelled with an earlier run of this job is replaced by a new one.
 local function has(name)
   local edge = redis.call('HGET', key .. ':dependencies', name)
   local child = edge and string.match(edge, '^3 (.+)$')
@@ -99,6 +99,6 @@ for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
 end
 if not waits then return 'ready' end
 redis.call('HDEL', key, 'token')
-jobs.move(id, parent, 'park', 0, {'parked_by', token}, token)
+jobs.move(id, parent, 'wait_for_children', 0, {'children_token', token}, token)
 consequences.flush()
-return 'parked'
+return 'waiting'

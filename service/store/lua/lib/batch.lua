@@ -1,5 +1,5 @@
--- What this call has yet to write, and the only state that libraries share. They note their changes here;
--- writer.write() writes them, one command per key, so a job or lane that changes twice is written once.
+-- The pending writes of this call, and the only state that libraries share. Libraries add changes here; writer.write()
+-- writes them with one command per key, so a job or lane that changes twice is written once.
 local batch
 local WRITTEN = {
   'added', 'removed', 'changed', 'woken', 'rates', 'lanes', 'served', 'heads', 'busy', 'freed', 'freed_queues',
@@ -26,7 +26,7 @@ local function note_change(id)
   ids[#ids + 1] = id
 end
 
--- For a job of this type in this queue; what is noted twice is noted once.
+-- Wakes workers for a job of this type in this queue; repetitions count once.
 local function wake(queue, name) batch.woken[queue .. ',' .. name] = {queue = queue, name = name} end
 
 local function count_rate(queue, field)
@@ -47,7 +47,7 @@ local function count_member(group, state, by)
   deltas[state] = (deltas[state] or 0) + by
 end
 
--- Behind a write. What consequences.lua works through stays, and so do tables without anything in them.
+-- Call it after a write. It keeps the entries for consequences.lua, and does not replace tables that are empty.
 local function clear()
   batch.earliest_due = nil
   for _, name in ipairs(WRITTEN) do
@@ -58,20 +58,21 @@ end
 batch = {
   -- Sorted sets: key -> score, member, ... and key -> member, ...
   added = {}, removed = {},
-  -- Ids of jobs and groups, for processes that watch them; job types of queues, for idle workers; the first due time.
+  -- Ids of jobs and groups, for processes that watch them; job types of queues, for idle workers; the earliest due
+  -- time.
   changed = {}, woken = {}, earliest_due = nil,
   -- Queue -> enqueued, finished or failed -> count.
   rates = {},
-  -- Lanes that jobs entered or left, by key, and the times of their last starts.
+  -- Lanes that jobs entered or left, by key, and when they last started a job.
   lanes = {}, served = {},
-  -- What a claim knows of lanes and of their orders, which spares the writer to read it: `first`, `score`, `rank`.
-  -- Nothing may be kept there any more once another job moved in the middle of the claim (unique_keys.lua).
+  -- What a claim knows of lanes and their orders, to save the writer a read: `first`, `score`, `rank`. No longer valid
+  -- once another job moves in the middle of the claim (unique_keys.lua).
   heads = {}, heads_hold = true,
-  -- Limiters: running jobs that they gained or lost, those that lost some, and when those that close open again.
+  -- Limiters: change in running jobs, limiters with a freed slot, and when limiters that close will open again.
   busy = {}, freed = {}, freed_queues = {}, closing = {},
-  -- Group -> state -> by how many more of its members are in it.
+  -- Group -> state -> change in the number of its members.
   members = {},
-  -- Jobs and groups that ended and that others wait for, and the earliest end of a retention.
+  -- Finished jobs and groups with dependents, and the earliest end of a retention.
   ended = {}, first_end = math.huge,
   add = add, remove = remove, note_change = note_change, wake = wake, count_rate = count_rate,
   count_member = count_member, clear = clear,

@@ -1,4 +1,4 @@
--- The states of bulk actions, in action:<id>: nothing else writes them.
+-- The only code that writes the state of a bulk action, in action:<id>.
 -- Uses: keys, clock
 local P, now = keys.prefix, clock.now
 local KEPT = 86400000
@@ -9,7 +9,7 @@ local function put_state(id, state)
   redis.call('HSET', key, 'state', state)
   if not ENDED[state] then return end
   redis.call('HSET', key, 'finished_at', now)
-  redis.call('ZREM', P .. 'acting', id)
+  redis.call('ZREM', P .. 'running_actions', id)
   redis.call('ZADD', P .. 'action_retention', now + KEPT, id)
 end
 

@@ -1,10 +1,10 @@
--- The jobs of cancel, requeue and prune can be a portion of a bulk action. The check that no other process has done
--- it, the moves, the counts and the step behind it are one script call: no job is acted upon twice, whatever dies
--- when.
+-- The jobs of cancel, requeue and prune can be a portion of a bulk action. One script call checks that no other process
+-- has done the portion, moves the jobs, counts them and advances the action. So no job is changed twice, whichever
+-- process dies at whatever point.
 -- Uses: keys, clock, batch, bulk_actions
 local P, now = keys.prefix, clock.now
 
--- The words of `text`: action, where the portion begins, where it ends, "last" or "more"; no word = no bulk action.
+-- The words of `text`: action, start and end of the portion, "last" or "more"; no words = no bulk action.
 local function of(text)
   local words, done, skipped = {}, 0, 0
   for word in string.gmatch(text, '%S+') do words[#words + 1] = word end
@@ -13,10 +13,10 @@ local function of(text)
   local v = id and redis.call('HMGET', key, 'state', 'position', 'only', 'ended_by', 'interval_ms', 'max')
   return {
     given = id ~= nil,
-    -- Another process was here, or the action was paused or cancelled. Before a portion is due, claim_bulk_action.lua
-    -- gives it to nobody.
+    -- Another process has done the portion, or the action was paused or cancelled. No need to check the time:
+    -- claim_bulk_action.lua hands out a portion only when it is due.
     stale = function() return id and (v[1] ~= 'running' or v[2] ~= words[2]) end,
-    -- Since it was chosen the job has changed, so that it would not be chosen now.
+    -- The job has changed since it was selected, so that it no longer matches.
     spares = function(job_id, job)
       if not id then return false end
       local ended_at = v[4] ~= '' and redis.call('HGET', P .. 'job:' .. job_id, 'finished_at')
@@ -30,13 +30,13 @@ local function of(text)
       local succeeded = redis.call('HINCRBY', key, 'succeeded', done)
       redis.call('HINCRBY', key, 'skipped', skipped)
       redis.call('HINCRBY', key, 'version', 1)
-      -- Where nothing was done the rate has nothing to count.
+      -- If no job was processed, the rate limit does not apply.
       local ready_at = done + skipped > 0 and now + v[5] or now
       redis.call('HSET', key, 'position', words[3], 'ready_at', ready_at)
       if words[4] == 'last' or (v[6] ~= '' and succeeded >= tonumber(v[6])) then
         bulk_actions.put_state(id, 'succeeded')
       else
-        redis.call('ZADD', P .. 'acting', ready_at, id)
+        redis.call('ZADD', P .. 'running_actions', ready_at, id)
       end
       batch.note_change(id)
     end,

@@ -1,4 +1,4 @@
--- What a claim does before it looks for jobs: makes queued what is due, and opens limiters that may open.
+-- What a claim does before it looks for jobs: it promotes due jobs, and opens limiters whose time has come.
 -- Uses: keys, clock, batch, jobs, queue_settings, closed_limiters, consequences
 local P, now, micros = keys.prefix, clock.now, clock.micros
 
@@ -10,14 +10,14 @@ local function promote(id)
   jobs.move(id, job, 'promote', score, {'queued_at', due, 'score', score})
 end
 
--- Returns something if any limiter was closed before.
+-- Returns when the first limiter opens, or nil if none is closed.
 local function run(due_at_most)
-  local _, first_closed = keys.head(P .. 'parked')
+  local _, first_closed = keys.head(P .. 'closed_limiters')
   local due_ids = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, due_at_most)
   for _, id in ipairs(due_ids) do promote(id) end
   local opened, again = micros / 1000, {}
   if first_closed and tonumber(first_closed) <= opened then
-    again = redis.call('ZRANGEBYSCORE', P .. 'parked', '-inf', opened, 'LIMIT', 0, 100)
+    again = redis.call('ZRANGEBYSCORE', P .. 'closed_limiters', '-inf', opened, 'LIMIT', 0, 100)
   end
   for _, limiter in ipairs(again) do closed_limiters.reopen(limiter) end
   if #due_ids + #again > 0 then consequences.flush() end

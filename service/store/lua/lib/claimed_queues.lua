@@ -1,9 +1,9 @@
--- A queue as a claim meets it: read when its turn comes, not before. `plain` and `keyed` then hold the first score of
--- each job type that it can start here, without a limit key and with one. `claim` is described in claim.lua.
+-- A queue during a claim, read only when its turn comes. `plain` and `keyed` then hold the first score of each job type
+-- that the claim can start here, without and with a limit key. claims.lua describes `claim`.
 -- Uses: keys, queue_limits, limiter_rooms, queue_settings
 local P = keys.prefix
 
--- As for a lane: fields that are named make room.
+-- Naming all fields here allocates the table once.
 local function new(name, weight, credit)
   return {
     name = name, weight = weight, credit = credit, waits = false, looked = false, closed = false, served = false,
@@ -33,7 +33,7 @@ local function look_at(claim, queue)
   queue.closed = queue_settings.is_paused(queue.name)
   if limits and (limits.concurrency or limits.rate) then
     queue.room = limiter_rooms.queue_room(claim, queue)
-  elseif claim.anything_closed and redis.call('ZSCORE', P .. 'parked', 'queue:' .. queue.name) then
+  elseif claim.anything_closed and redis.call('ZSCORE', P .. 'closed_limiters', 'queue:' .. queue.name) then
     queue.closed = true
   end
   read_scores(claim, queue, 'types', paused, queue.plain)
@@ -43,7 +43,7 @@ local function look_at(claim, queue)
   end
 end
 
--- Whether the queue has a job that may start here.
+-- Whether the queue has a job that can start now.
 local function may_start(claim, queue)
   if not queue.looked then look_at(claim, queue) end
   if queue.closed then return false end
@@ -55,7 +55,7 @@ local function may_start(claim, queue)
   return waits ~= nil
 end
 
--- The job type with the lowest score; of equal ones the first by name.
+-- The job type with the lowest score; ties go to the first name.
 local function lowest(scores)
   local best
   for name, score in pairs(scores) do

@@ -1,24 +1,24 @@
--- What a claim wants and knows: one object that the libraries of a claim work on.
+-- The state of a claim: one object that the libraries of a claim work on.
 -- Uses: claimed_queues
--- A queue and a lane cost as much to look at as a job or two, so a claim of many jobs takes several in a turn: all of
--- them start at the same moment anyway (docs/adr/0016).
+-- Reading a queue or lane costs as much as starting one or two jobs, so a large claim takes several jobs per turn. They
+-- all start at the same moment anyway (docs/adr/0016).
 local TURN_AT_MOST = 12
 
--- Of `slots` starts; values[first..] are the number of queues, per queue name ("*" = every other) and weight, then per
--- job type name and free slots ("" = no limit). `credits` is what the claim before returned.
+-- `slots` is how many jobs may start; values[first..] are the number of queues, per queue name ("*" = every other) and
+-- weight, then per job type name and free slots ("" = no limit). `credits` is what the previous claim returned.
 local function new(slots, credits, values, first)
   local claim = {
-    -- Starts that are still wanted, and how many in a turn of a queue and of a lane.
+    -- Starts still to fill, and the limits per turn of a queue and of a lane.
     slots = slots, TURN_AT_MOST = TURN_AT_MOST,
     jobs_in_a_turn = math.max(1, math.min(TURN_AT_MOST, math.floor(slots / 4))),
     jobs_of_a_lane = math.max(1, math.min(6, math.floor(slots / 8))),
-    -- The queues that the worker names, by name and in order; weight of each other one, and the credit of all those.
+    -- The queues that the worker names, by name and in order; the weight and the credit of each other queue.
     listed = {}, named = {}, star_weight = nil, star_credit = 0,
-    -- The worker's job types, how many more of each may start, and those that wait in some queue.
+    -- The worker's job types, how many more of each may start, and the types with queued jobs.
     types = {}, free = {}, open_types = {},
     -- Limiters (limiter_rooms.lua), and the queues that were read.
     anything_closed = nil, rooms = {}, busy = {}, closed_at = {}, looked = {},
-    -- Credits for the next claim; starts in all and of lanes with a key; whether work was left out.
+    -- Credits for the next claim; starts in total and from lanes with a key; whether jobs were left out.
     credits = {}, starts = 0, keyed_starts = 0, skipped = false,
   }
   local last = first + 2 * tonumber(values[first])

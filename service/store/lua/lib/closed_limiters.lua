@@ -1,16 +1,17 @@
--- Closing limiters and opening them again: `parked` holds the closed ones by the time at which they open, +inf = when
--- a running job ends. What they hold back is in parked:<limiter>, or in queue:<queue>|closed for a whole queue.
+-- Closes limiters and opens them again. `closed_limiters` holds the closed ones by the time at which they open; +inf =
+-- when a running job finishes. Their lanes are in closed_lanes:<limiter>; the job types of a closed queue are in
+-- queue:<queue>|closed.
 -- Loaded when it is first used.
 -- Uses: keys, clock, batch, lanes, ready_lines, limiter_rescans
 local P, now = keys.prefix, clock.now
--- Lanes of one limiter, or job types of one queue, that are opened in one call; the rest follows with the next claim.
+-- Lanes of one limiter, or job types of one queue, to open per call; the next claim opens the rest.
 local OPENED_AT_MOST = 300
 
 local function reopen(limiter)
   local changed_queue = string.match(limiter, '^rescan:(.*)$')
   if changed_queue then return limiter_rescans.rescan(changed_queue) end
   local queue = string.match(limiter, '^queue:(.*)$')
-  local closed = queue and keys.queue(queue, 'closed') or P .. 'parked:' .. limiter
+  local closed = queue and keys.queue(queue, 'closed') or P .. 'closed_lanes:' .. limiter
   for _, member in ipairs(redis.call('SPOP', closed, OPENED_AT_MOST)) do
     if queue then
       ready_lines.follow(queue, member)
@@ -22,25 +23,25 @@ local function reopen(limiter)
     end
   end
   if redis.call('EXISTS', closed) == 1 then
-    redis.call('ZADD', P .. 'parked', now, limiter)
+    redis.call('ZADD', P .. 'closed_limiters', now, limiter)
   else
-    redis.call('ZREM', P .. 'parked', limiter)
+    redis.call('ZREM', P .. 'closed_limiters', limiter)
   end
 end
 
--- When each of the limiters opens; those that are open are absent.
+-- When each of these limiters opens; open ones are absent.
 local function times(ids)
   local list, found = {}, {}
   for id in pairs(ids) do list[#list + 1] = id end
   for i = 1, #list, 1000 do
-    for j, at in ipairs(redis.call('ZMSCORE', P .. 'parked', unpack(list, i, math.min(#list, i + 999)))) do
+    for j, at in ipairs(redis.call('ZMSCORE', P .. 'closed_limiters', unpack(list, i, math.min(#list, i + 999)))) do
       if at then found[list[i + j - 1]] = tonumber(at) end
     end
   end
   return found
 end
 
--- The limiters of these lanes that are closed.
+-- Which limiters of these lanes are closed.
 local function of_lanes(changed_lanes)
   local ids = {}
   for _, job in pairs(changed_lanes) do
@@ -49,15 +50,15 @@ local function of_lanes(changed_lanes)
   end
   if not next(ids) then return ids end
   local closed = times(ids)
-  -- One that is due has begun to open.
+  -- A limiter that is due has begun to open.
   for id, at in pairs(closed) do if at <= now then closed[id] = nil end end
   return closed
 end
 
--- Closes what is used up and opens what got a slot back; returns which limiters of the lanes that changed are closed.
+-- Closes exhausted limiters and opens those with a freed slot; returns which limiters of the changed lanes are closed.
 local function write()
   for id, at in pairs(batch.closing) do
-    redis.call('ZADD', P .. 'parked', at == math.huge and '+inf' or at, id)
+    redis.call('ZADD', P .. 'closed_limiters', at == math.huge and '+inf' or at, id)
   end
   for queue in pairs(batch.freed_queues) do batch.freed['queue:' .. queue] = true end
   if next(batch.freed) then

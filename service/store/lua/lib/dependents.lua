@@ -1,11 +1,11 @@
--- What the end of a job or of a group means to the jobs that wait for it. A job waits for the ids in job:<id>:waits;
--- fan-in is decided by what has ended, never by a counter, so that telling twice changes nothing.
+-- What a finished job or group means for its dependents. A job waits for the ids in job:<id>:waits. The set of finished
+-- ids decides, never a counter, so notifying twice changes nothing.
 -- Loaded when it is first used.
 -- Uses: keys, clock, jobs, endings, queue_settings
 local P, now = keys.prefix, clock.now
 local ENDED = {succeeded = true, dead = true, failed = true, cancelled = true}
--- The condition of an edge, by its score in job:<id>:dependents: the ends that meet it. 3 is a child, of which its
--- parent only asks that it ends; 4 the follow-up of a fan-out, which does not run after a cancelled one.
+-- The outcomes that satisfy an edge, by the condition that is its score in job:<id>:dependents. 3 is a child, which
+-- only has to finish for its parent; 4 is the follow-up of a fan-out, which does not run after a cancelled one.
 local CONDITIONS = {
   ['0'] = {succeeded = true},
   ['1'] = {dead = true, failed = true},
@@ -13,14 +13,14 @@ local CONDITIONS = {
   ['3'] = ENDED,
   ['4'] = {succeeded = true, failed = true},
 }
--- Dependents that one script call looks at: each costs some 10 us, and the time of one script is everybody's time.
+-- How many dependents one script call notifies: each takes about 10 us, and a script blocks all other clients.
 local budget = 500
 
--- Whether an edge with that condition lets its dependent run after such an end.
+-- Whether this outcome satisfies an edge with that condition.
 local function meets(condition, state) return CONDITIONS[condition][state] end
 
--- Queues or schedules a job whose dependencies have ended, by the moves `now_move` or `later_move`. One that waited
--- for its children goes back to its old place; one that begins goes before new work of its priority.
+-- Queues or schedules a job whose dependencies have finished, by `now_move` or `later_move`. A job that waited for its
+-- children gets its old place back; a new job goes before newer jobs of its priority.
 local function release(id, job, now_move, later_move, fields)
   local kept = redis.call('HMGET', P .. 'job:' .. id, 'started_at', 'delay_ms', 'due_at')
   if kept[1] then return jobs.move(id, job, now_move, tonumber(job.score), fields) end
@@ -34,14 +34,14 @@ local function release(id, job, now_move, later_move, fields)
   jobs.move(id, job, now_move, at, fields)
 end
 
--- Tells one dependent that `id` has ended so.
+-- Notifies one dependent that `id` finished in that state.
 local function notify_one(id, state, dependent, condition)
   local met = meets(condition, state)
   if met then redis.call('SREM', P .. 'job:' .. dependent .. ':waits', id) end
   local job = jobs.load(dependent)
   if not job or job.state ~= 'blocked' then return end
   if not met then
-    -- One that has started and waits for its children has passed this edge: only a new run asks again.
+    -- A job that has started, and waits for its children, has passed this edge; only a new run checks it again.
     if redis.call('HEXISTS', P .. 'job:' .. dependent, 'started_at') == 1 then return end
     endings.finish(dependent, job, 'cancel', condition == '4' and 'fan_out' or 'dependency', 0)
   elseif redis.call('EXISTS', P .. 'job:' .. dependent .. ':waits') == 0 then
@@ -49,7 +49,7 @@ local function notify_one(id, state, dependent, condition)
   end
 end
 
--- Tells the dependents of an end, from the `from`-th on; returns where another call has to go on, or nil.
+-- Notifies dependents, starting at number `from`; returns where the next call should continue, or nil when done.
 local function notify(id, state, from)
   if budget <= 0 then return from end
   local raw = redis.call('ZRANGE', P .. 'job:' .. id .. ':dependents', from, from + budget - 1, 'WITHSCORES')
@@ -59,7 +59,7 @@ local function notify(id, state, from)
   if count == allowed then return from + allowed end
 end
 
--- The state of what a job waits for, a job, one that was forgotten, or a group; nil when nothing is known of it.
+-- The state of a dependency: a job, a deleted job or a group; nil if it is unknown.
 local function state_of(id)
   return redis.call('HGET', P .. 'job:' .. id, 'state') or redis.call('HGET', P .. 'ended:' .. id, 'state')
     or redis.call('HGET', P .. 'group:' .. id, 'state') or nil

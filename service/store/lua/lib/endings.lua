@@ -1,8 +1,8 @@
--- Everything that ends with a job, whatever ended it.
+-- Everything that finishing a job involves, whatever the reason.
 -- Uses: keys, clock, batch, moves, jobs, unique_keys
 local P, now = keys.prefix, clock.now
 
--- Makes the move `name`, which ends the job. `fields` are written along. A dead job is kept for `floor_ms` at least.
+-- Finishes a job by the move `name`, and writes `fields` with it. A dead job is kept for at least `floor_ms`.
 local function finish(id, job, name, reason, floor_ms, fields, token)
   local _, state = moves.arrow(name)
   local keep, group = tonumber(job.retention_ms), job.group
@@ -10,7 +10,7 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
   fields = fields or {}
   local count = #fields
   fields[count + 1], fields[count + 2] = 'finished_at', now
-  -- A job that succeeded has none.
+  -- A succeeded job has no reason.
   if reason ~= '' then fields[count + 3], fields[count + 4] = 'state_reason', reason end
   jobs.move(id, job, name, now + keep, fields, token)
   job.state_reason = reason
@@ -23,7 +23,7 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
     batch.count_rate(job.queue, 'failed')
     redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1)
   end
-  local orphans = job.parked_by and state ~= 'succeeded'
+  local orphans = job.children_token and state ~= 'succeeded'
   if job.linked or orphans or (state == 'dead' and group) then
     local ended = batch.ended
     ended[#ended + 1] = {id = id, state = state, linked = job.linked, group = group, orphans = orphans}

@@ -1,13 +1,13 @@
--- Limiters that a rate-limited job closed.
+-- Freezes: limiters that a rate-limited job closed.
 -- Loaded when it is first used.
 -- Uses: keys, clock, batch, lanes
 local P, now = keys.prefix, clock.now
--- Longer than any freeze: nothing is left behind of a queue that is no longer used.
+-- Longer than any freeze, so nothing remains of a queue that is no longer used.
 local KEPT = 7200000
 
--- Whatever else it allows, the key of a job (its type in its queue, when it has none) starts nothing before that time.
--- What is frozen in a queue is kept beside `parked`, with the job that was told so: an operator sees it, and only
--- thawing ends it early.
+-- Until `at`, no job starts with this job's limit key, or of its type if it has no limit key. The freezes of a queue
+-- are stored with the job that caused each, apart from `closed_limiters`: operators can see them, and only thawing ends
+-- them early.
 local function freeze(id, job, at)
   local short = job.limit_key and 'key:' .. job.limit_key or 'type:' .. job.name
   local limiter = job.limit_key and 'key:' .. job.queue .. '|' .. job.limit_key or lanes.type_limiter(job)
@@ -24,11 +24,11 @@ local function freeze(id, job, at)
     redis.call('PEXPIRE', by, KEPT)
   end
   if not job.limit_key then
-    -- A claim would not close this one on its way, as it does lanes with keys.
+    -- A claim closes lanes with keys when it meets them, but not this one.
     local plain = lanes.of(job.queue, job.name, '')
     batch.lanes[lanes.key(plain)] = plain
   end
-  local before = tonumber(redis.call('ZSCORE', P .. 'parked', limiter) or nil)
+  local before = tonumber(redis.call('ZSCORE', P .. 'closed_limiters', limiter) or nil)
   if not before or before == math.huge or before < at then
     batch.closing[limiter] = math.max(at, batch.closing[limiter] or at)
   end

@@ -1,23 +1,23 @@
--- Groups, which are flows and fan-outs: their states, and what follows from the counts of their members. Nothing else
+-- Groups (flows and fan-outs): their states, and what follows from the counts of their members. The only code that
 -- writes the state of a group.
 -- Loaded when it is first used.
 -- Uses: keys, clock, batch, tasks
 local P, now = keys.prefix, clock.now
 local FIELDS = {
-  'state', 'total', 'succeeded', 'dead', 'cancelled', 'sealed', 'reviving', 'cancel_requested_at', 'failing',
+  'state', 'total', 'succeeded', 'dead', 'cancelled', 'sealed', 'retry_pending', 'cancel_requested_at', 'failing',
   'tolerance_count', 'tolerance_percent', 'retention_ms', 'linked', 'requested',
 }
 
 local function is_flow(id) return string.sub(id, 1, 5) == 'flow_' end
 local function is_fan_out(id) return string.sub(id, 1, 4) == 'fan_' end
 
--- Whether there still is such a group: a dead job may outlive its own.
+-- False once the group was deleted: a dead job may outlive its group.
 local function exists(id) return redis.call('HEXISTS', P .. 'group:' .. id, 'state') == 1 end
 
--- `...` are further fields of the group.
+-- `...` are more fields to write.
 local function put_state(id, state, ...) redis.call('HSET', P .. 'group:' .. id, 'state', state, ...) end
 
--- Makes a group invisible.
+-- Hides a group from all reads.
 local function hide(id)
   redis.call('HDEL', P .. 'group:' .. id, 'state')
   redis.call('ZREM', P .. 'groups:' .. string.match(id, '^%a+'), id)
@@ -29,16 +29,16 @@ local function note_change(id)
   batch.note_change(id)
 end
 
--- Whether a fan-out has had more failures than it tolerates, and whether it tolerates any.
+-- Whether a fan-out has more failures than it tolerates, and whether it tolerates any.
 local function crossed(group, dead)
   local most, percent = tonumber(group.tolerance_count), tonumber(group.tolerance_percent)
   local too_many = most and dead > most
   return too_many or (percent and group.sealed and dead * 100 > percent * tonumber(group.total)), most or percent
 end
 
--- A flow is failed if a job is dead, else cancelled if it or one of its jobs was cancelled by request. A fan-out that
--- was cancelled is never failed, because its follow-up would run; single items may be cancelled, as long as others
--- were good.
+-- A flow is failed if a job is dead, else cancelled if the flow or one of its jobs was cancelled by request. A
+-- cancelled fan-out is never failed, because its follow-up would run. Single items may be cancelled as long as others
+-- succeeded.
 local function outcome(id, group, dead, tolerant)
   local requested = tonumber(group.requested or 0) > 0
   if is_flow(id) then
@@ -50,7 +50,7 @@ local function outcome(id, group, dead, tolerant)
   return requested and tonumber(group.succeeded or 0) == 0 and 'cancelled' or 'succeeded'
 end
 
--- After members have moved: whether the group has ended, is open again, or has had too many failures.
+-- After members have moved: checks whether the group has finished, runs again, or has too many failures.
 local function review(id)
   local key, group = P .. 'group:' .. id, {}
   for i, value in ipairs(redis.call('HMGET', key, unpack(FIELDS))) do group[FIELDS[i]] = value or nil end
@@ -58,16 +58,18 @@ local function review(id)
   local dead, cancelled = tonumber(group.dead or 0), tonumber(group.cancelled or 0)
   local finished = tonumber(group.succeeded or 0) + dead + cancelled
   local over, tolerant = crossed(group, dead)
-  if over and not group.failing and not group.reviving and not group.cancel_requested_at then
+  if over and not group.failing and not group.retry_pending and not group.cancel_requested_at then
     redis.call('HSET', key, 'failing', 1)
     group.failing = true
-    tasks.add('thin ' .. id)
+    tasks.add('cancel_unstarted ' .. id)
   end
   if group.state ~= 'open' and group.state ~= 'running' and finished < tonumber(group.total) then
     put_state(id, 'running')
     redis.call('HDEL', key, 'finished_at')
     batch.remove(P .. 'group_retention', id)
-  elseif group.state == 'running' and finished == tonumber(group.total) and group.sealed and not group.reviving then
+  elseif
+    group.state == 'running' and finished == tonumber(group.total) and group.sealed and not group.retry_pending
+  then
     local state = outcome(id, group, dead, tolerant)
     put_state(id, state, 'finished_at', now)
     batch.add(P .. 'group_retention', now + group.retention_ms, id)

@@ -1,9 +1,9 @@
--- Records of idempotency: idempotency:<digest> remembers what a request was answered.
+-- Idempotency records: idempotency:<digest> stores the result of a request.
 -- Uses: keys, clock
 local P, now = keys.prefix, clock.now
 
--- How a request stands to the one that came before under its key, if there was one: replayed (the same) or reused
--- (another one); then what that one made, when, and what its record kept.
+-- Compares a request with the record of its key, if there is one. Returns "replayed" (same request) or "reused"
+-- (another one), the id that was created, when, and what else the record holds.
 local function find(digest, request)
   if digest == '' then return nil end
   local known = redis.call('HMGET', P .. 'idempotency:' .. digest, 'request', 'id', 'at', 'options', 'admitted')
@@ -11,7 +11,7 @@ local function find(digest, request)
   return {known[1] == request and 'replayed' or 'reused', known[2], known[3], known[4], known[5] or nil}
 end
 
--- `...` are further fields of the record.
+-- `...` are more fields to write.
 local function record(digest, request, id, keep_ms, ...)
   if digest == '' then return end
   local key = P .. 'idempotency:' .. digest

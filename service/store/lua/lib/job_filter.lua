@@ -1,9 +1,9 @@
--- Whether a job is what a filter asks for.
+-- Whether a job matches a filter.
 -- Uses: keys
 local P = keys.prefix
 
--- values[first..]: state, queue, name, reason, group, lowest created_at, highest created_at (excluded), "" = any;
--- number of tags, tags ("key:value"). Returns a function of an id, and where the values go on.
+-- values[first..]: state, queue, name, reason, group, lowest created_at, highest created_at (exclusive), "" = any;
+-- number of tags, tags ("key:value"). Returns a predicate on ids, and the index behind the filter.
 local function of(values, first)
   local state, queue, name = values[first], values[first + 1], values[first + 2]
   local reason, group = values[first + 3], values[first + 4]

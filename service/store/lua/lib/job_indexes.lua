@@ -1,6 +1,6 @@
 -- The indexes of a job. A state has one set (queue:<queue>|<state>) and at most one order: a lane (lanes.lua) for
--- queued, `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs.
--- leave() and enter() only note the changes, for one move of a job between two writes.
+-- queued, `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs. leave() and enter()
+-- only add to the batch, for at most one move of a job between two writes.
 -- Uses: keys, batch, lanes, limiter_slots
 local P, queue_key = keys.prefix, keys.queue
 local add, remove, count_member = batch.add, batch.remove, batch.count_member
@@ -32,7 +32,7 @@ local function leave(id, job)
   if job.group and requested then count_member(job.group, 'requested', -1) end
 end
 
--- `at` is the place in the state's order: running order, due time, end of lease, end of retention.
+-- `at` is the position in the state's order: running order, due time, end of the lease, end of the retention.
 local function enter(id, job, state, at)
   if job.group then count_member(job.group, state, 1) end
   add(queue_key(job.queue, state), job.created_at, id)

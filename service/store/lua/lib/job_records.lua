@@ -6,13 +6,13 @@ local function text(value)
   if value ~= '' then return value end
 end
 
--- The values that make up the spec of a job, in the order in which scripts are sent them.
+-- The values of a job spec, in the order in which scripts receive them.
 local SPEC = {
   'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'retention_ms',
   'payload', 'options', 'tags',
 }
 
--- Reads a spec from values[first] on; "" = absent, tags are "key:value" joined by \0.
+-- Reads a spec from values[first]; "" = absent, tags are "key:value" joined by \0.
 local function spec(values, first)
   return {
     name = values[first], queue = values[first + 1], limit_key = text(values[first + 2]), priority = values[first + 3],
@@ -26,13 +26,12 @@ end
 -- When a job with that spec may run.
 local function due_of(job) return tonumber(job.due_at) or now + job.delay_ms end
 
--- Adds a field to a list of fields and values.
 local function push(fields, field, value)
   local count = #fields
   fields[count + 1], fields[count + 2] = field, value
 end
 
--- All fields of a new record but those that say where the job is: start() adds these and writes them.
+-- All fields of a new record except its position, which start() adds before it writes them.
 local function fields_of(job)
   local fields = {
     'v', 1, 'version', job.version or 1, 'name', job.name, 'queue', job.queue, 'priority', job.priority,
@@ -47,7 +46,7 @@ local function fields_of(job)
   return fields
 end
 
--- The fields of a job that will begin later, when what it waits for has ended: they keep its delay or its time.
+-- The fields of a job that will start after its dependencies: they keep its delay or its time.
 local function waiting_fields_of(job)
   local fields = fields_of(job)
   push(fields, 'delay_ms', job.delay_ms)
@@ -55,8 +54,8 @@ local function waiting_fields_of(job)
   return fields
 end
 
--- Lets a job begin: as `arrival` (see moves.lua), or else queued or scheduled, as its time `due` demands. `fields` are
--- written along. A queued job has its place behind those that were queued before `since`.
+-- Starts the life of a job: as `arrival` (moves.lua), or else queued or scheduled, depending on `due`. `fields` are
+-- written with it. A queued job goes behind jobs that were queued before `since`.
 local function start(id, job, fields, due, arrival, since)
   local at = 0
   if arrival == 'refuse' then
@@ -76,7 +75,7 @@ local function start(id, job, fields, due, arrival, since)
   batch.count_rate(job.queue, 'enqueued')
 end
 
--- Forgets what became of a job, for a new run that begins at `from`; `fields` are written with its move.
+-- Removes the results of earlier runs, for a new run from `from`. The caller writes `fields` with the move.
 local function reset_run(id, job, fields, from)
   local key = P .. 'job:' .. id
   redis.call('HINCRBY', key, 'redriven', 1)

@@ -1,7 +1,7 @@
--- The lanes with keys of a queue, fetched a few at a time in their order.
+-- The lanes with limit keys of a queue, fetched a few at a time in their order.
 -- Loaded when it is first used.
 -- Uses: keys, batch, lanes, claimed_queues, limiter_rooms
--- Lanes that one claim finds closed and puts away at most: all of them hang on limiters that were just reopened.
+-- How many lanes one claim may close: all lanes of limiters that were just reopened can be among them.
 local CLOSED_AT_MOST = 300
 local closings = 0
 
@@ -27,7 +27,7 @@ local function fetch(claim, queue, name, list)
   limiter_rooms.read_ahead(claim, ids, counted)
 end
 
--- The first lanes of a job type in order; `fresh` counts those that were not looked at: at 0 the next ones are
+-- The first lanes of a job type, in order. `fresh` counts the fetched lanes that were not used yet; at 0, more are
 -- fetched.
 local function of(claim, queue, name)
   local list = queue.lanes[name]
@@ -58,7 +58,7 @@ local function remove_first(list)
   end
 end
 
--- The most urgent lane with a key that may start a job; those that may not are closed on the way.
+-- The most urgent lane with a key that may start a job. It closes the lanes before it that may not.
 local function first(claim, queue)
   while true do
     local name = claimed_queues.lowest(queue.keyed)

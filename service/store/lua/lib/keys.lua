@@ -1,7 +1,7 @@
--- Names of keys. Each begins with the prefix of the namespace, so that all of them are in one cluster slot.
+-- Key names. Each begins with the prefix of the namespace, so all are in one cluster slot.
 local P, known = KEYS[1], {}
 
--- queue:<queue>|<suffix>: a bar, because names of queues may hold colons.
+-- queue:<queue>|<suffix>: with a bar, because names of queues may contain colons.
 local function queue_key(queue, suffix)
   local of_queue = known[queue]
   if not of_queue then

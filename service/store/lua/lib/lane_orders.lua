@@ -1,16 +1,16 @@
--- The orders in which claims meet lanes: each lane has a place in the order of its job type, and that order, or the
--- lane without a key, one among the types of its queue.
+-- The orders in which claims find lanes: each lane with a key has a rank within its job type; each job type has one
+-- among the types of its queue, by its first lane with a key or by its lane without.
 -- Loaded when it is first used.
 -- Uses: keys, batch, lanes, queue_settings, ready_lines
 local P, queue_key = keys.prefix, keys.queue
 
--- A job counts as queued no earlier than the last start of its lane: the lane that waited longest goes first.
+-- Ranks a job as if it was queued no earlier than its lane's last start, so the lane that waited longest goes first.
 local function fair_rank(queue, score, id, last_start)
   local priority = last_start and redis.call('HGET', P .. 'job:' .. id, 'priority')
   return priority and math.max(score, queue_settings.running_order(queue, priority, last_start)) or score
 end
 
--- Keeps the place of an index in the one above it; returns whether it came there, or left.
+-- Updates the place of an index in the one above it; returns whether it was added or removed.
 local function follow(key, member, child)
   local known, first, score = batch.heads[child]
   if known then first, score = known.first, known.score else first, score = keys.head(child) end
@@ -29,8 +29,8 @@ local function append(lists, name, first, second)
   if second then list[#list + 1] = second end
 end
 
--- Notes in `order` what becomes of a lane there: its rank, or that it has left, because it is empty or `limiter`
--- closes it; and in `starts` what `served` is to remember, or to forget.
+-- Adds the change of a lane to `order`: its rank, or its removal because it is empty or `limiter` closes it. Adds to
+-- `starts` what to write to `served`, or to delete.
 local function place(order, starts, key, job, limiter)
   local name, known, first, score, rank = lanes.name(job), batch.heads[key]
   if known then first, score, rank = known.first, known.score, known.rank else first, score = keys.head(key) end
@@ -42,7 +42,7 @@ local function place(order, starts, key, job, limiter)
     append(starts, 'forgotten', lanes.ref(job))
   elseif limiter then
     append(order, 'gone', name)
-    redis.call('SADD', P .. 'parked:' .. limiter, lanes.ref(job))
+    redis.call('SADD', P .. 'closed_lanes:' .. limiter, lanes.ref(job))
   else
     if not rank then
       local last_start = started_at or tonumber(redis.call('HGET', P .. 'served', lanes.ref(job)) or nil)
@@ -58,12 +58,12 @@ local function write_order(key, order)
   if order.unsure then batch.heads[key] = nil end
 end
 
--- The lane of a type without a key: in its place, or out of it while the type is frozen.
+-- The lane of a type without a limit key: in its place, or removed while the type is frozen.
 local function place_plain(job, key, closed, moved)
   local index, limiter = queue_key(job.queue, 'types'), lanes.type_limiter(job)
   local left
   if closed[limiter] then
-    redis.call('SADD', P .. 'parked:' .. limiter, lanes.ref(job))
+    redis.call('SADD', P .. 'closed_lanes:' .. limiter, lanes.ref(job))
     left = redis.call('ZREM', index, job.name) == 1
   else
     left = follow(index, job.name, key)
@@ -71,7 +71,7 @@ local function place_plain(job, key, closed, moved)
   if left then moved[job.queue .. '|' .. job.name] = job end
 end
 
--- One command for all lanes of an order, and one for all last starts. `closed`: the limiters that close lanes.
+-- Uses one command per order, and one for all last starts. `closed` holds the limiters that close lanes.
 local function write(closed)
   local orders, starts, moved = {}, {}, {}
   for key, job in pairs(batch.lanes) do

@@ -1,19 +1,19 @@
 -- Lanes, and the limiters that close them.
--- A lane holds the queued jobs of one job type. Jobs without a limit key share one lane per type, in pure running
--- order (queue:<queue>|types); every limit key, and every fan-out with a limit, has lanes of its own (lanes:<type>),
--- ordered so that a lane that has just started a job waits its turn (docs/adr/0010).
--- A limiter that lets nothing start is in `parked`, by the time at which it may again; +inf = when a slot is freed.
--- Its lanes are then in parked:<limiter>, and a claim never meets them. A queue stands in the line ready:<type> of
--- each job type that it has open lanes of, unless a claim found it paused or at its limit: then the type is in
+-- A lane holds queued jobs of one job type. Jobs without a limit key share one lane per type, in running order
+-- (queue:<queue>|types). Every limit key, and every fan-out with a limit, has its own lanes (lanes:<type>), ordered so
+-- that a lane that has just started a job waits its turn (docs/adr/0010).
+-- A limiter that allows no start is in `closed_limiters`, by the time at which it opens; +inf = when a slot is freed.
+-- Its lanes are then in closed_lanes:<limiter>, where claims do not see them. A queue is in the line ready:<type> of
+-- each job type of which it has open lanes, unless a claim found it paused or at its limit: then the type is in
 -- queue:<queue>|closed (docs/adr/0032). Jobs without a limit key have one limiter per type, `type:<queue>|<type>`,
--- which closes only while it is frozen and counts nothing.
--- Functions take a job, or what lanes.of() made: then no single job is meant.
+-- which closes only during a freeze and counts nothing.
+-- Functions take a job, or a lane from lanes.of().
 -- Loaded when it is first used.
 -- Uses: keys
 local P = keys.prefix
 local fans, key_limiters, NONE = {}, {}, {}
 
--- The fan-out of a job, where that has a limit of its own.
+-- The fan-out of a job, if the fan-out has a limit.
 local function limited_fan(job)
   local group = job.group
   if not group or string.sub(group, 1, 4) ~= 'fan_' then return nil end
@@ -27,7 +27,7 @@ local function name_of(job)
   return (job.limit_key or '') .. (fan and '|' .. fan or '')
 end
 
--- Kept in the job, whose queue therefore is not changed while it is in a lane.
+-- Cached in the job, so the queue of a job in a lane must not change.
 local function key_of(job)
   local key = job.lane_key
   if not key then
@@ -37,7 +37,7 @@ local function key_of(job)
   return key
 end
 
--- Naming a field here makes room for it, once instead of each time that one is set.
+-- Naming all fields here allocates the table once.
 local function of(queue, name, lane)
   local key, fan = lane, nil
   if string.find(lane, '|', 1, true) then key, fan = string.match(lane, '^([^|]*)|(.*)$') end
@@ -48,20 +48,20 @@ local function of(queue, name, lane)
   }
 end
 
--- What `served` and parked:<limiter> call a lane.
+-- How `served` and closed_lanes:<limiter> refer to a lane.
 local function ref_of(job) return job.queue .. '|' .. job.name .. '|' .. name_of(job) end
 
--- The lane that such a text names.
+-- The lane of such a reference.
 local function of_ref(ref) return of(string.match(ref, '^(.-)|(.-)|(.*)$')) end
 
 local function type_limiter(job) return 'type:' .. job.queue .. '|' .. job.name end
 
--- Those of a lane that has any beside its type's: that one is asked for by itself.
+-- The limiters of a lane's keys. A lane without any has only its type's limiter, which callers check separately.
 local function limiters_of(job)
   if job.limiters then return job.limiters end
   local fan, key, ids = limited_fan(job), job.limit_key, nil
   if key then
-    -- Jobs of one key share the list, where there is no fan-out beside it.
+    -- Jobs of one key share the list, unless a fan-out adds to it.
     local of_queue = key_limiters[job.queue]
     if not of_queue then
       of_queue = {}

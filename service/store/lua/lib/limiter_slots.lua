@@ -1,10 +1,10 @@
--- A running job holds a slot of each of its limiters: `busy` counts those of keys and fan-outs. Those of a queue are
--- the jobs in queue:<queue>|running.
+-- A running job holds a slot of each of its limiters: `busy` counts them for keys and fan-outs. For queues, the set
+-- queue:<queue>|running is the count.
 -- Loaded when it is first used.
 -- Uses: keys, batch, lanes
 local P = keys.prefix
 
--- Notes a slot that a job with a limit key or group takes (1) or gives back (-1).
+-- Adds a slot that a job with a limit key or group takes (1) or frees (-1).
 local function hold(job, count)
   for _, id in ipairs(lanes.limiters(job)) do
     if string.sub(id, 1, 5) ~= 'type:' then

@@ -15,14 +15,14 @@ local function arrow(name)
   if name == 'crash' then return 'running', 'queued', true end
   if name == 'rescue' then return 'running', 'queued', false end
   if name == 'rest' then return 'running', 'scheduled', false end
-  if name == 'park' then return 'running', 'blocked', true end
+  if name == 'wait_for_children' then return 'running', 'blocked', true end
   if name == 'give_up' then return 'running', 'dead', true end
   if name == 'stop' then return 'running', 'cancelled', true end
   if name == 'bury' then return 'blocked scheduled queued running retrying', 'dead', false end
   if name == 'cancel' then return 'blocked scheduled queued running retrying', 'cancelled', false end
   if name == 'redrive' then return 'cancelled dead', 'queued', false end
   if name == 'defer' then return 'cancelled dead', 'scheduled', false end
-  if name == 'revive' then return 'cancelled dead', 'blocked', false end
+  if name == 'redrive_and_wait' then return 'cancelled dead', 'blocked', false end
   if name == 'run_now' then return 'scheduled retrying', 'queued', false end
   if name == 'reschedule' then return 'queued', 'scheduled', false end
   if name == 'wait_again' then return 'scheduled queued', 'blocked', false end

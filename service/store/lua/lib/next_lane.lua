@@ -1,4 +1,4 @@
--- Which lane of a queue is next, and what a start changes about that. `claim` is described in claim.lua.
+-- Chooses the next lane of a queue, and updates the order after a start. claims.lua describes `claim`.
 -- Uses: keys, clock, batch, lanes, lane_orders, limiter_rooms, claimed_queues, keyed_lanes, queue_settings
 local P, micros = keys.prefix, clock.micros
 local limiters_of, key_of, lowest = lanes.limiters, lanes.key, claimed_queues.lowest
@@ -32,8 +32,8 @@ local function plain_lane(claim, queue, name)
   return open(lane, claim.jobs_in_a_turn)
 end
 
--- The lane that is next in a queue: by running order, and between keys by who waited longest. It is then out of its
--- list, until put_back().
+-- The next lane of a queue: by running order, and between keys by the longest wait. It is out of its list until
+-- put_back().
 local function choose(claim, queue)
   local name, keyed = lowest(queue.plain), next(queue.keyed) and keyed_lanes.first(claim, queue)
   if name then
@@ -53,7 +53,7 @@ local function take(lane)
   return id
 end
 
--- When (us) the next job of a lane starts: now, or as soon as each of its rates has a slot for it.
+-- When (us) the next job of a lane starts: now, or as soon as all of its rates allow.
 local function starts_at(claim, queue, lane)
   local at = micros
   if queue.room then at = math.max(at, queue.room.opens) end
@@ -63,9 +63,10 @@ local function starts_at(claim, queue, lane)
   return at
 end
 
--- A job of the lane that has waited since `queued` starts at `at`: charge its limiters; the lane waits from now on.
+-- Charges the limiters of a lane for a job that starts at `at` and was queued at `queued`; the lane's wait begins
+-- again.
 local function started(claim, queue, lane, at, queued)
-  -- A claim starts many at once: each a microsecond after the one before, so that lanes take turns inside it, too.
+  -- The jobs of a claim start a microsecond apart, so that lanes take turns within the claim as well.
   claim.starts = claim.starts + 1
   local stamp = (micros + claim.starts) / 1000
   if queue.room then limiter_rooms.charge(queue.room, at, queued) end
@@ -82,8 +83,8 @@ local function started(claim, queue, lane, at, queued)
   if free then claim.free[lane.name] = free - 1 end
 end
 
--- Whether a lane with a key may start one more in the same turn: nothing limits it, and its next job is as urgent as
--- the one that the turn began with, to less than one point of priority.
+-- Whether a lane with a key may start another job in the same turn: no limit applies, and its next job is as urgent as
+-- the first one of the turn, to within one point of priority.
 local function may_continue(claim, queue, lane, began)
   if lane.lane == '' or claim.free[lane.name] == 0 or (queue.room and queue.room.left <= 0)
     or keyed_lanes.closed_by(claim, queue, lane) then
@@ -109,7 +110,7 @@ local function put_back_keyed(claim, queue, lane)
   if batch.heads_hold then batch.heads[list.key] = list end
 end
 
--- A lane has had its turn.
+-- Returns a lane to its list after its turn.
 local function put_back(claim, queue, lane)
   local name, key = lane.name, key_of(lane)
   batch.lanes[key] = lane

@@ -1,9 +1,9 @@
--- Who hears of what a call has changed: workers that can run what came, and processes that watch a job or group.
+-- Announces what a call has changed: to workers that can run new jobs, and to processes that watch a job or group.
 -- Loaded when it is first used.
 -- Uses: keys, batch
 local P = keys.prefix
 
--- Wakes one idle worker of each pool that can run something of it.
+-- Wakes one idle worker of each pool that can run a new job.
 local function wake_pools()
   local pools, earliest = redis.call('HGETALL', P .. 'pools'), batch.earliest_due
   local due = earliest and tonumber(({keys.head(P .. 'due')})[2])

@@ -1,8 +1,8 @@
--- What limits the jobs of a queue: its own settings, those of its limit keys, and those of fan-outs.
+-- The limits for the jobs of a queue: set for the queue, for its limit keys, and for fan-outs.
 -- Uses: keys, queue_settings, rate_limits
 local P = keys.prefix
 
--- Reads the settings of a queue that limit it into `queue`; returns the job types that are paused in it.
+-- Reads the limits of a queue into `queue`; returns its paused job types.
 local function read(queue)
   local values = queue_settings.read(queue.name, 'limited', 'max_concurrency', 'rate_limit', 'key_max_concurrency',
     'key_rate_limit', 'paused_types')
@@ -32,7 +32,7 @@ end
 
 local function is_of_key(id) return string.byte(id) == 107 end
 
--- Concurrency and rate of a limiter of a lane: of its key's, or of its fan-out's.
+-- Concurrency and rate of a lane's limiter: its key or its fan-out.
 local function of_lane(id, queue, lane)
   if is_of_key(id) then return of_key(queue, lane.limit_key) end
   return tonumber(redis.call('HGET', P .. 'limiters', id) or nil), nil

@@ -1,11 +1,11 @@
--- A queue exists, by its name in `queues`, while it has jobs or settings; a namespace has at most `limit` of them
+-- A queue exists while it has jobs or settings: its name is then in `queues`. A namespace has at most `limit` queues
 -- (docs/adr/0033).
 -- Uses: keys, moves
 local P, queue_key = keys.prefix, keys.queue
--- The names that this call has asked for: false = new.
+-- Names that this call has checked: false = new.
 local asked, new_names = {}, 0
 
--- Whether the queue exists or may be created: a new name counts from then on, so a refused call must not go on to
+-- Whether the queue exists or may be created. A new name counts at once, so a command that refuses it must not call
 -- create().
 local function may_use(queue, limit)
   if asked[queue] ~= nil then return true end
@@ -30,7 +30,7 @@ local function has_jobs(queue)
   return redis.call('EXISTS', unpack(sets)) > 0
 end
 
--- Its version says only that there once were settings.
+-- `version` does not count: it remains after the settings are removed.
 local function has_settings(queue)
   local hash = P .. 'queue:' .. queue
   return redis.call('HLEN', hash) > redis.call('HEXISTS', hash, 'version')
@@ -47,7 +47,7 @@ local function forget(queue)
   asked[queue] = nil
 end
 
--- For queues that jobs have left: behind the write.
+-- For queues that jobs have left; call it after the write.
 local function forget_unused(queues)
   for queue in pairs(queues) do
     if not has_jobs(queue) and not has_settings(queue) then forget(queue) end

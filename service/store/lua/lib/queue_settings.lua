@@ -1,4 +1,4 @@
--- The settings of queues, each read once, and the order that they give to jobs.
+-- The settings of queues, read once per call, and the running order that they define.
 -- Loaded when it is first used.
 -- Uses: keys
 local P = keys.prefix
@@ -6,7 +6,7 @@ local P = keys.prefix
 local STRICT = 4398046511104
 local settings = {}
 
--- Reads what every script may ask of a queue, and what else of its hash is named: from the fourth value on.
+-- Reads the common settings of a queue, and the fields that the caller names: from the fourth value on.
 local function read(queue, ...)
   local values = redis.call('HMGET', P .. 'queue:' .. queue, 'aging_ms', 'max_depth', 'paused', ...)
   settings[queue] = {aging_ms = values[1], max_depth = values[2], paused = values[3]}
@@ -20,19 +20,19 @@ end
 
 local function is_paused(queue) return get(queue, 'paused') == '1' end
 
--- Whether a job type is in a text of paused types, each between spaces.
+-- `paused_types` has a space before and after each type.
 local function names_type(paused_types, name)
   return paused_types and string.find(paused_types, ' ' .. name .. ' ', 1, true) ~= nil
 end
 
--- Lower runs first. FIFO inside a priority, because ties break by id and ids grow with time.
+-- Lower runs first. FIFO within a priority, because ties break by id and ids grow with time.
 local function running_order(queue, priority, queued_at)
   local aging = get(queue, 'aging_ms')
   if aging == 'strict' then aging = STRICT end
   return queued_at + priority * (aging or 60000)
 end
 
--- Whether so many more jobs would exceed max_depth of a queue.
+-- Whether `more` additional jobs would exceed max_depth of the queue.
 local function is_full(queue, more)
   local limit = tonumber(get(queue, 'max_depth') or nil)
   return limit and redis.call('ZCARD', keys.queue(queue, 'queued')) + more > limit

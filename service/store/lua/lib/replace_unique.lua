@@ -1,11 +1,11 @@
--- What on_conflict "replace" does to the holder of a unique key (ADR 0015). A job that no worker has had takes the new
--- payload and time and keeps its id. One that has been started is another matter, for its id may have left traces:
--- waiting for its next attempt it is cancelled; running it ends, and the newest job runs once after it.
+-- What on_conflict "replace" does to the holder of a unique key (docs/adr/0015). A job that never started takes the new
+-- payload and time and keeps its id. A job that has started may have had effects under its id: if it waits for its next
+-- attempt it is cancelled; if it is running it finishes, and the newest job runs once after it.
 -- Loaded when it is first used.
 -- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, writer
 local P, now = keys.prefix, clock.now
 
--- `job` comes in the place of a waiting one.
+-- `job` takes the place of a waiting job.
 local function take_place(id, job)
   local old, key = jobs.load(id), P .. 'job:' .. id
   local kept = redis.call('HMGET', key, 'version', 'tags', 'not_before')
@@ -19,7 +19,7 @@ local function take_place(id, job)
 end
 
 local function take_over(job)
-  -- What this batch did so far, the holder's own admission for one, has to be seen.
+  -- Makes earlier changes of this batch visible, such as the admission of the holder.
   writer.write()
   local key, following = unique_keys.of(job)
   local holder = redis.call('GET', key)
@@ -42,7 +42,7 @@ local function take_over(job)
   end
 end
 
--- Holds the key, or the place behind its holder.
+-- Stores `job` as the holder of the key, or as the job that follows the holder.
 local function hold(job)
   local key, following = unique_keys.of(job)
   local window = tonumber(job.unique_until)
@@ -54,8 +54,8 @@ local function hold(job)
     redis.call('SET', key, job.id)
   end
   if job.submitted then
-    redis.call('HSET', P .. 'taken:' .. job.submitted, 'id', job.id, 'at', now, 'admitted', job.admitted)
-    redis.call('PEXPIRE', P .. 'taken:' .. job.submitted, 60000)
+    redis.call('HSET', P .. 'replacement:' .. job.submitted, 'id', job.id, 'at', now, 'admitted', job.admitted)
+    redis.call('PEXPIRE', P .. 'replacement:' .. job.submitted, 60000)
   end
 end
 

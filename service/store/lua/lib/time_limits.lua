@@ -1,5 +1,5 @@
--- How long a job may take to start and to end, counted from its creation or the beginning of a new run. What was asked
--- for stays in the job: each new run is given it anew.
+-- How long a job may take to start and to finish, from its creation or the beginning of a new run. The durations stay
+-- in the job, and apply to each new run again.
 -- Loaded when it is first used.
 -- Uses: keys, batch
 local P = keys.prefix
@@ -11,14 +11,14 @@ local function put_one(fields, name, ms, from)
   return from + ms
 end
 
--- Puts the limits of a job into the fields that are to be written; returns the first time that is one, or nil.
+-- Adds a job's limits to the fields to write; returns the earliest one, or nil.
 local function put(fields, expires_ms, deadline_ms, from)
   local expires_at = expires_ms and put_one(fields, 'expires', expires_ms, from)
   local deadline_at = deadline_ms and put_one(fields, 'deadline', deadline_ms, from)
   return expires_at and deadline_at and math.min(expires_at, deadline_at) or expires_at or deadline_at
 end
 
--- From now on expire_jobs.lua looks at the job at that time.
+-- Makes expire_jobs.lua check the job at that time.
 local function watch(id, fields, first)
   fields[#fields + 1] = 'expiry'
   fields[#fields + 1] = 1

@@ -1,20 +1,20 @@
--- Unique keys (ADR 0015): which they are, and giving one up.
+-- Unique keys (docs/adr/0015): their names, and releasing them.
 -- Loaded when it is first used.
 -- Uses: keys, clock, batch, jobs, queue_settings, writer
 local P, now = keys.prefix, clock.now
 
--- The key's holder, the job that runs once after it, and how long a key "result <ms>" is held after the end of its
--- job. Names of queues may hold a colon, keys no bar. A key that is held after the end is arq's id of a job, which is
--- one of the namespace and not of a queue: no queue has an empty name.
+-- The key that names the holder, the key that names the job to run once after it, and how long a "result <ms>" key is
+-- held after its job. Names of queues may contain a colon, keys no bar. A "result" key is the id of an arq job, which
+-- belongs to the namespace and not to a queue; no queue has an empty name.
 local function of(job)
   local held = tonumber(string.match(job.unique_until or '', '^result (%d+)$'))
   local name = (held and '' or job.queue) .. '|' .. job.unique
   return P .. 'unique:' .. name, P .. 'follower:' .. name, held
 end
 
--- The job that waited behind a key's holder holds it from now on.
+-- Makes the job that waited for the key its holder.
 local function hand_over(key, heir)
-  -- What this call has noted so far may concern the same lanes, and what a claim knows of them is no longer true.
+  -- Earlier changes of this call may affect the same lanes, and what a claim knows of lanes is no longer true.
   batch.heads, batch.heads_hold = {}, false
   writer.write()
   local job, due = jobs.load(heir), tonumber(redis.call('HGET', P .. 'job:' .. heir, 'run_at') or nil)
@@ -27,12 +27,12 @@ local function hand_over(key, heir)
     local at = queue_settings.running_order(job.queue, job.priority, now)
     jobs.move(heir, job, 'release', at, {'queued_at', now, 'score', at})
   end
-  -- The heir may move again in this call, as another of its jobs.
+  -- The heir may move again in this call, as one of its other jobs.
   writer.write()
 end
 
--- Of a job with a unique key: gives up the key or the place behind its holder; the job that waits there takes over. A
--- window of time is over when it is over, whatever became of the job, unless the job is forgotten.
+-- Releases a job's unique key, or its place behind the holder; the job that waits there becomes the holder. A key with
+-- a time window is held until the window ends, whatever happens to the job, unless the job is deleted.
 local function release(id, job, forgotten)
   local key, following, held = of(job)
   local heir = redis.call('GET', following)

@@ -1,4 +1,4 @@
--- Makes heartbeats of workers look at once for what there is to do: a marker in a worker's inbox.
+-- Wakes the heartbeats of workers by a marker in their inboxes.
 -- Loaded when it is first used.
 -- Uses: keys
 local P = keys.prefix
@@ -8,7 +8,7 @@ local function one(worker)
   redis.call('PEXPIRE', P .. 'worker:' .. worker .. ':inbox', 60000)
 end
 
--- So many, the newest first.
+-- Wakes the `count` newest workers.
 local function newest(count)
   for _, worker in ipairs(redis.call('ZREVRANGE', P .. 'workers', 0, count - 1)) do one(worker) end
 end

@@ -1,15 +1,15 @@
--- Whose turn it is: smooth weighted round robin between the queues that the worker names and one place for all behind
--- the star (wildcard_queues.lua, docs/adr/0032). Only queues in line for a type that the worker can start take part.
--- `claim` is described in claim.lua.
+-- Smooth weighted round robin over the queues that the worker names, plus one entry for all queues behind the star
+-- (wildcard_queues.lua, docs/adr/0032). Only queues in the line of a type that the worker can start take part.
+-- claims.lua describes `claim`.
 -- Uses: keys, claimed_queues, wildcard_queues
 local P = keys.prefix
 local may_start = claimed_queues.may_start
--- The places that take part, their weight together, and how many starts there have been.
+-- The entries that take part, their total weight, and how many starts there have been.
 local entries, total, rounds, star = {}, 0, 0, nil
 
 local function credit_of(entry) return entry.credit + entry.weight * rounds end
 
--- What the star has saved is returned for one of its queues: the next claim may meet another number of them.
+-- Returns the star's credit per queue, because the next claim may find another number of queues.
 local function keep_credit(claim, entry)
   local credit = credit_of(entry)
   if entry == star then credit = credit / math.max(1, entry.count) end
@@ -54,13 +54,13 @@ local function line_up(claim)
     star = wildcard_queues.new_star(claim, sum, most)
     add(star)
   end
-  -- What is beyond a turn comes from rounds with more queues than are left, and would keep a place waiting, or going
-  -- first, for long.
+  -- Credit beyond one turn comes from rounds with more queues than are left. It would make an entry wait, or go first,
+  -- for too long.
   local bound = total * claim.TURN_AT_MOST
   for _, entry in ipairs(entries) do entry.credit = math.max(-bound, math.min(bound, entry.credit)) end
 end
 
--- A queue leaves the star with its weight and its part of the credit.
+-- A queue leaves the star with its weight and its share of the credit.
 local function shrink_star(claim)
   local credit = credit_of(star) * (star.count - 1) / star.count
   star.count, star.weight, total = star.count - 1, star.weight - claim.star_weight, total - claim.star_weight
@@ -68,7 +68,7 @@ local function shrink_star(claim)
   star.queue = nil
 end
 
--- The place whose turn it is, and its queue; nil when no queue has anything left for this worker.
+-- The entry whose turn it is, and its queue; nil if no queue has a job for this worker.
 local function next_turn(claim)
   while #entries > 0 do
     local chosen, most = nil, -math.huge
@@ -86,7 +86,7 @@ local function next_turn(claim)
   end
 end
 
--- The queue whose turn it was has started so many jobs: each costs its place a round, as if they had come one by one.
+-- Ends the turn of a queue that started so many jobs: each start costs a round, as if the jobs had started one by one.
 local function end_turn(claim, i, queue, starts)
   local entry = entries[i]
   rounds = rounds + starts
@@ -99,12 +99,12 @@ local function end_turn(claim, i, queue, starts)
   if may_start(claim, queue) then wildcard_queues.put_back(star) else shrink_star(claim) end
 end
 
--- At the end of the claim: the credits of the places that are left.
+-- At the end of the claim: returns the credits of the remaining entries.
 local function keep_credits(claim)
   for _, entry in ipairs(entries) do keep_credit(claim, entry) end
 end
 
--- Behind the write.
+-- Call it after the write.
 local function write_lines(claim) wildcard_queues.write(claim, star) end
 
 return {

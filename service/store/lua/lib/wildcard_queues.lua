@@ -1,17 +1,17 @@
--- The queues behind the star, "*", which share one place in the rounds (weighted_queues.lua): its weight is theirs
--- together, and they take turns there in the order of their lines, ready:<type> (ready_lines.lua, docs/adr/0032).
+-- The queues behind the star, "*", which share one entry in the rounds (weighted_queues.lua): it has their total
+-- weight, and they take turns in the order of their lines, ready:<type> (ready_lines.lua, docs/adr/0032).
 -- Uses: keys, claimed_queues, ready_lines
 local P = keys.prefix
--- Looks that come to nothing in one claim at most: what they find closed has left the line for the next claim.
+-- How many queues one claim may check without a start; those that it finds closed leave the line before the next claim.
 local LOOKED_AT_MOST = 200
--- Lines with so many queues in all are read whole, so that a queue that stands in several of them is counted once.
+-- Up to this many queues, the lines are read completely, so that a queue in several of them counts once.
 local COUNTED_AT_MOST = 256
--- The lines of the worker's types with queues that it does not name; the queues that were read from them, in order;
--- those that have had a turn.
+-- The lines of the worker's types with queues that it does not name; the queues read from them, in order; the queues
+-- that have had a turn.
 local lines, waiting, at, had_turn, had_turn_at, seen = {}, {}, 1, {}, 1, {}
 local horizon, looks = -math.huge, 0
 
--- The line of a job type has queues that the worker does not name.
+-- Adds the line of a job type with queues that the worker does not name.
 local function add_line(name) lines[#lines + 1] = {name = name, from = 0} end
 
 local function note_place(claim, line, queue, place)
@@ -26,7 +26,7 @@ local function note_place(claim, line, queue, place)
   end
 end
 
--- Reads on in every line that has more. Up to `horizon` no queue is missing in `waiting`.
+-- Reads more of every line that has more. Up to `horizon`, `waiting` is complete.
 local function read_lines(claim)
   local rest = {}
   for i = at, #waiting do rest[#rest + 1] = waiting[i] end
@@ -47,14 +47,14 @@ local function has_free_slot(claim, types)
   for _, name in ipairs(types) do if claim.free[name] ~= 0 then return true end end
 end
 
--- The next queue behind the star: first those that have had no turn in this claim.
+-- The next queue behind the star, first those that have had no turn in this claim.
 local function next_in_line(claim)
   if (at > #waiting or waiting[at].place > horizon) and horizon < math.huge then read_lines(claim) end
   local found = waiting[at]
   if found then
     at = at + 1
     if has_free_slot(claim, found.types) then return claimed_queues.new(found.name, 0, 0) end
-    -- It may stand in another line, too.
+    -- It may be in another line as well.
     seen[found.name] = nil
     return next_in_line(claim)
   end
@@ -63,8 +63,7 @@ local function next_in_line(claim)
   return found
 end
 
--- Whether a queue behind the star can start a job; it is then in `star.queue`. `leave` takes one that cannot out of
--- the rounds.
+-- Whether a queue behind the star can start a job; it is then in `star.queue`. `leave` removes a queue that cannot.
 local function may_start(claim, star, leave)
   while star.count > 0 do
     star.queue = star.queue or next_in_line(claim)
@@ -79,13 +78,13 @@ local function may_start(claim, star, leave)
   end
 end
 
--- The queue has had its turn and may have another one.
+-- The queue has had its turn and may get another one.
 local function put_back(star)
   had_turn[#had_turn + 1] = star.queue
   star.queue = nil
 end
 
--- The place of the star: `sum` queues stand in the lines, `most` in the longest of them.
+-- The entry of the star: `sum` queues are in the lines, `most` of them in the longest line.
 local function new_star(claim, sum, most)
   local size = math.ceil(claim.slots / claim.jobs_in_a_turn) + 2
   if #lines > 1 then
@@ -100,7 +99,7 @@ local function new_star(claim, sum, most)
   }
 end
 
--- Behind the write: what had a turn goes to the end of its lines, what is closed leaves them.
+-- Call it after the write: served queues go to the end of their lines, closed ones leave them.
 local function write(claim, star)
   local places, turns = {}, {}
   for _, queue in ipairs(claim.looked) do
@@ -108,7 +107,7 @@ local function write(claim, star)
     if queue.served and not queue.closed and not star.alone then turns[#turns + 1] = queue end
   end
   if #turns == 0 then return end
-  local turn = redis.call('INCRBY', P .. 'turn', #turns) - #turns
+  local turn = redis.call('INCRBY', P .. 'ready_position', #turns) - #turns
   for i, queue in ipairs(turns) do
     for _, name in ipairs(queue.names) do
       places[name] = places[name] or {}

@@ -1,4 +1,4 @@
--- Writes what the batch holds.
+-- Writes the pending changes of the batch.
 -- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications
 local P, now, NONE = keys.prefix, clock.now, {}
 
@@ -15,8 +15,8 @@ local function write()
   for key, members in pairs(batch.removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(batch.added) do redis.call('ZADD', key, unpack(members)) end
   if next(batch.busy) then limiter_slots.write() end
-  -- One look for both: most of the time no process watches and no limiter is closed.
-  local attention = redis.call('EXISTS', P .. 'watched', P .. 'parked') > 0
+  -- One check for both: usually no process watches and no limiter is closed.
+  local attention = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters') > 0
   local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
   if next(batch.lanes) then lane_orders.write(closed) end
   write_rates()

@@ -1,10 +1,9 @@
 #!lua flags=no-writes
--- Count the jobs of a queue that workers can start within a horizon: not those that a pause, a freeze or a limit holds
--- back. Beyond LOOKED_AT, what stands in line is taken for startable: one job of each further lane, and every further
--- job that is due.
+-- Counts the jobs of a queue that workers can start within a horizon: no pause, freeze or limit holds them back. Beyond
+-- LOOKED_AT lanes or due jobs it estimates: a further lane counts as one startable job, a further due job as startable.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] queue   ARGV[3] horizon (ms)
--- Returns {queued, running, due within the horizon, of both those that can start, "1" if the queue is paused}
+-- Returns {queued, running, due within the horizon, queued and due jobs that can start, "1" if the queue is paused}
 -- Uses: keys, clock, jobs, lanes, queue_settings, queue_limits, rate_limits
 local P, micros, queue_key = keys.prefix, clock.micros, keys.queue
 local LOOKED_AT, left = 500, 500
@@ -13,13 +12,12 @@ local until_ms, until_micros = clock.now + horizon, micros + horizon * 1000
 local paused_types = queue_limits.read(queue)
 local limits = queue.limits or {}
 
--- Starts that a rate permits until then. Its starts are kept in order, so those that still count then are found by
--- halves.
+-- Starts that a rate permits until then. Its starts are in order, so a binary search finds those that still count.
 local function starts_of(id, rate)
   local key, whole = P .. 'starts:' .. id, math.floor(horizon * 1000 / rate.per)
   if rate.smooth then
-    local _, slot = rate_limits.read_start(redis.call('LINDEX', key, -1))
-    local first = math.max(micros, slot and slot + rate.interval or 0)
+    local _, planned = rate_limits.read_start(redis.call('LINDEX', key, -1))
+    local first = math.max(micros, planned and planned + rate.interval or 0)
     return first > until_micros and 0 or math.floor((until_micros - first) / rate.interval) + 1
   end
   local low, high = 0, math.min(rate.limit, redis.call('LLEN', key))
@@ -33,7 +31,7 @@ local function starts_of(id, rate)
 end
 
 local function places_of(id, concurrency, rate, running)
-  local closed = tonumber(redis.call('ZSCORE', P .. 'parked', id) or nil)
+  local closed = tonumber(redis.call('ZSCORE', P .. 'closed_limiters', id) or nil)
   if closed and closed > until_ms then return 0 end
   local count = concurrency and math.max(0, concurrency - running) or math.huge
   return rate and math.min(count, starts_of(id, rate)) or count
@@ -47,7 +45,7 @@ end
 
 local function is_paused(name) return queue_settings.names_type(paused_types, name) end
 
--- So many jobs of a lane wait; its limiters have room for fewer, perhaps.
+-- Adds the waiting jobs of a lane, as far as its limiters have room.
 local function add(lane, count)
   if is_paused(lane.name) then return end
   local ids = lanes.name(lane) == '' and {lanes.type_limiter(lane)} or lanes.limiters(lane)
@@ -73,15 +71,15 @@ for _, name in ipairs(redis.call('ZRANGE', queue_key(queue.name, 'keyed'), 0, LO
   for _, lane in ipairs(left > 0 and redis.call('ZRANGE', list, 0, left - 1) or {}) do add_lane(name, lane) end
   if not is_paused(name) then startable = startable + redis.call('ZCARD', list) - (known - left) end
 end
--- Lanes that are closed now and open in time.
+-- Closed lanes that open in time.
 left = LOOKED_AT
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'parked', '-inf', until_ms, 'LIMIT', 0, LOOKED_AT)) do
-  for _, ref in ipairs(left > 0 and redis.call('SRANDMEMBER', P .. 'parked:' .. id, left) or {}) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'closed_limiters', '-inf', until_ms, 'LIMIT', 0, LOOKED_AT)) do
+  for _, ref in ipairs(left > 0 and redis.call('SRANDMEMBER', P .. 'closed_lanes:' .. id, left) or {}) do
     local of, name, lane = string.match(ref, '^(.-)|(.-)|(.*)$')
     if of == queue.name then add_lane(name, lane) end
   end
 end
--- Overdue ones count as well: without a worker nothing makes them queued.
+-- Overdue jobs count as well: without a worker, nothing promotes them.
 local due_key = queue_key(queue.name, 'due')
 local due = redis.call('ZCOUNT', due_key, '-inf', until_ms)
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due_key, '-inf', until_ms, 'LIMIT', 0, LOOKED_AT)) do
