@@ -15,6 +15,7 @@ from benchmarks.bench import Bench
 from benchmarks.machine import machine
 from benchmarks.processes import ROOT
 from benchmarks.report import LATEST, tables
+from benchmarks.report.numbers import number
 from benchmarks.row import Figures, Row
 from benchmarks.rows import ROWS
 from benchmarks.summary import summarize
@@ -29,9 +30,9 @@ async def measure(rows: list[Row], rounds: int) -> dict[str, Any]:
     figures = {row.name: {side: list[Figures]() for side in row.sides} for row in rows}
     async with Bench() as bench:
         about = await machine(bench)
-        for number in range(1, rounds + 1):
+        for round_number in range(1, rounds + 1):
             for row in [row for row in rows if row.name in figures]:
-                if not await _measured(bench, row, figures[row.name], f"{number}/{rounds}"):
+                if not await _measured(bench, row, figures[row.name], f"{round_number}/{rounds}"):
                     del figures[row.name]
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -54,7 +55,7 @@ async def _measured(bench: Bench, row: Row, figures: dict[str, list[Figures]], l
             return False
         figures[side].append(each)
         seconds = time.monotonic() - began
-        print(f"{label} {row.name}: {side} {each.figure:,.4g} {row.unit} ({seconds:.0f} s)", flush=True)
+        print(f"{label} {row.name}: {side} {number(each.figure)} {row.unit} ({seconds:.0f} s)", flush=True)
     return True
 
 
