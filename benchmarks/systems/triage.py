@@ -11,11 +11,11 @@ from typing import Any
 
 from benchmarks.bench import Server
 from benchmarks.processes import process
-from benchmarks.scenes import LIMITS
 from benchmarks.systems.system import Sent
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job_spec import JobSpec
+from service.domain.limits import KeyLimits, RateLimit
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
 from service.store.redis import keys
@@ -28,6 +28,12 @@ COMMAND = ["-c", "from service.cli import main; main()"]
 #: Jobs per call of the store.
 BATCH = 10_000
 
+#: So high that no job waits, even if one worker starts 20,000 jobs of 100 keys within a second.
+LIMITS = {
+    "max_concurrency": 5_000,
+    "rate_limit": RateLimit(100_000, 1_000),
+    "per_key": KeyLimits(5_000, RateLimit(100_000, 1_000)),
+}
 #: Job specs by number, for the shapes that do not depend on time.
 SHAPES: dict[str, Callable[[int], JobSpec]] = {
     "noop": lambda number: JobSpec("noop", PAYLOAD),
