@@ -1,1 +1,1 @@
-"""Tests of Triage: each on a real server, in a namespace of its own."""
+"""Tests of Triage, each on a real server and in its own namespace."""

@@ -1,4 +1,4 @@
-"""The server, the namespace and a clean environment: what every directory of tests needs."""
+"""The server, the namespace and a clean environment: fixtures for all folders."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ from service.store.redis.embedded import EmbeddedServer, find_server_binary
 from tests.support import invariants
 
 DEAD_RETENTION_MS = 1_000_000
-#: Folders whose single tests take half a minute and more.
+#: Folders with single tests that take half a minute or more.
 LONG = {"fuzz", "faults", "sdks"}
 REDIS = Path(__file__).parent.parent / ".cache" / "redis" / "redis-server"
 #: Folders from which `make unit` takes the tests without a server and without processes.
@@ -40,13 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     config.addinivalue_line("markers", "server: needs a Valkey or Redis server; added to all that do")
     config.addinivalue_line("markers", "processes: starts processes, so it is not in `make unit`")
-    # Before any fixture, and for subprocesses too: a developer's own settings must not decide a test.
+    # Before any fixture, and for subprocesses as well: a developer's own settings must not affect a test.
     for name in [name for name in os.environ if name.upper().startswith("TRIAGE_")]:
         del os.environ[name]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Tests that take long begin first, so that none of them is what the others wait for at the end.
+    # Long tests begin first, so that the others do not wait for one at the end.
     items.sort(key=lambda item: item.path.parent.name not in LONG)
     for item in items:
         if "server_binary" in getattr(item, "fixturenames", ()):
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_unmarked_processes(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What starts processes says so by a marker, so that `make unit` stays quick."""
+    """Tests that start processes need a marker, so that `make unit` stays quick."""
     test: pytest.Item = request.node
     marked = any(test.get_closest_marker(name) for name in ("server", "processes"))
     with pytest.MonkeyPatch.context() as patch:
@@ -76,7 +76,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def server_binary(request: pytest.FixtureRequest) -> Path:
-    """The server under test; an absent one fails the tests, because skipping would look like passing."""
+    """The server under test; without one the tests fail, because skipping would look like passing."""
     if request.config.getoption("--server") == "valkey":
         return find_server_binary()
     if not REDIS.exists():
@@ -86,7 +86,7 @@ def server_binary(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def server(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """One per pytest-xdist worker, shared by its tests: a test that stops a server starts one of its own."""
+    """One per pytest-xdist worker, shared by its tests: a test that stops a server starts another one."""
     with EmbeddedServer(tmp_path_factory.mktemp("server"), server_binary) as server:
         yield server
 
@@ -103,12 +103,12 @@ def namespace() -> str:
 
 @pytest.fixture
 async def stores(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
-    """Stores of a fresh namespace; every test that uses them is also a test of the invariants."""
+    """A fresh namespace; every test that uses it also checks the invariants at the end."""
     redis = connect(redis_url, socket_timeout=10)
     stores = Namespace(redis, namespace, DEAD_RETENTION_MS)
     yield stores
     await stores.change_feed.close()
     await invariants.check(stores)
-    # The invariants of later tests scan the whole server, which one test at a time uses.
+    # The invariants of later tests scan the whole server, which only one test uses at a time.
     await redis.flushdb(asynchronous=True)
     await redis.aclose()

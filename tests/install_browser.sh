@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .cache/browser/chromium a headless Chromium: the machine's own, else Debian's package and what it needs
-# unpacked beside the project. Nothing is installed. BROWSER_DOWNLOAD=1 ignores the machine's own.
+# Make .cache/browser/chromium a headless Chromium: the machine's, or else Debian's package with its dependencies,
+# unpacked next to the project. Nothing is installed. BROWSER_DOWNLOAD=1 ignores the machine's browser.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,7 +11,7 @@ fail() {
     exit 1
 }
 
-# It has to load a page: one that lacks a library or its resources still answers to --version.
+# It must load a page, because --version works even without its libraries and resources.
 runs() {
     local profile
     profile="$(mktemp -d)"
@@ -45,7 +45,7 @@ if [ "$(id -u)" = 0 ]; then
     apt-get update -qq
 fi
 mkdir -p .cache/browser/packages/partial
-# Only what the machine lacks; fonts too, because a page without any has no text to click on.
+# Only packages that the machine lacks; with fonts, because a page without them has no text to click on.
 apt-get install -qq -y --no-install-recommends --download-only -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
     -o Dir::Cache::archives="$PWD/.cache/browser/packages" chromium-headless-shell fonts-dejavu-core >/dev/null ||
     fail "chromium could not be downloaded: put chromium on PATH."
@@ -54,12 +54,12 @@ for package in .cache/browser/packages/*.deb; do
 done
 rm -r .cache/browser/packages
 
-# For a machine without fonts of its own.
+# For a machine without fonts.
 cat >.cache/browser/fonts.conf <<'FONTS'
 <fontconfig><dir prefix="relative">root/usr/share/fonts</dir></fontconfig>
 FONTS
 
-# exec keeps the process id, by which the tests end it.
+# exec keeps the process id, which the tests need to stop it.
 cat >"$target" <<'WRAPPER'
 #!/bin/sh
 folder="$(dirname "$(readlink -f "$0")")"

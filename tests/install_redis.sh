@@ -17,7 +17,7 @@ provide "$target" is_redis_7 "${REDIS_DOWNLOAD:-}"
 unpack .cache/redis "$need" redis-server redis-tools libatomic1 libjemalloc2 liblzf1 libssl3 libsystemd0 libcap2 \
     libgcrypt20 libgpg-error0 liblz4-1 liblzma5 libzstd1 libstdc++6 libgcc-s1
 
-# exec keeps the process id, and the signal that ends the server with its parent.
+# exec keeps the process id, so the server still gets the signal that ends it with its parent.
 cat >"$target" <<'WRAPPER'
 #!/bin/sh
 root="$(dirname "$(readlink -f "$0")")/root"

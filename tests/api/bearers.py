@@ -1,4 +1,4 @@
-"""Requests with a token, and what refuses one."""
+"""Requests with a bearer token, and the shape of their refusals."""
 
 from tests.api.client import Api, problem
 

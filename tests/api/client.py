@@ -1,4 +1,4 @@
-"""The application in process on a real Redis, and what its tests say often."""
+"""The application, run in process on a real Redis, and helpers that most API tests need."""
 
 import os
 from typing import Any
@@ -14,7 +14,7 @@ from service.store.redis.connect import RedisClient
 
 
 class Api:
-    """An HTTP client of an application that has no socket."""
+    """An HTTP client that calls the application directly, without a socket."""
 
     def __init__(
         self, redis: RedisClient, namespace: str, clock: Clock | None = None, **settings: Any
@@ -45,7 +45,7 @@ class Api:
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The problem document of an answer, checked for its shape."""
+    """The problem document of a response, after a check of its shape."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     document = orjson.loads(answer.content)

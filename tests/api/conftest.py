@@ -1,4 +1,4 @@
-"""The API on a fresh namespace."""
+"""Fixtures: the API on a fresh namespace."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from tests.api.running import Running, serve
 
 @pytest.fixture(autouse=True)
 def published(redis_url: str, namespace: str) -> Iterator[None]:
-    """A worker that is gone has said of `work` that it redacts nothing: the data of other types is hidden."""
+    """A worker, now gone, published `work` without redactions; data of other types is hidden."""
     catalogue = keys.catalogue(keys.prefix(namespace))
     with connect_blocking(redis_url, socket_timeout=10) as redis:
         redis.hset(catalogue, "work", orjson.dumps(asdict(JobType("work"))).decode())
@@ -46,7 +46,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 @pytest.fixture
 async def token_api(stores: Namespace, issuer: Issuer) -> AsyncIterator[Api]:
-    """The API with the settings for tokens of the issuer."""
+    """The API, configured to accept the issuer's tokens."""
     api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
     yield api
     await api.close()

@@ -1,4 +1,4 @@
-"""The operations as the document declares them, and whether an answer is one that it promises."""
+"""The operations that the OpenAPI document declares, and a check that a response conforms to one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
 @dataclass(frozen=True)
 class Operation:
-    """`declared` is the operation of the document."""
+    """`declared` is the operation's object in the document."""
 
     method: str
     path: str
@@ -35,11 +35,11 @@ class Operation:
 
     @property
     def request(self) -> dict[str, Any] | None:
-        """Schema and example of its JSON body."""
+        """The schema and the example of its JSON body."""
         return self.declared.get("requestBody", {}).get("content", {}).get("application/json")
 
     def address(self, **values: str) -> str:
-        """Its path and what its query must have; what is not given is the example's."""
+        """Its path and required query parameters; values that are not given come from the example."""
         examples = {row["name"]: row["example"] for row in self.parameters("path")}
         query = {row["name"]: row["example"] for row in self.parameters("query") if row.get("required")}
         return self.path.format_map({**examples, **values}) + (f"?{urlencode(query)}" if query else "")
@@ -90,7 +90,7 @@ OPERATIONS = [
     for path, item in DOCUMENT["paths"].items()
     for method, declared in item.items()
 ]
-#: Those that name a resource in their path.
+#: Operations that name a resource in their path.
 ADDRESSED = [operation for operation in OPERATIONS if operation.parameters("path")]
-#: Those whose caller must be known.
+#: Operations that need an authenticated caller.
 GUARDED = [operation for operation in OPERATIONS if operation.scope is not None]

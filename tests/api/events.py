@@ -1,4 +1,4 @@
-"""Reading an event stream, over HTTP and without it."""
+"""Reading an event stream, over HTTP and directly."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ async def parse(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
 
 @contextlib.asynccontextmanager
 async def following(running: Running, path: str, last: str | None = None) -> AsyncGenerator[Any]:
-    """The events of an open stream, each within ten seconds."""
+    """The events of an open stream; each must arrive within ten seconds."""
     headers = {} if last is None else {"Last-Event-ID": last}
     async with running.client() as http, http.stream("GET", path, headers=headers) as answer:
         assert answer.status_code == 200
@@ -64,8 +64,8 @@ def rising(seen: Iterable[Event]) -> list[int]:
     return versions
 
 
-class Looks:
-    """Looks at a job, counted; what is in `scripted` comes first."""
+class StatusReads:
+    """Reads a job's status and counts the reads; returns the snapshots in `scripted` first."""
 
     def __init__(self, stores: Namespace, id: str, *scripted: Snapshot | None) -> None:
         self._stores, self.id, self._scripted = stores, id, list(scripted)

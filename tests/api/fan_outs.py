@@ -1,4 +1,4 @@
-"""Fan-outs as a client makes, reads and runs them."""
+"""Creating, reading and running fan-outs as a client does."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ async def results(api: Api, fan_out: dict[str, Any], **params: Any) -> list[dict
 
 
 async def run(stores: Namespace, slots: int = 100, **outcomes: Any) -> int:
-    """Claim and finish; `fail` holds payload texts of items that are to die."""
+    """Claim and finish jobs; `fail` holds the payloads of the items that must fail."""
     leases = (await factories.claim(stores, slots, **outcomes.pop("claim", {}))).leases
     for lease in leases:
         bad = lease.job.payload in outcomes.get("fail", ())

@@ -1,4 +1,4 @@
-"""Tokens that must open nothing: forged, stolen, out of date, or for somebody else."""
+"""Tokens that must be refused: forged, stolen, expired, or meant for another audience."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def made_up(header: dict[str, Any], payload: Any, signature: str = "AAAA") -> st
 
 
 def keyed_with(secret: bytes, payload: dict[str, Any], algorithm: str = "HS256") -> str:
-    """As PyJWT would not: it refuses public keys as secrets."""
+    """By hand, because PyJWT refuses to use a public key as a secret."""
     body = f"{encoded({'alg': algorithm, 'kid': 'RSA', 'typ': 'JWT'})}.{encoded(payload)}"
     signer: Any = HMACAlgorithm(HMACAlgorithm.SHA256)
     return f"{body}.{encoded(signer.sign(body.encode(), secret))}"
@@ -39,7 +39,7 @@ def tampered(token: str, **others: Any) -> str:
 
 
 def stolen(payload: dict[str, Any], **header: Any) -> str:
-    """Signed by a stranger."""
+    """Signed with a key that is not the issuer's."""
     return jwt.encode(payload, private_key("RSA", 1), "RS256", {"kid": "RSA", **header})
 
 
@@ -49,7 +49,7 @@ RSA = {"alg": "RS256", "kid": "RSA"}
 Make = Callable[[dict[str, Any], Issuer], str]
 
 
-#: Of a good token's claims, a bad token; None: the answer says no more than that it is not valid.
+#: Bad tokens, made from a good token's claims. None: the response says only that the token is invalid.
 BAD: dict[str, tuple[Make, str | None]] = {
     "no signature, alg none": (lambda good, _: made_up({"alg": "none", "kid": "RSA"}, good, ""), None),
     "alg none with a signature": (lambda good, _: made_up({"alg": "none", "kid": "RSA"}, good), None),

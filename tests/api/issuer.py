@@ -1,4 +1,4 @@
-"""An issuer of tokens: keys of its own, and an HTTP server on loopback that publishes their public halves."""
+"""A token issuer: its own keys, and an HTTP server on loopback that publishes their public halves."""
 
 import asyncio
 import base64
@@ -22,7 +22,7 @@ KIND = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 
 @functools.cache
 def private_key(kind: str, number: int = 0, bits: int = 2048) -> Any:
-    """Made once: RSA keys take their time."""
+    """Cached, because generating an RSA key is slow."""
     match kind:
         case "RSA":
             return rsa.generate_private_key(65_537, bits)
@@ -35,7 +35,7 @@ def private_key(kind: str, number: int = 0, bits: int = 2048) -> Any:
 
 
 def jwk(key: Any, kid: str | None, **fields: Any) -> dict[str, Any]:
-    """The public half as a row of a key set."""
+    """The public half, as an entry of a JWK set."""
     kinds = {rsa.RSAPrivateKey: "RS256", ec.EllipticCurvePrivateKey: "ES256"}
     name = next((name for kind, name in kinds.items() if isinstance(key, kind)), "EdDSA")
     algorithm: Any = get_default_algorithms()[name]
@@ -45,7 +45,7 @@ def jwk(key: Any, kid: str | None, **fields: Any) -> dict[str, Any]:
 
 
 def claims(namespace: str, **others: Any) -> dict[str, Any]:
-    """Those of a good token; None takes one away."""
+    """The claims of a good token; None removes a claim."""
     every = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -64,23 +64,23 @@ def encoded(value: Any) -> str:
 
 
 def sign(payload: dict[str, Any], kid: str | None = "RSA", algorithm: str = "RS256", **header: Any) -> str:
-    """A token as an issuer makes it; the key is the one that the set has by this name."""
+    """A token as an issuer makes it, signed with the key that its set publishes under this id."""
     key = private_key(KIND.get(algorithm, "RSA"))
     return jwt.encode(payload, key, algorithm, {**header, **({} if kid is None else {"kid": kid})})
 
 
 class Issuer:
-    """`answer` is all that its server says, byte for byte; `asked` are the request lines that came in."""
+    """Its server sends `response` as raw bytes and records request lines in `asked`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.answer: bytes = b""
-        #: Cleared: a question waits.
+        self.response: bytes = b""
+        #: While cleared, requests wait.
         self.open = asyncio.Event()
         self.open.set()
         self.port = 0
-        #: Of connections that are open.
-        self.answering: set[asyncio.Task[Any]] = set()
+        #: The open connections.
+        self.connections: set[asyncio.Task[Any]] = set()
         self.publishes(*(jwk(private_key(kind), kind) for kind in ("RSA", "EC", "OKP")))
 
     @property
@@ -102,18 +102,18 @@ class Issuer:
     def says(self, body: bytes, status: int = 200, **headers: str) -> None:
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", "connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        self.answer = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        self.response = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self.answering.add(task)
-        task.add_done_callback(self.answering.discard)
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.asked.append(head.split(b"\r\n")[0].decode())
                 await self.open.wait()
-                writer.write(self.answer)
+                writer.write(self.response)
                 await writer.drain()
             finally:
                 writer.close()
@@ -122,7 +122,7 @@ class Issuer:
 
 @contextlib.asynccontextmanager
 async def issuing(**options: Any) -> AsyncGenerator[Issuer]:
-    """`options` are those of asyncio.start_server, such as `ssl`."""
+    """Passes `options`, such as `ssl`, to asyncio.start_server."""
     issuer = Issuer()
     server = await asyncio.start_server(issuer.serve, "127.0.0.1", 0, **options)
     issuer.port = server.sockets[0].getsockname()[1]
@@ -130,5 +130,5 @@ async def issuing(**options: Any) -> AsyncGenerator[Issuer]:
     issuer.open.set()
     server.close()
     await server.wait_closed()
-    # The server does not wait for its connections, and the loop of the test is about to end.
-    await end(issuer.answering)
+    # Server.close() does not wait for connections, and the test's event loop is about to close.
+    await end(issuer.connections)

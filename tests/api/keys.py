@@ -10,7 +10,7 @@ from service.store.redis.connect import RedisClient
 
 
 async def authorization(redis: RedisClient, namespace: str, scopes: Iterable[str] = SCOPES) -> dict[str, str]:
-    """The header of a new key."""
+    """The Authorization header of a new key."""
     secret = f"triage_{secrets.token_urlsafe(32)}"
     key = AccessKey(f"key_{secrets.token_hex(8)}", "test", namespace, frozenset(scopes), 0)
     await AccessKeys(redis).create(key, digest(secret))

@@ -1,4 +1,4 @@
-"""For every operation that names a resource: one that it can act upon."""
+"""Creates the resource that an operation acts on, for every operation that names one."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from tests.api.document import Operation
 from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
-#: An id of each kind that nobody has; of a queue, a name.
+#: An unknown id of each kind; for a queue, an unknown name.
 UNKNOWN = {
     "job_id": "job_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "flow_id": "flow_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
@@ -27,12 +27,12 @@ UNKNOWN = {
     "worker_id": "wk_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "name": "never-seen",
 }
-#: What a job must be for these; any other operation takes a queued one.
+#: The state that a job needs for these operations; all others work with a queued job.
 _STATES = {
     "delete_job": State.SUCCEEDED,
     "retry_job": State.DEAD,
     "run_job_now": State.SCHEDULED,
-    # These clients read an answer to its end.
+    # Tests read these streams to the end, so the job must finish.
     "stream_job_events": State.SUCCEEDED,
 }
 
@@ -53,7 +53,7 @@ async def _flow(stores: Namespace, operation: Operation) -> str:
 
 
 async def _fan_out(stores: Namespace, operation: Operation) -> str:
-    """Open, with the items that the examples of the document leave out; ended for what needs an end."""
+    """Open and without the items that the document's examples add; finished if the operation needs that."""
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
     await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
     ended = operation.id in ("delete_fan_out", "retry_fan_out", "stream_fan_out_events")
@@ -101,7 +101,7 @@ async def _bulk_action(stores: Namespace, operation: Operation) -> str:
     return id
 
 
-#: By path parameter, and by the first part of the path where a name alone does not say what it names.
+#: By path parameter, or by the first path segment where the parameter is just a name.
 _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
     "job_id": _job,
     "flow_id": _flow,
@@ -114,7 +114,7 @@ _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
 
 
 async def make(stores: Namespace, operation: Operation) -> dict[str, str]:
-    """The path parameters of a new resource; an operation on a new kind of resource needs a row above."""
+    """The path parameters of a new resource; a new kind of resource needs a row above."""
     (parameter,) = [row["name"] for row in operation.parameters("path")]
     maker = _MAKERS.get(f"{operation.path.split('/')[2]} {parameter}") or _MAKERS[parameter]
     return {parameter: await maker(stores, operation)}

@@ -19,7 +19,7 @@ SECONDS = 0.5
 
 
 class Running:
-    """A server of its own; `say` is one connection that sends bytes and reads to the end."""
+    """A server with its own socket; `say` opens a connection, sends bytes and reads until it is closed."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -34,7 +34,7 @@ class Running:
         return self.server._backend
 
     def change_feed(self, stores: Namespace) -> ChangeFeed:
-        """Those of the server, in the namespace of the test."""
+        """The server's own change feed, for the namespace of the test."""
         return self.app_state.namespace_state(stores.scripts.namespace).namespace.change_feed
 
     def client(self) -> httpx.AsyncClient:
@@ -79,5 +79,5 @@ async def serve(redis_url: str, namespace: str, **settings: Any) -> AsyncGenerat
 
 @contextlib.contextmanager
 def _no_signals() -> Generator[None]:
-    """pytest's own handlers stay."""
+    """Leaves pytest's signal handlers in place."""
     yield

@@ -1,4 +1,4 @@
-"""Without keys, a name that merely leads to this machine is not answered."""
+"""Without API keys, the API refuses requests whose Host header is not local or configured (DNS rebinding)."""
 
 import pytest
 
@@ -16,7 +16,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_no_operation_answers_a_rebound_name(api: Api, operation: Operation) -> None:
+async def test_no_operation_accepts_a_rebound_name(api: Api, operation: Operation) -> None:
     answer = await api.http.request(
         operation.method, operation.address(), headers={"Host": "evil.example:8080"}
     )
@@ -24,12 +24,12 @@ async def test_no_operation_answers_a_rebound_name(api: Api, operation: Operatio
 
 
 @pytest.mark.parametrize("path", ["/dashboard", "/docs", "/openapi.json", "/nowhere"])
-async def test_no_page_answers_a_rebound_name(api: Api, path: str) -> None:
+async def test_no_page_accepts_a_rebound_name(api: Api, path: str) -> None:
     problem(await api.http.get(path, headers={"Host": "evil.example"}), 400, "host_not_allowed")
 
 
 @pytest.mark.parametrize("host", [*OWN, "triage", "triage:9"])
-async def test_this_machine_and_what_the_setting_names_are_answered(api: Api, host: str) -> None:
+async def test_local_and_configured_hosts_are_accepted(api: Api, host: str) -> None:
     assert (await api.http.get("/v1/jobs", headers={"Host": host})).status_code == 200
 
 
@@ -45,7 +45,7 @@ async def test_two_hosts_or_none_are_refused(redis_url: str, namespace: str) -> 
             assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-async def test_with_keys_any_host_is_answered(stores: Namespace) -> None:
+async def test_with_keys_any_host_is_accepted(stores: Namespace) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
     header = await authorization(stores.scripts.redis, stores.scripts.namespace)
     answer = await api.http.get("/v1/jobs", headers={**header, "Host": "jobs.example.com"})

@@ -1,4 +1,4 @@
-"""Who may do what: for every operation of the document, whatever it will be."""
+"""Which credentials may call which operation, for every operation of the document."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -17,13 +17,13 @@ from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
 from tests.api.keys import authorization
 from tests.api.resources import make, unknown
 
-#: A name that is new is created by these, in the namespace of the caller.
+#: These operations create the resource that they name, in the caller's namespace.
 CREATES = {"update_queue", "pause_queue", "resume_queue", "put_schedule"}
 
 
 @pytest.fixture
 async def guarded(stores: Namespace) -> AsyncIterator[Api]:
-    """The API as it runs in production: every caller has a key."""
+    """The API as it runs in production: every caller needs a key."""
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
     yield api
     await api.close()
@@ -44,7 +44,7 @@ async def send(
 
 
 def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
-    """A problem without what differs between any two requests."""
+    """A problem document without the fields that differ between any two requests."""
     document = problem(answer, 404, "not_found")
     for value in values.values():
         assert value not in document["detail"]
@@ -52,7 +52,7 @@ def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("operation", ADDRESSED, ids=lambda operation: operation.id)
-async def test_what_belongs_to_another_namespace_is_answered_like_what_does_not_exist(
+async def test_resources_of_another_namespace_look_nonexistent(
     guarded: Api, stores: Namespace, operation: Operation
 ) -> None:
     redis, namespace = stores.scripts.redis, stores.scripts.namespace
@@ -66,7 +66,7 @@ async def test_what_belongs_to_another_namespace_is_answered_like_what_does_not_
     else:
         nothing = await send(guarded, operation, stranger, unknown(operation))
         assert anonymous(foreign, values) == anonymous(nothing, unknown(operation))
-    # The stranger's request has changed nothing: the owner's succeeds as if it had never been.
+    # The other tenant's request had no effect: the owner's request still succeeds.
     answer = await send(guarded, operation, owner, values)
     assert answer.status_code < 300, answer.text
 
@@ -86,7 +86,7 @@ async def test_an_operation_takes_its_scope_and_no_other(
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
-async def test_nobody_gets_in_without_a_key(guarded: Api, operation: Operation) -> None:
+async def test_no_request_succeeds_without_a_key(guarded: Api, operation: Operation) -> None:
     answer = await send(guarded, operation, {})
     problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -1,4 +1,4 @@
-"""/internal/autoscale: what KEDA scales workers by."""
+"""/internal/autoscale: the number by which KEDA scales workers."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ async def ask(api: Api, queue: str = "default") -> dict[str, Any]:
     return answer.json()
 
 
-async def test_the_value_is_what_runs_what_may_run_and_what_is_due_soon(api: Api, stores: Namespace) -> None:
+async def test_the_value_counts_jobs_that_run_may_run_or_are_due_soon(api: Api, stores: Namespace) -> None:
     await job_in(stores, State.RUNNING)
     await submit(stores)
     await submit(stores, delay_ms=10_000)
@@ -46,7 +46,7 @@ async def test_overdue_jobs_call_for_the_first_worker(api: Api, stores: Namespac
     assert (await ask(api))["value"] == 1
 
 
-async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores: Namespace) -> None:
+async def test_a_paused_queue_needs_workers_only_for_running_jobs(api: Api, stores: Namespace) -> None:
     await job_in(stores, State.RUNNING)
     await submit(stores)
     await stores.queues.configure("default", {"paused": True})
@@ -75,7 +75,7 @@ async def test_a_paused_queue_needs_workers_only_for_what_runs(api: Api, stores:
         ({"per_key": KeyLimits(max_concurrency=1)}, {"limit_key": "k", "delay_ms": 5_000}, 1),
     ],
 )
-async def test_what_cannot_start_calls_for_no_worker(
+async def test_jobs_that_cannot_start_call_for_no_worker(
     api: Api, stores: Namespace, settings: dict[str, Any], spec: dict[str, Any], value: int
 ) -> None:
     await limit(stores, **settings)
@@ -85,20 +85,20 @@ async def test_what_cannot_start_calls_for_no_worker(
     assert (await ask(api))["value"] == value
 
 
-async def test_what_runs_uses_up_the_limit(api: Api, stores: Namespace) -> None:
+async def test_running_jobs_use_up_the_limit(api: Api, stores: Namespace) -> None:
     await limit(stores, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
     for key in ("a", "a", "a", "b", "b", "b"):
         await submit(stores, limit_key=key)
     assert (await ask(api))["value"] == 3
     assert len((await claim(stores, 2)).leases) == 2
     assert (await ask(api))["value"] == 3
-    # Both keys and the queue are closed now.
+    # Both keys and the queue have reached their limits.
     assert len((await claim(stores, 9)).leases) == 1
     answer = await ask(api)
     assert (answer["value"], answer["running"], answer["queued"], answer["startable"]) == (3, 3, 3, 0)
 
 
-async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: Namespace) -> None:
+async def test_a_used_up_rate_calls_for_no_worker_until_it_opens(api: Api, stores: Namespace) -> None:
     await limit(stores, rate_limit=RateLimit(2, 60_000))
     for _ in range(5):
         await submit(stores)
@@ -110,7 +110,7 @@ async def test_a_used_up_rate_calls_for_nobody_until_it_opens(api: Api, stores: 
     assert (await stores.queue_metrics.load("default", 30_000)).jobs == 2
 
 
-async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:
+async def test_frozen_jobs_call_for_no_worker(api: Api, stores: Namespace) -> None:
     for key in (None, "acme"):
         for _ in range(3):
             await submit(stores, limit_key=key)
@@ -124,7 +124,7 @@ async def test_frozen_jobs_call_for_nobody(api: Api, stores: Namespace) -> None:
     assert (answer["value"], answer["queued"]) == (1, 7)
 
 
-async def test_due_jobs_of_what_is_frozen_call_for_nobody(api: Api, stores: Namespace) -> None:
+async def test_due_jobs_behind_a_freeze_call_for_no_worker(api: Api, stores: Namespace) -> None:
     for key in (None, "acme"):
         await submit(stores, limit_key=key)
         await finish(stores, (await claim(stores)).leases[0], Throttled(120_000))
@@ -135,21 +135,21 @@ async def test_due_jobs_of_what_is_frozen_call_for_nobody(api: Api, stores: Name
     assert (await ask(api))["value"] == 1
 
 
-async def test_what_opens_within_the_horizon_calls_for_workers(api: Api, stores: Namespace) -> None:
+async def test_limits_that_open_within_the_horizon_call_for_workers(api: Api, stores: Namespace) -> None:
     await limit(stores, per_key=KeyLimits(rate_limit=RateLimit(1, 10_000)))
     for _ in range(6):
         await submit(stores, limit_key="acme")
     (lease,) = (await claim(stores, 6)).leases
     await finish(stores, lease, OK)
-    # After 10, 20 and 30 seconds.
+    # The rate opens after 10, 20 and 30 seconds.
     assert (await ask(api))["value"] == 3
 
 
 @pytest.mark.parametrize(("delay_ms", "keyed"), [(20_000, False), (0, True)], ids=["due", "lanes"])
-async def test_what_is_beyond_a_look_is_taken_for_startable(
+async def test_jobs_and_lanes_beyond_those_inspected_count_as_startable(
     api: Api, stores: Namespace, delay_ms: int, keyed: bool
 ) -> None:
-    """Of 510 jobs that are due, or lanes, 500 are looked at."""
+    """Of 510 due jobs, or lanes, the endpoint inspects 500."""
     keys = [f"acme-{number}" if keyed else None for number in range(510)]
     specs = [JobSpec("work", delay_ms=delay_ms, limit_key=key) for key in keys]
     await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
@@ -165,7 +165,7 @@ async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Name
 
 
 async def test_due_jobs_behind_many_of_other_queues_count(api: Api, stores: Namespace) -> None:
-    """However many other queues have that are due earlier."""
+    """Even behind many jobs of other queues that are due earlier."""
     specs = [JobSpec("work", queue="elsewhere", delay_ms=1_000)] * 300
     await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What the API does beside requests: in every namespace, whatever becomes of Redis."""
+"""The API's background duties: they run in every namespace and survive outages of Redis."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 
 
 class Rounds:
-    """A duty that counts its rounds by namespace, and fails where it is told to."""
+    """A duty that counts its rounds by namespace, and fails in the namespaces that the test names."""
 
     def __init__(self, failing: str = "", sooner: float | None = None) -> None:
         self.count: Counter[str] = Counter()
@@ -46,7 +46,7 @@ async def repeating(app_state: AppState, pause: float, duty: Duty) -> AsyncGener
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_namespace_that_fails_is_told_once_and_keeps_nobody_waiting(api: Api) -> None:
+async def test_a_failing_namespace_is_logged_once_and_delays_no_other(api: Api) -> None:
     app_state: AppState = api.app.state.app_state
     rounds = Rounds(failing="broken")
     for namespace in ("first", "broken", "last"):
@@ -62,7 +62,7 @@ async def test_a_namespace_that_fails_is_told_once_and_keeps_nobody_waiting(api:
     ]
 
 
-async def test_a_duty_that_has_more_to_do_is_not_kept_waiting(api: Api) -> None:
+async def test_a_duty_with_more_to_do_runs_again_at_once(api: Api) -> None:
     app_state: AppState = api.app.state.app_state
     app_state.namespace_state("one")
     rounds = Rounds(sooner=0)
@@ -74,7 +74,7 @@ async def test_a_duty_that_has_more_to_do_is_not_kept_waiting(api: Api) -> None:
         await eventually(many)
 
 
-async def test_an_outage_of_redis_is_told_once_and_the_next_one_again(
+async def test_an_outage_of_redis_is_logged_once_and_the_next_one_again(
     tmp_path: Path, server_binary: Path, namespace: str
 ) -> None:
     server = EmbeddedServer(tmp_path, server_binary)

@@ -1,4 +1,4 @@
-"""Bulk actions over HTTP: what is accepted, who may, and how they are followed and stopped."""
+"""Bulk actions over HTTP: validation, scopes, progress, and how clients stop them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ CANCEL: dict[str, Any] = {"action": "cancel", "filter": {"queue": "default"}}
 
 @pytest.fixture
 async def kept(api: Api) -> AsyncIterator[Api]:
-    """The API with what carries bulk actions on behind its answers."""
+    """The API with the background duty that carries out bulk actions."""
     app_state = api.app.state.app_state
     app_state.namespace_state(app_state.settings.namespace)
     worker = asyncio.create_task(
@@ -82,7 +82,7 @@ async def test_finished_jobs_are_deleted(kept: Api, stores: Namespace) -> None:
     assert await stores.queries.job(done) is None
 
 
-async def test_a_dry_run_says_how_many_and_does_nothing(api: Api, stores: Namespace) -> None:
+async def test_a_dry_run_counts_and_does_nothing(api: Api, stores: Namespace) -> None:
     ids = [await submit(stores) for _ in range(3)]
     for path, body, matched in (
         (BULK, CANCEL, 3),
@@ -126,7 +126,7 @@ async def test_a_dry_run_says_how_many_and_does_nothing(api: Api, stores: Namesp
         ),
     ],
 )
-async def test_what_could_hit_more_than_was_meant_is_refused(
+async def test_a_filter_that_could_match_too_much_is_refused(
     api: Api, path: str, body: dict[str, Any], pointer: str
 ) -> None:
     for dry_run in (False, True):
@@ -162,7 +162,7 @@ async def test_an_idempotency_key_is_one_action(api: Api, stores: Namespace) -> 
     assert again.headers["idempotency-replayed"] == "true"
     other = await api.http.post(BULK, json={**CANCEL, "max": 1}, headers=headers)
     problem(other, 422, "idempotency_key_reused")
-    # The scope of a key is its operation.
+    # The scope of an idempotency key is its operation.
     elsewhere = await api.http.post(DLQ, json={"filter": {"queue": "default"}}, headers=headers)
     assert elsewhere.status_code == 202
     assert len((await api.http.get(BULK)).json()["items"]) == 2
@@ -180,7 +180,7 @@ async def test_a_retry_needs_the_scope_of_the_dead_letter_queue(stores: Namespac
     refused = await guarded.http.post(DLQ, json={"filter": {"queue": "default"}}, headers=writer)
     assert problem(refused, 403, "scope_missing")["required_scope"] == "dlq:write"
     action = (await guarded.http.post(BULK, json=body, headers=both)).json()
-    # Whoever may not begin it may stop it, and not set it going again.
+    # A caller without the scope to start this action may stop it, but not resume it.
     assert (await guarded.http.post(f"{BULK}/{action['id']}/pause", headers=writer)).status_code == 200
     refused = await guarded.http.post(f"{BULK}/{action['id']}/resume", headers=writer)
     assert problem(refused, 403, "scope_missing")["required_scope"] == "dlq:write"

@@ -1,4 +1,4 @@
-"""What streams watch is announced in Redis: once, for as long as one watches, and again after a pause."""
+"""Watches are announced in Redis once for all watchers of a job, and again after a pause."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ from service.store.redis import keys
 from tests.support.eventually import eventually
 
 
-async def test_what_many_watch_is_announced_once(stores: Namespace) -> None:
+async def test_several_watchers_are_announced_once(stores: Namespace) -> None:
     client: Any = stores.scripts.redis
     async with stores.change_feed.watch("job_1"):
         before = (await client.info("stats"))["total_commands_processed"]
@@ -21,13 +21,11 @@ async def test_what_many_watch_is_announced_once(stores: Namespace) -> None:
     assert stores.change_feed._announced == set()
 
 
-async def test_what_is_watched_for_long_stays_announced(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_long_watch_stays_announced(stores: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     client: Any = stores.scripts.redis
     async with stores.change_feed.watch("job_1"):
-        # As if it were long ago.
+        # Pretend that the announcement was long ago.
         await client.zadd(keys.watched(stores.scripts.prefix), {"job_1": 1})
 
         async def renewed() -> None:
@@ -36,7 +34,7 @@ async def test_what_is_watched_for_long_stays_announced(
         await eventually(renewed)
 
 
-async def test_a_process_that_stood_still_looks_again(
+async def test_a_process_that_was_suspended_reads_again(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)

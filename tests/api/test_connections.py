@@ -1,4 +1,4 @@
-"""A real server on a socket: what is no request yet, and what happens to those who wait when it stops."""
+"""A real server on a socket: malformed or slow requests, and open requests at shutdown."""
 
 import asyncio
 from typing import Any
@@ -39,29 +39,31 @@ NOT_HTTP = {
 
 
 @pytest.mark.parametrize("sent", NOT_HTTP.values(), ids=NOT_HTTP.keys())
-async def test_what_is_not_http_is_refused_and_the_connection_closed(running: Running, sent: bytes) -> None:
+async def test_a_malformed_request_is_refused_and_the_connection_closed(
+    running: Running, sent: bytes
+) -> None:
     refused(await running.say(sent), 400, "http_invalid")
 
 
-async def test_a_head_without_end_is_refused_before_it_is_stored(running: Running) -> None:
+async def test_an_endless_head_is_refused_before_it_is_stored(running: Running) -> None:
     endless = [b"X-Filler: " + b"a" * 8_192 + b"\r\n"] * 9
     refused(await running.say(GET, *endless), 431, "headers_too_large")
     refused(await running.say(b"GET /" + b"a" * 66_000), 431, "headers_too_large")
 
 
-async def test_a_head_that_does_not_come_to_its_end_is_given_up(running: Running) -> None:
+async def test_an_incomplete_head_times_out(running: Running) -> None:
     refused(await running.say(GET), 408, "request_too_slow")
 
 
-async def test_a_connection_that_says_nothing_is_closed(running: Running) -> None:
+async def test_a_silent_connection_is_closed(running: Running) -> None:
     assert await running.say() == b""
 
 
-async def test_a_body_that_does_not_come_is_given_up(running: Running) -> None:
+async def test_a_body_that_does_not_arrive_times_out(running: Running) -> None:
     refused(await running.say(POST + b'Content-Length: 50\r\n\r\n{"name":'), 408, "request_too_slow")
 
 
-async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_more(
+async def test_a_slow_reader_is_cut_off_only_when_it_stops_reading(
     running: Running, stores: Namespace
 ) -> None:
     id = await submit(stores, payload=b'"%s"' % (b"x" * 9_000_000))
@@ -75,7 +77,7 @@ async def test_who_takes_an_answer_slowly_is_cut_off_only_when_nothing_goes_any_
         assert connection.transport.get_write_buffer_size() <= held - READ_BYTES
 
     await eventually(some_is_taken)
-    # As the timer calls it.
+    # Called directly, as its timer would.
     connection._check_reading()
     assert not connection.transport.is_closing()
     held = connection.transport.get_write_buffer_size()
@@ -99,7 +101,7 @@ def _watched(running: Running) -> list[Any]:
     return found
 
 
-async def test_a_stopping_server_answers_those_who_wait(running: Running, stores: Namespace) -> None:
+async def test_a_stopping_server_completes_requests_that_wait(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=20) as http:
         polls = [asyncio.create_task(http.get(f"/v1/jobs/{id}", params={"wait": 25})) for _ in range(3)]
@@ -120,9 +122,7 @@ async def test_a_stopping_server_answers_those_who_wait(running: Running, stores
 
 
 @pytest.mark.parametrize("key", [b"", b"Idempotency-Key: k\r\n"])
-async def test_a_request_that_the_end_of_the_process_cuts_off_is_told_so(
-    running: Running, key: bytes
-) -> None:
+async def test_a_request_that_shutdown_interrupts_gets_a_503(running: Running, key: bytes) -> None:
     running.server.config.timeout_graceful_shutdown = 0  # type: ignore[assignment]
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(POST + key + b"Content-Length: 30\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A cursor is a place in a list of the caller, whatever has been done to it."""
+"""A cursor is a position in one of the caller's lists, even if a client tampers with it."""
 
 import asyncio
 from base64 import urlsafe_b64decode
@@ -12,7 +12,7 @@ from tests.api.client import Api, problem
 from tests.support.factories import submit
 
 
-async def test_no_tampering_with_a_cursor_leads_out_of_the_namespace_or_breaks_the_list(
+async def test_no_tampered_cursor_leaves_the_namespace_or_breaks_the_list(
     api: Api, stores: Namespace
 ) -> None:
     own = {await submit(stores) for _ in range(3)}
@@ -65,8 +65,8 @@ async def test_a_place_that_no_list_of_jobs_has_is_refused(api: Api, text: str) 
     problem(answer, 400, "cursor_invalid")
 
 
-async def test_a_cursor_is_taken_in_the_one_form_in_which_it_was_given(api: Api) -> None:
-    """The last of its characters has bits that mean nothing."""
+async def test_a_cursor_is_accepted_only_in_its_canonical_form(api: Api) -> None:
+    """The unused bits of the last base64 character must be zero."""
     cursor = encode_cursor(5, "job_01M85QCM3VN2A0H686WCBXCF8E")
     assert (await api.http.get("/v1/jobs", params={"cursor": cursor})).status_code == 200
     other = cursor[:-1] + chr(ord(cursor[-1]) + 1)

@@ -1,4 +1,4 @@
-"""Event streams are bounded, and end with their client, their server and Redis, but not with a deadline."""
+"""Event streams are limited in number, and end with their client, server or Redis, but not at a deadline."""
 
 import asyncio
 import contextlib
@@ -20,14 +20,14 @@ from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 from service.tasks import within
 from tests.api.client import Api, problem
-from tests.api.events import AT_ONCE, Event, Looks, after, following
+from tests.api.events import AT_ONCE, Event, StatusReads, after, following
 from tests.api.keys import authorization
 from tests.api.running import SECONDS, Running, serve
 from tests.support.eventually import eventually
 from tests.support.factories import DAY, claim, job_in, submit
 
 
-async def test_a_client_that_goes_away_frees_its_stream(running: Running, stores: Namespace) -> None:
+async def test_a_client_that_disconnects_frees_its_stream(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     path = f"/v1/jobs/{id}/events"
     async with following(running, path) as one, following(running, path) as other:
@@ -92,7 +92,7 @@ def _open(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> Any:
     return http.stream("GET", path, headers=headers)
 
 
-async def test_a_client_that_reads_no_more_loses_its_stream(
+async def test_a_client_that_stops_reading_loses_its_stream(
     running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
@@ -110,7 +110,7 @@ async def test_a_client_that_reads_no_more_loses_its_stream(
         assert running.app_state.streams.count == 1
 
         async def given_up() -> None:
-            # What the network holds for a client counts as taken: some megabytes.
+            # Socket buffers absorb some megabytes before the server sees that the client reads nothing.
             progress = orjson.dumps({"current": 1, "total": None, "message": message})
             await stores.leases.report_progress(lease, progress)
             assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
@@ -136,13 +136,13 @@ async def test_a_request_deadline_does_not_end_a_stream(
         assert (await anext(stream)).data["state"] == "running"
 
 
-async def test_a_stream_says_when_redis_is_away_and_ends(
+async def test_a_stream_reports_an_outage_of_redis_and_ends(
     tmp_path: Path, server_binary: Path, namespace: str
 ) -> None:
     with EmbeddedServer(tmp_path, server_binary) as server:
         redis = connect(server.url)
         stores = Namespace(redis, namespace, DAY)
-        stream = Looks(stores, await submit(stores)).follow()
+        stream = StatusReads(stores, await submit(stores)).follow()
         assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
         server.kill()
         (said,) = [text async for text in stream]

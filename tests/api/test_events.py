@@ -1,4 +1,4 @@
-"""Event streams: what they say of a job, a flow or a fan-out."""
+"""Event streams: the events of a job, a flow or a fan-out."""
 
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
 from service.domain.flow import Edge, FlowSpec, Node
@@ -60,7 +60,7 @@ async def test_a_fan_out_is_followed_from_open_to_its_end(running: Running, stor
     assert len(rising(seen)) == len(seen)
 
 
-async def test_a_client_that_comes_back_gets_nothing_twice(running: Running, stores: Namespace) -> None:
+async def test_a_client_that_reconnects_gets_nothing_twice(running: Running, stores: Namespace) -> None:
     id = await submit(stores)
     async with following(running, f"/v1/jobs/{id}/events", "1") as stream:
         lease = (await claim(stores)).leases[0]
@@ -74,7 +74,7 @@ async def test_a_client_that_comes_back_gets_nothing_twice(running: Running, sto
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-async def test_a_dead_job_that_runs_again_goes_on_counting(running: Running, stores: Namespace) -> None:
+async def test_the_versions_of_a_redriven_job_keep_rising(running: Running, stores: Namespace) -> None:
     id, _ = await job_in(stores, State.DEAD)
     async with following(running, f"/v1/jobs/{id}/events") as stream:
         (dead,) = [event async for event in stream]
@@ -85,7 +85,7 @@ async def test_a_dead_job_that_runs_again_goes_on_counting(running: Running, sto
     rising([dead, again])
 
 
-async def test_what_does_not_exist_is_a_problem_before_a_stream_begins(running: Running) -> None:
+async def test_an_unknown_id_is_a_problem_before_a_stream_begins(running: Running) -> None:
     async with running.client() as http:
         for path in ("jobs/job_", "flows/flow_", "fan-outs/fan_"):
             problem(await http.get(f"/v1/{path}{'7' + 'Z' * 25}/events"), 404, "not_found")

@@ -1,4 +1,4 @@
-"""Every example of the document is true: it matches its schema, and a live server takes it and answers so."""
+"""Every example of the document is valid against its schema, and a live server behaves as it shows."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def test_an_operation_has_examples_and_they_match(operation: Operation) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_a_server_takes_the_example_and_answers_as_declared(
+async def test_a_server_accepts_the_example_and_responds_as_declared(
     api: Api, stores: Namespace, operation: Operation
 ) -> None:
     values = await make(stores, operation) if operation.parameters("path") else {}
@@ -37,14 +37,14 @@ async def test_a_server_takes_the_example_and_answers_as_declared(
     operation.conforms(answer)
 
 
-def test_each_operation_has_its_file_and_no_other_file_lies_there() -> None:
+def test_there_is_exactly_one_file_per_operation() -> None:
     names = {path.name for path in (ROOT / "openapi/examples").iterdir()}
     assert names == {f"{operation.id}.json" for operation in OPERATIONS}
     assert {f"openapi/examples/{name}" for name in names} <= FILES.keys()
 
 
-def test_every_schema_has_a_name_of_its_own() -> None:
-    """Two models of one name would be told apart by their modules, and an SDK would have types called so."""
+def test_every_schema_has_a_unique_name() -> None:
+    """FastAPI prefixes schemas that share a name with their modules, and SDKs would show those names."""
     assert [name for name in SCHEMAS if not name.isalnum()] == []
 
 

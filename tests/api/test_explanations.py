@@ -1,4 +1,4 @@
-"""Explanations over HTTP: every reason in words, as the document declares it."""
+"""Explanations over HTTP: every reason has a sentence and matches the document."""
 
 import re
 from typing import Any, get_args
@@ -61,7 +61,7 @@ async def test_pause_over_http_is_a_reason_until_resume(api: Api, stores: Namesp
     assert [reason["code"] for reason in (await explain(api, id))["reasons"]] == ["ready"]
 
 
-async def test_a_frozen_key_says_until_when(api: Api, stores: Namespace) -> None:
+async def test_a_frozen_key_shows_when_it_opens(api: Api, stores: Namespace) -> None:
     await register_worker(stores)
     id = (await api.create(limit_key="acme"))["id"]
     await finish(stores, (await claim(stores)).leases[0], Throttled(60_000))
@@ -110,7 +110,7 @@ async def test_an_unknown_job_is_404(api: Api) -> None:
     problem(await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E/explain"), 404, "not_found")
 
 
-#: A value for every fact that a sentence may name.
+#: A value for every fact that a sentence may mention.
 FACTS: dict[str, Any] = {
     **dict.fromkeys(("queue", "name", "limit_key", "retry", "error_type"), "x"),
     **dict.fromkeys(("holder_id", "worker_id"), "job_x"),

@@ -1,4 +1,4 @@
-"""Submitting a fan-out: in one request or in chunks, refused as a whole or item by item."""
+"""Submitting a fan-out in one request or in chunks, refused as a whole or item by item."""
 
 import hashlib
 import os
@@ -38,7 +38,7 @@ async def test_chunks_come_in_any_order_and_twice(api: Api, stores: Namespace) -
     assert (await add(api, fan_out, 0, [{"n": 0}])).json()["sealed"] is True
     late = problem(await add(api, fan_out, 4, [{"n": 4}]), 409, "fan_out_sealed")
     assert late["current_state"] == "succeeded"
-    # What was deleted while it went on can still be read.
+    # The items deleted while it ran can still be read.
     assert [row["state"] for row in await results(api, fan_out)] == ["succeeded"] * 4
 
 
@@ -95,7 +95,7 @@ async def test_a_chunk_keeps_its_good_items(api: Api) -> None:
 async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, stores: Namespace) -> None:
     body = orjson.dumps({"template": TEMPLATE, "items": [{"n": n} for n in range(250)]})
     key = {"Idempotency-Key": "k1"}
-    # As a process leaves it that is killed in the middle.
+    # The state that a process leaves when it is killed midway.
     idempotency = Idempotency("POST /v1/fan-outs", "k1", hashlib.sha256(body).hexdigest())
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
     await stores.fan_outs.create(id, FanOutSpec(JobSpec("work")), 250, idempotency)
@@ -123,7 +123,7 @@ async def test_many_items_need_a_large_body(api: Api) -> None:
     problem(await api.raw(b"{" + b" " * 2_000_000 + b"}", seal), 413, "body_too_large")
 
 
-async def test_a_queue_that_is_full_takes_no_fan_out(api: Api, stores: Namespace) -> None:
+async def test_a_full_queue_accepts_no_fan_out(api: Api, stores: Namespace) -> None:
     await stores.queues.configure("default", {"max_depth": 3})
     body = {"template": TEMPLATE, "items": [{}] * 4}
     problem(await api.http.post("/v1/fan-outs", json=body), 429, "queue_full")

@@ -1,4 +1,4 @@
-"""Fan-outs over HTTP: how they run and end, and what can be read of them."""
+"""Fan-outs over HTTP: how they run and finish, and how clients read them."""
 
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,9 @@ async def test_one_request_becomes_a_job_per_item(api: Api, stores: Namespace) -
     ]  # fmt: skip
 
 
-async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api, stores: Namespace) -> None:
+async def test_a_failed_item_blocks_no_other_and_retry_runs_only_that_one(
+    api: Api, stores: Namespace
+) -> None:
     fan_out = await create(api, [{"n": 0}, {"n": 1}, {"n": 2}], then={"name": "report"})
     await run(stores, fail=[b'{"n":1}'])
     ended = await get(api, fan_out)
@@ -49,7 +51,7 @@ async def test_an_item_that_fails_blocks_nobody_and_retry_runs_it_alone(api: Api
     assert (then.id, then.state) == (ended["then_job_id"], "queued")
     again = await api.http.post(f"/v1/fan-outs/{fan_out['id']}/retry")
     assert (again.status_code, again.json()["counts"]["queued"]) == (202, 1)
-    # It has not begun, so it waits for what runs again.
+    # The follow-up has not begun, so it waits for the items that run again.
     assert (await stores.queries.job(then.id)).state == "blocked"  # type: ignore[union-attr]
     assert await run(stores) == 1
     assert (await get(api, fan_out))["state"] == "succeeded"
@@ -78,7 +80,7 @@ async def test_more_failures_than_tolerated_cancel_the_rest(api: Api, stores: Na
     await stores.group_tasks.work()
     ended = await get(api, fan_out)
     assert (ended["state"], ended["counts"]["dead"], ended["counts"]["cancelled"]) == ("failed", 2, 8)
-    # A failed fan-out is followed; a cancelled one is not.
+    # A follow-up runs after a failed fan-out, but not after a cancelled one.
     assert (await stores.queries.job(ended["then_job_id"])).state == "queued"  # type: ignore[union-attr]
 
 
@@ -140,7 +142,7 @@ async def test_results_are_resumed_by_index(api: Api, stores: Namespace) -> None
     assert len(await results(api, fan_out, state="succeeded")) == 300
 
 
-async def test_a_caller_who_may_not_see_payloads_sees_no_results(api: Api, stores: Namespace) -> None:
+async def test_a_caller_without_access_to_payloads_sees_no_results(api: Api, stores: Namespace) -> None:
     fan_out = await create(api, [{"n": 1}])
     await run(stores)
     app_state = api.app.state.app_state

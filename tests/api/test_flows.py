@@ -99,7 +99,7 @@ async def test_more_than_ten_thousand_jobs_are_refused(api: Api) -> None:
     problem(await api.http.post("/v1/flows", json={"name": "x", "jobs": jobs}), 422, "flow_invalid")
 
 
-async def test_the_same_key_and_body_give_the_same_flow_and_answer(api: Api, stores: Namespace) -> None:
+async def test_the_same_key_and_body_give_the_same_flow_and_response(api: Api, stores: Namespace) -> None:
     body = {"name": "x", "jobs": {"a": node(), "b": node("a")}}
     headers = {"Idempotency-Key": "k-1"}
     first = await api.http.post("/v1/flows", json=body, headers=headers)
@@ -111,7 +111,7 @@ async def test_the_same_key_and_body_give_the_same_flow_and_answer(api: Api, sto
     problem(other, 422, "idempotency_key_reused")
 
 
-async def test_a_failure_cancels_what_has_not_started_and_a_retry_keeps_what_is_good(
+async def test_a_failure_cancels_unstarted_jobs_and_a_retry_keeps_finished_ones(
     api: Api, stores: Namespace
 ) -> None:
     jobs = {"good": node(), "bad": node("good"), "after": node("bad"), "apart": node(delay_seconds=60)}
@@ -148,7 +148,7 @@ async def test_a_dead_job_that_is_redriven_takes_its_dependents_along(api: Api, 
     assert (done["state"], done["counts"]["succeeded"]) == ("succeeded", 2)
 
 
-async def test_an_action_is_answered_although_redis_refuses_work_on_another_flow(
+async def test_an_action_succeeds_although_redis_refuses_work_on_another_flow(
     api: Api, stores: Namespace
 ) -> None:
     flow = await create(api, {"a": node(), "b": node("a")})
@@ -159,7 +159,9 @@ async def test_an_action_is_answered_although_redis_refuses_work_on_another_flow
     assert (asked.status_code, asked.json()["state"]) == (200, "cancelled")
 
 
-async def test_cancelling_ends_what_waits_and_asks_what_runs(api: Api, stores: Namespace) -> None:
+async def test_cancelling_ends_waiting_jobs_and_sends_a_request_to_running_ones(
+    api: Api, stores: Namespace
+) -> None:
     flow = await create(api, {"a": node(), "b": node("a"), "c": node(delay_seconds=9)})
     lease = (await claim(stores)).leases[0]
     asked = await api.http.post(f"/v1/flows/{flow['id']}/cancel", json={"grace_seconds": 60})
@@ -233,7 +235,7 @@ async def test_jobs_of_a_flow_are_listed_by_pages_and_filters(api: Api) -> None:
     problem(await api.http.get(f"/v1/flows/{flow['id']}/jobs?cursor=xxxx"), 400, "cursor_invalid")
 
 
-async def test_a_long_poll_answers_when_the_flow_changes(api: Api, stores: Namespace) -> None:
+async def test_a_long_poll_returns_when_the_flow_changes(api: Api, stores: Namespace) -> None:
     flow = await create(api, {"a": node()})
     read = await api.http.get(f"/v1/flows/{flow['id']}")
     etag = read.headers["etag"]

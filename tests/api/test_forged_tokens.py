@@ -1,4 +1,4 @@
-"""Tokens (JWT) that open nothing, however they are made, and what they cost."""
+"""Refused JWTs, however they were forged, and the cost of refusing them."""
 
 import pytest
 
@@ -16,7 +16,7 @@ async def test_a_bad_token_is_refused(
     good = claims(namespace)
     token = make(good, issuer)
     await refused(token_api, token, says)
-    # What a token says of where keys are is not followed, and what was bad does not harm what is good.
+    # The API ignores key locations named in a token, and a bad token does not affect good ones.
     assert (await token_api.http.get("/v1/jobs", headers=bearer(sign(good)))).status_code == 200
     assert set(issuer.asked) == {"GET /jwks HTTP/1.1"}
 
@@ -27,7 +27,7 @@ async def test_a_token_of_a_megabyte_is_not_even_read(token_api: Api, namespace:
     assert issuer.asked == []
 
 
-async def test_the_largest_token_is_taken_and_no_larger_one(token_api: Api, namespace: str) -> None:
+async def test_the_largest_token_is_accepted_and_no_larger_one(token_api: Api, namespace: str) -> None:
     room = MAX_TOKEN - len(sign(claims(namespace, pad="")))
     sizes: dict[int, int] = {}
     for pad in range(room * 3 // 4 - 8, room * 3 // 4 + 8):
@@ -38,7 +38,7 @@ async def test_the_largest_token_is_taken_and_no_larger_one(token_api: Api, name
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS512", "ES384", "RS256 "])
-async def test_an_algorithm_that_is_not_taken_is_no_reason_to_ask_the_issuer(
+async def test_an_unsupported_algorithm_does_not_cause_a_fetch_of_keys(
     token_api: Api, issuer: Issuer, namespace: str, algorithm: str
 ) -> None:
     await refused(token_api, made_up({"alg": algorithm, "kid": "RSA"}, claims(namespace)))

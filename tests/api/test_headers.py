@@ -1,4 +1,4 @@
-"""What every answer carries, and what a browser or a proxy could be talked into."""
+"""Security headers of every response, and requests that a browser or a proxy could be tricked into."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,7 +20,7 @@ ALWAYS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
-STEERING = [operation for operation in OPERATIONS if operation.path.startswith("/v1/")]
+API_OPERATIONS = [operation for operation in OPERATIONS if operation.path.startswith("/v1/")]
 
 
 async def _broken(*_: Any) -> None:
@@ -38,14 +38,16 @@ ANSWERS: dict[str, Callable[[Api], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("ask", ANSWERS.values(), ids=ANSWERS.keys())
-async def test_every_answer_has_the_security_headers(api: Api, ask: Callable[[Api], Awaitable[Any]]) -> None:
+async def test_every_response_has_the_security_headers(
+    api: Api, ask: Callable[[Api], Awaitable[Any]]
+) -> None:
     answer = await ask(api)
     assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
     assert answer.headers["x-request-id"].startswith("req_")
     assert "server" not in answer.headers
 
 
-async def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
+async def test_an_internal_error_is_a_problem_without_details(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     namespace_state = api.app.state.app_state.namespace_state(api.app.state.app_state.settings.namespace)
@@ -58,7 +60,7 @@ async def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
-async def test_no_other_origin_is_let_in(api: Api, operation: Operation) -> None:
+async def test_no_other_origin_is_allowed(api: Api, operation: Operation) -> None:
     headers = {
         "Origin": "https://elsewhere.example",
         "Access-Control-Request-Method": operation.method,
@@ -77,7 +79,7 @@ async def test_a_form_of_another_page_cannot_submit(api: Api) -> None:
         problem(answer, 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("operation", STEERING, ids=lambda operation: operation.id)
+@pytest.mark.parametrize("operation", API_OPERATIONS, ids=lambda operation: operation.id)
 async def test_without_keys_a_page_of_another_origin_is_refused(api: Api, operation: Operation) -> None:
     for origin in (
         "https://elsewhere.example",
@@ -92,12 +94,12 @@ async def test_without_keys_a_page_of_another_origin_is_refused(api: Api, operat
 
 
 @pytest.mark.parametrize("own", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
-async def test_the_pages_of_this_api_itself_are_let_in(api: Api, own: str, stores: Namespace) -> None:
+async def test_the_apis_own_pages_are_allowed(api: Api, own: str, stores: Namespace) -> None:
     path, headers = "/v1/queues/default/pause", {"Origin": f"http://{own}", "Host": own}
     assert (await api.http.post(path, headers=headers)).status_code == 200
     other = {**headers, "Host": "127.0.0.1:9090"}
     problem(await api.http.post(path, headers=other), 401, "unauthenticated")
-    # With keys it is they that count: a proxy may have given the request another Host.
+    # With API keys the key decides, because a proxy may have replaced the Host header.
     guarded = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
     key = await authorization(stores.scripts.redis, stores.scripts.namespace)
     assert (await guarded.http.post(path, headers={**other, **key})).status_code == 200
@@ -114,7 +116,7 @@ async def test_a_head_of_16_kib_or_100_headers_is_the_limit(api: Api) -> None:
     problem(await api.http.get("/v1/jobs?filler=" + "a" * 16_384), 431, "headers_too_large")
 
 
-#: POSTs that another one like it does not repeat: steps of a resource, which says itself how far it is.
+#: POSTs that need no idempotency key: the state of the resource shows whether they happened.
 STEPS = {
     "cancel_job", "retry_job", "run_job_now", "retry_dead_letter", "cancel_flow", "retry_flow",
     "cancel_fan_out", "retry_fan_out", "add_fan_out_items", "seal_fan_out", "pause_queue", "resume_queue",
@@ -145,7 +147,7 @@ async def test_a_hostile_address_names_nothing(api: Api, operation: Operation) -
         address = operation.path.format_map({row["name"]: text for row in operation.parameters("path")})
         body = None if operation.request is None else operation.request["example"]
         answer = await api.http.request(operation.method, address, json=body)
-        if answer.status_code == 405:  # a slash in it made another address of it
+        if answer.status_code == 405:  # The slash in it made this another address.
             continue
         problem(answer, 404, "not_found")
         assert "set-cookie" not in answer.headers

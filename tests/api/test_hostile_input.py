@@ -15,7 +15,7 @@ NAN = [
 
 
 @pytest.mark.parametrize("body", NAN)
-async def test_numbers_that_json_cannot_say_are_refused(api: Api, body: bytes) -> None:
+async def test_numbers_outside_of_json_are_refused(api: Api, body: bytes) -> None:
     problem(await api.raw(body), 400, "json_invalid")
 
 
@@ -69,7 +69,7 @@ async def test_a_value_of_another_type_is_not_converted(api: Api, field: bytes) 
 @pytest.mark.parametrize(
     "time", ["2026-11-27T09:30:00Z", "2026-11-27T10:30:00.123456+01:00", "2026-11-27t09:30:00z"]
 )
-async def test_a_time_is_what_rfc_3339_says(api: Api, time: str) -> None:
+async def test_a_time_must_follow_rfc_3339(api: Api, time: str) -> None:
     job = await api.create(run_at=time)
     assert job["run_at"].startswith("2026-11-27T09:30:00.") or job["state"] == "queued"
 
@@ -86,13 +86,13 @@ async def test_64_levels_are_fine(api: Api) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"name":5}'])
-async def test_what_is_no_job_is_refused(api: Api, body: bytes) -> None:
+async def test_an_invalid_job_is_refused(api: Api, body: bytes) -> None:
     answer = await api.raw(body)
     assert answer.status_code in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_null_is_not_no_body(api: Api) -> None:
+async def test_null_is_not_an_absent_body(api: Api) -> None:
     problem(await api.raw(b"null", "/v1/queues/default/pause"), 400, "json_invalid")
     assert (await api.http.post("/v1/queues/default/pause")).status_code == 200
 
@@ -152,13 +152,13 @@ async def test_bad_addresses_are_clean_problems(api: Api, path: str, status: int
         ("POST", "/docs", "GET"),
     ],
 )
-async def test_a_wrong_method_says_which_are_right(api: Api, method: str, path: str, allowed: str) -> None:
+async def test_a_wrong_method_lists_the_allowed_ones(api: Api, method: str, path: str, allowed: str) -> None:
     answer = await api.http.request(method, path, json={})
     problem(answer, 405, "method_not_allowed")
     assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == set(allowed.split(", "))
 
 
-async def test_a_request_id_that_could_harm_is_replaced(api: Api) -> None:
+async def test_an_unsafe_request_id_is_replaced(api: Api) -> None:
     assert (await api.http.get("/livez", headers={"X-Request-Id": "abc-1"})).headers[
         "x-request-id"
     ] == "abc-1"
@@ -166,7 +166,7 @@ async def test_a_request_id_that_could_harm_is_replaced(api: Api) -> None:
     assert replaced.headers["x-request-id"].startswith("req_")
 
 
-async def test_what_redis_says_of_a_fault_is_for_the_log_alone(api: Api, stores: Namespace) -> None:
+async def test_error_messages_of_redis_appear_only_in_the_log(api: Api, stores: Namespace) -> None:
     redis: Any = stores.scripts.redis
     key = keys.groups(stores.scripts.prefix, kind="fan")
     await redis.set(key, "of another type")

@@ -1,4 +1,4 @@
-"""The keys of tokens: asked for rarely, kept while the issuer is away, dropped when it withdraws them."""
+"""The issuer's keys: fetched rarely, kept while the issuer is unreachable, dropped when it withdraws them."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def guarded(stores: Namespace, issuer: Issuer, clock: ManualClock) -> Asyn
 
 
 class Client:
-    """Asks with tokens that outlive every test."""
+    """Sends requests with tokens that outlive every test."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
@@ -89,7 +89,7 @@ async def test_a_new_key_is_found_with_one_question(
     assert len(issuer.asked) == 2
 
 
-async def test_keys_that_nobody_knows_do_not_become_a_flood(
+async def test_unknown_key_ids_do_not_flood_the_issuer(
     client: Client, issuer: Issuer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttle, "MAX_REFUSALS", 1_000)
@@ -140,39 +140,37 @@ async def test_while_the_issuer_is_away_its_keys_stay_in_use_for_a_day(
     assert len(issuer.asked) == 3
 
 
-async def test_without_keys_it_is_503_and_soon_asked_again(
+async def test_without_keys_it_is_503_and_retried_soon(
     guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, stores: Namespace, namespace: str
 ) -> None:
-    good = issuer.answer
+    good = issuer.response
     issuer.says(b"starting", status=503)
     for _ in range(5):
         problem(await client.asks(), 503, "issuer_unavailable")
     assert len(issuer.asked) == 1
-    # Keys of Triage's own do not wait for it.
+    # API keys do not depend on the issuer.
     key = await authorization(stores.scripts.redis, namespace)
     assert (await guarded.http.get("/v1/jobs", headers=key)).status_code == 200
-    issuer.answer = good
+    issuer.response = good
     clock.advance(FIRST_SPACING_SECONDS)
     assert (await client.asks()).status_code == 200
     assert len(issuer.asked) == 2
 
 
-async def test_a_request_does_not_wait_long_for_an_issuer_that_says_nothing(
+async def test_a_request_does_not_wait_long_for_a_silent_issuer(
     client: Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issuer_module, "WAIT_SECONDS", 0.1)
     issuer.open.clear()
     problem(await client.asks(), 503, "issuer_unavailable")
-    # The question went on behind the answer.
+    # The fetch continued in the background after the response.
     issuer.open.set()
     monkeypatch.setattr(issuer_module, "WAIT_SECONDS", 10)
     assert (await client.asks()).status_code == 200
     assert len(issuer.asked) == 1
 
 
-async def test_a_request_that_gives_up_leaves_the_question_to_the_others(
-    client: Client, issuer: Issuer
-) -> None:
+async def test_a_request_that_gives_up_leaves_the_fetch_to_the_others(client: Client, issuer: Issuer) -> None:
     issuer.open.clear()
     first, second = asyncio.create_task(client.asks()), asyncio.create_task(client.asks(subject="bob"))
 
@@ -187,7 +185,7 @@ async def test_a_request_that_gives_up_leaves_the_question_to_the_others(
     assert len(issuer.asked) == 1
 
 
-async def test_a_server_asks_when_it_starts_and_goes_on_asking(
+async def test_a_server_fetches_keys_at_start_and_keeps_fetching(
     redis_url: str, namespace: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issuer_module, "REFRESH_SECONDS", 0.05)

@@ -1,4 +1,4 @@
-"""The resource of a job says how it was asked for: limits, retry, unique key, retention."""
+"""A job shows the options it was submitted with: limits, retry, unique key, retention."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def shown(job: dict[str, Any]) -> dict[str, Any]:
     return {name: job[name] for name in DEFAULTS}
 
 
-async def test_options_are_answered_at_once_stored_and_replayed(api: Api) -> None:
+async def test_options_are_returned_stored_and_replayed(api: Api) -> None:
     body = {"name": "work", **ASKED, "unique": UNIQUE}
     headers = {"Idempotency-Key": "k"}
     created = (await api.http.post("/v1/jobs", json=body, headers=headers)).json()
@@ -59,7 +59,7 @@ async def test_defaults_are_resolved(api: Api) -> None:
     assert timed["unique"] == {"key": "a", "until": 1.5, "on_conflict": "return_existing"}
 
 
-async def test_jobs_of_flows_and_fan_outs_show_them_too(api: Api) -> None:
+async def test_jobs_of_flows_and_fan_outs_show_them_as_well(api: Api) -> None:
     job = {"name": "work", **ASKED}
     flow = (await api.http.post("/v1/flows", json={"name": "f", "jobs": {"a": {"job": job}}})).json()
     node = (await api.http.get(f"/v1/jobs/{flow['jobs']['a']}")).json()

@@ -1,4 +1,4 @@
-"""Reading and steering jobs."""
+"""Reading jobs, and acting on them."""
 
 import asyncio
 
@@ -41,7 +41,7 @@ async def test_filters_must_all_match(api: Api, stores: Namespace) -> None:
     assert await ids(created_before="2020-01-01T00:00:00Z") == []
 
 
-async def test_a_long_poll_answers_when_the_job_changes_and_304_when_it_does_not(
+async def test_a_long_poll_returns_when_the_job_changes_and_304_when_it_does_not(
     api: Api, stores: Namespace
 ) -> None:
     id = (await api.create())["id"]
@@ -57,7 +57,7 @@ async def test_a_long_poll_answers_when_the_job_changes_and_304_when_it_does_not
     await finish(stores, leases[0], OK)
 
 
-async def test_cancel_answers_200_202_or_409_and_is_idempotent(api: Api, stores: Namespace) -> None:
+async def test_cancel_is_200_202_or_409_and_idempotent(api: Api, stores: Namespace) -> None:
     waiting, _ = await job_in(stores, State.QUEUED)
     for _ in range(2):
         answer = await api.http.post(f"/v1/jobs/{waiting}/cancel", json={"reason": "test"})
@@ -104,7 +104,7 @@ async def test_the_reason_of_a_cancel_is_shown_with_the_job_and_explained(
         (State.RUNNING, 409),
     ],
 )
-async def test_retry_runs_what_gave_up_again(api: Api, stores: Namespace, state: State, status: int) -> None:
+async def test_retry_runs_a_dead_job_again(api: Api, stores: Namespace, state: State, status: int) -> None:
     id, _ = await job_in(stores, state)
     answer = await api.http.post(f"/v1/jobs/{id}/retry", json={})
     assert answer.status_code == status

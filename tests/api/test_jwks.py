@@ -1,4 +1,4 @@
-"""A key set is fetched over a door that lets little through."""
+"""Fetching a key set: strict about redirects, sizes, times and certificates."""
 
 import asyncio
 import datetime
@@ -36,30 +36,30 @@ async def fails(url: str, reason: str) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_refused(issuer: Issuer, status: int) -> None:
-    issuer.says(issuer.answer.partition(b"\r\n\r\n")[2], status, location=f"{issuer.url}?followed")
+    issuer.says(issuer.response.partition(b"\r\n\r\n")[2], status, location=f"{issuer.url}?followed")
     await fails(issuer.url, f"status_{status}")
     assert issuer.asked == ["GET /jwks HTTP/1.1"]
 
 
-async def test_of_an_endless_answer_little_is_read(issuer: Issuer) -> None:
+async def test_of_an_endless_response_little_is_read(issuer: Issuer) -> None:
     issuer.says(b" " * MAX_BYTES)
     assert len(await fetch(issuer.url)) == MAX_BYTES
     issuer.says(b" " * (MAX_BYTES + 1))
     await fails(issuer.url, "too_large")
-    # Chunks without end: what was promised is not believed either.
-    issuer.answer = (
+    # Chunked, without an end: a length that the issuer declared is not trusted either.
+    issuer.response = (
         b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n" + b"1000\r\n" + b" " * 4096 + b"\r\n"
     )
-    issuer.answer += (b"1000\r\n" + b" " * 4096 + b"\r\n") * 400
+    issuer.response += (b"1000\r\n" + b" " * 4096 + b"\r\n") * 400
     await fails(issuer.url, "too_large")
 
 
-async def test_a_compressed_answer_is_not_blown_up(issuer: Issuer) -> None:
+async def test_a_compressed_response_is_not_decompressed(issuer: Issuer) -> None:
     issuer.says(gzip.compress(b" " * 50_000_000), content_encoding="gzip")
     await fails(issuer.url, "encoded")
 
 
-async def test_an_answer_has_its_time(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_response_times_out(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.1)
     issuer.open.clear()
     await fails(issuer.url, "timeout")
@@ -68,18 +68,20 @@ async def test_an_answer_has_its_time(issuer: Issuer, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("answer", "reason"), [(b"", "RemoteProtocolError"), (b"nonsense\r\n\r\n", "RemoteProtocolError")]
 )
-async def test_what_is_no_answer_has_a_reason(issuer: Issuer, answer: bytes, reason: str) -> None:
-    issuer.answer = answer
+async def test_an_unusable_response_is_reported_with_its_reason(
+    issuer: Issuer, answer: bytes, reason: str
+) -> None:
+    issuer.response = answer
     await fails(issuer.url, reason)
 
 
-async def test_a_closed_port_has_a_reason(issuer: Issuer) -> None:
+async def test_a_closed_port_is_reported_with_its_reason(issuer: Issuer) -> None:
     async with issuing() as other:
         address = other.url
     await fails(address, "ConnectionRefusedError")
 
 
-async def test_proxies_of_the_environment_are_not_asked(
+async def test_proxy_variables_of_the_environment_are_ignored(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with issuing() as proxy:
@@ -100,7 +102,7 @@ async def test_a_file_is_read_within_the_same_limits(tmp_path: Path) -> None:
 
 
 def certificate(directory: Path) -> Path:
-    """A self-signed one for 127.0.0.1, with its key in the same file."""
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
     key, name = private_key("EC"), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
     now = datetime.datetime.now(datetime.UTC)
     made = (
@@ -132,7 +134,7 @@ async def test_a_certificate_is_verified(tmp_path: Path) -> None:
         address = issuer.url.replace("http:", "https:")
         await fails(address, "SSLCertVerificationError")
         assert issuer.asked == []
-        # An authority of one's own is added by the variable that OpenSSL reads, for the whole process.
+        # SSL_CERT_FILE adds a custom authority for the whole process.
         code = f"import asyncio; from service.api.auth.jwks import fetch; asyncio.run(fetch({address!r}))"
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -1,4 +1,4 @@
-"""Lists have a bound in bytes: what does not fit is left out and named, and the next page goes on."""
+"""Lists are limited in bytes: large values are omitted and named, and the next page continues."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ MIB = 1_048_576
 
 
 async def pages(api: Api, path: str, **params: Any) -> list[Any]:
-    """Every page of a list, followed to its end."""
+    """Every page of a list, followed to the last one."""
     found, cursor = [], None
     for _ in range(1_000):
         given = {**params, **({} if cursor is None else {"cursor": cursor})}
@@ -45,7 +45,7 @@ async def test_large_results_are_left_out_of_lists_and_named(api: Api, stores: N
     assert (len(one["result"]), one["truncated"]) == (MIB, [])
 
 
-async def test_what_is_left_out_is_not_read_either(api: Api, stores: Namespace) -> None:
+async def test_omitted_values_are_not_read_either(api: Api, stores: Namespace) -> None:
     for _ in range(20):
         await submit(stores, payload=b'{"a":"' + b"x" * 60_000 + b'"}')
     redis: Any = stores.scripts.redis
@@ -54,7 +54,7 @@ async def test_what_is_left_out_is_not_read_either(api: Api, stores: Namespace) 
     assert (await redis.info("stats"))["total_net_output_bytes"] - before < 20 * 60_000
 
 
-async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, stores: Namespace) -> None:
+async def test_values_up_to_the_limit_are_shown_and_end_the_page(api: Api, stores: Namespace) -> None:
     payload = orjson.dumps({"a": "x" * (VALUE_BYTES - 8)})
     assert len(payload) == VALUE_BYTES
     fit = PAGE_BYTES // (2 * VALUE_BYTES)
@@ -68,7 +68,7 @@ async def test_values_up_to_the_bound_are_shown_and_end_the_page(api: Api, store
     assert all(job["truncated"] == [] and job["payload"] == job["result"] != {} for job in jobs)
 
 
-async def test_the_jobs_of_a_fan_out_end_with_the_page_too(api: Api, stores: Namespace) -> None:
+async def test_the_jobs_of_a_fan_out_end_with_the_page_as_well(api: Api, stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.create(id, FanOutSpec(JobSpec("work")), 400, None)
     payload = orjson.dumps({"a": "x" * 16_000})
@@ -106,7 +106,7 @@ async def test_a_list_of_dead_jobs_does_not_grow_with_their_attempts(api: Api, s
     assert (len(one["attempts"]), one["truncated"]) == (5, [])
 
 
-async def test_the_answer_to_a_bulk_submission_has_a_bound(api: Api) -> None:
+async def test_the_response_to_a_bulk_submission_is_limited_in_size(api: Api) -> None:
     jobs = [{"name": "work", "payload": {"a": "x" * size}} for size in [60_000] * 10 + [16_000] * 500 + [10]]
     answer = await api.http.post("/v1/jobs/bulk", json={"jobs": jobs})
     assert len(answer.content) < 8 * MIB
@@ -116,9 +116,7 @@ async def test_the_answer_to_a_bulk_submission_has_a_bound(api: Api) -> None:
     assert len((await api.http.get(f"/v1/jobs/{rows[509]['id']}")).json()["payload"]["a"]) == 16_000
 
 
-async def test_lists_of_schedules_and_fan_outs_do_not_carry_their_payloads_without_bound(
-    api: Api, stores: Namespace
-) -> None:
+async def test_lists_of_schedules_and_fan_outs_limit_their_payloads(api: Api, stores: Namespace) -> None:
     job = {"name": "work", "payload": {"a": "x" * 60_000}}
     for number in range(100):
         body = {"every_seconds": 3600, "job": job}

@@ -1,4 +1,4 @@
-"""A long poll without HTTP: how often it looks whether its client may still ask."""
+"""A long poll without HTTP: how often it checks that its credentials are still valid."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Redis applies what it is sent, and its replies are lost: what a client is told, and what it may repeat."""
+"""Redis applies commands whose replies are lost: the errors that clients get, and which are retryable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -65,7 +65,7 @@ async def test_only_submissions_have_an_unknown_outcome(far: Api, network: Proxy
         )
     for (operation, _, _), answer in zip(calls, answers, strict=True):
         submits = any(row["name"] == "Idempotency-Key" for row in operation.parameters("header"))
-        # What is not valid, and what is read before it is written, is not lost.
+        # Invalid requests, and requests that read before they write, have a known outcome.
         if answer.status_code == 503:
             document = answer.json()
             assert document["code"] in ("backend_unavailable", *(["outcome_unknown"] if submits else []))
@@ -91,7 +91,7 @@ async def test_only_a_submission_with_a_key_may_be_repeated(
     await eventually(repeated)
 
 
-async def test_readiness_does_not_speak_of_a_lost_submission(far: Api, network: Proxy) -> None:
+async def test_readiness_ignores_a_lost_submission(far: Api, network: Proxy) -> None:
     with network.weather(silent_replies=True):
         answer = await far.http.get("/readyz")
     assert answer.status_code == 503
@@ -99,14 +99,14 @@ async def test_readiness_does_not_speak_of_a_lost_submission(far: Api, network: 
     assert "submission" not in answer.text
 
 
-async def test_a_second_call_that_was_never_sent_says_nothing_of_the_first(stores: Namespace) -> None:
+async def test_an_unsent_second_call_does_not_hide_the_outcome_of_the_first(stores: Namespace) -> None:
     errors = [Broken("Connection closed by server."), Broken("Error 111 connecting to redis:6379.")]
     for name, expected in (("submit", OutcomeUnknown), ("list_page", BackendUnavailable)):
         with mock.patch.object(stores.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):
             await stores.scripts.run(name, [])
 
 
-async def test_jobs_of_a_later_portion_are_answered_one_by_one(
+async def test_jobs_of_a_later_batch_are_reported_one_by_one(
     far: Api, network: Proxy, stores: Namespace
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
@@ -128,7 +128,7 @@ async def test_jobs_of_a_later_portion_are_answered_one_by_one(
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-async def test_a_later_portion_may_be_repeated_only_with_a_key(
+async def test_a_later_batch_may_be_repeated_only_with_a_key(
     api: Api, stores: Namespace, keyed: bool
 ) -> None:
     jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
@@ -179,8 +179,8 @@ FLOW = {"name": "f", "jobs": {"a": {"job": JOB}}}
 
 
 @pytest.mark.parametrize("path", ["/v1/flows", "/v1/fan-outs"])
-async def test_a_stored_group_is_accepted_where_nobody_may_wait_for_it(api: Api, path: str) -> None:
-    """An error that may be retried would have it submitted twice."""
+async def test_a_stored_group_is_accepted_even_if_the_wait_fails(api: Api, path: str) -> None:
+    """A retryable error would make the client submit it twice."""
     api.app.state.app_state.waiters.most = 0
     body = FLOW if path == "/v1/flows" else SUBMISSIONS[path]
     answer = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
@@ -207,7 +207,7 @@ async def test_a_finished_flow_is_returned_although_its_jobs_cannot_be_read_agai
     assert answer.json()["jobs"].keys() == {"a"}
 
 
-async def test_a_stored_job_is_accepted_when_redis_goes_away_afterwards(api: Api, stores: Namespace) -> None:
+async def test_a_stored_job_is_accepted_when_redis_fails_afterwards(api: Api, stores: Namespace) -> None:
     queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
     with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
         answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})

@@ -1,4 +1,4 @@
-"""What only the service decides cannot be sent."""
+"""Clients cannot set fields that only the service decides."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.api.client import Api, problem
 from tests.api.document import OPERATIONS, SCHEMAS, Operation, resolve
 
 BODIES = [operation for operation in OPERATIONS if operation.request is not None]
-#: Every field of every answer, and a few that others have fallen for.
+#: Every field of every response, and a few names that other services were exploited through.
 ANSWERED = {
     field for name, schema in SCHEMAS.items() if name.endswith("Out") for field in schema["properties"]
 }
@@ -38,7 +38,7 @@ def nested(schema: dict[str, Any], seen: set[int]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("operation", BODIES, ids=lambda operation: operation.id)
-async def test_a_field_that_only_answers_have_is_refused_by_name(api: Api, operation: Operation) -> None:
+async def test_a_response_only_field_is_refused_by_name(api: Api, operation: Operation) -> None:
     assert operation.request is not None
     known = resolve(operation.request["schema"])["properties"].keys()
     for field in sorted((ANSWERED | TEMPTING) - known):

@@ -1,4 +1,4 @@
-"""/metrics of the API: exact at rest, bounded, and silent about what it cannot know."""
+"""/metrics of the API: exact when idle, limited in series, and without stale values."""
 
 from collections.abc import AsyncIterator
 
@@ -99,7 +99,7 @@ async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(
     assert value(page, "triage_queue_workers", queue="unserved") == 0
 
 
-async def test_what_a_rate_limit_kept_back_is_counted_per_queue(api: Api, stores: Namespace) -> None:
+async def test_jobs_held_back_by_a_rate_limit_are_counted_per_queue(api: Api, stores: Namespace) -> None:
     await submit(stores)
     await stores.scripts.redis.hincrby(keys.counters(stores.scripts.prefix), "rate_limited:default", 4)  # type: ignore[misc]
 
@@ -139,7 +139,7 @@ async def test_queues_beyond_the_cap_are_counted_together(
     assert total(page, "triage_queue_jobs") == 6
 
 
-async def test_what_has_work_trouble_or_age_has_series_before_names_that_have_nothing(
+async def test_queues_with_work_trouble_or_age_have_series_before_idle_ones(
     api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 4)
@@ -181,8 +181,8 @@ async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
     assert 299 < age < 330
 
 
-async def test_a_key_shows_the_requests_of_its_namespace_alone(stores: Namespace, namespace: str) -> None:
-    """Those without a known sender count to the namespace of the API."""
+async def test_a_key_sees_only_the_requests_of_its_namespace(stores: Namespace, namespace: str) -> None:
+    """Requests without a known sender count towards the namespace of the API."""
     redis = stores.scripts.redis
     api = Api(redis, f"home-{namespace}", auth="required")
     secrets = {name: f"secret-{name}-{namespace}" for name in ("one", "two", "home")}
@@ -229,7 +229,7 @@ async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Names
     await api.close()
 
 
-def test_namespaces_beyond_the_bound_are_counted_by_the_process_alone(
+def test_namespaces_beyond_the_limit_are_counted_only_by_the_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(http_metrics, "MAX_NAMESPACES", 2)
@@ -242,7 +242,7 @@ def test_namespaces_beyond_the_bound_are_counted_by_the_process_alone(
     assert value(page, "triage_payload_bytes_count") == 4
 
 
-async def test_paths_that_clients_invent_make_no_series_of_their_own(api: Api) -> None:
+async def test_unknown_paths_create_no_series(api: Api) -> None:
     for number in range(20):
         await api.http.get(f"/v1/invented-{number}")
         await api.http.get(f"/v1/jobs/job_{number:026d}")
@@ -265,7 +265,7 @@ async def test_payload_sizes_are_measured(api: Api) -> None:
 
 @pytest.fixture
 async def cut_off(namespace: str) -> AsyncIterator[Api]:
-    """An API whose Redis is not there."""
+    """An API whose Redis is unreachable."""
     redis = connect("unix:///nonexistent/triage.sock")
     api = Api(redis, namespace, metrics_open=True)
     yield api
@@ -273,7 +273,7 @@ async def cut_off(namespace: str) -> AsyncIterator[Api]:
     await redis.aclose()
 
 
-async def test_while_redis_is_away_old_numbers_do_not_look_like_new_ones(
+async def test_while_redis_is_unreachable_old_numbers_do_not_look_like_new_ones(
     api: Api, stores: Namespace, cut_off: Api
 ) -> None:
     await submit(stores)
@@ -291,7 +291,7 @@ async def test_while_redis_is_away_old_numbers_do_not_look_like_new_ones(
     assert about_redis == {"triage_redis_up"}
 
 
-async def test_while_redis_is_away_the_errors_that_it_causes_are_still_shown(cut_off: Api) -> None:
+async def test_while_redis_is_unreachable_the_errors_it_causes_are_still_shown(cut_off: Api) -> None:
     answer = await cut_off.http.post("/v1/jobs", json={"name": "work"})
     assert answer.status_code == 503
 

@@ -1,4 +1,4 @@
-"""Namespaces come and go with the requests for them."""
+"""Namespace state is created when needed and dropped when idle."""
 
 from service.api.context import NAMESPACE_SECONDS
 from service.store.namespace import Namespace
@@ -6,7 +6,7 @@ from tests.api.client import Api
 from tests.support.manual_clock import ManualClock
 
 
-async def test_a_namespace_is_forgotten_when_nobody_has_asked_for_it_or_waits(stores: Namespace) -> None:
+async def test_a_namespace_is_dropped_when_it_has_no_requests_and_no_waiters(stores: Namespace) -> None:
     clock = ManualClock()
     api = Api(stores.scripts.redis, stores.scripts.namespace, clock)
     app_state = api.app.state.app_state

@@ -1,4 +1,4 @@
-"""The pages for people: open, strict, cached in a way that survives a deploy, and complete."""
+"""The HTML pages: public, strict, complete, and cached in a way that survives a deploy."""
 
 import re
 from pathlib import Path
@@ -26,12 +26,12 @@ def auth(request: pytest.FixtureRequest) -> str:
 
 
 def loaded(html: str) -> list[str]:
-    """Addresses of what a page loads, other than its own links."""
+    """Addresses of the resources that a page loads; its links do not count."""
     return re.findall(r'<(?:script|link)[^>]* (?:src|href)="([^"]+)"', html)
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_is_open_strict_and_loads_its_own_files_alone(
+async def test_a_page_is_public_strict_and_loads_only_its_own_files(
     stores: Namespace, path: str, auth: str
 ) -> None:
     api = Api(stores.scripts.redis, stores.scripts.namespace, auth=auth)
@@ -55,7 +55,7 @@ async def test_a_page_is_open_strict_and_loads_its_own_files_alone(
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_is_asked_for_again_and_sent_once(api: Api, path: str) -> None:
+async def test_a_page_is_revalidated_and_sent_once(api: Api, path: str) -> None:
     answer = await api.http.get(path)
     assert answer.headers["cache-control"] == "no-cache"
     again = await api.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
@@ -65,7 +65,7 @@ async def test_a_page_is_asked_for_again_and_sent_once(api: Api, path: str) -> N
     assert (await api.http.head(path)).headers["etag"] == answer.headers["etag"]
 
 
-async def test_an_address_of_another_build_or_outside_of_the_files_is_nothing(api: Api) -> None:
+async def test_an_address_of_another_build_or_outside_of_the_files_is_not_found(api: Api) -> None:
     site = static_pages.dashboard()
     assert (await api.http.get(f"/dashboard/{site.build}/main.js")).status_code == 200
     for path in (

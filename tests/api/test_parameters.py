@@ -1,4 +1,4 @@
-"""Parameters that are unknown, repeated or at the ends of the calendar, and conditions that do not hold."""
+"""Unknown, repeated or extreme parameters, and preconditions that fail."""
 
 from urllib.parse import urlencode
 
@@ -28,7 +28,7 @@ REPEATABLE = {"tag"}
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
-async def test_of_two_values_none_is_ignored(api: Api, operation: Operation) -> None:
+async def test_a_repeated_parameter_is_refused(api: Api, operation: Operation) -> None:
     for row in operation.parameters("query"):
         twice = urlencode([(row["name"], "1"), (row["name"], "1")])
         answer = await api.http.request(operation.method, f"{operation.address().partition('?')[0]}?{twice}")
@@ -47,7 +47,7 @@ async def test_two_adjoining_windows_hold_every_job_once(api: Api, stores: Names
         return len((await api.http.get("/v1/jobs", params=window)).json()["items"])
 
     assert await count(created_before=at) + await count(created_after=at) == 11
-    # Between two milliseconds: what was created before is before.
+    # With a bound between two milliseconds, jobs created in the first one are before it.
     later = at.replace("Z", "5Z")
     assert await count(created_before=later) >= 10
     assert await count(created_before=later) + await count(created_after=later) == 11

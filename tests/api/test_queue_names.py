@@ -1,4 +1,4 @@
-"""Queues that clients create and delete: how many there may be, and what refuses one."""
+"""Queues that clients create and delete: their maximum number, and which requests it refuses."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 @pytest.fixture
 async def small(stores: Namespace, namespace: str) -> AsyncGenerator[Api]:
-    """An API for namespaces of one queue, which this one has."""
+    """An API whose namespaces may have one queue; this one has it."""
     api = Api(stores.scripts.redis, namespace, max_queues=1)
     await submit(stores)
     yield api
@@ -35,14 +35,14 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
-async def test_a_queue_too_many_is_429(
+async def test_one_queue_too_many_is_429(
     small: Api, stores: Namespace, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     problem(await small.http.request(method, path, json=body), 429, "too_many_queues")
     assert await stores.queues.names() == ["default"]
 
 
-async def test_a_bulk_request_is_answered_row_by_row(small: Api) -> None:
+async def test_a_bulk_request_gets_one_result_per_row(small: Api) -> None:
     answer = (await small.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}, JOB]})).json()
     assert [row["status"] for row in answer["results"]] == [202, 429]
     assert answer["results"][1]["problem"]["code"] == "too_many_queues"
@@ -95,7 +95,7 @@ async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Namespac
     assert names == ["C", "a", "a:1", "b"]
 
 
-async def test_what_needs_attention_comes_first_and_totals_are_of_all_queues(
+async def test_queues_that_need_attention_come_first_and_totals_cover_all_queues(
     api: Api, stores: Namespace
 ) -> None:
     now = await stores.queries.now()
@@ -120,7 +120,7 @@ async def test_what_needs_attention_comes_first_and_totals_are_of_all_queues(
 async def test_a_page_of_queues_ends_before_it_has_too_many_overrides(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A queue takes any number of them, one request after the other."""
+    """Several requests can give a queue any number of overrides."""
     monkeypatch.setattr(queues, "OVERRIDES_OF_PAGE", 3)
     overrides = {"a": 2, "b": 1, "c": 1, "d": 9, "e": 0, "f": 3, "g": 0}
     for name, count in overrides.items():

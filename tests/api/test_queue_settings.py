@@ -54,7 +54,7 @@ async def test_a_limit_holds_for_submitted_jobs(api: Api, stores: Namespace) -> 
     assert len((await claim(stores, 5)).leases) == 1
 
 
-async def test_a_job_type_is_paused_and_resumed_by_itself(api: Api, stores: Namespace) -> None:
+async def test_a_job_type_is_paused_and_resumed_independently(api: Api, stores: Namespace) -> None:
     body = {"job_type": "slow_work"}
     answer = await api.http.post("/v1/queues/default/pause", json=body)
     assert answer.json()["paused_job_types"] == ["slow-work"]
@@ -68,7 +68,7 @@ async def test_a_job_type_is_paused_and_resumed_by_itself(api: Api, stores: Name
     assert len((await claim(stores, 5, types=types)).leases) == 2
 
 
-async def test_defaults_of_a_queue_lie_under_those_of_the_job_type(api: Api, stores: Namespace) -> None:
+async def test_defaults_of_the_job_type_win_over_those_of_the_queue(api: Api, stores: Namespace) -> None:
     retry = {"max_attempts": 7, "delay_seconds": 9}
     queue = await patch(api, defaults={"priority": 7, "timeout_seconds": 70, "retry": retry})
     assert queue["defaults"] == {"priority": 7, "timeout_seconds": 70, "retry": retry}
@@ -104,6 +104,6 @@ async def test_max_depth_counts_over_bulk_and_lets_retries_and_due_jobs_in(
     problem(await api.http.post("/v1/jobs", json={"name": "work"}), 429, "queue_full")
     lease = (await claim(stores)).leases[0]
     await api.create(name="work")
-    # What was accepted is never refused later: a drain and a due time may take the queue over its depth.
+    # Accepted jobs are never refused later: retries and due jobs may exceed max_depth.
     assert await finish(stores, lease, Interrupted()) == "moved"
     assert (await api.http.get("/v1/queues/default")).json()["counts"]["queued"] == 4

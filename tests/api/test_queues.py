@@ -1,4 +1,4 @@
-"""Queues, workers, probes, keys."""
+"""Queues, workers, probes and API keys."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ async def test_a_paused_queue_starts_nothing(api: Api, stores: Namespace) -> Non
     assert len((await claim(stores)).leases) == 1
 
 
-async def test_purge_needs_the_name_and_cancels_what_waits(api: Api, stores: Namespace) -> None:
+async def test_purge_needs_the_name_and_cancels_waiting_jobs(api: Api, stores: Namespace) -> None:
     for _ in range(3):
         await submit(stores)
     await submit(stores, delay_ms=60_000)
@@ -98,7 +98,7 @@ async def test_probes_and_metrics(api: Api, stores: Namespace) -> None:
     assert 'triage_queue_jobs{queue="default",state="queued"} 1.0' in text
 
 
-async def test_every_operation_needs_a_key_with_its_scope_and_sees_its_namespace_alone(
+async def test_every_operation_needs_a_key_with_its_scope_and_sees_only_its_namespace(
     stores: Namespace,
 ) -> None:
     keys = AccessKeys(stores.scripts.redis)

@@ -1,4 +1,4 @@
-"""Words of a handler that quote a secret: however it is written, and wherever they were cut."""
+"""Log and error texts that quote a secret: redacted in any spelling, even where the text was cut."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from workers.handling.context import MAX_LINE, log_line
 
 
 def said_of(secret: str, words: str) -> str:
-    """What a reader sees of words in a log line of a job with this secret."""
+    """A log line of a job with this secret, as a reader sees it."""
     payload = orjson.dumps({"secret": secret})
     job = Job("job_1", 1, "work", "default", State.DEAD, 0, payload, 0, 0, RetryPolicy(), 0, 0)
     return View.of_job(job, True, ("/secret",)).text(words)
@@ -55,7 +55,7 @@ SECRET = "4111-2222-3333-4444"
 
 
 @pytest.mark.parametrize("kept", range(3, len(SECRET) + 1))
-def test_a_secret_that_is_cut_at_the_bound_of_a_text_is_hidden(kept: int) -> None:
+def test_a_secret_cut_off_at_the_size_limit_is_hidden(kept: int) -> None:
     line = orjson.loads(log_line("x" * (MAX_LINE - 3 - kept) + SECRET + "and more"))["message"]
     assert line.endswith(SECRET[:kept] + "…")
     assert said_of(SECRET, line) == "x" * (MAX_LINE - 3 - kept) + HIDDEN + "…"
@@ -65,5 +65,5 @@ def test_a_secret_that_is_cut_at_the_bound_of_a_text_is_hidden(kept: int) -> Non
 
 
 @pytest.mark.parametrize("line", ["of the 41", "of the 41…", "4114…", "…44", "…x444x4444 is it", "…"])
-def test_words_that_are_no_part_of_a_secret_stay(line: str) -> None:
+def test_words_outside_the_secret_stay(line: str) -> None:
     assert said_of(SECRET, line) == line

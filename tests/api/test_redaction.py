@@ -1,4 +1,4 @@
-"""A canary in everything that a job holds, looked for in every answer of every operation."""
+"""A canary in every value that a job holds, searched for in every response of every operation."""
 
 import contextlib
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ from tests.support.factories import claim, finish, job_in, new_id
 from workers.handling.context import log_line
 
 CANARY = "4111 1111\n'S3CR3T'"
-#: As an error, a JSON text and repr() write it.
+#: The canary as an error, JSON text and repr() write it.
 SPELLINGS = {CANARY, repr(CANARY)[1:-1], orjson.dumps(CANARY).decode()[1:-1]}
 DATA = {"secret": CANARY, "cards": [{"secret": CANARY}], "open": "plain"}
 POINTERS = ("/secret", "/cards/*/secret")
@@ -34,7 +34,7 @@ TEXT = f"boom {CANARY} {CANARY!r}"
 EVERYTHING_ELSE = set(SCOPES) - {"payload:read"}
 WORKER = "wk_01M85QCM3VN2A0H686WCBXCF8E"
 
-#: Operations whose answers show something of a job's data to a key that may see it.
+#: Operations that show some of a job's data to a caller with payload:read.
 SHOWING = {
     "create_job", "list_jobs", "get_job", "create_jobs", "update_job", "cancel_job", "retry_job",
     "run_job_now", "list_job_attempts", "list_job_logs", "list_fan_out_jobs", "list_fan_out_results",
@@ -51,7 +51,7 @@ def names_in(node: Any) -> set[str]:
 
 
 def with_canary(node: Any) -> Any:
-    """The body of an example with the canary in its payloads."""
+    """An example's body with the canary in its payloads."""
     if isinstance(node, list):
         return [with_canary(item) for item in node]
     if not isinstance(node, dict):
@@ -71,7 +71,7 @@ async def publish(stores: Namespace, names: Iterable[str], redact: tuple[str, ..
 
 
 async def poison(stores: Namespace) -> None:
-    """Everything that is stored of every job and schedule gets the canary."""
+    """Puts the canary into every stored value of every job and schedule."""
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix
     error = {"type": "ValueError", "message": TEXT, "retryable": False, "attempt": 1}
@@ -97,7 +97,7 @@ async def poison(stores: Namespace) -> None:
 async def answer_of(
     stores: Namespace, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
 ) -> str:
-    """What a caller reads who performs the operation where every job holds the canary."""
+    """The text of the response, for a caller with these scopes, when every job holds the canary."""
     body = None if operation.request is None else with_canary(operation.request["example"])
     values = await make(stores, operation) if operation.parameters("path") else {}
     if not values and operation.method == "GET":
@@ -151,7 +151,7 @@ async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
 @pytest.mark.parametrize(
     "operation", [one for one in GUARDED if one.id in SHOWING], ids=lambda operation: operation.id
 )
-async def test_what_a_type_redacts_is_shown_to_nobody(
+async def test_redacted_values_are_hidden_from_every_caller(
     stores: Namespace, operation: Operation, published: tuple[str, ...] | None
 ) -> None:
     assert not shows(await answer_of(stores, operation, SCOPES, published))
@@ -188,7 +188,7 @@ async def test_the_submission_stores_the_pointers_of_its_type(stores: Namespace)
     job = await stores.queries.job(created["id"])
     assert job is not None
     assert job.redact == POINTERS
-    # What a type has learned later holds for its old jobs, and what it has forgotten as well.
+    # Redactions that a type gains later apply to old jobs, and those that it drops still apply.
     await publish(stores, ["work"], ("/open",))
     fresh = Api(stores.scripts.redis, stores.scripts.namespace)
     await poison(stores)
@@ -235,7 +235,7 @@ async def test_a_new_run_with_another_payload_does_not_uncover_the_one_before(st
     await api.close()
 
 
-def test_a_text_is_hidden_where_the_values_to_look_for_are_not_at_hand() -> None:
+def test_a_text_is_hidden_when_the_secret_values_are_unavailable() -> None:
     progress = orjson.dumps({"current": 1, "total": None, "message": "m"})
     assert View(True, ("/a",)).progress(progress) == {"current": 1, "total": None, "message": HIDDEN}
     assert View(True, None).progress(progress)["message"] == HIDDEN

@@ -1,4 +1,4 @@
-"""Who tries credentials is slowed down, logged and counted, and nobody else is."""
+"""Callers that guess credentials are throttled, logged and counted; others are not affected."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -46,7 +46,7 @@ def refused(api: Api, reason: str) -> float:
     return counter.labels(reason)._value.get()
 
 
-async def test_an_address_that_guesses_is_held_off_for_a_while(
+async def test_an_address_that_guesses_is_throttled_for_a_while(
     guarded: Api, stores: Namespace, clock: ManualClock
 ) -> None:
     good = await authorization(stores.scripts.redis, stores.scripts.namespace)
@@ -60,7 +60,7 @@ async def test_an_address_that_guesses_is_held_off_for_a_while(
         assert problem(answer, 429, "too_many_failures")["retryable"]
         assert answer.headers["retry-after"] == str(int(WINDOW_SECONDS))
     assert (await client.info("stats"))["total_commands_processed"] - before == 1
-    # Nobody is locked out by a neighbour behind the same address: what was good lately is good still.
+    # A caller behind the same address keeps its access if its credential was accepted recently.
     assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
     problem(await guarded.http.get("/v1/jobs", headers=late), 429, "too_many_failures")
     problem(await guarded.http.get("/metrics", headers=WRONG), 429, "too_many_failures")
@@ -71,7 +71,7 @@ async def test_an_address_that_guesses_is_held_off_for_a_while(
     problem((await guess(guarded, 1))[0], 401, "unauthenticated")
 
 
-async def test_a_token_that_was_good_lately_is_not_held_off(stores: Namespace) -> None:
+async def test_a_recently_accepted_token_is_not_throttled(stores: Namespace) -> None:
     async with issuing() as issuer:
         api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
         good, late = (
@@ -118,7 +118,7 @@ async def test_a_header_names_the_client_only_where_a_trusted_proxy_sent_it(
 
 
 async def ids_of_lines(api: Api, header: dict[str, str]) -> dict[str, str]:
-    """What the lines of a request carry once its sender is known."""
+    """The fields of a request's log lines once its sender is known."""
     seen: list[dict[str, str]] = []
 
     def note(logger: Any, method: str, line: Any) -> Any:
@@ -141,7 +141,7 @@ async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api
 
 
 async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(stores: Namespace) -> None:
-    """A subject may be the address of a person."""
+    """A subject may be a person's email address."""
     async with issuing() as issuer:
         api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
         tokens = [sign(claims(stores.scripts.namespace, sub=name)) for name in ("alice", "bob", "alice")]
@@ -163,10 +163,10 @@ async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: N
     await AccessKeys(stores.scripts.redis).revoke("key_forged")
 
 
-async def test_keys_are_not_remembered_without_end(
+async def test_the_cache_of_keys_is_limited(
     guarded: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Guessed ones neither: those that were refused are remembered as well."""
+    """Guessed keys are cached as well, because refusals are."""
     monkeypatch.setattr(credentials, "_CACHE_SIZE", 3)
     await guess(guarded, 8)
     assert 1 <= len(guarded.app.state.app_state.authenticator._cache) <= 3

@@ -1,4 +1,4 @@
-"""What a request may cost is bounded before it is paid: key, scope, parameters, size, and last the body."""
+"""The API checks key, scope, parameters and size before it reads a body."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from tests.support.loop_lag import longest_step
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: triage\r\nContent-Type: application/json\r\n"
 LARGE = b"Content-Length: 60000000\r\n\r\n"
-#: Seconds: twenty times what is aimed at, for machines that do other things; parsed at once it was ten.
+#: In seconds: twenty times the goal, because the machine may be busy; parsing the body in one go took ten.
 HELD = 1.0
 
 
@@ -27,7 +27,7 @@ async def guarded(redis_url: str, namespace: str) -> AsyncIterator[Running]:
 
 
 async def first_line(running: Running, sent: bytes) -> bytes:
-    """What is answered while the body is still missing."""
+    """The response that arrives while the body is still missing."""
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(sent)
     line = await asyncio.wait_for(reader.readline(), 5)
@@ -38,7 +38,7 @@ async def first_line(running: Running, sent: bytes) -> bytes:
 async def test_without_a_key_no_body_is_read(guarded: Running) -> None:
     for path in (b"/v1/jobs", b"/v1/jobs/bulk", b"/v1/flows", b"/v1/fan-outs"):
         assert b" 401 " in await first_line(guarded, HEAD % path + LARGE)
-    # A client that sends all of it first is told, too.
+    # A client that sends the whole body first gets the same response.
     async with guarded.client() as client:
         body, headers = b'{"jobs":[' + b"[]," * 3_000_000, {"Content-Type": "application/json"}
         answer = await client.post("/v1/jobs/bulk", content=body, headers=headers)
@@ -64,7 +64,7 @@ async def test_without_the_scope_no_body_is_read(guarded: Running, stores: Names
         ("/v1/flows", 33_600_000),
     ],
 )
-async def test_every_operation_has_a_limit_of_its_own(api: Api, path: str, size: int) -> None:
+async def test_every_operation_has_its_own_limit(api: Api, path: str, size: int) -> None:
     headers = {"content-type": "application/json", "content-length": str(size)}
     problem(await api.http.post(path, content=b"{}", headers=headers), 413, "body_too_large")
 
@@ -98,12 +98,12 @@ async def test_no_body_holds_up_the_others(api: Api, path: str, body: bytes, sta
     assert longest[0] < HELD
 
 
-def test_many_bodies_together_have_a_bound() -> None:
+def test_concurrent_bodies_share_a_limit() -> None:
     bodies = Bodies(100)
     with bodies.hold("a", large=True) as first, bodies.hold("b", large=True) as second:
         first.take(100)
         with pytest.raises(TooManyBodies):
-            first.take(1)  # half of what large ones may have
+            first.take(1)  # Half of the budget for large bodies.
         second.take(100)
         with bodies.hold("c", large=True) as third, pytest.raises(TooManyBodies):
             third.take(1)
@@ -113,7 +113,7 @@ def test_many_bodies_together_have_a_bound() -> None:
     assert bodies.size == 0
 
 
-async def test_a_body_counts_until_its_request_is_answered(api: Api) -> None:
+async def test_a_body_counts_until_its_response_is_sent(api: Api) -> None:
     bodies = api.app.state.app_state.bodies
     with bodies.hold("other", large=True) as held, bodies.hold("third", large=True) as more:
         held.take(bodies.most_of_one(large=True))
@@ -125,7 +125,7 @@ async def test_a_body_counts_until_its_request_is_answered(api: Api) -> None:
     assert bodies.size == 0
 
 
-async def test_a_slow_body_is_given_up_and_the_connection_closed(running: Running) -> None:
+async def test_a_slow_body_times_out_and_the_connection_is_closed(running: Running) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(HEAD % b"/v1/jobs" + b"Content-Length: 100\r\n\r\n{")
     answer = await asyncio.wait_for(reader.read(), 10)
@@ -134,7 +134,7 @@ async def test_a_slow_body_is_given_up_and_the_connection_closed(running: Runnin
     assert b"connection: close" in answer.lower()
 
 
-async def test_a_client_that_leaves_gives_its_place_back(guarded: Running, stores: Namespace) -> None:
+async def test_a_client_that_disconnects_frees_its_slot(guarded: Running, stores: Namespace) -> None:
     key = await authorization(stores.scripts.redis, stores.scripts.namespace)
     _, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
     writer.write(HEAD % b"/v1/jobs" + b"Authorization: " + key["Authorization"].encode() + b"\r\n")

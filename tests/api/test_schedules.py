@@ -1,4 +1,4 @@
-"""Schedules over HTTP: what may be said, what is answered, and who may."""
+"""Schedules over HTTP: validation, responses, and scopes."""
 
 import asyncio
 import hashlib
@@ -81,7 +81,7 @@ async def test_changes_are_guarded_by_the_version(api: Api) -> None:
         ({"crom": "@daily"}, "/crom"),
     ],
 )
-async def test_what_is_wrong_is_pointed_at(api: Api, fields: dict[str, Any], pointer: str) -> None:
+async def test_errors_point_at_their_field(api: Api, fields: dict[str, Any], pointer: str) -> None:
     answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
     assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == pointer
     problem(await api.http.get("/v1/schedules/nightly"), 404, "not_found")
@@ -110,7 +110,7 @@ async def test_a_schedule_that_can_never_fire_is_refused(
             await put(api)
 
 
-async def test_a_schedule_may_be_sent_again_after_its_end(api: Api) -> None:
+async def test_a_schedule_may_be_put_again_after_its_end(api: Api) -> None:
     end = datetime.now(UTC) + timedelta(days=2)
     await put(api, end_at=end.isoformat())
     (namespace_state,) = api.app.state.app_state.namespace_states.values()
@@ -145,7 +145,7 @@ async def test_a_paused_schedule_has_no_next_time_and_resume_gives_it_one(api: A
     problem(await api.http.post("/v1/schedules/other/pause"), 404, "not_found")
 
 
-async def test_run_now_starts_a_job_beside_the_times(api: Api, stores: Namespace) -> None:
+async def test_run_now_starts_a_job_in_addition_to_the_fire_times(api: Api, stores: Namespace) -> None:
     found = await put(api, job={"name": "work", "payload": {"a": 1}})
     await api.http.post("/v1/schedules/nightly/pause")
     answer = await api.http.post("/v1/schedules/nightly/run-now")
@@ -167,7 +167,7 @@ async def run_now(api: Api, name: str = "nightly", body: bytes = b"", key: str =
     return await api.http.post(f"/v1/schedules/{name}/run-now", headers=headers, content=body)
 
 
-async def test_run_now_again_with_its_key_is_answered_as_the_first_time(api: Api, stores: Namespace) -> None:
+async def test_run_now_repeated_with_its_key_gives_the_first_response(api: Api, stores: Namespace) -> None:
     job = {"name": "work", "payload": {"a": 1}, "tags": {"t": "1"}, "limit_key": "l", "expires_seconds": 60}
     await put(api, job={**job, "priority": 7, "delay_seconds": 0})
     first = await run_now(api)
@@ -198,7 +198,7 @@ async def test_a_key_of_run_now_belongs_to_one_schedule_and_one_body(api: Api) -
 async def test_many_identical_requests_for_a_run_are_one_run(
     api: Api, stores: Namespace, overlap: str
 ) -> None:
-    """With replace, none of them may cancel the run that another one began."""
+    """With overlap=replace, none of them may cancel the run that another one started."""
     await put(api, overlap=overlap, job={"name": "work"})
     answers = await asyncio.gather(*[run_now(api) for _ in range(10)])
     assert {answer.status_code for answer in answers} == {202}

@@ -48,7 +48,7 @@ RSA_ROW = jwk(private_key("RSA"), "a")
         (None, set()),
     ],
 )
-def test_of_a_set_only_keys_that_can_sign_tokens_are_kept(row: Any, algorithms: set[str]) -> None:
+def test_only_keys_that_can_sign_tokens_are_kept(row: Any, algorithms: set[str]) -> None:
     other = jwk(private_key("OKP"), "other")
     assert names(row, other) == {("other", "EdDSA"), *(("a", algorithm) for algorithm in algorithms)}
 
@@ -63,6 +63,6 @@ def test_a_set_has_a_limit() -> None:
 @pytest.mark.parametrize(
     "document", [b"", b"<html>", b"[]", b"null", b"{}", b'{"keys": {}}', b'{"keys": null}', b"[" * 60_000]
 )
-def test_what_is_no_set_is_refused(document: bytes) -> None:
+def test_an_invalid_set_is_refused(document: bytes) -> None:
     with pytest.raises(KeySetInvalid):
         read_signing_keys(document)

@@ -1,4 +1,4 @@
-"""Reading a body piece by piece refuses, and reads, what reading it at once does."""
+"""Reading a body piece by piece accepts and refuses exactly what parsing it at once does."""
 
 import asyncio
 from typing import Any
@@ -37,7 +37,7 @@ spaces = st.text(" \t\n\r", max_size=3)
 
 
 async def read(body: bytes, many: Many = LIST) -> Any:
-    """The document with its items parsed, as `parse` would have read it."""
+    """The document with its items parsed, as `parse` would return it."""
     found = await open_envelope(body, many, JOB_BYTES)
     if isinstance(found, dict) and isinstance(items := found.get("items"), RawItems):
         texts = [parse(text) for text in items]
@@ -78,7 +78,7 @@ NOT_JSON = [
 
 
 @pytest.mark.parametrize("body", NOT_JSON)
-async def test_what_is_not_json_is_refused(body: bytes) -> None:
+async def test_invalid_json_is_refused(body: bytes) -> None:
     with pytest.raises(JsonInvalid):
         parse(body)
     with pytest.raises(JsonInvalid):
@@ -91,7 +91,7 @@ async def test_a_key_twice_is_refused_among_many() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"5", b'"text"', b"{}", b'{"items":5}', b'{"items":{}}'])
-async def test_what_has_no_items_is_left_to_its_schema(body: bytes) -> None:
+async def test_a_document_without_items_is_left_to_its_schema(body: bytes) -> None:
     assert await read(body) == parse(body)
 
 
@@ -116,7 +116,7 @@ def flow_of(members: int) -> bytes:
 @pytest.mark.parametrize(
     ("body", "many"), [(b'{"items":[' + b"1," * 999 + b"1]}", LIST), (flow_of(1_000), OBJECT)]
 )
-async def test_while_a_body_is_read_others_have_their_turn(
+async def test_other_tasks_run_while_a_body_is_read(
     body: bytes, many: Many, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)
@@ -131,11 +131,11 @@ async def test_while_a_body_is_read_others_have_their_turn(
     turn()
     await read(body, many)
     reading = False
-    # Once in 64 items.
+    # The reader yields once per 64 items.
     assert rounds >= 15
 
 
-async def test_while_items_are_checked_and_stored_others_have_their_turn(
+async def test_other_tasks_run_while_items_are_checked_and_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(time_slices, "STEP_SECONDS", 0.0)

@@ -1,4 +1,4 @@
-"""Settings of tokens: whole or absent, and keys from nowhere that a stranger could answer for."""
+"""Token settings: complete or absent, and key locations that an attacker cannot control."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def given(patch: pytest.MonkeyPatch, **values: str) -> None:
         "file:///etc/triage/jwks.json",
     ],
 )
-def test_keys_come_from_here(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_keys_may_come_from_here(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     given(monkeypatch, **{**GOOD, "JWKS_URL": url})
     assert load_settings().jwt_jwks_url == url
 
@@ -52,7 +52,7 @@ def test_keys_come_from_here(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         "/etc/triage/jwks.json",
     ],
 )
-def test_keys_do_not_come_from_here(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_keys_may_not_come_from_here(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     given(monkeypatch, **{**GOOD, "JWKS_URL": url})
     with pytest.raises(ConfigurationInvalid, match=r"^TRIAGE_JWT_JWKS_URL: ") as refusal:
         load_settings()
@@ -60,7 +60,7 @@ def test_keys_do_not_come_from_here(monkeypatch: pytest.MonkeyPatch, url: str) -
 
 
 @pytest.mark.parametrize("missing", GOOD)
-def test_a_part_of_them_is_an_error(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_incomplete_settings_are_an_error(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     given(monkeypatch, **{name: value for name, value in GOOD.items() if name != missing})
     with pytest.raises(ConfigurationInvalid, match="set all three or none"):
         load_settings()
@@ -69,7 +69,7 @@ def test_a_part_of_them_is_an_error(monkeypatch: pytest.MonkeyPatch, missing: st
         load_settings()
 
 
-def test_none_of_them_is_how_it_begins() -> None:
+def test_tokens_are_off_by_default() -> None:
     settings = load_settings()
     assert (settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks_url) == ("", "", "")
 

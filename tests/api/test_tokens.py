@@ -1,4 +1,4 @@
-"""Tokens (JWT) beside API keys: which open a namespace, and for how long."""
+"""Tokens (JWT) in addition to API keys: which namespace they open, and for how long."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ async def test_a_token_of_another_namespace_sees_404(token_api: Api, namespace: 
 
 
 @pytest.mark.parametrize("algorithm", KIND)
-async def test_four_algorithms_are_taken(token_api: Api, namespace: str, algorithm: str) -> None:
+async def test_four_algorithms_are_accepted(token_api: Api, namespace: str, algorithm: str) -> None:
     token = sign(claims(namespace), KIND[algorithm], algorithm)
     assert (await token_api.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
 
@@ -116,7 +116,7 @@ def moved(stores: Namespace, issuer: Issuer, clock: ManualClock) -> Api:
     return Api(stores.scripts.redis, stores.scripts.namespace, clock, **issuer.settings)
 
 
-async def test_a_token_is_taken_to_its_end_and_never_longer(
+async def test_a_token_is_accepted_until_it_expires_and_no_longer(
     stores: Namespace, issuer: Issuer, namespace: str
 ) -> None:
     clock = ManualClock()
@@ -124,7 +124,7 @@ async def test_a_token_is_taken_to_its_end_and_never_longer(
     token = sign(claims(namespace, exp=now + 60))
     clock.advance(60 + LEEWAY_SECONDS - 1)
     assert (await api.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
-    # Remembered for 5 seconds, and its end is after one.
+    # The cache lasts 5 seconds, but this token expires after one.
     clock.advance(0.999)
     assert (await api.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
     clock.advance(0.001)
@@ -132,7 +132,9 @@ async def test_a_token_is_taken_to_its_end_and_never_longer(
     await api.close()
 
 
-async def test_a_token_begins_when_it_says(stores: Namespace, issuer: Issuer, namespace: str) -> None:
+async def test_a_token_is_accepted_from_its_not_before_time(
+    stores: Namespace, issuer: Issuer, namespace: str
+) -> None:
     clock = ManualClock()
     api, now = moved(stores, issuer, clock), clock.now_ms() / 1000
     token = sign(claims(namespace, nbf=now + 60, exp=now + 600))
@@ -164,7 +166,7 @@ async def test_a_good_token_is_checked_once_in_five_seconds(
     await api.close()
 
 
-async def test_tokens_are_not_remembered_without_end(
+async def test_the_cache_of_tokens_is_limited(
     token_api: Api, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "_CACHE_SIZE", 3)

@@ -1,4 +1,4 @@
-"""The trace of a request goes on in its job, with and without OpenTelemetry."""
+"""The trace of a request continues in its job, with and without OpenTelemetry."""
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ HEADERS = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
 
 @pytest.fixture
 def spans(api: Api) -> InMemorySpanExporter:
-    """The spans of this API, which has a tracer provider of its own."""
+    """The spans of this API, which has its own tracer provider."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     api.app.state.app_state.tracer = OtelTracer(provider)
@@ -104,7 +104,7 @@ async def test_many_jobs_of_one_request_are_one_span(
     assert [(await stored(stores, id) or "")[: len(begin)] for id in ids] == [begin, begin]
 
 
-async def test_a_replayed_submission_answers_with_the_first_trace(api: Api) -> None:
+async def test_a_replayed_submission_returns_the_first_trace(api: Api) -> None:
     first = await submit(api, {**HEADERS, "Idempotency-Key": "k"})
     again = await submit(api, {"traceparent": f"00-{'a' * 32}-{SPAN}-01", "Idempotency-Key": "k"})
 

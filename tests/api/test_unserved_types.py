@@ -1,4 +1,4 @@
-"""A queue names the job types of its waiting jobs that nobody there runs."""
+"""A queue lists the types of its waiting jobs that none of its workers can run."""
 
 from service.domain.catalogue import JobType
 from service.domain.worker import WorkerRecord

@@ -1,4 +1,4 @@
-"""Requests that wait: over one connection, bounded for each key, and gone with their clients."""
+"""Requests that wait: over one connection, limited per key, and ended when their client disconnects."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ async def pubsub_connections(stores: Namespace) -> int:
 
 
 async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Namespace) -> None:
-    """Each held one of the fifty of the pool, and had done so for half a minute after its last waiter."""
+    """Each waiter once held one of the pool's fifty connections for half a minute longer than it waited."""
     redis, names = stores.scripts.redis, [f"{stores.scripts.namespace}-{n}" for n in range(NAMESPACES)]
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
@@ -88,7 +88,7 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
 
 
 async def hang_up(running: Running, request: bytes) -> None:
-    """Send a request that waits, and go when it does."""
+    """Send a request that waits, and disconnect once it does."""
     _, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(request)
 
@@ -111,13 +111,13 @@ async def hang_up(running: Running, request: bytes) -> None:
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits look at nothing in between: what is noticed is noticed when it happens."""
+    """Disables the polling of waits: the test notices only what wakes them."""
     monkeypatch.setattr(long_polls, "CHECK_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("operation", WAITS, ids=lambda operation: operation.id)
-async def test_a_client_that_hangs_up_gives_its_place_back_at_once(
+async def test_a_client_that_hangs_up_frees_its_slot_at_once(
     running: Running, stores: Namespace, operation: Operation
 ) -> None:
     address = operation.address(**await make(stores, operation))
@@ -137,7 +137,7 @@ async def paused_action(running: Running) -> str:
 
 
 @pytest.mark.usefixtures("unchecked")
-async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(running: Running) -> None:
+async def test_a_client_that_hangs_up_after_a_submission_frees_its_slot(running: Running) -> None:
     head = (
         b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n"
     )
@@ -145,7 +145,7 @@ async def test_a_client_that_hangs_up_after_a_submission_gives_its_place_back(ru
     await hang_up(running, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
-async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespace) -> None:
+async def test_one_key_does_not_take_all_slots(redis_url: str, stores: Namespace) -> None:
     path, redis = f"/v1/jobs/{await submit(stores)}", stores.scripts.redis
     async with (
         serve(redis_url, stores.scripts.namespace, auth="required") as running,
@@ -171,7 +171,7 @@ async def test_one_key_does_not_take_all_places(redis_url: str, stores: Namespac
         assert running.app_state.waiters.count == 0
 
 
-def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
+def test_slots_are_counted_for_each_subject_of_a_namespace() -> None:
     places = Places(5, 1, TooManyWaiters, TooManyWaitersOfKey)
     for holder in (("a", "jwt:x"), ("b", "jwt:x"), ("a", "jwt:y"), ("a", None), ("a", None)):
         places.take(holder)
@@ -183,7 +183,7 @@ def test_places_are_counted_for_each_subject_of_a_namespace() -> None:
     assert places.count == 4
 
 
-async def test_a_subject_has_places_of_its_own_in_each_namespace(
+async def test_a_subject_has_its_own_slots_in_each_namespace(
     redis_url: str, stores: Namespace, issuer: Issuer
 ) -> None:
     """Issuers give the same subject to people of different tenants."""
@@ -256,7 +256,7 @@ async def test_a_key_that_may_no_longer_read_ends_its_waits_and_streams(
 events_timing = event_streams.StreamTiming(check=0.05)
 
 
-async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
+async def test_a_forbidden_channel_is_an_error_and_not_an_endless_wait(
     redis_url: str, stores: Namespace
 ) -> None:
     admin: Any = stores.scripts.redis
@@ -268,12 +268,12 @@ async def test_a_channel_that_cannot_be_heard_is_an_error_and_no_endless_wait(
             asyncio.timeout(10),
             Namespace(deaf, stores.scripts.namespace, DAY).change_feed.watch("job_1"),
         ):
-            pytest.fail("nothing was heard")
+            pytest.fail("the wait did not end")
     await deaf.aclose()
     await admin.execute_command("ACL", "DELUSER", "deaf")
 
 
-async def test_an_unused_connection_is_left_and_made_anew(
+async def test_an_unused_connection_is_closed_and_opened_again(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
@@ -293,7 +293,7 @@ async def test_an_unused_connection_is_left_and_made_anew(
         await eventually(left)
 
 
-async def test_an_api_without_a_socket_waits_too(api: Api) -> None:
+async def test_an_api_without_a_socket_waits_as_well(api: Api) -> None:
     job = await api.create()
     answer = await api.http.get(f"/v1/jobs/{job['id']}?wait=0.01")
     assert answer.status_code == 200

@@ -1,1 +1,1 @@
-"""What arq 0.28 promises to those who write functions and settings for it, one behaviour per test."""
+"""The behaviours that arq 0.28 promises to authors of functions and settings, one per test."""

@@ -1,4 +1,4 @@
-"""Workers in the event loop of the test, on a real server, and clients that know no function."""
+"""Workers in the test's event loop, on a real server, and clients that know no function."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ new_id = IdFactory(Clock().now_ms, os.urandom).new
 
 @pytest.fixture(autouse=True)
 def collect_as_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These workers are not processes."""
+    """Collect garbage as usual: these workers share their process with the tests."""
     monkeypatch.setattr("workers.worker.collect_rarely", lambda: None)
 
 
@@ -44,7 +44,7 @@ def worker_settings(redis_url: str, namespace: str) -> Settings:
 
 @pytest.fixture
 async def make_worker(worker_settings: Settings, stores: Namespace) -> MakeWorker:
-    """`await make_worker(functions, **options).main()` runs what there is to run, and returns."""
+    """`await make_worker(functions, **options).main()` runs all queued jobs and returns."""
 
     def make(functions: Any = (), *, burst: bool = True, **options: Any) -> TriageWorker:
         settings = options.pop("settings", worker_settings)
@@ -56,7 +56,7 @@ async def make_worker(worker_settings: Settings, stores: Namespace) -> MakeWorke
 
 @pytest.fixture
 async def make_pool(redis_url: str, stores: Namespace) -> AsyncIterator[MakePool]:
-    """Clients as `ctx["redis"]` is one, of a worker with these functions."""
+    """Clients like `ctx["redis"]` in a worker with these functions."""
     made: list[TriageRedis] = []
 
     def make(*functions: Any, **options: Any) -> TriageRedis:
@@ -70,13 +70,13 @@ async def make_pool(redis_url: str, stores: Namespace) -> AsyncIterator[MakePool
 
 @pytest.fixture
 def pool(make_pool: MakePool) -> TriageRedis:
-    """A client that knows no function, as in a worker of other ones."""
+    """A client that knows no function, as in a worker that has other ones."""
     return make_pool()
 
 
 @pytest.fixture
 async def running(make_worker: MakeWorker) -> AsyncIterator[Callable[..., Awaitable[TriageWorker]]]:
-    """Starts a worker beside the test; it is drained when the test ends."""
+    """Starts a worker in the background, which is drained when the test ends."""
     started: list[tuple[TriageWorker, asyncio.Task[None]]] = []
 
     async def run(functions: Any = (), **options: Any) -> TriageWorker:

@@ -1,4 +1,4 @@
-"""`Worker.run_check`, which arq's users call in tests of their own."""
+"""`Worker.run_check`, which arq users call in their own tests."""
 
 import pytest
 from arq.worker import FailedJobs, func
@@ -30,5 +30,5 @@ async def test_a_check_raises_the_results_of_jobs_that_failed(make_worker, make_
         await worker.run_check()
     [result] = raised.value.job_results
     assert (result.function, repr(result.result)) == ("fail", "ValueError('no')")
-    # It has read the results after the worker's end; a connection that stays open is a warning, so an error.
+    # It reads results after the worker has ended; a connection left open would be a warning, and so an error.
     await worker.close()

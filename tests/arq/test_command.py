@@ -58,7 +58,7 @@ def run(environment, tmp_path: Path, *arguments: str) -> tuple[int, str]:
     return process.returncode, output
 
 
-async def test_the_command_runs_what_there_is_and_writes_what_handlers_log(environment, tmp_path, pool):
+async def test_the_command_runs_queued_jobs_and_writes_log_lines_of_handlers(environment, tmp_path, pool):
     job = await pool.enqueue_job("answer")
     status, output = run(environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--burst")
     assert status == 0, output
@@ -70,7 +70,7 @@ async def test_the_command_runs_what_there_is_and_writes_what_handlers_log(envir
     assert "sample_handlers_loaded" not in output
 
 
-async def test_a_worker_without_handlers_of_its_own_runs_the_samples_and_warns(environment, tmp_path, pool):
+async def test_a_worker_without_custom_handlers_runs_the_samples_and_warns(environment, tmp_path, pool):
     del environment["TRIAGE_HANDLERS"]
     job = await pool.enqueue_job("send-report", "u-1")
     status, output = run(environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--burst")
@@ -127,7 +127,7 @@ async def test_the_watch_of_the_command_runs_the_changed_code(environment, tmp_p
     assert process.returncode == 0, output
 
 
-async def test_the_check_of_triage_names_what_has_no_effect(environment, tmp_path):
+async def test_triage_check_names_options_without_effect(environment, tmp_path):
     status, output = run(environment, tmp_path, "-c", "from service.cli import main; main()", "check")
     assert status == 0, output
     assert "Not supported: arq_tasks: WorkerSettings.poll_delay has no effect" in output

@@ -53,12 +53,12 @@ async def test_a_module_with_cron_jobs_alone_runs(make_worker, pool):
     assert await ended(pool) == [("cron:tick", 42)]
 
 
-async def test_a_cron_job_does_not_run_at_startup_by_itself(make_worker, pool):
+async def test_a_cron_job_does_not_run_at_startup_by_default(make_worker, pool):
     await make_worker(cron_jobs=[cron(tick, hour=1)]).main()
     assert await ended(pool) == []
 
 
-async def test_nothing_is_written_where_stock_arq_looks(make_worker, pool):
+async def test_no_key_is_written_where_stock_arq_looks(make_worker, pool):
     await make_worker(cron_jobs=[cron(tick, hour=1, run_at_startup=True)]).main()
     assert await pool.exists("arq:queue") == 0
 
@@ -84,7 +84,7 @@ async def test_a_cron_job_may_be_a_dotted_name(make_worker, pool):
     assert await ended(pool) == [("cron:tests.arq.test_cron.tick", 42)]
 
 
-async def test_a_cron_job_has_one_try_by_itself(make_worker, pool):
+async def test_a_cron_job_has_one_try_by_default(make_worker, pool):
     async def again(ctx):
         raise Retry()
 
@@ -155,7 +155,7 @@ async def test_each_firing_is_one_job_over_all_workers(stores, clock):
     assert len(await jobs_in(stores)) == 4
 
 
-async def test_a_firing_stays_one_job_when_the_first_has_ended_and_is_forgotten(stores, clock):
+async def test_a_firing_stays_one_job_after_it_was_pruned(stores, clock):
     first, second = [await cron_of(stores, clock, cron(tick, second=0)) for _ in range(2)]
     clock.advance(60)
     await first.work()
@@ -187,7 +187,7 @@ async def test_a_custom_id_fires_again_when_its_last_job_has_ended(stores, clock
     assert sorted(job.state for job in await jobs_in(stores)) == [State.CANCELLED, State.QUEUED]
 
 
-async def test_a_worker_that_slept_fires_nothing_that_is_long_over(stores, clock):
+async def test_a_suspended_worker_does_not_fire_what_is_long_past(stores, clock):
     one = await cron_of(stores, clock, cron(tick, second=0))
     clock.advance(3_600)
     pause = await one.work()
@@ -195,7 +195,7 @@ async def test_a_worker_that_slept_fires_nothing_that_is_long_over(stores, clock
     assert 0 < pause <= 30
 
 
-async def test_a_firing_that_redis_did_not_take_is_sent_again(stores, clock):
+async def test_a_firing_that_redis_refused_is_sent_again(stores, clock):
     one = await cron_of(stores, clock, cron(tick, second=0))
     clock.advance(60)
     before, stores.jobs.fire = stores.jobs.fire, broken
@@ -232,7 +232,7 @@ def test_the_fields_of_a_cron_job_name_its_next_time(fields, after, expected):
     assert next_firing(cron(tick, **fields), UTC, at(*after)) == at(*expected)
 
 
-def test_a_time_less_than_a_second_ahead_is_not_passed_over():
+def test_a_time_less_than_a_second_ahead_is_not_skipped():
     after = at(2016, 6, 1, 12, 10, 59, 500_000)
     assert next_firing(cron(tick, microsecond=0), UTC, after) == at(2016, 6, 1, 12, 11)
 
@@ -241,20 +241,20 @@ def test_a_cron_job_follows_the_clock_of_its_time_zone():
     berlin = ZoneInfo("Europe/Berlin")
     job = cron(tick, hour=2, minute=0, microsecond=0)
     assert next_firing(job, berlin, at(2026, 7, 1, 12)) == at(2026, 7, 2, 2, zone=berlin)
-    # In the night in which the hour from two to three comes twice it fires once.
+    # In the night when the hour from two to three comes twice, it fires once.
     first = next_firing(job, berlin, at(2026, 10, 24, 12))
     assert first == at(2026, 10, 25, 0)
     assert next_firing(job, berlin, first) == at(2026, 10, 26, 1)
-    # Within the repeated hour nothing is due that has been.
+    # Nothing that has fired is due again in the repeated hour.
     assert next_firing(job, berlin, at(2026, 10, 25, 1, 30)) == at(2026, 10, 26, 1)
 
 
-async def test_the_time_zone_is_the_systems_without_one(stores):
+async def test_the_default_time_zone_is_the_systems(stores):
     one = await cron_of(stores, Clock(), cron(tick, hour=1))
     assert one.entries[0].zone == datetime.now().astimezone().tzinfo
 
 
-async def test_the_time_zone_of_the_settings_counts(stores):
+async def test_the_time_zone_of_the_settings_wins(stores):
     zone = ZoneInfo("Asia/Tokyo")
     one = await cron_of(stores, Clock(), cron(tick, hour=1), timezone=zone)
     assert one.entries[0].zone is zone

@@ -52,7 +52,7 @@ async def test_jobs_go_to_the_queue_that_is_named(pool, make_worker):
     assert [await job.result(timeout=10) for job in jobs] == [42, 42]
 
 
-async def test_a_handler_enqueues_a_job_that_a_job_object_made_of_its_id_finds(pool, make_worker):
+async def test_a_handler_enqueues_a_job_that_a_job_object_with_its_id_finds(pool, make_worker):
     async def parent(ctx):
         return (await ctx["redis"].enqueue_job("answer")).job_id
 
@@ -61,13 +61,13 @@ async def test_a_handler_enqueues_a_job_that_a_job_object_made_of_its_id_finds(p
     assert await Job(await job.result(timeout=10), pool).result(timeout=10) == 42
 
 
-async def test_an_id_is_taken_as_long_as_its_job_waits(pool):
+async def test_an_id_is_taken_while_its_job_waits(pool):
     job = await pool.enqueue_job("answer", _job_id="the-id", _defer_by=3600)
     assert isinstance(job, Job)
     assert await pool.enqueue_job("answer", _job_id="the-id") is None
 
 
-async def test_an_id_is_one_of_all_queues_and_functions(pool):
+async def test_an_id_is_unique_over_all_queues_and_functions(pool):
     await pool.enqueue_job("answer", _job_id="the-id", _queue_name="one")
     assert await pool.enqueue_job("add", 1, _job_id="the-id", _queue_name="other") is None
 
@@ -77,7 +77,7 @@ async def test_an_id_may_hold_any_printable_character(pool):
     assert await pool.enqueue_job("answer", _job_id="user|5, ü") is None
 
 
-async def test_an_id_is_taken_as_long_as_its_result_is_kept(pool, make_worker, stores):
+async def test_an_id_is_taken_while_its_result_is_kept(pool, make_worker, stores):
     await pool.enqueue_job("answer", _job_id="the-id")
     await make_worker([func(answer, keep_result=3600)]).main()
     assert await pool.enqueue_job("answer", _job_id="the-id") is None
@@ -100,16 +100,14 @@ async def fail(ctx):
 FAILING = func(fail, max_tries=1)
 
 
-async def test_an_id_is_held_no_longer_for_a_job_that_is_kept_because_it_failed(
-    make_pool, make_worker, stores
-):
+async def test_a_failed_job_that_is_kept_does_not_hold_its_id(make_pool, make_worker, stores):
     await make_pool(FAILING).enqueue_job("fail", _job_id="the-id")
     await make_worker([FAILING]).main()
     key = f"{stores.scripts.prefix}unique:|the-id"
     assert 0 < await stores.scripts.redis.pttl(key) <= 3_600_000
 
 
-async def test_a_failed_job_that_is_run_again_has_its_id_until_it_ends(make_pool, make_worker, stores):
+async def test_a_failed_job_that_is_retried_has_its_id_until_it_finishes(make_pool, make_worker, stores):
     client = make_pool(FAILING)
     job = await client.enqueue_job("fail", _job_id="the-id")
     await make_worker([FAILING]).main()
@@ -118,7 +116,7 @@ async def test_a_failed_job_that_is_run_again_has_its_id_until_it_ends(make_pool
     assert await client.enqueue_job("fail", _job_id="the-id") is None
 
 
-async def test_of_many_jobs_with_one_id_that_come_together_one_runs(pool):
+async def test_of_many_simultaneous_jobs_with_one_id_one_runs(pool):
     jobs = await asyncio.gather(*(pool.enqueue_job("answer", i, _job_id="the-id") for i in range(10)))
     assert sum(job is not None for job in jobs) == 1
 
@@ -164,7 +162,7 @@ async def test_a_job_cannot_wait_until_and_for(pool):
         await pool.enqueue_job("answer", _defer_by=1, _defer_until=datetime(2032, 1, 1, tzinfo=UTC))
 
 
-async def test_a_job_that_has_not_started_in_its_time_fails(pool, stores):
+async def test_a_job_that_has_not_started_in_time_fails(pool, stores):
     job = await pool.enqueue_job("answer", _expires=0.001)
     await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.01)
     await stores.leases.expire_jobs(10)
@@ -172,7 +170,7 @@ async def test_a_job_that_has_not_started_in_its_time_fails(pool, stores):
         await job.result(timeout=10)
 
 
-async def test_jobs_expire_only_when_somebody_says_so(pool):
+async def test_jobs_expire_only_if_they_have_an_expiry(pool):
     assert (await pool.find_job((await pool.enqueue_job("answer")).job_id)).expires_at is None
 
 
@@ -188,7 +186,7 @@ async def test_a_job_may_begin_with_a_later_try(pool, make_worker):
     assert await job.result(timeout=10) == 3
 
 
-async def test_tries_go_on_from_the_one_that_a_job_began_with(pool, make_worker):
+async def test_tries_count_from_the_one_that_a_job_began_with(pool, make_worker):
     async def third_fails(ctx):
         if ctx["job_try"] == 3:
             raise Retry(0.01)

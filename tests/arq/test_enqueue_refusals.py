@@ -19,7 +19,7 @@ async def add(ctx, a, b=0):
 
 
 @pytest.mark.parametrize("value", [object(), float("nan"), float("inf"), "\ud800", 2**70, b"bytes"])
-async def test_what_is_not_json_is_not_enqueued(pool, value):
+async def test_arguments_that_are_not_json_are_refused(pool, value):
     with pytest.raises(SerializationError, match='unable to serialize job "add"'):
         await pool.enqueue_job("add", value)
     assert await pool.queued_jobs() == []
@@ -50,13 +50,13 @@ async def test_what_is_not_json_is_not_enqueued(pool, value):
         ("answer", {"text": "x" * 65_536}, "the limit is 65,536"),
     ],
 )
-async def test_what_the_api_refuses_is_not_enqueued(pool, function, options, said):
+async def test_values_that_the_api_refuses_are_refused(pool, function, options, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         await pool.enqueue_job(function, **options)
     assert await pool.queued_jobs() == []
 
 
-async def test_times_at_the_ends_of_the_calendar_are_times(pool):
+async def test_times_at_the_limits_of_the_calendar_are_valid(pool):
     first = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
     last = datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))
     enqueued = [await pool.enqueue_job("answer", _defer_until=time) for time in (first, last)]
@@ -69,14 +69,14 @@ async def test_arguments_that_a_known_function_does_not_take_are_refused(make_po
         await make_pool(add).enqueue_job("add", 1, 2, 3)
 
 
-async def test_a_full_queue_is_said_and_not_taken_for_a_job(pool, stores):
+async def test_a_full_queue_is_an_error_and_not_a_duplicate(pool, stores):
     await limit(stores, "small", max_depth=1)
     await pool.enqueue_job("answer", _queue_name="small")
     with pytest.raises(QueueFull):
         await pool.enqueue_job("answer", _queue_name="small")
 
 
-async def test_a_queue_too_many_is_refused_and_not_taken_for_a_job(pool, stores):
+async def test_a_queue_too_many_is_an_error_and_not_a_duplicate(pool, stores):
     pool.namespace = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=1)
     assert await pool.enqueue_job("answer", _queue_name="first") is not None
     with pytest.raises(TooManyQueues):

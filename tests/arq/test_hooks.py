@@ -57,7 +57,7 @@ async def test_the_hooks_of_a_job_have_its_context_in_order(make_worker, pool):
     assert calls == [(name, job.job_id, 1, "opened") for name in ("start", "end", "after")]
 
 
-async def test_after_hooks_come_when_the_end_is_written(make_worker, pool):
+async def test_after_hooks_run_when_the_outcome_is_stored(make_worker, pool):
     states = []
 
     async def note(ctx):
@@ -68,7 +68,7 @@ async def test_after_hooks_come_when_the_end_is_written(make_worker, pool):
     assert states == [State.RUNNING, State.SUCCEEDED]
 
 
-async def test_the_last_after_hook_is_done_before_the_worker_shuts_down(make_worker, pool):
+async def test_the_last_after_hook_finishes_before_the_worker_shuts_down(make_worker, pool):
     calls = []
 
     async def after(ctx):

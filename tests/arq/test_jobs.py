@@ -1,4 +1,4 @@
-"""What a job object says of its job: result, information, status, abort."""
+"""What a job object returns about its job: result, information, status, abort."""
 
 import asyncio
 
@@ -41,7 +41,7 @@ async def test_a_job_that_does_not_exist_is_not_found(pool):
     assert await job.result_info() is None
 
 
-async def test_the_result_of_a_job_that_does_not_exist_is_not_waited_for(pool):
+async def test_waiting_for_the_result_of_an_unknown_job_ends_at_once(pool):
     with pytest.raises(ResultNotFound):
         await Job("nothing", pool).result(timeout=10)
 
@@ -52,7 +52,7 @@ async def test_waiting_for_a_result_ends_with_the_timeout(pool):
         await job.result(0.05, poll_delay=0)
 
 
-async def test_whoever_waits_is_woken_by_the_end_of_the_job(pool, make_worker):
+async def test_waiting_for_a_result_ends_with_the_job(pool, make_worker):
     job = await pool.enqueue_job("answer")
     waiting = asyncio.create_task(job.result(poll_delay=60))
     await make_worker([answer]).main()
@@ -68,7 +68,7 @@ async def test_a_handler_waits_for_the_job_that_it_enqueued(pool, running):
     assert await (await pool.enqueue_job("parent")).result(timeout=10) == 42
 
 
-async def test_waiting_for_a_job_that_is_forgotten_meanwhile_ends(pool, stores):
+async def test_waiting_for_a_job_that_is_pruned_meanwhile_ends(pool, stores):
     job = await pool.enqueue_job("answer")
     waiting = asyncio.create_task(job.result(poll_delay=0))
     await stores.jobs.cancel([job.job_id], 0)
@@ -84,7 +84,7 @@ async def test_pole_delay_is_deprecated(pool, make_worker):
         assert await job.result(pole_delay=0) == 42
 
 
-async def test_everything_is_known_of_a_job_that_waits(pool):
+async def test_the_info_of_a_waiting_job_is_complete(pool):
     job = await pool.enqueue_job("answer", 123, a=456)
     info = await job.info()
     assert type(info) is JobDef
@@ -94,7 +94,7 @@ async def test_everything_is_known_of_a_job_that_waits(pool):
     assert abs(info.enqueue_time.timestamp() * 1000 - info.score) < 1000
 
 
-async def test_everything_is_known_of_a_job_that_has_ended(pool, make_worker):
+async def test_the_info_of_a_finished_job_is_complete(pool, make_worker):
     job = await pool.enqueue_job("answer", 1, 2, c=3, _queue_name="custom")
     assert await job.status() == JobStatus.queued
     assert await job.result_info() is None
@@ -110,7 +110,7 @@ async def test_everything_is_known_of_a_job_that_has_ended(pool, make_worker):
     assert await pool.all_job_results() == [info]
 
 
-async def test_a_job_in_progress_says_so(pool, running):
+async def test_a_job_in_progress_has_that_status(pool, running):
     job = await pool.enqueue_job("hang")
     await running([hang])
     await is_running(job)
@@ -132,7 +132,7 @@ async def test_a_failed_job_has_its_exception_as_result(make_pool, make_worker):
     assert (info.success, repr(info.result)) == (False, "TypeError('my type error')")
 
 
-async def test_an_exception_of_a_class_that_is_not_built_in_is_said_in_words(make_pool, make_worker):
+async def test_an_exception_of_a_custom_class_is_described_in_words(make_pool, make_worker):
     class Own(Exception): ...
 
     async def raises(ctx):
@@ -145,7 +145,7 @@ async def test_an_exception_of_a_class_that_is_not_built_in_is_said_in_words(mak
         await job.result(timeout=10)
 
 
-async def test_a_job_that_retries_too_often_says_how_often(make_pool, make_worker):
+async def test_a_job_that_retries_too_often_reports_how_often(make_pool, make_worker):
     async def again(ctx):
         raise Retry()
 
@@ -156,7 +156,7 @@ async def test_a_job_that_retries_too_often_says_how_often(make_pool, make_worke
         await job.result(timeout=10)
 
 
-async def test_a_result_that_is_not_json_cannot_be_had(pool, make_worker):
+async def test_a_result_that_is_not_json_is_not_returned(pool, make_worker):
     async def odd(ctx):
         return object()
 
@@ -166,7 +166,7 @@ async def test_a_result_that_is_not_json_cannot_be_had(pool, make_worker):
         await job.result(timeout=10)
 
 
-async def test_a_function_that_nobody_knows_waits(pool, make_worker):
+async def test_a_job_of_an_unknown_function_waits(pool, make_worker):
     job = await pool.enqueue_job("missing")
     await make_worker([answer]).main()
     assert await job.status() == JobStatus.queued
@@ -210,7 +210,7 @@ async def test_a_job_that_has_ended_is_not_aborted(pool, make_worker):
     assert await job.result(timeout=10) == 42
 
 
-async def test_with_another_client_a_job_object_is_arqs_own(redis_url):
+async def test_another_client_gets_arqs_own_job_object(redis_url):
     client = Redis.from_url(redis_url)
     assert await Job("nothing", client).status() == JobStatus.not_found
     await client.aclose()

@@ -1,4 +1,4 @@
-"""Options of WorkerSettings: each one works, or a worker's start and `triage check` name it."""
+"""Options of WorkerSettings: each one either works, or is named at start-up and by `triage check`."""
 
 import asyncio
 import inspect
@@ -33,7 +33,7 @@ def defaults(*functions, **options):
     return registry.handlers[0].defaults
 
 
-#: Options of which the tests of this folder see the effect.
+#: Options whose effect the tests of this folder show.
 WORK = {
     *(
         "functions",
@@ -57,11 +57,11 @@ WORK = {
 }
 
 
-def test_there_is_no_option_without_an_effect_or_a_name():
+def test_every_option_has_an_effect_or_is_named():
     assert WORK | set(IGNORED) | {name for name, _ in IGNORED_VALUES} == OPTIONS
 
 
-def test_the_page_for_users_has_every_option():
+def test_the_documentation_lists_every_option():
     page = (ROOT / "docs/how-to/migrate-from-arq.md").read_text()
     section = page.partition("\n## Options of WorkerSettings\n")[2].partition("\n## ")[0]
     assert OPTIONS - set(re.findall(r"`(\w+)`", section)) == set()
@@ -74,12 +74,12 @@ def test_an_option_without_effect_is_named_with_its_reason(name):
 
 
 @pytest.mark.parametrize(("name", "value"), sorted(IGNORED_VALUES))
-def test_a_value_without_effect_is_named_and_the_other_one_is_not(name, value):
+def test_only_a_value_without_effect_is_named(name, value):
     assert len(loaded(**{name: value}).settings[0].ignored) == 1
     assert loaded(**{name: not value}).settings[0].ignored == ()
 
 
-async def test_a_worker_names_at_its_start_what_has_no_effect(make_worker):
+async def test_a_worker_names_options_without_effect_at_start_up(make_worker):
     with capture_logs() as lines:
         await make_worker([answer], poll_delay=0.1).main()
     assert [line["option"] for line in lines if line["event"] == "arq_option_ignored"] == [
@@ -87,13 +87,13 @@ async def test_a_worker_names_at_its_start_what_has_no_effect(make_worker):
     ]
 
 
-def test_a_burst_of_so_many_jobs_is_refused():
+def test_a_burst_limited_to_a_number_of_jobs_is_refused():
     with pytest.raises(ConfigurationInvalid, match="max_burst_jobs is not supported"):
         loaded(max_burst_jobs=1)
     assert loaded(max_burst_jobs=-1).settings[0].ignored == ()
 
 
-def test_a_function_of_arq_has_five_tries_by_itself():
+def test_a_function_of_arq_has_five_tries_by_default():
     assert defaults() == {"retry": {"max_attempts": 5}}
 
 
@@ -116,13 +116,13 @@ def test_the_time_limit_of_a_function_wins():
     assert defaults(func(answer, timeout=3), job_timeout=7)["timeout_seconds"] == 3
 
 
-def test_results_are_kept_as_long_as_is_said():
+def test_results_are_kept_for_the_time_given():
     assert "retention_seconds" not in defaults()
     assert defaults(keep_result=0)["retention_seconds"] == 0
     assert defaults(func(answer, keep_result=60), keep_result=7)["retention_seconds"] == 60
 
 
-def test_results_that_are_kept_for_ever_are_kept_ten_years():
+def test_results_that_are_kept_forever_are_kept_ten_years():
     assert defaults(keep_result_forever=True)["retention_seconds"] == 315_360_000
     assert defaults(func(answer, keep_result_forever=True), keep_result=7)["retention_seconds"] == 315_360_000
 
@@ -151,19 +151,19 @@ def test_jobs_go_to_the_queue_of_their_worker():
         {"expires_extra_ms": 315_360_000_001},
     ],
 )
-def test_an_option_that_cannot_be_meant_is_refused(options):
+def test_an_invalid_option_is_refused(options):
     with pytest.raises(ConfigurationInvalid, match="WorkerSettings of Worker"):
         loaded(**options)
 
 
-def test_jobs_at_a_time_and_the_drain_come_from_the_settings_where_the_environment_says_nothing():
+def test_max_jobs_and_the_drain_come_from_the_settings_unless_the_environment_sets_them():
     registry = loaded(max_jobs=3, job_completion_wait=60)
     settings = worker_settings(Settings(), registry.settings)
     assert (settings.concurrency, settings.drain_seconds) == (3, 60)
     assert name_ignored(settings, registry.settings) == []
 
 
-def test_the_environment_wins_over_jobs_at_a_time_and_the_drain_and_says_so():
+def test_the_environment_wins_over_max_jobs_and_the_drain_with_a_warning():
     registry = loaded(max_jobs=3, job_completion_wait=60)
     settings = worker_settings(Settings(concurrency=9, drain_seconds=60), registry.settings)
     assert (settings.concurrency, settings.drain_seconds) == (9, 60)
@@ -172,7 +172,7 @@ def test_the_environment_wins_over_jobs_at_a_time_and_the_drain_and_says_so():
     ]
 
 
-async def test_no_more_jobs_run_at_a_time_than_is_said(make_worker, pool):
+async def test_no_more_jobs_run_at_once_than_max_jobs(make_worker, pool):
     running = most = 0
 
     async def count(ctx):
@@ -188,7 +188,7 @@ async def test_no_more_jobs_run_at_a_time_than_is_said(make_worker, pool):
     assert most == 2
 
 
-async def test_what_is_in_ctx_is_in_the_context_of_each_job(make_worker, pool):
+async def test_values_in_ctx_are_in_the_context_of_each_job(make_worker, pool):
     async def read(ctx):
         return ctx["db"]
 
@@ -197,7 +197,7 @@ async def test_what_is_in_ctx_is_in_the_context_of_each_job(make_worker, pool):
     assert await job.result(timeout=10) == "a connection"
 
 
-async def test_what_a_settings_has_in_ctx_is_there_too_below_what_the_worker_was_made_with(make_worker, pool):
+async def test_ctx_of_the_settings_is_below_the_ctx_of_the_worker(make_worker, pool):
     async def read(ctx):
         return [ctx["db"], ctx["cache"]]
 
@@ -218,14 +218,14 @@ async def test_a_handler_that_takes_too_long_fails(make_pool, make_worker):
         await job.result(timeout=10)
 
 
-async def test_a_burst_of_the_settings_ends_when_no_job_is_left(make_worker, pool):
+async def test_burst_in_the_settings_ends_when_no_job_is_left(make_worker, pool):
     job = await pool.enqueue_job("answer")
     worker = make_worker([answer], burst=False, registry=loaded(burst=True))
     await asyncio.wait_for(worker.main(), 10)
     assert await job.result(timeout=10) == 42
 
 
-async def test_jobs_expire_so_long_after_their_time(make_pool):
+async def test_jobs_expire_this_long_after_their_time(make_pool):
     client = make_pool(answer, expires_extra_ms=60_000)
     job = await client.find_job((await client.enqueue_job("answer", _defer_by=5)).job_id)
     assert job.expires_at - job.created_at == 65_000
@@ -249,11 +249,11 @@ async def test_a_worker_counts_what_it_did(make_pool, make_worker):
     assert repr(worker) == "<Worker j_complete=2 j_failed=1 j_retried=1 j_ongoing=0>"
 
 
-def test_the_command_passes_all_of_arqs_options_on():
+def test_the_command_passes_on_all_of_arqs_options():
     assert set(inspect.signature(TriageWorker).parameters) == OPTIONS
 
 
-def test_a_module_lists_functions_beside_those_with_job(tmp_path, monkeypatch):
+def test_a_module_lists_functions_as_well_as_those_with_job(tmp_path, monkeypatch):
     text = """
 from workers.handler import job
 @job(queue="bulk", retry={"delay_seconds": 9})
@@ -281,7 +281,7 @@ def test_two_modules_with_one_name_are_both_named(tmp_path, monkeypatch):
         Registry.load(["naming_one", "naming_two"])
 
 
-def test_hooks_and_cron_jobs_of_a_settings_elsewhere_are_no_handlers(tmp_path, monkeypatch):
+def test_imported_hooks_and_cron_jobs_are_not_handlers(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     package = tmp_path / "package_of_hooks"
     package.mkdir()

@@ -1,4 +1,4 @@
-"""Values as operators give them, one case each; `everything` turns on what can be on at once."""
+"""Values as operators write them, one case each; `everything` turns on as much as possible at once."""
 
 from functools import cache
 from typing import Any
@@ -125,5 +125,5 @@ CASES: dict[str, dict[str, Any]] = {
 
 @cache
 def rendered(case: str) -> Release:
-    """Shared by the tests of this process: read it, change nothing in it."""
+    """Cached for all tests of this process: treat it as read-only."""
     return Release(CASES[case])

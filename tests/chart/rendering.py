@@ -1,4 +1,4 @@
-"""Render the chart and read what comes out."""
+"""Renders the chart and reads the result."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 
 
 class _OnceEach(yaml.CSafeLoader):
-    """YAML as the API server takes it with strict validation: a key that is there twice is a mistake."""
+    """YAML as the API server validates it in strict mode: a duplicate key is an error."""
 
 
 def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> Any:
@@ -28,7 +28,7 @@ _OnceEach.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mappi
 
 
 class Release:
-    """What an installation of the chart with these values would create."""
+    """Everything that an installation of the chart with these values would create."""
 
     def __init__(
         self, values: Mapping[str, Any] | None = None, name: str = "demo", namespace: str = "prod"
@@ -53,7 +53,7 @@ class Release:
         return found[0]
 
     def pods(self) -> Iterator[tuple[str, Manifest]]:
-        """Name and spec of every pod that the release brings."""
+        """Name and spec of every pod in the release."""
         for manifest in self.of("Deployment"):
             yield manifest["metadata"]["name"], manifest["spec"]["template"]["spec"]
         for manifest in self.of("Pod"):
@@ -69,7 +69,7 @@ def container(pod: Manifest) -> Manifest:
 
 
 def environment(pod: Manifest) -> dict[str, Any]:
-    """Values by name; what comes from elsewhere is the mapping that says whence."""
+    """Values by name; a value from elsewhere is the mapping that names its source."""
     rows = container(pod)["env"]
     names = [row["name"] for row in rows]
     assert len(names) == len(set(names)), names

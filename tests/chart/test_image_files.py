@@ -1,4 +1,4 @@
-"""The Dockerfiles are clean and say what the chart and the package say; `make image-test` builds them."""
+"""The Dockerfiles are clean and agree with the chart and the package; `make image-test` builds them."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ DOCKERFILES = [ROOT / "Dockerfile", ROOT / "examples/custom-handlers/Dockerfile"
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
-def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
+def test_hadolint_finds_nothing(dockerfile: Path) -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, "--no-color", dockerfile], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
@@ -35,7 +35,7 @@ def test_chart_and_image_agree_on_the_user() -> None:
         assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (10001, 10001)
 
 
-def test_the_build_context_has_only_what_the_image_is_made_of() -> None:
+def test_the_build_context_has_only_files_of_the_image() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in lines
     copied = re.findall(r"^COPY (?!--)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)

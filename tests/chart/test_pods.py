@@ -1,4 +1,4 @@
-"""What every pod of the chart has, whatever the values."""
+"""What every pod of the chart has in common, whatever the values."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_pods_obey_the_restricted_pod_security_standard(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_pods_have_no_token_and_no_service_links(case: str) -> None:
-    """A Service named triage would put TRIAGE_PORT=tcp://... into the environment, an invalid setting."""
+    """A Service named triage would set TRIAGE_PORT=tcp://..., which is not a valid setting."""
     for _, pod in rendered(case).pods():
         assert pod["automountServiceAccountToken"] is False
         assert pod["enableServiceLinks"] is False
@@ -46,7 +46,7 @@ def test_every_deployment_has_all_three_probes(case: str) -> None:
         only = container(deployment["spec"]["template"]["spec"])
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert only[probe]["periodSeconds"] * only[probe]["failureThreshold"] >= 10
-        # Liveness never asks for Redis: restarts do not bring it back.
+        # Liveness never depends on Redis, because restarts do not bring it back.
         assert "readyz" not in str(only["startupProbe"]) + str(only["livenessProbe"])
         assert "readyz" in str(only["readinessProbe"])
 
@@ -58,7 +58,7 @@ def test_a_workers_probes_ask_its_admin_port() -> None:
         assert only[probe]["httpGet"]["port"] == "admin"
 
 
-def test_a_blocked_event_loop_has_longer_than_the_worker_itself_allows() -> None:
+def test_the_grace_for_a_blocked_event_loop_exceeds_the_workers_own() -> None:
     probe = container(Release().pod("-worker-default"))["livenessProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] > 60
 
@@ -73,7 +73,7 @@ def test_pre_stop_of_a_worker_starts_its_drain() -> None:
 def test_the_grace_period_covers_pre_stop_drain_and_hand_back(seconds: float) -> None:
     pod = Release({"workers": {"default": {"drainSeconds": seconds}}}).pod("-worker-default")
     assert float(environment(pod)["TRIAGE_DRAIN_SECONDS"]) == seconds
-    # preStop; then the end of runs, Redis and goodbye at LAST_SECONDS each; hooks; the admin port.
+    # preStop; then LAST_SECONDS each for runs, Redis and the goodbye; hooks; the admin port.
     needed = 3 + seconds + 3 * LAST_SECONDS + 5 + 1
     assert pod["terminationGracePeriodSeconds"] >= needed + 5
 
@@ -102,7 +102,7 @@ def test_pods_are_spread_over_nodes_and_zones_by_their_own_selector(case: str) -
             assert constraint["whenUnsatisfiable"] == "ScheduleAnyway"
 
 
-def test_both_run_the_same_image_and_the_command_picks() -> None:
+def test_both_run_the_same_image_with_different_commands() -> None:
     release = Release({"image": {"repository": "registry.test/triage", "tag": "2"}})
     assert {container(pod)["image"] for _, pod in release.pods()} == {"registry.test/triage:2"}
     assert container(release.pod("-api"))["command"] == ["triage", "api"]

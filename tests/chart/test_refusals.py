@@ -1,4 +1,4 @@
-"""What the chart does not render, and how it says so."""
+"""Values that the chart refuses, and its messages."""
 
 from typing import Any
 
@@ -88,6 +88,6 @@ def test_it_refuses(values: dict[str, Any], says: str) -> None:
     assert says in str(refusal.value)
 
 
-def test_a_longer_grace_period_is_taken() -> None:
+def test_a_longer_grace_period_is_accepted() -> None:
     pod = Release({"workers": {"default": {"terminationGracePeriodSeconds": 51}}}).pod("-worker-default")
     assert pod["terminationGracePeriodSeconds"] == 51

@@ -14,12 +14,12 @@ from tests.chart.rendering import CHART, Manifest, Release, container, environme
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_render_is_the_same_every_time(case: str) -> None:
-    """No random names, nothing looked up: what did not change does not restart."""
+    """No random names and no lookups, so that an unchanged release restarts nothing."""
     first = rendered(case)
     assert all(Release(CASES[case]).files == first.files for _ in range(3))
 
 
-def test_no_template_asks_for_chance_time_or_the_cluster() -> None:
+def test_no_template_uses_randomness_time_or_the_cluster() -> None:
     asking = re.compile(
         r"\b(lookup|rand\w+|uuidv4|genCA|gen\w+Cert\w*|genPrivateKey|now|htpasswd|derivePassword)\b"
     )
@@ -37,7 +37,7 @@ def test_names_belong_to_the_release_and_are_unique(case: str) -> None:
     assert all(name.startswith(prefix) for kind, name in names if kind != "ServiceAccount"), names
 
 
-def test_the_longest_release_name_makes_names_that_kubernetes_takes() -> None:
+def test_the_longest_release_name_makes_valid_names() -> None:
     release = Release({"workers": {"p" * 32: {}}}, name="r" * 53)
     for manifest in release.manifests:
         limit = 63 if manifest["kind"] == "Service" else 253
@@ -72,7 +72,7 @@ def test_the_url_of_redis_comes_from_its_secret() -> None:
         assert environment(rendered("secrets").pod(name))["TRIAGE_REDIS_URL"] == reference
 
 
-def test_workers_can_have_a_redis_user_of_their_own() -> None:
+def test_workers_can_have_their_own_redis_user() -> None:
     release = rendered("a Redis user for workers")
     keys = {"-api": "url", "-worker-default": "worker-url", "-worker-video": "video-url"}
     for name, key in keys.items():
@@ -82,7 +82,7 @@ def test_workers_can_have_a_redis_user_of_their_own() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_variable_is_a_setting(case: str) -> None:
-    """An unknown TRIAGE_ variable ends the process at start-up."""
+    """An unknown TRIAGE_ variable stops the process at start-up."""
     settings = {PREFIX + name.upper() for name in Settings.model_fields}
     for _, pod in rendered(case).pods():
         assert {name for name in environment(pod) if name.startswith(PREFIX)} <= settings
@@ -97,14 +97,14 @@ def test_the_settings_of_every_pod_are_valid(case: str, monkeypatch: pytest.Monk
             Settings(_env_file=None)  # type: ignore[call-arg]
 
 
-def test_a_pool_says_what_it_works_on() -> None:
+def test_a_pool_has_its_queues_handlers_and_slots() -> None:
     release = Release(EVERYTHING)
     bulk, cpu = (environment(release.pod(f"-worker-{name}")) for name in ("bulk", "cpu"))
     assert (bulk["TRIAGE_QUEUES"], cpu["TRIAGE_QUEUES"]) == ("bulk=3,slow=1", "cpu")
     assert (bulk["TRIAGE_CONCURRENCY"], cpu["TRIAGE_CONCURRENCY"]) == ("20", "2")
     assert (bulk["TRIAGE_NAMESPACE"], cpu["TRIAGE_NAMESPACE"]) == ("shop", "default")
     assert cpu["TRIAGE_HANDLERS"] == "shop.cpu,shop.images"
-    # Without `handlers` the image's own TRIAGE_HANDLERS counts.
+    # Without `handlers`, the image's own TRIAGE_HANDLERS applies.
     assert "TRIAGE_HANDLERS" not in bulk
 
 
@@ -117,8 +117,8 @@ def test_without_keys_the_api_listens_on_loopback_and_its_probes_run_inside() ->
     assert rendered("trial without keys").of("Pod") == []
 
 
-def test_a_deployment_that_is_scaled_does_not_say_how_many() -> None:
-    """Else every upgrade would set the number back."""
+def test_a_scaled_deployment_has_no_replica_count() -> None:
+    """Otherwise every upgrade would reset the count."""
     release = Release(EVERYTHING)
     scaled = {
         manifest["spec"]["scaleTargetRef"]["name"]
@@ -148,11 +148,11 @@ def test_keda_adds_up_the_queues_of_a_pool() -> None:
     assert urls == [base + "bulk", base + "slow"]
     modifiers = scaled["advanced"]["scalingModifiers"]
     assert modifiers["formula"] == " + ".join(trigger["name"] for trigger in scaled["triggers"])
-    # As many jobs per pod as it runs at a time.
+    # The target per pod is the number of jobs that it runs at once.
     assert modifiers["target"] == "20"
 
 
-def test_keda_shows_the_key_that_the_secret_has() -> None:
+def test_keda_uses_the_key_from_the_secret() -> None:
     release = Release(EVERYTHING)
     authentication = release.one("TriggerAuthentication", "-worker-bulk")
     row = {"parameter": "token", "name": "shop-api-key", "key": "api-key"}
@@ -192,7 +192,7 @@ def test_the_ingress_does_not_lead_to_metrics_probes_and_internals() -> None:
 
 
 def test_only_prometheus_reaches_the_workers() -> None:
-    """Their port shows metrics."""
+    """Their port serves metrics."""
     policy = rendered("network policy").one("NetworkPolicy", "-worker")["spec"]
     (rule,) = policy["ingress"]
     assert rule["from"] == [
@@ -203,14 +203,14 @@ def test_only_prometheus_reaches_the_workers() -> None:
     assert "ingress" not in closed
 
 
-def test_handlers_do_not_reach_metadata_services_and_private_addresses() -> None:
+def test_handlers_cannot_reach_metadata_services_and_private_addresses() -> None:
     policy = rendered("network policy").one("NetworkPolicy", "-worker")["spec"]
     block = policy["egress"][-1]["to"][0]["ipBlock"]
     assert {"169.254.0.0/16", "10.0.0.0/8"} <= set(block["except"])
     assert len(rendered("network policy").one("NetworkPolicy", "-api")["spec"]["egress"]) == 2
 
 
-def test_only_the_api_reaches_the_issuer_of_tokens() -> None:
+def test_only_the_api_reaches_the_token_issuer() -> None:
     release = Release(EVERYTHING)
     rule = {"ports": [{"port": 8443}], "to": [{"ipBlock": {"cidr": "10.2.0.0/16"}}]}
     assert release.one("NetworkPolicy", "-api")["spec"]["egress"][-1] == rule
@@ -235,7 +235,7 @@ def test_rules_and_dashboard_are_the_files_of_the_chart() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_notes_name_what_there_is(case: str) -> None:
+def test_the_notes_name_what_was_installed(case: str) -> None:
     release = rendered(case)
     deployments = {row["metadata"]["name"] for row in release.of("Deployment")}
     mentioned = {word.split("/")[1] for word in release.notes.split() if word.startswith("deploy/")}
@@ -243,7 +243,7 @@ def test_the_notes_name_what_there_is(case: str) -> None:
     assert ("none" in release.notes) == (case == "no pools")
 
 
-def test_without_a_choice_nothing_is_installed_that_needs_an_operator_or_a_controller() -> None:
+def test_the_default_values_need_no_operator_or_controller() -> None:
     kinds: dict[str, int] = {}
     for manifest in Release().manifests:
         kinds[manifest["kind"]] = kinds.get(manifest["kind"], 0) + 1
@@ -269,7 +269,7 @@ def test_the_only_hook_is_the_test() -> None:
     assert hooks == {"demo-triage-test": "test"}
 
 
-def test_a_pool_overrides_its_defaults_with_false_zero_and_nothing_too() -> None:
+def test_a_pool_overrides_defaults_with_false_zero_and_nothing_as_well() -> None:
     release = Release(
         {
             "workerDefaults": {"replicas": 3, "handlers": "shop", "pdb": {"enabled": True}},

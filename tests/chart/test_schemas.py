@@ -14,7 +14,7 @@ import yaml
 from tests.chart.matrix import CASES, rendered
 from tests.chart.rendering import CHART, Release
 
-#: The oldest is kubeVersion in Chart.yaml, the newest what kubernetes-validate knows.
+#: The oldest is kubeVersion in Chart.yaml, the newest the latest that kubernetes-validate knows.
 OLDEST, NEWEST = "1.30.0", "1.37.0"
 SCHEMAS = Path(__file__).with_name("schemas")
 
@@ -46,14 +46,14 @@ def test_manifests_are_valid(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_helm_lint_has_nothing_to_say(case: str) -> None:
+def test_helm_lint_finds_nothing(case: str) -> None:
     for version in (OLDEST, NEWEST):
         report = helm.lint(CHART, CASES[case], strict=True, kube_version=f"v{version}")
         remarks = [row for row in report["messages"] if row["error"] != "icon is recommended"]
         assert (remarks, report["errors"]) == ([], [])
 
 
-def test_the_schemas_of_the_operators_refuse_what_they_do_not_know() -> None:
+def test_the_schemas_of_the_operators_refuse_unknown_fields() -> None:
     manifest = Release(CASES["everything"]).one("ScaledObject", "-worker-bulk")
     manifest["spec"]["replicas"] = 1
     with pytest.raises(jsonschema.ValidationError):

@@ -1,4 +1,4 @@
-"""Values are described, in the schema, and used: a key that nothing reads would be ignored in silence."""
+"""Values are documented, in the schema, and used: an unknown key would be ignored silently."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 Path = tuple[str, ...]
 
-#: Another value for each that `_another` cannot invent.
+#: Another value for each one that `_another` cannot derive.
 ANOTHER: dict[str, Any] = {
     "api.affinity": {"podAffinity": {}},
     "api.extraEnv": [{"name": "OTHER", "value": "x"}],
@@ -47,7 +47,7 @@ _POOL_ANOTHER: dict[str, Any] = {
     "terminationGracePeriodSeconds": 4000,
     "tolerations": [{"key": "other", "operator": "Exists"}],
 }
-#: What must be so that a value counts.
+#: Preconditions that make a value take effect.
 CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "api.replicas": {"api": {"autoscaling": {"enabled": False}}},
     "redis.url": {"redis": {"existingSecret": ""}},
@@ -65,7 +65,7 @@ def _at(values: dict[str, Any], path: Path) -> Any:
 
 
 def _copy(values: dict[str, Any]) -> dict[str, Any]:
-    # Unlike copy.deepcopy, this makes two of what the cases share.
+    # Unlike copy.deepcopy, this duplicates objects that the cases share.
     return json.loads(json.dumps(values))
 
 
@@ -107,12 +107,12 @@ def _another(path: Path, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=".".join)
-def test_every_value_changes_what_is_rendered(path: Path) -> None:
+def test_every_value_changes_the_rendered_chart(path: Path) -> None:
     base = _merged(EVERYTHING, CIRCUMSTANCES.get(".".join(path), {}))
     if path == ("auth", "required"):
         base = {}
     if path[0] == "workerDefaults":
-        # A pool of one's own that sets nothing but what makes the value count.
+        # A custom pool that sets only what makes the value take effect.
         circumstance = {
             name: ON for name in ("autoscaling", "keda") if name in path and path[-1] != "enabled"
         }
@@ -132,7 +132,7 @@ def _known(schema: dict[str, Any]) -> Iterator[Path]:
         yield from ((name, *path) for path in _known(below))
 
 
-def test_the_schema_knows_the_values_of_the_chart_and_no_other() -> None:
+def test_the_schema_knows_exactly_the_values_of_the_chart() -> None:
     given: set[Path] = set()
     for path in LEAVES:
         given |= {path[: depth + 1] for depth in range(len(path))}
@@ -153,8 +153,8 @@ def test_every_object_of_the_schema_is_closed() -> None:
     assert all(found["additionalProperties"] is False for found in _objects(SCHEMA))
 
 
-def test_the_default_values_are_whole() -> None:
-    """A case of the matrix may add to lists and maps, and change no type."""
+def test_the_default_values_are_complete() -> None:
+    """A case of the matrix may add to lists and maps, but not change a type."""
     for case in CASES.values():
         for key, value in case.items():
             assert key == "global" or isinstance(value, type(VALUES[key])), key

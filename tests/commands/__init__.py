@@ -1,1 +1,1 @@
-"""Tests of what commands are made of; tests/e2e runs them as processes."""
+"""Tests of the parts of commands; tests/e2e runs whole commands as processes."""

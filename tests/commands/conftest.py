@@ -21,7 +21,7 @@ from tests.api.running import Running, serve
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that has ended."""
+    """A finished command."""
 
     code: int
     out: str
@@ -48,7 +48,7 @@ def run(arguments: tuple[str, ...], variables: dict[str, str]) -> Ended:
 
 @pytest.fixture
 async def running(redis_url: str, namespace: str) -> AsyncIterator[Running]:
-    # The lines of the API would be among those of the command.
+    # The API's log lines would mix with the command's.
     with structlog.testing.capture_logs():
         async with serve(redis_url, namespace) as running:
             yield running
@@ -56,7 +56,7 @@ async def running(redis_url: str, namespace: str) -> AsyncIterator[Running]:
 
 @pytest.fixture
 def triage(running: Running) -> Triage:
-    """Runs a command against the API, in a thread: the API runs in the event loop."""
+    """Runs a command against the API in a thread, because the API runs in the event loop."""
 
     async def typed(*arguments: str, **variables: str) -> Ended:
         url = f"http://127.0.0.1:{running.port}"
@@ -66,7 +66,7 @@ def triage(running: Running) -> Triage:
 
 
 class Odd(http.server.BaseHTTPRequestHandler):
-    """The first part of the path says what it answers; nothing of it is Triage's."""
+    """Responds as the first path segment says, and never as Triage does."""
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))

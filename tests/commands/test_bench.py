@@ -60,7 +60,7 @@ def test_milestones_are_the_last_of_each_part_and_the_last_of_all() -> None:
 
 
 class Held(Connection):
-    """Sends when it is let; what it was asked to send is counted."""
+    """Sends only when the test lets it, and counts the jobs that it was given."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
@@ -72,7 +72,7 @@ class Held(Connection):
         return await super().send(*given, **parameters)
 
 
-async def test_who_is_told_to_stop_waits_for_what_is_on_its_way_and_sends_nothing_more(api: Api) -> None:
+async def test_a_stopped_sender_waits_for_open_requests_and_sends_no_more(api: Api) -> None:
     held, found = Held(api.http), Submission(8)
     task = asyncio.create_task(submitter(held).submit(found, 1, lambda _: None))
 
@@ -89,7 +89,7 @@ async def test_who_is_told_to_stop_waits_for_what_is_on_its_way_and_sends_nothin
     assert (held.asked, found.accepted) == (1, 1)
 
 
-async def test_who_waits_for_long_is_told_once_why(
+async def test_a_long_wait_is_explained_once(
     api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ends, "FIRST", 0.01)
@@ -108,12 +108,12 @@ async def test_who_waits_for_long_is_told_once_why(
     assert said == ["still waiting: No live worker serves queue default."]
 
 
-async def test_what_is_not_triage_is_said(api: Api) -> None:
+async def test_a_server_that_is_not_triage_is_reported(api: Api) -> None:
     with pytest.raises(Refused, match="is not Triage"):
         await Connection(api.http).send("GET", "/docs")
 
 
-def test_percentiles_are_values_that_were_measured() -> None:
+def test_percentiles_are_measured_values() -> None:
     assert percentiles([]) is None
     assert percentiles([0.5]) == {"p50": 0.5, "p95": 0.5, "p99": 0.5, "max": 0.5}
     values = [number / 1000 for number in range(1, 201)]
@@ -128,7 +128,7 @@ def noted(measured: Measured, url: str = "http://triage.example") -> str:
     return " ".join(figures(PLAN, url, measured)["notes"])
 
 
-def test_intervals_of_jobs_are_taken_between_times_of_the_server_alone() -> None:
+def test_intervals_of_jobs_use_only_server_times() -> None:
     jobs = [
         End("a", "succeeded", None, 1000.0, 1000.5, 1002.0),
         End("b", "dead", "exhausted", 1001.0, 1001.1, 1004.0),
@@ -143,7 +143,7 @@ def test_intervals_of_jobs_are_taken_between_times_of_the_server_alone() -> None
     assert found["submission"]["per_second"] == 8
 
 
-def test_what_makes_figures_wrong_is_said_with_them() -> None:
+def test_distortions_are_reported_with_the_figures() -> None:
     assert noted(Measured({}, submission=submission())) == ""
     assert "used 90% of a core" in noted(Measured({}, submission=submission(cpu=0.9)))
     assert "was 5.0 ms late" in noted(Measured({}, submission=submission(lags=[0.005])))

@@ -1,4 +1,4 @@
-"""Commands on jobs: what they print, and what their exit codes say, against a real API."""
+"""Commands on jobs: their output and exit codes, against a real API."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ ENDS = [("succeeded", 0), ("dead", 3), ("cancelled", 4)]
 
 
 async def end_as(stores: Namespace, running: Running, state: str, job_id: str = "") -> None:
-    """The job in the queue ends so."""
+    """Finish the queued job with this outcome."""
     if state == "cancelled":
         async with running.client() as http:
             found = job_id or (await http.get("/v1/jobs")).json()["items"][0]["id"]
@@ -29,7 +29,7 @@ async def end_as(stores: Namespace, running: Running, state: str, job_id: str = 
 
 
 @pytest.mark.parametrize(("state", "code"), ENDS)
-async def test_submit_that_waits_ends_as_its_job(
+async def test_submit_with_wait_exits_as_its_job_finished(
     triage: Triage, running: Running, stores: Namespace, state: str, code: int
 ) -> None:
     waiting = asyncio.create_task(triage("submit", "work", "--wait", "20"))
@@ -46,7 +46,7 @@ async def test_submit_that_waits_ends_as_its_job(
 
 
 @pytest.mark.parametrize(("state", "code"), ENDS)
-async def test_tail_ends_as_its_job(
+async def test_tail_exits_as_its_job_finished(
     triage: Triage, running: Running, stores: Namespace, state: str, code: int
 ) -> None:
     id = await submit(stores)
@@ -55,11 +55,11 @@ async def test_tail_ends_as_its_job(
     ended = await following
     assert ended.code == code
     assert ended.out.splitlines()[-1] == state
-    # One that has ended already, too.
+    # Also for a job that has already finished.
     assert (await triage("tail", id, "--json")).code == code
 
 
-async def test_submit_says_that_its_job_has_not_finished_in_time(triage: Triage) -> None:
+async def test_submit_reports_that_its_job_has_not_finished_in_time(triage: Triage) -> None:
     ended = await triage("submit", "work", "--wait", "0.1", "--json")
     assert ended.code == 5
     job = orjson.loads(ended.out)
@@ -67,7 +67,7 @@ async def test_submit_says_that_its_job_has_not_finished_in_time(triage: Triage)
     assert ended.err == f"triage: {job['id']} has not finished after 0.1 s\n"
 
 
-async def test_submit_without_waiting_and_get_succeed_whatever_the_job(
+async def test_submit_without_wait_and_get_succeed_whatever_the_job(
     triage: Triage, running: Running, stores: Namespace
 ) -> None:
     ended = await triage("submit", "work", "--json")
@@ -76,7 +76,7 @@ async def test_submit_without_waiting_and_get_succeed_whatever_the_job(
     assert ((await triage("get", id)).code, ended.code) == (0, 0)
 
 
-async def test_an_id_that_is_none_is_not_found_and_changes_no_path(triage: Triage) -> None:
+async def test_an_invalid_id_is_not_found_and_changes_no_path(triage: Triage) -> None:
     for id in ("../queues", "job_1?x=1", "a/b", "ü", "\x07"):
         ended = await triage("get", id)
         assert (ended.code, ended.err.startswith("triage: 404 not_found")) == (1, True), ended.err
@@ -86,9 +86,7 @@ def rows(output: str) -> list[str]:
     return [line for line in output.splitlines() if "│" in line]
 
 
-async def test_a_table_that_nobody_looks_at_has_whole_rows(
-    triage: Triage, stores: Namespace, running: Running
-) -> None:
+async def test_a_table_in_a_pipe_has_whole_rows(triage: Triage, stores: Namespace, running: Running) -> None:
     queue, id = "a-queue-with-a-name-" + "x" * 100, await submit(stores, name="n" * 128)
     async with running.client() as http:
         await http.put("/v1/schedules/" + "s" * 64, json={"every_seconds": 60, "job": {"name": "n" * 128}})
@@ -115,6 +113,6 @@ async def test_a_narrow_terminal_folds_and_cuts_nothing(
     await finish(stores, lease, Failed(Failure("ValueError", "no"), retryable=False))
     out = (await triage("dlq", "list")).out
     assert "…" not in out
-    # The id is in one piece, the name in several.
+    # The id stays whole, the name is folded.
     assert any(id in row for row in rows(out))
     assert sum(row.count("n") for row in rows(out)) >= 128

@@ -1,4 +1,4 @@
-"""triage keys create: what cannot be meant is refused before a key is made."""
+"""triage keys create: invalid input is refused before a key is created."""
 
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +17,7 @@ def create(name: str = "shop", namespace: str = "default", scopes: str = "jobs:r
 @pytest.mark.parametrize(
     "namespace", ["alpha}:job:x", "", "a b", "{alpha}", "-alpha", "a" * 65, "alpha\n", "access}:key:x"]
 )
-def test_a_namespace_that_is_none_is_refused(namespace: str) -> None:
+def test_an_invalid_namespace_is_refused(namespace: str) -> None:
     code, said = create(namespace=namespace)
     assert code == 2
     assert "invalid namespace" in " ".join(said.split())
@@ -36,5 +36,5 @@ def test_scopes_must_be_given() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a" * 256])
-def test_a_name_can_be_shown(name: str) -> None:
+def test_the_name_of_a_key_must_be_printable(name: str) -> None:
     assert create(name=name)[0] == 2

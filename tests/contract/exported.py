@@ -1,4 +1,4 @@
-"""Every metric that API and worker export, with its labels: what rules and dashboards may name."""
+"""Every metric that the API and the worker export, with its labels: what rules and dashboards may use."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,12 +14,12 @@ from tests.api.client import Api
 from tests.workers.reporting import lease
 from workers.telemetry.metrics import Metrics
 
-#: Labels that Prometheus itself gives to what it scrapes.
+#: Labels that Prometheus adds to every target it scrapes.
 TARGET = frozenset({"namespace", "job", "instance", "pod"})
 
 
 async def exported(stores: Namespace) -> dict[str, frozenset[str]]:
-    """Sample names with their labels, read from the pages themselves after one job has gone by."""
+    """Sample names with their labels, read from the metrics pages after one job has run."""
     api = Api(stores.scripts.redis, stores.scripts.namespace)
     await api.create()
     text = (await api.http.get("/metrics")).text
@@ -39,7 +39,7 @@ async def exported(stores: Namespace) -> dict[str, frozenset[str]]:
 
 
 def selectors(expression: str) -> list[tuple[str, frozenset[str]]]:
-    """Names and matched labels of a PromQL expression; raises ValueError for what does not parse."""
+    """Names and matched labels of a PromQL expression; raises ValueError if it does not parse."""
     return list(_walk(promql_parser.parse(expression)))
 
 
@@ -56,7 +56,7 @@ def _walk(node: object) -> Iterable[tuple[str, frozenset[str]]]:
 
 
 def unknown(expression: str, known: dict[str, frozenset[str]]) -> list[str]:
-    """What an expression names and nobody exports."""
+    """Names in an expression that no process exports."""
     problems: list[str] = []
     for name, labels in selectors(expression):
         if name not in known:

@@ -1,4 +1,4 @@
-"""Resolves the names of a Lua script as its compiler does: what is left is global."""
+"""Resolves the names of a Lua script as the compiler does; unresolved names are globals."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class Global(NamedTuple):
 
 
 class Names:
-    """The globals that a script reads and writes, and the most locals that one function holds at once."""
+    """The globals that a script reads and writes, and the most locals that any function holds at once."""
 
     def __init__(self, source: str) -> None:
         self.read: set[Global] = set()
@@ -46,7 +46,7 @@ class Names:
             case "for_statement":
                 self._visit_loop(node)
             case "repeat_statement":
-                # The condition still sees the locals of the body.
+                # The condition can still see the locals of the body.
                 with self._block():
                     if body := node.child_by_field_name("body"):
                         self._visit_children(body)
@@ -115,7 +115,7 @@ class Names:
         for value in values:
             self._visit(value)
         with self._block():
-            # Lua keeps the state of a loop in three locals without a name.
+            # Lua keeps the state of a loop in three unnamed locals.
             for name in ("", "", "", *map(_text, targets.children_by_field_name("name"))):
                 self._declare(name)
             if body:

@@ -9,7 +9,7 @@ PROMTOOL = Path(__file__).resolve().parents[2] / ".cache/prometheus/promtool"
 
 
 def promtool(*arguments: str | Path) -> str:
-    """What promtool says, which must be that all is well; an absent one fails the test."""
+    """The output of promtool, which must succeed; a missing promtool fails the test."""
     if not PROMTOOL.exists():
         pytest.fail(f"{PROMTOOL} is missing: run `make promtool`.", pytrace=False)
     done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)

@@ -18,7 +18,7 @@ def test_the_readme_leads_to_the_index() -> None:
     assert "(docs/adr/README.md)" in (ROOT / "README.md").read_text()
 
 
-def test_a_number_that_the_code_names_is_a_decision() -> None:
+def test_an_adr_number_in_the_code_exists() -> None:
     numbers = {path.name[:4] for path in FOLDER.glob("0*.md")}
     files = [path for folder in ("service", "triage", "workers") for path in (ROOT / folder).rglob("*.*")]
     named = {

@@ -1,4 +1,4 @@
-"""Alerts: tested by promtool, about metrics that exist, each with its section in the runbook."""
+"""Alerts: tested by promtool, based on metrics that exist, each with its section in the runbook."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ NAMES = [alert["alert"] for alert in ALERTS]
 
 
 @pytest.mark.processes
-def test_prometheus_takes_the_rules() -> None:
+def test_prometheus_accepts_the_rules() -> None:
     assert f"SUCCESS: {len(ALERTS)} rules found" in promtool("check", "rules", RULES)
 
 
@@ -45,7 +45,7 @@ def test_every_alert_is_tested_firing_and_silent(name: str) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=NAMES)
-def test_an_alert_says_how_bad_what_and_where_to_read_on(alert: dict[str, Any]) -> None:
+def test_an_alert_has_a_severity_a_summary_and_a_link_to_the_runbook(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in ("critical", "warning", "info")
     assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
     anchor = alert["annotations"]["runbook_url"].removeprefix("docs/runbook.md#")

@@ -1,4 +1,4 @@
-"""What Triage relies on in arq 0.28: an upgrade that changes it fails here, not in production."""
+"""Everything that Triage relies on in arq 0.28: an upgrade that changes it fails here, not in production."""
 
 import inspect
 from importlib.metadata import version
@@ -25,7 +25,7 @@ def test_arqs_command_builds_our_worker() -> None:
     assert arq.worker.get_kwargs(cast(Any, workers.main.WorkerSettings)).keys() == {"functions"}
 
 
-def test_what_we_override_is_there_and_has_the_parameters_that_we_expect() -> None:
+def test_overridden_methods_exist_with_the_expected_parameters() -> None:
     stock = TriageWorker.__mro__[1]
     assert stock.__module__ == "arq.worker"
     for name in ("main", "close", "handle_sig", "run"):
@@ -36,7 +36,7 @@ def test_what_we_override_is_there_and_has_the_parameters_that_we_expect() -> No
     )
 
 
-def test_what_we_inherit_calls_only_what_we_have_replaced() -> None:
+def test_inherited_methods_call_only_what_we_replaced() -> None:
     stock = TriageWorker.__mro__[1]
     run = inspect.getsource(stock.run)
     assert "self.main()" in run
@@ -51,7 +51,7 @@ def test_retry_tells_its_delay_in_milliseconds() -> None:
     assert arq.worker.Retry().defer_score is None
 
 
-def test_functions_carry_what_becomes_defaults_of_a_job_type() -> None:
+def test_functions_carry_the_defaults_of_their_job_type() -> None:
     async def handler(ctx: object) -> None: ...
 
     function = arq.worker.func(handler, name="name", timeout=5, max_tries=2, keep_result=60)

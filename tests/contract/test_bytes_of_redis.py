@@ -1,11 +1,11 @@
-"""Bytes of Redis end in service/store/codec: above it are domain values."""
+"""Redis bytes stay in service/store/codec; the layers above see domain values."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: Knows Redis itself; and cursors are base64.
+#: These modules work with Redis itself, or encode cursors in base64.
 EXEMPT = ("service/store/codec/", "service/store/redis/", "service/store/cursors.py")
 
 
@@ -27,7 +27,7 @@ def found(source: str) -> Iterator[str]:
                 pass
 
 
-def test_the_test_sees_bytes() -> None:
+def test_the_check_finds_bytes() -> None:
     source = 'a = reply.decode()\nb = fields[b"state"]\nc = word == b"moved"\nd: Mapping[bytes, bytes]\n'
     assert len(list(found(source))) == 4
     assert list(found('payload: bytes = b"{}"')) == []

@@ -1,4 +1,4 @@
-"""The Grafana dashboard: a document that Grafana takes, whose queries parse and name what is exported."""
+"""The Grafana dashboard is importable, and its queries parse and use only exported metrics."""
 
 import json
 import re
@@ -20,7 +20,7 @@ VARIABLES = {variable["name"]: variable for variable in DASHBOARD["templating"][
 
 
 def expression(text: str) -> str:
-    """The query as Grafana sends it, its variables filled in."""
+    """The query as Grafana sends it, with its variables filled in."""
     filled = text.replace("$__rate_interval", "5m")
     for name in VARIABLES:
         filled = filled.replace(f"${name}", ".*")
@@ -67,7 +67,7 @@ def test_every_query_parses_with_its_variables_filled_in(query: str) -> None:
 
 
 @pytest.mark.processes
-def test_prometheus_takes_every_query(tmp_path: Path) -> None:
+def test_prometheus_accepts_every_query(tmp_path: Path) -> None:
     rules = [{"record": f"panel:{index}", "expr": query} for index, query in enumerate(QUERIES.values())]
     path = tmp_path / "panels.yaml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))

@@ -1,4 +1,4 @@
-"""No client of the released document breaks, and the check that says so finds what it is for."""
+"""No change breaks clients of the released document, and the check for that finds breaking changes."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -111,7 +111,7 @@ def test_a_change_that_breaks_clients_is_found(change: Callable[[Node], object],
 
 
 @pytest.mark.parametrize("change", HARMLESS)
-def test_an_addition_breaks_nobody(change: Callable[[Node], object]) -> None:
+def test_an_addition_breaks_no_client(change: Callable[[Node], object]) -> None:
     changed = deepcopy(DOCUMENT)
     change(changed)
     assert breaking_changes(DOCUMENT, changed) == []

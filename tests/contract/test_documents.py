@@ -1,4 +1,4 @@
-"""What the documents name exists: operations, commands, options, settings, files. Examples are valid."""
+"""Everything that the documents mention exists: operations, commands, options, settings, files."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ from service.settings import PREFIX, Settings
 from tests.api.document import DOCUMENT
 from tests.contract.texts import DOCUMENTS, ROOT
 
-#: `POST /v1/jobs`, `curl -X POST $url/v1/jobs`, `ask -X POST "$TRIAGE_URL/v1/jobs"`, or a path alone.
+#: `POST /v1/jobs`, `curl -X POST $url/v1/jobs`, `ask -X POST "$TRIAGE_URL/v1/jobs"`, or just a path.
 OPERATION = re.compile(
     r"(?:\b(?P<method>GET|PUT|POST|PATCH|DELETE)\b[^\n`|]*?)?(?P<path>/(?:v1|internal)/[\w\-{}./$]*[\w}])"
 )
@@ -23,7 +23,7 @@ OPERATION = re.compile(
 COMMAND = re.compile(
     r"(?:^ *(?:\$ )?|`|-- +)(?:\.venv/bin/)?triage ([a-z][^\n`|\\]*(?:\\\n[^\n`|\\]*)*)", re.MULTILINE
 )
-#: Read by the command line, by the Dockerfiles, and what a user's shell has.
+#: Variables of the command line, of the Dockerfiles, and of a user's shell.
 OTHER_VARIABLES = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_IMAGE"}
 
 pages = pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
@@ -78,7 +78,7 @@ def test_commands_and_their_options_exist(page: Path) -> None:
 def test_settings_exist(page: Path) -> None:
     named = set(re.findall(r"\bTRIAGE_[A-Z_]*[A-Z]\b", page.read_text())) - OTHER_VARIABLES
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    # `TRIAGE_JWT_*` stands for several.
+    # `TRIAGE_JWT_*` stands for several settings.
     assert [name for name in named if not any(setting.startswith(name) for setting in known)] == []
 
 

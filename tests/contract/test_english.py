@@ -17,6 +17,7 @@ PYTHON_READ: tuple[str, ...] = (
     "benchmarks",
     "examples",
     "service",
+    "tests",
     "tools",
     "triage",
     "workers",

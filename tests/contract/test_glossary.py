@@ -14,7 +14,7 @@ from tests.contract.texts import PLACES, ROOT, Text, docstrings_and_comments, lu
 GLOSSARY = (ROOT / "docs/glossary.md").read_text()
 ENTRIES: list[tuple[str, str]] = re.findall(r"^\* \*\*([a-z -]+)\*\*: (.+)$", GLOSSARY, re.MULTILINE)
 
-#: The folders that have been freed of them once.
+#: The folders that no longer contain them.
 PYTHON_CHECKED: tuple[str, ...] = (
     "benchmarks",
     "examples",
@@ -28,7 +28,7 @@ PYTHON_CHECKED: tuple[str, ...] = (
     "workers",
 )
 
-#: Words that meant several things or that nobody could guess, as regular expressions, and the word to write.
+#: Words with several meanings or that no newcomer could guess, as regular expressions, and the word to write.
 FREED = {
     r"park(s|ed|ing)?": "wait for children; a closed limiter",
     r"(?<!on )demands?": "condition, load",

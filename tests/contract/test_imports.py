@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
-#: Modules of one folder at most, where a room has wings.
+#: The most modules in one folder, in the packages that have wings.
 MODULES = 12
 
 

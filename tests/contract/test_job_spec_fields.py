@@ -1,4 +1,4 @@
-"""A field of JobSpec is in the four files that CONTRIBUTING.md names; the rest follows from them."""
+"""Every field of JobSpec is in the four files that CONTRIBUTING.md names; the rest follows from them."""
 
 import inspect
 from dataclasses import fields
@@ -14,9 +14,9 @@ from service.store.codec.jobs import decode_job, encode_options
 from service.store.codec.submissions import created_job
 from workers.handler import job as decorator
 
-#: Of JobSpec, what no client says: it comes from the payload's text, the request or the job type.
+#: Attributes of JobSpec that clients do not set: payload text, request and job type determine them.
 DERIVED = {"payload", "failures", "traceparent", "redact"}
-#: A value of each field that is not its default.
+#: A value for each field that is not its default.
 GIVEN = {
     "name": "work",
     "queue": "mail",
@@ -54,12 +54,12 @@ def test_a_stored_job_has_every_attribute_that_it_shows_or_keeps_as_an_option() 
     assert shown | set(OPTIONS) <= {field.name for field in fields(Job)}
 
 
-def test_the_decorator_takes_every_field_of_which_a_type_may_have_a_default() -> None:
+def test_the_decorator_accepts_every_field_that_may_have_a_default_per_type() -> None:
     declared = inspect.signature(get_overloads(decorator)[1]).parameters
     assert set(OF_TYPES) <= set(declared)
 
 
-def test_what_is_sent_is_what_is_shown() -> None:
+def test_a_job_shows_the_fields_that_were_sent() -> None:
     assert set(GIVEN) == set(FIELDS)
     spec = specify(GIVEN)
     job = created_job("job_1", spec, 0, encode_options(spec))

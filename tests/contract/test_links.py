@@ -1,4 +1,4 @@
-"""Every link between the documents leads somewhere, to the heading included."""
+"""Every link between the documents leads to a file, and to a heading if it names one."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Log lines: ids on all of them, no messages of exceptions, not too many."""
+"""Log lines: all carry ids, none carries an exception's message, and repeated events are limited."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def test_a_line_carries_the_ids_of_the_task_that_writes_it() -> None:
     assert add_ids(None, "info", {"event": "e"}) == {"event": "e"}
 
 
-def test_what_a_line_says_of_itself_wins() -> None:
+def test_fields_of_a_line_win_over_those_of_its_task() -> None:
     token = logs.IDS.set({"job_id": "outer"})
     assert add_ids(None, "info", {"event": "e", "job_id": "inner"})["job_id"] == "inner"
     logs.IDS.reset(token)
@@ -48,7 +48,7 @@ def test_an_exception_is_its_type_and_its_frames() -> None:
 
 
 @pytest.mark.parametrize("name", ["asyncio", "uvicorn.error"])
-def test_what_libraries_say_of_a_failed_task_is_cut_to_its_first_line(name: str) -> None:
+def test_library_messages_about_a_failed_task_are_cut_to_the_first_line(name: str) -> None:
     error = _raised("secret")
     given = {
         "event": "Task exception was never retrieved\nfuture: <Task exception=ValueError('secret')>",
@@ -63,7 +63,7 @@ def test_what_libraries_say_of_a_failed_task_is_cut_to_its_first_line(name: str)
     assert "secret" not in str(line)
 
 
-def test_what_a_handler_logs_by_itself_is_left_as_it_is() -> None:
+def test_log_lines_of_handlers_are_left_alone() -> None:
     line = {"event": "two\nlines", "logger": "my.handlers"}
     assert guard_libraries(None, "info", dict(line)) == line
 
@@ -106,7 +106,7 @@ def test_configured_logs_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize(("level", "shown"), [("debug", True), ("info", True), ("warning", False)])
 @pytest.mark.processes
-def test_what_a_handler_logs_at_info_is_written_at_that_level(level: str, shown: bool) -> None:
+def test_info_lines_of_handlers_keep_their_level(level: str, shown: bool) -> None:
     code = f"""
 import logging
 from service.telemetry.logs import configure_logs

@@ -1,4 +1,4 @@
-"""Scripts keep their contracts: headers that name what the body uses, short files, no second way."""
+"""Lua scripts keep their conventions: headers that match the body, short files, one way to do each thing."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def split(name: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_header_says_what_the_script_is_for_takes_and_answers(name: str) -> None:
+def test_a_header_has_purpose_arguments_and_reply(name: str) -> None:
     text = (COMMANDS / f"{name}.lua").read_text()
     header, _ = split(name)
     assert text.startswith("#!lua")
@@ -34,7 +34,7 @@ def test_header_and_body_name_the_same_arguments(name: str) -> None:
     header, body = split(name)
     documented = {int(number) for number in re.findall(r"ARGV\[(\d+)(?:\.\.)?\]", header)}
     used = {int(number) for number in re.findall(r"ARGV\[(\d+)\]", body)}
-    # The clock reads the first one; ranges are read by loops that begin at their first index.
+    # The clock reads the first argument; loops over ranges begin at their first index.
     begins = {int(number) for number in re.findall(r"for i = (\d+), #ARGV", body)}
     assert used - documented - {1} == set()
     open_ended = {int(number) for number in re.findall(r"ARGV\[(\d+)\.\.\]", header)}
@@ -43,7 +43,7 @@ def test_header_and_body_name_the_same_arguments(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_only_admission_is_refused_by_a_full_redis(name: str) -> None:
+def test_only_admission_fails_when_redis_is_full(name: str) -> None:
     flags = (COMMANDS / f"{name}.lua").read_text().splitlines()[0]
     refused = {
         "submit",
@@ -87,7 +87,7 @@ def test_scripts_are_short(path: Path) -> None:
         (r"'starts:' \.\. id", "rate_limits|limiter_rooms|count_startable"),
     ],
 )
-def test_one_file_does_it_for_all(pattern: str, owner: str) -> None:
+def test_each_mechanism_is_in_one_file(pattern: str, owner: str) -> None:
     """Reading the clock and the prefix, waking an inbox, idempotency, new jobs, new runs, starts of rates."""
     found = {path.stem for path in FILES if re.search(pattern, code(path))}
     assert found == set(owner.split("|"))

@@ -63,7 +63,7 @@ def test_a_script_has_locals_to_spare(script: str) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_only_the_batch_is_state_that_libraries_share(path: Path) -> None:
     text = path.read_text()
-    # `name.field = value`, where the name is that of a library; `==` compares.
+    # `name.field = value`, where `name` is a library; `==` compares.
     assigned = set(re.findall(r"\b(\w+)\.[\w.]+(?:, [\w.]+)* =(?!=)", text)) & set(scripts.uses(text))
     assert assigned <= {"batch"}
 
@@ -77,7 +77,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     scripts.library.cache_clear()
 
 
-def test_a_library_comes_once_and_behind_those_that_it_uses(folder: Path) -> None:
+def test_a_library_is_included_once_after_those_it_uses(folder: Path) -> None:
     (folder / "a.lua").write_text("-- Uses: c, b\nreturn {}\n")
     (folder / "b.lua").write_text("-- Uses: c\nreturn {}\n")
     (folder / "c.lua").write_text("return {}\n")

@@ -1,4 +1,4 @@
-"""The state of a job is written in one place, by the arrows of `service/domain/states.py`."""
+"""Job states are written in one place, by the moves of `service/domain/states.py`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +12,12 @@ from tests.contract.lua_names import LUA
 
 FILES = sorted(Path(str(scripts.FOLDER)).rglob("*.lua"))
 READS = {"HGET", "HMGET", "HEXISTS"}
-#: What owns a field `state`: of jobs, of groups, of bulk actions.
+#: Records that have a field `state`: jobs, groups, bulk actions.
 OWNERS = {"jobs": "job:", "groups": "group:", "bulk_actions": "action:"}
 
 
 def strings(source: bytes) -> Iterator[tuple[str, list[Node]]]:
-    """Each string with the calls around it, the innermost first."""
+    """Each string with the calls around it, innermost first."""
 
     def visit(node: Node, calls: list[Node]) -> Iterator[tuple[str, list[Node]]]:
         if node.type == "string":
@@ -33,7 +33,7 @@ def text(node: Node | None) -> str:
 
 
 def command_of(call: Node) -> str:
-    """The command of a redis.call(), else the function that is called."""
+    """The command of a redis.call(), or else the name of the called function."""
     function, arguments = text(call.child_by_field_name("name")), call.child_by_field_name("arguments")
     first = arguments.named_children[0] if arguments and arguments.named_children else None
     return text(first)[1:-1] if function == "redis.call" else function
@@ -48,7 +48,7 @@ def writes_of_state(source: bytes) -> list[str]:
 
 
 def values_of(call: Node) -> list[str]:
-    """What a call writes to a hash, or is told about a move."""
+    """The values that a call writes to a hash, or passes to a move."""
     arguments = call.child_by_field_name("arguments")
     values = [text(argument).strip("'") for argument in arguments.named_children] if arguments else []
     match command_of(call):
@@ -74,7 +74,7 @@ def spelled(source: bytes) -> list[str]:
 def test_only_jobs_writes_the_state_of_a_job(path: Path) -> None:
     found = writes_of_state(path.read_bytes().replace(b"#!lua", b"--", 1))
     if path.stem == "heartbeat":
-        # That of a worker.
+        # That is a worker's state.
         found = [call for call in found if "'seen_at'" not in call]
     if path.stem not in OWNERS:
         assert found == []
@@ -101,7 +101,7 @@ def test_moves_are_those_of_the_machine(path: Path) -> None:
             assert value in MOVES
 
 
-def test_what_writes_a_state_is_found() -> None:
+def test_the_check_finds_code_that_writes_a_state() -> None:
     assert writes_of_state(b"redis.call('HMGET', key, 'state', 'queue')") == []
     assert writes_of_state(b"redis.call('HSET', key, 'state', word)") == [
         "redis.call('HSET', key, 'state', word)"

@@ -1,4 +1,4 @@
-"""Messages of errors are attributes: `python -OO` removes docstrings, and a problem still has its detail."""
+"""Error messages are attributes: `python -OO` removes docstrings, and problems still need their detail."""
 
 import importlib
 import pkgutil

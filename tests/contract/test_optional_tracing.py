@@ -22,7 +22,7 @@ def run(code: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("module", ["service.api.main", "workers.main"])
-def test_nothing_of_the_sdk_is_imported_where_nobody_set_a_provider(module: str) -> None:
+def test_the_sdk_is_not_imported_without_a_provider(module: str) -> None:
     code = (
         f"import sys, {module}; from service.telemetry.tracer import configure_tracing, find_tracer;"
         f"configure_tracing('x'); print(find_tracer()); {_REPORT}"
@@ -35,7 +35,7 @@ def test_a_worker_does_not_load_opentelemetry_at_all() -> None:
     assert run(code) == "[]"
 
 
-def test_without_the_sdk_a_collector_that_is_named_costs_a_warning() -> None:
+def test_a_collector_without_the_sdk_is_a_warning() -> None:
     code = (
         "import sys; sys.modules['opentelemetry.exporter'] = None; sys.modules['opentelemetry.sdk'] = None;"
         "from service.telemetry.tracer import configure_tracing, find_tracer;"
@@ -45,7 +45,7 @@ def test_without_the_sdk_a_collector_that_is_named_costs_a_warning() -> None:
     assert run(code, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1").endswith("None")
 
 
-def test_with_the_sdk_a_collector_that_is_named_gets_the_spans() -> None:
+def test_a_collector_with_the_sdk_gets_the_spans() -> None:
     code = (
         "from service.telemetry.tracer import configure_tracing, find_tracer;"
         "configure_tracing('triage-api');"

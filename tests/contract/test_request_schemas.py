@@ -1,4 +1,4 @@
-"""What the document says about absent fields, and shapes that code generators do not survive."""
+"""The meaning of absent fields is documented, and the document avoids schemas that break code generators."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from service.api.openapi.document import operations
 from service.domain.job_spec import OF_TYPES
 from tests.api.document import DOCUMENT, SCHEMAS
 
-#: By schema, the fields that are inherited when absent: from the job type, the queue, the template, the job.
+#: By schema, the fields that absence inherits: from the job type, the queue, the template, the job.
 INHERITED = {
     "JobSpecIn": set(OF_TYPES),
     "RetryIn": set(SCHEMAS["RetryIn"]["properties"]),
@@ -24,7 +24,7 @@ INHERITED = {
 
 
 def references(node: Any) -> Iterator[str]:
-    """Names of the schemas below a node, those in schemas included."""
+    """Names of the schemas that a node refers to, directly or through other schemas."""
     pending, seen = [node], set[str]()
     while pending:
         match pending.pop():
@@ -57,13 +57,13 @@ def test_an_inherited_field_has_no_default_and_the_document_says_what_its_absenc
         described = schema["properties"][field]
         assert "default" not in described, field
         assert field not in schema.get("required", ()), field
-        # Either the field says it, or the schema for all of its fields.
+        # Either the field or its schema must say it.
         words = f"{described.get('description', '')} {schema['description']}".lower()
         assert any(word in words for word in ("absent", "inherit", "settings to change")), field
 
 
 def test_no_other_request_field_has_a_default_that_is_not_always_the_same() -> None:
-    """A new default is looked at once: generated clients send it, whatever type, queue or template say."""
+    """Check a new default: generated clients send it, whatever the type, queue or template says."""
     declared = {
         f"{name}.{field}"
         for name in REQUESTS
@@ -91,7 +91,7 @@ def test_no_other_request_field_has_a_default_that_is_not_always_the_same() -> N
 
 
 def test_no_field_is_null_and_nothing_else() -> None:
-    """A schema of the type null alone ends openapi-generator with an exception."""
+    """openapi-generator fails with an exception on a schema of just the type null."""
     lonely = [
         f"{name}.{field}"
         for name, schema in SCHEMAS.items()
@@ -101,8 +101,8 @@ def test_no_field_is_null_and_nothing_else() -> None:
     assert lonely == []
 
 
-def test_what_is_read_line_by_line_is_bytes_and_its_lines_have_a_type() -> None:
-    """Generated clients read NDJSON as a blob, a file or bytes; a string is not what arrives."""
+def test_ndjson_is_bytes_and_its_lines_have_a_type() -> None:
+    """Generated clients read NDJSON as a blob, a file or bytes, so the schema must not promise a string."""
     streams = [
         (operation["operationId"], media["schema"], media["example"])
         for _, _, operation in operations(DOCUMENT)

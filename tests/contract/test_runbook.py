@@ -1,4 +1,4 @@
-"""Every call of the runbook is an operation of the API, with parameters that it has."""
+"""Every call in the runbook is an operation of the API, with parameters that it has."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tests.api.document import DOCUMENT
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/runbook.md").read_text()
-#: `ask ... "$TRIAGE_URL/path"`, which may be broken over two lines.
+#: `ask ... "$TRIAGE_URL/path"`, which may be split over two lines.
 CALLS = re.findall(r'ask((?:[^`"]|"(?!\$TRIAGE_URL))*?)"\$TRIAGE_URL(/[^"]*)"', TEXT)
 
 

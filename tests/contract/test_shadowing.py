@@ -1,4 +1,4 @@
-"""A user's own `service` or `workers` on the import path is a clear error, not a name that is not found."""
+"""A user's own `service` or `workers` on the import path is a clear error, not a confusing ImportError."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ ARQ = [sys.executable, "-m", "arq", "workers.main.WorkerSettings"]
 
 
 def package(directory: Path, name: str) -> Path:
-    """What many a project has, with a module of the name that is imported from ours."""
+    """A common layout: a package with our name, and a module that we import from ours."""
     (directory / name).mkdir()
     (directory / name / "main.py").write_text("def main(): print('mine')\n")
     path = directory / name / "__init__.py"
@@ -42,14 +42,14 @@ def test_the_command_ends_with_78_and_one_sentence(command: str, name: str, tmp_
     assert process.stderr == f"triage: {SENTENCE.format(mine, name)}\n"
 
 
-def test_so_does_dev_whose_processes_look_in_the_current_directory_first(tmp_path: Path) -> None:
+def test_dev_does_the_same_as_its_processes_search_the_current_directory_first(tmp_path: Path) -> None:
     mine = package(tmp_path, "workers")
     process = ended(tmp_path, TRIAGE, "dev", path="")
     assert process.returncode == 78
     assert process.stderr == f"triage: {SENTENCE.format(mine, 'workers')}\n"
 
 
-def test_arqs_command_says_it_of_service(tmp_path: Path) -> None:
+def test_arqs_command_reports_a_shadowed_service(tmp_path: Path) -> None:
     mine = package(tmp_path, "service")
     process = ended(tmp_path, *ARQ, path=str(tmp_path))
     assert (process.returncode, process.stdout) == (78, "")
@@ -64,13 +64,13 @@ def test_an_import_raises_an_import_error_that_says_it(line: str, tmp_path: Path
     assert process.stderr.splitlines()[-1] == f"ImportError: {SENTENCE.format(mine, 'service')}"
 
 
-def test_a_module_shadows_too_and_a_folder_that_is_no_package_does_not(tmp_path: Path) -> None:
+def test_a_module_shadows_as_well_and_a_folder_that_is_not_a_package_does_not(tmp_path: Path) -> None:
     assert find_shadow([str(ROOT)]) is None
     (tmp_path / "workers").mkdir()
     assert find_shadow([str(tmp_path), str(ROOT)]) is None
     (tmp_path / "workers.py").touch()
     assert find_shadow([str(tmp_path), str(ROOT)]) == SENTENCE.format(tmp_path / "workers.py", "workers")
-    # Ours comes first.
+    # Our package comes first.
     assert find_shadow([str(ROOT), str(tmp_path)]) is None
     # A link to the same package is the same package.
     (tmp_path / "linked").mkdir()

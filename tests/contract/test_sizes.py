@@ -1,4 +1,4 @@
-"""Files have one duty: past 300 lines there are two."""
+"""A file has one duty; one of more than 300 lines usually has two."""
 
 from pathlib import Path
 

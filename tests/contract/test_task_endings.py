@@ -1,4 +1,4 @@
-"""Tasks are ended by `service.tasks`: one cancellation can be lost, and then a task runs for ever."""
+"""Tasks are ended by `service.tasks`: one cancellation can be lost, and then the task runs forever."""
 
 import ast
 from collections.abc import Iterator
@@ -9,28 +9,28 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = sorted(path for room in ("service", "triage", "workers") for path in (ROOT / room).rglob("*.py"))
 
-#: What else is cancelled, by file: timers, and handlers, which decide by themselves what that is to them.
+#: Other cancellations, by file: timers, and handlers, which decide how they react.
 CANCELS = {
     "service/api/requests/protocol.py": {"self._reading_timer", "self._timer"},
     "service/tasks.py": {"task"},
-    # The verb of the store, not of a task.
+    # A verb of the store, not of a task.
     "service/store/jobs.py": {"self"},
-    # A second signal ends the command at once, whatever it was about to do.
+    # A second signal ends the command at once, whatever it is doing.
     "service/commands/bench/command.py": {"whole", "measuring"},
     "workers/engine/claimer.py": {"timer"},
     "workers/engine/runs/deadlines.py": {"self._timer"},
-    # Handlers are asked twice: before their grace, in which they may clean up, and after it.
+    # Handlers are cancelled twice: before their grace, in which they may clean up, and after it.
     "workers/engine/runs/stopper.py": {"run.task"},
     "workers/engine/runs/process_context.py": {"task", "self._coroutine[1]"},
-    # A look-up that no thread has begun: nothing that could swallow it.
+    # A lookup that no thread has started, so it cannot swallow the cancellation.
     "workers/http/resolver.py": {"task"},
     "workers/engine/runs/run.py": {"self.timer"},
-    # A future that a thread fulfils.
+    # A future that a thread completes.
     "workers/engine/runs/runners.py": {"outcome"},
 }
-#: Where something else than an event is waited for with a time limit.
+#: Time limits on something other than an event.
 TIME_LIMITS: dict[str, set[str]] = {}
-#: Where `asyncio.timeout` ends what talks to no Redis of ours: it cancels once, too.
+#: `asyncio.timeout` around code that uses no Redis of ours; it cancels only once as well.
 BLOCKS = {
     "service/api/auth/jwks.py",
     "service/api/requests/limits.py",
@@ -38,7 +38,7 @@ BLOCKS = {
     "service/commands/bench/run.py",
     "workers/http/outbound_guard.py",
     "workers/http/http_request.py",
-    # What a hook does is its author's; whoever has started it in vain abandons its run.
+    # Hooks are the user's code; a run whose hook does not end is abandoned.
     "workers/arq/hooks.py",
 }
 
@@ -54,9 +54,9 @@ def relative(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_nobody_cancels_a_task_only_once(path: Path) -> None:
+def test_no_code_cancels_a_task_only_once(path: Path) -> None:
     cancelled = {ast.unparse(call.func).removesuffix(".cancel") for call in calls(path, "cancel")}
-    # The verb of the store.
+    # A verb of the store.
     cancelled = {of for of in cancelled if not of.endswith("jobs") and not of.endswith("groups")}
     unknown = cancelled - CANCELS.get(relative(path), set())
     assert not unknown, f"{unknown}: use service.tasks.end"
@@ -69,12 +69,12 @@ def test_only_events_are_waited_for_with_a_time_limit_of_asyncio(path: Path) -> 
     assert not unknown, f"{unknown}: use service.tasks.within"
 
 
-def test_only_what_talks_to_no_redis_has_a_time_limit_as_a_block() -> None:
+def test_only_code_without_redis_uses_asyncio_timeout() -> None:
     assert {relative(path) for path in SOURCES if [*calls(path, "timeout")]} == BLOCKS
 
 
 @pytest.mark.parametrize("allowed", [CANCELS, TIME_LIMITS])
-def test_no_exception_has_outlived_its_reason(allowed: dict[str, set[str]]) -> None:
+def test_no_exception_is_out_of_date(allowed: dict[str, set[str]]) -> None:
     name = "cancel" if allowed is CANCELS else "wait_for"
     for file, texts in allowed.items():
         found = {

@@ -1,4 +1,4 @@
-"""pyproject.toml says the version; code reads it from there, and what cannot is compared with it here."""
+"""pyproject.toml has the version; code reads it from there, and this test compares every other copy."""
 
 import re
 import tomllib
@@ -10,15 +10,15 @@ import yaml
 from service.version import VERSION
 
 ROOT = Path(__file__).parents[2]
-#: Where an image is named by its version.
+#: Files that name an image with its version.
 _TAG = re.compile(r"^ARG VERSION=(.+)$|\btriage:(\d[\w.]*)|^ +tag: \"(.+)\"$", re.MULTILINE)
 
 
-def test_pyproject_says_it() -> None:
+def test_pyproject_has_the_version() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
-def test_chart_images_and_documents_say_the_same() -> None:
+def test_chart_images_and_documents_have_the_same() -> None:
     assert yaml.safe_load((ROOT / "helm/triage/Chart.yaml").read_text())["appVersion"] == VERSION
     assert orjson.loads((ROOT / "openapi/openapi.json").read_bytes())["info"]["version"] == VERSION
     dockerfiles = [ROOT / "Dockerfile", ROOT / "examples/custom-handlers/Dockerfile"]
@@ -32,7 +32,7 @@ def test_chart_images_and_documents_say_the_same() -> None:
     assert [tag for tag in tags if tag[1] != VERSION] == []
 
 
-def test_the_changelog_has_its_section_below_what_is_not_released_yet() -> None:
+def test_the_changelog_has_its_section_below_the_unreleased_one() -> None:
     sections = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert sections[0] == "[Unreleased]"
     assert re.fullmatch(rf"\[{re.escape(VERSION)}\] - \d{{4}}-\d\d-\d\d", sections[1])

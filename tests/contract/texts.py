@@ -23,7 +23,7 @@ _GENERATED = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTA
 _FENCE = re.compile(r"^(\s*)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"`[^`]+`")
 _LINK_TARGET = re.compile(r"\]\([^)]*\)")
-#: A line that begins a text of its own: a heading, a table's row, an item of a list.
+#: A line that begins a separate text: a heading, a table's row, an item of a list.
 _BEGINS = re.compile(r"\s*(#|\||[*-] |\d+\. )")
 
 

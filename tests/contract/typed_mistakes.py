@@ -1,4 +1,4 @@
-"""Handlers that a type checker must refuse, and what a worker passes to them: read by pyright, never run."""
+"""Handlers with type errors, and the calls that a worker makes; pyright reads this file, nothing runs it."""
 
 from triage import Context, ProcessContext, ThreadContext, job
 from workers.engine.runs.process_context import SubprocessContext

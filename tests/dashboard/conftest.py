@@ -1,4 +1,4 @@
-"""Two APIs (one that asks for keys), a worker and a browser, for all tests of the folder."""
+"""Two APIs (one of which needs keys), a worker and a browser, shared by the tests of this folder."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ FEW = ("queues:read", "jobs:read")
 
 @dataclass(frozen=True)
 class System:
-    """`open` needs no key, `closed` does; both show the same namespace. `keys` are secrets by scopes."""
+    """`open` needs no key, `closed` does; both show the same namespace. `keys` has secrets by scopes."""
 
     cluster: Cluster
     open: str
@@ -43,7 +43,7 @@ class System:
     keys: dict[tuple[str, ...], str]
 
 
-# Of the package, not of the session: tests with event loops follow, and the driver of the browser has one.
+# Per package, not per session: tests with event loops follow, and the browser's driver has one.
 @pytest.fixture(scope="package")
 def system(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     directory = tmp_path_factory.mktemp("dashboard")
@@ -99,7 +99,7 @@ def browser(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def visit(browser: Browser, system: System) -> Iterator[Visit]:
-    """A new window on the API that needs no key; it must end without anything that the page must not do."""
+    """A new window on the API that needs no key; the page must not have done anything forbidden."""
     visit = Visit(browser, system.open)
     yield visit
     visit.close()
@@ -107,7 +107,7 @@ def visit(browser: Browser, system: System) -> Iterator[Visit]:
 
 @pytest.fixture
 def guarded(browser: Browser, system: System) -> Iterator[Visit]:
-    """The same on the API that asks for keys."""
+    """The same on the API that needs keys."""
     visit = Visit(browser, system.closed)
     yield visit
     visit.close()

@@ -7,7 +7,7 @@ from workers.handler import NonRetryable, job
 
 @job
 async def hostile(ctx: Any, text: str, fail: bool = True) -> Any:
-    """Every text that a run can leave behind is the given one."""
+    """Puts the given text into everything that a run can leave behind."""
     await ctx.log(text)
     await ctx.progress(1, 2, text)
     if fail:

@@ -1,4 +1,4 @@
-"""Keys: asked for, kept in the tab, and what lacks a scope."""
+"""Keys: the page prompts for one, keeps it in the tab, and names a missing scope."""
 
 from playwright.sync_api import expect
 
@@ -7,7 +7,7 @@ from tests.dashboard.conftest import ALL, FEW, System
 from tests.dashboard.visit import Visit
 
 
-def test_a_key_is_asked_for_kept_in_the_tab_and_forgotten(guarded: Visit, system: System) -> None:
+def test_the_page_prompts_for_a_key_and_keeps_it_in_the_tab(guarded: Visit, system: System) -> None:
     page = guarded.page
     guarded.open("#/jobs")
     guarded.is_told("This API requires a key.")
@@ -34,7 +34,7 @@ def test_a_key_is_asked_for_kept_in_the_tab_and_forgotten(guarded: Visit, system
     guarded.expected = {401}
 
 
-def test_a_panel_that_lacks_a_scope_names_it_and_others_go_on(guarded: Visit, system: System) -> None:
+def test_a_panel_that_lacks_a_scope_names_it_and_others_keep_working(guarded: Visit, system: System) -> None:
     cluster = system.cluster
     cluster.http.patch("/v1/queues/seen", json={"max_depth": 10})
     job = cluster.submit(queue="seen", delay_seconds=3600)
@@ -55,7 +55,7 @@ def test_a_panel_that_lacks_a_scope_names_it_and_others_go_on(guarded: Visit, sy
     guarded.expected = {401, 403}
 
 
-def test_an_api_that_is_away_is_said_to_be_and_read_again(visit: Visit, system: System) -> None:
+def test_an_unavailable_api_is_reported_and_read_again(visit: Visit, system: System) -> None:
     system.cluster.http.patch("/v1/queues/kept", json={"max_depth": 10})
     visit.page.clock.install()
     visit.open()

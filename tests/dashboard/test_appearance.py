@@ -29,7 +29,7 @@ def test_no_page_is_wider_than_its_window(browser: Browser, system: System, widt
 
 def test_colours_follow_the_system(browser: Browser, system: System) -> None:
     def colours(scheme: Any) -> tuple[int, int]:
-        """How bright page and text are, of 255."""
+        """The brightness of page and text, of 255."""
         visit = Visit(browser, system.open, color_scheme=scheme)
         visit.open()
         style = "getComputedStyle(document.body)"

@@ -1,4 +1,4 @@
-"""Running dead jobs again, one and many."""
+"""Retrying dead jobs, one and many."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_one_and_then_all_that_match_run_again(visit: Visit, system: System) -> 
     visit.sees(visit.page.locator("#bulk"), "succeeded: 3 retried, 0 skipped.")
     assert [cluster.job(job["id"])["state"] for job in jobs] == ["queued"] * 4
     assert cluster.job(other["id"])["state"] == "dead"
-    # The list is read again: it shows nothing that is no longer dead.
+    # The list is read again: it no longer shows jobs that are not dead.
     visit.sees(visit.panel("Newest job first"), "No dead letters match.")
     expect(visit.row("job_")).to_have_count(0)
 
@@ -49,7 +49,7 @@ def test_one_and_then_all_that_match_run_again(visit: Visit, system: System) -> 
     visit.sees(visit.page.locator("#bulk"), "No dead jobs match.")
 
 
-def test_an_action_that_somebody_pauses_is_followed_to_its_end(visit: Visit, system: System) -> None:
+def test_a_bulk_action_paused_elsewhere_is_followed_to_its_end(visit: Visit, system: System) -> None:
     cluster = system.cluster
     jobs = [cluster.submit(queue="slow-graves", payload={"do": "give_up"}) for _ in range(2)]
     for job in jobs:
@@ -59,7 +59,7 @@ def test_an_action_that_somebody_pauses_is_followed_to_its_end(visit: Visit, sys
     body = {"filter": filter, "rate_per_second": 0.1}
 
     def slowly(route: Route) -> None:
-        # As an operator's own, at a rate at which it can be paused.
+        # Submit it as another operator would, at a rate that leaves time to pause it.
         given: Any = route.request.post_data_json
         route.continue_(post_data=body if "dry_run" not in given else given)
 

@@ -1,4 +1,4 @@
-"""Flows and fan-outs: how far they are, and what failed."""
+"""Flows and fan-outs: their progress, and what failed."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_a_large_flow_is_counted_and_its_dead_jobs_are_named(visit: Visit, syste
     assert visit.asked("/graph") == 0
 
 
-def test_a_fan_out_shows_how_far_it_is_and_what_failed(visit: Visit, system: System) -> None:
+def test_a_fan_out_shows_its_progress_and_what_failed(visit: Visit, system: System) -> None:
     items = [{"do": "give_up"}, *({"do": "ok"} for _ in range(9)), *({"seconds": 900} for _ in range(2))]
     body = {"template": {"name": "scripted", "queue": "fanned"}, "items": items, "then": job()}
     fan_out = create(system, "/v1/fan-outs", {**body, "items": items[:10]}, "failed")
@@ -88,13 +88,13 @@ def test_a_fan_out_shows_how_far_it_is_and_what_failed(visit: Visit, system: Sys
         ("queues", "queue", "never-used"),
     ],
 )
-def test_an_id_that_nobody_has_is_said_once(visit: Visit, page: str, kind: str, id: str) -> None:
+def test_an_unknown_id_is_reported_once(visit: Visit, page: str, kind: str, id: str) -> None:
     visit.expected = {404}
     visit.page.clock.install()
     visit.open(f"#/{page}/{id}")
     visit.is_told(f"Not Found: No {kind} {id} exists. It may have been deleted")
-    # Nothing else of the page loads for ever.
-    expect(visit.page.get_by_role("region")).to_have_count(2)  # the messages, and the one that says it
+    # No other part of the page keeps loading.
+    expect(visit.page.get_by_role("region")).to_have_count(2)  # The messages, and the panel that shows it.
     expect(visit.page.get_by_text("Loading")).to_have_count(0)
     expect(visit.page.locator("[aria-busy]:visible")).to_have_count(0)
     # Nor does it ask again: only another address helps.

@@ -1,4 +1,4 @@
-"""Text that wants to be more than text: stored through every field, and in every field of every answer."""
+"""Markup in data stays text: stored through every field, and in every field of every response."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ CORPUS = [
 ]
 #: As jobs have them: the type of an error is the last part of a dotted name.
 ERRORS = [f"{text.rpartition('.')[2]}: {text}" for text in CORPUS]
-#: Nothing in data may become one of these.
+#: Data must never turn into one of these.
 MADE = (
     "document.querySelectorAll('img, iframe, object, embed, style, main script, [onerror], [onload],"
     " [onfocus], [action]').length"
@@ -85,7 +85,7 @@ def test_stored_text_is_shown_as_it_is(visit: Visit, system: System) -> None:
 
 
 def hostile(value: Any, text: str) -> Any:
-    """Every text of a document has it at its end; ids that lead on stay."""
+    """Append the text to every string of a document; links still work, because ids come first."""
     match value:
         case str():
             return value + text
@@ -98,7 +98,7 @@ def hostile(value: Any, text: str) -> Any:
 
 
 @pytest.mark.parametrize("text", [CORPUS[0] + CORPUS[2] + CORPUS[6], CORPUS[3], "javascript:alert(1)//"])
-def test_an_answer_that_is_hostile_in_every_field_is_only_text(
+def test_a_response_that_is_hostile_in_every_field_is_only_text(
     visit: Visit, system: System, text: str
 ) -> None:
     cluster = system.cluster
@@ -125,7 +125,7 @@ def test_an_answer_that_is_hostile_in_every_field_is_only_text(
     visit.page.unroute_all(behavior="wait")
 
 
-def test_no_link_is_made_that_leads_out(visit: Visit) -> None:
+def test_no_link_leads_out_of_the_page(visit: Visit) -> None:
     visit.open()
     script = visit.page.locator("script[src]").get_attribute("src") or ""
     build = """async ([module, href]) => {
@@ -136,7 +136,7 @@ def test_no_link_is_made_that_leads_out(visit: Visit) -> None:
         assert visit.page.evaluate(build, [script.replace("main.js", "element.js"), href]) == "TypeError"
 
 
-def test_an_address_is_only_text_too(visit: Visit) -> None:
+def test_an_address_is_only_text_as_well(visit: Visit) -> None:
     for text in CORPUS:
         visit.page.goto("about:blank")
         visit.page.goto(f"{visit.origin}/dashboard#/jobs/" + text.replace("/", "%2F").replace("?", "%3F"))

@@ -1,4 +1,4 @@
-"""Finding a job, understanding it, and doing something about it."""
+"""Finding a job, understanding it, and acting on it."""
 
 from playwright.sync_api import expect
 
@@ -56,7 +56,7 @@ def test_a_waiting_job_runs_now_and_the_page_follows_it_to_its_end(visit: Visit,
     expect(visit.page.get_by_role("button", name="Run now")).to_have_count(0)
 
 
-def test_what_the_api_refuses_is_said_in_its_words(visit: Visit, system: System) -> None:
+def test_refusals_of_the_api_are_shown_in_its_words(visit: Visit, system: System) -> None:
     cluster = system.cluster
     job = cluster.submit(queue="stopped", delay_seconds=3600)
     visit.page.clock.install()
@@ -106,7 +106,7 @@ def test_an_id_leads_to_what_it_names(visit: Visit, system: System) -> None:
     visit.is_told("IDs begin with job_, flow_ or fan_.")
 
 
-def test_a_job_that_does_not_exist_is_said_not_to(visit: Visit) -> None:
+def test_a_job_that_does_not_exist_is_reported(visit: Visit) -> None:
     visit.open("#/jobs/job_01M85QCM3VN2A0H686WCBXCF8E")
     visit.sees(visit.panel("State").get_by_role("alert"), "Not Found")
     visit.expected = {404}

@@ -1,4 +1,4 @@
-"""What an operator sees first, and stopping a queue."""
+"""The first page that an operator sees, and stopping a queue."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def answer_with(items: list[Any]) -> Callable[[Route], None]:
     return amend
 
 
-def test_queues_and_workers_are_shown_and_read_again_by_themselves(visit: Visit, system: System) -> None:
+def test_queues_and_workers_are_shown_and_refreshed(visit: Visit, system: System) -> None:
     cluster = system.cluster
     cluster.http.patch("/v1/queues/limited", json={"max_concurrency": 3, "rate_limit": {"limit": 5}})
     cluster.http.post("/v1/queues/limited/pause")
@@ -45,7 +45,7 @@ def test_queues_and_workers_are_shown_and_read_again_by_themselves(visit: Visit,
     cluster.http.post("/v1/queues/limited/purge", json={"confirm": "limited"})
 
 
-def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(visit: Visit) -> None:
+def test_a_hidden_tab_requests_nothing_and_a_visible_one_refreshes_at_once(visit: Visit) -> None:
     visit.page.clock.install()
     visit.open()
     visit.sees(visit.panel("Workers"), "running with")
@@ -63,26 +63,26 @@ def test_a_hidden_tab_asks_nothing_and_a_seen_one_at_once(visit: Visit) -> None:
 
 def test_a_queue_is_paused_and_resumed_after_a_question(visit: Visit, system: System) -> None:
     http = system.cluster.http
-    http.patch("/v1/queues/steered", json={"max_depth": 10})
+    http.patch("/v1/queues/managed", json={"max_depth": 10})
     visit.open()
-    visit.page.get_by_role("button", name="Pause queue steered").click()
-    visit.sees(visit.page.get_by_role("dialog"), "Pause queue steered?")
+    visit.page.get_by_role("button", name="Pause queue managed").click()
+    visit.sees(visit.page.get_by_role("dialog"), "Pause queue managed?")
     visit.confirm("Do nothing")
     expect(visit.page.get_by_role("dialog")).to_have_count(0)
-    assert not http.get("/v1/queues/steered").json()["paused"]
+    assert not http.get("/v1/queues/managed").json()["paused"]
 
-    visit.page.get_by_role("button", name="Pause queue steered").click()
+    visit.page.get_by_role("button", name="Pause queue managed").click()
     visit.confirm("Pause")
-    visit.sees(visit.row("steered"), "paused")
-    visit.sees(visit.page.get_by_role("status"), "Queue steered is paused.")
-    assert http.get("/v1/queues/steered").json()["paused"]
+    visit.sees(visit.row("managed"), "paused")
+    visit.sees(visit.page.get_by_role("status"), "Queue managed is paused.")
+    assert http.get("/v1/queues/managed").json()["paused"]
 
-    visit.row("steered").get_by_role("link", name="steered").click()
+    visit.row("managed").get_by_role("link", name="managed").click()
     visit.sees(visit.panel("Settings"), "max depth")
-    visit.page.get_by_role("button", name="Resume queue steered").click()
+    visit.page.get_by_role("button", name="Resume queue managed").click()
     visit.confirm("Resume")
-    expect(visit.page.get_by_role("button", name="Pause queue steered")).to_be_visible()
-    assert not http.get("/v1/queues/steered").json()["paused"]
+    expect(visit.page.get_by_role("button", name="Pause queue managed")).to_be_visible()
+    assert not http.get("/v1/queues/managed").json()["paused"]
 
 
 def test_it_is_used_without_a_mouse(visit: Visit, system: System) -> None:
@@ -106,19 +106,17 @@ def test_it_is_used_without_a_mouse(visit: Visit, system: System) -> None:
     page.keyboard.press("Enter")
     resume = page.get_by_role("button", name="Resume queue keyed")
     expect(resume).to_be_visible()
-    # The table was made anew meanwhile: the place in it is kept.
+    # The table was rendered again meanwhile, but the focus stays in place.
     expect(resume).to_be_focused()
     unnamed = "[...document.querySelectorAll('input, select, textarea, button')].filter((part) => "
     unnamed += "!part.labels?.length && !part.getAttribute('aria-label') && !part.textContent).length"
     assert page.evaluate(unnamed) == 0
 
 
-def test_the_banner_names_what_is_in_trouble_and_nothing_else(
-    visit: Visit, system: System, tmp_path: Path
-) -> None:
+def test_the_banner_names_only_queues_in_trouble(visit: Visit, system: System, tmp_path: Path) -> None:
     cluster = system.cluster
     http, banner = cluster.http, visit.page.get_by_role("list", name="Needs attention")
-    # As it should be: full of work, paused without work, rate limited.
+    # Normal: full of work, paused without work, rate limited.
     http.patch("/v1/queues/full", json={"max_concurrency": 1})
     full = cluster.submit(queue="full", payload={"seconds": 60})
     cluster.until(full["id"], "running")
@@ -154,7 +152,7 @@ def test_the_banner_names_what_is_in_trouble_and_nothing_else(
 
 
 def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system: System) -> None:
-    """Workers come and go in seconds here: the answers are those of the API, half a minute later."""
+    """Workers come and go in seconds here, so the test shifts the API's responses by half a minute."""
     worker = {**system.cluster.workers()[0], "state": "lost", "running": 2}
     job = system.cluster.submit(queue="lonely", delay_seconds=900)
     queue = system.cluster.http.get("/v1/queues/lonely").json()
@@ -170,8 +168,8 @@ def test_the_banner_names_lost_workers_and_jobs_without_any(visit: Visit, system
     system.cluster.http.post(f"/v1/jobs/{job['id']}/cancel")
 
 
-def test_what_slows_a_queue_is_no_trouble_unless_jobs_wait_for_help(visit: Visit, system: System) -> None:
-    """A job that has waited for minutes cannot be had at once: the queues are those of this test."""
+def test_a_slowed_queue_is_not_in_trouble_unless_jobs_wait_for_help(visit: Visit, system: System) -> None:
+    """A job that has waited for minutes is not available here, so this test makes up the queues."""
     system.cluster.http.patch("/v1/queues/shown", json={"max_depth": 10})
     idle = system.cluster.http.get("/v1/queues/shown").json()
     waiting = {**idle, "counts": {**idle["counts"], "queued": 1}}

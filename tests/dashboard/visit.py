@@ -1,11 +1,11 @@
-"""A browser window that notes what no page of ours may do."""
+"""A browser window that records everything our pages must not do."""
 
 import re
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Request, expect
 
-#: What the browser itself writes when an API answers with a problem.
+#: The message that the browser itself logs when an API responds with a problem.
 _PROBLEM_NOTE = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 _NOTE_VIOLATIONS = """
 window.violations = [];
@@ -16,7 +16,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
 
 
 class Visit:
-    """`refusals` are the statuses of answers that were no success, `expected` those that a test asks for."""
+    """`refusals` are the statuses of failed responses, `expected` those that a test provokes."""
 
     def __init__(self, browser: Browser, origin: str, **options: Any) -> None:
         self.origin = origin
@@ -47,7 +47,7 @@ class Visit:
         dialog.dismiss()
 
     def open(self, fragment: str = "") -> None:
-        """Loads the page anew, so that the fragment is taken as an address that somebody was sent."""
+        """Reloads the page, as when a user opens a link with this fragment."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.origin}/dashboard{fragment}")
 
@@ -63,18 +63,18 @@ class Visit:
         return self.page.get_by_role("row").filter(has_text=text)
 
     def confirm(self, verb: str) -> None:
-        """In the dialog of the page."""
+        """In the page's dialog."""
         self.page.get_by_role("dialog").get_by_role("button", name=verb, exact=True).click()
 
     def sees(self, locator: Locator, text: str) -> None:
         expect(locator).to_contain_text(text)
 
     def is_told(self, text: str) -> None:
-        """At once, also by a screen reader."""
+        """At once, also to a screen reader."""
         expect(self.page.get_by_role("alert").filter(has_text=text)).to_have_count(1)
 
     def asked(self, part: str) -> int:
-        """How many requests had this at the end of their address."""
+        """The number of requests whose address ends with this."""
         return sum(request.url.endswith(part) for request in self.requests)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Handlers that ask for later: never at once, never in step, and not for ever."""
+"""Handlers that ask to run later: never at once, never in lockstep, and not indefinitely."""
 
 from dataclasses import replace
 from typing import Any
@@ -42,7 +42,7 @@ def decide(outcome: Outcome, random: float = 0.0, job: Job = JOB, **fields: Any)
 
 
 @pytest.mark.parametrize("asked", [-5_000, 0, 1, 999])
-def test_nothing_comes_back_sooner_than_the_floor(asked: int) -> None:
+def test_no_job_returns_sooner_than_the_floor(asked: int) -> None:
     snooze = decide(Snoozed(asked))
     assert (snooze.move, snooze.delay_ms, snooze.counts) == (SNOOZE, 1_000, "deferrals")
     freeze = decide(Throttled(asked), job=KEYED)
@@ -57,7 +57,7 @@ def test_jitter_only_lengthens_and_by_a_tenth_or_five_seconds() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Snoozed(60_000), Throttled(60_000)])
-def test_one_attempt_is_deferred_so_often_and_then_fails(outcome: Outcome) -> None:
+def test_an_attempt_may_be_deferred_a_limited_number_of_times(outcome: Outcome) -> None:
     last = decide(outcome, deferrals=99)
     assert (last.counts, last.failure) == ("deferrals", None)
     failed = decide(outcome, deferrals=100)
@@ -69,7 +69,7 @@ def test_one_attempt_is_deferred_so_often_and_then_fails(outcome: Outcome) -> No
     assert (dead.move, dead.reason) == (GIVE_UP, Reason.EXHAUSTED)
 
 
-def test_without_a_limit_key_the_type_rests_five_minutes_at_most_and_the_job_as_long_as_it_was_told() -> None:
+def test_without_a_limit_key_the_type_rests_at_most_five_minutes() -> None:
     short = decide(Throttled(300_000))
     assert (short.move, short.freeze_ms, short.delay_ms) == (REQUEUE, 300_000, 0)
     long = decide(Throttled(3_600_000))
@@ -87,6 +87,6 @@ def test_the_retries_that_a_handler_asks_for_slow_down_after_as_many_as_arq_allo
     assert decide(failed, retry=many, failures=5).delay_ms == 1_000
 
 
-def test_a_retry_policy_means_what_it_says() -> None:
+def test_a_retry_policy_is_followed() -> None:
     policy = RetryPolicy(max_attempts=1_000, delay_ms=0, jitter=0)
     assert decide(Failed(Failure("ValueError", "x")), retry=policy, failures=500).delay_ms == 0

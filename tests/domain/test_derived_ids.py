@@ -1,4 +1,4 @@
-"""Ids that follow from others: of the items of a fan-out, and of what is derived from a seed."""
+"""Ids computed from others: of the items of a fan-out, and of what is derived from a seed."""
 
 import os
 
@@ -9,7 +9,7 @@ from service.domain.ids import IdFactory, derived_id
 IDS = IdFactory(Clock().now_ms, os.urandom)
 
 
-def test_ids_of_items_are_computed_when_they_are_asked_for() -> None:
+def test_ids_of_items_are_computed_when_needed() -> None:
     id = IDS.new("fan", members=MEMBERS)
     items = ItemIds(id, 1_000_000)
     assert (len(items), items[999_999], items[-1]) == (1_000_000, item_id(id, 999_999), items[999_999])

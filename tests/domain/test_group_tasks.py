@@ -1,4 +1,4 @@
-"""Whom the tasks of groups act upon, and in which order."""
+"""Which jobs the tasks of groups act upon, and in which order."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from service.domain.states import FINISHED, State
 from service.store.codec.jobs import encode_options
 from service.store.codec.submissions import created_job
 
-#: What each job waits for: a diamond, and one that stands alone.
+#: The dependencies of each job: a diamond, and a job that stands alone.
 DIAMOND = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "alone": []}
 COUNTS = dict.fromkeys(State, 0)
 
@@ -29,19 +29,19 @@ def flow(on_failure: OnFailure = "fail", generation: int = 0) -> Flow:
     )
 
 
-def test_a_failure_spares_what_waits_for_the_dead_job() -> None:
+def test_a_failure_spares_the_dependents_of_the_dead_job() -> None:
     assert group_tasks.lost_with(list(DIAMOND), DIAMOND, "b") == ["a", "b", "c", "alone"]
     assert group_tasks.lost_with(list(DIAMOND), DIAMOND, "a") == ["a", "alone"]
 
 
-def test_what_waits_for_others_is_cancelled_before_them() -> None:
+def test_dependents_are_cancelled_before_their_dependencies() -> None:
     order = group_tasks.cancel_order({**DIAMOND, "b": ["a", "outside"]})
     assert sorted(order) == sorted(DIAMOND)
     for job, waits in DIAMOND.items():
         assert all(order.index(job) < order.index(other) for other in waits)
 
 
-def test_what_is_waited_for_runs_again_before_those_that_wait() -> None:
+def test_dependencies_run_again_before_their_dependents() -> None:
     order = group_tasks.retry_order(["d", "c", "b", "a", "alone"], {**DIAMOND, "d": ["b", "c", "outside"]})
     assert sorted(order) == sorted(DIAMOND)
     for job, waits in DIAMOND.items():
@@ -54,7 +54,7 @@ def test_a_step_has_few_jobs_and_few_edges() -> None:
     batches = list(group_tasks.retry_batches(jobs, {}))
     assert [len(batch) for batch in batches] == [50, 50, 20]
     assert [id for batch in batches for id in batch] == jobs
-    # A job that everything waits for weighs as much as all of its edges.
+    # A job with many dependents weighs as much as all of its edges.
     waits = {id: ["hub"] for id in jobs} | {f"more_{number}": ["hub"] for number in range(1_900)}
     assert [len(batch) for batch in group_tasks.retry_batches([*jobs[:3], "hub", *jobs[3:5]], waits)] == [
         3,
@@ -64,7 +64,7 @@ def test_a_step_has_few_jobs_and_few_edges() -> None:
     assert list(group_tasks.retry_batches([], {})) == [[]]
 
 
-def test_only_a_flow_that_says_so_fails_as_a_whole() -> None:
+def test_only_a_flow_with_that_option_fails_as_a_whole() -> None:
     fan_out = FanOut(
         id="fan_1",
         version=1,

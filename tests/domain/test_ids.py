@@ -1,4 +1,4 @@
-"""Ids sort as they were made, whatever the clock does, and carry their time."""
+"""Ids sort by creation even when the clock does not, and carry their time."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +21,7 @@ def test_an_id_is_its_prefix_and_a_ulid() -> None:
 
 
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
-def test_an_id_carries_the_time_of_its_making(now_ms: int, random: bytes) -> None:
+def test_an_id_carries_its_creation_time(now_ms: int, random: bytes) -> None:
     id = IdFactory(lambda: now_ms, lambda _: random).new("job")
 
     assert is_id("job", id)
@@ -76,11 +76,11 @@ def test_threads_never_share_an_id() -> None:
         "job_01ARYZ6S410000000000000000\n",
     ],
 )
-def test_other_texts_are_no_ids_of_a_job(text: str) -> None:
+def test_other_texts_are_not_ids_of_a_job(text: str) -> None:
     assert not is_id("job", text)
 
 
 @pytest.mark.parametrize("text", ["", "job_", "job_01ARYZ6S41", "job_81ARYZ6S410000000000000000"])
-def test_what_is_no_id_carries_no_time(text: str) -> None:
+def test_an_invalid_id_carries_no_time(text: str) -> None:
     with pytest.raises(ValueError, match="invalid ID"):
         created_ms(text)

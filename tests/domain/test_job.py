@@ -1,4 +1,4 @@
-"""What a job says of itself."""
+"""Derived attributes of a job."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""One reader of a JobSpec: it refuses what the API's schema refuses, and lays what is given over defaults."""
+"""One reader of a JobSpec: it refuses what the API's schema refuses, and merges defaults."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -34,7 +34,7 @@ TYPE = JobType(
     redact=("/card",),
 )
 QUEUES = {"typed": {"priority": 1, "retry": {"max_attempts": 9, "delay_seconds": 4}}}
-#: Values at the limits, beside those that break careless code.
+#: Values at the limits, and values that break careless code.
 EDGES: list[Any] = [
     *VALUES,
     *(0.0004, 1000, 1001, 999.5, 315_360_000, 315_360_000.5, 31_536_000, 31_536_001, 100, 100.1, 0.5),
@@ -104,7 +104,7 @@ def test_the_two_have_the_same_fields() -> None:
     assert set(QueueDefaultsIn.model_fields) == {name for name, row in FIELDS.items() if row.of_queues}
 
 
-def test_every_field_is_checked_as_a_default_too() -> None:
+def test_every_field_is_checked_as_a_default_as_well() -> None:
     for name, row in FIELDS.items():
         for value in EDGES:
             allowed = row.of_types and reads(row.read, value, "")
@@ -162,7 +162,7 @@ READERS = [of_a_request, of_a_schedule, of_a_handler]
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_an_absent_field_is_the_types_and_below_that_the_queues(read: Any) -> None:
+def test_an_absent_field_comes_from_the_type_and_then_from_the_queue(read: Any) -> None:
     spec = read({"name": "work", "retry": {"jitter": 0}})
     assert (spec.queue, spec.priority, spec.redact) == ("typed", 7, ("/card",))
     assert (spec.timeout_ms, spec.expires_ms, spec.deadline_ms, spec.retention_ms) == (
@@ -183,7 +183,7 @@ def test_a_job_in_another_queue_has_the_defaults_of_that_queue(read: Any) -> Non
     assert (spec.queue, spec.retry.delay_ms, spec.retry.max_attempts) == ("elsewhere", 1_000, 5)
 
 
-def test_what_lies_below_counts_where_nothing_else_is_said() -> None:
+def test_defaults_apply_where_nothing_else_is_given() -> None:
     below = {"retry": {"max_attempts": 8, "jitter": 0}}
     assert specify({"name": "other"}, None, QUEUES, below=below).retry.max_attempts == 8
     retry = specify({"name": "work", "queue": "typed"}, None, QUEUES, below=below).retry
@@ -195,7 +195,7 @@ def test_defaults_that_this_version_does_not_know_are_left_out() -> None:
     assert specify({"name": "work"}, newer).retry.max_attempts == 2
 
 
-def test_a_limit_that_must_not_be_zero_is_a_millisecond_at_least() -> None:
+def test_a_limit_that_must_not_be_zero_is_at_least_a_millisecond() -> None:
     spec = specify({"name": "work", "timeout_seconds": 0.0001, "unique": {"key": "k", "until": 0.0001}})
     assert spec.timeout_ms == 1
     assert spec.unique is not None

@@ -1,4 +1,4 @@
-"""Pointers of redact=: what is one, and what it can name in a schema."""
+"""Pointers of redact=: which are valid, and which members of a schema they can name."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from service.domain.redaction import can_match, parse_pointer
 
 
 @pytest.mark.parametrize("pointer", ["", "card", "/", "/card/", "//number", "/a~2b", "/a~", "/card\n"])
-def test_what_names_no_member_is_no_pointer(pointer: str) -> None:
+def test_an_invalid_pointer_is_refused(pointer: str) -> None:
     with pytest.raises(ValueError, match="JSON pointer"):
         parse_pointer(pointer)
 
@@ -49,13 +49,13 @@ class Person(BaseModel):
         ("/pair/0/number", False),
     ],
 )
-def test_a_pointer_is_held_against_a_schema(pointer: str, can: bool) -> None:
+def test_a_pointer_is_checked_against_a_schema(pointer: str, can: bool) -> None:
     schema = Person.model_json_schema()
     schema["$defs"]["Card"]["additionalProperties"] = False
     assert can_match(schema, parse_pointer(pointer)) is can
 
 
-def test_a_schema_that_forbids_the_rest_is_believed() -> None:
+def test_a_schema_without_further_members_is_trusted() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
     assert not can_match(schema, ("b",))
     assert not can_match(False, ("a",))

@@ -1,4 +1,4 @@
-"""TRIAGE_REDIS_URL: what is taken, what is refused, and that no refusal shows any part of a password."""
+"""TRIAGE_REDIS_URL: which URLs are valid, and that no error message shows any part of a password."""
 
 import re
 import traceback
@@ -30,7 +30,7 @@ from service.settings import load_settings
         ("unix://user:pass@/run/redis.sock?db=1", "/run/redis.sock"),
     ],
 )
-def test_a_good_url_leads_where_redis_py_goes(url: str, address: str) -> None:
+def test_a_valid_url_is_read_as_redis_py_reads_it(url: str, address: str) -> None:
     check_redis_url(url)
     assert address_of(url) == address
     parsed = parse_url(url)
@@ -76,12 +76,12 @@ def test_a_good_url_leads_where_redis_py_goes(url: str, address: str) -> None:
         "unix://run/redis.sock",
     ],
 )
-def test_another_one_is_refused(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|has|names) "):
         check_redis_url(url)
 
 
-#: Each with one character that means something in a URL, or with several.
+#: Each contains one or more characters with a special meaning in a URL.
 PASSWORDS = [
     *(f"hunter2{letter}Zebra99" for letter in "#/?@:%[] \n℀\\"),
     *("#hunter2", "/hunter2", "4711/Zebra99", "4711?Zebra99=1", "4711#Zebra99"),
@@ -123,6 +123,6 @@ def test_an_escaped_password_is_understood(password: str) -> None:
     assert (parse_url(url)["password"], address_of(url)) == (password, "redis:6379")
 
 
-def test_a_line_break_at_the_end_of_a_secret_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_break_after_a_secret_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIAGE_REDIS_URL", "redis://redis:6379/0\n")
     assert load_settings().redis_url == "redis://redis:6379/0"

@@ -1,4 +1,4 @@
-"""What became of a job, as the error of a request for it alone."""
+"""Results of a batch, as the error of a request for a single job."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Slots of schedules: clock changes, bounds, and what is fired after a time without workers."""
+"""Fire times of schedules: clock changes, limits, and which ones fire after a time without workers."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -17,50 +17,50 @@ def ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-def slots(cron: str, after: str, count: int, timezone: str = "Europe/Berlin") -> list[str]:
+def fire_times(cron: str, after: str, count: int, timezone: str = "Europe/Berlin") -> list[str]:
     table = Timetable(cron=cron, timezone=timezone)
     zone = ZoneInfo(timezone)
     return [
-        datetime.fromtimestamp(slot / 1000, zone).strftime("%dT%H:%M:%S%z")
-        for slot in table.upcoming(ms(after), count)
+        datetime.fromtimestamp(time / 1000, zone).strftime("%dT%H:%M:%S%z")
+        for time in table.upcoming(ms(after), count)
     ]
 
 
 @pytest.mark.parametrize("cron", ["30 2 * * *", "0 30 2 * * *"])
-def test_a_time_that_the_clocks_skip_fires_once_when_the_gap_ends(cron: str) -> None:
-    assert slots(cron, "2026-03-28T12:00:00Z", 2) == ["29T03:00:00+0200", "30T02:30:00+0200"]
+def test_a_time_skipped_by_the_clocks_fires_once_when_the_gap_ends(cron: str) -> None:
+    assert fire_times(cron, "2026-03-28T12:00:00Z", 2) == ["29T03:00:00+0200", "30T02:30:00+0200"]
 
 
 @pytest.mark.parametrize("cron", ["30 2 * * *", "0 30 2 * * *"])
 def test_a_time_that_comes_twice_fires_once(cron: str) -> None:
-    assert slots(cron, "2026-10-24T12:00:00Z", 2) == ["25T02:30:00+0200", "26T02:30:00+0100"]
-    # Also when the look for the next slot falls into the repeated hour.
-    assert slots(cron, "2026-10-25T01:15:00Z", 1) == ["26T02:30:00+0100"]
+    assert fire_times(cron, "2026-10-24T12:00:00Z", 2) == ["25T02:30:00+0200", "26T02:30:00+0100"]
+    # Also when the search for the next fire time starts in the repeated hour.
+    assert fire_times(cron, "2026-10-25T01:15:00Z", 1) == ["26T02:30:00+0100"]
 
 
 def test_several_times_inside_a_gap_fire_once_together() -> None:
-    assert slots("*/15 2,3 * * *", "2026-03-29T00:59:59Z", 2) == ["29T03:00:00+0200", "29T03:15:00+0200"]
+    assert fire_times("*/15 2,3 * * *", "2026-03-29T00:59:59Z", 2) == ["29T03:00:00+0200", "29T03:15:00+0200"]
 
 
 def test_every_hour_means_elapsed_time_through_both_changes() -> None:
-    assert slots("@hourly", "2026-10-24T23:30:00Z", 3) == [
+    assert fire_times("@hourly", "2026-10-24T23:30:00Z", 3) == [
         "25T02:00:00+0200",
         "25T02:00:00+0100",
         "25T03:00:00+0100",
     ]
-    assert slots("0 * * * *", "2026-03-29T00:30:00Z", 2) == ["29T03:00:00+0200", "29T04:00:00+0200"]
+    assert fire_times("0 * * * *", "2026-03-29T00:30:00Z", 2) == ["29T03:00:00+0200", "29T04:00:00+0200"]
 
 
 def test_every_second_hour_counts_hours_on_the_wall_once() -> None:
-    assert slots("0 */2 * * *", "2026-10-24T22:30:00Z", 2) == ["25T02:00:00+0200", "25T04:00:00+0100"]
+    assert fire_times("0 */2 * * *", "2026-10-24T22:30:00Z", 2) == ["25T02:00:00+0200", "25T04:00:00+0100"]
 
 
 def test_a_gap_of_half_an_hour_ends_where_it_ends() -> None:
-    assert slots("15 2 * * *", "2026-10-03T02:00:00Z", 1, "Australia/Lord_Howe") == ["04T02:30:00+1100"]
+    assert fire_times("15 2 * * *", "2026-10-03T02:00:00Z", 1, "Australia/Lord_Howe") == ["04T02:30:00+1100"]
 
 
 def test_a_day_without_midnight_begins_later() -> None:
-    assert slots("0 0 * * *", "2026-09-05T12:00:00Z", 1, "America/Santiago") == ["06T01:00:00-0300"]
+    assert fire_times("0 0 * * *", "2026-09-05T12:00:00Z", 1, "America/Santiago") == ["06T01:00:00-0300"]
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_cron_takes_five_and_six_fields_and_names(cron: str, expected: str) -> N
         (Timetable(every_ms=1000, timezone="Europe"), "timezone"),
     ],
 )
-def test_what_cannot_be_read_is_named(table: Timetable, field: str) -> None:
+def test_errors_name_the_invalid_part(table: Timetable, field: str) -> None:
     with pytest.raises(TimetableInvalid) as error:
         table.check(ms("2026-06-15T12:00:00Z"))
     assert error.value.field == field
 
 
-def test_start_and_end_bound_the_slots_and_belong_to_them() -> None:
+def test_start_and_end_are_inclusive_limits() -> None:
     start, end = ms("2026-06-15T12:00:00Z"), ms("2026-06-15T12:00:30Z")
     every = Timetable(every_ms=15_000, anchor_ms=start, start_ms=start, end_ms=end)
     assert list(every.fire_times(0)) == [start, start + 15_000, end]
@@ -128,11 +128,11 @@ HOURLY = Timetable(every_ms=HOUR)
         Timetable(cron="* * * * * *", timezone="UTC", start_ms=LATEST_MS),
     ],
 )
-def test_no_slot_is_after_the_calendar(table: Timetable) -> None:
+def test_no_fire_time_is_after_the_calendar(table: Timetable) -> None:
     assert table.upcoming(0) == ([] if table.timezone == "Europe/Berlin" else [LATEST_MS])
 
 
-def test_none_fires_what_is_on_time_and_one_that_is_a_little_late() -> None:
+def test_none_fires_times_that_are_on_time_or_slightly_late() -> None:
     assert decide(HOURLY, "none", 10 * HOUR, 10 * HOUR + 5).fire_times == (10 * HOUR,)
     assert decide(HOURLY, "none", 10 * HOUR, 10 * HOUR + 59_000).fire_times == (10 * HOUR,)
     late = decide(HOURLY, "none", 10 * HOUR, 12 * HOUR + 61_000)
@@ -141,7 +141,7 @@ def test_none_fires_what_is_on_time_and_one_that_is_a_little_late() -> None:
     assert (now.fire_times, now.missed, now.next_fire_time) == ((12 * HOUR,), 11 * HOUR, 13 * HOUR)
 
 
-def test_none_skips_no_slot_of_a_second_while_workers_take_over() -> None:
+def test_none_skips_no_fire_time_while_workers_take_over() -> None:
     assert decide(Timetable(every_ms=1_000), "none", 10_000, 11_100).fire_times == (10_000, 11_000)
 
 
@@ -150,7 +150,7 @@ def test_latest_fires_one_however_late() -> None:
     assert (firing.fire_times, firing.missed, firing.next_fire_time) == ((100 * HOUR,), 99 * HOUR, 101 * HOUR)
 
 
-def test_all_fires_every_slot_up_to_its_limit_and_keeps_the_newest() -> None:
+def test_all_fires_every_time_up_to_its_limit_and_keeps_the_newest() -> None:
     assert decide(HOURLY, "all", 10 * HOUR, 13 * HOUR + 1).fire_times == tuple(
         n * HOUR for n in (10, 11, 12, 13)
     )
@@ -160,12 +160,12 @@ def test_all_fires_every_slot_up_to_its_limit_and_keeps_the_newest() -> None:
     assert firing.missed == 0
 
 
-def test_of_slots_that_would_replace_each_other_the_newest_fires() -> None:
+def test_of_fire_times_that_replace_each_other_the_newest_fires() -> None:
     firing = decide(HOURLY, "all", 10 * HOUR, 13 * HOUR + 1, "replace")
     assert (firing.fire_times, firing.missed) == ((13 * HOUR,), 12 * HOUR)
 
 
-def test_a_schedule_that_is_over_waits_for_nothing() -> None:
+def test_a_finished_schedule_waits_for_nothing() -> None:
     table = Timetable(every_ms=HOUR, end_ms=10 * HOUR)
     assert decide(table, "none", 10 * HOUR, 10 * HOUR + 1).next_fire_time is None
 
@@ -173,7 +173,7 @@ def test_a_schedule_that_is_over_waits_for_nothing() -> None:
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]
 
 
-# No deadline: a loaded machine is no reason to fail.
+# No deadline, so that a loaded machine does not fail the test.
 @settings(deadline=None)
 @given(
     st.sampled_from(
@@ -182,22 +182,22 @@ ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Ame
     st.sampled_from(ZONES),
     st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001
 )
-def test_slots_are_the_same_from_wherever_one_looks(cron: str, zone: str, naive: datetime) -> None:
+def test_fire_times_do_not_depend_on_the_start_of_the_search(cron: str, zone: str, naive: datetime) -> None:
     table = Timetable(cron=cron, timezone=zone)
     start = round(naive.replace(tzinfo=UTC).timestamp() * 1000)
     ahead = table.upcoming(start, 12)
     assert ahead == sorted(set(ahead))
     at = start
-    for slot in ahead:
+    for time in ahead:
         at = table.next_after(at) or 0
-        assert at == slot
-    walls = [datetime.fromtimestamp(slot / 1000, ZoneInfo(zone)).replace(tzinfo=None) for slot in ahead]
+        assert at == time
+    walls = [datetime.fromtimestamp(time / 1000, ZoneInfo(zone)).replace(tzinfo=None) for time in ahead]
     assert cron == "* * * * *" or len(set(walls)) == len(walls)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 10**7), st.integers(0, 10**7), st.integers(0, 10**7), st.integers(1, 20))
-def test_the_newest_slots_are_those_that_counting_would_find(
+def test_the_newest_fire_times_are_those_found_by_counting(
     every: int, first: int, gap: int, at_most: int
 ) -> None:
     table = Timetable(every_ms=every)

@@ -50,7 +50,7 @@ def test_variables_of_services_are_ignored_and_named(
         ("TRIAGE_SERVICES", "10.0.0.1"),
     ],
 )
-def test_what_only_looks_like_one_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_similar_variables_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationInvalid, match=name):
         load_settings()

@@ -1,4 +1,4 @@
-"""Headers that W3C Trace Context accepts, and those it tells us to ignore."""
+"""Headers that W3C Trace Context accepts, and those that it says to ignore."""
 
 import pytest
 

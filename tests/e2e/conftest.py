@@ -1,4 +1,4 @@
-"""A cluster of its own for each test: these tests kill servers."""
+"""A separate cluster for each test, because these tests kill servers."""
 
 from collections.abc import Iterator
 from pathlib import Path

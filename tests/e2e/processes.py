@@ -1,4 +1,4 @@
-"""Real processes for end-to-end tests: a server, the API, workers, started and ended by the test."""
+"""Real processes for end-to-end tests: a server, the API, workers, started and stopped by the test."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from service.api.auth.credentials import SCOPES
 from service.store.redis.embedded import EmbeddedServer
 from tests.support.eventually import eventually_blocking
 
-#: Leases short enough for tests, long enough for a loaded machine.
+#: Short enough for tests, long enough for a loaded machine.
 LEASE_SECONDS = 3.0
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 class Cluster:
-    """One server, one API, any number of workers; `stop` ends what still runs."""
+    """One server, one API, any number of workers; `stop` ends every process that still runs."""
 
     def __init__(self, directory: Path, server: EmbeddedServer, **settings: Any) -> None:
         self.directory = directory
@@ -86,7 +86,7 @@ class Cluster:
 
         def registered() -> None:
             assert process.poll() is None, self.logs()
-            # Not counted: one that was killed before becomes lost meanwhile.
+            # Compare ids, not counts: a worker that was killed earlier may drop out meanwhile.
             assert {row["id"] for row in self.workers()} - before
 
         eventually_blocking(registered, 30)

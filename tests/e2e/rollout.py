@@ -17,7 +17,7 @@ from tests.support.eventually import eventually_blocking
 
 
 class Pod:
-    """One process of a Deployment; `end` is what the kubelet does with it."""
+    """One process of a Deployment; `end` does what the kubelet does."""
 
     def __init__(self, cluster: Cluster, command: str, port_setting: str, specification: Manifest) -> None:
         self.port = free_port()
@@ -36,7 +36,7 @@ class Pod:
             raise AssertionError from error
 
     def end(self) -> int:
-        """Its exit code; raises when SIGKILL would have been sent."""
+        """Its exit code; raises where the kubelet would have sent SIGKILL."""
         over = time.monotonic() + self._specification["terminationGracePeriodSeconds"]
         hook = container(self._specification)["lifecycle"]["preStop"]
         if "sleep" in hook:
@@ -49,7 +49,7 @@ class Pod:
 
 
 class Load(threading.Thread):
-    """Submits jobs one after another to any endpoint, and again with the same key where the docs say so."""
+    """Submits jobs one by one to any endpoint, repeating with the same key where the docs allow it."""
 
     def __init__(self, endpoints: list[int], stopping: threading.Event, body: dict[str, Any]) -> None:
         super().__init__(daemon=True)
@@ -84,14 +84,14 @@ class Load(threading.Thread):
 
 
 class Deployment:
-    """Replaces its pods one by one as `maxSurge` and `maxUnavailable: 0` say: the new one first."""
+    """Replaces its pods one by one, the new one first, as `maxSurge` and `maxUnavailable: 0` say."""
 
     def __init__(self, cluster: Cluster, release: Release, name: str, replicas: int) -> None:
         self._cluster = cluster
         self._command, self._port = ("api", "port") if name == "-api" else ("worker", "worker_port")
         self._specification = release.pod(name)
         self.pods = [self._start() for _ in range(replicas)]
-        #: Ports of pods that are ready and not ending, as a Service would have them.
+        #: Ports of pods that are ready and not terminating, as a Service would have them.
         self.endpoints = [pod.port for pod in self.pods]
 
     def _start(self) -> Pod:

@@ -30,7 +30,7 @@ def start(cluster: Cluster, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_figures_for_programs_and_for_people_and_nothing_is_left(cluster: Cluster) -> None:
+def test_it_prints_figures_for_programs_and_people_and_leaves_nothing(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker(handlers=SHIPPED)
     run = triage(cluster, "bench", "--jobs", "60", "--concurrency", "4", "--json")
@@ -82,7 +82,7 @@ def test_a_queue_with_other_work_is_left_alone_unless_forced(cluster: Cluster) -
     assert [job["id"] for job in jobs_left(cluster)] == [other["id"]]
 
 
-def test_an_interrupted_measurement_cancels_what_runs_and_removes_it(cluster: Cluster) -> None:
+def test_an_interrupted_measurement_cancels_and_removes_its_jobs(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker()
     process = start(cluster, "--jobs", "50", "--job", "scripted", "--payload", '{"seconds": 60}')
@@ -118,7 +118,7 @@ def test_a_second_interrupt_does_not_wait_for_the_removal(cluster: Cluster) -> N
     assert "Traceback" not in errors
 
 
-def test_one_that_is_stopped_while_it_submits_leaves_nothing_either(cluster: Cluster) -> None:
+def test_a_measurement_stopped_while_submitting_leaves_nothing_either(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker(handlers=SHIPPED)
     process = start(cluster, "--jobs", "500000", "--concurrency", "8", "--json")
@@ -134,7 +134,7 @@ def test_one_that_is_stopped_while_it_submits_leaves_nothing_either(cluster: Clu
     assert jobs_left(cluster) == []
 
 
-def test_a_wrong_key_is_said(cluster: Cluster) -> None:
+def test_a_wrong_key_is_reported(cluster: Cluster) -> None:
     cluster.environment |= {"TRIAGE_AUTH": "required", "TRIAGE_API_KEY": "triage_wrong"}
     cluster.start_api()
     run = triage(cluster, "bench")
@@ -142,7 +142,7 @@ def test_a_wrong_key_is_said(cluster: Cluster) -> None:
     assert "triage: 401 unauthenticated: Invalid API key or token." in run.stderr
 
 
-def test_a_job_that_cannot_be_submitted_is_said_with_where_it_is_wrong(cluster: Cluster) -> None:
+def test_a_job_that_cannot_be_submitted_is_reported_with_the_field(cluster: Cluster) -> None:
     cluster.start_api()
     run = triage(cluster, "bench", "--job", "not a name")
     assert (run.returncode, run.stdout) == (1, "")
@@ -169,7 +169,7 @@ def test_a_measurement_ends_in_time_while_it_still_submits(cluster: Cluster) -> 
         (True, "absent", "No live worker of queue bench knows job type absent."),
     ],
 )
-def test_without_a_worker_that_knows_the_type_it_ends_and_says_so(
+def test_without_a_worker_that_knows_the_type_it_ends_and_reports_it(
     cluster: Cluster, worker: bool, job: str, why: str
 ) -> None:
     cluster.start_api()

@@ -1,4 +1,4 @@
-"""Bulk actions with real processes: whoever is killed, the rest is done by another one, once."""
+"""Bulk actions with real processes: when one is killed, another one does the rest, once."""
 
 import signal
 import time
@@ -25,7 +25,7 @@ def submit(cluster: Cluster, **fields: Any) -> None:
 
 
 def pause(cluster: Cluster) -> None:
-    """What is queued stays to be counted."""
+    """Queued jobs stay queued, so that they can be counted."""
     assert cluster.http.post("/v1/queues/default/pause").status_code == 200
 
 
@@ -53,7 +53,7 @@ def test_dead_jobs_are_retried_once_at_their_rate_although_processes_are_killed(
         assert cluster.http.get(path).json()["counts"]["succeeded"] > 0
 
     eventually_blocking(some, 30)
-    # In turn, so that whoever holds a portion is among them more often than not.
+    # In turn, so that the process that holds a batch is often among them.
     for process in (api, victim):
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -66,12 +66,12 @@ def test_dead_jobs_are_retried_once_at_their_rate_although_processes_are_killed(
 
     done = eventually_blocking(ended, 60)
     assert done["counts"] == {"matched": JOBS, "succeeded": JOBS, "skipped": 0}
-    # The last portion is done as soon as those before it have had their time.
+    # The last batch is done as soon as those before it have had their time.
     assert time.monotonic() - began >= JOBS / RATE - 1
     assert (queue(cluster)["dlq_depth"], queue(cluster)["counts"]["queued"]) == (0, JOBS)
 
 
-def test_workers_carry_on_a_bulk_action_that_the_api_only_accepted(cluster: Cluster) -> None:
+def test_workers_carry_out_a_bulk_action_that_the_api_only_accepted(cluster: Cluster) -> None:
     api = cluster.start_api()
     cluster.start_worker()
     pause(cluster)
@@ -80,7 +80,7 @@ def test_workers_carry_on_a_bulk_action_that_the_api_only_accepted(cluster: Clus
     action = cluster.http.post("/v1/bulk-actions", json=body).json()
     api.send_signal(signal.SIGKILL)
     api.wait()
-    # There is no API to ask, so Redis is asked.
+    # The API is stopped, so read the action from Redis.
     prefix = keys.prefix("default")
     cancelled = keys.state(prefix, queue="default", state="cancelled")
     with Redis.from_url(cluster.server.url) as redis:

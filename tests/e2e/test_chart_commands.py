@@ -1,4 +1,4 @@
-"""What the chart and the image run inside of containers, run against real processes."""
+"""Commands that the chart and the image run inside containers, run against real processes."""
 
 import os
 import subprocess

@@ -16,7 +16,7 @@ from tests.support.eventually import eventually_blocking
 
 
 def descendants(pid: int) -> set[int]:
-    """Processes below one, by /proc."""
+    """Processes below this one, from /proc."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -41,7 +41,7 @@ def alive(pid: int) -> bool:
 
 
 def end(dev: "subprocess.Popen[bytes]") -> None:
-    """After a test that has failed: the process takes its own ones along."""
+    """Clean up after a failed test: the process takes its children along."""
     if dev.poll() is None:
         dev.terminate()
         dev.wait(30)
@@ -52,7 +52,7 @@ def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(
 ) -> None:
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRIAGE_PORT": str(port), "TRIAGE_WORKER_PORT": "0"}
-    # What a company's proxy cannot reach.
+    # A corporate proxy, which cannot reach this machine.
     environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": ""}
     output = tmp_path / "output"
     with output.open("wb") as log:

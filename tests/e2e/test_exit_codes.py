@@ -1,4 +1,4 @@
-"""What the exit code of each process says, and the one line beside it."""
+"""The exit code of each process, and the one line that it prints with it."""
 
 import os
 import signal
@@ -71,7 +71,7 @@ def test_an_impossible_queue_name_is_one_sentence_and_78(
     assert line.startswith(f"triage: TRIAGE_QUEUES: {name!r} is not a queue name: use 1 to 128 letters, ")
 
 
-def test_commands_say_that_redis_is_not_there_and_which_kind_of_trouble_it_is(tmp_path: Path) -> None:
+def test_commands_report_that_redis_is_unreachable_and_why(tmp_path: Path) -> None:
     for command in (("check", "--connect"), ("keys", "list")):
         ended = triage(tmp_path, *command, TRIAGE_REDIS_URL=REDIS.format(port=(port := free_port())))
         assert (ended.returncode, one_line(ended)) == (
@@ -84,12 +84,12 @@ def test_commands_say_that_redis_is_not_there_and_which_kind_of_trouble_it_is(tm
         assert "Unknown host of Redis, redis.invalid:6379: " in one_line(ended)
 
 
-def test_service_links_of_kubernetes_are_ignored_and_said(cluster: Cluster) -> None:
+def test_service_links_of_kubernetes_are_ignored_and_reported(cluster: Cluster) -> None:
     links = {"TRIAGE_WORKER_PORT": "tcp://10.0.0.1:8081", "TRIAGE_WORKER_SERVICE_HOST": "10.0.0.1"}
     ended = triage(cluster.directory, "check", **links)
     assert ended.returncode == 0
     assert ended.stderr.strip().endswith("TRIAGE_WORKER_PORT, TRIAGE_WORKER_SERVICE_HOST")
-    # The port of a setting that a link has taken is the default one, which may be in use here.
+    # Not TRIAGE_PORT itself: without it the API would use the default port, which may be taken here.
     cluster.environment |= {"TRIAGE_SERVICE_HOST": "10.0.0.1", "TRIAGE_PORT_8080_TCP_ADDR": "10.0.0.1"}
     cluster.start_api()
     assert '"variables": ["TRIAGE_PORT_8080_TCP_ADDR", "TRIAGE_SERVICE_HOST"]' in cluster.logs()
@@ -103,7 +103,7 @@ def test_an_api_that_has_shut_down_exits_0(number: signal.Signals, cluster: Clus
     assert "Traceback" not in cluster.logs()
 
 
-def test_a_worker_that_waits_says_what_for_and_goes_on_when_it_is_mended(cluster: Cluster) -> None:
+def test_a_waiting_worker_says_what_it_waits_for_and_continues_when_it_is_fixed(cluster: Cluster) -> None:
     url = cluster.server.url
     cluster.server.stop()
     worker = cluster.start("worker")
@@ -121,7 +121,7 @@ def test_a_worker_that_waits_says_what_for_and_goes_on_when_it_is_mended(cluster
     eventually_blocking(started, 20)
 
 
-def test_a_probe_names_the_trouble_and_the_log_has_its_words(cluster: Cluster) -> None:
+def test_a_probe_names_the_problem_and_the_log_has_the_details(cluster: Cluster) -> None:
     cluster.start_api()
     with connect_blocking(cluster.server.url) as redis:
         redis.config_set("maxmemory-policy", "allkeys-lru")

@@ -1,4 +1,4 @@
-"""Fan-outs with real processes: submissions and workers that are killed, handlers that begin them."""
+"""Fan-outs with real processes: killed submissions and workers, and handlers that start fan-outs."""
 
 import random
 import signal
@@ -45,7 +45,7 @@ def lines(cluster: Cluster, id: str, **params: Any) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in answer.content.splitlines()]
 
 
-def test_a_submission_whose_process_is_killed_goes_on_when_it_is_sent_again(cluster: Cluster) -> None:
+def test_a_killed_submission_continues_when_it_is_sent_again(cluster: Cluster) -> None:
     api = cluster.start_api()
     cluster.start_worker(concurrency=50)
     size = 8_000
@@ -117,7 +117,7 @@ def test_workers_that_are_killed_lose_no_item(cluster: Cluster) -> None:
     assert [row["index"] for row in lines(cluster, fan_out["id"], state="dead")] == list(range(7, 1_000, 100))
 
 
-def test_a_handler_that_runs_again_has_begun_its_fan_outs_once(cluster: Cluster) -> None:
+def test_a_handler_that_runs_again_has_started_its_fan_outs_once(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker()
     job = cluster.submit(payload={"do": "fan_out", "value": [3, 250]}, retry={"delay_seconds": 0.05})

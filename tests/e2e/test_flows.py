@@ -68,7 +68,7 @@ def test_an_invoice_is_made_of_the_results_that_it_waited_for(cluster: Cluster) 
     }
 
 
-def test_a_job_parks_for_its_children_and_reads_their_ends(cluster: Cluster) -> None:
+def test_a_job_waits_for_its_children_and_reads_their_outcomes(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker(concurrency=1)
     children = {"a": scripted(value=1), "b": scripted("give_up"), "c": scripted(value=3, depends_on=["a"])}
@@ -91,7 +91,7 @@ def test_a_job_parks_for_its_children_and_reads_their_ends(cluster: Cluster) -> 
 
 
 @pytest.mark.parametrize("name", ["scripted-thread", "scripted-process"])
-def test_plain_functions_can_wait_for_children_too(cluster: Cluster, name: str) -> None:
+def test_plain_functions_can_wait_for_children_as_well(cluster: Cluster, name: str) -> None:
     cluster.start_api()
     cluster.start_worker()
     id = cluster.submit(name, payload={"children": {"one": scripted(value=1)}})["id"]
@@ -100,7 +100,7 @@ def test_plain_functions_can_wait_for_children_too(cluster: Cluster, name: str) 
     assert job["result"]["one"]["result"] == {"value": 1}
 
 
-def test_a_suspect_can_wait_for_children_too(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_suspect_can_wait_for_children_as_well(cluster: Cluster, tmp_path: Path) -> None:
     cluster.start_api()
     cluster.start_worker()
     payload = {
@@ -168,5 +168,5 @@ def test_two_hundred_random_flows_end_as_the_model_says(cluster: Cluster) -> Non
             assert jobs == {key: job.state for key, job in model.jobs.items()}, (id, spec, outcomes)
             assert flow["state"] == model.state
         else:
-            # Which independent jobs had started when one died is up to the workers.
+            # Which independent jobs had started when one died depends on the workers.
             assert flow["state"] == ("failed" if "dead" in jobs.values() else "succeeded")

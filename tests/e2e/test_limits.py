@@ -1,4 +1,4 @@
-"""Limits over two real workers: nothing is exceeded, and nobody sleeps when a slot or a time has come."""
+"""Limits over two real workers: none is exceeded, and no worker oversleeps a free slot or a due time."""
 
 import time
 from collections import Counter
@@ -15,7 +15,7 @@ def start_times(cluster: Cluster, ids: list[str]) -> list[float]:
     return sorted(datetime.fromisoformat(text).timestamp() for text in times)
 
 
-def test_two_workers_keep_a_rate_and_wake_when_its_time_has_come(cluster: Cluster) -> None:
+def test_two_workers_keep_a_rate_and_wake_on_time(cluster: Cluster) -> None:
     cluster.start_api()
     for _ in range(2):
         cluster.start_worker()
@@ -24,7 +24,7 @@ def test_two_workers_keep_a_rate_and_wake_when_its_time_has_come(cluster: Cluste
     history = start_times(cluster, [cluster.submit()["id"] for _ in range(16)])
     for first, last in zip(history, history[5:], strict=False):
         assert last - first >= 0.999
-    # Three windows, each begun as soon as it may: an idle worker that overslept would take 15 s.
+    # Three windows, each begun as soon as possible: an idle worker that overslept would take 15 s.
     assert history[-1] - history[0] < 6
 
 
@@ -37,21 +37,19 @@ def test_a_freed_slot_of_a_key_is_used_at_once_by_either_worker(cluster: Cluster
     ids = [cluster.submit(limit_key="acme", payload={"seconds": 0.2})["id"] for _ in range(8)]
     history = start_times(cluster, ids)
     for first, last in pairwise(history):
-        # Times are whole milliseconds of Redis' clock, the run is timed by another one.
+        # Times are whole milliseconds of Redis' clock, while the run is measured by another one.
         assert last - first >= 0.198
     assert time.monotonic() - began < 8
 
 
-def test_a_handler_that_is_told_to_wait_stops_its_key_on_both_workers(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+def test_a_rate_limited_handler_stops_its_key_on_both_workers(cluster: Cluster, tmp_path: Path) -> None:
     cluster.start_api()
     for _ in range(2):
         cluster.start_worker()
     payload = {"do": "rate_limited_once", "seconds": 2, "history": str(tmp_path / "history")}
     told = cluster.submit(limit_key="acme", payload=payload)["id"]
     eventually_blocking(lambda: _exists(tmp_path / "history.limited"), 20)
-    # The key is closed by the call that puts the job back.
+    # The call that returns the job to its queue closes the key.
     cluster.until(told, "queued")
     at = time.monotonic()
     ids = [told, *(cluster.submit(limit_key="acme")["id"] for _ in range(3))]
@@ -67,7 +65,7 @@ def _exists(path: Path) -> None:
     assert path.exists()
 
 
-def test_a_type_with_a_concurrency_of_its_own_leaves_the_other_slots_free(
+def test_a_type_with_its_own_concurrency_leaves_the_other_slots_free(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster.start_api()
@@ -109,7 +107,7 @@ def test_two_workers_share_their_starts_by_the_weights_of_their_queues(
     for id in queue_of:
         cluster.until(id, "succeeded")
     starts = [line.split()[1] for line in path.read_text().splitlines() if line.startswith("start")]
-    # The queues were resumed one after the other: only then did all of them have work.
+    # The queues were resumed one after the other; count only the starts since all of them had work.
     first = next(number for number, id in enumerate(starts) if queue_of[id] == "critical")
     taken = Counter(queue_of[id] for id in starts[first : first + 80])
     assert taken.total() == 80

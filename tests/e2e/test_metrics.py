@@ -1,4 +1,4 @@
-"""Metrics of real processes, recounted from the jobs themselves once nothing moves."""
+"""Metrics of real processes, recounted from the jobs once nothing moves."""
 
 import subprocess
 from collections import Counter
@@ -55,7 +55,7 @@ def test_at_rest_every_metric_agrees_with_a_recount(cluster: Cluster, tmp_path: 
 
     states = Counter(job["state"] for job in ended)
     retried = sum(job["deliveries"] - 1 for job in ended)
-    assert states["cancelled"] == 1, "it has returned, but its cancel came first"
+    assert states["cancelled"] == 1, "it returned, but the cancel came first"
     assert finished(worker) == {
         **{str(state): number for state, number in states.items()},
         "retried": retried,
@@ -96,7 +96,7 @@ def test_the_pages_are_clean_by_prometheus_own_rules(cluster: Cluster) -> None:
         checked = subprocess.run(
             [PROMTOOL, "check", "metrics"], input=page, text=True, capture_output=True, check=False
         )
-        # Those of the instrumentator are as they are.
+        # The instrumentator's metrics are not ours to change.
         own = [line for line in checked.stderr.splitlines() if "triage_" in line]
         assert checked.returncode in (0, 3), checked.stderr
         assert own == []

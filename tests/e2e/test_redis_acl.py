@@ -1,4 +1,4 @@
-"""The Redis users of docs/how-to/set-up-redis.md may do what Triage does, and not what would harm others."""
+"""The Redis users of docs/how-to/set-up-redis.md may do all that Triage needs, and nothing harmful."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ _SCRIPT = "".join(
 
 
 def _users() -> dict[str, list[str]]:
-    """The rules of each user, its password among them."""
+    """The rules of each user, including its password."""
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run(["sh", "-eu", "-c", _SCRIPT], cwd=directory, check=True)
         lines = (Path(directory) / "users.acl").read_text().splitlines()
@@ -63,7 +63,7 @@ def url(server: EmbeddedServer, user: str) -> str:
 
 @pytest.fixture(scope="module")
 def restricted(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A server whose users could do everything before they got exactly the documented lines."""
+    """A server whose users had every right before they got exactly the documented lines."""
     with EmbeddedServer(tmp_path_factory.mktemp("acl"), server_binary) as server:
         with Redis.from_url(server.url) as admin:
             for user in USERS:
@@ -84,7 +84,7 @@ def test_the_document_has_a_user_for_each_part() -> None:
 
 
 @pytest.mark.parametrize("user", ALL)
-def test_a_former_password_opens_nothing(restricted: EmbeddedServer, user: str) -> None:
+def test_an_earlier_password_no_longer_works(restricted: EmbeddedServer, user: str) -> None:
     former = f"unix://{user}:former@{restricted.url.removeprefix('unix://')}"
     with Redis.from_url(former) as redis, pytest.raises(AuthenticationError):
         redis.ping()
@@ -103,7 +103,7 @@ def test_no_user_may_harm_others(restricted: EmbeddedServer, user: str, command:
 @pytest.mark.parametrize(
     "command", ["HGETALL {key}", "HSET {key} scopes x", "HGETALL {index}", "UNLINK {key}"]
 )
-def test_handlers_do_not_reach_api_keys(restricted: EmbeddedServer, user: str, command: str) -> None:
+def test_handlers_cannot_reach_api_keys(restricted: EmbeddedServer, user: str, command: str) -> None:
     words = command.format(key=KEY, index=INDEX).split()
     with Redis.from_url(url(restricted, user)) as redis:
         with pytest.raises(NoPermissionError):
@@ -141,7 +141,7 @@ def test_every_command_of_the_scripts_is_allowed(restricted: EmbeddedServer, use
 
 
 def allowed(admin: "Redis", user: str, command: str) -> bool:
-    """Whatever number of arguments it needs: too few or too many are said before anything else."""
+    """Tries several numbers of arguments, because Redis checks the number before the rights."""
     channel = "triage:{shop}:changes" if command == "PUBLISH" else OWN[user]
     for arguments in ([], *([channel, *["1"] * count] for count in range(5))):
         answer = dry_run(admin, user, command, arguments)

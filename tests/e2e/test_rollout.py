@@ -27,7 +27,7 @@ def test_a_rollout_fails_no_request_loses_no_job_and_uses_no_attempt(
     loads = [Load(apis.endpoints, stopping, short) for _ in range(2)]
     for load in loads:
         load.start()
-    # Longer than a drain: they are handed back, some of them more than once.
+    # Longer than a drain, so they are handed back, some of them more than once.
     long = {"name": "scripted", "payload": {"seconds": 20}, "retry": once}
     interrupted = [
         httpx.post(f"http://127.0.0.1:{apis.endpoints[0]}/v1/jobs", json=long).json()["id"] for _ in range(3)
@@ -41,8 +41,8 @@ def test_a_rollout_fails_no_request_loses_no_job_and_uses_no_attempt(
         for load in loads:
             load.join(30)
 
-    # uvicorn ends by the signal that it was sent, and so does a worker that has drained before it comes.
-    # Process 1 of a container exits 0 in both cases, as `make image-test` shows.
+    # uvicorn exits by the signal that it got, and so does a worker that has drained before the signal. As
+    # process 1 of a container, both exit 0, which `make image-test` shows.
     assert set(codes + api_codes) <= {0, -15}
     assert [failure for load in loads for failure in load.failed] == []
     accepted = [id for load in loads for id in load.accepted]

@@ -20,18 +20,18 @@ def schedule(cluster: Cluster) -> dict[str, Any]:
     return cluster.http.get("/v1/schedules/tick").json()
 
 
-def slots(cluster: Cluster) -> list[float]:
-    """Slots that became jobs, oldest first, unix seconds."""
+def fire_times(cluster: Cluster) -> list[float]:
+    """Fire times that became jobs, oldest first, in unix seconds."""
     rows = [row for row in schedule(cluster)["runs"] if row["outcome"] == "created"]
     return [datetime.fromisoformat(row["slot"]).timestamp() for row in reversed(rows)]
 
 
 def at_least(cluster: Cluster, count: int) -> None:
-    assert len(slots(cluster)) >= count, (schedule(cluster), cluster.logs())
+    assert len(fire_times(cluster)) >= count, (schedule(cluster), cluster.logs())
 
 
 @pytest.mark.timeout(180)
-def test_each_slot_fires_once_while_workers_are_killed(cluster: Cluster, tmp_path: Path) -> None:
+def test_each_fire_time_fires_once_while_workers_are_killed(cluster: Cluster, tmp_path: Path) -> None:
     cluster.start_api()
     workers = [cluster.start_worker(), cluster.start_worker()]
     history = tmp_path / "history"
@@ -46,11 +46,11 @@ def test_each_slot_fires_once_while_workers_are_killed(cluster: Cluster, tmp_pat
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         cluster.start_worker()
-        enough = len(slots(cluster)) + 3
+        enough = len(fire_times(cluster)) + 3
         eventually_blocking(partial(at_least, cluster, enough), 30)
     assert cluster.http.post("/v1/schedules/tick/pause").json()["paused"] is True
 
-    fired = slots(cluster)
+    fired = fire_times(cluster)
     assert fired == [fired[0] + second for second in range(len(fired))]
     jobs = cluster.http.get("/v1/jobs", params={"tag": "schedule:tick", "limit": 200}).json()["items"]
     assert len(jobs) == len(fired)
@@ -58,7 +58,7 @@ def test_each_slot_fires_once_while_workers_are_killed(cluster: Cluster, tmp_pat
         cluster.until(job["id"], "succeeded")
 
 
-def test_nothing_fires_without_a_worker_and_a_sleeping_one_hears_of_a_new_schedule(cluster: Cluster) -> None:
+def test_nothing_fires_without_a_worker_and_a_new_schedule_wakes_a_sleeping_one(cluster: Cluster) -> None:
     cluster.start_api()
     body = {"every_seconds": 1, "catch_up": "latest", "job": {"name": "scripted"}}
     cluster.http.put("/v1/schedules/tick", json=body)
@@ -75,7 +75,7 @@ def test_nothing_fires_without_a_worker_and_a_sleeping_one_hears_of_a_new_schedu
     cluster.http.delete("/v1/schedules/tick")
     body["job"]["payload"] = {"value": 1}  # type: ignore[index]
     cluster.http.put("/v1/schedules/tick", json=body)
-    # Far sooner than a worker would look by itself.
+    # Far sooner than a worker's next regular check.
     eventually_blocking(lambda: at_least(cluster, 1), 15)
 
 

@@ -1,4 +1,4 @@
-"""No payload, result or secret leaves through logs, metrics or error answers, however things fail."""
+"""No payload, result or secret leaks through logs, metrics or error responses, whatever fails."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ CANARY = "S3CR3T_CANARY"
 
 
 def log_lines(cluster: Cluster) -> list[dict[str, Any]]:
-    """Every line of every process; one that is not JSON fails."""
+    """Every line of every process; one that is not JSON fails the test."""
     return [
         json.loads(line)
         for path in sorted(cluster.directory.glob("*.log"))
@@ -24,7 +24,7 @@ def log_lines(cluster: Cluster) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_secret_is_only_shown_to_who_asks_for_the_job(cluster: Cluster) -> None:
+def test_a_secret_is_only_shown_to_a_caller_that_may_read_the_job(cluster: Cluster) -> None:
     cluster.environment["TRIAGE_LOG_LEVEL"] = "debug"
     cluster.environment["TRIAGE_HTTP_SIGNING_SECRET"] = f"whsec_{CANARY}!"
     cluster.environment["TRIAGE_HTTP_ALLOW"] = "127.0.0.1"
@@ -73,7 +73,7 @@ def test_a_secret_is_only_shown_to_who_asks_for_the_job(cluster: Cluster) -> Non
 
 
 def refused(cluster: Cluster) -> list[httpx.Response]:
-    """Requests with the secret where it does not belong."""
+    """Requests with the secret in the wrong place."""
     headers = {"Content-Type": "application/json"}
     return [
         cluster.http.post("/v1/jobs", content=f'{{"name": "{CANARY}'.encode(), headers=headers),
@@ -88,20 +88,20 @@ def refused(cluster: Cluster) -> list[httpx.Response]:
 
 
 def checks_payloads(cluster: Cluster) -> None:
-    """The API knows the schemas of a new worker within a second."""
+    """The API learns the schemas of a new worker within a second."""
     answer = cluster.http.post("/v1/jobs", json={"name": "canary", "payload": {"do": 1}})
     assert answer.status_code == 422
 
 
 def broken(cluster: Cluster, id: str) -> httpx.Response:
-    """A job that cannot be read, because somebody wrote the secret into its hash."""
+    """A job with an unreadable hash that contains the secret."""
     redis = connect_blocking(cluster.server.url)
     redis.hset(keys.job(keys.prefix("default"), id=id), "created_at", CANARY)
     redis.close()
     return cluster.http.get(f"/v1/jobs/{id}")
 
 
-def test_no_token_claim_or_key_is_written_down(cluster: Cluster) -> None:
+def test_no_token_claim_or_key_is_logged(cluster: Cluster) -> None:
     keys_of_issuer = cluster.directory / "jwks.json"
     keys_of_issuer.write_text(f"<html>{CANARY}")
     cluster.environment |= {
@@ -170,7 +170,7 @@ def test_no_token_claim_or_key_is_written_down(cluster: Cluster) -> None:
         assert [part for part in hidden if len(part) > 4 and part in text] == [], path.name
 
 
-def test_nobody_can_forge_a_log_line(cluster: Cluster) -> None:
+def test_log_lines_cannot_be_forged(cluster: Cluster) -> None:
     cluster.environment["TRIAGE_LOG_LEVEL"] = "debug"
     cluster.start_api()
     forged = '%0A{"event":"forged"}%0D%1B[31m'

@@ -1,4 +1,4 @@
-"""Runs that do not end at once: what they are told, their grace, and slots and retries that wait for them."""
+"""Runs that do not end at once: their notice, their grace, and the slots and retries that wait for them."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def test_the_next_job_starts_when_a_cancelled_thread_has_ended(cluster: Cluster,
     cluster.start_api()
     cluster.start_worker(handlers=HANDLERS, concurrency=1)
     slow = {"history": str(tmp_path / "history"), "seconds": 1.0}
-    # One obeys within its grace, one ends some time after it.
+    # One stops within its grace, one some time after it.
     for name, payload in (("in-thread", {}), ("slow-thread", slow)):
         job = cluster.submit(name, payload=payload)
         cluster.until(job["id"], "running")
@@ -69,7 +69,7 @@ def test_retries_wait_for_threads_past_their_timeout_and_the_worker_lives(
     assert worker.poll() is None
 
 
-def test_a_worker_without_a_slot_left_is_not_ready_and_ends_itself_after_its_bound(
+def test_a_worker_without_free_slots_is_not_ready_and_exits_after_a_while(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster.start_api()

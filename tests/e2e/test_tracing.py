@@ -25,7 +25,7 @@ def span_of(traceparent: str) -> str:
     return span
 
 
-def test_without_opentelemetry_the_context_goes_to_the_run_and_to_its_children(cluster: Cluster) -> None:
+def test_without_opentelemetry_the_context_reaches_the_run_and_its_children(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker(handlers="tests.support.traced")
 

@@ -1,7 +1,8 @@
-"""Workers that are killed, stopped, frozen or blown up by their jobs."""
+"""Workers that are killed, stopped, frozen or crashed by their jobs."""
 
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -20,26 +21,26 @@ def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(
 ) -> None:
     cluster.start_api()
     victim = cluster.start_worker()
-    history = tmp_path / "history"
-    ids = [
-        cluster.submit(payload={"seconds": 4, "history": str(history)}, retry={"max_attempts": 1})["id"]
-        for _ in range(3)
-    ]
+    history, released = tmp_path / "history", tmp_path / "released"
+    payload = {"do": "wait", "value": str(released), "history": str(history)}
+    ids = [cluster.submit(payload=payload, retry={"max_attempts": 1})["id"] for _ in range(3)]
     for id in ids:
         cluster.until(id, "running")
     cluster.start_worker()
     victim.send_signal(signal.SIGKILL)
-    killed = time.monotonic()
+    killed = time.time()
 
     def again() -> None:
         assert all(len(starts(history, id)) == 2 for id in ids)
 
-    eventually_blocking(again, 20)
-    # One second of the promise, the rest for starting processes on a loaded machine.
-    assert time.monotonic() - killed < LEASE_SECONDS + 5
+    eventually_blocking(again, 60)
+    released.touch()
     for id in ids:
         job = cluster.until(id, "succeeded")
         assert (job["failures"], job["crashes"], job["deliveries"]) == (0, 0, 2)
+        # One second is the guarantee, the rest is for a loaded machine. Redis sets `started_at` at the claim;
+        # the process in which a suspect runs may start much later.
+        assert datetime.fromisoformat(job["started_at"]).timestamp() - killed < LEASE_SECONDS + 5
 
 
 def test_ten_deploys_do_not_harm_a_long_job_with_one_attempt(cluster: Cluster) -> None:
@@ -70,7 +71,7 @@ def test_a_second_signal_hands_back_at_once(cluster: Cluster) -> None:
     assert cluster.job(id)["state"] == "queued"
 
 
-def test_a_signal_after_a_call_of_drain_leaves_running_jobs_their_time(cluster: Cluster) -> None:
+def test_sigterm_after_a_drain_request_leaves_running_jobs_their_time(cluster: Cluster) -> None:
     """Kubernetes runs preStop, which calls /drain, and then sends SIGTERM."""
     port = free_port()
     cluster.start_api()
@@ -127,7 +128,7 @@ def test_a_zombie_cannot_finish_what_was_rescued_from_it(cluster: Cluster, tmp_p
     assert (job["crashes"], job["deliveries"]) == (0, 2)
 
 
-def test_a_blocked_event_loop_keeps_its_leases_and_ends_the_process_when_it_never_comes_back(
+def test_a_blocked_event_loop_keeps_its_leases_and_in_the_end_exits(
     cluster: Cluster,
 ) -> None:
     cluster.start_api()

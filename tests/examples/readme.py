@@ -1,4 +1,4 @@
-"""A README as a reader follows it: what its `sh` blocks start runs, and its `console` blocks are typed in."""
+"""Follows a README as a reader does: starts what its `sh` blocks start, and types in its `console` blocks."""
 
 import os
 import re
@@ -20,7 +20,7 @@ _ID = re.compile(r"\b(?:job|flow)_[0-9A-Z]{26}\b")
 
 
 class Reader:
-    """Runs the commands in the root of the checkout, on free ports, with its data in `directory`."""
+    """Runs commands in the root of the checkout, on free ports, with its data in `directory`."""
 
     def __init__(self, readme: Path, directory: Path) -> None:
         blocks: list[tuple[str, str]] = _BLOCK.findall(readme.read_text())
@@ -28,7 +28,7 @@ class Reader:
         self._ports = {TRIAGE: free_port(), APPLICATION: free_port()}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._variables: list[str] = []
-        #: What an id of the README is in this run.
+        #: Ids in the README, with their counterparts in this run.
         self._ids: dict[str, str] = {}
         self._environment = {
             **os.environ,
@@ -56,7 +56,7 @@ class Reader:
             eventually_blocking(lambda port=port: self._answers(port), 60)
 
     def type_in(self, command: str) -> str:
-        """What the command prints, without progress bars."""
+        """The command's output, without progress bars."""
         command = self._here(command)
         if re.match(r"\w+=\S+( \w+='.*')?$", command):
             self._variables.append(command)
@@ -73,13 +73,13 @@ class Reader:
         return "".join(line for line in done.stdout.splitlines(keepends=True) if "━" not in line)
 
     def expected(self, shown: str, printed: str) -> str:
-        """What the README shows, with the ids of this run in place of its own."""
+        """The output that the README shows, with the ids of this run."""
         for theirs, ours in zip(_ID.findall(shown), _ID.findall(printed), strict=False):
             self._ids.setdefault(theirs, ours)
         return self._with_ids(shown)
 
     def stop(self) -> None:
-        """Ctrl-C to each, the last one first."""
+        """Send Ctrl-C to each, the last one first."""
         for process in reversed(self._processes):
             process.send_signal(signal.SIGINT)
             try:
@@ -112,11 +112,11 @@ class Reader:
 
 
 def _commands(block: str) -> list[tuple[str, str]]:
-    """Each command of a `console` block, and what the README says that it prints."""
+    """Each command of a `console` block, and the output that the README shows."""
     items: list[tuple[str, str]] = []
     for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         lines = text.splitlines(keepends=True)
-        # A quote that is open goes on in the next line.
+        # An open quote continues on the next line.
         length = next(n for n in range(1, len(lines) + 1) if "".join(lines[:n]).count("'") % 2 == 0)
         items.append(("".join(lines[:length]).rstrip("\n"), "".join(lines[length:])))
     return items

@@ -1,4 +1,4 @@
-"""The arq application does on stock arq what it does on Triage: the file is one and the same."""
+"""The arq application behaves the same on stock arq and on Triage, from one and the same file."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 APPLICATION = ROOT / "examples/arq-application"
 ISSUE = {"issue": 1, "subscribers": ["ada@example.com", "bob@busy.example"]}
-#: Function, tries and result of each job that a start and one issue make.
+#: Function, tries and result of each job that one start and one issue create.
 ENDS = {
     ("cron:remove_bounced", 1, "asked news@example.com for bounced mail"),
     ("send_issue", 1, 2),

@@ -1,4 +1,4 @@
-"""The READMEs of the examples are true: their commands run and print what they show."""
+"""The READMEs of the examples are correct: their commands run and print what they show."""
 
 from collections.abc import Iterator
 from pathlib import Path

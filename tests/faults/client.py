@@ -1,4 +1,4 @@
-"""A client as one should be: it sends again until there is an answer, with the same Idempotency-Key."""
+"""A well-behaved client: it retries until it gets a definite response, with the same Idempotency-Key."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ def starts(history: Path) -> Counter[str]:
 
 
 def submit(cluster: Cluster, number: int, **fields: Any) -> str:
-    """As a client that sends again until there is an answer: the id of the job."""
+    """Submit a job, retrying until there is a definite response; returns its id."""
 
     def send() -> str:
         answer = cluster.http.post(
@@ -41,7 +41,7 @@ def submit_all(cluster: Cluster, history: Path, count: int = JOBS) -> list[str]:
 
 
 def until(cluster: Cluster, id: str, state: str) -> dict[str, Any]:
-    """The job once it is in that state, although some answers are outages."""
+    """The job once it is in that state; outages on the way are tolerated."""
 
     def reached() -> dict[str, Any]:
         answer = cluster.http.get(f"/v1/jobs/{id}")

@@ -1,4 +1,4 @@
-"""A cluster whose API and workers reach Redis through networks of their own."""
+"""A cluster whose API and workers reach Redis through separate networks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster
 from tests.faults.proxy import Proxy
 
-#: What a process says that met something it was not written for.
+#: Log events of a process that met an unforeseen error.
 UNEXPECTED = ("unexpected_error", "never retrieved", "Traceback")
 
 
@@ -37,7 +37,7 @@ def back(server: EmbeddedServer) -> Iterator[Proxy]:
 
 @pytest.fixture
 def cluster(server: EmbeddedServer, front: Proxy, tmp_path: Path) -> Iterator[Cluster]:
-    """Its API is behind `front`; workers are given `redis_url=back.url`."""
+    """Its API is behind `front`; workers get `redis_url=back.url`."""
     cluster = Cluster(tmp_path, server, redis_url=front.url)
     yield cluster
     cluster.stop()
@@ -48,6 +48,6 @@ def cluster(server: EmbeddedServer, front: Proxy, tmp_path: Path) -> Iterator[Cl
 
 @pytest.fixture
 def redis(cluster: Cluster) -> Iterator[Any]:
-    """Not through a proxy."""
+    """Directly, not through a proxy."""
     with Redis.from_url(cluster.server.url) as client:
         yield client

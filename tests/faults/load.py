@@ -1,4 +1,4 @@
-"""Clients that submit, cancel and read while faults happen, and remember what was acknowledged."""
+"""Clients that submit, cancel and read while faults happen, and remember what the API acknowledged."""
 
 import asyncio
 import random
@@ -9,15 +9,15 @@ import httpx
 
 from tests.support.eventually import eventually
 
-#: What may be answered to a request that is right, whatever happens behind the API.
+#: Acceptable statuses for a valid request, whatever happens behind the API.
 PATIENT = {503, 507}
 RETRY = {"max_attempts": 2, "backoff": "fixed", "delay_seconds": 0.2, "jitter": 0}
-#: What a handler is asked to do, how its job ends and how many failures it then has.
+#: Instructions for a handler, with the outcome of its job and the number of failures.
 ENDS = {"ok": ("succeeded", 0), "fail_once": ("succeeded", 1), "fail": ("dead", 2), "give_up": ("dead", 1)}
 
 
 class Load:
-    """`jobs`, `flows`, `fan_outs`, `cancelled`: ids that the API has acknowledged, with what was asked."""
+    """`jobs`, `flows`, `fan_outs`, `cancelled`: acknowledged ids, with their specs."""
 
     def __init__(self, urls: Sequence[str], seed: int, history: str) -> None:
         self.jobs: dict[str, str] = {}
@@ -35,7 +35,7 @@ class Load:
         return len(self.jobs) + len(self.flows) + len(self.fan_outs)
 
     async def client(self, number: int) -> None:
-        """One after the other, until it is stopped."""
+        """Submit one thing after the other, until stopped."""
         chance = random.Random(f"{self._seed} {number}")
         count = 0
         while not self.stopped.is_set():
@@ -61,7 +61,7 @@ class Load:
         do = chance.choices(list(ENDS), (8, 1, 1, 1))[0]
         body = self._spec(chance, do) | {"priority": chance.choice((50, 100, 200))}
         job = await self._ask(chance, "POST", "/v1/jobs", body, key)
-        assert self.jobs.setdefault(job["id"], do) == do, "an id was given twice"
+        assert self.jobs.setdefault(job["id"], do) == do, "the same id was returned twice"
 
     async def _flow(self, chance: random.Random, key: str) -> None:
         size = chance.randrange(2, 7)
@@ -103,10 +103,10 @@ class Load:
     async def _ask(
         self, chance: random.Random, method: str, path: str, body: Any = None, key: str | None = None
     ) -> dict[str, Any]:
-        """Sends again, to any API, until there is an answer that says what happened."""
+        """Retry, at any API, until a response says what happened."""
 
         async def send() -> dict[str, Any]:
-            # A client that waits for its jobs makes no more of them than the workers can do.
+            # Waiting for jobs keeps a client from creating more than the workers can run.
             headers = {"Idempotency-Key": key, "Prefer": "wait=1"} if key else {}
             url = chance.choice(self._urls) + path
             try:

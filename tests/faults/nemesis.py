@@ -1,4 +1,4 @@
-"""Does one thing after the other to a site, drawn from a seed."""
+"""Inflicts one fault after the other on a site, drawn from a seed."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,12 @@ from redis import Redis
 from tests.faults.site import Place, Site
 from tests.support.eventually import eventually
 
-#: Seconds; the longer one is beyond a lease, so that what stood still has lost its jobs.
+#: In seconds; the longer one exceeds a lease, so a frozen process has lost its jobs.
 SHORT, LONG = 0.8, 4.5
 
 
 class Nemesis:
-    """`done` are the faults so far, for the message of a test that fails."""
+    """`done` has the faults so far, for the message of a failing test."""
 
     def __init__(self, site: Site, seed: int) -> None:
         self._site = site
@@ -98,7 +98,8 @@ class Nemesis:
             await self._passed(0.1)
 
     async def _replace(self, place: Place, sent: signal.Signals) -> None:
-        # The clients go on: one that stood still in the middle of its request would hold up who ends.
+        # In a thread, so that clients keep running: one stuck in a request would delay the exit of its
+        # process.
         await asyncio.to_thread(self._site.replace, place, sent)
 
     def _worker(self) -> Place:

@@ -13,21 +13,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Weather:
-    """What becomes of bytes on their way; the fields hold for connections that exist already, too."""
+    """What happens to bytes on their way; changes apply to existing connections as well."""
 
-    #: Seconds that each piece is late, drawn between the two.
+    #: The delay of each piece, in seconds, drawn between the two.
     latency: tuple[float, float] = (0.0, 0.0)
-    #: Of the pieces that Redis sends, every so many-th is lost, and its connection with it.
+    #: One in this many pieces from Redis is lost, together with its connection.
     lose_reply: int = 0
-    #: Nothing arrives, in either direction or only from Redis, and nobody is told.
+    #: Nothing arrives, in both directions or only from Redis, and neither side gets an error.
     silence: bool = False
     silent_replies: bool = False
-    #: Redis' answers arrive byte by byte.
+    #: Replies of Redis arrive byte by byte.
     sliced: bool = False
 
 
 class Proxy:
-    """Listens on a loopback port for as long as the block lasts; runs in a thread of its own."""
+    """Listens on a loopback port inside its `with` block, in its own thread."""
 
     def __init__(self, target: Path, seed: int = 0) -> None:
         self._target = target
@@ -38,7 +38,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self.port = 0
-        #: Replies that were lost.
+        #: The number of lost replies.
         self.lost = 0
 
     @property
@@ -62,7 +62,7 @@ class Proxy:
         self._call(self._cut())
 
     def lead_to(self, target: Path) -> None:
-        """To another server from now on; connections to the one before are reset."""
+        """Forward to another server from now on, and reset existing connections."""
         self._target = target
         self.cut()
 
@@ -124,7 +124,7 @@ class Proxy:
             while piece := await reader.read(65_536):
                 weather = self._weather
                 if weather.silence or (replies and weather.silent_replies):
-                    # What is missing in a stream never comes: such a connection stays mute in better weather.
+                    # A stream that has lost bytes can never recover, so the connection stays mute.
                     dead.set()
                 if dead.is_set():
                     continue
@@ -150,7 +150,7 @@ class Proxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """So that the other side gets ECONNRESET instead of an orderly end."""
+    """Gives the other side ECONNRESET instead of an orderly end."""
     raw: socket.socket = writer.get_extra_info("socket")
     with contextlib.suppress(OSError):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")

@@ -1,4 +1,4 @@
-"""Two API processes and three workers, each behind its network, that are started again when they end."""
+"""Two API processes and three workers, each behind its own network, restarted when they exit."""
 
 import re
 import signal
@@ -20,7 +20,7 @@ APIS, WORKERS = 2, 3
 
 @dataclass
 class Place:
-    """Where a process stands; `ended` are the exit statuses of those before it, by what was done to them."""
+    """A position that one process fills; `ended` has its predecessors' exit statuses, by fault."""
 
     command: str
     settings: dict[str, Any]
@@ -29,7 +29,7 @@ class Place:
 
 
 class Site:
-    """What a fault may be done to."""
+    """The processes and servers that a fault may hit."""
 
     def __init__(self, directory: Path, server: EmbeddedServer, front: Proxy, back: Proxy) -> None:
         self.server, self.front, self.back = server, front, back
@@ -43,23 +43,23 @@ class Site:
         return [f"http://127.0.0.1:{port}" for port in self.ports]
 
     def replace(self, place: Place, sent: signal.Signals) -> None:
-        """Send the signal, and put a new process in its place."""
+        """Send the signal, and start a replacement."""
         if sent is signal.SIGTERM:
             eventually_blocking(lambda: _listens(place.process.pid, sent), 30)
         place.process.send_signal(sent)
         if sent is signal.SIGTERM:
-            # What stands still cannot hear it.
+            # A frozen process does not receive it.
             place.process.send_signal(signal.SIGCONT)
         place.ended.append((sent.name, place.process.wait(30)))
         place.process = self.cluster.start(place.command, **place.settings)
 
     def restart_redis(self) -> None:
-        """A crash: what was acknowledged is in its file."""
+        """A crash; acknowledged writes are in the append-only file."""
         self.server.kill()
         self.server.start()
 
     def calm(self) -> None:
-        """Everything runs and answers."""
+        """Every process runs and responds."""
         for place in [*self.apis, *self.workers]:
             place.process.send_signal(signal.SIGCONT)
         for url in self.urls:
@@ -73,7 +73,7 @@ class Site:
 
 
 def _listens(pid: int, sent: signal.Signals) -> None:
-    """It has come far enough to handle the signal; before that, it would be killed by it."""
+    """Its signal handlers are installed; before that, the signal would kill it."""
     caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert caught is not None
     assert int(caught[1], 16) >> (sent - 1) & 1

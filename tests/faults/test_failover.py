@@ -1,4 +1,4 @@
-"""Redis loses what it had acknowledged: to a replica that had not heard of it, or to a power failure."""
+"""Redis loses acknowledged writes: in a failover to a replica without them, or in a power failure."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.support.eventually import eventually, eventually_blocking
 
 
 def audit(server: EmbeddedServer) -> None:
-    """The indexes agree with the jobs, once nothing moves."""
+    """Check that indexes agree with jobs, once nothing moves."""
 
     async def check() -> None:
         redis = connect(server.url)
@@ -54,13 +54,13 @@ def test_a_failover_that_loses_writes_wedges_nothing(
     cluster.until(long, "running")
     with Redis.from_url(cluster.server.url) as redis:
         client: Any = redis
-        # WAIT is about the writes of its own connection, and of all that came before them.
+        # WAIT covers the writes of its own connection and all that came before them.
         client.set("marker", 1)
         assert client.wait(1, 5_000) == 1
     with Redis.from_url(replica.url) as redis:
         client = redis
         client.replicaof("no", "one")
-        # The old master goes on for a moment: what it takes now is lost with it.
+        # The old master accepts writes a moment longer, and they are lost with it.
         lost = [submit(cluster, number, payload={"history": str(history)}) for number in range(200, 205)]
         cluster.server.kill()
         for proxy in (front, back):
@@ -74,7 +74,7 @@ def test_a_failover_that_loses_writes_wedges_nothing(
         job = until(cluster, id, "succeeded")
         assert (job["failures"], job["crashes"]) == (0, 0), job
     assert set(starts(history)) >= {*kept, long}, "at least once"
-    # A client that sends again gets what it was promised, as a new job.
+    # A client that repeats its request gets a new job in place of the lost one.
     again = submit(cluster, 200, payload={"history": str(history)})
     assert again not in lost
     assert until(cluster, again, "succeeded")["deliveries"] == 1

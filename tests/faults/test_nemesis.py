@@ -1,4 +1,4 @@
-"""Faults one after the other under load: what was acknowledged ends, and as it should."""
+"""One fault after the other under load: all acknowledged jobs finish, and with the right outcome."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from tests.faults.site import Site
 from tests.support import invariants
 from tests.support.eventually import eventually
 
-#: `NEMESIS_SECONDS=600 NEMESIS_SEED=7 pytest tests/faults/test_nemesis.py` looks further, or again.
+#: `NEMESIS_SECONDS=600 NEMESIS_SEED=7 pytest tests/faults/test_nemesis.py` searches longer or repeats a run.
 SECONDS = float(os.environ.get("NEMESIS_SECONDS", "12"))
 SEED = int(os.environ.get("NEMESIS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 CLIENTS = 4
@@ -35,7 +35,9 @@ def site(server: EmbeddedServer, front: Proxy, back: Proxy, tmp_path: Path) -> I
     site.stop()
 
 
-async def test_whatever_happens_what_was_acknowledged_ends_as_it_should(site: Site, tmp_path: Path) -> None:
+async def test_every_acknowledged_job_finishes_as_it_should_under_any_fault(
+    site: Site, tmp_path: Path
+) -> None:
     site.calm()
     history = tmp_path / "history"
     load, nemesis = Load(site.urls, SEED, str(history)), Nemesis(site, SEED)
@@ -59,12 +61,12 @@ async def test_whatever_happens_what_was_acknowledged_ends_as_it_should(site: Si
     finally:
         await load.close()
     for place in [*site.apis, *site.workers]:
-        assert place.process.poll() is None, "nobody ends by itself"
+        assert place.process.poll() is None, "a process exited without a fault"
         assert {code for sent, code in place.ended if sent == "SIGTERM"} <= {0}, place.ended
 
 
 async def _goes_on(load: Load) -> None:
-    """Until a few more submissions were taken: a fault does not come on top of the one before every time."""
+    """Wait for a few more submissions, so that some faults hit a system that has recovered."""
     before = load.acknowledged
 
     def more() -> None:
@@ -74,7 +76,7 @@ async def _goes_on(load: Load) -> None:
 
 
 async def _ended(load: Load) -> dict[str, dict[str, Any]]:
-    """Every acknowledged job as it ended; flows and fan-outs have succeeded by then, whole."""
+    """Every acknowledged job after it finished; by then all flows and fan-outs have succeeded."""
     jobs: dict[str, dict[str, Any]] = {}
     for id, do in load.jobs.items():
         jobs[id] = await _until_ended(load, f"/v1/jobs/{id}", f"{do} {id}")
@@ -90,12 +92,12 @@ async def _ended(load: Load) -> dict[str, dict[str, Any]]:
 
 
 async def _until_ended(load: Load, path: str, what: str) -> dict[str, Any]:
-    async def look() -> dict[str, Any]:
+    async def read() -> dict[str, Any]:
         found = await load.get(path)
         assert found["state"] in ("succeeded", "dead", "cancelled", "failed"), (what, found)
         return found
 
-    return await eventually(look, 60, 0.05)
+    return await eventually(read, 60, 0.05)
 
 
 def _check_jobs(load: Load, ended: dict[str, dict[str, Any]], history: Path) -> None:
@@ -106,7 +108,7 @@ def _check_jobs(load: Load, ended: dict[str, dict[str, Any]], history: Path) -> 
         state, failures = ENDS[load.jobs[id]]
         # Whether it was cancelled depends on what came first.
         assert job["state"] == state or (job["state"] == "cancelled" and id in load.cancelled), job
-        # Attempts are for the handler's own failures, whatever was done to its worker.
+        # Failures count only the handler's own, whatever was done to its worker.
         assert job["failures"] == failures or (job["state"] == "cancelled" and job["failures"] < failures), (
             job
         )
@@ -122,7 +124,7 @@ async def _check_structure(site: Site) -> None:
         async def audit() -> None:
             await invariants.check(stores)
 
-        # What ends in the background (a task, an index that is pruned) may still be on its way.
+        # Background work, such as tasks and index pruning, may still be in progress.
         await eventually(audit, 15, 0.2)
     finally:
         await redis.aclose()

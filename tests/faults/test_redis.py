@@ -1,4 +1,4 @@
-"""A Redis that refuses: full, read-only, without replicas, without room for connections."""
+"""Redis refuses commands: out of memory, read-only, without replicas, without room for connections."""
 
 import time
 from typing import Any
@@ -31,7 +31,7 @@ def goes_on(cluster: Cluster) -> None:
     assert cluster.until(eventually_blocking(taken, 10)["id"], "succeeded")["deliveries"] == 1
 
 
-def test_a_full_redis_takes_no_jobs_and_is_drained(cluster: Cluster, redis: Any, back: Proxy) -> None:
+def test_a_full_redis_accepts_no_jobs_and_is_drained(cluster: Cluster, redis: Any, back: Proxy) -> None:
     cluster.start_api()
     queued = [cluster.submit()["id"] for _ in range(30)]
     doomed = cluster.submit(delay_seconds=3600)["id"]
@@ -45,7 +45,7 @@ def test_a_full_redis_takes_no_jobs_and_is_drained(cluster: Cluster, redis: Any,
     assert cluster.http.post(f"/v1/jobs/{doomed}/cancel").json()["state"] == "cancelled"
     for action in ("pause", "resume"):
         assert cluster.http.post(f"/v1/queues/default/{action}").status_code == 200
-    # A worker announces itself, claims, ends jobs, is told to leave, and does.
+    # A worker announces itself, claims, finishes jobs, gets a drain request, and drains.
     worker = cluster.start_worker(redis_url=back.url)
     for id in queued:
         done = cluster.http.get(f"/v1/jobs/{id}", params={"wait": 10}).json()
@@ -85,7 +85,7 @@ def test_a_redis_without_its_replicas_is_an_outage(cluster: Cluster, redis: Any,
     assert worker.poll() is None
 
 
-def test_rights_that_are_taken_away_are_an_outage(cluster: Cluster, redis: Any, back: Proxy) -> None:
+def test_revoked_rights_are_an_outage(cluster: Cluster, redis: Any, back: Proxy) -> None:
     cluster.start_api()
     worker = cluster.start_worker(redis_url=back.url)
     running = cluster.submit(payload={"seconds": 2})["id"]
@@ -116,19 +116,19 @@ def test_a_fan_out_that_fills_redis_is_continued_where_it_stopped(cluster: Clust
     sent = 0
     while (answer := send(sent)).status_code == 200:
         sent += 1_000
-        assert sent < 20_000, "it never became full"
+        assert sent < 20_000, "Redis never became full"
     refused(answer, 507, "storage_full")
     stored = cluster.http.get(f"/v1/fan-outs/{fan_out}").json()
     assert stored["state"] == "open"
-    assert sent <= stored["counts"]["total"] < sent + 1_000, "a chunk goes in by portions"
+    assert sent <= stored["counts"]["total"] < sent + 1_000, "a chunk is added in batches"
     redis.config_set("maxmemory", "0")
-    # From the last chunk that was taken: what is there already is not taken again.
+    # Repeat the last accepted chunk: existing items are not added again.
     assert send(sent).json()["deduplicated"] == stored["counts"]["total"] - sent
     sealed = cluster.http.post(f"/v1/fan-outs/{fan_out}/seal", json={"expected_count": sent + 1_000})
     assert (sealed.status_code, sealed.json()["counts"]["total"]) == (200, sent + 1_000)
 
 
-def test_a_redis_without_room_for_connections_keeps_nobody_waiting(
+def test_a_redis_without_room_for_connections_delays_no_request(
     cluster: Cluster, redis: Any, front: Proxy
 ) -> None:
     cluster.start_api()

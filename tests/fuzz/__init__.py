@@ -1,1 +1,1 @@
-"""A live API holds what the document promises, whatever it is sent."""
+"""A live API behaves as the document promises, whatever it is sent."""

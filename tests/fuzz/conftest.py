@@ -1,4 +1,4 @@
-"""One live API with a worker, for every test of this directory."""
+"""One live API with a worker, for every test of this folder."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Requests that are right but for one value, made from the document."""
+"""Requests that are valid but for one value, generated from the document."""
 
 import copy
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ import orjson
 from tests.api.document import Operation, resolve
 from tests.fuzz.hostile_values import BODIES, OF_PARAMETERS, TEXTS, VALUES
 
-#: A header is a line of visible characters; more than this long and the server closes the connection.
+#: Headers are lines of visible characters; the server closes the connection on longer ones.
 _HEADER_AT_MOST = 4_000
 
 
 @dataclass(frozen=True)
 class HostileRequest:
-    """`what` says which value was replaced, and with what."""
+    """`what` names the replaced value and its replacement."""
 
     operation: Operation
     what: str
@@ -25,11 +25,11 @@ class HostileRequest:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, bytes] = field(default_factory=dict)
     body: bytes | None = None
-    #: Sent at every run: it is made for this parameter.
+    #: Always sent, because it was made for this parameter.
     always: bool = False
 
     def address(self, resource: dict[str, str]) -> str:
-        """`resource` are the path parameters of what the request is about; those replaced win."""
+        """`resource` has the path parameters of the resource; replaced ones win."""
         path = {**resource, **{name: quote(value, safe="") for name, value in self.path.items()}}
         query = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in self.query.items())
         plain = self.operation.address(**path)
@@ -85,7 +85,7 @@ def _what(name: str, value: object) -> str:
 
 
 def _places(value: Any, schema: dict[str, Any]) -> set[tuple[str | int, ...]]:
-    """Where the example has a value, and where the schema would let it have one; the first row of a list."""
+    """Positions of values, from the example and from the schema; of lists, the first element."""
     schema = resolve(schema)
     found: set[tuple[str | int, ...]] = set()
     if isinstance(value, dict):

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-#: In a path, a query or a header. Those that a header cannot carry are left out there.
+#: In a path, a query or a header; headers skip those that they cannot carry.
 TEXTS: list[str] = [
     "",
     " ",
@@ -106,12 +106,12 @@ _ETAGS = [
     '"', '""', '"x"', 'W/"x"', '"' + "9" * 400 + '"', "*", '"1","2"', '"1', '"-1"', "1", '"\u00e9"', "",
 ]  # fmt: skip
 _IDS = [f"{kind}_01M85QCM3VN2A0H686WCBXCF8E" for kind in ("job", "flow", "fan", "act")]
-#: What cursors of each list hold: a place and an id.
+#: The contents of each list's cursors: a position and an id.
 _PLACES = ["x", "", "-1", "1e400", "nan", "(1", "\u0663", "9" * 400, "0x10", "1 2"]
 _ENDS = ["", "|", "||", "1", "1|", "1|x", "1|job_" + "Z" * 26, "\x00", "a\x00|b", "[", "(", "\u2028"]
 
 
-#: What clients who look into a cursor would make up.
+#: What a client might forge after decoding a cursor.
 CURSORS: list[str] = [
     "=",
     "====",
@@ -140,7 +140,7 @@ CURSORS: list[str] = [
     "\u00e9",
 ]
 
-#: Of single parameters: none of these is left to chance.
+#: For single parameters; all of these are always sent.
 OF_PARAMETERS: dict[str, list[str]] = {
     "limit": _NUMBERS,
     "from_index": _NUMBERS,
@@ -154,7 +154,7 @@ OF_PARAMETERS: dict[str, list[str]] = {
     "Prefer": ["wait=0", "wait=-1", "wait=", "wait=0.0001", 'wait="0"', "respond-async", "wait=0" * 99],
 }
 
-#: In a body, in place of any value of it.
+#: In a body, in place of any value.
 VALUES: list[Any] = [
     None,
     True,

@@ -1,4 +1,4 @@
-"""For every operation and every value that it takes: hostile values get a clean refusal, or are just data."""
+"""Every operation, every value in it: a hostile value gets a clean refusal, or is treated as data."""
 
 import itertools
 import random
@@ -21,7 +21,7 @@ from tests.fuzz.budget import LONG_SECONDS, ONE_IN, SLOWEST_SECONDS
 from tests.fuzz.hostile_requests import HostileRequest, requests_of
 
 pytestmark = pytest.mark.timeout(60 + LONG_SECONDS)
-#: What no response may quote: the store, its scripts, and the inside of this program.
+#: Words that no response may contain: the store, its scripts, and the internals of this program.
 INTERNALS = re.compile(
     r"(?i:redis|evalsha|user_script|errors\.pydantic\.dev|\.lua\b|traceback \(most recent)"
     r"|\bERR |WRONGTYPE|f_[0-9a-f]{40}|Traceback|Error\b.*\bline ",
@@ -33,7 +33,7 @@ def chosen(operation: Operation) -> Iterator[HostileRequest]:
     every = [request for request in requests_of(operation) if not waits(request.query.get("wait", ""))]
     yield from (request for request in every if request.always)
     rest = [request for request in every if not request.always]
-    # The same ones at each run, and others for each operation.
+    # The same requests in each run, and different ones for each operation.
     random.Random(operation.id).shuffle(rest)
     yield from itertools.islice(rest, 0, None, ONE_IN)
 
@@ -50,7 +50,7 @@ async def test_a_hostile_value_gets_a_documented_response_soon(
     try:
         async with httpx.AsyncClient(base_url=cluster.http.base_url, timeout=30) as http:
             for number, request in enumerate(chosen(operation)):
-                # A write gets a namespace of its own: the last one may have consumed its resource.
+                # A write gets its own namespace, because the last one may have used up its resource.
                 owner = namespace if operation.method == "GET" else f"{namespace}-{number}"
                 if operation.method != "GET" or number == 0:
                     stores = Namespace(redis, owner, 1_000_000)
@@ -59,7 +59,7 @@ async def test_a_hostile_value_gets_a_documented_response_soon(
                     key = {name.encode(): value.encode() for name, value in found.items()}
                 faults += await send(http, request, request.address(resource), {**key, **header(request)})
     finally:
-        # Keys stay: their names do not tell their namespace.
+        # Keys stay, because their names do not show their namespace.
         async for name in redis.scan_iter(match=f"triage:{{{namespace}*", count=1_000):
             await redis.unlink(name)
         await redis.aclose()
@@ -68,7 +68,7 @@ async def test_a_hostile_value_gets_a_documented_response_soon(
 
 
 def waits(text: str) -> bool:
-    """A valid wait takes its time; tests of their own look at those."""
+    """A valid wait takes its time; other tests cover those."""
     return text.replace(".", "", 1).isdecimal() and 0 < float(text) <= MAX_WAIT
 
 
@@ -80,7 +80,7 @@ def header(request: HostileRequest) -> dict[bytes, bytes]:
 async def send(
     http: httpx.AsyncClient, request: HostileRequest, url: str, headers: dict[bytes, bytes]
 ) -> list[str]:
-    """What is wrong with the response."""
+    """The fault of the response, if it has one."""
     operation, before = request.operation, time.monotonic()
     async with http.stream(operation.method, url, content=request.content, headers=headers) as response:
         streaming = response.headers.get("content-type", "").startswith("text/event-stream")

@@ -1,1 +1,1 @@
-"""The image is built and run for real: `make image-test`."""
+"""Builds and runs the real image: `make image-test`."""

@@ -1,4 +1,4 @@
-"""buildah in a store of its own, and containers of what it built."""
+"""buildah with its own store, and containers of the images that it built."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from tests.support.eventually import eventually_blocking
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_CONTAINED = Path(__file__).with_name("run_contained.sh")
-#: What of the machine's pip configuration means the same inside of a build.
+#: The settings of this machine's pip that also make sense inside a build.
 _PORTABLE = ("cert", "index-url", "extra-index-url", "proxy", "timeout", "trusted-host")
 
 
 class Builder:
-    """chroot needs no cgroup and no engine that runs; vfs copies every layer, so overlay comes first."""
+    """chroot needs no cgroup and no running engine; overlay comes first, because vfs copies every layer."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -38,12 +38,12 @@ class Builder:
 
     def build(self, context: Path, tag: str, **arguments: str) -> None:
         given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
-        # HEALTHCHECK is in Docker's format only.
+        # HEALTHCHECK exists only in Docker's format.
         options = ("--format=docker", f"--secret=id=pip,src={self._pip_conf}", "--pull-never")
         self._buildah("bud", *options, *given, f"--tag={tag}", str(context))
 
     def image(self, tag: str) -> "Image":
-        """The image with its files where processes can be started in them."""
+        """The image, with its files where processes can be started in them."""
         config = json.loads(self._buildah("inspect", "--type=image", tag))["Docker"]["config"]
         container = self._buildah("from", "--pull-never", tag)
         self._containers.append(container)
@@ -72,7 +72,7 @@ class Image:
     config: Mapping[str, Any]
 
     def start(self, log: Path, command: Sequence[str] = (), **environment: str) -> "Container":
-        """The image's own command unless another is given."""
+        """Runs the image's own command by default."""
         user, group = self.config["User"].split(":")
         variables = [*self.config["Env"], *(f"{name}={value}" for name, value in environment.items())]
         arguments = [str(RUN_CONTAINED), str(self.root), user, group, self.config["WorkingDir"], *variables]
@@ -152,7 +152,7 @@ def _works(storage: Sequence[str]) -> bool:
 
 
 def _pip_configuration() -> str:
-    """The machine's pip settings as a pip.conf for the build; no index is named in this repository."""
+    """The machine's pip settings as a pip.conf for the build; this repository names no index."""
     listing = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     ).stdout

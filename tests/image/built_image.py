@@ -50,7 +50,7 @@ def redis(tmp_path: Path, server_binary: Path) -> Iterator[str]:
 
 @pytest.fixture
 def start(redis: str, tmp_path: Path) -> Iterator[Start]:
-    """Start a container on the test's Redis; what still runs at the end of the test is killed."""
+    """Start a container on the test's Redis; any that still runs at the end of the test is killed."""
     containers: list[Container] = []
 
     def start(image: Image, name: str, *command: str, **environment: str) -> Container:
@@ -66,7 +66,7 @@ def start(redis: str, tmp_path: Path) -> Iterator[Start]:
 
 
 def healthy(container: Container) -> None:
-    """By the image's own HEALTHCHECK."""
+    """According to the image's own HEALTHCHECK."""
 
     def check() -> None:
         assert container.process.poll() is None, container.log.read_text()
@@ -86,7 +86,7 @@ def client(api: Container, port: int) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=40)
 
 
-def test_the_image_says_who_it_runs_as_and_what_it_is(image: Image) -> None:
+def test_the_image_declares_its_user_and_its_labels(image: Image) -> None:
     config = image.config
     assert config["User"] == "10001:10001"
     assert config["Cmd"] == ["triage", "api"]
@@ -98,10 +98,10 @@ def test_the_image_says_who_it_runs_as_and_what_it_is(image: Image) -> None:
     assert all(labels[f"org.opencontainers.image.{name}"] for name in ("description", "version"))
 
 
-def test_the_image_has_no_build_tools_and_nothing_that_its_user_may_change(image: Image) -> None:
+def test_the_image_has_no_build_tools_and_no_files_that_its_user_may_change(image: Image) -> None:
     tools = {"pip", "pip3", "gcc", "cc", "make", "git", "uv", "hatch"}
     folders = ("opt/triage/bin", "usr/local/bin", "usr/bin")
-    # A base image may bring a pip of its own; the stand-in does not.
+    # A base image may ship its own pip; the stand-in does not.
     assert [tool for folder in folders for tool in tools if (image.root / folder / tool).exists()] == []
     found = [path for path in (image.root / "opt").rglob("*") if path.lstat().st_uid != 0]
     assert found == []
@@ -141,7 +141,7 @@ def test_api_and_worker_run_contained_and_a_job_succeeds(image: Image, start: St
     assert api.terminate(20) == 0, api.log.read_text()
 
 
-def test_handlers_of_ones_own_run_and_a_rollout_waits_for_them(custom: Image, start: Start) -> None:
+def test_custom_handlers_run_and_a_rollout_waits_for_them(custom: Image, start: Start) -> None:
     port, worker_port = free_port(), free_port()
     api = start(custom, "api", TRIAGE_PORT=str(port))
     worker = start(
@@ -170,7 +170,7 @@ def test_a_worker_has_the_built_in_job_type_and_no_samples(image: Image, tmp_pat
     assert (code, output.strip()) == (0, "The configuration is valid: 1 job types.")
 
 
-def test_a_wrong_setting_ends_the_container_with_78_and_says_which(image: Image, tmp_path: Path) -> None:
+def test_an_invalid_setting_ends_the_container_with_78_and_is_named(image: Image, tmp_path: Path) -> None:
     code, output = image.run(tmp_path / "log", "triage", "api", TRIAGE_PORT="tcp://10.0.0.1:8080")
     assert code == 78
     assert "TRIAGE_PORT" in output

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make buildah and debootstrap available, and .cache/image/base.tar: Debian 12 with its Python 3.11, which stands in
-# for the Dockerfile's base image where no registry of images can be reached.
+# for the Dockerfile's base image where no image registry is reachable.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -28,10 +28,10 @@ if [ ! -f "$target/base.tar" ]; then
     echo "    making the base image's stand-in with debootstrap"
     rm -rf "$target/root"
     mkdir -p "$target"
-    # In a mount namespace of its own: what it leaves mounted is gone when it ends, and neither packed nor deleted.
+    # In a separate mount namespace, so that leftover mounts disappear instead of being packed or deleted.
     unshare --mount debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$target/root" \
         >"$target/debootstrap.log" 2>&1 || fail "debootstrap failed: $(tail -n 3 "$target/debootstrap.log")"
-    # The certificates that this machine trusts, so that pip reaches from the build what it reaches from here.
+    # The certificates that this machine trusts, so that pip in the build can reach the same hosts.
     cp /etc/ssl/certs/ca-certificates.crt "$target/root/etc/ssl/certs/ca-certificates.crt"
     rm -rf "$target"/root/var/cache/apt/archives/*.deb "$target"/root/var/lib/apt/lists/*
     tar -C "$target/root" -cf "$target/base.tar.part" .

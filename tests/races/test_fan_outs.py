@@ -28,14 +28,14 @@ async def opened(stores: Namespace, size: int, tolerance: Tolerance | None = Non
 
 
 async def follow_ups(stores: Namespace) -> int:
-    """How often a follow-up can be claimed; each is finished."""
+    """How often a follow-up can be claimed; each one is finished."""
     leases = (await claim(stores, 10, types={"report": None})).leases
     for lease in leases:
         await finish(stores, lease, OK)
     return len(leases)
 
 
-async def test_two_items_that_end_in_the_same_moment_release_the_follow_up_once(stores: Namespace) -> None:
+async def test_two_items_that_finish_at_once_release_the_follow_up_once(stores: Namespace) -> None:
     for _ in range(20):
         id = await opened(stores, 2)
         await stores.fan_outs.seal(id, 2)
@@ -50,7 +50,7 @@ async def test_two_items_that_end_in_the_same_moment_release_the_follow_up_once(
         assert (group.state, group.counts[State.SUCCEEDED]) == ("succeeded", 2)
 
 
-async def test_a_seal_and_the_last_end_in_the_same_moment_end_the_fan_out_once(stores: Namespace) -> None:
+async def test_a_seal_and_the_last_finish_at_once_end_the_fan_out_once(stores: Namespace) -> None:
     for _ in range(20):
         id = await opened(stores, 1)
         lease = (await claim(stores)).leases[0]
@@ -60,12 +60,12 @@ async def test_a_seal_and_the_last_end_in_the_same_moment_end_the_fan_out_once(s
         assert await follow_ups(stores) == 1
 
 
-async def test_two_failures_in_the_same_moment_cross_the_tolerance_once(stores: Namespace) -> None:
+async def test_two_failures_at_once_exceed_the_tolerance_once(stores: Namespace) -> None:
     id = await opened(stores, 10, Tolerance(count=0))
     await stores.fan_outs.seal(id, 10)
     leases = [(await claim(stores, worker=f"wk_{n}")).leases[0] for n in (1, 2)]
     await asyncio.gather(*[finish(stores, lease, HOPELESS) for lease in leases])
-    # Several processes may carry on the same task.
+    # Several processes may work on the same task.
     await asyncio.gather(*[stores.group_tasks.work() for _ in range(3)])
     group = await stores.groups.get(id)
     assert group is not None
@@ -73,7 +73,7 @@ async def test_two_failures_in_the_same_moment_cross_the_tolerance_once(stores: 
     assert await follow_ups(stores) == 1
 
 
-async def test_a_chunk_that_two_clients_send_is_taken_once(stores: Namespace) -> None:
+async def test_a_chunk_that_two_clients_send_is_added_once(stores: Namespace) -> None:
     id = await opened(stores, 0)
     items = [Item(index, b"{}") for index in range(100)]
     filled = await asyncio.gather(*[stores.fan_outs.add_items(id, items) for _ in range(5)])
@@ -86,7 +86,7 @@ async def test_no_item_outlives_a_cancel_that_comes_between_chunks(stores: Names
         id = await opened(stores, 5)
 
         async def fill(start: int, id: str = id) -> None:
-            with suppress(FanOutSealed):  # by the cancel
+            with suppress(FanOutSealed):  # Cancelled between two chunks.
                 await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(start, start + 5)])
 
         await asyncio.gather(fill(5), stores.groups.request_cancel(id, 0), fill(10))

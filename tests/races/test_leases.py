@@ -24,7 +24,7 @@ HOUR = 3_600_000
 
 
 async def rescue_all(stores: Namespace, at: int) -> list[str]:
-    """Rescue as if Redis time were `at`, past the hold-off that a silence before it begins."""
+    """Rescue as if Redis' time were `at`, after the hold-off that follows the silence before it."""
     await stores.leases.rescue(15_000, now=str(at))
     return (await stores.leases.rescue(15_000, now=str(at + 15_001))).rescued
 
@@ -80,7 +80,7 @@ async def test_a_finish_from_an_earlier_delivery_does_not_end_a_later_one(stores
     assert await finish(stores, second, OK) == "moved"
 
 
-async def test_a_cancel_wins_over_every_end_that_comes_after_it(stores: Namespace) -> None:
+async def test_a_cancel_wins_over_any_later_finish(stores: Namespace) -> None:
     for outcome in (OK, BROKEN, HOPELESS, LATER, Interrupted()):
         id, lease = await job_in(stores, State.RUNNING)
         assert lease is not None
@@ -109,20 +109,20 @@ async def test_a_rescued_job_that_was_asked_to_be_cancelled_does_not_run_again(s
     assert await state_of(stores, id) == State.CANCELLED
 
 
-async def test_an_outage_forgives_leases_that_ran_out_in_it(stores: Namespace) -> None:
+async def test_an_outage_forgives_leases_that_expired_during_it(stores: Namespace) -> None:
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     back = lease.job.created_at + HOUR
     assert (await stores.leases.rescue(15_000, now=str(back))).rescued == []
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, back, back)
     arguments = heartbeat_arguments(record, 15_000, 1, "running", [(id, lease.token)])
-    beat = decode_heartbeat(await stores.scripts.run("heartbeat", arguments, now=str(back + 1_000)))
-    assert (beat.lost, beat.cancel, beat.known) == ([], [], False)
+    reply = decode_heartbeat(await stores.scripts.run("heartbeat", arguments, now=str(back + 1_000)))
+    assert (reply.lost, reply.cancel, reply.known) == ([], [], False)
     assert (await stores.leases.rescue(15_000, now=str(back + 15_001))).rescued == []
     assert await finish(stores, lease, OK) == "moved"
 
 
-async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(stores: Namespace) -> None:
+async def test_a_heartbeat_reports_lost_and_cancelled_jobs(stores: Namespace) -> None:
     cancelled, first = await job_in(stores, State.RUNNING)
     lost, second = await job_in(stores, State.RUNNING)
     assert first is not None
@@ -131,21 +131,21 @@ async def test_a_heartbeat_hears_of_what_is_lost_and_of_what_is_to_be_cancelled(
     await finish(stores, second, OK)
     record = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
     held = [(cancelled, first.token), (lost, second.token), ("job_unknown", "1:x")]
-    beat = decode_heartbeat(
+    reply = decode_heartbeat(
         await stores.scripts.run("heartbeat", heartbeat_arguments(record, 15_000, 3, "running", held))
     )
-    assert [request.job_id for request in beat.cancel] == [cancelled]
-    assert beat.lost == [(lost, second.token), ("job_unknown", "1:x")]
+    assert [request.job_id for request in reply.cancel] == [cancelled]
+    assert reply.lost == [(lost, second.token), ("job_unknown", "1:x")]
 
 
-async def test_a_batch_of_ends_is_judged_one_by_one(stores: Namespace) -> None:
+async def test_a_batch_of_finishes_is_decided_one_by_one(stores: Namespace) -> None:
     ids = [await submit(stores) for _ in range(4)]
     leases = (await claim(stores, slots=4)).leases
     await finish(stores, leases[1], OK)
     await stores.scripts.redis.delete(f"{stores.scripts.prefix}job:{ids[2]}")
     words = await stores.leases.finish([ending(lease, OK) for lease in leases])
     assert words == ["moved", "duplicate", "missing", "moved"]
-    # The deleted job's lease is an orphan by now; rescue drops it.
+    # The lease of the deleted job is an orphan by now, and rescue drops it.
     await stores.leases.rescue(15_000, now=str(leases[0].job.created_at + HOUR))
     await stores.leases.rescue(15_000, now=str(leases[0].job.created_at + 2 * HOUR))
     await stores.scripts.redis.zrem(f"{stores.scripts.prefix}queue:default|running", ids[2])

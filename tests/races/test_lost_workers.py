@@ -1,4 +1,4 @@
-"""Workers that die: whom it is blamed on, and what tells it from an outage of Redis."""
+"""Workers that die: which job is to blame, and how rescue tells a death from an outage of Redis."""
 
 import orjson
 import pytest
@@ -14,13 +14,13 @@ pytestmark = pytest.mark.anyio
 
 START = 1_900_000_000_000
 LEASE = 15_000
-#: How long a look holds off that cannot know whether there was an outage.
+#: How long rescue holds off when it cannot know whether there was an outage.
 COME_BACK = 3_000
 DEATH = Crashed(Failure("SubprocessDied", "The process that ran this job was killed by signal 9."))
 
 
 class Place:
-    """A namespace at a time; somebody reaches Redis all the while, unless a test says `silence`."""
+    """A namespace whose clock the test sets; a process reaches Redis during `go`, none during `silence`."""
 
     def __init__(self, stores: Namespace) -> None:
         self.stores = stores
@@ -32,7 +32,7 @@ class Place:
         self.stores.scripts.now = str(self.now)
 
     async def go(self, ms: int) -> None:
-        """An API process pulses every second."""
+        """Let time pass, while an API process reports to Redis every second."""
         end = self.now + ms
         while self.now < end:
             self.silence(min(1_000, end - self.now))
@@ -77,7 +77,7 @@ async def test_losing_the_worker_blames_no_job_however_often(place: Place) -> No
     assert {orjson.loads(attempt)["outcome"] for attempt in attempts} == {"lost"}
 
 
-async def test_what_was_lost_is_a_suspect_and_keeps_its_place(place: Place) -> None:
+async def test_a_lost_job_is_a_suspect_and_keeps_its_place(place: Place) -> None:
     first = await submit(place.stores)
     second = await submit(place.stores)
     await place.lose()
@@ -103,7 +103,7 @@ async def test_the_third_death_of_its_own_process_is_poison_and_a_redrive_starts
 
 
 async def test_a_job_that_loses_worker_after_worker_waits_longer_each_time(place: Place) -> None:
-    """It may be what ends them, from within its own process: then they get some rest."""
+    """It may be what kills its workers, so it stays away from them for a while."""
     id = await submit(place.stores)
     for loss in range(1, FREE_LOSSES + 12):
         await place.lose()
@@ -139,8 +139,8 @@ async def test_a_dead_worker_is_found_when_its_lease_ends(place: Place) -> None:
     assert (await place.rescue()).rescued == [id]
 
 
-async def test_a_crash_loop_of_the_only_process_takes_its_jobs_back(place: Place) -> None:
-    """Each restart comes after a silence; what an earlier one held is not held again."""
+async def test_a_crash_loop_of_the_only_process_rescues_its_jobs(place: Place) -> None:
+    """Each restart follows a silence; leases held through an earlier one are not held again."""
     ids: list[str] = []
     rescued: list[str] = []
     for restart in range(12):
@@ -148,7 +148,7 @@ async def test_a_crash_loop_of_the_only_process_takes_its_jobs_back(place: Place
         rescued += (await place.rescue()).rescued
         ids.append(await submit(place.stores, priority=100 - restart))
         await place.take()
-    # Two restarts are within a lease, and one holds: what is older has been taken back.
+    # Two restarts fit into a lease, and one of them holds; older leases have been rescued.
     assert set(rescued) >= set(ids[:-3])
 
 
@@ -156,19 +156,19 @@ async def test_a_lone_worker_that_comes_back_waits_only_for_others_to_come_back(
     id = await submit(place.stores)
     await place.take()
     place.silence(LEASE)
-    look = await place.rescue()
-    assert (look.rescued, look.next_in_ms, look.lost_lately) == ([], COME_BACK, True)
+    found = await place.rescue()
+    assert (found.rescued, found.next_in_ms, found.lost_lately) == ([], COME_BACK, True)
     place.silence(COME_BACK)
     assert (await place.rescue()).rescued == [id]
 
 
-async def test_who_was_through_an_outage_holds_all_leases_for_one_more(place: Place) -> None:
+async def test_a_process_that_lived_through_an_outage_holds_all_leases_once_more(place: Place) -> None:
     await submit(place.stores)
     await submit(place.stores)
     await place.take(2)
     place.silence(60_000)
-    look = await place.rescue(away_ms=60_000)
-    assert (look.rescued, look.next_in_ms) == ([], LEASE)
+    found = await place.rescue(away_ms=60_000)
+    assert (found.rescued, found.next_in_ms) == ([], LEASE)
     await place.go(LEASE - 1)
     assert (await place.rescue()).rescued == []
     await place.go(1)
@@ -200,7 +200,7 @@ async def test_one_process_that_was_cut_off_alone_holds_nothing(place: Place) ->
     assert (await place.rescue(away_ms=10_000)).rescued == [id]
 
 
-async def test_a_start_after_a_loss_is_told_to_be_careful(place: Place) -> None:
+async def test_a_worker_that_starts_after_a_loss_must_be_careful(place: Place) -> None:
     assert not (await place.rescue()).lost_lately
     await submit(place.stores)
     await place.lose()

@@ -1,4 +1,4 @@
-"""The generators, and one API with a worker and a key for every test of this directory."""
+"""The generators, and one API with a worker and a key for every test of this folder."""
 
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def tooling() -> Tooling:
 
 @pytest.fixture(scope="session")
 def client(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The variables that a client is given."""
+    """The environment variables of a client."""
     directory = tmp_path_factory.mktemp("sdks")
     with EmbeddedServer(directory / "data", server_binary) as server:
         cluster = Cluster(

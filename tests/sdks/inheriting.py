@@ -1,4 +1,4 @@
-"""A job type with a value of its own for everything that a job can inherit."""
+"""A job type with an unusual value for everything that a job can inherit."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A user's project that has the document and nothing else."""
+    """A user's project that contains nothing but the document."""
     (tmp_path / "openapi").mkdir()
     shutil.copy(ROOT / "openapi/openapi.json", tmp_path / "openapi")
     return tmp_path
@@ -32,7 +32,7 @@ def test_the_python_client_runs_the_ten_lines_of_the_docs_and_the_tour(
     (project / "first_job.py").write_text(block(PYTHON, "python"))
     shutil.copy(TOURS / "tour.py", project)
     python = tooling.directory / "venv/bin/python"
-    # The generator's own client.py is not ours to check; what it made of the document is.
+    # The generator's own client.py is not ours to check, but the code it makes from the document is.
     checked = "first_job.py tour.py triage_client/models triage_client/api"
     tooling.run(f"{sys.executable} -m pyright --pythonpath {python} --level error {checked}", project)
     assert (

@@ -1,4 +1,4 @@
-"""The scripts of the pages hold to the types in their comments."""
+"""The scripts of the pages match the types in their comments."""
 
 from tests.e2e.processes import ROOT
 from tests.sdks.tooling import Tooling

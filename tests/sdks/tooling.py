@@ -13,17 +13,17 @@ _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Tooling:
-    """`directory` has what install_tools.sh installed; `node` is the directory of a Node."""
+    """`directory` has the tools of install_tools.sh; `node` is the directory of a Node.js installation."""
 
     directory: Path
     node: Path
 
     def run(self, command: str, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
-        """What it printed; a failure shows everything."""
+        """Its output; a failure shows everything."""
         path = (
             f"{self.directory}/venv/bin:{self.directory}/node_modules/.bin:{self.node}:{os.environ['PATH']}"
         )
-        # npx only looks its command up on the PATH that a test has anyway.
+        # npx only finds its command on the PATH that the tests have anyway.
         ended = subprocess.run(
             shlex.split(command.removeprefix("npx ")),
             cwd=cwd,
@@ -38,7 +38,7 @@ class Tooling:
 
 
 def section(text: str, title: str) -> str:
-    """What stands below a heading of the second level in a page."""
+    """The text below a second-level heading of a page."""
     (found,) = [part for part in text.split("\n## ") if part.partition("\n")[0] == title]
     return found
 
@@ -49,7 +49,7 @@ def block(text: str, language: str) -> str:
 
 
 def command(text: str, start: str) -> str:
-    """The one indented command of a page that begins so; a backslash continues it on the next line."""
+    """The one indented command of a page that begins like this; a backslash continues it on the next line."""
     lines = text.replace("\\\n", " ").splitlines()
     (found,) = [line.strip() for line in lines if line.startswith(f"    {start}")]
     return found

@@ -32,7 +32,7 @@ async def read(stores: Namespace, id: str) -> BulkAction:
 
 
 async def drain(stores: Namespace, id: str, step: int = 20) -> BulkAction:
-    """Work until the action has ended; time moves by a step whenever nothing is due."""
+    """Work until the action has finished; advance the clock whenever nothing is due."""
     while (action := await read(stores, id)).live:
         if await stores.bulk_batches.work() != 0:
             move_time(stores, step)
@@ -47,7 +47,7 @@ async def many(stores: Namespace, count: int, **fields: Any) -> list[str]:
 
 
 async def bury(stores: Namespace, count: int, **fields: Any) -> list[str]:
-    """Dead jobs: they expire before anybody starts them."""
+    """Dead jobs: they expired before they were claimed."""
     ids = await many(stores, count, expires_ms=1, **fields)
     move_time(stores, 1)
     while await stores.leases.expire_jobs(500) != (0, None):

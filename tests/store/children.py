@@ -19,7 +19,7 @@ def child(*edges: Edge, **fields: Any) -> Node:
 
 
 async def lease_of(stores: Namespace, kind: str = "part", slots: int = 10) -> dict[str, Lease]:
-    """Leases by job id on all jobs of a type that may run."""
+    """Leases by job id, on every queued job of this type."""
     leases = (await claim(stores, slots, types={kind: None})).leases
     return {lease.job.id: lease for lease in leases}
 
@@ -30,7 +30,7 @@ async def parent(stores: Namespace) -> Lease:
 
 
 async def parent_in_flow(stores: Namespace) -> Lease:
-    """Its key is `parent`, and a job `after` waits for it."""
+    """The parent has the key `parent`; a job `after` depends on it."""
     spec = FlowSpec("flow", {"parent": Node(JobSpec("work")), "after": child(Edge("parent"))}, "continue")
     id = IDS.new("flow", members=2)
     await stores.flows.create(id, spec, None)

@@ -1,4 +1,4 @@
-"""What tests of the store say often."""
+"""Fixtures of the store's tests: a clock that tests set."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from tests.support.factories import register_worker
 
 @pytest.fixture
 async def at(stores: Namespace) -> AsyncIterator[int]:
-    """The one time, in milliseconds, that the scripts are told."""
+    """The time, in milliseconds, that scripts get instead of Redis' clock."""
     begin = Clock().now_ms()
     stores.scripts.now = str(begin)
     yield begin
@@ -21,13 +21,13 @@ async def at(stores: Namespace) -> AsyncIterator[int]:
 
 @pytest.fixture
 async def frozen(stores: Namespace) -> Namespace:
-    """Stores at START: time moves where a test says so."""
+    """A namespace at START, whose time only the test moves."""
     stores.scripts.now = str(START)
     return stores
 
 
 @pytest.fixture
 async def served(frozen: Namespace) -> Namespace:
-    """Stores at START, with a worker that has plenty of slots for jobs of the type `work`."""
+    """A namespace at START, with a worker that has plenty of slots for jobs of the type `work`."""
     await register_worker(frozen, id="wk_1")
     return frozen

@@ -1,4 +1,4 @@
-"""What the store says of why a job is where it is."""
+"""The store's explanations of why a job is where it is."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ class ModelItem:
 
 @dataclass
 class ModelFanOut:
-    """The same operations as the store; every one leaves it at rest."""
+    """The same operations as the store; each runs until nothing is left to do."""
 
     count: int | None = None
     percent: float | None = None
@@ -30,7 +30,7 @@ class ModelFanOut:
         return next(index for index in range(len(self.items) + 1) if index not in self.items)
 
     def fill(self, indexes: list[int]) -> int | None:
-        """How many were added; None when it takes no more."""
+        """How many items were added; None when it accepts no more."""
         fresh = [index for index in dict.fromkeys(indexes) if index not in self.items]
         if fresh and self.sealed:
             return None

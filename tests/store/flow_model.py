@@ -1,4 +1,4 @@
-"""A small model of what a flow promises, in plain Python: who runs, who is cancelled, how it all ends."""
+"""A small model of a flow, in plain Python: which jobs run or are cancelled, and how the flow finishes."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class ModelJob:
     state: str = "blocked"
     reason: str | None = None
     started: bool = False
-    #: Keys of those that it has added: once it has started it waits for nothing else.
+    #: Keys of the children it added; once it has started, it depends on nothing else.
     children: tuple[str, ...] = ()
 
 
@@ -32,7 +32,7 @@ class ModelFlow:
     on_failure: str
     jobs: dict[str, ModelJob] = field(default_factory=dict[str, ModelJob])
     cancelled: bool = False
-    #: What follows from ends, in their order: children that end with their parent, jobs that a failure takes.
+    #: Follow-up work in order: children that end with their parent, jobs that a failure cancels.
     tasks: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def begin(self) -> None:
@@ -40,7 +40,7 @@ class ModelFlow:
             self._consider(key)
 
     def end(self, key: str, state: str, reason: str | None = None) -> None:
-        """A job has ended: those that wait for it follow, its children, and those that a failure takes."""
+        """A job has finished; update its dependents and children, and the jobs that its failure cancels."""
         self._end(key, state, reason)
         self._work()
 
@@ -62,12 +62,12 @@ class ModelFlow:
             self._end(key, "cancelled", reason)
 
     def add_children(self, key: str, children: Mapping[str, tuple[Edge, ...]]) -> None:
-        """A running job adds children and waits for all that it has; one that is to be cancelled ends."""
+        """A running job adds children and waits for all that it has, unless it is being cancelled."""
         job = self.jobs[key]
         if job.reason is not None:
             self.end(key, "cancelled", "flow" if job.reason == "asked" else job.reason)
             return
-        # Before their parent: the order is topological.
+        # Before their parent, which depends on them: the order is topological.
         before = list(self.jobs).index(key)
         jobs = list(self.jobs.items())
         added = [(child, ModelJob(edges)) for child, edges in children.items()]
@@ -156,7 +156,7 @@ class ModelFlow:
 
 
 def random_flow(chance: random.Random, size: int) -> FlowSpec:
-    """A random acyclic graph with random demands, in topological order."""
+    """A random acyclic graph with random conditions, in topological order."""
     graph: dict[str, tuple[Edge, ...]] = {}
     density = chance.choice([0.1, 0.3, 0.6])
     for number in range(size):

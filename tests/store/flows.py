@@ -1,4 +1,4 @@
-"""Flows, and runs of their jobs."""
+"""Flows, and running their jobs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ async def create(stores: Namespace, spec: FlowSpec) -> tuple[str, dict[str, str]
 
 
 async def run(stores: Namespace, id: str) -> Lease:
-    """A lease on one job of a flow: the only one that is queued."""
+    """A lease on the only queued job of a flow."""
     lease = (await claim(stores)).leases[0]
     assert lease.job.id == id
     return lease

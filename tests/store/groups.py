@@ -1,4 +1,4 @@
-"""Flows in the store, and ends of their jobs."""
+"""Creating flows in the store and finishing their jobs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ async def create(
 
 
 async def end(stores: Namespace, ids: list[str], outcome: Any = OK) -> None:
-    """One batch ends the jobs, the only ones that are queued, in this order."""
+    """Finish these jobs, the only queued ones, in this order and in one batch."""
     leases = {lease.job.id: lease for lease in (await claim(stores, len(ids))).leases}
     assert sorted(leases) == sorted(ids)
     words = await stores.leases.finish([factories.ending(leases[id], outcome) for id in ids])

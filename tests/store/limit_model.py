@@ -1,4 +1,4 @@
-"""What limits and order promise, kept as a history of starts: small enough to be believed."""
+"""What limits and order guarantee, as a history of starts that is simple enough to trust."""
 
 import math
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from service.domain.limits import RateLimit
 
 AGING = 60_000
-#: Microseconds: how long before its start a job may be claimed, and how late a start may be made up for.
+#: In microseconds: how far ahead of its start a job may be claimed, and how late a start may be made up for.
 AHEAD, BEHIND = 5_000, 50_000
 
 
@@ -16,14 +16,15 @@ Lane = tuple[str, str | None, str | None]
 
 @dataclass
 class Limit:
-    """A limiter, with every start that it let through and what runs under it."""
+    """A limiter, with every start that it allowed and the jobs that run under it."""
 
     concurrency: int | None = None
     rate: RateLimit | None = None
     #: In microseconds.
     starts: list[int] = field(default_factory=list[int])
     running: set[str] = field(default_factory=set[str])
-    #: Of a smooth rate: the time that the last start would have had, had its worker been in time.
+    #: For a smooth rate: the slot of the last start, which is when it would have begun with a punctual
+    #: worker.
     slot: int = 0
 
     def blocks(self, now: int) -> bool:
@@ -40,7 +41,7 @@ class Limit:
         return len([at for at in self.starts if at > until - self.rate.per_ms * 1000])
 
     def opens(self) -> int:
-        """The next start of a smooth rate."""
+        """The next start that a smooth rate allows."""
         assert self.rate is not None
         limit, per = self.rate.limit, self.rate.per_ms * 1000
         after = self.starts[-1:] + [at + per for at in self.starts[-limit:][:1] if len(self.starts) >= limit]
@@ -49,10 +50,10 @@ class Limit:
     def start(self, id: str, at: int, queued: int) -> None:
         """`at` and `queued` in microseconds."""
         if self.rate is not None and self.rate.smooth:
-            assert at >= self.opens(), "before its slot"
+            assert at >= self.opens(), "a start before its slot"
             next_slot = self.slot + math.ceil(self.rate.per_ms * 1000 / self.rate.limit) if self.starts else 0
             self.slot = at if at - next_slot > BEHIND else max(next_slot, min(queued, at))
-        assert self.rate is None or self.starts[-1:] <= [at], "starts of a rate are in their order"
+        assert self.rate is None or self.starts[-1:] <= [at], "starts of a rate are out of order"
         self.starts.append(at)
         self.running.add(id)
         assert self.concurrency is None or len(self.running) <= self.concurrency
@@ -78,13 +79,13 @@ class Waiting:
 
     @property
     def lane(self) -> Lane:
-        """Jobs without a key are one lane over all their types."""
+        """Jobs without a key share one lane, whatever their type."""
         return (self.queue, self.name, self.key) if self.key else (self.queue, None, None)
 
 
 @dataclass
 class Model:
-    """One namespace: the limits of its queues and keys, what waits, and when each lane was last served."""
+    """One namespace: the limits of its queues and keys, its waiting jobs, and the last start of each lane."""
 
     queues: dict[str, Limit]
     per_key: dict[str, Limit]
@@ -109,7 +110,7 @@ class Model:
         return [job for job in self.waiting.values() if job.due <= now]
 
     def start(self, id: str, now: int, ahead: int, in_turn: bool) -> Waiting:
-        """A job was claimed: was it permitted, and was it next? `in_turn`: its key's turn went on.
+        """A claimed job was allowed to start, and was the next one unless its key's turn continues.
 
         `ahead`: microseconds from now to its start.
         """
@@ -122,13 +123,14 @@ class Model:
         ]
         for other in rivals:
             if other.lane == job.lane:
-                # Of two types that were queued in the same millisecond either may go first.
+                # Types have separate lines: within one millisecond, either may go first.
                 tie = job.score == other.score and job.name != other.name
-                assert tie or (job.score, job.id) < (other.score, other.id), "a lane runs in its order"
+                assert tie or (job.score, job.id) < (other.score, other.id), "a lane ran out of order"
             elif other is self.head(other.lane, rivals) and not in_turn:
-                # At the millisecond, whoever was served in it may or may not go before the other.
+                # Times are in milliseconds, so a lane served within the same one may go before or after the
+                # other.
                 assert self.rank(job) <= self.rank(other) + 1, "another key had waited longer"
-        # Jobs without a key only take turns with keys that could have started, too.
+        # Jobs without a key take turns only with keys that could have started a job as well.
         in_turns = job.key is not None or any(other.key is not None for other in rivals)
         for limit in self.limits(job):
             limit.start(job.id, now * 1000 + ahead, job.due * 1000)
@@ -139,11 +141,11 @@ class Model:
 
     @staticmethod
     def head(lane: Lane, jobs: list[Waiting]) -> Waiting:
-        """The job that stands for its lane."""
+        """The first job of a lane."""
         return min((job for job in jobs if job.lane == lane), key=lambda job: (job.score, job.id))
 
     def rank(self, job: Waiting) -> int:
-        """As if queued no earlier than the last start of its lane, if that has waited since."""
+        """As if it had been queued no earlier than its lane's last start."""
         return max(job.due, self.served.get(job.lane, 0)) + job.priority * AGING
 
     def leave(self, id: str) -> Waiting:
@@ -153,7 +155,7 @@ class Model:
         return job
 
     def forget_empty_lanes(self, now: int) -> None:
-        """A lane that has nothing queued starts afresh with its next job."""
+        """An empty lane loses its place; its next job starts afresh."""
         used = {job.lane for job in self.due(now)}
         for lane in [lane for lane in self.served if lane[2] is not None and lane not in used]:
             del self.served[lane]

@@ -16,7 +16,7 @@ async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
 
 
 async def starts(stores: Namespace, times: range, slots: int = 3, ends: bool = True) -> list[int]:
-    """The history of two workers that claim in turn: the time of each start."""
+    """The time of each start, with two workers that claim alternately."""
     history: list[int] = []
     for turn, ms in enumerate(times):
         stores.scripts.now = at(ms)

@@ -47,14 +47,14 @@ def worker(stores: Namespace) -> Scheduler:
 
 
 async def fire(stores: Namespace) -> None:
-    """One look of one worker."""
+    """One check by one worker."""
     look = await stores.schedules.find_due(100)
     for found in look.due:
         await worker(stores).fire(found, look.now)
 
 
 async def started(stores: Namespace, name: str = "s") -> list[int | None]:
-    """Slots that became jobs, in seconds, oldest first."""
+    """The fire times that became jobs, in seconds, oldest first."""
     runs = (await read(stores, name)).runs
     return [
         None if run.fire_time is None else (run.fire_time - START) // SECOND

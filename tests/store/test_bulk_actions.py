@@ -1,4 +1,4 @@
-"""Bulk actions: the rate is kept, they can be stopped, no job is acted upon twice, whoever dies when."""
+"""Bulk actions keep their rate, can be stopped, and act once on each job even if their worker dies."""
 
 import asyncio
 from dataclasses import replace
@@ -28,14 +28,14 @@ async def test_thousands_of_dead_jobs_run_again_once_each(frozen: Namespace) -> 
     assert await redrives(frozen, untouched) == {0: 5}
 
 
-async def test_two_keepers_at_once_do_nothing_twice(frozen: Namespace) -> None:
+async def test_several_workers_at_once_do_nothing_twice(frozen: Namespace) -> None:
     ids = await bury(frozen, 2_000)
     id = await begin(frozen, DEAD)
 
     async def keep() -> None:
         while (await read(frozen, id)).live:
             if await frozen.bulk_batches.work() != 0:
-                # The other one may have it for seconds: nobody waits for the clock.
+                # Another worker may hold the batch for seconds; advance the clock instead of waiting.
                 move_time(frozen, CLAIM_MS)
 
     await asyncio.gather(*[keep() for _ in range(4)])
@@ -44,7 +44,7 @@ async def test_two_keepers_at_once_do_nothing_twice(frozen: Namespace) -> None:
 
 
 @pytest.mark.parametrize("spec", [DEAD, replace(DEAD, verb="delete")], ids=["retry", "delete"])
-async def test_a_portion_that_is_sent_again_by_a_late_keeper_changes_nothing(
+async def test_a_batch_repeated_by_a_late_worker_changes_nothing(
     frozen: Namespace, spec: BulkSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await bury(frozen, PORTION + 20)
@@ -61,7 +61,7 @@ async def test_a_portion_that_is_sent_again_by_a_late_keeper_changes_nothing(
     assert await frozen.bulk_batches.work() == 0
     before = await read(frozen, id)
     assert before.succeeded == PORTION
-    # The jobs have ended again meanwhile; the late keeper knows nothing of it.
+    # The jobs have died again meanwhile, which the late worker does not know.
     move_time(frozen, 10_000)
     if spec.verb == "retry":
         await frozen.jobs.cancel(ids, 0)
@@ -72,7 +72,7 @@ async def test_a_portion_that_is_sent_again_by_a_late_keeper_changes_nothing(
 
 
 @pytest.mark.parametrize("dies", ["before its portion", "after its portion"])
-async def test_a_keeper_that_dies_is_followed_by_another(
+async def test_another_worker_carries_on_when_one_dies(
     frozen: Namespace, dies: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await bury(frozen, 450)
@@ -98,7 +98,9 @@ async def test_a_keeper_that_dies_is_followed_by_another(
 
 
 @pytest.mark.parametrize("rate", [1, 7, 250, 1_000])
-async def test_no_second_holds_more_jobs_than_the_rate_whoever_works(frozen: Namespace, rate: int) -> None:
+async def test_no_second_has_more_jobs_than_the_rate_with_any_number_of_workers(
+    frozen: Namespace, rate: int
+) -> None:
     await many(frozen, min(3 * rate, 1_500))
     id = await begin(frozen, replace(QUEUED, rate_per_second=rate))
     history: list[tuple[int, int]] = []
@@ -112,12 +114,12 @@ async def test_no_second_holds_more_jobs_than_the_rate_whoever_works(frozen: Nam
     assert done == min(3 * rate, 1_500)
     for start, _ in history:
         assert sum(jobs for at, jobs in history if start <= at < start + 1_000) <= rate
-    # It is not slower than that either.
+    # Nor is it slower.
     took = history[-1][0] - history[0][0]
     assert took <= done / rate * 1_000 * 1.1 + 1_000
 
 
-def test_a_pace_never_exceeds_its_rate_and_comes_near_it() -> None:
+def test_a_batch_rate_never_exceeds_its_limit_and_comes_near_it() -> None:
     assert batch_rate(0.1) == (1, 10_000)
     assert batch_rate(1.5) == (1, 1_000)
     assert batch_rate(None) == batch_rate(FASTEST) == (PORTION, 20)
@@ -129,7 +131,7 @@ def test_a_pace_never_exceeds_its_rate_and_comes_near_it() -> None:
         assert jobs * 1_000 / ms >= rate * 0.95, rate
 
 
-async def test_what_is_cancelled_stops_at_once_and_stays_stopped(frozen: Namespace) -> None:
+async def test_a_cancelled_action_stops_at_once_and_stays_stopped(frozen: Namespace) -> None:
     ids = await bury(frozen, 500)
     id = await begin(frozen, DEAD)
     await frozen.bulk_batches.work()
@@ -146,7 +148,7 @@ async def test_what_is_cancelled_stops_at_once_and_stays_stopped(frozen: Namespa
     assert await states(frozen, ids) == {"queued": PORTION, "dead": 500 - PORTION}
 
 
-async def test_what_is_paused_goes_on_where_it_was(
+async def test_a_paused_action_resumes_where_it_was(
     frozen: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await many(frozen, 300)
@@ -160,7 +162,7 @@ async def test_what_is_paused_goes_on_where_it_was(
     await frozen.bulk_batches.work()
     move_time(frozen, 20)
     monkeypatch.setattr(frozen.jobs, "cancel", pause_first)
-    # The pause comes between the choice of the jobs and the call that cancels them.
+    # The pause comes after the action has selected jobs, and before the call that cancels them.
     await frozen.bulk_batches.work()
     monkeypatch.undo()
     move_time(frozen, CLAIM_MS)
@@ -194,7 +196,7 @@ async def test_an_action_that_redis_refuses_holds_up_no_other(
     assert (await drain(frozen, refused, CLAIM_MS)).succeeded == 5
 
 
-async def test_what_has_ended_is_forgotten_after_a_day(frozen: Namespace) -> None:
+async def test_a_finished_action_is_forgotten_after_a_day(frozen: Namespace) -> None:
     ended, cancelled = await begin(frozen, QUEUED), await begin(frozen, QUEUED)
     await frozen.bulk_actions.set_state(cancelled, "cancelled")
     await drain(frozen, ended)
@@ -211,7 +213,7 @@ async def test_what_has_ended_is_forgotten_after_a_day(frozen: Namespace) -> Non
     assert await redis.zcard(f"{frozen.scripts.prefix}action_retention") == 0
 
 
-async def test_a_heartbeat_hears_of_an_action(frozen: Namespace) -> None:
+async def test_heartbeats_report_a_new_action(frozen: Namespace) -> None:
     worker = await register_worker(frozen)
     redis: Any = frozen.scripts.redis
     inbox = f"{frozen.scripts.prefix}worker:{worker}:inbox"

@@ -1,4 +1,4 @@
-"""Which jobs a bulk action acts on: those that matched when it chose them and still do."""
+"""The jobs that a bulk action changes: those that matched when it selected them and still match."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from tests.support.factories import HOPELESS, blocked, claim, finish, job_in, st
 pytestmark = pytest.mark.anyio
 
 
-async def test_jobs_that_come_later_are_left_alone(frozen: Namespace) -> None:
+async def test_later_jobs_are_left_alone(frozen: Namespace) -> None:
     await many(frozen, 150)
     id = await begin(frozen, QUEUED)
     move_time(frozen, 1)
@@ -32,7 +32,7 @@ async def test_a_job_that_dies_again_at_once_is_not_retried_again(frozen: Namesp
     ids = await bury(frozen, PORTION)
     id = await begin(frozen, DEAD)
     move_time(frozen, 1)
-    # This one dies when the action has begun, and comes behind what is done first.
+    # This one dies after the action began; its turn comes after the first batch.
     lease = (await claim(frozen)).leases[0]
     assert lease.job.id == alive
     await finish(frozen, lease, HOPELESS)
@@ -81,7 +81,7 @@ async def test_a_job_that_was_retried_by_hand_and_died_again_after_it_was_chosen
     assert await states(frozen, ids) == {"dead": 1, "queued": 1}
 
 
-async def test_a_running_job_is_asked_as_by_a_single_cancel(frozen: Namespace) -> None:
+async def test_a_running_job_gets_a_cancel_request_as_from_a_single_cancel(frozen: Namespace) -> None:
     running, _ = await job_in(frozen, State.RUNNING)
     waiting = [await submit(frozen, delay_ms=60_000), await blocked(frozen)]
     finished, _ = await job_in(frozen, State.SUCCEEDED)
@@ -106,7 +106,7 @@ async def test_a_dead_job_whose_unique_key_another_one_holds_is_skipped(frozen: 
     assert await states(frozen, [*dead, holder, *other]) == {"dead": 1, "queued": 2}
 
 
-async def test_it_ends_when_as_many_were_acted_upon_as_it_may(frozen: Namespace) -> None:
+async def test_it_ends_when_it_has_changed_as_many_jobs_as_it_may(frozen: Namespace) -> None:
     ids = await many(frozen, 300)
     action = await drain(frozen, await begin(frozen, replace(QUEUED, max=130)))
     assert (action.state, action.succeeded) == ("succeeded", 130)
@@ -115,7 +115,7 @@ async def test_it_ends_when_as_many_were_acted_upon_as_it_may(frozen: Namespace)
     assert await states(frozen, sorted(ids)[:170]) == {"queued": 170}
 
 
-async def test_delete_takes_finished_jobs_alone(frozen: Namespace) -> None:
+async def test_delete_takes_only_finished_jobs(frozen: Namespace) -> None:
     done, _ = await job_in(frozen, State.SUCCEEDED)
     cancelled, _ = await job_in(frozen, State.CANCELLED)
     (dead,) = await bury(frozen, 1)
@@ -149,19 +149,19 @@ async def test_every_filter_must_match_and_a_count_agrees(frozen: Namespace) -> 
     assert await frozen.bulk_actions.count(BulkSpec("cancel", JobFilter(queue="one"))) == (120, True)
 
 
-async def test_a_sparse_match_is_found_and_a_long_count_says_that_it_stopped(frozen: Namespace) -> None:
+async def test_a_sparse_match_is_found_and_a_long_count_is_marked_as_incomplete(frozen: Namespace) -> None:
     rare = await many(frozen, 1, name="rare")
     await many(frozen, 11_000)
     assert await frozen.bulk_actions.count(BulkSpec("cancel", JobFilter(name="work"))) == (10_000, False)
     assert await frozen.bulk_actions.count(QUEUED) == (11_001, True)
     spec = BulkSpec("cancel", JobFilter(name="rare"), rate_per_second=1)
     assert (await drain(frozen, await begin(frozen, spec))).succeeded == 1
-    # A second to see that there is no more; what does not match costs none.
+    # The second batch, one second later, finds nothing left; jobs that do not match use up no rate.
     assert int(frozen.scripts.now) <= START + 1_000
     assert await states(frozen, rare) == {"cancelled": 1}
 
 
-async def test_the_jobs_of_a_flow_are_chosen_by_it(frozen: Namespace) -> None:
+async def test_a_flow_can_be_selected(frozen: Namespace) -> None:
     child = await blocked(frozen)
     other = await submit(frozen)
     job = await frozen.queries.job(child)
@@ -187,7 +187,7 @@ async def test_bounds_of_time_leave_no_page_empty(frozen: Namespace) -> None:
         assert [job.id for job in page.items] == [expected]
 
 
-async def test_jobs_that_are_looked_at_one_by_one_are_held_to_the_same_bounds_of_time(
+async def test_jobs_read_one_by_one_respect_the_same_time_bounds(
     frozen: Namespace,
 ) -> None:
     first = await submit(frozen)

@@ -1,4 +1,4 @@
-"""What a cancel request carries: its grace and its message reach the worker, the job and whoever asks why."""
+"""A cancel request's grace and message reach the worker, the job and its explanation."""
 
 from service.domain.job import Job, Lease
 from service.domain.outcome import Interrupted
@@ -11,33 +11,37 @@ from tests.support.factories import OK, claim, finish, job_in, submit
 RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
 
 
-async def beat(stores: Namespace, *held: tuple[str, str]) -> HeartbeatReply:
+async def heartbeat(stores: Namespace, *held: tuple[str, str]) -> HeartbeatReply:
     return decode_heartbeat(
         await stores.scripts.run("heartbeat", heartbeat_arguments(RECORD, 15_000, 1, "running", held))
     )
 
 
 async def running(stores: Namespace) -> tuple[str, str]:
-    """The id and the token of a job that runs."""
+    """The id and the token of a running job."""
     id, lease = await job_in(stores, State.RUNNING)
     assert lease is not None
     return id, lease.token
 
 
-async def test_the_worker_hears_the_grace_that_is_left_and_the_message(stores: Namespace, at: int) -> None:
+async def test_the_worker_gets_the_remaining_grace_and_the_message(stores: Namespace, at: int) -> None:
     id, token = await running(stores)
     await stores.jobs.cancel([id], 60_000, message="the customer left")
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 60_000, "the customer left")]
+    assert (await heartbeat(stores, (id, token))).cancel == [
+        CancelRequest(id, token, 60_000, "the customer left")
+    ]
     stores.scripts.now = str(at + 59_000)
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 1_000, "the customer left")]
+    assert (await heartbeat(stores, (id, token))).cancel == [
+        CancelRequest(id, token, 1_000, "the customer left")
+    ]
     stores.scripts.now = str(at + 61_000)
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 0, "the customer left")]
+    assert (await heartbeat(stores, (id, token))).cancel == [CancelRequest(id, token, 0, "the customer left")]
 
 
 async def test_a_cancel_without_a_message_has_none(stores: Namespace, at: int) -> None:
     id, token = await running(stores)
     await stores.jobs.cancel([id], 500)
-    assert (await beat(stores, (id, token), ("job_gone", "1:x"))) == HeartbeatReply(
+    assert (await heartbeat(stores, (id, token), ("job_gone", "1:x"))) == HeartbeatReply(
         known=False,
         drain=False,
         now_ms=at,
@@ -47,11 +51,13 @@ async def test_a_cancel_without_a_message_has_none(stores: Namespace, at: int) -
     )
 
 
-async def test_asked_again_the_earlier_end_holds_and_the_first_message(stores: Namespace, at: int) -> None:
+async def test_a_second_request_keeps_the_earlier_end_and_the_first_message(
+    stores: Namespace, at: int
+) -> None:
     id, token = await running(stores)
     for grace_ms, message in ((60_000, ""), (90_000, "first"), (1_000, "second"), (30_000, "")):
         await stores.jobs.cancel([id], grace_ms, message=message)
-    assert (await beat(stores, (id, token))).cancel == [CancelRequest(id, token, 1_000, "first")]
+    assert (await heartbeat(stores, (id, token))).cancel == [CancelRequest(id, token, 1_000, "first")]
     stores.scripts.now = str(at + 1_000)
     assert await stores.leases.expire_jobs() == (1, None)
     job = await stores.queries.job(id)
@@ -89,12 +95,12 @@ async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Namesp
     await finish(stores, lease, OK)
 
 
-async def test_a_beat_tells_the_leases_of_a_job_apart(stores: Namespace) -> None:
+async def test_a_heartbeat_tells_the_leases_of_a_job_apart(stores: Namespace) -> None:
     id, old = await running(stores)
     await finish(stores, Lease(await job(stores, id), old), Interrupted())
     (lease,) = (await claim(stores)).leases
     await stores.jobs.cancel([id], 60_000)
-    heard = await beat(stores, (id, old), (id, lease.token))
+    heard = await heartbeat(stores, (id, old), (id, lease.token))
     assert heard.lost == [(id, old)]
     assert [(request.job_id, request.token) for request in heard.cancel] == [(id, lease.token)]
 

@@ -1,4 +1,4 @@
-"""Children in the store: what they are, what they wait for, and when they run."""
+"""Children in the store: their specs, their dependencies, and when they run."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.support.factories import FULL, HOPELESS, OK, claim, finish, state_of
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_child_is_the_job_that_was_asked_for(stores: Namespace, at: int) -> None:
+async def test_a_child_has_the_spec_it_was_given(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
     ids = await add_children(stores, lease, {"x": Node(FULL)})
     added = await job(stores, ids["x"])
@@ -78,7 +78,7 @@ async def test_the_limit_of_a_key_holds_for_children(stores: Namespace) -> None:
         ({"expires_ms": MINUTE, "deadline_ms": 3 * MINUTE}, "expired", MINUTE),
     ],
 )
-async def test_a_child_ends_when_its_time_is_over_and_its_parent_goes_on(
+async def test_an_expired_child_ends_and_its_parent_continues(
     stores: Namespace, at: int, limits: dict[str, int], reason: str, lives_ms: int
 ) -> None:
     lease = await parent(stores)
@@ -92,7 +92,7 @@ async def test_a_child_ends_when_its_time_is_over_and_its_parent_goes_on(
 
 
 @pytest.mark.parametrize("given", ["delay_ms", "run_at_ms"])
-async def test_a_child_starts_no_earlier_than_it_may(stores: Namespace, at: int, given: str) -> None:
+async def test_a_child_starts_no_earlier_than_its_time(stores: Namespace, at: int, given: str) -> None:
     lease = await parent(stores)
     fields: Any = {given: MINUTE if given == "delay_ms" else at + MINUTE}
     nodes = {"x": child(**fields), "y": child(Edge("z"), **fields), "z": child()}
@@ -113,13 +113,13 @@ async def test_a_child_starts_no_earlier_than_it_may(stores: Namespace, at: int,
     assert sorted(await lease_of(stores)) == sorted([ids["x"], ids["y"]])
 
 
-async def test_a_child_whose_time_is_now_is_queued(stores: Namespace, at: int) -> None:
+async def test_a_child_whose_time_has_come_is_queued(stores: Namespace, at: int) -> None:
     lease = await parent(stores)
     ids = await add_children(stores, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)})
     assert [await state_of(stores, id) for id in ids.values()] == [State.QUEUED] * 2
 
 
-async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(stores: Namespace) -> None:
+async def test_a_child_waits_for_all_of_its_siblings_and_reads_their_outcomes(stores: Namespace) -> None:
     lease = await parent(stores)
     nodes = {
         "a": child(),
@@ -144,7 +144,7 @@ async def test_a_child_waits_for_all_of_its_siblings_and_reads_how_they_ended(st
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_learns_of_all(
+async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_sees_all(
     stores: Namespace,
 ) -> None:
     lease = await parent(stores)
@@ -158,7 +158,7 @@ async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_learns_of
     assert await stores.dependencies.wait_for_children(again, {}, {}) == "ready"
 
 
-async def test_a_child_that_comes_later_may_wait_for_what_has_ended_or_was_forgotten(
+async def test_a_later_child_may_depend_on_finished_or_forgotten_ones(
     stores: Namespace,
 ) -> None:
     lease = await parent(stores)

@@ -1,4 +1,4 @@
-"""Children of jobs in flows and fan-outs: they belong to the flow, and are no items of the fan-out."""
+"""Children of jobs in flows and fan-outs: they belong to the flow, but are not counted as items."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ async def test_children_of_a_job_in_a_flow_belong_to_the_flow(stores: Namespace)
         ("parent/x", "parent/y", "succeeded"),
     }
     await finish(stores, (await lease_of(stores))[ids["x"]], OK)
-    # Children of a child carry the whole path.
+    # The keys of nested children contain the whole path.
     y = (await lease_of(stores))[ids["y"]]
     grandchild = (await add_children(stores, y, {"z": child()}))["z"]
     assert (await job(stores, grandchild)).flow_key == "parent/y/z"
@@ -78,7 +78,7 @@ async def test_a_flow_that_is_cancelled_takes_the_children_with_it_and_a_retry_r
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_children_of_an_item_are_no_items_of_its_fan_out(stores: Namespace) -> None:
+async def test_children_of_an_item_do_not_count_as_items_of_its_fan_out(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.create(
         id, FanOutSpec(JobSpec("work"), JobSpec("report"), max_concurrency=1), 2, None
@@ -92,7 +92,7 @@ async def test_children_of_an_item_are_no_items_of_its_fan_out(stores: Namespace
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED], group.counts[State.QUEUED]) == (2, 1, 1)
     leases = await lease_of(stores)
-    assert len(leases) == 2, "what limits the items does not limit their children"
+    assert len(leases) == 2, "the limit of the items also held back their children"
     for found in leases.values():
         await finish(stores, found, OK)
     for _ in range(2):
@@ -117,4 +117,4 @@ async def test_a_job_that_has_outlived_its_flow_can_still_have_children(stores: 
     redis: Any = stores.scripts.redis
     prefix = stores.scripts.prefix
     left = (keys.group(prefix, group=flow), keys.group_jobs(prefix, group=flow))
-    assert await redis.exists(*left) == 0, "nothing would ever forget it"
+    assert await redis.exists(*left) == 0, "it would never be pruned"

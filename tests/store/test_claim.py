@@ -1,4 +1,4 @@
-"""Who gets which job, and what a claim that is sent again answers."""
+"""Which worker gets which job, and the reply to a repeated claim."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.support.factories import BROKEN, OK, Worker, claim, finish, state_of,
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_claim_sent_again_answers_the_same_leases(stores: Namespace) -> None:
+async def test_a_repeated_claim_returns_the_same_leases(stores: Namespace) -> None:
     for _ in range(5):
         await submit(stores)
     first = await claim(stores, slots=3, request_id="cl_same")
@@ -55,14 +55,14 @@ async def test_an_old_job_goes_before_a_younger_one_that_is_a_little_more_urgent
     assert (await claim(stores)).leases[0].job.id == old
 
 
-async def test_strict_priority_never_looks_at_age(stores: Namespace) -> None:
+async def test_strict_priority_ignores_age(stores: Namespace) -> None:
     await stores.queues.configure("default", {"priority_aging_ms": None})
     await submit(stores, priority=1000)
     urgent = await submit(stores, priority=999)
     assert (await claim(stores)).leases[0].job.id == urgent
 
 
-async def test_an_unknown_type_waits_and_holds_up_nobody(stores: Namespace) -> None:
+async def test_a_job_of_an_unknown_type_waits_and_delays_no_other(stores: Namespace) -> None:
     strange = [await submit(stores, name="strange") for _ in range(50)]
     known = await submit(stores)
     assert [lease.job.id for lease in (await claim(stores, slots=10)).leases] == [known]
@@ -131,7 +131,7 @@ async def test_a_job_that_was_not_started_in_time_is_dead(stores: Namespace) -> 
     assert (job.state, job.state_reason) == (State.DEAD, "expired")
 
 
-async def test_a_job_deleted_by_hand_is_dropped_and_counted(stores: Namespace) -> None:
+async def test_a_job_whose_hash_was_deleted_is_dropped_and_counted(stores: Namespace) -> None:
     broken = await submit(stores)
     whole = await submit(stores)
     await stores.scripts.redis.delete(f"{stores.scripts.prefix}job:{broken}")
@@ -150,7 +150,7 @@ async def test_scripts_survive_a_flush_of_their_cache(stores: Namespace) -> None
     assert await state_of(stores, id) == State.SUCCEEDED
 
 
-async def test_names_of_queues_may_hold_what_separates_other_keys(stores: Namespace) -> None:
+async def test_names_of_queues_may_contain_separators_of_other_keys(stores: Namespace) -> None:
     names = ["default", "default:types", "default:queued", "default:lane:work", "arq:queue"]
     for name in names:
         await submit(stores, queue=name)

@@ -1,4 +1,4 @@
-"""Queues in line for a worker: what a claim costs does not depend on queues from which it takes nothing."""
+"""The cost of a claim does not depend on the number of queues that it takes no job from."""
 
 from collections import Counter
 from typing import Any
@@ -29,7 +29,7 @@ def others(count: int = MANY) -> list[str]:
 
 
 async def commands(stores: Namespace, slots: int = 5, **fields: Any) -> int:
-    """Redis commands that one claim takes; what it starts is finished, outside of the count."""
+    """The number of Redis commands in one claim; finishing the claimed jobs is not counted."""
     redis: Any = stores.scripts.redis
 
     async def total() -> int:
@@ -40,7 +40,7 @@ async def commands(stores: Namespace, slots: int = 5, **fields: Any) -> int:
     count = await total() - before
     for lease in answer.leases:
         await finish(stores, lease, OK)
-    assert len(answer.leases) == slots, "there was work for all slots"
+    assert len(answer.leases) == slots, "not all slots were used"
     return count
 
 
@@ -67,24 +67,24 @@ async def test_queues_that_a_worker_does_not_serve_cost_it_nothing(stores: Names
         {"rate_limit": RateLimit(1, 3_600_000)},
     ],
 )
-async def test_queues_that_may_start_nothing_are_looked_at_once(
+async def test_queues_that_may_start_nothing_are_inspected_once(
     stores: Namespace, settings: dict[str, Any]
 ) -> None:
     arguments = [value for field, setting in settings.items() for value in encode_change(field, setting)]
     for queue in others(220):
         await stores.scripts.run("configure_queue", [queue, "", 10_000, "", 10, *arguments])
     await fill(stores, others(220))
-    # A rate of one: the first job of each starts, and then it is closed.
+    # With a rate of one, the first job of each queue starts and closes it.
     while (answer := await claim(stores, 100)).leases or answer.more:
         pass
     await fill(stores, others(220))
     await fill(stores, BUSY, 20)
-    # What came behind the closed limits is looked at once, and leaves the line.
+    # The new jobs behind closed limits are inspected once, then their lanes leave the line.
     for _ in range(3):
         for lease in (await claim(stores, 5)).leases:
             await finish(stores, lease, OK)
     assert await commands(stores) <= 200
-    # Nothing was lost on the way: they come back as soon as they may start.
+    # No job is lost: the queues return when they may start one.
     await limit(stores, others(1)[0], paused=False, paused_job_types=set(), rate_limit=None)
     await stores.queues.purge("a")
     for queue in BUSY:
@@ -92,16 +92,16 @@ async def test_queues_that_may_start_nothing_are_looked_at_once(
     assert [lease.job.queue for lease in (await claim(stores, 1)).leases] == others(1)
 
 
-async def test_one_claim_looks_at_a_bounded_number_of_closed_queues(stores: Namespace) -> None:
+async def test_one_claim_inspects_a_limited_number_of_closed_queues(stores: Namespace) -> None:
     for queue in others(410):
         await stores.scripts.run("configure_queue", [queue, "", 10_000, "", 10, "paused", "1"])
     await fill(stores, others(410))
-    looks = [(await claim(stores, 5)).more for _ in range(4)]
-    assert looks == [True, True, False, False]
+    more = [(await claim(stores, 5)).more for _ in range(4)]
+    assert more == [True, True, False, False]
 
 
 async def test_queues_behind_the_star_take_turns(stores: Namespace) -> None:
-    """Each has its first turn before any has a second one."""
+    """Every queue has its first turn before any has a second one."""
     await fill(stores, others(200), 3)
     worker = Worker(stores, {"*": 1})
     taken: list[str] = []
@@ -128,7 +128,7 @@ async def test_a_queue_that_has_one_job_at_a_time_has_no_more_turns_than_a_full_
 
 
 async def test_the_weight_of_the_star_is_for_each_queue_that_has_work(stores: Namespace) -> None:
-    """Also where queues stand in line for two types: they count once."""
+    """A queue that has jobs of two types counts once."""
     await fill(stores, ["critical"], 100)
     for queue in ("x", "y", "z"):
         await fill(stores, [queue], 40)
@@ -144,7 +144,7 @@ async def test_the_weight_of_the_star_is_for_each_queue_that_has_work(stores: Na
 
 
 async def test_many_queues_that_are_gone_leave_a_named_one_no_debt(stores: Namespace) -> None:
-    """A start among 400 queues costs 400 rounds, one among two costs one; the claims carry the rest along."""
+    """A start among 400 queues costs 400 rounds, among two one; claims carry the difference along."""
     await fill(stores, ["critical"], 60)
     await fill(stores, others(400), name="second")
     worker = Worker(stores, {"critical": 6, "*": 1})
@@ -155,7 +155,7 @@ async def test_many_queues_that_are_gone_leave_a_named_one_no_debt(stores: Names
     assert taken["critical"] >= 17
 
 
-async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Namespace) -> None:
+async def test_the_api_wakes_pools_for_waiting_jobs_whatever_else_it_does(stores: Namespace) -> None:
     redis: Any = stores.scripts.redis
     await register_worker(stores, queues={"mine": 1}, job_types=("work",))
     pool = (await stores.workers.alive())[0].pool
@@ -170,8 +170,8 @@ async def test_the_api_wakes_pools_for_what_waits_whatever_else_does(stores: Nam
     assert await redis.exists(wake) == 1
 
 
-async def test_no_command_of_a_claim_reads_a_line_to_its_end(stores: Namespace) -> None:
-    """A single command that reads everything would count as one above."""
+async def test_no_command_of_a_claim_reads_a_whole_line(stores: Namespace) -> None:
+    """The counts above would not notice: a command that reads everything counts as one."""
     await fill(stores, others(60))
     redis: Any = stores.scripts.redis
     ranges: list[int] = []

@@ -1,4 +1,4 @@
-"""Commands are packed in C and read by Redis as redis-py's own would be."""
+"""Our C packer encodes commands as redis-py does."""
 
 from typing import Any
 

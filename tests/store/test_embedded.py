@@ -73,7 +73,7 @@ def test_a_stopped_server_starts_again_with_its_data_and_url(own_server: Embedde
     assert own_server.url == url
 
 
-def test_a_killed_server_loses_no_answered_write(own_server: EmbeddedServer) -> None:
+def test_a_killed_server_loses_no_acknowledged_write(own_server: EmbeddedServer) -> None:
     write(own_server, "before")
 
     own_server.kill()
@@ -104,13 +104,13 @@ def test_only_its_owner_can_reach_the_socket(own_server: EmbeddedServer) -> None
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
-def test_the_server_is_in_a_session_of_its_own(own_server: EmbeddedServer) -> None:
+def test_the_server_has_its_own_session(own_server: EmbeddedServer) -> None:
     assert os.getsid(own_server.pid) == own_server.pid
     assert os.getsid(own_server.pid) != os.getsid(0)
 
 
 @pytest.mark.parametrize("name", ["long-" + "x" * 120, "spaces and ? and #"])
-def test_a_directory_that_makes_no_socket_path_gets_a_short_one(
+def test_a_directory_too_long_for_a_socket_path_gets_a_short_one(
     name: str, tmp_path: Path, server_binary: Path
 ) -> None:
     server = EmbeddedServer(tmp_path / name, server_binary)
@@ -142,7 +142,7 @@ def test_two_servers_cannot_share_a_data_directory(
 
 @pytest.fixture
 def parent(tmp_path: Path, server_binary: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Another process, which has started a server and prints its process id."""
+    """Another process, which starts a server and prints its process id."""
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path / "data"), str(server_binary)],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Each reason why a queued job waits holds when it is given, and is gone when it no longer holds."""
+"""Every reason why a queued job waits is true when it is given, and disappears when it no longer is."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ async def test_a_job_that_does_not_exist_has_no_explanation(stores: Namespace) -
     assert await stores.explanations.of(new_id()) is None
 
 
-async def test_a_job_that_nothing_holds_back_says_so_and_a_claim_takes_it(served: Namespace) -> None:
+async def test_a_job_that_nothing_holds_back_is_explained_so_and_a_claim_takes_it(served: Namespace) -> None:
     id = await submit(served)
     order = {"priority": 100, "aging_seconds": 60.0}
     assert await causes(served, id) == {"ready": {"queue": "default", "queued": 1, **order}}
@@ -60,7 +60,7 @@ async def test_a_paused_queue_and_a_paused_type(served: Namespace) -> None:
     assert await codes(served, id) == ["ready"]
 
 
-async def test_nobody_serves_the_queue(stores: Namespace) -> None:
+async def test_no_worker_serves_the_queue(stores: Namespace) -> None:
     id = await submit(stores)
     await register_worker(stores, queues={"elsewhere": 1})
     await register_worker(stores, seen_at=1_000)
@@ -71,7 +71,7 @@ async def test_nobody_serves_the_queue(stores: Namespace) -> None:
     assert await codes(stores, id) == ["ready"]
 
 
-async def test_nobody_knows_the_type(stores: Namespace) -> None:
+async def test_no_worker_knows_the_type(stores: Namespace) -> None:
     id = await submit(stores)
     await register_worker(stores, job_types=("other",))
     await register_worker(stores, queues={"elsewhere": 1})
@@ -82,7 +82,7 @@ async def test_nobody_knows_the_type(stores: Namespace) -> None:
     assert await codes(stores, id) == ["ready"]
 
 
-async def test_all_slots_are_taken_and_one_that_is_freed_counts_before_the_next_heartbeat(
+async def test_a_freed_slot_counts_before_the_next_heartbeat(
     stores: Namespace,
 ) -> None:
     await register_worker(stores, id="wk_1", capacity=1)
@@ -98,7 +98,7 @@ async def test_all_slots_are_taken_and_one_that_is_freed_counts_before_the_next_
     assert await codes(stores, ids[3]) == ["ready"]
 
 
-async def test_of_very_many_running_jobs_the_heartbeats_tell(
+async def test_for_very_many_running_jobs_heartbeats_decide(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.explanations.COUNTED", 1)
@@ -111,7 +111,7 @@ async def test_of_very_many_running_jobs_the_heartbeats_tell(
     assert facts == {"workers": 1, "running": 2, "capacity": 2}
 
 
-async def test_a_type_has_a_limit_of_its_own_on_each_worker(stores: Namespace) -> None:
+async def test_a_type_has_its_own_limit_on_each_worker(stores: Namespace) -> None:
     await register_worker(stores, id="wk_1", capacity=5)
     await register_worker(stores, id="wk_2", capacity=1, job_types=("work", "other"))
     record = await stores.workers.get("wk_1")
@@ -128,7 +128,7 @@ async def test_a_type_has_a_limit_of_its_own_on_each_worker(stores: Namespace) -
     assert await codes(stores, ids[1]) == ["ready"]
 
 
-async def test_jobs_before_it_are_those_of_its_lane(served: Namespace) -> None:
+async def test_only_jobs_of_the_same_lane_are_ahead(served: Namespace) -> None:
     await limit(served, priority_aging_ms=None)
     for priority in (1, 100, 200):
         await submit(served, priority=priority)
@@ -138,7 +138,7 @@ async def test_jobs_before_it_are_those_of_its_lane(served: Namespace) -> None:
     assert await causes(served, id) == {"jobs_ahead": {"ahead": 2, "priority": 150, "aging_seconds": None}}
 
 
-async def test_several_reasons_hold_at_once(stores: Namespace) -> None:
+async def test_several_reasons_apply_at_once(stores: Namespace) -> None:
     await limit(stores, paused=True, max_concurrency=1)
     for _ in range(2):
         await submit(stores)

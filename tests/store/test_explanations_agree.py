@@ -1,4 +1,4 @@
-"""An explanation and a claim never disagree: what nothing holds back is what the next claim takes."""
+"""Explanations and claims agree: a job that nothing holds back is the one that the next claim takes."""
 
 import random
 
@@ -37,7 +37,7 @@ async def configure(stores: Namespace, dice: random.Random) -> None:
 
 
 async def free(stores: Namespace, ids: set[str]) -> set[str]:
-    """Of these jobs, the queued ones that nothing holds back."""
+    """The queued ones of these jobs that nothing holds back."""
     found: set[str] = set()
     for id in ids:
         explained = await stores.explanations.of(id)

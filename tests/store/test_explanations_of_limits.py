@@ -1,4 +1,4 @@
-"""A job that limits hold back: each limit is named while it holds, and with the time when it opens."""
+"""A job that limits hold back: the explanation names each limit while it applies, and when it opens."""
 
 import pytest
 
@@ -39,11 +39,11 @@ async def test_the_rate_of_a_queue_says_when_it_opens(served: Namespace, smooth:
     facts = {"queue": "default", "limit": 2, "per_seconds": 1.0, "until": opens}
     assert [(cause.code, dict(cause.facts)) for cause in waiting.causes] == [("queue_rate", facts)]
     assert waiting.next_at == opens
-    # Who comes after it starts at a time that nobody knows.
+    # When the next job starts is not known, because it depends on the one before.
     behind = await explained(served, ids[3])
     assert [cause.code for cause in behind.causes] == ["queue_rate", "jobs_ahead"]
     assert behind.next_at is None
-    # A smooth rate gives a job to a worker up to 5 ms ahead of its time.
+    # A smooth rate hands out a job up to 5 ms before its start.
     later(served, 994 if smooth else 999)
     assert (await claim(served)).leases == []
     later(served, 1_000)
@@ -76,7 +76,7 @@ async def test_limits_of_a_key_and_its_override(served: Namespace) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "acme"])
-async def test_what_a_rate_limited_handler_froze(served: Namespace, key: str | None) -> None:
+async def test_a_key_frozen_by_a_handler(served: Namespace, key: str | None) -> None:
     id = await submit(served, limit_key=key)
     lease = (await claim(served)).leases[0]
     await finish(served, lease, Throttled(5_000))

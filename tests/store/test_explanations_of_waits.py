@@ -1,4 +1,4 @@
-"""A job that is not queued: what it waits for, what its run does, or how it ended."""
+"""A job that is not queued: its dependencies, the state of its run, or how it finished."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ async def test_a_scheduled_job_waits_for_its_time_and_then_for_any_worker(served
     assert await causes(served, id) == {"due": {"until": START + 5_000}}
 
 
-async def test_nobody_queues_what_is_due_where_no_worker_lives(stores: Namespace) -> None:
+async def test_due_jobs_are_not_queued_where_no_worker_lives(stores: Namespace) -> None:
     stores.scripts.now = str(START)
     id = await submit(stores, delay_ms=1)
     await register_worker(stores, state="draining")
@@ -58,7 +58,7 @@ async def test_a_snoozed_job_is_scheduled_and_a_failed_one_says_what_failed(serv
 
 
 @pytest.mark.parametrize("field", ["expires", "deadline"])
-async def test_a_job_that_time_has_overtaken_is_about_to_be_buried(served: Namespace, field: str) -> None:
+async def test_a_job_past_its_deadline_is_about_to_be_buried(served: Namespace, field: str) -> None:
     given: dict[str, Any] = {f"{field}_ms": 1_000}
     queued, scheduled = await submit(served, **given), await submit(served, delay_ms=9_000, **given)
     assert await codes(served, queued) == ["ready"]
@@ -143,7 +143,7 @@ async def test_a_running_job_its_lease_and_its_cancel(served: Namespace) -> None
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED, State.DEAD])
-async def test_an_end_says_how_it_came(served: Namespace, state: State) -> None:
+async def test_a_finished_job_explains_how_it_finished(served: Namespace, state: State) -> None:
     id, _ = await job_in(served, state)
     (cause,) = (await explained(served, id)).causes
     ended = {"finished_at": START}

@@ -25,7 +25,7 @@ async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
 
 
 async def history(stores: Namespace, count: int, slots: int = 1, step: int = 10) -> list[str]:
-    """The limit key of every start; two workers claim in turn and finish at once."""
+    """The limit key of every start; two workers claim alternately and finish at once."""
     taken: list[str] = []
     turn = 0
     while len(taken) < count:
@@ -74,7 +74,7 @@ async def test_a_flood_without_a_key_delays_a_tenant_by_one_start(frozen: Namesp
     assert taken.count("quiet") == 10
 
 
-async def test_jobs_without_a_key_take_turns_inside_a_claim_too(frozen: Namespace) -> None:
+async def test_jobs_without_a_key_take_turns_inside_a_claim_as_well(frozen: Namespace) -> None:
     await jobs(frozen, 10)
     go_on(frozen, MINUTE)
     await jobs(frozen, 10, limit_key="quiet")
@@ -82,19 +82,19 @@ async def test_jobs_without_a_key_take_turns_inside_a_claim_too(frozen: Namespac
     assert taken == [None, "quiet", None, "quiet", None, "quiet", None]
 
 
-async def test_a_job_that_came_too_late_gives_its_lane_no_second_turn(frozen: Namespace) -> None:
+async def test_an_expired_job_gives_its_lane_no_second_turn(frozen: Namespace) -> None:
     await submit(frozen, limit_key="a")
     await submit(frozen, limit_key="a", priority=90, expires_ms=MINUTE, delay_ms=MINUTE + 10)
     await submit(frozen, limit_key="a")
     go_on(frozen, MINUTE // 2)
     await submit(frozen, limit_key="b")
     go_on(frozen, MINUTE // 2)
-    # What is due later and more urgent makes the lane first, and has expired when it is found.
+    # The job that is due later and more urgent moves its lane to the front, but has expired by then.
     assert await history(frozen, 1, step=MINUTE) == ["a"]
     assert await history(frozen, 2) == ["b", "a"]
 
 
-async def test_a_turn_ends_with_a_job_that_came_too_late(frozen: Namespace) -> None:
+async def test_a_turn_ends_with_an_expired_job(frozen: Namespace) -> None:
     await submit(frozen, limit_key="a", expires_ms=1_000)
     go_on(frozen, 20_000)
     await submit(frozen, limit_key="b")
@@ -121,7 +121,7 @@ async def test_the_order_inside_a_key_is_the_order_of_its_jobs(frozen: Namespace
     assert [lease.job.id for found in leases for lease in found] == first + late
 
 
-async def test_a_less_urgent_job_is_overtaken_for_no_longer_than_its_aging(frozen: Namespace) -> None:
+async def test_a_less_urgent_job_is_overtaken_no_longer_than_its_aging(frozen: Namespace) -> None:
     await limit(frozen, priority_aging_ms=1_000)
     await submit(frozen, priority=110, limit_key="patient")
     waited = 0
@@ -155,7 +155,7 @@ async def test_strict_priority_stays_strict_between_keys(frozen: Namespace) -> N
     assert await history(frozen, 25) == ["urgent"] * 20 + ["patient"] * 5
 
 
-async def test_a_million_due_in_one_second_come_in_portions_that_wake_each_other(frozen: Namespace) -> None:
+async def test_a_million_due_in_one_second_come_in_batches_that_wake_each_other(frozen: Namespace) -> None:
     for _ in range(250):
         await submit(frozen, delay_ms=1_000)
     go_on(frozen, 1_000)
@@ -235,7 +235,7 @@ async def test_a_large_claim_takes_several_jobs_of_a_key_in_a_turn(
     taken = [lease.job.limit_key or "" for lease in (await claim(frozen, slots)).leases]
     for key in ("a", "b", "c", "d"):
         assert abs(taken.count(key) - len(taken) / 4) <= turn
-    # Whoever comes now waits for one turn of each of the others.
+    # A new key waits for one turn of each of the others.
     go_on(frozen, MINUTE)
     await submit(frozen, limit_key="quiet")
     assert (await history(frozen, 4 * turn + 1, slots=1)).index("quiet") <= 4

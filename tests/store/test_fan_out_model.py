@@ -1,4 +1,4 @@
-"""Random lives of fan-outs: chunks in any order and twice, seals, cancels, retries, tolerance."""
+"""Random lives of fan-outs: chunks in any order and repeated, seals, cancels, retries, tolerance."""
 
 import os
 import random
@@ -29,14 +29,14 @@ from tests.support import factories
 
 pytestmark = pytest.mark.anyio
 
-#: Fan-outs per run of the suite; a longer hunt sets variables of its own.
+#: Fan-outs in a normal run; set FAN_OUTS and FAN_OUT_SEED to search longer or elsewhere.
 FAN_OUTS = int(os.environ.get("FAN_OUTS", "60"))
 FIRST_SEED = int(os.environ.get("FAN_OUT_SEED", "1"))
 OUTCOMES = {"succeeded": factories.OK, "dead": factories.HOPELESS, "queued": Interrupted()}
 
 
 class Life:
-    """One fan-out in the store and in the model; every step is done to both and compared."""
+    """One fan-out, in the store and in the model; every step is applied to both and compared."""
 
     def __init__(
         self, stores: Namespace, id: str, size: int, model: ModelFanOut, chance: random.Random
@@ -132,7 +132,7 @@ class Life:
             with nullcontext() if self.model.retry() else pytest.raises(InvalidState):
                 await self.stores.groups.request_retry(self.id)
         elif act == "forget" and indexes:
-            # What is deleted was counted, and is not taken again.
+            # A deleted item stays counted, and its index is not accepted again.
             index = self.chance.choice(indexes)
             if self.model.items[index].state == "succeeded":
                 await self.stores.jobs.delete([item_id(self.id, index)])
@@ -170,7 +170,7 @@ async def live(stores: Namespace, seed: int) -> None:
     for _ in range(chance.randint(5, 60)):
         await life.step()
         await life.compare()
-    # Whatever has happened, it can be brought to an end.
+    # Any fan-out can still be finished, whatever happened to it.
     if not model.sealed:
         missing = [index for index in range(life.size) if index not in model.items]
         model.fill(missing)

@@ -1,4 +1,4 @@
-"""What is kept of a fan-out, for how long, and what happens to one that was left."""
+"""How long parts of a fan-out are kept, and what happens to abandoned ones."""
 
 import os
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from service.domain.outcome import Succeeded
 from service.domain.states import State
 from service.store.groups.fan_outs import READ_BYTES
 from service.store.namespace import Namespace
-from tests.support.factories import HOPELESS, OK, claim, finish, heard, limit, state_of
+from tests.support.factories import HOPELESS, OK, claim, finish, limit, state_of, wait_for_change
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ HOUR = 3_600_000
 
 @pytest.fixture
 async def at(stores: Namespace) -> AsyncIterator[Any]:
-    """Sets the time of the scripts, in hours."""
+    """Sets the scripts' clock, in hours."""
     begin = Clock().now_ms()
 
     def set_time(hours: float) -> None:
@@ -57,7 +57,7 @@ async def run(stores: Namespace, slots: int = 1, kind: str = "work", outcome: An
         await finish(stores, lease, outcome)
 
 
-async def test_results_are_kept_until_the_whole_has_ended_and_its_retention_is_over(
+async def test_results_are_kept_until_the_retention_of_the_whole_has_passed(
     stores: Namespace, at: Any
 ) -> None:
     id = await opened(stores, 2, then=False)
@@ -93,7 +93,7 @@ async def test_a_fan_out_is_kept_until_its_follow_up_has_read_how_it_ended(
     assert await stores.groups.get(id) is None
 
 
-async def test_a_dead_item_that_runs_again_after_its_fan_out_was_forgotten_leaves_nothing_of_it(
+async def test_a_redriven_item_of_a_forgotten_fan_out_leaves_nothing_of_it(
     stores: Namespace, at: Any
 ) -> None:
     id = await opened(stores, 1, then=False)
@@ -109,7 +109,7 @@ async def test_a_dead_item_that_runs_again_after_its_fan_out_was_forgotten_leave
     assert await redis.exists(f"{stores.scripts.prefix}group:{id}") == 0
 
 
-async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Namespace, at: Any) -> None:
+async def test_an_abandoned_open_fan_out_is_cancelled(stores: Namespace, at: Any) -> None:
     whole, open = await opened(stores, 1), await opened(stores, 1, whole=False)
     at(2)
     await stores.group_tasks.forget_ended()
@@ -126,7 +126,7 @@ async def test_a_fan_out_that_is_left_open_is_cancelled(stores: Namespace, at: A
     assert await state_of(stores, follow_up_id(open)) == State.CANCELLED
 
 
-async def test_a_fan_out_that_never_got_an_item_is_cancelled_too(stores: Namespace, at: Any) -> None:
+async def test_a_fan_out_that_never_got_an_item_is_cancelled_as_well(stores: Namespace, at: Any) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), JobSpec("report")), 1, None)
     at(1.1)
@@ -136,7 +136,7 @@ async def test_a_fan_out_that_never_got_an_item_is_cancelled_too(stores: Namespa
 
 
 @pytest.mark.parametrize("percent", [39, 40])
-async def test_more_failures_than_so_many_percent_are_too_many_once_it_is_sealed(
+async def test_a_tolerance_in_percent_applies_once_the_fan_out_is_sealed(
     stores: Namespace, percent: int
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
@@ -168,11 +168,11 @@ async def test_a_queue_that_is_full_with_its_items_takes_a_fan_out(stores: Names
     with pytest.raises(QueueFull):
         await stores.fan_outs.add_items(second, [Item(1, b"{}"), Item(2, b"{}")])
     assert (await stores.fan_outs.add_items(second, [Item(1, b"{}")])).added == 1
-    # Somebody has looked before.
+    # `admitted` says that the caller has checked the queue's depth before.
     assert (await stores.fan_outs.add_items(second, [Item(2, b"{}")], admitted=True)).added == 1
 
 
-async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: Namespace, at: Any) -> None:
+async def test_items_added_after_too_many_failures_are_cancelled(stores: Namespace, at: Any) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("work", retention_ms=HOUR, expires_ms=HOUR, delay_ms=HOUR)
     await stores.fan_outs.create(id, FanOutSpec(template, tolerance=Tolerance(count=0)), 2, None)
@@ -193,19 +193,19 @@ async def test_items_that_come_after_too_many_have_failed_are_cancelled(stores: 
     assert await state_of(stores, late.id) is None
 
 
-async def test_an_index_that_comes_twice_is_taken_once(stores: Namespace) -> None:
+async def test_a_repeated_index_is_added_once(stores: Namespace) -> None:
     id = await opened(stores, 1)
     filled = await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in (1, 0, 1)])
     assert (filled.added, filled.total, filled.next_index) == (1, 2, 2)
     await stores.fan_outs.seal(id, 2)
 
 
-async def test_who_watches_a_fan_out_hears_that_it_is_sealed(stores: Namespace) -> None:
+async def test_watchers_of_a_fan_out_see_that_it_is_sealed(stores: Namespace) -> None:
     id = await opened(stores, 1)
     before = await stores.groups.get(id)
     async with stores.change_feed.watch(id) as change:
         await stores.fan_outs.seal(id, 1)
-        await heard(change)
+        await wait_for_change(change)
     after = await stores.groups.find(FanOut, id)
     assert before is not None
     assert after is not None
@@ -227,7 +227,7 @@ async def test_an_open_fan_out_that_has_nothing_left_to_do_ends_with_its_cancell
     assert (group.state, group.total, group.counts[State.SUCCEEDED]) == ("cancelled", size, size)
 
 
-async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> None:
+async def test_no_more_items_run_at_once_than_its_concurrency(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     spec = FanOutSpec(JobSpec("work"), max_concurrency=2)
     await stores.fan_outs.create(id, spec, 5, None)
@@ -253,7 +253,7 @@ async def test_no_more_items_run_at_a_time_than_it_may(stores: Namespace) -> Non
     )
 
 
-async def test_large_results_are_read_few_at_a_time(stores: Namespace) -> None:
+async def test_large_results_are_read_in_small_batches(stores: Namespace) -> None:
     id = await opened(stores, 6, then=False)
     half = Succeeded(b'"' + b"x" * (READ_BYTES // 2) + b'"')
     await run(stores, 4, outcome=half)
@@ -263,7 +263,7 @@ async def test_large_results_are_read_few_at_a_time(stores: Namespace) -> None:
     assert portions == [[0], [1], [2], [3, 4, 5]]
 
 
-async def test_a_keeper_that_dies_in_the_middle_of_a_cancel_is_followed_by_another(
+async def test_another_worker_carries_on_when_one_dies_in_the_middle_of_a_cancel(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = await opened(stores, 250, then=False)
@@ -282,7 +282,7 @@ async def test_a_keeper_that_dies_in_the_middle_of_a_cancel_is_followed_by_anoth
         await stores.group_tasks.work()
     group = await stores.groups.get(id)
     assert group is not None
-    # How far it is can be seen.
+    # The progress is visible.
     assert (group.state, group.counts[State.CANCELLED]) == ("running", 100)
     await stores.group_tasks.work()
     group = await stores.groups.get(id)

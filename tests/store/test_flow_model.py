@@ -1,4 +1,4 @@
-"""Random graphs with random lives: the real scripts against the model, without workers and so fast."""
+"""Random graphs with random lives: the real scripts against the model, fast because no workers run."""
 
 import os
 import random
@@ -19,15 +19,15 @@ from tests.support import factories
 
 pytestmark = pytest.mark.anyio
 
-#: Graphs per run of the suite; a longer hunt sets these variables.
+#: Graphs in a normal run; set these variables to search longer or elsewhere.
 GRAPHS = int(os.environ.get("FLOW_GRAPHS", "150"))
 FIRST_SEED = int(os.environ.get("FLOW_SEED", "1"))
-#: From then on no job adds children.
+#: Jobs of a flow of this size add no more children.
 MOST_JOBS = 40
 
 
 class Life:
-    """One flow in the store and in the model; every step is done to both and compared."""
+    """One flow, in the store and in the model; every step is applied to both and compared."""
 
     def __init__(
         self, stores: Namespace, id: str, spec: FlowSpec, chance: random.Random, new_ids: IdFactory
@@ -73,7 +73,7 @@ class Life:
             self.model.end(key, "succeeded" if outcome == "ok" else "dead")
 
     async def add_children(self, key: str) -> None:
-        """The job adds children, of which some wait for others, and waits for them."""
+        """The job adds children, some of which depend on others, and waits for them."""
         lease = self.leases[key]
         short = [f"c{len(self.ids)}-{n}" for n in range(self.chance.randint(1, 3))]
         edges = {
@@ -124,7 +124,7 @@ class Life:
         self.model.cancel()
 
     async def forget(self, key: str) -> None:
-        """A finished job is deleted while its flow goes on: nothing may change for the others."""
+        """A finished job is deleted while its flow runs: the other jobs must not notice."""
         if self.model.state == "running" and self.model.jobs[key].state == "succeeded":
             await self.stores.jobs.delete([self.ids[key]])
 
@@ -199,7 +199,7 @@ async def live(stores: Namespace, seed: int) -> None:
     await stores.jobs.delete(list(life.ids.values()))
 
 
-async def test_every_random_flow_ends_as_the_model_says(stores: Namespace) -> None:
+async def test_every_random_flow_finishes_as_the_model_says(stores: Namespace) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + GRAPHS):
         try:
             await live(stores, seed)

@@ -1,4 +1,4 @@
-"""Submitting a flow: whole or not at all, whoever dies, and once for an idempotency key."""
+"""Submitting a flow: atomic even if the submitter dies, and once per idempotency key."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ from tests.support.factories import claim
 pytestmark = pytest.mark.anyio
 
 
-async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> None:
+async def test_staged_jobs_are_invisible_and_expire(stores: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     id = IDS.new("flow", members=2)
     jobs = job_ids(id, spec)
@@ -46,7 +46,7 @@ async def test_what_is_staged_is_not_there_and_is_swept(stores: Namespace) -> No
     assert reply[0] == b"missing"
 
 
-async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_staged(
+async def test_a_committed_flow_leaves_no_task_and_nothing_staged(
     stores: Namespace,
 ) -> None:
     id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
@@ -60,7 +60,7 @@ async def test_a_flow_that_was_admitted_whole_leaves_nothing_to_do_and_nothing_s
     assert len((await claim(stores, BATCH)).leases) > 0
 
 
-async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by_others(
+async def test_workers_finish_committing_a_large_flow_whose_submitter_died(
     stores: Namespace,
 ) -> None:
     names = [f"j{n}" for n in range(1_200)]
@@ -84,12 +84,12 @@ async def test_a_large_flow_whose_submitter_died_after_the_commit_is_admitted_by
     group = await stores.groups.get(id)
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
-    assert (await claim(stores)).leases == [], "no job runs before all that wait for it are there"
+    assert (await claim(stores)).leases == [], "a job ran before all of its dependents existed"
     await stores.group_tasks.work()
     assert len((await claim(stores, 5)).leases) == 1
 
 
-async def test_an_idempotency_key_gives_one_flow_and_the_first_answer(stores: Namespace) -> None:
+async def test_an_idempotency_key_gives_one_flow_and_the_first_response(stores: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     found = await asyncio.gather(
         *(

@@ -1,4 +1,4 @@
-"""Flows in the store: nobody waits for what cannot happen, and results stay readable."""
+"""Flows in the store: no job waits for something that cannot happen, and results stay readable."""
 
 import asyncio
 
@@ -48,7 +48,7 @@ async def test_a_failure_goes_down_a_chain_of_a_thousand(stores: Namespace) -> N
     assert (last.state, last.state_reason) == (State.CANCELLED, "dependency")
 
 
-async def test_two_last_dependencies_that_end_at_once_release_their_dependent_once(stores: Namespace) -> None:
+async def test_two_dependencies_that_finish_at_once_release_their_dependent_once(stores: Namespace) -> None:
     for _ in range(20):
         id, jobs = await create(
             stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}})
@@ -59,7 +59,7 @@ async def test_two_last_dependencies_that_end_at_once_release_their_dependent_on
         assert await end_of(stores, id) == "succeeded"
 
 
-async def test_an_end_that_is_sent_again_releases_nobody_early(stores: Namespace) -> None:
+async def test_a_repeated_finish_releases_no_job_early(stores: Namespace) -> None:
     _, jobs = await create(stores, spec_of({"a": {}, "b": {}, "c": {"a": "succeeded", "b": "succeeded"}}))
     leases = (await claim(stores, 2)).leases
     for _ in range(3):
@@ -81,7 +81,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-async def test_every_kind_of_end_reaches_those_that_wait(stores: Namespace, how: str) -> None:
+async def test_every_outcome_reaches_the_dependents(stores: Namespace, how: str) -> None:
     limits = {"expired": {"expires_ms": 1_000}, "deadline": {"deadline_ms": 1_000}}.get(how, {})
     edges: dict[str, dict[str, When]] = {
         "a": {},
@@ -113,7 +113,7 @@ async def test_every_kind_of_end_reaches_those_that_wait(stores: Namespace, how:
     assert await end_of(stores, id) == ends.get(how, "failed")
 
 
-async def test_a_dependency_that_was_forgotten_can_still_be_read(stores: Namespace) -> None:
+async def test_a_forgotten_dependency_can_still_be_read(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {"a": "succeeded"}}, retention_ms=0))
     await finish(stores, await run(stores, jobs["a"]), OK)
     await stores.leases.prune(now="99999999999999")
@@ -153,7 +153,7 @@ async def test_children_are_added_once_however_often_they_are_sent(stores: Names
     assert again.job.failures == 0
     ends = await stores.dependencies.results(parent)
     assert {key: end.state for key, end in ends.items()} == {"x": "succeeded", "y": "dead"}
-    # A handler that starts from its beginning asks for the same children.
+    # A handler that starts again from the beginning adds the same children.
     assert await stores.dependencies.wait_for_children(again, {}, ids) == "ready"
     assert await finish(stores, again, OK) == "moved"
 
@@ -189,7 +189,7 @@ async def test_a_dead_job_may_outlive_its_flow_and_run_again(stores: Namespace) 
     assert not await stores.scripts.redis.exists(keys.group(stores.scripts.prefix, group=id))
 
 
-async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Namespace) -> None:
+async def test_a_task_that_redis_refuses_delays_no_other(stores: Namespace) -> None:
     id, jobs = await create(stores, spec_of({"a": {}, "b": {}}))
     broken = [IDS.new("flow", members=1) for _ in range(AT_MOST + 1)]
     for other in broken:
@@ -202,4 +202,4 @@ async def test_a_task_that_redis_refuses_holds_up_no_other(stores: Namespace) ->
         await stores.group_tasks.work()
     assert await state_of(stores, jobs["b"]) is State.CANCELLED
     left = await stores.scripts.redis.zrange(keys.tasks(stores.scripts.prefix), 0, -1)
-    assert [task.decode() for task in left] == tasks[:-1], "they stay, for who mends what is broken"
+    assert [task.decode() for task in left] == tasks[:-1], "the task is kept, for when the data is repaired"

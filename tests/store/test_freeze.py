@@ -1,4 +1,4 @@
-"""RateLimited freezes a limit key, or a type without one, until its time, and costs the job no attempt."""
+"""RateLimited freezes a limit key, or a type without one, for a time, and costs the job no attempt."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def at(ms: int) -> str:
     return str(START + ms)
 
 
-async def test_a_frozen_key_rests_until_its_time_and_the_job_goes_first_then(frozen: Namespace) -> None:
+async def test_a_frozen_key_rests_and_then_the_job_goes_first(frozen: Namespace) -> None:
     types = {"work": None, "other": None}
     first = await submit(frozen, limit_key="acme")
     lease = (await claim(frozen)).leases[0]
@@ -64,7 +64,7 @@ async def test_items_of_a_limited_fan_out_without_a_key_are_frozen_with_their_ty
     assert len((await claim(frozen, 9, now=at(5_000))).leases) == 3
 
 
-async def test_a_type_rests_five_minutes_at_most_and_its_job_as_long_as_it_was_told(
+async def test_a_type_rests_at_most_five_minutes_and_its_job_as_long_as_the_handler_said(
     frozen: Namespace,
 ) -> None:
     first, second = await submit(frozen), await submit(frozen)
@@ -84,7 +84,7 @@ async def test_a_type_that_is_frozen_and_emptied_starts_its_next_job_in_time(fro
     assert len((await claim(frozen, now=at(5_000))).leases) == 1
 
 
-async def test_the_later_of_two_freezes_counts_and_a_freed_slot_does_not_end_it(frozen: Namespace) -> None:
+async def test_the_later_of_two_freezes_wins_and_a_freed_slot_does_not_end_it(frozen: Namespace) -> None:
     await limit(frozen, max_concurrency=3)
     for _ in range(6):
         await submit(frozen)
@@ -125,7 +125,7 @@ async def test_resuming_a_type_ends_its_freeze_and_no_other(frozen: Namespace) -
     assert [lease.job.name for lease in (await claim(frozen, 9, types=types)).leases] == ["send_mail"]
 
 
-async def test_what_a_queue_shows_as_frozen_ends_with_its_time(frozen: Namespace) -> None:
+async def test_a_freeze_is_shown_until_it_ends(frozen: Namespace) -> None:
     for key, ms in (("short", 2_000), ("long", 9_000)):
         await submit(frozen, limit_key=key)
         await finish(frozen, (await claim(frozen)).leases[0], Throttled(ms))

@@ -1,4 +1,4 @@
-"""Jobs of flows and fan-outs are the jobs that were asked for, whichever script wrote them."""
+"""Jobs of flows and fan-outs have the options they were given, whichever script wrote them."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ SPECS: dict[str, dict[str, Any]] = {
 
 
 async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
-    """A member with this spec, as its group's script should have written it."""
+    """A job with this spec, as the script of its group writes it."""
     options = encode_options(spec)
     if kind == "flow":
         id = IDS.new("flow", members=1)
@@ -55,7 +55,7 @@ async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("changes", SPECS)
-async def test_a_member_is_the_job_that_was_asked_for(
+async def test_a_job_of_a_group_has_the_spec_it_was_given(
     stores: Namespace, at: int, kind: str, changes: str
 ) -> None:
     spec = replace(FULL, **SPECS[changes])
@@ -87,7 +87,7 @@ async def test_a_member_is_the_job_that_was_asked_for(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("given", [-MINUTE, 0, MINUTE])
-async def test_a_member_starts_no_earlier_than_it_may(
+async def test_a_job_of_a_group_starts_no_earlier_than_its_time(
     stores: Namespace, at: int, kind: str, given: int
 ) -> None:
     expected = await made(stores, kind, JobSpec("part", run_at_ms=at + given), at)
@@ -112,7 +112,9 @@ async def test_a_member_starts_no_earlier_than_it_may(
 
 
 @pytest.mark.parametrize("kind", ["flow", "item"])
-async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: Namespace, kind: str) -> None:
+async def test_a_job_of_a_group_takes_its_turn_after_older_work_of_its_priority(
+    stores: Namespace, kind: str
+) -> None:
     older = await factories.submit(stores, name="part")
     at = Clock().now_ms()
     same = await made(stores, kind, JobSpec("part"), at)
@@ -121,7 +123,7 @@ async def test_a_member_takes_its_turn_after_older_work_of_its_priority(stores: 
     assert order == [urgent.id, older, same.id]
 
 
-async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: Namespace, at: int) -> None:
+async def test_an_item_may_have_its_own_priority_and_delay(stores: Namespace, at: int) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("part", delay_ms=2 * MINUTE, priority=50)
     await stores.fan_outs.create(id, FanOutSpec(template), 4, None)
@@ -142,9 +144,7 @@ async def test_an_item_has_its_own_priority_and_delay_if_it_brings_them(stores: 
 
 
 @pytest.mark.parametrize("limits", [{"expires_ms": MINUTE}, {"deadline_ms": MINUTE}])
-async def test_a_job_that_waits_for_another_one_may_run_out_of_time(
-    stores: Namespace, at: int, limits: Any
-) -> None:
+async def test_a_blocked_job_may_expire(stores: Namespace, at: int, limits: Any) -> None:
     nodes = {"a": Node(JobSpec("work")), "b": Node(JobSpec("work", tags={"k": "v"}, **limits), (Edge("a"),))}
     id = IDS.new("flow", members=2)
     spec = FlowSpec("flow", nodes, "continue")

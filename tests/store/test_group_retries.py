@@ -1,4 +1,4 @@
-"""New runs of flows and fan-outs: who runs again, who waits again, and what a repeated call changes."""
+"""Retries of flows and fan-outs: which jobs run again, which wait again, and the effect of repeated calls."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ MINUTE = 60_000
 
 
 async def repeat(stores: Namespace, task: str) -> None:
-    """Somebody who was slower does a task once more."""
+    """A slower worker repeats a task."""
     await stores.scripts.redis.zadd(keys.tasks(stores.scripts.prefix), {task: 10**6})
     assert await stores.group_tasks.work() == 1
 
@@ -57,7 +57,7 @@ async def test_a_retry_that_can_run_no_job_again_ends_as_before(stores: Namespac
     assert (found.state, found.live) == ("succeeded", False)
 
 
-async def test_who_is_redriven_takes_along_only_those_that_were_cancelled_for_it(stores: Namespace) -> None:
+async def test_a_redrive_takes_along_only_the_jobs_cancelled_because_of_it(stores: Namespace) -> None:
     nodes = {
         "a": after(),
         "d": after(delay_ms=MINUTE),
@@ -92,7 +92,7 @@ async def test_a_job_that_has_not_been_released_waits_again_for_one_that_runs_ag
 
 @pytest.mark.parametrize("delay_ms", [0, MINUTE])
 @pytest.mark.parametrize("outcome", [None, HOPELESS, OK])
-async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
+async def test_a_follow_up_waits_again_unless_it_has_begun_or_succeeded(
     stores: Namespace, delay_ms: int, outcome: Any
 ) -> None:
     id = IDS.new("fan", members=MEMBERS)
@@ -119,7 +119,7 @@ async def test_a_follow_up_waits_again_unless_it_has_begun_or_was_good(
         assert ends["fan_out"].state == "succeeded"
 
 
-async def test_a_retry_leaves_alone_what_has_not_ended(stores: Namespace) -> None:
+async def test_a_retry_leaves_unfinished_jobs_alone(stores: Namespace) -> None:
     nodes = {"a": after(), "queued": after(), "later": after(delay_ms=MINUTE), "b": after("queued")}
     id, jobs = await create(stores, nodes)
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
@@ -142,7 +142,7 @@ async def test_a_follow_up_that_still_waits_is_left_alone(stores: Namespace) -> 
     assert await job(stores, follow_up_id(id)) == before
 
 
-async def test_nobody_waits_again_for_a_job_that_could_not_be_retried(stores: Namespace) -> None:
+async def test_no_job_waits_again_for_one_that_could_not_be_retried(stores: Namespace) -> None:
     nodes = {"a": after(), "d": after(), "never": after("a", when="failed")}
     nodes["last"] = after("never", "d", when="finished")
     id, jobs = await create(stores, nodes)

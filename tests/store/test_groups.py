@@ -1,4 +1,4 @@
-"""Ends of flows and fan-outs in the store: how much one call does, who hears of it, and what runs again."""
+"""Finishing jobs of flows and fan-outs: the work per call, notifications, and what runs again."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(("first", "second"), [(300, 400), (500, 100), (499, 1), (100, 600)])
-async def test_one_call_looks_at_no_more_dependents_than_it_may(
+async def test_one_call_notifies_a_limited_number_of_dependents(
     stores: Namespace, first: int, second: int
 ) -> None:
     nodes = {"a": after(), "b": after()}
@@ -31,7 +31,7 @@ async def test_one_call_looks_at_no_more_dependents_than_it_may(
     assert (await group(stores, id)).counts[State.QUEUED] == first + second
 
 
-async def test_workers_are_told_at_once_of_what_one_call_could_not_do(stores: Namespace) -> None:
+async def test_workers_are_woken_for_the_rest_of_a_large_call(stores: Namespace) -> None:
     _, jobs = await create(stores, {"a": after(), "b": after()}, "fail")
     worker = await factories.register_worker(stores)
     inbox = keys.inbox(stores.scripts.prefix, worker=worker)
@@ -45,9 +45,7 @@ async def test_workers_are_told_at_once_of_what_one_call_could_not_do(stores: Na
 
 
 @pytest.mark.parametrize("given", ["delay_ms", "run_at_ms"])
-async def test_a_job_that_is_released_starts_no_earlier_than_it_may(
-    stores: Namespace, at: int, given: str
-) -> None:
+async def test_a_released_job_starts_no_earlier_than_its_time(stores: Namespace, at: int, given: str) -> None:
     fields: Any = {given: MINUTE if given == "delay_ms" else at + 2 * MINUTE}
     _, jobs = await create(stores, {"a": after(), "b": after("a", **fields)})
     before = await job(stores, jobs["b"])
@@ -74,18 +72,18 @@ async def test_a_job_whose_time_has_come_meanwhile_is_queued_when_it_is_released
     )
 
 
-async def test_who_watches_hears_of_a_release_and_of_its_flow(stores: Namespace) -> None:
+async def test_watchers_see_a_release_and_its_flow(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after("a")})
     versions = [(await job(stores, jobs["b"])).version, (await group(stores, id)).version]
     async with stores.change_feed.watch(jobs["b"]) as released, stores.change_feed.watch(id) as counted:
         await end(stores, [jobs["a"]])
-        await factories.heard(released)
-        await factories.heard(counted)
+        await factories.wait_for_change(released)
+        await factories.wait_for_change(counted)
     assert (await job(stores, jobs["b"])).version > versions[0]
     assert (await group(stores, id)).version > versions[1]
 
 
-async def test_the_last_item_that_fails_may_be_the_one_too_many(stores: Namespace) -> None:
+async def test_the_last_item_may_be_the_failure_that_is_one_too_many(stores: Namespace) -> None:
     id = IDS.new("fan", members=MEMBERS)
     await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), tolerance=Tolerance(count=1)), 2, None)
     await stores.fan_outs.add_items(id, [Item(0, b"{}"), Item(1, b"{}")])
@@ -109,7 +107,7 @@ async def test_a_flow_that_runs_again_has_not_ended_and_is_not_forgotten(stores:
     stores.scripts.now = str(at + 3 * DAY)
     await stores.group_tasks.forget_ended()
     await end(stores, [jobs["a"]])
-    # Its retention begins anew.
+    # Its retention starts again.
     stores.scripts.now = str(at + 4 * DAY - 1)
     await stores.group_tasks.forget_ended()
     ended = await group(stores, id)
@@ -119,7 +117,7 @@ async def test_a_flow_that_runs_again_has_not_ended_and_is_not_forgotten(stores:
     assert await stores.groups.get(id) is None
 
 
-async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(stores: Namespace) -> None:
+async def test_a_task_that_another_worker_has_done_changes_no_finished_flow(stores: Namespace) -> None:
     id, jobs = await create(stores, {"a": after()})
     await end(stores, [jobs["a"]], HOPELESS)
     await stores.jobs.redrive([jobs["a"]])
@@ -134,7 +132,7 @@ async def test_a_task_that_somebody_else_has_done_wakes_no_flow_that_has_ended(s
 
 
 @pytest.mark.parametrize("verb", ["cancel", "retry"])
-async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Namespace, verb: str) -> None:
+async def test_watchers_of_a_flow_see_a_group_action_at_once(stores: Namespace, verb: str) -> None:
     id, _ = await create(stores, {"a": after(), "b": after()})
     dead, _ = (await claim(stores, 2)).leases
     await finish(stores, dead, HOPELESS)
@@ -144,7 +142,7 @@ async def test_who_watches_a_flow_hears_at_once_that_it_is_steered(stores: Names
             await stores.groups.request_cancel(id, MINUTE)
         else:
             await stores.groups.request_retry(id)
-        await factories.heard(change)
+        await factories.wait_for_change(change)
     assert (await group(stores, id)).version == before.version + 1
 
 
@@ -168,7 +166,7 @@ async def test_a_group_that_is_deleted_is_gone_at_once(
     await end(stores, members)
     async with stores.change_feed.watch(id) as change:
         await stores.groups.delete(id)
-        await factories.heard(change)
+        await factories.wait_for_change(change)
     assert await stores.groups.get(id) is None
     with pytest.raises(NotFound):
         await stores.groups.delete(id)
@@ -180,7 +178,7 @@ async def test_a_group_that_is_deleted_is_gone_at_once(
         assert [key async for key in redis.scan_iter(f"{prefix}*{members[0]}*")] == []
 
 
-async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carries_on(
+async def test_a_follow_up_beyond_the_limit_of_one_call_is_notified_by_the_next_worker(
     stores: Namespace,
 ) -> None:
     nodes = {"root": after(), **{f"j{n}": after("root") for n in range(500)}}
@@ -199,7 +197,7 @@ async def test_a_follow_up_that_one_call_could_not_tell_is_told_by_whoever_carri
     assert await state_of(stores, follow_up_id(id)) == State.QUEUED
 
 
-async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Namespace) -> None:
+async def test_dependents_are_no_longer_notified_when_the_job_runs_again(stores: Namespace) -> None:
     nodes = {"root": after(), **{f"j{n}": after("root") for n in range(510)}}
     id, jobs = await create(stores, nodes)
     await end(stores, [jobs["root"]], HOPELESS)
@@ -213,7 +211,7 @@ async def test_an_end_is_told_no_further_when_the_job_runs_again(stores: Namespa
 
 @pytest.mark.parametrize("dead", [False, True])
 @pytest.mark.parametrize("whole", [False, True])
-async def test_a_flow_is_failed_by_a_dead_job_and_else_cancelled_by_any_request(
+async def test_a_dead_job_fails_a_flow_and_any_other_request_cancels_it(
     stores: Namespace, dead: bool, whole: bool
 ) -> None:
     id, jobs = await create(stores, {"a": after(), "b": after(), "c": after("b")}, "continue")

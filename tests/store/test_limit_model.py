@@ -18,7 +18,7 @@ from tests.support import factories, invariants
 from tests.support.factories import OK
 
 START = 1_900_000_000_000
-#: How many lives are drawn; `LIMIT_LIVES=2000 pytest tests/store/test_limit_model.py` looks further.
+#: Lives in a normal run; `LIMIT_LIVES=2000 pytest tests/store/test_limit_model.py` searches longer.
 LIVES = int(os.environ.get("LIMIT_LIVES", "60"))
 QUEUES: tuple[str, ...] = ("a", "b", "c")
 TYPES = ("work", "other")
@@ -56,7 +56,7 @@ QUICK: Any = {
 
 
 class Run:
-    """One life of a namespace: every step is done to the store and to the model."""
+    """One life of a namespace: every step is applied to the store and to the model."""
 
     def __init__(self, stores: Namespace, model: Model, weights: dict[str, int]) -> None:
         self.stores, self.model = stores, model
@@ -75,7 +75,7 @@ class Run:
         self.model.waiting[id] = Waiting(id, queue, name, key, priority, self.now + delay)
 
     async def claim(self, worker: int, slots: int) -> None:
-        """Two rounds; with capacity left after them, everything that still waits is held back by a limit."""
+        """Claim twice; if slots are left after that, limits must hold back every job that still waits."""
         left = 0
         for _ in range(2):
             answer = await self.workers[worker].claim(slots, LEASE, types=dict.fromkeys(TYPES))
@@ -85,10 +85,10 @@ class Run:
             left = slots - len(answer.leases)
         if left > 0:
             for job in self.model.due(self.now):
-                assert self.model.blocked(job, self.now), f"{job} waits for nothing"
+                assert self.model.blocked(job, self.now), f"nothing holds back {job}"
 
     def _start(self, leases: list[Lease], turn: int) -> None:
-        """The jobs of one claim, in their order; a key may start `turn` of them that are as urgent."""
+        """The jobs of one claim, in order; a key may start up to `turn` equally urgent ones in a row."""
         first: Waiting | None = None
         length = 0
         for lease in leases:
@@ -112,7 +112,7 @@ class Run:
                 self.model.waiting[job.id] = job
 
     async def crash(self) -> None:
-        """All leases run out; what was lost time and again waits."""
+        """All leases expire; jobs that were lost repeatedly wait longer."""
         for ms in (LEASE * 10, LEASE + 1):
             self.go(ms)
             rescue = await self.stores.leases.rescue(LEASE)
@@ -148,7 +148,7 @@ def test_limits_and_order_hold_in_every_life(
         stores = Namespace(redis, f"m{os.urandom(6).hex()}", factories.DAY)
         model = Model({}, {})
         for name, (concurrency, rate), of_key in zip(QUEUES, queues, keys, strict=True):
-            # One queue without limits of its own: nothing there may ever wait for capacity.
+            # One queue has no limits, so nothing there may ever wait for capacity.
             model.queues[name] = Limit() if name == "a" else Limit(concurrency, rate)
             model.per_key[name] = Limit(*of_key)
             limit = model.queues[name]

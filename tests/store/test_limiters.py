@@ -1,4 +1,4 @@
-"""The limiter that handlers share: exact, in turn, and without everybody asking at once."""
+"""The limiter that handlers share: exact, in order, and with few calls to Redis."""
 
 import heapq
 import random
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def history(stores: Namespace, limit: int, per_ms: int, arrivals: list[int]) -> tuple[list[int], int]:
-    """When each caller passed, in ms, and how often Redis was asked; each asks again when it was told to."""
+    """When each caller passed, in ms, and the number of calls; callers retry when the reply says so."""
     asks = [(ms, number) for number, ms in enumerate(arrivals)]
     heapq.heapify(asks)
     passed: list[int] = []

@@ -1,4 +1,4 @@
-"""Limits of queues, limit keys and fan-outs: how many run at a time, and who waits for whom."""
+"""Limits of queues, limit keys and fan-outs: how many jobs run at once, and which ones wait."""
 
 from collections import Counter
 from typing import Any
@@ -21,7 +21,7 @@ HOUR = 3_600_000
 
 
 async def limit_fan_out(stores: Namespace, id: str, concurrency: int) -> None:
-    """What create_fan_out.lua writes for a fan-out with max_concurrency."""
+    """The fields that create_fan_out.lua writes for a fan-out with max_concurrency."""
     redis: Any = stores.scripts.redis
     await redis.hset(keys.limiters(stores.scripts.prefix), f"fan:{id}", concurrency)
 
@@ -72,7 +72,7 @@ async def test_every_end_of_a_run_frees_its_slot(frozen: Namespace, scope: str, 
 
 
 async def fan_jobs(stores: Namespace, count: int, fan: str = "fan_1") -> list[str]:
-    """Jobs of a fan-out as its own script makes them: paused in between, so that no claim sees half of it."""
+    """Jobs of a fan-out, scheduled until all have their group, so that no claim sees half of them."""
     redis: Any = stores.scripts.redis
     ids = [await submit(stores, delay_ms=1) for _ in range(count)]
     for id in ids:
@@ -82,7 +82,7 @@ async def fan_jobs(stores: Namespace, count: int, fan: str = "fan_1") -> list[st
 
 
 @pytest.mark.parametrize("key", [None, "acme"])
-async def test_a_claim_that_took_all_it_could_says_that_jobs_are_left(
+async def test_a_claim_that_filled_its_slots_reports_that_jobs_are_left(
     frozen: Namespace, key: str | None
 ) -> None:
     await limit(frozen, max_concurrency=10, rate_limit=RateLimit(10, 1_000), per_key=KeyLimits(10))
@@ -116,7 +116,7 @@ async def test_a_key_has_the_limits_of_its_queue_unless_it_has_its_own(frozen: N
     assert started == expected
 
 
-async def test_new_limits_count_at_once(frozen: Namespace) -> None:
+async def test_new_limits_apply_at_once(frozen: Namespace) -> None:
     await limit(frozen, max_concurrency=1, per_key=KeyLimits(max_concurrency=1))
     await jobs(frozen, 6, limit_key="acme")
     assert len((await claim(frozen, 6)).leases) == 1
@@ -128,11 +128,11 @@ async def test_new_limits_count_at_once(frozen: Namespace) -> None:
     assert len((await claim(frozen, 6)).leases) == 3
 
 
-async def test_limited_jobs_hold_up_nobody(frozen: Namespace) -> None:
+async def test_limited_jobs_delay_no_others(frozen: Namespace) -> None:
     await limit(frozen, per_key=KeyLimits(max_concurrency=1))
     for key in range(60):
         await jobs(frozen, 2, limit_key=f"key-{key}")
-    # A claim starts a bounded number of jobs with limits, and says that there are more.
+    # A claim starts a limited number of jobs with limits, and reports that there are more.
     first, second = await claim(frozen, 100), await claim(frozen, 100)
     assert (len(first.leases), first.more, len(second.leases)) == (50, True, 10)
     free = await submit(frozen, limit_key="late")
@@ -141,8 +141,8 @@ async def test_limited_jobs_hold_up_nobody(frozen: Namespace) -> None:
         assert [lease.job.id for lease in leases] == ([free] if slots == 1 else [])
 
 
-async def test_a_lane_that_is_found_closed_is_put_away(frozen: Namespace) -> None:
-    """Else each claim would find it again: of the two types of a key the other one closed it."""
+async def test_a_lane_found_closed_is_taken_out_of_the_line(frozen: Namespace) -> None:
+    """The other type of the key closed it, so every claim would otherwise find it again."""
     await limit(frozen, per_key=KeyLimits(max_concurrency=1))
     types = {"work": None, "other": None}
     for name in types:

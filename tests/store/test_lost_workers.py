@@ -1,4 +1,4 @@
-"""A worker is shown as lost when its leases are over, because then its jobs are taken away."""
+"""A worker counts as lost once its leases have expired, because then its jobs are rescued."""
 
 import pytest
 

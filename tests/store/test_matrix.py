@@ -1,4 +1,4 @@
-"""Every move from every state, on a real server: the specification of the machine."""
+"""Every move from every state, on a real server: the specification of the state machine."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ STATES = list(State)
 OUTCOMES = {"complete": OK, "retry": BROKEN, "give_up": HOPELESS, "snooze": LATER}
 
 
-#: A move as commands make it: the only way to another state.
+#: A bare move, by the one function that commands use to change a state.
 MOVE = scripts.assemble("""#!lua
 -- Uses: jobs, consequences
 local job = jobs.load(ARGV[2])
@@ -29,7 +29,7 @@ return job.state
 
 
 async def move(stores: Namespace, id: str, name: str, token: str) -> str | None:
-    """The state that the job has then; None when the move is refused."""
+    """The state that the job has afterwards; None when the move is refused."""
     redis: Any = stores.scripts.redis
     try:
         return (await redis.eval(MOVE, 1, stores.scripts.prefix, "", id, name, token)).decode()
@@ -47,9 +47,7 @@ async def sets_with(stores: Namespace, id: str) -> list[State]:
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", sorted(MOVES))
-async def test_a_job_moves_along_the_arrows_of_the_machine_alone(
-    stores: Namespace, name: str, state: State
-) -> None:
+async def test_only_moves_of_the_table_are_possible(stores: Namespace, name: str, state: State) -> None:
     id, lease = await job_in(stores, state)
     token = lease.token if lease else "1:nobody"
     before = await state_of(stores, id)
@@ -60,7 +58,7 @@ async def test_a_job_moves_along_the_arrows_of_the_machine_alone(
     assert moved == (MOVES[name].target if MOVES[name].permits(state) else None)
     assert await state_of(stores, id) == (moved or before)
     assert await sets_with(stores, id) == [moved or before]
-    # A bare move leaves out what its commands do beside it, which the invariants ask for.
+    # A bare move leaves out what commands do in addition, so the invariants do not hold.
     redis: Any = stores.scripts.redis
     await redis.delete(
         *[key async for key in redis.scan_iter(match=f"{stores.scripts.prefix}*", count=1_000)]
@@ -69,7 +67,7 @@ async def test_a_job_moves_along_the_arrows_of_the_machine_alone(
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", sorted(OUTCOMES))
-async def test_a_fenced_move_is_accepted_from_running_alone(
+async def test_a_fenced_move_is_accepted_only_from_running(
     stores: Namespace, name: str, state: State
 ) -> None:
     id, lease = await job_in(stores, state)
@@ -88,7 +86,9 @@ async def test_a_fenced_move_is_accepted_from_running_alone(
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Namespace, state: State) -> None:
+async def test_cancel_moves_waiting_jobs_and_sends_a_request_to_running_ones(
+    stores: Namespace, state: State
+) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.cancel([id], 60_000))[0]
     if state is State.RUNNING:
@@ -100,7 +100,7 @@ async def test_cancel_moves_what_waits_and_asks_what_runs(stores: Namespace, sta
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Namespace, state: State) -> None:
+async def test_redrive_moves_only_dead_and_cancelled_jobs(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     moved = (await stores.jobs.redrive([id]))[0]
     if REDRIVE.permits(state):
@@ -119,7 +119,7 @@ async def test_redrive_moves_dead_and_cancelled_jobs_alone(stores: Namespace, st
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_run_now_moves_what_waits_for_its_time_alone(stores: Namespace, state: State) -> None:
+async def test_run_now_moves_only_scheduled_jobs(stores: Namespace, state: State) -> None:
     id, _ = await job_in(stores, state)
     if RUN_NOW.permits(state):
         await stores.jobs.run_now(id)
@@ -141,11 +141,11 @@ async def test_only_finished_jobs_can_be_deleted(stores: Namespace, state: State
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_rescue_moves_running_jobs_with_an_expired_lease_alone(stores: Namespace, state: State) -> None:
+async def test_rescue_moves_only_running_jobs_with_an_expired_lease(stores: Namespace, state: State) -> None:
     id, lease = await job_in(stores, state)
     now = (await stores.queries.job(id)).created_at + 61_000  # type: ignore[union-attr]
     rescue = await stores.leases.rescue(15_000, now=str(now))
-    # The first look after a silence holds off; by the second the holder had its chance.
+    # The first rescue after a silence holds off; by the second one, the holder had its chance.
     rescue = await stores.leases.rescue(15_000, now=str(now + 15_001))
     if state is State.RUNNING:
         job = await stores.queries.job(id)

@@ -1,4 +1,4 @@
-"""Children exist for the job that added them: they end with it, and come back with it."""
+"""Children exist for the job that added them: they end with it, and return with it."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ NODES = {
 
 
 async def family(stores: Namespace, nodes: Any = NODES, **fields: Any) -> tuple[str, dict[str, str]]:
-    """A parent outside a flow that waits for its children; the first of them runs."""
+    """A parent outside a flow that waits for its children, the first of which runs."""
     id = await submit(stores, **fields)
     ids = await add_children(stores, (await claim(stores)).leases[0], nodes)
     await lease_of(stores, slots=1)
@@ -75,7 +75,7 @@ async def test_children_end_with_a_parent_that_is_forgotten_at_once(
     assert left == []
 
 
-async def test_children_of_children_end_too(stores: Namespace, at: int) -> None:
+async def test_children_of_children_end_as_well(stores: Namespace, at: int) -> None:
     id = await submit(stores)
     ids = await add_children(stores, (await claim(stores)).leases[0], {"x": child()})
     lease = (await lease_of(stores))[ids["x"]]
@@ -103,7 +103,7 @@ async def test_a_parent_that_was_redriven_meanwhile_keeps_its_children(stores: N
     assert await stores.dependencies.children(id) == ids
 
 
-async def test_a_redriven_parent_adds_them_anew(stores: Namespace, at: int) -> None:
+async def test_a_redriven_parent_adds_them_again(stores: Namespace, at: int) -> None:
     id, ids = await family(stores, {"x": child(), "y": child(delay_ms=MINUTE)})
     await end_parent(stores, id, "cancelled", at)
     await stores.leases.expire_jobs(now=str(at + MINUTE))

@@ -1,4 +1,4 @@
-"""Which queues exist: a namespace has at most so many, and one without jobs and settings is forgotten."""
+"""Which queues exist: a namespace has a maximum, and forgets a queue that has neither jobs nor settings."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -94,7 +94,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize("create", WAYS)
-async def test_no_way_creates_one_queue_too_many(
+async def test_no_operation_creates_one_queue_too_many(
     full: Namespace, create: Callable[[Namespace], Awaitable[None]]
 ) -> None:
     with pytest.raises(TooManyQueues):
@@ -102,13 +102,13 @@ async def test_no_way_creates_one_queue_too_many(
     assert await full.queues.names() == ["one", "two"]
 
 
-async def test_what_exists_takes_more(full: Namespace) -> None:
+async def test_existing_queues_accept_more(full: Namespace) -> None:
     await submit(full, queue="one")
     await limit(full, "two", max_concurrency=1)
     assert await full.queues.names() == ["one", "two"]
 
 
-async def test_a_batch_creates_as_many_as_there_is_room_for(stores: Namespace) -> None:
+async def test_a_batch_creates_as_many_queues_as_fit(stores: Namespace) -> None:
     few = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=2)
     batch = [Submission(new_id(), spec(queue)) for queue in ("a", "a", "b", "c", "a", "d")]
     words = [answer.result for answer in await few.jobs.submit(batch)]
@@ -133,7 +133,7 @@ async def test_a_queue_is_forgotten_with_its_last_job(full: Namespace) -> None:
     await by_job(full)
 
 
-async def test_retention_forgets_queues_too(stores: Namespace) -> None:
+async def test_retention_forgets_queues_as_well(stores: Namespace) -> None:
     for number in range(3):
         await submit(stores, queue=f"q{number}", retention_ms=0)
     for lease in (await claim(stores, 5)).leases:
@@ -151,7 +151,7 @@ async def test_settings_outlive_the_jobs(stores: Namespace) -> None:
     assert await stores.queues.names() == ["defaults", "paused"]
 
 
-async def test_settings_that_were_taken_back_do_not(stores: Namespace) -> None:
+async def test_settings_that_were_reset_do_not(stores: Namespace) -> None:
     await limit(stores, "default", paused=True)
     await limit(stores, "default", paused=False)
     id = await submit(stores)
@@ -175,7 +175,7 @@ async def test_an_empty_fan_out_makes_no_queue(stores: Namespace) -> None:
     assert await stores.queues.names() == ["later"]
 
 
-async def test_a_fan_out_whose_queue_was_forgotten_asks_again(stores: Namespace) -> None:
+async def test_a_fan_out_whose_queue_was_forgotten_is_checked_again(stores: Namespace) -> None:
     few = Namespace(stores.scripts.redis, stores.scripts.namespace, DAY, max_queues=1)
     id = IDS.new("fan", members=9)
     await few.fan_outs.create(id, FanOutSpec(spec("later"), whole=False), 0, None)
@@ -185,7 +185,7 @@ async def test_a_fan_out_whose_queue_was_forgotten_asks_again(stores: Namespace)
     assert await few.queues.names() == ["other"]
 
 
-async def test_deleting_forgets_what_was_configured(stores: Namespace) -> None:
+async def test_deleting_a_queue_forgets_its_settings(stores: Namespace) -> None:
     await limit(stores, "default", max_concurrency=1, paused=True)
     assert await stores.queues.delete("default")
     assert not await stores.queues.delete("default")
@@ -207,8 +207,8 @@ async def test_a_queue_with_jobs_is_not_deleted(stores: Namespace) -> None:
             await finish(stores, lease, outcome)
 
 
-async def test_of_a_forgotten_queue_nothing_is_left(stores: Namespace) -> None:
-    """Names are clients' to invent: what is kept of each must end with it."""
+async def test_nothing_is_left_of_a_forgotten_queue(stores: Namespace) -> None:
+    """Clients invent the names, so everything stored for a queue must go with it."""
     redis: Any = stores.scripts.redis
     await submit(stores, queue="gone", retention_ms=0, limit_key="acme")
     await submit(stores, queue="gone", retention_ms=0)
@@ -217,7 +217,7 @@ async def test_of_a_forgotten_queue_nothing_is_left(stores: Namespace) -> None:
     await finish(stores, leases[1], OK)
     await stores.jobs.delete([lease.job.id for lease in leases])
     left = [key async for key in redis.scan_iter(match=f"{stores.scripts.prefix}*gone*", count=1000)]
-    # Rates expire by themselves.
+    # Keys of rates have a time to live.
     assert [key for key in left if b"|rates:" not in key] == []
     assert [await redis.pttl(key) > 0 for key in left] == [True] * len(left)
     for hash in ("dead", "served", "counters", "busy", "defaults"):

@@ -35,7 +35,7 @@ async def test_a_smooth_rate_spaces_its_starts(frozen: Namespace) -> None:
 
 
 class SmoothWorker:
-    """Claims when it was told to, some milliseconds late, and keeps the microsecond of every start."""
+    """Claims when the last reply says so, some milliseconds late, and records each start in microseconds."""
 
     def __init__(self, stores: Namespace, late: Callable[[], int]) -> None:
         self._stores, self._late = stores, late
@@ -69,25 +69,25 @@ async def test_a_smooth_rate_reaches_its_limit_although_workers_are_late(
     begun = [at_us for at_us in worker.starts if at_us < seconds * 1_000_000]
     assert len(begun) >= expected * 0.97
     assert_rate(worker.starts, limit_, per_ms * 1000)
-    # Never ahead of the evenly spaced slots, and no claim for each of many slots.
+    # No start is ahead of its evenly spaced slot, and one claim serves many slots.
     interval = per_ms * 1000 / limit_
     assert all(at_us >= slot * interval for slot, at_us in enumerate(worker.starts))
     assert worker.claims <= min(expected, seconds * 250) + 5
 
 
 async def test_a_smooth_rate_makes_up_for_nothing_after_a_pause(frozen: Namespace) -> None:
-    """Jobs that waited for another reason than a late worker do not start together."""
+    """Jobs that were not delayed by a late worker do not start together."""
     await limit(frozen, rate_limit=RateLimit(100, 1_000, smooth=True))
     await jobs(frozen, 20)
     assert len((await claim(frozen, 1)).leases) == 1
     leases = (await claim(frozen, 20, now=at(60_000))).leases
     assert [lease.starts_in_us for lease in leases] == [0]
     later = await claim(frozen, 20, now=at(60_030))
-    # 30 ms late: the three slots that went by, and none is ahead of its time.
+    # 30 ms late: three slots have passed, and no job starts ahead of its time.
     assert [lease.starts_in_us for lease in later.leases] == [0, 0, 0]
 
 
-async def test_what_starts_ahead_is_dated_at_its_slot(frozen: Namespace) -> None:
+async def test_a_start_ahead_of_time_is_dated_at_its_slot(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(1, 50, smooth=True))
     await jobs(frozen, 2)
     await claim(frozen, 1)
@@ -101,7 +101,7 @@ async def test_what_starts_ahead_is_dated_at_its_slot(frozen: Namespace) -> None
 
 @pytest.mark.parametrize("smooth", [False, True])
 async def test_new_settings_forget_no_start(frozen: Namespace, smooth: bool) -> None:
-    """They open the limiter; what has started before still counts."""
+    """They open the limiter, but earlier starts still count."""
     await limit(frozen, rate_limit=RateLimit(1, 1_000, smooth))
     await jobs(frozen, 3)
     assert await starts(frozen, range(0, 1)) == [0]
@@ -109,7 +109,7 @@ async def test_new_settings_forget_no_start(frozen: Namespace, smooth: bool) -> 
     assert await starts(frozen, range(100, 1_100, 100)) == [1_000]
 
 
-async def test_a_claim_says_when_a_rate_lets_the_next_job_start(frozen: Namespace) -> None:
+async def test_a_claim_returns_when_a_rate_lets_the_next_job_start(frozen: Namespace) -> None:
     await limit(frozen, rate_limit=RateLimit(1, 1_000))
     await jobs(frozen, 3)
     assert len((await claim(frozen, 3, now=at(400))).leases) == 1
@@ -128,7 +128,7 @@ async def test_a_rate_is_not_charged_for_a_job_that_does_not_start(frozen: Names
     assert [lease.job.id for lease in leases] == late
 
 
-async def test_each_key_has_a_rate_of_its_own(frozen: Namespace) -> None:
+async def test_each_key_has_its_own_rate(frozen: Namespace) -> None:
     await limit(frozen, per_key=KeyLimits(rate_limit=RateLimit(2, 1_000)))
     for key in ("a", "b", "c"):
         await jobs(frozen, 5, limit_key=key)

@@ -1,4 +1,4 @@
-"""New settings of a queue whose limits have closed many keys."""
+"""New settings for a queue whose limits have closed many keys."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_new_limits_of_a_queue_with_many_closed_keys_are_spread_over_calls(stores: Namespace) -> None:
-    """One call looks through a thousand closed limiters, the claims behind it through the rest."""
+    """The first call re-checks a thousand closed limiters, later claims the rest."""
     redis: Any = stores.scripts.redis
     await limit(stores, per_key=KeyLimits(max_concurrency=1))
     for number in range(3):

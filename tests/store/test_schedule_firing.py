@@ -1,4 +1,4 @@
-"""Firing: each time once over all workers, whoever dies when, and what is caught up afterwards."""
+"""Firing: once per fire time over all workers, even if they die, and catching up afterwards."""
 
 import asyncio
 import math
@@ -18,7 +18,7 @@ from workers.maintenance.scheduler import Scheduler
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_slot_becomes_a_job_and_the_next_one_is_waited_for(stores: Namespace) -> None:
+async def test_a_fire_time_becomes_a_job_and_the_next_one_is_waited_for(stores: Namespace) -> None:
     at(stores, 0)
     found = await put(stores, job={"name": "work", "payload": {"a": 1}, "priority": 7, "tags": {"t": "x"}})
     assert found.next_fire_time == START + MINUTE
@@ -33,7 +33,7 @@ async def test_a_slot_becomes_a_job_and_the_next_one_is_waited_for(stores: Names
     assert (await stores.schedules.find_due(10)).next_in_ms == MINUTE - 3
 
 
-async def test_two_workers_that_saw_the_same_slot_start_one_job(stores: Namespace) -> None:
+async def test_two_workers_that_saw_the_same_fire_time_start_one_job(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)
@@ -77,7 +77,7 @@ async def test_a_firing_whose_reply_was_lost_is_not_fired_again(stores: Namespac
     assert await jobs_of(stores) == 1
 
 
-async def test_a_run_that_was_asked_for_and_sent_twice_is_in_the_history_once(stores: Namespace) -> None:
+async def test_a_run_now_that_is_sent_twice_is_in_the_history_once(stores: Namespace) -> None:
     found = await put(stores)
     submission = Submission(new_id(), found.job(None, {}))
     words = [await stores.schedules.run_now(found, submission) for _ in range(2)]
@@ -87,7 +87,7 @@ async def test_a_run_that_was_asked_for_and_sent_twice_is_in_the_history_once(st
 
 @pytest.mark.parametrize("overlap", ["allow", "skip", "replace"])
 @pytest.mark.parametrize("crash_at", range(12))
-async def test_a_worker_killed_between_any_two_calls_leaves_the_slot_to_another(
+async def test_a_worker_killed_between_any_two_calls_leaves_the_fire_time_to_another(
     stores: Namespace, overlap: str, crash_at: int
 ) -> None:
     at(stores, 0)
@@ -144,7 +144,7 @@ async def test_after_a_time_without_workers_catch_up_decides(stores: Namespace) 
     assert {(await read(stores, name)).next_fire_time for name in "nla"} == {START + 5 * MINUTE}
 
 
-async def test_none_lets_go_of_what_is_over_a_minute_late(stores: Namespace) -> None:
+async def test_catch_up_none_skips_fire_times_over_a_minute_late(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, every_ms=60 * MINUTE)
     at(stores, 62 * MINUTE)
@@ -154,7 +154,7 @@ async def test_none_lets_go_of_what_is_over_a_minute_late(stores: Namespace) -> 
     assert await jobs_of(stores) == 0
 
 
-async def test_one_schedule_that_cannot_be_fired_does_not_hold_up_the_others(stores: Namespace) -> None:
+async def test_one_schedule_that_cannot_fire_does_not_delay_the_others(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, "broken", timezone="Europe/Atlantis")
     await put(stores, "whole")
@@ -171,7 +171,7 @@ async def _has_started(stores: Namespace, name: str) -> None:
     assert await started(stores, name)
 
 
-async def test_an_earlier_slot_wakes_a_sleeping_worker(stores: Namespace) -> None:
+async def test_an_earlier_fire_time_wakes_a_sleeping_worker(stores: Namespace) -> None:
     sleeping = worker(stores)
     duty = asyncio.create_task(sleeping.work())
     await eventually(lambda: _sleeps(sleeping))
@@ -190,7 +190,7 @@ def _sleeps(scheduler: Scheduler) -> None:
     assert 0 < scheduler._checks_at < math.inf
 
 
-async def test_a_stopped_server_is_an_outage_and_no_lost_slot(stores: Namespace) -> None:
+async def test_a_stopped_server_is_an_outage_and_loses_no_fire_time(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores)
     at(stores, MINUTE)

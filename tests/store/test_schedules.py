@@ -1,4 +1,4 @@
-"""Schedules: overlap, history, and what a change, a pause or a deletion keeps."""
+"""Schedules: overlap, history, and what survives a change, a pause or a deletion."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.factories import OK, claim, finish
 pytestmark = pytest.mark.anyio
 
 
-async def test_skip_starts_nothing_while_the_last_run_is_not_over(stores: Namespace) -> None:
+async def test_skip_starts_nothing_while_the_last_run_is_unfinished(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="skip")
     for minute in range(1, 80):
@@ -32,11 +32,11 @@ async def test_skip_holds_however_much_history_there_is_since_the_run_began(stor
     for round in range(30):
         at(stores, (1 + 3 * round) * MINUTE)
         await fire(stores)
-    assert await started(stores) == []  # It is no longer in the history, and still not over.
+    assert await started(stores) == []  # It is no longer in the history, but still unfinished.
     assert await jobs_of(stores) == 1
 
 
-async def test_skip_holds_inside_one_catching_up(stores: Namespace) -> None:
+async def test_skip_applies_while_catching_up(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="skip", catch_up="all")
     at(stores, 3 * MINUTE)
@@ -44,7 +44,7 @@ async def test_skip_holds_inside_one_catching_up(stores: Namespace) -> None:
     assert await started(stores) == [60]
 
 
-async def test_replace_cancels_a_waiting_run_and_asks_a_running_one(stores: Namespace) -> None:
+async def test_replace_cancels_a_waiting_run_and_sends_a_request_to_a_running_one(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, overlap="replace")
     at(stores, MINUTE)
@@ -76,7 +76,7 @@ async def test_replace_by_a_slow_worker_spares_the_run_of_the_fast_one(stores: N
     assert job.state is State.QUEUED
 
 
-async def test_a_full_queue_and_a_held_key_are_told_in_the_history(stores: Namespace) -> None:
+async def test_the_history_shows_a_full_queue_and_a_held_key(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, "u", job={"name": "work", "unique": {"key": "k"}})
     await put(stores, "f", job={"name": "work", "queue": "narrow"})
@@ -90,7 +90,7 @@ async def test_a_full_queue_and_a_held_key_are_told_in_the_history(stores: Names
     assert [run.outcome for run in (await read(stores, "f")).runs] == ["full", "created"]
 
 
-async def test_a_definition_that_is_sent_again_keeps_what_is_due(stores: Namespace) -> None:
+async def test_a_definition_that_is_put_again_keeps_what_is_due(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, catch_up="all")
     at(stores, 2 * MINUTE + 1)
@@ -144,7 +144,7 @@ async def test_a_deleted_schedule_fires_nothing_and_leaves_nothing(stores: Names
     assert keys == []
 
 
-async def test_a_schedule_that_is_over_is_not_looked_at_again(stores: Namespace) -> None:
+async def test_a_finished_schedule_is_not_checked_again(stores: Namespace) -> None:
     at(stores, 0)
     await put(stores, end_ms=START + 90_000)
     at(stores, MINUTE)
@@ -153,7 +153,9 @@ async def test_a_schedule_that_is_over_is_not_looked_at_again(stores: Namespace)
     assert ((await read(stores)).next_fire_time, look.due, look.next_in_ms) == (None, [], None)
 
 
-async def test_the_job_type_and_the_queue_have_their_defaults_when_the_slot_fires(stores: Namespace) -> None:
+async def test_the_job_type_and_the_queue_have_their_defaults_when_the_schedule_fires(
+    stores: Namespace,
+) -> None:
     from service.domain.catalogue import JobType
     from tests.support.worker_records import worker as record
 
@@ -171,7 +173,7 @@ async def test_the_job_type_and_the_queue_have_their_defaults_when_the_slot_fire
     assert (job.queue, job.priority, job.timeout_ms) == ("slow", 9, 70_000)
 
 
-async def test_a_list_goes_by_name_in_pages(stores: Namespace) -> None:
+async def test_lists_are_paged_by_name(stores: Namespace) -> None:
     at(stores, 0)
     for name in ("b", "a", "c"):
         await put(stores, name, paused=name == "b")

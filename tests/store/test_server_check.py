@@ -1,4 +1,4 @@
-"""What is wrong with a Redis, or with the way to it: a sentence for each, none with the secret."""
+"""Problems with a Redis server or the connection to it: one sentence for each, and no secret in any."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from tests.e2e.processes import free_port
 
 @pytest.fixture(scope="module")
 def port(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A server with a password, and a user that may do little, on a port."""
+    """A server with a password, and a user with few rights, on a port."""
     port = free_port()
     with EmbeddedServer(tmp_path_factory.mktemp("server"), server_binary, ("--port", str(port))) as server:
         with connect_blocking(server.url) as redis:
@@ -81,7 +81,7 @@ async def test_a_database_that_is_not_there(port: int) -> None:
     assert found.sentence == f"Redis at 127.0.0.1:{port} rejected a command: DB index is out of range"
 
 
-async def test_nobody_listens() -> None:
+async def test_a_closed_port() -> None:
     port = free_port()
     url = f"redis://:s3cret@127.0.0.1:{port}"
     found = await problem_of(url)
@@ -108,13 +108,13 @@ async def test_an_unknown_host() -> None:
     assert found is not None
     assert (found.kind, found.summary) == ("unknown_host", "its host is unknown")
     assert found.sentence.startswith("Unknown host of Redis, redis.invalid:6379: ")
-    # For a process that waits it may be a name that is not there yet; for a command it is a mistake.
+    # A waiting process treats it as a name that may yet appear, a command treats it as a mistake.
     assert await check_server(url, patient=True) == found.sentence
     with pytest.raises(ConfigurationInvalid):
         await check_server(url, patient=False)
 
 
-async def test_a_server_that_does_not_answer() -> None:
+async def test_a_server_that_does_not_respond() -> None:
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         port = frozen.getsockname()[1]
         for scheme, hint in (("redis", ""), ("rediss", "; does it speak TLS?")):
@@ -126,7 +126,7 @@ async def test_a_server_that_does_not_answer() -> None:
 
 @contextlib.asynccontextmanager
 async def listening(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
-    """Says one thing to all, and hangs up."""
+    """Sends the same reply to every client, and hangs up."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
@@ -137,7 +137,7 @@ async def listening(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncGe
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_what_is_not_redis() -> None:
+async def test_a_server_that_is_not_redis() -> None:
     async with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
         found = await problem_of(f"redis://127.0.0.1:{port}")
     assert found is not None
@@ -145,7 +145,7 @@ async def test_what_is_not_redis() -> None:
     assert found.sentence.startswith(f"The server at 127.0.0.1:{port} is not Redis: ")
 
 
-async def test_who_hangs_up() -> None:
+async def test_a_server_that_hangs_up() -> None:
     async with listening(b"") as port:
         found = await problem_of(f"redis://127.0.0.1:{port}")
     assert found is not None
@@ -155,7 +155,7 @@ async def test_who_hangs_up() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nobody has signed it."""
+    """A self-signed certificate."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
     signed = (
@@ -184,7 +184,7 @@ async def test_tls(certificate: Path) -> None:
     assert "self-signed certificate" in found.sentence
 
 
-async def test_tls_with_a_port_that_speaks_none() -> None:
+async def test_tls_with_a_port_that_does_not_speak_it() -> None:
     async with listening(b"-ERR unknown command\r\n") as port:
         found = await problem_of(f"rediss://127.0.0.1:{port}")
     assert found is not None
@@ -192,7 +192,7 @@ async def test_tls_with_a_port_that_speaks_none() -> None:
 
 
 async def test_a_redis_older_than_7(redis_url: str) -> None:
-    """A real server, whose answers pass somebody who makes it older."""
+    """A real server, behind a proxy that changes the version in its replies."""
     path = redis_url.removeprefix("unix://")
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -218,7 +218,7 @@ async def test_a_redis_older_than_7(redis_url: str) -> None:
     assert found.sentence.endswith("; Triage needs Redis 7.0 or newer, or Valkey")
 
 
-async def test_a_server_that_may_delete_jobs(server_binary: Path, tmp_path: Path) -> None:
+async def test_a_server_that_may_evict_jobs(server_binary: Path, tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path / "data", server_binary, ("--maxmemory-policy", "allkeys-lru")) as server:
         found = await problem_of(server.url)
         assert found is not None
@@ -226,5 +226,5 @@ async def test_a_server_that_may_delete_jobs(server_binary: Path, tmp_path: Path
             "eviction",
             "maxmemory-policy is allkeys-lru and must be noeviction",
         )
-        # It can be changed while the server runs.
+        # The setting can change while the server runs.
         assert await check_server(server.url, patient=True) == found.sentence

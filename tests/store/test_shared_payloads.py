@@ -1,4 +1,4 @@
-"""What the items of a fan-out share is kept once, and joined to what each has of its own."""
+"""The payload that items of a fan-out share is stored once, and merged with what each item adds."""
 
 import os
 from typing import Any
@@ -60,14 +60,14 @@ async def test_an_empty_template_shares_nothing(stores: Namespace) -> None:
     assert (await claim(stores)).leases[0].job.payload == b'{"order":1}'
 
 
-async def test_it_is_kept_for_as_long_as_an_item_is(stores: Namespace) -> None:
+async def test_it_is_kept_as_long_as_any_item(stores: Namespace) -> None:
     id = await opened(stores, [{}, {}, {}])
     for lease, outcome in zip((await claim(stores, 3)).leases, (OK, OK, HOPELESS), strict=True):
         await finish(stores, lease, outcome)
     await stores.fan_outs.seal(id, 3)
     key, redis = keys.shared_payload(stores.scripts.prefix, group=id), stores.scripts.redis
     await stores.jobs.delete([item_id(id, 0)])
-    # The group may be forgotten before its dead items are: these can still be run again.
+    # A group may be forgotten before its dead items are, and these can still run again.
     await stores.groups.forget(id)
     await stores.jobs.delete([item_id(id, 1)])
     await invariants.check(stores)
@@ -80,7 +80,7 @@ async def test_it_is_kept_for_as_long_as_an_item_is(stores: Namespace) -> None:
     assert not await redis.exists(key)
 
 
-async def test_a_payload_of_its_own_takes_the_place_of_both(stores: Namespace) -> None:
+async def test_an_items_own_payload_can_replace_both(stores: Namespace) -> None:
     id = await opened(stores, [{"order": 1}])
     await finish(stores, (await claim(stores)).leases[0], HOPELESS)
     await stores.jobs.redrive([item_id(id, 0)], payload=b'{"new":true}')
@@ -89,7 +89,7 @@ async def test_a_payload_of_its_own_takes_the_place_of_both(stores: Namespace) -
     await invariants.check(stores)
 
 
-async def test_what_cannot_be_joined_harms_no_neighbour(stores: Namespace) -> None:
+async def test_a_payload_that_cannot_be_merged_harms_no_other_job(stores: Namespace) -> None:
     id = await opened(stores, [{"order": 1}, {"order": 2}])
     redis: Any = stores.scripts.redis
     await redis.hset(keys.job(stores.scripts.prefix, id=item_id(id, 0)), "payload", "{")

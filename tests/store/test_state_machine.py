@@ -1,4 +1,4 @@
-"""Random lives of jobs: the real scripts against a small model of what they promise."""
+"""Random lives of jobs: the real scripts against a small model of their guarantees."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from service.store.redis.connect import connect
 from tests.support import factories, invariants
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK
 
-#: How many lives are drawn; `JOB_LIVES=2000` looks further.
+#: Lives in a normal run; `JOB_LIVES=2000` searches longer.
 EXAMPLES = int(os.environ.get("JOB_LIVES", "20"))
 START = 1_900_000_000_000
 LEASE = 15_000
@@ -36,7 +36,7 @@ MAX_ATTEMPTS = factories.QUICK.max_attempts
 
 @dataclass
 class ModelJob:
-    """What must be true of a job."""
+    """The facts that must be true of a job."""
 
     state: State
     due: int = 0
@@ -45,15 +45,15 @@ class ModelJob:
     losses: int = 0
     interruptions: int = 0
     cancel: bool = False
-    #: Number of the delivery whose lease counts.
+    #: The number of the claim whose lease is valid.
     delivery: int = 0
-    #: The delivery that ended the job's last run.
+    #: The claim that ended the job's last run.
     ended: int | None = None
 
 
 @dataclass
 class Model:
-    """All jobs, and the leases that were ever given out."""
+    """All jobs, and every lease ever handed out."""
 
     now: int = START
     jobs: dict[str, ModelJob] = field(default_factory=dict[str, ModelJob])

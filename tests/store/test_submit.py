@@ -1,4 +1,4 @@
-"""Admission: idempotency, uniqueness, batches, replies that got lost."""
+"""Admission: idempotency, uniqueness, batches, and lost replies."""
 
 import pytest
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 KEY = Idempotency("POST /v1/jobs", "key-1", "digest-1")
 
 
-async def test_a_submission_sent_twice_is_one_job_and_one_answer(stores: Namespace) -> None:
+async def test_a_submission_sent_twice_is_one_job_and_one_response(stores: Namespace) -> None:
     submission = Submission(new_id(), JobSpec(name="work", payload=b'{"a":1}'))
     first = (await stores.jobs.submit([submission]))[0]
     second = (await stores.jobs.submit([submission]))[0]
@@ -51,7 +51,7 @@ async def test_a_full_queue_refuses_and_keeps_what_it_has(stores: Namespace) -> 
     assert [answer.result for answer in answers] == ["created", "created", "full"]
 
 
-async def test_a_large_batch_comes_in_portions_and_in_order(stores: Namespace) -> None:
+async def test_a_large_batch_is_split_and_keeps_its_order(stores: Namespace) -> None:
     answers = await stores.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(1_200)])
     assert {answer.result for answer in answers} == {"created"}
     leases = (await claim(stores, slots=100)).leases

@@ -1,4 +1,4 @@
-"""The subscription that a process shares: whoever joins while it ends gets the next one."""
+"""The subscription that a process shares: a caller that joins while it ends gets the next one."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from service.tasks import within
 from tests.support.eventually import eventually
 
 
-async def test_who_joins_while_the_last_subscription_ends_is_heard(
+async def test_a_caller_that_joins_while_the_last_subscription_ends_is_notified(
     stores: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "IDLE_SECONDS", 0.0)
@@ -25,5 +25,5 @@ async def test_who_joins_while_the_last_subscription_ends_is_heard(
     for _ in range(30):
         await within(5, watched())
         table = shared._channels
-        # Its task goes on for a moment, because leaving a channel takes a round trip.
+        # Its task runs a moment longer, because leaving a channel takes a round trip.
         await eventually(ends, interval=0)

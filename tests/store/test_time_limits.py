@@ -1,4 +1,4 @@
-"""A new run has as much time as the first one had, whoever begins it and whichever script wrote the job."""
+"""A new run has as much time as the first one, however it was started and whichever script wrote the job."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -104,7 +104,7 @@ async def run_of(stores: Namespace, id: str) -> Lease:
     ],
 )
 @pytest.mark.parametrize("reason", ["expired", "deadline"])
-async def test_a_new_run_is_given_its_time_anew(
+async def test_a_new_run_gets_its_full_time_again(
     stores: Namespace, at: int, make: Callable[[Namespace], Awaitable[str]], again: Again, reason: str
 ) -> None:
     id = await make(stores)
@@ -128,7 +128,7 @@ async def test_a_new_run_is_given_its_time_anew(
     assert (ended.state, ended.state_reason) == (State.DEAD, reason)
 
 
-async def test_a_new_run_that_begins_later_has_its_time_from_then_on(stores: Namespace, at: int) -> None:
+async def test_a_delayed_new_run_has_its_time_from_its_start(stores: Namespace, at: int) -> None:
     id = await a_job(stores)
     await finish(stores, await run_of(stores, id), HOPELESS)
     await stores.jobs.redrive([id], DAY)
@@ -136,7 +136,7 @@ async def test_a_new_run_that_begins_later_has_its_time_from_then_on(stores: Nam
     assert (later.expires_at, later.deadline_at) == (at + DAY + MINUTE, at + DAY + 5 * MINUTE)
 
 
-async def test_running_now_and_other_changes_are_no_new_run(stores: Namespace, at: int) -> None:
+async def test_running_now_and_other_changes_do_not_count_as_a_new_run(stores: Namespace, at: int) -> None:
     id = await submit(stores, delay_ms=MINUTE - 1, **LIMITS)
     stores.scripts.now = str(at + 1_000)
     await stores.jobs.update(id, priority=1)

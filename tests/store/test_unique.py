@@ -1,4 +1,4 @@
-"""Unique keys: what a second submission is told, and when the key is free again, on every path."""
+"""Unique keys: the result of a second submission, and when the key is free again, on every path."""
 
 from typing import Any
 
@@ -16,14 +16,16 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(("on_conflict", "word"), [("return_existing", "existing"), ("reject", "conflict")])
-async def test_a_held_key_is_answered_with_its_holder(stores: Namespace, on_conflict: str, word: str) -> None:
+async def test_a_submission_with_a_held_key_returns_the_holder(
+    stores: Namespace, on_conflict: str, word: str
+) -> None:
     first = await send(stores, payload=b'{"n":1}')
     second = await send(stores, on_conflict, payload=b'{"n":2}')
     assert (second.result, second.job_id) == (word, first.job_id)
     assert (await job(stores, first.job_id)).payload == b'{"n":1}'
 
 
-async def test_a_key_belongs_to_a_queue_whatever_colons_are_in_their_names(stores: Namespace) -> None:
+async def test_a_key_belongs_to_a_queue_even_with_colons_in_their_names(stores: Namespace) -> None:
     unique = Unique("b:c", on_conflict="reject")
     other = Unique("c", on_conflict="reject")
     for queue, key in (("a", unique), ("a:b", other)):
@@ -89,7 +91,7 @@ async def test_until_started_the_key_is_free_once_the_job_runs_and_stays_so(stor
 
 
 @pytest.mark.parametrize("until", ["finished", 600_000])
-async def test_a_forgotten_job_holds_nothing(stores: Namespace, until: Any) -> None:
+async def test_a_forgotten_job_holds_no_key(stores: Namespace, until: Any) -> None:
     at(stores, 0)
     for forget in ("delete", "prune"):
         id = (await send(stores, until=until, retention_ms=1_000)).job_id
@@ -116,7 +118,7 @@ async def test_a_redriven_job_takes_its_key_again(stores: Namespace) -> None:
     assert await holder(stores) is None
 
 
-async def test_a_redrive_against_another_holder_is_refused_and_says_who(stores: Namespace) -> None:
+async def test_a_redrive_against_another_holder_is_refused_and_names_it(stores: Namespace) -> None:
     id = (await send(stores)).job_id
     await _run(stores, HOPELESS)
     other = (await send(stores)).job_id

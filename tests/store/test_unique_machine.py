@@ -1,4 +1,4 @@
-"""Random lives of jobs that share unique keys: the real scripts against a model of who holds what."""
+"""Random lives of jobs that share unique keys: the real scripts against a model of the holders."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from tests.store.unique_model import DELAY, LEASE, Model
 from tests.support import factories, invariants
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK
 
-#: How many lives are drawn; `UNIQUE_LIVES=2000` looks further.
+#: Lives in a normal run; `UNIQUE_LIVES=2000` searches longer.
 EXAMPLES = int(os.environ.get("UNIQUE_LIVES", "20"))
 
 
@@ -32,7 +32,7 @@ KEYS = ("k", "l")
 
 
 class Keys(RuleBasedStateMachine):
-    """Submit with every way to conflict; claim, finish, crash, cancel, redrive, delete, let time pass."""
+    """Submit with every on_conflict; claim, finish, crash, cancel, redrive, delete, let time pass."""
 
     url = ""
 
@@ -67,7 +67,7 @@ class Keys(RuleBasedStateMachine):
         )
     )
     def submit(self, sent: list[tuple[str, Any, Any, bool]]) -> None:
-        """One batch, each job after the others of it."""
+        """One batch, in which every job is decided after those before it."""
         batch: list[Submission] = []
         expected: list[tuple[str, str]] = []
         for key, conflict, until, delayed in sent:
@@ -77,7 +77,7 @@ class Keys(RuleBasedStateMachine):
             spec = JobSpec("work", payload, delay_ms=delay, retry=factories.QUICK, unique=unique)
             batch.append(Submission(id, spec))
         if any(conflict != "replace" for _, conflict, *_ in sent):
-            # What a batch refuses is decided before anything of it is written: the model goes one by one.
+            # Refusals of a batch are decided before anything is written, while the model goes one by one.
             batch = batch[:1]
         for submission in batch:
             spec = submission.spec
@@ -147,7 +147,7 @@ class Keys(RuleBasedStateMachine):
     @precondition(lambda self: self.model.jobs)
     @rule(picks=st.lists(st.integers(0), min_size=1, max_size=3))
     def cancel(self, picks: list[int]) -> None:
-        """Several in one call: a holder and the job behind it may both be among them."""
+        """Several in one call, which may include a holder and the job behind it."""
         ids = sorted({self._pick(pick) for pick in picks})
         words = [moved.result for moved in self.runner.run(self.stores.jobs.cancel(ids, 10**9))]
         for id, word in zip(ids, words, strict=True):
@@ -219,7 +219,7 @@ class Keys(RuleBasedStateMachine):
         return ids[pick % len(ids)]
 
 
-# Its examples are many and each is fifty round trips: a loaded machine needs longer than other tests have.
+# Many examples of fifty round trips each: a loaded machine needs more than the default timeout.
 @pytest.mark.timeout(300)
 def test_keys_are_held_and_given_up_as_the_model_says(redis_url: str) -> None:
     machine = type("Keys", (Keys,), {"url": redis_url, "TestCase": None})

@@ -78,11 +78,11 @@ async def test_behind_a_running_holder_the_newest_runs_once_after_it(stores: Nam
     assert [lease.job.payload for lease in leases] == [b'{"n":3}']
     await finish(stores, leases[0], OK)
     assert await holder(stores) is None
-    assert await jobs(stores) == 3  # the two, and the probe of holder()
+    assert await jobs(stores) == 3  # The two, and the probe of holder().
 
 
 async def _two(stores: Namespace) -> tuple[str, str]:
-    """A holder, claimed and waiting or running as the path wants it, and a job behind it."""
+    """A holder, claimed and in the state that the test needs, and a job behind it."""
     first = (await send(stores, "replace", retry=QUICK)).job_id
     lease = (await claim(stores, lease_ms=LEASE)).leases[0]
     second = (await send(stores, "replace")).job_id
@@ -101,7 +101,7 @@ async def test_the_job_behind_takes_over_after(stores: Namespace, end: str) -> N
     assert await holder(stores) == second
 
 
-async def test_a_purge_takes_the_job_behind_too(stores: Namespace) -> None:
+async def test_a_purge_takes_the_job_behind_as_well(stores: Namespace) -> None:
     first, second = await _two(stores)
     assert await stores.queues.purge("default") == 2
     assert [await state_of(stores, id) for id in (first, second)] == [State.CANCELLED] * 2
@@ -115,7 +115,7 @@ async def test_a_whole_family_is_cancelled_in_one_call(stores: Namespace) -> Non
     assert await holder(stores) is None
 
 
-async def test_a_job_behind_a_holder_that_ends_by_itself_leaves_its_place(stores: Namespace) -> None:
+async def test_a_job_behind_a_holder_that_ends_on_its_own_leaves_its_place(stores: Namespace) -> None:
     first, second = await _two(stores)
     await stores.jobs.cancel([second], 0)
     assert await holder(stores) == first
@@ -162,7 +162,7 @@ async def test_a_holder_that_was_started_and_waits_again_is_replaced_by_another_
     assert await state_of(stores, second.job_id) is State.QUEUED
 
 
-async def test_a_started_holder_that_is_replaced_hands_over_to_the_job_behind_with_the_new_payload(
+async def test_replacing_a_started_holder_passes_the_new_payload_to_the_job_behind(
     stores: Namespace,
 ) -> None:
     first, second = await _two(stores)
@@ -182,7 +182,7 @@ async def test_a_replaced_holder_can_be_redriven_only_when_the_key_is_free(store
 
 
 async def test_within_a_window_the_newest_runs_at_its_end(stores: Namespace) -> None:
-    """Throttle: the first runs at once, of the others the last one when the seconds are over."""
+    """Throttling: the first job runs at once, then the last of the others when the window closes."""
     first = (await send(stores, "replace", until=60_000)).job_id
     await _run(stores, OK)
     second = await send(stores, "replace", until=60_000)
@@ -210,9 +210,7 @@ async def test_a_replacing_submission_sent_twice_replaces_once(stores: Namespace
 
 
 @pytest.mark.parametrize("running", [False, True])
-async def test_an_idempotent_replacement_is_answered_as_the_first_time(
-    stores: Namespace, running: bool
-) -> None:
+async def test_an_idempotent_replacement_gives_the_first_response(stores: Namespace, running: bool) -> None:
     await send(stores, "replace")
     if running:
         await claim(stores)
@@ -224,10 +222,10 @@ async def test_an_idempotent_replacement_is_answered_as_the_first_time(
 
 
 @pytest.mark.parametrize("limit_key", [None, "acme"])
-async def test_an_heir_that_comes_in_the_middle_of_a_claim_takes_its_place(
+async def test_the_job_behind_takes_its_place_in_the_middle_of_a_claim(
     stores: Namespace, limit_key: str | None
 ) -> None:
-    """A holder past its deadline is found: who waited behind it joins the lane that is being read."""
+    """A claim finds a holder past its deadline, and the job behind it joins the lane being read."""
     stores.scripts.now = "1900000000000"
     first = await submit(stores, limit_key=limit_key)
     holding = (await send(stores, deadline_ms=1_000, limit_key=limit_key)).job_id

@@ -1,4 +1,4 @@
-"""Jobs whose type no worker knows are buried after their time, and never because of a deploy or an outage."""
+"""Jobs of a type that no worker knows are buried after a while, but never because of a deploy or outage."""
 
 from typing import Any
 
@@ -22,28 +22,28 @@ VOID = 3 * MINUTE
 
 @pytest.fixture
 async def frozen(stores: Namespace) -> Namespace:
-    """Stores at START, with a worker that knows another type than `work`."""
+    """A namespace at START, with a worker that does not know the type `work`."""
     stores.scripts.now = str(START)
     await register_worker(stores, id="wk_other", job_types=("other",))
     return stores
 
 
-async def look(stores: Namespace, ms: int, at_most: int = 200) -> int:
+async def check(stores: Namespace, ms: int, at_most: int = 200) -> int:
     stores.scripts.now = str(START + ms)
     return await stores.leases.bury_unroutable(AFTER, VOID, at_most)
 
 
-async def looks(stores: Namespace, begin: int, end: int) -> int:
-    """One in each minute from `begin` to `end` (ms), both included: how many jobs they buried."""
-    return sum([await look(stores, ms) for ms in range(begin, end + 1, MINUTE)])
+async def checks(stores: Namespace, begin: int, end: int) -> int:
+    """One check in each minute from `begin` to `end` (ms, inclusive): how many jobs each one buried."""
+    return sum([await check(stores, ms) for ms in range(begin, end + 1, MINUTE)])
 
 
-async def test_a_job_that_nobody_can_run_is_dead_after_the_time_and_not_before(frozen: Namespace) -> None:
+async def test_an_unroutable_job_is_dead_after_the_time_and_not_before(frozen: Namespace) -> None:
     id, other = await submit(frozen), await submit(frozen, name="other")
-    assert await looks(frozen, 0, AFTER - MINUTE) == 0
-    assert await look(frozen, AFTER - 1) == 0
+    assert await checks(frozen, 0, AFTER - MINUTE) == 0
+    assert await check(frozen, AFTER - 1) == 0
     assert await state_of(frozen, id) == State.QUEUED
-    assert await look(frozen, AFTER) == 1
+    assert await check(frozen, AFTER) == 1
     job = await frozen.queries.job(id)
     assert job is not None
     assert (job.state, job.state_reason, job.failures) == (State.DEAD, "unroutable", 0)
@@ -54,61 +54,59 @@ async def test_a_job_that_nobody_can_run_is_dead_after_the_time_and_not_before(f
 
 async def test_the_time_of_a_job_begins_when_it_is_queued(frozen: Namespace) -> None:
     await submit(frozen)
-    await looks(frozen, 0, AFTER - MINUTE)
+    await checks(frozen, 0, AFTER - MINUTE)
     young = await submit(frozen)
-    assert await looks(frozen, AFTER, 2 * AFTER - 2 * MINUTE) == 1
+    assert await checks(frozen, AFTER, 2 * AFTER - 2 * MINUTE) == 1
     assert await state_of(frozen, young) == State.QUEUED
-    assert await look(frozen, 2 * AFTER - MINUTE) == 1
+    assert await check(frozen, 2 * AFTER - MINUTE) == 1
 
 
 async def test_a_rolling_deploy_buries_nothing(frozen: Namespace) -> None:
-    """Between the old worker's end and the new one's start nobody knows the type."""
+    """No worker knows the type between the old worker's end and the new one's start."""
     old = await register_worker(frozen)
     await limit(frozen, max_concurrency=1)
     ids = [await submit(frozen) for _ in range(3)]
-    assert await looks(frozen, 0, 3 * AFTER) == 0
+    assert await checks(frozen, 0, 3 * AFTER) == 0
     await frozen.workers.deregister(old)
-    assert await looks(frozen, 3 * AFTER + MINUTE, 4 * AFTER - MINUTE) == 0
+    assert await checks(frozen, 3 * AFTER + MINUTE, 4 * AFTER - MINUTE) == 0
     new = await register_worker(frozen)
-    assert await looks(frozen, 4 * AFTER, 4 * AFTER + MINUTE) == 0
+    assert await checks(frozen, 4 * AFTER, 4 * AFTER + MINUTE) == 0
     await frozen.workers.deregister(new)
-    assert await looks(frozen, 4 * AFTER + 2 * MINUTE, 5 * AFTER + MINUTE) == 0
+    assert await checks(frozen, 4 * AFTER + 2 * MINUTE, 5 * AFTER + MINUTE) == 0
     assert {await state_of(frozen, id) for id in ids} == {State.QUEUED}
 
 
-async def test_a_worker_that_no_look_has_seen_counts_as_well(frozen: Namespace) -> None:
+async def test_a_worker_that_no_check_has_seen_counts_as_well(frozen: Namespace) -> None:
     id = await submit(frozen)
-    await looks(frozen, 0, AFTER - MINUTE)
+    await checks(frozen, 0, AFTER - MINUTE)
     await frozen.workers.deregister(await register_worker(frozen))
-    assert await looks(frozen, AFTER, 2 * AFTER - MINUTE) == 0
+    assert await checks(frozen, AFTER, 2 * AFTER - MINUTE) == 0
     assert await state_of(frozen, id) == State.QUEUED
-    assert await look(frozen, 2 * AFTER) == 1
+    assert await check(frozen, 2 * AFTER) == 1
 
 
 @pytest.mark.parametrize("fields", [{"state": "draining"}, {"queues": {"elsewhere": 1}}, {"seen_at": 1_000}])
-async def test_whoever_knows_the_type_counts_while_the_registry_has_it(
-    frozen: Namespace, fields: dict[str, Any]
-) -> None:
+async def test_a_worker_counts_as_long_as_it_is_registered(frozen: Namespace, fields: dict[str, Any]) -> None:
     await register_worker(frozen, job_types=("other", "work"), **fields)
     await submit(frozen)
-    assert await looks(frozen, 0, 2 * AFTER) == 0
+    assert await checks(frozen, 0, 2 * AFTER) == 0
 
 
-async def test_after_a_time_without_looks_it_begins_anew(frozen: Namespace) -> None:
-    """All workers were down, or Redis was: nobody knows who is about to start."""
+async def test_after_a_time_without_checks_the_wait_begins_again(frozen: Namespace) -> None:
+    """All workers were down, or Redis was: a worker that knows the type may be about to start."""
     await submit(frozen)
-    await look(frozen, 0)
-    assert await looks(frozen, 9 * AFTER, 10 * AFTER - MINUTE) == 0
-    assert await look(frozen, 10 * AFTER) == 1
+    await check(frozen, 0)
+    assert await checks(frozen, 9 * AFTER, 10 * AFTER - MINUTE) == 0
+    assert await check(frozen, 10 * AFTER) == 1
 
 
-async def test_what_is_paused_is_left_alone(frozen: Namespace) -> None:
+async def test_paused_jobs_are_left_alone(frozen: Namespace) -> None:
     await submit(frozen)
     await frozen.queues.pause_job_type("default", "work", paused=True)
-    assert await looks(frozen, 0, 2 * AFTER) == 0
+    assert await checks(frozen, 0, 2 * AFTER) == 0
     await frozen.queues.pause_job_type("default", "work", paused=False)
     await limit(frozen, paused=True)
-    assert await looks(frozen, 2 * AFTER + MINUTE, 4 * AFTER) == 0
+    assert await checks(frozen, 2 * AFTER + MINUTE, 4 * AFTER) == 0
 
 
 async def test_jobs_with_limit_keys_and_in_a_queue_whose_rate_is_used_up(frozen: Namespace) -> None:
@@ -118,34 +116,34 @@ async def test_jobs_with_limit_keys_and_in_a_queue_whose_rate_is_used_up(frozen:
     ids = [await submit(frozen, limit_key=key) for key in (None, "acme", "ajax")]
     await submit(frozen, name="other")
     assert (await claim(frozen, types={"other": None})).leases == []
-    assert await looks(frozen, 0, AFTER) == 3
+    assert await checks(frozen, 0, AFTER) == 3
     assert {await state_of(frozen, id) for id in ids} == {State.DEAD}
 
 
-async def test_many_jobs_are_buried_in_portions(frozen: Namespace) -> None:
+async def test_many_jobs_are_buried_in_batches(frozen: Namespace) -> None:
     for _ in range(5):
         await submit(frozen)
-    await looks(frozen, 0, AFTER - MINUTE)
-    assert [await look(frozen, AFTER, at_most=2) for _ in range(4)] == [2, 2, 1, 0]
+    await checks(frozen, 0, AFTER - MINUTE)
+    assert [await check(frozen, AFTER, at_most=2) for _ in range(4)] == [2, 2, 1, 0]
 
 
-async def test_a_job_that_has_run_before_is_not_spared_and_a_redrive_gets_the_time_again(
+async def test_a_job_that_has_run_before_is_buried_and_a_redrive_gets_the_time_again(
     frozen: Namespace,
 ) -> None:
     id = await submit(frozen)
     await finish(frozen, (await claim(frozen)).leases[0], Interrupted())
-    assert await looks(frozen, 0, AFTER) == 1
+    assert await checks(frozen, 0, AFTER) == 1
     assert [moved.result for moved in await frozen.jobs.redrive([id], 0)] == ["moved"]
-    assert await looks(frozen, AFTER + MINUTE, 2 * AFTER - MINUTE) == 0
-    assert await looks(frozen, 2 * AFTER, 2 * AFTER + MINUTE) == 1
+    assert await checks(frozen, AFTER + MINUTE, 2 * AFTER - MINUTE) == 0
+    assert await checks(frozen, 2 * AFTER, 2 * AFTER + MINUTE) == 1
 
 
-async def test_its_flow_ends_like_after_any_other_burial(frozen: Namespace) -> None:
+async def test_its_flow_ends_as_after_any_other_burial(frozen: Namespace) -> None:
     nodes = {"first": Node(JobSpec("work")), "then": Node(JobSpec("other"), (Edge("first"),))}
     spec = FlowSpec("flow", nodes)
     flow = IDS.new("flow", members=2)
     await frozen.flows.create(flow, spec, None)
-    assert await looks(frozen, 0, AFTER) == 1
+    assert await checks(frozen, 0, AFTER) == 1
     await frozen.group_tasks.work()
     assert await state_of(frozen, job_ids(flow, spec)["then"]) == State.CANCELLED
     group = await frozen.groups.get(flow)

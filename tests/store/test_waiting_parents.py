@@ -1,4 +1,4 @@
-"""Jobs that wait for children: when they go on, what they read, and what they wait for again."""
+"""Jobs that wait for children: when they resume, what they read, and what they wait for again."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.support.factories import HOPELESS, IDS, OK, claim, finish, state_of
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> None:
+async def test_a_parent_waits_again_only_for_unfinished_children(stores: Namespace) -> None:
     lease = await parent(stores)
     ids = await add_children(stores, lease, {"a": child(), "b": child(delay_ms=MINUTE)})
     await finish(stores, (await lease_of(stores))[ids["a"]], OK)
@@ -30,11 +30,11 @@ async def test_a_parent_waits_again_only_for_what_is_left(stores: Namespace) -> 
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: Namespace) -> None:
+async def test_a_parent_that_runs_again_waits_for_no_deleted_child(stores: Namespace) -> None:
     lease = await parent(stores)
     ids = await add_children(stores, lease, {"gone": child()})
     (gone,) = (await lease_of(stores)).values()
-    # An end that is told to so many leaves the rest of the batch to whoever carries on.
+    # A job with so many dependents uses up the call, and group tasks notify the others of its batch.
     many = {f"j{n}": child(Edge("root")) for n in range(500)}
     spec = FlowSpec("wide", {"root": Node(JobSpec("work")), **many})
     flow = IDS.new("flow", members=501)
@@ -53,18 +53,18 @@ async def test_a_parent_that_runs_again_waits_for_no_child_that_is_gone(stores: 
     assert await state_of(stores, lease.job.id) == State.QUEUED
 
 
-async def test_who_watches_a_job_hears_that_it_waits(stores: Namespace) -> None:
+async def test_watchers_of_a_job_see_that_it_waits(stores: Namespace) -> None:
     lease = await parent(stores)
     before = await job(stores, lease.job.id)
     async with stores.change_feed.watch(lease.job.id) as change:
         await add_children(stores, lease, {"x": child()})
-        await factories.heard(change)
+        await factories.wait_for_change(change)
     after = await job(stores, lease.job.id)
     assert (after.state, after.version) == (State.BLOCKED, before.version + 1)
 
 
 @pytest.mark.parametrize("gone", ["ended", "forgotten"])
-async def test_a_run_that_is_over_adds_no_children(stores: Namespace, gone: str) -> None:
+async def test_a_finished_run_adds_no_children(stores: Namespace, gone: str) -> None:
     lease = await parent(stores)
     await finish(stores, lease, OK)
     if gone == "forgotten":
@@ -75,18 +75,18 @@ async def test_a_run_that_is_over_adds_no_children(stores: Namespace, gone: str)
 
 
 @pytest.mark.parametrize("what", ["job", "flow"])
-async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Namespace, what: str) -> None:
+async def test_a_job_with_a_cancel_request_adds_no_children(stores: Namespace, what: str) -> None:
     lease = await parent_in_flow(stores)
     flow = lease.job.flow_id
     assert flow is not None
     if what == "job":
         await stores.jobs.cancel([lease.job.id], MINUTE)
     else:
-        # Nobody has begun to cancel its jobs.
+        # The request has not reached any job yet.
         await stores.groups.request_cancel(flow, MINUTE)
     ids = await add_children(stores, lease, {"x": child()})
     assert await finish(stores, lease, OK) == "stale"
-    # Sent again, after a lost reply.
+    # The handler repeats the call after a lost reply.
     ids |= await add_children(stores, lease, {"y": child()})
     assert await stores.queries.jobs(list(ids.values())) == [None, None]
     ended = await job(stores, lease.job.id)
@@ -98,7 +98,7 @@ async def test_a_job_that_is_to_be_cancelled_adds_no_children(stores: Namespace,
 
 
 @pytest.mark.parametrize("how", ["pruned", "deleted"])
-async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
+async def test_the_result_of_a_child_is_kept_until_its_parent_has_read_it(
     stores: Namespace, how: str
 ) -> None:
     lease = await parent(stores)
@@ -128,7 +128,7 @@ async def test_what_a_child_answered_is_kept_until_its_parent_has_read_it(
 
 
 @pytest.mark.parametrize("when", ["failed", "finished"])
-async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_waited_for_before(
+async def test_a_parent_that_waits_for_children_does_not_wait_again_for_its_dependencies(
     stores: Namespace, when: When
 ) -> None:
     nodes = {"a": child(name="work"), "parent": child(Edge("a", when), name="work")}
@@ -141,7 +141,7 @@ async def test_a_parent_that_waits_for_its_children_does_not_ask_again_what_it_w
     await stores.group_tasks.work()
     again = (await claim(stores)).leases[0]
     if when == "failed":
-        # It would not start now; it has started.
+        # With this result it would not start now, but it already has.
         await finish(stores, again, OK)
     leases = await lease_of(stores)
     await finish(stores, leases[ids["x"]], OK)

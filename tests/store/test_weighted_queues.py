@@ -1,4 +1,4 @@
-"""Weighted queues: whose turn it is when several workers take one job at a time."""
+"""Weighted queues: whose turn it is when several workers claim one job at a time."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ async def test_large_claims_keep_the_shares(stores: Namespace, slots: int) -> No
 
 
 @pytest.mark.parametrize(("idle", "busy"), [("critical", "bulk"), ("bulk", "critical")])
-async def test_a_queue_that_has_nothing_for_a_worker_does_not_catch_up(
+async def test_a_queue_without_jobs_for_a_worker_does_not_catch_up(
     stores: Namespace, idle: str, busy: str
 ) -> None:
     weights = {"critical": 6, "bulk": 1}
@@ -66,7 +66,7 @@ async def test_a_queue_that_has_nothing_for_a_worker_does_not_catch_up(
         assert taken[:end].count("bulk") == pytest.approx(end / 7, abs=1)
 
 
-async def test_queues_behind_the_star_share_alike(stores: Namespace) -> None:
+async def test_queues_behind_the_star_share_equally(stores: Namespace) -> None:
     await fill(stores, ["a", "b", "c", "d"], 60)
     taken = Counter(await history(stores, crew(stores, {"a": 2, "*": 1}), 100))
     assert taken["a"] == pytest.approx(40, abs=2)
@@ -77,7 +77,7 @@ async def test_the_share_of_an_idle_queue_goes_to_the_others(stores: Namespace) 
     await fill(stores, ["default", "bulk"], 60)
     workers = crew(stores, WEIGHTS)
     assert Counter(await history(stores, workers, 60))["default"] == pytest.approx(45, abs=2)
-    # What was idle does not catch up on what it did not ask for.
+    # An idle queue does not catch up on turns that it did not use.
     await fill(stores, ["critical"], 60)
     assert Counter(await history(stores, workers, 20))["critical"] == pytest.approx(12, abs=1)
 

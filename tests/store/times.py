@@ -1,3 +1,3 @@
-"""The time at which tests of the store begin, when they say what time it is."""
+"""The time at which the clock of the store's tests starts."""
 
 START = 1_900_000_000_000

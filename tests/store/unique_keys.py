@@ -1,4 +1,4 @@
-"""Jobs with a unique key, who holds it, and every path on which they end."""
+"""Jobs with a unique key, the holder of the key, and every way in which they end."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -37,7 +37,7 @@ async def job(stores: Namespace, id: str) -> Job:
 
 
 async def holder(stores: Namespace, queue: str = "default") -> str | None:
-    """Who has the key, as a further submission is told."""
+    """The holder of the key, as a further submission reports it."""
     answer = await send(stores, queue=queue)
     if answer.result == "created":
         await stores.jobs.cancel([answer.job_id], 0)
@@ -46,7 +46,7 @@ async def holder(stores: Namespace, queue: str = "default") -> str | None:
     return answer.job_id
 
 
-# The paths on which a job ends, is forgotten, or goes back to waiting.
+# Ways in which a job ends, is forgotten, or returns to waiting.
 
 
 async def _cancel(stores: Namespace, id: str) -> None:
@@ -82,7 +82,7 @@ async def _purge(stores: Namespace, id: str) -> None:
     assert await stores.queues.purge("default") == 1
 
 
-async def _expire_in_sweep(stores: Namespace, id: str) -> None:
+async def _expire(stores: Namespace, id: str) -> None:
     at(stores, 60_000)
     await stores.leases.expire_jobs()
 
@@ -100,6 +100,6 @@ ENDS: dict[str, Callable[[Namespace, str], Awaitable[None]]] = {
     "forced cancel": _force_cancel,
     "poison": _die_of_crashes,
     "purge": _purge,
-    "expiry": _expire_in_sweep,
+    "expiry": _expire,
     "expiry seen by a claim": _expire_in_claim,
 }

@@ -1,4 +1,4 @@
-"""A model of unique keys: who holds each one, and who waits behind."""
+"""A model of unique keys: the holder of each one, and the job behind it."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ START, LEASE, DELAY = 1_900_000_000_000, 15_000, 60_000
 
 @dataclass
 class ModelJob:
-    """A job as far as its key is concerned."""
+    """The part of a job that matters for its key."""
 
     key: str
     until: str
@@ -25,7 +25,7 @@ class ModelJob:
 
 @dataclass
 class Model:
-    """Who holds each key, and who waits behind."""
+    """The holder of each key, and the job behind it."""
 
     now: int = START
     jobs: dict[str, ModelJob] = field(default_factory=dict[str, ModelJob])
@@ -53,7 +53,7 @@ class Model:
     def submit(
         self, id: str, key: str, conflict: str, until: str, payload: bytes, due: int
     ) -> tuple[str, str]:
-        """The word and the id that the submission is answered."""
+        """The result and the job id of a submission."""
         new = ModelJob(key, until, payload, due, self.rests(due))
         holder = self.holder.get(key)
         if holder is not None and conflict != "replace":

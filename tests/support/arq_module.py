@@ -1,4 +1,4 @@
-"""A module as arq's users have it: it knows nothing of Triage."""
+"""A typical arq module, which knows nothing of Triage."""
 
 from typing import Any, ClassVar
 

@@ -9,7 +9,7 @@ _kept: set[asyncio.Task[None]] = set()
 
 
 class Opaque:
-    """No JSON value; its representation tells the secret."""
+    """Not JSON, and its repr() contains the secret."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
@@ -24,7 +24,7 @@ async def _break(secret: str) -> None:
 
 @job
 async def canary(ctx: Any, do: str, secret: str, number: int = 0) -> Any:
-    """Fail in every way that could make somebody log the secret."""
+    """Fail in every way that could get the secret logged."""
     match do:
         case "return":
             return {"secret": secret}
@@ -37,7 +37,7 @@ async def canary(ctx: Any, do: str, secret: str, number: int = 0) -> Any:
         case "background":
             task = asyncio.create_task(_break(secret), name=secret)
             _kept.add(task)
-            # Nobody asks the task how it ended: asyncio says so when it is collected.
+            # The task's exception is never retrieved, so asyncio logs it when the task is collected.
             task.add_done_callback(_kept.discard)
             del task
         case "callback":

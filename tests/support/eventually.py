@@ -32,7 +32,7 @@ async def eventually(
 def eventually_blocking(
     check: Callable[[], Result], deadline_seconds: float = 10, interval: float = 0.02
 ) -> Result:
-    """The same where no event loop runs."""
+    """The same without an event loop."""
     deadline = time.monotonic() + deadline_seconds
     while True:
         try:

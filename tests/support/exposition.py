@@ -1,4 +1,4 @@
-"""Reading what a /metrics page says."""
+"""Reading the samples of a /metrics page."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def series(text: str) -> Series:
-    """Every sample of a page by its name and labels."""
+    """Every sample of a page, by name and labels."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -17,7 +17,7 @@ def series(text: str) -> Series:
 
 
 def value(page: Series, metric: str, /, **labels: Any) -> float | None:
-    """One sample, None when there is no such series."""
+    """One sample, or None when there is no such series."""
     return page.get((metric, frozenset((label, str(text)) for label, text in labels.items())))
 
 

@@ -31,7 +31,7 @@ def new_id() -> str:
 
 
 async def submit(stores: Namespace, **fields: Any) -> str:
-    """One job; answers its id."""
+    """Submit one job and return its id."""
     given: Any = {"name": "work", "retry": QUICK, **fields}
     return (await stores.jobs.submit([Submission(new_id(), JobSpec(**given))]))[0].job_id
 
@@ -53,7 +53,7 @@ async def claim(
 
 
 class Worker:
-    """Claims as a worker does: what the last claim answered goes into the next one."""
+    """Claims as a worker does: part of each reply goes into the next claim."""
 
     def __init__(self, stores: Namespace, weights: Mapping[str, int], name: str = "wk_1") -> None:
         self._stores, self._weights, self._name = stores, weights, name
@@ -74,13 +74,13 @@ class Worker:
 
 
 def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
-    """The finish that an outcome leads to."""
+    """The finish to which an outcome leads."""
     settlement = settle(lease.job, outcome, lease.job.started_at or 0, lambda: 0.0)
     return Finish(lease, settlement, worker, ended_at=lease.job.started_at or 0, run_ms=5)
 
 
 async def limit(stores: Namespace, queue: str = "default", **settings: Any) -> None:
-    """Settings of a queue by their names in QueueSettings."""
+    """Configure a queue; keywords are the fields of QueueSettings."""
     await stores.queues.configure(queue, settings)
 
 
@@ -88,7 +88,7 @@ async def finish(stores: Namespace, lease: Lease, outcome: Outcome) -> str:
     return (await stores.leases.finish([ending(lease, outcome)]))[0]
 
 
-#: A job with everything that one can have.
+#: A job with every option set.
 FULL = JobSpec(
     "part",
     payload=b'{"n":1}',
@@ -108,7 +108,7 @@ LATER = Snoozed(60_000)
 
 
 async def job_in(stores: Namespace, state: State) -> tuple[str, Lease | None]:
-    """A job in a state, and the lease under which it last ran."""
+    """A job in this state, and the lease under which it last ran."""
     if state is State.QUEUED:
         return await submit(stores), None
     if state is State.SCHEDULED:
@@ -128,7 +128,7 @@ async def job_in(stores: Namespace, state: State) -> tuple[str, Lease | None]:
 
 
 async def blocked(stores: Namespace) -> str:
-    """A job of a flow that waits for one that is scheduled."""
+    """A job of a flow that waits for a scheduled one."""
     first = Node(JobSpec("work", delay_ms=60_000))
     spec = FlowSpec("flow", {"first": first, "then": Node(JobSpec("work"), (Edge("first"),))})
     id = IDS.new("flow", members=2)
@@ -142,18 +142,23 @@ async def state_of(stores: Namespace, id: str) -> State | None:
 
 
 async def register_worker(stores: Namespace, types: Sequence[JobType] = (), **fields: Any) -> str:
-    """A worker that says it is there, and does nothing; answers its id."""
+    """Register a worker that does nothing else; returns its id.
+
+    Where a test sets the scripts' clock, the worker was seen at that time. Redis' own clock, by which the
+    registry decides who is lost, is far behind, so the worker stays alive however long the test takes.
+    """
     seconds, _ = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
+    now = int(stores.scripts.now or seconds * 1000)
     given: Any = {
         "id": f"wk_{next(_numbers):026d}", "host": "here", "pid": 1, "version": "0", "queues": {"*": 1},
         "job_types": ("work",), "state": "running", "running": 0, "capacity": 20,
-        "started_at": seconds * 1000, "seen_at": seconds * 1000, **fields,
+        "started_at": now, "seen_at": now, **fields,
     }  # fmt: skip
     record = WorkerRecord(**given)
     await stores.workers.register(record, types)
     return record.id
 
 
-async def heard(change: Change) -> None:
-    """Until a watch is told of a change; far less than a request waits."""
+async def wait_for_change(change: Change) -> None:
+    """Wait until a watch reports a change, for far less time than a request waits."""
     await asyncio.wait_for(change.wait(), 5)

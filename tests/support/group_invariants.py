@@ -1,4 +1,4 @@
-"""What must hold of flows and fan-outs at any time: their counts, indexes, and whom their jobs wait for."""
+"""Invariants of flows and fan-outs: their counts, their indexes, and what their jobs wait for."""
 
 from collections import Counter
 from typing import Any
@@ -9,13 +9,13 @@ Jobs = dict[str, dict[str, str]]
 
 
 async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]]) -> None:
-    """Recounted from the jobs themselves; `members` are all sorted sets by their keys."""
+    """Recount everything from the jobs; `members` has every sorted set by its key."""
     groups = await _groups(redis, prefix)
     _check_counts(groups, jobs)
     for kind in ("flow", "fan"):
         expected = {id for id in groups if id.startswith(f"{kind}_")}
         assert members.get(f"groups:{kind}", set()) == expected, kind
-    assert members.get("staged", set()).isdisjoint(groups), "what is staged is deleted after a while"
+    assert members.get("staged", set()).isdisjoint(groups), "a staged group never expires"
     ended = {id for id, group in groups.items() if group["state"] not in ("open", "running")}
     assert members.get("group_retention", set()) == ended
     assert {id for id, group in groups.items() if "finished_at" in group} == ended
@@ -30,7 +30,7 @@ async def check(redis: Any, prefix: str, jobs: Jobs, members: dict[str, set[str]
 
 
 async def _groups(redis: Any, prefix: str) -> Jobs:
-    """Those that can be seen: neither staged nor about to be removed."""
+    """The visible groups: neither staged nor being removed."""
     found: Jobs = {}
     async for raw in redis.scan_iter(match=f"{prefix}group:*", count=1000):
         key = raw.decode().removeprefix(prefix)
@@ -42,7 +42,7 @@ async def _groups(redis: Any, prefix: str) -> Jobs:
 
 
 def _check_counts(groups: Jobs, jobs: Jobs) -> None:
-    """Of finished jobs some may be forgotten by now."""
+    """Some finished jobs may have been forgotten."""
     counted: dict[str, Counter[str]] = {id: Counter() for id in groups}
     for job in jobs.values():
         if job.get("group") in groups:
@@ -55,10 +55,10 @@ def _check_counts(groups: Jobs, jobs: Jobs) -> None:
             assert kept[state] >= there if state in FINISHED else kept[state] == there, (
                 f"{id} counts {kept[state]} {state}"
             )
-        assert int(group.get("requested", 0)) >= counted[id]["requested"], f"{id} forgot a request"
+        assert int(group.get("requested", 0)) >= counted[id]["requested"], f"{id} has lost a request"
         staged, admitted = (int(group.get(field, 0)) for field in ("staged", "admitted"))
         assert sum(kept.values()) == int(group["total"]) - staged + admitted, (
-            f"{id} counts other than its total"
+            f"the counts of {id} do not add up to its total"
         )
         over = "sealed" in group and sum(kept[state] for state in FINISHED) == int(group["total"])
         assert (group["state"] not in ("open", "running")) == over or "retry_pending" in group, (
@@ -67,7 +67,7 @@ def _check_counts(groups: Jobs, jobs: Jobs) -> None:
 
 
 async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks: set[str]) -> None:
-    """Who is blocked waits for something that has not ended, or whose end is about to be told."""
+    """A blocked job waits for unfinished jobs, or for one whose dependents are about to be notified."""
     followers = {
         await redis.get(raw) async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000)
     }
@@ -76,7 +76,7 @@ async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks:
         if job["state"] != "blocked" or id.encode() in followers:
             continue
         waits = {other.decode() for other in await redis.smembers(f"{prefix}job:{id}:waits")}
-        assert waits, f"{id} is blocked and waits for nothing"
+        assert waits, f"{id} is blocked, but has no dependency"
         for other in waits - told:
             state = (jobs.get(other) or groups.get(other) or {}).get("state")
             assert state is not None, f"{id} waits for {other}, which does not exist"
@@ -84,7 +84,7 @@ async def _check_waits(redis: Any, prefix: str, jobs: Jobs, groups: Jobs, tasks:
 
 
 async def _check_payloads(redis: Any, prefix: str, jobs: Jobs) -> None:
-    """What items share is there for as long as one of them is, and no longer."""
+    """The payload that items share exists exactly as long as one of them does."""
     expected = Counter(job["group"] for job in jobs.values() if "shared" in job)
     counted: dict[str, int] = {}
     async for raw in redis.scan_iter(match=f"{prefix}payload:*", count=1000):

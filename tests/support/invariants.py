@@ -1,4 +1,4 @@
-"""What must hold in a namespace at any time (I5, I14): recounted from the jobs themselves."""
+"""Invariants of a namespace, recounted from its jobs."""
 
 from collections import Counter
 from typing import Any
@@ -21,7 +21,7 @@ async def check(stores: Namespace) -> None:
         if key.startswith("job:") and key.count(":") == 1:
             fields = await redis.hgetall(raw)
             if b"state" not in fields:
-                continue  # staged: it does not exist yet
+                continue  # A staged job does not exist yet.
             jobs[key[4:]] = {
                 name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()
             }
@@ -59,7 +59,7 @@ async def check(stores: Namespace) -> None:
         score = await redis.zscore(prefix + lanes[id], id)
         assert float(job["score"]) == score, f"{id} has lost its place"
     await _check_heads(redis, prefix, members, list(queued.values()))
-    # Only lanes that have jobs, and queues as a whole (`queue|`), remember when they were served.
+    # Only lanes with jobs and whole queues (`queue|`) remember when they last started a job.
     for field in await redis.hkeys(prefix + "served"):
         queue, name, *lane = field.decode().split("|", 2)
         assert not lane or f"queue:{queue}|lane:{name}|{lane[0]}" in members, f"{field} is an empty lane"
@@ -91,7 +91,7 @@ def _limiters(job: dict[str, str]) -> list[str]:
 async def _check_heads(
     redis: Any, prefix: str, members: dict[str, set[str]], queued: list[dict[str, str]]
 ) -> None:
-    """What may start stands in the line of its type; what may not hangs on a limiter in `closed_limiters`."""
+    """Lanes that may start a job are in the line of their type; the others belong to a closed limiter."""
     closed_limiters = members.get("closed_limiters", set())
     shown_in: dict[str, set[str]] = {}
     for index, keyed in (("types", False), ("keyed", True)):
@@ -102,13 +102,15 @@ async def _check_heads(
                 queue, name, lane = ref.decode().split("|", 2)
                 hidden.add((queue, name, lane))
                 order, member = (f"lanes:{name}", lane) if lane else ("types", name)
-                assert member not in members.get(f"queue:{queue}|{order}", set()), f"{ref} is open and closed"
+                assert member not in members.get(f"queue:{queue}|{order}", set()), (
+                    f"{ref} is both open and closed"
+                )
         shown = [job for job in mine if (job["queue"], job["name"], job["lane"]) not in hidden]
         queues = {job["queue"] for job in shown}
         for job in shown:
             shown_in.setdefault(job["name"], set()).add(job["queue"])
         for key in [key for key in members if key.endswith(f"|{index}") and key.startswith("queue:")]:
-            assert key[6:].removesuffix(f"|{index}") in queues, f"{key} has nothing in it"
+            assert key[6:].removesuffix(f"|{index}") in queues, f"{key} is empty"
         for queue in queues:
             scores: dict[str, float] = {}
             for job in [job for job in shown if job["queue"] == queue]:
@@ -126,7 +128,7 @@ async def _check_heads(
 async def _check_lines(
     redis: Any, prefix: str, members: dict[str, set[str]], shown_in: dict[str, set[str]]
 ) -> None:
-    """A queue leaves the line of a type that it has only while something keeps it from starting it."""
+    """A queue with jobs of a type leaves the line of that type only while a limit holds it back."""
     lines = {key.removeprefix("ready:"): found for key, found in members.items() if key.startswith("ready:")}
     counted = await redis.zrange(f"{prefix}ready", 0, -1, withscores=True)
     assert {name.decode(): count for name, count in counted} == {
@@ -153,13 +155,13 @@ async def _check_slots(redis: Any, prefix: str, running: list[dict[str, str]]) -
 
 
 async def _check_keys(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) -> None:
-    """Who holds a unique key for as long as it lives is alive, and who waits behind it is blocked."""
+    """The holder of a unique key that lasts as long as its job is unfinished; a job behind it is blocked."""
     async for raw in redis.scan_iter(match=f"{prefix}unique:*", count=1000):
         if await redis.pttl(raw) == -1:
             id = (await redis.get(raw)).decode()
             assert jobs[id]["state"] not in FINISHED, f"{id} holds {raw}"
     async for raw in redis.scan_iter(match=f"{prefix}idempotency:*", count=1000):
-        assert await redis.pttl(raw) > 0, f"{raw} is kept for ever"
+        assert await redis.pttl(raw) > 0, f"{raw} never expires"
     async for raw in redis.scan_iter(match=f"{prefix}follower:*", count=1000):
         id = (await redis.get(raw)).decode()
         assert jobs[id]["state"] == "blocked", f"{id} waits in {raw}"
@@ -181,7 +183,7 @@ async def _check_names(redis: Any, prefix: str, unused: set[str]) -> None:
 async def _check_searches(
     redis: Any, prefix: str, jobs: dict[str, dict[str, str]], members: dict[str, set[str]]
 ) -> None:
-    """Jobs are found by their queue and tags, and those that may miss a time are watched until they end."""
+    """Jobs are indexed by queue and tags, and those with a time limit are watched until they finish."""
     used = members.get("queues", set())
     assert {job["queue"] for job in jobs.values()} <= used
     await _check_names(redis, prefix, used - {job["queue"] for job in jobs.values()})

@@ -1,4 +1,4 @@
-"""How long the event loop was held by one step."""
+"""The longest time that one step held the event loop."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 @contextlib.contextmanager
 def longest_step() -> Generator[list[float]]:
-    """A list whose only value is the longest time, in seconds, that the loop did nothing else."""
+    """A list whose only value is the longest time, in seconds, that the loop was blocked."""
     loop, longest = asyncio.get_running_loop(), [0.0]
     last, going = time.perf_counter(), True
 

@@ -1,4 +1,4 @@
-"""One job type whose payload says what happens: handlers for tests, written as users write them."""
+"""One job type whose payload is a script: test handlers, written as users write theirs."""
 
 import asyncio
 import ctypes
@@ -7,6 +7,7 @@ import sys
 import threading
 from typing import Any
 
+from tests.support.eventually import eventually
 from workers.handler import NonRetryable, RateLimited, Retry, Snooze, job
 
 
@@ -30,12 +31,14 @@ def _mark(payload_path: str, text: str) -> None:
 
 @job
 async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = "", value: Any = None) -> Any:
-    """Note the start in `history`, then do what it says."""
+    """Note the start in `history`, then follow the script."""
     if history:
         _mark(history, f"start {ctx['job_id']} {ctx['job_try']} {os.getpid()}")
     match do:
         case "ok":
             await asyncio.sleep(seconds)
+        case "wait":
+            await _wait_for_file(value)
         case "fail":
             raise ValueError("asked to fail")
         case "fail_once":
@@ -106,12 +109,19 @@ async def scripted(ctx: Any, do: str = "ok", seconds: float = 0, history: str = 
 
 
 class BrokenError(Exception):
-    """An error that cannot even be described."""
+    """An error whose str() fails."""
 
     def __str__(self) -> str:
         raise RuntimeError("no description")
 
     __repr__ = __str__
+
+
+async def _wait_for_file(path: str) -> None:
+    def exists() -> None:
+        assert os.path.exists(path)
+
+    await eventually(exists, 300)
 
 
 async def _swallow(seconds: float) -> None:
@@ -144,7 +154,7 @@ def scripted_thread(ctx: Any, seconds: float = 0, children: Any = None) -> Any:
 
 @job(executor="process")
 def scripted_process(ctx: Any, do: str = "ok", seconds: float = 0, children: Any = None) -> Any:
-    """A plain function in a process of its own."""
+    """A plain function in its own process."""
     if children is not None:
         ctx.add_children(children)
         return ctx.dependencies()

@@ -1,4 +1,4 @@
-"""Handlers of a worker that exports its spans as lines of JSON, as an OpenTelemetry user would set it up."""
+"""Handlers of a worker that exports its spans as JSON lines, set up as an OpenTelemetry user would."""
 
 import json
 import os
@@ -26,7 +26,7 @@ if path := os.environ.get("TRACED_SPANS"):
 
 @job
 async def traced(ctx: Any, depth: int = 0, fail: bool = False) -> Any:
-    """Enqueue itself `depth` times; answers where in the trace it is."""
+    """Enqueue itself `depth` times; returns its position in the trace."""
     if fail:
         raise NonRetryable("asked to fail")
     with trace.get_tracer("handler").start_as_current_span("inside"):

@@ -1,4 +1,4 @@
-"""What a live worker says of itself."""
+"""The registry record of a live worker."""
 
 from service.domain.worker import WorkerRecord
 

@@ -1,4 +1,4 @@
-"""An executor without a server, which keeps the finishes of its runs and what its handlers report."""
+"""An executor without a server that keeps the finishes of its runs and the reports of its handlers."""
 
 import asyncio
 from dataclasses import replace
@@ -25,7 +25,7 @@ from workers.telemetry.metrics import Metrics
 def build_executor(
     settings: Settings, registry: Registry, runners: Runners, contexts: Contexts, finishes: FinishQueue
 ) -> Executor:
-    """An executor that measures and traces for itself alone."""
+    """An executor with its own metrics and without tracing."""
     clock, tracing = Clock(), RunTracing(None)
     policy = FinishPolicy.of(settings, "wk_1", random=lambda: 0.5)
     runs = ActiveRuns(clock, policy, finishes, RunObservers(registry.hooks, tracing))
@@ -34,7 +34,7 @@ def build_executor(
 
 
 class Execution:
-    """One executor with the handlers of tests.workers.stoppable."""
+    """An executor with the handlers of tests.workers.stoppable."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
@@ -91,7 +91,7 @@ class Execution:
         await eventually(said, 20)
 
     async def settled(self, count: int = 1) -> Settlement:
-        """The settlement of the `count`-th run that was concluded."""
+        """The outcome of the `count`-th run to conclude."""
 
         def there() -> Settlement:
             assert len(self.finishes) >= count
@@ -100,7 +100,7 @@ class Execution:
         return await eventually(there, 20)
 
     async def free(self, slots: int) -> None:
-        """Wait, as the claimer does, until so many slots are free: without a wake-up this takes too long."""
+        """Wait, as the claimer does, until this many slots are free; without a wake-up it takes too long."""
         async with asyncio.timeout(20):
             while self.slots.free < slots:
                 self.slots.freed.clear()

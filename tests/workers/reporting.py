@@ -1,4 +1,4 @@
-"""A reporter that remembers, and the contexts that report to it."""
+"""A reporter that records what it gets, and contexts that report to it."""
 
 import asyncio
 from typing import Any
@@ -35,20 +35,20 @@ def lease(id: str = "job_1") -> Lease:
 
 
 class Notes:
-    """What was reported, decoded; `heard` is set by every report."""
+    """The decoded reports; each one sets `reported`."""
 
     def __init__(self) -> None:
         self.progressed: list[Any] = []
         self.logged: list[Any] = []
-        self.heard = asyncio.Event()
+        self.reported = asyncio.Event()
 
     async def progress(self, lease: Lease, value: bytes) -> None:
         self.progressed.append(orjson.loads(value))
-        self.heard.set()
+        self.reported.set()
 
     async def log(self, lease: Lease, line: bytes) -> None:
         self.logged.append(orjson.loads(line)["message"])
-        self.heard.set()
+        self.reported.set()
 
 
 def context(notes: Any, **shared: Any) -> JobContext:
@@ -57,7 +57,7 @@ def context(notes: Any, **shared: Any) -> JobContext:
 
 
 def times(timeout: float = 60.0, now: float = 0.0, claimed_at: int = 0) -> RunTimes:
-    """Those of a run that starts at `now`."""
+    """The times of a run that starts at `now`."""
     return RunTimes(claimed_at, now, timeout, now + timeout, now + timeout + 60.0)
 
 

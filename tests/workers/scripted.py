@@ -1,4 +1,4 @@
-"""Handlers whose payload says what to do; processes import them from here."""
+"""Handlers whose payload says what to do; subprocesses import them from here."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""Handlers that wait until they are asked to end, and some that ignore it; subprocesses import them, too."""
+"""Handlers that wait for a request to stop, and some that ignore it; subprocesses import them as well."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 from workers.handler import job
 
-#: What threads that ignore cancellation wait for, by name.
+#: The events that threads which ignore cancellation wait for, by name.
 GATES: dict[str, threading.Event] = {}
 
 
@@ -98,7 +98,7 @@ async def deaf_coroutine(ctx: Any, times: int) -> None:
 
 @job(name="slow-thread")
 def slow_thread(ctx: Any, history: str, seconds: float) -> None:
-    """Deaf for so long; O_APPEND writes of one short line are atomic, so runs can share the file."""
+    """Ignores cancellation; O_APPEND writes of one short line are atomic, so runs can share the file."""
     for line in ("start", "end"):
         with open(history, "a") as marks:
             marks.write(f"{line}\n")

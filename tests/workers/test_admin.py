@@ -1,4 +1,4 @@
-"""The worker's own port: probes and metrics for anybody, drain for its own pod."""
+"""The worker's own port: probes and metrics for every caller, drain only for its own pod."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -47,20 +47,22 @@ async def status(admin: Admin, client: Any, method: str = "POST", path: str = "/
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
-async def test_the_pod_itself_may_drain(admin: Admin, drains: Drains, host: str) -> None:
+async def test_a_local_request_may_drain(admin: Admin, drains: Drains, host: str) -> None:
     assert await status(admin, (host, 50_000)) == 202
     assert drains.count == 1
 
 
 @pytest.mark.parametrize("client", [("10.0.0.7", 1), ("::ffff:10.0.0.7", 1), ("fd00::2", 1), ("", 0), None])
-async def test_nobody_else_may_drain_but_all_may_look(admin: Admin, drains: Drains, client: Any) -> None:
+async def test_only_local_requests_may_drain_but_all_may_read(
+    admin: Admin, drains: Drains, client: Any
+) -> None:
     assert await status(admin, client) == 403
     assert drains.count == 0
     looks = [await status(admin, client, "GET", path) for path in ("/livez", "/readyz", "/metrics")]
     assert looks == [200, 503, 200]
 
 
-async def test_a_real_server_believes_no_header_and_no_page(server: AdminServer, drains: Drains) -> None:
+async def test_a_real_server_trusts_no_header_and_no_web_page(server: AdminServer, drains: Drains) -> None:
     url = f"http://127.0.0.1:{server.port}/drain"
     async with httpx.AsyncClient() as http:
         page = await http.post(url, headers={"Origin": "https://elsewhere.example"})

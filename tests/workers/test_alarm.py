@@ -1,4 +1,4 @@
-"""Duties that sleep until something is due, and hear of what is due sooner."""
+"""Duties that sleep until something is due, and wake when something becomes due sooner."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_the_earliest_of_several_times_counts_while_it_sleeps() -> None:
     assert 0.05 <= await waited(alarm, 60) < 2
 
 
-async def test_what_is_said_while_the_duty_works_is_not_forgotten_nor_kept_for_ever() -> None:
+async def test_a_time_announced_while_the_duty_works_is_kept_once() -> None:
     alarm = Alarm()
     alarm.schedule_check(0)
     assert await waited(alarm, 60) < 2

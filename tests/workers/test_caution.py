@@ -24,7 +24,7 @@ from workers.worker import TriageWorker
 pytestmark = pytest.mark.anyio
 
 
-def test_it_ends_when_nothing_has_died_for_a_while() -> None:
+def test_it_ends_when_no_job_has_died_for_a_while() -> None:
     clock = ManualClock()
     caution = Caution(clock)
     caution.on_death()
@@ -38,7 +38,7 @@ def test_it_ends_when_nothing_has_died_for_a_while() -> None:
     assert not caution.active
 
 
-def test_away_is_the_time_since_redis_was_reached_and_nothing_while_it_is() -> None:
+def test_away_ms_counts_from_the_last_contact_and_is_0_while_redis_is_reachable() -> None:
     clock = ManualClock()
     reachability = Reachability(clock)
     clock.advance(5)

@@ -1,4 +1,4 @@
-"""When a worker claims: woken, or at a due time by a timer and not by the end of a blocking call."""
+"""When a worker claims: when it is woken, or by a timer at a due time, not when a blocking call ends."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ NOW = 1_900_000_000_000_000
 
 
 class Store:
-    """Answers claims as a test says, and has a blocking call that only a wake-up ends."""
+    """Replies to claims as the test says; only a wake-up ends its blocking call."""
 
     def __init__(self, answer: Callable[[int], Claim]) -> None:
         self._answer = answer
@@ -39,7 +39,7 @@ class Store:
         try:
             await self._tokens.get()
         except asyncio.CancelledError:
-            # As redis-py on Python 3.11 now and then.
+            # As redis-py on Python 3.11 sometimes does.
             await self._tokens.get()
         finally:
             self.ended += 1
@@ -93,14 +93,14 @@ class Bench:
         await eventually(looked)
 
     async def run(self, claims: int) -> None:
-        """Until so many claims were made."""
+        """Run until this many claims were made."""
         work = asyncio.create_task(self.claimer.work())
         await self.until_claims(claims)
         self.claimer.stop()
         await asyncio.wait_for(work, 5)
 
 
-async def test_a_due_time_is_met_without_an_end_of_the_blocking_call() -> None:
+async def test_a_due_time_does_not_wait_for_the_end_of_the_blocking_call() -> None:
     loop = asyncio.get_running_loop()
     seen: list[float] = []
 
@@ -110,9 +110,9 @@ async def test_a_due_time_is_met_without_an_end_of_the_blocking_call() -> None:
 
     bench = Bench(answer)
     await bench.run(20)
-    # One call for all of them: each that is cut short would cost its connection.
+    # One call for all of them, because cutting one short costs its connection.
     assert bench.store.blocked == 1
-    # The best of them, because the machine may have other work.
+    # Take the shortest delay, because the machine may be busy.
     assert 0.019 <= min(later - earlier for earlier, later in pairwise(seen)) < 0.025
 
 
@@ -150,7 +150,7 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
     await asyncio.wait_for(work, 5)
 
 
-async def test_what_is_claimed_ahead_of_its_time_starts_in_time_and_in_order() -> None:
+async def test_a_job_claimed_ahead_of_time_starts_in_time_and_in_order() -> None:
     leases = [lease(9_000), lease(), lease(4_000)]
     bench = Bench(lambda number: claimed(*leases, more=True) if number == 1 else claimed(), capacity=10)
     began = bench.clock.monotonic()
@@ -161,8 +161,8 @@ async def test_what_is_claimed_ahead_of_its_time_starts_in_time_and_in_order() -
         assert at - began >= ahead - 0.001
 
 
-async def test_one_that_was_too_late_for_a_due_time_only_stands_by_for_the_next_one() -> None:
-    """Of many idle workers all but one would otherwise claim in vain, time after time."""
+async def test_a_worker_that_was_too_late_stands_by_only_for_the_next_due_time() -> None:
+    """Otherwise all but one of many idle workers would claim without success at each due time."""
     loop = asyncio.get_running_loop()
     seen: list[float] = []
 
@@ -175,20 +175,20 @@ async def test_one_that_was_too_late_for_a_due_time_only_stands_by_for_the_next_
     assert min(later - earlier for earlier, later in pairwise(seen[1:])) >= 0.03 + STAND_BY - 0.002
 
 
-async def test_a_freed_slot_of_a_limited_type_claims_without_an_end_of_the_blocking_call() -> None:
+async def test_a_freed_slot_of_a_limited_type_does_not_wait_for_the_blocking_call() -> None:
     bench = Bench(lambda _: claimed(), limited=True)
     work = asyncio.create_task(bench.claimer.work())
     for number in range(1, 11):
         await bench.until_claims(number)
         bench.slots.freed.set()
     await bench.until_claims(11)
-    # The call loses its first cancellation: cutting it short for each slot would hold up the next claim.
+    # The call loses its first cancellation, so cutting it short for each slot would delay the next claim.
     assert (bench.store.blocked, bench.store.ended) == (1, 0)
     bench.claimer.stop()
     await asyncio.wait_for(work, 5)
 
 
-async def test_a_burst_ends_when_its_last_run_has_ended() -> None:
+async def test_a_burst_ends_with_its_last_run() -> None:
     bench = Bench(lambda _: claimed())
     work = asyncio.create_task(bench.claimer.work(burst=True))
     await bench.until_claims(1)
@@ -198,7 +198,7 @@ async def test_a_burst_ends_when_its_last_run_has_ended() -> None:
     assert bench.store.claims == 2
 
 
-async def test_redis_away_is_waited_out() -> None:
+async def test_an_outage_of_redis_is_waited_out() -> None:
     def answer(number: int) -> Claim:
         if number < 3:
             raise BackendUnavailable()

@@ -1,4 +1,4 @@
-"""Finishes are written in batches, but never more at a time than Redis can answer in time."""
+"""Finishes are written in batches that Redis can process in time."""
 
 import asyncio
 from unittest import mock

@@ -23,14 +23,14 @@ async def test_a_context_is_the_dictionary_that_arq_handlers_know():
     assert (ctx["redis"], ctx["own"]) == ("a client", "thing")
 
 
-async def test_what_a_job_writes_into_its_context_stays_with_it():
+async def test_values_a_job_writes_into_its_context_stay_with_it():
     shared = {"limit": 1}
     first, second = context(Notes(), **shared), context(Notes(), **shared)
     first["limit"] = 2
     assert second["limit"] == 1
 
 
-async def test_of_many_progresses_few_are_written_and_the_last_one_always():
+async def test_of_many_progress_reports_few_are_written_and_the_last_one_always():
     notes = Notes()
     ctx = context(notes)
     for current in range(500):
@@ -53,7 +53,7 @@ async def test_of_many_progresses_few_are_written_and_the_last_one_always():
         (1, float("inf"), ValueError),
     ],
 )
-async def test_progress_takes_nothing_that_its_document_forbids(current, total, error):
+async def test_progress_rejects_values_that_the_api_forbids(current, total, error):
     notes = Notes()
     with pytest.raises(error, match=r"ctx\.progress: (current|total) must be"):
         context(notes).progress(current, total)
@@ -63,7 +63,7 @@ async def test_progress_takes_nothing_that_its_document_forbids(current, total, 
 @pytest.mark.parametrize(
     ("given", "shown"), [(3, 3), (0.5, 0.5), (Decimal("1.5"), 1.5), (Fraction(1, 4), 0.25), (2**70, 2.0**70)]
 )
-async def test_progress_takes_every_number(given, shown):
+async def test_progress_accepts_every_number(given, shown):
     notes = Notes()
     ctx = context(notes)
     await ctx.progress(given, given)
@@ -74,11 +74,11 @@ async def test_progress_takes_every_number(given, shown):
 async def test_progress_is_written_without_a_flush():
     notes = Notes()
     await context(notes).progress(1)
-    await asyncio.wait_for(notes.heard.wait(), 5)
+    await asyncio.wait_for(notes.reported.wait(), 5)
     assert notes.progressed[0]["current"] == 1
 
 
-async def test_a_write_that_is_under_way_when_the_run_ends_is_not_lost():
+async def test_a_write_in_progress_when_the_run_ends_is_not_lost():
     class Slow(Notes):
         def __init__(self):
             super().__init__()
@@ -123,10 +123,10 @@ async def test_a_log_line_carries_whole_milliseconds():
     assert isinstance(orjson.loads(lines[0])["at_ms"], int)
 
 
-async def test_a_report_that_redis_does_not_take_costs_the_job_nothing():
+async def test_a_report_that_redis_refuses_costs_the_job_nothing():
     class Away(Notes):
         async def progress(self, lease, value):
-            self.heard.set()
+            self.reported.set()
             raise BackendUnavailable
 
         async def log(self, lease, line):
@@ -136,7 +136,7 @@ async def test_a_report_that_redis_does_not_take_costs_the_job_nothing():
     ctx = context(notes)
     await ctx.log("a")
     await ctx.progress(1)
-    await notes.heard.wait()
+    await notes.reported.wait()
     await ctx.flush()
 
 

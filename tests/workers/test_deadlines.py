@@ -1,4 +1,4 @@
-"""One timer ends every run in time, whatever order their deadlines come in."""
+"""One timer ends every run in time, in whatever order the deadlines come."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ async def watched():
     return Watched()
 
 
-async def test_runs_are_ended_by_their_deadlines_and_none_before_its_own(watched):
+async def test_runs_are_stopped_at_their_own_deadlines(watched):
     watched.begin("long", 0.09)
     watched.begin("short", 0.03)
     watched.begin("middle", 0.06)
@@ -54,7 +54,7 @@ async def test_runs_are_ended_by_their_deadlines_and_none_before_its_own(watched
     assert [await watched.next() for _ in range(3)] == [("short", True), ("middle", True), ("long", True)]
 
 
-async def test_a_run_that_begins_after_the_timer_fired_is_watched_too(watched):
+async def test_a_run_that_begins_after_the_timer_fired_is_watched_as_well(watched):
     watched.begin("first", 0.01)
     await watched.next()
 
@@ -63,7 +63,7 @@ async def test_a_run_that_begins_after_the_timer_fired_is_watched_too(watched):
     assert await watched.next() == ("second", True)
 
 
-async def test_a_run_that_ended_by_itself_is_not_ended_again(watched):
+async def test_a_finished_run_is_not_stopped(watched):
     watched.begin("done", 0.01)
     del watched.runs["done"]
     watched.begin("late", 0.03)

@@ -1,4 +1,4 @@
-"""Children that a handler asks for and cannot have."""
+"""Children and fan-outs that a handler may not add."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from workers.handling.registry import Registry
 
 pytestmark = pytest.mark.anyio
 PART = {"job": {"name": "part"}}
-#: What the API refuses as well.
+#: The API refuses these as well.
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"queue": None}, "/queue: must be a string"),
     ({"priority": None}, "/priority: must be a whole number"),
@@ -31,7 +31,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 async def related_jobs_of_a_job_that_waited(stores: Namespace) -> RelatedJobs:
-    """It waited for a job `fetch`."""
+    """The job depended on a job `fetch`."""
     spec = FlowSpec("flow", {"fetch": Node(JobSpec("work")), "sum": Node(JobSpec("work"), (Edge("fetch"),))})
     await stores.flows.create(IDS.new("flow", members=2), spec, None)
     await finish(stores, (await claim(stores)).leases[0], OK)
@@ -43,7 +43,7 @@ async def related_jobs_of_a_job_that_waited(stores: Namespace) -> RelatedJobs:
 @pytest.mark.parametrize(
     ("children", "message"),
     [
-        # It would be taken for the one that is there, and never run.
+        # The key `fetch` is taken by a dependency, so the child would never run.
         ({"fetch": PART}, "'fetch' is the key of a job that this one waited for"),
         ({"a b": PART}, "^/children/a b: must have 1 to 128 letters"),
         ({"x/a": PART, "y/a": PART}, "^/children/x~1a: must have"),
@@ -63,7 +63,7 @@ async def related_jobs_of_a_job_that_waited(stores: Namespace) -> RelatedJobs:
         ({f"c{n}": PART for n in range(MAX_CHILDREN + 1)}, "500 children at a time"),
     ],
 )
-async def test_children_that_cannot_be_are_refused_and_none_is_added(
+async def test_invalid_children_are_refused_and_none_is_added(
     stores: Namespace, children: dict[str, Any], message: str
 ) -> None:
     related_jobs = await related_jobs_of_a_job_that_waited(stores)
@@ -89,7 +89,7 @@ async def test_children_that_cannot_be_are_refused_and_none_is_added(
         ({"payload": {"a": "x" * 40_000}, "payloads": [{"b": "x" * 40_000}]}, "Payload is 80,0"),
     ],
 )
-async def test_a_fan_out_that_cannot_be_is_refused(
+async def test_an_invalid_fan_out_is_refused(
     stores: Namespace, options: dict[str, Any], message: str
 ) -> None:
     related_jobs = await related_jobs_of_a_job_that_waited(stores)
@@ -100,7 +100,7 @@ async def test_a_fan_out_that_cannot_be_is_refused(
     assert (await claim(stores, types={"part": None})).leases == []
 
 
-async def test_items_lie_over_the_payload_that_they_share(stores: Namespace) -> None:
+async def test_items_override_the_payload_that_they_share(stores: Namespace) -> None:
     related_jobs = await related_jobs_of_a_job_that_waited(stores)
     await related_jobs.fan_out(1, "part", [{"b": 3}], None, {"payload": {"a": 1, "b": 2}})
     (lease,) = (await claim(stores, types={"part": None})).leases

@@ -1,4 +1,4 @@
-"""The end of a worker: what runs is finished or handed back, and then the worker leaves."""
+"""Draining: running jobs finish or are handed back, and then the worker leaves."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Draining:
-    """A drain of an executor whose claim loop ends when it is stopped; `events` are in their order."""
+    """A drain of an executor whose claim loop ends when stopped; `events` records the order of the steps."""
 
     def __init__(self, seconds: float) -> None:
         self.execution = Execution(concurrency=2)
@@ -60,7 +60,7 @@ async def test_a_run_that_ends_in_time_is_finished_and_then_the_worker_leaves(ga
 
 
 @pytest.mark.parametrize("hurry", [False, True])
-async def test_a_run_that_takes_too_long_is_asked_to_end_and_handed_back(hurry: bool) -> None:
+async def test_a_run_that_takes_too_long_is_stopped_and_handed_back(hurry: bool) -> None:
     it = Draining(60 if hurry else 0)
     await it.execution.begin("in-loop")
     it.drain.begin("a test")

@@ -1,4 +1,4 @@
-"""Jobs that handlers enqueue get the defaults of their queue, under those of the job type."""
+"""Jobs that handlers enqueue get the defaults of their job type, then of their queue."""
 
 import pytest
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 @job(name="typed", priority=3)
 async def typed(ctx: object) -> None:
-    """Has a default of its own."""
+    """Has its own default."""
 
 
 async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Namespace) -> None:

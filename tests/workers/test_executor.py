@@ -1,4 +1,4 @@
-"""What the executor itself decides about a run, without a server."""
+"""The executor's own decisions about a run, without a server."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ def settings() -> dict[str, Any]:
 
 
 class Finishes:
-    """Finishes that are never written."""
+    """Finishes that are kept in memory."""
 
     def __init__(self) -> None:
         self.pending: list[Finish] = []
@@ -86,7 +86,7 @@ async def test_a_deadline_earlier_than_the_timeout_ends_the_run(executor, finish
 
 
 @pytest.mark.parametrize("settings", [{"min_retry_seconds": 3, "max_deferrals": 2}])
-async def test_handlers_that_ask_for_later_are_bound_by_the_settings(executor, finishes, settings):
+async def test_settings_limit_how_often_handlers_may_defer(executor, finishes, settings):
     given = _lease("again", 60_000, do="snooze")
     executor.start(given, 0)
     assert (await _ended(executor, finishes))["again"].delay_ms == 3_150
@@ -95,7 +95,7 @@ async def test_handlers_that_ask_for_later_are_bound_by_the_settings(executor, f
     assert (await _ended(executor, finishes))["often"].failure.type == "TooManyDeferrals"
 
 
-async def test_a_job_without_a_handler_here_does_not_come_back_at_once(executor, finishes):
+async def test_a_job_without_a_handler_here_does_not_return_at_once(executor, finishes):
     given = _lease("strange", 60_000)
     executor.start(replace(given, job=replace(given.job, name="not-here")), 0)
     settlement = (await _ended(executor, finishes))["strange"]
@@ -103,7 +103,7 @@ async def test_a_job_without_a_handler_here_does_not_come_back_at_once(executor,
 
 
 @pytest.mark.parametrize("suspect", [False, True])
-async def test_a_suspect_alone_runs_in_a_process_of_its_own(executor, finishes, tmp_path, suspect):
+async def test_a_suspect_alone_runs_in_its_own_process(executor, finishes, tmp_path, suspect):
     history = tmp_path / "history"
     executor.start(replace(_lease("one", 60_000, history=str(history)), suspect=suspect), 0)
     assert (await _ended(executor, finishes))["one"].move.name == "complete"

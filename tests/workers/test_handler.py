@@ -56,7 +56,7 @@ def test_options_become_defaults_in_the_form_of_a_job_spec():
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_an_option_that_cannot_be_meant_is_refused_by_name_at_decoration(options, named):
+def test_an_invalid_option_is_refused_by_name_at_decoration(options, named):
     with pytest.raises((TypeError, ValueError), match=f"@job: .*{named}"):
         job(**options)
 

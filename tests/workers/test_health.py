@@ -1,4 +1,4 @@
-"""The probes of a worker: what restarting it would not mend must not restart it."""
+"""The probes of a worker: a problem that a restart would not fix must not cause one."""
 
 import asyncio
 from types import SimpleNamespace
@@ -70,7 +70,7 @@ async def test_a_worker_with_free_slots_that_does_not_claim_is_not_ready() -> No
     assert health.ready() is None
 
 
-async def test_a_worker_that_was_full_for_long_has_its_time_to_claim_again() -> None:
+async def test_a_worker_that_was_full_for_long_has_time_to_claim_again() -> None:
     clock: Any = ManualClock()
     health, _, slots = worker(clock, 1)
     slot = slots.acquire("job_1", "scripted")

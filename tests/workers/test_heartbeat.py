@@ -1,4 +1,4 @@
-"""How often a worker says that it is there."""
+"""How often a worker sends a heartbeat."""
 
 from types import SimpleNamespace
 from typing import Any, cast

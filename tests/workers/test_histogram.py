@@ -1,4 +1,4 @@
-"""The worker's histograms read like prometheus_client's own."""
+"""The worker's histograms look like prometheus_client's in a scrape."""
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
@@ -8,7 +8,7 @@ VALUES = (0.0, 0.001, 0.0011, 0.3, 3600.0, 5000.0)
 
 
 def _lines(registry: CollectorRegistry) -> set[str]:
-    # The time at which a series began is not part of a HistogramMetricFamily.
+    # A HistogramMetricFamily does not include the time at which a series began.
     return {line for line in generate_latest(registry).decode().splitlines() if "_created" not in line}
 
 

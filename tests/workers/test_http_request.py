@@ -23,18 +23,18 @@ SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
 
 class Server:
-    """Answers every request with `answer`, or never when that is None, and remembers what it was sent."""
+    """Sends `response` to every request, or nothing when that is None, and records what it received."""
 
     def __init__(self):
-        self.answer: bytes | None = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+        self.response: bytes | None = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
         self.requests: list[bytes] = []
         self.url = ""
-        self.answering: set[asyncio.Task[Any]] = set()
+        self.connections: set[asyncio.Task[Any]] = set()
 
     async def serve(self, reader, writer):
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self.answering.add(task)
-        task.add_done_callback(self.answering.discard)
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
         try:
             await self.converse(reader, writer)
         finally:
@@ -45,15 +45,15 @@ class Server:
         length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         body = await reader.readexactly(int(length[0].split(b":")[1])) if length else b""
         self.requests.append(head + body)
-        if self.answer is None:
+        if self.response is None:
             await reader.read()
         else:
-            writer.write(self.answer)
+            writer.write(self.response)
 
     def says(self, status, body=b"", **headers):
         lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        self.answer = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        self.response = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def server():
     yield server
     listener.close()
     await listener.wait_closed()
-    await end(server.answering)
+    await end(server.connections)
 
 
 def call(url, allow="127.0.0.0/8", secret="", **fields):
@@ -72,7 +72,7 @@ def call(url, allow="127.0.0.0/8", secret="", **fields):
     return http_request({"settings": settings, "job_id": "job_1"}, HttpRequest(url=url, **fields))
 
 
-async def test_a_get_answers_status_headers_and_body(server):
+async def test_a_get_returns_status_headers_and_body(server):
     server.says(200, b"hello", content_type="text/plain")
     answer = await call(server.url)
     assert (answer["status"], answer["body"]) == (200, "hello")
@@ -114,14 +114,14 @@ async def test_an_expected_status_is_a_success(server):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_retry_after_says_how_long_the_limit_key_rests(server, status):
+async def test_retry_after_freezes_the_limit_key(server, status):
     server.says(status, retry_after=7)
     with pytest.raises(RateLimited) as caught:
         await call(server.url)
     assert caught.value.delay_ms == 7000
 
 
-async def test_a_busy_server_that_names_no_time_is_an_ordinary_failure(server):
+async def test_a_busy_server_without_retry_after_is_an_ordinary_failure(server):
     server.says(503)
     with pytest.raises(UnexpectedStatus):
         await call(server.url)
@@ -141,14 +141,14 @@ async def test_a_body_is_cut_at_its_limit(server):
     assert (len(answer["body"]), answer["truncated"]) == (MAX_BODY, True)
 
 
-async def test_a_body_that_grows_when_it_is_unpacked_is_cut_too(server):
+async def test_a_body_that_grows_when_it_is_decompressed_is_cut_as_well(server):
     server.says(200, gzip.compress(b"x" * 30_000_000), content_encoding="gzip")
     answer = await call(server.url)
     assert (len(answer["body"]), answer["truncated"]) == (MAX_BODY, True)
 
 
-async def test_a_server_that_never_answers_costs_the_timeout_and_no_more(server):
-    server.answer = None
+async def test_a_server_that_never_responds_costs_the_timeout_and_no_more(server):
+    server.response = None
     with pytest.raises((TimeoutError, httpx.ReadTimeout)):
         await call(server.url, timeout_seconds=0.2)
 
@@ -175,7 +175,7 @@ async def test_a_server_that_never_answers_costs_the_timeout_and_no_more(server)
         "nonsense",
     ],
 )
-async def test_what_is_not_public_or_not_http_is_refused_for_good(url):
+async def test_addresses_that_are_not_public_http_are_refused_permanently(url):
     with pytest.raises(NonRetryable):
         await call(url, allow="", timeout_seconds=2)
 
@@ -224,7 +224,7 @@ async def test_a_name_is_resolved_once_and_the_checked_address_is_used(server):
 
 
 async def test_the_transport_really_connects_through_the_guard():
-    """Holds httpx's private `_pool`: were it ignored, this would reach the loopback address."""
+    """Uses httpx's private `_pool`: if httpx ignored it, this request would reach the loopback address."""
     async with httpx.AsyncClient(transport=GuardedTransport(Allowed.parse("")), trust_env=False) as client:
         with pytest.raises(AddressRefused):
             await client.get("http://127.0.0.1:9/")
@@ -263,7 +263,7 @@ async def test_a_header_that_could_change_the_message_is_refused(server, name, v
     assert server.requests == []
 
 
-async def test_what_is_sent_is_signed_with_the_id_of_the_job(server):
+async def test_the_request_is_signed_with_the_id_of_the_job(server):
     await call(server.url, secret=SECRET, method="POST", body={"a": 1})
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     sent = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])

@@ -66,7 +66,7 @@ def test_a_payload_that_does_not_fit_says_where(function, payload, path):
         call(function, payload)
 
 
-def test_a_mismatch_does_not_repeat_the_value_that_did_not_fit():
+def test_a_mismatch_does_not_quote_the_offending_value():
     with pytest.raises(PayloadMismatch) as caught:
         call(strict, {"to": ["secret"]})
     assert "secret" not in str(caught.value)
@@ -75,7 +75,7 @@ def test_a_mismatch_does_not_repeat_the_value_that_did_not_fit():
 async def annotated(ctx, at: datetime, tags: set[str] = set(), card: Card | None = None, n: int = 0): ...  # noqa: B006
 
 
-def test_annotations_of_an_arq_function_convert_what_json_cannot_say_and_refuse_nothing():
+def test_annotations_of_an_arq_function_convert_values_and_refuse_none():
     given = {"at": "2026-01-01T00:00:00Z", "tags": ["a", "a"], "card": {"number": "4"}, "n": "5"}
     assert call(annotated, given)[1] == {
         "at": datetime(2026, 1, 1, tzinfo=UTC),
@@ -104,7 +104,7 @@ def test_a_model_takes_the_whole_payload():
     assert call(whole, {"number": "4"}) == ([], {"card": Card(number="4")})
 
 
-def test_a_positional_call_from_a_worker_that_did_not_know_the_function_still_fits():
+def test_positional_arguments_from_another_worker_still_fit():
     assert call(plain, {"args": ["a@b.c"]}) == ([], {"to": "a@b.c"})
     assert call(whole, {"args": [{"number": "4"}]}) == ([], {"card": Card(number="4")})
     assert call(spread, {"args": [1, 2]}) == ([1, 2], {})
@@ -131,7 +131,7 @@ def test_arq_calls_are_given_the_names_of_their_parameters():
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [((1, 2, 3, 4), {}), (("a",), {"to": "b"}), ((), {"nope": 1})])
-def test_an_arq_call_that_python_would_refuse_is_refused(args, kwargs):
+def test_an_arq_call_with_wrong_arguments_is_refused(args, kwargs):
     with pytest.raises(TypeError):
         handler_of(plain).name_arguments(args, kwargs)
 
@@ -196,7 +196,7 @@ LOOP.append(LOOP)
     ids=lambda value: type(value).__name__,
 )
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
-def test_a_result_that_json_cannot_say_is_refused(value):
+def test_a_result_that_is_not_json_is_refused(value):
     with pytest.raises(ResultInvalid):
         encode_result(value, 1000)
 

@@ -1,4 +1,4 @@
-"""What a worker measures, and that nobody can make it grow without bound."""
+"""What a worker measures, and that no name from outside can make it grow without limit."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def test_the_histograms_reach_from_a_millisecond_to_an_hour() -> None:
     assert (BUCKETS[0], BUCKETS[-1]) == (0.001, 3600)
 
 
-def test_wait_run_and_total_are_told_apart() -> None:
+def test_wait_run_and_total_are_measured_separately() -> None:
     measured = Metrics()
 
     run(measured, name="work")
@@ -42,7 +42,7 @@ def test_wait_run_and_total_are_told_apart() -> None:
     assert value(page(measured), "triage_jobs_finished_total", outcome="succeeded", **labels) == 1
 
 
-def test_an_outcome_that_has_not_happened_is_0_so_that_its_first_time_is_an_increase() -> None:
+def test_every_outcome_starts_at_0_so_that_its_first_occurrence_is_an_increase() -> None:
     measured = Metrics()
 
     run(measured)
@@ -66,7 +66,7 @@ def test_label_values_beyond_the_cap_are_counted_as_other(monkeypatch: pytest.Mo
     assert value(page(measured), "triage_label_overflow_total", label="queue") == 4
 
 
-def test_pairs_of_queue_and_type_are_capped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_of_queue_and_type_are_capped_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.telemetry.metrics.MAX_PAIRS", 4)
     measured = Metrics()
 

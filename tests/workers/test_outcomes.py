@@ -1,4 +1,4 @@
-"""What an exception means after a run was asked to end."""
+"""The meaning of an exception after a request to stop the run."""
 
 from typing import Any
 
@@ -47,19 +47,19 @@ def remote(kind: Any, delay_ms: int | None = None) -> RemoteFailure:
         (remote("snooze", 5_000), Snoozed),
     ],
 )
-async def test_a_drain_uses_no_attempt_unless_the_handler_says_what_it_wants(
+async def test_a_drain_uses_no_attempt_unless_the_handler_decides_otherwise(
     error: BaseException, kind: type
 ) -> None:
     assert isinstance(of_exception(run_that_was_asked(RunState.DRAINED), error), kind)
 
 
 @pytest.mark.parametrize("error", [ConnectionError("closed"), remote("failed"), remote("cancelled")])
-async def test_whatever_is_raised_after_a_timeout_is_the_timeout(error: BaseException) -> None:
+async def test_any_exception_after_a_timeout_is_the_timeout(error: BaseException) -> None:
     outcome = of_exception(run_that_was_asked(RunState.TIMED_OUT), error)
     assert isinstance(outcome, Failed)
     assert outcome.timed_out
 
 
-async def test_a_failure_that_nobody_asked_for_is_one() -> None:
+async def test_a_failure_without_a_stop_request_is_a_failure() -> None:
     for error in (ConnectionError("closed"), remote("failed"), remote("cancelled")):
         assert isinstance(of_exception(run_that_was_asked(None), error), Failed)

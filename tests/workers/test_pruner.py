@@ -1,4 +1,4 @@
-"""A job is forgotten when its retention ends, and not when somebody happens to look."""
+"""A finished job is pruned when its retention has passed, not just at the next regular check."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,24 +26,24 @@ pytestmark = pytest.mark.anyio
 
 @dataclass
 class Site:
-    """A worker of which only the pruner and, when its inbox says so, the heartbeat are at work."""
+    """A worker with only a pruner, and a heartbeat whenever its inbox asks for one."""
 
     stores: Namespace
     worker: str
     pruner: Pruner
 
-    async def beat(self) -> HeartbeatReply:
+    async def heartbeat(self) -> HeartbeatReply:
         return decode_heartbeat(
             await self.stores.scripts.run("heartbeat", [self.worker, 15_000, 0, "running"])
         )
 
-    async def summoned(self) -> bool:
+    async def is_woken(self) -> bool:
         redis: Any = self.stores.scripts.redis
         inbox = keys.inbox(self.stores.scripts.prefix, worker=self.worker)
         return bool(await redis.zpopmin(inbox))
 
-    async def hear(self) -> None:
-        self.pruner.schedule_check(((await self.beat()).next_prune_ms or 0) / 1000)
+    async def send_heartbeat(self) -> None:
+        self.pruner.schedule_check(((await self.heartbeat()).next_prune_ms or 0) / 1000)
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ async def ended(stores: Namespace, **fields: Any) -> str:
     return id
 
 
-async def test_a_short_retention_ends_in_time(site: Site) -> None:
+async def test_a_short_retention_is_met(site: Site) -> None:
     await ended(site.stores, retention_ms=DAY)
-    assert not await site.summoned()
+    assert not await site.is_woken()
     id = await ended(site.stores, retention_ms=300)
-    assert await site.summoned()
-    await site.hear()
+    assert await site.is_woken()
+    await site.send_heartbeat()
 
     async def gone() -> None:
         assert await site.stores.queries.job(id) is None
@@ -73,11 +73,11 @@ async def test_a_short_retention_ends_in_time(site: Site) -> None:
     await eventually(gone, deadline_seconds=2)
 
 
-async def test_a_cancelled_job_is_forgotten_in_time_too(site: Site) -> None:
+async def test_a_cancelled_job_is_pruned_in_time_as_well(site: Site) -> None:
     id = await submit(site.stores, retention_ms=300)
     await site.stores.jobs.cancel([id], 0)
-    assert await site.summoned()
-    await site.hear()
+    assert await site.is_woken()
+    await site.send_heartbeat()
 
     async def gone() -> None:
         assert await site.stores.queries.job(id) is None
@@ -90,22 +90,22 @@ async def test_many_short_retentions_wake_workers_a_few_times_a_second(stores: N
     redis: Any = stores.scripts.redis
     told = keys.announced_retention(stores.scripts.prefix)
     await ended(stores, retention_ms=20_000)
-    assert await site.summoned()
-    # The time that is left of it stands still.
+    assert await site.is_woken()
+    # The clock stands still, so its remaining time does not shrink.
     assert 0 < await redis.pttl(told) <= 400
     await redis.persist(told)
     await ended(stores, retention_ms=30_000)
-    assert not await site.summoned()
+    assert not await site.is_woken()
     await ended(stores, retention_ms=10_000)
-    assert await site.summoned()
+    assert await site.is_woken()
     assert 0 < await redis.pttl(told) <= 400
 
 
-async def test_what_ends_right_after_another_one_is_forgotten_in_time(site: Site) -> None:
+async def test_a_job_that_finishes_right_after_another_is_pruned_in_time(site: Site) -> None:
     for _ in range(2):
         id = await ended(site.stores, retention_ms=0)
-        if await site.summoned():
-            await site.hear()
+        if await site.is_woken():
+            await site.send_heartbeat()
 
         async def gone(id: str = id) -> None:
             assert await site.stores.queries.job(id) is None
@@ -113,10 +113,10 @@ async def test_what_ends_right_after_another_one_is_forgotten_in_time(site: Site
         await eventually(gone, deadline_seconds=2)
 
 
-async def test_a_heartbeat_tells_when_the_next_retention_ends(site: Site) -> None:
-    assert (await site.beat()).next_prune_ms is None
+async def test_a_heartbeat_returns_when_the_next_retention_ends(site: Site) -> None:
+    assert (await site.heartbeat()).next_prune_ms is None
     await ended(site.stores, retention_ms=DAY)
-    told = (await site.beat()).next_prune_ms
+    told = (await site.heartbeat()).next_prune_ms
     assert told is not None
     assert DAY - 10_000 < told <= DAY
     assert (await site.stores.leases.prune())[1] is not None
@@ -139,10 +139,10 @@ async def test_a_worker_prunes_a_job_that_its_heartbeat_has_reported(
     site = Site(stores, await register_worker(stores), Pruner(stores.leases))
     duties = [asyncio.create_task(duty) for duty in maintenance.duties(lambda: None)]
     try:
-        # It knows of nothing, and would look again in a minute.
+        # It knows of no retention, and would check again only in a minute.
         await asyncio.wait_for(looked.wait(), 5)
         id = await ended(stores, retention_ms=300)
-        maintenance.on_heartbeat(await site.beat())
+        maintenance.on_heartbeat(await site.heartbeat())
 
         async def gone() -> None:
             assert await stores.queries.job(id) is None

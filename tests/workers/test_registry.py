@@ -10,7 +10,7 @@ from workers.handling.registry import Registry
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Writes modules into a package of the test's own."""
+    """Writes modules into the test's own package."""
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
 
@@ -149,7 +149,7 @@ def test_a_package_loads_its_modules_but_never_its_program(write):
     assert names(Registry.load(["pack"])) == {"deep", "flat"}
 
 
-def test_a_name_answers_in_both_spellings(write):
+def test_a_name_is_found_in_both_spellings(write):
     write("mod", "async def process_order(ctx, order_id: str): 'Ships it.'")
     registry = Registry.load(["mod"])
     assert registry.find("process-order") is registry.find("process_order")
@@ -166,7 +166,7 @@ def test_one_function_that_is_found_twice_is_one_handler(write):
     assert names(Registry.load(["pack"])) == {"one"}
 
 
-def test_annotations_that_only_a_type_checker_sees_do_not_matter_on_ctx_and_the_result(write):
+def test_type_checking_annotations_are_ignored_on_ctx_and_the_result(write):
     write(
         "mod",
         """
@@ -218,13 +218,13 @@ def test_annotations_that_only_a_type_checker_sees_do_not_matter_on_ctx_and_the_
         ("class WorkerSettings:\n    cron_jobs = [3]", "arq.cron.cron"),
     ],
 )
-def test_a_module_that_cannot_be_used_is_named_with_its_fault(write, text, message):
+def test_a_module_that_cannot_be_used_is_named_with_its_error(write, text, message):
     write("mod", text)
     with pytest.raises(ConfigurationInvalid, match=message):
         Registry.load(["mod"])
 
 
-def test_the_handlers_that_the_worker_ships_with_are_those_of_the_contract():
+def test_the_worker_ships_the_handlers_of_the_contract():
     assert names(Registry.load(Settings().handler_paths)) == {
         "send-alert",
         "send-report",
@@ -238,7 +238,7 @@ def test_the_handlers_that_the_worker_ships_with_are_those_of_the_contract():
     }
 
 
-def test_the_built_in_job_type_is_beside_the_handlers_of_ones_own_unless_it_is_switched_off(write):
+def test_the_built_in_job_type_joins_custom_handlers_unless_it_is_switched_off(write):
     write("mod", "async def mine(ctx): ...")
     assert names(Registry.load(Settings(handlers="mod").handler_paths)) == {"mine", "http.request"}
     assert names(Registry.load(Settings(handlers="mod", http_request=False).handler_paths)) == {"mine"}

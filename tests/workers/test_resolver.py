@@ -1,4 +1,4 @@
-"""Lookups of hosts have threads of their own, few and not for ever in anybody's way."""
+"""DNS lookups have their own threads, few of them, and a slow one never blocks other work for long."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 class NameServer:
-    """Answers nothing until it is let go, and counts."""
+    """Blocks every lookup until the test releases it, and counts the lookups."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -53,7 +53,7 @@ async def test_slow_lookups_leave_the_threads_of_the_loop_to_others(names: NameS
     calls = [
         asyncio.create_task(backend.connect_tcp(f"slow{n}.example", 80, timeout=0.3)) for n in range(100)
     ]
-    # Of asyncio's own, there are never more than 32.
+    # asyncio's default executor never has more than 32.
     assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
     for call in calls:
         with pytest.raises(httpcore.ConnectTimeout):
@@ -61,8 +61,8 @@ async def test_slow_lookups_leave_the_threads_of_the_loop_to_others(names: NameS
     assert len(names.asked) == MAX_LOOKUPS
 
 
-async def test_calls_of_handlers_are_looked_up_there(names: NameServer) -> None:
-    """However many wait for a silent name server, a handler in a thread runs."""
+async def test_lookups_for_handlers_use_these_threads(names: NameServer) -> None:
+    """A handler in a thread runs however many lookups wait for a silent name server."""
 
     async def call(host: str) -> None:
         async with httpx.AsyncClient(transport=GuardedTransport(Allowed.parse("")), timeout=0.5) as http:
@@ -89,18 +89,18 @@ async def test_one_slow_host_takes_one_thread(names: NameServer) -> None:
     assert sorted(names.asked) == ["fast.example", "slow.example"]
 
 
-async def test_places_come_back_when_the_threads_end(names: NameServer) -> None:
+async def test_slots_come_back_when_the_threads_end(names: NameServer) -> None:
     resolver = Resolver(1)
     await given_up(resolver, "slow.example")
     await given_up(resolver, "waits.example")
     assert names.asked == ["slow.example"]
     names.go.set()
     assert await asyncio.wait_for(resolver.addresses("next.example", 80), 5) == ["192.0.2.1"]
-    # What nobody waited for any more was never looked up.
+    # A lookup whose callers have all given up never starts.
     assert names.asked == ["slow.example", "next.example"]
 
 
-async def test_a_host_that_is_asked_for_again_and_again_keeps_its_one_thread(names: NameServer) -> None:
+async def test_a_host_that_is_looked_up_repeatedly_keeps_its_one_thread(names: NameServer) -> None:
     resolver = Resolver(4)
     for _ in range(10):
         await given_up(resolver, "slow.example")
@@ -109,7 +109,7 @@ async def test_a_host_that_is_asked_for_again_and_again_keeps_its_one_thread(nam
     assert await asyncio.wait_for(resolver.addresses("slow.example", 80), 5) == ["192.0.2.1"]
 
 
-async def test_an_unknown_name_is_an_error_and_gives_its_place_back(names: NameServer) -> None:
+async def test_an_unknown_name_is_an_error_and_frees_its_slot(names: NameServer) -> None:
     resolver = Resolver(1)
     for _ in range(3):
         with pytest.raises(OSError, match="no such name"):

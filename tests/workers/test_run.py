@@ -1,4 +1,4 @@
-"""The life of a run is one state: what may follow what, and that its outcome is decided once."""
+"""A run is always in one state: which state may follow which, and that its outcome is decided once."""
 
 from itertools import product
 
@@ -44,7 +44,7 @@ def test_a_run_without_its_lease_never_gets_it_back_and_every_run_can_be_conclud
 
 
 def test_only_a_run_past_its_timeout_may_keep_its_lease_beyond_the_grace() -> None:
-    """A retry may be due for it alone: what was cancelled or drained is decided when the grace is over."""
+    """Only its retry has to wait; a cancelled or drained run is decided when its grace ends."""
     sources = [state for state, targets in MOVES.items() if RunState.UNRESPONSIVE in targets]
     assert sources == [RunState.TIMED_OUT]
 

@@ -60,7 +60,7 @@ async def test_every_executor_returns_what_the_handler_returns(run, name):
         ("stop_iteration", None, RuntimeError),
     ],
 )
-async def test_here_and_in_a_thread_the_handlers_own_exception_arrives(run, name, do, value, kind):
+async def test_in_the_loop_and_in_a_thread_the_handlers_own_exception_arrives(run, name, do, value, kind):
     with pytest.raises(kind):
         await run(name, do, value)
 
@@ -110,11 +110,11 @@ async def test_reports_of_a_thread_arrive(run):
     assert notes.logged == ["done"]
 
 
-async def test_a_thread_outlasts_one_cancellation_and_keeps_its_slot_after_the_second(run):
+async def test_a_thread_survives_one_cancellation_and_keeps_its_slot_after_the_second(run):
     notes, gate, slots = Notes(), threading.Event(), Slots(Clock(), 1)
     ctx, taken = context(notes), slots.acquire("job_1", "in-thread")
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx, taken=taken))
-    await notes.heard.wait()
+    await notes.reported.wait()
     ctx.notify_cancel("timeout")
     task.cancel()
     _, pending = await asyncio.wait({task}, timeout=0.05)
@@ -130,11 +130,11 @@ async def test_a_thread_outlasts_one_cancellation_and_keeps_its_slot_after_the_s
     assert slots.free == 1
 
 
-async def test_a_thread_that_ends_after_one_cancellation_gives_its_result(run):
+async def test_a_thread_that_finishes_after_one_cancellation_gives_its_result(run):
     notes, gate = Notes(), threading.Event()
     ctx = context(notes)
     task = asyncio.create_task(run("in-thread", "until_cancelled", gate, ctx=ctx))
-    await notes.heard.wait()
+    await notes.reported.wait()
     ctx.notify_cancel("draining")
     task.cancel()
     await asyncio.wait({task}, timeout=0.01)
@@ -143,7 +143,7 @@ async def test_a_thread_that_ends_after_one_cancellation_gives_its_result(run):
 
 
 @pytest.mark.parametrize("value", ["50%", float("nan"), True, None])
-async def test_a_progress_that_is_no_number_fails_in_the_handler_of_a_process_too(run, value):
+async def test_progress_that_is_not_a_number_fails_in_a_process_handler_as_well(run, value):
     notes = Notes()
     with pytest.raises(RemoteFailure, match=r"ctx\.progress: current must be"):
         await run("in-process", "progress", value, notes=notes)
@@ -151,11 +151,11 @@ async def test_a_progress_that_is_no_number_fails_in_the_handler_of_a_process_to
 
 
 @pytest.mark.parametrize("name", ["in-thread", "in-process"])
-async def test_a_cancellation_that_nobody_gave_a_reason_for_is_raised_at_once(run, name):
+async def test_a_cancellation_without_a_reason_is_raised_at_once(run, name):
     notes, gate = Notes(), threading.Event()
     do, value = ("until_cancelled", gate) if name == "in-thread" else ("hang", None)
     task = asyncio.create_task(run(name, do, value, notes=notes))
-    await notes.heard.wait()
+    await notes.reported.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -169,7 +169,7 @@ def test_a_thread_that_ends_after_the_event_loop_harms_nothing(run, monkeypatch)
     async def leave_it() -> threading.Thread:
         notes = Notes()
         task = asyncio.create_task(run("in-thread", "until_cancelled", gate, notes=notes))
-        await notes.heard.wait()
+        await notes.reported.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -182,7 +182,7 @@ def test_a_thread_that_ends_after_the_event_loop_harms_nothing(run, monkeypatch)
     assert (thread.is_alive(), failed) == (False, [])
 
 
-async def test_a_process_has_a_session_of_its_own_so_that_ctrl_c_does_not_reach_it(run):
+async def test_a_process_has_its_own_session_so_that_ctrl_c_does_not_reach_it(run):
     pid, session = await run("in-process", "process")
     assert pid == session != os.getpid()
 
@@ -221,7 +221,7 @@ async def test_a_suspect_of_any_executor_runs_in_a_process(run, name):
 @pytest.mark.parametrize(
     ("do", "value"), [("exit", 7), ("exit", 0), ("kill", signal.SIGKILL), ("segfault", None)]
 )
-async def test_a_process_that_dies_without_a_verdict_says_how(run, do, value):
+async def test_a_process_that_dies_without_an_outcome_reports_how(run, do, value):
     with pytest.raises(SubprocessDied, match=r"killed by signal|exited with status"):
         await run("in-process", do, value)
 
@@ -231,7 +231,7 @@ async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then
     notes, slots = Notes(), Slots(Clock(), 1)
     ctx, taken = context(notes), slots.acquire("job_1", "in-process")
     task = asyncio.create_task(run("in-process", do, ctx=ctx, taken=taken))
-    await asyncio.wait_for(notes.heard.wait(), 20)
+    await asyncio.wait_for(notes.reported.wait(), 20)
     pid = int(notes.logged[0])
     taken.release()
     assert slots.free == 0
@@ -247,7 +247,7 @@ async def test_a_process_that_is_cancelled_twice_is_dead_and_frees_its_slot_then
 
 
 @pytest.mark.parametrize("name", ["in-thread", "in-process"])
-async def test_a_machine_without_threads_left_loses_no_slot(run, monkeypatch, name):
+async def test_failing_to_start_a_thread_loses_no_slot(run, monkeypatch, name):
     slots = Slots(Clock(), 1)
     taken = slots.acquire("job_1", name)
 

@@ -1,4 +1,4 @@
-"""ctx.limiter and RateLimited, as handlers meet them."""
+"""ctx.limiter and RateLimited, from a handler's point of view."""
 
 import asyncio
 import concurrent.futures
@@ -33,7 +33,7 @@ async def test_handlers_of_two_workers_share_one_window(stores: Namespace) -> No
         passed.append(loop.time())
 
     await asyncio.gather(*(handler(contexts[number % 2]) for number in range(10)))
-    # Redis decides; this clock sees the answers a little later, so a window may look shorter by that.
+    # Redis decides; this clock sees its replies slightly later, so a window may look that much shorter.
     for first, last in zip(passed, passed[3:], strict=False):
         assert last - first >= 0.2
     assert len(passed) == 10
@@ -58,14 +58,12 @@ async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Namespace) 
 
 
 @pytest.mark.parametrize(("limit", "per_seconds"), [(0, 1), (1, 0), (1, math.inf)])
-async def test_a_limiter_that_lets_nobody_pass_is_refused(
-    stores: Namespace, limit: int, per_seconds: float
-) -> None:
+async def test_a_limit_of_zero_is_refused(stores: Namespace, limit: int, per_seconds: float) -> None:
     with pytest.raises(ValueError, match="limiter"):
         throttle(stores, 1).limiter("crm", limit, per_seconds)
 
 
-async def test_a_rate_limited_run_is_throttled_for_an_hour_at_most() -> None:
+async def test_a_rate_limited_run_is_throttled_for_at_most_an_hour() -> None:
     nothing: Any = None
     run = Run(lease(), nothing, context(Notes()), slot(), times())
     assert of_exception(run, RateLimited(2.5)) == Throttled(2_500)

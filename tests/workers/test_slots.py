@@ -1,4 +1,4 @@
-"""Slots: held by runs and by what they leave behind, and given back on every path."""
+"""Slots: held by runs and their leftovers, and freed on every path."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How runs are asked to end, what their handlers learn, and when their outcome is decided without them."""
+"""How runs are stopped, what their handlers learn, and when the outcome is decided without them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ async def test_a_cancelled_run_gets_the_message_of_the_request(make, name):
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_past_its_timeout_is_asked_to_end(make, name):
+async def test_a_run_past_its_timeout_is_asked_to_stop(make, name):
     it = make()
     it.stopper.stop(await it.begin(name), RunState.TIMED_OUT)
     await it.logged("timeout: None")
@@ -68,7 +68,7 @@ async def test_a_run_past_its_timeout_is_asked_to_end(make, name):
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_at_the_end_of_a_drain_is_asked_to_end_and_handed_back(make, name):
+async def test_a_run_at_the_end_of_a_drain_is_asked_to_stop_and_handed_back(make, name):
     it = make()
     it.stopper.stop(await it.begin(name), RunState.DRAINED, 10.0)
     await it.logged("draining: None")
@@ -77,7 +77,7 @@ async def test_a_run_at_the_end_of_a_drain_is_asked_to_end_and_handed_back(make,
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_a_run_without_its_lease_is_asked_to_end_and_writes_nothing(make, name):
+async def test_a_run_without_its_lease_is_asked_to_stop_and_writes_nothing(make, name):
     it = make()
     it.stopper.on_lease_lost(await it.begin(name))
     await it.logged("lease_lost: None")
@@ -89,7 +89,9 @@ async def test_a_run_without_its_lease_is_asked_to_end_and_writes_nothing(make, 
 @pytest.mark.parametrize(
     ("then", "move"), [("return", "complete"), ("raise", "requeue"), ("stop", "requeue")]
 )
-async def test_what_a_drained_function_does_counts_unless_it_failed_for_being_asked(make, name, then, move):
+async def test_the_result_of_a_drained_function_counts_unless_it_failed_because_of_the_drain(
+    make, name, then, move
+):
     it = make()
     it.stopper.stop(await it.begin(name, then=then), RunState.DRAINED, 10.0)
     settlement = await it.settled()
@@ -104,7 +106,7 @@ async def test_functions_can_wait_for_the_drain_to_begin(make, name):
     assert (await it.settled()).result == b"true"
 
 
-async def test_a_cancel_that_is_over_frees_the_slot_when_the_thread_ends_and_not_before(make, gate):
+async def test_an_expired_grace_frees_the_slot_only_when_the_thread_ends(make, gate):
     it = make()
     run = await it.begin("deaf-thread", gate="gate")
     it.stopper.stop(run, RunState.CANCELLED, 0.05)
@@ -149,7 +151,7 @@ async def test_the_retry_of_a_thread_past_its_timeout_waits_for_its_end(make, ga
     await it.free(2)
 
 
-async def test_the_retry_waits_for_a_thread_no_longer_than_the_bound(make, gate):
+async def test_the_retry_waits_for_a_thread_no_longer_than_the_limit(make, gate):
     it = make(cancel_grace_seconds=0.02, stuck_threads_seconds=0.05)
     it.stopper.stop(await it.begin("deaf-thread", gate="gate"), RunState.TIMED_OUT)
     assert (await it.settled()).move.name == "retry"
@@ -171,14 +173,14 @@ async def test_a_deadline_ends_the_wait_for_a_thread(make, gate):
 
 
 @pytest.mark.parametrize("how", ["cancelled", "lost", "drained"])
-async def test_an_unresponsive_run_ends_at_once_when_no_retry_can_be_beside_it(make, gate, how):
+async def test_an_unresponsive_run_ends_at_once_when_no_retry_can_overlap_it(make, gate, how):
     it = make(cancel_grace_seconds=0.02)
     run = await it.begin("deaf-thread", gate="gate")
     it.stopper.stop(run, RunState.TIMED_OUT)
     await unresponsive(run)
     match how:
         case "cancelled":
-            # Redis makes a cancelled job of whatever end it is sent.
+            # Redis turns any finish of a job with a cancel request into cancelled.
             it.stopper.stop(run, RunState.CANCELLED, 60.0)
         case "lost":
             it.stopper.on_lease_lost(run)
@@ -187,7 +189,7 @@ async def test_an_unresponsive_run_ends_at_once_when_no_retry_can_be_beside_it(m
     assert (len(it.finishes), it.runs) == (0 if how == "lost" else 1, {})
 
 
-async def test_a_job_that_comes_back_waits_for_its_own_unfinished_thread(make, gate):
+async def test_a_job_that_returns_waits_for_its_own_unfinished_thread(make, gate):
     it = make()
     it.stopper.stop(await it.begin("deaf-thread", gate="gate"), RunState.CANCELLED, 0.01)
     await it.settled()
@@ -199,7 +201,7 @@ async def test_a_job_that_comes_back_waits_for_its_own_unfinished_thread(make, g
     assert again.times.deadline <= again.times.started + 5
 
 
-async def test_news_of_an_earlier_lease_do_not_concern_a_later_run(make):
+async def test_messages_about_an_earlier_lease_do_not_affect_a_later_run(make):
     it = make()
     run = await it.begin("in-loop")
     assert it.executor.runs.find("job_1", run.lease.token) is run
@@ -209,7 +211,7 @@ async def test_news_of_an_earlier_lease_do_not_concern_a_later_run(make):
     await it.free(2)
 
 
-async def test_a_job_that_comes_back_waits_no_longer_than_the_bound(make, gate):
+async def test_a_job_that_returns_waits_no_longer_than_the_limit(make, gate):
     it = make(stuck_threads_seconds=0.05)
     it.stopper.stop(await it.begin("deaf-thread", gate="gate"), RunState.CANCELLED, 0.01)
     await it.settled()

@@ -1,4 +1,4 @@
-"""When every slot is held by runs that do not end: how long a worker waits, and what it says meanwhile."""
+"""When every slot is held by runs that do not end: how long a worker waits, and what it reports meanwhile."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Watched:
-    """Two slots, one of them stuck already."""
+    """Two slots, one of which is stuck."""
 
     def __init__(self, patience: float = 600) -> None:
         self.clock: Any = ManualClock()
@@ -42,7 +42,7 @@ class Watched:
         return [self.metrics.registry.get_sample_value(name) for name in names]
 
 
-async def test_a_worker_waits_before_it_ends_itself_and_says_so_once() -> None:
+async def test_a_worker_waits_before_it_exits_and_logs_it_once() -> None:
     it = Watched(patience=600)
     with capture_logs() as lines:
         it.tick(10_000)
@@ -52,7 +52,7 @@ async def test_a_worker_waits_before_it_ends_itself_and_says_so_once() -> None:
     assert (lines[0]["slots"], lines[0]["ends_in_seconds"]) == (2, 600)
 
 
-async def test_a_slot_that_becomes_free_begins_the_wait_anew() -> None:
+async def test_a_freed_slot_restarts_the_wait() -> None:
     it = Watched(patience=600)
     slot = it.stick()
     it.tick()
@@ -65,7 +65,7 @@ async def test_a_slot_that_becomes_free_begins_the_wait_anew() -> None:
     assert [line["event"] for line in lines] == ["slots_are_free_again", "all_slots_are_stuck"]
 
 
-async def test_without_patience_a_worker_ends_itself_at_once() -> None:
+async def test_without_patience_a_worker_exits_at_once() -> None:
     it = Watched(patience=0)
     assert it.tick() == 0
     it.stick()

@@ -1,4 +1,4 @@
-"""Tasks that are ended stay ended."""
+"""Tasks that are cancelled really end."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from service.tasks import end, within
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_task_that_loses_its_first_cancellations_is_asked_again() -> None:
+async def test_a_task_that_loses_its_first_cancellations_is_cancelled_again() -> None:
     lost = 0
     for_ever, begun = asyncio.Event(), asyncio.Event()
 
@@ -42,7 +42,7 @@ async def test_a_task_that_loses_its_first_cancellations_is_asked_again() -> Non
     assert isinstance(tasks[2].exception(), ValueError)
 
 
-async def test_work_within_a_time_ends_when_that_is_over_even_if_it_loses_a_cancellation() -> None:
+async def test_work_under_a_time_limit_ends_even_if_it_loses_a_cancellation() -> None:
     for_ever, ended = asyncio.Event(), asyncio.Event()
 
     async def deaf() -> None:
@@ -68,7 +68,7 @@ async def test_work_within_a_time_ends_when_that_is_over_even_if_it_loses_a_canc
     assert ended.is_set()
 
 
-async def test_who_is_cancelled_meanwhile_takes_its_work_along() -> None:
+async def test_a_cancelled_caller_cancels_its_work() -> None:
     for_ever, begun, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work() -> None:

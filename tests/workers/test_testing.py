@@ -1,4 +1,4 @@
-"""What authors of handlers test theirs with: a worker's verdicts, and no server."""
+"""The test helpers for handler authors: the same outcomes as in a worker, without a server."""
 
 import asyncio
 import threading
@@ -52,14 +52,14 @@ async def hang(ctx: Any) -> None:
         ("final", 0, "dead", "non_retryable", 0),
     ],
 )
-async def test_the_end_is_what_a_worker_would_make_of_it(
+async def test_the_outcome_is_the_one_that_a_worker_would_decide(
     kind: str, failures: int, state: str, reason: str | None, delay: float
 ) -> None:
     end = await run(raise_it, {"kind": kind}, failures=failures)
     assert (end.state, end.reason, end.delay_seconds) == (state, reason, delay)
 
 
-async def test_what_is_deferred_too_often_has_failed() -> None:
+async def test_a_handler_that_defers_too_often_has_failed() -> None:
     end = await run(raise_it, {"kind": "snooze"}, deferrals=99)
     assert (end.state, end.delay_seconds) == ("scheduled", 60)
     end = await run(raise_it, {"kind": "snooze"}, deferrals=100)
@@ -82,14 +82,14 @@ async def test_a_payload_that_does_not_fit_is_refused_as_in_a_worker() -> None:
     assert "/numbers/0" in end.error.message
 
 
-async def test_a_result_that_is_not_json_is_the_jobs_end() -> None:
+async def test_a_result_that_is_not_json_is_a_failure() -> None:
     async def give_object(ctx: Any) -> object:
         return object()
 
     assert (await run(give_object)).state == "dead"
 
 
-async def test_a_function_is_told_of_its_timeout_and_one_that_is_deaf_is_not_waited_for() -> None:
+async def test_a_function_is_told_of_its_timeout_and_an_unresponsive_one_is_abandoned() -> None:
     told: list[tuple[bool, str | None]] = []
     gate = threading.Event()
 
@@ -123,7 +123,7 @@ async def test_plain_functions_and_those_of_processes_run_in_a_thread() -> None:
     assert (end.result, end.reports.lines) == (False, ["here"])
 
 
-async def test_what_a_handler_asks_for_is_reported_and_checked() -> None:
+async def test_enqueued_jobs_are_reported_and_checked() -> None:
     async def ask(ctx: Any, broken: bool = False) -> str:
         await ctx["redis"].enqueue_job("send", "a@b.c", _defer_by=5)
         options = {"priority": 5000} if broken else {"priority": 5}
@@ -141,7 +141,7 @@ async def test_what_a_handler_asks_for_is_reported_and_checked() -> None:
     "options",
     [{"_queue_name": "a b"}, {"_defer_by": 1e12}, {"_job_id": "a\nb"}, {"text": "x" * 65_536}],
 )
-async def test_a_call_that_a_worker_would_refuse_is_refused_here_too(options: dict[str, Any]) -> None:
+async def test_a_call_that_a_worker_would_refuse_is_refused_here_as_well(options: dict[str, Any]) -> None:
     async def ask(ctx: Any) -> None:
         await ctx["redis"].enqueue_job("send", **options)
 
@@ -151,15 +151,15 @@ async def test_a_call_that_a_worker_would_refuse_is_refused_here_too(options: di
     assert end.error.type in ("SpecInvalid", "PayloadTooLarge")
 
 
-async def test_children_park_the_job_until_they_are_among_its_dependencies() -> None:
+async def test_a_job_waits_for_children_until_they_are_among_its_dependencies() -> None:
     async def split(ctx: Any) -> list[Any]:
         await ctx.add_children(
             {"a": {"job": {"name": "part"}}, "b": {"job": {"name": "part"}, "depends_on": ["a"]}}
         )
         return [end["result"] for end in (await ctx.dependencies()).values()]
 
-    parked = await run(split)
-    assert (parked.state, list(parked.reports.children)) == ("blocked", ["a", "b"])
+    waiting = await run(split)
+    assert (waiting.state, list(waiting.reports.children)) == ("blocked", ["a", "b"])
     ended = {key: {"state": "succeeded", "result": key * 2, "error": None} for key in ("a", "b")}
     assert (await run(split, dependencies=ended)).result == ["aa", "bb"]
 

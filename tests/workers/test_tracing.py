@@ -1,4 +1,4 @@
-"""The spans of a run, and that it has one end."""
+"""The spans of a run, each of which ends exactly once."""
 
 import asyncio
 import contextvars
@@ -33,7 +33,7 @@ def run_of(traceparent: str | None = PARENT) -> Run:
 
 
 def traced(tracing_: RunTracing, run: Run, outcome: Outcome, stop: RunState | None = None) -> None:
-    """Begun and ended as the task of a run does it: what it sets is gone with it."""
+    """Started and ended inside a task, as a run is; context that it sets is gone afterwards."""
 
     def task() -> None:
         tracing_.begin(run)
@@ -75,7 +75,7 @@ async def test_wait_and_run_last_as_long_as_the_job_waited_and_ran(
         (Interrupted(), RunState.LEASE_LOST, "LeaseLost"),
     ],
 )
-async def test_a_run_that_failed_says_as_what(
+async def test_a_failed_run_records_its_error_type(
     with_tracer: RunTracing,
     spans: InMemorySpanExporter,
     outcome: Outcome,
@@ -97,7 +97,7 @@ async def test_a_run_that_is_concluded_twice_is_one_span(
     assert [span.name for span in spans.get_finished_spans()] == ["wait scripted", "run scripted"]
 
 
-async def test_a_run_tells_its_handler_and_its_log_lines_where_it_is() -> None:
+async def test_a_run_passes_its_trace_to_its_handler_and_log_lines() -> None:
     seen = {}
 
     async def task() -> None:

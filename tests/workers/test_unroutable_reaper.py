@@ -1,4 +1,4 @@
-"""The duty that buries what no worker can run, and when a worker has it."""
+"""The duty that buries jobs that no worker can run, and when a worker has it."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def test_batches_follow_at_once_and_checks_after_a_pause(
     assert pauses == [PAUSE, NEXT_BATCH, PAUSE]
 
 
-async def test_only_a_worker_that_was_told_to_has_the_duty(stores: Namespace) -> None:
+async def test_only_a_worker_with_the_setting_has_the_duty(stores: Namespace) -> None:
     def duties(**given: Any) -> int:
         settings = Settings(auth="off", **given)
         clock = ManualClock()

@@ -1,4 +1,4 @@
-"""What a process writes before it ends because a handler blocks its event loop."""
+"""What a process writes before it exits because a handler blocks its event loop."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Ended(BaseException):
-    """Raised in place of the end of the process, with its status."""
+    """Raised instead of exiting the process, with the exit status."""
 
 
 class Queue:

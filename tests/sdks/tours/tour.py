@@ -1,4 +1,4 @@
-"""A program on the generated Python client: a step that fails says so, the last line that all passed."""
+"""A program on the generated Python client; it names a failing step, and ends by saying that all passed."""
 
 import json
 import os
@@ -64,7 +64,7 @@ client = AuthenticatedClient(
 
 
 def ok(answer: Answer | Problem | None) -> Answer:
-    """The answer, which is not a problem."""
+    """The response, unless it is a problem."""
     assert answer is not None
     assert not isinstance(answer, Problem), answer
     return answer
@@ -75,7 +75,7 @@ def spec(do: str = "ok", **fields: object) -> JobSpecIn:
 
 
 def finished(job_id: str) -> JobOut:
-    """Waits for the end of the job with one long poll."""
+    """Waits for the job with one long poll."""
     return ok(get_job.sync(job_id, client=client, wait=20))
 
 
@@ -113,7 +113,7 @@ def what_is_absent_is_inherited() -> None:
         assert job is not None
         assert (job.queue, job.priority, job.max_attempts) == ("of-the-type", 7, 5)
         assert job.expires_at is not None
-    # A schedule shows the job as it was sent. What has a fixed default is sent.
+    # A schedule shows the job as it was sent, including fields with a fixed default.
     schedule = ScheduleIn(job=sent, cron="@yearly")
     shown = ok(put_schedule.sync("tour-python", client=client, body=schedule)).job.to_dict()
     assert shown == {"name": "inheriting", "delay_seconds": 0, "retry": {"delay_seconds": 2}}
@@ -169,7 +169,7 @@ def a_flow() -> None:
     jobs["last"] = NodeIn(job=spec(), depends_on=["first", EdgeIn(key="second", when=EdgeInWhen.FAILED)])
     body = FlowSpecIn(name="tour", on_failure=FlowSpecInOnFailure.CONTINUE, jobs=jobs)
     flow = ok(create_flow.sync(client=client, body=body, prefer="wait=20"))
-    # A dead job fails the flow; the job that waits for just that has run all the same.
+    # The dead job fails the flow, but the job that depends on that failure has run.
     assert flow.state == FlowOutState.FAILED
     assert (flow.counts.total, flow.counts.succeeded, flow.counts.dead) == (3, 2, 1)
     assert finished(flow.jobs["last"]).state == JobOutState.SUCCEEDED
@@ -205,7 +205,7 @@ def a_fan_out() -> None:
 
 
 def a_stream() -> None:
-    """This client knows no streams: it reads the text of one to its end."""
+    """This client does not support streams, so it reads the whole text of one."""
     job = ok(create_job.sync(client=client, body=spec(delay_seconds=1)))
     text = ok(stream_job_events.sync(job.id, client=client))
     assert isinstance(text, str)

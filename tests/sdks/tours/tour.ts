@@ -7,7 +7,7 @@ import type { ItemResultOut, JobEventOut, JobOut, JobSpecIn, Problem } from "./t
 
 const client = createClient({ baseUrl: process.env.TRIAGE_URL!, auth: process.env.TRIAGE_API_KEY! });
 
-/** The answer, which is not a problem. */
+/** The response, unless it is a problem. */
 async function ok<Data>(call: Promise<{ data?: Data; error?: unknown }>): Promise<NonNullable<Data>> {
   const { data, error } = await call;
   assert.ok(data, JSON.stringify(error));
@@ -18,7 +18,7 @@ function spec(work = "ok", fields: Partial<JobSpecIn> = {}): JobSpecIn {
   return { name: "scripted", payload: { do: work }, ...fields };
 }
 
-/** Waits for the end of the job with one long poll. */
+/** Waits for the job with one long poll. */
 async function finished(id: string): Promise<JobOut> {
   return ok(triage.getJob({ client, path: { job_id: id }, query: { wait: 20 } }));
 }
@@ -112,7 +112,7 @@ async function aFlow() {
   };
   const body = { name: "tour", on_failure: "continue" as const, jobs };
   const flow = await ok(triage.createFlow({ client, body, headers: { Prefer: "wait=20" } }));
-  // A dead job fails the flow; the job that waits for just that has run all the same.
+  // The dead job fails the flow, but the job that depends on that failure has run.
   assert.equal(flow.state, "failed");
   assert.deepEqual([flow.counts.total, flow.counts.succeeded, flow.counts.dead], [3, 2, 1]);
   assert.equal((await finished(flow.jobs["last"]!)).state, "succeeded");

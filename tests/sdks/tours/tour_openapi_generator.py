@@ -52,7 +52,7 @@ def what_is_absent_is_inherited() -> None:
         assert job is not None
         assert (job.queue, job.priority, job.max_attempts) == ("of-the-type", 7, 5)
         assert job.expires_at is not None
-    # A schedule shows the job as it was sent. What has a fixed default is sent.
+    # A schedule shows the job as it was sent, including fields with a fixed default.
     schedule = SchedulesApi(client).put_schedule(
         "tour-openapi-generator", ScheduleIn(job=sent, cron="@yearly")
     )

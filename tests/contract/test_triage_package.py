@@ -1,4 +1,4 @@
-"""`triage`: what authors of handlers import, how it is typed, and what ships it."""
+"""`triage`, the package for handler authors: its names, its types, and how it is distributed."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ from triage.testing import run
 from workers.handling.registry import Registry
 
 EXAMPLES = ROOT / "examples/handlers.py"
-#: What custom-handlers imports is in an image of its own.
+#: Imports of custom-handlers that come from its own image.
 ALL_EXAMPLES = [path for path in (ROOT / "examples").rglob("*.py") if path.parent.name != "custom-handlers"]
 MISTAKES = Path(__file__).with_name("typed_mistakes.py")
 
@@ -37,7 +37,7 @@ def test_the_names_are_those_of_workers() -> None:
 
 
 @pytest.mark.processes
-def test_the_command_imports_nothing_that_could_be_shadowed_before_it_has_looked() -> None:
+def test_the_command_imports_nothing_that_could_be_shadowed_before_its_check() -> None:
     code = "import sys, triage.command; print([m for m in sys.modules if m in ('service', 'workers')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -49,21 +49,21 @@ def test_each_package_is_in_the_wheel_in_the_image_and_behind_a_wall() -> None:
     assert packages == ["service", "triage", "workers"]
     assert project["tool"]["importlinter"]["root_packages"] == packages
     assert re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == packages
-    # Where a checkout has its samples in `examples`, the wheel has them in `workers`.
+    # A checkout has the sample handlers in `examples/tour`, the wheel has them in `workers/handlers`.
     samples = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     tour = [path.name for path in (ROOT / "examples/tour").glob("*.py")]
     assert samples == {f"examples/tour/{name}": f"workers/handlers/{name}" for name in tour}
-    # Of what `job` is made of, a type checker sees the types, too.
+    # Type checkers must also see the types of the modules that `job` is made of.
     assert all((ROOT / name / "py.typed").is_file() for name in ("triage", "workers"))
 
 
-def test_the_distribution_has_a_name_of_its_own_and_the_command_of_the_face() -> None:
+def test_the_distribution_has_its_own_name_and_installs_the_command() -> None:
     command = distribution("triage-jobs").entry_points
     assert [(entry.name, entry.value) for entry in command] == [("triage", "triage.command:main")]
 
 
 def typed_blocks() -> list[str]:
-    """The examples of the documents that say the type of ctx."""
+    """The documents' examples that annotate ctx."""
     texts = [path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))]
     blocks = [block for text in texts for block in re.findall(r"^```python\n(.+?)^```", text, re.M | re.S)]
     return [block for block in blocks if re.search(r"ctx: \w*Context", block)]

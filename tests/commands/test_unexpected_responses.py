@@ -1,4 +1,4 @@
-"""Whatever answers a command: one sentence and exit code 1, never a traceback."""
+"""A command that gets any unexpected response prints one sentence and exits with 1, never a traceback."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.commands.conftest import run
 from tests.e2e.processes import free_port
 
 JOB = "job_01M8GAG74ZBHD7VNZ3MVGAAV40"
-#: It reads nothing of what is answered.
+#: It ignores the body of the response.
 DELETE = ("dlq", "delete", JOB)
 COMMANDS = [
     ("queues",),
@@ -29,7 +29,7 @@ COMMANDS = [
 
 
 def complain(code: int, out: str, err: str) -> str:
-    """The one line of a command that did not do what it was asked."""
+    """The one line of a command that failed."""
     assert (code, out) == (1, ""), (code, out, err)
     # A progress bar ends its line.
     line = err.strip()
@@ -39,7 +39,7 @@ def complain(code: int, out: str, err: str) -> str:
 
 
 ANSWERS = ("502", "html", "bare", "empty", "list", "other", "rows", "fastapi", "login", "gzip")
-#: Every command with an answer of each kind, and one command with all.
+#: Every command with a response of each kind, and one command with all.
 PAIRS = [
     *((command, answer) for command in COMMANDS for answer in ("html", "fastapi", "other")),
     *((("queues",), answer) for answer in ANSWERS),
@@ -47,7 +47,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("command", "answer"), [pair for pair in PAIRS if pair != (DELETE, "other")])
-def test_what_is_not_triage_is_said_in_one_sentence(
+def test_a_server_that_is_not_triage_is_reported_in_one_sentence(
     odd_url: str, command: tuple[str, ...], answer: str
 ) -> None:
     ended = run(command, {"TRIAGE_URL": f"{odd_url}/{answer}"})
@@ -59,7 +59,7 @@ def test_what_is_not_triage_is_said_in_one_sentence(
 
 @pytest.mark.parametrize("command", [("flow", "{file}"), ("fan-out", "work", "--items", "{file}")])
 @pytest.mark.parametrize("answer", ["html", "other", "fastapi", "login"])
-def test_commands_with_a_file_too(
+def test_commands_with_a_file_as_well(
     odd_url: str, command: tuple[str, ...], answer: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "file.json"
@@ -68,7 +68,7 @@ def test_commands_with_a_file_too(
     complain(ended.code, ended.out, ended.err)
 
 
-def test_what_an_answer_says_does_not_steer_the_terminal(odd_url: str) -> None:
+def test_a_response_cannot_control_the_terminal(odd_url: str) -> None:
     ended = run(("queues",), {"TRIAGE_URL": f"{odd_url}/escape"})
     assert complain(ended.code, ended.out, ended.err) == "triage: 400 x: a [2Jb c"
 
@@ -84,7 +84,7 @@ def test_what_an_answer_says_does_not_steer_the_terminal(odd_url: str) -> None:
         ("http://me:secret@127.0.0.1:{closed}", "http://127.0.0.1"),
     ],
 )
-def test_an_address_that_is_none_or_where_nobody_listens(url: str, said: str) -> None:
+def test_an_invalid_or_closed_address(url: str, said: str) -> None:
     for command in (("queues",), ("bench", "--jobs", "1")):
         ended = run(command, {"TRIAGE_URL": url.format(closed=free_port())})
         line = complain(ended.code, ended.out, ended.err)
@@ -93,21 +93,21 @@ def test_an_address_that_is_none_or_where_nobody_listens(url: str, said: str) ->
 
 
 @pytest.mark.parametrize("key", ["schlüssel", "two\nlines"])
-def test_a_key_that_is_none(odd_url: str, key: str) -> None:
+def test_an_invalid_key(odd_url: str, key: str) -> None:
     ended = run(("queues",), {"TRIAGE_URL": odd_url, "TRIAGE_API_KEY": key})
     assert key not in complain(ended.code, ended.out, ended.err)
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:{closed}", "socks5://127.0.0.1:{closed}", "no proxy"])
 @pytest.mark.parametrize("command", [("queues",), ("bench", "--jobs", "1")], ids=" ".join)
-def test_no_proxy_is_asked_for_this_machine(odd_url: str, proxy: str, command: tuple[str, ...]) -> None:
+def test_proxies_are_not_used_for_this_machine(odd_url: str, proxy: str, command: tuple[str, ...]) -> None:
     proxy = proxy.format(closed=free_port())
     variables = {name: proxy for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY")}
     ended = run(command, {"TRIAGE_URL": f"{odd_url}/html", "NO_PROXY": "", **variables})
     assert "is not Triage" in complain(ended.code, ended.out, ended.err)
 
 
-def test_a_proxy_that_cannot_be_used_is_said(odd_url: str) -> None:
+def test_a_proxy_that_cannot_be_used_is_reported(odd_url: str) -> None:
     for proxy in ("socks5://127.0.0.1:9", "ftp://127.0.0.1:9"):
         ended = run(
             ("queues",), {"TRIAGE_URL": "http://triage.example", "HTTP_PROXY": proxy, "http_proxy": proxy}

@@ -1,4 +1,4 @@
-"""Redis that is killed, restarted, or frozen under running processes."""
+"""Redis is killed, restarted, or frozen under running processes."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from tests.e2e.processes import LEASE_SECONDS, Cluster
 from tests.support.eventually import eventually_blocking
 
 
-def test_a_killed_redis_loses_nothing_and_everything_goes_on(cluster: Cluster) -> None:
+def test_a_killed_redis_loses_nothing_and_everything_resumes(cluster: Cluster) -> None:
     api = cluster.start_api()
     worker = cluster.start_worker()
     long = cluster.submit(payload={"seconds": 3})["id"]
@@ -49,7 +49,7 @@ def test_an_outage_longer_than_the_lease_runs_nothing_twice(cluster: Cluster) ->
         assert (job["crashes"], job["deliveries"]) == (0, 1)
 
 
-def test_a_worker_drains_although_redis_is_away(cluster: Cluster) -> None:
+def test_a_worker_drains_while_redis_is_unreachable(cluster: Cluster) -> None:
     cluster.start_api()
     worker = cluster.start_worker()
     id = cluster.submit(payload={"seconds": 60})["id"]
