@@ -1,1 +1,1 @@
-"""Compares Triage with stock arq, on one Redis, in one run."""
+"""Compares Triage with its peers, in turn, in one run."""

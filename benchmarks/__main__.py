@@ -1,60 +1,87 @@
-"""`make bench`: measures Triage and stock arq 0.28 in turn, on one Redis."""
+"""`make bench`: measures the sides of each row in turn, round after round."""
 
+import argparse
 import asyncio
-import statistics
-import tempfile
+import subprocess
+import time
+import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis
+import orjson
 
-from benchmarks import drain, flows, http, idle, pickup, punctuality
-from service.store.redis.embedded import EmbeddedServer
+from benchmarks.bench import Bench
+from benchmarks.machine import machine
+from benchmarks.processes import ROOT
+from benchmarks.report import LATEST, tables
+from benchmarks.report.numbers import number
+from benchmarks.row import Figures, Row
+from benchmarks.rows import ROWS
+from benchmarks.summary import summarize
 
-ROUNDS = 3
-
-
-async def measure(server: EmbeddedServer, directory: Path) -> None:
-    redis = Redis.from_url(server.url)
-    stock: list[drain.Drain] = []
-    triage: list[drain.Drain] = []
-    for round in range(ROUNDS):
-        stock.append(await drain.stock(redis, server.url, directory / f"stock-{round}"))
-        triage.append(await drain.triage(redis, server.url, directory / f"triage-{round}"))
-        print(f"drain {round + 1}: stock arq {stock[-1]}")
-        print(f"drain {round + 1}: Triage    {triage[-1]}")
-    pairs = zip(triage, stock, strict=True)
-    ratio = statistics.median(mine.per_second / theirs.per_second for mine, theirs in pairs)
-    print(f"drain of {drain.JOBS:,} no-op jobs, one worker, 100 at a time: {ratio:.1f} x stock arq")
-    p50, p99 = await pickup.measure(redis, server.url, directory / "pickup")
-    print(f"pick-up by an idle worker: p50 {p50 * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms")
-    (late50, late99), shares = await punctuality.measure(redis, server.url)
-    print(f"delayed jobs on an idle worker: p50 {late50:.0f} ms late, p99 {late99:.0f} ms")
-    print("smooth rates reached: " + ", ".join(f"{rate}/s {share:.1%}" for rate, share in shares.items()))
-    await submissions(redis, server.url)
-    sent, ran = await idle.measure(redis, server.url)
-    print(f"one idle worker: {sent:.2f} Redis commands/s sent, {ran:.2f} run with those inside scripts")
-    for line in await flows.measure(redis, server.url):
-        print(line)
-    await redis.aclose()
+#: The results of a run of some rows; the repository has results of all rows.
+PARTIAL = ROOT / ".cache/bench/partial.json"
 
 
-async def submissions(redis: Any, url: str) -> None:
-    ratios: list[float] = []
-    for round in range(ROUNDS):
-        theirs, mine = await http.stock(redis, url), await http.triage(redis, url)
-        ratios.append(mine.per_second / theirs.per_second)
-        print(f"POST /v1/jobs {round + 1}: FastAPI and stock arq {theirs}")
-        print(f"POST /v1/jobs {round + 1}: Triage                {mine}")
-    print(f"POST /v1/jobs, {http.CONNECTIONS} connections: {statistics.median(ratios):.1f} x stock arq")
-    print(f"POST /v1/jobs/bulk, {http.BULK:,} jobs each: {await http.bulk(redis, url)}")
+async def measure(rows: list[Row], rounds: int) -> dict[str, Any]:
+    """The results, without the rows that failed in any round."""
+    began = time.monotonic()
+    figures = {row.name: {side: list[Figures]() for side in row.sides} for row in rows}
+    async with Bench() as bench:
+        about = await machine(bench)
+        for round_number in range(1, rounds + 1):
+            for row in [row for row in rows if row.name in figures]:
+                if not await _measured(bench, row, figures[row.name], f"{round_number}/{rounds}"):
+                    del figures[row.name]
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rounds": rounds,
+        "seconds": round(time.monotonic() - began),
+        "machine": about,
+        "rows": [summarize(row, figures[row.name]) for row in rows if row.name in figures],
+    }
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as directory, EmbeddedServer(Path(directory) / "redis") as server:
-        print(f"server: {server.url.split(':')[0]} socket, append-only file on")
-        asyncio.run(measure(server, Path(directory)))
+async def _measured(bench: Bench, row: Row, figures: dict[str, list[Figures]], label: str) -> bool:
+    """Measure each side once; returns False if one failed."""
+    for side, measure_side in row.sides.items():
+        began = time.monotonic()
+        try:
+            each = await measure_side(bench)
+        except Exception:
+            print(f"{label} {row.name}: {side} failed", flush=True)
+            traceback.print_exc()
+            return False
+        figures[side].append(each)
+        seconds = time.monotonic() - began
+        print(f"{label} {row.name}: {side} {number(each.figure)} {row.unit} ({seconds:.0f} s)", flush=True)
+    return True
+
+
+def selected(names: str) -> list[Row]:
+    known = {row.name: row for row in ROWS}
+    chosen = [name for name in names.split(",") if name]
+    if unknown := [name for name in chosen if name not in known]:
+        raise SystemExit(f"bench: no such row: {', '.join(unknown)}; there are {', '.join(known)}")
+    return [known[name] for name in chosen] or list(ROWS)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--rows", default="", help="comma-separated names (default: all)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="where to write the results")
+    given = parser.parse_args()
+    rows = selected(given.rows)
+    subprocess.run([ROOT / "benchmarks/peers/install.sh"], check=True)
+    results = asyncio.run(measure(rows, given.rounds))
+    out = given.out or (LATEST if len(results["rows"]) == len(ROWS) else PARTIAL)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    print("\n".join(["", *tables.goals(results), "", f"{results['seconds']} s; written to {out}"]))
+    return 0 if len(results["rows"]) == len(rows) else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

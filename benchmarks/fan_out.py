@@ -13,10 +13,10 @@ import httpx
 import orjson
 from redis.asyncio import Redis
 
-from benchmarks.processes import process, until
+from benchmarks.ports import free_port
+from benchmarks.processes import cpu_seconds, process, until
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.scripts import digest
-from tests.e2e.processes import free_port
 
 SMALL, LARGE = 1_000, 100_000
 CODE = "from service.cli import main; main()"
@@ -27,11 +27,6 @@ SLOW_US = 5_000
 def memory_mib(pid: int, field: str = "VmRSS") -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Scripts:

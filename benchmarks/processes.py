@@ -1,4 +1,4 @@
-"""Starts processes to measure, and reads counters of Redis."""
+"""Starts processes to measure, and reads their CPU time."""
 
 import asyncio
 import contextlib
@@ -6,16 +6,21 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 @contextlib.asynccontextmanager
-async def process(arguments: list[str], **environment: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def program(
+    command: Sequence[str | Path], **environment: str
+) -> AsyncGenerator[subprocess.Popen[bytes]]:
     """A process that ends with the block."""
     started = subprocess.Popen(
-        [sys.executable, *arguments],
+        [str(part) for part in command],
+        cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -25,6 +30,24 @@ async def process(arguments: list[str], **environment: str) -> AsyncIterator[sub
     finally:
         started.terminate()
         await asyncio.to_thread(started.wait, 20)
+
+
+def process(
+    arguments: list[str], **environment: str
+) -> contextlib.AbstractAsyncContextManager[subprocess.Popen[bytes]]:
+    """A Python process that ends with the block."""
+    return program([sys.executable, *arguments], **environment)
+
+
+async def run(command: Sequence[str | Path], **environment: str) -> bytes:
+    """Run a program until it exits; returns its output."""
+    running = await asyncio.create_subprocess_exec(
+        *map(str, command), cwd=ROOT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await running.communicate()
+    if running.returncode:
+        raise RuntimeError(f"{command[0]} failed with exit code {running.returncode}")
+    return output
 
 
 async def until(
@@ -53,34 +76,15 @@ def notes(path: Path) -> list[Note]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of all threads of a process, in user and in kernel mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU time of all threads of a process and its subprocesses, in user and in kernel mode."""
+    folder = Path(f"/proc/{pid}")
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    children = (folder / f"task/{pid}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_seconds(int(child)) for child in children)
 
 
 async def redis_cpu_seconds(redis: Any) -> float:
     """CPU time of the server, without the subprocesses that rewrite the append-only file."""
     used = await redis.info("cpu")
     return float(used["used_cpu_sys"] + used["used_cpu_user"])
-
-
-async def commands(redis: Any) -> tuple[int, int]:
-    """Commands that clients have sent, and all that Redis has run, including commands in scripts."""
-    stats = await redis.info("commandstats")
-    inner = (
-        "time",
-        "hset",
-        "hget",
-        "hmget",
-        "hgetall",
-        "zadd",
-        "zrem",
-        "zrange",
-        "zrangebyscore",
-        "smembers",
-        "exists",
-        "get",
-        "set",
-    )
-    sent = sum(row["calls"] for name, row in stats.items() if name.removeprefix("cmdstat_") not in inner)
-    return sent, int((await redis.info("stats"))["total_commands_processed"])

@@ -1,7 +1,7 @@
 """Writes the generated files, or with --check lists those that are not current."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import orjson
 
 from service.api.export import openapi_document
 from service.api.openapi.document import operations as operations_of
-from tools import reference
+from tools import performance, reference
 from tools.chart_values import chart_values_list
 from tools.dashboard import dashboard
 from tools.lua_moves import lua_moves
@@ -63,31 +63,38 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-def filled(page: str, section: str, lines: Callable[[], list[str]]) -> str:
-    """The page with new lines between the two comments of a section."""
+Lines = Callable[[], list[str]]
+
+
+def filled(page: str, sections: Mapping[str, Lines]) -> str:
+    """The page with new lines between the two comments of each section."""
     text = (ROOT / page).read_text()
-    begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
-    before, rest = text.split(begin)
-    _, after = rest.split(end)
-    return "\n".join([before + begin, "", *lines(), "", end + after])
+    for section, lines in sections.items():
+        begin, end = f"<!-- {section}: generated -->", f"<!-- {section}: end -->"
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
+        text = "\n".join([before + begin, "", *lines(), "", end + after])
+    return text
 
 
-#: Pages written by hand, each with one generated section.
-SECTIONS: dict[str, tuple[str, Callable[[], list[str]]]] = {
-    "docs/reference/settings.md": ("settings", reference.settings),
-    "docs/reference/metrics.md": ("metrics", metrics_list),
-    "docs/reference/errors.md": ("errors", reference.errors),
-    "docs/reference/command-line.md": ("commands", reference.commands),
-    "docs/reference/state-machine.md": ("moves", reference.state_machine),
-    "docs/reference/redis-keys.md": ("keys", reference.redis_keys),
-    "helm/triage/README.md": ("values", lambda: chart_values_list(ROOT / "helm/triage/values.yaml")),
+#: Pages written by hand, each with its generated sections.
+SECTIONS: dict[str, Mapping[str, Lines]] = {
+    "docs/reference/settings.md": {"settings": reference.settings},
+    "docs/reference/metrics.md": {"metrics": metrics_list},
+    "docs/reference/errors.md": {"errors": reference.errors},
+    "docs/reference/command-line.md": {"commands": reference.commands},
+    "docs/reference/state-machine.md": {"moves": reference.state_machine},
+    "docs/reference/redis-keys.md": {"keys": reference.redis_keys},
+    "docs/explanation/performance.md": performance.sections(),
+    "helm/triage/README.md": {"values": lambda: chart_values_list(ROOT / "helm/triage/values.yaml")},
 }
 
 
 FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
     "service/store/lua/lib/moves.lua": lua_moves,
-    **{page: partial(filled, page, section, lines) for page, (section, lines) in SECTIONS.items()},
+    **{page: partial(filled, page, sections) for page, sections in SECTIONS.items()},
+    "docs/explanation/performance.svg": performance.picture,
     "helm/triage/dashboards/triage.json": dashboard,
     **{
         f"openapi/examples/{operation['operationId']}.json": partial(example, operation["operationId"])

@@ -147,8 +147,8 @@ def settle(
     Redis cancels the job instead if there is a cancel request by then.
     """
     match outcome:
-        case Succeeded(result):
-            return Settlement(COMPLETE, result=result)
+        case Succeeded():
+            return Settlement(COMPLETE, result=outcome.result)
         case Snoozed() | Throttled():
             if job.deferrals >= deferrals.max_deferrals:
                 return _settle_failure(job, _too_many(job.deferrals), now_ms, random, deferrals)

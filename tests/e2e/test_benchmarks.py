@@ -1,32 +1,43 @@
-"""The benchmarks measure what they claim: run with few jobs, whose figures mean nothing."""
+"""The benchmark measures what it says: with few jobs, whose figures mean nothing, and without any peer."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks import drain, http
-from service.store.redis.connect import connect
-from service.store.redis.embedded import EmbeddedServer
+from benchmarks.bench import Bench
+from benchmarks.load import generator
+from benchmarks.rows import drain, http, space, waits
+from benchmarks.systems import triage
+from benchmarks.systems.triage import Triage
 
 pytestmark = pytest.mark.anyio
 JOBS = 300
 
 
-async def test_a_drain_and_submissions_are_measured(
+async def test_a_drain_a_wait_and_a_jobs_memory_are_measured(
     server_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "JOBS", JOBS)
-    monkeypatch.setattr(http, "REQUESTS", JOBS)
-    monkeypatch.setattr(http, "BULK_REQUESTS", 2)
-    with EmbeddedServer(tmp_path / "data", server_binary) as server:
-        redis = connect(server.url)
-        try:
-            drained = [await drain.stock(redis, server.url, tmp_path / "stock")]
-            drained += [await drain.triage(redis, server.url, tmp_path / "triage")]
-            sent = [await http.stock(redis, server.url), await http.triage(redis, server.url)]
-            bulk = await http.bulk(redis, server.url)
-        finally:
-            await redis.aclose()
-    assert all(row.per_second > 0 for row in drained)
-    assert all(row.per_second > 0 and row.p99 >= row.p50 > 0 for row in sent)
-    assert (sent[0].trips, 0 < sent[1].trips <= 1, 0 < bulk.trips <= 0.01) == (0, True, True)
+    monkeypatch.setattr(space, "JOBS", JOBS)
+    monkeypatch.setattr(waits, "JOBS", 20)
+    async with Bench(tmp_path, server_binary) as bench:
+        drained = await drain.drain(bench, Triage, JOBS)
+        waited = await waits.waits(bench, Triage, "delayed")
+        queued = await space.memory(bench, Triage)
+    assert drained.figure > 0
+    assert drained.cpu_us["Redis"] > 0
+    # A finished job keeps its payload of 200 bytes and a result.
+    assert 250 < drained.also["bytes kept"] < 10_000
+    assert 0 < waited.also["ms p50"] <= waited.figure <= waited.also["ms at most"]
+    assert 200 < queued.figure < 10_000
+
+
+async def test_submissions_are_measured(
+    server_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator, "WRK", tmp_path / "nothing")
+    monkeypatch.setattr(http, "SECONDS", 1)
+    async with Bench(tmp_path, server_binary) as bench:
+        figures = await http.single(bench, triage.api)
+    assert figures.figure > 0
+    assert 0 < figures.also["ms p50"] <= figures.also["ms p99"]
+    assert figures.cpu_us["API"] > 0

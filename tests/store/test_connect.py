@@ -1,9 +1,11 @@
 """Connections send what redis-py would, and a closed one or one with an unread reply is replaced."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 from redis.asyncio import Connection
+from redis.exceptions import ConnectionError
 
 from service.store.redis.connect import connect
 from tests.support.eventually import eventually
@@ -48,6 +50,21 @@ async def test_a_connection_that_the_server_has_closed_is_replaced_before_a_call
     assert await redis.client_id() != own
     await redis.aclose()
     await other.aclose()
+
+
+async def test_a_transport_that_fails_at_a_write_is_a_connection_error(redis_url: str) -> None:
+    # As uvloop's does after a reset by the peer.
+    def fail(*_: Any) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    redis: Any = connect(redis_url)
+    connection = await redis.connection_pool.get_connection()
+    with (
+        mock.patch.object(connection._writer, "writelines", fail),
+        pytest.raises(ConnectionError, match="the handler is closed"),
+    ):
+        await connection.send_command("PING")
+    await redis.aclose()
 
 
 async def test_a_reply_that_nobody_has_read_is_not_the_reply_to_the_next_call(redis_url: str) -> None:

@@ -1,6 +1,7 @@
 """Connects to Redis, always with time-outs, because a frozen server must not freeze its callers."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, cast
@@ -56,7 +57,9 @@ class _Amended:
                 await connection.check_health()
             writer = connection._writer
             if not writer.is_closing() and _has_room(writer.transport, command):
-                return writer.writelines(command)
+                # redis-py's own way, below, reports a connection that fails here.
+                with contextlib.suppress(RuntimeError, OSError):
+                    return writer.writelines(command)
         await cast(Any, super()).send_packed_command(command, check_health)
 
     async def can_read_destructive(self) -> bool:

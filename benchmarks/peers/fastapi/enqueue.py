@@ -1,11 +1,10 @@
-"""An API without Triage: FastAPI, and enqueue_job of stock arq 0.28."""
+"""An API without Triage: FastAPI, and enqueue_job of stock arq."""
 
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
-import uvicorn
 from arq import create_pool
 from arq.connections import RedisSettings
 from fastapi import FastAPI
@@ -18,7 +17,7 @@ class Job(BaseModel):
 
 
 @contextlib.asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     app.state.arq = await create_pool(RedisSettings.from_dsn(os.environ["BENCH_REDIS"]))
     yield
 
@@ -30,7 +29,3 @@ app = FastAPI(lifespan=lifespan)
 async def create_job(body: Job) -> dict[str, Any]:
     job = await app.state.arq.enqueue_job(body.name, **body.payload)
     return {"id": job.job_id, "name": body.name}
-
-
-if __name__ == "__main__":
-    uvicorn.run(app, port=int(os.environ["BENCH_PORT"]), access_log=False, log_config=None)

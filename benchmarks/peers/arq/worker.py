@@ -1,4 +1,4 @@
-"""A worker of stock arq 0.28, with max_jobs=100."""
+"""A worker with max_jobs=100 that keeps results."""
 
 import os
 from typing import Any, ClassVar

@@ -1,0 +1,1 @@
+"""Load generators: many requests over keep-alive connections."""

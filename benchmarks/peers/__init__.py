@@ -1,0 +1,1 @@
+"""Programs of the peers, which run as processes with their own libraries."""

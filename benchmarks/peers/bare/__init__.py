@@ -1,0 +1,1 @@
+"""An application without a framework."""

@@ -1,0 +1,1 @@
+"""FastAPI without Triage."""

@@ -1,0 +1,1 @@
+"""Triage and its peers behind one interface."""
