@@ -24,6 +24,8 @@ from workers.handling.registry import Registry
 from workers.process.admin import AdminServer
 from workers.process.composition import Composition, Identity
 
+#: The replies to a finish whose run had lost its lease.
+REFUSED = frozenset({FinishResult.STALE, FinishResult.MISSING})
 #: The timeout of the shutdown hooks, in seconds.
 HOOKS_END_SECONDS = 5.0
 
@@ -168,10 +170,11 @@ class TriageWorker(arq.worker.Worker):
         """Handle Redis's reply to a finish."""
         parts = self._parts
         assert parts is not None
-        self.registry.hooks.settled(finish.lease)
+        if self.registry.hooks.per_job:
+            self.registry.hooks.settled(finish.lease)
         if self.burst:
             parts.claimer.wake()  # In a burst, this may have been the last job.
-        if result in (FinishResult.STALE, FinishResult.MISSING):
+        if result in REFUSED:
             parts.metrics.stale.inc()
             log.warning("finish_refused", job_id=finish.lease.job.id, word=result.value)
             return

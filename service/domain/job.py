@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from service.domain import trace_context
 from service.domain.job_spec import Unique
+from service.domain.record import record
 from service.domain.retry import RetryPolicy
 from service.domain.states import Reason, State
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """A stored job. Times are unix milliseconds of the Redis clock; JSON values stay JSON text."""
 
@@ -90,7 +91,7 @@ class JobStatus:
     redact: tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lease:
     """A worker's right to run a job and to store its result. `token` identifies one delivery."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from service.domain.job import Job
+from service.domain.record import record
 from service.domain.states import (
     COMPLETE,
     CRASH,
@@ -47,7 +48,7 @@ class Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Succeeded:
     """The handler returned; `result` is JSON text within the size limit."""
 
@@ -119,7 +120,7 @@ class DeferralPolicy:
 DEFERRALS = DeferralPolicy()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settlement:
     """A fenced move and the values to store. `delay_ms` counts from the time at which Redis applies it."""
 
@@ -146,8 +147,8 @@ def settle(
     Redis cancels the job instead if there is a cancel request by then.
     """
     match outcome:
-        case Succeeded(result):
-            return Settlement(COMPLETE, result=result)
+        case Succeeded():
+            return Settlement(COMPLETE, result=outcome.result)
         case Snoozed() | Throttled():
             if job.deferrals >= deferrals.max_deferrals:
                 return _settle_failure(job, _too_many(job.deferrals), now_ms, random, deferrals)

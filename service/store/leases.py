@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from service.domain.job import Lease
 from service.domain.outcome import FIRST_REST_MS, FREE_LOSSES, LONGEST_REST_MS, Settlement
+from service.domain.record import record
 from service.domain.results import FinishResult
 from service.domain.worker import WorkerRecord
 from service.store.codec.fields import not_negative, text, texts
@@ -60,7 +61,7 @@ class Claim:
         return None if self.due_us is None else max(0, self.due_us - self.now_us)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finish:
     """The result of one run, decided and timed by its worker."""
 

@@ -198,10 +198,10 @@ async def test_a_suspended_worker_does_not_fire_what_is_long_past(stores, clock)
 async def test_a_firing_that_redis_refused_is_sent_again(stores, clock):
     one = await cron_of(stores, clock, cron(tick, second=0))
     clock.advance(60)
-    before, stores.jobs.fire = stores.jobs.fire, broken
+    before, stores.jobs.submit_batch = stores.jobs.submit_batch, broken
     with pytest.raises(ConnectionError):
         await one.work()
-    stores.jobs.fire = before
+    stores.jobs.submit_batch = before
     await one.work()
     assert len(await jobs_in(stores)) == 1
 

@@ -53,7 +53,7 @@ class Notes:
 
 def context(notes: Any, **shared: Any) -> JobContext:
     nobody: Any = None
-    return JobContext(lease(), shared, notes, nobody, Flag())
+    return JobContext(lease(), shared, notes, lambda _: nobody, Flag())
 
 
 def times(timeout: float = 60.0, now: float = 0.0, claimed_at: int = 0) -> RunTimes:

@@ -10,10 +10,12 @@ import pytest
 
 from service.domain.errors import BackendUnavailable
 from service.domain.job import Lease
-from service.store.leases import Claim
+from service.store.leases import Claim, ClaimRequest
 from tests.support.eventually import eventually
+from workers.engine import claimer
 from workers.engine.claimer import STAND_BY, Claimer
 from workers.engine.pool import Pool
+from workers.engine.runs.slots import Slot, Slots
 
 pytestmark = pytest.mark.anyio
 
@@ -26,12 +28,14 @@ class Store:
     def __init__(self, answer: Callable[[int], Claim]) -> None:
         self._answer = answer
         self.claims = 0
+        self.asked: list[int] = []
         self.blocked = self.ended = 0
         self.woken: list[str] = []
         self._tokens: asyncio.Queue[None] = asyncio.Queue()
 
-    async def claim(self, request: object) -> Claim:
+    async def claim(self, request: ClaimRequest) -> Claim:
         self.claims += 1
+        self.asked.append(request.slots)
         return self._answer(self.claims)
 
     async def wait_for_work(self, pool: str, seconds: float) -> bool:
@@ -61,12 +65,17 @@ def lease(starts_in_us: int = 0) -> Lease:
     return Lease(cast(Any, SimpleNamespace(id="job_1")), "1:x", starts_in_us=starts_in_us)
 
 
+def leases(count: int) -> list[Lease]:
+    return [lease() for _ in range(count)]
+
+
 class Bench:
     def __init__(self, answer: Callable[[int], Claim], capacity: int = 2, limited: bool = False) -> None:
         self.store: Any = Store(answer)
         self.clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
         self.started: list[tuple[int, float]] = []
-        self.slots: Any = SimpleNamespace(freed=asyncio.Event(), capacity=capacity, free=capacity)
+        self.slots = Slots(self.clock, capacity)
+        self.held: list[Slot] = []
         self.executor: Any = SimpleNamespace(
             slots=self.slots,
             limited=limited,
@@ -84,7 +93,7 @@ class Bench:
 
     def _start(self, lease: Lease, claimed_at: int) -> None:
         self.started.append((claimed_at, self.clock.monotonic()))
-        self.slots.free -= 1
+        self.held.append(self.slots.acquire(lease.job.id, "work"))
 
     async def until_claims(self, count: int) -> None:
         def looked() -> None:
@@ -135,7 +144,6 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
     await bench.until_claims(1)
     bench.claimer.wake()
     await bench.until_claims(2)
-    bench.slots.free = 0
     bench.store.ring()
 
     def passed_on() -> None:
@@ -143,8 +151,8 @@ async def test_a_full_worker_passes_a_wake_up_on() -> None:
 
     await eventually(passed_on)
     assert bench.store.claims == 2
-    bench.slots.free = 2
-    bench.slots.freed.set()
+    for slot in bench.held:
+        slot.release()
     await bench.until_claims(3)
     bench.claimer.stop()
     await asyncio.wait_for(work, 5)
@@ -180,7 +188,7 @@ async def test_a_freed_slot_of_a_limited_type_does_not_wait_for_the_blocking_cal
     work = asyncio.create_task(bench.claimer.work())
     for number in range(1, 11):
         await bench.until_claims(number)
-        bench.slots.freed.set()
+        bench.slots.acquire(f"job_{number}", "work").release()
     await bench.until_claims(11)
     # The call loses its first cancellation, so cutting it short for each slot would delay the next claim.
     assert (bench.store.blocked, bench.store.ended) == (1, 0)
@@ -193,7 +201,7 @@ async def test_a_burst_ends_with_its_last_run() -> None:
     work = asyncio.create_task(bench.claimer.work(burst=True))
     await bench.until_claims(1)
     bench.executor.runs.idle = True
-    bench.slots.freed.set()
+    bench.slots.acquire("job_1", "work").release()
     await asyncio.wait_for(work, 5)
     assert bench.store.claims == 2
 
@@ -211,3 +219,31 @@ async def test_a_stop_ends_a_blocking_call_that_loses_its_first_cancellation() -
     bench = Bench(lambda _: claimed())
     await bench.run(1)
     assert (bench.store.blocked, bench.store.ended) == (1, 1)
+
+
+async def test_a_claim_for_waiting_jobs_is_for_several_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claimer, "GATHER_SECONDS", 0.05)
+    answers = [claimed(*leases(10)), claimed(*leases(10))]
+    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=20)
+    work = asyncio.create_task(bench.claimer.work())
+    await bench.until_claims(2)
+    first, second, *_ = bench.held
+    first.release()
+    asyncio.get_running_loop().call_later(0.01, second.release)
+    await bench.until_claims(3)
+    bench.claimer.stop()
+    await asyncio.wait_for(work, 5)
+    assert bench.store.asked == [10, 10, 2]
+
+
+async def test_a_woken_worker_with_few_free_slots_claims_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claimer, "GATHER_SECONDS", 60)
+    answers = [claimed(*leases(10)), claimed(*leases(9))]
+    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=20)
+    work = asyncio.create_task(bench.claimer.work())
+    await bench.until_claims(2)
+    bench.store.ring()
+    await bench.until_claims(3)
+    bench.claimer.stop()
+    await asyncio.wait_for(work, 5)
+    assert bench.store.asked == [10, 10, 1]

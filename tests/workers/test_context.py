@@ -1,4 +1,6 @@
 import asyncio
+import concurrent.futures
+import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +30,43 @@ async def test_values_a_job_writes_into_its_context_stay_with_it():
     first, second = context(Notes(), **shared), context(Notes(), **shared)
     first["limit"] = 2
     assert second["limit"] == 1
+
+
+async def test_an_event_that_is_first_asked_for_after_the_cancel_is_set():
+    ctx = context(Notes())
+    ctx.notify_cancel("cancelled", "too expensive")
+    assert ctx.cancelled.is_set()
+    assert (ctx.cancel_reason, ctx.cancel_message) == ("cancelled", "too expensive")
+
+
+async def test_in_a_thread_the_event_of_a_cancel_is_one_of_threads_whenever_it_comes():
+    before, after = context(Notes()), context(Notes())
+    before.notify_cancel("timeout")
+    for ctx in (before, after):
+        ctx.enter_thread()
+        assert isinstance(ctx.cancelled, threading.Event)
+    after.notify_cancel("timeout")
+    assert (before.cancelled.is_set(), after.cancelled.is_set()) == (True, True)
+
+
+async def test_a_cancel_ends_the_wait_of_a_thread_for_a_limiter():
+    class Closed:
+        def limiter(self, name, limit, per_seconds):
+            return self
+
+        async def acquire(self):
+            await asyncio.Event().wait()
+
+    ctx = context(Notes(), limiters=Closed())
+    ctx.enter_thread()
+
+    def handler():
+        with pytest.raises(concurrent.futures.CancelledError):
+            ctx.limiter("crm", 1, 1).acquire()
+
+    waiting = asyncio.create_task(asyncio.to_thread(handler))
+    ctx.notify_cancel("cancelled")
+    await asyncio.wait_for(waiting, 10)
 
 
 async def test_of_many_progress_reports_few_are_written_and_the_last_one_always():

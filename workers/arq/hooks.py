@@ -48,7 +48,8 @@ class Hooks:
 
     def __init__(self, modules: Sequence[ModuleHooks] = ()) -> None:
         self.modules = tuple(modules)
-        self._per_job = any(m.job_start or m.job_end or m.after_job_end for m in self.modules)
+        #: Whether any hook of theirs runs with each job.
+        self.per_job = any(m.job_start or m.job_end or m.after_job_end for m in self.modules)
         #: By lease token.
         self._open: dict[str, _Open] = {}
         self._after: set[asyncio.Task[None]] = set()
@@ -71,7 +72,7 @@ class Hooks:
 
         They run in the run's task, so that the handler sees the context variables that they set.
         """
-        if not self._per_job:
+        if not self.per_job:
             return
         run = _Open(context, contextvars.copy_context(), [])
         self._open[context.lease.token] = run

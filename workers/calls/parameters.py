@@ -42,17 +42,22 @@ class Loose:
 
     def bind(self, payload: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments after `ctx`; raises TypeError for missing or unknown names."""
-        if missing := [name for name in self.required if name not in payload]:
-            raise TypeError(f"/{missing[0]}: Field required")
-        if not self.extra and (unknown := [name for name in payload if name not in self.names]):
-            raise TypeError(f"/{unknown[0]}: Extra inputs are not permitted")
-        given = {name: self._convert(name, value) for name, value in payload.items()}
+        for name in self.required:
+            if name not in payload:
+                raise TypeError(f"/{name}: Field required")
+        if not self.extra:
+            for name in payload:
+                if name not in self.names:
+                    raise TypeError(f"/{name}: Extra inputs are not permitted")
+        given = dict(payload)
+        for name in self.adapters.keys() & given.keys() if self.adapters else ():
+            given[name] = self._convert(name, given[name])
+        if not self.nameless:
+            return [], given
         return [given.pop(name) for name in self.names[: self.nameless] if name in given], given
 
     def _convert(self, name: str, value: Any) -> Any:
-        adapter = self.adapters.get(name)
-        if adapter is None:
-            return value
+        adapter = self.adapters[name]
         # Validators of the author's types may raise anything.
         with contextlib.suppress(Exception):
             return adapter.validate_json(orjson.dumps(value), strict=True)

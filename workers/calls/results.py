@@ -48,7 +48,7 @@ def encode_result(value: object, limit_bytes: int) -> bytes:
 def encode_json(value: object) -> bytes:
     """The JSON text of a value; raises NotJson."""
     try:
-        text = orjson.dumps(value, default=_encode, option=orjson.OPT_NON_STR_KEYS)
+        text = orjson.dumps(value, _encode, orjson.OPT_NON_STR_KEYS)
         # orjson writes NaN as null, so look for NaN only if the text contains a null.
         if b"null" in text and _has_nan(value):
             raise NotJson("contains NaN or Infinity, which JSON cannot represent.")

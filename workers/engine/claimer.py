@@ -3,19 +3,22 @@
 import asyncio
 import random
 from collections.abc import Callable
+from operator import attrgetter
 
 import structlog
 
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.store.leases import Claim
-from service.tasks import end
 from workers.engine.executor import Executor
 from workers.engine.pool import Pool
 from workers.engine.wake_ups import WakeUps
 
 #: The most jobs per claim: while one script runs, Redis serves no other client.
 CLAIM_AT_MOST = 200
+#: While jobs wait for slots, a claim waits until a tenth of the slots is free, or for this time in seconds:
+#: a call per freed slot costs more than the job.
+GATHER_SHARE, GATHER_SECONDS = 10, 0.001
 #: How long after a due time a standby worker claims, in seconds: another worker was faster last time.
 STAND_BY = 0.05
 #: The first and the longest pause between attempts while Redis is unavailable, in seconds.
@@ -53,12 +56,13 @@ class Claimer:
         # Claim for half of the slots, so that Redis works on one half while the other half runs jobs. This
         # gives a fifth more no-op jobs per second, and never leases a job that has to wait for a slot.
         self._share = max(1, self._slots.capacity // 2)
+        #: Whether the last claim left jobs in Redis.
+        self._more_jobs = False
         self._stopping = False
 
     def stop(self) -> None:
         """Stop claiming; jobs of a claim in progress still start."""
         self._stopping = True
-        self._slots.freed.set()
         self._woken.set()
 
     def wake(self) -> None:
@@ -81,6 +85,10 @@ class Claimer:
         if slots <= 0:
             await self._wait_for_a_slot()
             return True
+        if self._more_jobs and slots < self._slots.capacity // GATHER_SHARE:
+            await asyncio.sleep(GATHER_SECONDS)
+            self._slots.freed.clear()
+            slots = min(self._slots.free, self._share, CLAIM_AT_MOST)
         self._woken.clear()
         self._wake_ups.consume()
         # Read before the claim, so that the claim sees any job that the last runs have submitted.
@@ -89,7 +97,8 @@ class Claimer:
         if claim is None:
             return False
         await self._start(claim)
-        if len(claim.leases) == slots or claim.more:
+        self._more_jobs = len(claim.leases) == slots or claim.more
+        if self._more_jobs:
             self._awaited_us = None
             return True
         if burst and not claim.leases and idle and claim.due_us is None:
@@ -99,12 +108,12 @@ class Claimer:
 
     async def _start(self, claim: Claim) -> None:
         """Start the claimed jobs. With a smooth rate, some start only a few milliseconds later."""
-        began = self._clock.monotonic()
-        for lease in sorted(claim.leases, key=lambda lease: lease.starts_in_us):
+        began, now_ms = self._clock.monotonic(), claim.now_ms
+        for lease in sorted(claim.leases, key=attrgetter("starts_in_us")):
             if lease.starts_in_us:
                 left = began + lease.starts_in_us / 1_000_000 - self._clock.monotonic()
                 await asyncio.sleep(max(0.0, left))
-            self._executor.start(lease, claim.now_ms + lease.starts_in_us // 1000)
+            self._executor.start(lease, now_ms + lease.starts_in_us // 1000)
 
     async def _claim(self, slots: int) -> Claim | None:
         request_id = self._pool.new_request_id()
@@ -130,18 +139,14 @@ class Claimer:
             return claim
 
     async def _wait_for_a_slot(self) -> None:
-        freed = asyncio.create_task(self._slots.freed.wait())
-        try:
-            while not freed.done():
-                self._woken.clear()
-                if self._wake_ups.consume():
-                    # This worker is full, so wake one that has free slots.
-                    await self._wake_another()
-                woken = asyncio.create_task(self._woken.wait())
-                await asyncio.wait({freed, woken}, return_when=asyncio.FIRST_COMPLETED)
-                await end([woken])
-        finally:
-            await end([freed])
+        while self._slots.free <= 0 and not self._stopping:
+            self._woken.clear()
+            self._slots.freed.clear()
+            if self._wake_ups.consume():
+                # This worker is full, so wake one that has free slots.
+                await self._wake_another()
+            else:
+                await self._until_woken(or_slot=True)
 
     async def _wake_another(self) -> None:
         try:
@@ -153,16 +158,23 @@ class Claimer:
         """Until a wake-up, the next due time, or any other sign of work."""
         timer = self._set_timer(claim)
         self._wake_ups.listen()
-        waits = {asyncio.create_task(self._woken.wait())}
-        # A freed slot matters only to job types with their own limits, and at the end of a burst.
-        if self._watch_slots:
-            waits.add(asyncio.create_task(self._slots.freed.wait()))
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            # A freed slot matters only to job types with their own limits, and at the end of a burst.
+            await self._until_woken(or_slot=self._watch_slots)
         finally:
             if timer is not None:
                 timer.cancel()
-            await end(waits)
+
+    async def _until_woken(self, *, or_slot: bool) -> None:
+        """Wait for one event alone: a task per event would cost a busy worker more than the claim."""
+        if or_slot:
+            if self._slots.freed.is_set():
+                return
+            self._slots.on_free = self._woken.set
+        try:
+            await self._woken.wait()
+        finally:
+            self._slots.on_free = None
 
     def _set_timer(self, claim: Claim) -> asyncio.TimerHandle | None:
         awaited, self._awaited_us = self._awaited_us, None

@@ -34,9 +34,10 @@ class Completer:
         self._empty.set()
 
     def add(self, finish: Finish) -> None:
+        if not self._waiting:
+            self._empty.clear()
+            self._arrived.set()
         self._waiting.append(finish)
-        self._empty.clear()
-        self._arrived.set()
 
     @property
     def pending(self) -> list[Finish]:

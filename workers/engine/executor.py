@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import orjson
 import structlog
 
 from service.clock import Clock
 from service.domain.job import Lease
-from service.domain.outcome import Failure, Interrupted, Outcome, Refused
+from service.domain.outcome import Failure, Interrupted, Refused
 from service.domain.states import Reason
 from service.settings import Settings
 from service.store.leases import HeartbeatReply
@@ -44,7 +45,7 @@ class Contexts:
     draining: Flag = field(default_factory=Flag)
 
     def make(self, lease: Lease) -> JobContext:
-        return JobContext(lease, self.shared, self.reporter, self.dependencies(lease), self.draining)
+        return JobContext(lease, self.shared, self.reporter, self.dependencies, self.draining)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +118,25 @@ class Executor:
 
         If an earlier run of the same job is still busy here, even without its lease, this one waits for it.
         """
-        handler = self._registry.find(lease.job.name)
+        job = lease.job
+        handler = self._registry.find(job.name)
         if handler is None:
             self.runs.decline(lease, claimed_at)
             return
-        unfinished = self.slots.of_job(lease.job.id)
-        slot = self.slots.acquire(lease.job.id, handler.name)
+        unfinished = self.slots.of_job(job.id)
+        slot = self.slots.acquire(job.id, handler.name)
         delay = 0.0 if unfinished is None else self._settings.stuck_threads_seconds
         times = self._times(lease, claimed_at, self._clock.monotonic(), delay)
         run = Run(lease, handler, self._contexts.make(lease), slot, times)
         self.runs.add(run)
         self._deadlines.watch(run)
         work = self._perform(run) if unfinished is None else self._perform_after(unfinished, run)
-        run.task = asyncio.get_running_loop().create_task(work, name=lease.job.id)
-        run.task.add_done_callback(lambda task: self._on_task_done(run, task))
-        self._metrics.started(lease.job)
+        run.task = asyncio.get_running_loop().create_task(work, name=job.id)
+        run.task.add_done_callback(partial(self._on_task_done, run))
+        self._metrics.started(job)
 
     def _times(self, lease: Lease, claimed_at: int, started: float, delay: float = 0.0) -> RunTimes:
-        grace = self._settings.cancel_grace_seconds
-        return RunTimes.starting(lease.job, claimed_at, started, delay=delay, grace=grace)
+        return RunTimes.starting(lease.job, claimed_at, started, delay, self._settings.cancel_grace_seconds)
 
     async def _perform_after(self, unfinished: Slot, run: Run) -> None:
         """Wait for the unfinished run of an earlier delivery, at most as long as a retry would."""
@@ -152,6 +153,7 @@ class Executor:
         await self._perform(run)
 
     async def _perform(self, run: Run) -> None:
+        context = run.context
         self._tracing.begin(run)
         try:
             payload = orjson.loads(run.lease.job.payload)
@@ -159,26 +161,24 @@ class Executor:
             failure = Failure("JSONDecodeError", "The payload is not JSON.")
             self.runs.conclude(run, Refused(Reason.UNDECODABLE, failure))
             return
-        outcome = await self._run_handler(run, cast(dict[str, Any], payload))
-        if run.context.unreported:
-            await self._flush(run.context.flush)
-        await self._hooks.job_ends(run.context)
-        self.runs.conclude(run, outcome)
-
-    async def _run_handler(self, run: Run, payload: dict[str, Any]) -> Outcome:
-        """Return the outcome, which no longer counts if the worker has abandoned the run meanwhile."""
         try:
-            await self._hooks.job_starts(run.context)
-            solo = run.lease.suspect
-            value = await self._runners.run(run.handler, run.context, payload, run.slot, solo=solo)
-            return outcomes.of_result(run, value, self._settings.max_result_bytes)
+            if self._hooks.per_job:
+                await self._hooks.job_starts(context)
+            value = await self._runners.run(run.handler, context, payload, run.slot, solo=run.lease.suspect)
+            outcome = outcomes.of_result(run, value, self._settings.max_result_bytes)
         except WaitingForChildren:
             if not run.is_concluded and run.owns_job:
                 run.enter(RunState.WAITING_FOR_CHILDREN)
-            return Interrupted()
+            outcome = Interrupted()
         except BaseException as error:
             # A handler that raises SystemExit or KeyboardInterrupt has failed; the worker must keep running.
-            return outcomes.of_exception(run, error)
+            outcome = outcomes.of_exception(run, error)
+        # The outcome no longer counts if the worker has abandoned the run meanwhile.
+        if context.unreported:
+            await self._flush(context.flush)
+        if self._hooks.per_job:
+            await self._hooks.job_ends(context)
+        self.runs.conclude(run, outcome)
 
     async def _flush(self, flush: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:

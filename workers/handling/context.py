@@ -3,7 +3,7 @@
 import asyncio
 import math
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -81,57 +81,76 @@ def log_line(message: object) -> bytes:
 class JobContext(dict[Any, Any], CancelNotice):
     """A handler's first argument. In a thread, `progress` and `log` are plain calls."""
 
+    __slots__ = ("_draining", "_find_related_jobs", "_reporter", "draining", "lease")
+
+    #: Whether the handler runs in a thread, which reports through the event loop and blocks meanwhile.
+    threaded = False
+    _progress: bytes | None = None
+    _writer: asyncio.Task[None] | None = None
+    _cancelled: Any = None
+
     def __init__(
         self,
         lease: Lease,
         shared: dict[Any, Any],
         reporter: Reporter,
-        related_jobs: RelatedJobsProtocol,
+        related_jobs: Callable[[Lease], RelatedJobsProtocol],
         draining: Flag,
     ) -> None:
         job = lease.job
-        super().__init__(shared)
-        self.update(
-            job_id=job.id,
-            job_try=job.attempt,
-            enqueue_time=datetime.fromtimestamp(job.created_at / 1000, UTC),
-            score=job.run_at,
-        )
-        self._stopping = asyncio.Event()
-        self.cancelled = self._stopping
+        # Not through dict.__init__, which takes three times as long.
+        self.update(shared)
+        self["job_id"] = job.id
+        self["job_try"] = job.attempt
+        self["enqueue_time"] = datetime.fromtimestamp(job.created_at / 1000, UTC)
+        self["score"] = job.run_at
+        self.lease = lease
         #: Set when this worker begins to drain.
         self.draining: Any = draining
         self._draining = draining
-        self.lease = lease
         self._reporter = reporter
-        self._related_jobs = related_jobs
-        self._fan_outs = count(1)
-        self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.get_ident()
-        self._progress: bytes | None = None
-        self._writer: asyncio.Task[None] | None = None
-        #: Whether the handler runs in a thread, which reports through the event loop and blocks meanwhile.
-        self.threaded = False
+        self._find_related_jobs = related_jobs
 
-    def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
-        super().notify_cancel(reason, message)
-        # When a thread waits in a limiter, the event loop does the waiting and needs an asyncio event.
-        self._stopping.set()
+    # Created on first use, since most jobs need none of them.
+    @property
+    def cancelled(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self._cancelled is None:
+            self._cancelled = asyncio.Event()
+            if self.cancel_reason is not None:
+                self._cancelled.set()
+        return self._cancelled
 
-    def enter_thread(self) -> None:
-        """Call before the handler runs in a thread: its events become threading events."""
-        self.threaded = True
-        self.cancelled, self.draining = threading.Event(), self._draining.for_threads
-        if self.cancel_reason is not None:
-            self.cancelled.set()
+    @cached_property
+    def _related_jobs(self) -> RelatedJobsProtocol:
+        return self._find_related_jobs(self.lease)
 
-    async def draining_begins(self) -> None:
-        await self._draining.wait()
+    @cached_property
+    def _fan_outs(self) -> Iterator[int]:
+        return count(1)
 
-    # Created on first use, since most jobs never report.
     @cached_property
     def _writing(self) -> asyncio.Lock:
         return asyncio.Lock()
+
+    def notify_cancel(self, reason: CancelReason, message: str | None = None) -> None:
+        super().notify_cancel(reason, message)
+        if self.threaded:
+            # When a thread waits in a limiter, the event loop does the waiting and needs an asyncio event.
+            self._stopping.set()
+
+    def enter_thread(self) -> None:
+        """Call before the handler runs in a thread: its events become threading events."""
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
+        self._stopping: asyncio.Event = self.cancelled
+        self._cancelled, self.draining = threading.Event(), self._draining.for_threads
+        if self.cancel_reason is not None:
+            self.cancelled.set()
+        # The handler may start more threads, and these must be created only once.
+        _ = self._related_jobs, self._fan_outs
+        self.threaded = True
+
+    async def draining_begins(self) -> None:
+        await self._draining.wait()
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> Any:
         """Report progress; written at most five times a second, the latest value wins."""

@@ -31,6 +31,7 @@ class _Series:
     wait: Tally
     run: Tally
     total: Tally
+    #: By the move that ended a run.
     finished: dict[str, Counter]
 
 
@@ -96,7 +97,7 @@ class Metrics:
         job, move = finish.lease.job, "stop" if cancelled else finish.settlement.move.name
         series = self._series(job)
         series.run.observe(finish.run_ms / 1000)
-        series.finished[_OUTCOMES[move]].inc()
+        series.finished[move].inc()
         if move in ("complete", "give_up", "stop"):
             series.total.observe(max(0, finish.ended_at - job.created_at) / 1000)
 
@@ -108,9 +109,7 @@ class Metrics:
         series = self._children.get((job.queue, job.name))
         if series is None:
             labels = self._labels(job)
-            finished = {
-                outcome: self.finished.labels(*labels, outcome) for outcome in set(_OUTCOMES.values())
-            }
+            finished = {move: self.finished.labels(*labels, outcome) for move, outcome in _OUTCOMES.items()}
             series = _Series(
                 self.wait.labels(*labels), self.run.labels(*labels), self.total.labels(*labels), finished
             )

@@ -50,7 +50,7 @@ class FinishPolicy:
 
     def finish(self, lease: Lease, outcome: Outcome, ended_at: int, run_ms: int) -> Finish:
         settlement = settle(lease.job, outcome, ended_at, self.random, self.deferrals)
-        return Finish(lease, settlement, self.worker_id, ended_at=ended_at, run_ms=run_ms)
+        return Finish(lease, settlement, self.worker_id, ended_at, run_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +94,19 @@ class ActiveRuns:
         """Decide the outcome of a run, once. Writes nothing if the run has lost its lease."""
         if run.is_concluded:
             return
-        run.disarm()
-        run_ms = run.times.milliseconds(self._clock.monotonic())
-        ended_at = run.times.claimed_at + run_ms
+        if run.timer is not None:
+            run.disarm()
+        lease, times = run.lease, run.times
+        run_ms = times.milliseconds(self._clock.monotonic())
+        ended_at = times.claimed_at + run_ms
         self._tracing.end(run, outcome, ended_at)
         if run.owns_job:
-            self._finish(run.lease, outcome, ended_at, run_ms)
+            self._finish(lease, outcome, ended_at, run_ms)
         else:
-            self._hooks.settled(run.lease)
+            self._hooks.settled(lease)
         run.enter(RunState.CONCLUDED)
-        if self.by_job.get(run.job_id) is run:
-            del self.by_job[run.job_id]
+        if self.by_job.get(lease.job.id) is run:
+            del self.by_job[lease.job.id]
         self.concluded.set()
 
     def decline(self, lease: Lease, claimed_at: int) -> None:

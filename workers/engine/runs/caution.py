@@ -23,7 +23,8 @@ class Caution:
 
     @property
     def active(self) -> bool:
-        return self._clock.monotonic() < self._until
+        # Most workers never begin with caution, and need not read the clock for each job.
+        return self._until > 0.0 and self._clock.monotonic() < self._until
 
     def begin(self) -> None:
         log.warning("worker_starts_with_caution", seconds=CALM)

@@ -52,6 +52,11 @@ MOVES: Mapping[RunState, frozenset[RunState]] = {
     RunState.CONCLUDED: frozenset(),
 }
 
+# Looking up an enum member costs as much as a call, and each run needs ten.
+_CONCLUDED = RunState.CONCLUDED
+_PAST_TIMEOUT = frozenset({RunState.TIMED_OUT, RunState.UNRESPONSIVE})
+_WITHOUT_LEASE = frozenset({RunState.LEASE_LOST, RunState.WAITING_FOR_CHILDREN})
+
 #: The names in log lines of the reasons why this worker stopped a run.
 _WHY: Mapping[RunState, str] = {
     RunState.TIMED_OUT: "timeout",
@@ -79,7 +84,7 @@ class RunTimes:
     hard_deadline: float
 
     @classmethod
-    def starting(cls, job: Job, claimed_at: int, started: float, *, delay: float, grace: float) -> "RunTimes":
+    def starting(cls, job: Job, claimed_at: int, started: float, delay: float, grace: float) -> "RunTimes":
         """For a run that may have to wait up to `delay` seconds before its handler starts."""
         timeout = job.timeout_ms / 1000
         if job.deadline_at is not None:
@@ -126,16 +131,16 @@ class Run:
 
     @property
     def is_concluded(self) -> bool:
-        return self.state is RunState.CONCLUDED
+        return self.state is _CONCLUDED
 
     @property
     def has_timed_out(self) -> bool:
-        return self.state in (RunState.TIMED_OUT, RunState.UNRESPONSIVE)
+        return self.state in _PAST_TIMEOUT
 
     @property
     def owns_job(self) -> bool:
         """Whether this run still has the lease, so that its outcome counts."""
-        return self.state not in (RunState.LEASE_LOST, RunState.WAITING_FOR_CHILDREN)
+        return self.state not in _WITHOUT_LEASE
 
     @property
     def may_be_stopped(self) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import threading
+from collections.abc import Awaitable
 from typing import Any
 
 import structlog
@@ -33,18 +34,21 @@ class Runners:
         self._caution = caution
         self._subprocesses = Subprocesses(settings, registry)
 
-    async def run(
+    def run(
         self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot, *, solo: bool
-    ) -> object:
-        """Return or raise what the handler does; `solo` forces a subprocess."""
+    ) -> Awaitable[object]:
+        """Return or raise what the handler does, once awaited; `solo` forces a subprocess.
+
+        For most jobs the awaitable is the handler's own coroutine.
+        """
         if handler.executor == "process":
-            return await self._subprocesses.run(handler, context, payload, slot)
+            return self._subprocesses.run(handler, context, payload, slot)
         if solo or (self._caution is not None and self._caution.active):
-            return await self._run_alone(handler, context, payload, slot)
+            return self._run_alone(handler, context, payload, slot)
         args, kwargs = handler.bind(payload)
         if handler.executor == "async":
-            return await handler.function(context, *args, **kwargs)
-        return await _in_thread(handler, context, args, kwargs, slot)
+            return handler.function(context, *args, **kwargs)
+        return _in_thread(handler, context, args, kwargs, slot)
 
     async def _run_alone(
         self, handler: Handler, context: JobContext, payload: dict[str, Any], slot: Slot

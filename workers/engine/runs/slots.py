@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from service.clock import Clock
 
@@ -9,7 +10,7 @@ from service.clock import Clock
 class Slot:
     """Held by a run and its thread or subprocess, if any; free once all of them have released it."""
 
-    __slots__ = ("_holders", "_loop", "_slots", "_waiters", "job_id", "name", "stuck_since")
+    __slots__ = ("_holders", "_slots", "_waiters", "job_id", "name", "stuck_since")
 
     def __init__(self, slots: "Slots", job_id: str, name: str) -> None:
         self.job_id = job_id
@@ -18,9 +19,8 @@ class Slot:
         #: Monotonic time at which its run outlived the grace.
         self.stuck_since: float | None = None
         self._slots = slots
-        self._loop = asyncio.get_running_loop()
         self._holders = 1
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[asyncio.Future[None]] | None = None
 
     def retain(self) -> None:
         """Add a holder; each holder releases the slot once."""
@@ -28,20 +28,22 @@ class Slot:
 
     def release(self) -> None:
         self._holders -= 1
-        if self._holders > 0:
+        if self._holders != 0:
             return
         self._slots.free_up(self)
-        for waiter in self._waiters:
+        for waiter in self._waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
 
     def freed(self) -> asyncio.Future[None]:
         """Done once the slot is free."""
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        if self._holders > 0:
-            self._waiters.append(waiter)
-        else:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._holders <= 0:
             waiter.set_result(None)
+        elif self._waiters is None:
+            self._waiters = [waiter]
+        else:
+            self._waiters.append(waiter)
         return waiter
 
 
@@ -52,20 +54,18 @@ class Slots:
         self._clock = clock
         self.capacity = capacity
         self.freed = asyncio.Event()
+        #: Also called, if set: the claimer waits for a slot and for wake-ups at the same time.
+        self.on_free: Callable[[], None] | None = None
         #: The monotonic time since which at least one slot has been free.
         self.free_since = clock.monotonic()
         self.stuck = 0
-        self._held: set[Slot] = set()
+        self.used = 0
         self._by_job: dict[str, Slot] = {}
         self._by_name: Counter[str] = Counter()
 
     @property
-    def used(self) -> int:
-        return len(self._held)
-
-    @property
     def free(self) -> int:
-        return self.capacity - len(self._held)
+        return self.capacity - self.used
 
     def of_type(self, name: str) -> int:
         """The number of slots that runs of this handler hold, including abandoned runs."""
@@ -77,7 +77,7 @@ class Slots:
 
     def acquire(self, job_id: str, name: str) -> Slot:
         slot = Slot(self, job_id, name)
-        self._held.add(slot)
+        self.used += 1
         self._by_job[job_id] = slot
         self._by_name[name] += 1
         return slot
@@ -90,12 +90,14 @@ class Slots:
 
     def free_up(self, slot: Slot) -> None:
         """Only Slot calls this, when its last holder has released it."""
-        if self.free == 0:
+        if self.used == self.capacity:
             self.free_since = self._clock.monotonic()
-        self._held.discard(slot)
+        self.used -= 1
         if self._by_job.get(slot.job_id) is slot:
             del self._by_job[slot.job_id]
         self._by_name[slot.name] -= 1
         if slot.stuck_since is not None:
             self.stuck -= 1
         self.freed.set()
+        if self.on_free is not None:
+            self.on_free()
