@@ -11,7 +11,7 @@ from workers.telemetry.metrics import Metrics
 
 def metrics_list() -> list[str]:
     """First the API's metrics, then the worker's, each in the order in which the code declares them."""
-    api = [*redis_families(up=True), *queue_families([], {}, omitted=0), RequestMetrics().payload_bytes]
+    api = [*redis_families(up=True), *queue_families([], {}, omitted=0), *RequestMetrics().payloads.collect()]
     worker = [
         metric
         for name, metric in vars(Metrics()).items()

@@ -22,6 +22,7 @@ from service.api.responses.redaction import View
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.domain.job import Job
+from service.domain.record import record
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.changes.subscriber import Subscriber
@@ -109,7 +110,7 @@ class NamespaceState:
     used_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestContext:
     """An authenticated and authorized request."""
 
@@ -182,9 +183,14 @@ async def identify(request: Request) -> Caller:
         if app_state.refusals.add(address):
             log.warning("credentials_throttled", client=address, seconds=WINDOW_SECONDS)
         raise
+    log_caller(caller)
+    return caller
+
+
+def log_caller(caller: Caller) -> None:
+    """Add the key or token to the log lines of this request."""
     if caller.logged_as is not None:
         logs.IDS.set({**logs.IDS.get({}), "key_id": caller.logged_as})
-    return caller
 
 
 async def _request_context(request: Request) -> RequestContext:
@@ -192,12 +198,17 @@ async def _request_context(request: Request) -> RequestContext:
     # Without keys, anyone who can reach this address may do anything, including a page in a local browser.
     if app_state.settings.auth == "off" and is_elsewhere(request.headers):
         raise Unauthenticated("Without API keys, the API rejects requests from pages of another origin.")
-    caller = await identify(request)
+    return await admit(app_state, await identify(request), request)
+
+
+async def admit(app_state: AppState, caller: Caller, request: Request) -> RequestContext:
+    """Raises ScopeMissing if the caller lacks the scope."""
     # Set before the scope check, so that the namespace's metrics also count refused requests.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
     namespace_state = app_state.namespace_state(caller.namespace)
-    await namespace_state.types.load()
+    if not namespace_state.types.fresh:
+        await namespace_state.types.load()
     return RequestContext(caller, namespace_state, app_state, request)
 
 

@@ -1,42 +1,28 @@
 """Metrics of requests, for the whole process and per namespace."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_fastapi_instrumentator.metrics import Info, default
+from prometheus_client import CollectorRegistry, Counter, Metric
+from prometheus_client.registry import Collector
+from prometheus_fastapi_instrumentator.metrics import Info
+
+from service.api.request_counts import Key, Payloads, Requests, sum_of
 
 #: The most namespaces with their own metrics: tokens may name any number of them.
 MAX_NAMESPACES = 200
-#: In seconds; requests that wait for a job take up to 30.
-LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_PAYLOAD_BUCKETS = (64, 256, 1024, 4096, 16_384, 65_536, 262_144)
+_NO_PARTS: Mapping[str, "RequestMetrics"] = {}
 
 
-@dataclass
 class RequestMetrics:
-    """The metrics of prometheus-fastapi-instrumentator, and additional ones."""
+    """The metrics of a scrape, including its `parts`."""
 
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    observe: Callable[[Info], None] = field(init=False)
-    payload_bytes: Histogram = field(init=False)
-    credentials_refused: Counter = field(init=False)
-
-    def __post_init__(self) -> None:
-        observe = default(
-            latency_lowr_buckets=LATENCY_BUCKETS,
-            # The duration of an event stream is not a latency.
-            should_exclude_streaming_duration=True,
-            registry=self.registry,
-        )
-        assert observe is not None, "the registry is new"
-        self.observe = observe
-        self.payload_bytes = Histogram(
-            "triage_payload_bytes",
-            "Size of submitted payloads in bytes.",
-            buckets=_PAYLOAD_BUCKETS,
-            registry=self.registry,
-        )
+    def __init__(self, parts: Mapping[str, "RequestMetrics"] = _NO_PARTS) -> None:
+        self._parts = parts
+        self.requests = Requests()
+        self.payloads = Payloads()
+        self.registry = CollectorRegistry()
+        self.registry.register(_Whole(self._all_requests))
+        self.registry.register(_Whole(self._all_payloads))
         self.credentials_refused = Counter(
             "triage_credentials_refused",
             "Rejected API keys and tokens: invalid ones, and all from an address with too many failures.",
@@ -45,6 +31,27 @@ class RequestMetrics:
         )
         for reason in ("invalid", "throttled"):
             self.credentials_refused.labels(reason)
+
+    def _all_requests(self) -> Requests:
+        return sum_of(Requests(), [self.requests, *(part.requests for part in self._parts.values())])
+
+    def _all_payloads(self) -> Payloads:
+        return sum_of(Payloads(), [self.payloads, *(part.payloads for part in self._parts.values())])
+
+    def absorb(self, other: "RequestMetrics") -> None:
+        """Add the counts of another one, which is then discarded."""
+        self.requests += other.requests
+        self.payloads += other.payloads
+
+
+class _Whole(Collector):
+    """Adds up the parts when it is scraped."""
+
+    def __init__(self, add_up: Callable[[], Collector]) -> None:
+        self._add_up = add_up
+
+    def collect(self) -> Iterable[Metric]:
+        return self._add_up().collect()
 
 
 class HttpMetrics:
@@ -55,15 +62,22 @@ class HttpMetrics:
 
     def __init__(self, home: str) -> None:
         self._home = home
-        self.process = RequestMetrics()
         self._by_namespace: dict[str, RequestMetrics] = {}
+        self.process = RequestMetrics(self._by_namespace)
 
     def observe(self, info: Info) -> None:
         """Count a request after its response, in the namespace of its state."""
-        self.process.observe(info)
-        mine = self.of(info.request.scope.get("state", {}).get("namespace", self._home))
-        if mine is not None:
-            mine.observe(info)
+        namespace: str | None = info.request.scope.get("state", {}).get("namespace")
+        key = (info.method, info.modified_status, info.modified_handler)
+        received = int(info.request.headers.get("content-length", 0))
+        sent = 0 if info.response is None else int(info.response.headers.get("content-length", 0))
+        # The duration of an event stream is not a latency.
+        self.count(namespace, key, received, sent, info.modified_duration_without_streaming)
+
+    def count(self, namespace: str | None, key: Key, received: int, sent: int, seconds: float) -> None:
+        """Count one request; see Requests.add."""
+        metrics = self.of(self._home if namespace is None else namespace) or self.process
+        metrics.requests.add(key, received, sent, seconds)
 
     def refused(self, reason: str) -> None:
         """Count a request whose namespace is unknown."""
@@ -72,10 +86,7 @@ class HttpMetrics:
                 metrics.credentials_refused.labels(reason).inc()
 
     def payload(self, namespace: str, size: int) -> None:
-        self.process.payload_bytes.observe(size)
-        mine = self.of(namespace)
-        if mine is not None:
-            mine.payload_bytes.observe(size)
+        (self.of(namespace) or self.process).payloads.add(size)
 
     def of(self, namespace: str) -> RequestMetrics | None:
         """None beyond MAX_NAMESPACES, which count only for the process."""
@@ -85,5 +96,5 @@ class HttpMetrics:
         return found
 
     def forget(self, namespace: str) -> None:
-        if namespace != self._home:
-            self._by_namespace.pop(namespace, None)
+        if namespace != self._home and namespace in self._by_namespace:
+            self.process.absorb(self._by_namespace.pop(namespace))

@@ -13,8 +13,11 @@ from service.domain.errors import PayloadInvalid, TriageError
 from service.store.queues.queues import Queues
 from service.store.workers import WorkerRegistry
 
-#: How long the cache is fresh, in seconds.
-FRESH_SECONDS = 1.0
+#: When a request refreshes the cache, and when it also waits for that, in seconds: under steady load, no
+#: request waits.
+FRESH_SECONDS, USABLE_SECONDS = 0.5, 1.0
+#: The same after a request for a type that no worker has published; every request may be one.
+FRESH_WITH_UNKNOWN, USABLE_WITH_UNKNOWN = 0.1, 0.2
 #: The longest time that a request waits for a refresh, in seconds.
 LONGEST_WAIT = 0.5
 
@@ -34,24 +37,30 @@ class KnownTypes:
         #: Of every type that was ever published, because its jobs may outlive its workers.
         self._redactions: Mapping[str, tuple[str, ...]] = {}
         self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
-        self._read_at: float | None = None
+        self._read_at = self._fresh_until = self._usable_until = 0.0
         self._refreshing: asyncio.Task[None] | None = None
 
+    @property
+    def fresh(self) -> bool:
+        """Whether `load` has nothing to do."""
+        return self._clock.monotonic() < self._fresh_until
+
     async def load(self) -> None:
-        """Refresh the cache if it is older than a second.
+        """Keep the cache at most a second old.
 
         Waits only briefly: Redis may be unavailable, and an old schema is better than none.
         """
-        stale = self._read_at is None or self._clock.monotonic() - self._read_at > FRESH_SECONDS
-        if stale and (self._refreshing is None or self._refreshing.done()):
+        if self.fresh:
+            return
+        if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh())
-        if stale and self._refreshing is not None:
+        if self._clock.monotonic() >= self._usable_until:
             await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
 
     async def load_type(self, name: str) -> None:
         """Make sure that the cache has this type, even if a worker has only just published it."""
         if name not in self._redactions:
-            self._read_at = None
+            self._fresh_until = self._usable_until = 0.0
             await self.load()
 
     def known(self, name: str) -> JobType | None:
@@ -61,12 +70,13 @@ class KnownTypes:
     def redactions(self, name: str) -> tuple[str, ...] | None:
         """The redaction pointers of a type as of the last read; None if no worker has ever published it.
 
-        After an unknown type the next `load` refreshes: a worker may have just published it, and until the
-        cache has it, its data is hidden.
+        After an unknown type the cache is refreshed sooner: a worker may have just published it, and until
+        the cache has it, its data is hidden.
         """
         found = self._redactions.get(name)
         if found is None:
-            self._read_at = None
+            self._fresh_until = min(self._fresh_until, self._read_at + FRESH_WITH_UNKNOWN)
+            self._usable_until = min(self._usable_until, self._read_at + USABLE_WITH_UNKNOWN)
         return found
 
     async def check(self, job_type: JobType, payload: Any, root: str = "/payload") -> None:
@@ -94,3 +104,5 @@ class KnownTypes:
         self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
         self._redactions = {job_type.name: job_type.redact for job_type in published}
         self._read_at = self._clock.monotonic()
+        self._fresh_until = self._read_at + FRESH_SECONDS
+        self._usable_until = self._read_at + USABLE_SECONDS

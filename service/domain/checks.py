@@ -121,7 +121,7 @@ class Strings:
 
 
 def read_object(value: Any, pointer: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         refuse(pointer, "dict_type", "must be an object", value)
     return cast(Mapping[str, Any], value)
 
@@ -136,7 +136,8 @@ def read_members(
         check = checks.get(name)
         if check is None:
             raise SpecInvalid(join_pointer(pointer, name), "extra_forbidden", "there is no such field")
-        found[name] = check(member, join_pointer(pointer, name))
+        # The names of checks need no escaping.
+        found[name] = check(member, f"{pointer}/{name}")
     for name in required:
         if name not in found:
             raise SpecInvalid(join_pointer(pointer, name), "missing", "is missing")

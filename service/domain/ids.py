@@ -9,6 +9,9 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _RANDOM_BITS = 80
+#: The part that differs between IDs of one millisecond.
+_END_BITS, _END_LETTERS = 40, 8
+_BEGINNING_OF_0 = "0" * 18
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -24,6 +27,8 @@ class IdFactory:
         self._random_bytes = random_bytes
         self._lock = threading.Lock()
         self._last = 0
+        # IDs of one millisecond share a prefix.
+        self._beginning, self._beginning_text = 0, _BEGINNING_OF_0
 
     def new(self, prefix: str, members: int = 0) -> str:
         """The next id; the `members` ids after it are reserved, see member_id."""
@@ -35,7 +40,12 @@ class IdFactory:
                 self._last += 1
             value = self._last
             self._last += members
-        return f"{prefix}_{_encode(value)}"
+            if value >> _END_BITS != self._beginning:
+                self._beginning = value >> _END_BITS
+                self._beginning_text = _encode(value)[:-_END_LETTERS]
+            beginning = self._beginning_text
+        end = f"{_PAIRS[value >> 30 & 1023]}{_PAIRS[value >> 20 & 1023]}{_PAIRS[value >> 10 & 1023]}"
+        return f"{prefix}_{beginning}{end}{_PAIRS[value & 1023]}"
 
 
 def _encode(value: int) -> str:

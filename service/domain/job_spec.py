@@ -22,6 +22,7 @@ from service.domain.checks import (
     read_time,
 )
 from service.domain.errors import PayloadTooLarge
+from service.domain.record import record
 from service.domain.retry import RetryPolicy
 
 OnConflict = Literal["return_existing", "reject", "replace"]
@@ -71,7 +72,7 @@ class Unique:
     on_conflict: OnConflict = "return_existing"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JobSpec:
     """A job as requested, with all defaults. `payload` is JSON text."""
 
@@ -192,6 +193,7 @@ FIELDS: Mapping[str, Field] = {
     "limit_key": Field(nullable(KEY), "limit_key"),
     "unique": Field(nullable(read_unique), "unique", _show_unique),
 }
+_ATTRIBUTES = {name: row.attribute for name, row in FIELDS.items()}
 OF_TYPES = {name: row.read for name, row in FIELDS.items() if row.of_types}
 _SHOWN = [(name, row.attribute, row.show) for name, row in FIELDS.items() if row.show is not None]
 _CHECKS: Mapping[str, Check] = {name: row.read for name, row in FIELDS.items()} | {"payload": read_object}
@@ -225,15 +227,20 @@ def specify(
     `given` in the caller's document. Jobs `inside` a group cannot be unique.
     """
     document = read_object(given, root)
-    defaults = {} if job_type is None else _known(job_type.defaults)
+    defaults = _NOTHING if job_type is None else _known(job_type.defaults)
     queue = document.get("queue", defaults.get("queue", DEFAULT_QUEUE))
-    of_queue = _known(queues.get(queue, _NOTHING)) if isinstance(queue, str) else {}
-    layers = merge_defaults(merge_defaults(below, of_queue), defaults)
-    values = read_members(merge_defaults(layers, document), root, _CHECKS, required=("name",))
+    of_queue = queues.get(queue) if isinstance(queue, str) else None
+    if defaults:
+        document = merge_defaults(defaults, document)
+    if of_queue:
+        document = merge_defaults(_known(of_queue), document)
+    if below:
+        document = merge_defaults(below, document)
+    values = read_members(document, root, _CHECKS, required=("name",))
     if inside is not None and values.get("unique") is not None:
         raise SpecInvalid(join_pointer(root, "unique"), "unsupported", f"not inside a {inside}")
     payload = encode_payload(values.pop("payload", _NOTHING), f"{root}/payload", encode, max_payload_bytes)
-    found = {FIELDS[name].attribute: value for name, value in values.items()}
+    found = {_ATTRIBUTES[name]: value for name, value in values.items()}
     if "retry" in found:
         found["retry"] = RetryPolicy(**found["retry"])
     redact = None if job_type is None else job_type.redact
@@ -264,7 +271,7 @@ def merge_defaults(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[s
     """Merge two JSON forms; the fields of `retry` are merged one by one."""
     merged = {**below, **above}
     lower, upper = below.get("retry"), above.get("retry")
-    if isinstance(lower, Mapping) and isinstance(upper, Mapping):
+    if lower and upper and isinstance(lower, Mapping) and isinstance(upper, Mapping):
         merged["retry"] = {**lower, **upper}
     return merged
 
@@ -276,7 +283,10 @@ def change_retry(retry: RetryPolicy, changes: Any, pointer: str = "/retry") -> R
 
 def show(job: Any) -> dict[str, Any]:
     """The JSON form of the request for a stored job."""
-    return {name: written(getattr(job, attribute)) for name, attribute, written in _SHOWN}
+    return {
+        name: getattr(job, attribute) if write is _same else write(getattr(job, attribute))
+        for name, attribute, write in _SHOWN
+    }
 
 
 def _known(defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from service.domain.errors import (
     VersionMismatch,
 )
 from service.domain.job import Job
+from service.domain.record import record
 from service.domain.states import State
 
 #: Errors of one submission in a batch.
@@ -38,7 +39,7 @@ class SubmitResult(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Submitted:
     """The result of a submission; `job` is the job as created, or the holder of a unique key."""
 
@@ -69,7 +70,7 @@ class Submitted:
 
     def accepted(self) -> "Submitted":
         """Itself; raises the error."""
-        if (error := self.error) is not None:
+        if self.job is None and (error := self.error) is not None:
             raise error
         return self
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from service.domain.errors import BackendUnavailable, OutcomeUnknown, TooManyQueues
 from service.domain.job_spec import JobSpec, ResultForgotten, Unique
+from service.domain.record import record
 from service.domain.results import Changed, ChangeResult, SubmitResult, Submitted
 from service.domain.retry import RetryPolicy
 from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move
@@ -41,7 +42,7 @@ class Idempotency:
         return hashlib.sha256(f"{self.scope}\0{self.key}".encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Submission:
     """A job to submit. Repeated with the same id, it is admitted once."""
 

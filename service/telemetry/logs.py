@@ -25,8 +25,18 @@ _GUARDED = frozenset({"asyncio", "uvicorn", "starlette", "fastapi", "arq"})
 _TALKATIVE = (*sorted(_GUARDED), "httpcore", "httpx", "multipart", "opentelemetry", "redis", "urllib3")
 
 
+_level: Level = "debug"
+
+
+def shows_debug() -> bool:
+    """Whether debug lines are written; they are unless an entry point configured otherwise."""
+    return _level == "debug"
+
+
 def configure_logs(level: Level = "info", format: Format = "json") -> None:
     """Send the logs of Triage and of libraries to standard error; only entry points call it."""
+    global _level
+    _level = level
     shared: list[structlog.typing.Processor] = [
         add_ids,
         structlog.processors.add_log_level,

@@ -94,7 +94,10 @@ def test_configured_logs_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -
         structlog.get_logger("t").info("one", text="a\nb\x1b[31m")
         structlog.get_logger("t").debug("two")
         logging.getLogger("handlers").warning("three\n%s", "four")
+        assert not logs.shows_debug()
     finally:
+        logs.configure_logs("debug")
+        assert logs.shows_debug()
         structlog.reset_defaults()
         logging.root.handlers[:] = before
         logging.root.setLevel(level)

@@ -33,6 +33,7 @@ TIME_LIMITS: dict[str, set[str]] = {}
 #: `asyncio.timeout` around code that uses no Redis of ours; it cancels only once as well.
 BLOCKS = {
     "service/api/auth/jwks.py",
+    "service/api/lane/arriving_body.py",
     "service/api/requests/limits.py",
     "service/commands/bench/cleaning.py",
     "service/commands/bench/run.py",

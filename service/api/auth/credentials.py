@@ -3,13 +3,13 @@
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
 
 from service.api.auth.throttle import fingerprint
-from service.api.auth.tokens import Tokens
+from service.api.auth.tokens import Token, Tokens
 from service.api.responses.errors import CredentialRefused, ScopeMissing, Unauthenticated
 from service.clock import Clock
 from service.domain.access_key import AccessKey
+from service.domain.record import record
 from service.settings import NAMESPACE_PATTERN
 from service.store.access_keys import AccessKeys
 
@@ -38,7 +38,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """An authenticated client.
 
@@ -72,6 +72,11 @@ def _credential(authorization: str | None) -> str:
     return text.strip() if scheme.lower() == "bearer" else ""
 
 
+def _holder_of(token: Token) -> Caller:
+    # The issuer writes scopes of other services into the same claim.
+    return Caller(token.namespace, token.scopes & _KNOWN, f"{_TOKEN}{token.subject or ''}")
+
+
 class Authenticator:
     """Identifies callers. With `open_namespace` (auth off), every caller has full access to it."""
 
@@ -92,14 +97,25 @@ class Authenticator:
         if not credential:
             raise Unauthenticated()
         if self.tokens is not None and credential.count(".") == 2 and not credential.startswith(_PREFIX):
-            token = await self.tokens.read(credential)
-            # The claim may also have scopes of other services.
-            return Caller(token.namespace, token.scopes & _KNOWN, f"{_TOKEN}{token.subject or ''}")
+            return _holder_of(await self.tokens.read(credential))
         if len(credential) > _MAX_KEY:
             raise CredentialRefused()
         key = await self._find(digest(credential))
         if key is None:
             raise CredentialRefused()
+        return Caller(key.namespace, key.scopes, key.id)
+
+    def recall(self, authorization: str | None) -> Caller | None:
+        """The result of `identify` from its cache; None if that would read Redis or raise."""
+        if self._open is not None:
+            return self._open
+        credential = _credential(authorization)
+        if self.tokens is not None and credential.count(".") == 2 and not credential.startswith(_PREFIX):
+            token = self.tokens.recall(credential)
+            return None if token is None else _holder_of(token)
+        at, key = self._cache.get(digest(credential), (0.0, None))
+        if key is None or self._clock.monotonic() - at >= CACHE_SECONDS:
+            return None
         return Caller(key.namespace, key.scopes, key.id)
 
     def remembers(self, authorization: str | None) -> bool:

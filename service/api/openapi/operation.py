@@ -3,7 +3,8 @@
 `document.py` derives the rest of the document: headers, examples, errors of bodies.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 #: The description of each error status.
 MEANING = {
@@ -24,6 +25,20 @@ MEANING = {
     507: "Redis is full.",
 }
 _ALWAYS = (400, 401, 403, 422, 429, 431, 500, 503)
+
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+_HOT = "triage_hot"
+
+
+def hot(endpoint: Endpoint) -> Endpoint:
+    """Mark an endpoint that the lane also serves (service/api/lane)."""
+    setattr(endpoint, _HOT, True)
+    return endpoint
+
+
+def is_hot(endpoint: Callable[..., Any]) -> bool:
+    return getattr(endpoint, _HOT, False)
 
 
 def operation(

@@ -22,12 +22,12 @@ class AllowedHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-            if len(hosts) != 1 or not self._allows(hosts[0]):
+            if len(hosts) != 1 or not self.allows(hosts[0]):
                 document = of_error(HostNotAllowed(), scope["path"], scope.get("state", {}).get("request_id"))
                 return await respond(document)(scope, receive, send)  # type: ignore[arg-type]
         await self._app(scope, receive, send)
 
-    def _allows(self, host: str) -> bool:
+    def allows(self, host: str) -> bool:
         if host.startswith("["):
             name, end, port = host[1:].partition("]")
             if not end:

@@ -1,20 +1,24 @@
 """Limits the bytes of request bodies that a process holds at once, so that it does not run out of memory."""
 
-import contextlib
 from collections import Counter
-from collections.abc import Generator
 
 from service.api.responses.errors import TooManyBodies
 
 
 class Held:
-    """The bytes that one request holds."""
+    """The bytes that one request holds until the block ends."""
 
     def __init__(self, bodies: "Bodies", namespace: str, large: bool) -> None:
         self._bodies = bodies
         self._namespace = namespace
         self._large = large
         self.size = 0
+
+    def __enter__(self) -> "Held":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bodies.give_back(self._namespace, self.size)
 
     def take(self, size: int) -> None:
         """Raises TooManyBodies."""
@@ -30,29 +34,27 @@ class Bodies:
     """
 
     def __init__(self, largest: int) -> None:
-        self._capacity = 3 * largest
+        #: The limits of one namespace: a third of the capacity for large bodies, otherwise half.
+        self._most = {True: largest, False: 3 * largest // 2}
+        self.size = 0
         self._by_namespace: Counter[str] = Counter()
-
-    @property
-    def size(self) -> int:
-        return self._by_namespace.total()
 
     def most_of_one(self, *, large: bool) -> int:
         """The limit of one namespace, in bytes."""
-        return self._capacity // (3 if large else 2)
+        return self._most[large]
 
-    @contextlib.contextmanager
-    def hold(self, namespace: str, *, large: bool) -> Generator[Held]:
-        held = Held(self, namespace, large)
-        try:
-            yield held
-        finally:
-            self._by_namespace[namespace] -= held.size
-            if not self._by_namespace[namespace]:
-                del self._by_namespace[namespace]
+    def hold(self, namespace: str, *, large: bool) -> Held:
+        return Held(self, namespace, large)
 
     def take(self, namespace: str, size: int, large: bool) -> None:
-        own = self.most_of_one(large=large)
+        own = self._most[large]
         if self.size + size > 2 * own or self._by_namespace[namespace] + size > own:
             raise TooManyBodies()
         self._by_namespace[namespace] += size
+        self.size += size
+
+    def give_back(self, namespace: str, size: int) -> None:
+        self.size -= size
+        self._by_namespace[namespace] -= size
+        if not self._by_namespace[namespace]:
+            del self._by_namespace[namespace]

@@ -85,6 +85,18 @@ async def open_envelope(body: bytes | bytearray, many: Many, job_bytes: int) -> 
     return await _Reader(body, many, job_bytes).read()
 
 
+async def read_document(body: bytes | bytearray, operation: str, job_bytes: int) -> Any:
+    """The JSON of a body; if the operation takes many items, they are not parsed yet.
+
+    Raises JsonInvalid, and what open_envelope raises.
+    """
+    many = MANY.get(operation)
+    document = parse(bytes(body)) if many is None else await open_envelope(body, many, job_bytes)
+    if document is None:
+        raise JsonInvalid("The request body must not be null; omit it instead.")
+    return document
+
+
 class _Reader:
     def __init__(self, body: bytes | bytearray, many: Many, job_bytes: int) -> None:
         self._body = body

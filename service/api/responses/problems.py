@@ -139,7 +139,7 @@ def of_error(error: errors.TriageError, instance: str, request_id: str | None) -
 
 def install(app: FastAPI) -> None:
     """Respond to every error of this application with a problem document."""
-    app.add_exception_handler(errors.TriageError, _triage_error)  # type: ignore[arg-type]
+    app.add_exception_handler(errors.TriageError, of_request)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
 
@@ -150,7 +150,8 @@ def respond(document: Mapping[str, Any], headers: Mapping[str, str] | None = Non
     )
 
 
-async def _triage_error(request: Request, error: errors.TriageError) -> Response:
+async def of_request(request: Request, error: errors.TriageError) -> Response:
+    """The problem response for an error that a request raised."""
     headers: dict[str, str] = {}
     error = for_client(error, request.scope)
     status = STATUS[type(error)]

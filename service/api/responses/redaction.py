@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
@@ -10,6 +9,7 @@ from urllib.parse import quote, quote_plus
 import orjson
 
 from service.domain.job import Job
+from service.domain.record import record
 from service.domain.redaction import ANY, parse_pointer
 from service.domain.texts import CUT, without_controls
 
@@ -55,7 +55,7 @@ def _spellings(text: str) -> set[str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class View:
     """A caller's view of a job.
 

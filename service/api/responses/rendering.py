@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -17,6 +17,8 @@ from service.domain.job import Job
 from service.domain.schedule import Schedule
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
+
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 # Cached: a job often repeats a timestamp, and so do the jobs next to it.
@@ -38,9 +40,9 @@ def job(job: Job, view: View) -> dict[str, Any]:
         "state": job.state,
         "state_reason": job.state_reason,
         "payload": view.value(job.payload),
-        "result": view.value(job.result),
-        "error": view.error(job.error),
-        "progress": view.progress(job.progress),
+        "result": None if job.result is None else view.value(job.result),
+        "error": None if job.error is None else view.error(job.error),
+        "progress": None if job.progress is None else view.progress(job.progress),
         "attempt": job.attempt,
         "max_attempts": job.retry.max_attempts,
         "failures": job.failures,
@@ -226,8 +228,29 @@ def worker(record: WorkerRecord) -> dict[str, Any]:
     }
 
 
+class JsonResponse(Response):
+    """A Starlette response that composes its headers only if they are not sent as one text."""
+
+    media_type = "application/json"
+
+    def __init__(self, text: bytes, status: int, headers: Mapping[str, str]) -> None:
+        self.body = text
+        self.status_code = status
+        self.background = None
+        self.given_headers = headers
+
+    @cached_property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:  # type: ignore[override]
+        given = self.given_headers.items()
+        return [
+            *[(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given],
+            (b"content-length", b"%d" % len(self.body)),
+            (b"content-type", b"application/json"),
+        ]
+
+
 def respond(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(document), status, headers=headers, media_type="application/json")
+    return JsonResponse(orjson.dumps(document), status, headers or _NO_HEADERS)
 
 
 def etag(version: int) -> str:

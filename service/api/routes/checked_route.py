@@ -11,9 +11,8 @@ from starlette.responses import Response
 
 from service.api.context import AppState, request_context
 from service.api.requests.limits import body_limit, one_job, read_body
-from service.api.requests.streamed_items import MANY, open_envelope
-from service.api.requests.strict_json import parse
-from service.api.responses.errors import JsonInvalid, UnknownParameter, UnsupportedMediaType, ValidationFailed
+from service.api.requests.streamed_items import MANY, read_document
+from service.api.responses.errors import UnknownParameter, UnsupportedMediaType, ValidationFailed
 
 #: The most rows of errors in a response.
 _MAX_ROWS = 20
@@ -35,13 +34,13 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             app_state: AppState = request.app.state.app_state
-            settings, many = app_state.settings, MANY.get(self.name)
+            settings = app_state.settings
             context = await request_context(request) if needs_caller else None
             if refuses:
                 _check_parameters(request, parameters)
             if context is None or not _has_body(request):
                 return await handle(request)
-            with app_state.bodies.hold(context.caller.namespace, large=many is not None) as held:
+            with app_state.bodies.hold(context.caller.namespace, large=self.name in MANY) as held:
                 if (
                     request.headers.get("content-type", "").split(";")[0].strip().lower()
                     != "application/json"
@@ -50,12 +49,7 @@ class StrictRoute(APIRoute):
                 limit = body_limit(self.name, settings)
                 body = await read_body(request, limit, settings.request_seconds, held)
                 # FastAPI would have its own format for errors in a body, and would treat null as no body.
-                if many is None:
-                    document = parse(bytes(body))
-                else:
-                    document = await open_envelope(body, many, one_job(settings))
-                if document is None:
-                    raise JsonInvalid("The request body must not be null; omit it instead.")
+                document = await read_document(body, self.name, one_job(settings))
                 request._body, request._json = body, document  # type: ignore[assignment]  # never modified
                 return await handle(request)
 

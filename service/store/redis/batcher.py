@@ -20,13 +20,13 @@ class Batcher(Generic[Item, Result]):
         self._pending: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flushes: set[asyncio.Task[None]] = set()
 
-    async def add(self, item: Item) -> Result:
+    def add(self, item: Item) -> "asyncio.Future[Result]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._pending.append((item, future))
         if len(self._pending) == 1:
             loop.call_soon(self._start)
-        return await future
+        return future
 
     def _start(self) -> None:
         pending, self._pending = self._pending, []

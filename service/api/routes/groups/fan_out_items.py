@@ -6,7 +6,7 @@ from typing import Any, cast
 from fastapi import Request, Response
 
 from service.api.context import Context
-from service.api.openapi.operation import operation
+from service.api.openapi.operation import hot, operation
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.fan_out_items import ItemReader
@@ -34,6 +34,7 @@ router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
         (404, 409, 413, 415, 429, 507),
     ),
 )
+@hot
 async def add_fan_out_items(
     fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, context: Context
 ) -> Response:

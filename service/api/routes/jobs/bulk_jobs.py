@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 
 from service.api.context import Context, RequestContext
-from service.api.openapi.operation import operation
+from service.api.openapi.operation import hot, operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources.jobs import present
@@ -38,6 +38,7 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
         (413, 415, 507),
     ),
 )
+@hot
 async def create_jobs(
     request: Request, body: schemas.JobsIn, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Header, Query, Request, Response
 
 from service.api.context import Context, RequestContext
-from service.api.openapi.operation import operation
+from service.api.openapi.operation import hot, operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
@@ -51,6 +51,7 @@ WARN_BYTES = 1_024
         status_code=202,
     ),
 )
+@hot
 async def create_job(
     request: Request,
     body: schemas.JobSpecIn,
@@ -191,6 +192,7 @@ async def list_jobs(
         "jobs:read", "Read a job", {200: ("The job.", schemas.JobOut), 304: ("Not changed.", None)}, (404,)
     ),
 )
+@hot
 async def get_job(
     job_id: JobId,
     context: Context,

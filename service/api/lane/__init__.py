@@ -1,0 +1,1 @@
+"""A shortcut for the most frequent operations."""

@@ -1,0 +1,1 @@
+"""The lane holds to what the application without it would do."""
