@@ -101,3 +101,5 @@ class Lease:
     suspect: bool = False
     #: Microseconds after the claim at which a smooth rate lets it start.
     starts_in_us: int = 0
+    #: Fields that the store gets back at the end of the run, so that it need not read them again.
+    held: tuple[bytes, ...] = ()

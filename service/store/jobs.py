@@ -13,6 +13,7 @@ from service.domain.states import DEFER, REDRIVE, RUN_NOW, Move
 from service.store.codec import jobs as codec
 from service.store.codec.fields import text, texts
 from service.store.codec.submissions import REPLAY, decode_replay, decode_submitted, encode_spec
+from service.store.codec.traits import encode_traits
 from service.store.queries import Queries
 from service.store.redis import keys
 from service.store.redis.batcher import Batcher
@@ -87,7 +88,7 @@ class Jobs:
         if firing and not replies:
             return []
         results = [
-            decode_submitted(submission.spec, reply)
+            decode_submitted(submission.id, submission.spec, reply)
             for submission, reply in zip(submissions, replies, strict=True)
         ]
         holders = [found.job_id for found in results if found.result is SubmitResult.EXISTING]
@@ -181,8 +182,8 @@ class Jobs:
         options: Argument = ""
         if retry is not None:
             key = keys.job(self._scripts.prefix, id=id)
-            stored = (await self._queries.pipeline(lambda pipe: pipe.hget(key, "options")))[0]
-            options = codec.with_retry(stored, retry) if stored else ""
+            stored = await self._queries.pipeline(lambda pipe: pipe.hmget(key, codec.OPTIONS_TEXT))
+            options = codec.with_retry(stored[0], retry)
         reply = await self._scripts.run(
             "update",
             [
@@ -235,29 +236,33 @@ def _optional(value: str | int | None) -> Argument:
 
 
 def _arguments(submission: Submission) -> list[Argument]:
-    spec, idempotency = submission.spec, submission.idempotency
-    unique = spec.unique
+    spec, idempotency, unique = submission.spec, submission.idempotency, submission.spec.unique
+    further: list[Argument] = []
+    if spec.delay_ms:
+        further += ["delay_ms", spec.delay_ms]
+    if spec.run_at_ms is not None:
+        further += ["due_at", spec.run_at_ms]
+    if spec.expires_ms is not None:
+        further += ["expires_ms", spec.expires_ms]
+    if spec.deadline_ms is not None:
+        further += ["deadline_ms", spec.deadline_ms]
+    if spec.tags:
+        further += ["tags", codec.encode_tags(spec.tags)]
+    if unique:
+        further += ["unique", unique.key, "unique_until", _until(unique), "conflict", unique.on_conflict]
+    if idempotency:
+        further += ["digest", idempotency.digest(), "request", idempotency.request]
+        if idempotency.keeps:
+            further += ["kept_spec", encode_spec(spec)]
+    if spec.failures:
+        further += ["failures", spec.failures]
     return [
         submission.id,
-        spec.name,
-        spec.queue,
-        spec.limit_key or "",
-        spec.priority,
-        spec.delay_ms,
-        _optional(spec.run_at_ms),
-        _optional(spec.expires_ms),
-        _optional(spec.deadline_ms),
-        spec.retention_ms,
+        encode_traits(spec),
         spec.payload,
         codec.encode_options(spec),
-        codec.encode_tags(spec.tags),
-        unique.key if unique else "",
-        _until(unique) if unique else "",
-        unique.on_conflict if unique else "",
-        idempotency.digest() if idempotency else "",
-        idempotency.request if idempotency else "",
-        encode_spec(spec) if idempotency and idempotency.keeps else "",
-        spec.failures,
+        len(further) // 2,
+        *further,
     ]
 
 

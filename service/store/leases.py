@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from redis.exceptions import RedisError
 
 from service.domain.job import Lease
@@ -14,6 +13,7 @@ from service.domain.results import FinishResult
 from service.domain.worker import WorkerRecord
 from service.store.codec.fields import not_negative, text, texts
 from service.store.codec.jobs import decode_lease
+from service.store.codec.runs import end_arguments
 from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
@@ -174,7 +174,7 @@ class Leases:
             arguments += [name, "" if free is None else free]
         at, due, alarm, more, credits, rows = await self._scripts.run("claim", arguments, now)
         return Claim(
-            leases=[decode_lease(row) for row in rows],
+            leases=[decode_lease(row, request.worker_id) for row in rows],
             now_us=at,
             due_us=not_negative(due),
             next_alarm_ms=not_negative(alarm),
@@ -191,7 +191,9 @@ class Leases:
         """Arguments of finish.lua, for the watchdog thread with its own connection."""
         arguments: list[Argument] = [self._dead_retention_ms]
         for finish in finishes:
-            arguments += _finish_arguments(finish)
+            arguments += end_arguments(
+                finish.lease, finish.settlement, finish.worker_id, finish.ended_at, finish.run_ms
+            )
         return arguments
 
     async def rescue(self, lease_ms: int, at_most: int = 100, away_ms: int = 0, now: str = "") -> Rescue:
@@ -251,45 +253,3 @@ class Leases:
     async def append_log(self, lease: Lease, line: bytes) -> bool:
         """Store a log line of the handler; False when the lease is lost."""
         return bool(await self._scripts.run("record_progress", [lease.job.id, lease.token, "", line]))
-
-
-def _finish_arguments(finish: Finish) -> list[Argument]:
-    settlement, lease = finish.settlement, finish.lease
-    failure = settlement.failure
-    error = attempt = b""
-    number = lease.job.failures + 1
-    if failure is not None:
-        error = orjson.dumps(
-            {
-                "type": failure.type,
-                "message": failure.message,
-                "retryable": settlement.retryable,
-                "attempt": number,
-            }
-        )
-        attempt = orjson.dumps(
-            {
-                "attempt": number,
-                "outcome": "crashed" if settlement.counts == "crashes" else "failed",
-                "at_ms": finish.ended_at,
-                "worker_id": finish.worker_id,
-                "duration_seconds": finish.run_ms / 1000,
-                "type": failure.type,
-                "message": failure.message,
-                "traceback": failure.traceback,
-            }
-        )
-    return [
-        lease.job.id,
-        lease.token,
-        settlement.move.name,
-        settlement.delay_ms,
-        settlement.reason or "",
-        settlement.counts,
-        settlement.result if settlement.result is not None else b"",
-        error,
-        attempt,
-        finish.run_ms,
-        int(settlement.counts == "crashes"),
-        settlement.freeze_ms,
-    ]

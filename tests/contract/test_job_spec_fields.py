@@ -1,7 +1,7 @@
 """Every field of JobSpec is in the four files that CONTRIBUTING.md names; the rest follows from them."""
 
 import inspect
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import get_overloads
 
 import orjson
@@ -11,7 +11,8 @@ from service.api.schemas.jobs import JobOut, JobSpecIn
 from service.domain.job import Job
 from service.domain.job_spec import FIELDS, OF_TYPES, OPTIONS, JobSpec, show, specify
 from service.store.codec.jobs import decode_job, encode_options
-from service.store.codec.submissions import created_job
+from service.store.codec.submissions import as_stored, created_job
+from service.store.codec.traits import Traits, encode_traits
 from workers.handler import job as decorator
 
 #: Attributes of JobSpec that clients do not set: payload text, request and job type determine them.
@@ -62,18 +63,19 @@ def test_the_decorator_accepts_every_field_that_may_have_a_default_per_type() ->
 def test_a_job_shows_the_fields_that_were_sent() -> None:
     assert set(GIVEN) == set(FIELDS)
     spec = specify(GIVEN)
-    job = created_job("job_1", spec, 0, encode_options(spec))
+    job = created_job("job_1", spec, 0)
     assert show(job) == {name: value for name, value in GIVEN.items() if FIELDS[name].show}
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", [*OPTIONS, *Traits._fields[:-1]])
 def test_an_option_survives_redis_and_a_replay(name: str) -> None:
-    spec = specify(GIVEN, traceparent="00-1-2-3")
+    spec = replace(specify(GIVEN, traceparent="00-1-2-3"), redact=("/card",))
     stored = encode_options(spec)
-    assert name in orjson.loads(stored)
+    assert name in (*orjson.loads(stored), *Traits._fields)
     fields_of_a_job = {
-        b"version": b"1", b"name": b"work", b"queue": b"mail", b"state": b"queued", b"priority": b"7",
-        b"payload": b"{}", b"created_at": b"0", b"run_at": b"0", b"retention_ms": b"1", b"options": stored,
+        b"traits": encode_traits(spec).encode(), b"state": b"queued", b"created_at": b"0",
+        b"options": stored[:64], b"options.1": stored[64:128], b"options.2": stored[128:],
     }  # fmt: skip
     assert getattr(decode_job("job_1", fields_of_a_job), name) == getattr(spec, name)
-    assert getattr(created_job("job_1", spec, 0, stored), name) == getattr(spec, name)
+    later = as_stored(JobSpec("other"), encode_traits(spec).encode(), stored)
+    assert getattr(created_job("job_1", later, 0), name) == getattr(spec, name)

@@ -7,7 +7,6 @@ from service.domain.fan_out import FanOut
 from service.domain.flow import Flow, OnFailure
 from service.domain.job_spec import JobSpec
 from service.domain.states import FINISHED, State
-from service.store.codec.jobs import encode_options
 from service.store.codec.submissions import created_job
 
 #: The dependencies of each job: a diamond, and a job that stands alone.
@@ -100,7 +99,7 @@ def test_a_job_that_died_before_the_last_retry_fails_nothing_again(
 @pytest.mark.parametrize("state", State)
 def test_children_end_with_a_parent_that_does_not_run_again(state: State) -> None:
     spec = JobSpec("work")
-    parent = created_job("job_1", spec, 0, encode_options(spec), f"0 1 {state} 0".encode())
+    parent = created_job("job_1", spec, 0, f"0 1 {state} 0".encode())
     assert group_tasks.ends_children(parent) == (state in (State.CANCELLED, State.DEAD))
     assert group_tasks.is_awaited(parent) == (state not in FINISHED)
     assert group_tasks.ends_children(None)

@@ -1,6 +1,6 @@
 """A cancel request's grace and message reach the worker, the job and its explanation."""
 
-from service.domain.job import Job, Lease
+from service.domain.job import Job
 from service.domain.outcome import Interrupted
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
@@ -96,8 +96,10 @@ async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Namesp
 
 
 async def test_a_heartbeat_tells_the_leases_of_a_job_apart(stores: Namespace) -> None:
-    id, old = await running(stores)
-    await finish(stores, Lease(await job(stores, id), old), Interrupted())
+    id = await submit(stores)
+    (first,) = (await claim(stores)).leases
+    old = first.token
+    await finish(stores, first, Interrupted())
     (lease,) = (await claim(stores)).leases
     await stores.jobs.cancel([id], 60_000)
     heard = await heartbeat(stores, (id, old), (id, lease.token))

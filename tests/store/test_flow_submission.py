@@ -9,6 +9,7 @@ from service.clock import Clock
 from service.domain.errors import IdempotencyKeyReused
 from service.domain.flow import When, job_ids
 from service.domain.states import State
+from service.store.groups.flows import spec_arguments
 from service.store.jobs import BATCH, Idempotency
 from service.store.namespace import Namespace
 from service.store.redis import keys
@@ -23,11 +24,7 @@ async def test_staged_jobs_are_invisible_and_expire(stores: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     id = IDS.new("flow", members=2)
     jobs = job_ids(id, spec)
-    rows = [
-        value
-        for key in jobs
-        for value in (jobs[key], key, "work", "q", "", 100, 0, "", "", "", 0, "{}", "{}", "")
-    ]
+    rows = [value for key in jobs for value in (jobs[key], key, *spec_arguments(spec.nodes[key].spec, id))]
     await stores.scripts.run("stage_flow_jobs", [id, *rows])
     await stores.scripts.run("link_flow_jobs", [jobs["b"], jobs["a"], "a", 0])
     assert await stores.groups.get(id) is None

@@ -12,7 +12,6 @@ from service.domain.job import Job
 from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
-from service.store.codec.jobs import encode_options
 from service.store.codec.submissions import created_job
 from service.store.namespace import Namespace
 from service.store.queues.queues import RATE_INTERVAL_MS
@@ -34,12 +33,11 @@ SPECS: dict[str, dict[str, Any]] = {
 
 async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
     """A job with this spec, as the script of its group writes it."""
-    options = encode_options(spec)
     if kind == "flow":
         id = IDS.new("flow", members=1)
         flow = FlowSpec("flow", {"x": Node(spec)})
         await stores.flows.create(id, flow, None)
-        job = created_job(job_ids(id, flow)["x"], spec, at, options)
+        job = created_job(job_ids(id, flow)["x"], spec, at)
         return replace(job, flow_id=id, flow_key="x")
     id = IDS.new("fan", members=MEMBERS)
     template, then = (spec, None) if kind == "item" else (JobSpec("work"), spec)
@@ -47,9 +45,9 @@ async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
     payload = spec.payload if kind == "item" else b"{}"
     await stores.fan_outs.add_items(id, [Item(0, payload, key="first")])
     if kind == "item":
-        job = created_job(item_id(id, 0), spec, at, options)
+        job = created_job(item_id(id, 0), spec, at)
         return replace(job, fan_out_id=id, fan_out_index=0, item_key="first")
-    job = created_job(follow_up_id(id), spec, at, options)
+    job = created_job(follow_up_id(id), spec, at)
     return replace(job, state=State.BLOCKED, run_at=at, queued_at=None)
 
 

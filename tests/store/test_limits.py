@@ -76,7 +76,8 @@ async def fan_jobs(stores: Namespace, count: int, fan: str = "fan_1") -> list[st
     redis: Any = stores.scripts.redis
     ids = [await submit(stores, delay_ms=1) for _ in range(count)]
     for id in ids:
-        await redis.hset(f"{stores.scripts.prefix}job:{id}", "group", fan)
+        key = f"{stores.scripts.prefix}job:{id}"
+        await redis.hset(key, "traits", b"default|work||||" + fan.encode())
     stores.scripts.now = str(int(stores.scripts.now) + 1)
     return ids
 

@@ -53,3 +53,30 @@ def scored(rows: Sequence[tuple[bytes, float]]) -> list[tuple[str, int]]:
 def places(flat: Sequence[bytes]) -> list[tuple[str, int]]:
     """Pairs of id and time, from a flat list."""
     return [(id.decode(), int(at)) for id, at in zip(flat[::2], flat[1::2], strict=True)]
+
+
+#: Bytes of a piece; Redis makes a hash table of a hash with a longer value.
+PIECE = 64
+#: The largest number of pieces, as in lib/texts.lua. A longer text is in one field.
+PIECES: Mapping[str, int] = dict.fromkeys(("payload", "options", "result", "error"), 4)
+
+
+def piece_names(name: str) -> tuple[str, ...]:
+    """The fields that a long text may be in: lib/texts.lua splits it, so that the hash stays small."""
+    return (name, *(f"{name}.{number}" for number in range(1, PIECES[name])))
+
+
+_REST = {name.encode(): tuple(rest.encode() for rest in piece_names(name)[1:]) for name in PIECES}
+
+
+def joined(fields: Fields, name: bytes) -> bytes | None:
+    first = fields.get(name)
+    if first is None or len(first) != PIECE:
+        return first
+    pieces = [first]
+    for rest in _REST[name]:
+        piece = fields.get(rest)
+        if piece is None:
+            break
+        pieces.append(piece)
+    return b"".join(pieces)

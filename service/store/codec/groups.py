@@ -8,11 +8,12 @@ from service.domain.flow import Flow, OnFailure
 from service.domain.group import Group, GroupState, kind_of
 from service.domain.states import State
 from service.store.codec.fields import Fields, decode_texts, number, present, text
+from service.store.codec.traits import decode_traits
 
 #: The fields of a group to read: all but its template, whose payload may be large.
 FIELDS = (
     "state", "version", "total", "created_at", "finished_at", "name", "on_failure", "sealed", "then",
-    "highest", "admitted", "staged", "generation", "grace_ms", "item_name", "item_queue", "tolerance_count",
+    "highest", "admitted", "staged", "generation", "grace_ms", "item_traits", "tolerance_count",
     "tolerance_percent", "max_concurrency", *(state.value for state in State),
 )  # fmt: skip
 
@@ -46,6 +47,7 @@ def _flow(id: str, fields: Fields) -> Flow:
 
 def _fan_out(id: str, fields: Fields) -> FanOut:
     total, percent = int(fields[b"total"]), fields.get(b"tolerance_percent")
+    traits = decode_traits(fields[b"item_traits"])
     return FanOut(
         id=id,
         version=int(fields[b"version"]),
@@ -56,8 +58,8 @@ def _fan_out(id: str, fields: Fields) -> FanOut:
         finished_at=number(fields.get(b"finished_at")),
         generation=int(fields.get(b"generation", 0)),
         grace_ms=int(fields.get(b"grace_ms", 0)),
-        name=fields[b"item_name"].decode(),
-        queue=fields[b"item_queue"].decode(),
+        name=traits.name,
+        queue=traits.queue,
         sealed=b"sealed" in fields,
         tolerance=Tolerance(
             number(fields.get(b"tolerance_count")), None if percent is None else float(percent)

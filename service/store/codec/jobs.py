@@ -1,6 +1,6 @@
 """The record of a job: a hash of text fields, with JSON for values that no script reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -13,20 +13,20 @@ from service.domain.job_spec import OPTIONS, JobSpec, ResultForgotten, Unique
 from service.domain.results import Changed, ChangeResult
 from service.domain.retry import RetryPolicy
 from service.domain.states import State
-from service.store.codec.fields import Fields, number, pairs, present, text
+from service.store.codec.fields import Fields, joined, number, pairs, piece_names, present, text
+from service.store.codec.traits import decode_traits
 
 #: The fields that a filter needs; payload, result and error may be large.
 OUTLINE = (
-    "state", "version", "name", "queue", "priority", "created_at", "run_at", "options", "retention_ms",
-    "state_reason", "finished_at", "tags", "group", "key", "index",
+    "state", "version", "traits", "created_at", "run_at", "state_reason", "finished_at", "tags", "key",
+    "index", *piece_names("options"),
 )  # fmt: skip
-STATUS = ("version", "state", "state_reason", "progress", "name", "options")
-END = ("state", "result", "error")
-ITEM_RESULT = (*END, "key", "options")
-
-
-#: Fields that scripts read, and that a replay needs as well.
-REPLAYED = ("queue", "priority", "retention_ms")
+STATUS = ("version", "state", "state_reason", "progress", "traits", *piece_names("options"))
+END = ("state", *piece_names("result"), *piece_names("error"))
+ITEM_RESULT = (*END, "key", *piece_names("options"))
+OPTIONS_TEXT = piece_names("options")
+#: Fields that a worker hands back with its lease, so that a finish need not read them again.
+_HANDED_BACK = (b"unique", b"unique_until", b"expiry", b"linked", b"children_token")
 
 
 def encode_tags(tags: Mapping[str, str]) -> str:
@@ -41,58 +41,68 @@ def decode_tags(text: bytes | None) -> dict[str, str]:
 
 
 def encode_options(spec: JobSpec) -> bytes:
-    """The fields that no script reads, and those that a replay needs to build the first response again."""
-    return orjson.dumps(
-        {
-            **{field: getattr(spec, field) for field in (*OPTIONS, *REPLAYED)},
-            "retry": _encode_retry(spec.retry),
-            "unique": spec.unique and _shown(spec.unique),
-        }
-    )
+    """The fields that no script reads and that differ from their defaults, if any."""
+    given = ((field, getattr(spec, field)) for field in OPTIONS)
+    options = {
+        field: _ENCODERS[field](value) if field in _ENCODERS else value
+        for field, value in given
+        if value != _DEFAULTS[field]
+    }
+    return orjson.dumps(options) if options else b""
 
 
-def with_retry(options: bytes, retry: RetryPolicy) -> bytes:
-    return orjson.dumps(orjson.loads(options) | {"retry": _encode_retry(retry)})
+def with_retry(fields: Sequence[bytes | None], retry: RetryPolicy) -> bytes:
+    """The options from the fields OPTIONS_TEXT, with another retry policy."""
+    stored = joined(present(OPTIONS_TEXT, fields), b"options")
+    return orjson.dumps({**(orjson.loads(stored) if stored else {}), "retry": _encode_retry(retry)})
 
 
 def _encode_retry(retry: RetryPolicy) -> list[Any]:
     return [retry.max_attempts, retry.backoff, retry.delay_ms, retry.max_delay_ms, retry.jitter]
 
 
+def _encode_unique(unique: Unique) -> list[Any]:
+    return [
+        unique.key,
+        "finished" if isinstance(unique.until, ResultForgotten) else unique.until,
+        unique.on_conflict,
+    ]
+
+
+_DEFAULTS: Mapping[str, Any] = {field: getattr(JobSpec(""), field) for field in OPTIONS}
+_ENCODERS: Mapping[str, Callable[[Any], Any]] = {"retry": _encode_retry, "unique": _encode_unique}
+_DECODERS: Mapping[str, Callable[[Any], Any]] = {
+    "retry": lambda stored: RetryPolicy(*stored),
+    "redact": tuple,
+    "unique": lambda stored: Unique(*stored),
+}
+
+
 @lru_cache(maxsize=4096)
 def _decode_options(text: bytes) -> Mapping[str, Any]:
     # Cached, because jobs of one type have identical options unless they carry a trace or a unique key.
-    return decode_options(orjson.loads(text))
+    return decode_options(text)
 
 
-def decode_options(stored: Mapping[str, Any]) -> dict[str, Any]:
+def decode_options(text: bytes) -> dict[str, Any]:
+    """Options as attributes of JobSpec and Job."""
+    stored: dict[str, Any] = orjson.loads(text) if text else {}
     return {
-        **{name: stored[name] for name in OPTIONS if name in stored},
-        "retry": RetryPolicy(*stored["retry"]),
-        "redact": _pointers(stored),
-        "unique": _unique(stored),
+        **_DEFAULTS,
+        **{name: _DECODERS[name](value) if name in _DECODERS else value for name, value in stored.items()},
     }
 
 
-def _shown(unique: Unique) -> list[Any]:
-    # The API does not offer keys that outlast their job.
-    until = "finished" if isinstance(unique.until, ResultForgotten) else unique.until
-    return [unique.key, until, unique.on_conflict]
-
-
-def _unique(options: Mapping[str, Any]) -> Unique | None:
-    stored = options["unique"]
-    return None if stored is None else Unique(*stored)
-
-
-def _pointers(options: Mapping[str, Any]) -> tuple[str, ...] | None:
-    pointers = options.get("redact")
-    return None if pointers is None else tuple(pointers)
+def shown(unique: Unique | None) -> Unique | None:
+    """A key as the API shows it: the API does not offer keys that outlast their job."""
+    if unique is None or not isinstance(unique.until, ResultForgotten):
+        return unique
+    return replace(unique, until="finished")
 
 
 def decode_redact(options: bytes | None) -> tuple[str, ...] | None:
     """The pointers to redact; None when no live worker knew the job type at the submission."""
-    return _decode_options(options)["redact"] if options else None
+    return _decode_options(options or b"")["redact"]
 
 
 def join_payloads(shared: bytes, own: bytes) -> bytes:
@@ -112,34 +122,37 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
     `shared` is the common part of the payloads of its fan-out.
     """
     get = fields.get
-    group = text(get(b"group"))
+    queue, name, limit_key, priority, retention_ms, group = decode_traits(fields[b"traits"])
+    payload, created_at = joined(fields, b"payload") or b"", int(fields[b"created_at"])
+    queued_at = get(b"queued_at")
     in_flow = group is not None and group.startswith("flow_")
     in_fan_out = group is not None and not in_flow
     key = text(get(b"key"))
     return Job(
         id=id,
-        version=int(fields[b"version"]),
-        name=fields[b"name"].decode(),
-        queue=fields[b"queue"].decode(),
+        version=int(get(b"version", 1)),
+        name=name,
+        queue=queue,
         state=_STATES[fields[b"state"]],
-        priority=int(fields[b"priority"]),
-        payload=join_payloads(shared, fields[b"payload"]) if shared else fields[b"payload"],
-        created_at=int(fields[b"created_at"]),
-        run_at=int(fields[b"run_at"]),
-        **_decode_options(fields[b"options"]),
-        retention_ms=int(fields[b"retention_ms"]),
+        priority=priority,
+        payload=join_payloads(shared, payload) if shared else payload,
+        created_at=created_at,
+        run_at=int(get(b"run_at", created_at)),
+        **_decode_options(joined(fields, b"options") or b""),
+        retention_ms=retention_ms,
         state_reason=text(get(b"state_reason")),
-        result=get(b"result"),
-        error=get(b"error"),
+        result=joined(fields, b"result"),
+        error=joined(fields, b"error"),
         progress=get(b"progress"),
         failures=int(get(b"failures", 0)),
         interruptions=int(get(b"interruptions", 0)),
         crashes=int(get(b"crashes", 0)),
-        deliveries=int(get(b"deliveries", 0)),
+        deliveries=int(get(b"token", b"0").partition(b":")[0]),
         deferrals=int(get(b"deferrals", 0)),
         redriven=int(get(b"redriven", 0)),
         payload_replaced=b"payload_replaced" in fields,
-        queued_at=number(get(b"queued_at")),
+        # Absent if the job was queued on arrival, empty if it has never been queued.
+        queued_at=created_at if queued_at is None else int(queued_at) if queued_at else None,
         started_at=number(get(b"started_at")),
         finished_at=number(get(b"finished_at")),
         expires_at=number(get(b"expires_at")),
@@ -150,7 +163,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         cancel_message=text(get(b"cancel_message")),
         worker_id=text(get(b"worker_id")),
         tags=decode_tags(get(b"tags")),
-        limit_key=text(get(b"limit_key")),
+        limit_key=limit_key,
         flow_id=group if in_flow else None,
         flow_key=key if in_flow else None,
         fan_out_id=group if in_fan_out else None,
@@ -161,7 +174,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
 
 def shares_with(row: Fields) -> str | None:
     """The id of the fan-out whose items share a part of their payloads with this job."""
-    return row[b"group"].decode() if b"shared" in row else None
+    return decode_traits(row[b"traits"]).group if b"shared" in row else None
 
 
 def decode_whole(id: str, row: Fields, shared: Mapping[str, bytes]) -> Job | None:
@@ -174,49 +187,74 @@ def decode_whole(id: str, row: Fields, shared: Mapping[str, bytes]) -> Job | Non
 
 def decode_outline(id: str, values: Sequence[bytes | None]) -> Job | None:
     """The job from its fields OUTLINE."""
-    fields = {b"payload": b"", **present(OUTLINE, values)}
+    fields = present(OUTLINE, values)
     return decode_job(id, fields) if b"state" in fields else None
 
 
 def decode_preview(id: str, row: Sequence[Any]) -> Job:
     """The job of a row of preview.lua, which omits large values and lists their names."""
     flat, cut, shared = row
-    fields = {b"payload": b"", **pairs(flat)}
-    whole = decode_job(id, fields, shared if fields[b"payload"] else b"")
+    fields = pairs(flat)
+    whole = decode_job(id, fields, shared if b"payload" in fields else b"")
     return replace(whole, truncated=tuple(cut.decode().split()))
 
 
 def decode_status(values: Sequence[Any]) -> JobStatus | None:
     """The status from the fields STATUS."""
-    version, state, reason, progress, name, options = values
-    if state is None:
+    fields = present(STATUS, values)
+    if b"state" not in fields:
         return None
     return JobStatus(
-        int(version), _STATES[state], text(reason), progress, name.decode(), decode_redact(options)
+        int(fields.get(b"version", 1)),
+        _STATES[fields[b"state"]],
+        text(fields.get(b"state_reason")),
+        fields.get(b"progress"),
+        decode_traits(fields[b"traits"]).name,
+        decode_redact(joined(fields, b"options")),
     )
 
 
-def decode_lease(row: Sequence[Any]) -> Lease:
-    """The lease of a row of claim.lua: the stored job and the fields that the claim has changed."""
-    id, read, written, starts_in_us, shared, state, version = row
-    fields = {**pairs(read), **pairs(written), b"state": state, b"version": version}
-    job = decode_job(id.decode(), fields, shared)
-    return Lease(job, fields[b"token"].decode(), b"suspect" in fields, starts_in_us)
+def decode_lease(row: bytes, worker_id: str) -> Lease:
+    """A lease of claim.lua: the stored fields, then those that the claim has changed."""
+    fields = pairs(row.split(b"\x1e"))
+    fields[b"state"], fields[b"worker_id"] = b"running", worker_id.encode()
+    job = decode_job(fields[b"id"].decode(), fields, fields.get(b"shared_payload", b""))
+    held = [fields[b"traits"], fields[b"created_at"]]
+    for name in _HANDED_BACK:
+        if name in fields:
+            held += [name, fields[name]]
+    if job.error is not None:
+        held += [b"error", b"1"]
+    return Lease(
+        job,
+        fields[b"token"].decode(),
+        b"suspect" in fields,
+        int(fields.get(b"starts_in_us", 0)),
+        tuple(held),
+    )
 
 
 def decode_end(job: Sequence[Any], stub: Sequence[Any]) -> tuple[State, bytes | None, bytes | None] | None:
     """State, result and error of the job, or of the record that remains of a deleted one."""
-    state, result, error = job if job[0] is not None else stub
-    return None if state is None else (_STATES[state], result or None, error or None)
+    fields = present(END, job if job[0] is not None else stub)
+    if b"state" not in fields:
+        return None
+    return _STATES[fields[b"state"]], joined(fields, b"result") or None, joined(fields, b"error") or None
 
 
 def decode_item_result(index: int, job_id: str, job: Sequence[Any], stub: Sequence[Any]) -> ItemResult | None:
     """The result of an item from its fields ITEM_RESULT; None when the job was pruned."""
-    state, result, error, key, options = job if job[0] is not None else stub
-    if state is None:
+    fields = present(ITEM_RESULT, job if job[0] is not None else stub)
+    if b"state" not in fields:
         return None
     return ItemResult(
-        index, text(key), job_id, _STATES[state], result or None, error or None, decode_redact(options)
+        index,
+        text(fields.get(b"key")),
+        job_id,
+        _STATES[fields[b"state"]],
+        joined(fields, b"result") or None,
+        joined(fields, b"error") or None,
+        decode_redact(joined(fields, b"options")),
     )
 
 

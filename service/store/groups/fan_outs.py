@@ -82,7 +82,7 @@ class FanOuts:
             request,
             IDEMPOTENCY_MS,
             self._scripts.max_queues,
-            *spec_arguments(spec.template),
+            *spec_arguments(spec.template, id),
         ]
         if spec.then is not None:
             arguments += [follow_up_id(id), *spec_arguments(spec.then)]

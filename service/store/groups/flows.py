@@ -17,6 +17,7 @@ from service.domain.job_spec import JobSpec
 from service.store.codec.fields import texts
 from service.store.codec.groups import decode_edges
 from service.store.codec.jobs import encode_options, encode_tags
+from service.store.codec.traits import encode_traits
 from service.store.groups.groups import RETENTION_MS, Groups
 from service.store.jobs import BATCH, IDEMPOTENCY_MS, Idempotency
 from service.store.queries import Queries
@@ -66,7 +67,7 @@ class Flows:
         for start in range(0, len(jobs), BATCH):
             rows: list[Argument] = [id]
             for key in list(jobs)[start : start + BATCH]:
-                rows += [jobs[key], key, *spec_arguments(spec.nodes[key].spec)]
+                rows += [jobs[key], key, *spec_arguments(spec.nodes[key].spec, id)]
             await self._scripts.run("stage_flow_jobs", rows)
         edges = [(jobs[key], jobs[edge.key], edge) for key, node in spec.nodes.items() for edge in node.edges]
         for start in range(0, len(edges), LINKS):
@@ -156,17 +157,13 @@ class Flows:
         return found
 
 
-def spec_arguments(spec: JobSpec) -> list[Argument]:
-    """Arguments of stage_flow_jobs.lua and wait_for_children.lua for a job, after its id and key."""
+def spec_arguments(spec: JobSpec, group: str = "") -> list[Argument]:
+    """A job spec in the order of job_records.lua."""
     return [
-        spec.name,
-        spec.queue,
-        spec.limit_key or "",
-        spec.priority,
-        spec.delay_ms,
-        *("" if value is None else value for value in (spec.run_at_ms, spec.expires_ms, spec.deadline_ms)),
-        spec.retention_ms,
+        encode_traits(spec, group),
         spec.payload,
         encode_options(spec),
+        spec.delay_ms,
+        *("" if value is None else value for value in (spec.run_at_ms, spec.expires_ms, spec.deadline_ms)),
         encode_tags(spec.tags),
     ]

@@ -262,14 +262,16 @@ class Queues:
         def ask(pipe: Any) -> None:
             for name, ids in zip(names, oldest, strict=True):
                 for id in ids:
-                    pipe.hget(keys.job(self._prefix, id=id), "queued_at")
+                    pipe.hmget(keys.job(self._prefix, id=id), "queued_at", "created_at")
                 for interval in intervals:
                     pipe.hgetall(keys.rates(self._prefix, queue=name, interval=str(interval)))
 
         replies = iter(await self._queries.pipeline(ask))
         reply: list[tuple[int | None, dict[str, float]]] = []
         for ids in oldest:
-            queued_at = [int(value) for value in (next(replies) for _ in ids) if value is not None]
+            # A job that was queued on arrival has no queued_at.
+            pairs = [next(replies) for _ in ids]
+            queued_at = [int(value) for own, created in pairs if (value := own or created) is not None]
             counts = [decode_counts(next(replies)) for _ in intervals]
             seconds = RATE_INTERVALS * RATE_INTERVAL_MS / 1000
             rates = {

@@ -31,7 +31,9 @@ def prefix(namespace: str) -> str:
 
 
 job = _key(
-    "job:{id}", "HASH", "A job: state, counters, payload, result. Only this key says what its state is."
+    "job:{id}",
+    "HASH",
+    "A job: state, traits, payload, result, counters. Only this key has its state.",
 )
 attempts = _key(
     "job:{id}:attempts", "LIST", "One JSON document per failed or crashed attempt, oldest first, at most 50."

@@ -8,7 +8,7 @@
 -- ARGV[5..] per item 6 values: index, job id, payload, priority, delay_ms, key; "" = use the template's value
 -- Returns {word, state, added, first missing index, total items, "1" if sealed}: moved | sealed (and an item is new) |
 --   full (the queue) | too_many_queues | missing
--- Uses: keys, clock, job_records, queue_settings, queue_names, shared_payloads, consequences
+-- Uses: keys, clock, jobs, traits, job_records, queue_settings, queue_names, shared_payloads, consequences
 local P, now, push, WIDTH = keys.prefix, clock.now, job_records.push, 6
 local id, key, items = ARGV[2], P .. 'group:' .. ARGV[2], P .. 'group:' .. ARGV[2] .. ':items'
 local group = redis.call('HMGET', key, 'state', 'sealed', 'failing', 'highest', 'total', 'patience_ms', 'item_payload')
@@ -24,10 +24,15 @@ end
 
 -- Where in ARGV the new items begin, and the highest index including them.
 local function find_fresh()
-  local fresh, here, highest = {}, {}, tonumber(group[4])
+  local fresh, here, highest, ask = {}, {}, tonumber(group[4]), {}
+  for i = 5, #ARGV, WIDTH do
+    local count = #ask
+    ask[count + 1], ask[count + 2], ask[count + 3] = 'GET', 'u1', ARGV[i]
+  end
+  local taken = #ask > 0 and redis.call('BITFIELD', items, unpack(ask))
   for i = 5, #ARGV, WIDTH do
     local index = ARGV[i]
-    if redis.call('GETBIT', items, index) == 0 and not here[index] then
+    if taken[(i - 5) / WIDTH + 1] == 0 and not here[index] then
       fresh[#fresh + 1] = i
       here[index] = true
       highest = math.max(highest, tonumber(index))
@@ -44,7 +49,7 @@ end
 if #fresh == 0 then return answer('moved', group[5]) end
 if sealed then return answer('sealed', group[5]) end
 local template = read_template()
-local queue = template[2]
+local queue = traits.of(template[1]).queue
 -- The queue may have been deleted since the fan-out was created.
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return answer('too_many_queues', group[5]) end
 if ARGV[3] ~= '1' and queue_settings.is_full(queue, #fresh) then return answer('full', group[5]) end
@@ -56,8 +61,8 @@ local arrival = failing and 'refuse' or nil
 local function add(i)
   local index, priority, delay_ms, item_key = ARGV[i], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local job = job_records.spec(template, 1)
-  job.group, job.payload = id, ARGV[i + 2]
-  if priority ~= '' then job.priority = priority end
+  job.payload = ARGV[i + 2]
+  if priority ~= '' then jobs.put_traits(job, traits.with(job.traits, 'priority', priority)) end
   if delay_ms ~= '' then job.delay_ms, job.due_at = delay_ms, nil end
   local fields = job_records.fields(job)
   push(fields, 'index', index)
@@ -67,11 +72,16 @@ local function add(i)
     push(fields, 'state_reason', 'fan_out')
     push(fields, 'finished_at', now)
   end
-  redis.call('SETBIT', items, index, 1)
   job_records.start(ARGV[i + 1], job, fields, job_records.due_of(job), arrival)
 end
 
-for _, i in ipairs(fresh) do add(i) end
+local take = {}
+for _, i in ipairs(fresh) do
+  add(i)
+  local count = #take
+  take[count + 1], take[count + 2], take[count + 3], take[count + 4] = 'SET', 'u1', ARGV[i], 1
+end
+redis.call('BITFIELD', items, unpack(take))
 if shares then shared_payloads.add(id, template_payload, #fresh) end
 local total = redis.call('HINCRBY', key, 'total', #fresh)
 redis.call('HSET', key, 'highest', highest)

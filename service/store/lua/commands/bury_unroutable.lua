@@ -73,8 +73,9 @@ local function bury(place, lane)
   local most = math.min(left, budget)
   for _, id in ipairs(most > 0 and redis.call('ZRANGE', key, 0, most - 1) or {}) do
     budget = budget - 1
-    local job, queued_at = jobs.load(id), tonumber(redis.call('HGET', P .. 'job:' .. id, 'queued_at') or nil)
-    if job and job.state == 'queued' and queued_at and queued_at <= now - after then
+    local job = jobs.load(id)
+    local queued_at = job and jobs.queued_at(redis.call('HGET', P .. 'job:' .. id, 'queued_at'), job.created_at)
+    if job and job.state == 'queued' and queued_at <= now - after then
       endings.finish(id, job, 'bury', 'unroutable', keep_ms)
       left, buried = left - 1, buried + 1
     end

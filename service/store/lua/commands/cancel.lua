@@ -19,8 +19,7 @@ local function request(id, job, key)
   if first then redis.call('HSET', key, 'cancel_requested_at', now, 'cancel_reason', reason) end
   local said = message ~= '' and redis.call('HSETNX', key, 'cancel_message', message) == 1
   if first or said then
-    redis.call('HINCRBY', key, 'version', 1)
-    batch.note_change(id)
+    jobs.change(id, job, {})
   end
   if first or (before and forced < before) then
     batch.add(P .. 'cancelling', forced, id)
@@ -52,7 +51,7 @@ for i = 7, #ARGV do
     end
     endings.finish(id, job, 'cancel', reason, 0, fields)
   end
-  answers[#answers + 1] = {word, job and job.state or '', redis.call('HGET', key, 'version') or 0}
+  answers[#answers + 1] = {word, job and job.state or '', job and job.version or 0}
   portion.note(word)
 end
 portion.advance()

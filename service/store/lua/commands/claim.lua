@@ -10,12 +10,12 @@
 --   queue: name ("*" = every other), weight
 -- ARGV[..] then per job type: name, free slots of that type ("" = no limit)
 -- Returns {now (us), when the next job is due or the next limiter opens (us) or -1, ms until a job may expire or a
---   cancel is forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (id, HGETALL, fields that changed
---   since, us until it starts, payload shared with other jobs, state, version)}
--- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, shared_payloads, catch_up, claims, claimed_queues
+--   cancel is forced or -1, 1 if jobs are left, credits ("queue credit ..."), leases (claimed_jobs.lua)}
+-- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, catch_up, claims, claimed_queues, claimed_jobs
 -- Uses: weighted_queues, next_lane, limiter_rooms, consequences
 local P, now, micros = keys.prefix, clock.now, clock.micros
-local worker, request, lease_ms, dead_retention_ms = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[7])
+local worker, request, dead_retention_ms = ARGV[2], ARGV[3], tonumber(ARGV[7])
+local lease_end = now + ARGV[4]
 -- A job from a lane with a limit key costs about 50 us: the rest is left to the next claim, which follows immediately.
 local KEYED_AT_MOST = 50
 local memory, ids, leases = P .. 'worker:' .. worker .. ':claim', {}, {}
@@ -23,12 +23,11 @@ local memory, ids, leases = P .. 'worker:' .. worker .. ':claim', {}, {}
 -- The leases that this request got the first time.
 local function repeat_leases(given)
   for id in string.gmatch(given, '%S+') do
-    local job, key = jobs.load(id), P .. 'job:' .. id
+    local key = P .. 'job:' .. id
+    local fields = redis.call('HGETALL', key)
+    local job = claimed_jobs.read(key, fields)
     if job and job.state == 'running' and string.find(job.token, request, 1, true) then
-      local more = redis.call('HMGET', key, 'started_at', 'shared')
-      local shared = more[2] and shared_payloads.of(job) or ''
-      local starts_in = math.max(0, more[1] * 1000 - micros)
-      leases[#leases + 1] = {id, redis.call('HGETALL', key), {}, starts_in, shared, job.state, job.version}
+      leases[#leases + 1] = claimed_jobs.lease_of(id, job, fields, job.started_at * 1000 - micros)
     end
   end
   return {micros, micros, -1, 1, ARGV[9], leases}
@@ -41,16 +40,6 @@ end
 local claim = claims.new(tonumber(ARGV[5]), ARGV[9], ARGV, 10)
 claim.anything_closed = catch_up.run(ARGV[6])
 
--- One read of the job. Naming all fields here allocates the table once.
-local function read(fields, lane)
-  local job = {
-    lane_key = lane.lane_key, limiters = lane.limiters, v = 0, version = 0, name = 0, queue = 0, priority = 0,
-    payload = 0, options = 0, created_at = 0, retention_ms = 0, run_at = 0, queued_at = 0, score = 0, state = 0,
-  }
-  for i = 1, #fields, 2 do job[fields[i]] = fields[i + 1] end
-  return job
-end
-
 -- Why it is too late to start the job, or nil.
 local function too_late(job)
   if job.deadline_at and tonumber(job.deadline_at) <= now then return 'deadline' end
@@ -58,25 +47,30 @@ local function too_late(job)
 end
 
 -- Starts a job. Its lease holds the fields that were read and those that were written. Returns nil if it may not start.
-local function lease(id, queue, lane)
-  local fields = redis.call('HGETALL', P .. 'job:' .. id)
-  local job = read(fields, lane)
-  if job.state ~= 'queued' then
+local function lease(id, score, queue, lane)
+  local key = P .. 'job:' .. id
+  local fields = redis.call('HGETALL', key)
+  local job = claimed_jobs.read(key, fields)
+  if not job or job.state ~= 'queued' then
     job_indexes.leave(id, lane)
     redis.call('HINCRBY', P .. 'counters', 'orphans', 1)
     return
   end
   local reason = too_late(job)
   if reason then return endings.finish(id, job, 'bury', reason, dead_retention_ms) end
-  local delivery, at = (job.deliveries or 0) + 1, next_lane.starts_at(claim, queue, lane)
-  local token, started_at = delivery .. ':' .. request, math.floor(at / 1000)
-  local written = {'deliveries', delivery, 'token', token, 'worker_id', worker, 'started_at', started_at}
-  jobs.move(id, job, 'claim', now + lease_ms, written)
+  local at = next_lane.starts_at(claim, queue, lane)
+  local token = (job.token and jobs.deliveries(job.token) + 1 or '1') .. ':' .. request
+  local started_at = at == micros and clock.text or string.format('%.0f', math.floor(at / 1000))
+  jobs.move(id, job, 'claim', lease_end, {
+    'token', token, 'worker_id', worker, 'started_at', started_at, 'score', score,
+  })
   if job.unique_until == 'started' then unique_keys.release(id, job) end
-  local shared = job.shared and shared_payloads.of(job) or ''
   ids[#ids + 1] = id
-  leases[#leases + 1] = {id, fields, written, at - micros, shared, job.state, job.version}
-  next_lane.started(claim, queue, lane, at, tonumber(job.queued_at) * 1000)
+  local count = #fields
+  fields[count + 1], fields[count + 2], fields[count + 3], fields[count + 4] = 'version', job.version, 'token', token
+  fields[count + 5], fields[count + 6] = 'started_at', started_at
+  leases[#leases + 1] = claimed_jobs.lease_of(id, job, fields, at - micros)
+  next_lane.started(claim, queue, lane, at, queue.limits and jobs.queued_at(job.queued_at, job.created_at) * 1000)
   return true
 end
 
@@ -90,7 +84,8 @@ local function serve(queue)
     if not lane then break end
     local began, leased = lane.score
     repeat
-      leased = lease(next_lane.take(lane), queue, lane)
+      local id, score = next_lane.take(lane)
+      leased = lease(id, score, queue, lane)
       if leased then
         claim.slots, count, turn = claim.slots - 1, count + 1, turn + 1
       else

@@ -21,7 +21,7 @@ for _, id in due_in('cancelling') do
   local job = jobs.load(id)
   if job and job.state == 'running' and job.cancel_requested_at then
     -- Without the token, the holder's own finish is rejected as stale.
-    redis.call('HDEL', P .. 'job:' .. id, 'token')
+    jobs.end_lease(job)
     local reason = redis.call('HGET', P .. 'job:' .. id, 'cancel_reason') or 'requested'
     endings.finish(id, job, 'cancel', reason, 0)
     wake_workers.one(job.worker_id)

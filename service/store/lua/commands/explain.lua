@@ -11,7 +11,7 @@
 --   scheduled, retrying: when it is due   running: end of the lease, when its cancel is forced
 --   blocked: number of unfinished dependencies, some of them ({id, state, condition, key}), holder of its unique key
 --     and its state}
--- Uses: keys, clock, jobs, lanes, queue_settings, queue_limits, limiter_rooms, unique_keys, dependents, groups
+-- Uses: keys, clock, jobs, traits, lanes, queue_settings, queue_limits, limiter_rooms, unique_keys, dependents, groups
 local P = keys.prefix
 local id, key = ARGV[2], P .. 'job:' .. ARGV[2]
 local job = jobs.load(id)
@@ -49,8 +49,8 @@ local function count_runs(most)
   if redis.call('ZCARD', P .. 'leases') > most then return false end
   local counts, flat = {}, {}
   for _, running in ipairs(redis.call('ZRANGE', P .. 'leases', 0, -1)) do
-    local of = redis.call('HMGET', P .. 'job:' .. running, 'worker_id', 'name')
-    local both = (of[1] or '') .. ' ' .. (of[2] or '')
+    local of = redis.call('HMGET', P .. 'job:' .. running, 'worker_id', 'traits')
+    local both = (of[1] or '') .. ' ' .. (of[2] and traits.of(of[2]).name or '')
     counts[both] = (counts[both] or 0) + 1
   end
   for both, count in pairs(counts) do

@@ -3,14 +3,18 @@
 -- A requested cancel wins over any other result. A freeze closes the job's limit key, or its type.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] shortest retention of a dead job (ms)
--- ARGV[3..] per run 12 values: id, token, move, delay_ms, reason, counter to increase, result, error (JSON), attempt
---   record (JSON), duration of the run (ms), "1" if the job is now a suspect, freeze (ms, 0 = none); "" = absent
+-- ARGV[3..] per run: id, token, the job's traits and created_at, move, result (JSON), then a number of further values,
+--   each a name and a value. From the lease: unique, unique_until, expiry, linked, children_token, error ("1" = the job
+--   had one). About the run: delay_ms, reason, counter (to increase), error_now (JSON), attempt (its record, JSON),
+--   suspect ("1" = the job is one now), freeze_ms
 -- Returns per run one word: moved | cancelled (instead) | duplicate (this token finished this run before) | stale |
 --   missing
--- Uses: keys, clock, moves, jobs, endings, freezes, consequences
+-- Uses: keys, clock, jobs, texts, endings, freezes, consequences
 local P, now = keys.prefix, clock.now
-local WIDTH, ATTEMPTS_KEPT = 12, 50
-local words, accepted = {}, {}
+local ATTEMPTS_KEPT = 50
+-- Per run: its job, where its values begin in ARGV, its named values if it has any, and its word.
+local accepted, begins, named, words = {}, {}, {}, {}
+local NONE = {}
 
 local function word_for(job, token)
   if not job then return 'missing' end
@@ -18,11 +22,19 @@ local function word_for(job, token)
   return job.state == 'running' and 'moved' or 'duplicate'
 end
 
-for i = 3, #ARGV, WIDTH do
-  local job = jobs.load(ARGV[i])
-  local word = word_for(job, ARGV[i + 1])
-  words[#words + 1] = word
-  accepted[#words] = word == 'moved' and job
+-- Reads the n-th run, whose values begin at ARGV[i]; returns the index behind them.
+local function read(n, i)
+  local job, count = jobs.held(ARGV[i], ARGV[i + 2], ARGV[i + 3]), ARGV[i + 6]
+  accepted[n], begins[n], words[n] = job or false, i, word_for(job, ARGV[i + 1])
+  if count == '0' then return i + 7 end
+  local last, run = i + 6 + 2 * count, {}
+  for j = i + 7, last, 2 do run[ARGV[j]] = ARGV[j + 1] end
+  named[n] = run
+  if job then
+    job.unique, job.unique_until, job.expiry = run.unique, run.unique_until, run.expiry
+    job.linked, job.children_token, job.error = run.linked, run.children_token, run.error
+  end
+  return last + 1
 end
 
 local function push(fields, field, value)
@@ -31,51 +43,57 @@ local function push(fields, field, value)
 end
 
 -- The position of a job that will run again, in the order of its new state.
-local function place_again(job, i, target, fields)
-  local frozen_ms = tonumber(ARGV[i + 11])
-  if frozen_ms > 0 then freezes.freeze(ARGV[i], job, now + frozen_ms) end
-  if target == 'queued' then return tonumber(job.score) end
-  local at = now + ARGV[i + 3]
+local function place_again(id, job, run, target, fields)
+  if run.freeze_ms then freezes.freeze(id, job, now + run.freeze_ms) end
+  if target == 'queued' then return tonumber(redis.call('HGET', job.key, 'score')) end
+  local at = now + (run.delay_ms or 0)
   push(fields, 'run_at', at)
   return at
 end
 
--- Finishes the run whose values begin at ARGV[i]; returns its word.
-local function end_run(job, i)
-  local id, token, move, reason, counter = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 5]
-  local key, word, error, attempt = P .. 'job:' .. id, 'moved', ARGV[i + 7], ARGV[i + 8]
-  -- The nils reserve space for later fields.
-  local fields = {'run_ms', ARGV[i + 9], nil, nil, nil, nil, nil, nil}
-  if counter ~= '' then redis.call('HINCRBY', key, counter, 1) end
+-- Writes what a run leaves behind that did not return a result.
+local function note_failure(run, key, fields)
+  if run.counter then redis.call('HINCRBY', key, run.counter, 1) end
   -- Deferrals count within one attempt.
-  if counter == 'failures' then redis.call('HDEL', key, 'deferrals') end
-  if error ~= '' then push(fields, 'error', error) end
-  if ARGV[i + 10] == '1' then push(fields, 'suspect', 1) end
-  if attempt ~= '' then
-    redis.call('RPUSH', key .. ':attempts', attempt)
+  if run.counter == 'failures' then redis.call('HDEL', key, 'deferrals') end
+  if run.error_now then
+    if run.error then texts.drop(key, 'error') end
+    texts.put(fields, 'error', run.error_now)
+  end
+  if run.suspect then push(fields, 'suspect', 1) end
+  if run.attempt then
+    redis.call('RPUSH', key .. ':attempts', run.attempt)
     redis.call('LTRIM', key .. ':attempts', -ATTEMPTS_KEPT, -1)
   end
+end
+
+-- Finishes a run whose values begin at ARGV[i]; returns its word.
+local function end_run(job, i, run)
+  local id, token, move, reason = ARGV[i], ARGV[i + 1], ARGV[i + 4], run.reason or ''
+  -- The nils reserve space for later fields.
+  local word, fields = 'moved', {nil, nil, nil, nil}
+  if move ~= 'complete' then note_failure(run, job.key, fields) end
   if job.cancel_requested_at then
-    move, reason, word = 'stop', redis.call('HGET', key, 'cancel_reason') or 'requested', 'cancelled'
+    move, reason, word = 'stop', redis.call('HGET', job.key, 'cancel_reason') or 'requested', 'cancelled'
   end
-  local _, target = moves.arrow(move)
+  local target = jobs.permits(job, move, token)
   if not jobs.FINISHED[target] then
-    jobs.move(id, job, move, place_again(job, i, target, fields), fields, token)
+    jobs.move(id, job, move, place_again(id, job, run, target, fields), fields, token)
     return word
   end
   if move == 'complete' then
-    push(fields, 'result', ARGV[i + 6])
-    if job.error then redis.call('HDEL', key, 'error') end
+    if job.error then texts.drop(job.key, 'error') end
+    texts.put(fields, 'result', ARGV[i + 5])
   end
   endings.finish(id, job, move, reason, tonumber(ARGV[2]), fields, token)
   return word
 end
 
+local at = 3
+while at <= #ARGV do at = read(#words + 1, at) end
 -- Checks above, writes below.
-for n, job in ipairs(accepted) do
-  if job then words[n] = end_run(job, 3 + (n - 1) * WIDTH) end
-end
-for _, word in ipairs(words) do
+for n, word in ipairs(words) do
+  if word == 'moved' then words[n] = end_run(accepted[n], begins[n], named[n] or NONE) end
   if word == 'stale' then redis.call('HINCRBY', P .. 'counters', 'stale_finishes', 1) end
 end
 consequences.flush()

@@ -6,7 +6,7 @@
 -- ARGV[4..] job ids
 -- Returns per job {HGETALL without large values, their names ("payload result"), the payload that it shares or ""}; {}
 --   for one that does not exist
--- Uses: keys
+-- Uses: keys, traits, texts
 local P, largest, left, answer = keys.prefix, tonumber(ARGV[2]), tonumber(ARGV[3]), {}
 local VALUES = {'payload', 'result', 'error', 'progress'}
 
@@ -14,7 +14,7 @@ local VALUES = {'payload', 'result', 'error', 'progress'}
 local function measure(key, common)
   local cut, size = {}, 0
   for _, name in ipairs(VALUES) do
-    local bytes = redis.call('HSTRLEN', key, name)
+    local bytes = texts.size(key, name)
     if name == 'payload' and common then bytes = bytes + redis.call('HSTRLEN', common, 'json') end
     if bytes > largest then
       cut[#cut + 1] = name
@@ -41,8 +41,8 @@ end
 for i = 4, #ARGV do
   if left <= 0 then break end
   local key, row = P .. 'job:' .. ARGV[i], {}
-  local facts = redis.call('HMGET', key, 'state', 'shared', 'group')
-  local common = facts[2] and P .. 'payload:' .. facts[3]
+  local facts = redis.call('HMGET', key, 'state', 'shared', 'traits')
+  local common = facts[2] and P .. 'payload:' .. traits.of(facts[3]).group
   local cut, size = measure(key, common)
   if facts[1] then
     local shared = common and not cut.payload and redis.call('HGET', common, 'json') or ''

@@ -7,8 +7,8 @@
 -- ARGV[7] limit on queues per namespace   ARGV[8..] job ids
 -- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (another job holds its unique
 --   key) | too_many_queues; nothing if another process has done the portion
--- Uses: keys, clock, jobs, job_records, unique_keys, queue_settings, queue_names, groups, tasks, shared_payloads
--- Uses: bulk_portion, consequences
+-- Uses: keys, clock, jobs, traits, texts, job_records, unique_keys, queue_settings, queue_names, groups, tasks
+-- Uses: shared_payloads, bulk_portion, consequences
 local P, now, push = keys.prefix, clock.now, job_records.push
 local move, delay, payload, new_queue = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local answers, left, portion, new_run = {}, {}, bulk_portion.of(ARGV[6]), move ~= 'run_now'
@@ -32,14 +32,15 @@ local function requeue(id, job, queue)
   local at = now + delay
   local fields = {'run_at', at}
   if payload ~= '' then
-    push(fields, 'payload', payload)
+    texts.drop(P .. 'job:' .. id, 'payload')
+    texts.put(fields, 'payload', payload)
     push(fields, 'payload_replaced', 1)
     if job.group and redis.call('HDEL', P .. 'job:' .. id, 'shared') == 1 then shared_payloads.release(job.group) end
   end
   if new_queue ~= '' then
     left[job.queue] = true
-    job.to_queue = queue
-    push(fields, 'queue', queue)
+    job.to_traits = traits.with(job.traits, 'queue', queue)
+    push(fields, 'traits', job.to_traits.text)
     queue_names.create(queue)
   end
   if new_run then
@@ -49,7 +50,6 @@ local function requeue(id, job, queue)
   if delay == 0 then
     at = queue_settings.running_order(queue, job.priority, now)
     push(fields, 'queued_at', now)
-    push(fields, 'score', at)
   end
   jobs.move(id, job, move, at, fields)
 end
@@ -74,8 +74,9 @@ for i = 8, #ARGV do
       requeue(id, job, queue)
     end
   end
-  local version = redis.call('HGET', P .. 'job:' .. id, 'version') or 0
-  answers[#answers + 1] = {word, job and job.state or '', version, word == 'conflict' and holder or nil}
+  answers[#answers + 1] = {
+    word, job and job.state or '', job and job.version or 0, word == 'conflict' and holder or nil,
+  }
   portion.note(word)
 end
 portion.advance()

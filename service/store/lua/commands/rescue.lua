@@ -33,7 +33,7 @@ local function take_back(id, job)
   local key = P .. 'job:' .. id
   local losses = redis.call('HINCRBY', key, 'losses', 1)
   local attempt = (tonumber(redis.call('HGET', key, 'failures') or 0)) + 1
-  redis.call('HDEL', key, 'token')
+  jobs.end_lease(job)
   redis.call('RPUSH', key .. ':attempts', string.format(ATTEMPT, attempt, now, job.worker_id))
   redis.call('LTRIM', key .. ':attempts', -50, -1)
   if job.cancel_requested_at then

@@ -4,7 +4,7 @@
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] expected version   ARGV[4] priority   ARGV[5] run_at
 -- ARGV[6] "1" = replace the tags by ARGV[7] ("key:value" joined by \0)   ARGV[8] options (JSON); "" = unchanged
 -- Returns {word, state, version}: moved | illegal | version | missing
--- Uses: keys, clock, batch, jobs, queue_settings, consequences
+-- Uses: keys, clock, batch, jobs, traits, texts, queue_settings, consequences
 local P, now = keys.prefix, clock.now
 local id, key = ARGV[2], P .. 'job:' .. ARGV[2]
 local job = jobs.load(id)
@@ -14,8 +14,7 @@ local run_at = tonumber(ARGV[5])
 local has_time = job.state == 'scheduled' or job.state == 'retrying' or job.state == 'queued'
 if jobs.FINISHED[job.state] or (run_at and not has_time) then return {'illegal', job.state, job.version} end
 -- Checks above, writes below.
-if ARGV[4] ~= '' then job.priority = ARGV[4] end
-local fields = {'priority', job.priority}
+local fields = {}
 local function put(field, value)
   fields[#fields + 1] = field
   fields[#fields + 1] = value
@@ -29,7 +28,14 @@ local function queued_place(queued_at)
   return at
 end
 
-if ARGV[8] ~= '' then put('options', ARGV[8]) end
+if ARGV[4] ~= '' then
+  jobs.put_traits(job, traits.with(job.traits, 'priority', ARGV[4]))
+  put('traits', job.traits.text)
+end
+if ARGV[8] ~= '' then
+  texts.drop(key, 'options')
+  texts.put(fields, 'options', ARGV[8])
+end
 if ARGV[6] == '1' then
   for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
   for tag in string.gmatch(ARGV[7], '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
@@ -43,7 +49,7 @@ elseif later then
   jobs.reorder(id, job, run_at, fields)
 elseif job.state == 'queued' then
   -- A queued job keeps its place, even if run_at has passed.
-  jobs.reorder(id, job, queued_place(tonumber(redis.call('HGET', key, 'queued_at') or now)), fields)
+  jobs.reorder(id, job, queued_place(jobs.queued_at(redis.call('HGET', key, 'queued_at'), job.created_at)), fields)
 elseif run_at then
   jobs.move(id, job, 'run_now', queued_place(now), fields)
 else

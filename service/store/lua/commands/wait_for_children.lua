@@ -4,18 +4,18 @@
 -- cancelled. Only the holder of the lease may call this.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] limit on queues per namespace
--- ARGV[5..] per child 15 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
+-- ARGV[5..] per child 11 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
 --   key", separated by spaces), "" = none. A child follows the siblings that it waits for
 -- Returns waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no child was added)
--- Uses: keys, clock, jobs, job_records, endings, groups, queue_names, consequences
-local WIDTH, P, now, push = 15, keys.prefix, clock.now, job_records.push
+-- Uses: keys, clock, jobs, traits, job_records, endings, groups, queue_names, consequences
+local WIDTH, P, now, push = 11, keys.prefix, clock.now, job_records.push
 local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
 local parent = jobs.load(id)
 if not parent or not jobs.permits(parent, 'wait_for_children', token) then
   return redis.call('HGET', key, 'children_token') == token and 'waiting' or 'stale'
 end
 for i = 5, #ARGV, WIDTH do
-  if not queue_names.may_use(ARGV[i + 3], tonumber(ARGV[4])) then return 'too_many_queues' end
+  if not queue_names.may_use(traits.of(ARGV[i + 2]).queue, tonumber(ARGV[4])) then return 'too_many_queues' end
 end
 -- Checks above, writes below.
 
@@ -30,7 +30,7 @@ end
 
 local reason = cancel_reason()
 if reason then
-  redis.call('HDEL', key, 'token')
+  jobs.end_lease(parent)
   endings.finish(id, parent, 'stop', reason, 0, {'children_token', token}, token)
   consequences.flush()
   return 'waiting'
@@ -56,7 +56,7 @@ end
 
 local function add(i, name)
   local child, job = ARGV[i], job_records.spec(ARGV, i + 2)
-  job.group = group
+  if group then jobs.put_traits(job, traits.with(job.traits, 'group', group)) end
   local fields = job_records.waiting_fields(job)
   push(fields, 'key', ARGV[i + 1])
   push(fields, 'linked', 1)
@@ -64,7 +64,7 @@ local function add(i, name)
     redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
     redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
   end
-  if link(child, ARGV[i + 14]) then
+  if link(child, ARGV[i + 10]) then
     job_records.start(child, job, fields, now, 'wait')
   else
     job_records.start(child, job, fields, job_records.due_of(job))
@@ -98,7 +98,7 @@ for _, edge in ipairs(redis.call('HVALS', key .. ':dependencies')) do
   end
 end
 if not waits then return 'ready' end
-redis.call('HDEL', key, 'token')
+jobs.end_lease(parent)
 jobs.move(id, parent, 'wait_for_children', 0, {'children_token', token}, token)
 consequences.flush()
 return 'waiting'

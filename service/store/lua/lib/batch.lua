@@ -6,14 +6,21 @@ local WRITTEN = {
   'closing',
 }
 
+-- Scores as texts, each formatted once: formatting costs more than the rest of a member.
+local texts = {}
+
 local function add(key, score, member)
-  local list = batch.added[key]
+  local list, text = batch.added[key], texts[score]
+  if not text then
+    text = string.format('%.17g', score)
+    texts[score] = text
+  end
   if not list then
-    batch.added[key] = {score, member}
+    batch.added[key] = {text, member}
     return
   end
   local count = #list
-  list[count + 1], list[count + 2] = score, member
+  list[count + 1], list[count + 2] = text, member
 end
 
 local function remove(key, member)
@@ -27,7 +34,14 @@ local function note_change(id)
 end
 
 -- Wakes workers for a job of this type in this queue; repetitions count once.
-local function wake(queue, name) batch.woken[queue .. ',' .. name] = {queue = queue, name = name} end
+local function wake(queue, name)
+  local names = batch.woken[queue]
+  if not names then
+    names = {}
+    batch.woken[queue] = names
+  end
+  names[name] = true
+end
 
 local function count_rate(queue, field)
   local counts = batch.rates[queue]

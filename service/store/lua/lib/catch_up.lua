@@ -7,7 +7,7 @@ local function promote(id)
   if not job or not jobs.permits(job, 'promote') then return batch.remove(P .. 'due', id) end
   local due = tonumber(redis.call('ZSCORE', P .. 'due', id))
   local score = queue_settings.running_order(job.queue, job.priority, due)
-  jobs.move(id, job, 'promote', score, {'queued_at', due, 'score', score})
+  jobs.move(id, job, 'promote', score, {'queued_at', due})
 end
 
 -- Returns when the first limiter opens, or nil if none is closed.

@@ -7,4 +7,4 @@ if not now then
   now = math.floor(micros / 1000)
 end
 
-return {now = now, micros = micros}
+return {now = now, micros = micros, text = string.format('%.0f', now)}

@@ -29,8 +29,8 @@ local function release(id, job, now_move, later_move, fields)
   fields[#fields + 1] = math.max(due, now)
   if due > now then return jobs.move(id, job, later_move, due, fields) end
   local at = queue_settings.running_order(job.queue, job.priority, tonumber(job.created_at))
-  local count = #fields
-  fields[count + 1], fields[count + 2], fields[count + 3], fields[count + 4] = 'queued_at', now, 'score', at
+  fields[#fields + 1] = 'queued_at'
+  fields[#fields + 1] = now
   jobs.move(id, job, now_move, at, fields)
 end
 

@@ -9,7 +9,7 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
   if state == 'dead' then keep = math.max(keep, floor_ms) end
   fields = fields or {}
   local count = #fields
-  fields[count + 1], fields[count + 2] = 'finished_at', now
+  fields[count + 1], fields[count + 2] = 'finished_at', clock.text
   -- A succeeded job has no reason.
   if reason ~= '' then fields[count + 3], fields[count + 4] = 'state_reason', reason end
   jobs.move(id, job, name, now + keep, fields, token)

@@ -6,9 +6,11 @@ local P, now = keys.prefix, clock.now
 -- (another one), the id that was created, when, and what else the record holds.
 local function find(digest, request)
   if digest == '' then return nil end
-  local known = redis.call('HMGET', P .. 'idempotency:' .. digest, 'request', 'id', 'at', 'options', 'admitted')
+  local known = redis.call('HMGET', P .. 'idempotency:' .. digest, 'request', 'id', 'at', 'options', 'admitted',
+    'traits')
   if not known[1] then return nil end
-  return {known[1] == request and 'replayed' or 'reused', known[2], known[3], known[4], known[5] or nil}
+  local word = known[1] == request and 'replayed' or 'reused'
+  return {word, known[2], known[3], known[4] or '', known[5] or '', known[6] or ''}
 end
 
 -- `...` are more fields to write.

@@ -1,5 +1,5 @@
 -- Whether a job matches a filter.
--- Uses: keys
+-- Uses: keys, traits
 local P = keys.prefix
 
 -- values[first..]: state, queue, name, reason, group, lowest created_at, highest created_at (exclusive), "" = any;
@@ -10,16 +10,14 @@ local function of(values, first)
   local low, high, tags = tonumber(values[first + 5]) or -math.huge, tonumber(values[first + 6]) or math.huge, {}
   for i = 1, tonumber(values[first + 7]) do tags[i] = '\0' .. values[first + 7 + i] .. '\0' end
   local function matches(id)
-    local job = redis.call('HMGET', P .. 'job:' .. id, 'state', 'queue', 'name', 'state_reason', 'group', 'created_at',
-      'tags')
-    local at = tonumber(job[6] or nil)
-    if not job[1] or not at or at < low or at >= high then return false end
-    if (state ~= '' and job[1] ~= state) or (queue ~= '' and job[2] ~= queue) or (name ~= '' and job[3] ~= name) then
-      return false
-    end
-    if (reason ~= '' and job[4] ~= reason) or (group ~= '' and job[5] ~= group) then return false end
+    local job = redis.call('HMGET', P .. 'job:' .. id, 'state', 'traits', 'state_reason', 'created_at', 'tags')
+    local at = tonumber(job[4] or nil)
+    if not job[1] or not at or at < low or at >= high or (state ~= '' and job[1] ~= state) then return false end
+    local of = traits.of(job[2])
+    if (queue ~= '' and of.queue ~= queue) or (name ~= '' and of.name ~= name) then return false end
+    if (reason ~= '' and job[3] ~= reason) or (group ~= '' and of.group ~= group) then return false end
     for _, tag in ipairs(tags) do
-      if not string.find('\0' .. (job[7] or '') .. '\0', tag, 1, true) then return false end
+      if not string.find('\0' .. (job[5] or '') .. '\0', tag, 1, true) then return false end
     end
     return true
   end

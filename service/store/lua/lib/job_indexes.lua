@@ -3,53 +3,54 @@
 -- only add to the batch, for at most one move of a job between two writes.
 -- Uses: keys, batch, lanes, limiter_slots
 local P, queue_key = keys.prefix, keys.queue
-local add, remove, count_member = batch.add, batch.remove, batch.count_member
+local add, remove, count_member, note_change = batch.add, batch.remove, batch.count_member, batch.note_change
+local DUE, LEASES, RETENTION = P .. 'due', P .. 'leases', P .. 'retention'
 local ORDER = {
-  scheduled = 'due', retrying = 'due', running = 'leases',
-  succeeded = 'retention', cancelled = 'retention', dead = 'retention',
+  scheduled = DUE, retrying = DUE, running = LEASES,
+  succeeded = RETENTION, cancelled = RETENTION, dead = RETENTION,
 }
 
 local function leave(id, job)
-  local state = job.state
-  if job.group then count_member(job.group, state, -1) end
+  local state, group = job.state, job.group
+  if group then count_member(group, state, -1) end
   remove(queue_key(job.queue, state), id)
   if state == 'queued' then
     local lane = lanes.key(job)
     remove(lane, id)
     batch.lanes[lane] = job
   elseif ORDER[state] then
-    remove(P .. ORDER[state], id)
-    if ORDER[state] == 'due' then remove(queue_key(job.queue, 'due'), id) end
+    remove(ORDER[state], id)
+    if ORDER[state] == DUE then remove(queue_key(job.queue, 'due'), id) end
     if state == 'running' then
       batch.freed_queues[job.queue] = true
-      if job.limit_key or job.group then limiter_slots.hold(job, -1) end
+      if job.limit_key or group then limiter_slots.hold(job, -1) end
     end
   end
   if job.cancel_requested_at then remove(P .. 'cancelling', id) end
   local dead = state == 'dead' and job.state_reason .. ':' .. job.queue
   if dead and redis.call('HINCRBY', P .. 'dead', dead, -1) <= 0 then redis.call('HDEL', P .. 'dead', dead) end
-  local requested = state == 'cancelled' and job.state_reason == 'requested'
-  if job.group and requested then count_member(job.group, 'requested', -1) end
+  if group and state == 'cancelled' and job.state_reason == 'requested' then count_member(group, 'requested', -1) end
 end
 
 -- `at` is the position in the state's order: running order, due time, end of the lease, end of the retention.
 local function enter(id, job, state, at)
-  if job.group then count_member(job.group, state, 1) end
+  local group, order = job.group, ORDER[state]
+  if group then count_member(group, state, 1) end
   add(queue_key(job.queue, state), job.created_at, id)
-  if state == 'queued' then
+  if order then
+    add(order, at, id)
+    if state == 'running' and (job.limit_key or group) then limiter_slots.hold(job, 1) end
+    if order == DUE then
+      add(queue_key(job.queue, 'due'), at, id)
+      batch.earliest_due = math.min(batch.earliest_due or at, at)
+    end
+  elseif state == 'queued' then
     local lane = lanes.key(job)
     add(lane, at, id)
     batch.lanes[lane] = job
     batch.wake(job.queue, job.name)
-  elseif ORDER[state] then
-    add(P .. ORDER[state], at, id)
-    if state == 'running' and (job.limit_key or job.group) then limiter_slots.hold(job, 1) end
-    if ORDER[state] == 'due' then
-      add(queue_key(job.queue, 'due'), at, id)
-      batch.earliest_due = math.min(batch.earliest_due or at, at)
-    end
   end
-  batch.note_change(id)
+  note_change(id)
 end
 
 return {leave = leave, enter = enter}

@@ -1,26 +1,26 @@
 -- Creates the records of jobs, and resets them for a new run.
--- Uses: keys, clock, batch, jobs, queue_settings, queue_names, time_limits
-local P, now = keys.prefix, clock.now
-
-local function text(value)
-  if value ~= '' then return value end
-end
+-- Uses: keys, clock, batch, jobs, traits, texts, queue_settings, queue_names, time_limits
+local P, now, now_text = keys.prefix, clock.now, clock.text
 
 -- The values of a job spec, in the order in which scripts receive them.
-local SPEC = {
-  'name', 'queue', 'limit_key', 'priority', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'retention_ms',
-  'payload', 'options', 'tags',
-}
+local SPEC = {'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags'}
+
+-- A new job with these traits; options "" = the defaults.
+local function new(traits_text, payload, options)
+  local job = jobs.of_traits(traits.of(traits_text))
+  job.payload, job.created_at, job.delay_ms = payload, now_text, 0
+  if options ~= '' then job.options = options end
+  return job
+end
 
 -- Reads a spec from values[first]; "" = absent, tags are "key:value" joined by \0.
 local function spec(values, first)
-  return {
-    name = values[first], queue = values[first + 1], limit_key = text(values[first + 2]), priority = values[first + 3],
-    delay_ms = values[first + 4], due_at = text(values[first + 5]), expires_ms = text(values[first + 6]),
-    deadline_ms = text(values[first + 7]), retention_ms = values[first + 8], payload = values[first + 9],
-    options = values[first + 10], tags = text(values[first + 11]), created_at = now, group = nil, first_limit = nil,
-    state = nil, lane_key = nil, limiters = nil,
-  }
+  local job = new(values[first], values[first + 1], values[first + 2])
+  for i = 4, #SPEC do
+    local value = values[first + i - 1]
+    if value ~= '' then job[SPEC[i]] = value end
+  end
+  return job
 end
 
 -- When a job with that spec may run.
@@ -31,15 +31,14 @@ local function push(fields, field, value)
   fields[count + 1], fields[count + 2] = field, value
 end
 
--- All fields of a new record except its position, which start() adds before it writes them.
+-- All fields of a new record except its position, which start() adds before it writes them. Defaults are not stored:
+-- the version is 1, and a job that is queued on arrival was queued when it was created.
 local function fields_of(job)
-  local fields = {
-    'v', 1, 'version', job.version or 1, 'name', job.name, 'queue', job.queue, 'priority', job.priority,
-    'payload', job.payload, 'options', job.options, 'created_at', job.created_at, 'retention_ms', job.retention_ms,
-  }
-  if job.limit_key then push(fields, 'limit_key', job.limit_key) end
+  local fields = {'traits', job.traits.text, 'created_at', job.created_at}
+  if job.version ~= '1' then push(fields, 'version', job.version) end
+  texts.put(fields, 'payload', job.payload)
+  if job.options then texts.put(fields, 'options', job.options) end
   if job.tags then push(fields, 'tags', job.tags) end
-  if job.group then push(fields, 'group', job.group) end
   if job.expires_ms or job.deadline_ms then
     job.first_limit = time_limits.put(fields, job.expires_ms, job.deadline_ms, now)
   end
@@ -64,10 +63,11 @@ local function start(id, job, fields, due, arrival, since)
     arrival, at = 'schedule', due
   elseif not arrival then
     arrival, at = 'enqueue', queue_settings.running_order(job.queue, job.priority, since or now)
-    push(fields, 'queued_at', now)
-    push(fields, 'score', at)
   end
-  push(fields, 'run_at', math.max(due, now))
+  if arrival ~= 'enqueue' or job.created_at ~= now_text or due > now then
+    push(fields, 'queued_at', arrival == 'enqueue' and now or '')
+    push(fields, 'run_at', math.max(due, now))
+  end
   if job.first_limit and arrival ~= 'refuse' then time_limits.watch(id, fields, job.first_limit) end
   for tag in string.gmatch(job.tags or '', '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
   jobs.arrive(id, job, arrival, at, fields)
@@ -79,9 +79,12 @@ end
 local function reset_run(id, job, fields, from)
   local key = P .. 'job:' .. id
   redis.call('HINCRBY', key, 'redriven', 1)
-  redis.call('HDEL', key, 'state_reason', 'error', 'result', 'progress', 'finished_at', 'started_at', 'worker_id',
-    'token', 'suspect', 'losses', 'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at',
-    'deadline_at', 'expiry', 'deferrals', 'delay_ms', 'due_at')
+  redis.call('HDEL', key, 'state_reason', 'progress', 'finished_at', 'started_at', 'worker_id', 'suspect', 'losses',
+    'cancel_requested_at', 'cancel_reason', 'cancel_message', 'expires_at', 'deadline_at', 'expiry', 'deferrals',
+    'delay_ms', 'due_at')
+  texts.drop(key, 'error')
+  texts.drop(key, 'result')
+  if job.token then jobs.end_lease(job) end
   job.cancel_requested_at = nil
   push(fields, 'failures', 0)
   push(fields, 'crashes', 0)
@@ -89,6 +92,6 @@ local function reset_run(id, job, fields, from)
 end
 
 return {
-  SPEC = SPEC, spec = spec, due_of = due_of, push = push, fields = fields_of, waiting_fields = waiting_fields_of,
-  start = start, reset_run = reset_run,
+  SPEC = SPEC, new = new, spec = spec, due_of = due_of, push = push, fields = fields_of,
+  waiting_fields = waiting_fields_of, start = start, reset_run = reset_run,
 }

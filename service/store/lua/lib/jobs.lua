@@ -1,28 +1,53 @@
 -- Reads jobs, and moves them as the state machine allows (moves.lua). The only code that writes the state of a job.
--- Uses: keys, moves, batch, job_indexes
+-- Uses: keys, moves, batch, traits, texts, job_indexes
 local P = keys.prefix
 local arrow = moves.arrow
 local NONE = {}
 local enter, leave = job_indexes.enter, job_indexes.leave
 
+-- A job with these traits. Its table has 16 places, which most jobs do not exceed: a larger one costs more than reading
+-- the job, and so does an absent field that is set to nil.
+local function of_traits(of)
+  return {
+    traits = of, queue = of.queue, name = of.name, limit_key = of.limit_key, priority = of.priority,
+    retention_ms = of.retention_ms, group = of.group, state = false, version = '1', created_at = false,
+  }
+end
+
+local FIELDS = {
+  'state', 'traits', 'created_at', 'version', 'score', 'token', 'unique', 'unique_until', 'expiry',
+  'cancel_requested_at', 'worker_id', 'linked', 'error', 'state_reason', 'children_token',
+}
+
 -- Also reads staged jobs, which have no state yet.
 local function read(id)
-  local v = redis.call('HMGET', P .. 'job:' .. id, 'state', 'queue', 'name', 'created_at', 'limit_key', 'priority',
-    'score', 'token', 'retention_ms', 'unique', 'unique_until', 'expiry', 'cancel_requested_at', 'worker_id', 'group',
-    'linked', 'version', 'error', 'state_reason', 'children_token')
-  -- In one piece: a table that grows field by field costs more than reading the job.
-  return {
-    state = v[1] or nil, queue = v[2], name = v[3], created_at = v[4], limit_key = v[5] or nil, priority = v[6],
-    score = v[7] or nil, token = v[8] or nil, retention_ms = v[9], unique = v[10] or nil, unique_until = v[11] or nil,
-    expiry = v[12] or nil, cancel_requested_at = v[13] or nil, worker_id = v[14] or nil, group = v[15] or nil,
-    linked = v[16] or nil, version = v[17], error = v[18] or nil, state_reason = v[19] or nil,
-    children_token = v[20] or nil, lane_key = nil, limiters = nil,
-  }
+  local key = P .. 'job:' .. id
+  local values = redis.call('HMGET', key, unpack(FIELDS))
+  if not values[2] then return {} end
+  local job = of_traits(traits.of(values[2]))
+  job.key = key
+  for i, value in ipairs(values) do
+    if value and i ~= 2 then job[FIELDS[i]] = value end
+  end
+  return job
 end
 
 local function load(id)
   local job = read(id)
   return job.state and job
+end
+
+-- A running job as its lease described it: reads only what may have changed since then.
+local function held(id, text, created_at)
+  local key = P .. 'job:' .. id
+  local v = redis.call('HMGET', key, 'state', 'token', 'version', 'cancel_requested_at')
+  if not v[1] then return nil end
+  local of = traits.of(text)
+  return {
+    traits = of, queue = of.queue, name = of.name, limit_key = of.limit_key, retention_ms = of.retention_ms,
+    group = of.group, state = v[1], token = v[2], version = v[3] or '1', cancel_requested_at = v[4] or nil,
+    created_at = created_at, key = key,
+  }
 end
 
 -- The target of a move, if the state machine allows it from the job's state, and, for a fenced move, if `token` is the
@@ -33,51 +58,80 @@ local function permits(job, name, token)
   return permitted and state
 end
 
-local function write(id, job, state, fields)
-  local version = job.version + 1
-  redis.call('HSET', P .. 'job:' .. id, 'state', state, 'version', version, unpack(fields))
+-- Many jobs of a call are in the same version.
+local following = {}
+local function next_version(version)
+  local found = following[version]
+  if not found then
+    found = string.format('%d', version + 1)
+    following[version] = found
+  end
+  return found
+end
+
+local function write(job, state, fields)
+  local key, version = job.key, next_version(job.version)
+  redis.call('HSET', key, 'state', state, 'version', version, unpack(fields))
   job.state, job.version = state, version
 end
 
+-- Gives a job other traits; the caller writes them.
+local function put_traits(job, of)
+  job.traits, job.queue, job.priority, job.group = of, of.queue, of.priority, of.group
+end
+
 -- Moves a job. `at` is its position in the order of the new state; `fields` are written in the same command. Commands
--- check permits() before they write, so an illegal move here is a bug. A job with `to_queue` changes queues.
+-- check permits() before they write, so an illegal move here is a bug. A job with `to_traits` changes queues.
 local function move(id, job, name, at, fields, token)
   local state = permits(job, name, token)
   if not state then error('job ' .. id .. ' may not ' .. name .. ' from ' .. job.state) end
   leave(id, job)
-  if job.to_queue then job.queue = job.to_queue end
+  if job.to_traits then put_traits(job, job.to_traits) end
   enter(id, job, state, at)
-  write(id, job, state, fields or NONE)
+  write(job, state, fields or NONE)
 end
 
 -- Changes a job's position in the order of its state.
 local function reorder(id, job, at, fields)
   leave(id, job)
   enter(id, job, job.state, at)
-  write(id, job, job.state, fields)
+  write(job, job.state, fields)
 end
 
 -- Changes fields of a job, but not its state.
 local function change(id, job, fields)
-  write(id, job, job.state, fields)
+  write(job, job.state, fields)
   batch.note_change(id)
 end
 
 -- Gives a new job its first state. `fields` must hold everything that was not written before.
 local function arrive(id, job, name, at, fields)
   job.state = moves.arrival(name)
-  redis.call('HSET', P .. 'job:' .. id, 'state', job.state, unpack(fields))
+  redis.call('HSET', job.key or P .. 'job:' .. id, 'state', job.state, unpack(fields))
   enter(id, job, job.state, at)
 end
 
+-- How often a job has been claimed.
+local function deliveries(token) return tonumber(string.match(token or '0', '^%d+')) end
+
+-- Ends the lease: what its last holder writes is rejected as stale.
+local function end_lease(job) redis.call('HSET', job.key, 'token', deliveries(job.token) .. ':') end
+
+-- When a job was last queued, from its fields `queued_at` and `created_at`: the former is absent if the job was queued
+-- on arrival, and '' if it has never been queued.
+local function queued_at(text, created_at) return tonumber(text or created_at or nil) end
+
 -- Keeps what other jobs may still read of a job that is about to be deleted.
 local function keep_end(id, job)
-  local kept = redis.call('HMGET', P .. 'job:' .. id, 'result', 'error', 'key', 'options')
-  redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'result', kept[1] or '', 'error', kept[2] or '',
-    'key', kept[3] or '', 'options', kept[4] or '')
+  local key = P .. 'job:' .. id
+  local fields = {}
+  for _, name in ipairs({'result', 'error', 'options'}) do texts.put(fields, name, texts.read(key, name) or '') end
+  redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'key', redis.call('HGET', key, 'key') or '',
+    unpack(fields))
 end
 
 return {
-  read = read, load = load, permits = permits, move = move, reorder = reorder, change = change,
-  arrive = arrive, keep_end = keep_end, FINISHED = moves.FINISHED,
+  of_traits = of_traits, read = read, load = load, held = held, permits = permits, put_traits = put_traits, move = move,
+  reorder = reorder, change = change, arrive = arrive, deliveries = deliveries, end_lease = end_lease,
+  queued_at = queued_at, keep_end = keep_end, FINISHED = moves.FINISHED,
 }

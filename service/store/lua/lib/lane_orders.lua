@@ -1,13 +1,14 @@
 -- The orders in which claims find lanes: each lane with a key has a rank within its job type; each job type has one
 -- among the types of its queue, by its first lane with a key or by its lane without.
 -- Loaded when it is first used.
--- Uses: keys, batch, lanes, queue_settings, ready_lines
+-- Uses: keys, batch, lanes, traits, queue_settings, ready_lines
 local P, queue_key = keys.prefix, keys.queue
 
 -- Ranks a job as if it was queued no earlier than its lane's last start, so the lane that waited longest goes first.
 local function fair_rank(queue, score, id, last_start)
-  local priority = last_start and redis.call('HGET', P .. 'job:' .. id, 'priority')
-  return priority and math.max(score, queue_settings.running_order(queue, priority, last_start)) or score
+  local text = last_start and redis.call('HGET', P .. 'job:' .. id, 'traits')
+  if not text then return score end
+  return math.max(score, queue_settings.running_order(queue, traits.of(text).priority, last_start))
 end
 
 -- Updates the place of an index in the one above it; returns whether it was added or removed.

@@ -27,12 +27,13 @@ local function name_of(job)
   return (job.limit_key or '') .. (fan and '|' .. fan or '')
 end
 
--- Cached in the job, so the queue of a job in a lane must not change.
+-- Cached for all jobs with the same traits.
 local function key_of(job)
-  local key = job.lane_key
+  local owner = job.traits or job
+  local key = owner.lane_key
   if not key then
     key = P .. 'queue:' .. job.queue .. '|lane:' .. job.name .. '|' .. name_of(job)
-    job.lane_key = key
+    owner.lane_key = key
   end
   return key
 end
@@ -58,7 +59,8 @@ local function type_limiter(job) return 'type:' .. job.queue .. '|' .. job.name 
 
 -- The limiters of a lane's keys. A lane without any has only its type's limiter, which callers check separately.
 local function limiters_of(job)
-  if job.limiters then return job.limiters end
+  local owner = job.traits or job
+  if owner.limiters then return owner.limiters end
   local fan, key, ids = limited_fan(job), job.limit_key, nil
   if key then
     -- Jobs of one key share the list, unless a fan-out adds to it.
@@ -74,8 +76,8 @@ local function limiters_of(job)
     end
   end
   if fan then ids = {ids and ids[1] or type_limiter(job), 'fan:' .. fan} end
-  job.limiters = ids or NONE
-  return job.limiters
+  owner.limiters = ids or NONE
+  return owner.limiters
 end
 
 return {

@@ -48,9 +48,9 @@ local function choose(claim, queue)
 end
 
 local function take(lane)
-  local id = lane.first
+  local id, score = lane.first, lane.jobs[lane.at + 1]
   go_to(lane, lane.at + 2)
-  return id
+  return id, score
 end
 
 -- When (us) the next job of a lane starts: now, or as soon as all of its rates allow.
@@ -83,13 +83,14 @@ local function started(claim, queue, lane, at, queued)
   if free then claim.free[lane.name] = free - 1 end
 end
 
--- Whether a lane with a key may start another job in the same turn: no limit applies, and its next job is as urgent as
--- the first one of the turn, to within one point of priority.
+-- Whether a lane may start another job in the same turn: no limit applies, and it is the only lane of its queue, or it
+-- has a key and its next job is as urgent as the first one of the turn, to within one point of priority.
 local function may_continue(claim, queue, lane, began)
-  if lane.lane == '' or claim.free[lane.name] == 0 or (queue.room and queue.room.left <= 0)
-    or keyed_lanes.closed_by(claim, queue, lane) then
-    return false
+  if claim.free[lane.name] == 0 or (queue.room and queue.room.left <= 0) then return false end
+  if lane.lane == '' then
+    return lane.first and not next(queue.keyed) and not next(queue.plain, (next(queue.plain)))
   end
+  if keyed_lanes.closed_by(claim, queue, lane) then return false end
   return lane.first and lane.score - began < queue_settings.running_order(queue.name, 1, 0)
 end
 

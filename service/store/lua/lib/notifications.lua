@@ -3,6 +3,12 @@
 -- Uses: keys, batch
 local P = keys.prefix
 
+local function knows_one(types, names)
+  for name in pairs(names) do
+    if string.find(types, ',' .. name .. ',', 1, true) then return true end
+  end
+end
+
 -- Wakes one idle worker of each pool that can run a new job.
 local function wake_pools()
   local pools, earliest = redis.call('HGETALL', P .. 'pools'), batch.earliest_due
@@ -10,9 +16,9 @@ local function wake_pools()
   for i = 1, #pools, 2 do
     local queues, types = string.match(pools[i + 1], '^(.*)|(.*)$')
     local serves = due and due >= earliest
-    for _, job in pairs(batch.woken) do
-      serves = serves or (string.find(types, ',' .. job.name .. ',', 1, true)
-        and (string.find(queues, ',' .. job.queue .. ',', 1, true) or string.find(queues, ',*,', 1, true)))
+    for queue, names in pairs(batch.woken) do
+      serves = serves or (knows_one(types, names)
+        and (string.find(queues, ',' .. queue .. ',', 1, true) or string.find(queues, ',*,', 1, true)))
     end
     if serves then redis.call('ZADD', P .. 'wake:' .. pools[i], 0, '1') end
   end

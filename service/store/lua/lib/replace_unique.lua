@@ -14,7 +14,7 @@ local function take_place(id, job)
   for tag in string.gmatch(kept[2] or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
   writer.write()
   redis.call('DEL', key)
-  job.submitted, job.id, job.created_at, job.version = job.id, id, old.created_at, kept[1] + 1
+  job.submitted, job.id, job.created_at, job.version = job.id, id, old.created_at, (kept[1] or 1) + 1
   job.not_before = tonumber(kept[3] or nil)
 end
 
@@ -25,7 +25,7 @@ local function take_over(job)
   local holder = redis.call('GET', key)
   local old = holder and jobs.load(holder)
   if not old then return end
-  local delivered = redis.call('HGET', P .. 'job:' .. holder, 'deliveries')
+  local delivered = old.token
   if tonumber(old.unique_until) and (delivered or jobs.FINISHED[old.state]) then
     job.not_before = now + math.max(0, redis.call('PTTL', key))
   elseif old.state == 'running' or old.state == 'blocked' or old.group then

@@ -1,7 +1,7 @@
 -- The common part of the payloads of a fan-out's items, kept as long as any item refers to it.
 -- Loaded when it is first used.
 -- Uses: keys
-local P = keys.prefix
+local P, read = keys.prefix, {}
 
 local function add(group, json, count)
   redis.call('HSETNX', P .. 'payload:' .. group, 'json', json)
@@ -15,6 +15,10 @@ local function release(group)
 end
 
 -- The common part for a job with `shared`; the worker merges the job's payload into it.
-local function of(job) return redis.call('HGET', P .. 'payload:' .. job.group, 'json') or '' end
+local function of(job)
+  local group = job.group
+  if not read[group] then read[group] = redis.call('HGET', P .. 'payload:' .. group, 'json') or '' end
+  return read[group]
+end
 
 return {add = add, release = release, of = of}

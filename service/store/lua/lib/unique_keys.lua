@@ -17,15 +17,16 @@ local function hand_over(key, heir)
   -- Earlier changes of this call may affect the same lanes, and what a claim knows of lanes is no longer true.
   batch.heads, batch.heads_hold = {}, false
   writer.write()
-  local job, due = jobs.load(heir), tonumber(redis.call('HGET', P .. 'job:' .. heir, 'run_at') or nil)
+  local job = jobs.load(heir)
   if not job or job.state ~= 'blocked' then return end
+  local due = tonumber(redis.call('HGET', P .. 'job:' .. heir, 'run_at'))
   redis.call('SET', key, heir)
   if tonumber(job.unique_until) then redis.call('PEXPIRE', key, job.unique_until) end
   if due > now then
     jobs.move(heir, job, 'postpone', due)
   else
     local at = queue_settings.running_order(job.queue, job.priority, now)
-    jobs.move(heir, job, 'release', at, {'queued_at', now, 'score', at})
+    jobs.move(heir, job, 'release', at, {'queued_at', now})
   end
   -- The heir may move again in this call, as one of its other jobs.
   writer.write()
