@@ -102,13 +102,13 @@ def namespace() -> str:
 
 
 @pytest.fixture
-async def stores(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
+async def store(redis_url: str, namespace: str) -> AsyncIterator[Namespace]:
     """A fresh namespace; every test that uses it also checks the invariants at the end."""
     redis = connect(redis_url, socket_timeout=10)
-    stores = Namespace(redis, namespace, DEAD_RETENTION_MS)
-    yield stores
-    await stores.change_feed.close()
-    await invariants.check(stores)
+    store = Namespace(redis, namespace, DEAD_RETENTION_MS)
+    yield store
+    await store.change_feed.close()
+    await invariants.check(store)
     # The invariants of later tests scan the whole server, which only one test uses at a time.
     await redis.flushdb(asynchronous=True)
     await redis.aclose()

@@ -8,7 +8,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 async def refused(api: Api, token: str, says: str | None = None) -> None:
-    answer = await api.http.get("/v1/jobs", headers=bearer(token))
-    document = problem(answer, 401, "unauthenticated")
-    assert answer.headers["www-authenticate"] == 'Bearer realm="triage", error="invalid_token"'
+    response = await api.http.get("/v1/jobs", headers=bearer(token))
+    document = problem(response, 401, "unauthenticated")
+    assert response.headers["www-authenticate"] == 'Bearer realm="triage", error="invalid_token"'
     assert document["detail"] == says or (says is None and "Invalid API key or token" in document["detail"])

@@ -26,9 +26,9 @@ class Api:
         self.http = httpx.AsyncClient(transport=transport, base_url="http://triage")
 
     async def create(self, **fields: Any) -> dict[str, Any]:
-        answer = await self.http.post("/v1/jobs", json={"name": "work", **fields})
-        assert answer.status_code == 202, answer.text
-        return answer.json()
+        response = await self.http.post("/v1/jobs", json={"name": "work", **fields})
+        assert response.status_code == 202, response.text
+        return response.json()
 
     async def raw(self, body: bytes, path: str = "/v1/jobs", **headers: str) -> httpx.Response:
         return await self.http.post(
@@ -44,12 +44,12 @@ class Api:
         await self.http.aclose()
 
 
-def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem document of a response, after a check of its shape."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document = orjson.loads(answer.content)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document = orjson.loads(response.content)
     assert (document["status"], document["code"]) == (status, code)
-    assert document["request_id"] == answer.headers["x-request-id"]
+    assert document["request_id"] == response.headers["x-request-id"]
     assert set(document) >= {"type", "title", "status", "detail", "instance", "code", "retryable", "errors"}
     return document

@@ -26,8 +26,8 @@ def published(redis_url: str, namespace: str) -> Iterator[None]:
 
 
 @pytest.fixture
-async def api(stores: Namespace) -> AsyncIterator[Api]:
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+async def api(store: Namespace) -> AsyncIterator[Api]:
+    api = Api(store.scripts.redis, store.scripts.namespace)
     yield api
     await api.close()
 
@@ -45,8 +45,8 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 
 @pytest.fixture
-async def token_api(stores: Namespace, issuer: Issuer) -> AsyncIterator[Api]:
+async def token_api(store: Namespace, issuer: Issuer) -> AsyncIterator[Api]:
     """The API, configured to accept the issuer's tokens."""
-    api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
+    api = Api(store.scripts.redis, store.scripts.namespace, **issuer.settings)
     yield api
     await api.close()

@@ -44,30 +44,30 @@ class Operation:
         query = {row["name"]: row["example"] for row in self.parameters("query") if row.get("required")}
         return self.path.format_map({**examples, **values}) + (f"?{urlencode(query)}" if query else "")
 
-    def answer(self, status: int) -> dict[str, Any]:
+    def response(self, status: int) -> dict[str, Any]:
         declared = self.declared["responses"].get(str(status))
         assert declared is not None, f"{self.id} answered {status}, which the document does not know"
         return resolve(declared)
 
-    def conforms(self, answer: httpx.Response) -> None:
+    def conforms(self, response: httpx.Response) -> None:
         """Status, headers and body are as declared."""
-        declared = self.answer(answer.status_code)
+        declared = self.response(response.status_code)
         for name, header in declared.get("headers", {}).items():
-            assert name in answer.headers or not resolve(header).get("required"), (self.id, name)
+            assert name in response.headers or not resolve(header).get("required"), (self.id, name)
         if not declared.get("content"):
-            assert answer.content == b"", self.id
+            assert response.content == b"", self.id
             return
-        media_type = answer.headers["content-type"].split(";")[0]
+        media_type = response.headers["content-type"].split(";")[0]
         assert media_type in declared["content"], (self.id, media_type)
         if media_type == "text/event-stream":
-            for line in answer.text.splitlines():
+            for line in response.text.splitlines():
                 if line.startswith("data: "):
                     validate(orjson.loads(line[6:]), declared["content"][media_type]["schema"])
         elif media_type.endswith("ndjson"):
-            for line in answer.content.splitlines():
+            for line in response.content.splitlines():
                 validate(orjson.loads(line), SCHEMAS["ItemResultOut"])
         elif media_type.endswith("json"):
-            validate(orjson.loads(answer.content), declared["content"][media_type]["schema"])
+            validate(orjson.loads(response.content), declared["content"][media_type]["schema"])
 
 
 def resolve(node: dict[str, Any]) -> dict[str, Any]:

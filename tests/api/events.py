@@ -42,11 +42,11 @@ async def parse(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
 async def following(running: Running, path: str, last: str | None = None) -> AsyncGenerator[Any]:
     """The events of an open stream; each must arrive within ten seconds."""
     headers = {} if last is None else {"Last-Event-ID": last}
-    async with running.client() as http, http.stream("GET", path, headers=headers) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        assert answer.headers["cache-control"] == "no-store"
-        found = parse(answer.aiter_lines())
+    async with running.client() as http, http.stream("GET", path, headers=headers) as response:
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert response.headers["cache-control"] == "no-store"
+        found = parse(response.aiter_lines())
 
         async def following() -> AsyncGenerator[Event]:
             while True:
@@ -67,8 +67,8 @@ def rising(seen: Iterable[Event]) -> list[int]:
 class StatusReads:
     """Reads a job's status and counts the reads; returns the snapshots in `scripted` first."""
 
-    def __init__(self, stores: Namespace, id: str, *scripted: Snapshot | None) -> None:
-        self._stores, self.id, self._scripted = stores, id, list(scripted)
+    def __init__(self, store: Namespace, id: str, *scripted: Snapshot | None) -> None:
+        self._stores, self.id, self._scripted = store, id, list(scripted)
         self.count = self.checks = 0
         self.refusal: TriageError | None = None
 

@@ -12,10 +12,10 @@ TEMPLATE = {"name": "work"}
 
 
 async def create(api: Api, items: list[Any], **fields: Any) -> dict[str, Any]:
-    answer = await api.http.post("/v1/fan-outs", json={"template": TEMPLATE, "items": items, **fields})
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"/v1/fan-outs/{answer.json()['id']}"
-    return answer.json()
+    response = await api.http.post("/v1/fan-outs", json={"template": TEMPLATE, "items": items, **fields})
+    assert response.status_code == 202, response.text
+    assert response.headers["location"] == f"/v1/fan-outs/{response.json()['id']}"
+    return response.json()
 
 
 async def add(api: Api, fan_out: dict[str, Any], start: int, items: list[Any]) -> Any:
@@ -32,15 +32,15 @@ async def get(api: Api, fan_out: dict[str, Any]) -> dict[str, Any]:
 
 
 async def results(api: Api, fan_out: dict[str, Any], **params: Any) -> list[dict[str, Any]]:
-    answer = await api.http.get(f"/v1/fan-outs/{fan_out['id']}/results", params=params)
-    assert answer.headers["content-type"].startswith("application/x-ndjson")
-    return [orjson.loads(line) for line in answer.content.splitlines()]
+    response = await api.http.get(f"/v1/fan-outs/{fan_out['id']}/results", params=params)
+    assert response.headers["content-type"].startswith("application/x-ndjson")
+    return [orjson.loads(line) for line in response.content.splitlines()]
 
 
-async def run(stores: Namespace, slots: int = 100, **outcomes: Any) -> int:
+async def run(store: Namespace, slots: int = 100, **outcomes: Any) -> int:
     """Claim and finish jobs; `fail` holds the payloads of the items that must fail."""
-    leases = (await factories.claim(stores, slots, **outcomes.pop("claim", {}))).leases
+    leases = (await factories.claim(store, slots, **outcomes.pop("claim", {}))).leases
     for lease in leases:
         bad = lease.job.payload in outcomes.get("fail", ())
-        await factories.finish(stores, lease, factories.HOPELESS if bad else factories.OK)
+        await factories.finish(store, lease, factories.HOPELESS if bad else factories.OK)
     return len(leases)

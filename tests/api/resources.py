@@ -37,49 +37,49 @@ _STATES = {
 }
 
 
-async def _job(stores: Namespace, operation: Operation) -> str:
+async def _job(store: Namespace, operation: Operation) -> str:
     dead = operation.path.startswith("/v1/dlq")
-    return (await job_in(stores, State.DEAD if dead else _STATES.get(operation.id, State.QUEUED)))[0]
+    return (await job_in(store, State.DEAD if dead else _STATES.get(operation.id, State.QUEUED)))[0]
 
 
-async def _flow(stores: Namespace, operation: Operation) -> str:
+async def _flow(store: Namespace, operation: Operation) -> str:
     id = IdFactory(Clock().now_ms, os.urandom).new("flow", members=1)
     spec = FlowSpec("flow", {"a": Node(JobSpec("work"), ())}, "fail")
-    await stores.flows.create(id, spec, None)
+    await store.flows.create(id, spec, None)
     if operation.id in ("delete_flow", "retry_flow", "stream_flow_events"):
-        await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-        await stores.group_tasks.work()
+        await finish(store, (await claim(store)).leases[0], HOPELESS)
+        await store.group_tasks.work()
     return id
 
 
-async def _fan_out(stores: Namespace, operation: Operation) -> str:
+async def _fan_out(store: Namespace, operation: Operation) -> str:
     """Open and without the items that the document's examples add; finished if the operation needs that."""
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
-    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
+    await store.fan_outs.create(id, FanOutSpec(JobSpec("work"), whole=False), 0, None)
     ended = operation.id in ("delete_fan_out", "retry_fan_out", "stream_fan_out_events")
     count = 1 if ended else 4 if operation.id == "seal_fan_out" else 2
-    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(count)])
+    await store.fan_outs.add_items(id, [Item(index, b"{}") for index in range(count)])
     if ended:
-        await stores.fan_outs.seal(id, count)
-        await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+        await store.fan_outs.seal(id, count)
+        await finish(store, (await claim(store)).leases[0], HOPELESS)
     return id
 
 
-async def _worker(stores: Namespace, operation: Operation) -> str:
+async def _worker(store: Namespace, operation: Operation) -> str:
     record = WorkerRecord(WORKER, "host", 7, "0.1.0", {"default": 3}, ("work",), "running", 1, 20, 0, 0)
-    await stores.workers.register(record, [JobType("work")])
+    await store.workers.register(record, [JobType("work")])
     return WORKER
 
 
-async def _queue(stores: Namespace, operation: Operation) -> str:
+async def _queue(store: Namespace, operation: Operation) -> str:
     if operation.id == "delete_queue":
-        await stores.queues.configure("default", {"max_concurrency": 1})
+        await store.queues.configure("default", {"max_concurrency": 1})
     else:
-        await submit(stores, queue="default")
+        await submit(store, queue="default")
     return "default"
 
 
-async def _schedule(stores: Namespace, operation: Operation) -> str:
+async def _schedule(store: Namespace, operation: Operation) -> str:
     definition = {
         "cron": None,
         "every_ms": 3_600_000,
@@ -90,14 +90,14 @@ async def _schedule(stores: Namespace, operation: Operation) -> str:
         "overlap": "allow",
         "job": {"name": "work"},
     }
-    before, now = await stores.schedules.read("default")
-    await stores.schedules.put("default", definition, False, before, now)
+    before, now = await store.schedules.read("default")
+    await store.schedules.put("default", definition, False, before, now)
     return "default"
 
 
-async def _bulk_action(stores: Namespace, operation: Operation) -> str:
+async def _bulk_action(store: Namespace, operation: Operation) -> str:
     id = IdFactory(Clock().now_ms, os.urandom).new("act")
-    await stores.bulk_actions.create(id, BulkSpec("cancel", JobFilter(queue="bulk")), None)
+    await store.bulk_actions.create(id, BulkSpec("cancel", JobFilter(queue="bulk")), None)
     return id
 
 
@@ -113,11 +113,11 @@ _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
 }
 
 
-async def make(stores: Namespace, operation: Operation) -> dict[str, str]:
+async def make(store: Namespace, operation: Operation) -> dict[str, str]:
     """The path parameters of a new resource; a new kind of resource needs a row above."""
     (parameter,) = [row["name"] for row in operation.parameters("path")]
     maker = _MAKERS.get(f"{operation.path.split('/')[2]} {parameter}") or _MAKERS[parameter]
-    return {parameter: await maker(stores, operation)}
+    return {parameter: await maker(store, operation)}
 
 
 def unknown(operation: Operation) -> dict[str, str]:

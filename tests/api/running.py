@@ -33,9 +33,9 @@ class Running:
     def app_state(self) -> AppState:
         return self.server._backend
 
-    def change_feed(self, stores: Namespace) -> ChangeFeed:
+    def change_feed(self, store: Namespace) -> ChangeFeed:
         """The server's own change feed, for the namespace of the test."""
-        return self.app_state.namespace_state(stores.scripts.namespace).namespace.change_feed
+        return self.app_state.namespace_state(store.scripts.namespace).namespace.change_feed
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=20)

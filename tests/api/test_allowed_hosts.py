@@ -17,10 +17,10 @@ FOREIGN = [
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 async def test_no_operation_accepts_a_rebound_name(api: Api, operation: Operation) -> None:
-    answer = await api.http.request(
+    response = await api.http.request(
         operation.method, operation.address(), headers={"Host": "evil.example:8080"}
     )
-    problem(answer, 400, "host_not_allowed")
+    problem(response, 400, "host_not_allowed")
 
 
 @pytest.mark.parametrize("path", ["/dashboard", "/docs", "/openapi.json", "/nowhere"])
@@ -41,13 +41,13 @@ async def test_everything_else_is_refused(api: Api, host: str) -> None:
 async def test_two_hosts_or_none_are_refused(redis_url: str, namespace: str) -> None:
     async with serve(redis_url, namespace) as running:
         for heads in (b"Host: localhost\r\nHost: evil.example\r\n", b""):
-            answer = await running.say(b"GET /v1/jobs HTTP/1.1\r\nConnection: close\r\n" + heads + b"\r\n")
-            assert answer.startswith(b"HTTP/1.1 400 ")
+            response = await running.say(b"GET /v1/jobs HTTP/1.1\r\nConnection: close\r\n" + heads + b"\r\n")
+            assert response.startswith(b"HTTP/1.1 400 ")
 
 
-async def test_with_keys_any_host_is_accepted(stores: Namespace) -> None:
-    api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
-    header = await authorization(stores.scripts.redis, stores.scripts.namespace)
-    answer = await api.http.get("/v1/jobs", headers={**header, "Host": "jobs.example.com"})
-    assert answer.status_code == 200
+async def test_with_keys_any_host_is_accepted(store: Namespace) -> None:
+    api = Api(store.scripts.redis, store.scripts.namespace, auth="required")
+    header = await authorization(store.scripts.redis, store.scripts.namespace)
+    response = await api.http.get("/v1/jobs", headers={**header, "Host": "jobs.example.com"})
+    assert response.status_code == 200
     await api.close()

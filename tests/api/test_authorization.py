@@ -22,9 +22,9 @@ CREATES = {"update_queue", "pause_queue", "resume_queue", "put_schedule"}
 
 
 @pytest.fixture
-async def guarded(stores: Namespace) -> AsyncIterator[Api]:
+async def guarded(store: Namespace) -> AsyncIterator[Api]:
     """The API as it runs in production: every caller needs a key."""
-    api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
+    api = Api(store.scripts.redis, store.scripts.namespace, auth="required")
     yield api
     await api.close()
 
@@ -43,9 +43,9 @@ async def send(
     return await api.http.request(operation.method, address, content=body, headers=headers)
 
 
-def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
+def anonymous(response: httpx.Response, values: dict[str, str]) -> Any:
     """A problem document without the fields that differ between any two requests."""
-    document = problem(answer, 404, "not_found")
+    document = problem(response, 404, "not_found")
     for value in values.values():
         assert value not in document["detail"]
     return {key: value for key, value in document.items() if key not in ("instance", "request_id")}
@@ -53,43 +53,45 @@ def anonymous(answer: httpx.Response, values: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize("operation", ADDRESSED, ids=lambda operation: operation.id)
 async def test_resources_of_another_namespace_look_nonexistent(
-    guarded: Api, stores: Namespace, operation: Operation
+    guarded: Api, store: Namespace, operation: Operation
 ) -> None:
-    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+    redis, namespace = store.scripts.redis, store.scripts.namespace
     owner, stranger = await authorization(redis, namespace), await authorization(redis, f"{namespace}-other")
-    values = await make(stores, operation)
+    values = await make(store, operation)
     foreign = await send(guarded, operation, stranger, values)
     if operation.id in CREATES:
         assert foreign.status_code < 300
-        queue = await stores.queues.get("default")
+        queue = await store.queues.get("default")
         assert queue is None or queue.settings == QueueSettings()
     else:
         nothing = await send(guarded, operation, stranger, unknown(operation))
         assert anonymous(foreign, values) == anonymous(nothing, unknown(operation))
     # The other tenant's request had no effect: the owner's request still succeeds.
-    answer = await send(guarded, operation, owner, values)
-    assert answer.status_code < 300, answer.text
+    response = await send(guarded, operation, owner, values)
+    assert response.status_code < 300, response.text
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_an_operation_takes_its_scope_and_no_other(
-    guarded: Api, stores: Namespace, operation: Operation
+    guarded: Api, store: Namespace, operation: Operation
 ) -> None:
-    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+    redis, namespace = store.scripts.redis, store.scripts.namespace
     assert operation.scope in SCOPES
-    values = await make(stores, operation) if operation.parameters("path") else {}
+    values = await make(store, operation) if operation.parameters("path") else {}
     others = await authorization(redis, namespace, set(SCOPES) - {operation.scope})
     refused = problem(await send(guarded, operation, others, values), 403, "scope_missing")
     assert refused["required_scope"] == operation.scope
-    answer = await send(guarded, operation, await authorization(redis, namespace, [operation.scope]), values)
-    assert answer.status_code < 300, answer.text
+    response = await send(
+        guarded, operation, await authorization(redis, namespace, [operation.scope]), values
+    )
+    assert response.status_code < 300, response.text
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_no_request_succeeds_without_a_key(guarded: Api, operation: Operation) -> None:
-    answer = await send(guarded, operation, {})
-    problem(answer, 401, "unauthenticated")
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    response = await send(guarded, operation, {})
+    problem(response, 401, "unauthenticated")
+    assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_only_probes_are_open() -> None:
@@ -98,15 +100,15 @@ def test_only_probes_are_open() -> None:
         assert operation.declared["security"] == ([{"apiKey": []}] if operation in GUARDED else [])
 
 
-async def test_payloads_are_hidden_from_a_key_without_their_scope(guarded: Api, stores: Namespace) -> None:
-    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+async def test_payloads_are_hidden_from_a_key_without_their_scope(guarded: Api, store: Namespace) -> None:
+    redis, namespace = store.scripts.redis, store.scripts.namespace
     everything = await authorization(redis, namespace)
     body = {"name": "work", "payload": {"card": "4111"}}
     job = (await guarded.http.post("/v1/jobs", json=body, headers=everything)).json()
     little = await authorization(redis, namespace, ["jobs:read", "jobs:write"])
     for path in (f"/v1/jobs/{job['id']}", "/v1/jobs", f"/v1/jobs/{job['id']}/attempts"):
-        answer = await guarded.http.get(path, headers=little)
-        assert (answer.status_code, "4111" in answer.text) == (200, False), path
+        response = await guarded.http.get(path, headers=little)
+        assert (response.status_code, "4111" in response.text) == (200, False), path
     cancelled = await guarded.http.post(f"/v1/jobs/{job['id']}/cancel", headers=little)
     assert cancelled.json()["payload"] is None
 
@@ -139,9 +141,9 @@ BAD: dict[str, str | bytes] = {
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 async def test_a_bad_token_is_refused_and_not_repeated(
-    guarded: Api, stores: Namespace, text: str | bytes
+    guarded: Api, store: Namespace, text: str | bytes
 ) -> None:
-    good = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    good = await authorization(store.scripts.redis, store.scripts.namespace)
     key = good["Authorization"].removeprefix("Bearer ")
     if isinstance(text, str):
         text = text.format(
@@ -152,17 +154,17 @@ async def test_a_bad_token_is_refused_and_not_repeated(
             digest=hashlib.sha256(key.encode()).hexdigest(),
             id="key_01M85QCM3VN2A0H686WCBXCF8E",
         ).encode()
-    answer = await guarded.http.get("/v1/jobs", headers=[(b"authorization", text)])
-    problem(answer, 401, "unauthenticated")
-    assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert key not in answer.text
+    response = await guarded.http.get("/v1/jobs", headers=[(b"authorization", text)])
+    problem(response, 401, "unauthenticated")
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert key not in response.text
     assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
 
 
-async def test_no_key_can_be_read_in_redis(stores: Namespace) -> None:
-    header = await authorization(stores.scripts.redis, stores.scripts.namespace)
+async def test_no_key_can_be_read_in_redis(store: Namespace) -> None:
+    header = await authorization(store.scripts.redis, store.scripts.namespace)
     secret = header["Authorization"].removeprefix("Bearer ").encode()
-    client: Any = stores.scripts.redis
+    client: Any = store.scripts.redis
     async for key in client.scan_iter(count=1000):
         assert secret not in key
         if b"access" in key:

@@ -20,40 +20,40 @@ from tests.support.factories import IDS, OK, claim, finish, job_in, limit, new_i
 
 
 async def ask(api: Api, queue: str = "default") -> dict[str, Any]:
-    answer = await api.http.get("/internal/autoscale", params={"queue": queue})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await api.http.get("/internal/autoscale", params={"queue": queue})
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-async def test_the_value_counts_jobs_that_run_may_run_or_are_due_soon(api: Api, stores: Namespace) -> None:
-    await job_in(stores, State.RUNNING)
-    await submit(stores)
-    await submit(stores, delay_ms=10_000)
-    await submit(stores, delay_ms=3_600_000)
-    await submit(stores, queue="elsewhere", delay_ms=10_000)
+async def test_the_value_counts_jobs_that_run_may_run_or_are_due_soon(api: Api, store: Namespace) -> None:
+    await job_in(store, State.RUNNING)
+    await submit(store)
+    await submit(store, delay_ms=10_000)
+    await submit(store, delay_ms=3_600_000)
+    await submit(store, queue="elsewhere", delay_ms=10_000)
 
-    answer = await ask(api)
+    response = await ask(api)
 
     counts = {"queued": 1, "running": 1, "due": 1, "startable": 2}
-    assert answer == {"queue": "default", "value": 3, **counts, "paused": False}
+    assert response == {"queue": "default", "value": 3, **counts, "paused": False}
 
 
-async def test_overdue_jobs_call_for_the_first_worker(api: Api, stores: Namespace) -> None:
-    now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
-    stores.scripts.now = str(now - 600_000)
-    await submit(stores, delay_ms=60_000)
+async def test_overdue_jobs_call_for_the_first_worker(api: Api, store: Namespace) -> None:
+    now = (await store.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
+    store.scripts.now = str(now - 600_000)
+    await submit(store, delay_ms=60_000)
 
     assert (await ask(api))["value"] == 1
 
 
-async def test_a_paused_queue_needs_workers_only_for_running_jobs(api: Api, stores: Namespace) -> None:
-    await job_in(stores, State.RUNNING)
-    await submit(stores)
-    await stores.queues.configure("default", {"paused": True})
+async def test_a_paused_queue_needs_workers_only_for_running_jobs(api: Api, store: Namespace) -> None:
+    await job_in(store, State.RUNNING)
+    await submit(store)
+    await store.queues.configure("default", {"paused": True})
 
-    answer = await ask(api)
+    response = await ask(api)
 
-    assert (answer["value"], answer["queued"], answer["paused"]) == (1, 1, True)
+    assert (response["value"], response["queued"], response["paused"]) == (1, 1, True)
 
 
 @pytest.mark.parametrize(
@@ -76,104 +76,104 @@ async def test_a_paused_queue_needs_workers_only_for_running_jobs(api: Api, stor
     ],
 )
 async def test_jobs_that_cannot_start_call_for_no_worker(
-    api: Api, stores: Namespace, settings: dict[str, Any], spec: dict[str, Any], value: int
+    api: Api, store: Namespace, settings: dict[str, Any], spec: dict[str, Any], value: int
 ) -> None:
-    await limit(stores, **settings)
+    await limit(store, **settings)
     for _ in range(10):
-        await submit(stores, **spec)
+        await submit(store, **spec)
 
     assert (await ask(api))["value"] == value
 
 
-async def test_running_jobs_use_up_the_limit(api: Api, stores: Namespace) -> None:
-    await limit(stores, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
+async def test_running_jobs_use_up_the_limit(api: Api, store: Namespace) -> None:
+    await limit(store, max_concurrency=3, per_key=KeyLimits(max_concurrency=2))
     for key in ("a", "a", "a", "b", "b", "b"):
-        await submit(stores, limit_key=key)
+        await submit(store, limit_key=key)
     assert (await ask(api))["value"] == 3
-    assert len((await claim(stores, 2)).leases) == 2
+    assert len((await claim(store, 2)).leases) == 2
     assert (await ask(api))["value"] == 3
     # Both keys and the queue have reached their limits.
-    assert len((await claim(stores, 9)).leases) == 1
-    answer = await ask(api)
-    assert (answer["value"], answer["running"], answer["queued"], answer["startable"]) == (3, 3, 3, 0)
+    assert len((await claim(store, 9)).leases) == 1
+    response = await ask(api)
+    assert (response["value"], response["running"], response["queued"], response["startable"]) == (3, 3, 3, 0)
 
 
-async def test_a_used_up_rate_calls_for_no_worker_until_it_opens(api: Api, stores: Namespace) -> None:
-    await limit(stores, rate_limit=RateLimit(2, 60_000))
+async def test_a_used_up_rate_calls_for_no_worker_until_it_opens(api: Api, store: Namespace) -> None:
+    await limit(store, rate_limit=RateLimit(2, 60_000))
     for _ in range(5):
-        await submit(stores)
-    for lease in (await claim(stores, 5)).leases:
-        await finish(stores, lease, OK)
+        await submit(store)
+    for lease in (await claim(store, 5)).leases:
+        await finish(store, lease, OK)
     assert (await ask(api))["value"] == 0
-    later = int((await claim(stores)).now_us / 1000) + 45_000
-    stores.scripts.now = str(later)
-    assert (await stores.queue_metrics.load("default", 30_000)).jobs == 2
+    later = int((await claim(store)).now_us / 1000) + 45_000
+    store.scripts.now = str(later)
+    assert (await store.queue_metrics.load("default", 30_000)).jobs == 2
 
 
-async def test_frozen_jobs_call_for_no_worker(api: Api, stores: Namespace) -> None:
+async def test_frozen_jobs_call_for_no_worker(api: Api, store: Namespace) -> None:
     for key in (None, "acme"):
         for _ in range(3):
-            await submit(stores, limit_key=key)
-    await submit(stores, name="other")
-    for lease in (await claim(stores, 1)).leases:
-        await finish(stores, lease, Throttled(120_000))
+            await submit(store, limit_key=key)
+    await submit(store, name="other")
+    for lease in (await claim(store, 1)).leases:
+        await finish(store, lease, Throttled(120_000))
     assert (await ask(api))["value"] == 4
-    while leases := (await claim(stores, 1)).leases:
-        await finish(stores, leases[0], Throttled(120_000))
-    answer = await ask(api)
-    assert (answer["value"], answer["queued"]) == (1, 7)
+    while leases := (await claim(store, 1)).leases:
+        await finish(store, leases[0], Throttled(120_000))
+    response = await ask(api)
+    assert (response["value"], response["queued"]) == (1, 7)
 
 
-async def test_due_jobs_behind_a_freeze_call_for_no_worker(api: Api, stores: Namespace) -> None:
+async def test_due_jobs_behind_a_freeze_call_for_no_worker(api: Api, store: Namespace) -> None:
     for key in (None, "acme"):
-        await submit(stores, limit_key=key)
-        await finish(stores, (await claim(stores)).leases[0], Throttled(120_000))
-        await submit(stores, limit_key=key, delay_ms=5_000)
-    answer = await ask(api)
-    assert (answer["value"], answer["due"], answer["queued"]) == (0, 2, 2)
-    await submit(stores, limit_key="other", delay_ms=5_000)
+        await submit(store, limit_key=key)
+        await finish(store, (await claim(store)).leases[0], Throttled(120_000))
+        await submit(store, limit_key=key, delay_ms=5_000)
+    response = await ask(api)
+    assert (response["value"], response["due"], response["queued"]) == (0, 2, 2)
+    await submit(store, limit_key="other", delay_ms=5_000)
     assert (await ask(api))["value"] == 1
 
 
-async def test_limits_that_open_within_the_horizon_call_for_workers(api: Api, stores: Namespace) -> None:
-    await limit(stores, per_key=KeyLimits(rate_limit=RateLimit(1, 10_000)))
+async def test_limits_that_open_within_the_horizon_call_for_workers(api: Api, store: Namespace) -> None:
+    await limit(store, per_key=KeyLimits(rate_limit=RateLimit(1, 10_000)))
     for _ in range(6):
-        await submit(stores, limit_key="acme")
-    (lease,) = (await claim(stores, 6)).leases
-    await finish(stores, lease, OK)
+        await submit(store, limit_key="acme")
+    (lease,) = (await claim(store, 6)).leases
+    await finish(store, lease, OK)
     # The rate opens after 10, 20 and 30 seconds.
     assert (await ask(api))["value"] == 3
 
 
 @pytest.mark.parametrize(("delay_ms", "keyed"), [(20_000, False), (0, True)], ids=["due", "lanes"])
 async def test_jobs_and_lanes_beyond_those_inspected_count_as_startable(
-    api: Api, stores: Namespace, delay_ms: int, keyed: bool
+    api: Api, store: Namespace, delay_ms: int, keyed: bool
 ) -> None:
     """Of 510 due jobs, or lanes, the endpoint inspects 500."""
     keys = [f"acme-{number}" if keyed else None for number in range(510)]
     specs = [JobSpec("work", delay_ms=delay_ms, limit_key=key) for key in keys]
-    await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
+    await store.jobs.submit([Submission(new_id(), spec) for spec in specs])
     assert (await ask(api))["value"] == 510
 
 
-async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, stores: Namespace) -> None:
+async def test_a_fan_out_calls_for_as_many_as_it_lets_run(api: Api, store: Namespace) -> None:
     id = IDS.new("fan", members=9)
-    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work"), max_concurrency=2), 0, None)
-    await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in range(9)])
+    await store.fan_outs.create(id, FanOutSpec(JobSpec("work"), max_concurrency=2), 0, None)
+    await store.fan_outs.add_items(id, [Item(index, b"{}") for index in range(9)])
 
     assert (await ask(api))["value"] == 2
 
 
-async def test_due_jobs_behind_many_of_other_queues_count(api: Api, stores: Namespace) -> None:
+async def test_due_jobs_behind_many_of_other_queues_count(api: Api, store: Namespace) -> None:
     """Even behind many jobs of other queues that are due earlier."""
     specs = [JobSpec("work", queue="elsewhere", delay_ms=1_000)] * 300
-    await stores.jobs.submit([Submission(new_id(), spec) for spec in specs])
+    await store.jobs.submit([Submission(new_id(), spec) for spec in specs])
     for _ in range(3):
-        await submit(stores, delay_ms=20_000)
+        await submit(store, delay_ms=20_000)
 
-    answer = await ask(api)
+    response = await ask(api)
 
-    assert (answer["due"], answer["value"]) == (3, 3)
+    assert (response["due"], response["value"]) == (3, 3)
 
 
 async def test_a_queue_that_was_never_used_has_the_value_0(api: Api) -> None:
@@ -188,16 +188,16 @@ async def _get(api: Api, scopes: frozenset[str], secret: str, namespace: str) ->
     keys = AccessKeys(api.app.state.app_state.redis)
     key = AccessKey(f"key_{secret}", "scaler", namespace, scopes, 0)
     await keys.create(key, digest(secret))
-    answer = await api.http.get(
+    response = await api.http.get(
         "/internal/autoscale", params={"queue": "default"}, headers={"Authorization": f"Bearer {secret}"}
     )
     await keys.revoke(key.id)
-    return answer
+    return response
 
 
-async def test_it_takes_a_key_with_metrics_read(stores: Namespace, namespace: str) -> None:
-    api = Api(stores.scripts.redis, namespace, auth="required")
-    await submit(stores)
+async def test_it_takes_a_key_with_metrics_read(store: Namespace, namespace: str) -> None:
+    api = Api(store.scripts.redis, namespace, auth="required")
+    await submit(store)
 
     allowed = await _get(api, frozenset({"metrics:read"}), f"a-{namespace}", namespace)
     refused = await _get(api, frozenset({"jobs:read"}), f"b-{namespace}", namespace)
@@ -209,11 +209,11 @@ async def test_it_takes_a_key_with_metrics_read(stores: Namespace, namespace: st
     problem(nobody, 401, "unauthenticated")
 
 
-async def test_it_is_open_where_metrics_are(stores: Namespace, namespace: str) -> None:
-    api = Api(stores.scripts.redis, namespace, auth="required", metrics_open=True)
-    await submit(stores)
+async def test_it_is_open_where_metrics_are(store: Namespace, namespace: str) -> None:
+    api = Api(store.scripts.redis, namespace, auth="required", metrics_open=True)
+    await submit(store)
 
-    answer = await ask(api)
+    response = await ask(api)
     await api.close()
 
-    assert answer["value"] == 1
+    assert response["value"] == 1

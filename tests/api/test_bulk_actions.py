@@ -34,22 +34,22 @@ async def kept(api: Api) -> AsyncIterator[Api]:
 
 
 async def act(api: Api, path: str = BULK, **body: Any) -> dict[str, Any]:
-    answer = await api.http.post(path, json=body)
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"{BULK}/{answer.json()['id']}"
-    assert answer.headers["etag"] == '"1"'
-    return answer.json()
+    response = await api.http.post(path, json=body)
+    assert response.status_code == 202, response.text
+    assert response.headers["location"] == f"{BULK}/{response.json()['id']}"
+    assert response.headers["etag"] == '"1"'
+    return response.json()
 
 
 async def ended(api: Api, action: dict[str, Any]) -> dict[str, Any]:
-    answer = await api.http.get(f"{BULK}/{action['id']}", params={"wait": 20})
-    assert answer.status_code == 200
-    return answer.json()
+    response = await api.http.get(f"{BULK}/{action['id']}", params={"wait": 20})
+    assert response.status_code == 200
+    return response.json()
 
 
-async def test_every_job_that_matches_is_cancelled_and_no_other(kept: Api, stores: Namespace) -> None:
-    ids = [await submit(stores, tags={"tenant": "acme"}) for _ in range(130)]
-    other = await submit(stores, tags={"tenant": "other"})
+async def test_every_job_that_matches_is_cancelled_and_no_other(kept: Api, store: Namespace) -> None:
+    ids = [await submit(store, tags={"tenant": "acme"}) for _ in range(130)]
+    other = await submit(store, tags={"tenant": "other"})
     action = await act(kept, action="cancel", filter={"queue": "default", "tag": ["tenant:acme"]})
     assert (action["object"], action["version"], action["state"]) == ("bulk_action", 1, "running")
     assert action["counts"] == {"matched": 0, "succeeded": 0, "skipped": 0}
@@ -57,43 +57,43 @@ async def test_every_job_that_matches_is_cancelled_and_no_other(kept: Api, store
     done = await ended(kept, action)
     assert (done["state"], done["counts"]) == ("succeeded", {"matched": 130, "succeeded": 130, "skipped": 0})
     assert done["finished_at"] is not None
-    assert {await state_of(stores, id) for id in ids} == {State.CANCELLED}
-    assert await state_of(stores, other) == State.QUEUED
+    assert {await state_of(store, id) for id in ids} == {State.CANCELLED}
+    assert await state_of(store, other) == State.QUEUED
     assert (await kept.http.get(BULK)).json() == {"items": [done], "next_cursor": None}
 
 
-async def test_dead_jobs_run_again_by_queue_and_reason(kept: Api, stores: Namespace) -> None:
-    dead, _ = await job_in(stores, State.DEAD)
-    cancelled, _ = await job_in(stores, State.CANCELLED)
+async def test_dead_jobs_run_again_by_queue_and_reason(kept: Api, store: Namespace) -> None:
+    dead, _ = await job_in(store, State.DEAD)
+    cancelled, _ = await job_in(store, State.CANCELLED)
     for wrong in ({"reason": "poison"}, {"queue": "other"}):
         action = await ended(kept, await act(kept, DLQ, filter=wrong))
         assert action["counts"]["matched"] == 0
     action = await act(kept, DLQ, filter={"reason": "non_retryable", "queue": "default"})
     assert (action["action"], action["filter"]["state"]) == ("retry", "dead")
     assert (await ended(kept, action))["counts"]["succeeded"] == 1
-    assert await state_of(stores, dead) == State.QUEUED
-    assert await state_of(stores, cancelled) == State.CANCELLED
+    assert await state_of(store, dead) == State.QUEUED
+    assert await state_of(store, cancelled) == State.CANCELLED
 
 
-async def test_finished_jobs_are_deleted(kept: Api, stores: Namespace) -> None:
-    done, _ = await job_in(stores, State.SUCCEEDED)
+async def test_finished_jobs_are_deleted(kept: Api, store: Namespace) -> None:
+    done, _ = await job_in(store, State.SUCCEEDED)
     action = await act(kept, action="delete", filter={"name": "work", "state": "succeeded"})
     assert (await ended(kept, action))["counts"]["succeeded"] == 1
-    assert await stores.queries.job(done) is None
+    assert await store.queries.job(done) is None
 
 
-async def test_a_dry_run_counts_and_does_nothing(api: Api, stores: Namespace) -> None:
-    ids = [await submit(stores) for _ in range(3)]
+async def test_a_dry_run_counts_and_does_nothing(api: Api, store: Namespace) -> None:
+    ids = [await submit(store) for _ in range(3)]
     for path, body, matched in (
         (BULK, CANCEL, 3),
         (BULK, {"action": "delete", "filter": {"queue": "default"}}, 0),
         (DLQ, {"filter": {"queue": "default"}}, 0),
     ):
-        answer = await api.http.post(path, json={**body, "dry_run": True})
-        assert answer.status_code == 200
-        assert (answer.json()["matched"], answer.json()["at_least"]) == (matched, False)
+        response = await api.http.post(path, json={**body, "dry_run": True})
+        assert response.status_code == 200
+        assert (response.json()["matched"], response.json()["at_least"]) == (matched, False)
     assert (await api.http.get(BULK)).json()["items"] == []
-    assert {await state_of(stores, id) for id in ids} == {State.QUEUED}
+    assert {await state_of(store, id) for id in ids} == {State.QUEUED}
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ async def test_an_action_is_paused_resumed_and_cancelled(api: Api) -> None:
 
     for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         for _ in range(2):
-            answer = await direct(verb)
-            assert (answer.status_code, answer.json()["state"]) == (200, state)
+            response = await direct(verb)
+            assert (response.status_code, response.json()["state"]) == (200, state)
     for verb in ("pause", "resume"):
         assert problem(await direct(verb), 409, "invalid_state")["current_state"] == "cancelled"
     version = (await api.http.get(f"{BULK}/{action['id']}")).json()["version"]
@@ -153,10 +153,10 @@ async def test_an_action_is_paused_resumed_and_cancelled(api: Api) -> None:
     assert (await api.http.get(f"{BULK}/{action['id']}", headers=headers)).status_code == 304
 
 
-async def test_an_idempotency_key_is_one_action(api: Api, stores: Namespace) -> None:
+async def test_an_idempotency_key_is_one_action(api: Api, store: Namespace) -> None:
     headers = {"Idempotency-Key": "once"}
     first = await api.http.post(BULK, json=CANCEL, headers=headers)
-    await stores.bulk_batches.work()
+    await store.bulk_batches.work()
     again = await api.http.post(BULK, json=CANCEL, headers=headers)
     assert (again.status_code, again.content) == (202, first.content)
     assert again.headers["idempotency-replayed"] == "true"
@@ -168,8 +168,8 @@ async def test_an_idempotency_key_is_one_action(api: Api, stores: Namespace) -> 
     assert len((await api.http.get(BULK)).json()["items"]) == 2
 
 
-async def test_a_retry_needs_the_scope_of_the_dead_letter_queue(stores: Namespace) -> None:
-    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+async def test_a_retry_needs_the_scope_of_the_dead_letter_queue(store: Namespace) -> None:
+    redis, namespace = store.scripts.redis, store.scripts.namespace
     guarded = Api(redis, namespace, auth="required")
     writer = await authorization(redis, namespace, ["jobs:write"])
     both = await authorization(redis, namespace, ["jobs:write", "dlq:write"])

@@ -11,34 +11,34 @@ from service.store.redis import keys
 from tests.support.eventually import eventually
 
 
-async def test_several_watchers_are_announced_once(stores: Namespace) -> None:
-    client: Any = stores.scripts.redis
-    async with stores.change_feed.watch("job_1"):
+async def test_several_watchers_are_announced_once(store: Namespace) -> None:
+    client: Any = store.scripts.redis
+    async with store.change_feed.watch("job_1"):
         before = (await client.info("stats"))["total_commands_processed"]
-        async with stores.change_feed.watch("job_1"):
+        async with store.change_feed.watch("job_1"):
             assert (await client.info("stats"))["total_commands_processed"] - before == 1
-        assert stores.change_feed._announced == {"job_1"}
-    assert stores.change_feed._announced == set()
+        assert store.change_feed._announced == {"job_1"}
+    assert store.change_feed._announced == set()
 
 
-async def test_a_long_watch_stays_announced(stores: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_watch_stays_announced(store: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
-    client: Any = stores.scripts.redis
-    async with stores.change_feed.watch("job_1"):
+    client: Any = store.scripts.redis
+    async with store.change_feed.watch("job_1"):
         # Pretend that the announcement was long ago.
-        await client.zadd(keys.watched(stores.scripts.prefix), {"job_1": 1})
+        await client.zadd(keys.watched(store.scripts.prefix), {"job_1": 1})
 
         async def renewed() -> None:
-            assert await client.zscore(keys.watched(stores.scripts.prefix), "job_1") > 1
+            assert await client.zscore(keys.watched(store.scripts.prefix), "job_1") > 1
 
         await eventually(renewed)
 
 
 async def test_a_process_that_was_suspended_reads_again(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_feed, "_RENEW_SECONDS", 0.1)
     monkeypatch.setattr(change_feed, "_ENTRY_SECONDS", 1)
-    async with stores.change_feed.watch("job_1") as changed:
+    async with store.change_feed.watch("job_1") as changed:
         await asyncio.wait_for(changed.wait(), 10)
     assert not changed.lost

@@ -14,9 +14,9 @@ from tests.support.eventually import eventually
 from tests.support.factories import submit
 
 
-def refused(answer: bytes, status: int, code: str) -> None:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 %d " % status), answer
+def refused(response: bytes, status: int, code: str) -> None:
+    head, _, body = response.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), response
     assert b"content-type: application/problem+json" in head.lower()
     assert b"connection: close" in head.lower()
     assert orjson.loads(body)["code"] == code
@@ -64,9 +64,9 @@ async def test_a_body_that_does_not_arrive_times_out(running: Running) -> None:
 
 
 async def test_a_slow_reader_is_cut_off_only_when_it_stops_reading(
-    running: Running, stores: Namespace
+    running: Running, store: Namespace
 ) -> None:
-    id = await submit(stores, payload=b'"%s"' % (b"x" * 9_000_000))
+    id = await submit(store, payload=b'"%s"' % (b"x" * 9_000_000))
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=4_096)
     writer.write(b"GET /v1/jobs/%s HTTP/1.1\r\nHost: x\r\n\r\n" % id.encode())
     (connection,) = await eventually(lambda: _watched(running))
@@ -101,23 +101,23 @@ def _watched(running: Running) -> list[Any]:
     return found
 
 
-async def test_a_stopping_server_completes_requests_that_wait(running: Running, stores: Namespace) -> None:
-    id = await submit(stores)
+async def test_a_stopping_server_completes_requests_that_wait(running: Running, store: Namespace) -> None:
+    id = await submit(store)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=20) as http:
         polls = [asyncio.create_task(http.get(f"/v1/jobs/{id}", params={"wait": 25})) for _ in range(3)]
         submission = asyncio.create_task(
             http.post("/v1/jobs", json={"name": "work"}, headers={"Prefer": "wait=25"})
         )
-        watches = running.change_feed(stores)
+        watches = running.change_feed(store)
 
         def waiting() -> None:
             assert watches._count == 4
 
         await eventually(waiting)
         running.server.should_exit = True
-        answers = await asyncio.wait_for(asyncio.gather(*polls, submission), 5)
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 202]
-    assert {answer.json()["state"] for answer in answers} == {"queued"}
+        responses = await asyncio.wait_for(asyncio.gather(*polls, submission), 5)
+    assert [response.status_code for response in responses] == [200, 200, 200, 202]
+    assert {response.json()["state"] for response in responses} == {"queued"}
     await asyncio.wait_for(running.task, 5)
 
 
@@ -132,9 +132,9 @@ async def test_a_request_that_shutdown_interrupts_gets_a_503(running: Running, k
 
     await eventually(begun)
     running.server.should_exit = True
-    answer = await asyncio.wait_for(reader.read(), 10)
-    refused(answer, 503, "shutting_down")
-    assert b"retry-after: 1" in answer.lower()
-    assert b'"retryable":%s' % (b"true" if key else b"false") in answer
+    response = await asyncio.wait_for(reader.read(), 10)
+    refused(response, 503, "shutting_down")
+    assert b"retry-after: 1" in response.lower()
+    assert b'"retryable":%s' % (b"true" if key else b"false") in response
     writer.close()
     await running.task

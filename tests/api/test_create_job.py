@@ -27,9 +27,9 @@ async def test_the_response_has_the_whole_job_location_and_etag(api: Api) -> Non
         "priority": 7,
         "tags": {"tenant": "acme"},
     }
-    answer = await api.http.post("/v1/jobs", json=body)
-    job = answer.json()
-    assert answer.status_code == 202
+    response = await api.http.post("/v1/jobs", json=body)
+    job = response.json()
+    assert response.status_code == 202
     assert set(job) == FIELDS
     assert (job["state"], job["priority"], job["payload"], job["tags"]) == (
         "queued",
@@ -37,8 +37,8 @@ async def test_the_response_has_the_whole_job_location_and_etag(api: Api) -> Non
         body["payload"],
         body["tags"],
     )
-    assert (answer.headers["location"], answer.headers["etag"]) == (f"/v1/jobs/{job['id']}", '"1"')
-    assert (await api.http.get(answer.headers["location"])).json() == job
+    assert (response.headers["location"], response.headers["etag"]) == (f"/v1/jobs/{job['id']}", '"1"')
+    assert (await api.http.get(response.headers["location"])).json() == job
 
 
 async def test_integers_of_64_bits_survive(api: Api) -> None:
@@ -49,9 +49,9 @@ async def test_integers_of_64_bits_survive(api: Api) -> None:
 
 
 async def test_200_concurrent_identical_submissions_are_one_job_and_get_identical_responses(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
-    types = api.app.state.app_state.namespace_state(stores.scripts.namespace).types
+    types = api.app.state.app_state.namespace_state(store.scripts.namespace).types
 
     async def known() -> None:
         # A request waits half a second for them, and hides the payload of a type that it does not know.
@@ -60,21 +60,21 @@ async def test_200_concurrent_identical_submissions_are_one_job_and_get_identica
 
     await eventually(known)
     body = b'{"name":"work","payload":{"order_id":"o-1"}}'
-    answers = await asyncio.gather(*[api.raw(body, **{"Idempotency-Key": "k-1"}) for _ in range(200)])
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.content for answer in answers}) == 1
-    assert sum("idempotency-replayed" in answer.headers for answer in answers) == 199
-    queue = await stores.queues.get("default")
+    responses = await asyncio.gather(*[api.raw(body, **{"Idempotency-Key": "k-1"}) for _ in range(200)])
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.content for response in responses}) == 1
+    assert sum("idempotency-replayed" in response.headers for response in responses) == 199
+    queue = await store.queues.get("default")
     assert queue is not None
     assert queue.counts[State.QUEUED] == 1
 
 
 async def test_a_replay_returns_the_first_response_although_the_job_has_finished(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
     body = b'{"name":"work","delay_seconds":0}'
     first = await api.raw(body, **{"Idempotency-Key": "k-1"})
-    await finish(stores, (await claim(stores)).leases[0], OK)
+    await finish(store, (await claim(store)).leases[0], OK)
     again = await api.raw(body, **{"Idempotency-Key": "k-1"})
     assert (again.status_code, again.content) == (202, first.content)
 
@@ -88,24 +88,24 @@ async def test_an_idempotency_key_with_another_body_is_refused(api: Api) -> None
     )
 
 
-async def test_prefer_wait_returns_the_finished_job(api: Api, stores: Namespace) -> None:
+async def test_prefer_wait_returns_the_finished_job(api: Api, store: Namespace) -> None:
     waiting = asyncio.create_task(api.raw(b'{"name":"work"}', Prefer="wait=20"))
 
     async def work() -> None:
-        while not (leases := (await claim(stores)).leases):
+        while not (leases := (await claim(store)).leases):
             await asyncio.wait({waiting}, timeout=0.01)
-        await finish(stores, leases[0], OK)
+        await finish(store, leases[0], OK)
 
     await work()
-    answer = await asyncio.wait_for(waiting, 5)
-    assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait")
-    assert (answer.json()["state"], answer.json()["result"]) == ("succeeded", {"ok": True})
+    response = await asyncio.wait_for(waiting, 5)
+    assert (response.status_code, response.headers["preference-applied"]) == (200, "wait")
+    assert (response.json()["state"], response.json()["result"]) == ("succeeded", {"ok": True})
 
 
 async def test_prefer_wait_is_202_when_the_job_does_not_finish_in_time(api: Api) -> None:
-    answer = await api.raw(b'{"name":"work"}', Prefer="wait=0.05")
-    assert answer.status_code == 202
-    assert answer.json()["state"] == "queued"
+    response = await api.raw(b'{"name":"work"}', Prefer="wait=0.05")
+    assert response.status_code == 202
+    assert response.json()["state"] == "queued"
 
 
 async def test_unique_keys_are_200_with_the_holder_or_409(api: Api) -> None:
@@ -120,15 +120,15 @@ async def test_unique_keys_are_200_with_the_holder_or_409(api: Api) -> None:
 
 async def test_a_full_queue_is_429(api: Api) -> None:
     await api.http.patch("/v1/queues/default", json={"max_depth": 0})
-    answer = await api.http.post("/v1/jobs", json={"name": "work"})
-    assert problem(answer, 429, "queue_full")["retryable"] is True
+    response = await api.http.post("/v1/jobs", json={"name": "work"})
+    assert problem(response, 429, "queue_full")["retryable"] is True
 
 
 async def test_payloads_are_limited_and_large_ones_are_warned_about(api: Api) -> None:
     warned = await api.http.post("/v1/jobs", json={"name": "work", "payload": {"text": "x" * 2_000}})
     assert "pass a reference to large data" in warned.headers["triage-warning"]
-    answer = await api.http.post("/v1/jobs", json={"name": "work", "payload": {"text": "x" * 65_536}})
-    problem(answer, 413, "payload_too_large")
+    response = await api.http.post("/v1/jobs", json={"name": "work", "payload": {"text": "x" * 65_536}})
+    problem(response, 413, "payload_too_large")
 
 
 async def test_bulk_stores_valid_jobs_and_names_invalid_ones(api: Api) -> None:
@@ -139,18 +139,18 @@ async def test_bulk_stores_valid_jobs_and_names_invalid_ones(api: Api) -> None:
         5,
         {"name": "work"},
     ]
-    answer = (await api.http.post("/v1/jobs/bulk", json={"jobs": jobs})).json()
-    assert (answer["succeeded"], answer["failed"]) == (2, 3)
-    assert [row["status"] for row in answer["results"]] == [202, 422, 422, 422, 202]
-    assert answer["results"][1]["problem"]["errors"][0]["pointer"] == "/jobs/1/priority"
+    response = (await api.http.post("/v1/jobs/bulk", json={"jobs": jobs})).json()
+    assert (response["succeeded"], response["failed"]) == (2, 3)
+    assert [row["status"] for row in response["results"]] == [202, 422, 422, 422, 202]
+    assert response["results"][1]["problem"]["errors"][0]["pointer"] == "/jobs/1/priority"
 
 
-async def test_atomic_bulk_stores_nothing_when_one_is_invalid(api: Api, stores: Namespace) -> None:
+async def test_atomic_bulk_stores_nothing_when_one_is_invalid(api: Api, store: Namespace) -> None:
     jobs = [{"name": "work"}, {"name": ""}]
     problem(
         await api.http.post("/v1/jobs/bulk", json={"jobs": jobs, "atomic": True}), 422, "validation_failed"
     )
-    assert await stores.queues.get("default") is None
+    assert await store.queues.get("default") is None
 
 
 async def test_a_bulk_replay_creates_nothing(api: Api) -> None:
@@ -162,8 +162,8 @@ async def test_a_bulk_replay_creates_nothing(api: Api) -> None:
 
 async def test_a_held_unique_key_returns_its_holder(api: Api) -> None:
     first = await api.create(unique={"key": "k"})
-    answer = await api.http.post("/v1/jobs", json={"name": "work", "unique": {"key": "k"}})
-    assert (answer.status_code, answer.json()["id"]) == (200, first["id"])
+    response = await api.http.post("/v1/jobs", json={"name": "work", "unique": {"key": "k"}})
+    assert (response.status_code, response.json()["id"]) == (200, first["id"])
     body = {"name": "work", "unique": {"key": "k", "on_conflict": "reject"}}
     refused = problem(await api.http.post("/v1/jobs", json=body), 409, "unique_conflict")
     assert refused["job_id"] == first["id"]

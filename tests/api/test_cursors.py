@@ -12,10 +12,8 @@ from tests.api.client import Api, problem
 from tests.support.factories import submit
 
 
-async def test_no_tampered_cursor_leaves_the_namespace_or_breaks_the_list(
-    api: Api, stores: Namespace
-) -> None:
-    own = {await submit(stores) for _ in range(3)}
+async def test_no_tampered_cursor_leaves_the_namespace_or_breaks_the_list(api: Api, store: Namespace) -> None:
+    own = {await submit(store) for _ in range(3)}
     cursor = (await api.http.get("/v1/jobs", params={"limit": 1})).json()["next_cursor"]
     forged = [
         cursor[:at] + character + cursor[at + 1 :] for at in range(len(cursor)) for character in "A9_%\x00"
@@ -32,21 +30,21 @@ async def test_no_tampered_cursor_leaves_the_namespace_or_breaks_the_list(
         "é",
     ]
     for text in forged:
-        answer = await api.http.get("/v1/jobs", params={"cursor": text})
-        if answer.status_code == 200:
-            assert {job["id"] for job in answer.json()["items"]} <= own
+        response = await api.http.get("/v1/jobs", params={"cursor": text})
+        if response.status_code == 200:
+            assert {job["id"] for job in response.json()["items"]} <= own
         else:
-            problem(answer, 400, "cursor_invalid")
+            problem(response, 400, "cursor_invalid")
 
 
-async def test_a_cursor_of_another_list_is_refused_or_harmless(api: Api, stores: Namespace) -> None:
+async def test_a_cursor_of_another_list_is_refused_or_harmless(api: Api, store: Namespace) -> None:
     for queue in ("one", "two"):
-        await submit(stores, queue=queue)
+        await submit(store, queue=queue)
     lists = ("/v1/jobs", "/v1/queues", "/v1/dlq")
     pages: list[Any] = [(await api.http.get(path, params={"limit": 1})).json() for path in lists]
     for cursor in {page["next_cursor"] for page in pages} - {None}:
-        answers = await asyncio.gather(*[api.http.get(path, params={"cursor": cursor}) for path in lists])
-        assert {answer.status_code for answer in answers} <= {200, 400}
+        responses = await asyncio.gather(*[api.http.get(path, params={"cursor": cursor}) for path in lists])
+        assert {response.status_code for response in responses} <= {200, 400}
 
 
 @pytest.mark.parametrize(
@@ -61,8 +59,8 @@ async def test_a_cursor_of_another_list_is_refused_or_harmless(api: Api, stores:
     ],
 )
 async def test_a_place_that_no_list_of_jobs_has_is_refused(api: Api, text: str) -> None:
-    answer = await api.http.get("/v1/jobs", params={"cursor": encode_cursor(text)})
-    problem(answer, 400, "cursor_invalid")
+    response = await api.http.get("/v1/jobs", params={"cursor": encode_cursor(text)})
+    problem(response, 400, "cursor_invalid")
 
 
 async def test_a_cursor_is_accepted_only_in_its_canonical_form(api: Api) -> None:

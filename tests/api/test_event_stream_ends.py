@@ -27,25 +27,25 @@ from tests.support.eventually import eventually
 from tests.support.factories import DAY, claim, job_in, submit
 
 
-async def test_a_client_that_disconnects_frees_its_stream(running: Running, stores: Namespace) -> None:
-    id = await submit(stores)
+async def test_a_client_that_disconnects_frees_its_stream(running: Running, store: Namespace) -> None:
+    id = await submit(store)
     path = f"/v1/jobs/{id}/events"
     async with following(running, path) as one, following(running, path) as other:
         await anext(one)
         await anext(other)
-        channel = stores.scripts.prefix + keys.CHANGES
-        client: Any = stores.scripts.redis
+        channel = store.scripts.prefix + keys.CHANGES
+        client: Any = store.scripts.redis
         assert (await client.pubsub_numsub(channel))[0][1] == 1
-        assert (running.app_state.streams.count, running.change_feed(stores)._count) == (2, 2)
+        assert (running.app_state.streams.count, running.change_feed(store)._count) == (2, 2)
 
     def free() -> None:
-        assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
+        assert (running.app_state.streams.count, running.change_feed(store)._count) == (0, 0)
 
     await eventually(free)
 
 
-async def test_a_stopping_server_ends_its_streams(running: Running, stores: Namespace) -> None:
-    id = await submit(stores)
+async def test_a_stopping_server_ends_its_streams(running: Running, store: Namespace) -> None:
+    id = await submit(store)
     async with following(running, f"/v1/jobs/{id}/events") as stream:
         assert (await anext(stream)).data["state"] == "queued"
         running.server.should_exit = True
@@ -53,23 +53,21 @@ async def test_a_stopping_server_ends_its_streams(running: Running, stores: Name
     await asyncio.wait_for(running.task, 5)
 
 
-async def test_streams_are_bounded(running: Running, stores: Namespace) -> None:
+async def test_streams_are_bounded(running: Running, store: Namespace) -> None:
     running.app_state.streams.most = 1
-    path = f"/v1/jobs/{await submit(stores)}/events"
+    path = f"/v1/jobs/{await submit(store)}/events"
     async with following(running, path) as stream, running.client() as http:
         await anext(stream)
-        answer = await within(5, http.get(path))
-        assert problem(answer, 503, "too_many_streams")["retryable"]
-        assert answer.headers["retry-after"] == "1"
+        response = await within(5, http.get(path))
+        assert problem(response, 503, "too_many_streams")["retryable"]
+        assert response.headers["retry-after"] == "1"
 
 
-async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Namespace) -> None:
-    path = f"/v1/jobs/{await submit(stores)}/events"
-    async with serve(redis_url, stores.scripts.namespace, auth="required") as running:
+async def test_streams_of_a_key_are_bounded(redis_url: str, store: Namespace) -> None:
+    path = f"/v1/jobs/{await submit(store)}/events"
+    async with serve(redis_url, store.scripts.namespace, auth="required") as running:
         running.app_state.streams.most_of_holder = 2
-        greedy, modest = [
-            await authorization(stores.scripts.redis, stores.scripts.namespace) for _ in range(2)
-        ]
+        greedy, modest = [await authorization(store.scripts.redis, store.scripts.namespace) for _ in range(2)]
         async with contextlib.AsyncExitStack() as stack:
             http = await stack.enter_async_context(running.client())
             opened = [await stack.enter_async_context(_open(http, path, greedy)) for _ in range(2)]
@@ -77,7 +75,7 @@ async def test_streams_of_a_key_are_bounded(redis_url: str, stores: Namespace) -
             assert problem(refused, 429, "too_many_streams")["detail"].startswith("Too many open event")
             assert refused.headers["retry-after"] == "1"
             opened.append(await stack.enter_async_context(_open(http, path, modest)))
-            assert [answer.status_code for answer in opened] == [200, 200, 200]
+            assert [response.status_code for response in opened] == [200, 200, 200]
             await opened[0].aclose()
 
             def freed() -> None:
@@ -93,12 +91,12 @@ def _open(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> Any:
 
 
 async def test_a_client_that_stops_reading_loses_its_stream(
-    running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    running: Running, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
     monkeypatch.setattr(event_streams, "StreamTiming", lambda: AT_ONCE)
-    id = await submit(stores)
-    lease = (await claim(stores)).leases[0]
+    id = await submit(store)
+    lease = (await claim(store)).leases[0]
     message = "x" * 60_000
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -112,18 +110,18 @@ async def test_a_client_that_stops_reading_loses_its_stream(
         async def given_up() -> None:
             # Socket buffers absorb some megabytes before the server sees that the client reads nothing.
             progress = orjson.dumps({"current": 1, "total": None, "message": message})
-            await stores.leases.report_progress(lease, progress)
-            assert (running.app_state.streams.count, running.change_feed(stores)._count) == (0, 0)
+            await store.leases.report_progress(lease, progress)
+            assert (running.app_state.streams.count, running.change_feed(store)._count) == (0, 0)
 
         await eventually(given_up, 60)
         assert running.server.server_state.connections == set()
 
 
 async def test_a_request_deadline_does_not_end_a_stream(
-    running: Running, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    running: Running, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "_MARGIN", 0.0)
-    id = await submit(stores)
+    id = await submit(store)
     ends = Clock().monotonic() + 2 * SECONDS
 
     def over() -> None:
@@ -132,7 +130,7 @@ async def test_a_request_deadline_does_not_end_a_stream(
     async with following(running, f"/v1/jobs/{id}/events") as stream:
         await anext(stream)
         await eventually(over)
-        await claim(stores)
+        await claim(store)
         assert (await anext(stream)).data["state"] == "running"
 
 
@@ -141,19 +139,19 @@ async def test_a_stream_reports_an_outage_of_redis_and_ends(
 ) -> None:
     with EmbeddedServer(tmp_path, server_binary) as server:
         redis = connect(server.url)
-        stores = Namespace(redis, namespace, DAY)
-        stream = StatusReads(stores, await submit(stores)).follow()
+        store = Namespace(redis, namespace, DAY)
+        stream = StatusReads(store, await submit(store)).follow()
         assert [await after(stream) for _ in range(2)][1].startswith(b"id: 1\n")
         server.kill()
         (said,) = [text async for text in stream]
         assert said.startswith(b"retry: 5000\nevent: unavailable\ndata: ")
         assert orjson.loads(said.split(b"data: ")[1])["code"] == "backend_unavailable"
-        await stores.change_feed.close()
+        await store.change_feed.close()
         await redis.aclose()
 
 
-async def test_a_stream_without_http_reading_whole_ends_with_its_job(api: Api, stores: Namespace) -> None:
-    id, _ = await job_in(stores, State.SUCCEEDED)
-    answer: httpx.Response = await api.http.get(f"/v1/jobs/{id}/events")
-    assert answer.text.startswith("retry: 2000\n\nid: 3\ndata: ")
+async def test_a_stream_without_http_reading_whole_ends_with_its_job(api: Api, store: Namespace) -> None:
+    id, _ = await job_in(store, State.SUCCEEDED)
+    response: httpx.Response = await api.http.get(f"/v1/jobs/{id}/events")
+    assert response.text.startswith("retry: 2000\n\nid: 3\ndata: ")
     assert api.app.state.app_state.streams.count == 0

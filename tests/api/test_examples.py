@@ -25,16 +25,16 @@ def test_an_operation_has_examples_and_they_match(operation: Operation) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
 async def test_a_server_accepts_the_example_and_responds_as_declared(
-    api: Api, stores: Namespace, operation: Operation
+    api: Api, store: Namespace, operation: Operation
 ) -> None:
-    values = await make(stores, operation) if operation.parameters("path") else {}
+    values = await make(store, operation) if operation.parameters("path") else {}
     body: Any = None if operation.request is None else orjson.dumps(operation.request["example"])
     headers = {} if body is None else {"Content-Type": "application/json"}
-    answer = await api.http.request(
+    response = await api.http.request(
         operation.method, operation.address(**values), content=body, headers=headers
     )
-    assert answer.status_code < 300, answer.text
-    operation.conforms(answer)
+    assert response.status_code < 300, response.text
+    operation.conforms(response)
 
 
 def test_there_is_exactly_one_file_per_operation() -> None:

@@ -18,16 +18,16 @@ from tests.api.fan_outs import TEMPLATE, add, create, get, results, run, seal
 pytestmark = pytest.mark.anyio
 
 
-async def test_chunks_come_in_any_order_and_twice(api: Api, stores: Namespace) -> None:
+async def test_chunks_come_in_any_order_and_twice(api: Api, store: Namespace) -> None:
     fan_out = await create(api, [], sealed=False)
     assert (fan_out["state"], fan_out["sealed"]) == ("open", False)
     second = (await add(api, fan_out, 2, [{"n": 2}, {"n": 3}])).json()
     assert second == {"accepted": 2, "deduplicated": 0, "rejected": [], "next_index": 0, "sealed": False}
     first = (await add(api, fan_out, 0, [{"n": 0}, {"n": 1}, {"n": 2}])).json()
     assert (first["accepted"], first["deduplicated"], first["next_index"]) == (2, 1, 4)
-    assert await run(stores) == 4
+    assert await run(store) == 4
     assert (await get(api, fan_out))["state"] == "open"
-    await stores.jobs.delete([item_id(fan_out["id"], 0)])
+    await store.jobs.delete([item_id(fan_out["id"], 0)])
     again = (await add(api, fan_out, 0, [{"n": 0}])).json()
     assert (again["accepted"], again["deduplicated"]) == (0, 1)
     wrong = problem(await seal(api, fan_out, 5), 409, "count_mismatch")
@@ -42,7 +42,7 @@ async def test_chunks_come_in_any_order_and_twice(api: Api, stores: Namespace) -
     assert [row["state"] for row in await results(api, fan_out)] == ["succeeded"] * 4
 
 
-async def test_an_invalid_item_refuses_the_request_and_says_where(api: Api, stores: Namespace) -> None:
+async def test_an_invalid_item_refuses_the_request_and_says_where(api: Api, store: Namespace) -> None:
     for item, pointer in (
         (3, "/items/1"),
         ({"payload": {}, "prioritty": 1}, "/items/1/prioritty"),
@@ -59,7 +59,7 @@ async def test_an_invalid_item_refuses_the_request_and_says_where(api: Api, stor
         body = {"template": TEMPLATE, "items": [], field: {"name": "work", "unique": {"key": "k"}}}
         refused = problem(await api.http.post("/v1/fan-outs", json=body), 422, "validation_failed")
         assert refused["errors"][0]["pointer"] == f"/{field}/unique"
-    assert (await stores.groups.list(FanOut, 10, None)).items == []
+    assert (await store.groups.list(FanOut, 10, None)).items == []
 
 
 async def test_bodies_are_read_as_strictly_as_all_others(api: Api) -> None:
@@ -85,27 +85,27 @@ async def test_bodies_are_read_as_strictly_as_all_others(api: Api) -> None:
 
 async def test_a_chunk_keeps_its_good_items(api: Api) -> None:
     fan_out = await create(api, [], sealed=False)
-    answer = (await add(api, fan_out, 0, [{"n": 0}, {"payload": 1}, {"n": 2}])).json()
-    assert (answer["accepted"], answer["next_index"]) == (2, 1)
-    [row] = answer["rejected"]
+    response = (await add(api, fan_out, 0, [{"n": 0}, {"payload": 1}, {"n": 2}])).json()
+    assert (response["accepted"], response["next_index"]) == (2, 1)
+    [row] = response["rejected"]
     assert (row["index"], row["problem"]["errors"][0]["pointer"]) == (1, "/items/1/payload")
     problem(await add(api, fan_out, 999_999, [{}, {}]), 422, "validation_failed")
 
 
-async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, stores: Namespace) -> None:
+async def test_an_interrupted_submission_is_resumed_with_its_key(api: Api, store: Namespace) -> None:
     body = orjson.dumps({"template": TEMPLATE, "items": [{"n": n} for n in range(250)]})
     key = {"Idempotency-Key": "k1"}
     # The state that a process leaves when it is killed midway.
     idempotency = Idempotency("POST /v1/fan-outs", "k1", hashlib.sha256(body).hexdigest())
     id = IdFactory(Clock().now_ms, os.urandom).new("fan", members=MEMBERS)
-    await stores.fan_outs.create(id, FanOutSpec(JobSpec("work")), 250, idempotency)
-    await stores.fan_outs.add_items(id, [Item(index, b'{"n":%d}' % index) for index in range(100)])
-    answers = [await api.raw(body, "/v1/fan-outs", **key) for _ in range(2)]
-    assert [answer.json()["id"] for answer in answers] == [id, id]
-    assert answers[0].json()["counts"]["queued"] == 250
-    assert answers[0].content == answers[1].content
-    assert answers[0].headers["idempotency-replayed"] == "true"
-    found = await stores.groups.find(FanOut, id)
+    await store.fan_outs.create(id, FanOutSpec(JobSpec("work")), 250, idempotency)
+    await store.fan_outs.add_items(id, [Item(index, b'{"n":%d}' % index) for index in range(100)])
+    responses = [await api.raw(body, "/v1/fan-outs", **key) for _ in range(2)]
+    assert [response.json()["id"] for response in responses] == [id, id]
+    assert responses[0].json()["counts"]["queued"] == 250
+    assert responses[0].content == responses[1].content
+    assert responses[0].headers["idempotency-replayed"] == "true"
+    found = await store.groups.find(FanOut, id)
     assert found is not None
     assert (found.state, found.sealed, found.total) == ("running", True, 250)
     other = orjson.dumps({"template": TEMPLATE, "items": []})
@@ -123,8 +123,8 @@ async def test_many_items_need_a_large_body(api: Api) -> None:
     problem(await api.raw(b"{" + b" " * 2_000_000 + b"}", seal), 413, "body_too_large")
 
 
-async def test_a_full_queue_accepts_no_fan_out(api: Api, stores: Namespace) -> None:
-    await stores.queues.configure("default", {"max_depth": 3})
+async def test_a_full_queue_accepts_no_fan_out(api: Api, store: Namespace) -> None:
+    await store.queues.configure("default", {"max_depth": 3})
     body = {"template": TEMPLATE, "items": [{}] * 4}
     problem(await api.http.post("/v1/fan-outs", json=body), 429, "queue_full")
     fan_out = await create(api, [{}] * 2, sealed=False)

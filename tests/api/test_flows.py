@@ -15,17 +15,17 @@ def node(*depends_on: Any, **fields: Any) -> dict[str, Any]:
 
 
 async def create(api: Api, jobs: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    answer = await api.http.post("/v1/flows", json={"name": "invoice", "jobs": jobs, **fields})
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"/v1/flows/{answer.json()['id']}"
-    return answer.json()
+    response = await api.http.post("/v1/flows", json={"name": "invoice", "jobs": jobs, **fields})
+    assert response.status_code == 202, response.text
+    assert response.headers["location"] == f"/v1/flows/{response.json()['id']}"
+    return response.json()
 
 
-async def end_all(stores: Namespace, outcome: Any = OK) -> None:
-    while leases := (await claim(stores, 50)).leases:
+async def end_all(store: Namespace, outcome: Any = OK) -> None:
+    while leases := (await claim(store, 50)).leases:
         for lease in leases:
-            await finish(stores, lease, outcome)
-    await stores.group_tasks.work()
+            await finish(store, lease, outcome)
+    await store.group_tasks.work()
 
 
 async def test_a_flow_is_created_with_its_counts_and_its_jobs(api: Api) -> None:
@@ -66,7 +66,7 @@ async def test_a_flow_is_created_with_its_counts_and_its_jobs(api: Api) -> None:
     ],
 )
 async def test_a_graph_that_cannot_run_is_refused_with_its_path(
-    api: Api, stores: Namespace, jobs: Any, pointer: str, code: str, message: str
+    api: Api, store: Namespace, jobs: Any, pointer: str, code: str, message: str
 ) -> None:
     document = problem(
         await api.http.post("/v1/flows", json={"name": "x", "jobs": jobs}), 422, "flow_invalid"
@@ -74,7 +74,7 @@ async def test_a_graph_that_cannot_run_is_refused_with_its_path(
     (row,) = document["errors"]
     assert (row["pointer"], row["code"]) == (pointer, code)
     assert message in row["message"]
-    assert await stores.scripts.redis.keys(f"{stores.scripts.prefix}*flow*") == []
+    assert await store.scripts.redis.keys(f"{store.scripts.prefix}*flow*") == []
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ async def test_more_than_ten_thousand_jobs_are_refused(api: Api) -> None:
     problem(await api.http.post("/v1/flows", json={"name": "x", "jobs": jobs}), 422, "flow_invalid")
 
 
-async def test_the_same_key_and_body_give_the_same_flow_and_response(api: Api, stores: Namespace) -> None:
+async def test_the_same_key_and_body_give_the_same_flow_and_response(api: Api, store: Namespace) -> None:
     body = {"name": "x", "jobs": {"a": node(), "b": node("a")}}
     headers = {"Idempotency-Key": "k-1"}
     first = await api.http.post("/v1/flows", json=body, headers=headers)
-    await end_all(stores)
+    await end_all(store)
     again = await api.http.post("/v1/flows", json=body, headers=headers)
     assert (again.status_code, again.json()) == (202, first.json())
     assert again.headers["idempotency-replayed"] == "true"
@@ -112,13 +112,13 @@ async def test_the_same_key_and_body_give_the_same_flow_and_response(api: Api, s
 
 
 async def test_a_failure_cancels_unstarted_jobs_and_a_retry_keeps_finished_ones(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
     jobs = {"good": node(), "bad": node("good"), "after": node("bad"), "apart": node(delay_seconds=60)}
     flow = await create(api, jobs)
-    await finish(stores, (await claim(stores)).leases[0], OK)
-    await finish(stores, (await claim(stores)).leases[0], HOPELESS)
-    await stores.group_tasks.work()
+    await finish(store, (await claim(store)).leases[0], OK)
+    await finish(store, (await claim(store)).leases[0], HOPELESS)
+    await store.group_tasks.work()
     failed = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (failed["state"], failed["counts"]["dead"], failed["counts"]["cancelled"]) == ("failed", 1, 2)
     rows = (await api.http.get(f"/v1/flows/{flow['id']}/jobs")).json()["items"]
@@ -128,7 +128,7 @@ async def test_a_failure_cancels_unstarted_jobs_and_a_retry_keeps_finished_ones(
     retried = await api.http.post(f"/v1/flows/{flow['id']}/retry")
     assert (retried.status_code, retried.json()["state"]) == (202, "running")
     assert retried.json()["counts"]["succeeded"] == 1
-    await end_all(stores)
+    await end_all(store)
     done = (await api.http.get(f"/v1/flows/{flow['id']}", params={"wait": 5})).json()
     assert (done["state"], done["counts"]["succeeded"]) == ("succeeded", 4)
     good = (await api.http.get(f"/v1/jobs/{flow['jobs']['good']}")).json()
@@ -137,37 +137,37 @@ async def test_a_failure_cancels_unstarted_jobs_and_a_retry_keeps_finished_ones(
     assert again["current_state"] == "succeeded"
 
 
-async def test_a_dead_job_that_is_redriven_takes_its_dependents_along(api: Api, stores: Namespace) -> None:
+async def test_a_dead_job_that_is_redriven_takes_its_dependents_along(api: Api, store: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a")}, on_failure="continue")
-    await end_all(stores, HOPELESS)
+    await end_all(store, HOPELESS)
     assert (await api.http.get(f"/v1/flows/{flow['id']}")).json()["state"] == "failed"
     assert (await api.http.post(f"/v1/dlq/{flow['jobs']['a']}/retry")).status_code == 202
-    await stores.group_tasks.work()
-    await end_all(stores)
+    await store.group_tasks.work()
+    await end_all(store)
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["succeeded"]) == ("succeeded", 2)
 
 
 async def test_an_action_succeeds_although_redis_refuses_work_on_another_flow(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
     flow = await create(api, {"a": node(), "b": node("a")})
-    prefix, broken = stores.scripts.prefix, "flow_01J00000000000000000000000"
-    await stores.scripts.redis.set(keys.group(prefix, group=broken), "not a hash")
-    await stores.scripts.redis.zadd(keys.tasks(prefix), {f"cancel {broken}": 0})
+    prefix, broken = store.scripts.prefix, "flow_01J00000000000000000000000"
+    await store.scripts.redis.set(keys.group(prefix, group=broken), "not a hash")
+    await store.scripts.redis.zadd(keys.tasks(prefix), {f"cancel {broken}": 0})
     asked = await api.http.post(f"/v1/flows/{flow['id']}/cancel")
     assert (asked.status_code, asked.json()["state"]) == (200, "cancelled")
 
 
 async def test_cancelling_ends_waiting_jobs_and_sends_a_request_to_running_ones(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
     flow = await create(api, {"a": node(), "b": node("a"), "c": node(delay_seconds=9)})
-    lease = (await claim(stores)).leases[0]
+    lease = (await claim(store)).leases[0]
     asked = await api.http.post(f"/v1/flows/{flow['id']}/cancel", json={"grace_seconds": 60})
     assert (asked.status_code, asked.json()["state"]) == (202, "running")
     assert asked.json()["counts"]["cancelled"] == 2
-    assert await finish(stores, lease, OK) == "cancelled"
+    assert await finish(store, lease, OK) == "cancelled"
     again = await api.http.post(f"/v1/flows/{flow['id']}/cancel")
     assert (again.status_code, again.json()["state"], again.json()["counts"]["cancelled"]) == (
         200,
@@ -178,10 +178,10 @@ async def test_cancelling_ends_waiting_jobs_and_sends_a_request_to_running_ones(
     assert (job["state"], job["state_reason"], job["result"]) == ("cancelled", "flow", None)
 
 
-async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, stores: Namespace) -> None:
+async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, store: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a")})
     problem(await api.http.delete(f"/v1/flows/{flow['id']}"), 409, "invalid_state")
-    await end_all(stores)
+    await end_all(store)
     problem(await api.http.post(f"/v1/flows/{flow['id']}/cancel"), 409, "invalid_state")
     assert (await api.http.delete(f"/v1/flows/{flow['id']}")).status_code == 204
     problem(await api.http.get(f"/v1/flows/{flow['id']}"), 404, "not_found")
@@ -189,15 +189,15 @@ async def test_only_a_flow_that_has_ended_can_be_deleted(api: Api, stores: Names
     assert (await api.http.get("/v1/flows")).json()["items"] == []
 
 
-async def test_a_deadline_ends_a_flow(api: Api, stores: Namespace) -> None:
+async def test_a_deadline_ends_a_flow(api: Api, store: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node("a", deadline_seconds=1)}, deadline_seconds=50)
-    await stores.leases.expire_jobs(now="99999999999999")
-    await stores.group_tasks.work()
+    await store.leases.expire_jobs(now="99999999999999")
+    await store.group_tasks.work()
     done = (await api.http.get(f"/v1/flows/{flow['id']}")).json()
     assert (done["state"], done["counts"]["dead"]) == ("failed", 2)
 
 
-async def test_the_graph_is_there_as_json_and_as_mermaid(api: Api, stores: Namespace) -> None:
+async def test_the_graph_is_there_as_json_and_as_mermaid(api: Api, store: Namespace) -> None:
     flow = await create(api, {"a": node(), "b": node({"key": "a", "when": "finished"}), "c": node("a", "b")})
     graph = (await api.http.get(f"/v1/flows/{flow['id']}/graph")).json()
     assert [(row["key"], row["state"]) for row in graph["nodes"]] == [
@@ -235,7 +235,7 @@ async def test_jobs_of_a_flow_are_listed_by_pages_and_filters(api: Api) -> None:
     problem(await api.http.get(f"/v1/flows/{flow['id']}/jobs?cursor=xxxx"), 400, "cursor_invalid")
 
 
-async def test_a_long_poll_returns_when_the_flow_changes(api: Api, stores: Namespace) -> None:
+async def test_a_long_poll_returns_when_the_flow_changes(api: Api, store: Namespace) -> None:
     flow = await create(api, {"a": node()})
     read = await api.http.get(f"/v1/flows/{flow['id']}")
     etag = read.headers["etag"]
@@ -245,7 +245,7 @@ async def test_a_long_poll_returns_when_the_flow_changes(api: Api, stores: Names
         f"/v1/flows/{flow['id']}", params={"wait": 0.2}, headers={"If-None-Match": etag}
     )
     assert late.status_code == 304
-    await end_all(stores)
+    await end_all(store)
     changed = await api.http.get(
         f"/v1/flows/{flow['id']}", params={"wait": 20}, headers={"If-None-Match": etag}
     )

@@ -41,10 +41,10 @@ ANSWERS: dict[str, Callable[[Api], Awaitable[Any]]] = {
 async def test_every_response_has_the_security_headers(
     api: Api, ask: Callable[[Api], Awaitable[Any]]
 ) -> None:
-    answer = await ask(api)
-    assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
-    assert answer.headers["x-request-id"].startswith("req_")
-    assert "server" not in answer.headers
+    response = await ask(api)
+    assert {name: response.headers.get(name) for name in ALWAYS} == ALWAYS
+    assert response.headers["x-request-id"].startswith("req_")
+    assert "server" not in response.headers
 
 
 async def test_an_internal_error_is_a_problem_without_details(
@@ -53,10 +53,10 @@ async def test_an_internal_error_is_a_problem_without_details(
     namespace_state = api.app.state.app_state.namespace_state(api.app.state.app_state.settings.namespace)
     monkeypatch.setattr(namespace_state.namespace.queries, "job", _broken)
     with structlog.testing.capture_logs() as logs:
-        answer = await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E")
+        response = await api.http.get("/v1/jobs/job_01M85QCM3VN2A0H686WCBXCF8E")
     assert [row["event"] for row in logs if row["log_level"] == "error"] == ["unexpected_error"]
-    assert "secret" not in problem(answer, 500, "internal_error")["detail"]
-    assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
+    assert "secret" not in problem(response, 500, "internal_error")["detail"]
+    assert {name: response.headers.get(name) for name in ALWAYS} == ALWAYS
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
@@ -66,17 +66,17 @@ async def test_no_other_origin_is_allowed(api: Api, operation: Operation) -> Non
         "Access-Control-Request-Method": operation.method,
         "Access-Control-Request-Headers": "authorization,content-type",
     }
-    answer = await api.http.options(operation.address(), headers=headers)
-    problem(answer, 405, "method_not_allowed")
-    assert not [name for name in answer.headers if name.startswith("access-control")]
+    response = await api.http.options(operation.address(), headers=headers)
+    problem(response, 405, "method_not_allowed")
+    assert not [name for name in response.headers if name.startswith("access-control")]
 
 
 async def test_a_form_of_another_page_cannot_submit(api: Api) -> None:
     for content_type in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain", ""):
-        answer = await api.http.post(
+        response = await api.http.post(
             "/v1/jobs", content=b'{"name":"work"}', headers={"Content-Type": content_type}
         )
-        problem(answer, 415, "unsupported_media_type")
+        problem(response, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("operation", API_OPERATIONS, ids=lambda operation: operation.id)
@@ -89,19 +89,19 @@ async def test_without_keys_a_page_of_another_origin_is_refused(api: Api, operat
         "http://[",
         "",
     ):
-        answer = await api.http.request(operation.method, operation.address(), headers={"Origin": origin})
-        problem(answer, 401, "unauthenticated")
+        response = await api.http.request(operation.method, operation.address(), headers={"Origin": origin})
+        problem(response, 401, "unauthenticated")
 
 
 @pytest.mark.parametrize("own", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
-async def test_the_apis_own_pages_are_allowed(api: Api, own: str, stores: Namespace) -> None:
+async def test_the_apis_own_pages_are_allowed(api: Api, own: str, store: Namespace) -> None:
     path, headers = "/v1/queues/default/pause", {"Origin": f"http://{own}", "Host": own}
     assert (await api.http.post(path, headers=headers)).status_code == 200
     other = {**headers, "Host": "127.0.0.1:9090"}
     problem(await api.http.post(path, headers=other), 401, "unauthenticated")
     # With API keys the key decides, because a proxy may have replaced the Host header.
-    guarded = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
-    key = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    guarded = Api(store.scripts.redis, store.scripts.namespace, auth="required")
+    key = await authorization(store.scripts.redis, store.scripts.namespace)
     assert (await guarded.http.post(path, headers={**other, **key})).status_code == 200
     await guarded.close()
 
@@ -146,8 +146,8 @@ async def test_a_hostile_address_names_nothing(api: Api, operation: Operation) -
     for text in HOSTILE:
         address = operation.path.format_map({row["name"]: text for row in operation.parameters("path")})
         body = None if operation.request is None else operation.request["example"]
-        answer = await api.http.request(operation.method, address, json=body)
-        if answer.status_code == 405:  # The slash in it made this another address.
+        response = await api.http.request(operation.method, address, json=body)
+        if response.status_code == 405:  # The slash in it made this another address.
             continue
-        problem(answer, 404, "not_found")
-        assert "set-cookie" not in answer.headers
+        problem(response, 404, "not_found")
+        assert "set-cookie" not in response.headers

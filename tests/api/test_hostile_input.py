@@ -25,8 +25,8 @@ async def test_integers_beyond_64_bits_are_refused(api: Api, number: bytes) -> N
 
 
 async def test_digits_inside_strings_are_not_numbers(api: Api) -> None:
-    answer = await api.raw(b'{"name":"work","payload":{"a":"99999999999999999999999","b":"\\"1e999"}}')
-    assert answer.status_code == 202
+    response = await api.raw(b'{"name":"work","payload":{"a":"99999999999999999999999","b":"\\"1e999"}}')
+    assert response.status_code == 202
 
 
 @pytest.mark.parametrize("text", [b'"\\ud800"', b'"\\udc00\\ud800"', b'"\xed\xa0\x80"', b'"\xff"'])
@@ -87,9 +87,9 @@ async def test_64_levels_are_fine(api: Api) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"name":5}'])
 async def test_an_invalid_job_is_refused(api: Api, body: bytes) -> None:
-    answer = await api.raw(body)
-    assert answer.status_code in (400, 422)
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = await api.raw(body)
+    assert response.status_code in (400, 422)
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 async def test_null_is_not_an_absent_body(api: Api) -> None:
@@ -98,15 +98,15 @@ async def test_null_is_not_an_absent_body(api: Api) -> None:
 
 
 async def test_unknown_fields_are_named(api: Api) -> None:
-    answer = await api.http.post("/v1/jobs", json={"name": "work", "state": "succeeded"})
-    assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/state"
+    response = await api.http.post("/v1/jobs", json={"name": "work", "state": "succeeded"})
+    assert problem(response, 422, "validation_failed")["errors"][0]["pointer"] == "/state"
 
 
 async def test_a_body_of_another_type_is_refused(api: Api) -> None:
-    answer = await api.http.post(
+    response = await api.http.post(
         "/v1/jobs", content=b'{"name":"work"}', headers={"Content-Type": "text/plain"}
     )
-    problem(answer, 415, "unsupported_media_type")
+    problem(response, 415, "unsupported_media_type")
 
 
 async def test_large_bodies_are_refused_by_their_length_and_by_their_bytes(api: Api) -> None:
@@ -117,8 +117,8 @@ async def test_large_bodies_are_refused_by_their_length_and_by_their_bytes(api: 
         for _ in range(30):
             yield b" " * 100_000
 
-    answer = await api.http.post("/v1/jobs", content=chunks(), headers={"Content-Type": "application/json"})
-    problem(answer, 413, "body_too_large")
+    response = await api.http.post("/v1/jobs", content=chunks(), headers={"Content-Type": "application/json"})
+    problem(response, 413, "body_too_large")
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ async def test_bad_addresses_are_clean_problems(api: Api, path: str, status: int
     ],
 )
 async def test_a_wrong_method_lists_the_allowed_ones(api: Api, method: str, path: str, allowed: str) -> None:
-    answer = await api.http.request(method, path, json={})
-    problem(answer, 405, "method_not_allowed")
-    assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == set(allowed.split(", "))
+    response = await api.http.request(method, path, json={})
+    problem(response, 405, "method_not_allowed")
+    assert set(response.headers["allow"].split(", ")) - {"HEAD"} == set(allowed.split(", "))
 
 
 async def test_an_unsafe_request_id_is_replaced(api: Api) -> None:
@@ -166,15 +166,15 @@ async def test_an_unsafe_request_id_is_replaced(api: Api) -> None:
     assert replaced.headers["x-request-id"].startswith("req_")
 
 
-async def test_error_messages_of_redis_appear_only_in_the_log(api: Api, stores: Namespace) -> None:
-    redis: Any = stores.scripts.redis
-    key = keys.groups(stores.scripts.prefix, kind="fan")
+async def test_error_messages_of_redis_appear_only_in_the_log(api: Api, store: Namespace) -> None:
+    redis: Any = store.scripts.redis
+    key = keys.groups(store.scripts.prefix, kind="fan")
     await redis.set(key, "of another type")
     with structlog.testing.capture_logs() as logs:
-        answer = await api.http.get("/v1/fan-outs")
+        response = await api.http.get("/v1/fan-outs")
     await redis.delete(key)
     assert (
-        problem(answer, 500, "store_fault")["detail"] == "Internal error. The server's log has the details."
+        problem(response, 500, "store_fault")["detail"] == "Internal error. The server's log has the details."
     )
-    assert "WRONGTYPE" not in answer.text
+    assert "WRONGTYPE" not in response.text
     assert "WRONGTYPE" in next(row["error"] for row in logs if row["event"] == "redis_refused_a_call")

@@ -32,8 +32,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def guarded(stores: Namespace, issuer: Issuer, clock: ManualClock) -> AsyncIterator[Api]:
-    api = Api(stores.scripts.redis, stores.scripts.namespace, clock, **issuer.settings)
+async def guarded(store: Namespace, issuer: Issuer, clock: ManualClock) -> AsyncIterator[Api]:
+    api = Api(store.scripts.redis, store.scripts.namespace, clock, **issuer.settings)
     yield api
     await api.close()
 
@@ -74,7 +74,7 @@ async def test_many_first_requests_share_one_question(client: Client, issuer: Is
 
     await eventually(asked)
     issuer.open.set()
-    assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
+    assert {response.status_code for response in await asyncio.gather(*asking)} == {200}
     assert len(issuer.asked) == 1
 
 
@@ -84,8 +84,8 @@ async def test_a_new_key_is_found_with_one_question(
     assert (await client.asks()).status_code == 200
     issuer.publishes(jwk(private_key("RSA"), "RSA"), jwk(private_key("RSA"), "next"))
     clock.advance(SPACING_SECONDS)
-    answers = await asyncio.gather(*(client.asks("next", subject=str(number)) for number in range(20)))
-    assert {answer.status_code for answer in answers} == {200}
+    responses = await asyncio.gather(*(client.asks("next", subject=str(number)) for number in range(20)))
+    assert {response.status_code for response in responses} == {200}
     assert len(issuer.asked) == 2
 
 
@@ -95,8 +95,8 @@ async def test_unknown_key_ids_do_not_flood_the_issuer(
     monkeypatch.setattr(throttle, "MAX_REFUSALS", 1_000)
     assert (await client.asks()).status_code == 200
     for _ in range(3):
-        answers = await asyncio.gather(*(client.asks(f"made-up-{number}") for number in range(30)))
-        assert {answer.status_code for answer in answers} == {401}
+        responses = await asyncio.gather(*(client.asks(f"made-up-{number}") for number in range(30)))
+        assert {response.status_code for response in responses} == {401}
         clock.advance(SPACING_SECONDS / 3 - 0.1)
     assert len(issuer.asked) == 1
     clock.advance(1)
@@ -134,14 +134,14 @@ async def test_while_the_issuer_is_away_its_keys_stay_in_use_for_a_day(
     assert (await client.asks("made-up")).status_code == 401
     assert (await client.asks()).status_code == 200
     clock.advance(SPACING_SECONDS)
-    answer = await client.asks()
-    assert problem(answer, 503, "issuer_unavailable")["retryable"] is True
-    assert answer.headers["retry-after"] == "1"
+    response = await client.asks()
+    assert problem(response, 503, "issuer_unavailable")["retryable"] is True
+    assert response.headers["retry-after"] == "1"
     assert len(issuer.asked) == 3
 
 
 async def test_without_keys_it_is_503_and_retried_soon(
-    guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, stores: Namespace, namespace: str
+    guarded: Api, client: Client, issuer: Issuer, clock: ManualClock, store: Namespace, namespace: str
 ) -> None:
     good = issuer.response
     issuer.says(b"starting", status=503)
@@ -149,7 +149,7 @@ async def test_without_keys_it_is_503_and_retried_soon(
         problem(await client.asks(), 503, "issuer_unavailable")
     assert len(issuer.asked) == 1
     # API keys do not depend on the issuer.
-    key = await authorization(stores.scripts.redis, namespace)
+    key = await authorization(store.scripts.redis, namespace)
     assert (await guarded.http.get("/v1/jobs", headers=key)).status_code == 200
     issuer.response = good
     clock.advance(FIRST_SPACING_SECONDS)
@@ -206,10 +206,10 @@ async def test_a_server_fetches_keys_at_start_and_keeps_fetching(
             await eventually(accepted)
 
 
-async def test_a_file_is_as_good_as_an_address(stores: Namespace, namespace: str, tmp_path: Path) -> None:
+async def test_a_file_is_as_good_as_an_address(store: Namespace, namespace: str, tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(json.dumps({"keys": [jwk(private_key("RSA"), "RSA")]}))
     given = Issuer().settings | {"jwt_jwks_url": path.as_uri()}
-    api = Api(stores.scripts.redis, namespace, ManualClock(), **given)
+    api = Api(store.scripts.redis, namespace, ManualClock(), **given)
     assert (await Client(api, namespace).asks()).status_code == 200
     await api.close()

@@ -71,7 +71,7 @@ async def test_jobs_of_flows_and_fan_outs_show_them_as_well(api: Api) -> None:
         assert shown(found) == {**ASKED, "unique": None}
 
 
-async def test_a_change_and_a_new_run_keep_them(api: Api, stores: Namespace) -> None:
+async def test_a_change_and_a_new_run_keep_them(api: Api, store: Namespace) -> None:
     id = (await api.create(**ASKED, unique={**UNIQUE, "until": "finished"}))["id"]
     changed = (await api.http.patch(f"/v1/jobs/{id}", json={"retry": {"max_attempts": 1}})).json()
     assert shown(changed) == {
@@ -79,6 +79,6 @@ async def test_a_change_and_a_new_run_keep_them(api: Api, stores: Namespace) -> 
         "retry": {**RETRY, "max_attempts": 1},
         "unique": {**UNIQUE, "until": "finished"},
     }
-    await finish(stores, (await claim(stores)).leases[0], HOPELESS)
+    await finish(store, (await claim(store)).leases[0], HOPELESS)
     again = (await api.http.post(f"/v1/jobs/{id}/retry")).json()
     assert shown(again) == shown(changed)

@@ -66,12 +66,12 @@ async def test_a_slow_response_times_out(issuer: Issuer, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"), [(b"", "RemoteProtocolError"), (b"nonsense\r\n\r\n", "RemoteProtocolError")]
+    ("response", "reason"), [(b"", "RemoteProtocolError"), (b"nonsense\r\n\r\n", "RemoteProtocolError")]
 )
 async def test_an_unusable_response_is_reported_with_its_reason(
-    issuer: Issuer, answer: bytes, reason: str
+    issuer: Issuer, response: bytes, reason: str
 ) -> None:
-    issuer.response = answer
+    issuer.response = response
     await fails(issuer.url, reason)
 
 

@@ -39,10 +39,10 @@ def network(redis_url: str) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-async def far(network: Proxy, stores: Namespace) -> AsyncIterator[Api]:
+async def far(network: Proxy, store: Namespace) -> AsyncIterator[Api]:
     """An API behind that network."""
     redis = connect(network.url, socket_timeout=0.3)
-    api = Api(redis, stores.scripts.namespace)
+    api = Api(redis, store.scripts.namespace)
     assert (await api.http.get("/v1/jobs")).status_code == 200
     yield api
     await api.close()
@@ -60,18 +60,18 @@ async def test_only_submissions_have_an_unknown_outcome(far: Api, network: Proxy
         if operation.path.startswith("/v1")
     ]
     with network.weather(silent_replies=True):
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *[far.http.request(operation.method, path, json=body) for operation, path, body in calls]
         )
-    for (operation, _, _), answer in zip(calls, answers, strict=True):
+    for (operation, _, _), response in zip(calls, responses, strict=True):
         submits = any(row["name"] == "Idempotency-Key" for row in operation.parameters("header"))
         # Invalid requests, and requests that read before they write, have a known outcome.
-        if answer.status_code == 503:
-            document = answer.json()
+        if response.status_code == 503:
+            document = response.json()
             assert document["code"] in ("backend_unavailable", *(["outcome_unknown"] if submits else []))
             assert document["retryable"] == (document["code"] == "backend_unavailable"), operation.id
         else:
-            assert answer.status_code in (404, 422), (operation.id, answer.text)
+            assert response.status_code in (404, 422), (operation.id, response.text)
 
 
 @pytest.mark.parametrize(("path", "body"), SUBMISSIONS.items())
@@ -93,25 +93,25 @@ async def test_only_a_submission_with_a_key_may_be_repeated(
 
 async def test_readiness_ignores_a_lost_submission(far: Api, network: Proxy) -> None:
     with network.weather(silent_replies=True):
-        answer = await far.http.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json()["problem"].startswith("redis: ")
-    assert "submission" not in answer.text
+        response = await far.http.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["problem"].startswith("redis: ")
+    assert "submission" not in response.text
 
 
-async def test_an_unsent_second_call_does_not_hide_the_outcome_of_the_first(stores: Namespace) -> None:
+async def test_an_unsent_second_call_does_not_hide_the_outcome_of_the_first(store: Namespace) -> None:
     errors = [Broken("Connection closed by server."), Broken("Error 111 connecting to redis:6379.")]
     for name, expected in (("submit", OutcomeUnknown), ("list_page", BackendUnavailable)):
-        with mock.patch.object(stores.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):
-            await stores.scripts.run(name, [])
+        with mock.patch.object(store.scripts, "_send", side_effect=list(errors)), pytest.raises(expected):
+            await store.scripts.run(name, [])
 
 
 async def test_jobs_of_a_later_batch_are_reported_one_by_one(
-    far: Api, network: Proxy, stores: Namespace
+    far: Api, network: Proxy, store: Namespace
 ) -> None:
     """The first 500 are stored, so the request as a whole cannot fail."""
-    submit, calls = stores.jobs.submit_batch, 0
-    jobs = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
+    submit, calls = store.jobs.submit_batch, 0
+    jobs = far.app.state.app_state.namespace_state(store.scripts.namespace).namespace.jobs
 
     async def first_only(batch: Any) -> Any:
         nonlocal calls
@@ -121,17 +121,15 @@ async def test_jobs_of_a_later_batch_are_reported_one_by_one(
         return await submit(batch)
 
     with mock.patch.object(jobs, "submit_batch", first_only):
-        answer = await far.http.post("/v1/jobs/bulk", json={"jobs": [JOB] * 600})
-    assert answer.status_code == 200
-    assert (answer.json()["succeeded"], answer.json()["failed"]) == (500, 100)
-    assert answer.json()["results"][599]["problem"]["code"] == "backend_unavailable"
+        response = await far.http.post("/v1/jobs/bulk", json={"jobs": [JOB] * 600})
+    assert response.status_code == 200
+    assert (response.json()["succeeded"], response.json()["failed"]) == (500, 100)
+    assert response.json()["results"][599]["problem"]["code"] == "backend_unavailable"
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-async def test_a_later_batch_may_be_repeated_only_with_a_key(
-    api: Api, stores: Namespace, keyed: bool
-) -> None:
-    jobs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.jobs
+async def test_a_later_batch_may_be_repeated_only_with_a_key(api: Api, store: Namespace, keyed: bool) -> None:
+    jobs = api.app.state.app_state.namespace_state(store.scripts.namespace).namespace.jobs
     submit = jobs.submit_batch
 
     async def first_only(batch: Any) -> Any:
@@ -141,16 +139,16 @@ async def test_a_later_batch_may_be_repeated_only_with_a_key(
 
     headers = {"Idempotency-Key": "k"} if keyed else {}
     with mock.patch.object(jobs, "submit_batch", first_only):
-        answer = await api.http.post("/v1/jobs/bulk", json={"jobs": [JOB] * 501}, headers=headers)
-    lost = answer.json()["results"][500]["problem"]
+        response = await api.http.post("/v1/jobs/bulk", json={"jobs": [JOB] * 501}, headers=headers)
+    lost = response.json()["results"][500]["problem"]
     assert (lost["code"], lost["retryable"]) == ("outcome_unknown", keyed)
 
 
 @pytest.mark.parametrize("error", [BackendUnavailable, StorageFull])
 async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
-    api: Api, stores: Namespace, error: type[Exception]
+    api: Api, store: Namespace, error: type[Exception]
 ) -> None:
-    fan_outs = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.fan_outs
+    fan_outs = api.app.state.app_state.namespace_state(store.scripts.namespace).namespace.fan_outs
     add_items = fan_outs.add_items
 
     async def first_only(id: str, items: Any, **given: Any) -> Any:
@@ -168,9 +166,9 @@ async def test_a_partly_stored_fan_out_may_be_repeated_only_with_its_key(
 
 
 async def test_a_read_whose_reply_is_lost_leaves_nothing_unknown(
-    far: Api, network: Proxy, stores: Namespace
+    far: Api, network: Proxy, store: Namespace
 ) -> None:
-    queries = far.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
+    queries = far.app.state.app_state.namespace_state(store.scripts.namespace).namespace.queries
     with network.weather(silent_replies=True), pytest.raises(BackendUnavailable):
         await queries.now()
 
@@ -183,45 +181,45 @@ async def test_a_stored_group_is_accepted_even_if_the_wait_fails(api: Api, path:
     """A retryable error would make the client submit it twice."""
     api.app.state.app_state.waiters.most = 0
     body = FLOW if path == "/v1/flows" else SUBMISSIONS[path]
-    answer = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
-    assert answer.status_code == 202, answer.text
-    assert "preference-applied" not in answer.headers
+    response = await api.http.post(path, json=body, headers={"Prefer": "wait=5"})
+    assert response.status_code == 202, response.text
+    assert "preference-applied" not in response.headers
 
 
 async def test_a_finished_flow_is_returned_although_its_jobs_cannot_be_read_again(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
-    groups = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.groups
+    groups = api.app.state.app_state.namespace_state(store.scripts.namespace).namespace.groups
 
     async def run_the_job() -> None:
         leases: list[Lease] = []
         while not leases:
-            leases = (await claim(stores)).leases
-        assert await finish(stores, leases[0], OK) == "moved"
+            leases = (await claim(store)).leases
+        assert await finish(store, leases[0], OK) == "moved"
 
     with mock.patch.object(groups, "flow_jobs", side_effect=BackendUnavailable):
-        answer, _ = await asyncio.gather(
+        response, _ = await asyncio.gather(
             api.http.post("/v1/flows", json=FLOW, headers={"Prefer": "wait=20"}), run_the_job()
         )
-    assert (answer.status_code, answer.json()["state"]) == (200, "succeeded"), answer.text
-    assert answer.json()["jobs"].keys() == {"a"}
+    assert (response.status_code, response.json()["state"]) == (200, "succeeded"), response.text
+    assert response.json()["jobs"].keys() == {"a"}
 
 
-async def test_a_stored_job_is_accepted_when_redis_fails_afterwards(api: Api, stores: Namespace) -> None:
-    queries = api.app.state.app_state.namespace_state(stores.scripts.namespace).namespace.queries
+async def test_a_stored_job_is_accepted_when_redis_fails_afterwards(api: Api, store: Namespace) -> None:
+    queries = api.app.state.app_state.namespace_state(store.scripts.namespace).namespace.queries
     with mock.patch.object(queries, "job", side_effect=BackendUnavailable):
-        answer = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})
-    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+        response = await api.http.post("/v1/jobs", json=JOB, headers={"Prefer": "wait=5"})
+    assert (response.status_code, response.json()["state"]) == (202, "queued")
 
 
 async def test_jobs_that_share_a_call_with_a_duplicate_are_stored_when_its_holder_cannot_be_read(
-    stores: Namespace,
+    store: Namespace,
 ) -> None:
     unique = JobSpec("work", unique=Unique("k"))
-    await stores.jobs.submit([Submission(new_id(), unique)])
+    await store.jobs.submit([Submission(new_id(), unique)])
     batch = [Submission(new_id(), spec) for spec in (unique, JobSpec("work"))]
     with (
-        mock.patch.object(stores.queries, "jobs", side_effect=BackendUnavailable),
+        mock.patch.object(store.queries, "jobs", side_effect=BackendUnavailable),
         pytest.raises(OutcomeUnknown),
     ):
-        await stores.jobs.submit_batch(batch)
+        await store.jobs.submit_batch(batch)

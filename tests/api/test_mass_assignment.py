@@ -43,8 +43,10 @@ async def test_a_response_only_field_is_refused_by_name(api: Api, operation: Ope
     known = resolve(operation.request["schema"])["properties"].keys()
     for field in sorted((ANSWERED | TEMPTING) - known):
         body = {**operation.request["example"], field: None}
-        answer = await api.http.request(operation.method, operation.address(), json=body)
-        assert f"/{field}" in {row["pointer"] for row in problem(answer, 422, "validation_failed")["errors"]}
+        response = await api.http.request(operation.method, operation.address(), json=body)
+        assert f"/{field}" in {
+            row["pointer"] for row in problem(response, 422, "validation_failed")["errors"]
+        }
 
 
 @pytest.mark.parametrize("operation", BODIES, ids=lambda operation: operation.id)

@@ -21,15 +21,15 @@ from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 
 async def scrape(api: Api) -> Series:
-    answer = await api.http.get("/metrics")
-    assert answer.status_code == 200, answer.text
-    return series(answer.text)
+    response = await api.http.get("/metrics")
+    assert response.status_code == 200, response.text
+    return series(response.text)
 
 
-async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: Namespace) -> None:
+async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, store: Namespace) -> None:
     for state in (State.DEAD, State.DEAD, State.RUNNING, State.RETRYING, State.SCHEDULED, State.QUEUED):
-        await job_in(stores, state)
-    await submit(stores, queue="other", delay_ms=60_000)
+        await job_in(store, state)
+    await submit(store, queue="other", delay_ms=60_000)
 
     page = await scrape(api)
 
@@ -44,17 +44,17 @@ async def test_queue_metrics_agree_with_a_recount_of_the_jobs(api: Api, stores: 
 
 
 async def test_dead_jobs_are_counted_by_reason_until_they_are_redriven_or_deleted(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
-    ids = [await submit(stores) for _ in range(3)]
-    for lease in (await claim(stores, slots=2)).leases:
-        await finish(stores, lease, HOPELESS)
-    (lease,) = (await claim(stores)).leases
-    await finish(stores, lease, Refused(Reason.UNDECODABLE))
+    ids = [await submit(store) for _ in range(3)]
+    for lease in (await claim(store, slots=2)).leases:
+        await finish(store, lease, HOPELESS)
+    (lease,) = (await claim(store)).leases
+    await finish(store, lease, Refused(Reason.UNDECODABLE))
     before = await scrape(api)
 
-    await stores.jobs.redrive([ids[0]], queue="elsewhere")
-    await stores.jobs.delete([ids[2]])
+    await store.jobs.redrive([ids[0]], queue="elsewhere")
+    await store.jobs.delete([ids[2]])
 
     after = await scrape(api)
     assert value(before, "triage_dlq_jobs", queue="default", reason="non_retryable") == 2
@@ -65,13 +65,13 @@ async def test_dead_jobs_are_counted_by_reason_until_they_are_redriven_or_delete
 
 
 async def test_the_age_of_the_oldest_queued_job_grows_and_an_empty_queue_has_none(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
-    now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
-    stores.scripts.now = str(now - 90_000)
-    await submit(stores, queue="old")
-    stores.scripts.now = ""
-    await submit(stores, queue="later", delay_ms=60_000)
+    now = (await store.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
+    store.scripts.now = str(now - 90_000)
+    await submit(store, queue="old")
+    store.scripts.now = ""
+    await submit(store, queue="later", delay_ms=60_000)
 
     page = await scrape(api)
 
@@ -82,13 +82,13 @@ async def test_the_age_of_the_oldest_queued_job_grows_and_an_empty_queue_has_non
 
 
 async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
-    await submit(stores, name="known")
-    await submit(stores, name="unknown")
-    await submit(stores, name="known", queue="unserved")
-    await submit(stores, name="unknown-too", limit_key="customer-1")
-    await factories.register_worker(stores, queues={"default": 1}, job_types=("known",), capacity=7)
+    await submit(store, name="known")
+    await submit(store, name="unknown")
+    await submit(store, name="known", queue="unserved")
+    await submit(store, name="unknown-too", limit_key="customer-1")
+    await factories.register_worker(store, queues={"default": 1}, job_types=("known",), capacity=7)
 
     page = await scrape(api)
 
@@ -99,18 +99,18 @@ async def test_queued_types_that_no_worker_of_the_queue_can_run_are_counted(
     assert value(page, "triage_queue_workers", queue="unserved") == 0
 
 
-async def test_jobs_held_back_by_a_rate_limit_are_counted_per_queue(api: Api, stores: Namespace) -> None:
-    await submit(stores)
-    await stores.scripts.redis.hincrby(keys.counters(stores.scripts.prefix), "rate_limited:default", 4)  # type: ignore[misc]
+async def test_jobs_held_back_by_a_rate_limit_are_counted_per_queue(api: Api, store: Namespace) -> None:
+    await submit(store)
+    await store.scripts.redis.hincrby(keys.counters(store.scripts.prefix), "rate_limited:default", 4)  # type: ignore[misc]
 
     page = await scrape(api)
 
     assert value(page, "triage_rate_limited_total", queue="default") == 4
 
 
-async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Namespace) -> None:
-    await stores.queues.configure("halted", {"paused": True})
-    await stores.queues.configure("going", {"paused": False})
+async def test_a_paused_queue_shows_that_it_is(api: Api, store: Namespace) -> None:
+    await store.queues.configure("halted", {"paused": True})
+    await store.queues.configure("going", {"paused": False})
 
     page = await scrape(api)
 
@@ -119,15 +119,15 @@ async def test_a_paused_queue_shows_that_it_is(api: Api, stores: Namespace) -> N
 
 
 async def test_queues_beyond_the_cap_are_counted_together(
-    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 3)
-    now = await stores.queries.now()
+    now = await store.queries.now()
     for number in range(5):
-        stores.scripts.now = str(now - 60_000 + number)
-        await submit(stores, queue=f"queue-{number}")
-    stores.scripts.now = ""
-    await submit(stores, queue="queue-4", delay_ms=60_000)
+        store.scripts.now = str(now - 60_000 + number)
+        await submit(store, queue=f"queue-{number}")
+    store.scripts.now = ""
+    await submit(store, queue="queue-4", delay_ms=60_000)
 
     page = await scrape(api)
 
@@ -140,18 +140,18 @@ async def test_queues_beyond_the_cap_are_counted_together(
 
 
 async def test_queues_with_work_trouble_or_age_have_series_before_idle_ones(
-    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 4)
     for number in range(6):
-        await stores.queues.configure(f"aa-{number}", {"max_concurrency": 1})
-    now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
+        await store.queues.configure(f"aa-{number}", {"max_concurrency": 1})
+    now = (await store.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
     for name, age in (("young", 10_000), ("old", 600_000), ("older", 900_000)):
-        stores.scripts.now = str(now - age)
-        await submit(stores, queue=name)
-    await submit(stores, queue="critical")
-    await finish(stores, (await claim(stores, queues={"critical": 1})).leases[0], HOPELESS)
-    stores.scripts.now = ""
+        store.scripts.now = str(now - age)
+        await submit(store, queue=name)
+    await submit(store, queue="critical")
+    await finish(store, (await claim(store, queues={"critical": 1})).leases[0], HOPELESS)
+    store.scripts.now = ""
 
     page = await scrape(api)
 
@@ -161,16 +161,16 @@ async def test_queues_with_work_trouble_or_age_have_series_before_idle_ones(
 
 
 async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
-    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MAX_QUEUES", 1)
-    now = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
+    now = (await store.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
     for name in ("first", "second"):
-        stores.scripts.now = str(now - 300_000)
-        await submit(stores, queue=name)
-        await finish(stores, (await claim(stores, queues={name: 1})).leases[0], HOPELESS)
-        await submit(stores, queue=name)
-    stores.scripts.now = ""
+        store.scripts.now = str(now - 300_000)
+        await submit(store, queue=name)
+        await finish(store, (await claim(store, queues={name: 1})).leases[0], HOPELESS)
+        await submit(store, queue=name)
+    store.scripts.now = ""
 
     page = await scrape(api)
 
@@ -181,9 +181,9 @@ async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
     assert 299 < age < 330
 
 
-async def test_a_key_sees_only_the_requests_of_its_namespace(stores: Namespace, namespace: str) -> None:
+async def test_a_key_sees_only_the_requests_of_its_namespace(store: Namespace, namespace: str) -> None:
     """Requests without a known sender count towards the namespace of the API."""
-    redis = stores.scripts.redis
+    redis = store.scripts.redis
     api = Api(redis, f"home-{namespace}", auth="required")
     secrets = {name: f"secret-{name}-{namespace}" for name in ("one", "two", "home")}
     for name, secret in secrets.items():
@@ -194,8 +194,8 @@ async def test_a_key_sees_only_the_requests_of_its_namespace(stores: Namespace, 
     headers = {name: {"Authorization": f"Bearer {secret}"} for name, secret in secrets.items()}
     for name, requests in (("one", 3), ("two", 1)):
         for _ in range(requests):
-            answer = await api.http.post("/v1/jobs", json={"name": "work"}, headers=headers[name])
-            assert answer.status_code == 202
+            response = await api.http.post("/v1/jobs", json={"name": "work"}, headers=headers[name])
+            assert response.status_code == 202
     assert (await api.http.post("/v1/jobs", json={"name": "work"})).status_code == 401
     assert (await api.http.get("/v1/jobs", headers=headers["two"])).status_code == 403
 
@@ -215,17 +215,17 @@ async def test_a_key_sees_only_the_requests_of_its_namespace(stores: Namespace, 
     await api.close()
 
 
-async def test_the_open_page_counts_the_requests_of_all_namespaces(stores: Namespace, namespace: str) -> None:
-    api = Api(stores.scripts.redis, namespace, auth="required", metrics_open=True)
+async def test_the_open_page_counts_the_requests_of_all_namespaces(store: Namespace, namespace: str) -> None:
+    api = Api(store.scripts.redis, namespace, auth="required", metrics_open=True)
     key = AccessKey(f"key_{namespace}", "one", f"other-{namespace}", frozenset({"jobs:write"}), 0)
-    await AccessKeys(stores.scripts.redis).create(key, digest(namespace))
+    await AccessKeys(store.scripts.redis).create(key, digest(namespace))
     headers = {"Authorization": f"Bearer {namespace}"}
     assert (await api.http.post("/v1/jobs", json={"name": "work"}, headers=headers)).status_code == 202
 
     page = await scrape(api)
 
     assert value(page, "http_requests_total", handler="/v1/jobs", method="POST", status="2xx") == 1
-    await AccessKeys(stores.scripts.redis).revoke(key.id)
+    await AccessKeys(store.scripts.redis).revoke(key.id)
     await api.close()
 
 
@@ -274,9 +274,9 @@ async def cut_off(namespace: str) -> AsyncIterator[Api]:
 
 
 async def test_while_redis_is_unreachable_old_numbers_do_not_look_like_new_ones(
-    api: Api, stores: Namespace, cut_off: Api
+    api: Api, store: Namespace, cut_off: Api
 ) -> None:
-    await submit(stores)
+    await submit(store)
     assert total(await scrape(api), "triage_queue_jobs") == 1
     app_state = api.app.state.app_state
     app_state.namespace_states.clear()
@@ -292,8 +292,8 @@ async def test_while_redis_is_unreachable_old_numbers_do_not_look_like_new_ones(
 
 
 async def test_while_redis_is_unreachable_the_errors_it_causes_are_still_shown(cut_off: Api) -> None:
-    answer = await cut_off.http.post("/v1/jobs", json={"name": "work"})
-    assert answer.status_code == 503
+    response = await cut_off.http.post("/v1/jobs", json={"name": "work"})
+    assert response.status_code == 503
 
     page = await scrape(cut_off)
 

@@ -32,37 +32,37 @@ def loaded(html: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_is_public_strict_and_loads_only_its_own_files(
-    stores: Namespace, path: str, auth: str
+    store: Namespace, path: str, auth: str
 ) -> None:
-    api = Api(stores.scripts.redis, stores.scripts.namespace, auth=auth)
-    answer = await api.http.get(path)
-    assert answer.status_code == 200
-    policy = set(answer.headers["content-security-policy"].split("; "))
+    api = Api(store.scripts.redis, store.scripts.namespace, auth=auth)
+    response = await api.http.get(path)
+    assert response.status_code == 200
+    policy = set(response.headers["content-security-policy"].split("; "))
     images = "img-src 'self' data:" if path == "/docs" else "img-src 'self'"
     assert policy == {*STRICT, images}
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert answer.headers["x-frame-options"] == "DENY"
-    assert "set-cookie" not in answer.headers
-    assert len(loaded(answer.text)) >= 3
-    for address in loaded(answer.text):
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["x-frame-options"] == "DENY"
+    assert "set-cookie" not in response.headers
+    assert len(loaded(response.text)) >= 3
+    for address in loaded(response.text):
         file = await api.http.get(f"/{address}")
         assert file.status_code == 200, address
         assert file.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert file.headers["content-security-policy"] == answer.headers["content-security-policy"]
-    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=|https?:|//", answer.text)
+        assert file.headers["content-security-policy"] == response.headers["content-security-policy"]
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=|https?:|//", response.text)
     await api.close()
 
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_is_revalidated_and_sent_once(api: Api, path: str) -> None:
-    answer = await api.http.get(path)
-    assert answer.headers["cache-control"] == "no-cache"
-    again = await api.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    response = await api.http.get(path)
+    assert response.headers["cache-control"] == "no-cache"
+    again = await api.http.get(path, headers={"If-None-Match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert again.headers["content-security-policy"] == answer.headers["content-security-policy"]
+    assert again.headers["content-security-policy"] == response.headers["content-security-policy"]
     assert (await api.http.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
-    assert (await api.http.head(path)).headers["etag"] == answer.headers["etag"]
+    assert (await api.http.head(path)).headers["etag"] == response.headers["etag"]
 
 
 async def test_an_address_of_another_build_or_outside_of_the_files_is_not_found(api: Api) -> None:

@@ -20,8 +20,8 @@ async def test_every_operation_refuses_parameters_that_it_does_not_have(
         return
     joined = f"{path}{'&' if '?' in path else '?'}stat%65s=dead&=1"
     body = operation.request and operation.request["example"]
-    answer = problem(await api.http.request(operation.method, joined, json=body), 422, "unknown_parameter")
-    assert [row["pointer"] for row in answer["errors"]] == ["states", ""]
+    response = problem(await api.http.request(operation.method, joined, json=body), 422, "unknown_parameter")
+    assert [row["pointer"] for row in response["errors"]] == ["states", ""]
 
 
 REPEATABLE = {"tag"}
@@ -31,17 +31,19 @@ REPEATABLE = {"tag"}
 async def test_a_repeated_parameter_is_refused(api: Api, operation: Operation) -> None:
     for row in operation.parameters("query"):
         twice = urlencode([(row["name"], "1"), (row["name"], "1")])
-        answer = await api.http.request(operation.method, f"{operation.address().partition('?')[0]}?{twice}")
+        response = await api.http.request(
+            operation.method, f"{operation.address().partition('?')[0]}?{twice}"
+        )
         if row["name"] in REPEATABLE:
-            assert answer.json()["errors"][0]["code"] != "repeated"
+            assert response.json()["errors"][0]["code"] != "repeated"
         else:
-            assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "repeated"
+            assert problem(response, 422, "validation_failed")["errors"][0]["code"] == "repeated"
 
 
-async def test_two_adjoining_windows_hold_every_job_once(api: Api, stores: Namespace) -> None:
+async def test_two_adjoining_windows_hold_every_job_once(api: Api, store: Namespace) -> None:
     rows = (await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}] * 10})).json()["results"]
     at = rows[0]["job"]["created_at"]
-    await submit(stores, name="other")
+    await submit(store, name="other")
 
     async def count(**window: str) -> int:
         return len((await api.http.get("/v1/jobs", params=window)).json()["items"])
@@ -60,8 +62,8 @@ async def test_a_filter_of_the_first_year_is_shown_as_it_was_sent(api: Api) -> N
         ("0987-01-01T00:00:00.001Z", "0987-01-01T00:00:00.001Z"),
     ):
         body = {"action": "cancel", "filter": {"created_after": sent}, "dry_run": True}
-        answer = await api.http.post("/v1/bulk-actions", json=body)
-        assert answer.json()["filter"]["created_after"] == shown
+        response = await api.http.post("/v1/bulk-actions", json=body)
+        assert response.json()["filter"]["created_after"] == shown
 
 
 IF_MATCH = [
@@ -94,5 +96,5 @@ async def test_an_etag_that_does_not_match_is_412(api: Api, sent: str, status: i
 async def test_if_match_needs_something_to_match(api: Api) -> None:
     for sent in ("*", '"1"'):
         headers = {"If-Match": sent}
-        answer = await api.http.patch("/v1/queues/new", json={"max_depth": 1}, headers=headers)
-        problem(answer, 412, "version_mismatch")
+        response = await api.http.patch("/v1/queues/new", json={"max_depth": 1}, headers=headers)
+        problem(response, 412, "version_mismatch")

@@ -13,10 +13,10 @@ from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
 
 @pytest.fixture
-async def small(stores: Namespace, namespace: str) -> AsyncGenerator[Api]:
+async def small(store: Namespace, namespace: str) -> AsyncGenerator[Api]:
     """An API whose namespaces may have one queue; this one has it."""
-    api = Api(stores.scripts.redis, namespace, max_queues=1)
-    await submit(stores)
+    api = Api(store.scripts.redis, namespace, max_queues=1)
+    await submit(store)
     yield api
     await api.close()
 
@@ -36,54 +36,54 @@ REQUESTS: list[tuple[str, str, dict[str, Any] | None]] = [
 
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
 async def test_one_queue_too_many_is_429(
-    small: Api, stores: Namespace, method: str, path: str, body: dict[str, Any] | None
+    small: Api, store: Namespace, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     problem(await small.http.request(method, path, json=body), 429, "too_many_queues")
-    assert await stores.queues.names() == ["default"]
+    assert await store.queues.names() == ["default"]
 
 
 async def test_a_bulk_request_gets_one_result_per_row(small: Api) -> None:
-    answer = (await small.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}, JOB]})).json()
-    assert [row["status"] for row in answer["results"]] == [202, 429]
-    assert answer["results"][1]["problem"]["code"] == "too_many_queues"
+    response = (await small.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}, JOB]})).json()
+    assert [row["status"] for row in response["results"]] == [202, 429]
+    assert response["results"][1]["problem"]["code"] == "too_many_queues"
 
 
-async def test_a_redrive_into_a_new_queue_is_429(small: Api, stores: Namespace) -> None:
-    lease = (await claim(stores)).leases[0]
-    await finish(stores, lease, HOPELESS)
+async def test_a_redrive_into_a_new_queue_is_429(small: Api, store: Namespace) -> None:
+    lease = (await claim(store)).leases[0]
+    await finish(store, lease, HOPELESS)
     for path in (f"/v1/jobs/{lease.job.id}/retry", f"/v1/dlq/{lease.job.id}/retry"):
         problem(await small.http.post(path, json={"queue": "another"}), 429, "too_many_queues")
-    job = await stores.queries.job(lease.job.id)
+    job = await store.queries.job(lease.job.id)
     assert job is not None
     assert job.state == State.DEAD
 
 
-async def test_a_run_now_into_a_new_queue_is_429(stores: Namespace, namespace: str) -> None:
-    api = Api(stores.scripts.redis, namespace, max_queues=1)
+async def test_a_run_now_into_a_new_queue_is_429(store: Namespace, namespace: str) -> None:
+    api = Api(store.scripts.redis, namespace, max_queues=1)
     await api.http.put("/v1/schedules/nightly", json={"cron": "0 0 * * *", "job": JOB})
-    await submit(stores)
+    await submit(store)
     problem(await api.http.post("/v1/schedules/nightly/run-now"), 429, "too_many_queues")
     await api.close()
 
 
 async def test_an_empty_queue_is_deleted_with_its_settings(api: Api) -> None:
     await api.http.patch("/v1/queues/mail", json={"max_concurrency": 2})
-    answer = await api.http.delete("/v1/queues/mail")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = await api.http.delete("/v1/queues/mail")
+    assert (response.status_code, response.content) == (204, b"")
     problem(await api.http.get("/v1/queues/mail"), 404, "not_found")
     problem(await api.http.delete("/v1/queues/mail"), 404, "not_found")
 
 
 @pytest.mark.parametrize("state", list(State))
-async def test_a_queue_with_jobs_in_any_state_is_409(api: Api, stores: Namespace, state: State) -> None:
-    await job_in(stores, state)
+async def test_a_queue_with_jobs_in_any_state_is_409(api: Api, store: Namespace, state: State) -> None:
+    await job_in(store, state)
     problem(await api.http.delete("/v1/queues/default"), 409, "queue_not_empty")
     assert (await api.http.get("/v1/queues/default")).status_code == 200
 
 
-async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Namespace) -> None:
+async def test_queues_are_listed_by_name_page_by_page(api: Api, store: Namespace) -> None:
     for name in ("b", "a:1", "C", "a"):
-        await submit(stores, queue=name)
+        await submit(store, queue=name)
     names: list[str] = []
     cursor: str | None = None
     while True:
@@ -96,18 +96,18 @@ async def test_queues_are_listed_by_name_page_by_page(api: Api, stores: Namespac
 
 
 async def test_queues_that_need_attention_come_first_and_totals_cover_all_queues(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
-    now = await stores.queries.now()
+    now = await store.queries.now()
     for number in range(3):
-        await stores.queues.configure(f"aa-{number}", {"max_concurrency": 1})
+        await store.queues.configure(f"aa-{number}", {"max_concurrency": 1})
     for name, age in (("young", 1_000), ("old", 600_000), ("halted", 2_000), ("failing", 3_000)):
-        stores.scripts.now = str(now - age)
-        await submit(stores, queue=name)
-    await submit(stores, queue="young", delay_ms=600_000)
-    await finish(stores, (await claim(stores, queues={"failing": 1})).leases[0], HOPELESS)
-    await stores.queues.pause("halted")
-    stores.scripts.now = ""
+        store.scripts.now = str(now - age)
+        await submit(store, queue=name)
+    await submit(store, queue="young", delay_ms=600_000)
+    await finish(store, (await claim(store, queues={"failing": 1})).leases[0], HOPELESS)
+    await store.queues.pause("halted")
+    store.scripts.now = ""
 
     page = (await api.http.get("/v1/queues", params={"order": "attention", "limit": "4"})).json()
 
@@ -142,9 +142,9 @@ async def test_a_page_of_queues_ends_before_it_has_too_many_overrides(
     assert (await api.http.get("/metrics")).text.count("triage_queue_paused{") == 7
 
 
-async def test_the_order_of_attention_has_no_further_pages(api: Api, stores: Namespace) -> None:
+async def test_the_order_of_attention_has_no_further_pages(api: Api, store: Namespace) -> None:
     for name in ("a", "b"):
-        await submit(stores, queue=name)
+        await submit(store, queue=name)
     first = (await api.http.get("/v1/queues", params={"limit": "1"})).json()
     assert first["totals"] is None
     parameters = {"order": "attention", "cursor": first["next_cursor"]}

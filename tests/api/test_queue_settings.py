@@ -12,9 +12,9 @@ from tests.support.factories import claim, finish, submit
 
 
 async def patch(api: Api, **settings: Any) -> dict[str, Any]:
-    answer = await api.http.patch("/v1/queues/default", json=settings)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await api.http.patch("/v1/queues/default", json=settings)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 async def test_limits_are_kept_shown_and_removed(api: Api) -> None:
@@ -47,35 +47,35 @@ async def test_limits_that_make_no_sense_are_refused(api: Api) -> None:
         problem(await api.http.patch("/v1/queues/default", json=settings), 422, "validation_failed")
 
 
-async def test_a_limit_holds_for_submitted_jobs(api: Api, stores: Namespace) -> None:
+async def test_a_limit_holds_for_submitted_jobs(api: Api, store: Namespace) -> None:
     await patch(api, per_key={"max_concurrency": 1})
     for _ in range(2):
         await api.create(name="work", limit_key="acme")
-    assert len((await claim(stores, 5)).leases) == 1
+    assert len((await claim(store, 5)).leases) == 1
 
 
-async def test_a_job_type_is_paused_and_resumed_independently(api: Api, stores: Namespace) -> None:
+async def test_a_job_type_is_paused_and_resumed_independently(api: Api, store: Namespace) -> None:
     body = {"job_type": "slow_work"}
-    answer = await api.http.post("/v1/queues/default/pause", json=body)
-    assert answer.json()["paused_job_types"] == ["slow-work"]
-    assert answer.json()["paused"] is False
+    response = await api.http.post("/v1/queues/default/pause", json=body)
+    assert response.json()["paused_job_types"] == ["slow-work"]
+    assert response.json()["paused"] is False
     for name in ("slow-work", "slow_work", "work"):
-        await submit(stores, name=name)
+        await submit(store, name=name)
     types = {"slow-work": None, "slow_work": None, "work": None}
-    assert [lease.job.name for lease in (await claim(stores, 5, types=types)).leases] == ["work"]
-    answer = await api.http.post("/v1/queues/default/resume", json=body)
-    assert answer.json()["paused_job_types"] == []
-    assert len((await claim(stores, 5, types=types)).leases) == 2
+    assert [lease.job.name for lease in (await claim(store, 5, types=types)).leases] == ["work"]
+    response = await api.http.post("/v1/queues/default/resume", json=body)
+    assert response.json()["paused_job_types"] == []
+    assert len((await claim(store, 5, types=types)).leases) == 2
 
 
-async def test_defaults_of_the_job_type_win_over_those_of_the_queue(api: Api, stores: Namespace) -> None:
+async def test_defaults_of_the_job_type_win_over_those_of_the_queue(api: Api, store: Namespace) -> None:
     retry = {"max_attempts": 7, "delay_seconds": 9}
     queue = await patch(api, defaults={"priority": 7, "timeout_seconds": 70, "retry": retry})
     assert queue["defaults"] == {"priority": 7, "timeout_seconds": 70, "retry": retry}
-    seconds, _ = await stores.scripts.redis.time()
+    seconds, _ = await store.scripts.redis.time()
     now = seconds * 1000
     record = WorkerRecord("wk_1", "host", 7, "0", {"*": 1}, ("typed",), "running", 1, 1, now, now)
-    await stores.workers.register(
+    await store.workers.register(
         record, [JobType("typed", None, {"priority": 3, "retry": {"delay_seconds": 2}})]
     )
 
@@ -89,21 +89,21 @@ async def test_defaults_of_the_job_type_win_over_those_of_the_queue(api: Api, st
     elsewhere = await api.create(name="plain", queue="other")
     assert [job["priority"] for job in (plain, typed, own, elsewhere)] == [7, 3, 1, 100]
     assert [job["max_attempts"] for job in (plain, typed, own, elsewhere)] == [7, 7, 1, 3]
-    stored = await stores.queries.job(typed["id"])
+    stored = await store.queries.job(typed["id"])
     assert stored is not None
     assert (stored.retry.delay_ms, stored.timeout_ms) == (2_000, 70_000)
 
 
 async def test_max_depth_counts_over_bulk_and_lets_retries_and_due_jobs_in(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
     await patch(api, max_depth=3)
     await api.create(name="work", delay_seconds=60)
-    answer = await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}] * 5})
-    assert [row["status"] for row in answer.json()["results"]] == [202, 202, 202, 429, 429]
+    response = await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "work"}] * 5})
+    assert [row["status"] for row in response.json()["results"]] == [202, 202, 202, 429, 429]
     problem(await api.http.post("/v1/jobs", json={"name": "work"}), 429, "queue_full")
-    lease = (await claim(stores)).leases[0]
+    lease = (await claim(store)).leases[0]
     await api.create(name="work")
     # Accepted jobs are never refused later: retries and due jobs may exceed max_depth.
-    assert await finish(stores, lease, Interrupted()) == "moved"
+    assert await finish(store, lease, Interrupted()) == "moved"
     assert (await api.http.get("/v1/queues/default")).json()["counts"]["queued"] == 4

@@ -60,20 +60,20 @@ def with_canary(node: Any) -> Any:
     return {**body, "payload": DATA} if "payload" in node else body
 
 
-async def publish(stores: Namespace, names: Iterable[str], redact: tuple[str, ...]) -> None:
-    seconds, _ = await stores.scripts.redis.time()
+async def publish(store: Namespace, names: Iterable[str], redact: tuple[str, ...]) -> None:
+    seconds, _ = await store.scripts.redis.time()
     types = [JobType(name, redact=redact) for name in names]
     record = WorkerRecord(
         WORKER, "host", 7, "0.1.0", {"default": 3}, tuple(type.name for type in types), "running", 1, 20, 0,
         seconds * 1000,
     )  # fmt: skip
-    await stores.workers.register(record, types)
+    await store.workers.register(record, types)
 
 
-async def poison(stores: Namespace) -> None:
+async def poison(store: Namespace) -> None:
     """Puts the canary into every stored value of every job and schedule."""
-    redis: Any = stores.scripts.redis
-    prefix = stores.scripts.prefix
+    redis: Any = store.scripts.redis
+    prefix = store.scripts.prefix
     error = {"type": "ValueError", "message": TEXT, "retryable": False, "attempt": 1}
     attempt = {
         "attempt": 1, "outcome": "failed", "at_ms": 1, "worker_id": WORKER, "duration_seconds": 1.0,
@@ -95,38 +95,38 @@ async def poison(stores: Namespace) -> None:
 
 
 async def answer_of(
-    stores: Namespace, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
+    store: Namespace, operation: Operation, scopes: Iterable[str], published: tuple[str, ...] | None
 ) -> str:
     """The text of the response, for a caller with these scopes, when every job holds the canary."""
     body = None if operation.request is None else with_canary(operation.request["example"])
-    values = await make(stores, operation) if operation.parameters("path") else {}
+    values = await make(store, operation) if operation.parameters("path") else {}
     if not values and operation.method == "GET":
-        await job_in(stores, State.DEAD)
-        await make(stores, replace(operation, path="/v1/schedules/{name}", declared={
+        await job_in(store, State.DEAD)
+        await make(store, replace(operation, path="/v1/schedules/{name}", declared={
             **operation.declared, "parameters": [{"in": "path", "name": "name"}]
         }))  # fmt: skip
     if published is not None:
-        await publish(stores, {"work"} | names_in(body), published)
+        await publish(store, {"work"} | names_in(body), published)
     else:
-        redis: Any = stores.scripts.redis
-        await redis.unlink(keys.catalogue(stores.scripts.prefix))
-    await poison(stores)
+        redis: Any = store.scripts.redis
+        await redis.unlink(keys.catalogue(store.scripts.prefix))
+    await poison(store)
     if body is not None and "confirm" in body:
         body["confirm"] = values["name"]
-    api = Api(stores.scripts.redis, stores.scripts.namespace, auth="required")
+    api = Api(store.scripts.redis, store.scripts.namespace, auth="required")
     async with contextlib.aclosing(api.http):
-        answer = await api.http.request(
+        response = await api.http.request(
             operation.method,
             operation.address(**values),
             content=None if body is None else orjson.dumps(body),
             headers={
-                **await authorization(stores.scripts.redis, stores.scripts.namespace, scopes),
+                **await authorization(store.scripts.redis, store.scripts.namespace, scopes),
                 "Content-Type": "application/json",
             },
         )
     await api.close()
-    assert answer.status_code < 300, answer.text
-    return answer.text
+    assert response.status_code < 300, response.text
+    return response.text
 
 
 def shows(text: str) -> bool:
@@ -135,16 +135,16 @@ def shows(text: str) -> bool:
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_without_payload_read_no_operation_shows_anything_of_it(
-    stores: Namespace, operation: Operation
+    store: Namespace, operation: Operation
 ) -> None:
-    assert not shows(await answer_of(stores, operation, EVERYTHING_ELSE, ()))
+    assert not shows(await answer_of(store, operation, EVERYTHING_ELSE, ()))
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.id)
 async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
-    stores: Namespace, operation: Operation
+    store: Namespace, operation: Operation
 ) -> None:
-    assert shows(await answer_of(stores, operation, SCOPES, ())) == (operation.id in SHOWING)
+    assert shows(await answer_of(store, operation, SCOPES, ())) == (operation.id in SHOWING)
 
 
 @pytest.mark.parametrize("published", [POINTERS, None], ids=["a type that redacts it", "an unknown type"])
@@ -152,28 +152,28 @@ async def test_with_payload_read_the_canary_is_seen_where_it_is_expected(
     "operation", [one for one in GUARDED if one.id in SHOWING], ids=lambda operation: operation.id
 )
 async def test_redacted_values_are_hidden_from_every_caller(
-    stores: Namespace, operation: Operation, published: tuple[str, ...] | None
+    store: Namespace, operation: Operation, published: tuple[str, ...] | None
 ) -> None:
-    assert not shows(await answer_of(stores, operation, SCOPES, published))
+    assert not shows(await answer_of(store, operation, SCOPES, published))
 
 
-async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gone(stores: Namespace) -> None:
-    redis: Any = stores.scripts.redis
-    await redis.unlink(keys.catalogue(stores.scripts.prefix))
+async def test_a_job_keeps_its_pointers_when_its_workers_and_their_types_are_gone(store: Namespace) -> None:
+    redis: Any = store.scripts.redis
+    await redis.unlink(keys.catalogue(store.scripts.prefix))
     spec = JobSpec("work", payload=orjson.dumps(DATA), redact=POINTERS)
-    id = (await stores.jobs.submit([Submission(new_id(), spec)]))[0].job_id
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+    id = (await store.jobs.submit([Submission(new_id(), spec)]))[0].job_id
+    api = Api(store.scripts.redis, store.scripts.namespace)
     seen = (await api.http.get(f"/v1/jobs/{id}")).json()
     assert seen["payload"] == {"secret": HIDDEN, "cards": [{"secret": HIDDEN}], "open": "plain"}
     await api.close()
 
 
-async def test_a_type_whose_workers_are_gone_still_redacts(stores: Namespace) -> None:
-    before = await job_in(stores, State.QUEUED)
-    await publish(stores, ["work"], POINTERS)
-    await stores.workers.deregister(WORKER)
-    await poison(stores)
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+async def test_a_type_whose_workers_are_gone_still_redacts(store: Namespace) -> None:
+    before = await job_in(store, State.QUEUED)
+    await publish(store, ["work"], POINTERS)
+    await store.workers.deregister(WORKER)
+    await poison(store)
+    api = Api(store.scripts.redis, store.scripts.namespace)
     created = await api.create(payload=DATA)
     for id in (before[0], created["id"]):
         job = (await api.http.get(f"/v1/jobs/{id}")).json()
@@ -181,17 +181,17 @@ async def test_a_type_whose_workers_are_gone_still_redacts(stores: Namespace) ->
     await api.close()
 
 
-async def test_the_submission_stores_the_pointers_of_its_type(stores: Namespace) -> None:
-    await publish(stores, ["work"], POINTERS)
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+async def test_the_submission_stores_the_pointers_of_its_type(store: Namespace) -> None:
+    await publish(store, ["work"], POINTERS)
+    api = Api(store.scripts.redis, store.scripts.namespace)
     created = await api.create()
-    job = await stores.queries.job(created["id"])
+    job = await store.queries.job(created["id"])
     assert job is not None
     assert job.redact == POINTERS
     # Redactions that a type gains later apply to old jobs, and those that it drops still apply.
-    await publish(stores, ["work"], ("/open",))
-    fresh = Api(stores.scripts.redis, stores.scripts.namespace)
-    await poison(stores)
+    await publish(store, ["work"], ("/open",))
+    fresh = Api(store.scripts.redis, store.scripts.namespace)
+    await poison(store)
     seen = (await fresh.http.get(f"/v1/jobs/{created['id']}")).json()
     assert seen["payload"] == {"secret": HIDDEN, "cards": [{"secret": HIDDEN}], "open": HIDDEN}
     await api.close()
@@ -213,22 +213,22 @@ def test_secrets_are_every_scalar_below_a_pointer() -> None:
     assert secrets_of(document, ("/card",)) == {"4111", "737"}
 
 
-async def test_a_new_run_with_another_payload_does_not_uncover_the_one_before(stores: Namespace) -> None:
-    await publish(stores, ["work"], POINTERS)
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+async def test_a_new_run_with_another_payload_does_not_uncover_the_one_before(store: Namespace) -> None:
+    await publish(store, ["work"], POINTERS)
+    api = Api(store.scripts.redis, store.scripts.namespace)
     job = await api.create(payload=DATA)
     failure = Failure("ValueError", TEXT, TEXT)
-    lease = (await claim(stores)).leases[0]
-    await stores.leases.append_log(lease, log_line(TEXT))
-    await finish(stores, lease, Failed(failure, retryable=False))
+    lease = (await claim(store)).leases[0]
+    await store.leases.append_log(lease, log_line(TEXT))
+    await finish(store, lease, Failed(failure, retryable=False))
     again = await api.http.post(f"/v1/dlq/{job['id']}/retry", json={"payload": {"secret": "other"}})
     assert again.status_code == 202, again.text
     for path in (f"/v1/jobs/{job['id']}/attempts", f"/v1/jobs/{job['id']}/logs"):
-        answer = await api.http.get(path)
-        assert answer.json()["items"]
-        assert not shows(answer.text), path
-    lease = (await claim(stores)).leases[0]
-    await finish(stores, lease, Failed(Failure("ValueError", "other: no", ""), retryable=False))
+        response = await api.http.get(path)
+        assert response.json()["items"]
+        assert not shows(response.text), path
+    lease = (await claim(store)).leases[0]
+    await finish(store, lease, Failed(Failure("ValueError", "other: no", ""), retryable=False))
     dead = await api.http.get(f"/v1/dlq/{job['id']}")
     assert not shows(dead.text)
     assert dead.json()["error"]["message"] == f"{HIDDEN}: no"

@@ -28,8 +28,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def guarded(stores: Namespace, clock: ManualClock) -> AsyncIterator[Api]:
-    api = Api(stores.scripts.redis, stores.scripts.namespace, clock, auth="required")
+async def guarded(store: Namespace, clock: ManualClock) -> AsyncIterator[Api]:
+    api = Api(store.scripts.redis, store.scripts.namespace, clock, auth="required")
     yield api
     await api.close()
 
@@ -47,18 +47,18 @@ def refused(api: Api, reason: str) -> float:
 
 
 async def test_an_address_that_guesses_is_throttled_for_a_while(
-    guarded: Api, stores: Namespace, clock: ManualClock
+    guarded: Api, store: Namespace, clock: ManualClock
 ) -> None:
-    good = await authorization(stores.scripts.redis, stores.scripts.namespace)
-    late = await authorization(stores.scripts.redis, stores.scripts.namespace)
+    good = await authorization(store.scripts.redis, store.scripts.namespace)
+    late = await authorization(store.scripts.redis, store.scripts.namespace)
     assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
-    for answer in await guess(guarded, MAX_REFUSALS):
-        problem(answer, 401, "unauthenticated")
-    client: Any = stores.scripts.redis
+    for response in await guess(guarded, MAX_REFUSALS):
+        problem(response, 401, "unauthenticated")
+    client: Any = store.scripts.redis
     before = (await client.info("stats"))["total_commands_processed"]
-    for answer in await guess(guarded, 5):
-        assert problem(answer, 429, "too_many_failures")["retryable"]
-        assert answer.headers["retry-after"] == str(int(WINDOW_SECONDS))
+    for response in await guess(guarded, 5):
+        assert problem(response, 429, "too_many_failures")["retryable"]
+        assert response.headers["retry-after"] == str(int(WINDOW_SECONDS))
     assert (await client.info("stats"))["total_commands_processed"] - before == 1
     # A caller behind the same address keeps its access if its credential was accepted recently.
     assert (await guarded.http.get("/v1/jobs", headers=good)).status_code == 200
@@ -71,11 +71,11 @@ async def test_an_address_that_guesses_is_throttled_for_a_while(
     problem((await guess(guarded, 1))[0], 401, "unauthenticated")
 
 
-async def test_a_recently_accepted_token_is_not_throttled(stores: Namespace) -> None:
+async def test_a_recently_accepted_token_is_not_throttled(store: Namespace) -> None:
     async with issuing() as issuer:
-        api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
+        api = Api(store.scripts.redis, store.scripts.namespace, **issuer.settings)
         good, late = (
-            {"Authorization": f"Bearer {sign(claims(stores.scripts.namespace, sub=name))}"}
+            {"Authorization": f"Bearer {sign(claims(store.scripts.namespace, sub=name))}"}
             for name in ("good", "late")
         )
         assert (await api.http.get("/v1/jobs", headers=good)).status_code == 200
@@ -110,11 +110,11 @@ async def test_a_header_names_the_client_only_where_a_trusted_proxy_sent_it(
 ) -> None:
     settings = {"auth": "required", "trusted_proxies": trusted}
     async with serve(redis_url, namespace, **settings) as running, running.client() as http:
-        answers = [
+        responses = [
             await http.get("/v1/jobs", headers={**WRONG, "X-Forwarded-For": f"10.0.0.{number}"})
             for number in range(MAX_REFUSALS + 1)
         ]
-    assert answers[-1].status_code == status
+    assert responses[-1].status_code == status
 
 
 async def ids_of_lines(api: Api, header: dict[str, str]) -> dict[str, str]:
@@ -134,17 +134,17 @@ async def ids_of_lines(api: Api, header: dict[str, str]) -> dict[str, str]:
     return line
 
 
-async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, stores: Namespace) -> None:
-    line = await ids_of_lines(guarded, await authorization(stores.scripts.redis, stores.scripts.namespace))
+async def test_every_line_of_a_request_names_its_key_and_its_client(guarded: Api, store: Namespace) -> None:
+    line = await ids_of_lines(guarded, await authorization(store.scripts.redis, store.scripts.namespace))
     assert line["key_id"].startswith("key_")
     assert (line["client"], line["request_id"][:4]) == ("127.0.0.1", "req_")
 
 
-async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(stores: Namespace) -> None:
+async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(store: Namespace) -> None:
     """A subject may be a person's email address."""
     async with issuing() as issuer:
-        api = Api(stores.scripts.redis, stores.scripts.namespace, **issuer.settings)
-        tokens = [sign(claims(stores.scripts.namespace, sub=name)) for name in ("alice", "bob", "alice")]
+        api = Api(store.scripts.redis, store.scripts.namespace, **issuer.settings)
+        tokens = [sign(claims(store.scripts.namespace, sub=name)) for name in ("alice", "bob", "alice")]
         lines = [await ids_of_lines(api, {"Authorization": f"Bearer {token}"}) for token in tokens]
         await api.close()
     first, other, again = [line["key_id"] for line in lines]
@@ -153,18 +153,18 @@ async def test_lines_tell_subjects_of_tokens_apart_without_naming_them(stores: N
     assert "alice" not in str(lines)
 
 
-async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, stores: Namespace) -> None:
+async def test_a_key_of_a_forged_namespace_opens_nothing(guarded: Api, store: Namespace) -> None:
     from service.api.auth.credentials import digest
 
     key = AccessKey("key_forged", "x", "alpha}:job:x", frozenset({"jobs:read"}), 0)
-    await AccessKeys(stores.scripts.redis).create(key, digest("triage_forged"))
-    answer = await guarded.http.get("/v1/jobs", headers={"Authorization": "Bearer triage_forged"})
-    problem(answer, 401, "unauthenticated")
-    await AccessKeys(stores.scripts.redis).revoke("key_forged")
+    await AccessKeys(store.scripts.redis).create(key, digest("triage_forged"))
+    response = await guarded.http.get("/v1/jobs", headers={"Authorization": "Bearer triage_forged"})
+    problem(response, 401, "unauthenticated")
+    await AccessKeys(store.scripts.redis).revoke("key_forged")
 
 
 async def test_the_cache_of_keys_is_limited(
-    guarded: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    guarded: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guessed keys are cached as well, because refusals are."""
     monkeypatch.setattr(credentials, "_CACHE_SIZE", 3)

@@ -41,13 +41,13 @@ async def test_without_a_key_no_body_is_read(guarded: Running) -> None:
     # A client that sends the whole body first gets the same response.
     async with guarded.client() as client:
         body, headers = b'{"jobs":[' + b"[]," * 3_000_000, {"Content-Type": "application/json"}
-        answer = await client.post("/v1/jobs/bulk", content=body, headers=headers)
-        assert answer.status_code == 401
+        response = await client.post("/v1/jobs/bulk", content=body, headers=headers)
+        assert response.status_code == 401
     assert guarded.app_state.bodies.size == 0
 
 
-async def test_without_the_scope_no_body_is_read(guarded: Running, stores: Namespace) -> None:
-    key = await authorization(stores.scripts.redis, stores.scripts.namespace, ["jobs:read"])
+async def test_without_the_scope_no_body_is_read(guarded: Running, store: Namespace) -> None:
+    key = await authorization(store.scripts.redis, store.scripts.namespace, ["jobs:read"])
     head = HEAD % b"/v1/jobs/bulk" + b"Authorization: " + key["Authorization"].encode() + b"\r\n"
     assert b" 403 " in await first_line(guarded, head + LARGE)
 
@@ -72,9 +72,9 @@ async def test_every_operation_has_its_own_limit(api: Api, path: str, size: int)
 async def test_a_payload_of_the_largest_size_fits_however_it_is_written(api: Api) -> None:
     text = "\u00e9" * 30_000
     body = b'{"name":"work","payload":{"text":"' + b"\\u00e9" * 30_000 + b'"}}'
-    answer = await api.raw(body)
-    assert answer.status_code == 202
-    assert answer.json()["payload"] == {"text": text}
+    response = await api.raw(body)
+    assert response.status_code == 202
+    assert response.json()["payload"] == {"text": text}
 
 
 BLOCKS = {
@@ -93,8 +93,8 @@ BLOCKS = {
 async def test_no_body_holds_up_the_others(api: Api, path: str, body: bytes, status: int) -> None:
     await api.http.get("/livez")
     with longest_step() as longest:
-        answer = await api.raw(body, path)
-    assert answer.status_code == status, answer.text[:500]
+        response = await api.raw(body, path)
+    assert response.status_code == status, response.text[:500]
     assert longest[0] < HELD
 
 
@@ -128,14 +128,14 @@ async def test_a_body_counts_until_its_response_is_sent(api: Api) -> None:
 async def test_a_slow_body_times_out_and_the_connection_is_closed(running: Running) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(HEAD % b"/v1/jobs" + b"Content-Length: 100\r\n\r\n{")
-    answer = await asyncio.wait_for(reader.read(), 10)
+    response = await asyncio.wait_for(reader.read(), 10)
     writer.close()
-    assert b" 408 " in answer.splitlines()[0]
-    assert b"connection: close" in answer.lower()
+    assert b" 408 " in response.splitlines()[0]
+    assert b"connection: close" in response.lower()
 
 
-async def test_a_client_that_disconnects_frees_its_slot(guarded: Running, stores: Namespace) -> None:
-    key = await authorization(stores.scripts.redis, stores.scripts.namespace)
+async def test_a_client_that_disconnects_frees_its_slot(guarded: Running, store: Namespace) -> None:
+    key = await authorization(store.scripts.redis, store.scripts.namespace)
     _, writer = await asyncio.open_connection("127.0.0.1", guarded.port)
     writer.write(HEAD % b"/v1/jobs" + b"Authorization: " + key["Authorization"].encode() + b"\r\n")
     writer.write(b"Content-Length: 100\r\n\r\n{")

@@ -19,16 +19,16 @@ NIGHTLY = {"cron": "30 2 * * *", "timezone": "Europe/Berlin", "job": {"name": "r
 
 
 async def put(api: Api, name: str = "nightly", status: int = 201, **fields: Any) -> dict[str, Any]:
-    answer = await api.http.put(f"/v1/schedules/{name}", json={**NIGHTLY, **fields})
-    assert answer.status_code == status, answer.text
-    return answer.json()
+    response = await api.http.put(f"/v1/schedules/{name}", json={**NIGHTLY, **fields})
+    assert response.status_code == status, response.text
+    return response.json()
 
 
 async def test_a_schedule_is_created_read_replaced_listed_and_deleted(api: Api) -> None:
-    answer = await api.http.put("/v1/schedules/nightly", json=NIGHTLY)
-    created = answer.json()
-    assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
-    assert answer.headers["location"] == "/v1/schedules/nightly"
+    response = await api.http.put("/v1/schedules/nightly", json=NIGHTLY)
+    created = response.json()
+    assert (response.status_code, response.headers["etag"]) == (201, '"1"')
+    assert response.headers["location"] == "/v1/schedules/nightly"
     fields = {key: created[key] for key in ("name", "object", "version", "cron", "timezone", "job", "paused")}
     assert fields == {"name": "nightly", "object": "schedule", "version": 1, "paused": False, **NIGHTLY}
     assert (created["catch_up"], created["overlap"], created["every_seconds"]) == ("none", "allow", None)
@@ -46,18 +46,18 @@ async def test_a_schedule_is_created_read_replaced_listed_and_deleted(api: Api) 
 
 
 async def test_changes_are_guarded_by_the_version(api: Api) -> None:
-    answer = await api.http.put("/v1/schedules/nightly", json=NIGHTLY, headers={"If-Match": '"1"'})
-    problem(answer, 412, "version_mismatch")
+    response = await api.http.put("/v1/schedules/nightly", json=NIGHTLY, headers={"If-Match": '"1"'})
+    problem(response, 412, "version_mismatch")
     await put(api)
     await put(api, status=200, overlap="skip")
     for method in ("PUT", "DELETE"):
         body = NIGHTLY if method == "PUT" else None
-        answer = await api.http.request(
+        response = await api.http.request(
             method, "/v1/schedules/nightly", headers={"If-Match": '"1"'}, json=body
         )
-        problem(answer, 412, "version_mismatch")
-    answer = await api.http.put("/v1/schedules/nightly", json=NIGHTLY, headers={"If-Match": '"2"'})
-    assert answer.status_code == 200
+        problem(response, 412, "version_mismatch")
+    response = await api.http.put("/v1/schedules/nightly", json=NIGHTLY, headers={"If-Match": '"2"'})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ async def test_changes_are_guarded_by_the_version(api: Api) -> None:
     ],
 )
 async def test_errors_point_at_their_field(api: Api, fields: dict[str, Any], pointer: str) -> None:
-    answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
-    assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == pointer
+    response = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
+    assert problem(response, 422, "validation_failed")["errors"][0]["pointer"] == pointer
     problem(await api.http.get("/v1/schedules/nightly"), 404, "not_found")
 
 
@@ -103,8 +103,8 @@ async def test_a_schedule_that_can_never_fire_is_refused(
     if fields["end_at"] == "in an hour":
         fields = {**fields, "end_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
     for exists in (False, True):
-        answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
-        (row,) = problem(answer, 422, "validation_failed")["errors"]
+        response = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, **fields})
+        (row,) = problem(response, 422, "validation_failed")["errors"]
         assert (row["pointer"], message in row["message"]) == ("/end_at", True)
         if not exists:
             await put(api)
@@ -116,21 +116,21 @@ async def test_a_schedule_may_be_put_again_after_its_end(api: Api) -> None:
     (namespace_state,) = api.app.state.app_state.namespace_states.values()
     namespace_state.namespace.scripts.now = str(round(end.timestamp() * 1000) + 1)
     assert (await put(api, status=200, end_at=end.isoformat(), overlap="skip"))["overlap"] == "skip"
-    answer = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, "end_at": "2020-01-01T00:00:00Z"})
-    problem(answer, 422, "validation_failed")
+    response = await api.http.put("/v1/schedules/nightly", json={**NIGHTLY, "end_at": "2020-01-01T00:00:00Z"})
+    problem(response, 422, "validation_failed")
 
 
-async def test_the_payload_is_checked_against_the_schema_of_its_type(api: Api, stores: Namespace) -> None:
-    seconds, _ = await stores.scripts.redis.time()
+async def test_the_payload_is_checked_against_the_schema_of_its_type(api: Api, store: Namespace) -> None:
+    seconds, _ = await store.scripts.redis.time()
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
-    await stores.workers.register(worker(seconds * 1000), [JobType("work", schema, redact=("/card",))])
-    answer = await api.http.put(
+    await store.workers.register(worker(seconds * 1000), [JobType("work", schema, redact=("/card",))])
+    response = await api.http.put(
         "/v1/schedules/s", json={"cron": "@daily", "job": {"name": "work", "payload": {"n": "x"}}}
     )
-    assert problem(answer, 422, "payload_invalid")["errors"][0]["pointer"] == "/job/payload/n"
+    assert problem(response, 422, "payload_invalid")["errors"][0]["pointer"] == "/job/payload/n"
     found = await put(api, job={"name": "work", "payload": {"card": "4111"}})
     assert found["job"]["payload"] == {"card": "[redacted]"}
-    assert (await stores.schedules.get("nightly")).definition["job"]["payload"] == {"card": "4111"}  # type: ignore[union-attr]
+    assert (await store.schedules.get("nightly")).definition["job"]["payload"] == {"card": "4111"}  # type: ignore[union-attr]
 
 
 async def test_a_paused_schedule_has_no_next_time_and_resume_gives_it_one(api: Api) -> None:
@@ -145,12 +145,12 @@ async def test_a_paused_schedule_has_no_next_time_and_resume_gives_it_one(api: A
     problem(await api.http.post("/v1/schedules/other/pause"), 404, "not_found")
 
 
-async def test_run_now_starts_a_job_in_addition_to_the_fire_times(api: Api, stores: Namespace) -> None:
+async def test_run_now_starts_a_job_in_addition_to_the_fire_times(api: Api, store: Namespace) -> None:
     found = await put(api, job={"name": "work", "payload": {"a": 1}})
     await api.http.post("/v1/schedules/nightly/pause")
-    answer = await api.http.post("/v1/schedules/nightly/run-now")
-    job = answer.json()
-    assert (answer.status_code, answer.headers["location"]) == (202, f"/v1/jobs/{job['id']}")
+    response = await api.http.post("/v1/schedules/nightly/run-now")
+    job = response.json()
+    assert (response.status_code, response.headers["location"]) == (202, f"/v1/jobs/{job['id']}")
     assert (job["name"], job["payload"], job["tags"]) == ("work", {"a": 1}, {"schedule": "nightly"})
     seen = (await api.http.get("/v1/schedules/nightly")).json()
     assert seen["last_run"] == {"job_id": job["id"], "slot": None}
@@ -167,12 +167,12 @@ async def run_now(api: Api, name: str = "nightly", body: bytes = b"", key: str =
     return await api.http.post(f"/v1/schedules/{name}/run-now", headers=headers, content=body)
 
 
-async def test_run_now_repeated_with_its_key_gives_the_first_response(api: Api, stores: Namespace) -> None:
+async def test_run_now_repeated_with_its_key_gives_the_first_response(api: Api, store: Namespace) -> None:
     job = {"name": "work", "payload": {"a": 1}, "tags": {"t": "1"}, "limit_key": "l", "expires_seconds": 60}
     await put(api, job={**job, "priority": 7, "delay_seconds": 0})
     first = await run_now(api)
     assert (first.status_code, "idempotency-replayed" in first.headers) == (202, False)
-    await finish(stores, (await claim(stores)).leases[0], OK)
+    await finish(store, (await claim(store)).leases[0], OK)
     await put(api, status=200, job={"name": "other", "payload": {"a": 2}})
     changed = await run_now(api)
     await api.http.delete("/v1/schedules/nightly")
@@ -196,20 +196,20 @@ async def test_a_key_of_run_now_belongs_to_one_schedule_and_one_body(api: Api) -
 
 @pytest.mark.parametrize("overlap", ["allow", "skip", "replace"])
 async def test_many_identical_requests_for_a_run_are_one_run(
-    api: Api, stores: Namespace, overlap: str
+    api: Api, store: Namespace, overlap: str
 ) -> None:
     """With overlap=replace, none of them may cancel the run that another one started."""
     await put(api, overlap=overlap, job={"name": "work"})
-    answers = await asyncio.gather(*[run_now(api) for _ in range(10)])
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.content for answer in answers}) == 1
-    job = (await api.http.get(f"/v1/jobs/{answers[0].json()['id']}")).json()
+    responses = await asyncio.gather(*[run_now(api) for _ in range(10)])
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.content for response in responses}) == 1
+    job = (await api.http.get(f"/v1/jobs/{responses[0].json()['id']}")).json()
     assert job["state"] == "queued"
     runs = (await api.http.get("/v1/schedules/nightly")).json()["runs"]
     assert [run["outcome"] for run in runs] == ["created"]
 
 
-async def test_run_now_obeys_the_overlap(api: Api, stores: Namespace) -> None:
+async def test_run_now_obeys_the_overlap(api: Api, store: Namespace) -> None:
     await put(api, "s", overlap="skip", job={"name": "work"})
     await api.http.post("/v1/schedules/s/run-now")
     problem(await api.http.post("/v1/schedules/s/run-now"), 409, "invalid_state")
@@ -218,19 +218,19 @@ async def test_run_now_obeys_the_overlap(api: Api, stores: Namespace) -> None:
     assert (await api.http.post("/v1/schedules/r/run-now")).status_code == 202
     replaced = (await api.http.get(f"/v1/jobs/{first['id']}")).json()
     assert (replaced["state"], replaced["state_reason"]) == ("cancelled", "replaced")
-    assert len((await claim(stores, slots=9)).leases) == 2
+    assert len((await claim(store, slots=9)).leases) == 2
 
 
-async def test_reading_and_writing_have_scopes_and_namespaces(stores: Namespace) -> None:
-    keys = AccessKeys(stores.scripts.redis)
+async def test_reading_and_writing_have_scopes_and_namespaces(store: Namespace) -> None:
+    keys = AccessKeys(store.scripts.redis)
     for secret, namespace, scopes in (
-        ("sr", stores.scripts.namespace, ("schedules:read",)),
-        ("sw", stores.scripts.namespace, ("schedules:write",)),
-        ("sf", stores.scripts.namespace + "-other", ("schedules:read", "schedules:write")),
+        ("sr", store.scripts.namespace, ("schedules:read",)),
+        ("sw", store.scripts.namespace, ("schedules:write",)),
+        ("sf", store.scripts.namespace + "-other", ("schedules:read", "schedules:write")),
     ):
         digest = hashlib.sha256(secret.encode()).hexdigest()
         await keys.create(AccessKey(f"key_{secret}", secret, namespace, frozenset(scopes), 0), digest)
-    api = Api(stores.scripts.redis, "unused", auth="required")
+    api = Api(store.scripts.redis, "unused", auth="required")
 
     def bearer(secret: str) -> dict[str, Any]:
         return {"headers": {"Authorization": f"Bearer {secret}"}}

@@ -18,8 +18,8 @@ from tests.api.keys import authorization
 from tests.support.manual_clock import ManualClock
 
 
-async def test_a_key_and_a_token_open_the_same_namespace(token_api: Api, stores: Namespace) -> None:
-    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+async def test_a_key_and_a_token_open_the_same_namespace(token_api: Api, store: Namespace) -> None:
+    redis, namespace = store.scripts.redis, store.scripts.namespace
     token, key = bearer(sign(claims(namespace))), await authorization(redis, namespace)
     job = await token_api.http.post("/v1/jobs", json={"name": "work"}, headers=token)
     assert job.status_code == 202
@@ -57,18 +57,18 @@ async def test_scopes_are_those_that_triage_knows(
     token_api: Api, namespace: str, scope: Any, status: int
 ) -> None:
     token = sign(claims(namespace, scope=scope))
-    answer = await token_api.http.get("/v1/jobs", headers=bearer(token))
+    response = await token_api.http.get("/v1/jobs", headers=bearer(token))
     if status == 403:
-        assert problem(answer, 403, "scope_missing")["required_scope"] == "jobs:read"
-    assert answer.status_code == status
+        assert problem(response, 403, "scope_missing")["required_scope"] == "jobs:read"
+    assert response.status_code == status
     caller = await token_api.app.state.app_state.authenticator.identify(f"Bearer {token}")
     assert caller.scopes <= {"jobs:read"}
 
 
-async def test_claims_have_the_names_that_the_settings_give(stores: Namespace, issuer: Issuer) -> None:
+async def test_claims_have_the_names_that_the_settings_give(store: Namespace, issuer: Issuer) -> None:
     given: dict[str, Any] = {"jwt_namespace_claim": "https://example.com/tenant", "jwt_scopes_claim": "roles"}
-    namespace = stores.scripts.namespace
-    api = Api(stores.scripts.redis, namespace, **issuer.settings, **given)
+    namespace = store.scripts.namespace
+    api = Api(store.scripts.redis, namespace, **issuer.settings, **given)
     own = {"https://example.com/tenant": namespace, "roles": ["jobs:read"], "scope": None}
     token = sign(claims("other", **own))
     caller = await api.app.state.app_state.authenticator.identify(f"Bearer {token}")
@@ -91,9 +91,9 @@ async def test_a_caller_is_known_by_its_subject_and_never_as_a_key(
 
 async def test_without_a_credential_the_challenge_names_no_error(token_api: Api) -> None:
     for header in ({}, {"Authorization": "Basic dXNlcjpwYXNz"}, {"Authorization": "Bearer "}):
-        answer = await token_api.http.get("/v1/jobs", headers=header)
-        problem(answer, 401, "unauthenticated")
-        assert answer.headers["www-authenticate"] == 'Bearer realm="triage"'
+        response = await token_api.http.get("/v1/jobs", headers=header)
+        problem(response, 401, "unauthenticated")
+        assert response.headers["www-authenticate"] == 'Bearer realm="triage"'
 
 
 async def test_a_key_with_two_dots_is_still_a_key(token_api: Api, issuer: Issuer, namespace: str) -> None:
@@ -106,21 +106,21 @@ async def test_a_key_with_two_dots_is_still_a_key(token_api: Api, issuer: Issuer
     assert issuer.asked == []
 
 
-async def test_where_tokens_are_not_configured_none_is_taken(stores: Namespace, namespace: str) -> None:
-    api = Api(stores.scripts.redis, namespace, auth="required")
+async def test_where_tokens_are_not_configured_none_is_taken(store: Namespace, namespace: str) -> None:
+    api = Api(store.scripts.redis, namespace, auth="required")
     await refused(api, sign(claims(namespace)))
     await api.close()
 
 
-def moved(stores: Namespace, issuer: Issuer, clock: ManualClock) -> Api:
-    return Api(stores.scripts.redis, stores.scripts.namespace, clock, **issuer.settings)
+def moved(store: Namespace, issuer: Issuer, clock: ManualClock) -> Api:
+    return Api(store.scripts.redis, store.scripts.namespace, clock, **issuer.settings)
 
 
 async def test_a_token_is_accepted_until_it_expires_and_no_longer(
-    stores: Namespace, issuer: Issuer, namespace: str
+    store: Namespace, issuer: Issuer, namespace: str
 ) -> None:
     clock = ManualClock()
-    api, now = moved(stores, issuer, clock), clock.now_ms() / 1000
+    api, now = moved(store, issuer, clock), clock.now_ms() / 1000
     token = sign(claims(namespace, exp=now + 60))
     clock.advance(60 + LEEWAY_SECONDS - 1)
     assert (await api.http.get("/v1/jobs", headers=bearer(token))).status_code == 200
@@ -133,10 +133,10 @@ async def test_a_token_is_accepted_until_it_expires_and_no_longer(
 
 
 async def test_a_token_is_accepted_from_its_not_before_time(
-    stores: Namespace, issuer: Issuer, namespace: str
+    store: Namespace, issuer: Issuer, namespace: str
 ) -> None:
     clock = ManualClock()
-    api, now = moved(stores, issuer, clock), clock.now_ms() / 1000
+    api, now = moved(store, issuer, clock), clock.now_ms() / 1000
     token = sign(claims(namespace, nbf=now + 60, exp=now + 600))
     clock.advance(60 - LEEWAY_SECONDS - 0.001)
     await refused(api, token, "The token is not valid yet.")
@@ -146,10 +146,10 @@ async def test_a_token_is_accepted_from_its_not_before_time(
 
 
 async def test_a_good_token_is_checked_once_in_five_seconds(
-    stores: Namespace, issuer: Issuer, namespace: str, monkeypatch: pytest.MonkeyPatch
+    store: Namespace, issuer: Issuer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, checked = ManualClock(), 0
-    api = moved(stores, issuer, clock)
+    api = moved(store, issuer, clock)
     real = jwt.decode
 
     def decode(*arguments: Any, **options: Any) -> Any:

@@ -28,8 +28,8 @@ async def submit(api: Api, headers: dict[str, str] | None = None, **fields: obje
     return await api.http.post("/v1/jobs", json={"name": "work", **fields}, headers=headers)
 
 
-async def stored(stores: Namespace, id: str) -> str | None:
-    job = await stores.queries.job(id)
+async def stored(store: Namespace, id: str) -> str | None:
+    job = await store.queries.job(id)
     assert job is not None
     return job.traceparent
 
@@ -45,12 +45,12 @@ def named(span: ReadableSpan) -> SpanContext:
 
 
 async def test_without_opentelemetry_the_trace_context_is_passed_on_as_it_came(
-    api: Api, stores: Namespace
+    api: Api, store: Namespace
 ) -> None:
     job = (await submit(api, HEADERS)).json()
 
     assert job["trace_id"] == TRACE
-    assert await stored(stores, job["id"]) == HEADERS["traceparent"]
+    assert await stored(store, job["id"]) == HEADERS["traceparent"]
     assert (await api.http.get(f"/v1/jobs/{job['id']}")).json()["trace_id"] == TRACE
 
 
@@ -61,7 +61,7 @@ async def test_a_traceparent_that_is_not_valid_is_ignored(api: Api) -> None:
 
 
 async def test_a_submission_is_a_span_and_the_job_its_child(
-    api: Api, stores: Namespace, spans: InMemorySpanExporter
+    api: Api, store: Namespace, spans: InMemorySpanExporter
 ) -> None:
     job = (await submit(api, HEADERS)).json()
 
@@ -70,11 +70,11 @@ async def test_a_submission_is_a_span_and_the_job_its_child(
     assert span.parent is not None
     assert f"{span.parent.span_id:016x}" == SPAN
     assert job["trace_id"] == TRACE
-    assert await stored(stores, job["id"]) == f"00-{TRACE}-{named(span).span_id:016x}-01"
+    assert await stored(store, job["id"]) == f"00-{TRACE}-{named(span).span_id:016x}-01"
 
 
 async def test_a_submission_without_a_trace_begins_one(
-    api: Api, stores: Namespace, spans: InMemorySpanExporter
+    api: Api, store: Namespace, spans: InMemorySpanExporter
 ) -> None:
     job = (await submit(api)).json()
 
@@ -94,14 +94,14 @@ async def test_a_refused_submission_is_a_span_that_failed(api: Api, spans: InMem
 
 
 async def test_many_jobs_of_one_request_are_one_span(
-    api: Api, stores: Namespace, spans: InMemorySpanExporter
+    api: Api, store: Namespace, spans: InMemorySpanExporter
 ) -> None:
-    answer = await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "a"}, {"name": "b"}]})
+    response = await api.http.post("/v1/jobs/bulk", json={"jobs": [{"name": "a"}, {"name": "b"}]})
 
-    ids = [row["job"]["id"] for row in answer.json()["results"]]
+    ids = [row["job"]["id"] for row in response.json()["results"]]
     span = only(spans)
     begin = f"00-{named(span).trace_id:032x}-{named(span).span_id:016x}-"
-    assert [(await stored(stores, id) or "")[: len(begin)] for id in ids] == [begin, begin]
+    assert [(await stored(store, id) or "")[: len(begin)] for id in ids] == [begin, begin]
 
 
 async def test_a_replayed_submission_returns_the_first_trace(api: Api) -> None:
@@ -113,7 +113,7 @@ async def test_a_replayed_submission_returns_the_first_trace(api: Api) -> None:
 
 
 async def test_the_jobs_of_a_flow_are_children_of_its_submission(
-    api: Api, stores: Namespace, spans: InMemorySpanExporter
+    api: Api, store: Namespace, spans: InMemorySpanExporter
 ) -> None:
     jobs = {"a": {"job": {"name": "a"}}, "b": {"job": {"name": "b"}, "depends_on": ["a"]}}
 
@@ -121,4 +121,4 @@ async def test_the_jobs_of_a_flow_are_children_of_its_submission(
 
     begin = f"00-{TRACE}-{named(only(spans)).span_id:016x}-"
     for id in created["jobs"].values():
-        assert (await stored(stores, id) or "").startswith(begin)
+        assert (await stored(store, id) or "").startswith(begin)

@@ -10,23 +10,23 @@ async def unserved(api: Api, queue: str = "default") -> list[str]:
     return (await api.http.get(f"/v1/queues/{queue}")).json()["unserved_job_types"]
 
 
-async def worker(stores: Namespace, id: str, queues: dict[str, int], *types: str) -> None:
-    seconds, _ = await stores.scripts.redis.time()
+async def worker(store: Namespace, id: str, queues: dict[str, int], *types: str) -> None:
+    seconds, _ = await store.scripts.redis.time()
     now = seconds * 1000
     record = WorkerRecord(id, "host", 7, "0", queues, types, "running", 1, 1, now, now)
-    await stores.workers.register(record, [JobType(name) for name in types])
+    await store.workers.register(record, [JobType(name) for name in types])
 
 
-async def test_types_that_no_worker_of_the_queue_knows_are_named(api: Api, stores: Namespace) -> None:
+async def test_types_that_no_worker_of_the_queue_knows_are_named(api: Api, store: Namespace) -> None:
     await api.create(name="known")
     await api.create(name="unknown", limit_key="acme")
     await api.create(name="elsewhere")
     await api.create(name="later", delay_seconds=60)
     assert await unserved(api) == ["elsewhere", "known", "unknown"]
-    await worker(stores, "wk_1", {"default": 1}, "known")
-    await worker(stores, "wk_2", {"other": 1}, "elsewhere")
+    await worker(store, "wk_1", {"default": 1}, "known")
+    await worker(store, "wk_2", {"other": 1}, "elsewhere")
     assert await unserved(api) == ["elsewhere", "unknown"]
-    await worker(stores, "wk_3", {"*": 1}, "elsewhere", "unknown")
+    await worker(store, "wk_3", {"*": 1}, "elsewhere", "unknown")
     assert await unserved(api) == []
     listed = (await api.http.get("/v1/queues")).json()["items"]
     assert [queue["unserved_job_types"] for queue in listed] == [[]]

@@ -43,20 +43,20 @@ async def issuer() -> AsyncIterator[Issuer]:
         yield issuer
 
 
-async def pubsub_connections(stores: Namespace) -> int:
-    client: Any = stores.scripts.redis
+async def pubsub_connections(store: Namespace) -> int:
+    client: Any = store.scripts.redis
     return len(await client.client_list(_type="pubsub"))
 
 
-async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: Namespace) -> None:
+async def test_many_namespaces_wait_over_one_connection(redis_url: str, store: Namespace) -> None:
     """Each waiter once held one of the pool's fifty connections for half a minute longer than it waited."""
-    redis, names = stores.scripts.redis, [f"{stores.scripts.namespace}-{n}" for n in range(NAMESPACES)]
+    redis, names = store.scripts.redis, [f"{store.scripts.namespace}-{n}" for n in range(NAMESPACES)]
     async with (
-        serve(redis_url, stores.scripts.namespace, auth="required") as running,
+        serve(redis_url, store.scripts.namespace, auth="required") as running,
         running.client() as http,
     ):
         headers = [await authorization(redis, name) for name in names]
-        before = await pubsub_connections(stores)
+        before = await pubsub_connections(store)
 
         async def wait(header: dict[str, str]) -> httpx.Response:
             job = (await http.post("/v1/jobs", json={"name": "work"}, headers=header)).json()
@@ -74,14 +74,14 @@ async def test_many_namespaces_wait_over_one_connection(redis_url: str, stores: 
             )
 
         await eventually(all_wait, 30)
-        assert await pubsub_connections(stores) - before == 1
+        assert await pubsub_connections(store) - before == 1
         lists = await asyncio.gather(*(http.get("/v1/jobs", headers=header) for header in headers))
-        assert {answer.status_code for answer in lists} == {200}
-        jobs = [answer.json()["items"][0]["id"] for answer in lists]
+        assert {response.status_code for response in lists} == {200}
+        jobs = [response.json()["items"][0]["id"] for response in lists]
         for id, header in zip(jobs, headers, strict=True):
             await http.post(f"/v1/jobs/{id}/cancel", headers=header)
-        answers = await asyncio.gather(*polls)
-        assert {answer.json()["state"] for answer in answers} == {"cancelled"}
+        responses = await asyncio.gather(*polls)
+        assert {response.json()["state"] for response in responses} == {"cancelled"}
     for name in names:
         async for key in redis.scan_iter(match=f"triage:{{{name}}}:*", count=1000):
             await redis.unlink(key)
@@ -118,9 +118,9 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("operation", WAITS, ids=lambda operation: operation.id)
 async def test_a_client_that_hangs_up_frees_its_slot_at_once(
-    running: Running, stores: Namespace, operation: Operation
+    running: Running, store: Namespace, operation: Operation
 ) -> None:
-    address = operation.address(**await make(stores, operation))
+    address = operation.address(**await make(store, operation))
     if operation.id == "get_bulk_action":
         id = await paused_action(running)
         address = operation.address(action_id=id)
@@ -145,14 +145,14 @@ async def test_a_client_that_hangs_up_after_a_submission_frees_its_slot(running:
     await hang_up(running, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
-async def test_one_key_does_not_take_all_slots(redis_url: str, stores: Namespace) -> None:
-    path, redis = f"/v1/jobs/{await submit(stores)}", stores.scripts.redis
+async def test_one_key_does_not_take_all_slots(redis_url: str, store: Namespace) -> None:
+    path, redis = f"/v1/jobs/{await submit(store)}", store.scripts.redis
     async with (
-        serve(redis_url, stores.scripts.namespace, auth="required") as running,
+        serve(redis_url, store.scripts.namespace, auth="required") as running,
         running.client() as http,
     ):
         running.app_state.waiters.most_of_holder = 2
-        greedy, modest = [await authorization(redis, stores.scripts.namespace) for _ in range(2)]
+        greedy, modest = [await authorization(redis, store.scripts.namespace) for _ in range(2)]
         polls = [asyncio.create_task(http.get(f"{path}?wait=20", headers=greedy)) for _ in range(2)]
 
         def waiting_now() -> None:
@@ -166,8 +166,8 @@ async def test_one_key_does_not_take_all_slots(redis_url: str, stores: Namespace
         assert (await http.get(f"{path}?wait=0.01", headers=modest)).status_code == 200
         running.app_state.waiters.most = 2
         problem(await http.get(f"{path}?wait=1", headers=modest), 503, "too_many_waiters")
-        await stores.jobs.cancel([path.removeprefix("/v1/jobs/")], 0)
-        assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
+        await store.jobs.cancel([path.removeprefix("/v1/jobs/")], 0)
+        assert {response.status_code for response in await asyncio.gather(*polls)} == {200}
         assert running.app_state.waiters.count == 0
 
 
@@ -184,10 +184,10 @@ def test_slots_are_counted_for_each_subject_of_a_namespace() -> None:
 
 
 async def test_a_subject_has_its_own_slots_in_each_namespace(
-    redis_url: str, stores: Namespace, issuer: Issuer
+    redis_url: str, store: Namespace, issuer: Issuer
 ) -> None:
     """Issuers give the same subject to people of different tenants."""
-    own, other = (f"{stores.scripts.namespace}{suffix}" for suffix in ("", "-other"))
+    own, other = (f"{store.scripts.namespace}{suffix}" for suffix in ("", "-other"))
     async with (
         serve(redis_url, own, **issuer.settings) as running,
         running.client() as http,
@@ -212,26 +212,26 @@ async def test_a_subject_has_its_own_slots_in_each_namespace(
         problem(await http.get(f"/v1/jobs/{made[0]}?wait=1", headers=headers[0]), 429, "too_many_waiters")
         for id, header in zip(made, headers, strict=True):
             await http.post(f"/v1/jobs/{id}/cancel", headers=header)
-        assert {answer.status_code for answer in await asyncio.gather(*polls)} == {200}
-    async for key in stores.scripts.redis.scan_iter(match=f"triage:{{{other}}}:*", count=1000):
-        await stores.scripts.redis.unlink(key)
+        assert {response.status_code for response in await asyncio.gather(*polls)} == {200}
+    async for key in store.scripts.redis.scan_iter(match=f"triage:{{{other}}}:*", count=1000):
+        await store.scripts.redis.unlink(key)
 
 
 @pytest.mark.parametrize(
     ("revoked", "status", "code"), [(True, 401, "unauthenticated"), (False, 403, "scope_missing")]
 )
 async def test_a_key_that_may_no_longer_read_ends_its_waits_and_streams(
-    redis_url: str, stores: Namespace, monkeypatch: pytest.MonkeyPatch, revoked: bool, status: int, code: str
+    redis_url: str, store: Namespace, monkeypatch: pytest.MonkeyPatch, revoked: bool, status: int, code: str
 ) -> None:
     monkeypatch.setattr(credentials, "CACHE_SECONDS", 0.0)
     monkeypatch.setattr(long_polls, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(event_streams, "StreamTiming", lambda: events_timing)
-    id = await submit(stores)
+    id = await submit(store)
     async with (
-        serve(redis_url, stores.scripts.namespace, auth="required") as running,
+        serve(redis_url, store.scripts.namespace, auth="required") as running,
         running.client() as http,
     ):
-        header = await authorization(stores.scripts.redis, stores.scripts.namespace)
+        header = await authorization(store.scripts.redis, store.scripts.namespace)
         poll = asyncio.create_task(http.get(f"/v1/jobs/{id}?wait=30", headers=header))
         async with http.stream("GET", f"/v1/jobs/{id}/events", headers=header) as stream:
 
@@ -239,7 +239,7 @@ async def test_a_key_that_may_no_longer_read_ends_its_waits_and_streams(
                 assert (running.app_state.waiters.count, running.app_state.streams.count) == (1, 1)
 
             await eventually(both_wait)
-            keys = AccessKeys(stores.scripts.redis)
+            keys = AccessKeys(store.scripts.redis)
             digest = credentials.digest(header["Authorization"].removeprefix("Bearer "))
             found = await keys.find(digest)
             assert found is not None
@@ -257,16 +257,16 @@ events_timing = event_streams.StreamTiming(check=0.05)
 
 
 async def test_a_forbidden_channel_is_an_error_and_not_an_endless_wait(
-    redis_url: str, stores: Namespace
+    redis_url: str, store: Namespace
 ) -> None:
-    admin: Any = stores.scripts.redis
+    admin: Any = store.scripts.redis
     await admin.execute_command("ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels")
     path = redis_url.removeprefix("unix://")
     deaf = connect(f"unix://deaf:x@{path}")
     with pytest.raises(BackendUnavailable):
         async with (
             asyncio.timeout(10),
-            Namespace(deaf, stores.scripts.namespace, DAY).change_feed.watch("job_1"),
+            Namespace(deaf, store.scripts.namespace, DAY).change_feed.watch("job_1"),
         ):
             pytest.fail("the wait did not end")
     await deaf.aclose()
@@ -274,15 +274,15 @@ async def test_a_forbidden_channel_is_an_error_and_not_an_endless_wait(
 
 
 async def test_an_unused_connection_is_closed_and_opened_again(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.changes.subscriber.IDLE_SECONDS", 0.0)
     monkeypatch.setattr("service.store.changes.subscriber.CHECK_SECONDS", 0.02)
-    subscriber: Subscriber = stores.change_feed._subscriber
+    subscriber: Subscriber = store.change_feed._subscriber
     for _ in range(2):
-        id = await submit(stores)
-        async with stores.change_feed.watch(id) as changed:
-            await stores.jobs.cancel([id], 0)
+        id = await submit(store)
+        async with store.change_feed.watch(id) as changed:
+            await store.jobs.cancel([id], 0)
             await asyncio.wait_for(changed.wait(), 5)
 
         def left() -> None:
@@ -295,6 +295,6 @@ async def test_an_unused_connection_is_closed_and_opened_again(
 
 async def test_an_api_without_a_socket_waits_as_well(api: Api) -> None:
     job = await api.create()
-    answer = await api.http.get(f"/v1/jobs/{job['id']}?wait=0.01")
-    assert answer.status_code == 200
+    response = await api.http.get(f"/v1/jobs/{job['id']}?wait=0.01")
+    assert response.status_code == 200
     assert api.app.state.app_state.waiters.count == 0

@@ -43,7 +43,7 @@ def worker_settings(redis_url: str, namespace: str) -> Settings:
 
 
 @pytest.fixture
-async def make_worker(worker_settings: Settings, stores: Namespace) -> MakeWorker:
+async def make_worker(worker_settings: Settings, store: Namespace) -> MakeWorker:
     """`await make_worker(functions, **options).main()` runs all queued jobs and returns."""
 
     def make(functions: Any = (), *, burst: bool = True, **options: Any) -> TriageWorker:
@@ -55,12 +55,12 @@ async def make_worker(worker_settings: Settings, stores: Namespace) -> MakeWorke
 
 
 @pytest.fixture
-async def make_pool(redis_url: str, stores: Namespace) -> AsyncIterator[MakePool]:
+async def make_pool(redis_url: str, store: Namespace) -> AsyncIterator[MakePool]:
     """Clients like `ctx["redis"]` in a worker with these functions."""
     made: list[TriageRedis] = []
 
     def make(*functions: Any, **options: Any) -> TriageRedis:
-        made.append(TriageRedis(redis_url, stores, Registry.load([], functions, options), new_id))
+        made.append(TriageRedis(redis_url, store, Registry.load([], functions, options), new_id))
         return made[-1]
 
     yield make

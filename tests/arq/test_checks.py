@@ -6,7 +6,7 @@ from arq.worker import FailedJobs, func
 pytestmark = pytest.mark.anyio
 
 
-async def answer(ctx):
+async def response(ctx):
     return 42
 
 
@@ -16,14 +16,14 @@ async def fail(ctx):
 
 async def test_a_check_returns_how_many_jobs_succeeded(make_worker, pool):
     for _ in range(3):
-        await pool.enqueue_job("answer")
-    assert await make_worker([answer]).run_check() == 3
+        await pool.enqueue_job("response")
+    assert await make_worker([response]).run_check() == 3
 
 
 async def test_a_check_raises_the_results_of_jobs_that_failed(make_worker, make_pool):
-    functions = [answer, func(fail, max_tries=1)]
+    functions = [response, func(fail, max_tries=1)]
     client = make_pool(*functions)
-    await client.enqueue_job("answer")
+    await client.enqueue_job("response")
     await client.enqueue_job("fail")
     worker = make_worker(functions)
     with pytest.raises(FailedJobs, match="1 job failed") as raised:

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.anyio
 MODULE = """
 import logging
 from arq import cron
-async def answer(ctx):
-    logging.getLogger("mine").info("the answer is %s", 42)
+async def response(ctx):
+    logging.getLogger("mine").info("the response is %s", 42)
     logging.getLogger("httpx").info("a request")
     return 42
 class WorkerSettings:
-    functions = [answer]
+    functions = [response]
     poll_delay = 0.1
 """
 
@@ -59,11 +59,11 @@ def run(environment, tmp_path: Path, *arguments: str) -> tuple[int, str]:
 
 
 async def test_the_command_runs_queued_jobs_and_writes_log_lines_of_handlers(environment, tmp_path, pool):
-    job = await pool.enqueue_job("answer")
+    job = await pool.enqueue_job("response")
     status, output = run(environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--burst")
     assert status == 0, output
     assert await job.result(timeout=10) == 42
-    assert '"event": "the answer is 42"' in output
+    assert '"event": "the response is 42"' in output
     assert f'"job_id": "{job.job_id}"' in output
     assert "a request" not in output
     assert "WorkerSettings.poll_delay has no effect" in output
@@ -81,28 +81,28 @@ async def test_a_worker_without_custom_handlers_runs_the_samples_and_warns(envir
 
 async def test_the_command_takes_a_settings_of_its_users(environment, tmp_path, pool):
     (tmp_path / "arq_main.py").write_text(
-        "import workers.main\nfrom arq_tasks import answer\n"
+        "import workers.main\nfrom arq_tasks import response\n"
         "class Mine(workers.main.WorkerSettings):\n"
-        "    functions = [answer]\n    max_tries = 9\n    burst = True\n"
+        "    functions = [response]\n    max_tries = 9\n    burst = True\n"
     )
     given = {**environment, "TRIAGE_HANDLERS": "workers.handlers"}
-    job = await pool.enqueue_job("answer")
+    job = await pool.enqueue_job("response")
     status, output = run(given, tmp_path, "-m", "arq", "arq_main.Mine")
     assert status == 0, output
     assert await job.result(timeout=10) == 42
 
 
-async def test_the_check_of_the_command_asks_the_server_of_the_worker(environment, tmp_path, running, stores):
+async def test_the_check_of_the_command_asks_the_server_of_the_worker(environment, tmp_path, running, store):
     command = ("-m", "arq", "workers.main.WorkerSettings", "--check")
     status, output = run(environment, tmp_path, *command)
     assert (status, "no worker of namespace" in output) == (1, True)
 
-    async def answer(ctx): ...
+    async def response(ctx): ...
 
-    await running([answer])
+    await running([response])
 
     async def alive():
-        assert await stores.workers.alive()
+        assert await store.workers.alive()
 
     await eventually(alive)
     status, output = run(environment, tmp_path, *command)
@@ -114,11 +114,11 @@ async def test_the_watch_of_the_command_runs_the_changed_code(environment, tmp_p
         environment, tmp_path, "-m", "arq", "workers.main.WorkerSettings", "--watch", str(tmp_path)
     )
     try:
-        assert await (await pool.enqueue_job("answer")).result(timeout=20) == 42
+        assert await (await pool.enqueue_job("response")).result(timeout=20) == 42
         (tmp_path / "arq_tasks.py").write_text(MODULE.replace("return 42", "return 'changed'"))
 
         async def changed():
-            assert await (await pool.enqueue_job("answer")).result(timeout=20) == "changed"
+            assert await (await pool.enqueue_job("response")).result(timeout=20) == "changed"
 
         await eventually(changed, 30)
     finally:

@@ -38,9 +38,9 @@ def at(*parts: int, zone: tzinfo = UTC) -> int:
     return round(datetime(*parts, tzinfo=zone).timestamp() * 1000)
 
 
-async def cron_of(stores, clock, *jobs, served=("*",), **options):
+async def cron_of(store, clock, *jobs, served=("*",), **options):
     registry = Registry.load([], [], {"cron_jobs": jobs, **options})
-    return Cron(registry, served, stores, clock, IDS.new)
+    return Cron(registry, served, store, clock, IDS.new)
 
 
 @pytest.fixture
@@ -101,10 +101,10 @@ async def test_a_cron_job_may_have_more_tries(make_worker, pool):
     assert [(result.job_try, result.success) for result in await pool.all_job_results()] == [(2, True)]
 
 
-async def test_options_of_a_cron_job_are_those_of_its_jobs(make_worker, stores, pool):
+async def test_options_of_a_cron_job_are_those_of_its_jobs(make_worker, store, pool):
     jobs = [cron(tick, hour=1, run_at_startup=True, timeout=7, keep_result=60)]
     await make_worker(cron_jobs=jobs).main()
-    job = await stores.queries.job((await pool.all_job_results())[0].job_id)
+    job = await store.queries.job((await pool.all_job_results())[0].job_id)
     assert (job.timeout_ms, job.retention_ms, job.retry.max_attempts) == (7_000, 60_000, 1)
 
 
@@ -147,71 +147,71 @@ async def test_a_cron_job_fires_on_time(pool, running):
     assert timedelta() <= late + timedelta(milliseconds=1) < timedelta(milliseconds=500)
 
 
-async def test_each_firing_is_one_job_over_all_workers(stores, clock):
-    crons = [await cron_of(stores, clock, cron(tick, second={0, 20, 40})) for _ in range(3)]
+async def test_each_firing_is_one_job_over_all_workers(store, clock):
+    crons = [await cron_of(store, clock, cron(tick, second={0, 20, 40})) for _ in range(3)]
     for _ in range(4):
         clock.advance(20)
         await asyncio.gather(*(one.work() for one in crons))
-    assert len(await jobs_in(stores)) == 4
+    assert len(await jobs_in(store)) == 4
 
 
-async def test_a_firing_stays_one_job_after_it_was_pruned(stores, clock):
-    first, second = [await cron_of(stores, clock, cron(tick, second=0)) for _ in range(2)]
+async def test_a_firing_stays_one_job_after_it_was_pruned(store, clock):
+    first, second = [await cron_of(store, clock, cron(tick, second=0)) for _ in range(2)]
     clock.advance(60)
     await first.work()
-    [job] = await jobs_in(stores)
-    await stores.jobs.cancel([job.id], 0)
-    await stores.jobs.delete([job.id])
+    [job] = await jobs_in(store)
+    await store.jobs.cancel([job.id], 0)
+    await store.jobs.delete([job.id])
     await second.work()
-    assert await jobs_in(stores) == []
+    assert await jobs_in(store) == []
 
 
-async def test_a_cron_job_that_is_not_unique_fires_on_each_worker(stores, clock):
-    crons = [await cron_of(stores, clock, cron(tick, second=0, unique=False)) for _ in range(3)]
+async def test_a_cron_job_that_is_not_unique_fires_on_each_worker(store, clock):
+    crons = [await cron_of(store, clock, cron(tick, second=0, unique=False)) for _ in range(3)]
     clock.advance(60)
     for one in crons:
         await one.work()
-    assert len(await jobs_in(stores)) == 3
+    assert len(await jobs_in(store)) == 3
 
 
-async def test_a_custom_id_fires_again_when_its_last_job_has_ended(stores, clock):
-    one = await cron_of(stores, clock, cron(tick, second=0, job_id="singleton"))
+async def test_a_custom_id_fires_again_when_its_last_job_has_ended(store, clock):
+    one = await cron_of(store, clock, cron(tick, second=0, job_id="singleton"))
     clock.advance(60)
     await one.work()
     clock.advance(60)
     await one.work()
-    [job] = await jobs_in(stores)
-    await stores.jobs.cancel([job.id], 0)
+    [job] = await jobs_in(store)
+    await store.jobs.cancel([job.id], 0)
     clock.advance(60)
     await one.work()
-    assert sorted(job.state for job in await jobs_in(stores)) == [State.CANCELLED, State.QUEUED]
+    assert sorted(job.state for job in await jobs_in(store)) == [State.CANCELLED, State.QUEUED]
 
 
-async def test_a_suspended_worker_does_not_fire_what_is_long_past(stores, clock):
-    one = await cron_of(stores, clock, cron(tick, second=0))
+async def test_a_suspended_worker_does_not_fire_what_is_long_past(store, clock):
+    one = await cron_of(store, clock, cron(tick, second=0))
     clock.advance(3_600)
     pause = await one.work()
-    assert await jobs_in(stores) == []
+    assert await jobs_in(store) == []
     assert 0 < pause <= 30
 
 
-async def test_a_firing_that_redis_refused_is_sent_again(stores, clock):
-    one = await cron_of(stores, clock, cron(tick, second=0))
+async def test_a_firing_that_redis_refused_is_sent_again(store, clock):
+    one = await cron_of(store, clock, cron(tick, second=0))
     clock.advance(60)
-    before, stores.jobs.submit_batch = stores.jobs.submit_batch, broken
+    before, store.jobs.submit_batch = store.jobs.submit_batch, broken
     with pytest.raises(ConnectionError):
         await one.work()
-    stores.jobs.submit_batch = before
+    store.jobs.submit_batch = before
     await one.work()
-    assert len(await jobs_in(stores)) == 1
+    assert len(await jobs_in(store)) == 1
 
 
 async def broken(*_args, **_options):
     raise ConnectionError
 
 
-async def jobs_in(stores):
-    return (await stores.queries.list_jobs(JobFilter(), 200, None)).items
+async def jobs_in(store):
+    return (await store.queries.list_jobs(JobFilter(), 200, None)).items
 
 
 @pytest.mark.parametrize(
@@ -249,14 +249,14 @@ def test_a_cron_job_follows_the_clock_of_its_time_zone():
     assert next_firing(job, berlin, at(2026, 10, 25, 1, 30)) == at(2026, 10, 26, 1)
 
 
-async def test_the_default_time_zone_is_the_systems(stores):
-    one = await cron_of(stores, Clock(), cron(tick, hour=1))
+async def test_the_default_time_zone_is_the_systems(store):
+    one = await cron_of(store, Clock(), cron(tick, hour=1))
     assert one.entries[0].zone == datetime.now().astimezone().tzinfo
 
 
-async def test_the_time_zone_of_the_settings_wins(stores):
+async def test_the_time_zone_of_the_settings_wins(store):
     zone = ZoneInfo("Asia/Tokyo")
-    one = await cron_of(stores, Clock(), cron(tick, hour=1), timezone=zone)
+    one = await cron_of(store, Clock(), cron(tick, hour=1), timezone=zone)
     assert one.entries[0].zone is zone
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="none")
 
 
-async def answer(ctx):
+async def response(ctx):
     return 42
 
 
@@ -27,7 +27,7 @@ async def test_a_worker_starts_up_and_shuts_down_once(make_worker):
     async def shutdown(ctx):
         calls.append(("shutdown", "redis" in ctx))
 
-    await make_worker([answer], on_startup=startup, on_shutdown=shutdown).main()
+    await make_worker([response], on_startup=startup, on_shutdown=shutdown).main()
     assert calls == [("startup", True), ("shutdown", True)]
 
 
@@ -35,9 +35,9 @@ async def test_a_worker_whose_startup_fails_does_not_start(make_worker, pool):
     async def startup(ctx):
         raise RuntimeError("no database")
 
-    await pool.enqueue_job("answer")
+    await pool.enqueue_job("response")
     with pytest.raises(RuntimeError, match="no database"):
-        await make_worker([answer], on_startup=startup).main()
+        await make_worker([response], on_startup=startup).main()
     assert len(await pool.queued_jobs()) == 1
 
 
@@ -50,9 +50,9 @@ async def test_the_hooks_of_a_job_have_its_context_in_order(make_worker, pool):
 
         return hook
 
-    job = await pool.enqueue_job("answer")
+    job = await pool.enqueue_job("response")
     await make_worker(
-        [answer], on_job_start=note("start"), on_job_end=note("end"), after_job_end=note("after")
+        [response], on_job_start=note("start"), on_job_end=note("end"), after_job_end=note("after")
     ).main()
     assert calls == [(name, job.job_id, 1, "opened") for name in ("start", "end", "after")]
 
@@ -63,8 +63,8 @@ async def test_after_hooks_run_when_the_outcome_is_stored(make_worker, pool):
     async def note(ctx):
         states.append((await pool.find_job(ctx["job_id"])).state)
 
-    await pool.enqueue_job("answer")
-    await make_worker([answer], on_job_end=note, after_job_end=note).main()
+    await pool.enqueue_job("response")
+    await make_worker([response], on_job_end=note, after_job_end=note).main()
     assert states == [State.RUNNING, State.SUCCEEDED]
 
 
@@ -78,8 +78,8 @@ async def test_the_last_after_hook_finishes_before_the_worker_shuts_down(make_wo
     async def shutdown(ctx):
         calls.append("shutdown")
 
-    await pool.enqueue_job("answer")
-    await make_worker([answer], after_job_end=after, on_shutdown=shutdown).main()
+    await pool.enqueue_job("response")
+    await make_worker([response], after_job_end=after, on_shutdown=shutdown).main()
     assert calls == ["after", "shutdown"]
 
 
@@ -109,8 +109,8 @@ async def test_an_after_hook_sees_the_context_variables_of_its_start_hook(make_w
     async def after(ctx):
         seen.append(tenant.get())
 
-    await pool.enqueue_job("answer")
-    await make_worker([answer], on_job_start=start, after_job_end=after).main()
+    await pool.enqueue_job("response")
+    await make_worker([response], on_job_start=start, after_job_end=after).main()
     assert seen == ["acme"]
 
 
@@ -124,8 +124,8 @@ async def test_an_end_hook_may_reset_what_the_start_hook_set(make_worker, pool):
         tenant.reset(ctx["token"])
         reset.append(tenant.get())
 
-    await pool.enqueue_job("answer")
-    await make_worker([answer], on_job_start=start, on_job_end=end).main()
+    await pool.enqueue_job("response")
+    await make_worker([response], on_job_start=start, on_job_end=end).main()
     assert reset == ["none"]
 
 
@@ -151,8 +151,8 @@ async def test_a_start_hook_may_ask_for_another_try(make_pool, make_worker):
         if ctx["job_try"] == 1:
             raise Retry(0.01)
 
-    job = await make_pool(answer).enqueue_job("answer")
-    await make_worker([answer], on_job_start=start).main()
+    job = await make_pool(response).enqueue_job("response")
+    await make_worker([response], on_job_start=start).main()
     assert (await job.info()).job_try == 2
 
 
@@ -164,8 +164,8 @@ async def test_an_end_hook_that_fails_changes_nothing(make_worker, pool, hook, e
     async def fails(ctx):
         raise error
 
-    job = await pool.enqueue_job("answer")
-    await make_worker([answer], **{hook: fails}).main()
+    job = await pool.enqueue_job("response")
+    await make_worker([response], **{hook: fails}).main()
     assert await job.result(timeout=10) == 42
 
 

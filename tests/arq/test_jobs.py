@@ -12,7 +12,7 @@ from tests.support.eventually import eventually
 pytestmark = pytest.mark.anyio
 
 
-async def answer(ctx, *args, **kwargs):
+async def response(ctx, *args, **kwargs):
     return 42
 
 
@@ -47,62 +47,62 @@ async def test_waiting_for_the_result_of_an_unknown_job_ends_at_once(pool):
 
 
 async def test_waiting_for_a_result_ends_with_the_timeout(pool):
-    job = await pool.enqueue_job("answer")
+    job = await pool.enqueue_job("response")
     with pytest.raises(asyncio.TimeoutError):
         await job.result(0.05, poll_delay=0)
 
 
 async def test_waiting_for_a_result_ends_with_the_job(pool, make_worker):
-    job = await pool.enqueue_job("answer")
+    job = await pool.enqueue_job("response")
     waiting = asyncio.create_task(job.result(poll_delay=60))
-    await make_worker([answer]).main()
+    await make_worker([response]).main()
     assert await asyncio.wait_for(waiting, 2) == 42
 
 
 async def test_a_handler_waits_for_the_job_that_it_enqueued(pool, running):
     async def parent(ctx):
-        child = await ctx["redis"].enqueue_job("answer")
+        child = await ctx["redis"].enqueue_job("response")
         return await child.result(timeout=10)
 
-    await running([parent, answer])
+    await running([parent, response])
     assert await (await pool.enqueue_job("parent")).result(timeout=10) == 42
 
 
-async def test_waiting_for_a_job_that_is_pruned_meanwhile_ends(pool, stores):
-    job = await pool.enqueue_job("answer")
+async def test_waiting_for_a_job_that_is_pruned_meanwhile_ends(pool, store):
+    job = await pool.enqueue_job("response")
     waiting = asyncio.create_task(job.result(poll_delay=0))
-    await stores.jobs.cancel([job.job_id], 0)
-    await stores.jobs.delete([job.job_id])
+    await store.jobs.cancel([job.job_id], 0)
+    await store.jobs.delete([job.job_id])
     with pytest.raises((ResultNotFound, asyncio.CancelledError)):
         await asyncio.wait_for(waiting, 5)
 
 
 async def test_pole_delay_is_deprecated(pool, make_worker):
-    job = await pool.enqueue_job("answer")
-    await make_worker([answer]).main()
+    job = await pool.enqueue_job("response")
+    await make_worker([response]).main()
     with pytest.warns(DeprecationWarning, match="poll_delay"):
         assert await job.result(pole_delay=0) == 42
 
 
 async def test_the_info_of_a_waiting_job_is_complete(pool):
-    job = await pool.enqueue_job("answer", 123, a=456)
+    job = await pool.enqueue_job("response", 123, a=456)
     info = await job.info()
     assert type(info) is JobDef
-    assert (info.function, info.args, info.kwargs, info.job_try) == ("answer", (123,), {"a": 456}, None)
+    assert (info.function, info.args, info.kwargs, info.job_try) == ("response", (123,), {"a": 456}, None)
     assert info.job_id == job.job_id
     assert info.score is not None
     assert abs(info.enqueue_time.timestamp() * 1000 - info.score) < 1000
 
 
 async def test_the_info_of_a_finished_job_is_complete(pool, make_worker):
-    job = await pool.enqueue_job("answer", 1, 2, c=3, _queue_name="custom")
+    job = await pool.enqueue_job("response", 1, 2, c=3, _queue_name="custom")
     assert await job.status() == JobStatus.queued
     assert await job.result_info() is None
-    await make_worker([answer]).main()
+    await make_worker([response]).main()
     assert await job.status() == JobStatus.complete
     info = await job.info()
     assert isinstance(info, JobResult)
-    assert (info.function, info.args, info.kwargs) == ("answer", (1, 2), {"c": 3})
+    assert (info.function, info.args, info.kwargs) == ("response", (1, 2), {"c": 3})
     assert (info.success, info.result, info.job_try, info.score) == (True, 42, 1, None)
     assert (info.queue_name, info.job_id) == ("custom", job.job_id)
     assert info.enqueue_time <= info.start_time <= info.finish_time
@@ -168,7 +168,7 @@ async def test_a_result_that_is_not_json_is_not_returned(pool, make_worker):
 
 async def test_a_job_of_an_unknown_function_waits(pool, make_worker):
     job = await pool.enqueue_job("missing")
-    await make_worker([answer]).main()
+    await make_worker([response]).main()
     assert await job.status() == JobStatus.queued
 
 
@@ -194,7 +194,7 @@ async def test_a_job_is_aborted_before_it_starts(pool, make_worker):
 
 
 async def test_a_deferred_job_is_aborted_before_its_time(pool):
-    job = await pool.enqueue_job("answer", _defer_by=86_400)
+    job = await pool.enqueue_job("response", _defer_by=86_400)
     assert await job.abort(timeout=1) is True
     assert await job.status() == JobStatus.complete
 
@@ -204,8 +204,8 @@ async def test_a_job_that_does_not_exist_is_not_aborted(pool):
 
 
 async def test_a_job_that_has_ended_is_not_aborted(pool, make_worker):
-    job = await pool.enqueue_job("answer")
-    await make_worker([answer]).main()
+    job = await pool.enqueue_job("response")
+    await make_worker([response]).main()
     assert await job.abort() is False
     assert await job.result(timeout=10) == 42
 

@@ -20,12 +20,12 @@ from workers.worker import TriageWorker
 pytestmark = pytest.mark.anyio
 
 
-async def answer(ctx):
+async def response(ctx):
     return 42
 
 
 def loaded(*functions, **options):
-    return Registry.load([], functions or (answer,), options)
+    return Registry.load([], functions or (response,), options)
 
 
 def defaults(*functions, **options):
@@ -81,7 +81,7 @@ def test_only_a_value_without_effect_is_named(name, value):
 
 async def test_a_worker_names_options_without_effect_at_start_up(make_worker):
     with capture_logs() as lines:
-        await make_worker([answer], poll_delay=0.1).main()
+        await make_worker([response], poll_delay=0.1).main()
     assert [line["option"] for line in lines if line["event"] == "arq_option_ignored"] == [
         "Worker: WorkerSettings.poll_delay has no effect: Triage wakes workers; they do not poll."
     ]
@@ -99,7 +99,7 @@ def test_a_function_of_arq_has_five_tries_by_default():
 
 def test_tries_of_the_worker_and_of_the_function_count():
     assert defaults(max_tries=2)["retry"] == {"max_attempts": 2}
-    assert defaults(func(answer, max_tries=3), max_tries=2)["retry"] == {"max_attempts": 3}
+    assert defaults(func(response, max_tries=3), max_tries=2)["retry"] == {"max_attempts": 3}
 
 
 def test_without_retries_there_is_one_try():
@@ -113,18 +113,20 @@ def test_time_limits_are_seconds_or_a_timedelta(value):
 
 
 def test_the_time_limit_of_a_function_wins():
-    assert defaults(func(answer, timeout=3), job_timeout=7)["timeout_seconds"] == 3
+    assert defaults(func(response, timeout=3), job_timeout=7)["timeout_seconds"] == 3
 
 
 def test_results_are_kept_for_the_time_given():
     assert "retention_seconds" not in defaults()
     assert defaults(keep_result=0)["retention_seconds"] == 0
-    assert defaults(func(answer, keep_result=60), keep_result=7)["retention_seconds"] == 60
+    assert defaults(func(response, keep_result=60), keep_result=7)["retention_seconds"] == 60
 
 
 def test_results_that_are_kept_forever_are_kept_ten_years():
     assert defaults(keep_result_forever=True)["retention_seconds"] == 315_360_000
-    assert defaults(func(answer, keep_result_forever=True), keep_result=7)["retention_seconds"] == 315_360_000
+    assert (
+        defaults(func(response, keep_result_forever=True), keep_result=7)["retention_seconds"] == 315_360_000
+    )
 
 
 def test_jobs_go_to_the_queue_of_their_worker():
@@ -143,7 +145,7 @@ def test_jobs_go_to_the_queue_of_their_worker():
         {"queue_name": "no such/queue"},
         {"max_jobs": 0},
         {"max_jobs": 1.5},
-        {"cron_jobs": [answer]},
+        {"cron_jobs": [response]},
         {"timezone": "Europe/Berlin"},
         {"on_startup": "startup"},
         {"job_completion_wait": -1},
@@ -219,15 +221,15 @@ async def test_a_handler_that_takes_too_long_fails(make_pool, make_worker):
 
 
 async def test_burst_in_the_settings_ends_when_no_job_is_left(make_worker, pool):
-    job = await pool.enqueue_job("answer")
-    worker = make_worker([answer], burst=False, registry=loaded(burst=True))
+    job = await pool.enqueue_job("response")
+    worker = make_worker([response], burst=False, registry=loaded(burst=True))
     await asyncio.wait_for(worker.main(), 10)
     assert await job.result(timeout=10) == 42
 
 
 async def test_jobs_expire_this_long_after_their_time(make_pool):
-    client = make_pool(answer, expires_extra_ms=60_000)
-    job = await client.find_job((await client.enqueue_job("answer", _defer_by=5)).job_id)
+    client = make_pool(response, expires_extra_ms=60_000)
+    job = await client.find_job((await client.enqueue_job("response", _defer_by=5)).job_id)
     assert job.expires_at - job.created_at == 65_000
 
 
@@ -239,9 +241,9 @@ async def test_a_worker_counts_what_it_did(make_pool, make_worker):
         if ctx["job_try"] == 1:
             raise Retry()
 
-    functions = [answer, twice, func(fail, name="fail", max_tries=1)]
+    functions = [response, twice, func(fail, name="fail", max_tries=1)]
     client = make_pool(*functions)
-    for name in ("answer", "twice", "fail"):
+    for name in ("response", "twice", "fail"):
         await client.enqueue_job(name)
     worker = make_worker(functions)
     await worker.main()
@@ -294,5 +296,5 @@ def test_imported_hooks_and_cron_jobs_are_not_handlers(tmp_path, monkeypatch):
 
 
 def test_a_cron_job_uses_the_time_zone_of_its_settings():
-    registry = loaded(cron_jobs=[cron(answer, hour=1)], timezone=UTC)
+    registry = loaded(cron_jobs=[cron(response, hour=1)], timezone=UTC)
     assert [settings.timezone for _, settings in registry.crons] == [UTC]

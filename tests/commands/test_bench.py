@@ -24,8 +24,8 @@ PLAN = Plan("t", 8, 2, 1, "bench", "work", {}, False, 60)
 
 
 @pytest.fixture
-async def api(stores: Namespace) -> AsyncIterator[Api]:
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+async def api(store: Namespace) -> AsyncIterator[Api]:
+    api = Api(store.scripts.redis, store.scripts.namespace)
     yield api
     await api.close()
 
@@ -90,7 +90,7 @@ async def test_a_stopped_sender_waits_for_open_requests_and_sends_no_more(api: A
 
 
 async def test_a_long_wait_is_explained_once(
-    api: Api, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ends, "FIRST", 0.01)
     monkeypatch.setattr(ends, "LATER", 0.01)
@@ -101,7 +101,7 @@ async def test_a_long_wait_is_explained_once(
         assert said
 
     await eventually(told)
-    await finish(stores, (await claim(stores)).leases[0], OK)
+    await finish(store, (await claim(store)).leases[0], OK)
     end = await waiting
     assert end is not None
     assert end.state == "succeeded"

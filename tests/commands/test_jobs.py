@@ -16,21 +16,21 @@ from tests.support.factories import OK, claim, finish, submit
 ENDS = [("succeeded", 0), ("dead", 3), ("cancelled", 4)]
 
 
-async def end_as(stores: Namespace, running: Running, state: str, job_id: str = "") -> None:
+async def end_as(store: Namespace, running: Running, state: str, job_id: str = "") -> None:
     """Finish the queued job with this outcome."""
     if state == "cancelled":
         async with running.client() as http:
             found = job_id or (await http.get("/v1/jobs")).json()["items"][0]["id"]
             assert (await http.post(f"/v1/jobs/{found}/cancel")).status_code == 200
         return
-    lease = (await claim(stores)).leases[0]
+    lease = (await claim(store)).leases[0]
     outcome = OK if state == "succeeded" else Failed(Failure("ValueError", "no"), retryable=False)
-    await finish(stores, lease, outcome)
+    await finish(store, lease, outcome)
 
 
 @pytest.mark.parametrize(("state", "code"), ENDS)
 async def test_submit_with_wait_exits_as_its_job_finished(
-    triage: Triage, running: Running, stores: Namespace, state: str, code: int
+    triage: Triage, running: Running, store: Namespace, state: str, code: int
 ) -> None:
     waiting = asyncio.create_task(triage("submit", "work", "--wait", "20"))
 
@@ -39,7 +39,7 @@ async def test_submit_with_wait_exits_as_its_job_finished(
             assert (await http.get("/v1/jobs")).json()["items"]
 
     await eventually(queued)
-    await end_as(stores, running, state)
+    await end_as(store, running, state)
     ended = await waiting
     assert (ended.code, ended.err) == (code, "")
     assert f"  work  {state}" in ended.out
@@ -47,11 +47,11 @@ async def test_submit_with_wait_exits_as_its_job_finished(
 
 @pytest.mark.parametrize(("state", "code"), ENDS)
 async def test_tail_exits_as_its_job_finished(
-    triage: Triage, running: Running, stores: Namespace, state: str, code: int
+    triage: Triage, running: Running, store: Namespace, state: str, code: int
 ) -> None:
-    id = await submit(stores)
+    id = await submit(store)
     following = asyncio.create_task(triage("tail", id))
-    await end_as(stores, running, state, id)
+    await end_as(store, running, state, id)
     ended = await following
     assert ended.code == code
     assert ended.out.splitlines()[-1] == state
@@ -68,11 +68,11 @@ async def test_submit_reports_that_its_job_has_not_finished_in_time(triage: Tria
 
 
 async def test_submit_without_wait_and_get_succeed_whatever_the_job(
-    triage: Triage, running: Running, stores: Namespace
+    triage: Triage, running: Running, store: Namespace
 ) -> None:
     ended = await triage("submit", "work", "--json")
     id = orjson.loads(ended.out)["id"]
-    await end_as(stores, running, "cancelled", id)
+    await end_as(store, running, "cancelled", id)
     assert ((await triage("get", id)).code, ended.code) == (0, 0)
 
 
@@ -86,13 +86,13 @@ def rows(output: str) -> list[str]:
     return [line for line in output.splitlines() if "│" in line]
 
 
-async def test_a_table_in_a_pipe_has_whole_rows(triage: Triage, stores: Namespace, running: Running) -> None:
-    queue, id = "a-queue-with-a-name-" + "x" * 100, await submit(stores, name="n" * 128)
+async def test_a_table_in_a_pipe_has_whole_rows(triage: Triage, store: Namespace, running: Running) -> None:
+    queue, id = "a-queue-with-a-name-" + "x" * 100, await submit(store, name="n" * 128)
     async with running.client() as http:
         await http.put("/v1/schedules/" + "s" * 64, json={"every_seconds": 60, "job": {"name": "n" * 128}})
         await http.post(f"/v1/queues/{queue}/pause")
-    lease = (await claim(stores, types={"n" * 128: None})).leases[0]
-    await finish(stores, lease, Failed(Failure("ValueError", "no"), retryable=False))
+    lease = (await claim(store, types={"n" * 128: None})).leases[0]
+    await finish(store, lease, Failed(Failure("ValueError", "no"), retryable=False))
     for command, wanted in (
         (("queues",), [queue]),
         (("dlq", "list"), [id, "n" * 128]),
@@ -105,12 +105,12 @@ async def test_a_table_in_a_pipe_has_whole_rows(triage: Triage, stores: Namespac
 
 
 async def test_a_narrow_terminal_folds_and_cuts_nothing(
-    triage: Triage, stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    triage: Triage, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.commands.tables.UNBOUNDED", 60)
-    id: Any = await submit(stores, name="n" * 128)
-    lease = (await claim(stores, types={"n" * 128: None})).leases[0]
-    await finish(stores, lease, Failed(Failure("ValueError", "no"), retryable=False))
+    id: Any = await submit(store, name="n" * 128)
+    lease = (await claim(store, types={"n" * 128: None})).leases[0]
+    await finish(store, lease, Failed(Failure("ValueError", "no"), retryable=False))
     out = (await triage("dlq", "list")).out
     assert "…" not in out
     # The id stays whole, the name is folded.

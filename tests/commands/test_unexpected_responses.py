@@ -41,30 +41,30 @@ def complain(code: int, out: str, err: str) -> str:
 ANSWERS = ("502", "html", "bare", "empty", "list", "other", "rows", "fastapi", "login", "gzip")
 #: Every command with a response of each kind, and one command with all.
 PAIRS = [
-    *((command, answer) for command in COMMANDS for answer in ("html", "fastapi", "other")),
-    *((("queues",), answer) for answer in ANSWERS),
+    *((command, response) for command in COMMANDS for response in ("html", "fastapi", "other")),
+    *((("queues",), response) for response in ANSWERS),
 ]
 
 
-@pytest.mark.parametrize(("command", "answer"), [pair for pair in PAIRS if pair != (DELETE, "other")])
+@pytest.mark.parametrize(("command", "response"), [pair for pair in PAIRS if pair != (DELETE, "other")])
 def test_a_server_that_is_not_triage_is_reported_in_one_sentence(
-    odd_url: str, command: tuple[str, ...], answer: str
+    odd_url: str, command: tuple[str, ...], response: str
 ) -> None:
-    ended = run(command, {"TRIAGE_URL": f"{odd_url}/{answer}"})
+    ended = run(command, {"TRIAGE_URL": f"{odd_url}/{response}"})
     line = complain(ended.code, ended.out, ended.err)
-    assert f"{odd_url}/{answer}/" in line or answer == "gzip"
+    assert f"{odd_url}/{response}/" in line or response == "gzip"
     said = {"502": "502 Bad Gateway", "login": "302 Found to https://sso.example/login"}
-    assert said.get(answer, "") in line
+    assert said.get(response, "") in line
 
 
 @pytest.mark.parametrize("command", [("flow", "{file}"), ("fan-out", "work", "--items", "{file}")])
-@pytest.mark.parametrize("answer", ["html", "other", "fastapi", "login"])
+@pytest.mark.parametrize("response", ["html", "other", "fastapi", "login"])
 def test_commands_with_a_file_as_well(
-    odd_url: str, command: tuple[str, ...], answer: str, tmp_path: Path
+    odd_url: str, command: tuple[str, ...], response: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "file.json"
     file.write_text("{}\n")
-    ended = run(tuple(part.format(file=file) for part in command), {"TRIAGE_URL": f"{odd_url}/{answer}"})
+    ended = run(tuple(part.format(file=file) for part in command), {"TRIAGE_URL": f"{odd_url}/{response}"})
     complain(ended.code, ended.out, ended.err)
 
 

@@ -18,9 +18,9 @@ from workers.telemetry.metrics import Metrics
 TARGET = frozenset({"namespace", "job", "instance", "pod"})
 
 
-async def exported(stores: Namespace) -> dict[str, frozenset[str]]:
+async def exported(store: Namespace) -> dict[str, frozenset[str]]:
     """Sample names with their labels, read from the metrics pages after one job has run."""
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+    api = Api(store.scripts.redis, store.scripts.namespace)
     await api.create()
     text = (await api.http.get("/metrics")).text
     await api.close()

@@ -60,6 +60,6 @@ def test_the_runbook_is_about_alerts_that_exist() -> None:
     assert set(re.findall(r"^## (Triage\w+)$", RUNBOOK.read_text(), re.M)) == set(NAMES)
 
 
-async def test_alerts_name_metrics_and_labels_that_are_exported(stores: Namespace) -> None:
-    known = await exported(stores)
+async def test_alerts_name_metrics_and_labels_that_are_exported(store: Namespace) -> None:
+    known = await exported(store)
     assert {alert["alert"]: unknown(alert["expr"], known) for alert in ALERTS} == {name: [] for name in NAMES}

@@ -74,8 +74,8 @@ def test_prometheus_accepts_every_query(tmp_path: Path) -> None:
     assert f"SUCCESS: {len(rules)} rules found" in promtool("check", "rules", path)
 
 
-async def test_queries_name_metrics_and_labels_that_are_exported(stores: Namespace) -> None:
-    known = await exported(stores)
+async def test_queries_name_metrics_and_labels_that_are_exported(store: Namespace) -> None:
+    known = await exported(store)
     problems = {title: unknown(query, known) for title, query in QUERIES.items()}
     for name, variable in VARIABLES.items():
         if variable["type"] == "query":

@@ -31,15 +31,15 @@ def test_the_list_of_metrics_is_complete_for_workers() -> None:
     assert [name for name in exported if f"* **`{name}" not in listed] == []
 
 
-async def test_the_server_serves_the_committed_document(stores: Namespace) -> None:
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+async def test_the_server_serves_the_committed_document(store: Namespace) -> None:
+    api = Api(store.scripts.redis, store.scripts.namespace)
     served = (await api.http.get("/openapi.json")).json()
     await api.close()
     assert served == orjson.loads((ROOT / "openapi/openapi.json").read_bytes())
 
 
-async def test_no_route_is_hidden_from_the_document(stores: Namespace) -> None:
-    api = Api(stores.scripts.redis, stores.scripts.namespace)
+async def test_no_route_is_hidden_from_the_document(store: Namespace) -> None:
+    api = Api(store.scripts.redis, store.scripts.namespace)
     served = {cast(Route, route).path for route in api.app.routes}
     await api.close()
     pages = {path + rest for path in ("/docs", "/dashboard") for rest in ("", "/{build}/{name}")}

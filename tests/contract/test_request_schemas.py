@@ -106,8 +106,8 @@ def test_ndjson_is_bytes_and_its_lines_have_a_type() -> None:
     streams = [
         (operation["operationId"], media["schema"], media["example"])
         for _, _, operation in operations(DOCUMENT)
-        for answer in operation["responses"].values()
-        for media_type, media in answer.get("content", {}).items()
+        for response in operation["responses"].values()
+        for media_type, media in response.get("content", {}).items()
         if media_type == "application/x-ndjson"
     ]
     assert [(name, schema) for name, schema, _ in streams] == [

@@ -109,14 +109,14 @@ def test_a_response_that_is_hostile_in_every_field_is_only_text(
     flow = cluster.http.post("/v1/flows", json={"name": "f", "jobs": nodes}).json()
     fan_out = cluster.http.post("/v1/fan-outs", json={"template": node, "items": [{}], "then": node}).json()
 
-    def answer(route: Route) -> None:
+    def response(route: Route) -> None:
         real = route.fetch()
         document = hostile(orjson.loads(real.body()), text)
         if "next_cursor" in document:
             document["next_cursor"] = None
         route.fulfill(response=real, body=orjson.dumps(document).decode())
 
-    visit.page.route("**/v1/**", answer)
+    visit.page.route("**/v1/**", response)
     pages = ["", "jobs", f"jobs/{job['id']}", "dead-letters", "flows", f"flows/{flow['id']}", "fan-outs"]
     for page in [*pages, f"fan-outs/{fan_out['id']}", "queues/answers"]:
         visit.open(f"#/{page}")

@@ -118,9 +118,9 @@ class Cluster:
 
     def submit(self, name: str = "scripted", **fields: Any) -> dict[str, Any]:
         payload = fields.pop("payload", {})
-        answer = self.http.post("/v1/jobs", json={"name": name, "payload": payload, **fields})
-        assert answer.status_code == 202, answer.text
-        return answer.json()
+        response = self.http.post("/v1/jobs", json={"name": name, "payload": payload, **fields})
+        assert response.status_code == 202, response.text
+        return response.json()
 
     def job(self, id: str) -> dict[str, Any]:
         return self.http.get(f"/v1/jobs/{id}").json()

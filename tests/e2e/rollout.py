@@ -70,17 +70,17 @@ class Load(threading.Thread):
             self.retried += bool(attempt)
             url = f"http://127.0.0.1:{random.choice(self._endpoints)}/v1/jobs"
             try:
-                answer = http.post(url, json=self._body, headers={"Idempotency-Key": key})
+                response = http.post(url, json=self._body, headers={"Idempotency-Key": key})
             except httpx.TransportError:
                 continue
-            if answer.status_code == 503 and "retry-after" in answer.headers:
+            if response.status_code == 503 and "retry-after" in response.headers:
                 continue
-            if answer.status_code == 202:
-                self.accepted.append(answer.json()["id"])
+            if response.status_code == 202:
+                self.accepted.append(response.json()["id"])
             else:
-                self.failed.append(answer.text)
+                self.failed.append(response.text)
             return
-        self.failed.append(f"{key}: no answer")
+        self.failed.append(f"{key}: no response")
 
 
 class Deployment:

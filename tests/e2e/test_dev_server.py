@@ -73,12 +73,12 @@ def test_dev_starts_everything_its_curl_line_works_and_ctrl_c_leaves_nothing(
 
     line = eventually_blocking(printed, 40)
     assert httpx.get(f"http://127.0.0.1:{port}/docs").status_code == 200
-    answer = subprocess.run(shlex.split(line), capture_output=True, check=True)
-    job = orjson.loads(answer.stdout)
+    response = subprocess.run(shlex.split(line), capture_output=True, check=True)
+    job = orjson.loads(response.stdout)
     assert (job["state"], job["result"]) == ("succeeded", {"alerted": "u-1"})
     body = {"name": "process-order", "payload": {"order_id": "gone-1"}}
-    answer = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", json=body, headers={"Prefer": "wait=10"})
-    assert answer.json()["state"] == "dead"
+    response = httpx.post(f"http://127.0.0.1:{port}/v1/jobs", json=body, headers={"Prefer": "wait=10"})
+    assert response.json()["state"] == "dead"
     shown = output.read_text()
     assert "sample_handlers_loaded" not in shown
     assert "job_failed" in shown

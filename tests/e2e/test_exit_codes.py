@@ -125,9 +125,9 @@ def test_a_probe_names_the_problem_and_the_log_has_the_details(cluster: Cluster)
     cluster.start_api()
     with connect_blocking(cluster.server.url) as redis:
         redis.config_set("maxmemory-policy", "allkeys-lru")
-    answer = cluster.http.get("/readyz")
-    assert answer.status_code == 503
+    response = cluster.http.get("/readyz")
+    assert response.status_code == 503
     problem = "maxmemory-policy is allkeys-lru and must be noeviction"
-    assert answer.json() == {"status": "failing", "problem": f"redis: {problem}"}
+    assert response.json() == {"status": "failing", "problem": f"redis: {problem}"}
     cluster.http.get("/readyz")
     assert cluster.logs().count('"event": "redis_not_usable"') == 1

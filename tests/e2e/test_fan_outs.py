@@ -41,8 +41,8 @@ def summary(cluster: Cluster, fan_out: dict[str, Any]) -> dict[str, Any]:
 
 
 def lines(cluster: Cluster, id: str, **params: Any) -> list[dict[str, Any]]:
-    answer = cluster.http.get(f"/v1/fan-outs/{id}/results", params=params)
-    return [orjson.loads(line) for line in answer.content.splitlines()]
+    response = cluster.http.get(f"/v1/fan-outs/{id}/results", params=params)
+    return [orjson.loads(line) for line in response.content.splitlines()]
 
 
 def test_a_killed_submission_continues_when_it_is_sent_again(cluster: Cluster) -> None:
@@ -76,10 +76,10 @@ def test_a_killed_submission_continues_when_it_is_sent_again(cluster: Cluster) -
     [left] = cluster.http.get("/v1/fan-outs").json()["items"]
     assert left["state"] == "open"
     assert enough <= left["counts"]["total"] < size
-    answer = cluster.http.post("/v1/fan-outs", content=body, headers=headers)
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["idempotency-replayed"] == "true"
-    assert answer.json()["id"] == left["id"]
+    response = cluster.http.post("/v1/fan-outs", content=body, headers=headers)
+    assert response.status_code == 202, response.text
+    assert response.headers["idempotency-replayed"] == "true"
+    assert response.json()["id"] == left["id"]
     fan_out = ended(cluster, left["id"])
     assert (fan_out["state"], fan_out["counts"]["succeeded"]) == ("succeeded", size)
     assert summary(cluster, fan_out)["counts"]["succeeded"] == size

@@ -16,9 +16,9 @@ INVOICE = {"invoice_id": "inv_123"}
 
 
 def create(cluster: Cluster, jobs: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    answer = cluster.http.post("/v1/flows", json={"name": "flow", "jobs": jobs, **fields})
-    assert answer.status_code == 202, answer.text
-    return answer.json()
+    response = cluster.http.post("/v1/flows", json={"name": "flow", "jobs": jobs, **fields})
+    assert response.status_code == 202, response.text
+    return response.json()
 
 
 def ended(cluster: Cluster, id: str, seconds: float = 40) -> dict[str, Any]:
@@ -52,12 +52,12 @@ def test_an_invoice_is_made_of_the_results_that_it_waited_for(cluster: Cluster) 
         "job": {"name": "generate-invoice", "queue": "invoicing", "payload": INVOICE},
         "depends_on": [parts[0], {"key": parts[1], "when": "finished"}, parts[2]],
     }
-    answer = cluster.http.post(
+    response = cluster.http.post(
         "/v1/flows", json={"name": "invoice", "jobs": jobs}, headers={"Prefer": "wait=20"}
     )
-    assert (answer.status_code, answer.json()["state"]) == (200, "succeeded"), answer.text
-    invoice = cluster.job(answer.json()["jobs"]["generate-invoice"])
-    assert invoice["flow_id"] == answer.json()["id"]
+    assert (response.status_code, response.json()["state"]) == (200, "succeeded"), response.text
+    invoice = cluster.job(response.json()["jobs"]["generate-invoice"])
+    assert invoice["flow_id"] == response.json()["id"]
     assert invoice["flow_key"] == "generate-invoice"
     assert invoice["result"] == {
         "invoice_id": "inv_123",
@@ -150,9 +150,9 @@ def test_two_hundred_random_flows_end_as_the_model_says(cluster: Cluster) -> Non
     submitted: list[tuple[str, FlowSpec, dict[str, str]]] = []
     for _ in range(200):
         spec, outcomes = random_flow(chance, chance.randint(1, 10)), dict[str, str]()
-        answer = cluster.http.post("/v1/flows", json=body(spec, chance, outcomes))
-        assert answer.status_code == 202, answer.text
-        submitted.append((answer.json()["id"], spec, outcomes))
+        response = cluster.http.post("/v1/flows", json=body(spec, chance, outcomes))
+        assert response.status_code == 202, response.text
+        submitted.append((response.json()["id"], spec, outcomes))
     for id, spec, outcomes in submitted:
         flow = ended(cluster, id)
         jobs = {

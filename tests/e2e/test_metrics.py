@@ -17,9 +17,9 @@ FIXED = {"max_attempts": 2, "backoff": "fixed", "delay_seconds": 0.05, "jitter":
 
 
 def scrape(port: int) -> str:
-    answer = httpx.get(f"http://127.0.0.1:{port}/metrics")
-    assert answer.status_code == 200
-    return answer.text
+    response = httpx.get(f"http://127.0.0.1:{port}/metrics")
+    assert response.status_code == 200
+    return response.text
 
 
 def finished(page: Series) -> Counter[str]:

@@ -144,9 +144,9 @@ def allowed(admin: "Redis", user: str, command: str) -> bool:
     """Tries several numbers of arguments, because Redis checks the number before the rights."""
     channel = "triage:{shop}:changes" if command == "PUBLISH" else OWN[user]
     for arguments in ([], *([channel, *["1"] * count] for count in range(5))):
-        answer = dry_run(admin, user, command, arguments)
-        if b"number of arguments" not in answer:
-            return answer == b"OK"
+        response = dry_run(admin, user, command, arguments)
+        if b"number of arguments" not in response:
+            return response == b"OK"
     raise AssertionError(command)
 
 

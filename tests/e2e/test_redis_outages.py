@@ -16,10 +16,10 @@ def test_a_killed_redis_loses_nothing_and_everything_resumes(cluster: Cluster) -
     waiting = [cluster.submit(delay_seconds=2)["id"] for _ in range(20)]
     cluster.server.kill()
     began = time.monotonic()
-    answer = cluster.http.post("/v1/jobs", json={"name": "scripted"})
+    response = cluster.http.post("/v1/jobs", json={"name": "scripted"})
     assert time.monotonic() - began < 2.5
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert answer.json()["code"] == "backend_unavailable"
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.json()["code"] == "backend_unavailable"
     assert cluster.http.get("/livez").status_code == 200
     assert cluster.http.get("/readyz").status_code == 503
     cluster.server.start()

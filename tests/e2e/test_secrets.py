@@ -48,13 +48,13 @@ def test_a_secret_is_only_shown_to_a_caller_that_may_read_the_job(cluster: Clust
     assert CANARY in cluster.job(jobs[1])["error"]["message"]
 
     eventually_blocking(lambda: checks_payloads(cluster))
-    answers = [*refused(cluster), broken(cluster, jobs[0])]
+    responses = [*refused(cluster), broken(cluster, jobs[0])]
 
-    for answer in answers:
-        assert answer.headers["content-type"] == "application/problem+json", answer.request.content
-        assert CANARY not in answer.text
-        assert CANARY not in str(answer.headers)
-    assert {answer.status_code for answer in answers} == {400, 422, 500}
+    for response in responses:
+        assert response.headers["content-type"] == "application/problem+json", response.request.content
+        assert CANARY not in response.text
+        assert CANARY not in str(response.headers)
+    assert {response.status_code for response in responses} == {400, 422, 500}
     for page in (cluster.http.get("/metrics"), httpx.get(f"http://127.0.0.1:{port}/metrics")):
         assert page.status_code == 200
         assert CANARY not in page.text
@@ -69,7 +69,7 @@ def test_a_secret_is_only_shown_to_a_caller_that_may_read_the_job(cluster: Clust
     assert {line["job_id"] for line in failed} >= {jobs[1], jobs[2], jobs[3], *jobs[6:]}
     unexpected = [line for line in log_lines(cluster) if line["event"] == "unexpected_error"]
     assert [line["error_type"] for line in unexpected] == ["ValueError"]
-    assert unexpected[0]["request_id"] == answers[-1].headers["x-request-id"]
+    assert unexpected[0]["request_id"] == responses[-1].headers["x-request-id"]
 
 
 def refused(cluster: Cluster) -> list[httpx.Response]:
@@ -89,8 +89,8 @@ def refused(cluster: Cluster) -> list[httpx.Response]:
 
 def checks_payloads(cluster: Cluster) -> None:
     """The API learns the schemas of a new worker within a second."""
-    answer = cluster.http.post("/v1/jobs", json={"name": "canary", "payload": {"do": 1}})
-    assert answer.status_code == 422
+    response = cluster.http.post("/v1/jobs", json={"name": "canary", "payload": {"do": 1}})
+    assert response.status_code == 422
 
 
 def broken(cluster: Cluster, id: str) -> httpx.Response:
@@ -118,8 +118,8 @@ def test_no_token_claim_or_key_is_logged(cluster: Cluster) -> None:
     def ask(credential: str) -> httpx.Response:
         return cluster.http.get("/v1/jobs", headers={"Authorization": f"Bearer {credential}"})
 
-    answers = [ask(token)]
-    assert answers[0].status_code == 503
+    responses = [ask(token)]
+    assert responses[0].status_code == 503
     published = {"keys": [issuer.jwk(issuer.private_key("RSA"), CANARY, note=CANARY)]}
     keys_of_issuer.write_text(json.dumps(published))
 
@@ -130,10 +130,10 @@ def test_no_token_claim_or_key_is_logged(cluster: Cluster) -> None:
     header = {"Authorization": f"Bearer {token}"}
     job = cluster.http.post("/v1/jobs", json={"name": "work"}, headers=header).json()
     cluster.http.headers.update(header)
-    answers.append(broken(cluster, job["id"]))
-    assert answers[-1].status_code == 500
-    answers.append(cluster.http.get("/v1/workers"))
-    assert answers[-1].status_code == 403
+    responses.append(broken(cluster, job["id"]))
+    assert responses[-1].status_code == 500
+    responses.append(cluster.http.get("/v1/workers"))
+    assert responses[-1].status_code == 403
     wrong = ("iss", "aud", "exp", "nbf", "triage_namespace")
     credentials = [issuer.sign({**good, name: f"{CANARY}}}"}, CANARY) for name in wrong]
     credentials += [
@@ -147,11 +147,11 @@ def test_no_token_claim_or_key_is_logged(cluster: Cluster) -> None:
         CANARY,
     ]
     for credential in credentials:
-        answers.append(ask(credential))
-        assert answers[-1].status_code == 401, credential
-    for answer in answers:
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert CANARY not in answer.text + str(answer.headers)
+        responses.append(ask(credential))
+        assert responses[-1].status_code == 401, credential
+    for response in responses:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert CANARY not in response.text + str(response.headers)
 
     def everything_is_logged() -> list[dict[str, Any]]:
         lines = log_lines(cluster)

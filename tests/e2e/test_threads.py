@@ -24,8 +24,8 @@ def test_a_cancel_reaches_every_kind_of_handler_with_its_reason_and_its_grace(cl
         eventually_blocking(lambda job=job: _assert(lines(job) == ["begun"]), 20)
     for job in jobs:
         said = {"reason": "the customer left", "grace_seconds": 20}
-        answer = cluster.http.post(f"/v1/jobs/{job['id']}/cancel", json=said)
-        assert answer.status_code == 202
+        response = cluster.http.post(f"/v1/jobs/{job['id']}/cancel", json=said)
+        assert response.status_code == 202
     for job in jobs:
         ended = cluster.until(job["id"], "cancelled", seconds=10)
         assert ended["cancel_message"] == "the customer left"
@@ -40,8 +40,8 @@ def test_the_next_job_starts_when_a_cancelled_thread_has_ended(cluster: Cluster,
     for name, payload in (("in-thread", {}), ("slow-thread", slow)):
         job = cluster.submit(name, payload=payload)
         cluster.until(job["id"], "running")
-        answer = cluster.http.post(f"/v1/jobs/{job['id']}/cancel", json={"grace_seconds": 0.3})
-        assert answer.status_code == 202
+        response = cluster.http.post(f"/v1/jobs/{job['id']}/cancel", json={"grace_seconds": 0.3})
+        assert response.status_code == 202
         assert cluster.until(job["id"], "cancelled", seconds=5)["state_reason"] == "requested"
         cluster.until(cluster.submit()["id"], "succeeded", seconds=5)
 
@@ -80,9 +80,9 @@ def test_a_worker_without_free_slots_is_not_ready_and_exits_after_a_while(
     job = cluster.submit("slow-thread", payload=payload, timeout_seconds=0.1, retry={"delay_seconds": 60})
 
     def unready() -> None:
-        answer = httpx.get(f"http://127.0.0.1:{port}/readyz")
-        assert answer.status_code == 503
-        assert answer.json()["problem"] == "every slot is held by a run that does not end"
+        response = httpx.get(f"http://127.0.0.1:{port}/readyz")
+        assert response.status_code == 503
+        assert response.json()["problem"] == "every slot is held by a run that does not end"
 
     eventually_blocking(unready)
     assert worker.poll() is None

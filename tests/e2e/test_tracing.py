@@ -14,9 +14,9 @@ HEADERS = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
 
 
 def submit(cluster: Cluster, name: str, **payload: Any) -> dict[str, Any]:
-    answer = cluster.http.post("/v1/jobs", json={"name": name, "payload": payload}, headers=HEADERS)
-    assert answer.status_code == 202
-    return cluster.until(answer.json()["id"], "succeeded", "dead")
+    response = cluster.http.post("/v1/jobs", json={"name": name, "payload": payload}, headers=HEADERS)
+    assert response.status_code == 202
+    return cluster.until(response.json()["id"], "succeeded", "dead")
 
 
 def span_of(traceparent: str) -> str:

@@ -20,14 +20,14 @@ def submit(cluster: Cluster, number: int, **fields: Any) -> str:
     """Submit a job, retrying until there is a definite response; returns its id."""
 
     def send() -> str:
-        answer = cluster.http.post(
+        response = cluster.http.post(
             "/v1/jobs",
             json={"name": "scripted", **fields},
             headers={"Idempotency-Key": f"k-{number}"},
         )
-        assert answer.status_code != 500, answer.text
-        assert answer.status_code == 202, answer.text
-        return answer.json()["id"]
+        assert response.status_code != 500, response.text
+        assert response.status_code == 202, response.text
+        return response.json()["id"]
 
     return eventually_blocking(send, 20, 0.05)
 
@@ -44,10 +44,10 @@ def until(cluster: Cluster, id: str, state: str) -> dict[str, Any]:
     """The job once it is in that state; outages on the way are tolerated."""
 
     def reached() -> dict[str, Any]:
-        answer = cluster.http.get(f"/v1/jobs/{id}")
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["state"] == state, answer.text
-        return answer.json()
+        response = cluster.http.get(f"/v1/jobs/{id}")
+        assert response.status_code == 200, response.text
+        assert response.json()["state"] == state, response.text
+        return response.json()
 
     return eventually_blocking(reached, 30)
 
@@ -61,6 +61,6 @@ def ran_once(cluster: Cluster, ids: list[str], history: Path) -> None:
 
 def all_succeeded(cluster: Cluster, ids: list[str]) -> None:
     for id in ids:
-        answer = cluster.http.get(f"/v1/jobs/{id}")
-        assert answer.status_code == 200
-        assert answer.json()["state"] == "succeeded"
+        response = cluster.http.get(f"/v1/jobs/{id}")
+        assert response.status_code == 200
+        assert response.json()["state"] == "succeeded"

@@ -110,13 +110,13 @@ class Load:
             headers = {"Idempotency-Key": key, "Prefer": "wait=1"} if key else {}
             url = chance.choice(self._urls) + path
             try:
-                answer = await self._http.request(method, url, json=body, headers=headers)
+                response = await self._http.request(method, url, json=body, headers=headers)
             except httpx.TransportError as error:
                 raise AssertionError from error
-            if answer.status_code in PATIENT or answer.json().get("code") == "idempotency_in_progress":
-                raise AssertionError(answer.text)
-            if answer.status_code >= 400 and answer.json()["code"] != "invalid_state":
-                raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-            return answer.json()
+            if response.status_code in PATIENT or response.json().get("code") == "idempotency_in_progress":
+                raise AssertionError(response.text)
+            if response.status_code >= 400 and response.json()["code"] != "invalid_state":
+                raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
+            return response.json()
 
         return await eventually(send, 40, 0.05)

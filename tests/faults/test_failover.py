@@ -24,8 +24,8 @@ def audit(server: EmbeddedServer) -> None:
     async def check() -> None:
         redis = connect(server.url)
         try:
-            stores = Namespace(redis, "default", 0)
-            await eventually(lambda: invariants.check(stores), 15, 0.2)
+            store = Namespace(redis, "default", 0)
+            await eventually(lambda: invariants.check(store), 15, 0.2)
         finally:
             await redis.aclose()
 
@@ -100,8 +100,8 @@ def test_a_file_that_was_cut_off_in_a_power_failure_is_consistent(
         file.truncate(log.stat().st_size - 4_096)
     server.start()
     for number, id in enumerate(ids):
-        answer = cluster.http.get(f"/v1/jobs/{id}")
-        if answer.status_code == 404:
+        response = cluster.http.get(f"/v1/jobs/{id}")
+        if response.status_code == 404:
             id = submit(cluster, number, payload={"history": str(history), "seconds": 0.05})
         assert until(cluster, id, "succeeded")["failures"] == 0
     audit(server)

@@ -119,10 +119,10 @@ def _check_jobs(load: Load, ended: dict[str, dict[str, Any]], history: Path) -> 
 async def _check_structure(site: Site) -> None:
     redis = connect(site.server.url)
     try:
-        stores = Namespace(redis, "default", 0)
+        store = Namespace(redis, "default", 0)
 
         async def audit() -> None:
-            await invariants.check(stores)
+            await invariants.check(store)
 
         # Background work, such as tasks and index pruning, may still be in progress.
         await eventually(audit, 15, 0.2)

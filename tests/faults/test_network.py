@@ -86,11 +86,11 @@ def test_the_api_notices_a_mute_network_in_time(cluster: Cluster, front: Proxy) 
     cluster.start_api()
     with front.weather(silence=True):
         began = time.monotonic()
-        answer = cluster.http.post("/v1/jobs", json={"name": "scripted"})
+        response = cluster.http.post("/v1/jobs", json={"name": "scripted"})
         assert time.monotonic() - began < 2.5
-        assert answer.status_code == 503
-        assert answer.json()["code"] in ("outcome_unknown", "backend_unavailable")
-        assert answer.headers["retry-after"]
+        assert response.status_code == 503
+        assert response.json()["code"] in ("outcome_unknown", "backend_unavailable")
+        assert response.headers["retry-after"]
     eventually_blocking(lambda: cluster.submit(), 10)
 
 

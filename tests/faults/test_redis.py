@@ -10,23 +10,23 @@ from tests.faults.proxy import Proxy
 from tests.support.eventually import eventually_blocking
 
 
-def refused(answer: httpx.Response, status: int, code: str) -> None:
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    assert answer.json()["retryable"] is True
+def refused(response: httpx.Response, status: int, code: str) -> None:
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert response.json()["retryable"] is True
 
 
 def post(cluster: Cluster, **fields: Any) -> httpx.Response:
     began = time.monotonic()
-    answer = cluster.http.post("/v1/jobs", json={"name": "scripted", **fields})
+    response = cluster.http.post("/v1/jobs", json={"name": "scripted", **fields})
     assert time.monotonic() - began < 2.5
-    return answer
+    return response
 
 
 def goes_on(cluster: Cluster) -> None:
     def taken() -> dict[str, Any]:
-        answer = post(cluster)
-        assert answer.status_code == 202, answer.text
-        return answer.json()
+        response = post(cluster)
+        assert response.status_code == 202, response.text
+        return response.json()
 
     assert cluster.until(eventually_blocking(taken, 10)["id"], "succeeded")["deliveries"] == 1
 
@@ -114,10 +114,10 @@ def test_a_fan_out_that_fills_redis_is_continued_where_it_stopped(cluster: Clust
         )
 
     sent = 0
-    while (answer := send(sent)).status_code == 200:
+    while (response := send(sent)).status_code == 200:
         sent += 1_000
         assert sent < 20_000, "Redis never became full"
-    refused(answer, 507, "storage_full")
+    refused(response, 507, "storage_full")
     stored = cluster.http.get(f"/v1/fan-outs/{fan_out}").json()
     assert stored["state"] == "open"
     assert sent <= stored["counts"]["total"] < sent + 1_000, "a chunk is added in batches"
@@ -134,10 +134,10 @@ def test_a_redis_without_room_for_connections_delays_no_request(
     cluster.start_api()
     redis.config_set("maxclients", 1)
     front.cut()
-    answer = post(cluster)
+    response = post(cluster)
     # Without a key, a request that may have reached Redis before the cut must not be repeated.
-    assert answer.status_code == 503
-    assert answer.json()["retryable"] is (answer.json()["code"] == "backend_unavailable")
+    assert response.status_code == 503
+    assert response.json()["retryable"] is (response.json()["code"] == "backend_unavailable")
     redis.config_set("maxclients", 1000)
     cluster.start_worker()
     goes_on(cluster)

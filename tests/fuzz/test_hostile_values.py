@@ -53,8 +53,8 @@ async def test_a_hostile_value_gets_a_documented_response_soon(
                 # A write gets its own namespace, because the last one may have used up its resource.
                 owner = namespace if operation.method == "GET" else f"{namespace}-{number}"
                 if operation.method != "GET" or number == 0:
-                    stores = Namespace(redis, owner, 1_000_000)
-                    resource = await make(stores, operation) if operation.parameters("path") else {}
+                    store = Namespace(redis, owner, 1_000_000)
+                    resource = await make(store, operation) if operation.parameters("path") else {}
                     found = await authorization(redis, owner)
                     key = {name.encode(): value.encode() for name, value in found.items()}
                 faults += await send(http, request, request.address(resource), {**key, **header(request)})

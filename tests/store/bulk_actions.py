@@ -17,48 +17,48 @@ QUEUED = BulkSpec("cancel", JobFilter(queue="default", state=State.QUEUED))
 DEAD = BulkSpec("retry", JobFilter(state=State.DEAD))
 
 
-def move_time(stores: Namespace, ms: int) -> None:
-    stores.scripts.now = str(int(stores.scripts.now) + ms)
+def move_time(store: Namespace, ms: int) -> None:
+    store.scripts.now = str(int(store.scripts.now) + ms)
 
 
-async def begin(stores: Namespace, spec: BulkSpec) -> str:
-    return (await stores.bulk_actions.create(IDS.new("act"), spec, None)).action.id
+async def begin(store: Namespace, spec: BulkSpec) -> str:
+    return (await store.bulk_actions.create(IDS.new("act"), spec, None)).action.id
 
 
-async def read(stores: Namespace, id: str) -> BulkAction:
-    action = await stores.bulk_actions.get(id)
+async def read(store: Namespace, id: str) -> BulkAction:
+    action = await store.bulk_actions.get(id)
     assert action is not None
     return action
 
 
-async def drain(stores: Namespace, id: str, step: int = 20) -> BulkAction:
+async def drain(store: Namespace, id: str, step: int = 20) -> BulkAction:
     """Work until the action has finished; advance the clock whenever nothing is due."""
-    while (action := await read(stores, id)).live:
-        if await stores.bulk_batches.work() != 0:
-            move_time(stores, step)
+    while (action := await read(store, id)).live:
+        if await store.bulk_batches.work() != 0:
+            move_time(store, step)
     return action
 
 
-async def many(stores: Namespace, count: int, **fields: Any) -> list[str]:
+async def many(store: Namespace, count: int, **fields: Any) -> list[str]:
     given: Any = {"name": "work", **fields}
     spec = JobSpec(**given)
-    answers = await stores.jobs.submit([Submission(new_id(), spec) for _ in range(count)])
-    return [answer.job_id for answer in answers]
+    responses = await store.jobs.submit([Submission(new_id(), spec) for _ in range(count)])
+    return [response.job_id for response in responses]
 
 
-async def bury(stores: Namespace, count: int, **fields: Any) -> list[str]:
+async def bury(store: Namespace, count: int, **fields: Any) -> list[str]:
     """Dead jobs: they expired before they were claimed."""
-    ids = await many(stores, count, expires_ms=1, **fields)
-    move_time(stores, 1)
-    while await stores.leases.expire_jobs(500) != (0, None):
+    ids = await many(store, count, expires_ms=1, **fields)
+    move_time(store, 1)
+    while await store.leases.expire_jobs(500) != (0, None):
         pass
     return ids
 
 
-async def states(stores: Namespace, ids: list[str]) -> Counter[str | None]:
-    jobs = await stores.queries.outlines(ids)
+async def states(store: Namespace, ids: list[str]) -> Counter[str | None]:
+    jobs = await store.queries.outlines(ids)
     return Counter(None if job is None else str(job.state) for job in jobs)
 
 
-async def redrives(stores: Namespace, ids: list[str]) -> Counter[int]:
-    return Counter(0 if job is None else job.redriven for job in await stores.queries.jobs(ids))
+async def redrives(store: Namespace, ids: list[str]) -> Counter[int]:
+    return Counter(0 if job is None else job.redriven for job in await store.queries.jobs(ids))

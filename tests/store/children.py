@@ -18,36 +18,36 @@ def child(*edges: Edge, **fields: Any) -> Node:
     return Node(JobSpec(**given), edges)
 
 
-async def lease_of(stores: Namespace, kind: str = "part", slots: int = 10) -> dict[str, Lease]:
+async def lease_of(store: Namespace, kind: str = "part", slots: int = 10) -> dict[str, Lease]:
     """Leases by job id, on every queued job of this type."""
-    leases = (await claim(stores, slots, types={kind: None})).leases
+    leases = (await claim(store, slots, types={kind: None})).leases
     return {lease.job.id: lease for lease in leases}
 
 
-async def parent(stores: Namespace) -> Lease:
-    await factories.submit(stores)
-    return (await claim(stores)).leases[0]
+async def parent(store: Namespace) -> Lease:
+    await factories.submit(store)
+    return (await claim(store)).leases[0]
 
 
-async def parent_in_flow(stores: Namespace) -> Lease:
+async def parent_in_flow(store: Namespace) -> Lease:
     """The parent has the key `parent`; a job `after` depends on it."""
     spec = FlowSpec("flow", {"parent": Node(JobSpec("work")), "after": child(Edge("parent"))}, "continue")
     id = IDS.new("flow", members=2)
-    await stores.flows.create(id, spec, None)
-    lease = (await claim(stores)).leases[0]
+    await store.flows.create(id, spec, None)
+    lease = (await claim(store)).leases[0]
     assert lease.job.id == job_ids(id, spec)["parent"]
     return lease
 
 
 async def add_children(
-    stores: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "waiting"
+    store: Namespace, lease: Lease, nodes: Mapping[str, Node], word: str = "waiting"
 ) -> dict[str, str]:
     ids = {key: factories.new_id() for key in nodes}
-    assert await stores.dependencies.wait_for_children(lease, nodes, ids) == word
+    assert await store.dependencies.wait_for_children(lease, nodes, ids) == word
     return ids
 
 
-async def job(stores: Namespace, id: str) -> Job:
-    found = await stores.queries.job(id)
+async def job(store: Namespace, id: str) -> Job:
+    found = await store.queries.job(id)
     assert found is not None
     return found

@@ -11,19 +11,19 @@ from tests.support.factories import register_worker
 
 
 @pytest.fixture
-async def at(stores: Namespace) -> AsyncIterator[int]:
+async def at(store: Namespace) -> AsyncIterator[int]:
     """The time, in milliseconds, that scripts get instead of Redis' clock."""
     begin = Clock().now_ms()
-    stores.scripts.now = str(begin)
+    store.scripts.now = str(begin)
     yield begin
-    stores.scripts.now = ""
+    store.scripts.now = ""
 
 
 @pytest.fixture
-async def frozen(stores: Namespace) -> Namespace:
+async def frozen(store: Namespace) -> Namespace:
     """A namespace at START, whose time only the test moves."""
-    stores.scripts.now = str(START)
-    return stores
+    store.scripts.now = str(START)
+    return store
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from service.store.namespace import Namespace
 from tests.store.times import START
 
 
-def later(stores: Namespace, ms: int) -> None:
-    stores.scripts.now = str(START + ms)
+def later(store: Namespace, ms: int) -> None:
+    store.scripts.now = str(START + ms)
 
 
-async def explained(stores: Namespace, id: str) -> Explanation:
-    found = await stores.explanations.of(id)
+async def explained(store: Namespace, id: str) -> Explanation:
+    found = await store.explanations.of(id)
     assert found is not None
     assert found[0].id == id
     for cause in found[1].causes:
@@ -21,16 +21,16 @@ async def explained(stores: Namespace, id: str) -> Explanation:
     return found[1]
 
 
-async def causes(stores: Namespace, id: str) -> dict[str, dict[str, Any]]:
+async def causes(store: Namespace, id: str) -> dict[str, dict[str, Any]]:
     """Facts by code."""
-    return {cause.code: dict(cause.facts) for cause in (await explained(stores, id)).causes}
+    return {cause.code: dict(cause.facts) for cause in (await explained(store, id)).causes}
 
 
-async def codes(stores: Namespace, id: str) -> list[str]:
-    return [cause.code for cause in (await explained(stores, id)).causes]
+async def codes(store: Namespace, id: str) -> list[str]:
+    return [cause.code for cause in (await explained(store, id)).causes]
 
 
-async def member_ids(stores: Namespace) -> list[str]:
-    queued = f"{stores.scripts.prefix}queue:default|queued"
-    found = (await stores.queries.pipeline(lambda pipe: pipe.zrange(queued, 0, -1)))[0]
+async def member_ids(store: Namespace) -> list[str]:
+    queued = f"{store.scripts.prefix}queue:default|queued"
+    found = (await store.queries.pipeline(lambda pipe: pipe.zrange(queued, 0, -1)))[0]
     return [id.decode() for id in found]

@@ -26,21 +26,21 @@ def spec_of(
     )
 
 
-async def create(stores: Namespace, spec: FlowSpec) -> tuple[str, dict[str, str]]:
+async def create(store: Namespace, spec: FlowSpec) -> tuple[str, dict[str, str]]:
     id = IDS.new("flow", members=len(spec.nodes))
-    await stores.flows.create(id, spec, None)
+    await store.flows.create(id, spec, None)
     return id, job_ids(id, spec)
 
 
-async def run(stores: Namespace, id: str) -> Lease:
+async def run(store: Namespace, id: str) -> Lease:
     """A lease on the only queued job of a flow."""
-    lease = (await claim(stores)).leases[0]
+    lease = (await claim(store)).leases[0]
     assert lease.job.id == id
     return lease
 
 
-async def end_of(stores: Namespace, id: str) -> str:
-    await stores.group_tasks.work()
-    group = await stores.groups.get(id)
+async def end_of(store: Namespace, id: str) -> str:
+    await store.group_tasks.work()
+    group = await store.groups.get(id)
     assert group is not None
     return group.state

@@ -20,28 +20,28 @@ def after(*keys: str, when: When = "succeeded", **fields: Any) -> Node:
 
 
 async def create(
-    stores: Namespace, nodes: Mapping[str, Node], on_failure: OnFailure = "continue"
+    store: Namespace, nodes: Mapping[str, Node], on_failure: OnFailure = "continue"
 ) -> tuple[str, dict[str, str]]:
     spec, id = FlowSpec("flow", nodes, on_failure), IDS.new("flow", members=len(nodes))
-    await stores.flows.create(id, spec, None)
+    await store.flows.create(id, spec, None)
     return id, job_ids(id, spec)
 
 
-async def end(stores: Namespace, ids: list[str], outcome: Any = OK) -> None:
+async def end(store: Namespace, ids: list[str], outcome: Any = OK) -> None:
     """Finish these jobs, the only queued ones, in this order and in one batch."""
-    leases = {lease.job.id: lease for lease in (await claim(stores, len(ids))).leases}
+    leases = {lease.job.id: lease for lease in (await claim(store, len(ids))).leases}
     assert sorted(leases) == sorted(ids)
-    words = await stores.leases.finish([factories.ending(leases[id], outcome) for id in ids])
+    words = await store.leases.finish([factories.ending(leases[id], outcome) for id in ids])
     assert set(words) == {"moved"}
 
 
-async def group(stores: Namespace, id: str) -> Group:
-    found = await stores.groups.get(id)
+async def group(store: Namespace, id: str) -> Group:
+    found = await store.groups.get(id)
     assert found is not None
     return found
 
 
-async def job(stores: Namespace, id: str) -> Job:
-    found = await stores.queries.job(id)
+async def job(store: Namespace, id: str) -> Job:
+    found = await store.queries.job(id)
     assert found is not None
     return found

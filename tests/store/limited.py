@@ -11,19 +11,19 @@ def at(ms: int) -> str:
     return str(START + ms)
 
 
-async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
-    return [await submit(stores, **fields) for _ in range(count)]
+async def jobs(store: Namespace, count: int, **fields: Any) -> list[str]:
+    return [await submit(store, **fields) for _ in range(count)]
 
 
-async def starts(stores: Namespace, times: range, slots: int = 3, ends: bool = True) -> list[int]:
+async def starts(store: Namespace, times: range, slots: int = 3, ends: bool = True) -> list[int]:
     """The time of each start, with two workers that claim alternately."""
     history: list[int] = []
     for turn, ms in enumerate(times):
-        stores.scripts.now = at(ms)
-        leases = (await claim(stores, slots, worker=f"wk_{turn % 2}")).leases
+        store.scripts.now = at(ms)
+        leases = (await claim(store, slots, worker=f"wk_{turn % 2}")).leases
         history += [ms] * len(leases)
         for lease in leases if ends else ():
-            await finish(stores, lease, OK)
+            await finish(store, lease, OK)
     return history
 
 

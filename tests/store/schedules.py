@@ -26,36 +26,36 @@ def definition(**fields: Any) -> dict[str, Any]:
     }
 
 
-def at(stores: Namespace, ms: int) -> None:
-    stores.scripts.now = str(START + ms)
+def at(store: Namespace, ms: int) -> None:
+    store.scripts.now = str(START + ms)
 
 
-async def put(stores: Namespace, name: str = "s", paused: bool = False, **fields: Any) -> Schedule:
-    before, now = await stores.schedules.read(name)
-    await stores.schedules.put(name, definition(**fields), paused, before, now)
-    return await read(stores, name)
+async def put(store: Namespace, name: str = "s", paused: bool = False, **fields: Any) -> Schedule:
+    before, now = await store.schedules.read(name)
+    await store.schedules.put(name, definition(**fields), paused, before, now)
+    return await read(store, name)
 
 
-async def read(stores: Namespace, name: str = "s") -> Schedule:
-    found = await stores.schedules.get(name)
+async def read(store: Namespace, name: str = "s") -> Schedule:
+    found = await store.schedules.get(name)
     assert found is not None
     return found
 
 
-def worker(stores: Namespace) -> Scheduler:
-    return Scheduler(stores, lambda _: new_id(), 5_000, ManualClock())
+def worker(store: Namespace) -> Scheduler:
+    return Scheduler(store, lambda _: new_id(), 5_000, ManualClock())
 
 
-async def fire(stores: Namespace) -> None:
+async def fire(store: Namespace) -> None:
     """One check by one worker."""
-    look = await stores.schedules.find_due(100)
+    look = await store.schedules.find_due(100)
     for found in look.due:
-        await worker(stores).fire(found, look.now)
+        await worker(store).fire(found, look.now)
 
 
-async def started(stores: Namespace, name: str = "s") -> list[int | None]:
+async def started(store: Namespace, name: str = "s") -> list[int | None]:
     """The fire times that became jobs, in seconds, oldest first."""
-    runs = (await read(stores, name)).runs
+    runs = (await read(store, name)).runs
     return [
         None if run.fire_time is None else (run.fire_time - START) // SECOND
         for run in reversed(runs)
@@ -63,6 +63,6 @@ async def started(stores: Namespace, name: str = "s") -> list[int | None]:
     ]
 
 
-async def jobs_of(stores: Namespace, queue: str = "default") -> int:
-    found = await stores.queues.get(queue)
+async def jobs_of(store: Namespace, queue: str = "default") -> int:
+    found = await store.queues.get(queue)
     return sum(found.counts.values()) if found else 0

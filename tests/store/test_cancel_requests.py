@@ -11,37 +11,37 @@ from tests.support.factories import OK, claim, finish, job_in, submit
 RECORD = WorkerRecord("wk_1", "host", 1, "0", {"*": 1}, ("work",), "running", 1, 1, 0, 0)
 
 
-async def heartbeat(stores: Namespace, *held: tuple[str, str]) -> HeartbeatReply:
+async def heartbeat(store: Namespace, *held: tuple[str, str]) -> HeartbeatReply:
     return decode_heartbeat(
-        await stores.scripts.run("heartbeat", heartbeat_arguments(RECORD, 15_000, 1, "running", held))
+        await store.scripts.run("heartbeat", heartbeat_arguments(RECORD, 15_000, 1, "running", held))
     )
 
 
-async def running(stores: Namespace) -> tuple[str, str]:
+async def running(store: Namespace) -> tuple[str, str]:
     """The id and the token of a running job."""
-    id, lease = await job_in(stores, State.RUNNING)
+    id, lease = await job_in(store, State.RUNNING)
     assert lease is not None
     return id, lease.token
 
 
-async def test_the_worker_gets_the_remaining_grace_and_the_message(stores: Namespace, at: int) -> None:
-    id, token = await running(stores)
-    await stores.jobs.cancel([id], 60_000, message="the customer left")
-    assert (await heartbeat(stores, (id, token))).cancel == [
+async def test_the_worker_gets_the_remaining_grace_and_the_message(store: Namespace, at: int) -> None:
+    id, token = await running(store)
+    await store.jobs.cancel([id], 60_000, message="the customer left")
+    assert (await heartbeat(store, (id, token))).cancel == [
         CancelRequest(id, token, 60_000, "the customer left")
     ]
-    stores.scripts.now = str(at + 59_000)
-    assert (await heartbeat(stores, (id, token))).cancel == [
+    store.scripts.now = str(at + 59_000)
+    assert (await heartbeat(store, (id, token))).cancel == [
         CancelRequest(id, token, 1_000, "the customer left")
     ]
-    stores.scripts.now = str(at + 61_000)
-    assert (await heartbeat(stores, (id, token))).cancel == [CancelRequest(id, token, 0, "the customer left")]
+    store.scripts.now = str(at + 61_000)
+    assert (await heartbeat(store, (id, token))).cancel == [CancelRequest(id, token, 0, "the customer left")]
 
 
-async def test_a_cancel_without_a_message_has_none(stores: Namespace, at: int) -> None:
-    id, token = await running(stores)
-    await stores.jobs.cancel([id], 500)
-    assert (await heartbeat(stores, (id, token), ("job_gone", "1:x"))) == HeartbeatReply(
+async def test_a_cancel_without_a_message_has_none(store: Namespace, at: int) -> None:
+    id, token = await running(store)
+    await store.jobs.cancel([id], 500)
+    assert (await heartbeat(store, (id, token), ("job_gone", "1:x"))) == HeartbeatReply(
         known=False,
         drain=False,
         now_ms=at,
@@ -52,62 +52,62 @@ async def test_a_cancel_without_a_message_has_none(stores: Namespace, at: int) -
 
 
 async def test_a_second_request_keeps_the_earlier_end_and_the_first_message(
-    stores: Namespace, at: int
+    store: Namespace, at: int
 ) -> None:
-    id, token = await running(stores)
+    id, token = await running(store)
     for grace_ms, message in ((60_000, ""), (90_000, "first"), (1_000, "second"), (30_000, "")):
-        await stores.jobs.cancel([id], grace_ms, message=message)
-    assert (await heartbeat(stores, (id, token))).cancel == [CancelRequest(id, token, 1_000, "first")]
-    stores.scripts.now = str(at + 1_000)
-    assert await stores.leases.expire_jobs() == (1, None)
-    job = await stores.queries.job(id)
+        await store.jobs.cancel([id], grace_ms, message=message)
+    assert (await heartbeat(store, (id, token))).cancel == [CancelRequest(id, token, 1_000, "first")]
+    store.scripts.now = str(at + 1_000)
+    assert await store.leases.expire_jobs() == (1, None)
+    job = await store.queries.job(id)
     assert job is not None
     assert (job.state, job.cancel_message, job.cancel_requested_at) == (State.CANCELLED, "first", at)
 
 
 async def test_a_shorter_grace_wakes_the_heartbeat_and_a_longer_one_does_not(
-    stores: Namespace, at: int
+    store: Namespace, at: int
 ) -> None:
-    id, _ = await running(stores)
-    inbox = f"{stores.scripts.prefix}worker:wk_1:inbox"
+    id, _ = await running(store)
+    inbox = f"{store.scripts.prefix}worker:wk_1:inbox"
     woken: list[int] = []
     for grace_ms in (60_000, 60_000, 90_000, 10_000):
-        await stores.jobs.cancel([id], grace_ms)
-        woken.append(await stores.scripts.redis.delete(inbox))
+        await store.jobs.cancel([id], grace_ms)
+        woken.append(await store.scripts.redis.delete(inbox))
     assert woken == [1, 0, 0, 1]
 
 
-async def test_the_message_stays_with_the_job_until_it_runs_again(stores: Namespace) -> None:
-    waiting = await submit(stores, delay_ms=60_000)
-    await stores.jobs.cancel([waiting], 0, message="not needed")
-    asked, _ = await running(stores)
-    await stores.jobs.cancel([asked], 60_000, message="too late")
+async def test_the_message_stays_with_the_job_until_it_runs_again(store: Namespace) -> None:
+    waiting = await submit(store, delay_ms=60_000)
+    await store.jobs.cancel([waiting], 0, message="not needed")
+    asked, _ = await running(store)
+    await store.jobs.cancel([asked], 60_000, message="too late")
     for id, message in ((waiting, "not needed"), (asked, "too late")):
-        job = await stores.queries.job(id)
+        job = await store.queries.job(id)
         assert job is not None
         assert job.cancel_message == message
-    await stores.jobs.redrive([waiting])
-    job = await stores.queries.job(waiting)
+    await store.jobs.redrive([waiting])
+    job = await store.queries.job(waiting)
     assert job is not None
     assert (job.cancel_message, job.cancel_requested_at) == (None, None)
-    (lease,) = (await claim(stores)).leases
+    (lease,) = (await claim(store)).leases
     assert lease.job.cancel_message is None
-    await finish(stores, lease, OK)
+    await finish(store, lease, OK)
 
 
-async def test_a_heartbeat_tells_the_leases_of_a_job_apart(stores: Namespace) -> None:
-    id = await submit(stores)
-    (first,) = (await claim(stores)).leases
+async def test_a_heartbeat_tells_the_leases_of_a_job_apart(store: Namespace) -> None:
+    id = await submit(store)
+    (first,) = (await claim(store)).leases
     old = first.token
-    await finish(stores, first, Interrupted())
-    (lease,) = (await claim(stores)).leases
-    await stores.jobs.cancel([id], 60_000)
-    heard = await heartbeat(stores, (id, old), (id, lease.token))
+    await finish(store, first, Interrupted())
+    (lease,) = (await claim(store)).leases
+    await store.jobs.cancel([id], 60_000)
+    heard = await heartbeat(store, (id, old), (id, lease.token))
     assert heard.lost == [(id, old)]
     assert [(request.job_id, request.token) for request in heard.cancel] == [(id, lease.token)]
 
 
-async def job(stores: Namespace, id: str) -> Job:
-    found = await stores.queries.job(id)
+async def job(store: Namespace, id: str) -> Job:
+    found = await store.queries.job(id)
     assert found is not None
     return found

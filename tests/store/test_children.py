@@ -18,10 +18,10 @@ from tests.support.factories import FULL, HOPELESS, OK, claim, finish, state_of
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_child_has_the_spec_it_was_given(stores: Namespace, at: int) -> None:
-    lease = await parent(stores)
-    ids = await add_children(stores, lease, {"x": Node(FULL)})
-    added = await job(stores, ids["x"])
+async def test_a_child_has_the_spec_it_was_given(store: Namespace, at: int) -> None:
+    lease = await parent(store)
+    ids = await add_children(store, lease, {"x": Node(FULL)})
+    added = await job(store, ids["x"])
     assert added == Job(
         id=ids["x"],
         version=1,
@@ -45,28 +45,28 @@ async def test_a_child_has_the_spec_it_was_given(stores: Namespace, at: int) -> 
         traceparent=FULL.traceparent,
     )
     for tag in FULL.tags.items():
-        page = await stores.queries.list_jobs(JobFilter(tags=dict([tag])), 10, None)
+        page = await store.queries.list_jobs(JobFilter(tags=dict([tag])), 10, None)
         assert [found.id for found in page.items] == [ids["x"]]
 
 
-async def test_a_child_is_seen_in_its_queue_and_counted_there(stores: Namespace, at: int) -> None:
-    lease = await parent(stores)
-    await add_children(stores, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
-    assert await stores.queues.names() == ["default", "parts"]
-    redis: Any = stores.scripts.redis
-    rates = keys.rates(stores.scripts.prefix, queue="parts", interval=str(at // RATE_INTERVAL_MS))
+async def test_a_child_is_seen_in_its_queue_and_counted_there(store: Namespace, at: int) -> None:
+    lease = await parent(store)
+    await add_children(store, lease, {"x": child(queue="parts"), "y": child(queue="parts")})
+    assert await store.queues.names() == ["default", "parts"]
+    redis: Any = store.scripts.redis
+    rates = keys.rates(store.scripts.prefix, queue="parts", interval=str(at // RATE_INTERVAL_MS))
     assert await redis.hget(rates, "enqueued") == b"2"
-    assert len(await lease_of(stores)) == 2
+    assert len(await lease_of(store)) == 2
 
 
-async def test_the_limit_of_a_key_holds_for_children(stores: Namespace) -> None:
-    await factories.limit(stores, key_max_concurrency=1)
-    lease = await parent(stores)
-    ids = await add_children(stores, lease, {"x": child(limit_key="acme"), "y": child(limit_key="acme")})
-    first = await lease_of(stores)
+async def test_the_limit_of_a_key_holds_for_children(store: Namespace) -> None:
+    await factories.limit(store, key_max_concurrency=1)
+    lease = await parent(store)
+    ids = await add_children(store, lease, {"x": child(limit_key="acme"), "y": child(limit_key="acme")})
+    first = await lease_of(store)
     assert list(first) == [ids["x"]]
-    await finish(stores, first[ids["x"]], OK)
-    assert list(await lease_of(stores)) == [ids["y"]]
+    await finish(store, first[ids["x"]], OK)
+    assert list(await lease_of(store)) == [ids["y"]]
 
 
 @pytest.mark.parametrize(
@@ -79,107 +79,107 @@ async def test_the_limit_of_a_key_holds_for_children(stores: Namespace) -> None:
     ],
 )
 async def test_an_expired_child_ends_and_its_parent_continues(
-    stores: Namespace, at: int, limits: dict[str, int], reason: str, lives_ms: int
+    store: Namespace, at: int, limits: dict[str, int], reason: str, lives_ms: int
 ) -> None:
-    lease = await parent(stores)
-    ids = await add_children(stores, lease, {"x": child(**limits)})
-    assert await stores.leases.expire_jobs(now=str(at + lives_ms - 1)) == (0, 1)
-    assert (await stores.leases.expire_jobs(now=str(at + lives_ms)))[0] == 1
-    ended = await job(stores, ids["x"])
+    lease = await parent(store)
+    ids = await add_children(store, lease, {"x": child(**limits)})
+    assert await store.leases.expire_jobs(now=str(at + lives_ms - 1)) == (0, 1)
+    assert (await store.leases.expire_jobs(now=str(at + lives_ms)))[0] == 1
+    ended = await job(store, ids["x"])
     assert (ended.state, ended.state_reason) == (State.DEAD, reason)
-    assert await state_of(stores, lease.job.id) == State.QUEUED
-    assert await stores.scripts.redis.zcard(keys.expiry(stores.scripts.prefix)) == 0
+    assert await state_of(store, lease.job.id) == State.QUEUED
+    assert await store.scripts.redis.zcard(keys.expiry(store.scripts.prefix)) == 0
 
 
 @pytest.mark.parametrize("given", ["delay_ms", "run_at_ms"])
-async def test_a_child_starts_no_earlier_than_its_time(stores: Namespace, at: int, given: str) -> None:
-    lease = await parent(stores)
+async def test_a_child_starts_no_earlier_than_its_time(store: Namespace, at: int, given: str) -> None:
+    lease = await parent(store)
     fields: Any = {given: MINUTE if given == "delay_ms" else at + MINUTE}
     nodes = {"x": child(**fields), "y": child(Edge("z"), **fields), "z": child()}
     ids = {key: factories.new_id() for key in nodes}
     ordered = {key: nodes[key] for key in ("z", "x", "y")}
-    assert await stores.dependencies.wait_for_children(lease, ordered, ids) == "waiting"
-    x = await job(stores, ids["x"])
+    assert await store.dependencies.wait_for_children(lease, ordered, ids) == "waiting"
+    x = await job(store, ids["x"])
     assert (x.state, x.run_at, x.queued_at) == (State.SCHEDULED, at + MINUTE, None)
-    waits = await job(stores, ids["y"])
+    waits = await job(store, ids["y"])
     assert (waits.state, waits.queued_at) == (State.BLOCKED, None)
-    leases = await lease_of(stores)
+    leases = await lease_of(store)
     assert list(leases) == [ids["z"]]
-    await finish(stores, leases[ids["z"]], OK)
-    y = await job(stores, ids["y"])
+    await finish(store, leases[ids["z"]], OK)
+    y = await job(store, ids["y"])
     assert (y.state, y.run_at) == (State.SCHEDULED, at + MINUTE)
     assert y.version > waits.version
-    stores.scripts.now = str(at + MINUTE)
-    assert sorted(await lease_of(stores)) == sorted([ids["x"], ids["y"]])
+    store.scripts.now = str(at + MINUTE)
+    assert sorted(await lease_of(store)) == sorted([ids["x"], ids["y"]])
 
 
-async def test_a_child_whose_time_has_come_is_queued(stores: Namespace, at: int) -> None:
-    lease = await parent(stores)
-    ids = await add_children(stores, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)})
-    assert [await state_of(stores, id) for id in ids.values()] == [State.QUEUED] * 2
+async def test_a_child_whose_time_has_come_is_queued(store: Namespace, at: int) -> None:
+    lease = await parent(store)
+    ids = await add_children(store, lease, {"x": child(run_at_ms=at), "y": child(run_at_ms=at - MINUTE)})
+    assert [await state_of(store, id) for id in ids.values()] == [State.QUEUED] * 2
 
 
-async def test_a_child_waits_for_all_of_its_siblings_and_reads_their_outcomes(stores: Namespace) -> None:
-    lease = await parent(stores)
+async def test_a_child_waits_for_all_of_its_siblings_and_reads_their_outcomes(store: Namespace) -> None:
+    lease = await parent(store)
     nodes = {
         "a": child(),
         "b": child(),
         "both": child(Edge("a"), Edge("b", "finished")),
         "unless": child(Edge("b", "failed")),
     }
-    ids = await add_children(stores, lease, nodes)
-    leases = await lease_of(stores)
+    ids = await add_children(store, lease, nodes)
+    leases = await lease_of(store)
     assert sorted(leases) == sorted([ids["a"], ids["b"]])
-    await finish(stores, leases[ids["b"]], HOPELESS)
-    assert await state_of(stores, ids["both"]) == State.BLOCKED
-    assert await state_of(stores, ids["unless"]) == State.QUEUED
-    await finish(stores, leases[ids["a"]], OK)
-    ends = await stores.dependencies.results(ids["both"])
+    await finish(store, leases[ids["b"]], HOPELESS)
+    assert await state_of(store, ids["both"]) == State.BLOCKED
+    assert await state_of(store, ids["unless"]) == State.QUEUED
+    await finish(store, leases[ids["a"]], OK)
+    ends = await store.dependencies.results(ids["both"])
     assert {key: (end.id, end.state, end.result) for key, end in ends.items()} == {
         "a": (ids["a"], "succeeded", b'{"ok":true}'),
         "b": (ids["b"], "dead", None),
     }
-    for last in (await lease_of(stores)).values():
-        await finish(stores, last, OK)
-    assert await state_of(stores, lease.job.id) == State.QUEUED
+    for last in (await lease_of(store)).values():
+        await finish(store, last, OK)
+    assert await state_of(store, lease.job.id) == State.QUEUED
 
 
 async def test_a_failure_reaches_the_siblings_that_wait_and_the_parent_sees_all(
-    stores: Namespace,
+    store: Namespace,
 ) -> None:
-    lease = await parent(stores)
+    lease = await parent(store)
     nodes = {"a": child(), "b": child(Edge("a")), "c": child(Edge("b", "finished"))}
-    ids = await add_children(stores, lease, nodes)
-    await finish(stores, (await lease_of(stores))[ids["a"]], HOPELESS)
-    await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.dependencies.results(lease.job.id)
+    ids = await add_children(store, lease, nodes)
+    await finish(store, (await lease_of(store))[ids["a"]], HOPELESS)
+    await finish(store, (await lease_of(store))[ids["c"]], OK)
+    ends = await store.dependencies.results(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == {"a": "dead", "b": "cancelled", "c": "succeeded"}
-    again = (await claim(stores)).leases[0]
-    assert await stores.dependencies.wait_for_children(again, {}, {}) == "ready"
+    again = (await claim(store)).leases[0]
+    assert await store.dependencies.wait_for_children(again, {}, {}) == "ready"
 
 
 async def test_a_later_child_may_depend_on_finished_or_forgotten_ones(
-    stores: Namespace,
+    store: Namespace,
 ) -> None:
-    lease = await parent(stores)
-    ids = await add_children(stores, lease, {"a": child(), "b": child()})
-    for found in (await lease_of(stores)).values():
-        await finish(stores, found, OK)
-    again = (await claim(stores)).leases[0]
-    assert (await stores.jobs.delete([ids["b"]]))[0].result == "moved"
+    lease = await parent(store)
+    ids = await add_children(store, lease, {"a": child(), "b": child()})
+    for found in (await lease_of(store)).values():
+        await finish(store, found, OK)
+    again = (await claim(store)).leases[0]
+    assert (await store.jobs.delete([ids["b"]]))[0].result == "moved"
     ids |= {"c": factories.new_id()}
     nodes = {"c": child(Edge("a"), Edge("b"))}
-    assert await stores.dependencies.wait_for_children(again, nodes, ids) == "waiting"
-    await finish(stores, (await lease_of(stores))[ids["c"]], OK)
-    ends = await stores.dependencies.results(ids["c"])
+    assert await store.dependencies.wait_for_children(again, nodes, ids) == "waiting"
+    await finish(store, (await lease_of(store))[ids["c"]], OK)
+    ends = await store.dependencies.results(ids["c"])
     assert {key: end.state for key, end in ends.items()} == {"a": "succeeded", "b": "succeeded"}
-    ends = await stores.dependencies.results(lease.job.id)
+    ends = await store.dependencies.results(lease.job.id)
     assert {key: end.state for key, end in ends.items()} == dict.fromkeys("abc", "succeeded")
 
 
-async def test_a_child_takes_its_turn_after_older_work_of_its_priority(stores: Namespace) -> None:
-    lease = await parent(stores)
-    older = await factories.submit(stores, name="part")
-    ids = await add_children(stores, lease, {"x": child(), "y": child(priority=10)})
-    order = [next(iter(await lease_of(stores, slots=1))) for _ in range(3)]
+async def test_a_child_takes_its_turn_after_older_work_of_its_priority(store: Namespace) -> None:
+    lease = await parent(store)
+    older = await factories.submit(store, name="part")
+    ids = await add_children(store, lease, {"x": child(), "y": child(priority=10)})
+    order = [next(iter(await lease_of(store, slots=1))) for _ in range(3)]
     assert order == [ids["y"], older, ids["x"]]

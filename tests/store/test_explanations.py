@@ -13,8 +13,8 @@ from tests.support.factories import OK, claim, finish, limit, new_id, register_w
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_job_that_does_not_exist_has_no_explanation(stores: Namespace) -> None:
-    assert await stores.explanations.of(new_id()) is None
+async def test_a_job_that_does_not_exist_has_no_explanation(store: Namespace) -> None:
+    assert await store.explanations.of(new_id()) is None
 
 
 async def test_a_job_that_nothing_holds_back_is_explained_so_and_a_claim_takes_it(served: Namespace) -> None:
@@ -35,8 +35,8 @@ async def test_explaining_changes_nothing(served: Namespace) -> None:
     assert await contents(served) == before
 
 
-async def contents(stores: Namespace) -> dict[bytes, Any]:
-    redis: Any = stores.scripts.redis
+async def contents(store: Namespace) -> dict[bytes, Any]:
+    redis: Any = store.scripts.redis
     read = {
         b"hash": redis.hgetall,
         b"set": redis.smembers,
@@ -44,7 +44,7 @@ async def contents(stores: Namespace) -> dict[bytes, Any]:
         b"zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
         b"list": lambda key: redis.lrange(key, 0, -1),
     }
-    keys = [key async for key in redis.scan_iter(f"{stores.scripts.prefix}*")]
+    keys = [key async for key in redis.scan_iter(f"{store.scripts.prefix}*")]
     return {key: await read[await redis.type(key)](key) for key in keys}
 
 
@@ -60,72 +60,72 @@ async def test_a_paused_queue_and_a_paused_type(served: Namespace) -> None:
     assert await codes(served, id) == ["ready"]
 
 
-async def test_no_worker_serves_the_queue(stores: Namespace) -> None:
-    id = await submit(stores)
-    await register_worker(stores, queues={"elsewhere": 1})
-    await register_worker(stores, seen_at=1_000)
-    assert await causes(stores, id) == {"no_worker": {"queue": "default", "draining": 0}}
-    await register_worker(stores, state="draining")
-    assert await causes(stores, id) == {"no_worker": {"queue": "default", "draining": 1}}
-    await register_worker(stores, queues={"default": 1})
-    assert await codes(stores, id) == ["ready"]
+async def test_no_worker_serves_the_queue(store: Namespace) -> None:
+    id = await submit(store)
+    await register_worker(store, queues={"elsewhere": 1})
+    await register_worker(store, seen_at=1_000)
+    assert await causes(store, id) == {"no_worker": {"queue": "default", "draining": 0}}
+    await register_worker(store, state="draining")
+    assert await causes(store, id) == {"no_worker": {"queue": "default", "draining": 1}}
+    await register_worker(store, queues={"default": 1})
+    assert await codes(store, id) == ["ready"]
 
 
-async def test_no_worker_knows_the_type(stores: Namespace) -> None:
-    id = await submit(stores)
-    await register_worker(stores, job_types=("other",))
-    await register_worker(stores, queues={"elsewhere": 1})
-    await register_worker(stores, state="draining")
+async def test_no_worker_knows_the_type(store: Namespace) -> None:
+    id = await submit(store)
+    await register_worker(store, job_types=("other",))
+    await register_worker(store, queues={"elsewhere": 1})
+    await register_worker(store, state="draining")
     facts = {"queue": "default", "name": "work", "workers": 1}
-    assert await causes(stores, id) == {"unknown_type": facts}
-    await register_worker(stores)
-    assert await codes(stores, id) == ["ready"]
+    assert await causes(store, id) == {"unknown_type": facts}
+    await register_worker(store)
+    assert await codes(store, id) == ["ready"]
 
 
 async def test_a_freed_slot_counts_before_the_next_heartbeat(
-    stores: Namespace,
+    store: Namespace,
 ) -> None:
-    await register_worker(stores, id="wk_1", capacity=1)
-    await register_worker(stores, id="wk_2", capacity=2)
-    await register_worker(stores, id="wk_3", job_types=("other",))
-    ids = [await submit(stores) for _ in range(4)]
-    lease = (await claim(stores, 1, "wk_1")).leases[0]
-    assert "workers_busy" not in await causes(stores, ids[3])
-    await claim(stores, 2, "wk_2")
+    await register_worker(store, id="wk_1", capacity=1)
+    await register_worker(store, id="wk_2", capacity=2)
+    await register_worker(store, id="wk_3", job_types=("other",))
+    ids = [await submit(store) for _ in range(4)]
+    lease = (await claim(store, 1, "wk_1")).leases[0]
+    assert "workers_busy" not in await causes(store, ids[3])
+    await claim(store, 2, "wk_2")
     facts = {"workers": 2, "running": 3, "capacity": 3}
-    assert await causes(stores, ids[3]) == {"workers_busy": facts}
-    await finish(stores, lease, OK)
-    assert await codes(stores, ids[3]) == ["ready"]
+    assert await causes(store, ids[3]) == {"workers_busy": facts}
+    await finish(store, lease, OK)
+    assert await codes(store, ids[3]) == ["ready"]
 
 
 async def test_for_very_many_running_jobs_heartbeats_decide(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.explanations.COUNTED", 1)
-    await register_worker(stores, id="wk_1", capacity=2, running=2)
-    ids = [await submit(stores) for _ in range(3)]
-    await claim(stores, 2, "wk_1")
-    facts = (await causes(stores, ids[2]))["workers_busy"]
+    await register_worker(store, id="wk_1", capacity=2, running=2)
+    ids = [await submit(store) for _ in range(3)]
+    await claim(store, 2, "wk_1")
+    facts = (await causes(store, ids[2]))["workers_busy"]
     seen_at = facts.pop("seen_at")
     assert seen_at > 1_000_000_000_000
     assert facts == {"workers": 1, "running": 2, "capacity": 2}
 
 
-async def test_a_type_has_its_own_limit_on_each_worker(stores: Namespace) -> None:
-    await register_worker(stores, id="wk_1", capacity=5)
-    await register_worker(stores, id="wk_2", capacity=1, job_types=("work", "other"))
-    record = await stores.workers.get("wk_1")
+async def test_a_type_has_its_own_limit_on_each_worker(store: Namespace) -> None:
+    await register_worker(store, id="wk_1", capacity=5)
+    await register_worker(store, id="wk_2", capacity=1, job_types=("work", "other"))
+    record = await store.workers.get("wk_1")
     assert record is not None
-    await stores.workers.register(record, [JobType("work", concurrency=1)])
-    ids = [await submit(stores) for _ in range(2)]
-    await submit(stores, name="other")
-    first = (await claim(stores, 1, "wk_1", types={"work": 1})).leases[0]
-    assert await codes(stores, ids[1]) == ["ready"]
-    await claim(stores, 1, "wk_2", types={"other": None})
+    await store.workers.register(record, [JobType("work", concurrency=1)])
+    ids = [await submit(store) for _ in range(2)]
+    await submit(store, name="other")
+    first = (await claim(store, 1, "wk_1", types={"work": 1})).leases[0]
+    assert await codes(store, ids[1]) == ["ready"]
+    await claim(store, 1, "wk_2", types={"other": None})
     facts = {"name": "work", "workers": 2, "running": 1, "limit": 1}
-    assert await causes(stores, ids[1]) == {"type_busy": facts}
-    await finish(stores, first, OK)
-    assert await codes(stores, ids[1]) == ["ready"]
+    assert await causes(store, ids[1]) == {"type_busy": facts}
+    await finish(store, first, OK)
+    assert await codes(store, ids[1]) == ["ready"]
 
 
 async def test_only_jobs_of_the_same_lane_are_ahead(served: Namespace) -> None:
@@ -138,12 +138,12 @@ async def test_only_jobs_of_the_same_lane_are_ahead(served: Namespace) -> None:
     assert await causes(served, id) == {"jobs_ahead": {"ahead": 2, "priority": 150, "aging_seconds": None}}
 
 
-async def test_several_reasons_apply_at_once(stores: Namespace) -> None:
-    await limit(stores, paused=True, max_concurrency=1)
+async def test_several_reasons_apply_at_once(store: Namespace) -> None:
+    await limit(store, paused=True, max_concurrency=1)
     for _ in range(2):
-        await submit(stores)
-    await limit(stores, paused=False)
-    await claim(stores)
-    await limit(stores, paused=True)
-    id = await submit(stores)
-    assert await codes(stores, id) == ["queue_paused", "no_worker", "queue_concurrency", "jobs_ahead"]
+        await submit(store)
+    await limit(store, paused=False)
+    await claim(store)
+    await limit(store, paused=True)
+    id = await submit(store)
+    assert await codes(store, id) == ["queue_paused", "no_worker", "queue_concurrency", "jobs_ahead"]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 NOT_IN_THE_WAY = {"ready", "jobs_ahead"}
 
 
-async def configure(stores: Namespace, dice: random.Random) -> None:
+async def configure(store: Namespace, dice: random.Random) -> None:
     def rate() -> RateLimit | None:
         return dice.choice(
             [None, RateLimit(dice.randint(1, 3), dice.choice([200, 900]), dice.random() < 0.3)]
@@ -26,7 +26,7 @@ async def configure(stores: Namespace, dice: random.Random) -> None:
         return dice.choice([None, 1, 3])
 
     await limit(
-        stores,
+        store,
         paused=dice.random() < 0.1,
         paused_job_types={"work"} if dice.random() < 0.1 else set[str](),
         max_concurrency=most(),
@@ -36,11 +36,11 @@ async def configure(stores: Namespace, dice: random.Random) -> None:
     )
 
 
-async def free(stores: Namespace, ids: set[str]) -> set[str]:
+async def free(store: Namespace, ids: set[str]) -> set[str]:
     """The queued ones of these jobs that nothing holds back."""
     found: set[str] = set()
     for id in ids:
-        explained = await stores.explanations.of(id)
+        explained = await store.explanations.of(id)
         assert explained is not None
         job, explanation = explained
         if job.state == "queued" and {cause.code for cause in explanation.causes} <= NOT_IN_THE_WAY:
@@ -49,24 +49,24 @@ async def free(stores: Namespace, ids: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_claim_takes_one_of_those_that_nothing_holds_back(stores: Namespace, seed: int) -> None:
+async def test_a_claim_takes_one_of_those_that_nothing_holds_back(store: Namespace, seed: int) -> None:
     dice = random.Random(seed)
-    await register_worker(stores, job_types=("work", "other"), capacity=1_000)
+    await register_worker(store, job_types=("work", "other"), capacity=1_000)
     ids: set[str] = set()
     running: list[Lease] = []
     taken = refused = 0
     for turn in range(60):
-        stores.scripts.now = str(START + turn * 70)
+        store.scripts.now = str(START + turn * 70)
         if turn % 15 == 0:
-            await configure(stores, dice)
+            await configure(store, dice)
         for _ in range(dice.randint(0, 2)):
             key, name = dice.choice([None, "a", "b"]), dice.choice(["work", "other"])
-            ids.add(await submit(stores, name=name, limit_key=key, priority=dice.randint(99, 101)))
+            ids.add(await submit(store, name=name, limit_key=key, priority=dice.randint(99, 101)))
         while running and dice.random() < 0.5:
             lease = running.pop(dice.randrange(len(running)))
-            await finish(stores, lease, dice.choice([OK, OK, BROKEN, Throttled(0)]))
-        expected = await free(stores, ids)
-        leases = (await claim(stores, types={"work": None, "other": None})).leases
+            await finish(store, lease, dice.choice([OK, OK, BROKEN, Throttled(0)]))
+        expected = await free(store, ids)
+        leases = (await claim(store, types={"work": None, "other": None})).leases
         assert bool(leases) == bool(expected), turn
         assert {lease.job.id for lease in leases} <= expected, turn
         running += leases

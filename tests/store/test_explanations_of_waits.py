@@ -38,14 +38,14 @@ async def test_a_scheduled_job_waits_for_its_time_and_then_for_any_worker(served
     assert await causes(served, id) == {"due": {"until": START + 5_000}}
 
 
-async def test_due_jobs_are_not_queued_where_no_worker_lives(stores: Namespace) -> None:
-    stores.scripts.now = str(START)
-    id = await submit(stores, delay_ms=1)
-    await register_worker(stores, state="draining")
-    later(stores, 1)
-    assert await causes(stores, id) == {"due": {"until": START + 1}, "no_live_worker": {"draining": 1}}
-    await register_worker(stores, queues={"elsewhere": 1}, job_types=("other",))
-    assert await codes(stores, id) == ["due"]
+async def test_due_jobs_are_not_queued_where_no_worker_lives(store: Namespace) -> None:
+    store.scripts.now = str(START)
+    id = await submit(store, delay_ms=1)
+    await register_worker(store, state="draining")
+    later(store, 1)
+    assert await causes(store, id) == {"due": {"until": START + 1}, "no_live_worker": {"draining": 1}}
+    await register_worker(store, queues={"elsewhere": 1}, job_types=("other",))
+    assert await codes(store, id) == ["due"]
 
 
 async def test_a_snoozed_job_is_scheduled_and_a_failed_one_says_what_failed(served: Namespace) -> None:

@@ -16,27 +16,27 @@ pytestmark = pytest.mark.anyio
 MINUTE = 60_000
 
 
-def go_on(stores: Namespace, ms: int) -> None:
-    stores.scripts.now = str(int(stores.scripts.now) + ms)
+def go_on(store: Namespace, ms: int) -> None:
+    store.scripts.now = str(int(store.scripts.now) + ms)
 
 
-async def jobs(stores: Namespace, count: int, **fields: Any) -> list[str]:
-    return [await submit(stores, **fields) for _ in range(count)]
+async def jobs(store: Namespace, count: int, **fields: Any) -> list[str]:
+    return [await submit(store, **fields) for _ in range(count)]
 
 
-async def history(stores: Namespace, count: int, slots: int = 1, step: int = 10) -> list[str]:
+async def history(store: Namespace, count: int, slots: int = 1, step: int = 10) -> list[str]:
     """The limit key of every start; two workers claim alternately and finish at once."""
     taken: list[str] = []
     turn = 0
     while len(taken) < count:
         turn += 1
-        answer = await claim(stores, slots, worker=f"wk_{turn % 2}")
-        if not answer.leases:
+        response = await claim(store, slots, worker=f"wk_{turn % 2}")
+        if not response.leases:
             break
-        taken += [lease.job.limit_key or "" for lease in answer.leases]
-        for lease in answer.leases:
-            await finish(stores, lease, OK)
-        go_on(stores, step)
+        taken += [lease.job.limit_key or "" for lease in response.leases]
+        for lease in response.leases:
+            await finish(store, lease, OK)
+        go_on(store, step)
     return taken
 
 
@@ -168,46 +168,46 @@ async def test_a_million_due_in_one_second_come_in_batches_that_wake_each_other(
     assert await redis.exists(f"{frozen.scripts.prefix}wake:pool") == 1
 
 
-async def _retry(stores: Namespace, id: str) -> None:
-    await finish(stores, (await claim(stores)).leases[0], BROKEN)
-    go_on(stores, MINUTE)
+async def _retry(store: Namespace, id: str) -> None:
+    await finish(store, (await claim(store)).leases[0], BROKEN)
+    go_on(store, MINUTE)
 
 
-async def _requeue(stores: Namespace, id: str) -> None:
-    await finish(stores, (await claim(stores)).leases[0], Interrupted())
+async def _requeue(store: Namespace, id: str) -> None:
+    await finish(store, (await claim(store)).leases[0], Interrupted())
 
 
-async def _rescue(stores: Namespace, id: str) -> None:
-    await claim(stores)
+async def _rescue(store: Namespace, id: str) -> None:
+    await claim(store)
     for _ in range(2):
-        go_on(stores, 60 * MINUTE)
-        await stores.leases.rescue(15_000)
+        go_on(store, 60 * MINUTE)
+        await store.leases.rescue(15_000)
 
 
-async def _redrive(stores: Namespace, id: str) -> None:
-    await stores.jobs.cancel([id], 0)
-    await stores.jobs.redrive([id])
+async def _redrive(store: Namespace, id: str) -> None:
+    await store.jobs.cancel([id], 0)
+    await store.jobs.redrive([id])
 
 
-async def _promotion(stores: Namespace, id: str) -> None:
-    await stores.jobs.update(id, run_at_ms=int(stores.scripts.now) + 1_000)
-    go_on(stores, 1_000)
+async def _promotion(store: Namespace, id: str) -> None:
+    await store.jobs.update(id, run_at_ms=int(store.scripts.now) + 1_000)
+    go_on(store, 1_000)
 
 
-async def _run_now(stores: Namespace, id: str) -> None:
-    await stores.jobs.update(id, run_at_ms=int(stores.scripts.now) + 60 * MINUTE)
-    await stores.jobs.run_now(id)
+async def _run_now(store: Namespace, id: str) -> None:
+    await store.jobs.update(id, run_at_ms=int(store.scripts.now) + 60 * MINUTE)
+    await store.jobs.run_now(id)
 
 
-async def _patch(stores: Namespace, id: str) -> None:
-    await stores.jobs.update(id, priority=900)
-    await stores.jobs.update(id, priority=5)
+async def _patch(store: Namespace, id: str) -> None:
+    await store.jobs.update(id, priority=900)
+    await store.jobs.update(id, priority=5)
 
 
-async def _resume(stores: Namespace, id: str) -> None:
-    await limit(stores, paused=True)
-    assert (await claim(stores)).leases == []
-    await limit(stores, paused=False)
+async def _resume(store: Namespace, id: str) -> None:
+    await limit(store, paused=True)
+    assert (await claim(store)).leases == []
+    await limit(store, paused=False)
 
 
 PATHS = [_retry, _requeue, _rescue, _redrive, _promotion, _run_now, _patch, _resume]

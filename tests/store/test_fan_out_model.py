@@ -39,9 +39,9 @@ class Life:
     """One fan-out, in the store and in the model; every step is applied to both and compared."""
 
     def __init__(
-        self, stores: Namespace, id: str, size: int, model: ModelFanOut, chance: random.Random
+        self, store: Namespace, id: str, size: int, model: ModelFanOut, chance: random.Random
     ) -> None:
-        self.stores = stores
+        self.store = store
         self.id = id
         self.size = size
         self.model = model
@@ -59,9 +59,9 @@ class Life:
         items = [Item(index, b"{}") for index in indexes]
         if added is None:
             with pytest.raises(FanOutSealed):
-                await self.stores.fan_outs.add_items(self.id, items)
+                await self.store.fan_outs.add_items(self.id, items)
             return
-        filled = await self.stores.fan_outs.add_items(self.id, items)
+        filled = await self.store.fan_outs.add_items(self.id, items)
         assert filled.added == added
         assert filled.total == len(self.model.items) == before + added
         assert filled.next_index == self.model.next_index
@@ -69,10 +69,10 @@ class Life:
     async def seal(self) -> None:
         expected = len(self.model.items) + self.chance.choice((0, 0, 1))
         with nullcontext() if self.model.seal(expected) else pytest.raises(CountMismatch):
-            await self.stores.fan_outs.seal(self.id, expected)
+            await self.store.fan_outs.seal(self.id, expected)
 
     async def claim(self) -> int:
-        claim = await factories.claim(self.stores, self.chance.randint(1, 4))
+        claim = await factories.claim(self.store, self.chance.randint(1, 4))
         for lease in claim.leases:
             index = member_number(self.id, lease.job.id) - 2
             assert self.model.items[index].state == "queued"
@@ -82,22 +82,22 @@ class Life:
 
     async def finish(self, index: int, target: str) -> None:
         lease = self.leases.pop(index)
-        assert await factories.finish(self.stores, lease, OUTCOMES[target]) in ("moved", "cancelled")
+        assert await factories.finish(self.store, lease, OUTCOMES[target]) in ("moved", "cancelled")
         if self.chance.random() < 0.3:
-            assert await factories.finish(self.stores, lease, factories.OK) in ("duplicate", "stale")
+            assert await factories.finish(self.store, lease, factories.OK) in ("duplicate", "stale")
         self.model.end(index, target)
 
     async def follow(self) -> None:
         """Run the follow-up, if it may run."""
-        leases = (await factories.claim(self.stores, 5, types={"report": None})).leases
+        leases = (await factories.claim(self.store, 5, types={"report": None})).leases
         assert [lease.job.id for lease in leases] == [follow_up_id(self.id)] * (self.model.then == "queued")
         for lease in leases:
             self.model.then = self.chance.choice(("succeeded", "succeeded", "dead"))
-            assert await factories.finish(self.stores, lease, OUTCOMES[self.model.then]) in (
+            assert await factories.finish(self.store, lease, OUTCOMES[self.model.then]) in (
                 "moved",
                 "cancelled",
             )
-            ends = await self.stores.dependencies.results(lease.job.id)
+            ends = await self.store.dependencies.results(lease.job.id)
             assert ends["fan_out"].state == self.model.state
 
     async def step(self) -> None:
@@ -119,54 +119,54 @@ class Life:
             await self.follow()
         elif act == "item" and indexes:
             index = self.chance.choice(indexes)
-            await self.stores.jobs.cancel([item_id(self.id, index)], 10**9)
+            await self.store.jobs.cancel([item_id(self.id, index)], 10**9)
             self.model.cancel_item(index)
         elif act == "redrive" and indexes:
             index = self.chance.choice(indexes)
-            if (await self.stores.jobs.redrive([item_id(self.id, index)]))[0].result == "moved":
+            if (await self.store.jobs.redrive([item_id(self.id, index)]))[0].result == "moved":
                 self.model.redrive(index)
         elif act == "cancel":
             with nullcontext() if self.model.cancel() else pytest.raises(InvalidState):
-                await self.stores.groups.request_cancel(self.id, 10**9)
+                await self.store.groups.request_cancel(self.id, 10**9)
         elif act == "retry":
             with nullcontext() if self.model.retry() else pytest.raises(InvalidState):
-                await self.stores.groups.request_retry(self.id)
+                await self.store.groups.request_retry(self.id)
         elif act == "forget" and indexes:
             # A deleted item stays counted, and its index is not accepted again.
             index = self.chance.choice(indexes)
             if self.model.items[index].state == "succeeded":
-                await self.stores.jobs.delete([item_id(self.id, index)])
+                await self.store.jobs.delete([item_id(self.id, index)])
 
     async def compare(self) -> None:
-        before = await self.stores.groups.get(self.id)
+        before = await self.store.groups.get(self.id)
         assert before is not None
         assert before.total == sum(before.counts.values()) == len(self.model.items)
-        await self.stores.group_tasks.work()
-        group = await self.stores.groups.find(FanOut, self.id)
+        await self.store.group_tasks.work()
+        group = await self.store.groups.find(FanOut, self.id)
         assert group is not None
         assert (group.state, group.sealed) == (self.model.state, self.model.sealed)
         expected: dict[str, int] = {}
         for item in self.model.items.values():
             expected[item.state] = expected.get(item.state, 0) + 1
         assert {state.value: number for state, number in group.counts.items() if number} == expected
-        then = await self.stores.queries.job(follow_up_id(self.id))
+        then = await self.store.queries.job(follow_up_id(self.id))
         assert then is not None
         assert then.state == self.model.then
-        found = [row async for rows in self.stores.fan_outs.results(group, 0) for row in rows]
+        found = [row async for rows in self.store.fan_outs.results(group, 0) for row in rows]
         states = {row.index: row.state.value for row in found}
         kept = {index: item.state for index, item in self.model.items.items() if index in states}
         assert states == kept
         assert list(states) == sorted(states)
 
 
-async def live(stores: Namespace, seed: int) -> None:
+async def live(store: Namespace, seed: int) -> None:
     chance = random.Random(seed)
     id = IdFactory(Clock().now_ms, chance.randbytes).new("fan", members=MEMBERS)
     tolerance = chance.choice((Tolerance(), Tolerance(count=chance.randint(0, 3)), Tolerance(percent=30)))
     spec = FanOutSpec(JobSpec("work"), JobSpec("report"), tolerance, whole=False)
-    await stores.fan_outs.create(id, spec, 0, None)
+    await store.fan_outs.create(id, spec, 0, None)
     model = ModelFanOut(tolerance.count, tolerance.percent)
-    life = Life(stores, id, chance.randint(1, 25), model, chance)
+    life = Life(store, id, chance.randint(1, 25), model, chance)
     for _ in range(chance.randint(5, 60)):
         await life.step()
         await life.compare()
@@ -174,9 +174,9 @@ async def live(stores: Namespace, seed: int) -> None:
     if not model.sealed:
         missing = [index for index in range(life.size) if index not in model.items]
         model.fill(missing)
-        await stores.fan_outs.add_items(id, [Item(index, b"{}") for index in missing])
+        await store.fan_outs.add_items(id, [Item(index, b"{}") for index in missing])
         assert model.seal(life.size)
-        await stores.fan_outs.seal(id, life.size)
+        await store.fan_outs.seal(id, life.size)
         await life.compare()
     while life.leases or await life.claim():
         for index in sorted(life.leases):
@@ -187,17 +187,17 @@ async def live(stores: Namespace, seed: int) -> None:
     await life.compare()
     assert model.state in ("succeeded", "failed", "cancelled")
     assert model.then in FINISHED
-    await stores.groups.delete(id)
-    await stores.group_tasks.work()
-    assert await stores.queries.jobs([follow_up_id(id), item_id(id, 0)]) == [None, None]
+    await store.groups.delete(id)
+    await store.group_tasks.work()
+    assert await store.queries.jobs([follow_up_id(id), item_id(id, 0)]) == [None, None]
 
 
-async def test_every_random_fan_out_lives_as_the_model_says(stores: Namespace) -> None:
+async def test_every_random_fan_out_lives_as_the_model_says(store: Namespace) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + FAN_OUTS):
         try:
-            await live(stores, seed)
+            await live(store, seed)
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise
-    left = [key.decode() async for key in stores.scripts.redis.scan_iter(match="*test-*fan_*")]
-    assert [key for key in left if stores.scripts.prefix in key] == []
+    left = [key.decode() async for key in store.scripts.redis.scan_iter(match="*test-*fan_*")]
+    assert [key for key in left if store.scripts.prefix in key] == []

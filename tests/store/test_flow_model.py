@@ -30,9 +30,9 @@ class Life:
     """One flow, in the store and in the model; every step is applied to both and compared."""
 
     def __init__(
-        self, stores: Namespace, id: str, spec: FlowSpec, chance: random.Random, new_ids: IdFactory
+        self, store: Namespace, id: str, spec: FlowSpec, chance: random.Random, new_ids: IdFactory
     ) -> None:
-        self.stores = stores
+        self.store = store
         self.id = id
         self.chance = chance
         self.new_ids = new_ids
@@ -43,7 +43,7 @@ class Life:
         self.old: list[Lease] = []
 
     async def claim(self, slots: int) -> int:
-        leases = (await factories.claim(self.stores, slots)).leases
+        leases = (await factories.claim(self.store, slots)).leases
         for lease in leases:
             key = self.key_of[lease.job.id]
             assert self.model.jobs[key].state == "queued", key
@@ -59,7 +59,7 @@ class Life:
         self.old.append(lease)
         known = {"ok": factories.OK, "dead": factories.HOPELESS, "back": Interrupted()}
         for _ in range(self.chance.choice((1, 1, 2))):
-            assert await factories.finish(self.stores, lease, known[outcome]) in (
+            assert await factories.finish(self.store, lease, known[outcome]) in (
                 "moved",
                 "cancelled",
                 "duplicate",
@@ -87,7 +87,7 @@ class Life:
         ids = {name: self.new_ids.new("job") for name in short}
         nodes = {name: Node(JobSpec("work"), edges[name]) for name in short}
         for _ in range(self.chance.choice((1, 1, 2))):
-            assert await self.stores.dependencies.wait_for_children(lease, nodes, ids) == "waiting"
+            assert await self.store.dependencies.wait_for_children(lease, nodes, ids) == "waiting"
         self.old.append(self.leases.pop(key))
         if self.model.jobs[key].reason is None:
             for name, id in ids.items():
@@ -102,7 +102,7 @@ class Life:
         )
 
     async def cancel_job(self, key: str) -> None:
-        await self.stores.jobs.cancel([self.ids[key]], 10**9)
+        await self.store.jobs.cancel([self.ids[key]], 10**9)
         job = self.model.jobs[key]
         if job.state == "running":
             job.reason = job.reason or "requested"
@@ -110,32 +110,32 @@ class Life:
             self.model.end(key, "cancelled", "requested")
 
     async def redrive(self, key: str) -> None:
-        await self.stores.jobs.redrive([self.ids[key]])
+        await self.store.jobs.redrive([self.ids[key]])
         if self.model.jobs[key].state in ("dead", "cancelled"):
             self.model.redrive(key)
 
     async def retry(self) -> None:
         with nullcontext() if self.model.retry() else pytest.raises(InvalidState):
-            await self.stores.groups.request_retry(self.id)
+            await self.store.groups.request_retry(self.id)
 
     async def cancel(self) -> None:
         with suppress(InvalidState):
-            await self.stores.groups.request_cancel(self.id, 10**9)
+            await self.store.groups.request_cancel(self.id, 10**9)
         self.model.cancel()
 
     async def forget(self, key: str) -> None:
         """A finished job is deleted while its flow runs: the other jobs must not notice."""
         if self.model.state == "running" and self.model.jobs[key].state == "succeeded":
-            await self.stores.jobs.delete([self.ids[key]])
+            await self.store.jobs.delete([self.ids[key]])
 
     async def late_finish(self) -> None:
         if self.old:
-            word = await factories.finish(self.stores, self.chance.choice(self.old), factories.OK)
+            word = await factories.finish(self.store, self.chance.choice(self.old), factories.OK)
             assert word in ("duplicate", "stale", "missing")
 
     async def compare(self) -> None:
-        await self.stores.group_tasks.work()
-        group = await self.stores.groups.get(self.id)
+        await self.store.group_tasks.work()
+        group = await self.store.groups.get(self.id)
         assert group is not None
         assert group.state == self.model.state
         counts = {state.value: number for state, number in group.counts.items() if number}
@@ -143,7 +143,7 @@ class Life:
         for job in self.model.jobs.values():
             expected[job.state] = expected.get(job.state, 0) + 1
         assert counts == expected
-        found = await self.stores.queries.jobs([self.ids[key] for key in self.model.jobs])
+        found = await self.store.queries.jobs([self.ids[key] for key in self.model.jobs])
         for (key, expected_job), job in zip(self.model.jobs.items(), found, strict=True):
             if job is not None:
                 assert job.state == expected_job.state, key
@@ -167,7 +167,7 @@ class Life:
             await self.add_children(self.chance.choice(running))
         elif act == "cancel job":
             await self.cancel_job(key)
-        elif act == "redrive" and await self.stores.queries.job(self.ids[key]) is not None:
+        elif act == "redrive" and await self.store.queries.job(self.ids[key]) is not None:
             await self.redrive(key)
         elif act == "retry":
             await self.retry()
@@ -179,13 +179,13 @@ class Life:
             await self.late_finish()
 
 
-async def live(stores: Namespace, seed: int) -> None:
+async def live(store: Namespace, seed: int) -> None:
     chance = random.Random(seed)
     ids = IdFactory(Clock().now_ms, chance.randbytes)
     spec = random_flow(chance, chance.randint(1, 14))
     id = ids.new("flow", members=len(spec.nodes))
-    await stores.flows.create(id, spec, None)
-    life = Life(stores, id, spec, chance, ids)
+    await store.flows.create(id, spec, None)
+    life = Life(store, id, spec, chance, ids)
     await life.compare()
     for _ in range(chance.randint(5, 40)):
         await life.step()
@@ -196,13 +196,13 @@ async def live(stores: Namespace, seed: int) -> None:
             await life.compare()
     assert life.model.state != "running", "the model itself hangs"
     await life.compare()
-    await stores.jobs.delete(list(life.ids.values()))
+    await store.jobs.delete(list(life.ids.values()))
 
 
-async def test_every_random_flow_finishes_as_the_model_says(stores: Namespace) -> None:
+async def test_every_random_flow_finishes_as_the_model_says(store: Namespace) -> None:
     for seed in range(FIRST_SEED, FIRST_SEED + GRAPHS):
         try:
-            await live(stores, seed)
+            await live(store, seed)
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise

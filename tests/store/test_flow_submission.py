@@ -20,52 +20,52 @@ from tests.support.factories import claim
 pytestmark = pytest.mark.anyio
 
 
-async def test_staged_jobs_are_invisible_and_expire(stores: Namespace) -> None:
+async def test_staged_jobs_are_invisible_and_expire(store: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     id = IDS.new("flow", members=2)
     jobs = job_ids(id, spec)
     rows = [value for key in jobs for value in (jobs[key], key, *spec_arguments(spec.nodes[key].spec, id))]
-    await stores.scripts.run("stage_flow_jobs", [id, *rows])
-    await stores.scripts.run("link_flow_jobs", [jobs["b"], jobs["a"], "a", 0])
-    assert await stores.groups.get(id) is None
-    assert await stores.queries.jobs(list(jobs.values())) == [None, None]
-    assert (await claim(stores)).leases == []
-    assert (await stores.jobs.cancel(list(jobs.values()), 0))[0].result == "missing"
-    stores.scripts.now = "99999999999999"
-    await stores.group_tasks.forget_ended()
-    stores.scripts.now = ""
-    assert [key async for key in stores.scripts.redis.scan_iter(f"{stores.scripts.prefix}*flow*")] == []
+    await store.scripts.run("stage_flow_jobs", [id, *rows])
+    await store.scripts.run("link_flow_jobs", [jobs["b"], jobs["a"], "a", 0])
+    assert await store.groups.get(id) is None
+    assert await store.queries.jobs(list(jobs.values())) == [None, None]
+    assert (await claim(store)).leases == []
+    assert (await store.jobs.cancel(list(jobs.values()), 0))[0].result == "missing"
+    store.scripts.now = "99999999999999"
+    await store.group_tasks.forget_ended()
+    store.scripts.now = ""
+    assert [key async for key in store.scripts.redis.scan_iter(f"{store.scripts.prefix}*flow*")] == []
     assert (
-        await stores.scripts.redis.exists(*(keys.job(stores.scripts.prefix, id=job) for job in jobs.values()))
+        await store.scripts.redis.exists(*(keys.job(store.scripts.prefix, id=job) for job in jobs.values()))
         == 0
     )
-    reply = await stores.scripts.run("commit_flow", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
+    reply = await store.scripts.run("commit_flow", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
     assert reply[0] == b"missing"
 
 
 async def test_a_committed_flow_leaves_no_task_and_nothing_staged(
-    stores: Namespace,
+    store: Namespace,
 ) -> None:
-    id, _ = await create(stores, spec_of({f"j{n}": {} for n in range(BATCH)}))
-    assert await stores.scripts.redis.zcard(keys.tasks(stores.scripts.prefix)) == 0
-    stores.scripts.now = str(Clock().now_ms() + factories.DAY)
-    await stores.group_tasks.forget_ended()
-    stores.scripts.now = ""
-    group = await stores.groups.get(id)
+    id, _ = await create(store, spec_of({f"j{n}": {} for n in range(BATCH)}))
+    assert await store.scripts.redis.zcard(keys.tasks(store.scripts.prefix)) == 0
+    store.scripts.now = str(Clock().now_ms() + factories.DAY)
+    await store.group_tasks.forget_ended()
+    store.scripts.now = ""
+    group = await store.groups.get(id)
     assert group is not None
     assert group.counts[State.QUEUED] == BATCH
-    assert len((await claim(stores, BATCH)).leases) > 0
+    assert len((await claim(store, BATCH)).leases) > 0
 
 
 async def test_workers_finish_committing_a_large_flow_whose_submitter_died(
-    stores: Namespace,
+    store: Namespace,
 ) -> None:
     names = [f"j{n}" for n in range(1_200)]
     edges: dict[str, dict[str, When]] = {
         name: {names[n - 1]: "succeeded"} if n else {} for n, name in enumerate(names)
     }
     spec, id = spec_of(edges), IDS.new("flow", members=1_200)
-    flows = stores.flows
+    flows = store.flows
     sent: list[str] = []
 
     async def die_in_the_middle(name: str, arguments: Any, now: str = "") -> object:
@@ -74,23 +74,23 @@ async def test_workers_finish_committing_a_large_flow_whose_submitter_died(
             raise ConnectionError
         return await original(name, arguments, now)
 
-    original, stores.scripts.run = stores.scripts.run, die_in_the_middle  # type: ignore[method-assign, assignment]
+    original, store.scripts.run = store.scripts.run, die_in_the_middle  # type: ignore[method-assign, assignment]
     with pytest.raises(ConnectionError):
         await flows.create(id, spec, None)
-    stores.scripts.run = original  # type: ignore[method-assign]
-    group = await stores.groups.get(id)
+    store.scripts.run = original  # type: ignore[method-assign]
+    group = await store.groups.get(id)
     assert group is not None
     assert (group.total, group.counts[State.BLOCKED]) == (1_200, 1_200)
-    assert (await claim(stores)).leases == [], "a job ran before all of its dependents existed"
-    await stores.group_tasks.work()
-    assert len((await claim(stores, 5)).leases) == 1
+    assert (await claim(store)).leases == [], "a job ran before all of its dependents existed"
+    await store.group_tasks.work()
+    assert len((await claim(store, 5)).leases) == 1
 
 
-async def test_an_idempotency_key_gives_one_flow_and_the_first_response(stores: Namespace) -> None:
+async def test_an_idempotency_key_gives_one_flow_and_the_first_response(store: Namespace) -> None:
     spec = spec_of({"a": {}, "b": {"a": "succeeded"}})
     found = await asyncio.gather(
         *(
-            stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "body"))
+            store.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "body"))
             for _ in range(20)
         )
     )
@@ -98,5 +98,5 @@ async def test_an_idempotency_key_gives_one_flow_and_the_first_response(stores: 
     assert sorted(admission.replayed for admission in found) == [False, *[True] * 19]
     assert len({str(admission.jobs) for admission in found}) == 1
     with pytest.raises(IdempotencyKeyReused):
-        await stores.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "other"))
-    assert len((await claim(stores, 50)).leases) == 1
+        await store.flows.create(IDS.new("flow", members=2), spec, Idempotency("flows", "key", "other"))
+    assert len((await claim(store, 50)).leases) == 1

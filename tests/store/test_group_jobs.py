@@ -31,19 +31,19 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 
-async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
+async def made(store: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
     """A job with this spec, as the script of its group writes it."""
     if kind == "flow":
         id = IDS.new("flow", members=1)
         flow = FlowSpec("flow", {"x": Node(spec)})
-        await stores.flows.create(id, flow, None)
+        await store.flows.create(id, flow, None)
         job = created_job(job_ids(id, flow)["x"], spec, at)
         return replace(job, flow_id=id, flow_key="x")
     id = IDS.new("fan", members=MEMBERS)
     template, then = (spec, None) if kind == "item" else (JobSpec("work"), spec)
-    await stores.fan_outs.create(id, FanOutSpec(template, then), 1, None)
+    await store.fan_outs.create(id, FanOutSpec(template, then), 1, None)
     payload = spec.payload if kind == "item" else b"{}"
-    await stores.fan_outs.add_items(id, [Item(0, payload, key="first")])
+    await store.fan_outs.add_items(id, [Item(0, payload, key="first")])
     if kind == "item":
         job = created_job(item_id(id, 0), spec, at)
         return replace(job, fan_out_id=id, fan_out_index=0, item_key="first")
@@ -54,17 +54,17 @@ async def made(stores: Namespace, kind: str, spec: JobSpec, at: int) -> Job:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("changes", SPECS)
 async def test_a_job_of_a_group_has_the_spec_it_was_given(
-    stores: Namespace, at: int, kind: str, changes: str
+    store: Namespace, at: int, kind: str, changes: str
 ) -> None:
     spec = replace(FULL, **SPECS[changes])
-    expected = await made(stores, kind, spec, at)
-    assert await stores.queries.job(expected.id) == expected
+    expected = await made(store, kind, spec, at)
+    assert await store.queries.job(expected.id) == expected
     for tag in spec.tags.items():
-        page = await stores.queries.list_jobs(JobFilter(tags=dict([tag])), 10, None)
+        page = await store.queries.list_jobs(JobFilter(tags=dict([tag])), 10, None)
         assert [found.id for found in page.items] == [expected.id]
-    assert "parts" in await stores.queues.names()
-    redis: Any = stores.scripts.redis
-    prefix = stores.scripts.prefix
+    assert "parts" in await store.queues.names()
+    redis: Any = store.scripts.redis
+    prefix = store.scripts.prefix
     assert (
         await redis.hget(keys.rates(prefix, queue="parts", interval=str(at // RATE_INTERVAL_MS)), "enqueued")
         == b"1"
@@ -73,9 +73,9 @@ async def test_a_job_of_a_group_has_the_spec_it_was_given(
     assert await redis.zcard(keys.expiry(prefix)) == bool(ends)
     if not ends:
         return
-    assert await stores.leases.expire_jobs(now=str(at + min(ends) - 1)) == (0, 1)
-    assert (await stores.leases.expire_jobs(now=str(at + min(ends))))[0] == 1
-    ended = await stores.queries.job(expected.id)
+    assert await store.leases.expire_jobs(now=str(at + min(ends) - 1)) == (0, 1)
+    assert (await store.leases.expire_jobs(now=str(at + min(ends))))[0] == 1
+    ended = await store.queries.job(expected.id)
     assert ended is not None
     assert (ended.state, ended.state_reason) == (
         State.DEAD,
@@ -86,15 +86,15 @@ async def test_a_job_of_a_group_has_the_spec_it_was_given(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("given", [-MINUTE, 0, MINUTE])
 async def test_a_job_of_a_group_starts_no_earlier_than_its_time(
-    stores: Namespace, at: int, kind: str, given: int
+    store: Namespace, at: int, kind: str, given: int
 ) -> None:
-    expected = await made(stores, kind, JobSpec("part", run_at_ms=at + given), at)
+    expected = await made(store, kind, JobSpec("part", run_at_ms=at + given), at)
     if kind == "follow-up":
         fan = expected.id
-        lease = (await claim(stores)).leases[0]
-        await stores.fan_outs.seal(str(lease.job.fan_out_id), 1)
-        await finish(stores, lease, OK)
-        released = await stores.queries.job(fan)
+        lease = (await claim(store)).leases[0]
+        await store.fan_outs.seal(str(lease.job.fan_out_id), 1)
+        await finish(store, lease, OK)
+        released = await store.queries.job(fan)
         assert released is not None
         late = given > 0
         assert (released.state, released.run_at, released.queued_at) == (
@@ -103,36 +103,36 @@ async def test_a_job_of_a_group_starts_no_earlier_than_its_time(
             None if late else at,
         )
     else:
-        assert await stores.queries.job(expected.id) == expected
-    stores.scripts.now = str(at + max(given, 0))
-    leases = (await claim(stores, types={"part": None})).leases
+        assert await store.queries.job(expected.id) == expected
+    store.scripts.now = str(at + max(given, 0))
+    leases = (await claim(store, types={"part": None})).leases
     assert [lease.job.id for lease in leases] == [expected.id]
 
 
 @pytest.mark.parametrize("kind", ["flow", "item"])
 async def test_a_job_of_a_group_takes_its_turn_after_older_work_of_its_priority(
-    stores: Namespace, kind: str
+    store: Namespace, kind: str
 ) -> None:
-    older = await factories.submit(stores, name="part")
+    older = await factories.submit(store, name="part")
     at = Clock().now_ms()
-    same = await made(stores, kind, JobSpec("part"), at)
-    urgent = await made(stores, kind, JobSpec("part", priority=10), at)
-    order = [(await claim(stores, types={"part": None})).leases[0].job.id for _ in range(3)]
+    same = await made(store, kind, JobSpec("part"), at)
+    urgent = await made(store, kind, JobSpec("part", priority=10), at)
+    order = [(await claim(store, types={"part": None})).leases[0].job.id for _ in range(3)]
     assert order == [urgent.id, older, same.id]
 
 
-async def test_an_item_may_have_its_own_priority_and_delay(stores: Namespace, at: int) -> None:
+async def test_an_item_may_have_its_own_priority_and_delay(store: Namespace, at: int) -> None:
     id = IDS.new("fan", members=MEMBERS)
     template = JobSpec("part", delay_ms=2 * MINUTE, priority=50)
-    await stores.fan_outs.create(id, FanOutSpec(template), 4, None)
+    await store.fan_outs.create(id, FanOutSpec(template), 4, None)
     items = [
         Item(0, b"{}"),
         Item(1, b"{}", priority=10, delay_ms=0),
         Item(2, b"{}", delay_ms=MINUTE),
         Item(3, b"{}", key="last"),
     ]
-    await stores.fan_outs.add_items(id, items)
-    found = await stores.queries.jobs([item_id(id, index) for index in range(4)])
+    await store.fan_outs.add_items(id, items)
+    found = await store.queries.jobs([item_id(id, index) for index in range(4)])
     assert [job and (job.state, job.priority, job.run_at - at, job.item_key) for job in found] == [
         (State.SCHEDULED, 50, 2 * MINUTE, None),
         (State.QUEUED, 10, 0, None),
@@ -142,18 +142,18 @@ async def test_an_item_may_have_its_own_priority_and_delay(stores: Namespace, at
 
 
 @pytest.mark.parametrize("limits", [{"expires_ms": MINUTE}, {"deadline_ms": MINUTE}])
-async def test_a_blocked_job_may_expire(stores: Namespace, at: int, limits: Any) -> None:
+async def test_a_blocked_job_may_expire(store: Namespace, at: int, limits: Any) -> None:
     nodes = {"a": Node(JobSpec("work")), "b": Node(JobSpec("work", tags={"k": "v"}, **limits), (Edge("a"),))}
     id = IDS.new("flow", members=2)
     spec = FlowSpec("flow", nodes, "continue")
-    await stores.flows.create(id, spec, None)
-    await stores.leases.expire_jobs(now=str(at + MINUTE))
-    group = await stores.groups.get(id)
+    await store.flows.create(id, spec, None)
+    await store.leases.expire_jobs(now=str(at + MINUTE))
+    group = await store.groups.get(id)
     assert group is not None
     assert (group.counts[State.DEAD], group.counts[State.QUEUED]) == (1, 1)
-    assert (await stores.jobs.delete([job_ids(id, spec)["b"]]))[0].result == "moved"
-    stores.scripts.now = str(at + DAY)
-    await finish(stores, (await claim(stores)).leases[0], OK)
-    group = await stores.groups.get(id)
+    assert (await store.jobs.delete([job_ids(id, spec)["b"]]))[0].result == "moved"
+    store.scripts.now = str(at + DAY)
+    await finish(store, (await claim(store)).leases[0], OK)
+    group = await store.groups.get(id)
     assert group is not None
     assert group.state == "failed"

@@ -58,31 +58,31 @@ QUICK: Any = {
 class Run:
     """One life of a namespace: every step is applied to the store and to the model."""
 
-    def __init__(self, stores: Namespace, model: Model, weights: dict[str, int]) -> None:
-        self.stores, self.model = stores, model
-        self.workers = [factories.Worker(stores, weights, f"wk_{number}") for number in range(2)]
+    def __init__(self, store: Namespace, model: Model, weights: dict[str, int]) -> None:
+        self.store, self.model = store, model
+        self.workers = [factories.Worker(store, weights, f"wk_{number}") for number in range(2)]
         self.leases: list[Lease] = []
         self.now = START
         self.go(0)
 
     def go(self, ms: int) -> None:
         self.now += ms
-        self.stores.scripts.now = str(self.now)
+        self.store.scripts.now = str(self.now)
 
     async def submit(self, queue: str, name: str, key: str | None, priority: int, delay: int) -> None:
         given = {"queue": queue, "name": name, "limit_key": key, "priority": priority, "delay_ms": delay}
-        id = await factories.submit(self.stores, **given)
+        id = await factories.submit(self.store, **given)
         self.model.waiting[id] = Waiting(id, queue, name, key, priority, self.now + delay)
 
     async def claim(self, worker: int, slots: int) -> None:
         """Claim twice; if slots are left after that, limits must hold back every job that still waits."""
         left = 0
         for _ in range(2):
-            answer = await self.workers[worker].claim(slots, LEASE, types=dict.fromkeys(TYPES))
-            self._start(answer.leases, max(1, min(6, slots // 8)))
-            self.leases += answer.leases
+            response = await self.workers[worker].claim(slots, LEASE, types=dict.fromkeys(TYPES))
+            self._start(response.leases, max(1, min(6, slots // 8)))
+            self.leases += response.leases
             self.model.forget_empty_lanes(self.now)
-            left = slots - len(answer.leases)
+            left = slots - len(response.leases)
         if left > 0:
             for job in self.model.due(self.now):
                 assert self.model.blocked(job, self.now), f"nothing holds back {job}"
@@ -106,7 +106,7 @@ class Run:
     async def finish(self, how: str) -> None:
         if self.leases:
             lease = self.leases.pop(0)
-            assert await factories.finish(self.stores, lease, OK if how == "ok" else Interrupted()) == "moved"
+            assert await factories.finish(self.store, lease, OK if how == "ok" else Interrupted()) == "moved"
             job = self.model.leave(lease.job.id)
             if how == "drain":
                 self.model.waiting[job.id] = job
@@ -115,7 +115,7 @@ class Run:
         """All leases expire; jobs that were lost repeatedly wait longer."""
         for ms in (LEASE * 10, LEASE + 1):
             self.go(ms)
-            rescue = await self.stores.leases.rescue(LEASE)
+            rescue = await self.store.leases.rescue(LEASE)
             for id in rescue.rescued:
                 job = self.model.waiting[id] = self.model.leave(id)
                 job.losses += 1
@@ -125,11 +125,11 @@ class Run:
 
     async def pause(self, queue: str) -> None:
         self.model.paused ^= {queue}
-        await self.stores.queues.configure(queue, {"paused": queue in self.model.paused})
+        await self.store.queues.configure(queue, {"paused": queue in self.model.paused})
 
     async def pause_type(self, queue: str, name: str) -> None:
         self.model.paused_types ^= {(queue, name)}
-        await self.stores.queues.pause_job_type(queue, name, paused=(queue, name) in self.model.paused_types)
+        await self.store.queues.pause_job_type(queue, name, paused=(queue, name) in self.model.paused_types)
 
 
 @pytest.mark.timeout(300 + LIVES)
@@ -145,14 +145,14 @@ def test_limits_and_order_hold_in_every_life(
 ) -> None:
     async def live() -> None:
         redis = connect(redis_url, socket_timeout=10)
-        stores = Namespace(redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        store = Namespace(redis, f"m{os.urandom(6).hex()}", factories.DAY)
         model = Model({}, {})
         for name, (concurrency, rate), of_key in zip(QUEUES, queues, keys, strict=True):
             # One queue has no limits, so nothing there may ever wait for capacity.
             model.queues[name] = Limit() if name == "a" else Limit(concurrency, rate)
             model.per_key[name] = Limit(*of_key)
             limit = model.queues[name]
-            await stores.queues.configure(
+            await store.queues.configure(
                 name,
                 {
                     "max_concurrency": limit.concurrency,
@@ -160,14 +160,14 @@ def test_limits_and_order_hold_in_every_life(
                     "per_key": KeyLimits(*of_key),
                 },
             )
-        run = Run(stores, model, weights)
+        run = Run(store, model, weights)
         for verb, *arguments in steps:
             if verb == "pass":
                 run.go(*arguments)
             else:
                 await getattr(run, verb)(*arguments)
         await run.claim(0, 6)
-        await invariants.check(stores)
+        await invariants.check(store)
         await redis.aclose()
 
     asyncio.run(live())
@@ -181,17 +181,17 @@ def test_limits_and_order_hold_in_every_life(
 def test_shares_hold_within_5_points_over_600_starts(redis_url: str, weights: list[int], slots: int) -> None:
     async def live() -> None:
         redis = connect(redis_url, socket_timeout=10)
-        stores = Namespace(redis, f"m{os.urandom(6).hex()}", factories.DAY)
-        run = Run(stores, Model({}, {}), dict(zip(QUEUES, weights, strict=True)))
+        store = Namespace(redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        run = Run(store, Model({}, {}), dict(zip(QUEUES, weights, strict=True)))
         taken: dict[str, int] = dict.fromkeys(QUEUES, 0)
         for queue in QUEUES:
             for _ in range(110):
-                await factories.submit(stores, queue=queue)
+                await factories.submit(store, queue=queue)
         for turn in range(600 // slots):
-            answer = await run.workers[turn % 2].claim(slots)
-            for lease in answer.leases:
+            response = await run.workers[turn % 2].claim(slots)
+            for lease in response.leases:
                 taken[lease.job.queue] += 1
-                await factories.submit(stores, queue=lease.job.queue)
+                await factories.submit(store, queue=lease.job.queue)
         total = sum(taken.values())
         for queue, weight in zip(QUEUES, weights, strict=True):
             assert abs(taken[queue] / total - weight / sum(weights)) <= 0.05

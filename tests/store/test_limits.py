@@ -20,13 +20,13 @@ pytestmark = pytest.mark.anyio
 HOUR = 3_600_000
 
 
-async def limit_fan_out(stores: Namespace, id: str, concurrency: int) -> None:
+async def limit_fan_out(store: Namespace, id: str, concurrency: int) -> None:
     """The fields that create_fan_out.lua writes for a fan-out with max_concurrency."""
-    redis: Any = stores.scripts.redis
-    await redis.hset(keys.limiters(stores.scripts.prefix), f"fan:{id}", concurrency)
+    redis: Any = store.scripts.redis
+    await redis.hset(keys.limiters(store.scripts.prefix), f"fan:{id}", concurrency)
 
 
-async def ends(stores: Namespace, lease: Lease, how: str) -> None:
+async def ends(store: Namespace, lease: Lease, how: str) -> None:
     """Every way out of `running`."""
     match how:
         case "finish" | "retry" | "bury" | "snooze" | "drain":
@@ -37,14 +37,14 @@ async def ends(stores: Namespace, lease: Lease, how: str) -> None:
                 "snooze": LATER,
                 "drain": Interrupted(),
             }
-            assert await finish(stores, lease, outcome[how]) == "moved"
+            assert await finish(store, lease, outcome[how]) == "moved"
         case "cancel":
-            await stores.jobs.cancel([lease.job.id], 0)
-            await stores.leases.expire_jobs()
+            await store.jobs.cancel([lease.job.id], 0)
+            await store.leases.expire_jobs()
         case _:
             for _ in range(2):
-                stores.scripts.now = str(int(stores.scripts.now) + HOUR)
-                await stores.leases.rescue(15_000)
+                store.scripts.now = str(int(store.scripts.now) + HOUR)
+                await store.leases.rescue(15_000)
 
 
 ENDS = ("finish", "retry", "bury", "snooze", "drain", "cancel", "crash")
@@ -71,14 +71,14 @@ async def test_every_end_of_a_run_frees_its_slot(frozen: Namespace, scope: str, 
     assert (await claim(frozen, 5, worker="wk_1")).leases == []
 
 
-async def fan_jobs(stores: Namespace, count: int, fan: str = "fan_1") -> list[str]:
+async def fan_jobs(store: Namespace, count: int, fan: str = "fan_1") -> list[str]:
     """Jobs of a fan-out, scheduled until all have their group, so that no claim sees half of them."""
-    redis: Any = stores.scripts.redis
-    ids = [await submit(stores, delay_ms=1) for _ in range(count)]
+    redis: Any = store.scripts.redis
+    ids = [await submit(store, delay_ms=1) for _ in range(count)]
     for id in ids:
-        key = f"{stores.scripts.prefix}job:{id}"
+        key = f"{store.scripts.prefix}job:{id}"
         await redis.hset(key, "traits", b"default|work||||" + fan.encode())
-    stores.scripts.now = str(int(stores.scripts.now) + 1)
+    store.scripts.now = str(int(store.scripts.now) + 1)
     return ids
 
 

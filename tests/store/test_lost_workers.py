@@ -20,11 +20,11 @@ pytestmark = pytest.mark.anyio
     ],
 )
 async def test_a_silent_worker_is_lost_after_its_lease(
-    stores: Namespace, lease_ms: int, silent_ms: int, state: str
+    store: Namespace, lease_ms: int, silent_ms: int, state: str
 ) -> None:
-    seconds, micros = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
+    seconds, micros = (await store.queries.pipeline(lambda pipe: pipe.time()))[0]
     seen_at = seconds * 1000 + micros // 1000 - silent_ms
-    id = await register_worker(stores, lease_ms=lease_ms, seen_at=seen_at)
-    found = await stores.workers.get(id)
+    id = await register_worker(store, lease_ms=lease_ms, seen_at=seen_at)
+    found = await store.workers.get(id)
     assert found is not None
     assert found.state == state

@@ -37,19 +37,19 @@ async def test_a_smooth_rate_spaces_its_starts(frozen: Namespace) -> None:
 class SmoothWorker:
     """Claims when the last reply says so, some milliseconds late, and records each start in microseconds."""
 
-    def __init__(self, stores: Namespace, late: Callable[[], int]) -> None:
-        self._stores, self._late = stores, late
+    def __init__(self, store: Namespace, late: Callable[[], int]) -> None:
+        self._stores, self._late = store, late
         self.starts: list[int] = []
         self.claims = 0
 
     async def until(self, ms: int) -> None:
         now = 0
         while now < ms:
-            answer = await claim(self._stores, 50, now=at(now))
+            response = await claim(self._stores, 50, now=at(now))
             self.claims += 1
-            self.starts += [now * 1000 + lease.starts_in_us for lease in answer.leases]
-            assert answer.due_in_us is not None
-            now += math.ceil(answer.due_in_us / 1000) + self._late()
+            self.starts += [now * 1000 + lease.starts_in_us for lease in response.leases]
+            assert response.due_in_us is not None
+            now += math.ceil(response.due_in_us / 1000) + self._late()
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ async def test_a_start_ahead_of_time_is_dated_at_its_slot(frozen: Namespace) -> 
     early = await claim(frozen, 1, now=at(44))
     assert (early.leases, early.due_in_us) == ([], 1_000)
     again = [await claim(frozen, 1, now=at(47), request_id="cl_same") for _ in range(2)]
-    for answer in again:
-        lease = answer.leases[0]
+    for response in again:
+        lease = response.leases[0]
         assert (lease.job.started_at, lease.starts_in_us) == (START + 50, 3_000)
 
 

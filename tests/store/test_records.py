@@ -34,66 +34,64 @@ def test_scripts_and_codec_split_texts_alike() -> None:
     assert dict(re.findall(r"(\w+) = (\d+)", table)) == {name: str(count) for name, count in PIECES.items()}
 
 
-async def encoding(stores: Namespace, id: str) -> bytes:
-    redis: Any = stores.scripts.redis
-    return await redis.object("encoding", keys.job(stores.scripts.prefix, id=id))
+async def encoding(store: Namespace, id: str) -> bytes:
+    redis: Any = store.scripts.redis
+    return await redis.object("encoding", keys.job(store.scripts.prefix, id=id))
 
 
-async def test_the_record_of_a_small_job_is_a_list_in_every_state(stores: Namespace) -> None:
-    id = await submit(stores, payload=text(200), retry=RetryPolicy())
-    redis: Any = stores.scripts.redis
-    key = keys.job(stores.scripts.prefix, id=id)
-    assert await encoding(stores, id) == b"listpack"
+async def test_the_record_of_a_small_job_is_a_list_in_every_state(store: Namespace) -> None:
+    id = await submit(store, payload=text(200), retry=RetryPolicy())
+    redis: Any = store.scripts.redis
+    key = keys.job(store.scripts.prefix, id=id)
+    assert await encoding(store, id) == b"listpack"
     assert await redis.memory_usage(key, samples=0) < 500
-    (lease,) = (await claim(stores)).leases
-    assert await encoding(stores, id) == b"listpack"
-    await finish(stores, lease, Succeeded(text(200)))
-    assert await encoding(stores, id) == b"listpack"
+    (lease,) = (await claim(store)).leases
+    assert await encoding(store, id) == b"listpack"
+    await finish(store, lease, Succeeded(text(200)))
+    assert await encoding(store, id) == b"listpack"
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-async def test_texts_of_any_length_are_read_as_they_were_written(stores: Namespace, length: int) -> None:
-    id = await submit(stores, payload=text(length))
-    (lease,) = (await claim(stores)).leases
+async def test_texts_of_any_length_are_read_as_they_were_written(store: Namespace, length: int) -> None:
+    id = await submit(store, payload=text(length))
+    (lease,) = (await claim(store)).leases
     assert lease.job.payload == text(length)
-    await finish(stores, lease, Succeeded(text(length)))
-    job = await stores.queries.job(id)
+    await finish(store, lease, Succeeded(text(length)))
+    job = await store.queries.job(id)
     assert job is not None
     assert (job.payload, job.result) == (text(length), text(length))
-    (listed,) = await stores.queries.previews([id])
+    (listed,) = await store.queries.previews([id])
     assert listed is not None
     assert (listed.payload, listed.result) == (text(length), text(length))
-    await invariants.check(stores)
+    await invariants.check(store)
 
 
 @pytest.mark.parametrize("before", [300, 200, 100])
 @pytest.mark.parametrize("after", [10, PIECE, 150, 300])
-async def test_nothing_is_left_of_a_text_that_was_replaced(
-    stores: Namespace, before: int, after: int
-) -> None:
-    id = await submit(stores, payload=text(before))
-    (lease,) = (await claim(stores)).leases
-    await finish(stores, lease, Failed(Failure("E", "x" * before, ""), retryable=False))
-    job = await stores.queries.job(id)
+async def test_nothing_is_left_of_a_text_that_was_replaced(store: Namespace, before: int, after: int) -> None:
+    id = await submit(store, payload=text(before))
+    (lease,) = (await claim(store)).leases
+    await finish(store, lease, Failed(Failure("E", "x" * before, ""), retryable=False))
+    job = await store.queries.job(id)
     assert job is not None
     assert orjson.loads(job.error or b"")["message"] == "x" * before
-    await stores.jobs.redrive([id], payload=text(after))
-    (lease,) = (await claim(stores)).leases
+    await store.jobs.redrive([id], payload=text(after))
+    (lease,) = (await claim(store)).leases
     assert (lease.job.payload, lease.job.error) == (text(after), None)
-    await finish(stores, lease, Failed(Failure("E", "y" * after, ""), retryable=False))
-    job = await stores.queries.job(id)
+    await finish(store, lease, Failed(Failure("E", "y" * after, ""), retryable=False))
+    job = await store.queries.job(id)
     assert job is not None
     assert orjson.loads(job.error or b"")["message"] == "y" * after
 
 
-async def test_a_sent_policy_replaces_options_of_several_pieces(stores: Namespace) -> None:
+async def test_a_sent_policy_replaces_options_of_several_pieces(store: Namespace) -> None:
     spec: dict[str, Any] = {
         "traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01",
         "redact": ("/card" * 9,),
     }
-    id = await submit(stores, **spec)
-    await stores.jobs.update(id, retry=RetryPolicy(max_attempts=7))
-    job = await stores.queries.job(id)
+    id = await submit(store, **spec)
+    await store.jobs.update(id, retry=RetryPolicy(max_attempts=7))
+    job = await store.queries.job(id)
     assert job is not None
     assert (job.retry, job.traceparent, job.redact) == (
         RetryPolicy(max_attempts=7),

@@ -125,12 +125,12 @@ async def test_a_server_that_does_not_respond() -> None:
 
 
 @contextlib.asynccontextmanager
-async def listening(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
+async def listening(response: bytes, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
     """Sends the same reply to every client, and hangs up."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
-        writer.write(answer)
+        writer.write(response)
         writer.close()
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0, ssl=tls) as server:

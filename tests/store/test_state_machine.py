@@ -98,7 +98,7 @@ class Lives(RuleBasedStateMachine):
     def begin(self) -> None:
         self.runner = asyncio.Runner()
         self.redis = connect(self.url, socket_timeout=10)
-        self.stores = Namespace(self.redis, f"m{os.urandom(6).hex()}", factories.DAY)
+        self.store = Namespace(self.redis, f"m{os.urandom(6).hex()}", factories.DAY)
         self.model = Model()
         self.pass_time(0)
 
@@ -108,12 +108,12 @@ class Lives(RuleBasedStateMachine):
 
     def pass_time(self, ms: int) -> None:
         self.model.now += ms
-        self.stores.scripts.now = str(self.model.now)
+        self.store.scripts.now = str(self.model.now)
 
     @rule(delayed=st.booleans())
     def submit(self, delayed: bool) -> None:
         delay = DELAY if delayed else 0
-        id = self.runner.run(factories.submit(self.stores, delay_ms=delay))
+        id = self.runner.run(factories.submit(self.store, delay_ms=delay))
         state = State.SCHEDULED if delayed else State.QUEUED
         self.model.jobs[id] = ModelJob(state, due=self.model.now + delay)
 
@@ -123,7 +123,7 @@ class Lives(RuleBasedStateMachine):
             if job.state in (State.SCHEDULED, State.RETRYING) and job.due <= self.model.now:
                 job.state = State.QUEUED
         queued = sum(job.state is State.QUEUED for job in self.model.jobs.values())
-        leases = self.runner.run(factories.claim(self.stores, slots, lease_ms=LEASE)).leases
+        leases = self.runner.run(factories.claim(self.store, slots, lease_ms=LEASE)).leases
         assert len(leases) == min(slots, queued)
         for lease in leases:
             job = self.model.jobs[lease.job.id]
@@ -138,15 +138,15 @@ class Lives(RuleBasedStateMachine):
         lease, delivery = self.model.leases[pick % len(self.model.leases)]
         for _ in range(2 if twice else 1):
             expected = self.model.finish(lease, delivery, outcome)
-            assert self.runner.run(factories.finish(self.stores, lease, OUTCOMES[outcome])) == expected
+            assert self.runner.run(factories.finish(self.store, lease, OUTCOMES[outcome])) == expected
 
     @rule()
     def rescue(self) -> None:
         """All workers are gone for an hour, and one comes back."""
         self.pass_time(3_600_000)
-        self.runner.run(self.stores.leases.rescue(LEASE))
+        self.runner.run(self.store.leases.rescue(LEASE))
         self.pass_time(LEASE + 1)
-        self.runner.run(self.stores.leases.rescue(LEASE))
+        self.runner.run(self.store.leases.rescue(LEASE))
         for job in self.model.jobs.values():
             if job.state is State.RUNNING:
                 job.losses += 1
@@ -160,7 +160,7 @@ class Lives(RuleBasedStateMachine):
     @rule(pick=st.integers(0))
     def cancel(self, pick: int) -> None:
         id, job = self._pick(pick)
-        word = self.runner.run(self.stores.jobs.cancel([id], 10**9))[0].result
+        word = self.runner.run(self.store.jobs.cancel([id], 10**9))[0].result
         if job.state in FINISHED:
             assert word == "illegal"
         elif job.state is State.RUNNING:
@@ -174,7 +174,7 @@ class Lives(RuleBasedStateMachine):
     @rule(pick=st.integers(0))
     def redrive(self, pick: int) -> None:
         id, job = self._pick(pick)
-        word = self.runner.run(self.stores.jobs.redrive([id]))[0].result
+        word = self.runner.run(self.store.jobs.redrive([id]))[0].result
         if job.state in (State.DEAD, State.CANCELLED):
             assert word == "moved"
             job.state, job.failures, job.crashes, job.cancel, job.ended = State.QUEUED, 0, 0, False, None
@@ -187,11 +187,11 @@ class Lives(RuleBasedStateMachine):
     def run_now(self, pick: int) -> None:
         id, job = self._pick(pick)
         if job.state in (State.SCHEDULED, State.RETRYING):
-            self.runner.run(self.stores.jobs.run_now(id))
+            self.runner.run(self.store.jobs.run_now(id))
             job.state = State.QUEUED
         else:
             with pytest.raises(InvalidState):
-                self.runner.run(self.stores.jobs.run_now(id))
+                self.runner.run(self.store.jobs.run_now(id))
 
     @rule(ms=st.sampled_from([1, DELAY]))
     def wait(self, ms: int) -> None:
@@ -201,12 +201,12 @@ class Lives(RuleBasedStateMachine):
     def the_store_is_as_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return
-        jobs = self.runner.run(self.stores.queries.jobs(list(self.model.jobs))) if self.model.jobs else []
+        jobs = self.runner.run(self.store.queries.jobs(list(self.model.jobs))) if self.model.jobs else []
         for job, expected in zip(jobs, self.model.jobs.values(), strict=True):
             assert job is not None
             found = (job.state, job.failures, job.crashes, job.deliveries)
             assert found == (expected.state, expected.failures, expected.crashes, expected.delivery)
-        self.runner.run(invariants.check(self.stores))
+        self.runner.run(invariants.check(self.store))
 
     def _pick(self, pick: int) -> tuple[str, ModelJob]:
         ids = list(self.model.jobs)

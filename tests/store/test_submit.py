@@ -13,58 +13,58 @@ pytestmark = pytest.mark.anyio
 KEY = Idempotency("POST /v1/jobs", "key-1", "digest-1")
 
 
-async def test_a_submission_sent_twice_is_one_job_and_one_response(stores: Namespace) -> None:
+async def test_a_submission_sent_twice_is_one_job_and_one_response(store: Namespace) -> None:
     submission = Submission(new_id(), JobSpec(name="work", payload=b'{"a":1}'))
-    first = (await stores.jobs.submit([submission]))[0]
-    second = (await stores.jobs.submit([submission]))[0]
+    first = (await store.jobs.submit([submission]))[0]
+    second = (await store.jobs.submit([submission]))[0]
     assert (first.result, second.result) == ("created", "duplicate")
-    assert first.job == second.job == await stores.queries.job(submission.id)
+    assert first.job == second.job == await store.queries.job(submission.id)
 
 
 async def test_the_same_idempotency_key_and_body_is_the_same_job_even_when_it_has_moved_on(
-    stores: Namespace,
+    store: Namespace,
 ) -> None:
-    first = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
-    await finish(stores, (await claim(stores)).leases[0], OK)
-    again = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
+    first = (await store.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
+    await finish(store, (await claim(store)).leases[0], OK)
+    again = (await store.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)]))[0]
     assert (again.result, again.job) == ("replayed", first.job)
 
 
-async def test_the_same_idempotency_key_with_another_body_is_refused(stores: Namespace) -> None:
-    await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)])
+async def test_the_same_idempotency_key_with_another_body_is_refused(store: Namespace) -> None:
+    await store.jobs.submit([Submission(new_id(), JobSpec(name="work"), KEY)])
     other = Idempotency(KEY.scope, KEY.key, "digest-2")
-    answer = (await stores.jobs.submit([Submission(new_id(), JobSpec(name="work"), other)]))[0]
-    assert answer.result == "reused"
-    assert (await stores.queues.get("default")).counts[State.QUEUED] == 1  # type: ignore[union-attr]
+    response = (await store.jobs.submit([Submission(new_id(), JobSpec(name="work"), other)]))[0]
+    assert response.result == "reused"
+    assert (await store.queues.get("default")).counts[State.QUEUED] == 1  # type: ignore[union-attr]
 
 
-async def test_one_batch_admits_an_idempotency_key_once(stores: Namespace) -> None:
+async def test_one_batch_admits_an_idempotency_key_once(store: Namespace) -> None:
     batch = [Submission(new_id(), JobSpec(name="work"), KEY) for _ in range(200)]
-    answers = await stores.jobs.submit(batch)
-    assert [answer.result for answer in answers] == ["created"] + ["replayed"] * 199
-    assert {answer.job_id for answer in answers} == {batch[0].id}
+    responses = await store.jobs.submit(batch)
+    assert [response.result for response in responses] == ["created"] + ["replayed"] * 199
+    assert {response.job_id for response in responses} == {batch[0].id}
 
 
-async def test_a_full_queue_refuses_and_keeps_what_it_has(stores: Namespace) -> None:
-    await stores.queues.configure("default", {"max_depth": 2})
-    answers = await stores.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(3)])
-    assert [answer.result for answer in answers] == ["created", "created", "full"]
+async def test_a_full_queue_refuses_and_keeps_what_it_has(store: Namespace) -> None:
+    await store.queues.configure("default", {"max_depth": 2})
+    responses = await store.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(3)])
+    assert [response.result for response in responses] == ["created", "created", "full"]
 
 
-async def test_a_large_batch_is_split_and_keeps_its_order(stores: Namespace) -> None:
-    answers = await stores.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(1_200)])
-    assert {answer.result for answer in answers} == {"created"}
-    leases = (await claim(stores, slots=100)).leases
-    assert [lease.job.id for lease in leases] == [answer.job_id for answer in answers[:100]]
+async def test_a_large_batch_is_split_and_keeps_its_order(store: Namespace) -> None:
+    responses = await store.jobs.submit([Submission(new_id(), JobSpec(name="work")) for _ in range(1_200)])
+    assert {response.result for response in responses} == {"created"}
+    leases = (await claim(store, slots=100)).leases
+    assert [lease.job.id for lease in leases] == [response.job_id for response in responses[:100]]
 
 
-async def test_waiting_callers_share_one_round_trip(stores: Namespace) -> None:
+async def test_waiting_callers_share_one_round_trip(store: Namespace) -> None:
     import asyncio
 
-    redis = stores.scripts.redis
+    redis = store.scripts.redis
     submissions = [Submission(new_id(), JobSpec(name="work")) for _ in range(100)]
     before = (await redis.info("commandstats")).get("cmdstat_evalsha", {}).get("calls", 0)
-    answers = await asyncio.gather(*[stores.jobs.submit_one(submission) for submission in submissions])
+    responses = await asyncio.gather(*[store.jobs.submit_one(submission) for submission in submissions])
     after = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
-    assert [answer.job_id for answer in answers] == [submission.id for submission in submissions]
+    assert [response.job_id for response in responses] == [submission.id for submission in submissions]
     assert after - before <= 2

@@ -9,14 +9,14 @@ from tests.support.eventually import eventually
 
 
 async def test_a_caller_that_joins_while_the_last_subscription_ends_is_notified(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "IDLE_SECONDS", 0.0)
     monkeypatch.setattr(subscriber, "CHECK_SECONDS", 0.01)
-    shared = stores.change_feed._subscriber
+    shared = store.change_feed._subscriber
 
     async def watched() -> None:
-        async with stores.change_feed.watch("job_1"):
+        async with store.change_feed.watch("job_1"):
             pass
 
     def ends() -> None:

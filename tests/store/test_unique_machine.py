@@ -40,7 +40,7 @@ class Keys(RuleBasedStateMachine):
     def begin(self) -> None:
         self.runner = asyncio.Runner()
         self.redis = connect(self.url, socket_timeout=10)
-        self.stores = Namespace(self.redis, f"u{os.urandom(6).hex()}", factories.DAY)
+        self.store = Namespace(self.redis, f"u{os.urandom(6).hex()}", factories.DAY)
         self.model = Model()
         self.leases: dict[str, Lease] = {}
         self.numbers = 0
@@ -52,7 +52,7 @@ class Keys(RuleBasedStateMachine):
 
     def pass_time(self, ms: int) -> None:
         self.model.now += ms
-        self.stores.scripts.now = str(self.model.now)
+        self.store.scripts.now = str(self.model.now)
 
     @rule(
         sent=st.lists(
@@ -88,8 +88,8 @@ class Keys(RuleBasedStateMachine):
                     submission.id, unique.key, unique.on_conflict, str(unique.until), spec.payload, due
                 )
             )
-        answers: list[Submitted] = self.runner.run(self.stores.jobs.submit(batch))
-        assert [(answer.result, answer.job_id) for answer in answers] == expected
+        responses: list[Submitted] = self.runner.run(self.store.jobs.submit(batch))
+        assert [(response.result, response.job_id) for response in responses] == expected
 
     @rule(slots=st.integers(1, 3))
     def claim(self, slots: int) -> None:
@@ -97,7 +97,7 @@ class Keys(RuleBasedStateMachine):
             if job.state in (State.SCHEDULED, State.RETRYING) and job.due <= self.model.now:
                 job.state = State.QUEUED
         queued = sum(job.state is State.QUEUED for job in self.model.jobs.values())
-        leases = self.runner.run(factories.claim(self.stores, slots, lease_ms=LEASE)).leases
+        leases = self.runner.run(factories.claim(self.store, slots, lease_ms=LEASE)).leases
         assert len(leases) == min(slots, queued)
         for lease in leases:
             job = self.model.jobs[lease.job.id]
@@ -113,7 +113,7 @@ class Keys(RuleBasedStateMachine):
         running = [id for id, job in self.model.jobs.items() if job.state is State.RUNNING]
         id = running[pick % len(running)]
         job = self.model.jobs[id]
-        word = self.runner.run(factories.finish(self.stores, self.leases[id], OUTCOMES[outcome]))
+        word = self.runner.run(factories.finish(self.store, self.leases[id], OUTCOMES[outcome]))
         assert word == ("cancelled" if job.cancel else "moved")
         job.failures += outcome in ("broken", "hopeless")
         if job.cancel:
@@ -132,9 +132,9 @@ class Keys(RuleBasedStateMachine):
     def rescue(self) -> None:
         """All workers are gone for an hour, and one comes back."""
         self.pass_time(3_600_000)
-        self.runner.run(self.stores.leases.rescue(LEASE))
+        self.runner.run(self.store.leases.rescue(LEASE))
         self.pass_time(LEASE + 1)
-        self.runner.run(self.stores.leases.rescue(LEASE))
+        self.runner.run(self.store.leases.rescue(LEASE))
         for id, job in list(self.model.jobs.items()):
             if job.state is State.RUNNING:
                 job.losses += 1
@@ -149,7 +149,7 @@ class Keys(RuleBasedStateMachine):
     def cancel(self, picks: list[int]) -> None:
         """Several in one call, which may include a holder and the job behind it."""
         ids = sorted({self._pick(pick) for pick in picks})
-        words = [moved.result for moved in self.runner.run(self.stores.jobs.cancel(ids, 10**9))]
+        words = [moved.result for moved in self.runner.run(self.store.jobs.cancel(ids, 10**9))]
         for id, word in zip(ids, words, strict=True):
             job = self.model.jobs[id]
             if job.state in FINISHED:
@@ -166,7 +166,7 @@ class Keys(RuleBasedStateMachine):
     def redrive(self, pick: int) -> None:
         id = self._pick(pick)
         job = self.model.jobs[id]
-        moved = self.runner.run(self.stores.jobs.redrive([id]))[0]
+        moved = self.runner.run(self.store.jobs.redrive([id]))[0]
         holder = self.model.holder.get(job.key)
         if job.state not in (State.DEAD, State.CANCELLED):
             assert moved.result == "illegal"
@@ -182,7 +182,7 @@ class Keys(RuleBasedStateMachine):
     @rule(pick=st.integers(0))
     def delete(self, pick: int) -> None:
         id = self._pick(pick)
-        moved = self.runner.run(self.stores.jobs.delete([id]))[0]
+        moved = self.runner.run(self.store.jobs.delete([id]))[0]
         if self.model.jobs[id].state in FINISHED:
             assert moved.result == "moved"
             del self.model.jobs[id]
@@ -198,17 +198,17 @@ class Keys(RuleBasedStateMachine):
         if not hasattr(self, "model"):
             return
         ids = list(self.model.jobs)
-        found = self.runner.run(self.stores.queries.jobs(ids)) if ids else []
+        found = self.runner.run(self.store.queries.jobs(ids)) if ids else []
         for job, expected in zip(found, self.model.jobs.values(), strict=True):
             assert job is not None
             assert (job.state, job.payload, job.failures, job.crashes) == (
                 expected.state, expected.payload, expected.failures, expected.crashes,
             )  # fmt: skip
         for kind, held in (("unique", self.model.holder), ("follower", self.model.follower)):
-            names = [f"{self.stores.scripts.prefix}{kind}:default|{key}" for key in KEYS]
+            names = [f"{self.store.scripts.prefix}{kind}:default|{key}" for key in KEYS]
             values = self.runner.run(self._values(names))
             assert [value.decode() if value else None for value in values] == [held.get(key) for key in KEYS]
-        self.runner.run(invariants.check(self.stores))
+        self.runner.run(invariants.check(self.store))
 
     async def _values(self, names: list[str]) -> list[bytes | None]:
         redis: Any = self.redis

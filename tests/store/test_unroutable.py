@@ -21,21 +21,21 @@ VOID = 3 * MINUTE
 
 
 @pytest.fixture
-async def frozen(stores: Namespace) -> Namespace:
+async def frozen(store: Namespace) -> Namespace:
     """A namespace at START, with a worker that does not know the type `work`."""
-    stores.scripts.now = str(START)
-    await register_worker(stores, id="wk_other", job_types=("other",))
-    return stores
+    store.scripts.now = str(START)
+    await register_worker(store, id="wk_other", job_types=("other",))
+    return store
 
 
-async def check(stores: Namespace, ms: int, at_most: int = 200) -> int:
-    stores.scripts.now = str(START + ms)
-    return await stores.leases.bury_unroutable(AFTER, VOID, at_most)
+async def check(store: Namespace, ms: int, at_most: int = 200) -> int:
+    store.scripts.now = str(START + ms)
+    return await store.leases.bury_unroutable(AFTER, VOID, at_most)
 
 
-async def checks(stores: Namespace, begin: int, end: int) -> int:
+async def checks(store: Namespace, begin: int, end: int) -> int:
     """One check in each minute from `begin` to `end` (ms, inclusive): how many jobs each one buried."""
-    return sum([await check(stores, ms) for ms in range(begin, end + 1, MINUTE)])
+    return sum([await check(store, ms) for ms in range(begin, end + 1, MINUTE)])
 
 
 async def test_an_unroutable_job_is_dead_after_the_time_and_not_before(frozen: Namespace) -> None:

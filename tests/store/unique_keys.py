@@ -15,8 +15,8 @@ from tests.support.factories import HOPELESS, OK, QUICK, claim, finish, new_id
 LEASE = 15_000
 
 
-def at(stores: Namespace, ms: int) -> None:
-    stores.scripts.now = str(START + ms)
+def at(store: Namespace, ms: int) -> None:
+    store.scripts.now = str(START + ms)
 
 
 def spec(on_conflict: Any = "reject", until: Any = "finished", **fields: Any) -> JobSpec:
@@ -25,76 +25,76 @@ def spec(on_conflict: Any = "reject", until: Any = "finished", **fields: Any) ->
 
 
 async def send(
-    stores: Namespace, on_conflict: Any = "reject", until: Any = "finished", **fields: Any
+    store: Namespace, on_conflict: Any = "reject", until: Any = "finished", **fields: Any
 ) -> Submitted:
-    return (await stores.jobs.submit([Submission(new_id(), spec(on_conflict, until, **fields))]))[0]
+    return (await store.jobs.submit([Submission(new_id(), spec(on_conflict, until, **fields))]))[0]
 
 
-async def job(stores: Namespace, id: str) -> Job:
-    found = await stores.queries.job(id)
+async def job(store: Namespace, id: str) -> Job:
+    found = await store.queries.job(id)
     assert found is not None
     return found
 
 
-async def holder(stores: Namespace, queue: str = "default") -> str | None:
+async def holder(store: Namespace, queue: str = "default") -> str | None:
     """The holder of the key, as a further submission reports it."""
-    answer = await send(stores, queue=queue)
-    if answer.result == "created":
-        await stores.jobs.cancel([answer.job_id], 0)
+    response = await send(store, queue=queue)
+    if response.result == "created":
+        await store.jobs.cancel([response.job_id], 0)
         return None
-    assert answer.result == "conflict"
-    return answer.job_id
+    assert response.result == "conflict"
+    return response.job_id
 
 
 # Ways in which a job ends, is forgotten, or returns to waiting.
 
 
-async def _cancel(stores: Namespace, id: str) -> None:
-    await stores.jobs.cancel([id], 0)
+async def _cancel(store: Namespace, id: str) -> None:
+    await store.jobs.cancel([id], 0)
 
 
-async def _run(stores: Namespace, *outcomes: Any) -> None:
+async def _run(store: Namespace, *outcomes: Any) -> None:
     for outcome in outcomes:
-        await finish(stores, (await claim(stores)).leases[0], outcome)
+        await finish(store, (await claim(store)).leases[0], outcome)
 
 
-async def _cancel_running(stores: Namespace, id: str) -> None:
-    lease = (await claim(stores)).leases[0]
-    await stores.jobs.cancel([id], 60_000)
-    assert await holder(stores) == id
-    await finish(stores, lease, OK)
+async def _cancel_running(store: Namespace, id: str) -> None:
+    lease = (await claim(store)).leases[0]
+    await store.jobs.cancel([id], 60_000)
+    assert await holder(store) == id
+    await finish(store, lease, OK)
 
 
-async def _force_cancel(stores: Namespace, id: str) -> None:
-    await claim(stores)
-    await stores.jobs.cancel([id], 0)
-    assert await holder(stores) == id
-    await stores.leases.expire_jobs()
+async def _force_cancel(store: Namespace, id: str) -> None:
+    await claim(store)
+    await store.jobs.cancel([id], 0)
+    assert await holder(store) == id
+    await store.leases.expire_jobs()
 
 
-async def _die_of_crashes(stores: Namespace, id: str) -> None:
+async def _die_of_crashes(store: Namespace, id: str) -> None:
     for _ in range(3):
-        lease = (await claim(stores)).leases[0]
-        assert await finish(stores, lease, Crashed(Failure("SubprocessDied", "signal 9"))) == "moved"
+        lease = (await claim(store)).leases[0]
+        assert await finish(store, lease, Crashed(Failure("SubprocessDied", "signal 9"))) == "moved"
 
 
-async def _purge(stores: Namespace, id: str) -> None:
-    assert await stores.queues.purge("default") == 1
+async def _purge(store: Namespace, id: str) -> None:
+    assert await store.queues.purge("default") == 1
 
 
-async def _expire(stores: Namespace, id: str) -> None:
-    at(stores, 60_000)
-    await stores.leases.expire_jobs()
+async def _expire(store: Namespace, id: str) -> None:
+    at(store, 60_000)
+    await store.leases.expire_jobs()
 
 
-async def _expire_in_claim(stores: Namespace, id: str) -> None:
-    at(stores, 60_000)
-    assert (await claim(stores)).leases == []
+async def _expire_in_claim(store: Namespace, id: str) -> None:
+    at(store, 60_000)
+    assert (await claim(store)).leases == []
 
 
 ENDS: dict[str, Callable[[Namespace, str], Awaitable[None]]] = {
-    "success": lambda stores, _: _run(stores, OK),
-    "death": lambda stores, _: _run(stores, HOPELESS),
+    "success": lambda store, _: _run(store, OK),
+    "death": lambda store, _: _run(store, HOPELESS),
     "cancel": _cancel,
     "cancel of a running job": _cancel_running,
     "forced cancel": _force_cancel,

@@ -30,14 +30,14 @@ def new_id() -> str:
     return f"job_{next(_numbers):026d}"
 
 
-async def submit(stores: Namespace, **fields: Any) -> str:
+async def submit(store: Namespace, **fields: Any) -> str:
     """Submit one job and return its id."""
     given: Any = {"name": "work", "retry": QUICK, **fields}
-    return (await stores.jobs.submit([Submission(new_id(), JobSpec(**given))]))[0].job_id
+    return (await store.jobs.submit([Submission(new_id(), JobSpec(**given))]))[0].job_id
 
 
 async def claim(
-    stores: Namespace, slots: int = 1, worker: str = "wk_1", lease_ms: int = 60_000, **fields: Any
+    store: Namespace, slots: int = 1, worker: str = "wk_1", lease_ms: int = 60_000, **fields: Any
 ) -> Claim:
     request = ClaimRequest(
         worker_id=worker,
@@ -49,18 +49,18 @@ async def claim(
         types=fields.pop("types", {"work": None}),
         credits=fields.pop("credits", b""),
     )
-    return await stores.leases.claim(request, **fields)
+    return await store.leases.claim(request, **fields)
 
 
 class Worker:
     """Claims as a worker does: part of each reply goes into the next claim."""
 
-    def __init__(self, stores: Namespace, weights: Mapping[str, int], name: str = "wk_1") -> None:
-        self._stores, self._weights, self._name = stores, weights, name
+    def __init__(self, store: Namespace, weights: Mapping[str, int], name: str = "wk_1") -> None:
+        self._stores, self._weights, self._name = store, weights, name
         self._credits = b""
 
     async def claim(self, slots: int = 1, lease_ms: int = 60_000, **fields: Any) -> Claim:
-        answer = await claim(
+        response = await claim(
             self._stores,
             slots,
             self._name,
@@ -69,8 +69,8 @@ class Worker:
             credits=self._credits,
             **fields,
         )
-        self._credits = answer.credits
-        return answer
+        self._credits = response.credits
+        return response
 
 
 def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
@@ -79,13 +79,13 @@ def ending(lease: Lease, outcome: Outcome, worker: str = "wk_1") -> Finish:
     return Finish(lease, settlement, worker, ended_at=lease.job.started_at or 0, run_ms=5)
 
 
-async def limit(stores: Namespace, queue: str = "default", **settings: Any) -> None:
+async def limit(store: Namespace, queue: str = "default", **settings: Any) -> None:
     """Configure a queue; keywords are the fields of QueueSettings."""
-    await stores.queues.configure(queue, settings)
+    await store.queues.configure(queue, settings)
 
 
-async def finish(stores: Namespace, lease: Lease, outcome: Outcome) -> str:
-    return (await stores.leases.finish([ending(lease, outcome)]))[0]
+async def finish(store: Namespace, lease: Lease, outcome: Outcome) -> str:
+    return (await store.leases.finish([ending(lease, outcome)]))[0]
 
 
 #: A job with every option set.
@@ -107,55 +107,55 @@ HOPELESS = Failed(Failure("ValueError", "hopeless"), retryable=False)
 LATER = Snoozed(60_000)
 
 
-async def job_in(stores: Namespace, state: State) -> tuple[str, Lease | None]:
+async def job_in(store: Namespace, state: State) -> tuple[str, Lease | None]:
     """A job in this state, and the lease under which it last ran."""
     if state is State.QUEUED:
-        return await submit(stores), None
+        return await submit(store), None
     if state is State.SCHEDULED:
-        return await submit(stores, delay_ms=60_000), None
+        return await submit(store, delay_ms=60_000), None
     if state is State.BLOCKED:
-        return await blocked(stores), None
-    id = await submit(stores)
-    lease = (await claim(stores)).leases[0]
+        return await blocked(store), None
+    id = await submit(store)
+    lease = (await claim(store)).leases[0]
     assert lease.job.id == id
     if state is State.CANCELLED:
-        await stores.jobs.cancel([id], 0)
-        await stores.leases.expire_jobs()
+        await store.jobs.cancel([id], 0)
+        await store.leases.expire_jobs()
     elif state is not State.RUNNING:
         outcomes = {State.SUCCEEDED: OK, State.RETRYING: BROKEN, State.DEAD: HOPELESS}
-        assert await finish(stores, lease, outcomes[state]) == "moved"
+        assert await finish(store, lease, outcomes[state]) == "moved"
     return id, lease
 
 
-async def blocked(stores: Namespace) -> str:
+async def blocked(store: Namespace) -> str:
     """A job of a flow that waits for a scheduled one."""
     first = Node(JobSpec("work", delay_ms=60_000))
     spec = FlowSpec("flow", {"first": first, "then": Node(JobSpec("work"), (Edge("first"),))})
     id = IDS.new("flow", members=2)
-    await stores.flows.create(id, spec, None)
+    await store.flows.create(id, spec, None)
     return job_ids(id, spec)["then"]
 
 
-async def state_of(stores: Namespace, id: str) -> State | None:
-    job = await stores.queries.job(id)
+async def state_of(store: Namespace, id: str) -> State | None:
+    job = await store.queries.job(id)
     return None if job is None else job.state
 
 
-async def register_worker(stores: Namespace, types: Sequence[JobType] = (), **fields: Any) -> str:
+async def register_worker(store: Namespace, types: Sequence[JobType] = (), **fields: Any) -> str:
     """Register a worker that does nothing else; returns its id.
 
     Where a test sets the scripts' clock, the worker was seen at that time. Redis' own clock, by which the
     registry decides who is lost, is far behind, so the worker stays alive however long the test takes.
     """
-    seconds, _ = (await stores.queries.pipeline(lambda pipe: pipe.time()))[0]
-    now = int(stores.scripts.now or seconds * 1000)
+    seconds, _ = (await store.queries.pipeline(lambda pipe: pipe.time()))[0]
+    now = int(store.scripts.now or seconds * 1000)
     given: Any = {
         "id": f"wk_{next(_numbers):026d}", "host": "here", "pid": 1, "version": "0", "queues": {"*": 1},
         "job_types": ("work",), "state": "running", "running": 0, "capacity": 20,
         "started_at": now, "seen_at": now, **fields,
     }  # fmt: skip
     record = WorkerRecord(**given)
-    await stores.workers.register(record, types)
+    await store.workers.register(record, types)
     return record.id
 
 

@@ -18,10 +18,10 @@ def whole(fields: dict[bytes, bytes]) -> dict[str, str]:
     return job | {name: str(value) for name, value in traits.items() if value is not None}
 
 
-async def check(stores: Namespace) -> None:
+async def check(store: Namespace) -> None:
     """Every job is in exactly the index that its state names, and every index entry has its job."""
-    redis: Any = stores.scripts.redis
-    prefix = stores.scripts.prefix
+    redis: Any = store.scripts.redis
+    prefix = store.scripts.prefix
     jobs: dict[str, dict[str, str]] = {}
     members: dict[str, set[str]] = {}
     async for raw in redis.scan_iter(match=prefix.replace("[", "\\[") + "*", count=1000):

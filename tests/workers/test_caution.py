@@ -94,7 +94,7 @@ async def test_the_death_of_a_subprocess_during_a_drain_is_not_blamed_on_its_job
 
 @pytest.mark.parametrize("after_a_loss", [False, True])
 async def test_a_worker_that_starts_after_a_loss_runs_every_job_alone(
-    stores: Namespace,
+    store: Namespace,
     redis_url: str,
     namespace: str,
     tmp_path: Path,
@@ -104,9 +104,9 @@ async def test_a_worker_that_starts_after_a_loss_runs_every_job_alone(
     monkeypatch.setattr("workers.worker.collect_rarely", lambda: None)
     history = tmp_path / "history"
     if after_a_loss:
-        await submit(stores)
-        assert (await claim(stores, lease_ms=1)).leases
-    await submit(stores, name="scripted", payload=orjson.dumps({"history": str(history)}))
+        await submit(store)
+        assert (await claim(store, lease_ms=1)).leases
+    await submit(store, name="scripted", payload=orjson.dumps({"history": str(history)}))
     given: Any = {"redis_url": redis_url, "namespace": namespace, "handlers": "tests.support.scripted"}
     settings = Settings(**given, worker_host="127.0.0.1", worker_port=0, lease_seconds=5)
     await TriageWorker(burst=True, handle_signals=False, settings=settings).main()

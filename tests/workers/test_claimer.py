@@ -25,8 +25,8 @@ NOW = 1_900_000_000_000_000
 class Store:
     """Replies to claims as the test says; only a wake-up ends its blocking call."""
 
-    def __init__(self, answer: Callable[[int], Claim]) -> None:
-        self._answer = answer
+    def __init__(self, response: Callable[[int], Claim]) -> None:
+        self._answer = response
         self.claims = 0
         self.asked: list[int] = []
         self.blocked = self.ended = 0
@@ -70,8 +70,8 @@ def leases(count: int) -> list[Lease]:
 
 
 class Bench:
-    def __init__(self, answer: Callable[[int], Claim], capacity: int = 2, limited: bool = False) -> None:
-        self.store: Any = Store(answer)
+    def __init__(self, response: Callable[[int], Claim], capacity: int = 2, limited: bool = False) -> None:
+        self.store: Any = Store(response)
         self.clock: Any = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
         self.started: list[tuple[int, float]] = []
         self.slots = Slots(self.clock, capacity)
@@ -113,11 +113,11 @@ async def test_a_due_time_does_not_wait_for_the_end_of_the_blocking_call() -> No
     loop = asyncio.get_running_loop()
     seen: list[float] = []
 
-    def answer(number: int) -> Claim:
+    def response(number: int) -> Claim:
         seen.append(loop.time())
         return claimed(due_in_us=20_000 if number < 20 else None)
 
-    bench = Bench(answer)
+    bench = Bench(response)
     await bench.run(20)
     # One call for all of them, because cutting one short costs its connection.
     assert bench.store.blocked == 1
@@ -138,8 +138,8 @@ async def test_a_wake_up_claims_at_once_and_the_next_one_is_waited_for() -> None
 
 
 async def test_a_full_worker_passes_a_wake_up_on() -> None:
-    answers = [claimed(), claimed(lease(), lease(), more=True)]
-    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=2)
+    responses = [claimed(), claimed(lease(), lease(), more=True)]
+    bench = Bench(lambda number: responses[number - 1] if number < 3 else claimed(), capacity=2)
     work = asyncio.create_task(bench.claimer.work())
     await bench.until_claims(1)
     bench.claimer.wake()
@@ -174,11 +174,11 @@ async def test_a_worker_that_was_too_late_stands_by_only_for_the_next_due_time()
     loop = asyncio.get_running_loop()
     seen: list[float] = []
 
-    def answer(number: int) -> Claim:
+    def response(number: int) -> Claim:
         seen.append(loop.time())
         return claimed(due_in_us=30_000, now=NOW + number * 30_000) if number < 4 else claimed()
 
-    bench = Bench(answer)
+    bench = Bench(response)
     await bench.run(4)
     assert min(later - earlier for earlier, later in pairwise(seen[1:])) >= 0.03 + STAND_BY - 0.002
 
@@ -207,12 +207,12 @@ async def test_a_burst_ends_with_its_last_run() -> None:
 
 
 async def test_an_outage_of_redis_is_waited_out() -> None:
-    def answer(number: int) -> Claim:
+    def response(number: int) -> Claim:
         if number < 3:
             raise BackendUnavailable()
         return claimed()
 
-    await Bench(answer).run(3)
+    await Bench(response).run(3)
 
 
 async def test_a_stop_ends_a_blocking_call_that_loses_its_first_cancellation() -> None:
@@ -223,8 +223,8 @@ async def test_a_stop_ends_a_blocking_call_that_loses_its_first_cancellation() -
 
 async def test_a_claim_for_waiting_jobs_is_for_several_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claimer, "GATHER_SECONDS", 0.05)
-    answers = [claimed(*leases(10)), claimed(*leases(10))]
-    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=20)
+    responses = [claimed(*leases(10)), claimed(*leases(10))]
+    bench = Bench(lambda number: responses[number - 1] if number < 3 else claimed(), capacity=20)
     work = asyncio.create_task(bench.claimer.work())
     await bench.until_claims(2)
     first, second, *_ = bench.held
@@ -238,8 +238,8 @@ async def test_a_claim_for_waiting_jobs_is_for_several_slots(monkeypatch: pytest
 
 async def test_a_woken_worker_with_few_free_slots_claims_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claimer, "GATHER_SECONDS", 60)
-    answers = [claimed(*leases(10)), claimed(*leases(9))]
-    bench = Bench(lambda number: answers[number - 1] if number < 3 else claimed(), capacity=20)
+    responses = [claimed(*leases(10)), claimed(*leases(9))]
+    bench = Bench(lambda number: responses[number - 1] if number < 3 else claimed(), capacity=20)
     work = asyncio.create_task(bench.claimer.work())
     await bench.until_claims(2)
     bench.store.ring()

@@ -18,19 +18,19 @@ from workers.engine.completer import Completer
 pytestmark = pytest.mark.anyio
 
 
-async def test_large_results_are_finished_a_few_at_a_time(stores: Namespace) -> None:
-    ids = [await submit(stores) for _ in range(20)]
+async def test_large_results_are_finished_a_few_at_a_time(store: Namespace) -> None:
+    ids = [await submit(store) for _ in range(20)]
     result = b'"' + b"r" * 1_000_000 + b'"'
     sizes: list[int] = []
-    finish = stores.leases.finish
+    finish = store.leases.finish
 
     async def measured(batch: list[Finish]) -> list[FinishResult]:
         sizes.append(sum(len(row.settlement.result or b"") for row in batch))
         return await finish(batch)
 
-    completer = Completer(stores.leases, lambda finish, word: None)
-    with mock.patch.object(stores.leases, "finish", measured):
-        for lease in (await claim(stores, 20)).leases:
+    completer = Completer(store.leases, lambda finish, word: None)
+    with mock.patch.object(store.leases, "finish", measured):
+        for lease in (await claim(store, 20)).leases:
             completer.add(ending(lease, Succeeded(result)))
         working = asyncio.create_task(completer.work())
         assert await completer.flush(10)
@@ -39,6 +39,6 @@ async def test_large_results_are_finished_a_few_at_a_time(stores: Namespace) -> 
     assert sum(sizes) == 20 * len(result)
 
     async def finished() -> None:
-        assert {await state_of(stores, id) for id in ids} == {State.SUCCEEDED}
+        assert {await state_of(store, id) for id in ids} == {State.SUCCEEDED}
 
     await eventually(finished)

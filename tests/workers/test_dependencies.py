@@ -30,14 +30,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def related_jobs_of_a_job_that_waited(stores: Namespace) -> RelatedJobs:
+async def related_jobs_of_a_job_that_waited(store: Namespace) -> RelatedJobs:
     """The job depended on a job `fetch`."""
     spec = FlowSpec("flow", {"fetch": Node(JobSpec("work")), "sum": Node(JobSpec("work"), (Edge("fetch"),))})
-    await stores.flows.create(IDS.new("flow", members=2), spec, None)
-    await finish(stores, (await claim(stores)).leases[0], OK)
-    lease = (await claim(stores)).leases[0]
+    await store.flows.create(IDS.new("flow", members=2), spec, None)
+    await finish(store, (await claim(store)).leases[0], OK)
+    lease = (await claim(store)).leases[0]
     registry = Registry([], Hooks(), [], [])
-    return RelatedJobs(stores, JobSpecs(registry, stores, Clock()), IDS.new, lease)
+    return RelatedJobs(store, JobSpecs(registry, store, Clock()), IDS.new, lease)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ async def related_jobs_of_a_job_that_waited(stores: Namespace) -> RelatedJobs:
     ],
 )
 async def test_invalid_children_are_refused_and_none_is_added(
-    stores: Namespace, children: dict[str, Any], message: str
+    store: Namespace, children: dict[str, Any], message: str
 ) -> None:
-    related_jobs = await related_jobs_of_a_job_that_waited(stores)
+    related_jobs = await related_jobs_of_a_job_that_waited(store)
     with pytest.raises((ValueError, FlowInvalid), match=message):
         await related_jobs.add_children(children)
-    assert (await claim(stores, types={"part": None})).leases == []
+    assert (await claim(store, types={"part": None})).leases == []
     assert set(await related_jobs.dependencies()) == {"fetch"}
 
 
@@ -89,19 +89,17 @@ async def test_invalid_children_are_refused_and_none_is_added(
         ({"payload": {"a": "x" * 40_000}, "payloads": [{"b": "x" * 40_000}]}, "Payload is 80,0"),
     ],
 )
-async def test_an_invalid_fan_out_is_refused(
-    stores: Namespace, options: dict[str, Any], message: str
-) -> None:
-    related_jobs = await related_jobs_of_a_job_that_waited(stores)
+async def test_an_invalid_fan_out_is_refused(store: Namespace, options: dict[str, Any], message: str) -> None:
+    related_jobs = await related_jobs_of_a_job_that_waited(store)
     given = dict(options)
     payloads, then = given.pop("payloads", [{}]), given.pop("then", None)
     with pytest.raises(ValueError, match=message):
         await related_jobs.fan_out(1, "part", payloads, then, given)
-    assert (await claim(stores, types={"part": None})).leases == []
+    assert (await claim(store, types={"part": None})).leases == []
 
 
-async def test_items_override_the_payload_that_they_share(stores: Namespace) -> None:
-    related_jobs = await related_jobs_of_a_job_that_waited(stores)
+async def test_items_override_the_payload_that_they_share(store: Namespace) -> None:
+    related_jobs = await related_jobs_of_a_job_that_waited(store)
     await related_jobs.fan_out(1, "part", [{"b": 3}], None, {"payload": {"a": 1, "b": 2}})
-    (lease,) = (await claim(stores, types={"part": None})).leases
+    (lease,) = (await claim(store, types={"part": None})).leases
     assert orjson.loads(lease.job.payload) == {"a": 1, "b": 3}

@@ -22,16 +22,16 @@ async def typed(ctx: object) -> None:
     """Has its own default."""
 
 
-async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, stores: Namespace) -> None:
-    await limit(stores, "slow", defaults={"priority": 7, "timeout_seconds": 9})
+async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str, store: Namespace) -> None:
+    await limit(store, "slow", defaults={"priority": 7, "timeout_seconds": 9})
     registry = Registry([handler_of(typed)], Hooks(), [], [])
     ids = iter(range(10))
-    redis = TriageRedis(redis_url, stores, registry, lambda prefix: f"{prefix}_{next(ids):026d}")
+    redis = TriageRedis(redis_url, store, registry, lambda prefix: f"{prefix}_{next(ids):026d}")
     found = [
         await redis.enqueue_job(name, _queue_name=queue)
         for name, queue in (("plain", "slow"), ("typed", "slow"), ("plain", "fast"))
     ]
-    jobs = await stores.queries.jobs([enqueued.job_id for enqueued in found if enqueued is not None])
+    jobs = await store.queries.jobs([enqueued.job_id for enqueued in found if enqueued is not None])
     assert [job and (job.priority, job.timeout_ms) for job in jobs] == [
         (7, 9_000),
         (3, 9_000),
@@ -40,37 +40,37 @@ async def test_a_handler_enqueues_with_the_defaults_of_the_queue(redis_url: str,
     await redis.aclose(close_connection_pool=True)  # type: ignore[no-untyped-call]
 
 
-async def test_children_and_fan_outs_get_the_defaults_of_their_queue(stores: Namespace) -> None:
-    await limit(stores, "slow", defaults={"priority": 7})
+async def test_children_and_fan_outs_get_the_defaults_of_their_queue(store: Namespace) -> None:
+    await limit(store, "slow", defaults={"priority": 7})
     registry = Registry([handler_of(typed)], Hooks(), [], [])
-    await submit(stores)
-    lease = (await claim(stores)).leases[0]
-    specs = JobSpecs(registry, stores, Clock())
-    related_jobs = RelatedJobs(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
+    await submit(store)
+    lease = (await claim(store)).leases[0]
+    specs = JobSpecs(registry, store, Clock())
+    related_jobs = RelatedJobs(store, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
 
     fan_out = await related_jobs.fan_out(1, "plain", [{}], None, {"queue": "slow"})
     with pytest.raises(WaitingForChildren):
         await related_jobs.add_children({"child": {"job": {"name": "plain", "queue": "slow"}}})
 
-    child = (await stores.dependencies.children(lease.job.id))["child"]
-    jobs = await stores.queries.jobs([child, item_id(fan_out, 0)])
+    child = (await store.dependencies.children(lease.job.id))["child"]
+    jobs = await store.queries.jobs([child, item_id(fan_out, 0)])
     assert [job and job.priority for job in jobs] == [7, 7]
 
 
-async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(stores: Namespace) -> None:
+async def test_children_and_fan_outs_get_the_defaults_of_types_of_other_workers(store: Namespace) -> None:
     away = JobType("away", defaults={"priority": 4, "timeout_seconds": 9}, redact=("/card",))
-    await register_worker(stores, [away], job_types=("away",))
-    await submit(stores)
-    lease = (await claim(stores)).leases[0]
-    specs = JobSpecs(Registry([], Hooks(), [], []), stores, Clock())
-    related_jobs = RelatedJobs(stores, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
+    await register_worker(store, [away], job_types=("away",))
+    await submit(store)
+    lease = (await claim(store)).leases[0]
+    specs = JobSpecs(Registry([], Hooks(), [], []), store, Clock())
+    related_jobs = RelatedJobs(store, specs, lambda prefix: f"{prefix}_{0:026d}", lease)
 
     fan_out = await related_jobs.fan_out(1, "away", [{}], "away", {})
     with pytest.raises(WaitingForChildren):
         await related_jobs.add_children({"child": {"job": {"name": "away"}}})
 
-    child = (await stores.dependencies.children(lease.job.id))["child"]
-    jobs = await stores.queries.jobs([child, item_id(fan_out, 0), follow_up_id(fan_out)])
+    child = (await store.dependencies.children(lease.job.id))["child"]
+    jobs = await store.queries.jobs([child, item_id(fan_out, 0), follow_up_id(fan_out)])
     assert [job and (job.priority, job.timeout_ms, job.redact) for job in jobs] == [
         (4, 9_000, ("/card",))
     ] * 3

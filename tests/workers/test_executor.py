@@ -44,11 +44,11 @@ def finishes() -> Finishes:
 
 
 @pytest.fixture
-async def executor(stores, settings, finishes):
+async def executor(store, settings, finishes):
     settings = Settings(redis_url="redis://127.0.0.1:1", **settings)
     registry = Registry.load(["tests.support.scripted"])
-    specs = JobSpecs(registry, stores, Clock())
-    contexts = Contexts({}, Notes(), lambda lease: RelatedJobs(stores, specs, lambda prefix: prefix, lease))
+    specs = JobSpecs(registry, store, Clock())
+    contexts = Contexts({}, Notes(), lambda lease: RelatedJobs(store, specs, lambda prefix: prefix, lease))
     runners = Runners(settings, registry)
     yield build_executor(settings, registry, runners, contexts, finishes)
     runners.close()

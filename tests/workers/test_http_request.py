@@ -74,17 +74,17 @@ def call(url, allow="127.0.0.0/8", secret="", **fields):
 
 async def test_a_get_returns_status_headers_and_body(server):
     server.says(200, b"hello", content_type="text/plain")
-    answer = await call(server.url)
-    assert (answer["status"], answer["body"]) == (200, "hello")
-    assert answer["headers"]["content-type"] == "text/plain"
+    response = await call(server.url)
+    assert (response["status"], response["body"]) == (200, "hello")
+    assert response["headers"]["content-type"] == "text/plain"
     assert server.requests[0].startswith(b"GET /path HTTP/1.1\r\n")
     assert b"cookie" not in server.requests[0].lower()
 
 
 async def test_json_is_sent_and_read_as_values(server):
     server.says(201, b'{"id":7}', content_type="application/json; charset=utf-8")
-    answer = await call(server.url, method="POST", body={"a": [1]}, headers={"X-Own": "1"})
-    assert answer["body"] == {"id": 7}
+    response = await call(server.url, method="POST", body={"a": [1]}, headers={"X-Own": "1"})
+    assert response["body"] == {"id": 7}
     assert server.requests[0].endswith(b'{"a":[1]}')
     assert b"content-type: application/json" in server.requests[0].lower()
     assert b"x-own: 1" in server.requests[0].lower()
@@ -137,14 +137,14 @@ def test_retry_after_may_be_a_date_and_is_bounded():
 
 async def test_a_body_is_cut_at_its_limit(server):
     server.says(200, b"x" * (MAX_BODY + 1))
-    answer = await call(server.url)
-    assert (len(answer["body"]), answer["truncated"]) == (MAX_BODY, True)
+    response = await call(server.url)
+    assert (len(response["body"]), response["truncated"]) == (MAX_BODY, True)
 
 
 async def test_a_body_that_grows_when_it_is_decompressed_is_cut_as_well(server):
     server.says(200, gzip.compress(b"x" * 30_000_000), content_encoding="gzip")
-    answer = await call(server.url)
-    assert (len(answer["body"]), answer["truncated"]) == (MAX_BODY, True)
+    response = await call(server.url)
+    assert (len(response["body"]), response["truncated"]) == (MAX_BODY, True)
 
 
 async def test_a_server_that_never_responds_costs_the_timeout_and_no_more(server):

@@ -18,13 +18,13 @@ from workers.handling.shared_limits import SharedLimiters
 pytestmark = pytest.mark.anyio
 
 
-def throttle(stores: Namespace, number: int) -> SharedLimiters:
+def throttle(store: Namespace, number: int) -> SharedLimiters:
     ids = iter(range(10_000))
-    return SharedLimiters(stores.limiters, lambda: f"lim_{number}_{next(ids)}")
+    return SharedLimiters(store.limiters, lambda: f"lim_{number}_{next(ids)}")
 
 
-async def test_handlers_of_two_workers_share_one_window(stores: Namespace) -> None:
-    contexts = [context(Notes(), limiters=throttle(stores, number)) for number in range(2)]
+async def test_handlers_of_two_workers_share_one_window(store: Namespace) -> None:
+    contexts = [context(Notes(), limiters=throttle(store, number)) for number in range(2)]
     loop = asyncio.get_running_loop()
     passed: list[float] = []
 
@@ -39,13 +39,13 @@ async def test_handlers_of_two_workers_share_one_window(stores: Namespace) -> No
     assert len(passed) == 10
 
 
-async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Namespace) -> None:
-    ctx = context(Notes(), limiters=throttle(stores, 1))
+async def test_a_handler_in_a_thread_waits_with_a_plain_call(store: Namespace) -> None:
+    ctx = context(Notes(), limiters=throttle(store, 1))
     ctx.enter_thread()
     for _ in range(3):
         await asyncio.to_thread(lambda: ctx.limiter("crm", 1, 0.05).acquire())
     ctx.notify_cancel("cancelled")
-    await stores.limiters.acquire("slow", 1, 60_000, "lim_other")
+    await store.limiters.acquire("slow", 1, 60_000, "lim_other")
 
     def wait() -> str:
         try:
@@ -58,9 +58,9 @@ async def test_a_handler_in_a_thread_waits_with_a_plain_call(stores: Namespace) 
 
 
 @pytest.mark.parametrize(("limit", "per_seconds"), [(0, 1), (1, 0), (1, math.inf)])
-async def test_a_limit_of_zero_is_refused(stores: Namespace, limit: int, per_seconds: float) -> None:
+async def test_a_limit_of_zero_is_refused(store: Namespace, limit: int, per_seconds: float) -> None:
     with pytest.raises(ValueError, match="limiter"):
-        throttle(stores, 1).limiter("crm", limit, per_seconds)
+        throttle(store, 1).limiter("crm", limit, per_seconds)
 
 
 async def test_a_rate_limited_run_is_throttled_for_at_most_an_hour() -> None:

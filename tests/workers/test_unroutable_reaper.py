@@ -20,25 +20,25 @@ START = 1_900_000_000_000
 
 
 async def test_batches_follow_at_once_and_checks_after_a_pause(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unroutable_reaper, "AT_MOST", 1)
-    stores.scripts.now = str(START)
-    await register_worker(stores, job_types=("other",))
-    await submit(stores)
-    duty = UnroutableReaper(stores.leases, 60)
+    store.scripts.now = str(START)
+    await register_worker(store, job_types=("other",))
+    await submit(store)
+    duty = UnroutableReaper(store.leases, 60)
     pauses: list[float] = []
     for ms in (0, 60_000, 60_020):
-        stores.scripts.now = str(START + ms)
+        store.scripts.now = str(START + ms)
         pauses.append(await duty.bury())
     assert pauses == [PAUSE, NEXT_BATCH, PAUSE]
 
 
-async def test_only_a_worker_with_the_setting_has_the_duty(stores: Namespace) -> None:
+async def test_only_a_worker_with_the_setting_has_the_duty(store: Namespace) -> None:
     def duties(**given: Any) -> int:
         settings = Settings(auth="off", **given)
         clock = ManualClock()
-        maintenance = Maintenance(stores, settings, clock, Metrics(), lambda kind: kind, Reachability(clock))
+        maintenance = Maintenance(store, settings, clock, Metrics(), lambda kind: kind, Reachability(clock))
         duties = maintenance.duties(lambda: None)
         for duty in duties:
             duty.close()

@@ -46,8 +46,8 @@ async def test_arguments_are_those_that_the_route_declares(api: Api) -> None:
     arguments = hot.arguments({"job_id": id}, b"wait=2.5", {})
     assert arguments == {"job_id": id, "wait": 2.5}
     request, context = "a request", "its context"
-    answer = await hot.call(arguments, request, context)  # type: ignore[arg-type]
-    assert answer.body == f"a request {id} its context 2.5".encode()
+    response = await hot.call(arguments, request, context)  # type: ignore[arg-type]
+    assert response.body == f"a request {id} its context 2.5".encode()
     for path, query in (
         (id.lower(), b""),
         (id, b"wait=4"),
@@ -73,9 +73,9 @@ def test_what_the_lane_cannot_give_to_an_endpoint_is_an_error(
 
 
 async def test_where_spans_are_exported_there_is_no_lane(
-    stores: Namespace, monkeypatch: pytest.MonkeyPatch
+    store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+    redis, namespace = store.scripts.redis, store.scripts.namespace
     assert Api(redis, namespace).app.lane is not None
     monkeypatch.setattr(app_module, "find_tracer", object)
     assert Api(redis, namespace).app.lane is None

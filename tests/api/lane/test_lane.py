@@ -95,12 +95,12 @@ def lines() -> Iterator[list[Any]]:
 
 @pytest.fixture
 async def pair(
-    redis_url: str, namespace: str, stores: Namespace, lines: list[Any], request: pytest.FixtureRequest
+    redis_url: str, namespace: str, store: Namespace, lines: list[Any], request: pytest.FixtureRequest
 ) -> AsyncIterator[Pair]:
     """A server with the lane, and one without it, on one store; `indirect` are settings of both."""
     strict = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
     types = [JobType("work"), JobType("other"), JobType("strict", strict, {"priority": 3})]
-    await register_worker(stores, types, job_types=tuple(type.name for type in types))
+    await register_worker(store, types, job_types=tuple(type.name for type in types))
     given: dict[str, Any] = getattr(request, "param", {})
     async with serve(redis_url, namespace, **given) as first, serve(redis_url, namespace, **given) as second:
         pair = Pair(Side(first, "lane"), Side(second, "rest"), lines)
@@ -168,7 +168,7 @@ async def test_what_is_refused(pair: Pair) -> None:
     await compare_all(pair, REFUSED)
 
 
-async def test_reads(pair: Pair, stores: Namespace) -> None:
+async def test_reads(pair: Pair, store: Namespace) -> None:
     job = re.search(r"job_\w{26}", (await pair.rest.running.say(post(_WORK))).decode())
     assert job is not None
     await pair.lane.running.say(post(_WORK))
@@ -186,8 +186,8 @@ async def test_many_jobs_and_items(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("pair", [{"auth": "required"}], indirect=True)
-async def test_credentials(pair: Pair, stores: Namespace) -> None:
-    redis, namespace = stores.scripts.redis, stores.scripts.namespace
+async def test_credentials(pair: Pair, store: Namespace) -> None:
+    redis, namespace = store.scripts.redis, store.scripts.namespace
     scopes = {
         "all": ("jobs:read", "jobs:write", "payload:read"),
         "without payloads": ("jobs:read", "jobs:write"),

@@ -63,11 +63,11 @@ client = AuthenticatedClient(
 )
 
 
-def ok(answer: Answer | Problem | None) -> Answer:
+def ok(response: Answer | Problem | None) -> Answer:
     """The response, unless it is a problem."""
-    assert answer is not None
-    assert not isinstance(answer, Problem), answer
-    return answer
+    assert response is not None
+    assert not isinstance(response, Problem), response
+    return response
 
 
 def spec(do: str = "ok", **fields: object) -> JobSpecIn:
