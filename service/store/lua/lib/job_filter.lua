@@ -13,9 +13,9 @@ local function of(values, first)
     local job = redis.call('HMGET', P .. 'job:' .. id, 'state', 'traits', 'state_reason', 'created_at', 'tags')
     local at = tonumber(job[4] or nil)
     if not job[1] or not at or at < low or at >= high or (state ~= '' and job[1] ~= state) then return false end
-    local of = traits.of(job[2])
-    if (queue ~= '' and of.queue ~= queue) or (name ~= '' and of.name ~= name) then return false end
-    if (reason ~= '' and job[3] ~= reason) or (group ~= '' and of.group ~= group) then return false end
+    local its = traits.of(job[2])
+    if (queue ~= '' and its.queue ~= queue) or (name ~= '' and its.name ~= name) then return false end
+    if (reason ~= '' and job[3] ~= reason) or (group ~= '' and its.group ~= group) then return false end
     for _, tag in ipairs(tags) do
       if not string.find('\0' .. (job[5] or '') .. '\0', tag, 1, true) then return false end
     end
