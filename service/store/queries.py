@@ -14,7 +14,7 @@ from service.store.codec.fields import texts
 from service.store.cursors import decode_place, encode_cursor
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
 from service.store.redis import keys
-from service.store.redis.errors import translate
+from service.store.redis.errors import is_transient, translate
 from service.store.redis.scripts import Argument, Scripts
 
 #: Candidates that one script call checks; if few of them match, the next call continues from there.
@@ -179,7 +179,7 @@ class Queries:
             try:
                 return await pipe.execute()
             except (RedisError, OSError) as error:
-                if last or not isinstance(error, (ConnectionError, OSError)):
+                if last or not is_transient(error):
                     raise translate(error, wrote=False) from error
         raise AssertionError("unreachable")
 
