@@ -71,6 +71,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
             await end(tasks)
             if tokens is not None:
                 await tokens.issuer.close()
+            for namespace_state in app_state.namespace_states.values():
+                await namespace_state.types.close()
             await app_state.subscriber.close()
 
     app = Application(

@@ -12,6 +12,7 @@ from service.domain.catalogue import JobType
 from service.domain.errors import PayloadInvalid, TriageError
 from service.store.queues.queues import Queues
 from service.store.workers import WorkerRegistry
+from service.tasks import end
 
 #: When a request refreshes the cache, and when it also waits for that, in seconds: under steady load, no
 #: request waits.
@@ -56,6 +57,11 @@ class KnownTypes:
             self._refreshing = asyncio.create_task(self._refresh())
         if self._clock.monotonic() >= self._usable_until:
             await asyncio.wait({self._refreshing}, timeout=LONGEST_WAIT)
+
+    async def close(self) -> None:
+        """End a refresh in progress, which would otherwise reconnect to Redis after the pool has closed."""
+        if self._refreshing is not None:
+            await end([self._refreshing])
 
     async def load_type(self, name: str) -> None:
         """Make sure that the cache has this type, even if a worker has only just published it."""

@@ -37,6 +37,7 @@ class Api:
 
     async def close(self) -> None:
         for namespace_state in self.app.state.app_state.namespace_states.values():
+            await namespace_state.types.close()
             await namespace_state.namespace.change_feed.close()
         tokens = self.app.state.app_state.authenticator.tokens
         if tokens is not None:
