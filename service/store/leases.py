@@ -127,7 +127,7 @@ def heartbeat_arguments(
 
 
 def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
-    known, drain, now, tasks, slot, prune, *rest = reply
+    known, drain, now, tasks, next_fire, next_prune, *rest = reply
     rows = [
         (*texts((id, token, word)), grace_ms, text(message))
         for id, token, word, grace_ms, message in zip(*(rest[at::5] for at in range(5)), strict=True)
@@ -143,8 +143,8 @@ def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
             for id, token, word, grace_ms, message in rows
             if word == "cancel"
         ],
-        next_fire_ms=not_negative(slot),
-        next_prune_ms=not_negative(prune),
+        next_fire_ms=not_negative(next_fire),
+        next_prune_ms=not_negative(next_prune),
     )
 
 

@@ -44,7 +44,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("password without a user", {"redis": {"url": "redis://:secret@redis:6379/0"}}, "existingSecret"),
     ("a part of the tokens", {"auth": {"jwt": {"issuer": "a", "audience": "b"}}}, "all three or none"),
     (
-        "tokens that nobody is asked for",
+        "tokens that no API checks",
         {"auth": {"required": False, "jwt": TOKENS}},
         "accepts requests without tokens",
     ),

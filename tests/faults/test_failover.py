@@ -54,7 +54,7 @@ def test_a_failover_that_loses_writes_wedges_nothing(
     cluster.until(long, "running")
     with Redis.from_url(cluster.server.url) as redis:
         client: Any = redis
-        # WAIT covers the writes of its own connection and all that came before them.
+        # WAIT covers every write that its connection has sent so far.
         client.set("marker", 1)
         assert client.wait(1, 5_000) == 1
     with Redis.from_url(replica.url) as redis:

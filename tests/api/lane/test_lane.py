@@ -203,7 +203,7 @@ async def test_credentials(pair: Pair, store: Namespace) -> None:
             left("no key", post(_WORK)),
             left("another scheme", post(_WORK, "Authorization: Basic YTpi")),
             left("no key behind its scheme", post(_WORK, "Authorization: Bearer")),
-            left("a key that nobody has", post(_WORK, "Authorization: Bearer triage_nothing")),
+            left("an unknown key", post(_WORK, "Authorization: Bearer triage_nothing")),
             left("a key at first", post(_WORK, lines["all"])),
             served("the key again", post(_WORK, lines["all"])),
             served("the scheme in small letters", post(_WORK, lines["all"].replace("Bearer", "bearer"))),

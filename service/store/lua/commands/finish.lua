@@ -10,7 +10,7 @@
 -- Returns per run one word: moved | cancelled (instead) | duplicate (this token finished this run before) | stale |
 --   missing
 -- Uses: keys, clock, jobs, texts, endings, freezes, consequences
-local P, now = keys.prefix, clock.now
+local P, now, push = keys.prefix, clock.now, texts.push
 local ATTEMPTS_KEPT = 50
 -- Per run: its job, where its values begin in ARGV, its named values if it has any, and its word.
 local accepted, begins, named, words = {}, {}, {}, {}
@@ -35,11 +35,6 @@ local function read(n, i)
     job.linked, job.children_token, job.error = run.linked, run.children_token, run.error
   end
   return last + 1
-end
-
-local function push(fields, field, value)
-  local count = #fields
-  fields[count + 1], fields[count + 2] = field, value
 end
 
 -- The position of a job that will run again, in the order of its new state.

@@ -16,32 +16,32 @@
 -- Uses: replace_unique, consequences
 local P, now, push = keys.prefix, clock.now, job_records.push
 local KEEP_MS, MOST_QUEUES = ARGV[2], tonumber(ARGV[4])
-local answers, admitted, late, depth, NONE, some_exist = {}, {}, {}, {}, {}, false
+local results, admitted, late, depth, NONE, some_exist = {}, {}, {}, {}, {}, false
 -- Jobs of this batch, by unique key and by idempotency digest.
 local by_unique, by_digest = {}, {}
 local fire = schedule_firing.of(ARGV[3])
 if fire.stale() then return {} end
 
 -- The result of a submission that was not stored as it was sent.
-local function tell(word, id, at, options, admission, text)
+local function reply(word, id, at, options, admission, text)
   return {word, id, at, options or '', admission or '', text or ''}
 end
 
 -- The result of an earlier submission with this id or key. The second value is a job of this batch that still has to
 -- complete that result.
-local function answered_before(job)
+local function find_replay(job)
   local key = P .. 'job:' .. job.id
   local before = some_exist and redis.call('HMGET', key, 'created_at', 'admitted', 'traits') or NONE
-  if before[1] then return tell('duplicate', job.id, before[1], texts.read(key, 'options'), before[2], before[3]) end
+  if before[1] then return reply('duplicate', job.id, before[1], texts.read(key, 'options'), before[2], before[3]) end
   if job.conflict == 'replace' then
     local replacement = redis.call('HMGET', P .. 'replacement:' .. job.id, 'id', 'at', 'admitted')
     if replacement[1] then
-      return tell('replaced', replacement[1], replacement[2], job.options, replacement[3], job.traits.text)
+      return reply('replaced', replacement[1], replacement[2], job.options, replacement[3], job.traits.text)
     end
   end
   local here = by_digest[job.digest]
   local word = here and here.request == job.request and 'replayed' or 'reused'
-  if here then return tell(word, here.id, now, here.options, nil, here.traits.text), here end
+  if here then return reply(word, here.id, now, here.options, nil, here.traits.text), here end
   return idempotency.find(job.digest, job.request)
 end
 
@@ -50,7 +50,7 @@ local function held_key(job)
   local key = unique_keys.of(job)
   local here, holder = by_unique[key], redis.call('GET', key)
   if here or (holder and redis.call('EXISTS', P .. 'job:' .. holder) == 1) then
-    return tell(job.conflict == 'reject' and 'conflict' or 'existing', here and here.id or holder, now), here
+    return reply(job.conflict == 'reject' and 'conflict' or 'existing', here and here.id or holder, now), here
   end
 end
 
@@ -63,13 +63,13 @@ local function is_full(queue)
 end
 
 local function refusal(job)
-  local answer, here = answered_before(job)
-  if answer then return answer, here end
-  if fire.overlaps(#admitted) then return tell('skipped', '-', now) end
-  answer, here = held_key(job)
-  if answer then return answer, here end
-  if not queue_names.may_use(job.queue, MOST_QUEUES) then return tell('too_many_queues', job.id, now) end
-  if is_full(job.queue) then return tell('full', job.id, now) end
+  local result, here = find_replay(job)
+  if result then return result, here end
+  if fire.overlaps(#admitted) then return reply('skipped', '-', now) end
+  result, here = held_key(job)
+  if result then return result, here end
+  if not queue_names.may_use(job.queue, MOST_QUEUES) then return reply('too_many_queues', job.id, now) end
+  if is_full(job.queue) then return reply('full', job.id, now) end
 end
 
 -- The job whose values begin at ARGV[i], and the index behind them.
@@ -85,19 +85,19 @@ while at <= #ARGV do
   names[#names + 1] = P .. 'job:' .. ARGV[at]
   submitted[#names], at = read(at)
 end
--- One look at all of them: usually each is new.
+-- One check for all of them: usually each is new.
 some_exist = #names > 0 and redis.call('EXISTS', unpack(names)) > 0
 for i, job in ipairs(submitted) do
-  local answer, here = refusal(job)
-  if here then late[#late + 1] = {answer, here} end
-  if not answer then
-    answer = {'created', job.id, now}
-    job.answer = answer
+  local result, here = refusal(job)
+  if here then late[#late + 1] = {result, here} end
+  if not result then
+    result = {'created', job.id, now}
+    job.reply = result
     admitted[#admitted + 1] = job
     if job.digest ~= '' then by_digest[job.digest] = job end
     if job.unique then by_unique[unique_keys.of(job)] = job end
   end
-  answers[i] = answer
+  results[i] = result
 end
 
 -- If a job replaced another or waits for its turn, its record says how it was admitted.
@@ -106,8 +106,8 @@ local function note_admission(job, run_at)
   if not (replaces or job.waits or job.not_before) then return end
   job.admitted = string.format('%s %s %s %.0f', job.created_at, job.version, job.state, run_at)
   redis.call('HSET', P .. 'job:' .. job.id, 'admitted', job.admitted)
-  local answer = tell(replaces and 'replaced' or 'created', job.id, now, job.options, job.admitted, job.traits.text)
-  for i, value in ipairs(answer) do job.answer[i] = value end
+  local result = reply(replaces and 'replaced' or 'created', job.id, now, job.options, job.admitted, job.traits.text)
+  for i, value in ipairs(result) do job.reply[i] = value end
 end
 
 local function admit(job)
@@ -133,7 +133,7 @@ end
 -- Checks above, writes below.
 for _, job in ipairs(admitted) do admit(job) end
 for _, entry in ipairs(late) do entry[1][2], entry[1][5] = entry[2].id, entry[2].admitted or '' end
-fire.advance(answers)
+fire.advance(results)
 consequences.flush()
-for i, answer in ipairs(answers) do answers[i] = #answer == 3 and now or answer end
-return answers
+for i, result in ipairs(results) do results[i] = #result == 3 and now or result end
+return results

@@ -1,6 +1,7 @@
 -- Creates the records of jobs, and resets them for a new run.
 -- Uses: keys, clock, batch, jobs, traits, texts, queue_settings, queue_names, time_limits
 local P, now, now_text = keys.prefix, clock.now, clock.text
+local push = texts.push
 
 -- The values of a job spec, in the order in which scripts receive them.
 local SPEC = {'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags'}
@@ -25,11 +26,6 @@ end
 
 -- When a job with that spec may run.
 local function due_of(job) return tonumber(job.due_at) or now + job.delay_ms end
-
-local function push(fields, field, value)
-  local count = #fields
-  fields[count + 1], fields[count + 2] = field, value
-end
 
 -- All fields of a new record except its position, which start() adds before it writes them. Defaults are not stored:
 -- the version is 1, and a job that is queued on arrival was queued when it was created.

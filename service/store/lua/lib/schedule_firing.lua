@@ -40,13 +40,13 @@ local function of(text)
       return found[1] ~= words[2] or (found[2] or '-') ~= fire_at
     end,
     overlaps = function(admitted) return words[5] == 'skip' and (busy or admitted > 0) end,
-    advance = function(answers)
+    advance = function(results)
       if not name then return end
       if missed ~= '-' then remember(name, missed, 'missed', '-') end
-      for i, answer in ipairs(answers) do
-        if not NOT_A_RUN[answer[1]] then remember(name, words[6 + i], answer[1], answer[2]) end
-        if answer[1] == 'created' or answer[1] == 'replaced' then
-          redis.call('HSET', key, 'last', words[6 + i] .. ' ' .. answer[2])
+      for i, result in ipairs(results) do
+        if not NOT_A_RUN[result[1]] then remember(name, words[6 + i], result[1], result[2]) end
+        if result[1] == 'created' or result[1] == 'replaced' then
+          redis.call('HSET', key, 'last', words[6 + i] .. ' ' .. result[2])
         end
       end
       redis.call('LTRIM', P .. 'runs:' .. name, 0, 49)

@@ -16,7 +16,13 @@ local function rest_of(name)
   return found
 end
 
--- Adds a text to the fields of a write.
+-- Adds a field to the fields of a write.
+local function push(fields, field, value)
+  local count = #fields
+  fields[count + 1], fields[count + 2] = field, value
+end
+
+-- Adds a text that may be long.
 local function put(fields, name, text)
   local size, count = #text, #fields
   fields[count + 1] = name
@@ -55,4 +61,4 @@ local function read(key, name)
   return first .. table.concat(pieces)
 end
 
-return {put = put, drop = drop, size = size, read = read}
+return {push = push, put = put, drop = drop, size = size, read = read}
