@@ -42,8 +42,10 @@ def api() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker."""
+    from service.environment import search_current_folder
     from workers.main import main as work
 
+    search_current_folder()
     work()
 
 
@@ -62,10 +64,12 @@ def check(
     connect: Annotated[bool, typer.Option("--connect", help="Also check that Redis is usable.")] = False,
 ) -> None:
     """Validate the configuration and the handlers, then exit."""
+    from service.environment import search_current_folder
     from service.settings import ignored_variables, load_settings
     from workers.arq.settings import name_ignored, worker_settings
     from workers.handling.registry import Registry
 
+    search_current_folder()
     settings = load_settings()
     if ignored := ignored_variables():
         typer.echo(

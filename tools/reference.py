@@ -7,6 +7,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from service.api.problem_pages import problem_pages
 from service.api.responses.problems import BY_STATUS, STATUS
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
@@ -51,8 +52,18 @@ def errors() -> list[str]:
         texts.setdefault((code, status, retryable), []).append(text)
     lines: list[str] = []
     for (code, status, retryable), found in texts.items():
-        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {' '.join(found)}")
+        link = f"**[`{code}`](errors/{code}.md)**"
+        lines += item(f"{link} ({status}{', retryable' if retryable else ''}): {' '.join(found)}")
     return lines
+
+
+def error_page(code: str) -> str:
+    """The same page as the API serves at the URL in the problem's `type`."""
+    lines: list[str] = []
+    page = problem_pages()[code]
+    for line in page.markdown().split("\n"):
+        lines += item(line[2:]) if line.startswith("* ") else textwrap.wrap(line, WIDTH) or [""]
+    return "\n".join([*lines, "", "[All errors](../errors.md)", ""])
 
 
 def commands() -> list[str]:
