@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,11 +17,34 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestr
 
 
 @app.command()
-def dev() -> None:
-    """Start an embedded Valkey, the API and one worker, with data in .triage/."""
+def dev(
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Restart the worker when a Python file changes.")
+    ] = False,
+) -> None:
+    """Start an embedded Valkey, the API and one worker, with data in .triage/.
+
+    Without TRIAGE_HANDLERS, the worker runs the handlers of the current folder, else the samples.
+    """
     from service.dev_server import run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(reload=reload))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the folder and the module, such as shop-jobs.")],
+) -> None:
+    """Write a new project: a handler, its test, a Dockerfile, and values for the chart."""
+    from service.scaffold import ProjectRefused, create_project
+
+    try:
+        folder, written = create_project(name, Path.cwd())
+    except ProjectRefused as error:
+        typer.echo(f"triage: {error.message}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"Wrote {folder.name}/: {', '.join(written)}")
+    typer.echo(f"\nNext:\n  cd {folder.name}\n  triage dev --reload\n  python -m pytest")
 
 
 @app.command()

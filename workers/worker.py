@@ -125,6 +125,7 @@ class TriageWorker(arq.worker.Worker):
         """End everything after the drain, the admin port and the connections last."""
         if self._heartbeat is not None:
             self._heartbeat.stop()
+        parts.stopped.set()
         await end(self._background)
         await parts.connections.namespace.change_feed.close()
         await self.registry.hooks.ends(self.ctx, HOOKS_END_SECONDS)
