@@ -84,7 +84,11 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "helper.py").write_text("\n\nimport psycopgx\n")
     before = set(sys.modules)
-    yield lambda text: (tmp_path / "mod.py").write_text(textwrap.dedent(text) + "\n") and None
+
+    def write(text: str) -> None:
+        (tmp_path / "mod.py").write_text(textwrap.dedent(text) + "\n")
+
+    yield write
     for name in set(sys.modules) - before:
         del sys.modules[name]
 

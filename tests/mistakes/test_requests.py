@@ -37,10 +37,10 @@ class Place:
         headers = dict(mistake.headers or {})
         if mistake.with_key and mistake.headers is None:
             headers |= self.header
-        content = {"content": mistake.body} if isinstance(mistake.body, bytes) else {"json": mistake.body}
+        content: dict[str, Any] = {}
+        if mistake.body is not None:
+            content["content" if isinstance(mistake.body, bytes) else "json"] = mistake.body
         path = mistake.path.replace("DONE", self.done)
-        if mistake.body is None:
-            content = {}
         return await api.http.request(mistake.method, path, headers=headers, **content)
 
 
