@@ -10,7 +10,7 @@ import orjson
 
 from service.api.export import openapi_document
 from service.api.openapi.document import operations as operations_of
-from service.api.problem_pages import problem_pages
+from service.api.responses.problem_pages import problem_pages
 from tools import performance, reference
 from tools.chart_values import chart_values_list
 from tools.dashboard import dashboard

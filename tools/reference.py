@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from service.api.problem_pages import problem_pages
+from service.api.responses.problem_pages import problem_pages
 from service.api.responses.problems import BY_STATUS, STATUS
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.problem_pages import POLICY, index_html, problem_pages
+from service.api.responses.problem_pages import POLICY, index_html, problem_pages
 from service.api.static_pages import File, Site, dashboard, reference
 from service.domain.errors import NotFound
 
