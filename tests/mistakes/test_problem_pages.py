@@ -18,6 +18,8 @@ def test_every_code_has_a_text_with_advice_and_no_text_is_left_over() -> None:
     # A new code needs an entry in that file.
     assert set(texts) == CODES
     assert [code for code, text in texts.items() if not text["do"]] == []
+    # YAML reads an unquoted `a: b` as a mapping.
+    assert [row for text in texts.values() for row in text["do"] if not isinstance(row, str)] == []
     assert [code for code, page in problem_pages.problem_pages().items() if not page.advice] == []
 
 
