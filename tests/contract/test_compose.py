@@ -44,10 +44,13 @@ def test_there_is_all_that_belongs_to_triage() -> None:
 
 @pytest.mark.parametrize("name", ["api", "worker"])
 def test_the_environment_is_a_valid_configuration(name: str) -> None:
-    given = {key.removeprefix(PREFIX).lower(): value for key, value in SERVICES[name]["environment"].items()}
+    given: Any = {
+        key.removeprefix(PREFIX).lower(): value for key, value in SERVICES[name]["environment"].items()
+    }
     assert given.keys() <= Settings.model_fields.keys()
     # TRIAGE_HOST of the image.
-    settings = Settings(**{"host": "0.0.0.0", **given})
+    values: Any = {"host": "0.0.0.0", **given}
+    settings = Settings(**values)
     assert settings.auth == "required"
     assert settings.redis_url.startswith("redis://redis:")
     grace = SERVICES["worker"]["stop_grace_period"]
