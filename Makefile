@@ -101,8 +101,8 @@ chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and 
 		tests/store/test_state_machine.py tests/store/test_unique_machine.py tests/store/test_limit_model.py tests/store/test_flow_model.py
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_nemesis.py
 
-bench: setup ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)
-	@$(BIN)/python -m benchmarks --rows "$(ROWS)" --rounds "$${ROUNDS:-5}"
+bench: setup redis ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)
+	@$(BIN)/python -m benchmarks --rows "$(ROWS)" --rounds "$${ROUNDS:-5}" --server .cache/redis/redis-server
 	@$(BIN)/python -m tools.generate
 
 ci: ## Exactly what CI runs
