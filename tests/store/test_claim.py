@@ -143,9 +143,10 @@ async def test_a_job_whose_hash_was_deleted_is_dropped_and_counted(store: Namesp
 
 async def test_functions_that_were_deleted_are_loaded_again(store: Namespace) -> None:
     id = await submit(store)
-    await store.scripts.redis.function_flush()
+    redis: Any = store.scripts.redis
+    await redis.function_flush()
     lease = (await claim(store)).leases[0]
-    await store.scripts.redis.function_flush()
+    await redis.function_flush()
     assert await finish(store, lease, OK) == "moved"
     assert await state_of(store, id) == State.SUCCEEDED
 
