@@ -25,7 +25,7 @@ PARTIAL = ROOT / ".cache/bench/partial.json"
 
 
 async def measure(rows: list[Row], rounds: int, server: Path | None) -> dict[str, Any]:
-    """The results, without the rows that failed in any round. `server`: a binary, None for the embedded one."""
+    """The results, without the rows that failed in any round. `server`: its binary, or the embedded one."""
     began = time.monotonic()
     figures = {row.name: {side: list[Figures]() for side in row.sides} for row in rows}
     async with Bench(binary=server) as bench:

@@ -4,8 +4,8 @@ There is one library per version of Triage that ran on the server. Libraries are
 snapshots and of the append-only file, so a restart loads nothing.
 
 A process that loads a function decides what others run when they call it. A script is named by its digest, so
-it has no such risk. That is why the users of workers may not load functions (docs/how-to/set-up-redis.md): until an
-API process has loaded them, their calls are scripts.
+it has no such risk. That is why the users of workers may not load functions (docs/how-to/set-up-redis.md):
+until an API process has loaded them, their calls are scripts.
 """
 
 import asyncio
