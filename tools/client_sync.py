@@ -19,6 +19,8 @@ WORDS = {
     "aiter_bytes": "iter_bytes",
     "aread": "read",
     "aclose": "close",
+    "Awaitable[None]": "object",
+    " Awaitable,": "",
     "anext(": "next(",
     "for asyncio": "for blocking code",
     "asyncio": "blocking",

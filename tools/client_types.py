@@ -15,6 +15,8 @@ OPTIONS = {
     "JobOptions": ("JobSpecIn", {"name", "payload"}),
     "ScheduleOptions": ("ScheduleIn", {"job"}),
     "FanOutOptions": ("FanOutSpecIn", {"template", "items", "sealed", "then"}),
+    "BulkFilter": ("BulkFilterIn", set[str]()),
+    "DeadBulkFilter": ("DeadFilterIn", set[str]()),
 }
 #: The same for the query parameters of a list.
 FILTERS = {
@@ -46,7 +48,7 @@ def client_types(document: Mapping[str, Any]) -> str:
             parts.append(f"{name} = {_type(schema, False)}\n")
     for name, (source, without) in OPTIONS.items():
         members = {
-            member: (_type(value, True), False)
+            member: (_one_or_many(_type(value, True)), False)
             for member, value in schemas[source]["properties"].items()
             if member not in without
         }
@@ -58,7 +60,7 @@ def client_types(document: Mapping[str, Any]) -> str:
     }
     for name, operation in FILTERS.items():
         members = {
-            row["name"]: (_parameter(row["schema"]), False)
+            row["name"]: (_one_or_many(_type(row["schema"], True)), False)
             for row in parameters[operation]
             if row["in"] == "query" and row["name"] not in ("limit", "cursor")
         }
@@ -70,10 +72,9 @@ def _summary(schema: Mapping[str, Any]) -> str:
     return " ".join(schema.get("description", "").split("\n\n")[0].split())
 
 
-def _parameter(schema: Mapping[str, Any]) -> str:
-    found = _type(schema, True)
-    # One value needs no list.
-    return f"str | {found}" if found.startswith("list[") else found
+def _one_or_many(kind: str) -> str:
+    """One tag needs no list."""
+    return f"str | {kind}" if kind.startswith("list[str]") else kind
 
 
 def _type(schema: Mapping[str, Any], request: bool) -> str:

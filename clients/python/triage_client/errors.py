@@ -1,5 +1,6 @@
 """What the client raises. `problems` has an ApiError for each code of the API."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,8 +85,10 @@ class ItemsRejected(TriageError):
         self.fan_out_id = fan_out_id
         #: Each with its `index` and its `problem`.
         self.rejected = rejected
+        # A pointer begins with the item's place in the request, which is not its index.
+        in_request = re.compile("^/items/[0-9]+")
         rows = [
-            f"item {item['index']}{row.get('pointer', '')}: {row.get('message')}"
+            f"item {item['index']}{in_request.sub('', row.get('pointer', ''))}: {row.get('message')}"
             for item in rejected[:10]
             for row in item["problem"].get("errors") or [{"message": item["problem"].get("detail")}]
         ]

@@ -939,6 +939,32 @@ class FanOutOptions(TypedDict):
     failure_tolerance: NotRequired["ToleranceIn"]
 
 
+class BulkFilter(TypedDict):
+    """Keyword arguments; see BulkFilterIn."""
+
+    queue: NotRequired[str | None]
+    name: NotRequired[str | None]
+    tag: NotRequired[str | list[str] | None]
+    flow_id: NotRequired[str | None]
+    fan_out_id: NotRequired[str | None]
+    created_after: NotRequired[str | datetime | None]
+    created_before: NotRequired[str | datetime | None]
+    state: NotRequired[Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"] | None]
+
+
+class DeadBulkFilter(TypedDict):
+    """Keyword arguments; see DeadFilterIn."""
+
+    queue: NotRequired[str | None]
+    name: NotRequired[str | None]
+    tag: NotRequired[str | list[str] | None]
+    flow_id: NotRequired[str | None]
+    fan_out_id: NotRequired[str | None]
+    created_after: NotRequired[str | datetime | None]
+    created_before: NotRequired[str | datetime | None]
+    reason: NotRequired[Literal["exhausted", "non_retryable", "poison", "expired", "deadline", "unroutable", "undecodable"] | None]
+
+
 class JobFilter(TypedDict):
     """Keyword arguments: the filters of list_jobs."""
 

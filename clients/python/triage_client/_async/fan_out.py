@@ -29,16 +29,18 @@ async def send_items(
     if first.is_last:
         # It fits into one request.
         body = encode(spec)[:-1] + b',"items":[' + b",".join(first.items) + b"]}"
-        data: FanOutOut = await http.send(Request("POST", "/v1/fan-outs", content=body, headers=headers))
+        data: FanOutOut = await http.send(
+            Request("POST", "/v1/fan-outs", content=body, headers=headers), "object"
+        )
         report(len(first.items))
         return AsyncFanOut(http, data["id"], data)
     data = await http.json("POST", "/v1/fan-outs", body={**spec, "sealed": False}, headers=headers)
     fan_out = AsyncFanOut(http, data["id"], data)
     try:
         count = await _send_chunks(http, fan_out, first, chunks, report)
-    except BaseException:
-        if key is None:
-            # Nothing can continue it, so its items should not wait for an hour to be cancelled.
+    except BaseException as error:
+        # Without a key nothing can continue it, so the API need not wait for an hour until it cancels it.
+        if key is None or isinstance(error, ItemsRejected):
             with suppress(TriageError):
                 await fan_out.cancel()
         raise
@@ -60,11 +62,9 @@ async def _send_chunks(
         # The first chunk is always sent, because its response says where to resume.
         if start == 0 or start + len(chunk.items) > next_index:
             body = b'{"start_index":%d,"items":[%s]}' % (start, b",".join(chunk.items))
-            found: ItemsOut = await http.send(Request("POST", place, content=body))
+            found: ItemsOut = await http.send(Request("POST", place, content=body), "next_index")
             next_index = found["next_index"]
             if found["rejected"]:
-                with suppress(TriageError):
-                    await fan_out.cancel()
                 raise ItemsRejected(fan_out.id, found["rejected"])
         start += len(chunk.items)
         report(start)

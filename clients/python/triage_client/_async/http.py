@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ class AsyncHttp:
         except (ImportError, ValueError, OSError) as error:
             raise ConfigurationError(f"The proxy or certificate settings cannot be used: {error}") from None
         self._headers = config.headers()
-        self.sleep = io.sleep
+        self.sleep: Callable[[float], Awaitable[None]] = io.sleep
         self.now: Callable[[], float] = time.monotonic
         self.jitter: Callable[[], float] = random.random
 
@@ -50,14 +50,14 @@ class AsyncHttp:
         headers: Mapping[str, str] | None = None,
         repeat: Repeat = Repeat.SAFE,
         wait: float = 0,
-        needs: tuple[str, ...] = (),
+        needs: str | None = "object",
     ) -> Any:
-        """The response's document, or None for an empty one."""
+        """The document of the response, which has the member `needs`; None for an empty response."""
         content = None if body is None else encode(body)
         request = Request(method, path, query(parameters or {}), content, headers or {}, repeat, wait)
         return await self.send(request, needs)
 
-    async def send(self, request: Request, needs: tuple[str, ...] = ()) -> Any:
+    async def send(self, request: Request, needs: str | None) -> Any:
         attempt, maybe_applied = 0, False
         while True:
             attempt += 1
@@ -124,7 +124,7 @@ class AsyncHttp:
                 "GET",
                 path,
                 parameters={**(parameters or {}), "limit": size, "cursor": cursor},
-                needs=("items", "next_cursor"),
+                needs="items",
             )
             for item in page["items"]:
                 yield item

@@ -10,10 +10,10 @@ from triage_client._core.requests import new_key
 from triage_client._core.specs import AnyJob, filter_body, given, job_body, prefer, spec_body
 from triage_client._core.submissions import Submission, chunks_of, outcomes_of
 from triage_client.types import (
-    BulkFilterIn,
+    BulkFilter,
     BulkOut,
     BulkPreviewOut,
-    DeadFilterIn,
+    DeadBulkFilter,
     DeadLetterFilter,
     JobFilter,
     JobOptions,
@@ -41,9 +41,7 @@ class AsyncJobMethods:
         headers, seconds = prefer(wait)
         headers["Idempotency-Key"] = idempotency_key or new_key()
         body = spec_body(name, payload, options)
-        data: JobOut = await self.http.json(
-            "POST", "/v1/jobs", body=body, headers=headers, wait=seconds, needs=("id", "state")
-        )
+        data: JobOut = await self.http.json("POST", "/v1/jobs", body=body, headers=headers, wait=seconds)
         return AsyncJob(self.http, data["id"], data)
 
     async def submit_many(
@@ -58,7 +56,9 @@ class AsyncJobMethods:
         for number, chunk in enumerate(chunks_of(map(job_body, jobs), atomic)):
             body = {"jobs": chunk} | ({"atomic": True} if atomic else {})
             headers = {"Idempotency-Key": f"{key}-{number}"}
-            found: BulkOut = await self.http.json("POST", "/v1/jobs/bulk", body=body, headers=headers)
+            found: BulkOut = await self.http.json(
+                "POST", "/v1/jobs/bulk", body=body, headers=headers, needs="results"
+            )
             outcomes += outcomes_of(found, lambda data: AsyncJob(self.http, data["id"], data))
         return outcomes
 
@@ -98,7 +98,7 @@ class AsyncJobMethods:
         rate_per_second: float | None = None,
         max: int | None = None,
         idempotency_key: str | None = None,
-        **filters: Unpack[DeadFilterIn],
+        **filters: Unpack[DeadBulkFilter],
     ) -> AsyncBulkAction:
         """Run all dead jobs that match again, as a bulk action."""
         limits = given(rate_per_second=rate_per_second, max=max)
@@ -107,10 +107,10 @@ class AsyncJobMethods:
         data = await self.http.json("POST", "/v1/dlq/retry", body=body, headers=headers)
         return AsyncBulkAction(self.http, data["id"], data)
 
-    async def count_dead_letters(self, **filters: Unpack[DeadFilterIn]) -> BulkPreviewOut:
+    async def count_dead_letters(self, **filters: Unpack[DeadBulkFilter]) -> BulkPreviewOut:
         """How many dead jobs match, and so how many `retry_dead_letters` would run again."""
         body = {"filter": filter_body(filters), "dry_run": True}
-        return await self.http.json("POST", "/v1/dlq/retry", body=body)
+        return await self.http.json("POST", "/v1/dlq/retry", body=body, needs="matched")
 
     async def bulk_action(
         self,
@@ -119,7 +119,7 @@ class AsyncJobMethods:
         rate_per_second: float | None = None,
         max: int | None = None,
         idempotency_key: str | None = None,
-        **filters: Unpack[BulkFilterIn],
+        **filters: Unpack[BulkFilter],
     ) -> AsyncBulkAction:
         """Cancel, retry or delete all jobs that match."""
         limits = given(rate_per_second=rate_per_second, max=max)
@@ -129,11 +129,11 @@ class AsyncJobMethods:
         return AsyncBulkAction(self.http, data["id"], data)
 
     async def preview_bulk_action(
-        self, action: Literal["cancel", "retry", "delete"], **filters: Unpack[BulkFilterIn]
+        self, action: Literal["cancel", "retry", "delete"], **filters: Unpack[BulkFilter]
     ) -> BulkPreviewOut:
         """How many jobs match."""
         body = {"action": action, "filter": filter_body(filters), "dry_run": True}
-        return await self.http.json("POST", "/v1/bulk-actions", body=body)
+        return await self.http.json("POST", "/v1/bulk-actions", body=body, needs="matched")
 
     async def bulk_actions(self, *, limit: int | None = None) -> AsyncIterator[AsyncBulkAction]:
         """The bulk actions, newest first."""

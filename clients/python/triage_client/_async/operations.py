@@ -45,7 +45,9 @@ class AsyncQueue(AsyncHandle[QueueOut]):
         """Remove the jobs that wait in the queue; returns their number."""
         place = path("/v1/queues/{}/purge", self.id)
         body = {"confirm": self.id}
-        return (await self.http.json("POST", place, body=body, repeat=Repeat.UNAPPLIED))["purged"]
+        return (await self.http.json("POST", place, body=body, repeat=Repeat.UNAPPLIED, needs="purged"))[
+            "purged"
+        ]
 
     async def delete(self) -> None:
         """Forget the empty queue and its settings."""

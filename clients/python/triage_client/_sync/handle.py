@@ -76,14 +76,14 @@ class Waitable(Handle[D]):
         Raises WaitTimeout.
         """
         began = responded = self.http.now()
-        failures = 0
+        failures, has_polled = 0, False
         while not self.is_finished:
             at = self.http.now()
-            left = POLL if timeout is None else min(POLL, began + timeout - at)
-            if left <= 0 and self._data is not None and responded > began:
+            left = POLL if timeout is None else max(0.0, min(POLL, began + timeout - at))
+            if not left and has_polled:
                 raise WaitTimeout(f"{self.id} is still {self.state} after {timeout:g} s")
             try:
-                self._poll(max(left, 0.0))
+                self._poll(left)
             except TriageError as error:
                 failures += 1
                 now = self.http.now()
@@ -92,7 +92,7 @@ class Waitable(Handle[D]):
                     raise
                 self.http.sleep(backoff(failures, self.http.jitter()))
                 continue
-            failures = 0
+            failures, has_polled = 0, True
             responded = self.http.now()
             # A process that shuts down ends its polls at once.
             if not self.is_finished and responded - at < min(left, EARLY):

@@ -32,7 +32,7 @@ class Http:
         except (ImportError, ValueError, OSError) as error:
             raise ConfigurationError(f"The proxy or certificate settings cannot be used: {error}") from None
         self._headers = config.headers()
-        self.sleep = io.sleep
+        self.sleep: Callable[[float], object] = io.sleep
         self.now: Callable[[], float] = time.monotonic
         self.jitter: Callable[[], float] = random.random
 
@@ -51,14 +51,14 @@ class Http:
         headers: Mapping[str, str] | None = None,
         repeat: Repeat = Repeat.SAFE,
         wait: float = 0,
-        needs: tuple[str, ...] = (),
+        needs: str | None = "object",
     ) -> Any:
-        """The response's document, or None for an empty one."""
+        """The document of the response, which has the member `needs`; None for an empty response."""
         content = None if body is None else encode(body)
         request = Request(method, path, query(parameters or {}), content, headers or {}, repeat, wait)
         return self.send(request, needs)
 
-    def send(self, request: Request, needs: tuple[str, ...] = ()) -> Any:
+    def send(self, request: Request, needs: str | None) -> Any:
         attempt, maybe_applied = 0, False
         while True:
             attempt += 1
@@ -125,7 +125,7 @@ class Http:
                 "GET",
                 path,
                 parameters={**(parameters or {}), "limit": size, "cursor": cursor},
-                needs=("items", "next_cursor"),
+                needs="items",
             )
             for item in page["items"]:
                 yield item

@@ -11,10 +11,10 @@ from triage_client._core.requests import new_key
 from triage_client._core.specs import AnyJob, filter_body, given, job_body, prefer, spec_body
 from triage_client._core.submissions import Submission, chunks_of, outcomes_of
 from triage_client.types import (
-    BulkFilterIn,
+    BulkFilter,
     BulkOut,
     BulkPreviewOut,
-    DeadFilterIn,
+    DeadBulkFilter,
     DeadLetterFilter,
     JobFilter,
     JobOptions,
@@ -42,9 +42,7 @@ class JobMethods:
         headers, seconds = prefer(wait)
         headers["Idempotency-Key"] = idempotency_key or new_key()
         body = spec_body(name, payload, options)
-        data: JobOut = self.http.json(
-            "POST", "/v1/jobs", body=body, headers=headers, wait=seconds, needs=("id", "state")
-        )
+        data: JobOut = self.http.json("POST", "/v1/jobs", body=body, headers=headers, wait=seconds)
         return Job(self.http, data["id"], data)
 
     def submit_many(
@@ -59,7 +57,9 @@ class JobMethods:
         for number, chunk in enumerate(chunks_of(map(job_body, jobs), atomic)):
             body = {"jobs": chunk} | ({"atomic": True} if atomic else {})
             headers = {"Idempotency-Key": f"{key}-{number}"}
-            found: BulkOut = self.http.json("POST", "/v1/jobs/bulk", body=body, headers=headers)
+            found: BulkOut = self.http.json(
+                "POST", "/v1/jobs/bulk", body=body, headers=headers, needs="results"
+            )
             outcomes += outcomes_of(found, lambda data: Job(self.http, data["id"], data))
         return outcomes
 
@@ -99,7 +99,7 @@ class JobMethods:
         rate_per_second: float | None = None,
         max: int | None = None,
         idempotency_key: str | None = None,
-        **filters: Unpack[DeadFilterIn],
+        **filters: Unpack[DeadBulkFilter],
     ) -> BulkAction:
         """Run all dead jobs that match again, as a bulk action."""
         limits = given(rate_per_second=rate_per_second, max=max)
@@ -108,10 +108,10 @@ class JobMethods:
         data = self.http.json("POST", "/v1/dlq/retry", body=body, headers=headers)
         return BulkAction(self.http, data["id"], data)
 
-    def count_dead_letters(self, **filters: Unpack[DeadFilterIn]) -> BulkPreviewOut:
+    def count_dead_letters(self, **filters: Unpack[DeadBulkFilter]) -> BulkPreviewOut:
         """How many dead jobs match, and so how many `retry_dead_letters` would run again."""
         body = {"filter": filter_body(filters), "dry_run": True}
-        return self.http.json("POST", "/v1/dlq/retry", body=body)
+        return self.http.json("POST", "/v1/dlq/retry", body=body, needs="matched")
 
     def bulk_action(
         self,
@@ -120,7 +120,7 @@ class JobMethods:
         rate_per_second: float | None = None,
         max: int | None = None,
         idempotency_key: str | None = None,
-        **filters: Unpack[BulkFilterIn],
+        **filters: Unpack[BulkFilter],
     ) -> BulkAction:
         """Cancel, retry or delete all jobs that match."""
         limits = given(rate_per_second=rate_per_second, max=max)
@@ -130,11 +130,11 @@ class JobMethods:
         return BulkAction(self.http, data["id"], data)
 
     def preview_bulk_action(
-        self, action: Literal["cancel", "retry", "delete"], **filters: Unpack[BulkFilterIn]
+        self, action: Literal["cancel", "retry", "delete"], **filters: Unpack[BulkFilter]
     ) -> BulkPreviewOut:
         """How many jobs match."""
         body = {"action": action, "filter": filter_body(filters), "dry_run": True}
-        return self.http.json("POST", "/v1/bulk-actions", body=body)
+        return self.http.json("POST", "/v1/bulk-actions", body=body, needs="matched")
 
     def bulk_actions(self, *, limit: int | None = None) -> Iterator[BulkAction]:
         """The bulk actions, newest first."""

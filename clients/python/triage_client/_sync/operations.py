@@ -46,7 +46,9 @@ class Queue(Handle[QueueOut]):
         """Remove the jobs that wait in the queue; returns their number."""
         place = path("/v1/queues/{}/purge", self.id)
         body = {"confirm": self.id}
-        return (self.http.json("POST", place, body=body, repeat=Repeat.UNAPPLIED))["purged"]
+        return (self.http.json("POST", place, body=body, repeat=Repeat.UNAPPLIED, needs="purged"))[
+            "purged"
+        ]
 
     def delete(self) -> None:
         """Forget the empty queue and its settings."""
