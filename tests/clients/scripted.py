@@ -8,30 +8,30 @@ import orjson
 
 from triage_client import AsyncTriage
 
-Answer = httpx.Response | Exception
+Outcome = httpx.Response | Exception
 
 
 class Script:
-    """Gives one answer after the other; the last one forever. Records requests and pauses."""
+    """Returns one response after the other, and the last one forever. Records requests and pauses."""
 
-    def __init__(self, *answers: Answer | Callable[[], Answer], **options: Any) -> None:
-        self._answers = list(answers)
+    def __init__(self, *outcomes: Outcome | Callable[[], Outcome], **options: Any) -> None:
+        self._outcomes = list(outcomes)
         self.requests: list[httpx.Request] = []
         self.pauses: list[float] = []
         self.now = 0.0
-        http_client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        http_client = httpx.AsyncClient(transport=httpx.MockTransport(self._respond))
         self.triage = AsyncTriage("http://triage", "key", http_client=http_client, **options)
         self.triage.http.sleep = self._sleep
         self.triage.http.jitter = lambda: 1.0
         self.triage.http.now = lambda: self.now
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _respond(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        answer = answer if isinstance(answer, httpx.Response | Exception) else answer()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
+        outcome = outcome if isinstance(outcome, httpx.Response | Exception) else outcome()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)

@@ -22,7 +22,7 @@ async def blocking(running: Running) -> AsyncIterator[Triage]:
 
 
 def tour(triage: Triage) -> list[str]:
-    """What needs no worker; returns states of events."""
+    """Call the methods that need no worker; returns the states of three jobs."""
     with triage:
         jobs = [row.unwrap() for row in triage.submit_many([job_spec("work", {"n": n}) for n in range(3)])]
         assert [job.id for job in triage.jobs()] == [job.id for job in jobs][::-1]
