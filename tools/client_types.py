@@ -10,13 +10,18 @@ HEAD = '''"""What requests and responses contain. Written by `make generate` fro
 from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 '''
-#: Keyword arguments of the client: the members of a schema without those that have separate arguments.
-OPTIONS = {
-    "JobOptions": ("JobSpecIn", {"name", "payload"}),
-    "ScheduleOptions": ("ScheduleIn", {"job"}),
-    "FanOutOptions": ("FanOutSpecIn", {"template", "items", "sealed", "then"}),
-    "BulkFilter": ("BulkFilterIn", set[str]()),
-    "DeadBulkFilter": ("DeadFilterIn", set[str]()),
+_JOB = ("JobSpecIn", {"name", "payload"})
+_FAN_OUT = ("FanOutSpecIn", {"template", "items", "sealed", "then"})
+#: Keyword arguments of the client: the members of schemas without those that have separate arguments.
+#: If two schemas have a member, the later one counts.
+OPTIONS: Mapping[str, list[tuple[str, set[str]]]] = {
+    "JobOptions": [_JOB],
+    "ScheduleOptions": [("ScheduleIn", {"job"})],
+    "FlowOptions": [("FlowSpecIn", {"name", "jobs"})],
+    "FanOutOptions": [_FAN_OUT],
+    "FanOutKeywords": [_JOB, _FAN_OUT],
+    "BulkFilter": [("BulkFilterIn", set())],
+    "DeadBulkFilter": [("DeadFilterIn", set())],
 }
 #: The same for the query parameters of a list.
 FILTERS = {
@@ -46,13 +51,12 @@ def client_types(document: Mapping[str, Any]) -> str:
             parts.append(_typed_dict(name, _summary(schema), members))
         else:
             parts.append(f"{name} = {_type(schema, False)}\n")
-    for name, (source, without) in OPTIONS.items():
+    for name, sources in OPTIONS.items():
         members = {
             member: (_one_or_many(_type(value, True)), False)
-            for member, value in schemas[source]["properties"].items()
-            if member not in without
+            for member, value in options_of(schemas, sources).items()
         }
-        parts.append(_typed_dict(name, f"Keyword arguments; see {source}.", members))
+        parts.append(_typed_dict(name, f"Keyword arguments; see {described(sources)}.", members))
     parameters = {
         operation["operationId"]: operation.get("parameters", [])
         for path in document["paths"].values()
@@ -66,6 +70,20 @@ def client_types(document: Mapping[str, Any]) -> str:
         }
         parts.append(_typed_dict(name, f"Keyword arguments: the filters of {operation}.", members))
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def options_of(schemas: Mapping[str, Any], sources: list[tuple[str, set[str]]]) -> dict[str, Any]:
+    """The members that become keyword arguments, with their schemas."""
+    return {
+        member: value
+        for source, without in sources
+        for member, value in schemas[source]["properties"].items()
+        if member not in without
+    }
+
+
+def described(sources: list[tuple[str, set[str]]]) -> str:
+    return " and ".join(source for source, _ in sources)
 
 
 def _summary(schema: Mapping[str, Any]) -> str:

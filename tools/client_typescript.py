@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.client_types import FILTERS, OPTIONS
+from tools.client_types import FILTERS, OPTIONS, described, options_of
 
 HEAD = "// What requests and responses contain. Written by `make generate` from the OpenAPI document.\n"
 PRIMITIVES = {
@@ -26,9 +26,9 @@ def client_typescript(document: Mapping[str, Any]) -> str:
             parts.append(_interface(name, schema, schema["properties"], required, name.endswith("In")))
         else:
             parts.append(f"export type {name} = {_type(schema, False)};\n")
-    for name, (source, without) in OPTIONS.items():
-        members = {row: value for row, value in schemas[source]["properties"].items() if row not in without}
-        parts.append(_interface(name, {"description": f"See {source}."}, members, set(), True))
+    for name, sources in OPTIONS.items():
+        about = {"description": f"See {described(sources)}."}
+        parts.append(_interface(name, about, options_of(schemas, sources), set(), True))
     operations = {
         operation["operationId"]: operation
         for path in document["paths"].values()
@@ -40,8 +40,11 @@ def client_typescript(document: Mapping[str, Any]) -> str:
             for row in operations[operation].get("parameters", [])
             if row["in"] == "query" and row["name"] not in ("limit", "cursor")
         }
-        described = {"description": f"The filters of {operation}."}
-        parts.append(_interface(name, described, members, set(), True))
+        about = {"description": f"The filters of {operation}."}
+        parts.append(_interface(name, about, members, set(), True))
+    own = json.dumps(list(options_of(schemas, OPTIONS["FanOutOptions"])))
+    parts.append("/** What belongs to a fan-out, and not to its jobs. */")
+    parts.append(f"export const FAN_OUT_OPTIONS: string[] = {own};\n")
     return "\n".join(parts)
 
 

@@ -932,9 +932,35 @@ class ScheduleOptions(TypedDict):
     paused: NotRequired[bool]
 
 
+class FlowOptions(TypedDict):
+    """Keyword arguments; see FlowSpecIn."""
+
+    on_failure: NotRequired[Literal["fail", "continue"]]
+    deadline_seconds: NotRequired[float | None]
+
+
 class FanOutOptions(TypedDict):
     """Keyword arguments; see FanOutSpecIn."""
 
+    max_concurrency: NotRequired[int | None]
+    failure_tolerance: NotRequired["ToleranceIn"]
+
+
+class FanOutKeywords(TypedDict):
+    """Keyword arguments; see JobSpecIn and FanOutSpecIn."""
+
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    delay_seconds: NotRequired[float]
+    run_at: NotRequired[str | datetime | None]
+    retry: NotRequired["RetryIn"]
+    timeout_seconds: NotRequired[float]
+    expires_seconds: NotRequired[float | None]
+    deadline_seconds: NotRequired[float | None]
+    retention_seconds: NotRequired[float]
+    tags: NotRequired[dict[str, str]]
+    limit_key: NotRequired[str | None]
+    unique: NotRequired["UniqueIn | None"]
     max_concurrency: NotRequired[int | None]
     failure_tolerance: NotRequired["ToleranceIn"]
 

@@ -6,7 +6,7 @@ import { FanOut, Flow, sendItems, type Rows, type Sending } from "./groups.js";
 import { Http, newKey, path, type Call } from "./http.js";
 import { BulkAction, DeadLetter, Job } from "./jobs.js";
 import { Queue, Schedule, Worker } from "./operations.js";
-import { filterBody, ifVersion, jobBody, nodeBody, prefer, specBody, type AnyJob, type Payload } from "./specs.js";
+import { fanOutBody, filterBody, ifVersion, jobBody, nodeBody, prefer, specBody, type AnyJob, type Payload } from "./specs.js";
 import type * as api from "./types.js";
 
 export interface Submitting {
@@ -128,7 +128,7 @@ export class Triage {
   async flow(
     name: string,
     jobs: Record<string, AnyJob | api.NodeIn>,
-    options: Submitting & { on_failure?: "fail" | "continue"; deadline_seconds?: number } = {},
+    options: api.FlowOptions & Submitting = {},
   ): Promise<Flow> {
     const { wait, idempotencyKey, ...rest } = options;
     const nodes = Object.fromEntries(Object.entries(jobs).map(([key, job]) => [key, nodeBody(job)]));
@@ -158,15 +158,10 @@ export class Triage {
   fanOut(
     name: string,
     rows: Rows,
-    options: api.JobOptions & api.FanOutOptions & Sending & { payload?: Payload; then?: AnyJob } = {},
+    options: api.FanOutKeywords & Sending & { payload?: Payload; then?: AnyJob } = {},
   ): Promise<FanOut> {
-    const { payload, then, chunk, idempotencyKey, onSent, max_concurrency, failure_tolerance, ...rest } = options;
-    const spec = {
-      template: specBody(name, payload, rest),
-      max_concurrency,
-      failure_tolerance,
-      then: then === undefined ? undefined : jobBody(then),
-    };
+    const { payload, then, chunk, idempotencyKey, onSent, ...rest } = options;
+    const spec = fanOutBody(name, payload, then, rest);
     return sendItems(this.#http, spec, rows, { chunk, idempotencyKey, onSent });
   }
 

@@ -1,6 +1,6 @@
 // Bodies of requests. What the caller does not give is not sent.
 
-import type { EdgeIn, JobOptions, JobSpecIn, NodeIn } from "./types.js";
+import { FAN_OUT_OPTIONS, type EdgeIn, type FanOutKeywords, type JobOptions, type JobSpecIn, type NodeIn } from "./types.js";
 
 export type Payload = Record<string, unknown>;
 
@@ -41,6 +41,14 @@ export function jobBody(job: AnyJob): JobSpecIn {
 export function nodeBody(job: AnyJob | NodeIn): NodeIn {
   if (job instanceof JobSpec && job.dependsOn.length) return { job: job.body, depends_on: job.dependsOn };
   return typeof job === "object" && "job" in job ? job : { job: jobBody(job) };
+}
+
+/** A fan-out without its items. */
+export function fanOutBody(name: string, payload: Payload | undefined, then: AnyJob | undefined, options: FanOutKeywords): object {
+  const isOwn = ([key]: [string, unknown]): boolean => FAN_OUT_OPTIONS.includes(key);
+  const entries = Object.entries(options);
+  const template = specBody(name, payload, Object.fromEntries(entries.filter((entry) => !isOwn(entry))));
+  return { template, ...Object.fromEntries(entries.filter(isOwn)), ...(then === undefined ? {} : { then: jobBody(then) }) };
 }
 
 /** A filter in a body, where tags are a list. */

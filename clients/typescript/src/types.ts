@@ -947,8 +947,45 @@ export interface ScheduleOptions {
   paused?: boolean;
 }
 
+/** See FlowSpecIn. */
+export interface FlowOptions {
+  /**
+   * fail: when a job dies, cancel jobs that have not started, except those that wait for it. continue:
+   * only the conditions of edges decide.
+   */
+  on_failure?: "fail" | "continue";
+  /** For every job of the flow, across all its attempts, counted from the submission. */
+  deadline_seconds?: number | null;
+}
+
 /** See FanOutSpecIn. */
 export interface FanOutOptions {
+  /** The most items that run at the same time, across all workers. */
+  max_concurrency?: number | null;
+  failure_tolerance?: ToleranceIn;
+}
+
+/** See JobSpecIn and FanOutSpecIn. */
+export interface FanOutKeywords {
+  /** Default: the job type's queue, otherwise `default`. */
+  queue?: string;
+  /** 0 to 1000; lower runs first. Default: inherited, otherwise 100. */
+  priority?: number;
+  delay_seconds?: number;
+  run_at?: string | Date | null;
+  /** Absent fields are inherited. */
+  retry?: RetryIn;
+  /** Per attempt. Default: inherited, otherwise 300. */
+  timeout_seconds?: number;
+  /** A job not started by then is dead (expired). Default: inherited, otherwise never. null: never. */
+  expires_seconds?: number | null;
+  /** Across all attempts. Default: inherited, otherwise no limit. null: no limit. */
+  deadline_seconds?: number | null;
+  /** How long Triage keeps the finished job. Default: inherited, otherwise 86400. */
+  retention_seconds?: number;
+  tags?: Record<string, string>;
+  limit_key?: string | null;
+  unique?: UniqueIn | null;
   /** The most items that run at the same time, across all workers. */
   max_concurrency?: number | null;
   failure_tolerance?: ToleranceIn;
@@ -1005,3 +1042,6 @@ export interface DeadLetterFilter {
   name?: string;
   reason?: string;
 }
+
+/** What belongs to a fan-out, and not to its jobs. */
+export const FAN_OUT_OPTIONS: string[] = ["max_concurrency", "failure_tolerance"];

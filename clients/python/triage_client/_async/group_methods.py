@@ -9,11 +9,7 @@ from triage_client._async.groups import AsyncFanOut, AsyncFlow
 from triage_client._async.http import AsyncHttp
 from triage_client._core.requests import new_key
 from triage_client._core.specs import AnyJob, fan_out_body, given, node_body, prefer
-from triage_client.types import FanOutOptions, FlowOut, JobOptions, NodeIn
-
-
-class FanOutKeywords(JobOptions, FanOutOptions):
-    """Keyword arguments of `fan_out`: options of each job and of the fan-out."""
+from triage_client.types import FanOutKeywords, FlowOut, NodeIn
 
 
 class AsyncGroupMethods:

@@ -10,11 +10,7 @@ from triage_client._sync.groups import FanOut, Flow
 from triage_client._sync.http import Http
 from triage_client._core.requests import new_key
 from triage_client._core.specs import AnyJob, fan_out_body, given, node_body, prefer
-from triage_client.types import FanOutOptions, FlowOut, JobOptions, NodeIn
-
-
-class FanOutKeywords(JobOptions, FanOutOptions):
-    """Keyword arguments of `fan_out`: options of each job and of the fan-out."""
+from triage_client.types import FanOutKeywords, FlowOut, NodeIn
 
 
 class GroupMethods:
