@@ -217,3 +217,25 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert 28 <= (retry_after(httpx.Headers({"Retry-After": soon})) or 0) <= 30
     assert retry_after(httpx.Headers({"Retry-After": "soon"})) is None
     assert retry_after(httpx.Headers()) is None
+
+
+async def test_a_waiting_request_has_more_time() -> None:
+    script = Script(job(), timeout=5)
+    await script.triage.submit("work", wait=20)
+    await script.triage.submit("work", wait=120)
+    await script.triage.submit("work")
+    assert [request.headers.get("Prefer") for request in script.requests] == [
+        "wait=20.000",
+        "wait=30.000",
+        None,
+    ]
+    assert [request.extensions["timeout"]["read"] for request in script.requests] == [25, 35, 5]
+
+
+async def test_a_result_that_a_list_left_out_is_read() -> None:
+    listed = {"id": "job_1", "state": "succeeded", "result": None, "truncated": ["result"]}
+    page = httpx.Response(200, json={"items": [listed], "next_cursor": None})
+    script = Script(page, job("succeeded", result="long"))
+    (found,) = [row async for row in script.triage.jobs()]
+    assert await found.result() == "long"
+    assert [request.url.path for request in script.requests] == ["/v1/jobs", "/v1/jobs/job_1"]

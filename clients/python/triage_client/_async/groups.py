@@ -52,7 +52,7 @@ class AsyncFlow(AsyncWaitable[FlowOut]):
 
     async def graph(self) -> GraphOut:
         """Its jobs as nodes and edges."""
-        return await self.http.json("GET", path("/v1/flows/{}/graph", self.id), needs="nodes")
+        return await self.http.json("GET", path("/v1/flows/{}/graph", self.id), needs=("nodes",))
 
     def events(self) -> AsyncIterator[FlowEventOut]:
         """Its state now and every change until it has finished; connects again when the stream breaks."""

@@ -50,14 +50,14 @@ class AsyncHttp:
         headers: Mapping[str, str] | None = None,
         repeat: Repeat = Repeat.SAFE,
         wait: float = 0,
-        needs: str | None = "object",
+        needs: tuple[str, ...] = ("object",),
     ) -> Any:
-        """The document of the response, which has the member `needs`; None for an empty response."""
+        """The document of the response, which has the members `needs`; None for an empty response."""
         content = None if body is None else encode(body)
         request = Request(method, path, query(parameters or {}), content, headers or {}, repeat, wait)
         return await self.send(request, needs)
 
-    async def send(self, request: Request, needs: str | None) -> Any:
+    async def send(self, request: Request, needs: tuple[str, ...] = ()) -> Any:
         attempt, maybe_applied = 0, False
         while True:
             attempt += 1
@@ -124,7 +124,7 @@ class AsyncHttp:
                 "GET",
                 path,
                 parameters={**(parameters or {}), "limit": size, "cursor": cursor},
-                needs="items",
+                needs=("items", "next_cursor"),
             )
             for item in page["items"]:
                 yield item

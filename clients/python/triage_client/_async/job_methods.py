@@ -57,7 +57,7 @@ class AsyncJobMethods:
             body = {"jobs": chunk} | ({"atomic": True} if atomic else {})
             headers = {"Idempotency-Key": f"{key}-{number}"}
             found: BulkOut = await self.http.json(
-                "POST", "/v1/jobs/bulk", body=body, headers=headers, needs="results"
+                "POST", "/v1/jobs/bulk", body=body, headers=headers, needs=("results",)
             )
             outcomes += outcomes_of(found, lambda data: AsyncJob(self.http, data["id"], data))
         return outcomes
@@ -110,7 +110,7 @@ class AsyncJobMethods:
     async def count_dead_letters(self, **filters: Unpack[DeadBulkFilter]) -> BulkPreviewOut:
         """How many dead jobs match, and so how many `retry_dead_letters` would run again."""
         body = {"filter": filter_body(filters), "dry_run": True}
-        return await self.http.json("POST", "/v1/dlq/retry", body=body, needs="matched")
+        return await self.http.json("POST", "/v1/dlq/retry", body=body, needs=("matched",))
 
     async def bulk_action(
         self,
@@ -133,7 +133,7 @@ class AsyncJobMethods:
     ) -> BulkPreviewOut:
         """How many jobs match."""
         body = {"action": action, "filter": filter_body(filters), "dry_run": True}
-        return await self.http.json("POST", "/v1/bulk-actions", body=body, needs="matched")
+        return await self.http.json("POST", "/v1/bulk-actions", body=body, needs=("matched",))
 
     async def bulk_actions(self, *, limit: int | None = None) -> AsyncIterator[AsyncBulkAction]:
         """The bulk actions, newest first."""

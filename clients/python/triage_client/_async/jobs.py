@@ -93,11 +93,11 @@ class AsyncJob(AsyncWaitable[JobOut]):
 
     async def attempts(self) -> list[AttemptOut]:
         """Its failed attempts, with their tracebacks."""
-        return (await self.http.json("GET", path("/v1/jobs/{}/attempts", self.id), needs="items"))["items"]
+        return (await self.http.json("GET", path("/v1/jobs/{}/attempts", self.id), needs=("items",)))["items"]
 
     async def logs(self) -> list[LogOut]:
         """What its handler logged."""
-        return (await self.http.json("GET", path("/v1/jobs/{}/logs", self.id), needs="items"))["items"]
+        return (await self.http.json("GET", path("/v1/jobs/{}/logs", self.id), needs=("items",)))["items"]
 
     async def explain(self) -> ExplanationOut:
         """Why the job is in its state."""

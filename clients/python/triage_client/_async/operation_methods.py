@@ -66,7 +66,7 @@ class AsyncOperationMethods:
 
     async def job_types(self) -> list[JobTypeOut]:
         """The job types that workers know, with the schemas of their payloads."""
-        return (await self.http.json("GET", "/v1/job-types", needs="items"))["items"]
+        return (await self.http.json("GET", "/v1/job-types", needs=("items",)))["items"]
 
     async def request(
         self,
@@ -82,5 +82,5 @@ class AsyncOperationMethods:
         `place` is a path such as /v1/jobs.
         """
         return await self.http.json(
-            method, place, parameters=parameters, body=body, headers=headers, needs=None
+            method, place, parameters=parameters, body=body, headers=headers, needs=()
         )

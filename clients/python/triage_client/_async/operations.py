@@ -6,7 +6,7 @@ from triage_client._async.handle import AsyncHandle
 from triage_client._async.jobs import AsyncJob
 from triage_client._core.requests import Repeat, if_version, new_key, path
 from triage_client._core.specs import given
-from triage_client.types import CountsOut, JobOut, QueueChangesIn, QueueOut, ScheduleOut, WorkerOut
+from triage_client.types import CountsOut, JobOut, PurgeOut, QueueChangesIn, QueueOut, ScheduleOut, WorkerOut
 
 
 class AsyncQueue(AsyncHandle[QueueOut]):
@@ -45,9 +45,10 @@ class AsyncQueue(AsyncHandle[QueueOut]):
         """Remove the jobs that wait in the queue; returns their number."""
         place = path("/v1/queues/{}/purge", self.id)
         body = {"confirm": self.id}
-        return (await self.http.json("POST", place, body=body, repeat=Repeat.UNAPPLIED, needs="purged"))[
-            "purged"
-        ]
+        found: PurgeOut = await self.http.json(
+            "POST", place, body=body, repeat=Repeat.UNAPPLIED, needs=("purged",)
+        )
+        return found["purged"]
 
     async def delete(self) -> None:
         """Forget the empty queue and its settings."""

@@ -12,7 +12,7 @@ from triage_client.errors import ApiError, TriageError, UnexpectedResponse
 from triage_client.problems import BY_CODE
 
 
-def document_of(response: httpx.Response, needs: str | None) -> Any:
+def document_of(response: httpx.Response, needs: tuple[str, ...]) -> Any:
     """The JSON object of a successful response; None for an empty one.
 
     Raises ApiError or UnexpectedResponse.
@@ -22,7 +22,7 @@ def document_of(response: httpx.Response, needs: str | None) -> Any:
     if response.status_code >= 300:
         raise error_of(response)
     found = _read(response)
-    if not isinstance(found, dict) or (needs is not None and needs not in found):
+    if not isinstance(found, dict) or not all(name in found for name in needs):
         raise _unexpected(response)
     return cast("dict[str, Any]", found)
 

@@ -31,7 +31,7 @@ def send_items(
         # It fits into one request.
         body = encode(spec)[:-1] + b',"items":[' + b",".join(first.items) + b"]}"
         data: FanOutOut = http.send(
-            Request("POST", "/v1/fan-outs", content=body, headers=headers), "object"
+            Request("POST", "/v1/fan-outs", content=body, headers=headers), ("object",)
         )
         report(len(first.items))
         return FanOut(http, data["id"], data)
@@ -63,7 +63,9 @@ def _send_chunks(
         # The first chunk is always sent, because its response says where to resume.
         if start == 0 or start + len(chunk.items) > next_index:
             body = b'{"start_index":%d,"items":[%s]}' % (start, b",".join(chunk.items))
-            found: ItemsOut = http.send(Request("POST", place, content=body), "next_index")
+            found: ItemsOut = http.send(
+                Request("POST", place, content=body), ("next_index", "rejected")
+            )
             next_index = found["next_index"]
             if found["rejected"]:
                 raise ItemsRejected(fan_out.id, found["rejected"])

@@ -53,7 +53,7 @@ class Flow(Waitable[FlowOut]):
 
     def graph(self) -> GraphOut:
         """Its jobs as nodes and edges."""
-        return self.http.json("GET", path("/v1/flows/{}/graph", self.id), needs="nodes")
+        return self.http.json("GET", path("/v1/flows/{}/graph", self.id), needs=("nodes",))
 
     def events(self) -> Iterator[FlowEventOut]:
         """Its state now and every change until it has finished; connects again when the stream breaks."""

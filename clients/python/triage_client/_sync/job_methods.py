@@ -58,7 +58,7 @@ class JobMethods:
             body = {"jobs": chunk} | ({"atomic": True} if atomic else {})
             headers = {"Idempotency-Key": f"{key}-{number}"}
             found: BulkOut = self.http.json(
-                "POST", "/v1/jobs/bulk", body=body, headers=headers, needs="results"
+                "POST", "/v1/jobs/bulk", body=body, headers=headers, needs=("results",)
             )
             outcomes += outcomes_of(found, lambda data: Job(self.http, data["id"], data))
         return outcomes
@@ -111,7 +111,7 @@ class JobMethods:
     def count_dead_letters(self, **filters: Unpack[DeadBulkFilter]) -> BulkPreviewOut:
         """How many dead jobs match, and so how many `retry_dead_letters` would run again."""
         body = {"filter": filter_body(filters), "dry_run": True}
-        return self.http.json("POST", "/v1/dlq/retry", body=body, needs="matched")
+        return self.http.json("POST", "/v1/dlq/retry", body=body, needs=("matched",))
 
     def bulk_action(
         self,
@@ -134,7 +134,7 @@ class JobMethods:
     ) -> BulkPreviewOut:
         """How many jobs match."""
         body = {"action": action, "filter": filter_body(filters), "dry_run": True}
-        return self.http.json("POST", "/v1/bulk-actions", body=body, needs="matched")
+        return self.http.json("POST", "/v1/bulk-actions", body=body, needs=("matched",))
 
     def bulk_actions(self, *, limit: int | None = None) -> Iterator[BulkAction]:
         """The bulk actions, newest first."""

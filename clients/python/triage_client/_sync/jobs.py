@@ -94,11 +94,11 @@ class Job(Waitable[JobOut]):
 
     def attempts(self) -> list[AttemptOut]:
         """Its failed attempts, with their tracebacks."""
-        return (self.http.json("GET", path("/v1/jobs/{}/attempts", self.id), needs="items"))["items"]
+        return (self.http.json("GET", path("/v1/jobs/{}/attempts", self.id), needs=("items",)))["items"]
 
     def logs(self) -> list[LogOut]:
         """What its handler logged."""
-        return (self.http.json("GET", path("/v1/jobs/{}/logs", self.id), needs="items"))["items"]
+        return (self.http.json("GET", path("/v1/jobs/{}/logs", self.id), needs=("items",)))["items"]
 
     def explain(self) -> ExplanationOut:
         """Why the job is in its state."""

@@ -67,7 +67,7 @@ class OperationMethods:
 
     def job_types(self) -> list[JobTypeOut]:
         """The job types that workers know, with the schemas of their payloads."""
-        return (self.http.json("GET", "/v1/job-types", needs="items"))["items"]
+        return (self.http.json("GET", "/v1/job-types", needs=("items",)))["items"]
 
     def request(
         self,
@@ -83,5 +83,5 @@ class OperationMethods:
         `place` is a path such as /v1/jobs.
         """
         return self.http.json(
-            method, place, parameters=parameters, body=body, headers=headers, needs=None
+            method, place, parameters=parameters, body=body, headers=headers, needs=()
         )

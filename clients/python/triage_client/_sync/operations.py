@@ -7,7 +7,7 @@ from triage_client._sync.handle import Handle
 from triage_client._sync.jobs import Job
 from triage_client._core.requests import Repeat, if_version, new_key, path
 from triage_client._core.specs import given
-from triage_client.types import CountsOut, JobOut, QueueChangesIn, QueueOut, ScheduleOut, WorkerOut
+from triage_client.types import CountsOut, JobOut, PurgeOut, QueueChangesIn, QueueOut, ScheduleOut, WorkerOut
 
 
 class Queue(Handle[QueueOut]):
@@ -46,9 +46,10 @@ class Queue(Handle[QueueOut]):
         """Remove the jobs that wait in the queue; returns their number."""
         place = path("/v1/queues/{}/purge", self.id)
         body = {"confirm": self.id}
-        return (self.http.json("POST", place, body=body, repeat=Repeat.UNAPPLIED, needs="purged"))[
-            "purged"
-        ]
+        found: PurgeOut = self.http.json(
+            "POST", place, body=body, repeat=Repeat.UNAPPLIED, needs=("purged",)
+        )
+        return found["purged"]
 
     def delete(self) -> None:
         """Forget the empty queue and its settings."""
