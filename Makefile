@@ -6,7 +6,7 @@ BIN := .venv/bin
 # What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
 ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
-UNIT := tests/domain tests/workers tests/contract tests/store tests/api
+UNIT := tests/clients tests/domain tests/workers tests/contract tests/store tests/api
 # Tests wait for servers and timers half of their time, so there is one process more than CI has cores.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 # Pyright takes Node from its own wheel: no node, no download.
