@@ -20,10 +20,10 @@ help: ## Print this list
 
 setup: .venv/installed-test ## Create .venv and install Triage with everything that its tests need
 
-.venv/installed-runtime: pyproject.toml constraints.txt
+.venv/installed-runtime: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh
 
-.venv/installed-test: pyproject.toml constraints.txt
+.venv/installed-test: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh test
 
 run: .venv/installed-runtime ## Start embedded Valkey, the API and one worker; Ctrl-C drains and stops them
