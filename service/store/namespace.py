@@ -23,6 +23,7 @@ from service.store.queues.queues import Queues
 from service.store.redis.scripts import MAX_QUEUES, Scripts
 from service.store.schedules import Schedules
 from service.store.stats.history import History
+from service.store.stats.recorder import Recorder
 from service.store.workers import WorkerRegistry
 
 
@@ -60,6 +61,7 @@ class Namespace:
         self.bulk_batches = BulkBatches(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.stats = History(self.scripts, self.queries)
+        self.stats_recorder = Recorder(self.scripts, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
 
     async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> None:

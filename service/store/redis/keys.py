@@ -259,6 +259,9 @@ worker_lost = _key(
     "worker_lost", "STRING", "A worker was lost in the last minute, so starting workers are cautious."
 )
 
+#: For keys that have their own module.
+define = _key
+
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"
 

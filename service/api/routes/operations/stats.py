@@ -14,6 +14,7 @@ from service.api.schemas import stats as schemas
 from service.api.schemas.parts.fields import Name, Time
 from service.domain.checks import to_ms
 from service.domain.stats import COUNTED, MINUTE_MS, SAMPLED, Kind, Mark, Tally, Window, percentile
+from service.store.stats.history import comparable
 
 router = Router(prefix="/v1/stats", tags=["stats"])
 
@@ -22,8 +23,6 @@ _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _DAY_MS = 86_400_000
 #: Marks that a response has.
 _MARKS = 100
-#: The most steps of a trend.
-_TREND = 30
 
 From = Annotated[Time | None, Query(alias="from", description="Default: 24 h before `to`.")]
 To = Annotated[Time | None, Query(description="Default: now.")]
@@ -49,7 +48,7 @@ async def get_stats(
     if queue is not None and type is not None:
         rows = [{"pointer": "type", "code": "conflict", "message": "give either queue or type, not both"}]
         raise ValidationFailed(errors=rows)
-    window = await _window(context, from_, to, _STEPS[step])
+    window = _window(await context.namespace.queries.now(), from_, to, _STEPS[step])
     stats = context.namespace.stats
     kind: Kind | None = "queue" if queue is not None else "type" if type is not None else None
     steps = (await stats.series(kind, queue or type, window)).steps
@@ -106,10 +105,10 @@ async def list_job_type_stats(
 
 
 async def _compare(context: Context, kind: Kind, from_: Time | None, to: Time | None, limit: int) -> Response:
-    exact = await _window(context, from_, to, 1)
-    minutes = exact.after - exact.first
-    step = next(step for step in (1, 5, 60) if step == 60 or minutes <= step * _TREND)
-    window = Window.covering(exact.first * MINUTE_MS, exact.after * MINUTE_MS, step)
+    now = await context.namespace.queries.now()
+    exact = _window(now, from_, to, 1)
+    step = comparable(exact, now // MINUTE_MS)
+    window = _window(now, from_, to, step)
     found = await context.namespace.stats.all_series(kind, window)
     rows: list[dict[str, Any]] = [
         {
@@ -128,8 +127,8 @@ async def _compare(context: Context, kind: Kind, from_: Time | None, to: Time | 
     )
 
 
-async def _window(context: Context, from_: Time | None, to: Time | None, step: int) -> Window:
-    until = await context.namespace.queries.now() if to is None else to_ms(to)
+def _window(now: int, from_: Time | None, to: Time | None, step: int) -> Window:
+    until = now if to is None else to_ms(to)
     since = until - _DAY_MS if from_ is None else to_ms(from_)
     if since >= until:
         rows = [{"pointer": "from", "code": "out_of_order", "message": "must be before `to`"}]
