@@ -91,6 +91,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
                 await tokens.issuer.close()
             for namespace_state in app_state.namespace_states.values():
                 await namespace_state.types.close()
+                await namespace_state.namespace.event_log.close()
             await app_state.subscriber.close()
 
     app = Application(

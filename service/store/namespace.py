@@ -6,6 +6,7 @@ from service.store.bulk.bulk_actions import BulkActions
 from service.store.bulk.job_selection import JobSelection
 from service.store.bulk.portions import BulkBatches
 from service.store.changes.change_feed import ChangeFeed
+from service.store.changes.event_log import EventLog
 from service.store.changes.subscriber import Subscriber
 from service.store.explanations import Explanations
 from service.store.groups.dependencies import Dependencies
@@ -63,6 +64,7 @@ class Namespace:
         self.stats = History(self.scripts, self.queries)
         self.stats_recorder = Recorder(self.scripts, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
+        self.event_log = EventLog(self.scripts, self.change_feed)
 
     async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> None:
         """Record that Redis is reachable and wake workers for queued jobs; call it several times per lease.

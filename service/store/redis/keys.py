@@ -217,6 +217,11 @@ watched = _key(
     "ZSET",
     "Jobs, flows and fan-outs that a client watches, by the time (s) at which the watch expires.",
 )
+events = _key(
+    "events",
+    "ZSET",
+    "The last changes while a process watches `*`, by time (us); expires. See event_log.lua.",
+)
 counters = _key(
     "counters", "HASH", "Totals since the namespace was created: stale finishes, rescues, pruned jobs."
 )

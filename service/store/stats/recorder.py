@@ -49,7 +49,7 @@ _SUCCEEDED, _DEAD, _CANCELLED = (COUNTED.index(name) for name in ("succeeded", "
 
 
 class Recorder:
-    """Stores each minute some seconds after it has passed, and packs hours. Losing a process loses nothing."""
+    """Stores each minute some seconds after it has passed, and packs hours. Any process can continue."""
 
     def __init__(self, scripts: Scripts, queries: Queries) -> None:
         self._scripts = scripts

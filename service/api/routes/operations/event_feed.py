@@ -2,16 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Header, Query, Response
 
 from service.api.context import Context
 from service.api.openapi.operation import operation
+from service.api.resources import event_feed
 from service.api.resources.event_streams import EventStream
+from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas.events import EventOut
 from service.api.schemas.parts.fields import Name
+from service.domain.event import TYPES
+from service.store.codec.events import parse_position
 
 router = Router(prefix="/v1/events", tags=["events"])
+
+#: The values of `types`.
+_KNOWN = {*TYPES, *(f"{object}.{state}" for object, states in TYPES.items() for state in states)}
 
 
 @router.get(
@@ -32,6 +39,10 @@ async def stream_events(
             description="Comma-separated: `job.dead`, or `job` for every type that begins with it.",
         ),
     ] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(description="The last ID that the client has; the stream continues after it.", max_length=64),
+    ] = None,
 ) -> Response:
     """Server-sent events: changes of jobs, flows, fan-outs and queues, with ids and states.
 
@@ -39,4 +50,8 @@ async def stream_events(
     missed, the stream begins with `event: gap` instead: read the current state again. It may end with
     `event: shutdown`, `unavailable` or `unauthorized`.
     """
-    return Response(b"event: ready\ndata: {}\n\n", media_type="text/event-stream")
+    given = types.split(",") if types is not None else []
+    if unknown := sorted(set(given) - _KNOWN):
+        message = f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(_KNOWN))}"
+        raise ValidationFailed(errors=[{"pointer": "types", "code": "unknown", "message": message}])
+    return await event_feed.stream(context, event_feed.Wanted(queue, given), parse_position(last_event_id))

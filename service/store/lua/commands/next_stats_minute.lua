@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Gives the next minute of the history to one process, which stores it. A minute is due some seconds after it has passed,
--- when the workers have reported what they counted in it.
+-- Gives the next minute of the history to one process, which stores it. A minute is due some seconds after it has
+-- passed, when the workers have reported what they counted in it.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] how long after it has passed a minute is due (ms)   ARGV[3] how long the process may take (ms)
 -- ARGV[4] how many past minutes may still be stored

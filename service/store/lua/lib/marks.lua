@@ -1,6 +1,6 @@
 -- Marks in the history: deploys, pauses and resumes, which may explain a change (docs/adr/0042).
 -- Loaded when it is first used.
--- Uses: keys, clock
+-- Uses: keys, clock, event_log
 local P, now = keys.prefix, clock.now
 local DAY_MS, MARKS_AT_MOST, POOLS_AT_MOST = 86400000, 1000, 200
 
@@ -34,7 +34,10 @@ end
 
 -- The settings of a queue that pause it, or some of its types, were `before` and are `after`: {paused, types}.
 local function pauses(queue, before, after)
-  if (before[1] == '1') ~= (after[1] == '1') then mark(after[1] == '1' and 'pause' or 'resume', queue, '', '') end
+  if (before[1] == '1') ~= (after[1] == '1') then
+    mark(after[1] == '1' and 'pause' or 'resume', queue, '', '')
+    event_log.note_queue(queue, after[1] == '1' and 'paused' or 'resumed')
+  end
   local old, new = words(before[2]), words(after[2])
   for name in pairs(new) do
     if not old[name] then mark('pause', queue, name, '') end
