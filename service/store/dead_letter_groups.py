@@ -1,6 +1,6 @@
 """Lists the groups of dead letters, which unsuccessful_ends.lua keeps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from service.domain.dead_letter_group import DeadLetterGroup
@@ -24,27 +24,29 @@ class DeadLetterGroups:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
-    async def list(
-        self, queue: str | None, name: str | None, order: Order, limit: int, cursor: str | None
-    ) -> Page[DeadLetterGroup]:
-        """The largest or latest first."""
+    async def all(self, queue: str | None = None, name: str | None = None) -> list[DeadLetterGroup]:
+        """The groups with jobs of a queue or job type, or all of them: a few hundred at most."""
         rows = await self._scripts.run("list_dead_groups", [])
-        groups = [decode_group(row) for row in rows if row[1]]
-        chosen = [
+        return [
             group
-            for group in groups
+            for group in (decode_group(row) for row in rows if row[1])
             if (queue is None or queue in group.queues) and (name is None or group.name == name)
         ]
 
-        def place(group: DeadLetterGroup) -> tuple[int, str]:
-            return _ORDERS[order](group), group.fingerprint
 
-        chosen.sort(key=place, reverse=True)
-        if cursor is not None:
-            before = _decode(cursor)
-            chosen = [group for group in chosen if place(group) < before]
-        page = chosen[:limit]
-        return Page(page, encode_cursor(*place(page[-1])) if len(chosen) > limit else None)
+def page_of(
+    groups: Iterable[DeadLetterGroup], order: Order, limit: int, cursor: str | None
+) -> Page[DeadLetterGroup]:
+    """A page of these groups, the largest or latest first."""
+
+    def place(group: DeadLetterGroup) -> tuple[int, str]:
+        return _ORDERS[order](group), group.fingerprint
+
+    before = None if cursor is None else _decode(cursor)
+    rest = [group for group in groups if before is None or place(group) < before]
+    rest.sort(key=place, reverse=True)
+    page = rest[:limit]
+    return Page(page, encode_cursor(*place(page[-1])) if len(rest) > limit else None)
 
 
 def _decode(cursor: str) -> tuple[int, str]:

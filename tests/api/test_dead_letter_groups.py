@@ -1,4 +1,4 @@
-"""Groups of dead letters over HTTP: who reads what, and how to act on a group as one."""
+"""Groups of dead letters over HTTP: their texts, and how to act on a group as one."""
 
 from typing import Any
 
@@ -73,6 +73,22 @@ async def test_messages_are_hidden_like_those_of_jobs(store: Namespace) -> None:
 
     assert await messages("dlq:read", "payload:read") == {"work": "broken", "secretive": "[redacted]"}
     assert set((await messages("dlq:read")).values()) == {"[redacted]"}
+    await api.close()
+
+
+async def test_groups_are_found_by_the_texts_that_the_caller_sees(store: Namespace) -> None:
+    api = Api(store.scripts.redis, store.scripts.namespace, auth="required")
+    await die(store, "the Bank refused")
+    await die(store, "broken")
+
+    async def found(search: str, *scopes: str) -> list[str]:
+        headers = await authorization(store.scripts.redis, store.scripts.namespace, scopes)
+        response = await api.http.get(GROUPS, headers=headers, params={"search": search})
+        return [row["message"] for row in response.json()["items"]]
+
+    assert await found("bank", "dlq:read", "payload:read") == ["the Bank refused"]
+    assert await found("bank", "dlq:read") == []
+    assert len(await found("valueerror", "dlq:read")) == 2
     await api.close()
 
 
