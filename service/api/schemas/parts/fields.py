@@ -18,6 +18,7 @@ from service.domain.phrases import TAG_FILTER
 
 Name = Annotated[str, StringConstraints(pattern=NAME.pattern)]
 Key = Annotated[str, StringConstraints(pattern=KEY.pattern)]
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY.pattern)]
 TagValue = Annotated[str, StringConstraints(pattern=TAG_VALUE.pattern)]
 TagFilter = Annotated[str, StringConstraints(pattern=TAG_FILTER, max_length=130)]
