@@ -66,8 +66,8 @@ def errors() -> list[str]:
         texts.setdefault((code, status, retryable), []).append(text)
     lines: list[str] = []
     for (code, status, retryable), found in texts.items():
-        link = f"**[`{code}`](errors/{code}.md)**"
-        lines += item(f"{link} ({status}{', retryable' if retryable else ''}): {' '.join(found)}")
+        facts = f"**`{code}`** ({status}{', retryable' if retryable else ''})"
+        lines += item(f"{facts}: {' '.join(found)} [More](errors/{code}.md)")
     return lines
 
 

@@ -1,6 +1,6 @@
 """Builds what a release consists of in dist/: `make release`.
 
-Wheel and sdist, built twice and compared; an SBOM (CycloneDX) of everything that the wheel installs; the
+Wheels and sdists, built twice and compared; an SBOM (CycloneDX) of everything that the wheel installs; the
 version's part of the changelog; and the checksums of all. The same commit gives the same bytes.
 """
 
@@ -23,13 +23,16 @@ from service.version import VERSION
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 NAME = "triage-jobs"
+#: The server, and the client that it depends on.
+PROJECTS = (ROOT, ROOT / "clients/python")
 
 
 def release(folder: Path, epoch: str) -> dict[str, str]:
-    """Build wheel, sdist and SBOM; returns their checksums by name."""
+    """Build wheels, sdists and SBOM; returns their checksums by name."""
     environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
     command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    for project in PROJECTS:
+        subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True)
     write_sbom(folder / f"{NAME}-{VERSION}.cdx.json")
     return {path.name: digest(path) for path in sorted(folder.iterdir())}
 
