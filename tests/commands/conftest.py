@@ -14,8 +14,9 @@ from unittest import mock
 
 import pytest
 import structlog.testing
+from typer.main import get_command
 
-from service.cli import main
+from service.cli import add_commands, app, main
 from service.domain.catalogue import JobType
 from service.store.namespace import Namespace
 from tests.api.running import Running, serve
@@ -33,6 +34,10 @@ class Ended:
     out: str
     err: str
 
+
+#: To build the tree of commands takes longer than most commands, so the tests build it once.
+add_commands()
+COMMANDS = get_command(app)
 
 Triage = Callable[..., Coroutine[Any, Any, Ended]]
 
@@ -52,6 +57,7 @@ def run(arguments: tuple[str, ...], variables: dict[str, str], typed: str | None
     isolated = {"XDG_CONFIG_HOME": "/nonexistent", "TERM": "xterm", **variables}
     with (
         mock.patch.object(sys, "argv", ["triage", *arguments]),
+        mock.patch("typer.main.get_command", return_value=COMMANDS),
         mock.patch.object(sys, "stdin", stream(typed or "")),
         mock.patch.dict(os.environ, isolated),
         contextlib.redirect_stdout(out),
