@@ -140,6 +140,10 @@ class AsyncJobMethods:
         async for row in self.http.items("/v1/bulk-actions", limit=limit):
             yield AsyncBulkAction(self.http, row["id"], row)
 
+    def bulk_action_by_id(self, id: str) -> AsyncBulkAction:
+        """A bulk action by its id. Sends nothing: call a method of it."""
+        return AsyncBulkAction(self.http, id)
+
     async def get_bulk_action(self, id: str) -> AsyncBulkAction:
         """Read a bulk action."""
-        return await AsyncBulkAction(self.http, id).refresh()
+        return await self.bulk_action_by_id(id).refresh()

@@ -37,6 +37,15 @@ def error_of(response: httpx.Response) -> TriageError:
             return _unexpected(response)
 
 
+def problem_of(status: int, code: str, data: Any, retryable: bool = False) -> ApiError:
+    """The exception for an event that ends a stream; its data may name another code."""
+    found = (data or {}).get("code") or code
+    detail = "The API ended the stream."
+    return BY_CODE.get(found, ApiError)(
+        {"status": status, "code": found, "detail": detail, "retryable": retryable}
+    )
+
+
 def check_media_type(response: httpx.Response, media_type: str) -> None:
     """Raises UnexpectedResponse."""
     if not response.headers.get("content-type", "").startswith(media_type):

@@ -141,6 +141,10 @@ class JobMethods:
         for row in self.http.items("/v1/bulk-actions", limit=limit):
             yield BulkAction(self.http, row["id"], row)
 
+    def bulk_action_by_id(self, id: str) -> BulkAction:
+        """A bulk action by its id. Sends nothing: call a method of it."""
+        return BulkAction(self.http, id)
+
     def get_bulk_action(self, id: str) -> BulkAction:
         """Read a bulk action."""
-        return BulkAction(self.http, id).refresh()
+        return self.bulk_action_by_id(id).refresh()
