@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Any
@@ -12,9 +12,10 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
-from service.domain.errors import OutcomeUnknown
 from service.store.redis import keys
-from service.store.redis.errors import is_transient, translate
+from service.store.redis.connect import client_for
+from service.store.redis.errors import translate
+from service.store.redis.repeats import repeat
 
 Argument = str | bytes | int | float
 
@@ -113,16 +114,16 @@ class BlockingScripts:
 
 
 class Scripts:
-    """The scripts of one namespace on one Redis.
+    """The scripts of one namespace, whose keys are in one slot.
 
     Every script is safe to send twice, so a call whose reply was lost is retried once with the same arguments
     before an error reaches the caller.
     """
 
     def __init__(self, redis: Redis, namespace: str, max_queues: int = MAX_QUEUES) -> None:
-        self.redis = redis
         self.namespace = namespace
         self.prefix = keys.prefix(namespace)
+        self.redis = client_for(redis, self.prefix)
         #: The limit of queues per namespace, an argument of scripts that create queues.
         self.max_queues = max_queues
         #: Replaces the server's clock in tests, in unix ms.
@@ -136,15 +137,8 @@ class Scripts:
         try:
             return await self._send(name, arguments, now or self.now)
         except (TimeoutError, RedisError, OSError) as error:
-            if not is_transient(error):
-                raise translate(error, wrote=writes(name)) from error
-        try:
-            return await self._send(name, arguments, now or self.now)
-        except (TimeoutError, RedisError, OSError) as error:
-            # Even if Redis refused the second call, it may have applied the first.
-            if writes(name):
-                raise OutcomeUnknown() from error
-            raise translate(error, wrote=False) from error
+            again = partial(self._send, name, arguments, now or self.now)
+            return await repeat(again, error, wrote=writes(name))
 
     async def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
         client: Any = self.redis
