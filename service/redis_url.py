@@ -56,7 +56,7 @@ class RedisUrl:
 
     @property
     def sentinel_options(self) -> dict[str, str]:
-        """How to log in to the Sentinels, which have users and passwords of their own."""
+        """How to log in to the Sentinels, which do not share the users and passwords of Redis."""
         given = parse_qsl(self.query, keep_blank_values=True)
         return {name.removeprefix("sentinel_"): value for name, value in given if name in _SENTINEL_OPTIONS}
 

@@ -76,7 +76,7 @@ async def _add_others(
     oldest.add_sample(oldest.name, {"queue": OTHERS}, age)
 
 
-def redis_families(*, up: bool, policy_ok: bool | None = None) -> list[Metric]:
+def redis_families(*, up: bool, policy_ok: bool | None = False) -> list[Metric]:
     """`policy_ok`: None when the server hides its policy."""
     reachable = GaugeMetricFamily(
         "triage_redis_up", "1 if Redis responded to this scrape, otherwise 0.", value=up

@@ -25,7 +25,7 @@ SLOTS = 16_384
 
 
 def free_ports(count: int) -> list[int]:
-    """The bus of a cluster needs the port 10,000 above, too."""
+    """The bus of a cluster needs the port 10,000 above as well."""
     found: list[int] = []
     with contextlib.ExitStack() as stack:
         while len(found) < count:
@@ -157,8 +157,8 @@ def _sentinel(directory: Path, binary: Path, port: int, master: int) -> Any:
             def quick() -> None:
                 """The periods of a Sentinel are seconds.
 
-                It demotes a master that nobody has announced for four periods of publishing. The leader of a
-                failover looks only once a second whether it has succeeded.
+                It demotes a master that no Sentinel has announced for four periods of publishing. The leader
+                of a failover looks only once a second whether it has succeeded.
                 """
                 try:
                     client.execute_command(

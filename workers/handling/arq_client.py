@@ -36,10 +36,10 @@ class TriageRedis(ArqRedis):
         namespace: Namespace,
         registry: Registry,
         new_id: Callable[[str], str],
-        beside: RedisClient | None = None,
+        peer: RedisClient | None = None,
     ) -> None:
         """In a cluster, its commands reach the keys in the slot of the namespace."""
-        client = connect(url, socket_timeout=SOCKET_SECONDS, beside=beside)
+        client = connect(url, socket_timeout=SOCKET_SECONDS, peer=peer)
         pool: Any = client_for(client, namespace.scripts.prefix).connection_pool
         super().__init__(pool_or_conn=pool)
         # In arq, jobs expire a day after their time by default; here they expire only if configured.

@@ -26,12 +26,12 @@ class Connections:
         self._redis = connect(self._url)
         # Waiting for wake-ups blocks its connection.
         self._blocking = connect(
-            self._url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1, beside=self._redis
+            self._url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1, peer=self._redis
         )
         self.namespace = _namespace(self._redis, settings)
         self.wake_ups: Leases = _namespace(self._blocking, settings).leases
         #: `ctx["redis"]`.
-        self.for_handlers = TriageRedis(self._url, self.namespace, registry, new_id, beside=self._redis)
+        self.for_handlers = TriageRedis(self._url, self.namespace, registry, new_id, peer=self._redis)
 
     async def find_problem(self) -> ServerProblem | None:
         """Why this Redis cannot be used; None if it can."""

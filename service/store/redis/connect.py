@@ -23,7 +23,7 @@ from service.redis_url import Address, RedisUrl, kind_of, parse_redis_url
 from service.store.redis.errors import translate
 from service.store.redis.routing import blocking
 from service.store.redis.routing.layout import slot_of
-from service.store.redis.routing.masters import ANSWER_SECONDS, Masters, question
+from service.store.redis.routing.masters import REPLY_SECONDS, Masters, question
 from service.store.redis.routing.pools import ReportsErrors, RoutedRedis, ServerPool, ServerPools
 
 #: For annotations outside the store, which does not import redis-py.
@@ -38,11 +38,11 @@ def connect(
     *,
     socket_timeout: float = SOCKET_TIMEOUT,
     max_connections: int = 50,
-    beside: Redis | None = None,
+    peer: Redis | None = None,
 ) -> Redis:
     """A pool of asyncio connections; a caller beyond the maximum waits for one, at most `socket_timeout`.
 
-    `beside`: another client of the same process and URL. Both learn of a failover when one does.
+    `peer`: another client of the same process and URL. Both learn of a failover when one does.
     """
     if kind_of(url) == "server":
         return Redis.from_pool(cast(Any, _pool(url, socket_timeout, max_connections)))
@@ -54,8 +54,8 @@ def connect(
         pool.connection_class = _reporting(pool.connection_class)
         return pool
 
-    if isinstance(beside, RoutedRedis):
-        masters = beside.servers.masters
+    if isinstance(peer, RoutedRedis):
+        masters = peer.servers.masters
     else:
         masters = Masters(parsed, question(parsed, _question_options(parsed)))
     return RoutedRedis.over(ServerPools(masters, create))
@@ -107,7 +107,7 @@ def _question_options(url: RedisUrl) -> dict[str, Any]:
     if url.kind == "sentinel":
         options = {name: value for name, value in options.items() if name.startswith("ssl_")}
         options |= url.sentinel_options
-    timeouts = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+    timeouts = {"socket_timeout": REPLY_SECONDS, "socket_connect_timeout": REPLY_SECONDS}
     return {**options, **timeouts, "ssl": url.tls}
 
 

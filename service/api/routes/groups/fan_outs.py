@@ -13,6 +13,7 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.example_data import ITEM_RESULT
 from service.api.openapi.operation import operation
 from service.api.resources import groups
+from service.api.resources.durability import confirm, replicates
 from service.api.resources.fan_out_items import ItemReader, check_all, in_batches
 from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
@@ -22,7 +23,7 @@ from service.api.responses.retryability import after_a_part
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage
-from service.api.schemas.parts.parameters import FanOutId, IdempotencyKey
+from service.api.schemas.parts.parameters import Durability, FanOutId, IdempotencyKey
 from service.domain.errors import (
     BackendUnavailable,
     NotFound,
@@ -76,6 +77,7 @@ async def create_fan_out(
     prefer: Annotated[
         str | None, Header(description="wait=N: wait up to N seconds for the fan-out to finish, at most 30.")
     ] = None,
+    durability: Durability = None,
 ) -> Response:
     """Validates every item before storing it. The first items run while later ones are still arriving.
 
@@ -99,6 +101,8 @@ async def create_fan_out(
     try:
         created = await context.namespace.fan_outs.create(id, spec, len(raw_items), idempotency)
         await _complete(context, created, spec, reader, raw_items)
+        if replicates(context, durability, (template.queue,)):
+            await confirm(context, [created.id])
     except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
         failed = error if created is None else after_a_part(error)
         raise type(failed)(failed.message, fan_out_id=id if created is None else created.id) from error

@@ -68,7 +68,7 @@ class MasterPool(ConnectionPool):
             if layout is None:
                 doubts.on_silence(time.monotonic())
             else:
-                doubts.on_answer(layout, time.monotonic())
+                doubts.on_layout(layout, time.monotonic())
         if doubts.layout is None:
             raise ConnectionError("Error connecting to Redis: no master is known.")
         return doubts.layout
@@ -86,7 +86,7 @@ class MasterPool(ConnectionPool):
 
 
 def question(url: RedisUrl, options: dict[str, Any]) -> Question:
-    """`options` are those of a connection to a Sentinel or to a server of the cluster."""
+    """`options`: for a connection to a Sentinel or to a server of the cluster."""
 
     def of_sentinel(node: Address) -> Layout:
         sentinel = Sentinel([node], sentinel_kwargs=options)

@@ -16,7 +16,7 @@ from service.store.redis.routing.layout import Layout
 
 #: Errors after which a server may not be the master any more.
 DOUBTFUL = (ConnectionError, TimeoutError, OSError, ReadOnlyError, MovedError, ClusterDownError)
-#: The first and the longest pause between questions whose answers change nothing, in seconds. Each pause gets
+#: The first and the longest pause between questions that change nothing, in seconds. Each pause gets
 #: up to half shorter or longer, so that processes do not ask in step.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 1.0
 
@@ -28,7 +28,7 @@ class Doubts:
         self.layout: Layout | None = None
         self._url = url
         self._nodes = list(url.nodes)
-        #: Masters that have failed since the last answer.
+        #: Masters that have failed since the last question.
         self._doubted: set[Address] = set()
         self._outdated = False
         self._pause = FIRST_PAUSE
@@ -43,7 +43,7 @@ class Doubts:
         if self.layout is None or not isinstance(error, DOUBTFUL):
             return
         if isinstance(error, MovedError):
-            # It names the new master, so the next call need not wait for an answer about all slots.
+            # It names the new master, so the next call need not ask about all slots.
             self.layout = self.layout.moved(error.slot_id, (error.host or address[0], error.port))
             self._outdated = True
         elif address in self.layout.masters:
@@ -65,7 +65,7 @@ class Doubts:
             self._nodes.insert(0, node)
         return trusted
 
-    def on_answer(self, layout: Layout, now: float) -> bool:
+    def on_layout(self, layout: Layout, now: float) -> bool:
         """Whether the layout has changed."""
         changed = layout != self.layout
         self.layout = layout

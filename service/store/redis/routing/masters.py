@@ -14,11 +14,12 @@ from redis.exceptions import ConnectionError, RedisError
 from service.redis_url import Address, RedisUrl
 from service.store.redis.routing.doubts import Doubts
 from service.store.redis.routing.layout import Layout
+from service.tasks import end
 
 log = structlog.get_logger("triage.redis")
 
-#: How long one Sentinel or server may take to answer, and a caller waits for the answer, in seconds.
-ANSWER_SECONDS, WAIT_SECONDS = 0.4, 0.7
+#: How long one Sentinel or server may take to reply, and a caller waits for the result, in seconds.
+REPLY_SECONDS, WAIT_SECONDS = 0.4, 0.7
 
 #: Asks one Sentinel or server.
 Question = Callable[[Address], Awaitable[Layout]]
@@ -61,8 +62,7 @@ class Masters:
     async def close(self) -> None:
         """Stop asking; a later call of `layout` may ask again."""
         if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+            await end([self._asking])
 
     async def _find(self) -> None:
         doubts, first = self._doubts, self._doubts.layout is None
@@ -72,7 +72,7 @@ class Masters:
             doubts.on_silence(now)
             if not self._silent:
                 log.warning("redis_masters_unknown", error=type(self._failure).__name__)
-        elif doubts.on_answer(layout, now):
+        elif doubts.on_layout(layout, now):
             if not first:
                 log.warning("redis_masters_changed", masters=layout.names)
             for follower in list(self._followers):
@@ -80,7 +80,7 @@ class Masters:
         self._silent = layout is None
 
     async def _ask_all(self) -> Layout | None:
-        """The answer of the first that is trusted, else of the last one."""
+        """The layout of the first that is trusted, else of the last one."""
         found = None
         for node in self._doubts.nodes():
             try:
@@ -94,7 +94,7 @@ class Masters:
 
 
 def question(url: RedisUrl, options: dict[str, Any]) -> Question:
-    """`options` are those of a connection to a Sentinel or to a server of the cluster."""
+    """`options`: for a connection to a Sentinel or to a server of the cluster."""
 
     async def of_sentinel(node: Address) -> Layout:
         sentinel = Sentinel([node], sentinel_kwargs=options)

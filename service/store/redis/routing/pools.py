@@ -101,19 +101,22 @@ class MasterPool(ConnectionPool):
 
 
 class RoutedRedis(Redis):
-    """A client under Sentinel or of a cluster. Its own calls go to the master of slot 0."""
+    """A client under Sentinel or of a cluster, for the keys of one slot."""
 
     servers: ServerPools
 
     @classmethod
     def over(cls, servers: ServerPools) -> "RoutedRedis":
+        """A client for calls without keys. Closing it closes the connections of all others over them."""
         client = cast(RoutedRedis, cls.from_pool(MasterPool(servers, 0)))
         client.servers = servers
         return client
 
-    def for_key(self, key: str) -> Redis:
-        """A client for keys in the same slot, over the same connections. There is no need to close it."""
-        return Redis(connection_pool=MasterPool(self.servers, slot_of(key)))
+    def for_key(self, key: str) -> "RoutedRedis":
+        """A client for the keys in the same slot, over the same connections."""
+        client = RoutedRedis(connection_pool=MasterPool(self.servers, slot_of(key)))
+        client.servers = self.servers
+        return client
 
     async def for_masters(self) -> list[tuple[Address, Redis]]:
         """A client for each master, over the same connections; raises ConnectionError."""
