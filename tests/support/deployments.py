@@ -208,7 +208,7 @@ class ClusterDeployment(_Deployment):
         eventually_blocking(self.complete, 20)
 
     def id_of(self, server: PortServer) -> str:
-        return str(server.call("CLUSTER MYID"))
+        return server.call("CLUSTER MYID").decode()
 
     def agree(self, count: int) -> None:
         """Assert that every server knows `count` others and all slots."""
@@ -231,3 +231,28 @@ class ClusterDeployment(_Deployment):
                     if first <= slot <= last:
                         return next(found for found in self.servers if found.port == port)
         raise AssertionError(f"slot {slot} has no master")
+
+    def begin_move(self, slot: int, target: PortServer) -> PortServer:
+        """The slot is on its way to the target; returns its present master."""
+        source = self.master_of(slot)
+        target.call("CLUSTER SETSLOT", slot, "IMPORTING", self.id_of(source))
+        source.call("CLUSTER SETSLOT", slot, "MIGRATING", self.id_of(target))
+        return source
+
+    def move_keys(self, slot: int, source: PortServer, target: PortServer, at_most: int) -> int:
+        """Returns how many keys were moved."""
+        found = source.call("CLUSTER GETKEYSINSLOT", slot, at_most)
+        if found:
+            source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "KEYS", *found)
+        return len(found)
+
+    def end_move(self, slot: int, target: PortServer) -> None:
+        for server in (target, *(server for server in self.servers if server is not target)):
+            server.call("CLUSTER SETSLOT", slot, "NODE", self.id_of(target))
+
+    def move(self, slot: int, target: PortServer, at_once: int = 100) -> None:
+        """As `redis-cli --cluster reshard` moves a slot."""
+        source = self.begin_move(slot, target)
+        while self.move_keys(slot, source, target, at_once):
+            pass
+        self.end_move(slot, target)
