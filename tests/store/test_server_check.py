@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
-from service.store.redis.connect import connect, connect_blocking
+from service.store.redis.connect import connect, connect_blocking, eviction_policy
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import ServerProblem, check_server, find_problem
 from tests.e2e.processes import free_port
@@ -216,6 +216,19 @@ async def test_a_redis_older_than_7(redis_url: str) -> None:
     assert found.kind == "configuration"
     assert found.sentence.startswith(f"Redis at 127.0.0.1:{port} is version 6.")
     assert found.sentence.endswith("; Triage needs Redis 7.0 or newer, or Valkey")
+
+
+async def test_a_managed_server_that_shows_nothing(
+    server_binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [word for name in ("INFO", "CONFIG") for word in ("--rename-command", name, "")]
+    with EmbeddedServer(tmp_path / "data", server_binary, options) as server:
+        assert await problem_of(server.url) is None
+        redis = connect(server.url)
+        assert await eviction_policy(redis) is None
+        await redis.aclose()
+        assert await check_server(server.url, patient=False) is None
+    assert capsys.readouterr().out.count("redis_not_checked") == 1
 
 
 async def test_a_server_that_may_evict_jobs(server_binary: Path, tmp_path: Path) -> None:

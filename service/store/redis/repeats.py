@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from redis.exceptions import MovedError, ReadOnlyError, RedisError, TryAgainError
+from redis.exceptions import MovedError, RedisError, TryAgainError
 
 from service.domain.errors import OutcomeUnknown
 from service.store.redis.errors import is_transient, translate
 from service.store.redis.routing.doubts import is_moving
+from service.store.redis.routing.pools import Demoted
 
 Reply = TypeVar("Reply")
 
 #: How often a call follows its keys to another master.
 REDIRECTIONS = 3
-#: How long a call waits while its slot is moved to another server, and its pauses, in seconds. Most slots are
-#: small, and the API responds within two seconds.
+#: How long a call waits for a new master, or for the end of its slot's move, and the pauses, in seconds. Most
+#: slots are small, and the API responds within two seconds.
 MOVING_SECONDS, FIRST_PAUSE, LAST_PAUSE = 0.7, 0.01, 0.1
 
 
@@ -30,9 +31,9 @@ async def repeat(send: Callable[[], Awaitable[Reply]], error: BaseException, *, 
     while True:
         if is_transient(error) and not broken:
             broken = True
-        elif isinstance(error, MovedError | ReadOnlyError) and redirections < REDIRECTIONS:
+        elif isinstance(error, MovedError) and redirections < REDIRECTIONS:
             redirections += 1
-        elif (is_moving(error) or isinstance(error, TryAgainError)) and waited < MOVING_SECONDS:
+        elif (is_moving(error) or isinstance(error, Demoted | TryAgainError)) and waited < MOVING_SECONDS:
             await asyncio.sleep(pause)
             waited, pause = waited + pause, min(2 * pause, LAST_PAUSE)
         elif broken and wrote:

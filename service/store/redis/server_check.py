@@ -71,13 +71,15 @@ async def _find_problem(redis: Redis, url: str, address: str) -> ServerProblem |
         server, memory = await _info(redis, "server"), await _info(redis, "memory")
     except (RedisError, OSError) as error:
         return diagnose(error, url)
-    if server.get("redis_mode") == "sentinel":
+    # The name of the field differs between Redis and Valkey.
+    mode = server.get("redis_mode") or server.get("server_mode")
+    if mode == "sentinel":
         return ServerProblem(
             "configuration",
             "is a Sentinel",
             f"The server at {address} is a Sentinel: use redis+sentinel://HOST:26379,HOST:26379/MASTER/0",
         )
-    if server.get("redis_mode") == "cluster" and kind_of(url) == "server" and await _is_one_of_many(redis):
+    if mode == "cluster" and kind_of(url) == "server" and await _is_one_of_many(redis):
         return ServerProblem(
             "configuration",
             "is one of several masters of a cluster",

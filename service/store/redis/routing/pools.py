@@ -5,11 +5,15 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from service.redis_url import Address
 from service.store.redis.routing.layout import Layout, slot_of
 from service.store.redis.routing.masters import Masters
+
+
+class Demoted(ReadOnlyError):
+    """The server that refused the write was the master; there is a new one, or will be soon."""
 
 
 class ServerPool(BlockingConnectionPool):
@@ -41,6 +45,8 @@ class ReportsErrors:
             return await cast(Any, super()).read_response(*arguments, **options)
         except (RedisError, OSError) as error:
             self.server_pool.masters.on_error(self.server_pool.address, error)
+            if isinstance(error, ReadOnlyError):
+                raise Demoted(*error.args) from error
             raise
 
 
