@@ -16,7 +16,7 @@ from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.routing.layout import slot_of
 from tests.faults.proxy import Proxy
 from tests.support.deployments import ClusterDeployment, PortServer, SentinelDeployment
-from tests.support.eventually import eventually_blocking
+from tests.support.eventually import eventually, eventually_blocking
 
 #: In seconds; the longer one exceeds a lease and a failover: a frozen process has lost its jobs, and a frozen
 #: master its role.
@@ -199,7 +199,14 @@ async def freeze(server: EmbeddedServer, seconds: float) -> None:
 
 
 async def passed(seconds: float) -> None:
-    await asyncio.sleep(seconds)  # noqa: TID251  # the time for which a fault lasts
+    """The time for which a fault lasts."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+
+    def over() -> None:
+        assert clock() >= until
+
+    await eventually(over, seconds + 10)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,8 @@ async def test_every_acknowledged_job_finishes_as_it_should_under_any_fault(
         raise
     finally:
         await load.close()
+    done = Counter(nemesis.done)
+    sys.stdout.write(f"{sum(done.values())} faults {dict(done)}, {load.acknowledged} submissions\n")
     for place in [*site.apis, *site.workers]:
         assert place.process.poll() is None, "a process exited without a fault"
         assert {code for sent, code in place.ended if sent == "SIGTERM"} <= {0}, place.ended
