@@ -2,22 +2,19 @@
 
 import asyncio
 import contextlib
-import datetime
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 from service.store.redis.connect import connect, connect_blocking, eviction_policy
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import ServerProblem, check_server, find_problem
 from tests.e2e.processes import free_port
+from tests.support.certificates import write_certificate
 
 
 @pytest.fixture(scope="module")
@@ -155,22 +152,7 @@ async def test_a_server_that_hangs_up() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    none = serialization.NoEncryption()
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, none)
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 async def test_tls(certificate: Path) -> None:

@@ -182,10 +182,12 @@ def _sentinel(directory: Path, binary: Path, port: int, master: int) -> Any:
 class ClusterDeployment(_Deployment):
     """Masters that share the slots evenly, each with as many replicas."""
 
-    def __init__(self, directory: Path, binary: Path, masters: int = 1, replicas: int = 0) -> None:
+    def __init__(
+        self, directory: Path, binary: Path, masters: int = 1, replicas: int = 0, options: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self._masters = masters
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_MS * 2))
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_MS * 2), *options)
         # Replicas of a busy machine may lag.
         options += ("--cluster-replica-validity-factor", "0")
         ports = free_ports(masters * (1 + replicas))
@@ -272,7 +274,7 @@ class ClusterDeployment(_Deployment):
         return len(found)
 
     def end_move(self, slot: int, target: PortServer) -> None:
-        for server in (target, *(server for server in self.servers if server is not target)):
+        for server in (target, *(server for server in self.masters() if server is not target)):
             server.call("CLUSTER SETSLOT", slot, "NODE", self.id_of(target))
 
     def move(self, slot: int, target: PortServer, at_once: int = 100) -> None:

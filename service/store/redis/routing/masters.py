@@ -19,7 +19,7 @@ from service.tasks import end
 log = structlog.get_logger("triage.redis")
 
 #: How long one Sentinel or server may take to reply, and a caller waits for the result, in seconds.
-REPLY_SECONDS, WAIT_SECONDS = 0.4, 0.7
+REPLY_SECONDS, WAIT_SECONDS = 0.7, 0.7
 
 #: Asks one Sentinel or server.
 Question = Callable[[Address], Awaitable[Layout]]
