@@ -15,6 +15,7 @@ from service.store.redis.connect import connect, connect_blocking
 from service.store.redis.routing.layout import Layout
 from service.store.redis.scripts import BlockingScripts
 from service.store.redis.server_check import check_server, find_problem
+from tests.e2e.processes import free_port
 from tests.support.deployments import SentinelDeployment
 from tests.support.eventually import eventually
 from tests.support.factories import claim, finish, register_worker, submit, wait_for_change
@@ -195,9 +196,11 @@ async def _follows(scripts: BlockingScripts) -> None:
 async def test_problems_have_a_sentence(sentinels: SentinelDeployment) -> None:
     assert await check_server(sentinels.url, patient=False) is None
     for url, kind, sentence in (
-        (sentinels.url.replace("mymaster", "other"), "unavailable", "knows that master"),
+        (sentinels.url.replace("mymaster", "other"), "unknown_host", "know no master of that name"),
         (f"redis://127.0.0.1:{sentinels.ports[0]}", "configuration", "use redis+sentinel://"),
-        (f"redis+sentinel://127.0.0.1:{sentinels.master.port}/m", "configuration", "unknown command"),
+        (f"redis+sentinel://127.0.0.1:{sentinels.master.port}/m", "configuration", "is not a Sentinel"),
+        (f"redis+cluster://127.0.0.1:{sentinels.master.port}", "configuration", "not in cluster mode"),
+        (f"redis+sentinel://127.0.0.1:{free_port()}/m", "unavailable", "refused the connection"),
     ):
         redis = connect(url)
         found = await find_problem(redis, url)

@@ -9,7 +9,6 @@ from typing import Any, Literal, cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
@@ -24,7 +23,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 from service.redis_url import address_of, kind_of
 from service.store.redis.connect import connect, each_master
-from service.store.redis.routing.layout import Layout
+from service.store.redis.routing.layout import Layout, MasterDown, MasterUnknown
 
 #: The scripts need flags and functions of Redis 7.0.
 OLDEST = 7
@@ -155,10 +154,19 @@ def _of_reply(error: BaseException, url: str) -> ServerProblem | None:
         case NoPermissionError():
             summary = "its user lacks a permission"
             sentence = f"The user of Redis at {address} lacks a permission: {word}"
-        case MasterNotFoundError():
-            summary = "has no master"
-            sentence = f"No Sentinel of {address} knows that master, or it is down"
-            return ServerProblem("unavailable", summary, sentence)
+        case MasterUnknown():
+            summary, sentence = (
+                "its master is unknown",
+                f"The Sentinels know no master of that name: {address}",
+            )
+            return ServerProblem("unknown_host", summary, sentence)
+        case MasterDown():
+            return ServerProblem("unavailable", "its master is down", f"The master is down: {address}")
+        case ResponseError() if "'SENTINEL'" in word:
+            summary, sentence = "is not a Sentinel", f"The server at {address} is not a Sentinel"
+        case ResponseError() if "cluster support disabled" in word:
+            summary = "is not in cluster mode"
+            sentence = f"Redis at {address} is not in cluster mode: use redis:// or redis+sentinel://"
         case InvalidResponse():
             summary, sentence = "is not Redis", f"The server at {address} is not Redis: {word}"
         case BusyLoadingError():

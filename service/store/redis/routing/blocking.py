@@ -6,11 +6,10 @@ from typing import Any, cast
 
 from redis import ConnectionPool, Redis
 from redis.exceptions import ConnectionError, RedisError
-from redis.sentinel import Sentinel
 
 from service.redis_url import Address, RedisUrl
 from service.store.redis.routing.doubts import Doubts
-from service.store.redis.routing.layout import Layout
+from service.store.redis.routing.layout import Layout, master_of
 
 #: Asks one Sentinel or server.
 Question = Callable[[Address], Layout]
@@ -89,11 +88,8 @@ def question(url: RedisUrl, options: dict[str, Any]) -> Question:
     """`options`: for a connection to a Sentinel or to a server of the cluster."""
 
     def of_sentinel(node: Address) -> Layout:
-        sentinel = Sentinel([node], sentinel_kwargs=options)
-        try:
-            return Layout.of_master(sentinel.discover_master(url.master))
-        finally:
-            sentinel.sentinels[0].close()
+        with Redis(host=node[0], port=node[1], **options) as client:
+            return Layout.of_master(master_of(url.master, cast(Any, client).sentinel_masters()))
 
     def of_cluster(node: Address) -> Layout:
         with Redis(host=node[0], port=node[1], **options) as client:

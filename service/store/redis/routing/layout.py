@@ -1,6 +1,6 @@
 """Which server is the master of which slot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -57,6 +57,24 @@ class Layout:
         addresses = list(self.addresses)
         addresses[slot % len(addresses)] = address
         return Layout(tuple(addresses))
+
+
+class MasterUnknown(ConnectionError):
+    """The Sentinel does not know a master of this name."""
+
+
+class MasterDown(ConnectionError):
+    """The Sentinel considers the master down."""
+
+
+def master_of(name: str, known: Mapping[str, Any]) -> Address:
+    """From the reply to SENTINEL MASTERS. Raises MasterUnknown and MasterDown."""
+    state = known.get(name)
+    if state is None:
+        raise MasterUnknown("Error connecting to the master: unknown name.")
+    if not state["is_master"] or state["is_sdown"] or state["is_odown"]:
+        raise MasterDown("Error connecting to the master: it is down.")
+    return state["ip"], state["port"]
 
 
 def slot_of(key: str) -> int:

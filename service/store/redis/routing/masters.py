@@ -8,12 +8,11 @@ from weakref import WeakSet
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import ConnectionError, RedisError
 
 from service.redis_url import Address, RedisUrl
 from service.store.redis.routing.doubts import Doubts
-from service.store.redis.routing.layout import Layout
+from service.store.redis.routing.layout import Layout, master_of
 from service.tasks import end
 
 log = structlog.get_logger("triage.redis")
@@ -71,7 +70,7 @@ class Masters:
         if layout is None:
             doubts.on_silence(now)
             if not self._silent:
-                log.warning("redis_masters_unknown", error=type(self._failure).__name__)
+                log.info("redis_masters_unknown", error=type(self._failure).__name__)
         elif doubts.on_layout(layout, now):
             if not first:
                 log.warning("redis_masters_changed", masters=layout.names)
@@ -97,11 +96,11 @@ def question(url: RedisUrl, options: dict[str, Any]) -> Question:
     """`options`: for a connection to a Sentinel or to a server of the cluster."""
 
     async def of_sentinel(node: Address) -> Layout:
-        sentinel = Sentinel([node], sentinel_kwargs=options)
+        client = Redis(host=node[0], port=node[1], **options)
         try:
-            return Layout.of_master(await sentinel.discover_master(url.master))
+            return Layout.of_master(master_of(url.master, await cast(Any, client).sentinel_masters()))
         finally:
-            await _close(sentinel.sentinels[0])
+            await _close(client)
 
     async def of_cluster(node: Address) -> Layout:
         client = Redis(host=node[0], port=node[1], **options)
