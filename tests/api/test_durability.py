@@ -8,7 +8,11 @@ from unittest import mock
 
 import pytest
 
+from service.domain.fan_out import FanOutSpec
+from service.domain.job_spec import JobSpec
+from service.store.groups.fan_outs import FanOuts
 from service.store.namespace import Namespace
+from service.store.redis import keys
 from service.store.redis.replication import Replication
 from tests.api.client import Api, problem
 from tests.support.deployments import PortServer, free_ports
@@ -129,6 +133,46 @@ async def test_a_job_that_the_master_has_lost_is_not_confirmed(
     confirm = Replication.confirm
     with mock.patch.object(Replication, "confirm", lose):
         problem(await api.http.post("/v1/jobs", json=JOB, headers=REPLICATED), 503, "not_replicated")
+
+
+async def test_items_that_a_failover_loses_in_the_middle_of_a_request_are_stored_again(
+    store: Namespace, api: Api
+) -> None:
+    seal, lost = FanOuts.seal, list[str]()
+
+    async def lose(self: FanOuts, id: str, expected: int) -> None:
+        if not lost:
+            lost.append(id)
+            client: Any = store.scripts.redis
+            # The replica that took over had the creation, and none of the items.
+            await client.flushall()
+            await self.create(id, FanOutSpec(JobSpec("work")), expected, None)
+        await seal(self, id, expected)
+
+    body = {"template": JOB, "items": [{}, {}]}
+    with mock.patch.object(FanOuts, "seal", lose):
+        response = await api.http.post("/v1/fan-outs", json=body, headers=REPLICATED)
+    assert response.status_code == 202
+    (id,) = lost
+    found = (await api.http.get(f"/v1/fan-outs/{id}")).json()
+    assert (found["state"], found["counts"]["total"]) == ("running", 2)
+
+
+async def test_a_fan_out_whose_last_writes_are_lost_is_not_confirmed(store: Namespace, api: Api) -> None:
+    async def lose(self: Replication, ids: list[str], seconds: float) -> None:
+        client: Any = store.scripts.redis
+        prefix = store.scripts.prefix
+        await client.hset(keys.group(prefix, group=ids[0]), "state", "open")
+        await client.unlink(keys.group_items(prefix, group=ids[0]))
+        await confirm(self, ids, seconds)
+
+    confirm = Replication.confirm
+    for sealed in (True, False):
+        body = {"template": JOB, "items": [{}], "sealed": sealed}
+        with mock.patch.object(Replication, "confirm", lose):
+            problem(await api.http.post("/v1/fan-outs", json=body, headers=REPLICATED), 503, "not_replicated")
+        redis: Any = store.scripts.redis
+        await redis.flushall()
 
 
 async def test_a_queue_has_a_default_that_the_header_overrides(impatient: Api, cut_off: PortServer) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from service.api.context import RequestContext
 from service.api.schemas.parts.parameters import Durability
 from service.domain.errors import NotReplicated
+from service.domain.fan_out import FanOut
 
 _NAMES = {"job": "job_id", "flow": "flow_id", "fan": "fan_out_id"}
 
@@ -24,3 +25,21 @@ async def confirm(context: RequestContext, ids: Sequence[str]) -> None:
         await context.namespace.replication.confirm(ids, seconds)
     except NotReplicated as error:
         raise NotReplicated(error.message, **{_NAMES[ids[0].partition("_")[0]]: ids[0]}) from None
+
+
+async def confirm_fan_out(context: RequestContext, id: str, *, sealed: bool, items: int) -> None:
+    """Return when a replica has the fan-out with its items; raises NotReplicated."""
+    await confirm(context, [id])
+    # A failover may have lost items after the creation. What is here now was here at the confirmation.
+    if not sealed:
+        return await confirm_items(context, id, range(items))
+    found = await context.namespace.groups.find(FanOut, id)
+    if found is None or found.state == "open":
+        raise NotReplicated(fan_out_id=id)
+
+
+async def confirm_items(context: RequestContext, id: str, indexes: Sequence[int]) -> None:
+    """Return when a replica has these items of the fan-out; raises NotReplicated."""
+    await confirm(context, [id])
+    if not await context.namespace.fan_outs.has_items(id, indexes):
+        raise NotReplicated(fan_out_id=id)

@@ -17,7 +17,7 @@ from redis import cluster as blocking_cluster
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio import cluster as async_cluster
 from redis.connection import parse_url
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from service.redis_url import Address, RedisUrl, kind_of, parse_redis_url
 from service.store.redis.errors import translate
@@ -210,16 +210,21 @@ async def ping(redis: Redis) -> None:
 async def eviction_policy(redis: Redis) -> str | None:
     """The maxmemory-policy; any value but `noeviction` lets Redis delete jobs. None: the server hides it.
 
-    In a cluster, of the first master that has another one.
+    In a cluster, of the first master that has another one; masters that are down count only if all are.
     """
-    policy = None
+    policies: list[str | None] = []
+    failure: RedisError | OSError | None = None
     try:
-        for _, client in await each_master(redis):
-            policy = (await cast(Any, client).info("memory")).get("maxmemory_policy")
-            if policy not in (None, "noeviction"):
-                break
-    except (NoPermissionError, ResponseError):
-        return None
+        clients = await each_master(redis)
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
-    return policy
+    for _, client in clients:
+        try:
+            policies.append((await cast(Any, client).info("memory")).get("maxmemory_policy"))
+        except ResponseError:
+            policies.append(None)
+        except (RedisError, OSError) as error:
+            failure = error
+    if failure is not None and not policies:
+        raise translate(failure, wrote=False) from failure
+    return min(policies, key=lambda policy: (policy in (None, "noeviction"), policy is not None))

@@ -9,7 +9,7 @@ from service.api.context import Context
 from service.api.openapi.operation import hot, operation
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
-from service.api.resources.durability import confirm, replicates
+from service.api.resources.durability import confirm_items, replicates
 from service.api.resources.fan_out_items import ItemReader
 from service.api.resources.fan_outs import respond
 from service.api.responses import rendering
@@ -19,7 +19,7 @@ from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.parts.parameters import Durability, FanOutId
 from service.domain.errors import PayloadInvalid, PayloadTooLarge
-from service.domain.fan_out import MAX_ITEMS, FanOut, Item, item_id
+from service.domain.fan_out import MAX_ITEMS, FanOut, Item
 from service.store.groups.fan_outs import ITEMS_PER_CALL
 
 router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
@@ -74,7 +74,7 @@ async def add_fan_out_items(
         accepted += result.added
         next_index, sealed = result.next_index, result.sealed
     if replicates(context, durability, (fan_out.queue,)):
-        await confirm(context, [fan_out_id, *(item_id(fan_out_id, item.index) for item in items[-1:])])
+        await confirm_items(context, fan_out_id, [item.index for item in items])
     return rendering.respond(
         {
             "accepted": accepted,
