@@ -12,7 +12,7 @@ from service.store.codec.fields import decode_texts, text
 from service.store.redis import keys
 from service.store.redis.connect import client_for
 from service.store.redis.errors import translate
-from service.store.redis.repeats import repeat
+from service.store.redis.routing.repeats import repeat
 
 
 class AccessKeys:

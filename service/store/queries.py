@@ -14,7 +14,7 @@ from service.store.codec.fields import texts
 from service.store.cursors import decode_place, encode_cursor
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
 from service.store.redis import keys
-from service.store.redis.repeats import repeat
+from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
 
 #: Candidates that one script call checks; if few of them match, the next call continues from there.
@@ -149,6 +149,8 @@ class Queries:
         )
 
     async def _sets(self, filter: JobFilter, states: Iterable[State] = State) -> list[str]:
+        if filter.fingerprint is not None:
+            return [keys.dead_group_jobs("", fingerprint=filter.fingerprint)]
         if filter.tags:
             sizes = await self.pipeline(
                 lambda pipe: [

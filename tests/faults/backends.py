@@ -54,7 +54,7 @@ class OneServer:
         return [
             (self.crash_redis, 1),
             (self.freeze_redis, 1),
-            (self.flush_scripts, 1),
+            (self.flush_functions, 1),
             (self.kill_connections, 1),
             (self.lose_replies, 3),
             (self.be_slow, 2),
@@ -69,10 +69,10 @@ class OneServer:
     async def freeze_redis(self) -> None:
         await freeze(self.server, self._chance.choice((SHORT, LONG)))
 
-    async def flush_scripts(self) -> None:
+    async def flush_functions(self) -> None:
         with Redis.from_url(self.url) as redis:
             client: Any = redis
-            client.script_flush()
+            client.function_flush()
 
     async def kill_connections(self) -> None:
         with Redis.from_url(self.url) as redis:
@@ -116,7 +116,7 @@ class _Replicated:
             (self.freeze_master, 2),
             (self.fail_over, 2),
             (self.crash_replica, 1),
-            (self.flush_scripts, 1),
+            (self.flush_functions, 1),
             (self.kill_connections, 1),
         ]
 
@@ -146,8 +146,8 @@ class _Replicated:
         replica.start()
         await self.recovered()
 
-    async def flush_scripts(self) -> None:
-        self.master().call("SCRIPT FLUSH")
+    async def flush_functions(self) -> None:
+        self.master().call("FUNCTION FLUSH")
 
     async def kill_connections(self) -> None:
         with self.master().client() as client:
