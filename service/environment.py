@@ -11,7 +11,7 @@ from service.service_links import without_service_links
 
 PREFIX = "TRIAGE_"
 #: Variables of the client commands, which may also be set where processes start.
-OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
+OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_PROFILE"}
 
 
 def search_current_folder() -> None:
