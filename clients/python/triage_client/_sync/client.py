@@ -37,7 +37,7 @@ class Triage(JobMethods, GroupMethods, OperationMethods):
     @property
     def url(self) -> str:
         """The address of the API."""
-        return self.http.config.address
+        return self.http.config.shown
 
     def close(self) -> None:
         """Close the connections."""
