@@ -7,6 +7,7 @@ from typing import Any
 
 from typer.main import get_command
 
+import service.store.namespace  # noqa: F401  # Every module that defines keys.
 from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
