@@ -3,11 +3,11 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any
 
 from typer.main import get_command
 
-import service.store.namespace  # noqa: F401  # Every module that defines keys.
 from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
@@ -128,6 +128,8 @@ def in_order(states: Iterable[State]) -> list[str]:
 
 def redis_keys() -> list[str]:
     lines: list[str] = []
+    # It imports every module that defines keys.
+    import_module("service.store.namespace")
     for key in CATALOGUE:
         meaning = key.meaning.replace("{{", "{").replace("}}", "}")
         lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")
