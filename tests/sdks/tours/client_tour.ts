@@ -162,7 +162,7 @@ async function history(): Promise<void> {
   const dead = await submit("give_up", { queue });
   await dead.wait({ timeout: 10 });
   const groups = await all(triage.deadLetterGroups({ queue }));
-  equal([groups.length, groups[0]?.count, groups[0]?.name], [1, 1, "scripted"]);
+  equal([groups.length, groups[0]?.name], [1, "scripted"]);
   equal((await triage.countDeadLetters({ queue, fingerprint: groups[0]!.fingerprint })).matched, 1);
   equal((await triage.stats({ queue, step: "1m", from: new Date(Date.now() - 60_000) })).queue, queue);
   equal([(await triage.queueStats({ limit: 5 })).next_cursor, (await triage.jobTypeStats()).next_cursor], [null, null]);
