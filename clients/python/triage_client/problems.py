@@ -43,6 +43,7 @@ __all__ = [
     "TooManyWaiters",
     "Unauthenticated",
     "UniqueConflict",
+    "UnknownJobType",
     "UnknownParameter",
     "UnsupportedMediaType",
     "ValidationFailed",
@@ -220,6 +221,10 @@ class UniqueConflict(ApiError):
     """`unique_conflict`: Another job holds this unique key."""
 
 
+class UnknownJobType(ApiError):
+    """`unknown_job_type`: No live worker knows this job type."""
+
+
 class UnknownParameter(ApiError):
     """`unknown_parameter`: The request has an unknown query parameter."""
 
@@ -275,6 +280,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "too_many_waiters": TooManyWaiters,
     "unauthenticated": Unauthenticated,
     "unique_conflict": UniqueConflict,
+    "unknown_job_type": UnknownJobType,
     "unknown_parameter": UnknownParameter,
     "unsupported_media_type": UnsupportedMediaType,
     "validation_failed": ValidationFailed,

@@ -37,7 +37,7 @@ class AsyncTriage(AsyncJobMethods, AsyncGroupMethods, AsyncOperationMethods, Asy
     @property
     def url(self) -> str:
         """The address of the API."""
-        return self.http.config.address
+        return self.http.config.shown
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -38,7 +38,7 @@ class Triage(JobMethods, GroupMethods, OperationMethods, HistoryMethods):
     @property
     def url(self) -> str:
         """The address of the API."""
-        return self.http.config.address
+        return self.http.config.shown
 
     def close(self) -> None:
         """Close the connections."""
