@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any, Literal, get_args, get_origin
 
 from typer.main import get_command
@@ -135,6 +136,8 @@ def in_order(states: Iterable[State]) -> list[str]:
 
 def redis_keys() -> list[str]:
     lines: list[str] = []
+    # It imports every module that defines keys.
+    import_module("service.store.namespace")
     for key in CATALOGUE:
         meaning = key.meaning.replace("{{", "{").replace("}}", "}")
         lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")

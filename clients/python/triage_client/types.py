@@ -80,6 +80,7 @@ class BulkCountsOut(TypedDict):
 class BulkFilterIn(TypedDict):
     """The filters of the list of jobs. All must match; set at least one."""
 
+    fingerprint: NotRequired[str | None]
     queue: NotRequired[str | None]
     name: NotRequired[str | None]
     tag: NotRequired[list[str] | None]
@@ -102,6 +103,7 @@ class BulkFilterOut(TypedDict):
     fan_out_id: str | None
     created_after: str | None
     created_before: str | None
+    fingerprint: str | None
 
 
 class BulkOut(TypedDict):
@@ -149,6 +151,7 @@ class CountsOut(TypedDict):
 class DeadFilterIn(TypedDict):
     """The filters of the lists of dead letters and of jobs. All must match; set at least one."""
 
+    fingerprint: NotRequired[str | None]
     queue: NotRequired[str | None]
     name: NotRequired[str | None]
     tag: NotRequired[list[str] | None]
@@ -157,6 +160,28 @@ class DeadFilterIn(TypedDict):
     created_after: NotRequired[str | datetime | None]
     created_before: NotRequired[str | datetime | None]
     reason: NotRequired[Literal["exhausted", "non_retryable", "poison", "expired", "deadline", "unroutable", "undecodable"] | None]
+
+
+class DeadLetterGroupOut(TypedDict):
+    """Dead letters with the same cause: job type, error type, and the message without numbers and ids."""
+
+    fingerprint: str
+    object: Literal["dlq_group"]
+    name: str | None
+    error_type: str | None
+    message: str | None
+    reason: str | None
+    count: int
+    first_seen_at: str
+    last_seen_at: str
+    queues: list[str]
+    versions: list[str]
+    example_job_id: str
+
+
+class DeadLetterGroupPage(TypedDict):
+    items: list["DeadLetterGroupOut"]
+    next_cursor: str | None
 
 
 class DeadLetterOut(TypedDict):
@@ -174,6 +199,7 @@ class DeadLetterOut(TypedDict):
     payload: dict[str, Any] | None
     attempts: list["AttemptOut"]
     redriven: int
+    fingerprint: str | None
     truncated: list[str]
 
 
@@ -191,6 +217,15 @@ class DeadRetryIn(TypedDict):
     filter: "DeadFilterIn"
 
 
+class DepthSeriesOut(TypedDict):
+    """Jobs per step, sampled within half a minute after its last minute."""
+
+    queued: list[int | None]
+    delayed: list[int | None]
+    running: list[int | None]
+    dead: list[int | None]
+
+
 class EdgeIn(TypedDict):
     """A dependency of a job, and the outcome it requires."""
 
@@ -205,6 +240,21 @@ class ErrorOut(TypedDict):
     message: str
     retryable: bool
     attempt: int
+
+
+class EventOut(TypedDict):
+    """The data of an event in the stream of a namespace or queue."""
+
+    type: str
+    at: str
+    object: Literal["job", "flow", "fan_out", "queue"]
+    id: str
+    version: int | None
+    state: str
+    state_reason: str | None
+    queue: str | None
+    name: str | None
+    group_id: str | None
 
 
 class ExplanationOut(TypedDict):
@@ -562,6 +612,16 @@ class LogPage(TypedDict):
     next_cursor: str | None
 
 
+class MarkOut(TypedDict):
+    """An event that may explain a change: a new worker version, or a pause or resume."""
+
+    at: str
+    kind: Literal["deploy", "pause", "resume"]
+    version: str | None
+    queue: str | None
+    job_type: str | None
+
+
 class NodeIn(TypedDict):
     """A job of a flow. An edge is the key of another job, or an object with key and `when`."""
 
@@ -573,6 +633,22 @@ class PauseIn(TypedDict):
     """Without a job type, pauses or resumes the whole queue."""
 
     job_type: NotRequired[str | None]
+
+
+class PercentileSeriesOut(TypedDict):
+    """In seconds, one value per step; null without a run. Accurate to about 10 percent."""
+
+    p50: list[float | None]
+    p95: list[float | None]
+    p99: list[float | None]
+
+
+class PercentilesOut(TypedDict):
+    """In seconds; null without a run. Accurate to about 10 percent."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
 
 
 class Problem(TypedDict):
@@ -830,6 +906,69 @@ class SealIn(TypedDict):
 State = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
 
 
+StatsOut = TypedDict(
+    "StatsOut",
+    {
+        "object": Literal["stats"],
+        "queue": str | None,
+        "type": str | None,
+        "from": str,
+        "to": str,
+        "step": Literal["1m", "5m", "1h"],
+        "step_seconds": int,
+        "points": int,
+        "started": list[int | None],
+        "succeeded": list[int | None],
+        "failed": list[int | None],
+        "dead": list[int | None],
+        "cancelled": list[int | None],
+        "wait_seconds": "PercentileSeriesOut",
+        "run_seconds": "PercentileSeriesOut",
+        "depth": "DepthSeriesOut | None",
+        "totals": "StatsTotalsOut",
+        "marks": list["MarkOut"],
+    },
+)
+
+
+StatsPage = TypedDict(
+    "StatsPage",
+    {
+        "items": list["StatsRowOut"],
+        "next_cursor": str | None,
+        "from": str,
+        "to": str,
+        "trend_step_seconds": int,
+    },
+)
+
+
+class StatsRowOut(TypedDict):
+    """One queue or job type."""
+
+    started: int
+    succeeded: int
+    failed: int
+    dead: int
+    cancelled: int
+    wait_seconds: "PercentilesOut"
+    run_seconds: "PercentilesOut"
+    name: str
+    trend: "TrendOut"
+
+
+class StatsTotalsOut(TypedDict):
+    """The whole window. `failed` counts failed attempts; the others count jobs."""
+
+    started: int
+    succeeded: int
+    failed: int
+    dead: int
+    cancelled: int
+    wait_seconds: "PercentilesOut"
+    run_seconds: "PercentilesOut"
+
+
 class ToleranceIn(TypedDict):
     """Failures that a fan-out tolerates. One more fails it and cancels the items that have not started."""
 
@@ -840,6 +979,14 @@ class ToleranceIn(TypedDict):
 class ToleranceOut(TypedDict):
     count: int | None
     percent: float | None
+
+
+class TrendOut(TypedDict):
+    """The same window in steps of `trend_step_seconds`; null is a gap."""
+
+    succeeded: list[int | None]
+    failed: list[int | None]
+    dead: list[int | None]
 
 
 class UniqueIn(TypedDict):
@@ -968,6 +1115,7 @@ class FanOutKeywords(TypedDict):
 class BulkFilter(TypedDict):
     """Keyword arguments; see BulkFilterIn."""
 
+    fingerprint: NotRequired[str | None]
     queue: NotRequired[str | None]
     name: NotRequired[str | None]
     tag: NotRequired[str | list[str] | None]
@@ -981,6 +1129,7 @@ class BulkFilter(TypedDict):
 class DeadBulkFilter(TypedDict):
     """Keyword arguments; see DeadFilterIn."""
 
+    fingerprint: NotRequired[str | None]
     queue: NotRequired[str | None]
     name: NotRequired[str | None]
     tag: NotRequired[str | list[str] | None]
@@ -1010,3 +1159,4 @@ class DeadLetterFilter(TypedDict):
     queue: NotRequired[str]
     name: NotRequired[str]
     reason: NotRequired[str]
+    fingerprint: NotRequired[str]

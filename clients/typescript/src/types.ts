@@ -71,6 +71,8 @@ export interface BulkCountsOut {
 
 /** The filters of the list of jobs. All must match; set at least one. */
 export interface BulkFilterIn {
+  /** Only dead jobs of this group of GET /v1/dlq/groups. */
+  fingerprint?: string | null;
   queue?: string | null;
   name?: string | null;
   /** key:value; all must match. */
@@ -95,6 +97,7 @@ export interface BulkFilterOut {
   fan_out_id: string | null;
   created_after: string | null;
   created_before: string | null;
+  fingerprint: string | null;
 }
 
 /** The result for each job, in the order of the request. */
@@ -139,6 +142,8 @@ export interface CountsOut {
 
 /** The filters of the lists of dead letters and of jobs. All must match; set at least one. */
 export interface DeadFilterIn {
+  /** Only dead jobs of this group of GET /v1/dlq/groups. */
+  fingerprint?: string | null;
   queue?: string | null;
   name?: string | null;
   /** key:value; all must match. */
@@ -150,6 +155,34 @@ export interface DeadFilterIn {
   /** Only jobs created before this time. */
   created_before?: string | Date | null;
   reason?: "exhausted" | "non_retryable" | "poison" | "expired" | "deadline" | "unroutable" | "undecodable" | null;
+}
+
+/** Dead letters with the same cause: job type, error type, and the message without numbers and ids. */
+export interface DeadLetterGroupOut {
+  fingerprint: string;
+  object: "dlq_group";
+  /** The job type; null in the group of all further causes. */
+  name: string | null;
+  /** null if the jobs died without an error, such as expired ones. */
+  error_type: string | null;
+  /** From one of the jobs. `[redacted]` as in errors of jobs. */
+  message: string | null;
+  /** The reason of the latest dead letter. */
+  reason: string | null;
+  count: number;
+  first_seen_at: string;
+  last_seen_at: string;
+  /** The last 5, latest first. */
+  queues: string[];
+  /** The last 5 worker versions, latest first. */
+  versions: string[];
+  /** The latest dead letter of the group. */
+  example_job_id: string;
+}
+
+export interface DeadLetterGroupPage {
+  items: DeadLetterGroupOut[];
+  next_cursor: string | null;
 }
 
 /** A dead job with its reason and attempts. Lists show only the last attempt. */
@@ -166,6 +199,8 @@ export interface DeadLetterOut {
   payload: Record<string, unknown> | null;
   attempts: AttemptOut[];
   redriven: number;
+  /** Its group in GET /v1/dlq/groups. */
+  fingerprint: string | null;
   /**
    * Fields that are null or shortened because they are too large for a list. Read the resource itself to
    * get them. Empty outside lists.
@@ -189,6 +224,15 @@ export interface DeadRetryIn {
   filter: DeadFilterIn;
 }
 
+/** Jobs per step, sampled within half a minute after its last minute. */
+export interface DepthSeriesOut {
+  queued: (number | null)[];
+  /** Scheduled and retrying jobs. */
+  delayed: (number | null)[];
+  running: (number | null)[];
+  dead: (number | null)[];
+}
+
 /** A dependency of a job, and the outcome it requires. */
 export interface EdgeIn {
   key: string;
@@ -202,6 +246,24 @@ export interface ErrorOut {
   message: string;
   retryable: boolean;
   attempt: number;
+}
+
+/** The data of an event in the stream of a namespace or queue. */
+export interface EventOut {
+  /** `object.state`, such as job.dead, flow.failed or queue.paused. */
+  type: string;
+  at: string;
+  object: "job" | "flow" | "fan_out" | "queue";
+  /** For a queue, its name. */
+  id: string;
+  version: number | null;
+  state: string;
+  state_reason: string | null;
+  queue: string | null;
+  /** The job type, or the name of the flow. */
+  name: string | null;
+  /** The flow or fan-out of a job. */
+  group_id: string | null;
 }
 
 /** Why a job is in its state. `summary` joins all messages; the most important reason comes first. */
@@ -557,6 +619,17 @@ export interface LogPage {
   next_cursor: string | null;
 }
 
+/** An event that may explain a change: a new worker version, or a pause or resume. */
+export interface MarkOut {
+  at: string;
+  kind: "deploy" | "pause" | "resume";
+  /** The worker version of a deploy. */
+  version: string | null;
+  queue: string | null;
+  /** Set if only this job type was paused or resumed. */
+  job_type: string | null;
+}
+
 /** A job of a flow. An edge is the key of another job, or an object with key and `when`. */
 export interface NodeIn {
   job: JobSpecIn;
@@ -566,6 +639,20 @@ export interface NodeIn {
 /** Without a job type, pauses or resumes the whole queue. */
 export interface PauseIn {
   job_type?: string | null;
+}
+
+/** In seconds, one value per step; null without a run. Accurate to about 10 percent. */
+export interface PercentileSeriesOut {
+  p50: (number | null)[];
+  p95: (number | null)[];
+  p99: (number | null)[];
+}
+
+/** In seconds; null without a run. Accurate to about 10 percent. */
+export interface PercentilesOut {
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
 }
 
 /** An error (RFC 9457). Programs rely on `code`, whose meaning never changes; `detail` is for people. */
@@ -834,6 +921,65 @@ export interface SealIn {
 
 export type State = "blocked" | "scheduled" | "queued" | "running" | "retrying" | "succeeded" | "cancelled" | "dead";
 
+/** Columns of equal length: the value at index i covers step i, which begins at `from` + i * step. */
+export interface StatsOut {
+  object: "stats";
+  queue: string | null;
+  type: string | null;
+  from: string;
+  to: string;
+  step: "1m" | "5m" | "1h";
+  step_seconds: number;
+  points: number;
+  started: (number | null)[];
+  succeeded: (number | null)[];
+  /** Failed attempts, including those that are retried. */
+  failed: (number | null)[];
+  dead: (number | null)[];
+  cancelled: (number | null)[];
+  wait_seconds: PercentileSeriesOut;
+  run_seconds: PercentileSeriesOut;
+  /** null for a job type. */
+  depth: DepthSeriesOut | null;
+  totals: StatsTotalsOut;
+  /** The last 100 in the window, oldest first. */
+  marks: MarkOut[];
+}
+
+/** The queues or job types with activity in the window, most failures and deaths first. */
+export interface StatsPage {
+  items: StatsRowOut[];
+  next_cursor: string | null;
+  from: string;
+  to: string;
+  trend_step_seconds: number;
+}
+
+/** One queue or job type. */
+export interface StatsRowOut {
+  started: number;
+  succeeded: number;
+  failed: number;
+  dead: number;
+  cancelled: number;
+  wait_seconds: PercentilesOut;
+  run_seconds: PercentilesOut;
+  /** `other` collects names beyond the limit. */
+  name: string;
+  trend: TrendOut;
+}
+
+/** The whole window. `failed` counts failed attempts; the others count jobs. */
+export interface StatsTotalsOut {
+  started: number;
+  succeeded: number;
+  failed: number;
+  dead: number;
+  cancelled: number;
+  wait_seconds: PercentilesOut;
+  run_seconds: PercentilesOut;
+}
+
 /** Failures that a fan-out tolerates. One more fails it and cancels the items that have not started. */
 export interface ToleranceIn {
   count?: number | null;
@@ -844,6 +990,13 @@ export interface ToleranceIn {
 export interface ToleranceOut {
   count: number | null;
   percent: number | null;
+}
+
+/** The same window in steps of `trend_step_seconds`; null is a gap. */
+export interface TrendOut {
+  succeeded: (number | null)[];
+  failed: (number | null)[];
+  dead: (number | null)[];
 }
 
 /** Only one job of a queue holds the key at a time. */
@@ -993,6 +1146,8 @@ export interface FanOutKeywords {
 
 /** See BulkFilterIn. */
 export interface BulkFilter {
+  /** Only dead jobs of this group of GET /v1/dlq/groups. */
+  fingerprint?: string | null;
   queue?: string | null;
   name?: string | null;
   /** key:value; all must match. */
@@ -1008,6 +1163,8 @@ export interface BulkFilter {
 
 /** See DeadFilterIn. */
 export interface DeadBulkFilter {
+  /** Only dead jobs of this group of GET /v1/dlq/groups. */
+  fingerprint?: string | null;
   queue?: string | null;
   name?: string | null;
   /** key:value; all must match. */
@@ -1041,6 +1198,8 @@ export interface DeadLetterFilter {
   queue?: string;
   name?: string;
   reason?: string;
+  /** A group of GET /v1/dlq/groups. */
+  fingerprint?: string;
 }
 
 /** What belongs to a fan-out, and not to its jobs. */

@@ -22,6 +22,7 @@ from service.commands.output.documents import print_document
 from service.commands.output.listing import Json
 from service.commands.top.figures import Order, Snapshot, View
 from service.commands.top.screen import frame
+from service.tasks import end
 from triage_client import ApiError, AsyncTriage, TriageError
 
 #: The most queues and workers that are read.
@@ -114,10 +115,10 @@ class Screen:
             finally:
                 loop.remove_reader(fd)
                 loop.remove_signal_handler(signal.SIGWINCH)
-                for task in (refreshing, leaving):
-                    task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await refreshing
+                failed = refreshing.done() and refreshing
+                await end([refreshing, leaving])
+        if failed:
+            failed.result()
 
     async def _refresh(self, live: _Display) -> None:
         while True:

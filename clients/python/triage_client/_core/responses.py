@@ -82,7 +82,7 @@ def _unexpected(response: httpx.Response) -> UnexpectedResponse:
     if 300 <= status < 400:
         target = response.headers.get("location")
         text = f"{said}{f' to {target}' if target else ''}: the client does not follow redirects"
-    elif _read(response) == {"code": "not_found", "status": 404}:
+    elif status == 404 and _read(response) == {"code": "not_found", "status": 404}:
         text = f"{said}: that is the port of a worker; use the API's port"
     elif status >= 400:
         text = f"{said} with {_kind(response)}, which is not from Triage: a proxy may have responded"
