@@ -9,12 +9,7 @@ from typing import Literal
 import structlog
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
@@ -165,8 +160,10 @@ class Settings(BaseSettings):
         description="Proxies to trust for X-Forwarded-For: addresses or CIDRs, comma-separated; `*` = all.",
     )
     allowed_hosts: str = Field(
-        default="",
-        description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated.",
+        default="", description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated."
+    )
+    environment_label: str = Field(
+        default="", max_length=40, description="Text on the dashboard, such as `production` or `staging`."
     )
     jwt_issuer: str = Field(
         default="", description="Issuer (`iss`) of tokens (JWT) that the API accepts in addition to API keys."

@@ -2,8 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.context import identify
+from service.api.responses import rendering
 from service.api.static_pages import File, Site, dashboard, reference
 from service.domain.errors import NotFound
+from service.settings import Settings
 
 #: No external resources, nothing inline, no framing.
 STRICT = (
@@ -17,11 +20,19 @@ _PAGE_CACHE = "no-cache"
 _FILE_CACHE = "public, max-age=31536000, immutable"
 
 
-def pages_router() -> APIRouter:
+def pages_router(settings: Settings) -> APIRouter:
     router = APIRouter(tags=["pages"], include_in_schema=False)
-    _add(router, "/dashboard", dashboard(), STRICT)
+    shown = {"auth": settings.auth, "environment": settings.environment_label}
+    _add(router, "/dashboard", dashboard().with_settings(shown), STRICT)
+    router.add_api_route("/dashboard/access", _access, methods=["GET"], response_model=None)
     _add(router, "/docs", reference(), WITH_ICONS)
     return router
+
+
+async def _access(request: Request) -> Response:
+    """What the caller may do, so that the dashboard offers nothing that the API would refuse."""
+    caller = await identify(request)
+    return rendering.respond({"namespace": caller.namespace, "scopes": sorted(caller.scopes)})
 
 
 def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
@@ -35,7 +46,7 @@ def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
             raise NotFound()
         return _respond(request, found, _FILE_CACHE, policy)
 
-    for address, endpoint in ((path, page), (path + "/{build}/{name}", file)):
+    for address, endpoint in ((path, page), (path + "/{build}/{name:path}", file)):
         router.add_api_route(
             address, endpoint, methods=["GET", "HEAD"], response_class=Response, response_model=None
         )
