@@ -8,6 +8,7 @@ from service.store.bulk.portions import BulkBatches
 from service.store.changes.change_feed import ChangeFeed
 from service.store.changes.event_log import EventLog
 from service.store.changes.subscriber import Subscriber
+from service.store.dead_letter_groups import DeadLetterGroups
 from service.store.explanations import Explanations
 from service.store.groups.dependencies import Dependencies
 from service.store.groups.fan_outs import FanOuts
@@ -51,6 +52,7 @@ class Namespace:
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
         self.queue_metrics = QueueMetrics(self.scripts, self.queries, self.workers)
         self.explanations = Explanations(self.scripts, self.workers)
+        self.dead_letter_groups = DeadLetterGroups(self.scripts)
         self.groups = Groups(self.scripts, self.queries)
         self.group_jobs = GroupJobs(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)

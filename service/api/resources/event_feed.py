@@ -115,5 +115,5 @@ def _named(position: Position, name: str, data: dict[str, Any] | None = None) ->
 
 
 def _keep_alive(found: Stream) -> bytes:
-    """An id without data is no event, but a client that reconnects will send it."""
+    """An id without data. Clients ignore it, except that they send it when they reconnect."""
     return b"id: %s\n\n" % str(found.position).encode()

@@ -28,7 +28,7 @@ class PercentileSeriesOut(Out):
 
 
 class DepthSeriesOut(Out):
-    """Jobs per step, as sampled at the end of its last minute."""
+    """Jobs per step, sampled within half a minute after its last minute."""
 
     queued: Counts
     delayed: Counts = Field(description="Scheduled and retrying jobs.")

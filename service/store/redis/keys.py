@@ -225,6 +225,13 @@ events = _key(
 counters = _key(
     "counters", "HASH", "Totals since the namespace was created: stale finishes, rescues, pruned jobs."
 )
+dead_groups = _key(
+    "dead_groups", "ZSET", "Groups of dead letters with the same cause, by their latest death."
+)
+dead_group = _key(
+    "dead_group:{fingerprint}", "HASH", "A group: job type, error, first and last death, queues, versions."
+)
+dead_group_jobs = _key("dead_group:{fingerprint}:jobs", "ZSET", "The dead jobs of a group, by creation time.")
 dead = _key("dead", "HASH", "The number of dead jobs by <reason>:<queue>.")
 
 unroutable_types = _key(

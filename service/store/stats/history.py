@@ -1,5 +1,6 @@
 """Reads the history of queues and job types."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +66,7 @@ class History:
         for hour, minutes, (present, packed) in zip(
             hours, found[: len(hours)], found[len(hours) :], strict=True
         ):
+            await asyncio.sleep(0)
             if present is not None:
                 tallies = decode_hour(packed) if packed else [None] * MINUTES
                 for offset, exists in enumerate(present):
@@ -87,6 +89,7 @@ class History:
         found: dict[str, _Sums] = {}
         recorded = _Sums(window)
         for first, text in texts:
+            await asyncio.sleep(0)  # The names of one text take a few milliseconds.
             recorded.add(first, None)
             for name, row in split_tallies(text).items():
                 if name.startswith(f"{kind[0]}|"):

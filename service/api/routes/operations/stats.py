@@ -110,21 +110,23 @@ async def _compare(context: Context, kind: Kind, from_: Time | None, to: Time | 
     step = comparable(exact, now // MINUTE_MS)
     window = _window(now, from_, to, step)
     found = await context.namespace.stats.all_series(kind, window)
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name,
-            **_totals(series.steps),
-            "trend": {
-                field: _column(series.steps, COUNTED.index(field))
-                for field in ("succeeded", "failed", "dead")
-            },
-        }
-        for name, series in found.items()
-    ]
-    rows.sort(key=lambda row: (-row["dead"], -row["failed"], -row["started"], row["name"]))
+    names = sorted(found, key=lambda name: _trouble(name, found[name].steps), reverse=True)[:limit]
+    items = [_row(name, found[name].steps) for name in names]
     return rendering.respond(
-        {"items": rows[:limit], "next_cursor": None, **_bounds(window), "trend_step_seconds": step * 60}
+        {"items": items, "next_cursor": None, **_bounds(window), "trend_step_seconds": step * 60}
     )
+
+
+def _trouble(name: str, steps: Sequence[Tally | None]) -> tuple[int, int, int, str]:
+    """Sorts names with many dead jobs last, then those with many failed attempts."""
+    counts = [step.counts for step in steps if step is not None]
+    started, _, failed, dead, _ = (sum(column) for column in zip(*counts, strict=True))
+    return dead, failed, started, name
+
+
+def _row(name: str, steps: Sequence[Tally | None]) -> dict[str, Any]:
+    trend = {field: _column(steps, COUNTED.index(field)) for field in ("succeeded", "failed", "dead")}
+    return {"name": name, **_totals(steps), "trend": trend}
 
 
 def _window(now: int, from_: Time | None, to: Time | None, step: int) -> Window:

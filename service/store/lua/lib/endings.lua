@@ -24,7 +24,7 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
       batch.count_rate(job.queue, 'failed')
       redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1)
     end
-    unsuccessful_ends.count(job, state)
+    unsuccessful_ends.note(id, job, state, reason)
   end
   local orphans = job.children_token and state ~= 'succeeded'
   if job.linked or orphans or (state == 'dead' and group) then
