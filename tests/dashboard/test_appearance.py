@@ -12,7 +12,7 @@ from tests.dashboard.visit import Visit
 
 WIDER_THAN_ITS_WINDOW = "document.documentElement.scrollWidth > innerWidth"
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-FINDINGS = """async () => (await axe.run()).violations.map((found) => (
+FINDINGS = """async (options) => (await axe.run(options ?? {})).violations.map((found) => (
   `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`))"""
 
 
@@ -44,13 +44,12 @@ def pages(system: System) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("width", "scheme"), [(400, "light"), (1001, "dark"), (1400, "light"), (400, "dark")]
+    ("scheme", "options"), [("light", {}), ("dark", {"runOnly": ["color-contrast"]})], ids=["light", "dark"]
 )
 def test_every_page_fits_its_window_and_axe_finds_nothing(
-    browser: Browser, system: System, pages: list[str], width: int, scheme: Any
+    browser: Browser, system: System, pages: list[str], scheme: Any, options: dict[str, Any]
 ) -> None:
-    size: Any = {"width": width, "height": 800}
-    visit = Visit(browser, system.open, viewport=size, color_scheme=scheme)
+    visit = Visit(browser, system.open, color_scheme=scheme)
     visit.open()
     visit.page.evaluate(AXE)
     found: dict[str, list[str]] = {}
@@ -59,8 +58,10 @@ def test_every_page_fits_its_window_and_axe_finds_nothing(
         heading = visit.page.get_by_role("heading", level=1)
         expect(heading).to_contain_text(page.partition("/")[2] or ("Overview" if page == "" else ""))
         visit.loaded()
-        assert not visit.page.evaluate(WIDER_THAN_ITS_WINDOW), page
-        found[page] = visit.page.evaluate(FINDINGS)
+        for width in (1400, 1001, 400):
+            visit.page.set_viewport_size({"width": width, "height": 800})
+            assert not visit.page.evaluate(WIDER_THAN_ITS_WINDOW), (page, width)
+        found[page] = visit.page.evaluate(FINDINGS, options)
     visit.close()
     assert {page: findings for page, findings in found.items() if findings} == {}
 
@@ -95,7 +96,8 @@ def test_colours_follow_the_system(browser: Browser, system: System) -> None:
 def test_the_reference_works_without_any_other_host(visit: Visit, system: System) -> None:
     page = visit.page
     page.goto(f"{visit.origin}/docs")
-    expect(page.get_by_role("heading", name="Triage")).to_be_visible()
+    # Swagger UI is a megabyte of script.
+    expect(page.get_by_role("heading", name="Triage")).to_be_visible(timeout=20_000)
     tags = {
         tag
         for path in system.cluster.http.get("/openapi.json").json()["paths"].values()

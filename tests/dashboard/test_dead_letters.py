@@ -47,7 +47,7 @@ def test_one_and_then_all_that_match_run_again(visit: Visit, system: System) -> 
     expect(entries).to_have_count(0)
 
     visit.page.get_by_role("button", name="Retry all …").click()
-    visit.sees(visit.page.get_by_role("status"), "No dead jobs match.")
+    visit.sees(visit.page.get_by_role("status").last, "No dead jobs match.")
 
 
 def test_a_bulk_action_paused_elsewhere_is_followed_to_its_end(visit: Visit, system: System) -> None:
