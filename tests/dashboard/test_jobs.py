@@ -129,7 +129,7 @@ def test_all_that_match_are_counted_and_then_acted_on(visit: Visit, system: Syst
     visit.sees(visit.page.get_by_role("dialog"), "3 jobs match. Cancel them all?")
     visit.confirm("Cancel all")
     visit.sees(visit.page.locator("#bulk"), "succeeded: 3 cancelled, 0 skipped.")
-    # What cannot be undone must be typed.
+    # A deletion cannot be undone, so the number must be typed.
     visit.page.get_by_role("button", name="Delete all").click()
     dialog = visit.page.get_by_role("dialog")
     expect(dialog.get_by_role("button", name="Delete all")).to_be_disabled()

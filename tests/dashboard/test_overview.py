@@ -1,4 +1,4 @@
-"""The first page that an operator sees: what needs attention, and since when."""
+"""The first page that an operator sees: problems, and since when they exist."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
