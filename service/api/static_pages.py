@@ -1,8 +1,9 @@
 """Web pages: static files of the package, under URLs that contain a hash of their content."""
 
+import gzip
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -19,6 +20,8 @@ _MEDIA_TYPES = {
 }
 #: The placeholder in a page for the URL of its files.
 _BUILD = b"@build@"
+#: The placeholder in a page for hints that load all its modules at once, instead of import by import.
+_MODULES = b"@modules@"
 _PAGE = "index.html"
 #: The folder of a site with unchanged files of other projects.
 _VENDOR = "vendor/"
@@ -36,6 +39,15 @@ class File:
     @classmethod
     def of(cls, name: str, content: bytes) -> Self:
         return cls(content, _MEDIA_TYPES[name.rpartition(".")[2]], f'"{_digest(content)}"')
+
+    def compressed(self) -> "File":
+        """The same with `Content-Encoding: gzip`: another representation, so with another ETag."""
+        return _compressed(self)
+
+
+@cache
+def _compressed(file: File) -> File:
+    return File(gzip.compress(file.content, mtime=0), file.media_type, f'{file.etag[:-1]}-gzip"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +73,18 @@ def build_site(*folders: Traversable, names: frozenset[str] | None = None) -> Si
             if number == 0 or names is None or name in names:
                 contents[name] = _resolved(name, path.read_bytes())
     build = _digest(*(part for name, content in contents.items() for part in (name.encode(), content)))
-    page = contents.pop(_PAGE).replace(_BUILD, build.encode())
+    page = contents.pop(_PAGE).replace(_MODULES, _hints(contents)).replace(_BUILD, build.encode())
     return Site(
         build, File.of(_PAGE, page), {name: File.of(name, content) for name, content in contents.items()}
     )
+
+
+def _hints(names: Iterable[str]) -> bytes:
+    # A minified file is a classic script.
+    modules = [name for name in names if name.endswith((".js", ".mjs")) and ".min." not in name]
+    return "\n  ".join(
+        f'<link rel="modulepreload" href="dashboard/@build@/{name}">' for name in modules
+    ).encode()
 
 
 def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:

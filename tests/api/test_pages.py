@@ -120,6 +120,29 @@ def test_every_module_is_imported() -> None:
     assert {path for path in OURS if path not in imported} == {DASHBOARD / "main.js"}
 
 
+async def test_files_are_compressed_for_clients_that_accept_it(api: Api) -> None:
+    address = next(
+        link for link in loaded((await api.http.get("/dashboard")).text) if link.endswith("main.js")
+    )
+    plain = await api.http.get(f"/{address}", headers={"Accept-Encoding": "identity"})
+    packed = await api.http.get(f"/{address}", headers={"Accept-Encoding": "gzip, br"})
+    assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+    assert plain.content == packed.content
+    assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
+    etags = [response.headers["etag"] for response in (plain, packed)]
+    assert etags[0] != etags[1]
+    again = {"If-None-Match": etags[1], "Accept-Encoding": "gzip"}
+    assert (await api.http.get(f"/{address}", headers=again)).status_code == 304
+
+
+async def test_the_page_loads_all_modules_at_once(api: Api) -> None:
+    links = set(loaded((await api.http.get("/dashboard")).text))
+    site = static_pages.dashboard()
+    modules = {name for name in site.files if name.endswith(("js", "mjs")) and ".min." not in name}
+    assert len(modules) > 50
+    assert {f"dashboard/{site.build}/{name}" for name in modules} <= links
+
+
 async def test_the_page_has_the_settings_of_its_server(store: Namespace) -> None:
     api = Api(store.scripts.redis, store.scripts.namespace, environment_label='"><b>staging')
     text = (await api.http.get("/dashboard")).text

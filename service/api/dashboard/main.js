@@ -3,7 +3,7 @@
 import { askForKey, refusal, session, SignIn } from "./app/sign_in.js";
 import { Bar, Navigation } from "./app/frame.js";
 import { listenToKeys } from "./app/keyboard.js";
-import { PAGES } from "./app/pages.js";
+import { eventsOf, PAGES } from "./app/pages.js";
 import { access } from "./lib/api.js";
 import { html, render, useEffect } from "./lib/html.js";
 import { restart } from "./lib/live.js";
@@ -25,8 +25,9 @@ function App() {
   useEffect(() => {
     if (refused) return;
     learnAccess();
-    restart();
   }, [visit, refused]);
+  const events = JSON.stringify(refused ? null : eventsOf(here));
+  useEffect(() => restart(JSON.parse(events)), [visit, events]);
   const skip = (/** @type {Event} */ event) => {
     event.preventDefault();
     document.getElementById("main")?.focus();

@@ -34,4 +34,18 @@ export const NAVIGATION = [
   ],
 ];
 
+/** Only the events that a page can use: a busy namespace has thousands in a second. @type {Record<string, string>} */
+const EVENTS = { "": "queue,job.dead", jobs: "job", "dead-letters": "job.dead", flows: "flow", "fan-outs": "fan_out", queues: "queue" };
+
+/**
+ * @param {import("../lib/route.js").Route} route
+ * @returns {[string, string][] | null} parameters of /v1/events; null: the page follows none
+ */
+export function eventsOf({ page, id, filter }) {
+  if (!Object.hasOwn(EVENTS, page)) return null;
+  if (page === "queues" && id !== null) return [["queue", id]];
+  const group = (page === "flows" || page === "fan-outs") && id !== null;
+  return [["types", `${EVENTS[page]}${group ? ",job" : ""}`], ["queue", page === "jobs" && id === null ? filter.get("queue") ?? "" : ""]];
+}
+
 export const PAGES = new Map(NAVIGATION.flat().map((page) => [page.page, page]));

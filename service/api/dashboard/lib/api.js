@@ -135,7 +135,7 @@ async function ask(url, options, signal) {
  * @param {Response} response
  * @param {string} text
  */
-export function problemOf(response, text) {
+function problemOf(response, text) {
   try {
     const document = parse(text);
     return new Problem(response.status, document.title, document.detail, document);

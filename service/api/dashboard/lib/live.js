@@ -1,6 +1,6 @@
 /** One event stream for the whole page. Where there is none, readings poll. */
 
-import { authorization, problemOf, urlOf } from "./api.js";
+import { authorization, urlOf } from "./api.js";
 import { lines } from "./event_lines.js";
 import { store } from "./store.js";
 
@@ -25,23 +25,27 @@ export function onChange(follow) {
   return () => followers.delete(follow);
 }
 
-/** Connects again, as after a change of the key. */
-export function restart() {
+/**
+ * Follows other events, or the same with another key.
+ * @param {[string, string][] | null} wanted parameters of /v1/events; null: none
+ */
+export function restart(wanted) {
   stop.abort();
   stop = new AbortController();
   lastId = "";
-  run(stop.signal);
+  connection.set("polling");
+  if (wanted !== null) run(stop.signal, wanted);
 }
 
-/** @param {AbortSignal} stopped */
-async function run(stopped) {
+/** @param {AbortSignal} stopped @param {[string, string][]} wanted */
+async function run(stopped, wanted) {
   while (!stopped.aborted) {
     const hidden = new AbortController();
     const hide = () => document.hidden && hidden.abort();
     document.addEventListener("visibilitychange", hide, { signal: stopped });
     let again = true;
     try {
-      if (!document.hidden) again = await stream(AbortSignal.any([stopped, hidden.signal]));
+      if (!document.hidden) again = await stream(AbortSignal.any([stopped, hidden.signal]), wanted);
     } catch {
       // The connection ended: the next one continues where it stopped.
     }
@@ -55,16 +59,17 @@ async function run(stopped) {
 
 /**
  * @param {AbortSignal} signal
+ * @param {[string, string][]} wanted
  * @returns {Promise<boolean>} false: this API has no stream for this key
  */
-async function stream(signal) {
+async function stream(signal, wanted) {
   const resumed = lastId === "" ? {} : { "Last-Event-ID": lastId };
-  const response = await fetch(urlOf("events"), {
+  const response = await fetch(urlOf("events", wanted), {
     headers: { ...authorization(), ...resumed, Accept: "text/event-stream" },
     cache: "no-store", credentials: "omit", redirect: "error", signal,
   });
   if (!response.ok || response.body === null) {
-    return ![401, 403, 404, 405].includes(problemOf(response, await response.text()).status);
+    return response.status >= 500 || response.status === 429;
   }
   connection.set("live");
   for await (const event of lines(response.body)) {

@@ -19,8 +19,10 @@ const FINAL = [401, 403, 404];
  *   concerns?: (change: import("./live.js").Change) => boolean,
  *   until?: (data: any) => boolean,
  *   keep?: boolean,
+ *   steady?: boolean,
  * }} Options `concerns`: whether an event is a reason to read; `until`: whether nothing will change any more;
- *   `keep`: with other parameters, the earlier data stays until the new arrives
+ *   `keep`: with other parameters, the earlier data stays until the new arrives;
+ *   `steady`: events do not tell everything, so they do not replace polling
  */
 
 const NOTHING = { data: null, error: null, readAt: null };
@@ -119,10 +121,10 @@ class Loop {
     return new Promise((/** @type {(value?: any) => void} */ resolve) => {
       this.wake = resolve;
       this.left.signal.addEventListener("abort", () => resolve(), { once: true });
-      const { seconds = SECONDS, concerns } = this.options();
+      const { seconds = SECONDS, concerns, steady = false } = this.options();
       // An event came during the reading, which may have missed it.
       if (this.stale) return this.sleep(LEAST_MS);
-      const live = concerns !== undefined && connection.get() === "live";
+      const live = concerns !== undefined && !steady && connection.get() === "live";
       if (more) this.sleep((live ? Math.max(seconds, SECONDS_LIVE) : seconds) * 1000);
     });
   }

@@ -20,7 +20,7 @@ export function Groups({ route, then }) {
   const asked = route.filter.get("causes") ?? "count", order = Object.hasOwn(ORDERS, asked) ? asked : "count";
   const filter = filterOf(route, ["queue", "name"]);
   const groups = useReading("dlq/groups", {
-    parameters: [...filter, ["order", order], ["limit", LIMIT]], seconds: SECONDS, keep: true, concerns: (change) => change.type === "job.dead",
+    parameters: [...filter, ["order", order], ["limit", LIMIT]], seconds: SECONDS, keep: true, concerns: (change) => change.type === "job.dead", steady: true,
   });
   const [text, setText] = useState("");
   // An API of an earlier version does not group.

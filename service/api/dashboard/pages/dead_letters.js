@@ -26,7 +26,7 @@ const SECONDS = 5;
 /** @type {import("../app/pages.js").PageView} */
 export function DeadLettersPage({ route }) {
   const filter = filterOf(route, [...FIELDS.map((field) => field.name), "fingerprint"]);
-  const entries = usePages("dlq", route, filter, { seconds: SECONDS, concerns: (change) => change.type === "job.dead" });
+  const entries = usePages("dlq", route, filter, { seconds: SECONDS, concerns: (change) => change.type === "job.dead", steady: true });
   const selection = useSelection();
   const group = route.filter.get("fingerprint");
   return html`

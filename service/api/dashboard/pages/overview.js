@@ -18,11 +18,11 @@ const FEW = 8;
 const TILES = ["running", "queued", "retrying", "scheduled", "blocked"];
 const MINUTE_MS = 60_000, SECONDS_SLOW = 30;
 
-const ofQueues = (/** @type {any} */ change) => change.object === "job" || change.object === "queue";
+const ofQueues = (/** @type {any} */ change) => change.type === "job.dead" || change.object === "queue";
 
 /** @type {import("../app/pages.js").PageView} */
 export function OverviewPage({ route }) {
-  const queues = useReading("queues", { parameters: [["limit", QUEUES], ["order", "attention"]], concerns: ofQueues });
+  const queues = useReading("queues", { parameters: [["limit", QUEUES], ["order", "attention"]], concerns: ofQueues, steady: true });
   const workers = useReading("workers", { parameters: [["limit", WORKERS]] });
   const history = useHistory(route);
   const recent = new Date((Math.floor(Date.now() / MINUTE_MS) - 15) * MINUTE_MS).toISOString();

@@ -15,7 +15,7 @@ const BY_ATTENTION = "those that need attention first";
 export function QueuesPage({ route }) {
   const byName = route.filter.get("order") === "name" || route.filter.has("cursor");
   const filter = /** @type {[string, string][]} */ (byName ? [["order", "name"]] : [["order", "attention"], ["limit", "200"]]);
-  const queues = usePages("queues", route, filter, { seconds: SECONDS, concerns: (change) => change.object === "queue" });
+  const queues = usePages("queues", route, filter, { seconds: SECONDS, concerns: (change) => change.object === "queue", steady: true });
   const from = new Date((Math.floor(Date.now() / ROUND_MS)) * ROUND_MS - HOUR_MS).toISOString();
   const history = useReading("stats/queues", { parameters: [["from", from], ["limit", "200"]], seconds: SECONDS_SLOW, keep: true });
   const trends = new Map((history.data?.items ?? []).map((/** @type {any} */ row) => [row.name, row]));

@@ -53,7 +53,11 @@ def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
 
 
 def _respond(request: Request, file: File, cache: str, policy: str) -> Response:
-    headers = {"ETag": file.etag, "Cache-Control": cache, "Content-Security-Policy": policy}
+    headers = {"Cache-Control": cache, "Content-Security-Policy": policy, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        file = file.compressed()
+        headers["Content-Encoding"] = "gzip"
+    headers["ETag"] = file.etag
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(file.content, headers=headers, media_type=file.media_type)
