@@ -3,18 +3,20 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any
 
 from typer.main import get_command
 
-import service.store.namespace  # noqa: F401  # Every module that defines keys.
-from service.api.responses.problems import BY_STATUS, STATUS
+from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.redis.keys import CATALOGUE
 
 WIDTH = 120
+#: Codes that belong to no error class.
+OTHER_ERRORS = {"http_error": "Any other HTTP status.", "internal_error": UNEXPECTED}
 
 
 def item(text: str) -> list[str]:
@@ -39,7 +41,14 @@ def settings() -> list[str]:
     return lines
 
 
-def errors() -> list[str]:
+def error_texts() -> dict[str, str]:
+    """A sentence or two for each code of the API's problems."""
+    rows = _error_rows()
+    texts = {code: " ".join(dict.fromkeys(row[3] for row in rows if row[0] == code)) for code in CODES}
+    return {code: text or OTHER_ERRORS[code] for code, text in texts.items()}
+
+
+def _error_rows() -> list[tuple[str, int, bool, str]]:
     rows = [(error.code, status, error.retryable, error.default_message) for error, status in STATUS.items()]
     raised = {row[0] for row in rows}
     rows += [
@@ -47,8 +56,12 @@ def errors() -> list[str]:
         for status, code in BY_STATUS.items()
         if code not in raised
     ]
+    return sorted(set(rows))
+
+
+def errors() -> list[str]:
     texts = dict[tuple[str, int, bool], list[str]]()
-    for code, status, retryable, text in sorted(set(rows)):
+    for code, status, retryable, text in _error_rows():
         texts.setdefault((code, status, retryable), []).append(text)
     lines: list[str] = []
     for (code, status, retryable), found in texts.items():
@@ -115,6 +128,8 @@ def in_order(states: Iterable[State]) -> list[str]:
 
 def redis_keys() -> list[str]:
     lines: list[str] = []
+    # It imports every module that defines keys.
+    import_module("service.store.namespace")
     for key in CATALOGUE:
         meaning = key.meaning.replace("{{", "{").replace("}}", "}")
         lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from service.domain.event import Event, Gap, Position
 from service.store.changes.change_feed import ChangeFeed
-from service.store.codec.events import decode_entry
+from service.store.codec.history.events import decode_entry
 from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Scripts
@@ -133,6 +133,9 @@ class _Reader:
 
     async def _follow(self) -> None:
         """Read until the subscription is lost, the process stops, or no stream is left."""
+        loop = asyncio.get_running_loop()
+        # The stream that starts a reader joins it a moment later.
+        needed = loop.time()
         async with self._change_feed.watch(EVERYTHING) as changed:
             if not self._started.is_set():
                 self.before = self.last = await self._log.newest()
@@ -146,7 +149,8 @@ class _Reader:
                 self._add(changes)
                 if more:
                     continue
-                if changed.last or not self.streams:
+                needed = loop.time() if self.streams else needed
+                if changed.last or loop.time() - needed >= IDLE_SECONDS:
                     self.closing = True
                     return
                 with contextlib.suppress(TimeoutError):

@@ -13,7 +13,7 @@ from service.api.routes.router import Router
 from service.api.schemas.events import EventOut
 from service.api.schemas.parts.fields import Name
 from service.domain.event import TYPES
-from service.store.codec.events import parse_position
+from service.store.codec.history.events import parse_position
 
 router = Router(prefix="/v1/events", tags=["events"])
 

@@ -1,22 +1,25 @@
 -- The log of changes that event streams of queues and namespaces read, written while a process watches `*`.
--- Loaded when it is first used.
 -- Uses: keys, clock
-local P = keys.prefix
-local LOG, WATCHED = P .. 'events', P .. 'watched'
+local P, log, watched_key
 -- An entry has a limited number of changes, so that the number of entries limits the memory.
 local ENTRIES_AT_MOST, CHANGES_AT_MOST = 4000, 25
 
+local function begin()
+  P = keys.prefix
+  log, watched_key = P .. 'events', P .. 'watched'
+end
+
 local function append(lines)
-  local last = tonumber(redis.call('ZRANGE', LOG, -1, -1, 'WITHSCORES')[2] or 0)
+  local last = tonumber(redis.call('ZRANGE', log, -1, -1, 'WITHSCORES')[2] or 0)
   -- Ids are times in microseconds, so they increase even after the log was lost.
   local at = math.max(clock.micros, last + 1)
   for first = 1, #lines, CHANGES_AT_MOST do
     local id = string.format('%.0f', at)
     local part = table.concat(lines, '\n', first, math.min(#lines, first + CHANGES_AT_MOST - 1))
-    redis.call('ZADD', LOG, id, id .. '\n' .. part)
+    redis.call('ZADD', log, id, id .. '\n' .. part)
     at = at + 1
   end
-  redis.call('ZREMRANGEBYRANK', LOG, 0, -1 - ENTRIES_AT_MOST)
+  redis.call('ZREMRANGEBYRANK', log, 0, -1 - ENTRIES_AT_MOST)
 end
 
 -- A line is id, version, state, reason and traits, separated by bars; nil for what is not an event.
@@ -47,15 +50,15 @@ local function note(ids)
 end
 
 local function note_queue(queue, state)
-  if not redis.call('ZSCORE', WATCHED, '*') then return end
+  if not redis.call('ZSCORE', watched_key, '*') then return end
   append({'queue||' .. state .. '||' .. queue})
   redis.call('PUBLISH', P .. 'changes', '*')
 end
 
 -- A process begins to watch `*`. If none did before, the log has a gap.
 local function begin_watch(seconds)
-  if not redis.call('ZSCORE', WATCHED, '*') then append({'gap'}) end
-  redis.call('EXPIRE', LOG, seconds)
+  if not redis.call('ZSCORE', watched_key, '*') then append({'gap'}) end
+  redis.call('EXPIRE', log, seconds)
 end
 
-return {note = note, note_queue = note_queue, begin_watch = begin_watch}
+return {begin = begin, note = note, note_queue = note_queue, begin_watch = begin_watch}

@@ -1,8 +1,9 @@
 -- Marks in the history: deploys, pauses and resumes, which may explain a change (docs/adr/0042).
--- Loaded when it is first used.
 -- Uses: keys, clock, event_log
-local P, now = keys.prefix, clock.now
+local P, now
 local DAY_MS, MARKS_AT_MOST, POOLS_AT_MOST = 86400000, 1000, 200
+
+local function begin() P, now = keys.prefix, clock.now end
 
 local function mark(kind, queue, job_type, version)
   local marks = P .. 'stats_marks'
@@ -47,4 +48,4 @@ local function pauses(queue, before, after)
   end
 end
 
-return {deploy = deploy, pauses = pauses}
+return {begin = begin, deploy = deploy, pauses = pauses}

@@ -1,14 +1,15 @@
 -- What jobs leave behind that died or were cancelled: counts for the history, and dead letters by cause.
--- Loaded when it is first used.
 -- Uses: keys, clock
-local P, now = keys.prefix, clock.now
+local P, now, groups_key
 -- In the order of COUNTED (service/domain/stats.py).
 local COLUMN = {dead = 3, cancelled = 4}
 -- Clients choose names, so a minute has a limited number of them; the others are counted together.
 local FIELDS_AT_MOST, KEPT_MS = 10000, 900000
 -- Causes beyond the limit share the group OTHER (service/domain/fingerprints.py). A group shows its last versions and
 -- queues.
-local GROUPS, GROUPS_AT_MOST, SHOWN, OTHER = P .. 'dead_groups', 500, 5, '0000000000000000'
+local GROUPS_AT_MOST, SHOWN, OTHER = 500, 5, '0000000000000000'
+
+local function begin() P, now, groups_key = keys.prefix, clock.now, keys.prefix .. 'dead_groups' end
 
 local function count(job, state)
   local key = P .. 'stats:' .. math.floor(now / 60000)
@@ -39,7 +40,7 @@ end
 local function join_group(id, job, reason)
   local print, version, kind, message = describe(job, reason)
   local name = job.name
-  if not redis.call('ZSCORE', GROUPS, print) and redis.call('ZCARD', GROUPS) >= GROUPS_AT_MOST then
+  if not redis.call('ZSCORE', groups_key, print) and redis.call('ZCARD', groups_key) >= GROUPS_AT_MOST then
     print, name, kind, message = OTHER, '', '', ''
   end
   local key = P .. 'dead_group:' .. print
@@ -47,7 +48,7 @@ local function join_group(id, job, reason)
   local versions = version == '' and (before[2] or '') or put_first(version, before[2])
   redis.call('HSET', key, 'name', name, 'type', kind, 'message', message, 'reason', reason, 'queues',
     put_first(job.queue, before[1]), 'versions', versions, 'first_seen', before[3] or now, 'last_seen', now)
-  redis.call('ZADD', GROUPS, now, print)
+  redis.call('ZADD', groups_key, now, print)
   redis.call('ZADD', key .. ':jobs', job.created_at, id)
   redis.call('HSET', job.key, 'fingerprint', print)
 end
@@ -68,8 +69,8 @@ local function leave_group(id)
   redis.call('ZREM', key .. ':jobs', id)
   if redis.call('EXISTS', key .. ':jobs') == 0 then
     redis.call('DEL', key)
-    redis.call('ZREM', GROUPS, print)
+    redis.call('ZREM', groups_key, print)
   end
 end
 
-return {note = note, leave_group = leave_group}
+return {begin = begin, note = note, leave_group = leave_group}
