@@ -8,12 +8,7 @@ from typing import Literal
 
 import structlog
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
@@ -172,6 +167,9 @@ class Settings(BaseSettings):
     )
     allowed_hosts: str = Field(
         default="", description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated."
+    )
+    environment_label: str = Field(
+        default="", max_length=40, description="Text on the dashboard, such as `production` or `staging`."
     )
     jwt_issuer: str = Field(
         default="", description="Issuer (`iss`) of tokens (JWT) that the API accepts in addition to API keys."

@@ -113,7 +113,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
         schedules, workers, health, telemetry,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
-    app.router.routes.extend(pages.pages_router().routes)
+    app.router.routes.extend(pages.pages_router(settings).routes)
     problems.install(app)
     app.add_middleware(HeaderLimits)
     names = (settings.host, *settings.allowed_host_names)

@@ -42,8 +42,8 @@ async def test_no_route_is_hidden_from_the_document(store: Namespace) -> None:
     api = Api(store.scripts.redis, store.scripts.namespace)
     served = {cast(Route, route).path for route in api.app.routes}
     await api.close()
-    pages = {path + rest for path in ("/docs", "/dashboard") for rest in ("", "/{build}/{name}")}
-    pages |= {"/problems", "/problems/{code}"}
+    pages = {path + rest for path in ("/docs", "/dashboard") for rest in ("", "/{build}/{name:path}")}
+    pages |= {"/dashboard/access", "/problems", "/problems/{code}"}
     assert served - {"/openapi.json", *pages} == set(openapi_document()["paths"])
 
 

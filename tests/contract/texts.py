@@ -203,6 +203,8 @@ def dashboard() -> Iterator[Text]:
     folder = ROOT / "service/api/dashboard"
     quoted = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|`((?:[^`\\]|\\.)*)`")
     for path in sorted([*folder.rglob("*.js"), *folder.rglob("*.html")]):
+        if "vendor" in path.parts:
+            continue
         pattern = quoted if path.suffix == ".js" else re.compile(r">([^<]+)<")
         for number, line in enumerate(path.read_text().split("\n"), 1):
             for found in pattern.finditer(line):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from service.api.auth.credentials import SCOPES, digest, new_secret
 from service.clock import Clock
@@ -52,7 +52,7 @@ def system(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     cluster = Cluster(directory, server, handlers="tests.support.scripted,tests.dashboard.handlers")
     try:
         port = free_port()
-        closed = cluster.start("api", auth="required", port=port)
+        closed = cluster.start("api", auth="required", port=port, environment_label="staging")
         cluster.start_api()
         cluster.start_worker()
 
@@ -97,17 +97,33 @@ def browser(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """Its tabs share the browser's cache, so that only the first one loads the page's files."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def visit(browser: Browser, system: System) -> Iterator[Visit]:
-    """A new window on the API that needs no key; the page must not have done anything forbidden."""
+def visit(window: BrowserContext, system: System) -> Iterator[Visit]:
+    """A new tab on the API that needs no key; the page must not have done anything forbidden."""
+    visit = Visit(window, system.open)
+    yield visit
+    visit.close()
+
+
+@pytest.fixture
+def alone(browser: Browser, system: System) -> Iterator[Visit]:
+    """The same in its own window, for tests that set the clock or the network."""
     visit = Visit(browser, system.open)
     yield visit
     visit.close()
 
 
 @pytest.fixture
-def guarded(browser: Browser, system: System) -> Iterator[Visit]:
-    """The same on the API that needs keys."""
-    visit = Visit(browser, system.closed)
+def guarded(window: BrowserContext, system: System) -> Iterator[Visit]:
+    """A new tab on the API that needs keys."""
+    visit = Visit(window, system.closed)
     yield visit
     visit.close()

@@ -29,8 +29,8 @@ def test_a_flow_is_drawn_and_leads_to_its_jobs(visit: Visit, system: System) -> 
     }
     flow = create(system, "/v1/flows", {"name": "books", "on_failure": "continue", "jobs": nodes}, "failed")
     visit.open("#/flows")
-    visit.sees(visit.row(flow["id"]), "books")
-    visit.row(flow["id"]).get_by_role("link").click()
+    visit.sees(visit.row("books"), "failed")
+    visit.row("books").get_by_role("link", name=flow["id"]).click()
     visit.sees(visit.panel("State"), "failed")
     graph = visit.panel("Graph").locator("svg.graph")
     expect(graph.locator("rect")).to_have_count(4)
@@ -40,6 +40,16 @@ def test_a_flow_is_drawn_and_leads_to_its_jobs(visit: Visit, system: System) -> 
     boxes = {key: graph.locator("a").filter(has_text=key).bounding_box() for key in nodes}
     places = {key: box["x"] for key, box in boxes.items() if box is not None}
     assert places["fetch"] == places["tax"] < places["invoice"] < places["archive"]
+    # How long each job waited and ran, in the picture and as a waterfall.
+    expect(graph.locator("a").filter(has_text="fetch").locator(".time")).to_contain_text("s")
+    rows = visit.panel("Waterfall").get_by_role("listitem")
+    expect(rows).to_have_count(4)
+    visit.sees(rows.last, "archive")
+    whole = graph.get_attribute("viewBox")
+    visit.page.get_by_role("button", name="Zoom in").click()
+    expect(graph).not_to_have_attribute("viewBox", whole or "")
+    visit.page.get_by_role("button", name="Fit").click()
+    expect(graph).to_have_attribute("viewBox", whole or "")
     visit.sees(visit.row("archive"), "invoice (on success), fetch (on success)")
     visit.sees(visit.row("invoice").first, "fetch (on success), tax (on finish)")
     visit.row("tax").get_by_role("link", name="tax", exact=True).click()
@@ -60,8 +70,9 @@ def test_a_fan_out_shows_its_progress_and_what_failed(visit: Visit, system: Syst
     body = {"template": {"name": "scripted", "queue": "fanned"}, "items": items, "then": job()}
     fan_out = create(system, "/v1/fan-outs", {**body, "items": items[:10]}, "failed")
     visit.open("#/fan-outs")
-    visit.sees(visit.row(fan_out["id"]), "100 %: 10 of 10 ended")
-    visit.row(fan_out["id"]).get_by_role("link", name=fan_out["id"]).click()
+    row = visit.row(fan_out["id"][-8:])
+    visit.sees(row, "100 %: 10 of 10 ended")
+    row.get_by_role("link", name=fan_out["id"]).click()
     state = visit.panel("State")
     visit.sees(state, "succeeded 9")
     visit.sees(state, "dead 1")
@@ -69,13 +80,32 @@ def test_a_fan_out_shows_its_progress_and_what_failed(visit: Visit, system: Syst
     expect(state.get_by_role("link", name=fan_out["then_job_id"])).to_be_visible()
     expect(visit.panel("Dead items").get_by_role("row").filter(has_text="NonRetryable")).to_have_count(1)
 
+    visit.page.get_by_role("link", name="succeeded", exact=True).click()
+    expect(visit.panel("Succeeded items").get_by_role("row").filter(has_text="job_")).to_have_count(9)
     system.cluster.http.post("/v1/queues/fanned/pause")
     waiting = system.cluster.http.post("/v1/fan-outs", json=body).json()
-    visit.open(f"#/fan-outs/{waiting['id']}")
+    visit.go(f"#/fan-outs/{waiting['id']}")
     visit.sees(state, "0 %: 0 of 12 ended")
     visit.sees(visit.panel("Dead items"), "No jobs match.")
-    system.cluster.http.post(f"/v1/fan-outs/{waiting['id']}/cancel")
+    visit.page.get_by_role("button", name="Cancel", exact=True).click()
+    visit.sees(visit.page.get_by_role("dialog"), "Cancel this fan-out?")
+    visit.confirm("Cancel")
     visit.sees(state, "100 %: 12 of 12 ended")
+
+
+def test_a_failed_flow_is_retried_and_deleted(visit: Visit, system: System) -> None:
+    nodes = {"only": {"job": job(do="fail_once") | {"retry": {"max_attempts": 1}}}}
+    flow = create(system, "/v1/flows", {"name": "again", "jobs": nodes}, "failed")
+    visit.open(f"#/flows/{flow['id']}")
+    visit.page.get_by_role("button", name="Retry", exact=True).click()
+    visit.sees(visit.page.get_by_role("dialog"), "Every job that did not succeed runs again: 1.")
+    visit.confirm("Retry")
+    visit.sees(visit.page.get_by_role("status"), "The flow runs again.")
+    system.cluster.http.get(f"/v1/flows/{flow['id']}?wait=20")
+    visit.page.get_by_role("button", name="Delete").click()
+    visit.confirm("Delete")
+    visit.sees(visit.page.get_by_role("heading", level=1), "Flows")
+    assert system.cluster.http.get(f"/v1/flows/{flow['id']}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -86,18 +116,26 @@ def test_a_fan_out_shows_its_progress_and_what_failed(visit: Visit, system: Syst
         ("flows", "flow", "flow_01M8GAG74ZBHD7VNZ3MVGAAV40"),
         ("fan-outs", "fan-out", "fan_01M8GAG74ZBHD7VNZ3MVGAAV40"),
         ("queues", "queue", "never-used"),
+        ("schedules", "schedule", "never"),
+        ("workers", "worker", "wk_01M8GAG74ZBHD7VNZ3MVGAAV40"),
+        ("bulk-actions", "bulk action", "act_01M8GAG74ZBHD7VNZ3MVGAAV40"),
     ],
 )
 def test_an_unknown_id_is_reported_once(visit: Visit, page: str, kind: str, id: str) -> None:
     visit.expected = {404}
-    visit.page.clock.install()
     visit.open(f"#/{page}/{id}")
     visit.is_told(f"Not Found: No {kind} {id} exists. It may have been deleted")
     # No other part of the page keeps loading.
     expect(visit.page.get_by_role("region")).to_have_count(2)  # The messages, and the panel that shows it.
     expect(visit.page.get_by_text("Loading")).to_have_count(0)
     expect(visit.page.locator("[aria-busy]:visible")).to_have_count(0)
-    # Nor does it ask again: only another address helps.
-    before = len(visit.requests)
-    visit.page.clock.run_for(10_000)
-    assert len(visit.requests) == before
+
+
+def test_what_does_not_exist_is_not_requested_again(alone: Visit) -> None:
+    """Only another address helps."""
+    alone.expected = {404}
+    alone.page.clock.install()
+    alone.open("#/jobs/job_01M8GAG74ZBHD7VNZ3MVGAAV40")
+    alone.is_told("Not Found: No job")
+    alone.page.clock.run_for(60_000)
+    assert alone.asked("/job_01M8GAG74ZBHD7VNZ3MVGAAV40") == 1

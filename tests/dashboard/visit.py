@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, Request, expect
 
 #: The message that the browser itself logs when an API responds with a problem.
 _PROBLEM_NOTE = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
@@ -18,9 +18,11 @@ document.addEventListener("securitypolicyviolation", (event) => {
 class Visit:
     """`refusals` are the statuses of failed responses, `expected` those that a test provokes."""
 
-    def __init__(self, browser: Browser, origin: str, **options: Any) -> None:
+    def __init__(self, where: Browser | BrowserContext, origin: str, **options: Any) -> None:
+        """In a context with these options, or as a tab of a context that tests share."""
         self.origin = origin
-        self.context = browser.new_context(**options)
+        self._shared = where if isinstance(where, BrowserContext) else None
+        self.context = where if isinstance(where, BrowserContext) else where.new_context(**options)
         self.context.set_default_timeout(10_000)
         self.page = self.context.new_page()
         self.requests: list[Request] = []
@@ -51,6 +53,14 @@ class Visit:
         self.page.goto("about:blank")
         self.page.goto(f"{self.origin}/dashboard{fragment}")
 
+    def go(self, fragment: str) -> None:
+        """As a link of the page does."""
+        self.page.evaluate("(hash) => { location.hash = hash; }", fragment)
+
+    def loaded(self) -> None:
+        """Every part of the page has been read."""
+        expect(self.page.locator("section .body[aria-busy]")).to_have_count(0)
+
     def use_key(self, key: str) -> None:
         self.secrets.append(key)
         self.page.get_by_label("API key").fill(key)
@@ -69,6 +79,10 @@ class Visit:
     def sees(self, locator: Locator, text: str) -> None:
         expect(locator).to_contain_text(text)
 
+    def is_not_at(self, id: str) -> None:
+        """The page has moved on to something else."""
+        expect(self.page.get_by_role("heading", level=1)).not_to_contain_text(id)
+
     def is_told(self, text: str) -> None:
         """At once, also to a screen reader."""
         expect(self.page.get_by_role("alert").filter(has_text=text)).to_have_count(1)
@@ -80,8 +94,12 @@ class Visit:
     def close(self) -> None:
         violations: list[str] = self.page.evaluate("window.violations")
         cookies = self.context.cookies()
-        self.context.close()
-        assert (self.complaints, violations, cookies, self.refusals) == ([], [], [], self.expected)
+        if self._shared is None:
+            self.context.close()
+        else:
+            self.page.close()
+        found = (self.complaints, violations, cookies, self.refusals)
+        assert found == ([], [], [], self.expected), found
         urls = [request.url for request in self.requests]
         assert [url for url in urls if not url.startswith((self.origin + "/", "about:"))] == []
         assert [url for url in urls if any(secret in url for secret in self.secrets)] == []

@@ -388,10 +388,15 @@ GraphEdgeOut = TypedDict(
 
 
 class GraphNodeOut(TypedDict):
+    """A job of the flow; all but key and ID are null if it was deleted."""
+
     key: str
     job_id: str
     name: str | None
     state: Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"] | None
+    queued_at: str | None
+    started_at: str | None
+    finished_at: str | None
 
 
 class GraphOut(TypedDict):

@@ -396,11 +396,15 @@ export interface GraphEdgeOut {
   when: "succeeded" | "failed" | "finished" | "child";
 }
 
+/** A job of the flow; all but key and ID are null if it was deleted. */
 export interface GraphNodeOut {
   key: string;
   job_id: string;
   name: string | null;
   state: "blocked" | "scheduled" | "queued" | "running" | "retrying" | "succeeded" | "cancelled" | "dead" | null;
+  queued_at: string | null;
+  started_at: string | null;
+  finished_at: string | null;
 }
 
 /** A flow's graph, for drawing. */

@@ -1,112 +1,69 @@
-/** Starts the page: which view is shown, the key, and the jump to an id. */
+/** Starts the page. */
 
-import { access } from "./api.js";
-import { showDeadLetters } from "./dead_letters.js";
-import { element, replace } from "./element.js";
-import { showFanOut, showFanOuts } from "./fan_outs.js";
-import { showFlow, showFlows } from "./flows.js";
-import { showJob } from "./job.js";
-import { showJobs } from "./jobs.js";
-import { clearNotices, tell } from "./notices.js";
-import { showOverview } from "./overview.js";
-import { showQueue } from "./queue.js";
-import { address, addressOf, currentRoute } from "./route.js";
-import { currentKey, forgetKey, keepKey } from "./session.js";
+import { askForKey, refusal, session, SignIn } from "./app/sign_in.js";
+import { Bar, Navigation } from "./app/frame.js";
+import { listenToKeys } from "./app/keyboard.js";
+import { eventsOf, PAGES } from "./app/pages.js";
+import { access } from "./lib/api.js";
+import { html, render, useEffect } from "./lib/html.js";
+import { restart } from "./lib/live.js";
+import { learnAccess } from "./lib/permissions.js";
+import { open } from "./lib/preferences.js";
+import { currentRoute } from "./lib/route.js";
+import { currentKey, forgetKey } from "./lib/session.js";
+import { store } from "./lib/store.js";
+import { clearNotices, Notices } from "./ui/notices.js";
 
-/** @typedef {(main: HTMLElement, route: import("./route.js").Route, left: AbortSignal) => void} View */
-/** @type {Record<string, {title: string, all?: View, single?: string, one?: View}>} */
-const VIEWS = {
-  "": { title: "Overview", all: showOverview },
-  "jobs": { title: "Jobs", all: showJobs, single: "Job", one: showJob },
-  "dead-letters": { title: "Dead letters", all: showDeadLetters },
-  "flows": { title: "Flows", all: showFlows, single: "Flow", one: showFlow },
-  "fan-outs": { title: "Fan-outs", all: showFanOuts, single: "Fan-out", one: showFanOut },
-  "queues": { title: "Queues", single: "Queue", one: showQueue },
-};
+const route = store(currentRoute());
 
-/**
- * @template {HTMLElement} Found
- * @param {string} id
- * @returns {Found}
- */
-function byId(id) {
-  return /** @type {Found} */ (document.getElementById(id));
+function App() {
+  const here = route.use(), visit = session.use(), refused = refusal.use() !== null;
+  const kind = PAGES.get(here.page);
+  const View = here.id === null ? kind?.all : kind?.one;
+  const title = (here.id === null ? kind?.title : kind?.single) ?? "Not found";
+  useEffect(() => { document.title = `${here.id ?? title} – Triage`; }, [here.id, title]);
+  useEffect(() => {
+    if (refused) return;
+    learnAccess();
+  }, [visit, refused]);
+  const events = JSON.stringify(refused ? null : eventsOf(here));
+  useEffect(() => restart(JSON.parse(events)), [visit, events]);
+  const skip = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    document.getElementById("main")?.focus();
+  };
+  return html`
+    <a class="skip" href="#main" id="skip" onClick=${skip}>Skip to content</a>
+    <${Navigation} page=${here.page} />
+    <div class="page">
+      <${Bar} />
+      <${Notices} />
+      <main id="main" tabindex="-1">${refused ? html`<${SignIn} />` : html`
+        <h1>${title}${here.id !== null && html`<span class="id">${here.id}</span>`}</h1>
+        ${View === undefined ? html`<p>This page does not exist.</p>` : html`<${View} key=${`${visit} ${here.page} ${here.id}`} route=${here} />`}`}
+      </main>
+    </div>`;
 }
-
-const main = byId("main");
-let leave = new AbortController();
-
-function show() {
-  leave.abort();
-  leave = new AbortController();
-  const route = currentRoute();
-  const views = VIEWS[route.page];
-  const view = route.id === null ? views?.all : views?.one;
-  const title = (route.id === null ? views?.title : views?.single) ?? "Not found";
-  document.title = `${route.id ?? title} – Triage`;
-  for (const link of byId("pages").querySelectorAll("a:not(.brand)")) {
-    if (link.getAttribute("href") === address(route.page)) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  main.replaceChildren(element("h1", {}, title, route.id !== null && element("span", { class: "id" }, route.id)));
-  if (view === undefined) main.append(element("p", {}, "This page does not exist."));
-  else view(main, route, leave.signal);
-}
-
-function showAccess() {
-  const known = currentKey() !== null;
-  byId("forget-key").hidden = !known;
-  byId("use-key").hidden = byId("key").hidden = known;
-}
-
-byId("access").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const input = /** @type {HTMLInputElement} */ (byId("key"));
-  if (!keepKey(input.value.trim())) return tell("This is not a valid API key.", "failed");
-  input.value = "";
-  clearNotices();
-  showAccess();
-  show();
-});
-
-byId("forget-key").addEventListener("click", () => {
-  forgetKey();
-  showAccess();
-  show();
-});
 
 access.addEventListener("refused", () => {
   // Several panels are refused at once; the first one speaks for all.
-  if (leave.signal.aborted) return;
-  leave.abort();
-  const text = currentKey() === null ? "This API requires a key." : "The API rejected this key: it is unknown or revoked.";
-  replace(main, element("h1", {}, "API key required"), element("p", { role: "alert" }, `${text} The key is kept in this tab only. `
-    + "Create one with triage keys create; each panel says which scope it needs."));
+  if (refusal.get() !== null) return;
+  askForKey(currentKey() !== null);
   forgetKey();
-  showAccess();
-  byId("key").focus();
-});
-
-byId("find").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const input = /** @type {HTMLInputElement} */ (byId("find-id"));
-  const found = addressOf(input.value.trim());
-  if (found === null) return tell("IDs begin with job_, flow_ or fan_.", "failed");
-  input.value = "";
-  location.hash = found;
-});
-
-byId("skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  main.focus();
 });
 
 addEventListener("hashchange", () => {
+  const before = route.get();
   clearNotices();
-  show();
+  route.set(currentRoute());
+  // Another filter of the same page leaves the reader where they are.
+  if (before.page === route.get().page && before.id === route.get().id) return;
   scrollTo(0, 0);
-  main.focus({ preventScroll: true });
+  document.getElementById("main")?.focus({ preventScroll: true });
 });
 
-showAccess();
-show();
+if (!open && currentKey() === null) askForKey();
+listenToKeys();
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${App} />`, root);

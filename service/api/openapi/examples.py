@@ -145,6 +145,9 @@ SCHEMAS: Mapping[str, Any] = {
                 "job_id": id,
                 "name": key,
                 "state": "blocked" if key == "generate-invoice" else "queued",
+                "queued_at": None if key == "generate-invoice" else example_data.AT,
+                "started_at": None,
+                "finished_at": None,
             }
             for key, id in example_data.FLOW_JOBS.items()
         ],

@@ -163,6 +163,9 @@ def graph(
                 "job_id": id,
                 "name": None if job is None else job.name,
                 "state": None if job is None else job.state,
+                "queued_at": None if job is None else time(job.queued_at),
+                "started_at": None if job is None else time(job.started_at),
+                "finished_at": None if job is None else time(job.finished_at),
             }
             for (key, id), job in zip(jobs.items(), found, strict=True)
         ],

@@ -98,10 +98,15 @@ class FlowPage(Out):
 
 
 class GraphNodeOut(Out):
+    """A job of the flow; all but key and ID are null if it was deleted."""
+
     key: str
     job_id: str
     name: str | None
     state: StateName | None
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
 
 
 class GraphEdgeOut(Out):

@@ -2,9 +2,12 @@
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.context import identify
+from service.api.responses import rendering
 from service.api.responses.problem_pages import POLICY, index_html, problem_pages
 from service.api.static_pages import File, Site, dashboard, reference
 from service.domain.errors import NotFound
+from service.settings import Settings
 
 #: No external resources, nothing inline, no framing.
 STRICT = (
@@ -18,9 +21,11 @@ _PAGE_CACHE = "no-cache"
 _FILE_CACHE = "public, max-age=31536000, immutable"
 
 
-def pages_router() -> APIRouter:
+def pages_router(settings: Settings) -> APIRouter:
     router = APIRouter(tags=["pages"], include_in_schema=False)
-    _add(router, "/dashboard", dashboard(), STRICT)
+    shown = {"auth": settings.auth, "environment": settings.environment_label}
+    _add(router, "/dashboard", dashboard().with_settings(shown), STRICT)
+    router.add_api_route("/dashboard/access", _access, methods=["GET"], response_model=None)
     _add(router, "/docs", reference(), WITH_ICONS)
     _add_problems(router)
     return router
@@ -46,6 +51,12 @@ def _add_problems(router: APIRouter) -> None:
         )
 
 
+async def _access(request: Request) -> Response:
+    """What the caller may do, so that the dashboard offers nothing that the API would refuse."""
+    caller = await identify(request)
+    return rendering.respond({"namespace": caller.namespace, "scopes": sorted(caller.scopes)})
+
+
 def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
     async def page(request: Request) -> Response:
         return _respond(request, site.page, _PAGE_CACHE, policy)
@@ -57,14 +68,18 @@ def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:
             raise NotFound()
         return _respond(request, found, _FILE_CACHE, policy)
 
-    for address, endpoint in ((path, page), (path + "/{build}/{name}", file)):
+    for address, endpoint in ((path, page), (path + "/{build}/{name:path}", file)):
         router.add_api_route(
             address, endpoint, methods=["GET", "HEAD"], response_class=Response, response_model=None
         )
 
 
 def _respond(request: Request, file: File, cache: str, policy: str) -> Response:
-    headers = {"ETag": file.etag, "Cache-Control": cache, "Content-Security-Policy": policy}
+    headers = {"Cache-Control": cache, "Content-Security-Policy": policy, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        file = file.compressed()
+        headers["Content-Encoding"] = "gzip"
+    headers["ETag"] = file.etag
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(file.content, headers=headers, media_type=file.media_type)
