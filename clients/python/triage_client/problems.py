@@ -26,6 +26,7 @@ __all__ = [
     "JsonInvalid",
     "MethodNotAllowed",
     "NotFound",
+    "NotReplicated",
     "OutcomeUnknown",
     "PayloadInvalid",
     "PayloadTooLarge",
@@ -43,6 +44,7 @@ __all__ = [
     "TooManyWaiters",
     "Unauthenticated",
     "UniqueConflict",
+    "UnknownJobType",
     "UnknownParameter",
     "UnsupportedMediaType",
     "ValidationFailed",
@@ -134,6 +136,12 @@ class NotFound(ApiError):
     """`not_found`: The resource does not exist."""
 
 
+class NotReplicated(ApiError):
+    """`not_replicated`: The submission is stored, but no replica of Redis has confirmed it in time. If the
+    master fails before one does, the submission is lost.
+    """
+
+
 class OutcomeUnknown(ApiError):
     """`outcome_unknown`: Redis did not respond in time. The submission may have been stored; look for it
     before you repeat it.
@@ -220,6 +228,10 @@ class UniqueConflict(ApiError):
     """`unique_conflict`: Another job holds this unique key."""
 
 
+class UnknownJobType(ApiError):
+    """`unknown_job_type`: No live worker knows this job type."""
+
+
 class UnknownParameter(ApiError):
     """`unknown_parameter`: The request has an unknown query parameter."""
 
@@ -258,6 +270,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "json_invalid": JsonInvalid,
     "method_not_allowed": MethodNotAllowed,
     "not_found": NotFound,
+    "not_replicated": NotReplicated,
     "outcome_unknown": OutcomeUnknown,
     "payload_invalid": PayloadInvalid,
     "payload_too_large": PayloadTooLarge,
@@ -275,6 +288,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "too_many_waiters": TooManyWaiters,
     "unauthenticated": Unauthenticated,
     "unique_conflict": UniqueConflict,
+    "unknown_job_type": UnknownJobType,
     "unknown_parameter": UnknownParameter,
     "unsupported_media_type": UnsupportedMediaType,
     "validation_failed": ValidationFailed,
