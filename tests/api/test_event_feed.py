@@ -268,4 +268,4 @@ async def test_many_streams_share_one_reader(running: Running, store: Namespace)
         assert (await client.info("clients"))["pubsub_clients"] == 1
         id = await submit(store)
         seen = await asyncio.gather(*[anext(stream) for stream in streams])
-        assert {event.data["id"] for event in seen} == {id}
+        assert {(event.name, event.data.get("id")) for event in seen} == {(None, id)}

@@ -42,10 +42,16 @@ class EventLog:
 
     async def start(self) -> "_Reader":
         """The reader, which will read every later change; raises BackendUnavailable."""
-        if self._reader is None or self._reader.closing:
-            self._reader = _Reader(self, self._change_feed)
-        await self._reader.wait_until_started()
-        return self._reader
+        reader = self._reader
+        # A reader may end just then, because it had no stream.
+        for _ in range(2):
+            if reader is None or reader.closing:
+                reader = self._reader = _Reader(self, self._change_feed)
+            await reader.wait_until_started()
+            if not reader.closing:
+                break
+        assert reader is not None
+        return reader
 
     async def close(self) -> None:
         """End the reader, and with it every stream."""
