@@ -22,7 +22,7 @@ from tests.support.eventually import eventually, eventually_blocking
 #: master its role.
 SHORT, LONG = 0.8, 4.5
 #: How long a failover, and a return to full redundancy, may take, in seconds.
-RECOVERY = 40
+RECOVERY = 90
 
 #: A fault with its weight.
 Fault = tuple[Callable[[], Awaitable[None]], int]

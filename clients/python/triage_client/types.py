@@ -1161,3 +1161,12 @@ class DeadLetterFilter(TypedDict):
     name: NotRequired[str]
     reason: NotRequired[str]
     fingerprint: NotRequired[str]
+
+
+class DeadLetterGroupFilter(TypedDict):
+    """Keyword arguments: the filters of list_dead_letter_groups."""
+
+    queue: NotRequired[str]
+    name: NotRequired[str]
+    search: NotRequired[str]
+    order: NotRequired[Literal["count", "last_seen", "first_seen"]]

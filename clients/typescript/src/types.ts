@@ -1205,5 +1205,17 @@ export interface DeadLetterFilter {
   fingerprint?: string;
 }
 
+/** The filters of list_dead_letter_groups. */
+export interface DeadLetterGroupFilter {
+  /** Groups with dead letters of this queue. */
+  queue?: string;
+  /** The job type. */
+  name?: string;
+  /** Text in the message, error type, reason or job type. */
+  search?: string;
+  /** The largest or latest first. */
+  order?: "count" | "last_seen" | "first_seen";
+}
+
 /** What belongs to a fan-out, and not to its jobs. */
 export const FAN_OUT_OPTIONS: string[] = ["max_concurrency", "failure_tolerance"];
