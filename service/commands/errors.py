@@ -49,7 +49,9 @@ def lines_of(error: TriageError) -> Iterator[str]:
         case ApiError():
             yield f"triage: {error.status} {printable(error.code)}: {printable(error.detail)}"
             for row in error.errors:
-                yield f"  {printable(str(row.get('pointer')))}: {printable(str(row.get('message')))}"
+                # The detail already has the first one.
+                if str(row.get("message")) not in error.detail:
+                    yield f"  {printable(str(row.get('pointer')))}: {printable(str(row.get('message')))}"
             if hint := _HINTS.get(error.code):
                 yield f"  {hint}"
         case _:

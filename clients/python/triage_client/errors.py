@@ -51,6 +51,8 @@ class ApiError(TriageError):
         #: The response's Retry-After, in seconds.
         self.retry_after = retry_after
         fields = [f"{row.get('pointer')}: {row.get('message')}" for row in self.errors[:10]]
+        # The detail already has the first one.
+        fields = [field for field in fields if field not in self.detail]
         super().__init__("\n  ".join([f"{self.status} {self.code}: {self.detail}", *fields]))
 
 
