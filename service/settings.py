@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         default="",
         repr=False,
-        description="Redis: redis://, rediss:// or unix://. Empty: embedded server, only in `triage dev`.",
+        description="URL of Redis, its Sentinels or a cluster. Empty: embedded server, only in `triage dev`.",
     )
     namespace: str = Field(
         default="default",
@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         ge=0.5,
         le=3600,
         description="Lease of a running job, in seconds. The worker renews it at a third of that.",
+    )
+    replication_seconds: float = Field(
+        default=0.5, ge=0.01, le=10, description="Longest wait for a replica of Redis, in seconds."
     )
     drain_seconds: float = Field(
         default=30, ge=0, le=86_400, description="How long running jobs may continue at shutdown, in seconds."
@@ -168,8 +171,7 @@ class Settings(BaseSettings):
         description="Proxies to trust for X-Forwarded-For: addresses or CIDRs, comma-separated; `*` = all.",
     )
     allowed_hosts: str = Field(
-        default="",
-        description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated.",
+        default="", description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated."
     )
     jwt_issuer: str = Field(
         default="", description="Issuer (`iss`) of tokens (JWT) that the API accepts in addition to API keys."
@@ -183,9 +185,7 @@ class Settings(BaseSettings):
         default="triage_namespace", min_length=1, description="Claim of a token that holds its namespace."
     )
     jwt_scopes_claim: str = Field(
-        default="scope",
-        min_length=1,
-        description="Claim with a token's scopes: a string of words, or a list.",
+        default="scope", min_length=1, description="Claim with a token's scopes: a string of words or a list."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest log level to write; `debug` adds a line per request and run."

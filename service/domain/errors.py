@@ -128,6 +128,15 @@ class OutcomeUnknown(TriageError):
     )
 
 
+class NotReplicated(TriageError):
+    code = "not_replicated"
+    retryable = True
+    default_message = (
+        "The submission is stored, but no replica of Redis has confirmed it in time. If the master fails "
+        "before one does, the submission is lost."
+    )
+
+
 class StorageFull(TriageError):
     code = "storage_full"
     retryable = True

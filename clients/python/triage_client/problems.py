@@ -26,6 +26,7 @@ __all__ = [
     "JsonInvalid",
     "MethodNotAllowed",
     "NotFound",
+    "NotReplicated",
     "OutcomeUnknown",
     "PayloadInvalid",
     "PayloadTooLarge",
@@ -133,6 +134,12 @@ class MethodNotAllowed(ApiError):
 
 class NotFound(ApiError):
     """`not_found`: The resource does not exist."""
+
+
+class NotReplicated(ApiError):
+    """`not_replicated`: The submission is stored, but no replica of Redis has confirmed it in time. If the
+    master fails before one does, the submission is lost.
+    """
 
 
 class OutcomeUnknown(ApiError):
@@ -263,6 +270,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "json_invalid": JsonInvalid,
     "method_not_allowed": MethodNotAllowed,
     "not_found": NotFound,
+    "not_replicated": NotReplicated,
     "outcome_unknown": OutcomeUnknown,
     "payload_invalid": PayloadInvalid,
     "payload_too_large": PayloadTooLarge,

@@ -715,6 +715,8 @@ export interface QueueDefaultsIn {
   priority?: number | null;
   timeout_seconds?: number | null;
   retry?: RetryIn | null;
+  /** For submissions without the header `Durability`. */
+  durability?: "stored" | "replicated" | null;
 }
 
 /** A queue with its current counts. */
@@ -1047,7 +1049,7 @@ export interface WorkerPage {
   next_cursor: string | null;
 }
 
-export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "method_not_allowed" | "not_found" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "unauthenticated" | "unique_conflict" | "unknown_job_type" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
+export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "method_not_allowed" | "not_found" | "not_replicated" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "unauthenticated" | "unique_conflict" | "unknown_job_type" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
 
 /** A line of a fan-out's results: an item with its outcome or current state. */
 export interface ItemResultOut {

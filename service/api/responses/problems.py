@@ -59,6 +59,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.CursorInvalid: 400,
     errors.BackendUnavailable: 503,
     errors.OutcomeUnknown: 503,
+    errors.NotReplicated: 503,
     errors.StorageFull: 507,
     errors.StoreFault: 500,
     errors.ConfigurationInvalid: 500,

@@ -46,6 +46,9 @@ class QueueDefaultsIn(In):
     priority: Priority | None = None
     timeout_seconds: PositiveSeconds | None = None
     retry: RetryIn | None = None
+    durability: Literal["stored", "replicated"] | None = Field(
+        None, description="For submissions without the header `Durability`."
+    )
 
 
 class QueueChangesIn(In):

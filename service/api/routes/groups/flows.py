@@ -15,6 +15,7 @@ from service.api.requests.streamed_items import EDGES, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
+from service.api.resources.durability import confirm, replicates
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
@@ -26,7 +27,7 @@ from service.api.routes.router import Router
 from service.api.schemas import flows as schemas
 from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.fields import Name
-from service.api.schemas.parts.parameters import FlowId, IdempotencyKey
+from service.api.schemas.parts.parameters import Durability, FlowId, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
 from service.domain.checks import SpecInvalid, join_pointer
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
@@ -62,6 +63,7 @@ async def create_flow(
     prefer: Annotated[
         str | None, Header(description="wait=N: wait up to N seconds for the flow to finish, at most 30.")
     ] = None,
+    durability: Durability = None,
 ) -> Response:
     """A job runs when its dependencies meet the conditions of its edges, and can read their results.
 
@@ -77,6 +79,8 @@ async def create_flow(
     id = context.app_state.ids.new("flow", members=len(spec.nodes))
     try:
         admission = await context.namespace.flows.create(id, spec, idempotency)
+        if replicates(context, durability, {node.spec.queue for node in spec.nodes.values()}):
+            await confirm(context, [admission.flow.id])
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, flow_id=id) from error
     finally:

@@ -10,6 +10,7 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
+from service.api.resources.durability import confirm, replicates
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.resources.unknown_types import warning_of
@@ -20,9 +21,9 @@ from service.api.responses.retryability import for_client
 from service.api.responses.validation import model_rows
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.api.schemas.parts.parameters import IdempotencyKey
+from service.api.schemas.parts.parameters import Durability, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
-from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError
+from service.domain.errors import IdempotencyKeyReused, NotFound, NotReplicated, TriageError
 from service.domain.results import SubmitResult, Submitted
 from service.store.jobs import BATCH, Idempotency, Submission, batches
 from service.store.previews import PAGE_BYTES, shortened
@@ -42,7 +43,11 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
 )
 @hot
 async def create_jobs(
-    request: Request, body: schemas.JobsIn, context: Context, idempotency_key: IdempotencyKey = None
+    request: Request,
+    body: schemas.JobsIn,
+    context: Context,
+    idempotency_key: IdempotencyKey = None,
+    durability: Durability = None,
 ) -> Response:
     """Stores or rejects each job independently. With `atomic` (at most 500), one invalid job rejects all.
 
@@ -72,6 +77,7 @@ async def create_jobs(
             idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
         accepted.append((index, Submission(context.app_state.ids.new("job"), spec, idempotency)))
     submitted = await _submit(context, [submission for _, submission in accepted], atomic=body.atomic)
+    await _confirm(context, accepted, submitted, durability)
     span.end()
     replayed, left = False, PAGE_BYTES
     for (index, _), outcome in zip(accepted, submitted, strict=True):
@@ -112,6 +118,29 @@ async def _submit(
                 raise
             outcomes += [error] * len(batch)
     return outcomes
+
+
+async def _confirm(
+    context: RequestContext,
+    accepted: Sequence[tuple[int, Submission]],
+    submitted: list[Submitted | TriageError],
+    durability: Durability,
+) -> None:
+    """Replace the outcome of each job that no replica has confirmed by NotReplicated."""
+    stored = [
+        (position, outcome.job_id)
+        for position, ((_, submission), outcome) in enumerate(zip(accepted, submitted, strict=True))
+        if isinstance(outcome, Submitted)
+        and outcome.job is not None
+        and replicates(context, durability, (submission.spec.queue,))
+    ]
+    if not stored:
+        return
+    try:
+        await confirm(context, [id for _, id in stored])
+    except NotReplicated as error:
+        for position, id in stored:
+            submitted[position] = NotReplicated(error.message, job_id=id)
 
 
 def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:

@@ -7,6 +7,7 @@ from fastapi import Header, Query, Request, Response
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
+from service.api.resources.durability import confirm, replicates
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.resources.unknown_types import WARNING, warning_of
@@ -14,7 +15,7 @@ from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
-from service.api.schemas.parts.parameters import IdempotencyKey, JobId
+from service.api.schemas.parts.parameters import Durability, IdempotencyKey, JobId
 from service.domain.checks import to_ms
 from service.domain.errors import (
     BackendUnavailable,
@@ -61,6 +62,7 @@ async def create_job(
     prefer: Annotated[
         str | None, Header(description="wait=N: wait up to N seconds for the job to finish, at most 30.")
     ] = None,
+    durability: Durability = None,
 ) -> Response:
     """Stores a job and returns it. With `Prefer: wait=N`, the response waits until the job finishes."""
     span = begin_submission(context, f"submit {body.name}")
@@ -72,10 +74,10 @@ async def create_job(
     submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
-        return _respond(context, await _submit(context, submission, span), spec)
+        return _respond(context, await _submit(context, submission, span, durability), spec)
     # Watch before submitting: the job may finish before Redis' reply arrives.
     async with context.watch(submission.id) as waiting:
-        submitted = await _submit(context, submission, span)
+        submitted = await _submit(context, submission, span, durability)
         if submitted.job_id == submission.id:
             job = await _end_of(context, submitted.job_id, waiting, seconds)
             return _waited(context, submitted, job, spec)
@@ -96,10 +98,14 @@ async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: f
     return job
 
 
-async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
+async def _submit(
+    context: RequestContext, submission: Submission, span: Span, durability: Durability
+) -> Submitted:
     failed: str | None = "error"
     try:
         submitted = await context.namespace.jobs.submit_one(submission)
+        if replicates(context, durability, (submission.spec.queue,)):
+            await confirm(context, [submitted.job_id])
         failed = None
         return submitted
     except REFUSALS as error:
