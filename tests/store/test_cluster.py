@@ -117,7 +117,7 @@ async def test_calls_follow_a_slot_that_has_moved(
 async def test_no_script_runs_while_its_slot_has_keys_on_two_servers(
     cluster: ClusterDeployment, store: Namespace, slot: int, other: PortServer
 ) -> None:
-    """The new server would take the keys that have not arrived yet for deleted, and write them anew."""
+    """The new server would take the keys that have not arrived yet for deleted, and write them again."""
     ids = [await submit(store) for _ in range(20)]
     source = cluster.begin_move(slot, other)
     cluster.move_keys(slot, source, other, 10)
