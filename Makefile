@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool luacheck browser tools checks test unit image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
+.PHONY: help setup run redis promtool luacheck browser tools checks test unit image-test format lint types walls verify generate docs release e2e fuzz chaos bench ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ setup: .venv/installed-test ## Create .venv and install Triage with everything t
 
 .venv/installed-test: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh test
+
+.venv/installed-docs .venv/installed-release: .venv/installed-%: pyproject.toml clients/python/pyproject.toml constraints.txt
+	@tools/create_venv.sh $*
 
 run: .venv/installed-runtime ## Start embedded Valkey, the API and one worker; Ctrl-C drains and stops them
 	@exec $(BIN)/triage dev
@@ -88,6 +91,12 @@ verify: setup ## Fail when a generated file is not current
 generate: setup ## Write the generated files: the OpenAPI document, the state machine, the Redis keys, tables
 	@$(BIN)/python -m tools.generate
 
+docs: .venv/installed-docs ## Build the website of the documentation in site/; a broken link is an error
+	@$(BIN)/python -m tools.build_docs
+
+release: .venv/installed-release ## Build wheel, sdist and SBOM in dist/, twice, and compare them byte by byte
+	@$(BIN)/python -m tools.release
+
 e2e: setup ## Run the end-to-end tests only
 	@$(BIN)/python -m pytest tests/e2e
 
@@ -108,5 +117,5 @@ ci: ## Exactly what CI runs
 	@.ci/run
 
 clean: ## Remove .venv, caches and builds; the data in .triage/ is kept
-	@rm -rf .venv .cache .pytest_cache .ruff_cache .grimp_cache .hypothesis .coverage htmlcov dist build
+	@rm -rf .venv .cache .pytest_cache .ruff_cache .grimp_cache .hypothesis .coverage htmlcov dist build site
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from service.domain.stats import BOUNDS, SAMPLED, Histogram, Kind, Tally, Window, series_name
-from service.store.codec.stats import encode_tallies
+from service.store.codec.history.stats import encode_tallies
 from service.store.namespace import Namespace
 from service.store.redis import stats_keys
 from service.store.redis.connect import connect

@@ -1,29 +1,78 @@
 """The command line: starts processes, and is a client of the API."""
 
 import asyncio
+import os
 import sys
-from functools import cache
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from service.commands.registry import ENTRIES
+from service.commands.target import Key, Profile, Url
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 
 EXIT_UNAVAILABLE = 69
 EXIT_CONFIGURATION = 78
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestration over HTTP.")
+app = typer.Typer(no_args_is_help=True, help="Job orchestration over HTTP.")
+RUN = "Run"
+#: The client commands that `app` has so far.
+_added: set[str] = set()
 
 
-@app.command()
-def dev() -> None:
-    """Start an embedded Valkey, the API and one worker, with data in .triage/."""
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from service.version import VERSION
+
+        typer.echo(f"triage {VERSION}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    url: Url = None,
+    key: Key = None,
+    profile: Profile = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Job orchestration over HTTP."""
+
+
+@app.command("dev", rich_help_panel=RUN)
+def dev(
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Restart the worker when a Python file changes.")
+    ] = False,
+) -> None:
+    """Start an embedded Valkey, the API and one worker, with data in .triage/.
+
+    Without TRIAGE_HANDLERS, the worker runs the handlers of the current folder, else the samples.
+    """
     from service.dev_server import run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(reload=reload))
 
 
-@app.command()
+@app.command("new", rich_help_panel=RUN)
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the folder and the module, such as shop-jobs.")],
+) -> None:
+    """Write a new project: a handler, its test, a Dockerfile, and values for the chart."""
+    from service.scaffold import ProjectRefused, create_project
+
+    try:
+        folder, written = create_project(name, Path.cwd())
+    except ProjectRefused as error:
+        typer.echo(f"triage: {error.message}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"Wrote {folder.name}/: {', '.join(written)}")
+    typer.echo(f"\nNext:\n  cd {folder.name}\n  triage dev --reload\n  python -m pytest")
+
+
+@app.command("api", rich_help_panel=RUN)
 def api() -> None:
     """Serve the API."""
     from service.api.main import serve
@@ -39,15 +88,17 @@ def api() -> None:
     serve(settings)
 
 
-@app.command()
+@app.command("worker", rich_help_panel=RUN)
 def worker() -> None:
     """Run one worker."""
+    from service.environment import search_current_folder
     from workers.main import main as work
 
+    search_current_folder()
     work()
 
 
-@app.command()
+@app.command("openapi", rich_help_panel=RUN)
 def openapi() -> None:
     """Print the OpenAPI document."""
     import orjson
@@ -57,15 +108,17 @@ def openapi() -> None:
     sys.stdout.write(orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-@app.command()
+@app.command("check", rich_help_panel=RUN)
 def check(
     connect: Annotated[bool, typer.Option("--connect", help="Also check that Redis is usable.")] = False,
 ) -> None:
     """Validate the configuration and the handlers, then exit."""
+    from service.environment import search_current_folder
     from service.settings import ignored_variables, load_settings
     from workers.arq.settings import name_ignored, worker_settings
     from workers.handling.registry import Registry
 
+    search_current_folder()
     settings = load_settings()
     if ignored := ignored_variables():
         typer.echo(
@@ -90,35 +143,35 @@ def _need_redis(url: str) -> None:
         )
 
 
-@cache
-def add_commands() -> None:
-    """Add the client commands. Their imports would slow down the start of `triage api` and `worker`."""
-    from service.commands import client, dead_letters, fan_out, flows, keys
-    from service.commands.bench.command import bench
+def add_commands(only: str | None = None) -> None:
+    """Add the client commands, or the one that is typed: their imports take time."""
+    for entry in ENTRIES:
+        if entry.name not in _added and only in (None, entry.name):
+            entry.add_to(app)
+            _added.add(entry.name)
+    order = [entry.name for entry in ENTRIES]
+    for rows in (app.registered_commands, app.registered_groups):
+        rows.sort(key=lambda row: order.index(row.name) if row.name in order else -1)
 
-    app.add_typer(keys.app, name="keys", help="API keys.")
-    app.add_typer(dead_letters.app, name="dlq", help="The dead-letter queue.")
-    for command in (
-        client.submit, client.get, client.tail, client.queues, client.schedules, flows.flow, flows.graph
-    ):  # fmt: skip
-        app.command()(command)
-    app.command()(fan_out.fan_out)
-    app.command()(bench)
+
+def _typed() -> str | None:
+    """The command that is typed, or completed, if it is certain without parsing: it comes first."""
+    words = (
+        sys.argv[1:] or os.environ.get("_TYPER_COMPLETE_ARGS", os.environ.get("COMP_WORDS", "")).split()[1:]
+    )
+    return words[0] if words else None
 
 
 def main() -> None:
     """Exit codes are in docs/reference/command-line.md."""
-    from service.commands.responses import Refused
-
-    add_commands()
+    typed = _typed()
+    if typed not in {command.name for command in app.registered_commands} - _added:
+        add_commands(typed if typed in {entry.name for entry in ENTRIES} else None)
     try:
-        app()
+        app(prog_name="triage")
     except ConfigurationInvalid as error:
         sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
         raise SystemExit(EXIT_CONFIGURATION) from error
     except BackendUnavailable as error:
         sys.stderr.write(f"triage: {error.message}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
-    except Refused as error:
-        sys.stderr.write(error.lines)
-        raise SystemExit(1) from error

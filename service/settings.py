@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -18,18 +17,17 @@ from pydantic_settings import (
 
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
+from service.domain.phrases import phrase
+from service.environment import PREFIX, sentence, unknown_settings
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
 from service.service_links import service_links, without_service_links
 
 log = structlog.get_logger("triage.settings")
 
-PREFIX = "TRIAGE_"
 NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 #: The module of the built-in job type.
 HTTP_REQUEST = "workers.http.http_request"
-#: Variables of the client commands, which may also be set where processes start.
-OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
 
 class Settings(BaseSettings):
@@ -147,6 +145,11 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="How long a queued job may have a type that no worker knows, in seconds; 0 = forever.",
+    )
+    unknown_types: Literal["warn", "refuse"] = Field(
+        default="warn",
+        description="What a submission of a type that no live worker knows gets: a `Triage-Warning` header, "
+        "or 422 `unknown_job_type`. `triage dev` refuses.",
     )
     http_request: bool = Field(default=True, description="Workers run the built-in type `http.request`.")
     http_allow: str = Field(
@@ -270,14 +273,13 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment; raises ConfigurationInvalid with a line per problem, which quotes no value."""
-    unknown = sorted(_given_names() - {PREFIX + name.upper() for name in Settings.model_fields})
-    problems = [f"{name}: unknown setting." for name in unknown]
+    problems = unknown_settings(Settings.model_fields)
     try:
         settings = Settings()
     except ValidationError as error:
         for row in error.errors():
             name = PREFIX + str(row["loc"][0]).upper() if row["loc"] else "settings"
-            problems.append(f"{name}: {row['msg'].removeprefix('Value error, ')}.")
+            problems.append(sentence(f"{name}: {phrase(row)}"))
         settings = None
     if settings is None or problems:
         raise ConfigurationInvalid("\n".join(problems))
@@ -293,8 +295,3 @@ def warn_of_ignored_variables() -> None:
     """Log them, if there are any."""
     if names := ignored_variables():
         log.warning("service_links_ignored", variables=names)
-
-
-def _given_names() -> set[str]:
-    names = {name.upper() for name in (*without_service_links(os.environ), *dotenv_values(".env"))}
-    return {name for name in names if name.startswith(PREFIX)} - OF_CLIENTS

@@ -18,6 +18,7 @@ WORDS = {
     "__aexit__": "__exit__",
     "aiter_bytes": "iter_bytes",
     "aread": "read",
+    "aclosing": "closing",
     "aclose": "close",
     "Awaitable[None]": "object",
     " Awaitable,": "",

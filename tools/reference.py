@@ -3,11 +3,12 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import Any
+from importlib import import_module
+from typing import Any, Literal, get_args, get_origin
 
 from typer.main import get_command
 
-import service.store.namespace  # noqa: F401  # Every module that defines keys.
+from service.api.responses.problem_pages import problem_pages
 from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
@@ -65,8 +66,18 @@ def errors() -> list[str]:
         texts.setdefault((code, status, retryable), []).append(text)
     lines: list[str] = []
     for (code, status, retryable), found in texts.items():
-        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {' '.join(found)}")
+        facts = f"**`{code}`** ({status}{', retryable' if retryable else ''})"
+        lines += item(f"{facts}: {' '.join(found)} [More](errors/{code}.md)")
     return lines
+
+
+def error_page(code: str) -> str:
+    """The same page as the API serves at the URL in the problem's `type`."""
+    lines: list[str] = []
+    page = problem_pages()[code]
+    for line in page.markdown().split("\n"):
+        lines += item(line[2:]) if line.startswith("* ") else textwrap.wrap(line, WIDTH) or [""]
+    return "\n".join([*lines, "", "[All errors](../errors.md)", ""])
 
 
 def commands() -> list[str]:
@@ -77,11 +88,11 @@ def commands() -> list[str]:
         lines += ["", f"### {path}", "", f"    {' '.join([path, *arguments])}", ""]
         paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
         lines += "\n\n".join(textwrap.fill(text, WIDTH) for text in paragraphs).split("\n")
-        # --url and --key are the same everywhere; the page describes them above.
+        # These are the same everywhere; the page describes them above.
         options = [
             row
             for row in command.params
-            if row.param_type_name == "option" and row.name not in ("url", "key")
+            if row.param_type_name == "option" and row.name not in ("url", "key", "profile")
         ]
         lines += [""] if options else []
         for option in options:
@@ -89,21 +100,29 @@ def commands() -> list[str]:
             default = (
                 "" if option.is_flag or option.default in (None, "") else f" (default `{option.default}`)"
             )
-            lines += item(f"`{names}`{default}" + (f": {option.help}" if option.help else ""))
+            lines += item(f"`{names}`{default}: {option.help}{_choices(option)}")
     return lines[1:]
 
 
 def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     """The commands that a user can type, in the order of `triage --help`; typer bundles its own click."""
     if members := getattr(command, "commands", None):
+        if command.invoke_without_command and path != "triage":
+            yield path, command
         for name, member in members.items():
             yield from _commands(f"{path} {name}", member)
     else:
         yield path, command
 
 
+def _choices(option: Any) -> str:
+    annotation = option.type_descriptor.annotation
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return f" One of {', '.join(choices)}." if choices else ""
+
+
 def _argument(argument: Any) -> str:
-    name = str(argument.name).upper()
+    name = (argument.metavar or str(argument.name).upper()) + ("..." if argument.nargs == -1 else "")
     return name if argument.required else f"[{name}]"
 
 
@@ -128,6 +147,8 @@ def in_order(states: Iterable[State]) -> list[str]:
 
 def redis_keys() -> list[str]:
     lines: list[str] = []
+    # It imports every module that defines keys.
+    import_module("service.store.namespace")
     for key in CATALOGUE:
         meaning = key.meaning.replace("{{", "{").replace("}}", "}")
         lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from service.domain.dead_letter_group import DeadLetterGroup
 from service.domain.errors import CursorInvalid
-from service.store.codec.dead_letter_groups import decode_group
+from service.store.codec.history.dead_letter_groups import decode_group
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.queries import Page
 from service.store.redis.scripts import Scripts

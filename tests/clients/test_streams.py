@@ -83,6 +83,38 @@ async def test_a_stream_of_an_api_that_stays_away_raises_after_a_minute() -> Non
     assert 60 < sum(script.pauses) < 80
 
 
+async def test_an_idle_stream_survives_a_restart_after_an_hour() -> None:
+    def much_later() -> httpx.Response:
+        script.now += 3600
+        return stream(EVENTS, [event("queued", 1), BROKEN])()
+
+    script = Script(much_later, *[httpx.ConnectError("refused")] * 3, stream(EVENTS, [event("dead", 2)]))
+    assert [row["state"] async for row in script.triage.job("job_1").events()] == ["queued", "dead"]
+
+
+async def test_a_stream_waits_while_redis_is_unavailable_and_does_not_hurry() -> None:
+    away = stream(EVENTS, [b'event: unavailable\ndata: {"code":"backend_unavailable"}\n\n'])
+    empty = stream(EVENTS, [b""])
+    script = Script(
+        away, empty, empty, stream(EVENTS, [b"id: 7\n\nid: 8\nda"]), stream(EVENTS, [event("dead", 9)])
+    )
+    assert [row["version"] async for row in script.triage.job("job_1").events()] == [9]
+    assert script.pauses == [0.25, 0.5, 1.0, 2.0]
+    # A keep-alive may carry an id; an incomplete event does not count.
+    assert script.requests[-1].headers["Last-Event-ID"] == "7"
+    with pytest.raises(triage_client.BackendUnavailable):
+        _ = [row async for row in Script(away).triage.job("job_1").events()]
+
+
+async def test_results_survive_a_slow_reader() -> None:
+    script = Script(stream(RESULTS, [line(0), BROKEN]), stream(RESULTS, [line(1)]))
+    seen: list[int] = []
+    async for row in script.triage.fan_out_by_id("fan_1").results():
+        seen.append(row["index"])
+        script.now += 600
+    assert seen == [0, 1]
+
+
 async def test_a_page_of_a_proxy_is_no_event_stream() -> None:
     script = Script(stream("text/html", [b"<html>"]))
     with pytest.raises(triage_client.UnexpectedResponse, match="with text/html"):

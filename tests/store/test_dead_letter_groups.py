@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from service.domain.bulk_action import BulkSpec
 from service.domain.dead_letter_group import DeadLetterGroup
 from service.domain.job_filter import JobFilter
@@ -11,7 +9,7 @@ from service.domain.outcome import Failed, Failure
 from service.domain.states import State
 from service.store.dead_letter_groups import page_of
 from service.store.namespace import Namespace
-from service.store.redis.scripts import library
+from service.store.redis import keys
 from service.version import VERSION
 from tests.support.factories import IDS, claim, finish, submit
 
@@ -95,35 +93,18 @@ async def test_a_filter_finds_the_jobs_of_a_group_without_a_scan(frozen: Namespa
     assert [group.fingerprint for group in await groups(frozen)] == [small.fingerprint]
 
 
-async def test_causes_beyond_the_limit_share_a_group(
-    frozen: Namespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import service.store.redis.scripts as scripts
-
-    text = library("unsuccessful_ends")
-    assert "'dead_groups', 500," in text
-
-    def limited(name: str) -> str:
-        return (
-            text.replace("'dead_groups', 500,", "'dead_groups', 2,")
-            if name == "unsuccessful_ends"
-            else library(name)
-        )
-
-    for cached in (scripts.source, scripts.digest):
-        cached.cache_clear()
-    monkeypatch.setattr(scripts, "library", limited)
-    try:
-        for word in ("one", "two", "three", "four", "one"):
-            await die(frozen, word)
-        found = {group.message: group.count for group in await groups(frozen)}
-        assert found == {"one": 2, "two": 1, None: 2}
-        (other,) = [group for group in await groups(frozen) if group.message is None]
-        assert (other.name, other.fingerprint) == (None, "0" * 16)
-    finally:
-        monkeypatch.undo()
-        for cached in (scripts.source, scripts.digest):
-            cached.cache_clear()
+async def test_causes_beyond_the_limit_share_a_group(frozen: Namespace) -> None:
+    await die(frozen, "one")
+    redis, key = frozen.scripts.redis, keys.dead_groups(frozen.scripts.prefix)
+    others = [f"{number:016x}" for number in range(1, 499)]
+    await redis.zadd(key, dict.fromkeys(others, 1))
+    for word in ("two", "three", "four", "one"):
+        await die(frozen, word)
+    await redis.zrem(key, *others)
+    found = {group.message: group.count for group in await groups(frozen)}
+    assert found == {"one": 2, "two": 1, None: 2}
+    (other,) = [group for group in await groups(frozen) if group.message is None]
+    assert (other.name, other.fingerprint) == (None, "0" * 16)
 
 
 async def test_pages_follow_each_other_in_every_order(frozen: Namespace) -> None:

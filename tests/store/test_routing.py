@@ -77,7 +77,7 @@ def test_pauses_between_questions_grow_and_start_over() -> None:
     assert all(pause <= 1.6 for pause in pauses)
     assert sum(pauses) > 3
     doubts.on_error(A, BROKEN)
-    assert doubts.must_ask(now + 60), "a later failure is asked about at once"
+    assert doubts.must_ask(now + 60), "after a later failure, the process asks at once"
 
 
 def test_only_a_failed_master_is_doubted() -> None:

@@ -182,7 +182,7 @@ async def test_a_call_to_a_demoted_master_is_repeated_at_the_new_one(
 
 
 async def _follows(scripts: BlockingScripts) -> None:
-    """The heartbeat thread repeats its calls."""
+    """The heartbeat thread repeats its calls automatically."""
 
     def follows() -> None:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.domain.stats import COUNTED, MINUTE_MS, Histogram, Tally, Window, bucket_of, percentile
-from service.store.codec import stats as codec
+from service.store.codec.history import stats as codec
 from service.store.namespace import Namespace
 from service.store.redis import stats_keys
 from service.store.stats import recorder

@@ -44,6 +44,7 @@ __all__ = [
     "TooManyWaiters",
     "Unauthenticated",
     "UniqueConflict",
+    "UnknownJobType",
     "UnknownParameter",
     "UnsupportedMediaType",
     "ValidationFailed",
@@ -227,6 +228,10 @@ class UniqueConflict(ApiError):
     """`unique_conflict`: Another job holds this unique key."""
 
 
+class UnknownJobType(ApiError):
+    """`unknown_job_type`: No live worker knows this job type."""
+
+
 class UnknownParameter(ApiError):
     """`unknown_parameter`: The request has an unknown query parameter."""
 
@@ -283,6 +288,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "too_many_waiters": TooManyWaiters,
     "unauthenticated": Unauthenticated,
     "unique_conflict": UniqueConflict,
+    "unknown_job_type": UnknownJobType,
     "unknown_parameter": UnknownParameter,
     "unsupported_media_type": UnsupportedMediaType,
     "validation_failed": ValidationFailed,

@@ -1,8 +1,8 @@
 // Handles of flows and fan-outs, and the sending of items.
 
 import { ItemsRejected, TriageError } from "./errors.js";
-import { now, Waitable } from "./handle.js";
-import { backoff, mayRepeat, newKey, path, PATIENCE, pause, type Http } from "./http.js";
+import { Waitable } from "./handle.js";
+import { newKey, Outage, path, pause, type Http } from "./http.js";
 import { Job } from "./jobs.js";
 import { linesOf } from "./lines.js";
 import type {
@@ -92,8 +92,8 @@ export class FanOut extends Waitable<FanOutOut, FanOutEventOut> {
   async *results(options: { state?: State; fromIndex?: number; signal?: AbortSignal } = {}): AsyncGenerator<ItemResultOut> {
     const { state, signal } = options;
     let from = options.fromIndex ?? 0;
-    let responded = now();
-    for (let failures = 0; ; ) {
+    const outage = new Outage();
+    for (;;) {
       const query = { from_index: from, state };
       const place = path`/v1/fan-outs/${this.id}/results`;
       try {
@@ -101,16 +101,15 @@ export class FanOut extends Waitable<FanOutOut, FanOutEventOut> {
         if (stream === null) return;
         for await (const line of linesOf(stream)) {
           const result = JSON.parse(line) as ItemResultOut;
-          failures = 0;
-          responded = now();
+          outage.end();
           from = result.index + 1;
           yield result;
         }
         return;
       } catch (error) {
-        if (!(error instanceof TriageError) || !mayRepeat(error) || now() - responded > PATIENCE) throw error;
+        if (!(error instanceof TriageError)) throw error;
+        await pause(outage.pause(error), signal);
       }
-      await pause(backoff(++failures), signal);
     }
   }
 

@@ -1,9 +1,8 @@
 // What the handles of jobs, flows, fan-outs and other resources have in common.
 
-import { ApiError, NotLoaded, TriageError, WaitTimeout } from "./errors.js";
-import { backoff, mayRepeat, PATIENCE, pause, type Http } from "./http.js";
-import { EventParser, linesOf } from "./lines.js";
-import type { Problem } from "./types.js";
+import { NotLoaded, WaitTimeout } from "./errors.js";
+import { problemOf, streamEvents } from "./event-streams.js";
+import { now, Outage, pause, type Http } from "./http.js";
 
 /** The longest long poll, in seconds; the API allows 30. */
 const POLL = 25;
@@ -79,8 +78,8 @@ export abstract class Waitable<Data extends Finishing, Event extends Finishing =
   /** Wait until it has finished; throws WaitTimeout. Tolerates an API that does not respond for up to a minute. */
   async wait({ timeout = Infinity, signal }: WaitOptions = {}): Promise<this> {
     const began = now();
-    let responded = began;
-    for (let failures = 0, hasPolled = false; !this.isFinished; ) {
+    const outage = new Outage();
+    for (let hasPolled = false; !this.isFinished; ) {
       const at = now();
       const left = Math.max(0, Math.min(POLL, began + timeout - at));
       if (!left && hasPolled) throw new WaitTimeout(`${this.id} is still ${this.state} after ${timeout} s`);
@@ -88,69 +87,27 @@ export abstract class Waitable<Data extends Finishing, Event extends Finishing =
         const query = { wait: left.toFixed(3) };
         await this.load(this.http.json("GET", this.place, { query, wait: left, signal }));
       } catch (error) {
-        if (now() - began >= timeout || now() - responded > PATIENCE || !mayRepeat(error)) throw error;
-        await pause(backoff(++failures), signal);
+        if (now() - began >= timeout) throw error;
+        await pause(outage.pause(error), signal);
         continue;
       }
-      failures = 0;
+      outage.end();
       hasPolled = true;
-      responded = now();
       // A process that shuts down ends its polls at once.
       const early = Math.min(left, EARLY);
-      if (!this.isFinished && responded - at < early) await pause(early, signal);
+      if (!this.isFinished && now() - at < early) await pause(early, signal);
     }
     return this;
   }
 
   /** Its state now and every change until it has finished; connects again when the stream breaks. */
   async *events({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Event> {
-    let lastId: string | undefined;
-    let responded = now();
-    for (let failures = 0; ; ) {
-      const parser = new EventParser(lastId);
-      const headers: Record<string, string> = { Accept: "text/event-stream" };
-      if (lastId) headers["Last-Event-ID"] = lastId;
-      try {
-        const stream = await this.http.stream(`${this.place}/events`, "text/event-stream", { headers, signal });
-        if (stream === null) return;
-        for await (const line of linesOf(stream)) {
-          const event = parser.feed(line);
-          if (event?.name === "message") {
-            failures = 0;
-            responded = now();
-            lastId = event.id;
-            yield event.data as Event;
-            if (this.finished.includes((event.data as Event).state)) return;
-          } else if (event?.name === "unauthorized" || event?.name === "deleted") {
-            throw this.#ended(event.name, event.data);
-          }
-        }
-      } catch (error) {
-        if (!(error instanceof TriageError) || !mayRepeat(error) || now() - responded > PATIENCE) throw error;
-      }
-      await pause(Math.max(parser.retry, backoff(++failures)), signal);
+    for await (const event of streamEvents(this.http, `${this.place}/events`, { signal })) {
+      if (event.name === "deleted") throw problemOf(404, "not_found", null);
+      if (event.name !== "message") continue;
+      const data = event.data as Event;
+      yield data;
+      if (this.finished.includes(data.state)) return;
     }
   }
-
-  #ended(name: "unauthorized" | "deleted", data: unknown): ApiError {
-    const [status, code, why] =
-      name === "deleted" ? ([404, "not_found", "it was deleted"] as const) : ([401, "unauthenticated", "access ended"] as const);
-    const detail = `The stream of ${this.id} ended: ${why}.`;
-    const given = (data as { code?: Problem["code"] } | null)?.code ?? code;
-    const problem: Problem = {
-      type: `/problems/${given}`,
-      title: detail,
-      status,
-      detail,
-      instance: this.place,
-      code: given,
-      retryable: false,
-      request_id: null,
-      errors: [],
-    };
-    return new ApiError(problem);
-  }
 }
-
-/** In seconds. */
-export const now = (): number => performance.now() / 1000;

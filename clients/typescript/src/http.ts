@@ -8,8 +8,8 @@ import type { Problem } from "./types.js";
 const PAGE = 200;
 /** An idle event stream sends a comment every 15 s; after this time without one, the connection is dead. */
 const SILENCE = 45;
-/** How long an outage may last while the client waits, and the longest Retry-After that it follows, in seconds. */
-export const PATIENCE = 60;
+/** The longest outage while the client waits, and the longest Retry-After that it follows, in seconds. */
+const PATIENCE = 60;
 /** Statuses of a proxy after which the same request may succeed. */
 const GATEWAY = [408, 429, 502, 503, 504];
 /** Codes of Node.js for connections that carried no request. */
@@ -200,7 +200,7 @@ class TimeLimit {
   readonly #abort = (): void => this.#controller.abort(this.callers?.reason);
 }
 
-export function mayRepeat(error: unknown, isSafe = true): boolean {
+function mayRepeat(error: unknown, isSafe = true): boolean {
   if (error instanceof ApiError) {
     // Memory does not become free while a client waits.
     if (!error.retryable || error.code === "storage_full") return false;
@@ -210,8 +210,31 @@ export function mayRepeat(error: unknown, isSafe = true): boolean {
   return error instanceof NoResponse && (isSafe || !error.maybeApplied);
 }
 
+/** Failures in a row while a program waits or reads a stream; it ends with the first success. */
+export class Outage {
+  #failures = 0;
+  #since = 0;
+
+  end(): void {
+    this.#failures = 0;
+  }
+
+  /**
+   * The pause before the next attempt, in seconds; `error` is undefined for a stream that ended too early.
+   * Throws the error if it lasts.
+   */
+  pause(error?: unknown): number {
+    if (++this.#failures === 1) this.#since = now();
+    if (error !== undefined && (now() - this.#since > PATIENCE || !mayRepeat(error))) throw error;
+    return backoff(this.#failures);
+  }
+}
+
+/** In seconds. */
+export const now = (): number => performance.now() / 1000;
+
 /** Half of a pause is random, so that clients that failed together do not return together. */
-export function backoff(attempt: number): number {
+function backoff(attempt: number): number {
   return Math.min(8, 0.25 * 2 ** Math.min(attempt - 1, 10)) * (0.5 + Math.random() / 2);
 }
 

@@ -23,8 +23,12 @@ export class EventParser {
   retry = 0;
   #data: string[] = [];
   #name = "";
+  #id: string | undefined;
 
-  constructor(public lastId: string | undefined) {}
+  /** `lastId` is that of the last complete event, or keep-alive with an id. */
+  constructor(public lastId: string | undefined) {
+    this.#id = lastId;
+  }
 
   /** The event that this line completes. */
   feed(line: string): StreamedEvent | undefined {
@@ -33,6 +37,7 @@ export class EventParser {
       this.#read(text);
       return undefined;
     }
+    this.lastId = this.#id;
     if (!this.#data.length && !this.#name) return undefined;
     const data = this.#data.join("\n");
     const event = { name: this.#name || "message", data: data ? JSON.parse(data) : null, id: this.lastId };
@@ -47,7 +52,7 @@ export class EventParser {
     const value = at < 0 ? "" : line.slice(at + 1).replace(/^ /, "");
     if (field === "data") this.#data.push(value);
     else if (field === "event") this.#name = value;
-    else if (field === "id") this.lastId = value;
+    else if (field === "id") this.#id = value;
     else if (field === "retry" && /^\d+$/.test(value)) this.retry = Number(value) / 1000;
   }
 }

@@ -30,7 +30,7 @@ async def confirm(context: RequestContext, ids: Sequence[str]) -> None:
 async def confirm_fan_out(context: RequestContext, id: str, *, sealed: bool, items: int) -> None:
     """Return when a replica has the fan-out with its items; raises NotReplicated."""
     await confirm(context, [id])
-    # A failover may have lost items after the creation; the items that exist now were confirmed.
+    # A failover may have lost items after the creation. Items that exist now existed at the confirmation.
     if not sealed:
         return await confirm_items(context, id, range(items))
     found = await context.namespace.groups.find(FanOut, id)

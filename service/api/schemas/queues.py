@@ -104,7 +104,7 @@ class PauseIn(In):
 class PurgeIn(In):
     """`confirm` must be the queue's name."""
 
-    confirm: Name
+    confirm: Name = Field(description="The name of the queue to purge.")
 
 
 class PurgeOut(Out):

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from service.domain.event import Event, Gap, Position
 from service.store.changes.change_feed import ChangeFeed
-from service.store.codec.events import decode_entry
+from service.store.codec.history.events import decode_entry
 from service.store.redis import keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Scripts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.stats import MINUTE_MS, Kind, Mark, Tally, Window, series_name
-from service.store.codec.stats import MINUTES, decode_hour, decode_mark, decode_tally, split_tallies
+from service.store.codec.history.stats import MINUTES, decode_hour, decode_mark, decode_tally, split_tallies
 from service.store.queries import Queries
 from service.store.redis import stats_keys
 from service.store.redis.scripts import Scripts

@@ -18,7 +18,7 @@ from service.domain.stats import (
     series_name,
 )
 from service.store.codec.fields import scored, texts
-from service.store.codec.stats import (
+from service.store.codec.history.stats import (
     MINUTES,
     decode_tally,
     encode_hour,

@@ -9,7 +9,7 @@ from triage_client._async.jobs import AsyncJob
 from triage_client._core.lines import Lines
 from triage_client._core.requests import Repeat, Request, path, query
 from triage_client._core.responses import check_media_type
-from triage_client._core.retries import PATIENCE, backoff, may_repeat
+from triage_client._core.retries import Outage
 from triage_client._core.specs import given
 from triage_client.errors import TriageError
 from triage_client.types import (
@@ -103,8 +103,7 @@ class AsyncFanOut(AsyncWaitable[FanOutOut]):
         self, *, state: State | None = None, from_index: int = 0
     ) -> AsyncIterator[ItemResultOut]:
         """The results in the order of the items, as they arrive; resumes when the response breaks."""
-        failures = 0
-        responded = self.http.now()
+        outage = Outage()
         place = path("/v1/fan-outs/{}/results", self.id)
         while True:
             parameters = query({"from_index": from_index, "state": state})
@@ -115,14 +114,13 @@ class AsyncFanOut(AsyncWaitable[FanOutOut]):
                     async for chunk in response.aiter_bytes():
                         for line in lines.feed(chunk):
                             result: ItemResultOut = json.loads(line)
-                            failures, responded, from_index = 0, self.http.now(), result["index"] + 1
+                            outage.end()
+                            from_index = result["index"] + 1
                             yield result
                     return
             except TriageError as error:
-                if not may_repeat(error, Repeat.SAFE) or self.http.now() - responded > PATIENCE:
-                    raise
-            failures += 1
-            await self.http.sleep(backoff(failures, self.http.jitter()))
+                pause = outage.pause(error, self.http.now(), self.http.jitter())
+            await self.http.sleep(pause)
 
     async def jobs(self, state: State | None = None, limit: int | None = None) -> AsyncIterator[AsyncJob]:
         """Its items as jobs, highest index first, without the follow-up job."""

@@ -1,15 +1,15 @@
 """What the handles of jobs, flows, fan-outs and other resources have in common."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
+from triage_client._async.event_streams import stream_events
 from triage_client._async.http import AsyncHttp
-from triage_client._core.lines import EventParser
-from triage_client._core.requests import Repeat, Request, path
-from triage_client._core.responses import check_media_type
-from triage_client._core.retries import PATIENCE, backoff, may_repeat
-from triage_client.errors import ApiError, NoResponse, NotLoaded, TriageError, UnexpectedResponse, WaitTimeout
-from triage_client.problems import BY_CODE
+from triage_client._core.requests import path
+from triage_client._core.responses import problem_of
+from triage_client._core.retries import Outage
+from triage_client.errors import NotLoaded, TriageError, WaitTimeout
 
 D = TypeVar("D")
 
@@ -74,8 +74,7 @@ class AsyncWaitable(AsyncHandle[D]):
 
         Raises WaitTimeout.
         """
-        began = responded = self.http.now()
-        failures, has_polled = 0, False
+        began, has_polled, outage = self.http.now(), False, Outage()
         while not self.is_finished:
             at = self.http.now()
             left = POLL if timeout is None else max(0.0, min(POLL, began + timeout - at))
@@ -84,17 +83,15 @@ class AsyncWaitable(AsyncHandle[D]):
             try:
                 await self._poll(left)
             except TriageError as error:
-                failures += 1
                 now = self.http.now()
-                late = timeout is not None and now - began >= timeout
-                if late or now - responded > PATIENCE or not may_repeat(error, Repeat.SAFE):
+                if timeout is not None and now - began >= timeout:
                     raise
-                await self.http.sleep(backoff(failures, self.http.jitter()))
+                await self.http.sleep(outage.pause(error, now, self.http.jitter()))
                 continue
-            failures, has_polled = 0, True
-            responded = self.http.now()
+            outage.end()
+            has_polled = True
             # A process that shuts down ends its polls at once.
-            if not self.is_finished and responded - at < min(left, EARLY):
+            if not self.is_finished and self.http.now() - at < min(left, EARLY):
                 await self.http.sleep(min(left, EARLY))
         return self
 
@@ -104,36 +101,11 @@ class AsyncWaitable(AsyncHandle[D]):
 
     async def follow(self, place: str) -> AsyncIterator[Any]:
         """The events of a stream until the resource has finished; connects again when the stream breaks."""
-        last_id: str | None = None
-        failures = 0
-        responded = self.http.now()
-        while True:
-            parser = EventParser(last_id)
-            try:
-                headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
-                async with self.http.stream(Request("GET", place, headers=headers)) as response:
-                    if response.status_code == 204:
+        async with aclosing(stream_events(self.http, place)) as events:
+            async for event in events:
+                if event.name == "deleted":
+                    raise problem_of(404, "not_found", None)
+                if event.name == "message":
+                    yield event.data
+                    if event.data["state"] in self.FINISHED:
                         return
-                    check_media_type(response, "text/event-stream")
-                    async for chunk in response.aiter_bytes():
-                        for event in parser.feed(chunk):
-                            if event.name == "message":
-                                failures, responded, last_id = 0, self.http.now(), event.id
-                                yield event.data
-                                if event.data["state"] in self.FINISHED:
-                                    return
-                            elif event.name in ("unauthorized", "deleted"):
-                                raise self._ended(event.name, event.data)
-            except (NoResponse, UnexpectedResponse, ApiError) as error:
-                if not may_repeat(error, Repeat.SAFE) or self.http.now() - responded > PATIENCE:
-                    raise
-            failures += 1
-            await self.http.sleep(max(parser.retry or 0.0, backoff(failures, self.http.jitter())))
-
-    def _ended(self, name: str, data: Any) -> ApiError:
-        code = (data or {}).get("code") or ("not_found" if name == "deleted" else "unauthenticated")
-        detail = (
-            f"The stream of {self.id} ended: {'it was deleted' if name == 'deleted' else 'access ended'}."
-        )
-        status = 404 if name == "deleted" else 401
-        return BY_CODE.get(code, ApiError)({"status": status, "code": code, "detail": detail})

@@ -88,7 +88,7 @@ class AsyncHttp:
                 timeout=httpx.Timeout(seconds, read=seconds + request.wait),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise no_response(self.config.address, self.config.source, error) from error
+            raise no_response(self.config.shown, self.config.source, error) from error
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[httpx.Response]:
@@ -107,7 +107,7 @@ class AsyncHttp:
                     raise error_of(response)
                 yield response
         except httpx.HTTPError as error:
-            raise no_response(self.config.address, self.config.source, error) from error
+            raise no_response(self.config.shown, self.config.source, error) from error
 
     def _all_headers(self, request: Request) -> dict[str, str]:
         content_type = {} if request.content is None else {"Content-Type": "application/json"}

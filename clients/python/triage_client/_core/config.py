@@ -40,6 +40,11 @@ class Config:
         return str(self.url)
 
     @property
+    def shown(self) -> str:
+        """The address for messages, without user name and password."""
+        return without_secrets(self.address)
+
+    @property
     def uses_environment(self) -> bool:
         """Whether proxies of the environment apply. None can reach this machine's own loopback addresses."""
         return not is_loopback(self.url.host)

@@ -35,6 +35,8 @@ class EventParser:
         self._lines = Lines()
         self._data: list[str] = []
         self._name = ""
+        self._id = last_id
+        #: Of the last complete event, or keep-alive with an id.
         self.last_id = last_id
         #: The pause before a new connection that the stream asks for, in seconds.
         self.retry: float | None = None
@@ -45,7 +47,9 @@ class EventParser:
             text = line.removesuffix(b"\r").decode()
             if text:
                 self._read(text)
-            elif self._data or self._name:
+                continue
+            self.last_id = self._id
+            if self._data or self._name:
                 data = "\n".join(self._data)
                 event = Event(self._name or "message", json.loads(data) if data else None, self.last_id)
                 self._data, self._name = [], ""
@@ -60,7 +64,7 @@ class EventParser:
             case "event":
                 self._name = value
             case "id":
-                self.last_id = value
+                self._id = value
             case "retry" if value.isdecimal():
                 self.retry = int(value) / 1000
             case _:

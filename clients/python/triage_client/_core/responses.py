@@ -30,11 +30,20 @@ def document_of(response: httpx.Response, needs: tuple[str, ...]) -> Any:
 def error_of(response: httpx.Response) -> TriageError:
     """The exception for a response that is not a success; its body has been read."""
     match _read(response):
-        case {"code": str(code), "status": int()} as problem:
+        case {"code": str(code), "status": int(), "detail": str()} as problem:
             document = cast("Mapping[str, Any]", problem)
             return BY_CODE.get(code, ApiError)(document, retry_after(response.headers))
         case _:
             return _unexpected(response)
+
+
+def problem_of(status: int, code: str, data: Any, retryable: bool = False) -> ApiError:
+    """The exception for an event that ends a stream; its data may name another code."""
+    found = (data or {}).get("code") or code
+    detail = "The API ended the stream."
+    return BY_CODE.get(found, ApiError)(
+        {"status": status, "code": found, "detail": detail, "retryable": retryable}
+    )
 
 
 def check_media_type(response: httpx.Response, media_type: str) -> None:
@@ -73,6 +82,8 @@ def _unexpected(response: httpx.Response) -> UnexpectedResponse:
     if 300 <= status < 400:
         target = response.headers.get("location")
         text = f"{said}{f' to {target}' if target else ''}: the client does not follow redirects"
+    elif status == 404 and _read(response) == {"code": "not_found", "status": 404}:
+        text = f"{said}: that is the port of a worker; use the API's port"
     elif status >= 400:
         text = f"{said} with {_kind(response)}, which is not from Triage: a proxy may have responded"
     else:

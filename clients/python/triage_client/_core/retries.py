@@ -9,7 +9,7 @@ from triage_client.errors import ApiError, NoResponse, TriageError, UnexpectedRe
 
 #: The first pause and the longest, in seconds.
 FIRST, LONGEST = 0.25, 8.0
-#: The longest Retry-After that the client waits for; longer ones are the caller's business.
+#: The longest outage while the client waits, and the longest Retry-After that it follows, in seconds.
 PATIENCE = 60.0
 #: Statuses of a proxy after which the same request may succeed.
 GATEWAY = (408, 429, 502, 503, 504)
@@ -17,6 +17,29 @@ GATEWAY = (408, 429, 502, 503, 504)
 MAYBE_APPLIED = ("outcome_unknown", "shutting_down")
 #: Memory does not become free while a client waits.
 LASTING = ("storage_full",)
+
+
+class Outage:
+    """Failures in a row while a program waits or reads a stream; it ends with the first success."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._since = 0.0
+
+    def end(self) -> None:
+        self._failures = 0
+
+    def pause(self, error: TriageError | None, now: float, jitter: float) -> float:
+        """The pause before the next attempt, in seconds; `error` is None for a stream that ended too early.
+
+        Raises the error if it lasts.
+        """
+        self._failures += 1
+        if self._failures == 1:
+            self._since = now
+        if error is not None and (now - self._since > PATIENCE or not may_repeat(error, Repeat.SAFE)):
+            raise error
+        return backoff(self._failures, jitter)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Http:
                 timeout=httpx.Timeout(seconds, read=seconds + request.wait),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise no_response(self.config.address, self.config.source, error) from error
+            raise no_response(self.config.shown, self.config.source, error) from error
 
     @contextmanager
     def stream(self, request: Request) -> Generator[httpx.Response]:
@@ -108,7 +108,7 @@ class Http:
                     raise error_of(response)
                 yield response
         except httpx.HTTPError as error:
-            raise no_response(self.config.address, self.config.source, error) from error
+            raise no_response(self.config.shown, self.config.source, error) from error
 
     def _all_headers(self, request: Request) -> dict[str, str]:
         content_type = {} if request.content is None else {"Content-Type": "application/json"}

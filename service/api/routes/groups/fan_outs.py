@@ -18,6 +18,7 @@ from service.api.resources.fan_out_items import ItemReader, check_all, in_batche
 from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.retryability import after_a_part
 from service.api.routes.router import Router
@@ -110,7 +111,8 @@ async def create_fan_out(
         raise type(failed)(failed.message, fan_out_id=id if created is None else created.id) from error
     finally:
         span.end()
-    headers = {"Idempotency-Replayed": "true"} if created.replayed else {}
+    headers = dict(warning_of(context, {job.name for job in (template, then) if job is not None}))
+    headers |= {"Idempotency-Replayed": "true"} if created.replayed else {}
     if (ended := await groups.wait_until_finished(context, FanOut, created.id, prefer)) is not None:
         return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(created_fan_out(created.id, spec, delays, created.created_at), 202, **headers)

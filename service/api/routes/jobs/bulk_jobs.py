@@ -13,10 +13,12 @@ from service.api.requests.time_slices import TimeSlices
 from service.api.resources.durability import confirm, replicates
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import JsonInvalid, ValidationFailed
-from service.api.responses.problems import of_error, pointer
+from service.api.responses.problems import of_error
 from service.api.responses.retryability import for_client
+from service.api.responses.validation import model_rows
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.parameters import Durability, IdempotencyKey
@@ -64,7 +66,7 @@ async def create_jobs(
         try:
             spec = await specify(context, _parse_item(index, text), span.traceparent, f"/jobs/{index}")
         except JsonInvalid as error:
-            raise JsonInvalid(f"/jobs/{index}: {error.message}") from None
+            raise error.inside(f"/jobs/{index}") from None
         except TriageError as error:
             if body.atomic:
                 raise
@@ -96,7 +98,8 @@ async def create_jobs(
     results.sort(key=lambda row: row["index"])
     failed = sum(row["problem"] is not None for row in results)
     document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
-    return rendering.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
+    headers = dict(warning_of(context, {submission.spec.name for _, submission in accepted}))
+    return rendering.respond(document, 200, headers | ({"Idempotency-Replayed": "true"} if replayed else {}))
 
 
 async def _submit(
@@ -141,17 +144,11 @@ async def _confirm(
 
 
 def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:
+    document = parse(text)
     try:
-        return schemas.JobSpecIn.model_validate(parse(text))
+        return schemas.JobSpecIn.model_validate(document)
     except ValidationError as error:
-        rows = [
-            {
-                "pointer": f"/jobs/{index}" + pointer(("body", *row["loc"])),
-                "code": row["type"],
-                "message": row["msg"],
-            }
-            for row in error.errors()[:20]
-        ]
+        rows = model_rows(error, f"/jobs/{index}", document, schemas.JobSpecIn)
         raise ValidationFailed(errors=rows) from None
 
 

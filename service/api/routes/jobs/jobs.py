@@ -10,6 +10,7 @@ from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matc
 from service.api.resources.durability import confirm, replicates
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.unknown_types import WARNING, warning_of
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
@@ -116,15 +117,18 @@ async def _submit(
         span.end(failed)
 
 
-def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
+def _headers(context: RequestContext, job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
     headers = {"Location": f"/v1/jobs/{job.id}", "ETag": rendering.etag(job.version)}
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
+    if context.namespace_state.types.known(job.name) is None:
+        headers |= warning_of(context, (job.name,))
     if len(spec.payload) > WARN_BYTES:
-        headers["Triage-Warning"] = (
+        large = (
             f"payload is {len(spec.payload)} bytes; keep it under {WARN_BYTES} and pass a reference to "
             "large data"
         )
+        headers[WARNING] = f"{headers[WARNING]}; {large}" if WARNING in headers else large
     return headers
 
 
@@ -133,14 +137,14 @@ def _respond(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Re
         raise NotFound("The job that held the unique key has just finished. Submit the job again.")
     status = 200 if submitted.result is SubmitResult.EXISTING else 202
     return rendering.respond(
-        present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
+        present(context, submitted.job), status, _headers(context, submitted.job, submitted, spec)
     )
 
 
 def _waited(context: RequestContext, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
     if job is None or not is_finished(job):
         return _respond(context, submitted, spec)
-    headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
+    headers = _headers(context, job, submitted, spec) | {"Preference-Applied": "wait"}
     return rendering.respond(present(context, job), 200, headers)
 
 
