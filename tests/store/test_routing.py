@@ -77,7 +77,7 @@ def test_pauses_between_questions_grow_and_start_over() -> None:
     assert all(pause <= 1.6 for pause in pauses)
     assert sum(pauses) > 3
     doubts.on_error(A, BROKEN)
-    assert doubts.must_ask(now + 60), "a later failure is asked about at once"
+    assert doubts.must_ask(now + 60), "after a later failure, the process asks at once"
 
 
 def test_only_a_failed_master_is_doubted() -> None:
@@ -85,12 +85,12 @@ def test_only_a_failed_master_is_doubted() -> None:
     doubts.on_layout(Layout.of_master(B), 0)
     for error in (BROKEN, ReadOnlyError("x")):
         doubts.on_error(A, error)
-        assert not doubts.must_ask(10), "it is no master any more"
+        assert not doubts.must_ask(10), "it has another role now"
     doubts.on_error(B, ReadOnlyError("x"))
     assert doubts.must_ask(10)
 
 
-def test_the_sentinel_that_replied_is_asked_first_and_a_late_one_is_not_trusted() -> None:
+def test_the_sentinel_that_replied_comes_first_and_a_late_one_is_not_trusted() -> None:
     doubts = Doubts(SENTINEL)
     doubts.on_layout(Layout.of_master(A), 0)
     doubts.on_error(A, BROKEN)
@@ -99,7 +99,7 @@ def test_the_sentinel_that_replied_is_asked_first_and_a_late_one_is_not_trusted(
     assert doubts.nodes() == [("s2", 2), ("s1", 1), ("s3", 3)]
 
 
-def test_a_cluster_is_asked_at_its_masters_and_last_at_a_failed_one() -> None:
+def test_masters_of_a_cluster_come_first_and_a_failed_one_last() -> None:
     doubts = Doubts(CLUSTER)
     doubts.on_layout(layout(B, ("d", 4)), 0)
     doubts.on_error(B, BROKEN)
