@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from service.api.auth.credentials import Authenticator, Caller
 from service.api.auth.cross_origin import is_elsewhere
+from service.api.auth.reach import check_operation
 from service.api.auth.throttle import WINDOW_SECONDS, Refusals, fingerprint
 from service.api.job_types import KnownTypes
 from service.api.metrics import ApiMetrics
@@ -20,6 +21,7 @@ from service.api.requests.stream_limits import Holder, Places, stream_places, wa
 from service.api.responses.errors import CredentialRefused, TooManyFailures, Unauthenticated
 from service.api.responses.redaction import View
 from service.clock import Clock
+from service.domain.errors import NotFound
 from service.domain.ids import IdFactory
 from service.domain.job import Job
 from service.domain.record import record
@@ -145,6 +147,12 @@ class RequestContext:
         caller = await self.app_state.authenticator.identify(self.request.headers.get("authorization"))
         caller.require(required_scope(self.request))
 
+    def visible(self, job: Job | None) -> Job:
+        """The job; raises NotFound if there is none, or none for a restricted key."""
+        if job is None or not self.caller.sees(job.queue, job.name):
+            raise NotFound()
+        return job
+
     def view(self, job: Job) -> View:
         """This caller's view of the job."""
         return View.of_job(job, self.caller.sees_payloads, self._redactions(job.name, job.redact))
@@ -206,6 +214,7 @@ async def admit(app_state: AppState, caller: Caller, request: Request) -> Reques
     # Set before the scope check, so that the namespace's metrics also count refused requests.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
+    check_operation(caller, request.scope["route"].name)
     namespace_state = app_state.namespace_state(caller.namespace)
     if not namespace_state.types.fresh:
         await namespace_state.types.load()

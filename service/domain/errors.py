@@ -63,6 +63,17 @@ class TooManyQueues(TriageError):
     )
 
 
+class QuotaExceeded(TriageError):
+    code = "quota_exceeded"
+    retryable = True
+    default_message = "The namespace has reached one of its quotas."
+
+    @classmethod
+    def of(cls, quota: str, limit: int) -> "QuotaExceeded":
+        message = f"The namespace has reached its quota {quota} ({limit:,})."
+        return cls(message, quota=quota, limit=limit)
+
+
 class QueueNotEmpty(TriageError):
     code = "queue_not_empty"
     default_message = (

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from service.domain.access_key import Reach
 from service.domain.job import Job
 from service.domain.states import State
 
@@ -19,6 +20,8 @@ class JobFilter:
     group_id: str | None = None
     created_after: int | None = None
     created_before: int | None = None
+    #: The queues and job types that the caller is restricted to; only for lists.
+    reach: Reach | None = None
 
     @property
     def indexed(self) -> bool:
@@ -34,5 +37,6 @@ class JobFilter:
             and (self.group_id is None or self.group_id in (job.flow_id, job.fan_out_id))
             and (self.created_after is None or job.created_at >= self.created_after)
             and (self.created_before is None or job.created_at < self.created_before)
+            and (self.reach is None or self.reach.has(job.queue, job.name))
             and all(job.tags.get(key) == value for key, value in self.tags.items())
         )

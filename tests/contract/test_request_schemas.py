@@ -81,6 +81,7 @@ def test_no_other_request_field_has_a_default_that_is_not_always_the_same() -> N
         "RateLimitIn.per_seconds",
         "RateLimitIn.smooth",
         "RedriveIn.delay_seconds",
+        "RotateIn.overlap_seconds",
         "ScheduleIn.catch_up",
         "ScheduleIn.overlap",
         "ScheduleIn.paused",

@@ -171,6 +171,10 @@ SCHEMAS: Mapping[str, Any] = {
     },
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
+    "ApiKeyIn": {"name": "shop", "scopes": ["keys:admin"]},
+    "RotateIn": {"overlap_seconds": 3600},
+    "ApiKeyOut": example_data.API_KEY,
+    "ApiKeyIssuedOut": example_data.API_KEY_ISSUED,
     "HealthOut": {"status": "ok", "problem": None},
 }
 
@@ -189,6 +193,7 @@ PARAMETERS: Mapping[str, str] = {
     "fan_out_id": example_data.FAN_OUT_ID,
     "worker_id": example_data.WORKER_ID,
     "action_id": example_data.ACTION_ID,
+    "key_id": example_data.KEY_ID,
     "name": "default",
     "queue": "default",
 }

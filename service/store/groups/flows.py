@@ -15,7 +15,7 @@ from service.domain.flow import Condition, Flow, FlowSpec, GraphEdge, created_fl
 from service.domain.ids import member_id
 from service.domain.job_spec import JobSpec
 from service.store.codec.fields import texts
-from service.store.codec.groups import decode_edges
+from service.store.codec.groups import decode_edges, encode_contents
 from service.store.codec.jobs import encode_options, encode_tags
 from service.store.codec.traits import encode_traits
 from service.store.groups.groups import RETENTION_MS, Groups
@@ -80,12 +80,10 @@ class Flows:
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
     ) -> Admission:
         admitted, total, created_at = 0, len(jobs), 0
-        queues = " ".join({node.spec.queue for node in spec.nodes.values()})
+        settings, contents = (spec.name, spec.on_failure), encode_contents(spec)
         while admitted < total:
             try:
-                reply = await self._admit(
-                    id, admitted, total, (spec.name, spec.on_failure), queues, idempotency
-                )
+                reply = await self._admit(id, admitted, total, settings, contents, idempotency)
             except TriageError:
                 if not admitted:
                     raise
@@ -120,7 +118,7 @@ class Flows:
         admitted: int,
         total: int,
         settings: tuple[str, str],
-        queues: str,
+        contents: str,
         idempotency: Idempotency | None,
     ) -> list[Any]:
         # In reverse order, so that a job is there before its dependencies can finish.
@@ -128,7 +126,7 @@ class Flows:
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         head: list[Argument] = [id, admitted, total, *settings, RETENTION_MS, digest, request, IDEMPOTENCY_MS]
-        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, queues, *ids])
+        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, contents, *ids])
 
     async def graph(self, id: str) -> tuple[dict[str, str], list[GraphEdge]]:
         """Job ids by key, and the edges between keys."""

@@ -9,7 +9,7 @@ from service.domain.errors import InvalidState, NotFound
 from service.domain.fan_out import FanOut, ItemIds
 from service.domain.group import Group, GroupState, kind_of
 from service.store.codec.fields import decode_texts, number, places, text
-from service.store.codec.groups import FIELDS, decode_group, decode_state
+from service.store.codec.groups import FIELDS, decode_contents, decode_group, decode_state
 from service.store.cursors import decode_place, encode_cursor
 from service.store.queries import Page, Queries
 from service.store.redis import keys
@@ -71,6 +71,13 @@ class Groups:
         key = keys.group_jobs(self._prefix, group=id)
         found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(key)))[0]
         return dict(sorted(decode_texts(found).items(), key=lambda pair: pair[1]))
+
+    async def contents(self, ids: "Sequence[str]") -> "list[set[tuple[str, str]]]":
+        """Queue and job type of the jobs that were submitted with each group (see decode_contents)."""
+        rows = await self._queries.pipeline(
+            lambda pipe: [pipe.hget(keys.group(self._prefix, group=id), "contents") for id in ids]
+        )
+        return [decode_contents(row) for row in rows]
 
     async def item_payload(self, id: str) -> bytes:
         """The payload of a fan-out's template."""

@@ -270,5 +270,15 @@ access_key = _key(
 access_keys = _key(
     "keys",
     "HASH",
-    "Ids of API keys and the digests under which they are stored (prefix triage-access:{{keys}}:).",
+    "Ids of API keys and the digests of their secrets, newest first (prefix triage-access:{{keys}}:).",
+)
+access_keys_of = _key(
+    "keys_of:{namespace}",
+    "ZSET",
+    "Ids of the API keys of a namespace, by creation time (prefix triage-access:{{keys}}:).",
+)
+access_keys_used = _key(
+    "keys_used",
+    "HASH",
+    "When each API key was last used, to within a minute (prefix triage-access:{{keys}}:).",
 )

@@ -91,5 +91,6 @@ async def add_fan_out_items(
 )
 async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
     """Lets the fan-out finish. Fails, and says what is there, unless all `expected_count` items exist."""
+    await groups.check_visible(context, fan_out_id)
     await context.namespace.fan_outs.seal(fan_out_id, body.expected_count)
     return respond(await groups.read(context, FanOut, fan_out_id))

@@ -5,7 +5,8 @@
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] jobs admitted before   ARGV[4] total jobs   ARGV[5] name
 -- ARGV[6] on_failure   ARGV[7] retention (ms)   ARGV[8] idempotency digest ("" = none)   ARGV[9] digest of the request
 -- ARGV[10] how long the record is kept (ms)   ARGV[11] limit on queues per namespace
--- ARGV[12] on the first call the queues of all jobs, separated by spaces
+-- ARGV[12] on the first call what the flow consists of, separated by spaces: "queue|type" of its jobs, or "queue" if
+--   that would be too many
 -- ARGV[13..] ids of the next staged jobs, the flow's last job first
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
 --   replayed | reused (same idempotency key, other request) | missing (staged too long ago) | too_many_queues
@@ -21,7 +22,7 @@ if not before[1] then
   if not redis.call('ZSCORE', P .. 'staged', group) or redis.call('HEXISTS', key, 'discarded') == 1 then
     return {'missing', group, now, 0}
   end
-  for queue in string.gmatch(ARGV[12], '%S+') do
+  for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do
     if not queue_names.may_use(queue, tonumber(ARGV[11])) then return {'too_many_queues', group, now, 0} end
   end
 end
@@ -29,11 +30,12 @@ end
 if not before[1] then
   created_at = now
   groups.put_state(group, 'running', 'version', 1, 'name', ARGV[5], 'on_failure', ARGV[6], 'total', ARGV[4],
-    'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0)
+    'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0,
+    'contents', ARGV[12])
   redis.call('ZADD', P .. 'groups:flow', now, group)
   redis.call('ZREM', P .. 'staged', group)
   idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])
-  for queue in string.gmatch(ARGV[12], '%S+') do queue_names.create(queue) end
+  for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do queue_names.create(queue) end
   if #ARGV - 12 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
 end
 for i = 13, #ARGV do

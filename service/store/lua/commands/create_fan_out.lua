@@ -38,6 +38,7 @@ put('tolerance_count', ARGV[4])
 put('tolerance_percent', ARGV[5])
 put('max_concurrency', max_concurrency)
 for i, field in ipairs(job_records.SPEC) do put('item_' .. field, ARGV[12 + i]) end
+put('contents', item.queue .. '|' .. item.name .. (follow_up and ' ' .. follow_up.queue .. '|' .. follow_up.name or ''))
 if follow_up then
   put('then', then_id)
   put('linked', 1)
