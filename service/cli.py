@@ -93,10 +93,11 @@ def _need_redis(url: str) -> None:
 @cache
 def add_commands() -> None:
     """Add the client commands. Their imports would slow down the start of `triage api` and `worker`."""
-    from service.commands import client, dead_letters, fan_out, flows, keys
+    from service.commands import client, dead_letters, fan_out, flows, keys, namespaces
     from service.commands.bench.command import bench
 
     app.add_typer(keys.app, name="keys", help="API keys.")
+    app.add_typer(namespaces.app, name="namespaces", help="Namespaces and their quotas.")
     app.add_typer(dead_letters.app, name="dlq", help="The dead-letter queue.")
     for command in (
         client.submit, client.get, client.tail, client.queues, client.schedules, flows.flow, flows.graph

@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
+from service.domain.tenant import NAMESPACE_PATTERN
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
 from service.service_links import service_links, without_service_links
@@ -25,7 +26,6 @@ from service.service_links import service_links, without_service_links
 log = structlog.get_logger("triage.settings")
 
 PREFIX = "TRIAGE_"
-NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 #: The module of the built-in job type.
 HTTP_REQUEST = "workers.http.http_request"
 #: Variables of the client commands, which may also be set where processes start.

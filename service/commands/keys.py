@@ -1,10 +1,8 @@
 """`triage keys`: manages API keys directly in Redis, so that the first one needs no key."""
 
-import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -13,22 +11,14 @@ import typer
 from service.api.auth.key_issuing import Issued, KeyIssuer, KeySpec
 from service.api.responses.rendering import time
 from service.clock import Clock
+from service.commands.direct import with_redis
 from service.commands.tables import print_table, table_of
 from service.domain.access_key import MAX_NAME, MAX_OVERLAP, MAX_RESTRICTIONS, SCOPES, AccessKey, Reach
-from service.domain.errors import (
-    BackendUnavailable,
-    ConfigurationInvalid,
-    NotFound,
-    QuotaExceeded,
-    TriageError,
-)
+from service.domain.errors import NotFound, QuotaExceeded
 from service.domain.ids import IdFactory
 from service.domain.job_spec import NAME
-from service.settings import NAMESPACE_PATTERN, load_settings
+from service.domain.tenant import NAMESPACE_PATTERN
 from service.store.access_keys import AccessKeys
-from service.store.redis.connect import connect
-from service.store.redis.embedded import EmbeddedServer
-from service.store.redis.server_check import check_server
 
 app = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -172,24 +162,4 @@ def _with_issuer(use: Callable[[KeyIssuer], Awaitable[Result]], id: str = "") ->
 
 
 def _with_keys(use: Callable[[AccessKeys], Awaitable[Result]]) -> Result:
-    settings = load_settings()
-    url = settings.redis_url or EmbeddedServer(settings.data_dir).url
-
-    async def run() -> Result:
-        redis = connect(url)
-        try:
-            return await use(AccessKeys(redis))
-        finally:
-            await redis.aclose()
-
-    if not settings.redis_url and not Path(url.removeprefix("unix://")).exists():
-        raise ConfigurationInvalid(
-            "TRIAGE_REDIS_URL: required here, unless `triage dev` is running in this directory."
-        )
-    asyncio.run(check_server(url, patient=False))
-    try:
-        return asyncio.run(run())
-    except (NotFound, QuotaExceeded):
-        raise
-    except TriageError as error:
-        raise BackendUnavailable(f"TRIAGE_REDIS_URL: {error.message}") from error
+    return with_redis(lambda redis: use(AccessKeys(redis)), (NotFound, QuotaExceeded))

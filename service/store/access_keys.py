@@ -8,8 +8,8 @@ from redis.exceptions import RedisError
 
 from service.domain.access_key import MAX_KEYS, AccessKey
 from service.domain.errors import NotFound, QuotaExceeded
-from service.store.codec.access_keys import decode_access_key, encode_access_key
-from service.store.codec.fields import number, places, text
+from service.store.codec.fields import number, places, text, texts
+from service.store.codec.tenants import decode_access_key, encode_access_key
 from service.store.cursors import decode_place, encode_cursor
 from service.store.redis import keys
 from service.store.redis.errors import translate
@@ -44,7 +44,7 @@ class AccessKeys:
     async def list(self) -> "list[AccessKey]":
         """The keys of all namespaces, in the order of their ids."""
         ids = await self._call(self._redis.hkeys, keys.access_keys(_PREFIX))
-        found = await self._read(sorted(id.decode() for id in ids))
+        found = await self._read(sorted(texts(ids)))
         return [key for key in found if key is not None]
 
     async def page(

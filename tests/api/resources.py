@@ -14,9 +14,11 @@ from service.domain.ids import IdFactory
 from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
+from service.domain.tenant import Policy
 from service.domain.worker import WorkerRecord
 from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants.tenants import Tenants
 from tests.api.document import Operation
 from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
@@ -113,6 +115,13 @@ async def _api_key(store: Namespace, operation: Operation) -> str:
     return id
 
 
+async def _namespace(store: Namespace, operation: Operation) -> str:
+    """Only operators see namespaces, so it need not be the caller's."""
+    name = f"{store.scripts.namespace}-tenant"
+    await Tenants(store.scripts.redis).create(name, Policy({"jobs": 5}), "")
+    return name
+
+
 #: By path parameter, or by the first path segment where the parameter is just a name.
 _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
     "job_id": _job,
@@ -123,6 +132,7 @@ _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
     "worker_id": _worker,
     "queues name": _queue,
     "schedules name": _schedule,
+    "namespaces name": _namespace,
 }
 
 

@@ -36,7 +36,7 @@ OF_KEYS = {"create_api_key", "get_api_key", "rotate_api_key", "revoke_api_key"}
 QUEUES = {"default", "bulk"}
 
 
-def outside(operation: Operation) -> list[dict[str, set[str]]]:
+def outside(operation: Operation) -> list[dict[str, Any]]:
     """Restrictions that exclude the jobs, the queue and the schedule of `make`."""
     return [{"queues": {"elsewhere"}}, *([] if operation.id in OF_QUEUES else [{"names": {"other"}}])]
 
@@ -83,7 +83,7 @@ async def test_a_key_reaches_its_queues_and_job_types_only(
         assert await jobs_of(store) == before
     # Nothing has changed: a key for these queues can do what an unrestricted key can.
     may = operation.id in RESTRICTABLE - OF_KEYS
-    restriction = {"queues": QUEUES} if may else {}
+    restriction: dict[str, Any] = {"queues": QUEUES} if may else {}
     response = await send(guarded, operation, await authorization(redis, namespace, **restriction), values)
     assert response.status_code < 300, response.text
 

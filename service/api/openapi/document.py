@@ -38,6 +38,7 @@ _TAGS = {
     "schedules": "Submit jobs at regular times.",
     "workers": "Worker processes and the job types they know.",
     "API keys": "Keys of the caller's namespace.",
+    "namespaces": "Quotas of tenants, for operators.",
     "health": "Probes.",
     "telemetry": "Metrics for Prometheus and KEDA.",
 }

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from service.domain.tenant import DEFAULTS
+
 JOB_ID = "job_01KB0R8Z3VN2A0H686WCBXCF8E"
 FLOW_ID = "flow_01KB0R9B4XW3A5C7E9G1J3M5P7"
 FAN_OUT_ID = "fan_01KB0RA5C6Z7Y9X1W3V5T7S9R1"
@@ -205,3 +207,17 @@ API_KEY: Mapping[str, Any] = {
 }
 #: Not a secret: it has the form of one, and too little randomness to be a key.
 API_KEY_ISSUED = {**API_KEY, "key": f"triage_{'example' * 6}0"}
+
+NAMESPACE: Mapping[str, Any] = {
+    "name": "acme",
+    "object": "namespace",
+    "version": 1,
+    "description": "",
+    "quotas": {**DEFAULTS, "jobs": 50_000},
+    "usage": {
+        "jobs": 12, "stored_bytes": 14_310, "queues": 1, "limit_keys": 0, "unique_keys": 0, "schedules": 1,
+    },
+    "retention_seconds": None,
+    "redact": [],
+    "created_at": AT,
+}  # fmt: skip

@@ -175,6 +175,10 @@ SCHEMAS: Mapping[str, Any] = {
     "RotateIn": {"overlap_seconds": 3600},
     "ApiKeyOut": example_data.API_KEY,
     "ApiKeyIssuedOut": example_data.API_KEY_ISSUED,
+    "NamespaceIn": {"name": "acme", "quotas": {"jobs": 50_000}},
+    "NamespaceChangesIn": {"quotas": {"jobs": 20_000}},
+    "QuotasIn": {"jobs": 50_000},
+    "NamespaceOut": example_data.NAMESPACE,
     "HealthOut": {"status": "ok", "problem": None},
 }
 

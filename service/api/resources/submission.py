@@ -75,6 +75,7 @@ async def specify(
         max_payload_bytes=context.app_state.settings.max_payload_bytes,
         traceparent=traceparent,
     )
+    context.app_state.memory.check(context.caller.namespace)
     if context.caller.reach is not None:
         check_submission(context.caller, spec)
     if job_type is not None and not partial:

@@ -53,6 +53,8 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.TooManyQueues: 429,
     errors.QuotaExceeded: 429,
     errors.QueueNotEmpty: 409,
+    errors.NamespaceExists: 409,
+    errors.NamespaceNotEmpty: 409,
     errors.PayloadInvalid: 422,
     errors.PayloadTooLarge: 413,
     errors.CursorInvalid: 400,

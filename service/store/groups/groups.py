@@ -130,26 +130,12 @@ class Groups:
         """
         group = await self.get(id)
         job_ids = job_ids if group is None else await self.job_ids(group)
-        client: Any = self._scripts.redis
         try:
             for start in range(0, len(job_ids), 1_000):
                 await self._forget_ends(job_ids[start : start + 1_000])
-            pipe = client.pipeline(transaction=True)
-            pipe.zrem(keys.groups(self._prefix, kind=kind_of(id)), id)
-            pipe.zrem(keys.group_retention(self._prefix), id)
-            for limiters in (keys.limiters, keys.busy):
-                pipe.hdel(limiters(self._prefix), f"fan:{id}")
-            pipe.zrem(keys.closed_limiters(self._prefix), f"fan:{id}")
-            pipe.unlink(
-                keys.closed_lanes(self._prefix, limiter=f"fan:{id}"),
-                keys.group_jobs(self._prefix, group=id),
-                keys.group_items(self._prefix, group=id),
-                keys.dependents(self._prefix, id=id),
-                keys.group(self._prefix, group=id),
-            )
-            await pipe.execute()
         except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
+        await self._scripts.run("forget_group", [id, kind_of(id)])
 
     async def _forget_ends(self, ids: Sequence[str]) -> None:
         """Delete the data that the unfinished group needed about deleted jobs."""

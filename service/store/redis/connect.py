@@ -9,7 +9,7 @@ from typing import Any, cast
 import hiredis
 from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from service.store.redis.errors import translate
 
@@ -106,6 +106,17 @@ async def ping(redis: Redis) -> None:
         await cast(Any, redis).ping()
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
+
+
+async def memory_use(redis: Redis) -> tuple[int, int]:
+    """The memory that the server uses, and its maxmemory, in bytes; 0 for no limit or unknown."""
+    try:
+        memory = await cast(Any, redis).info("memory")
+    except NoPermissionError:
+        return 0, 0
+    except (RedisError, OSError) as error:
+        raise translate(error, wrote=False) from error
+    return int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
 
 
 async def eviction_policy(redis: Redis) -> str:

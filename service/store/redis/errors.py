@@ -14,13 +14,22 @@ from redis.exceptions import (
     TimeoutError,
 )
 
-from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull, StoreFault, TriageError
+from service.domain.errors import (
+    BackendUnavailable,
+    OutcomeUnknown,
+    QuotaExceeded,
+    StorageFull,
+    StoreFault,
+    TriageError,
+)
 
 log = structlog.get_logger("triage.store")
 
 #: Errors of a server that cannot accept a write now and has applied nothing. redis-py has classes for some
 #: and removes the error code from their messages; other messages begin with it.
 _REFUSED = (AuthenticationError, BusyLoadingError, NoPermissionError, ReadOnlyError)
+#: From lib/quotas.lua.
+_QUOTA = "QUOTA "
 _REFUSALS = ("BUSY", "NOREPLICAS", "MISCONF", "MASTERDOWN", "CLUSTERDOWN")
 
 
@@ -48,6 +57,8 @@ def translate(error: BaseException, *, wrote: bool) -> TriageError:
         return StorageFull()
     if isinstance(error, _REFUSED):
         return BackendUnavailable()
+    if isinstance(error, ResponseError) and message.startswith(_QUOTA):
+        return QuotaExceeded.read(message.removeprefix(_QUOTA))
     if isinstance(error, ResponseError) and message.startswith(_REFUSALS):
         return BackendUnavailable()
     if isinstance(error, (ConnectionError, TimeoutError, OSError, asyncio.TimeoutError)):

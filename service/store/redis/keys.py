@@ -259,6 +259,11 @@ worker_lost = _key(
     "worker_lost", "STRING", "A worker was lost in the last minute, so starting workers are cautious."
 )
 
+namespace = _key("namespace", "HASH", "The namespace's record, if an operator has created it.")
+quotas = _key("quotas", "HASH", "Quotas that scripts enforce, and what is used; absent without quotas.")
+limit_key_jobs = _key("limit_key_jobs", "HASH", "With quotas: unfinished jobs by limit key (`queue|key`).")
+unique_names = _key("unique_names", "ZSET", "With quotas: unique keys (`queue|key`) by when they end.")
+
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"
 
@@ -281,4 +286,7 @@ access_keys_used = _key(
     "keys_used",
     "HASH",
     "When each API key was last used, to within a minute (prefix triage-access:{{keys}}:).",
+)
+namespaces = _key(
+    "namespaces", "ZSET", "Names of the namespaces with a record (prefix triage-access:{{keys}}:)."
 )

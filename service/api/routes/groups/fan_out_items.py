@@ -50,6 +50,7 @@ async def add_fan_out_items(
         ]
         raise ValidationFailed(errors=rows)
     fan_out = await groups.read(context, FanOut, fan_out_id)
+    context.app_state.memory.check(context.caller.namespace)
     template = await context.namespace.groups.item_payload(fan_out_id)
     reader = ItemReader(context, fan_out.name, template)
     items: list[Item] = []

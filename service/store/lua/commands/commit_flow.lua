@@ -9,8 +9,9 @@
 --   that would be too many
 -- ARGV[13..] ids of the next staged jobs, the flow's last job first
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
---   replayed | reused (same idempotency key, other request) | missing (staged too long ago) | too_many_queues
--- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, consequences
+--   replayed | reused (same idempotency key, other request) | missing (staged too long ago) | too_many_queues. Fails if
+--   the namespace would exceed a quota
+-- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, quotas, consequences
 local P, now = keys.prefix, clock.now
 local group, key = ARGV[2], P .. 'group:' .. ARGV[2]
 local before = redis.call('HMGET', key, 'state', 'admitted', 'created_at')
@@ -24,7 +25,9 @@ if not before[1] then
   end
   for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do
     if not queue_names.may_use(queue, tonumber(ARGV[11])) then return {'too_many_queues', group, now, 0} end
+    quotas.check_name('queues', 'queues', queue)
   end
+  quotas.check(tonumber(ARGV[4]), 0, tonumber(ARGV[4]))
 end
 -- Checks above, writes below.
 if not before[1] then

@@ -3,7 +3,7 @@
 local batch
 local WRITTEN = {
   'added', 'removed', 'changed', 'woken', 'rates', 'lanes', 'served', 'heads', 'busy', 'freed', 'freed_queues',
-  'closing',
+  'closing', 'limit_keys', 'unique_keys',
 }
 
 -- Scores as texts, each formatted once: formatting costs more than the rest of a member.
@@ -61,6 +61,12 @@ local function count_member(group, state, by)
   deltas[state] = (deltas[state] or 0) + by
 end
 
+-- Counts an unfinished job that a limit key gets (1) or loses (-1).
+local function count_limit_key(job, by)
+  local key = job.queue .. '|' .. job.limit_key
+  batch.limit_keys[key] = (batch.limit_keys[key] or 0) + by
+end
+
 -- Call it after a write. It keeps the entries for consequences.lua, and does not replace tables that are empty.
 local function clear()
   batch.earliest_due = nil
@@ -86,9 +92,11 @@ batch = {
   busy = {}, freed = {}, freed_queues = {}, closing = {},
   -- Group -> state -> change in the number of its members.
   members = {},
+  -- What quotas count: bytes of texts, jobs of limit keys, and until when unique keys are held (false = no longer).
+  stored = 0, limit_keys = {}, unique_keys = {},
   -- Finished jobs and groups with dependents, and the earliest end of a retention.
   ended = {}, first_end = math.huge,
   add = add, remove = remove, note_change = note_change, wake = wake, count_rate = count_rate,
-  count_member = count_member, clear = clear,
+  count_member = count_member, count_limit_key = count_limit_key, clear = clear,
 }
 return batch

@@ -1,6 +1,6 @@
 -- Writes the pending changes of the batch.
--- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications
-local P, now, NONE = keys.prefix, clock.now, {}
+-- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, quotas
+local P, now, NONE, QUOTAS = keys.prefix, clock.now, {}, keys.prefix .. 'quotas'
 
 local function write_rates()
   for queue, counts in pairs(batch.rates) do
@@ -15,8 +15,11 @@ local function write()
   for key, members in pairs(batch.removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(batch.added) do redis.call('ZADD', key, unpack(members)) end
   if next(batch.busy) then limiter_slots.write() end
-  -- One check for both: usually no process watches and no limiter is closed.
-  local attention = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters') > 0
+  -- One check for all: usually no process watches, no limiter is closed and the namespace has no quotas.
+  -- A key that is named three times counts as three.
+  local marks = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', QUOTAS, QUOTAS, QUOTAS)
+  local attention = marks % 3 > 0
+  if marks > 2 then quotas.write() end
   local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
   if next(batch.lanes) then lane_orders.write(closed) end
   write_rates()

@@ -1,9 +1,43 @@
-"""The record of an API key."""
+"""The records of namespaces and of API keys."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
+import orjson
 
 from service.domain.access_key import AccessKey, Reach
+from service.domain.tenant import QUOTAS, Policy, Tenant, Usage
 from service.store.codec.fields import Fields, decode_texts
+
+
+def encode_policy(policy: Policy, description: str) -> bytes:
+    return orjson.dumps(
+        {
+            "description": description,
+            "quotas": {name: policy.quota(name) for name in QUOTAS},
+            "retention_seconds": policy.retention_seconds,
+            "redact": list(policy.redact),
+        }
+    )
+
+
+def decode_tenant(name: str, row: Sequence[bytes | None]) -> Tenant | None:
+    """From the fields version, created_at and definition; None if there is no record."""
+    version, created_at, definition = row
+    if version is None or created_at is None or definition is None:
+        return None
+    found = orjson.loads(definition)
+    policy = Policy(
+        {name: found["quotas"].get(name) for name in QUOTAS},
+        found["retention_seconds"],
+        tuple(found["redact"]),
+    )
+    return Tenant(name, policy, int(created_at), int(version), found["description"])
+
+
+def decode_usage(reply: Sequence[int]) -> Usage | None:
+    """From read_usage.lua; None for a namespace without quotas, which counts nothing."""
+    counted, *used = reply
+    return Usage(*used) if counted else None
 
 
 def encode_access_key(key: AccessKey) -> dict[str, str | int]:

@@ -1,0 +1,116 @@
+"""Stores the records of namespaces. Each lies in its own namespace; an index has their names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from service.domain.errors import NamespaceExists, NamespaceNotEmpty, NotFound, VersionMismatch
+from service.domain.tenant import OF_SCRIPTS, Policy, Tenant, Usage
+from service.store.access_keys import AccessKeys
+from service.store.codec.fields import text, texts
+from service.store.codec.tenants import decode_tenant, decode_usage, encode_policy
+from service.store.cursors import decode_cursor, encode_cursor
+from service.store.redis import keys
+from service.store.redis.errors import translate
+from service.store.redis.scripts import Argument, Scripts
+
+_INDEX = keys.namespaces(keys.ACCESS_PREFIX)
+_FIELDS = ("version", "created_at", "definition")
+
+
+class Tenants:
+    """The namespaces with a record, on one Redis. Changes work even if Redis is full."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+
+    async def create(self, name: str, policy: Policy, description: str) -> Tenant:
+        """Raises NamespaceExists."""
+        # First the index: a name without a record does not show, and creating it again completes it.
+        await self._call(self._redis.zadd, _INDEX, {name: 0}, wrote=True)
+        try:
+            return await self._put(name, 0, policy, description)
+        except VersionMismatch:
+            raise NamespaceExists() from None
+
+    async def change(self, before: Tenant, policy: Policy, description: str) -> Tenant:
+        """Raises VersionMismatch if it has changed since `before`."""
+        return await self._put(before.name, before.version, policy, description)
+
+    async def _put(self, name: str, version: int, policy: Policy, description: str) -> Tenant:
+        limits = {quota: policy.quota(quota) for quota in OF_SCRIPTS}
+        retention = policy.retention_seconds
+        defaults = b"" if retention is None else orjson.dumps({"retention_seconds": retention})
+        arguments: list[Argument] = [version, encode_policy(policy, description), defaults]
+        for quota, limit in limits.items():
+            if limit is not None:
+                arguments += [quota, limit]
+        word, _ = await Scripts(self._redis, name).run("put_namespace", arguments)
+        if text(word) == "version":
+            raise VersionMismatch()
+        return await self.get(name)
+
+    async def get(self, name: str) -> Tenant:
+        """Raises NotFound."""
+        (found,) = await self._read([name])
+        if found is None:
+            raise NotFound()
+        return found
+
+    async def find(self, name: str) -> Tenant | None:
+        return (await self._read([name]))[0]
+
+    async def usage(self, name: str) -> Usage | None:
+        """None for a namespace without quotas."""
+        return decode_usage(await Scripts(self._redis, name).run("read_usage", []))
+
+    async def page(self, limit: int, cursor: str | None) -> "tuple[list[Tenant], str | None]":
+        """By name, and the cursor of the next page."""
+        after = f"({decode_cursor(cursor, 1)[0]}" if cursor else "-"
+        members = texts(await self._call(self._redis.zrangebylex, _INDEX, after, "+", 0, limit + 1))
+        found = await self._read(members[:limit])
+        following = encode_cursor(members[limit - 1]) if len(members) > limit else None
+        return [tenant for tenant in found if tenant is not None], following
+
+    async def names(self) -> list[str]:
+        return texts(await self._call(self._redis.zrange, _INDEX, 0, -1))
+
+    async def stored_bytes(self, names: Sequence[str]) -> dict[str, int]:
+        """What each namespace with quotas stores, in one round trip."""
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.hget(keys.quotas(keys.prefix(name)), "used_bytes")
+        rows = await self._call(pipe.execute)
+        return {name: int(row) for name, row in zip(names, rows, strict=True) if row is not None}
+
+    async def delete(self, name: str) -> None:
+        """Delete an empty namespace, and revoke its API keys. Raises NotFound and NamespaceNotEmpty."""
+        match text(await Scripts(self._redis, name).run("delete_namespace", [])):
+            case "missing":
+                raise NotFound()
+            case "not_empty":
+                raise NamespaceNotEmpty()
+            case _:
+                pass
+        # Without a record, a key of the namespace would have no quotas.
+        access = AccessKeys(self._redis)
+        while found := (await access.page(name, 200, None))[0]:
+            for key in found:
+                await access.revoke(key.id)
+        await self._call(self._redis.zrem, _INDEX, name, wrote=True)
+
+    async def _read(self, names: Sequence[str]) -> "list[Tenant | None]":
+        pipe = self._redis.pipeline(transaction=False)
+        for name in names:
+            pipe.hmget(keys.namespace(keys.prefix(name)), _FIELDS)
+        rows = await self._call(pipe.execute) if names else []
+        return [decode_tenant(name, row) for name, row in zip(names, rows, strict=True)]
+
+    async def _call(self, method: Any, *arguments: Any, wrote: bool = False) -> Any:
+        try:
+            return await method(*arguments)
+        except (RedisError, OSError) as error:
+            raise translate(error, wrote=wrote) from error
