@@ -22,8 +22,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         fail "$python cannot create virtual environments: install python$version-venv."
     fi
     echo "    installing python$version-venv"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null
+    flock /tmp/triage-apt.lock apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive flock /tmp/triage-apt.lock apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null
 fi
 
 # One whose interpreter has gone or is too old is made anew.

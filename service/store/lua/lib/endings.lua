@@ -1,6 +1,8 @@
 -- Everything that finishing a job involves, whatever the reason.
 -- Uses: keys, clock, batch, moves, jobs, unique_keys
-local P, now = keys.prefix, clock.now
+local P, now
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Finishes a job by the move `name`, and writes `fields` with it. A dead job is kept for at least `floor_ms`.
 local function finish(id, job, name, reason, floor_ms, fields, token)
@@ -30,4 +32,4 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
   end
 end
 
-return {finish = finish}
+return {begin = begin, finish = finish}

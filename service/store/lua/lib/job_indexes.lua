@@ -2,13 +2,18 @@
 -- queued, `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs. leave() and enter()
 -- only add to the batch, for at most one move of a job between two writes.
 -- Uses: keys, batch, lanes, limiter_slots
-local P, queue_key = keys.prefix, keys.queue
+local P
+local queue_key = keys.queue
 local add, remove, count_member, note_change = batch.add, batch.remove, batch.count_member, batch.note_change
-local DUE, LEASES, RETENTION = P .. 'due', P .. 'leases', P .. 'retention'
-local ORDER = {
-  scheduled = DUE, retrying = DUE, running = LEASES,
-  succeeded = RETENTION, cancelled = RETENTION, dead = RETENTION,
-}
+-- The key of the order of a state, and the ones that are compared with it.
+local ORDER, DUE, LEASES, RETENTION = {}
+
+local function begin()
+  P = keys.prefix
+  DUE, LEASES, RETENTION = P .. 'due', P .. 'leases', P .. 'retention'
+  ORDER.scheduled, ORDER.retrying, ORDER.running = DUE, DUE, LEASES
+  ORDER.succeeded, ORDER.cancelled, ORDER.dead = RETENTION, RETENTION, RETENTION
+end
 
 local function leave(id, job)
   local state, group = job.state, job.group
@@ -53,4 +58,4 @@ local function enter(id, job, state, at)
   note_change(id)
 end
 
-return {leave = leave, enter = enter}
+return {begin = begin, leave = leave, enter = enter}

@@ -1,7 +1,8 @@
 -- Announces what a call has changed: to workers that can run new jobs, and to processes that watch a job or group.
--- Loaded when it is first used.
 -- Uses: keys, batch
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 local function knows_one(types, names)
   for name in pairs(names) do
@@ -32,4 +33,4 @@ local function announce()
   if #watched > 0 then redis.call('PUBLISH', P .. 'changes', table.concat(watched, ' ')) end
 end
 
-return {wake_pools = wake_pools, announce = announce}
+return {begin = begin, wake_pools = wake_pools, announce = announce}

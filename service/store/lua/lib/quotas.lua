@@ -1,9 +1,7 @@
 -- The quotas of the namespace, and how much it uses of them (docs/adr/0047). Without quotas, the hash `quotas` does not
 -- exist, nothing is counted, and the other libraries only note the changes in the batch.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, counted
-local P, now = keys.prefix, clock.now
-local KEY, LIMIT_KEYS, UNIQUE = P .. 'quotas', P .. 'limit_key_jobs', P .. 'unique_names'
+local P, now, KEY, LIMIT_KEYS, UNIQUE
 local LIVE = {queued = true, scheduled = true, retrying = true, running = true, blocked = true}
 local FIELDS = {
   'jobs', 'stored_bytes', 'queues', 'limit_keys', 'unique_keys', 'schedules', 'submissions_per_second', 'used_jobs',
@@ -15,15 +13,17 @@ local BURST = 1000
 local LONGEST = 60000
 local limits, jobs, bytes, until_, new_queues, new_keys, new_unique
 
+local function begin() P, now, limits = keys.prefix, clock.now, nil end
+
+local function put_names() KEY, LIMIT_KEYS, UNIQUE = P .. 'quotas', P .. 'limit_key_jobs', P .. 'unique_names' end
+
 -- Reads the hash once per call; false without quotas.
 local function read()
   if limits ~= nil then return limits end
-  if not counted.on() then
-    limits = false
-    return false
-  end
+  limits = counted.on() and {}
+  if not limits then return false end
+  put_names()
   local values = redis.call('HMGET', KEY, unpack(FIELDS))
-  limits = {}
   for i, name in ipairs(FIELDS) do limits[name] = tonumber(values[i] or nil) end
   jobs, bytes, until_ = limits.used_jobs or 0, limits.used_bytes or 0, math.max(limits.submitted_until or 0, now)
   new_queues, new_keys, new_unique = {}, {}, {}
@@ -114,6 +114,7 @@ end
 
 -- Writes what the pending writes of the batch change. Called once per write of the batch.
 local function write()
+  put_names()
   add('used_jobs', change_in_jobs())
   add('used_bytes', batch.stored)
   batch.stored = 0
@@ -134,5 +135,6 @@ local function write()
 end
 
 return {
-  read = read, exceeded = exceeded, exceeded_by = exceeded_by, check = check, check_name = check_name, write = write,
+  begin = begin, read = read, exceeded = exceeded, exceeded_by = exceeded_by, check = check, check_name = check_name,
+  write = write,
 }

@@ -1,7 +1,8 @@
 -- The common part of the payloads of a fan-out's items, kept as long as any item refers to it.
--- Loaded when it is first used.
 -- Uses: keys, batch, counted
-local P, read = keys.prefix, {}
+local P, read
+
+local function begin() P, read = keys.prefix, {} end
 
 local function add(group, json, count)
   if redis.call('HSETNX', P .. 'payload:' .. group, 'json', json) == 1 then batch.stored = batch.stored + #json end
@@ -23,4 +24,4 @@ local function of(job)
   return read[group]
 end
 
-return {add = add, release = release, of = of}
+return {begin = begin, add = add, release = release, of = of}

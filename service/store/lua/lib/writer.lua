@@ -1,6 +1,9 @@
 -- Writes the pending changes of the batch.
 -- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, quotas
-local P, now, NONE, QUOTAS = keys.prefix, clock.now, {}, keys.prefix .. 'quotas'
+local P, now, QUOTAS
+local NONE = {}
+
+local function begin() P, now, QUOTAS = keys.prefix, clock.now, keys.prefix .. 'quotas' end
 
 local function write_rates()
   for queue, counts in pairs(batch.rates) do
@@ -28,4 +31,4 @@ local function write()
   batch.clear()
 end
 
-return {write = write}
+return {begin = begin, write = write}
