@@ -106,7 +106,9 @@ class KeyIssuer:
             raise KeyRestricted("An API key that expires can only grant access until it expires itself.")
 
     def _note(self, event: str, id: str) -> None:
-        log.info(event, id=id, by=None if self._caller is None else self._caller.logged_as)
+        # The command line prints what it has done.
+        if self._caller is not None:
+            log.info(event, id=id, by=self._caller.logged_as)
 
 
 def can_see(caller: Caller, key: AccessKey) -> bool:

@@ -26,11 +26,13 @@ class Tenants:
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
+        self._access = Scripts(redis, "")
+        self._access.prefix = keys.ACCESS_PREFIX
 
     async def create(self, name: str, policy: Policy, description: str) -> Tenant:
         """Raises NamespaceExists."""
         # First the index: a name without a record does not show, and creating it again completes it.
-        await self._call(self._redis.zadd, _INDEX, {name: 0}, wrote=True)
+        await self._access.run("index_namespace", [name, 1])
         try:
             return await self._put(name, 0, policy, description)
         except VersionMismatch:
@@ -100,7 +102,7 @@ class Tenants:
         while found := (await access.page(name, 200, None))[0]:
             for key in found:
                 await access.revoke(key.id)
-        await self._call(self._redis.zrem, _INDEX, name, wrote=True)
+        await self._access.run("index_namespace", [name, ""])
 
     async def _read(self, names: Sequence[str]) -> "list[Tenant | None]":
         pipe = self._redis.pipeline(transaction=False)
@@ -109,8 +111,8 @@ class Tenants:
         rows = await self._call(pipe.execute) if names else []
         return [decode_tenant(name, row) for name, row in zip(names, rows, strict=True)]
 
-    async def _call(self, method: Any, *arguments: Any, wrote: bool = False) -> Any:
+    async def _call(self, method: Any, *arguments: Any) -> Any:
         try:
             return await method(*arguments)
         except (RedisError, OSError) as error:
-            raise translate(error, wrote=wrote) from error
+            raise translate(error, wrote=False) from error
