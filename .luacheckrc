@@ -5,7 +5,7 @@ local LIBRARIES = 'service/store/lua/lib/'
 
 local any = {other_fields = true}
 local known = {
-  redis = {fields = {call = {}}}, KEYS = any, ARGV = any, string = any, math = any, table = any,
+  redis = {fields = {call = {}, sha1hex = {}}}, KEYS = any, ARGV = any, string = any, math = any, table = any,
   error = {}, ipairs = {}, next = {}, pairs = {}, tonumber = {}, unpack = {},
 }
 

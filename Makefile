@@ -6,7 +6,7 @@ BIN := .venv/bin
 # What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
 ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
-UNIT := tests/domain tests/workers tests/contract tests/store tests/api
+UNIT := tests/clients tests/domain tests/workers tests/contract tests/store tests/api
 # Tests wait for servers and timers half of their time, so there is one process more than CI has cores.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 # Pyright takes Node from its own wheel: no node, no download.
@@ -20,10 +20,10 @@ help: ## Print this list
 
 setup: .venv/installed-test ## Create .venv and install Triage with everything that its tests need
 
-.venv/installed-runtime: pyproject.toml constraints.txt
+.venv/installed-runtime: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh
 
-.venv/installed-test: pyproject.toml constraints.txt
+.venv/installed-test: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh test
 
 run: .venv/installed-runtime ## Start embedded Valkey, the API and one worker; Ctrl-C drains and stops them

@@ -29,7 +29,7 @@ PREFIX = "TRIAGE_"
 #: The module of the built-in job type.
 HTTP_REQUEST = "workers.http.http_request"
 #: Variables of the client commands, which may also be set where processes start.
-OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
+OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_PROFILE"}
 
 
 class Settings(BaseSettings):

@@ -34,7 +34,7 @@ fi
 export PIP_CONSTRAINT="$PWD/constraints.txt" PIP_BUILD_CONSTRAINT="$PWD/constraints.txt"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 echo "    installing into .venv"
-.venv/bin/python -m pip install --quiet --editable ".${extra:+[$extra]}"
+.venv/bin/python -m pip install --quiet --editable ./clients/python --editable ".${extra:+[$extra]}"
 
 touch .venv/installed-runtime
 if [ "$extra" = test ]; then

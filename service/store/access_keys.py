@@ -11,7 +11,7 @@ from service.domain.errors import NotFound, QuotaExceeded
 from service.store.codec.fields import number, places, text, texts
 from service.store.codec.tenants import decode_access_key, encode_access_key
 from service.store.cursors import decode_place, encode_cursor
-from service.store.redis import keys
+from service.store.redis import keys, tenant_keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
 
@@ -52,7 +52,7 @@ class AccessKeys:
     ) -> "tuple[list[AccessKey], str | None]":
         """The keys of one namespace, newest first, and the cursor of the next page."""
         at, after = decode_place(cursor, "key")
-        key = keys.access_keys_of("", namespace=namespace)
+        key = tenant_keys.access_keys_of("", namespace=namespace)
         arguments: list[Argument] = [limit + 1, at, after, "-inf", "+inf", key]
         rows = places(await self._scripts.run("list_page", arguments))
         found = await self._read([id for id, _ in rows[:limit]])
@@ -77,13 +77,13 @@ class AccessKeys:
 
     async def note_used(self, id: str, at: int) -> None:
         """Processes call it at most once a minute per key, so it costs next to nothing."""
-        await self._call(self._redis.hset, keys.access_keys_used(_PREFIX), id, at, wrote=True)
+        await self._call(self._redis.hset, tenant_keys.access_keys_used(_PREFIX), id, at, wrote=True)
 
     async def _read(self, ids: Sequence[str]) -> "list[AccessKey | None]":
         if not ids:
             return []
         secrets = await self._call(self._redis.hmget, keys.access_keys(_PREFIX), ids)
-        used = await self._call(self._redis.hmget, keys.access_keys_used(_PREFIX), ids)
+        used = await self._call(self._redis.hmget, tenant_keys.access_keys_used(_PREFIX), ids)
         pipe = self._redis.pipeline(transaction=False)
         for secret in secrets:
             pipe.hgetall(keys.access_key(_PREFIX, digest=_current(secret)))

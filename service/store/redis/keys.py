@@ -217,9 +217,21 @@ watched = _key(
     "ZSET",
     "Jobs, flows and fan-outs that a client watches, by the time (s) at which the watch expires.",
 )
+events = _key(
+    "events",
+    "ZSET",
+    "The last changes while a process watches `*`, by time (us); expires. See event_log.lua.",
+)
 counters = _key(
     "counters", "HASH", "Totals since the namespace was created: stale finishes, rescues, pruned jobs."
 )
+dead_groups = _key(
+    "dead_groups", "ZSET", "Groups of dead letters with the same cause, by their latest death."
+)
+dead_group = _key(
+    "dead_group:{fingerprint}", "HASH", "A group: job type, error, first and last death, queues, versions."
+)
+dead_group_jobs = _key("dead_group:{fingerprint}:jobs", "ZSET", "The dead jobs of a group, by creation time.")
 dead = _key("dead", "HASH", "The number of dead jobs by <reason>:<queue>.")
 
 unroutable_types = _key(
@@ -259,10 +271,8 @@ worker_lost = _key(
     "worker_lost", "STRING", "A worker was lost in the last minute, so starting workers are cautious."
 )
 
-namespace = _key("namespace", "HASH", "The namespace's record, if an operator has created it.")
-quotas = _key("quotas", "HASH", "Quotas that scripts enforce, and what is used; absent without quotas.")
-limit_key_jobs = _key("limit_key_jobs", "HASH", "With quotas: unfinished jobs by limit key (`queue|key`).")
-unique_names = _key("unique_names", "ZSET", "With quotas: unique keys (`queue|key`) by when they end.")
+#: For keys that have their own module.
+define = _key
 
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"
@@ -276,17 +286,4 @@ access_keys = _key(
     "keys",
     "HASH",
     "Ids of API keys and the digests of their secrets, newest first (prefix triage-access:{{keys}}:).",
-)
-access_keys_of = _key(
-    "keys_of:{namespace}",
-    "ZSET",
-    "Ids of the API keys of a namespace, by creation time (prefix triage-access:{{keys}}:).",
-)
-access_keys_used = _key(
-    "keys_used",
-    "HASH",
-    "When each API key was last used, to within a minute (prefix triage-access:{{keys}}:).",
-)
-namespaces = _key(
-    "namespaces", "ZSET", "Names of the namespaces with a record (prefix triage-access:{{keys}}:)."
 )

@@ -13,11 +13,11 @@ from service.store.access_keys import AccessKeys
 from service.store.codec.fields import text, texts
 from service.store.codec.tenants import decode_tenant, decode_usage, encode_policy
 from service.store.cursors import decode_cursor, encode_cursor
-from service.store.redis import keys
+from service.store.redis import keys, tenant_keys
 from service.store.redis.errors import translate
 from service.store.redis.scripts import Argument, Scripts
 
-_INDEX = keys.namespaces(keys.ACCESS_PREFIX)
+_INDEX = tenant_keys.namespaces(keys.ACCESS_PREFIX)
 _FIELDS = ("version", "created_at", "definition")
 
 
@@ -84,7 +84,7 @@ class Tenants:
         """What each namespace with quotas stores, in one round trip."""
         pipe = self._redis.pipeline(transaction=False)
         for name in names:
-            pipe.hget(keys.quotas(keys.prefix(name)), "used_bytes")
+            pipe.hget(tenant_keys.quotas(keys.prefix(name)), "used_bytes")
         rows = await self._call(pipe.execute)
         return {name: int(row) for name, row in zip(names, rows, strict=True) if row is not None}
 
@@ -107,7 +107,7 @@ class Tenants:
     async def _read(self, names: Sequence[str]) -> "list[Tenant | None]":
         pipe = self._redis.pipeline(transaction=False)
         for name in names:
-            pipe.hmget(keys.namespace(keys.prefix(name)), _FIELDS)
+            pipe.hmget(tenant_keys.namespace(keys.prefix(name)), _FIELDS)
         rows = await self._call(pipe.execute) if names else []
         return [decode_tenant(name, row) for name, row in zip(names, rows, strict=True)]
 

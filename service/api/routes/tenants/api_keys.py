@@ -10,7 +10,7 @@ from service.api.openapi.operation import operation
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
-from service.api.schemas import access_keys as schemas
+from service.api.schemas import tenants as schemas
 from service.domain.access_key import AccessKey
 
 router = Router(prefix="/v1/api-keys", tags=["API keys"])

@@ -9,7 +9,7 @@ from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
 from service.api.responses import rendering
 from service.api.routes.router import Router
-from service.api.schemas import namespaces as schemas
+from service.api.schemas import tenants as schemas
 from service.domain.errors import VersionMismatch
 from service.domain.tenant import DEFAULTS, NAMESPACE_PATTERN, QUOTAS, Policy, Tenant, Usage
 from service.store.tenants.tenants import Tenants

@@ -9,7 +9,7 @@
 -- ARGV[7..] field, value ("" removes the field); a field "key:<limit key>" is an override
 -- Returns {moved | version | too_many_queues | too_many_overrides, version}. Fails if the namespace has its quota of
 --   queues
--- Uses: keys, queue_names, limiter_rescans, closed_limiters, quotas, writer
+-- Uses: keys, queue_names, limiter_rescans, closed_limiters, marks, quotas, writer
 local P, queue = keys.prefix, ARGV[2]
 local key, overrides, frozen = P .. 'queue:' .. queue, keys.queue(queue, 'keys'), keys.queue(queue, 'frozen')
 local version = redis.call('HGET', key, 'version') or '1'
@@ -27,6 +27,7 @@ end
 if after > before and after > tonumber(ARGV[6]) then return {'too_many_overrides', version} end
 -- Checks above, writes below.
 queue_names.create(queue)
+local pauses = redis.call('HMGET', key, 'paused', 'paused_types')
 for i = 7, #ARGV, 2 do
   local hash, field = key, ARGV[i]
   if field == 'defaults' then hash, field = P .. 'defaults', queue end
@@ -48,6 +49,7 @@ else
     redis.call('HDEL', keys.queue(queue, 'frozen_by'), 'type:' .. name)
   end
 end
+marks.pauses(queue, pauses, redis.call('HMGET', key, 'paused', 'paused_types'))
 redis.call('HDEL', P .. 'rescans', queue)
 limiter_rescans.rescan(queue)
 closed_limiters.reopen('queue:' .. queue)

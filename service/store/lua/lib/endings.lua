@@ -1,5 +1,5 @@
 -- Everything that finishing a job involves, whatever the reason.
--- Uses: keys, clock, batch, moves, jobs, unique_keys
+-- Uses: keys, clock, batch, moves, jobs, unique_keys, unsuccessful_ends
 local P, now
 
 local function begin() P, now = keys.prefix, clock.now end
@@ -21,9 +21,12 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
   if job.unique then unique_keys.release(id, job) end
   batch.count_rate(job.queue, 'finished')
   if group and state == 'cancelled' and reason == 'requested' then batch.count_member(group, 'requested', 1) end
-  if state == 'dead' then
-    batch.count_rate(job.queue, 'failed')
-    redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1)
+  if state ~= 'succeeded' then
+    if state == 'dead' then
+      batch.count_rate(job.queue, 'failed')
+      redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1)
+    end
+    unsuccessful_ends.note(id, job, state, reason)
   end
   local orphans = job.children_token and state ~= 'succeeded'
   if job.linked or orphans or (state == 'dead' and group) then

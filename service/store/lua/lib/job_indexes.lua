@@ -1,7 +1,7 @@
 -- The indexes of a job. A state has one set (queue:<queue>|<state>) and at most one order: a lane (lanes.lua) for
 -- queued, `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs. leave() and enter()
 -- only add to the batch, for at most one move of a job between two writes.
--- Uses: keys, batch, lanes, limiter_slots
+-- Uses: keys, batch, lanes, limiter_slots, unsuccessful_ends
 local P
 local queue_key = keys.queue
 local add, remove, count_member, note_change = batch.add, batch.remove, batch.count_member, batch.note_change
@@ -32,8 +32,11 @@ local function leave(id, job)
     end
   end
   if job.cancel_requested_at then remove(P .. 'cancelling', id) end
-  local dead = state == 'dead' and job.state_reason .. ':' .. job.queue
-  if dead and redis.call('HINCRBY', P .. 'dead', dead, -1) <= 0 then redis.call('HDEL', P .. 'dead', dead) end
+  if state == 'dead' then
+    local dead = job.state_reason .. ':' .. job.queue
+    if redis.call('HINCRBY', P .. 'dead', dead, -1) <= 0 then redis.call('HDEL', P .. 'dead', dead) end
+    unsuccessful_ends.leave_group(id)
+  end
   if group and state == 'cancelled' and job.state_reason == 'requested' then count_member(group, 'requested', -1) end
 end
 

@@ -1,5 +1,5 @@
 -- Announces what a call has changed: to workers that can run new jobs, and to processes that watch a job or group.
--- Uses: keys, batch
+-- Uses: keys, batch, event_log
 local P
 
 local function begin() P = keys.prefix end
@@ -27,8 +27,14 @@ end
 
 local function announce()
   local watched, changed = {}, batch.changed
-  for i, score in ipairs(redis.call('ZMSCORE', P .. 'watched', unpack(changed))) do
-    if score then watched[#watched + 1] = changed[i] end
+  -- Some process watches every change if `*` is watched.
+  local scores = redis.call('ZMSCORE', P .. 'watched', '*', unpack(changed))
+  for i, id in ipairs(changed) do
+    if scores[i + 1] then watched[#watched + 1] = id end
+  end
+  if scores[1] then
+    watched[#watched + 1] = '*'
+    event_log.note(changed)
   end
   if #watched > 0 then redis.call('PUBLISH', P .. 'changes', table.concat(watched, ' ')) end
 end

@@ -20,9 +20,9 @@ local function write()
   if next(batch.busy) then limiter_slots.write() end
   -- One check for all: usually no process watches, no limiter is closed and the namespace has no quotas.
   -- A key that is named three times counts as three.
-  local marks = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', QUOTAS, QUOTAS, QUOTAS)
-  local attention = marks % 3 > 0
-  if marks > 2 then quotas.write() end
+  local found = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', QUOTAS, QUOTAS, QUOTAS)
+  local attention = found % 3 > 0
+  if found > 2 then quotas.write() end
   local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
   if next(batch.lanes) then lane_orders.write(closed) end
   write_rates()
