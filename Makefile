@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool luacheck browser tools checks test unit image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
+.PHONY: help setup run redis promtool luacheck browser tools checks test unit image-test format lint types walls verify generate docs release e2e fuzz chaos bench ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ setup: .venv/installed-test ## Create .venv and install Triage with everything t
 
 .venv/installed-test: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh test
+
+.venv/installed-docs .venv/installed-release: .venv/installed-%: pyproject.toml clients/python/pyproject.toml constraints.txt
+	@tools/create_venv.sh $*
 
 run: .venv/installed-runtime ## Start embedded Valkey, the API and one worker; Ctrl-C drains and stops them
 	@exec $(BIN)/triage dev
@@ -88,6 +91,12 @@ verify: setup ## Fail when a generated file is not current
 generate: setup ## Write the generated files: the OpenAPI document, the state machine, the Redis keys, tables
 	@$(BIN)/python -m tools.generate
 
+docs: .venv/installed-docs ## Build the website of the documentation in site/; a broken link is an error
+	@$(BIN)/python -m tools.build_docs
+
+release: .venv/installed-release ## Build wheel, sdist and SBOM in dist/, twice, and compare them byte by byte
+	@$(BIN)/python -m tools.release
+
 e2e: setup ## Run the end-to-end tests only
 	@$(BIN)/python -m pytest tests/e2e
 
@@ -97,7 +106,8 @@ fuzz: setup ## Fuzz every operation for FUZZ_SECONDS (default 1800): no 5xx, not
 chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and flows; faults for NEMESIS_SECONDS (600)
 	@JOB_LIVES=1000 UNIQUE_LIVES=1000 LIMIT_LIVES=1000 FLOW_GRAPHS=2000 $(BIN)/python -m pytest --timeout 3600 \
 		tests/store/test_state_machine.py tests/store/test_unique_machine.py tests/store/test_limit_model.py tests/store/test_flow_model.py
-	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_nemesis.py
+	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} NEMESIS_SERVER=$${NEMESIS_SERVER:-server,sentinel,cluster} \
+		$(BIN)/python -m pytest --timeout 3600 tests/faults/test_nemesis.py
 	@HOSTILE_SECONDS=$${HOSTILE_SECONDS:-20} $(BIN)/python -m pytest --timeout 1800 tests/api/test_hostile_tenant.py
 
 bench: setup redis ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)
@@ -108,5 +118,5 @@ ci: ## Exactly what CI runs
 	@.ci/run
 
 clean: ## Remove .venv, caches and builds; the data in .triage/ is kept
-	@rm -rf .venv .cache .pytest_cache .ruff_cache .grimp_cache .hypothesis .coverage htmlcov dist build
+	@rm -rf .venv .cache .pytest_cache .ruff_cache .grimp_cache .hypothesis .coverage htmlcov dist build site
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,11 +42,34 @@ def options(
 
 
 @app.command("dev", rich_help_panel=RUN)
-def dev() -> None:
-    """Start an embedded Valkey, the API and one worker, with data in .triage/."""
+def dev(
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Restart the worker when a Python file changes.")
+    ] = False,
+) -> None:
+    """Start an embedded Valkey, the API and one worker, with data in .triage/.
+
+    Without TRIAGE_HANDLERS, the worker runs the handlers of the current folder, else the samples.
+    """
     from service.dev_server import run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(reload=reload))
+
+
+@app.command("new", rich_help_panel=RUN)
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the folder and the module, such as shop-jobs.")],
+) -> None:
+    """Write a new project: a handler, its test, a Dockerfile, and values for the chart."""
+    from service.scaffold import ProjectRefused, create_project
+
+    try:
+        folder, written = create_project(name, Path.cwd())
+    except ProjectRefused as error:
+        typer.echo(f"triage: {error.message}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"Wrote {folder.name}/: {', '.join(written)}")
+    typer.echo(f"\nNext:\n  cd {folder.name}\n  triage dev --reload\n  python -m pytest")
 
 
 @app.command("api", rich_help_panel=RUN)
@@ -67,8 +91,10 @@ def api() -> None:
 @app.command("worker", rich_help_panel=RUN)
 def worker() -> None:
     """Run one worker."""
+    from service.environment import search_current_folder
     from workers.main import main as work
 
+    search_current_folder()
     work()
 
 
@@ -87,10 +113,12 @@ def check(
     connect: Annotated[bool, typer.Option("--connect", help="Also check that Redis is usable.")] = False,
 ) -> None:
     """Validate the configuration and the handlers, then exit."""
+    from service.environment import search_current_folder
     from service.settings import ignored_variables, load_settings
     from workers.arq.settings import name_ignored, worker_settings
     from workers.handling.registry import Registry
 
+    search_current_folder()
     settings = load_settings()
     if ignored := ignored_variables():
         typer.echo(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -18,18 +17,17 @@ from pydantic_settings import (
 
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
+from service.domain.phrases import phrase
 from service.domain.tenant import NAMESPACE_PATTERN
+from service.environment import PREFIX, sentence, unknown_settings
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
 from service.service_links import service_links, without_service_links
 
 log = structlog.get_logger("triage.settings")
 
-PREFIX = "TRIAGE_"
 #: The module of the built-in job type.
 HTTP_REQUEST = "workers.http.http_request"
-#: Variables of the client commands, which may also be set where processes start.
-OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_PROFILE"}
 
 
 class Settings(BaseSettings):
@@ -40,7 +38,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         default="",
         repr=False,
-        description="Redis: redis://, rediss:// or unix://. Empty: embedded server, only in `triage dev`.",
+        description="URL of Redis, its Sentinels or a cluster. Empty: embedded server, only in `triage dev`.",
     )
     namespace: str = Field(
         default="default",
@@ -73,6 +71,9 @@ class Settings(BaseSettings):
         ge=0.5,
         le=3600,
         description="Lease of a running job, in seconds. The worker renews it at a third of that.",
+    )
+    replication_seconds: float = Field(
+        default=0.5, ge=0.01, le=10, description="Longest wait for a replica of Redis, in seconds."
     )
     drain_seconds: float = Field(
         default=30, ge=0, le=86_400, description="How long running jobs may continue at shutdown, in seconds."
@@ -145,6 +146,11 @@ class Settings(BaseSettings):
         ge=0,
         description="How long a queued job may have a type that no worker knows, in seconds; 0 = forever.",
     )
+    unknown_types: Literal["warn", "refuse"] = Field(
+        default="warn",
+        description="What a submission of a type that no live worker knows gets: a `Triage-Warning` header, "
+        "or 422 `unknown_job_type`. `triage dev` refuses.",
+    )
     http_request: bool = Field(default=True, description="Workers run the built-in type `http.request`.")
     http_allow: str = Field(
         default="", description="Hosts or CIDRs that are not public but that `http.request` may reach."
@@ -165,8 +171,7 @@ class Settings(BaseSettings):
         description="Proxies to trust for X-Forwarded-For: addresses or CIDRs, comma-separated; `*` = all.",
     )
     allowed_hosts: str = Field(
-        default="",
-        description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated.",
+        default="", description="Host names besides localhost that TRIAGE_AUTH=off accepts, comma-separated."
     )
     jwt_issuer: str = Field(
         default="", description="Issuer (`iss`) of tokens (JWT) that the API accepts in addition to API keys."
@@ -180,9 +185,7 @@ class Settings(BaseSettings):
         default="triage_namespace", min_length=1, description="Claim of a token that holds its namespace."
     )
     jwt_scopes_claim: str = Field(
-        default="scope",
-        min_length=1,
-        description="Claim with a token's scopes: a string of words, or a list.",
+        default="scope", min_length=1, description="Claim with a token's scopes: a string of words or a list."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest log level to write; `debug` adds a line per request and run."
@@ -270,14 +273,13 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read the environment; raises ConfigurationInvalid with a line per problem, which quotes no value."""
-    unknown = sorted(_given_names() - {PREFIX + name.upper() for name in Settings.model_fields})
-    problems = [f"{name}: unknown setting." for name in unknown]
+    problems = unknown_settings(Settings.model_fields)
     try:
         settings = Settings()
     except ValidationError as error:
         for row in error.errors():
             name = PREFIX + str(row["loc"][0]).upper() if row["loc"] else "settings"
-            problems.append(f"{name}: {row['msg'].removeprefix('Value error, ')}.")
+            problems.append(sentence(f"{name}: {phrase(row)}"))
         settings = None
     if settings is None or problems:
         raise ConfigurationInvalid("\n".join(problems))
@@ -293,8 +295,3 @@ def warn_of_ignored_variables() -> None:
     """Log them, if there are any."""
     if names := ignored_variables():
         log.warning("service_links_ignored", variables=names)
-
-
-def _given_names() -> set[str]:
-    names = {name.upper() for name in (*without_service_links(os.environ), *dotenv_values(".env"))}
-    return {name for name in names if name.startswith(PREFIX)} - OF_CLIENTS

@@ -15,6 +15,7 @@ from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer, find_server_binary
 from tests.support import invariants
+from tests.support.deployments import ClusterDeployment
 
 DEAD_RETENTION_MS = 1_000_000
 #: Folders with single tests that take half a minute or more.
@@ -86,9 +87,17 @@ def server_binary(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def server(server_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """One per pytest-xdist worker, shared by its tests: a test that stops a server starts another one."""
-    with EmbeddedServer(tmp_path_factory.mktemp("server"), server_binary) as server:
-        yield server
+    """One per pytest-xdist worker, shared by its tests: a test that stops a server starts another one.
+
+    Redis runs in cluster mode, with all slots: it refuses every script that leaves the slot of its namespace.
+    """
+    directory = tmp_path_factory.mktemp("server")
+    if server_binary == REDIS:
+        with ClusterDeployment(directory, server_binary) as deployment:
+            yield deployment.servers[0]
+    else:
+        with EmbeddedServer(directory, server_binary) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ OPTIONS: Mapping[str, list[tuple[str, set[str]]]] = {
 FILTERS = {
     "JobFilter": "list_jobs",
     "DeadLetterFilter": "list_dead_letters",
+    "DeadLetterGroupFilter": "list_dead_letter_groups",
 }
 PRIMITIVES = {
     "string": "str",

@@ -36,7 +36,4 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 echo "    installing into .venv"
 .venv/bin/python -m pip install --quiet --editable ./clients/python --editable ".${extra:+[$extra]}"
 
-touch .venv/installed-runtime
-if [ "$extra" = test ]; then
-    touch .venv/installed-test
-fi
+touch .venv/installed-runtime ".venv/installed-${extra:-runtime}"

@@ -10,6 +10,7 @@ import orjson
 
 from service.api.export import openapi_document
 from service.api.openapi.document import operations as operations_of
+from service.api.responses.problem_pages import problem_pages
 from tools import client, performance, reference
 from tools.chart_values import chart_values_list
 from tools.dashboard import dashboard
@@ -94,6 +95,7 @@ FILES: dict[str, Callable[[], str]] = {
     "openapi/openapi.json": openapi,
     "service/store/lua/lib/moves.lua": lua_moves,
     **{page: partial(filled, page, sections) for page, sections in SECTIONS.items()},
+    **{f"docs/reference/errors/{code}.md": partial(reference.error_page, code) for code in problem_pages()},
     "docs/explanation/performance.svg": performance.picture,
     "helm/triage/dashboards/triage.json": dashboard,
     **client.files(document),

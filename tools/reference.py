@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from typer.main import get_command
 
+from service.api.responses.problem_pages import problem_pages
 from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
@@ -65,8 +66,18 @@ def errors() -> list[str]:
         texts.setdefault((code, status, retryable), []).append(text)
     lines: list[str] = []
     for (code, status, retryable), found in texts.items():
-        lines += item(f"**`{code}`** ({status}{', retryable' if retryable else ''}): {' '.join(found)}")
+        facts = f"**`{code}`** ({status}{', retryable' if retryable else ''})"
+        lines += item(f"{facts}: {' '.join(found)} [More](errors/{code}.md)")
     return lines
+
+
+def error_page(code: str) -> str:
+    """The same page as the API serves at the URL in the problem's `type`."""
+    lines: list[str] = []
+    page = problem_pages()[code]
+    for line in page.markdown().split("\n"):
+        lines += item(line[2:]) if line.startswith("* ") else textwrap.wrap(line, WIDTH) or [""]
+    return "\n".join([*lines, "", "[All errors](../errors.md)", ""])
 
 
 def commands() -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any, Literal, TypedDict, TypeVar, overload
 from arq.worker import Retry
 
 from service.domain.checks import Check, Choice, SpecInvalid, Whole, read_members
-from service.domain.job_spec import NAME, check_defaults, merge_defaults
+from service.domain.job_spec import NAME, OF_TYPES, check_defaults, merge_defaults
 from service.domain.redaction import read_pointers
+from service.domain.similar import did_you_mean
 
 __all__ = ["Execution", "JobOptions", "NonRetryable", "RateLimited", "Retry", "RetryOptions", "Snooze", "job"]
 
@@ -155,7 +156,9 @@ def _decorator(options: dict[str, Any]) -> Callable[[Any], Any]:
     except SpecInvalid as error:
         path = error.pointer[1:].replace("/", ".")
         if error.row_code == "extra_forbidden":
-            raise TypeError(f"@job: unknown option {path!r}") from None
+            known = [*_OWN, *OF_TYPES]
+            close = f";{error.reason.partition(';')[2]}" if "." in path else did_you_mean(path, known)
+            raise TypeError(f"@job: unknown option {path!r}{close.rstrip(';')}") from None
         raise ValueError(f"@job: {path}: {error.reason}") from None
     executor = own.get("executor")
     marked = JobOptions(

@@ -57,10 +57,10 @@ def main() -> None:
             # Temporary problems do not end up here: the worker logs them and waits.
             asyncio.run(check_server(settings.redis_url, patient=True))
         worker = ProcessWorker(settings=settings)
+        worker.run()
     except ConfigurationInvalid as error:
-        sys.stderr.write(f"triage: {error.message}\n")
+        sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
         raise SystemExit(EXIT_CONFIGURATION) from error
-    worker.run()
 
 
 if __name__ == "__main__":

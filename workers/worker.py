@@ -129,6 +129,7 @@ class TriageWorker(arq.worker.Worker):
         """End everything after the drain, the admin port and the connections last."""
         if self._heartbeat is not None:
             self._heartbeat.stop()
+        parts.stopped.set()
         await end(self._background)
         with contextlib.suppress(TriageError, TimeoutError):
             await within(LAST_REPORT_SECONDS, parts.maintenance.stats.report())

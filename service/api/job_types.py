@@ -10,6 +10,7 @@ from service.api.payload_schemas import PayloadSchema
 from service.clock import Clock
 from service.domain.catalogue import JobType
 from service.domain.errors import PayloadInvalid, TriageError
+from service.domain.similar import did_you_mean
 from service.domain.tenant import NO_POLICY, Tenant
 from service.store.queues.queues import Queues
 from service.store.workers import WorkerRegistry
@@ -20,6 +21,10 @@ from service.tasks import end
 FRESH_SECONDS, USABLE_SECONDS = 0.5, 1.0
 #: The same after a request for a type that no worker has published; every request may be one.
 FRESH_WITH_UNKNOWN, USABLE_WITH_UNKNOWN = 0.1, 0.2
+#: The type that workers have without any handler of the user.
+BUILT_IN = "http.request"
+#: The most sentences about unknown types to keep until the next read.
+_MOST_SENTENCES = 1_000
 #: The longest time that a request waits for a refresh, in seconds.
 LONGEST_WAIT = 0.5
 
@@ -47,6 +52,7 @@ class KnownTypes:
         self._types: Mapping[str, JobType] = {}
         #: Of every type that was ever published, because its jobs may outlive its workers.
         self._redactions: Mapping[str, tuple[str, ...]] = {}
+        self._sentences: dict[str, str] = {}
         self._schemas: dict[str, tuple[Any, PayloadSchema]] = {}
         self._read_at = self._fresh_until = self._usable_until = 0.0
         self._refreshing: asyncio.Task[None] | None = None
@@ -82,6 +88,25 @@ class KnownTypes:
     def known(self, name: str) -> JobType | None:
         """The job type as of the last read."""
         return self._types.get(name)
+
+    async def find(self, name: str) -> JobType | None:
+        """The job type after a fresh read, for callers that refuse what is unknown."""
+        self._fresh_until = self._usable_until = 0.0
+        await self.load()
+        return self.known(name)
+
+    @property
+    def has_live_workers(self) -> bool:
+        """Whether workers with handlers of their own were alive at the last read."""
+        return bool(self._types.keys() - {BUILT_IN})
+
+    def unknown(self, name: str) -> str:
+        """A sentence for the client that submits a type that no live worker knows."""
+        if (sentence := self._sentences.get(name)) is None:
+            sentence = f"no live worker knows job type {name!r}{did_you_mean(name, self._types)}"
+            if len(self._sentences) < _MOST_SENTENCES:
+                self._sentences[name] = sentence
+        return sentence
 
     def redactions(self, name: str) -> tuple[str, ...] | None:
         """The redaction pointers of a type as of the last read; None if no worker has ever published it.
@@ -120,6 +145,7 @@ class KnownTypes:
             return
         self.policy = NO_POLICY if tenant is None else tenant.policy
         self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
+        self._sentences.clear()
         self._redactions = {job_type.name: job_type.redact for job_type in published}
         self._read_at = self._clock.monotonic()
         self._fresh_until = self._read_at + FRESH_SECONDS

@@ -15,6 +15,7 @@ from service.api.requests.protocol import BoundedProtocol
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.gc_tuning import collect_rarely
+from service.listening import listening
 from service.settings import Settings
 from service.store.redis.connect import connect
 from service.store.redis.server_check import check_server
@@ -45,7 +46,9 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Raises ConfigurationInvalid if it cannot listen."""
+        with listening("TRIAGE_PORT", self.config):
+            await super().startup(sockets)
         collect_rarely()
 
 

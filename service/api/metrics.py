@@ -39,7 +39,7 @@ class ApiMetrics:
         try:
             policy = await eviction_policy(redis)
             families = [
-                *redis_families(up=True, policy_ok=policy == "noeviction"),
+                *redis_families(up=True, policy_ok=None if policy is None else policy == "noeviction"),
                 *await _queue_families(namespace),
             ]
         except TriageError:
@@ -76,11 +76,12 @@ async def _add_others(
     oldest.add_sample(oldest.name, {"queue": OTHERS}, age)
 
 
-def redis_families(*, up: bool, policy_ok: bool = False) -> list[Metric]:
+def redis_families(*, up: bool, policy_ok: bool | None = False) -> list[Metric]:
+    """`policy_ok`: None when the server hides its policy."""
     reachable = GaugeMetricFamily(
         "triage_redis_up", "1 if Redis responded to this scrape, otherwise 0.", value=up
     )
-    if not up:
+    if not up or policy_ok is None:
         return [reachable]
     return [
         reachable,

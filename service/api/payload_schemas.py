@@ -23,9 +23,12 @@ from pydantic_core import ValidationError as PatternMismatch
 from referencing import Registry
 
 from service.domain import pattern_cost
+from service.domain.similar import did_you_mean
 
 #: The most rows of errors in a response.
 MAX_ROWS = 100
+#: The most unknown properties of an object to name.
+MAX_UNKNOWN = 10
 #: The most keywords to evaluate in the event loop (some milliseconds), and in total (a second of a thread).
 QUICK_STEPS, MOST_STEPS = 500, 100_000
 #: The most states of a pattern: neither its compilation nor a match releases the interpreter.
@@ -131,7 +134,8 @@ def _message(error: SchemaError) -> str:
         missing = [name for name in wanted if name not in cast(Mapping[str, Any], error.instance)]
         return f"lacks the required property {', '.join(missing)}"[:500]
     if error.validator == "additionalProperties":
-        return "has a property that the schema does not allow"
+        known = cast(Mapping[str, Any], error.schema).get("properties", {})
+        return f"is not a property of this job type{did_you_mean(str(error.path[-1]), known)}"
     if isinstance(wanted, (str, int, float, list)):
         return f"must match {error.validator}: {wanted}"[:500]
     return f"must match {error.validator}"
@@ -202,6 +206,7 @@ def _additional_properties(
     if not isinstance(instance, dict):
         return
     named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    unknown = 0
     for name, value in cast(dict[str, Any], instance).items():
         _spend(1 + len(patterns))
         if name in named or any(_matches(pattern, name) for pattern in patterns):
@@ -209,8 +214,10 @@ def _additional_properties(
         if isinstance(allowed, dict):
             yield from validator.descend(value, allowed, path=name)
         elif not allowed:
-            yield SchemaError("is not an allowed property")
-            return
+            yield SchemaError("is not an allowed property", path=(name,))
+            unknown += 1
+            if unknown == MAX_UNKNOWN:
+                return
 
 
 def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> Iterator[SchemaError]:

@@ -13,6 +13,7 @@ _MEDIA_TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
+    "md": "text/markdown; charset=utf-8",
 }
 #: The placeholder in a page for the URL of its files.
 _BUILD = b"@build@"

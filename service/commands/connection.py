@@ -36,11 +36,11 @@ class Api:
     def send(
         self, method: str, place: str, needs: tuple[str, ...] = (), body: Any = None, **options: Any
     ) -> Any:
-        """The response's document; None for an empty response. It must be safe to send the request twice."""
-        found = self.triage.request(method, place, body=body, **options)
-        if found is not None:
-            check_members(f"{self.address}{place} responded with other JSON", [found], needs)
-        return found
+        """The response's document; None for an empty response. It must be safe to send the request twice.
+
+        `wait` is how long the API may take because of a long poll, in seconds.
+        """
+        return self.triage.http.json(method, place, body=body, needs=needs, **options)
 
     def rows(
         self, place: str, needs: tuple[str, ...], limit: int | None = None, **parameters: Any

@@ -11,8 +11,8 @@ from service.commands.tables import printable
 from service.commands.target import Target
 from triage_client import ApiError, NoResponse, Triage, TriageError, UnexpectedResponse
 
-#: The timeout of a request, longer than any long poll, and how often a failed one is repeated.
-SECONDS, RETRIES = 40.0, 2
+#: The timeout of a request without a long poll, and how often a failed one is repeated.
+SECONDS, RETRIES = 12.0, 2
 #: Statuses of a proxy, and of the API, after which the same request may succeed later.
 LATER = (429, 502, 503, 504)
 #: What to do, by the code of the problem.

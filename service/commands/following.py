@@ -48,7 +48,8 @@ def changes(
             return
         headers = {"If-None-Match": f'"{found["version"]}"'}
         try:
-            changed = api.send("GET", where, needs, headers=headers, parameters={"wait": round(left, 3)})
+            parameters = {"wait": round(left, 3)}
+            changed = api.send("GET", where, needs, headers=headers, parameters=parameters, wait=left)
         except Exception as error:
             if not is_temporary(error) or now - responded_at > PATIENCE:
                 raise

@@ -18,6 +18,10 @@ GROUP = ("id", "state", "version", "counts")
 NAMED_GROUP = (*GROUP, "name", "created_at", "finished_at")
 BULK = (*GROUP, "action", "filter", "created_at")
 DEAD = ("job_id", "name", "queue", "reason", "failures", "error", "dead_at", "attempts")
+DEAD_GROUP = (
+    "fingerprint", "name", "error_type", "message", "reason", "count", "first_seen_at", "last_seen_at",
+    "example_job_id",
+)  # fmt: skip
 QUEUE = (
     "name", "version", "paused", "counts", "dlq_depth", "oldest_queued_seconds", "workers", "capacity",
     "enqueued_per_second", "finished_per_second", "failed_per_second", "max_concurrency", "rate_limit",

@@ -22,16 +22,21 @@ Cell: TypeAlias = str | Text
 
 
 class Table:
-    """Rows under titles. The first column identifies the row and is never folded.
+    """Rows under titles. The first column identifies the row; like those in `whole`, it is never folded.
 
     On a terminal that is too narrow, the last columns are left out, but not those in `keep`.
     """
 
     def __init__(
-        self, titles: Sequence[str], right: Collection[str] = (), keep: Collection[str] = ()
+        self,
+        titles: Sequence[str],
+        right: Collection[str] = (),
+        keep: Collection[str] = (),
+        whole: Collection[str] = (),
     ) -> None:
         self._titles = titles
         self._right = right
+        self._whole = {titles[0], *right, *whole}
         self._keep = keep
         self._rows: list[list[Text]] = []
 
@@ -72,9 +77,9 @@ class Table:
             table.add_column(
                 title.upper(),
                 justify="right" if title in self._right else "left",
-                overflow="fold" if fold or number == 0 else "ellipsis",
+                overflow="fold" if fold or title in self._whole else "ellipsis",
                 min_width=needs[number],
-                no_wrap=not fold or number == 0 or title in self._right,
+                no_wrap=not fold or title in self._whole,
             )
         for row in self._rows:
             table.add_row(*(row[number] for number in shown))
@@ -83,14 +88,16 @@ class Table:
     def _need(self, number: int) -> int:
         widest = max((row[number].cell_len for row in self._rows), default=0)
         title = self._titles[number]
-        if number == 0 or title in self._right:
+        if title in self._whole:
             return max(widest, len(title))
         return max(min(widest, FOLDED), len(title))
 
 
-def table_of(*titles: str, right: Collection[str] = (), keep: Collection[str] = ()) -> Table:
+def table_of(
+    *titles: str, right: Collection[str] = (), keep: Collection[str] = (), whole: Collection[str] = ()
+) -> Table:
     """A table with these columns. Numbers belong to the `right`."""
-    return Table(titles, right, keep)
+    return Table(titles, right, keep, whole)
 
 
 def print_table(table: Table) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +12,15 @@ from service.commands import profiles
 
 #: The address of a profile without one: it must not come from TRIAGE_URL.
 DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+def _profile_names(incomplete: str) -> list[str]:
+    # A shell shows whatever is printed, so every problem means: no names.
+    with suppress(Exception):
+        rows = profiles.load(profiles.path_of(os.environ)).rows
+        return [name for name in rows if name.startswith(incomplete)]
+    return []
+
 
 Url = Annotated[
     str | None,
@@ -25,7 +35,10 @@ Key = Annotated[
 Profile = Annotated[
     str | None,
     typer.Option(
-        "--profile", metavar="NAME", help="A profile of the configuration file; also TRIAGE_PROFILE."
+        "--profile",
+        metavar="NAME",
+        help="A profile of the configuration file; also TRIAGE_PROFILE.",
+        autocompletion=_profile_names,
     ),
 ]
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, cast
 
 from service.domain.errors import TriageError
+from service.domain.similar import did_you_mean
 
 Check = Callable[[Any, str], Any]
 
@@ -135,7 +136,9 @@ def read_members(
     for name, member in members.items():
         check = checks.get(name)
         if check is None:
-            raise SpecInvalid(join_pointer(pointer, name), "extra_forbidden", "there is no such field")
+            hint = did_you_mean(str(name), checks) or f"; the fields are {', '.join(checks)}"
+            message = f"there is no such field{hint}"
+            raise SpecInvalid(join_pointer(pointer, name), "extra_forbidden", message)
         # The names of checks need no escaping.
         found[name] = check(member, f"{pointer}/{name}")
     for name in required:

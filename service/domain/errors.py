@@ -1,6 +1,6 @@
 """Every error that Triage raises on purpose. A `code` never changes; `default_message` is for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -17,6 +17,21 @@ class TriageError(Exception):
         #: Extra members of the problem document, such as `current_state`.
         self.details: Mapping[str, Any] = details
         super().__init__(self.message)
+
+
+#: The longest detail that is made from rows.
+_LONGEST = 500
+
+
+def describe_rows(rows: Sequence[Mapping[str, str]]) -> str | None:
+    """The first of the rows of `errors` in a sentence, and how many others there are."""
+    if not rows:
+        return None
+    first = rows[0]
+    sentence = f"{first['pointer']}: {first['message']}" if first["pointer"] else first["message"]
+    if len(sentence) > _LONGEST:
+        sentence = f"{sentence[:_LONGEST]}..."
+    return sentence if len(rows) == 1 else f"{sentence} ({len(rows) - 1} more in errors)"
 
 
 class NotFound(TriageError):
@@ -109,7 +124,7 @@ class PayloadInvalid(TriageError):
     default_message = "The payload does not match the schema that workers have published for this job type."
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__(None, errors=errors)
+        super().__init__(describe_rows(errors), errors=errors)
 
 
 class PayloadTooLarge(TriageError, ValueError):
@@ -144,6 +159,15 @@ class OutcomeUnknown(TriageError):
     default_message = (
         "Redis did not respond in time. The submission may have been stored; look for it before you repeat "
         "it."
+    )
+
+
+class NotReplicated(TriageError):
+    code = "not_replicated"
+    retryable = True
+    default_message = (
+        "The submission is stored, but no replica of Redis has confirmed it in time. If the master fails "
+        "before one does, the submission is lost."
     )
 
 

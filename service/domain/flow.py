@@ -10,6 +10,7 @@ from service.domain.errors import TriageError
 from service.domain.group import Group, GroupKind, first_due
 from service.domain.ids import member_id
 from service.domain.job_spec import NAME, JobSpec
+from service.domain.similar import did_you_mean
 from service.domain.states import State
 
 When = Literal["succeeded", "failed", "finished"]
@@ -153,7 +154,8 @@ def arrange(graph: Mapping[str, Sequence[Edge]], root: str = "/jobs", known: Seq
                 ready.append(dependent)
     if len(order) < len(graph):
         cycle = _cycle({key: edges for key, edges in graph.items() if missing[key] > 0})
-        raise FlowInvalid(join_pointer(root, cycle[0]), "cycle", " -> ".join(cycle))
+        message = f"the dependencies form a cycle, so no job of it could start: {' -> '.join(cycle)}"
+        raise FlowInvalid(join_pointer(root, cycle[0]), "cycle", message)
     return order
 
 
@@ -180,11 +182,10 @@ def _check_edges(
     for index, edge in enumerate(edges):
         pointer = f"{join_pointer(root, key)}/depends_on/{index}"
         if edge.key == key:
-            raise FlowInvalid(pointer, "cycle", f"{key} -> {key}")
+            raise FlowInvalid(pointer, "cycle", f"the job depends on itself: {key} -> {key}")
         if edge.key not in graph and edge.key not in known:
-            raise FlowInvalid(
-                pointer, "unknown_key", f"unknown job {edge.key!r}; use the key of a job in this flow"
-            )
+            close = did_you_mean(edge.key, [*graph, *known]) or "; use the key of a job in this flow"
+            raise FlowInvalid(pointer, "unknown_key", f"unknown job {edge.key!r}{close}")
         if edge.key in seen:
             raise FlowInvalid(pointer, "duplicate_key", f"{edge.key!r} is listed twice")
         seen.add(edge.key)

@@ -13,6 +13,7 @@ from cronsim import CronSim, CronSimError
 from service.domain.catalogue import JobType
 from service.domain.checks import LATEST_MS
 from service.domain.job_spec import JobSpec, specify
+from service.domain.timetable_hints import cron_hint, zone_hint
 
 CatchUp = Literal["none", "latest", "all"]
 Overlap = Literal["allow", "skip", "replace"]
@@ -66,12 +67,12 @@ class Timetable:
         try:
             ZoneInfo(self.timezone)
         except (OSError, ValueError, KeyError) as error:
-            raise TimetableInvalid("timezone", "is not an IANA time zone") from error
+            raise TimetableInvalid("timezone", zone_hint(self.timezone)) from error
         if self.cron is not None:
             try:
                 self._cron(datetime.fromtimestamp(now_ms / 1000, ZoneInfo(self.timezone)))
             except CronSimError as error:
-                raise TimetableInvalid("cron", str(error)) from error
+                raise TimetableInvalid("cron", cron_hint(self.cron, str(error))) from error
             if next(self._cron_times(now_ms), None) is None:
                 raise TimetableInvalid("cron", "never fires")
 

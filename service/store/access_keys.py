@@ -1,6 +1,7 @@
 """Stores API keys by the SHA-256 of their secrets; random secrets of 256 bits need no slow hash."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,7 +13,9 @@ from service.store.codec.fields import number, places, text, texts
 from service.store.codec.tenants import decode_access_key, encode_access_key
 from service.store.cursors import decode_place, encode_cursor
 from service.store.redis import keys, tenant_keys
+from service.store.redis.connect import client_for
 from service.store.redis.errors import translate
+from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
 
 _PREFIX = keys.ACCESS_PREFIX
@@ -22,9 +25,8 @@ class AccessKeys:
     """The API keys of one Redis, for all namespaces. Changes work even if Redis is full."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis
-        self._scripts = Scripts(redis, "")
-        self._scripts.prefix = _PREFIX
+        self._redis: Any = client_for(redis, _PREFIX)
+        self._scripts = Scripts(redis, prefix=_PREFIX)
 
     async def create(self, key: AccessKey, digest: str) -> None:
         """`digest` is the hex SHA-256 of the secret, which is not stored. Raises QuotaExceeded."""
@@ -94,7 +96,9 @@ class AccessKeys:
         try:
             return await method(*arguments)
         except (RedisError, OSError) as error:
-            raise translate(error, wrote=wrote) from error
+            if wrote:
+                raise translate(error, wrote=wrote) from error
+            return await repeat(partial(method, *arguments), error, wrote=False)
 
 
 def _current(secrets: bytes | None) -> str:

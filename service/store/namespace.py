@@ -22,6 +22,7 @@ from service.store.limiters import Limiters
 from service.store.queries import Queries
 from service.store.queues.queue_metrics import QueueMetrics
 from service.store.queues.queues import Queues
+from service.store.redis.replication import Replication
 from service.store.redis.scripts import MAX_QUEUES, Scripts
 from service.store.schedules import Schedules
 from service.store.stats.history import History
@@ -44,6 +45,7 @@ class Namespace:
         max_queues: int = MAX_QUEUES,
     ) -> None:
         self.scripts = Scripts(redis, namespace, max_queues)
+        self.replication = Replication(self.scripts)
         self.queries = Queries(self.scripts)
         self.jobs = Jobs(self.scripts, self.queries)
         self.leases = Leases(self.scripts, dead_retention_ms)

@@ -14,7 +14,7 @@ from service.store.codec.fields import texts
 from service.store.cursors import decode_place, encode_cursor
 from service.store.previews import PAGE_BYTES, VALUE_BYTES
 from service.store.redis import keys
-from service.store.redis.errors import is_transient, translate
+from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
 
 #: Candidates that one script call checks; if few of them match, the next call continues from there.
@@ -175,17 +175,18 @@ class Queries:
         return seconds * 1000 + micros // 1000
 
     async def pipeline(self, ask: Any) -> list[Any]:
-        """Run reads in one round trip, with one retry if the connection breaks."""
+        """Run reads in one round trip, repeated if the connection breaks or their keys have moved."""
         client: Any = self._scripts.redis
-        for last in (False, True):
+
+        async def send() -> list[Any]:
             pipe = client.pipeline(transaction=False)
             ask(pipe)
-            try:
-                return await pipe.execute()
-            except (RedisError, OSError) as error:
-                if last or not is_transient(error):
-                    raise translate(error, wrote=False) from error
-        raise AssertionError("unreachable")
+            return await pipe.execute()
+
+        try:
+            return await send()
+        except (RedisError, OSError) as error:
+            return await repeat(send, error, wrote=False)
 
 
 def _bounds(filter: JobFilter) -> tuple[str, str]:

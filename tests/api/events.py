@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from service.api.resources.event_streams import Snapshot, StreamTiming, follow
+from service.api.resources.streams.event_streams import Snapshot, StreamTiming, follow
 from service.clock import Clock
 from service.domain.errors import TriageError
 from service.store.namespace import Namespace

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.api.resources.event_feed import Wanted, follow
-from service.api.resources.event_streams import StreamTiming
+from service.api.resources.streams.event_feed import Wanted, follow
+from service.api.resources.streams.event_streams import StreamTiming
 from service.api.responses.errors import CredentialRefused
 from service.clock import Clock
 from service.domain.event import Event, Gap, Position

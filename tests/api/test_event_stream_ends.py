@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from service.api.requests import protocol
-from service.api.resources import event_streams
+from service.api.resources.streams import event_streams
 from service.clock import Clock
 from service.domain.states import State
 from service.store.namespace import Namespace

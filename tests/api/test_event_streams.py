@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from service.api.resources.event_streams import Snapshot, StreamTiming, follow
+from service.api.resources.streams.event_streams import Snapshot, StreamTiming, follow
 from service.api.responses.errors import CredentialRefused
 from service.store.namespace import Namespace
 from tests.api.events import StatusReads, after

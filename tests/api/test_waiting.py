@@ -12,7 +12,7 @@ import pytest
 from service.api.auth import credentials
 from service.api.requests import long_polls
 from service.api.requests.stream_limits import Places
-from service.api.resources import event_streams
+from service.api.resources.streams import event_streams
 from service.api.responses.errors import TooManyWaiters, TooManyWaitersOfKey
 from service.domain.errors import BackendUnavailable
 from service.store.access_keys import AccessKeys

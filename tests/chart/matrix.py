@@ -88,6 +88,14 @@ CASES: dict[str, dict[str, Any]] = {
     "one dedicated pool": {"workers": {"default": None, "mail": {"queues": "mail"}}},
     "trial without keys": {"auth": {"required": False}},
     "secrets": {"redis": {"existingSecret": "redis", "existingSecretKey": "url"}},
+    "Sentinels over TLS": {
+        "redis": {
+            "url": "rediss+sentinel://s1:26379,s2:26379/mymaster/0?ssl_ca_certs=/etc/triage/redis-tls/ca.crt",
+            "tls": {"existingSecret": "redis-tls"},
+        },
+        "networkPolicy": {**ON, "sentinelPort": 26379},
+    },
+    "a cluster": {"redis": {"url": "redis+cluster://redis-0.redis:6379,redis-1.redis:6379"}},
     "a Redis user for workers": {
         "redis": {"existingSecret": "redis", "existingSecretKey": "url"},
         "workerDefaults": {"redisSecretKey": "worker-url"},

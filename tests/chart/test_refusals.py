@@ -42,6 +42,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("password in values", {"redis": {"url": "redis://app:secret@redis:6379/0"}}, "existingSecret"),
     ("password without a user", {"redis": {"url": "redis://:secret@redis:6379/0"}}, "existingSecret"),
+    (
+        "password of the Sentinels",
+        {"redis": {"url": "redis+sentinel://s1,s2/m/0?sentinel_password=x"}},
+        "existingSecret",
+    ),
     ("a part of the tokens", {"auth": {"jwt": {"issuer": "a", "audience": "b"}}}, "all three or none"),
     (
         "tokens that no API checks",

@@ -72,6 +72,20 @@ def test_the_url_of_redis_comes_from_its_secret() -> None:
         assert environment(rendered("secrets").pod(name))["TRIAGE_REDIS_URL"] == reference
 
 
+def test_the_certificates_of_redis_are_where_its_url_says() -> None:
+    release = rendered("Sentinels over TLS")
+    for name in ("-api", "-worker-default"):
+        pod = release.pod(name)
+        (container,) = pod["containers"]
+        (mount,) = [found for found in container["volumeMounts"] if found["name"] == "redis-tls"]
+        (volume,) = [found for found in pod["volumes"] if found["name"] == "redis-tls"]
+        assert f"ssl_ca_certs={mount['mountPath']}/ca.crt" in environment(pod)["TRIAGE_REDIS_URL"]
+        assert volume["secret"] == {"secretName": "redis-tls"}
+    for policy in release.of("NetworkPolicy"):
+        ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", [])]
+        assert {6379, 26379} <= set(ports)
+
+
 def test_workers_can_have_their_own_redis_user() -> None:
     release = rendered("a Redis user for workers")
     keys = {"-api": "url", "-worker-default": "worker-url", "-worker-video": "video-url"}

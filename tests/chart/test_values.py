@@ -33,6 +33,7 @@ ANOTHER: dict[str, Any] = {
     "networkPolicy.metricsFrom": [{"podSelector": {}}],
     "networkPolicy.issuerTo": [],
     "networkPolicy.redisTo": [],
+    "networkPolicy.sentinelPort": 26379,
     "networkPolicy.workerEgress": [],
     "redis.url": "redis://other:6379/0",
     "topologySpread": ["other"],

@@ -27,9 +27,9 @@ def published(redis_url: str, namespace: str) -> Iterator[None]:
 
 
 @pytest.fixture
-async def triage(published: None, store: Namespace) -> AsyncIterator[AsyncTriage]:
+async def triage(published: None, store: Namespace, redis_url: str) -> AsyncIterator[AsyncTriage]:
     """The client, which calls the application directly."""
-    api = Api(store.scripts.redis, store.scripts.namespace)
+    api = Api(store.scripts.redis, store.scripts.namespace, redis_url=redis_url)
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
     http_client = httpx.AsyncClient(transport=transport)
     async with AsyncTriage("http://triage", http_client=http_client) as triage:

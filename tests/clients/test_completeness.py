@@ -23,7 +23,6 @@ LEFT_OUT = {
 }
 #: Operations of features that the API gets; a method follows once the document has them.
 PLANNED = {
-    *("stream_events", "get_stats", "list_queue_stats", "list_job_type_stats", "list_dead_letter_groups"),
     *("create_api_key", "list_api_keys", "get_api_key", "revoke_api_key", "rotate_api_key"),
     *("create_webhook", "list_webhooks", "get_webhook", "update_webhook", "delete_webhook"),
     *("rotate_webhook_secret", "enable_webhook", "disable_webhook", "test_webhook"),
@@ -60,6 +59,10 @@ def _calls(file: Path) -> Iterator[tuple[str, str]]:
         }
         for call in ast.walk(function):
             match call:
+                case ast.Call(
+                    func=ast.Name(id="stream_events"), args=[_, ast.Constant(value=str(place)), *_]
+                ):
+                    yield "GET", place
                 case ast.Call(func=ast.Attribute(attr="follow" | "items"), args=[place, *_]):
                     yield "GET", _template(place) or places[ast.unparse(place)]
                 case ast.Call(args=[ast.Constant(value=str(method)), place, *_]) if method.isupper():

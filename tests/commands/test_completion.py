@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,14 @@ from tests.support.factories import submit
 from tests.support.worker_records import WORKER
 
 
-def completed(url: str, words: str) -> list[str]:
+def completed(url: str, words: str, **more: str) -> list[str]:
     """What bash gets for these words; the last one is incomplete."""
     variables = {
         "TRIAGE_URL": url,
         "_TRIAGE_COMPLETE": "complete_bash",
         "COMP_WORDS": f"triage {words}",
         "COMP_CWORD": str(len(words.split(" "))),
+        **more,
     }
     ended = run((), variables)
     assert ended.err == ""
@@ -55,3 +57,14 @@ async def test_names_come_from_the_api(running: Running, store: Namespace) -> No
 def test_words_need_no_api(words: str, expected: list[str]) -> None:
     assert "_TRIAGE_COMPLETE" not in os.environ
     assert completed("http://127.0.0.1:1", words) == expected
+
+
+def test_profiles_come_from_their_file(tmp_path: Path) -> None:
+    file = tmp_path / "triage" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("[profiles.prod]\n[profiles.play]\n[profiles.staging]\n")
+    file.chmod(0o600)
+    found = completed("http://127.0.0.1:1", "queues --profile p", XDG_CONFIG_HOME=str(tmp_path))
+    assert found == ["prod", "play"]
+    file.chmod(0o644)
+    assert completed("http://127.0.0.1:1", "queues --profile p", XDG_CONFIG_HOME=str(tmp_path)) == []

@@ -14,7 +14,8 @@ from tests.api.running import Running
 from tests.commands.conftest import LONG, Triage
 from tests.support.factories import claim, finish, submit
 
-ID = "job_01M8GAG74ZBHD7VNZ3MVGAAV40"
+ID, FLOW = "job_01M8GAG74ZBHD7VNZ3MVGAAV40", "flow_01M8GAG74ZBHD7VNZ3MVGAAV41"
+COLUMNS = ["NAME", "STATE", "ATTEMPT", "QUEUE"]
 
 
 async def test_a_table_in_a_pipe_has_whole_rows(triage: Triage, store: Namespace, running: Running) -> None:
@@ -52,17 +53,19 @@ async def test_a_terminal_shows_colors_and_relative_times_unless_told_not_to(
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
 def test_a_narrow_terminal_leaves_columns_out_and_cuts_no_id(width: int, tmp_path: Path) -> None:
-    table = table_of("id", "name", "state", "attempt", "queue", right=("attempt",), keep=("state",))
-    table.add_row(ID, "n" * 100, "succeeded", "1/3", "default")
+    titles = ("id", "name", "state", "attempt", "queue", "flow")
+    table = table_of(*titles, right=("attempt",), keep=("state",), whole=("flow",))
+    table.add_row(ID, "n" * 100, "succeeded", "1/3", "default", FLOW)
     with (tmp_path / "out").open("w") as file:
         print_fitted(table, Console(file=file, width=width, force_terminal=True, no_color=True))
     out = (tmp_path / "out").read_text()
     assert ID in out
+    assert (FLOW in out) == ("FLOW" in out)
     assert "…" not in out
-    shown = [title for title in ("NAME", "STATE", "ATTEMPT", "QUEUE") if title in out]
+    shown = [title for title in (*COLUMNS, "FLOW") if title in out]
     assert "STATE" in shown or width < 40
-    assert shown == ["NAME", "STATE", "ATTEMPT", "QUEUE"] if width >= 80 else len(shown) < 4
-    assert ("No room for: " in out) == (len(shown) < 4)
+    assert shown[:4] == COLUMNS if width >= 80 else len(shown) < 4
+    assert ("No room for: " in out) == (len(shown) < 5)
     if "NAME" in shown:
         assert sum(line.count("n") for line in out.split("No room")[0].splitlines()) >= 100
 

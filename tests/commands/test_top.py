@@ -157,7 +157,7 @@ def _on_a_terminal(url: str) -> tuple[int, str]:
     )
     os.close(follower)
     out, keys = b"", [(b"order: attention", b"o"), (b"order: name", b"q")]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if select.select([leader], [], [], 0.1)[0]:
             try:

@@ -43,6 +43,7 @@ async def test_no_route_is_hidden_from_the_document(store: Namespace) -> None:
     served = {cast(Route, route).path for route in api.app.routes}
     await api.close()
     pages = {path + rest for path in ("/docs", "/dashboard") for rest in ("", "/{build}/{name}")}
+    pages |= {"/problems", "/problems/{code}"}
     assert served - {"/openapi.json", *pages} == set(openapi_document()["paths"])
 
 

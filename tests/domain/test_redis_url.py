@@ -8,7 +8,7 @@ import pytest
 from redis.connection import parse_url
 
 from service.domain.errors import ConfigurationInvalid
-from service.redis_url import address_of, check_redis_url
+from service.redis_url import address_of, check_redis_url, parse_redis_url
 from service.settings import load_settings
 
 
@@ -74,11 +74,57 @@ def test_a_valid_url_is_read_as_redis_py_reads_it(url: str, address: str) -> Non
         "rediss://redis?ssl_ca_certs=/nowhere/ca.pem",
         "unix://",
         "unix://run/redis.sock",
+        "redis+sentinel://s1/",
+        "redis+sentinel://s1//0",
+        "redis+sentinel://s1,/mymaster",
+        "redis+sentinel://s1:26379;s2/mymaster",
+        "redis+sentinel://s1/my master",
+        "redis+sentinel://s1/mymaster/x",
+        "redis+sentinel://s1/mymaster?ssl_ca_certs=/etc/hosts",
+        "redis+cluster://",
+        "redis+cluster://a,b:x",
+        "redis+cluster://a/1",
+        "redis+cluster://a?db=1",
+        "redis+cluster://a?sentinel_password=x",
+        "redis://redis?sentinel_username=x",
+        "unix+cluster://a",
     ],
 )
 def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|has|names) "):
         check_redis_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "nodes", "server"),
+    [
+        (
+            "redis+sentinel://user:p%40ss@s1:26379,s2,[::1]:7/mymaster/3?client_name=x&sentinel_password=y",
+            "s1:26379,s2:26379,[::1]:7/mymaster",
+            "redis://user:p%40ss@h:1/3?client_name=x",
+        ),
+        ("rediss+sentinel://s1/m", "s1:26379/m", "rediss://h:1/"),
+        ("redis+cluster://:pw@a:7000,b/0", "a:7000,b:6379", "redis://:pw@h:1/0"),
+        ("rediss+cluster://a?ssl_cert_reqs=none", "a:6379", "rediss://h:1/?ssl_cert_reqs=none"),
+    ],
+)
+def test_servers_behind_sentinels_and_of_a_cluster_get_their_own_url(
+    url: str, nodes: str, server: str
+) -> None:
+    check_redis_url(url)
+    assert address_of(url) == nodes
+    parsed = parse_redis_url(url)
+    assert parsed.at(("h", 1)) == server
+    check_redis_url(server)
+    assert [host for host, _ in parsed.nodes] == [
+        node.rpartition(":")[0].strip("[]") for node in nodes.partition("/")[0].split(",")
+    ]
+    assert "p%40ss" not in repr(parsed)
+
+
+def test_sentinels_have_their_own_login() -> None:
+    url = "redis+sentinel://user:pw@s1/m?sentinel_username=watch&sentinel_password=a%26b"
+    assert parse_redis_url(url).sentinel_options == {"username": "watch", "password": "a&b"}
 
 
 #: Each contains one or more characters with a special meaning in a URL.
@@ -100,6 +146,9 @@ PASSWORDS = [
         "unix://:{}@/run/redis.sock",
         "redis://:{}@/0",
         "redis:/:{}@redis",
+        "redis+sentinel://:{}@s1:26379,s2/mymaster/0",
+        "redis+sentinel://s1/mymaster?sentinel_password={}",
+        "rediss+cluster://user:{}@a,b",
     ],
 )
 def test_no_part_of_a_password_is_ever_shown(

@@ -47,7 +47,7 @@ REFUSED = [
     "ACL WHOAMI", "MONITOR", "CLIENT KILL ID 1", "CLIENT LIST", "CLIENT PAUSE 1", "CLIENT NO-EVICT on",
     "REPLICAOF NO ONE", "FAILOVER", "SAVE", "BGSAVE", "BGREWRITEAOF", "LASTSAVE", "SLOWLOG GET",
     "LATENCY RESET", "MEMORY PURGE", "MODULE LIST", "COMMAND", "PSUBSCRIBE *", "PUBSUB CHANNELS",
-    "PSYNC x 0", "WAIT 0 1", "CLUSTER INFO", "OBJECT ENCODING {own}", "DUMP {own}", "RESTORE {own} 0 x",
+    "PSYNC x 0", "CLUSTER NODES", "CLUSTER RESET", "OBJECT ENCODING {own}", "DUMP {own}", "RESTORE {own} 0 x",
     "MIGRATE h 1 {own} 0 1", "SORT {own}", "SORT_RO {own}", "RENAME {own} {own}", "COPY {own} {own}",
     "MOVE {own} 1", "PERSIST {own}", "GEOADD {own} 1 1 x", "PFADD {own} x", "XADD {own} * a b",
     "SET other 1", "GET other", "DEL other", "SET triage-other 1", "PUBLISH other x", "SUBSCRIBE other",
@@ -189,7 +189,10 @@ def test_jobs_run_as_the_documented_users(cluster: Cluster) -> None:
     command += ["--namespace", "shop", "--scopes", "jobs:read", "--json"]
     made = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, check=True)
     assert '"key":"triage_' in made.stdout
+    response = cluster.http.post("/v1/jobs", json={"name": "scripted"}, headers={"Durability": "replicated"})
+    assert response.json()["code"] == "not_replicated", "the server has no replica"
     worker.terminate()
     assert worker.wait(10) == 0
     assert "NOPERM" not in cluster.logs()
+    assert "NoPermissionError" not in cluster.logs()
     assert "no permission" not in cluster.logs().lower()

@@ -19,7 +19,7 @@ ENDS = {"ok": ("succeeded", 0), "fail_once": ("succeeded", 1), "fail": ("dead", 
 class Load:
     """`jobs`, `flows`, `fan_outs`, `cancelled`: acknowledged ids, with their specs."""
 
-    def __init__(self, urls: Sequence[str], seed: int, history: str) -> None:
+    def __init__(self, urls: Sequence[str], seed: int, history: str, durability: str = "stored") -> None:
         self.jobs: dict[str, str] = {}
         self.flows: dict[str, int] = {}
         self.fan_outs: dict[str, int] = {}
@@ -28,7 +28,7 @@ class Load:
         self._urls = urls
         self._seed = seed
         self._history = history
-        self._http = httpx.AsyncClient(timeout=5)
+        self._http = httpx.AsyncClient(timeout=5, headers={"Durability": durability})
 
     @property
     def acknowledged(self) -> int:

@@ -6,13 +6,12 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
-from service.store.redis.embedded import EmbeddedServer
 from tests.e2e.processes import Cluster, free_port
-from tests.faults.proxy import Proxy
+from tests.faults.backends import Backend
 from tests.support.eventually import eventually_blocking
 
 APIS, WORKERS = 2, 3
@@ -31,12 +30,13 @@ class Place:
 class Site:
     """The processes and servers that a fault may hit."""
 
-    def __init__(self, directory: Path, server: EmbeddedServer, front: Proxy, back: Proxy) -> None:
-        self.server, self.front, self.back = server, front, back
-        self.cluster = Cluster(directory, server)
+    def __init__(self, directory: Path, backend: Backend) -> None:
+        self.backend = backend
+        # It needs only the URL.
+        self.cluster = Cluster(directory, cast(Any, backend))
         self.ports = [free_port() for _ in range(APIS)]
-        self.apis = [self._place("api", redis_url=front.url, port=port) for port in self.ports]
-        self.workers = [self._place("worker", redis_url=back.url, concurrency=8) for _ in range(WORKERS)]
+        self.apis = [self._place("api", redis_url=backend.front, port=port) for port in self.ports]
+        self.workers = [self._place("worker", redis_url=backend.back, concurrency=8) for _ in range(WORKERS)]
 
     @property
     def urls(self) -> Sequence[str]:
@@ -53,17 +53,12 @@ class Site:
         place.ended.append((sent.name, place.process.wait(30)))
         place.process = self.cluster.start(place.command, **place.settings)
 
-    def restart_redis(self) -> None:
-        """A crash; acknowledged writes are in the append-only file."""
-        self.server.kill()
-        self.server.start()
-
     def calm(self) -> None:
         """Every process runs and responds."""
         for place in [*self.apis, *self.workers]:
             place.process.send_signal(signal.SIGCONT)
         for url in self.urls:
-            eventually_blocking(lambda url=url: _ready(url), 30)
+            eventually_blocking(lambda url=url: _ready(url), 90)
 
     def stop(self) -> None:
         self.cluster.stop()

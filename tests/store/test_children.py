@@ -9,7 +9,7 @@ from service.domain.job import Job
 from service.domain.job_filter import JobFilter
 from service.domain.states import State
 from service.store.namespace import Namespace
-from service.store.queues.queues import RATE_INTERVAL_MS
+from service.store.queues.queue_activity import RATE_INTERVAL_MS
 from service.store.redis import keys
 from tests.store.children import MINUTE, add_children, child, job, lease_of, parent
 from tests.support import factories

@@ -1,12 +1,14 @@
 """Submitting a flow: atomic even if the submitter dies, and once per idempotency key."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from service.clock import Clock
-from service.domain.errors import IdempotencyKeyReused
+from service.domain.errors import BackendUnavailable, IdempotencyKeyReused
 from service.domain.flow import When, job_ids
 from service.domain.states import State
 from service.store.groups.flows import spec_arguments
@@ -39,8 +41,29 @@ async def test_staged_jobs_are_invisible_and_expire(store: Namespace) -> None:
         await store.scripts.redis.exists(*(keys.job(store.scripts.prefix, id=job) for job in jobs.values()))
         == 0
     )
-    reply = await store.scripts.run("commit_flow", [id, 0, 2, "flow", "fail", 1, "", "", 1, *jobs.values()])
-    assert reply[0] == b"missing"
+    head = [id, 0, 2, "flow", "fail", 1, "", "", 1, 1000, "default", jobs["a"]]
+    assert (await store.scripts.run("commit_flow", [*head, *jobs.values()]))[0] == b"missing"
+
+
+@pytest.mark.parametrize("edges", [True, False])
+async def test_a_flow_whose_last_staging_was_lost_in_a_failover_is_not_committed(
+    store: Namespace, edges: bool
+) -> None:
+    spec = spec_of({"a": {}, "b": {"a": "succeeded"} if edges else {}})
+    id = IDS.new("flow", members=2)
+    jobs = job_ids(id, spec)
+    run = store.scripts.run
+
+    async def lose(name: str, arguments: Sequence[Any], now: str = "") -> Any:
+        if name == "commit_flow":
+            part = keys.waits if edges else keys.job
+            await store.scripts.redis.unlink(part(store.scripts.prefix, id=jobs["b"]))
+        return await run(name, arguments, now)
+
+    with mock.patch.object(store.scripts, "run", lose), pytest.raises(BackendUnavailable):
+        await store.flows.create(id, spec, None)
+    assert await store.groups.get(id) is None
+    assert (await claim(store)).leases == []
 
 
 async def test_a_committed_flow_leaves_no_task_and_nothing_staged(

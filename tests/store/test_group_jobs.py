@@ -14,7 +14,7 @@ from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.store.codec.submissions import created_job
 from service.store.namespace import Namespace
-from service.store.queues.queues import RATE_INTERVAL_MS
+from service.store.queues.queue_activity import RATE_INTERVAL_MS
 from service.store.redis import keys
 from tests.support import factories
 from tests.support.factories import DAY, FULL, IDS, OK, claim, finish

@@ -2,22 +2,19 @@
 
 import asyncio
 import contextlib
-import datetime
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
-from service.store.redis.connect import connect, connect_blocking
+from service.store.redis.connect import connect, connect_blocking, eviction_policy
 from service.store.redis.embedded import EmbeddedServer
 from service.store.redis.server_check import ServerProblem, check_server, find_problem
 from tests.e2e.processes import free_port
+from tests.support.certificates import write_certificate
 
 
 @pytest.fixture(scope="module")
@@ -155,22 +152,7 @@ async def test_a_server_that_hangs_up() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis")])
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    none = serialization.NoEncryption()
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, none)
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 async def test_tls(certificate: Path) -> None:
@@ -216,6 +198,19 @@ async def test_a_redis_older_than_7(redis_url: str) -> None:
     assert found.kind == "configuration"
     assert found.sentence.startswith(f"Redis at 127.0.0.1:{port} is version 6.")
     assert found.sentence.endswith("; Triage needs Redis 7.0 or newer, or Valkey")
+
+
+async def test_a_managed_server_that_shows_nothing(
+    server_binary: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [word for name in ("INFO", "CONFIG") for word in ("--rename-command", name, "")]
+    with EmbeddedServer(tmp_path / "data", server_binary, options) as server:
+        assert await problem_of(server.url) is None
+        redis = connect(server.url)
+        assert await eviction_policy(redis) is None
+        await redis.aclose()
+        assert await check_server(server.url, patient=False) is None
+    assert capsys.readouterr().out.count("redis_not_checked") == 1
 
 
 async def test_a_server_that_may_evict_jobs(server_binary: Path, tmp_path: Path) -> None:

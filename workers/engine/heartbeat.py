@@ -14,6 +14,7 @@ from service.domain.worker import LOST_AFTER_MS, WorkerRecord
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import Finish, HeartbeatReply, Leases, decode_heartbeat, heartbeat_arguments
+from service.store.redis import keys
 from service.store.redis.connect import connect_blocking
 from service.store.redis.scripts import BlockingScripts
 from workers.engine.executor import Executor
@@ -40,7 +41,8 @@ class HeartbeatClient:
     @classmethod
     def connect(cls, settings: Settings, record: WorkerRecord, leases: Leases) -> "HeartbeatClient":
         def scripts(timeout: float) -> BlockingScripts:
-            connection = connect_blocking(settings.redis_url, socket_timeout=timeout)
+            prefix = keys.prefix(settings.namespace)
+            connection = connect_blocking(settings.redis_url, socket_timeout=timeout, key=prefix)
             return BlockingScripts(connection, settings.namespace)
 
         lease = settings.lease_seconds

@@ -15,7 +15,7 @@ from service.domain.job_filter import JobFilter
 from service.domain.states import FINISHED, State
 from service.store.jobs import Submission
 from service.store.namespace import Namespace
-from service.store.redis.connect import connect
+from service.store.redis.connect import RedisClient, client_for, connect
 from workers.arq.job import TriageJob, definition_of, result_of
 from workers.handling.enqueued import Call, read_call
 from workers.handling.job_specs import JobSpecs
@@ -36,8 +36,11 @@ class TriageRedis(ArqRedis):
         namespace: Namespace,
         registry: Registry,
         new_id: Callable[[str], str],
+        peer: RedisClient | None = None,
     ) -> None:
-        pool: Any = connect(url, socket_timeout=SOCKET_SECONDS).connection_pool
+        """In a cluster, its commands reach the keys in the slot of the namespace."""
+        client = connect(url, socket_timeout=SOCKET_SECONDS, peer=peer)
+        pool: Any = client_for(client, namespace.scripts.prefix).connection_pool
         super().__init__(pool_or_conn=pool)
         # In arq, jobs expire a day after their time by default; here they expire only if configured.
         self.expires_extra_ms = cast(int, registry.expires_extra_ms)

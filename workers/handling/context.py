@@ -247,3 +247,8 @@ class JobContext(dict[Any, Any], CancelNotice):
                 await self._reporter.progress(self.lease, value)
             except TriageError as error:
                 log.info("progress_not_written", job_id=self.lease.job.id, code=error.code)
+
+
+# The names in Python's warning about a call without `await`.
+JobContext._append.__qualname__ = "ctx.log"  # type: ignore[reportPrivateUsage]
+JobContext._set_progress.__qualname__ = "ctx.progress"  # type: ignore[reportPrivateUsage]

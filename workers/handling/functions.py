@@ -19,6 +19,7 @@ from workers.arq.settings import (
     ArqSettings,
     function_defaults,
 )
+from workers.calls.import_errors import place_of, why_not_called
 from workers.calls.invocation import Handler
 from workers.calls.parameters import read_parameters
 from workers.calls.redaction import check_pointers
@@ -62,7 +63,8 @@ def handler_of(
         schema = None if parameters.model is None else parameters.model.model_json_schema()
     except Exception as error:
         raise ConfigurationInvalid(
-            f"TRIAGE_HANDLERS: cannot derive a payload from the parameters of {name}: {error}"
+            f"TRIAGE_HANDLERS: cannot derive a payload from the parameters of {name}"
+            f" ({place_of(function)}): {why_not_called(function, error)}."
         ) from error
     try:
         check_pointers(options.redact if options else (), schema, function)

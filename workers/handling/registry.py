@@ -16,6 +16,7 @@ from service.domain.errors import ConfigurationInvalid
 from workers.arq import job as _arq_job
 from workers.arq.hooks import Hooks
 from workers.arq.settings import ArqSettings, read_arq_settings
+from workers.calls.import_errors import place_of, why_not_imported
 from workers.calls.invocation import Handler
 from workers.handling.functions import handler_from_arq, handler_of, handler_of_cron, options_of
 
@@ -47,7 +48,8 @@ class Registry:
                 if other is not handler:
                     raise ConfigurationInvalid(
                         f"TRIAGE_HANDLERS: two handlers have the name {name!r}:"
-                        f" {_where(other)} and {_where(handler)}."
+                        f" {_where(other)} and {_where(handler)}"
+                        f" ({place_of(other.function)}, {place_of(handler.function)})."
                     )
 
     @classmethod
@@ -84,7 +86,7 @@ class Registry:
                 listed += here
                 own += _own(module, here, reserved)
             if len(listed) + len(own) == before:
-                raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} defines no handlers.")
+                raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {path} defines no handlers{_advice(modules)}.")
         # Listed handlers, which have options, come last: they replace the same function found in its module.
         return cls([*own, *listed], None, settings, paths, max_payload_bytes)
 
@@ -151,9 +153,7 @@ def _modules(path: str) -> Iterable[ModuleType]:
     except ConfigurationInvalid:
         raise
     except (Exception, SystemExit) as error:
-        raise ConfigurationInvalid(
-            f"TRIAGE_HANDLERS: {path} cannot be imported: {type(error).__name__}: {error}"
-        ) from error
+        raise ConfigurationInvalid(f"TRIAGE_HANDLERS: {why_not_imported(path, error)}") from error
 
 
 def _listed(module: ModuleType, settings: ArqSettings | None) -> list[Handler]:
@@ -185,6 +185,18 @@ def _has_ctx(value: Any) -> bool:
     if not inspect.isfunction(value) or value.__name__.startswith("_"):
         return False
     return next(iter(inspect.signature(value).parameters), "") == "ctx"
+
+
+def _advice(modules: Sequence[ModuleType]) -> str:
+    """What to change in modules without handlers."""
+    plain = [
+        f"{value.__name__} ({place_of(value)})"
+        for module in modules
+        for value in vars(module).values()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and value.__name__[0] != "_"
+    ]
+    found = f"; it has {', '.join(plain[:3])}" if plain else ""
+    return f": decorate a function with @job, or make ctx its first parameter{found}"
 
 
 def _where(handler: Handler) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from service.domain.errors import ConfigurationInvalid
+from service.listening import listening
 
 Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -93,6 +95,11 @@ class AdminServer(uvicorn.Server):
     #: Done when the server has closed.
     serving: asyncio.Task[None]
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Raises ConfigurationInvalid if it cannot listen."""
+        with listening("TRIAGE_WORKER_PORT", self.config):
+            await super().startup(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
@@ -109,6 +116,7 @@ async def start_admin(app: Admin, host: str, port: int) -> AdminServer:
     serving = asyncio.create_task(server.serve())
     while not server.started:
         if serving.done():
+            await serving
             raise ConfigurationInvalid(f"TRIAGE_WORKER_PORT: cannot listen on {host}:{port}.")
         await asyncio.sleep(0.005)
     server.serving = serving

@@ -1,6 +1,7 @@
 """Creates the parts of a worker from its settings; worker.py runs them."""
 
 import random
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,8 @@ from workers.maintenance.periodic import repeat
 from workers.process.admin import Admin, AdminServer, start_admin
 from workers.process.connections import Connections
 from workers.process.health import Health
-from workers.process.loop_monitor import LoopMonitor
+from workers.process.loop_blocks import LoopBlocks
+from workers.process.loop_monitor import TICK, LoopMonitor
 from workers.process.registration import Registration
 from workers.process.stuck_slots import StuckSlots
 from workers.process.worker_record import describe_worker
@@ -100,6 +102,8 @@ class Composition:
         )
         self.health = Health(self._clock, self.executor, self.claimer)
         self.metrics.unclaimed.set_function(self.health.unclaimed_seconds)
+        #: Set when the worker ends.
+        self.stopped = threading.Event()
 
     def _build_executor(self, shared: dict[Any, Any]) -> Executor:
         tracing = RunTracing(find_tracer())
@@ -143,7 +147,9 @@ class Composition:
             # Only a new process gets free slots.
             lambda: self.drain.begin("every slot is held by a run that does not end"),
         )
-        on_tick = [self.health.watchdog.tick, stuck_slots.check]
+        blocks = LoopBlocks(self._clock, TICK, self.executor.runs.handler_of)
+        blocks.watch(self.stopped)
+        on_tick = [self.health.watchdog.tick, stuck_slots.check, blocks.tick]
         return [
             self.completer.work(),
             LoopMonitor(self._clock, self.metrics, on_tick).work(),

@@ -25,11 +25,13 @@ class Connections:
         self._url = settings.redis_url
         self._redis = connect(self._url)
         # Waiting for wake-ups blocks its connection.
-        self._blocking = connect(self._url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1)
+        self._blocking = connect(
+            self._url, socket_timeout=BLOCK_AT_MOST + 2, max_connections=1, peer=self._redis
+        )
         self.namespace = _namespace(self._redis, settings)
         self.wake_ups: Leases = _namespace(self._blocking, settings).leases
         #: `ctx["redis"]`.
-        self.for_handlers = TriageRedis(self._url, self.namespace, registry, new_id)
+        self.for_handlers = TriageRedis(self._url, self.namespace, registry, new_id, peer=self._redis)
 
     async def find_problem(self) -> ServerProblem | None:
         """Why this Redis cannot be used; None if it can."""

@@ -29,6 +29,7 @@ __all__ = [
     "NamespaceExists",
     "NamespaceNotEmpty",
     "NotFound",
+    "NotReplicated",
     "OutcomeUnknown",
     "PayloadInvalid",
     "PayloadTooLarge",
@@ -47,6 +48,7 @@ __all__ = [
     "TooManyWaiters",
     "Unauthenticated",
     "UniqueConflict",
+    "UnknownJobType",
     "UnknownParameter",
     "UnsupportedMediaType",
     "ValidationFailed",
@@ -154,6 +156,12 @@ class NotFound(ApiError):
     """`not_found`: The resource does not exist."""
 
 
+class NotReplicated(ApiError):
+    """`not_replicated`: The submission is stored, but no replica of Redis has confirmed it in time. If the
+    master fails before one does, the submission is lost.
+    """
+
+
 class OutcomeUnknown(ApiError):
     """`outcome_unknown`: Redis did not respond in time. The submission may have been stored; look for it
     before you repeat it.
@@ -244,6 +252,10 @@ class UniqueConflict(ApiError):
     """`unique_conflict`: Another job holds this unique key."""
 
 
+class UnknownJobType(ApiError):
+    """`unknown_job_type`: No live worker knows this job type."""
+
+
 class UnknownParameter(ApiError):
     """`unknown_parameter`: The request has an unknown query parameter."""
 
@@ -285,6 +297,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "namespace_exists": NamespaceExists,
     "namespace_not_empty": NamespaceNotEmpty,
     "not_found": NotFound,
+    "not_replicated": NotReplicated,
     "outcome_unknown": OutcomeUnknown,
     "payload_invalid": PayloadInvalid,
     "payload_too_large": PayloadTooLarge,
@@ -303,6 +316,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "too_many_waiters": TooManyWaiters,
     "unauthenticated": Unauthenticated,
     "unique_conflict": UniqueConflict,
+    "unknown_job_type": UnknownJobType,
     "unknown_parameter": UnknownParameter,
     "unsupported_media_type": UnsupportedMediaType,
     "validation_failed": ValidationFailed,

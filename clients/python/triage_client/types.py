@@ -806,6 +806,7 @@ class QueueDefaultsIn(TypedDict):
     priority: NotRequired[int | None]
     timeout_seconds: NotRequired[float | None]
     retry: NotRequired["RetryIn | None"]
+    durability: NotRequired[Literal["stored", "replicated"] | None]
 
 
 class QueueOut(TypedDict):
@@ -1174,7 +1175,7 @@ class WorkerPage(TypedDict):
     next_cursor: str | None
 
 
-ProblemCode = Literal["backend_unavailable", "bad_request", "body_too_large", "configuration_invalid", "count_mismatch", "cursor_invalid", "fan_out_sealed", "flow_invalid", "headers_too_large", "host_not_allowed", "http_error", "http_invalid", "idempotency_key_reused", "internal_error", "invalid_state", "issuer_unavailable", "json_invalid", "key_restricted", "method_not_allowed", "namespace_exists", "namespace_not_empty", "not_found", "outcome_unknown", "payload_invalid", "payload_too_large", "queue_full", "queue_not_empty", "quota_exceeded", "request_too_slow", "scope_missing", "shutting_down", "storage_full", "store_fault", "too_many_bodies", "too_many_failures", "too_many_queues", "too_many_streams", "too_many_waiters", "unauthenticated", "unique_conflict", "unknown_parameter", "unsupported_media_type", "validation_failed", "version_mismatch"]
+ProblemCode = Literal["backend_unavailable", "bad_request", "body_too_large", "configuration_invalid", "count_mismatch", "cursor_invalid", "fan_out_sealed", "flow_invalid", "headers_too_large", "host_not_allowed", "http_error", "http_invalid", "idempotency_key_reused", "internal_error", "invalid_state", "issuer_unavailable", "json_invalid", "key_restricted", "method_not_allowed", "namespace_exists", "namespace_not_empty", "not_found", "not_replicated", "outcome_unknown", "payload_invalid", "payload_too_large", "queue_full", "queue_not_empty", "quota_exceeded", "request_too_slow", "scope_missing", "shutting_down", "storage_full", "store_fault", "too_many_bodies", "too_many_failures", "too_many_queues", "too_many_streams", "too_many_waiters", "unauthenticated", "unique_conflict", "unknown_job_type", "unknown_parameter", "unsupported_media_type", "validation_failed", "version_mismatch"]
 
 
 class ItemResultOut(TypedDict):
@@ -1299,3 +1300,12 @@ class DeadLetterFilter(TypedDict):
     name: NotRequired[str]
     reason: NotRequired[str]
     fingerprint: NotRequired[str]
+
+
+class DeadLetterGroupFilter(TypedDict):
+    """Keyword arguments: the filters of list_dead_letter_groups."""
+
+    queue: NotRequired[str]
+    name: NotRequired[str]
+    search: NotRequired[str]
+    order: NotRequired[Literal["count", "last_seen", "first_seen"]]

@@ -2,6 +2,7 @@
 
 import { readConfig, type Options } from "./config.js";
 import { ApiError } from "./errors.js";
+import { streamEvents } from "./event-streams.js";
 import { FanOut, Flow, sendItems, type Rows, type Sending } from "./groups.js";
 import { Http, newKey, path, type Call } from "./http.js";
 import { BulkAction, DeadLetter, Job } from "./jobs.js";
@@ -22,6 +23,7 @@ export type Submission = { job: Job; error: null } | { job: null; error: ApiErro
 type Action = "cancel" | "retry" | "delete";
 type BulkOptions = { rate_per_second?: number; max?: number; idempotencyKey?: string };
 type Limited = { limit?: number };
+type Window = { from?: string | Date; to?: string | Date };
 
 /** The API's limit of jobs in a bulk submission. */
 const BULK = 1_000;
@@ -224,6 +226,41 @@ export class Triage {
   /** The job types that workers know, with the schemas of their payloads. */
   async jobTypes(): Promise<api.JobTypeOut[]> {
     return (await this.#http.json<api.JobTypePage>("GET", "/v1/job-types", { needs: "items" })).items;
+  }
+
+  /** Counts, times and depth per step: of a queue, of a job type, or of the namespace, for up to a day. */
+  stats(query: Window & { queue?: string; type?: string; step?: api.StatsOut["step"] } = {}): Promise<api.StatsOut> {
+    return this.#http.json("GET", "/v1/stats", { query });
+  }
+
+  /** The queues with activity, most dead jobs and failed attempts first. */
+  queueStats(query: Window & Limited = {}): Promise<api.StatsPage> {
+    return this.#http.json("GET", "/v1/stats/queues", { query, needs: "items" });
+  }
+
+  /** The job types with activity, most dead jobs and failed attempts first. */
+  jobTypeStats(query: Window & Limited = {}): Promise<api.StatsPage> {
+    return this.#http.json("GET", "/v1/stats/job-types", { query, needs: "items" });
+  }
+
+  /** The dead jobs grouped by cause; `fingerprint` of a group is a filter of the other methods. */
+  deadLetterGroups({ limit, ...filter }: api.DeadLetterGroupFilter & Limited = {}): AsyncGenerator<api.DeadLetterGroupOut> {
+    return this.#http.items("/v1/dlq/groups", filter, limit);
+  }
+
+  /**
+   * The changes of jobs, flows, fan-outs and queues from now on; connects again when the stream breaks. `onGap` is
+   * called when events were missed: read the current state again.
+   */
+  async *events(
+    options: { queue?: string; types?: string[]; onGap?: () => void; signal?: AbortSignal } = {},
+  ): AsyncGenerator<api.EventOut> {
+    const { queue, types, onGap, signal } = options;
+    const query = { queue, types: types?.join() };
+    for await (const event of streamEvents(this.#http, "/v1/events", { query, signal })) {
+      if (event.name === "gap") onGap?.();
+      if (event.name === "message") yield event.data as api.EventOut;
+    }
   }
 
   /** Any other request, with the same retries and errors; it must be safe to repeat. */

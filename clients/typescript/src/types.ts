@@ -785,6 +785,7 @@ export interface ProgressOut {
 
 /** `confirm` must be the queue's name. */
 export interface PurgeIn {
+  /** The name of the queue to purge. */
   confirm: string;
 }
 
@@ -812,6 +813,8 @@ export interface QueueDefaultsIn {
   priority?: number | null;
   timeout_seconds?: number | null;
   retry?: RetryIn | null;
+  /** For submissions without the header `Durability`. */
+  durability?: "stored" | "replicated" | null;
 }
 
 /** A queue with its current counts. */
@@ -1198,7 +1201,7 @@ export interface WorkerPage {
   next_cursor: string | null;
 }
 
-export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "key_restricted" | "method_not_allowed" | "namespace_exists" | "namespace_not_empty" | "not_found" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "quota_exceeded" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "unauthenticated" | "unique_conflict" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
+export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "key_restricted" | "method_not_allowed" | "namespace_exists" | "namespace_not_empty" | "not_found" | "not_replicated" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "quota_exceeded" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "unauthenticated" | "unique_conflict" | "unknown_job_type" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
 
 /** A line of a fan-out's results: an item with its outcome or current state. */
 export interface ItemResultOut {
@@ -1352,6 +1355,18 @@ export interface DeadLetterFilter {
   reason?: string;
   /** A group of GET /v1/dlq/groups. */
   fingerprint?: string;
+}
+
+/** The filters of list_dead_letter_groups. */
+export interface DeadLetterGroupFilter {
+  /** Groups with dead letters of this queue. */
+  queue?: string;
+  /** The job type. */
+  name?: string;
+  /** Text in the message, error type, reason or job type. */
+  search?: string;
+  /** The largest or latest first. */
+  order?: "count" | "last_seen" | "first_seen";
 }
 
 /** What belongs to a fan-out, and not to its jobs. */

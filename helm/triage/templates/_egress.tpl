@@ -5,6 +5,9 @@
     - {port: 53, protocol: TCP}
 - ports:
     - port: {{ .Values.networkPolicy.redisPort }}
+  {{- with .Values.networkPolicy.sentinelPort }}
+    - port: {{ . }}
+  {{- end }}
   {{- with .Values.networkPolicy.redisTo }}
   to: {{- toYaml . | nindent 4 }}
   {{- end }}

@@ -66,6 +66,11 @@ securityContext:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
+{{- if .Values.redis.tls.existingSecret }}
+  - name: redis-tls
+    mountPath: /etc/triage/redis-tls
+    readOnly: true
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . | indent 2 }}
 {{- end }}
@@ -76,6 +81,11 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: 256Mi
+{{- with .Values.redis.tls.existingSecret }}
+  - name: redis-tls
+    secret:
+      secretName: {{ . }}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . | indent 2 }}
 {{- end }}

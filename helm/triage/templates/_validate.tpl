@@ -1,6 +1,6 @@
 {{/* What the schema cannot say. Included by the API's Deployment, which always exists. */}}
 {{- define "triage.validate" -}}
-{{- if regexMatch "^[a-z+]+://[^/]*:[^/]*@" .Values.redis.url -}}
+{{- if or (regexMatch "^[a-z+]+://[^/]*:[^/]*@" .Values.redis.url) (regexMatch "[?&](sentinel_)?password=" .Values.redis.url) -}}
 {{- fail "redis.url has a password: put the URL into a Secret and name it in redis.existingSecret" -}}
 {{- end -}}
 {{- if not .Values.auth.required -}}

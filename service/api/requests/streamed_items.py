@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from service.api.requests.strict_json import NESTED, parse
+from service.api.requests.strict_json import NESTED, duplicate_key, parse
 from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.schemas.fan_outs import MAX_CHUNK
@@ -163,7 +163,7 @@ class _Reader:
     def _add_key(self, items: RawItems, text: bytes) -> None:
         key = parse(text)
         if key in items.keys:
-            raise JsonInvalid("The request body has an object with a duplicate key.")
+            raise duplicate_key(key)
         items.keys[key] = None
 
     def _byte(self, at: int) -> bytes:

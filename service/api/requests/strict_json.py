@@ -2,6 +2,8 @@
 
 import json
 import re
+import reprlib
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -36,7 +38,7 @@ def parse(body: bytes) -> Any:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise JsonInvalid(f"Invalid JSON in the request body: {error.msg}.") from None
+        raise invalid_json(body, error) from None
     # Check further only bodies that may break a rule.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and isinstance(document, (dict, list)):
         _check_depth(body)
@@ -48,6 +50,25 @@ def parse(body: bytes) -> Any:
     if colons and (b"\\u" in body or colons != orjson.dumps(document).count(b":")):
         _DUPLICATES.decode(body.decode())
     return document
+
+
+def invalid_json(body: bytes, error: orjson.JSONDecodeError) -> JsonInvalid:
+    """Says where the error is, and for the most frequent mistakes what to write instead."""
+    rest = body.decode(errors="replace")[error.pos : error.pos + 8]
+    hint = next((hint for start, hint in _MISTAKES.items() if rest.startswith(start)), "")
+    place = f"line {error.lineno}, column {error.colno}"
+    return JsonInvalid(f"Invalid JSON in the request body at {place}: {error.msg}{hint and f'; {hint}'}.")
+
+
+_MISTAKES = {
+    "'": "use double quotes",
+    "None": "write null",
+    "True": "write true",
+    "False": "write false",
+    "NaN": "JSON has no NaN; write null or a string",
+    "Infinity": "JSON has no Infinity; write a string",
+    "//": "JSON has no comments",
+}
 
 
 def _check_depth(body: bytes) -> None:
@@ -77,7 +98,12 @@ def _check_numbers(body: bytes) -> None:
 def _check_keys(members: list[tuple[str, None]]) -> None:
     keys = {key for key, _ in members}
     if len(keys) != len(members):
-        raise JsonInvalid("The request body has an object with a duplicate key.")
+        double = next(key for key, count in Counter(key for key, _ in members).items() if count > 1)
+        raise duplicate_key(double)
+
+
+def duplicate_key(key: str) -> JsonInvalid:
+    return JsonInvalid(f"The request body has an object with the duplicate key {reprlib.repr(key)}.")
 
 
 #: Parses again only to check the keys.

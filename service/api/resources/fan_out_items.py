@@ -11,13 +11,10 @@ from service.api.context import RequestContext
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
 from service.api.responses.errors import JsonInvalid, ValidationFailed
-from service.api.responses.problems import pointer
+from service.api.responses.validation import MAX_ROWS, model_rows
 from service.api.schemas.fan_outs import ItemIn
-from service.domain.errors import PayloadInvalid, PayloadTooLarge, TriageError
+from service.domain.errors import PayloadInvalid, PayloadTooLarge, TriageError, describe_rows
 from service.domain.fan_out import Item
-
-#: The most rows of errors in a response.
-MAX_ROWS = 100
 
 
 class ItemReader:
@@ -58,7 +55,7 @@ class ItemReader:
     def _fields(self, raw: bytes, root: str) -> tuple[ItemIn, str]:
         document = parse(raw)
         if not isinstance(document, dict):
-            rows = [{"pointer": root, "code": "dict_type", "message": "Input should be a valid dictionary"}]
+            rows = [{"pointer": root, "code": "dict_type", "message": "must be an object"}]
             raise ValidationFailed(errors=rows)
         members = cast(dict[str, Any], document)
         if "payload" not in members:
@@ -66,14 +63,7 @@ class ItemReader:
         try:
             return ItemIn.model_validate(members), f"{root}/payload"
         except ValidationError as error:
-            rows = [
-                {
-                    "pointer": root + pointer(("body", *row["loc"])),
-                    "code": row["type"],
-                    "message": row["msg"],
-                }
-                for row in error.errors()[:20]
-            ]
+            rows = model_rows(error, root, members, ItemIn)
             raise ValidationFailed(errors=rows) from None
 
 
@@ -93,10 +83,11 @@ async def check_all(reader: ItemReader, items: Sequence[bytes]) -> Counter[int |
             if len(rows) >= MAX_ROWS:
                 break
         except JsonInvalid as error:
-            raise JsonInvalid(f"/items/{position}: {error.message}") from None
+            raise error.inside(f"/items/{position}") from None
     if first is None:
         return delays
     first.details = {"errors": rows[:MAX_ROWS]}
+    first.message = describe_rows(rows) or first.message
     raise first
 
 

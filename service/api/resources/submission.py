@@ -9,6 +9,7 @@ from fastapi import Request
 from service.api.auth.credentials import Caller
 from service.api.context import RequestContext
 from service.api.requests.time_slices import TimeSlices
+from service.api.resources.unknown_types import refuse_unknown
 from service.api.responses.errors import KeyRestricted
 from service.api.schemas import jobs as schemas
 from service.domain import job_spec
@@ -59,6 +60,9 @@ async def specify(
     """`partial` skips the check against the schema, because the payload is still incomplete."""
     types = context.namespace_state.types
     job_type = types.known(body.name)
+    if job_type is None and context.app_state.settings.unknown_types == "refuse":
+        await refuse_unknown(context, body.name, f"{root}/name")
+        job_type = types.known(body.name)
 
     def encode(payload: object) -> bytes:
         text = orjson.dumps(payload)

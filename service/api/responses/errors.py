@@ -1,8 +1,9 @@
 """Errors that only the HTTP API raises."""
 
 from collections.abc import Collection
+from typing import Any
 
-from service.domain.errors import TriageError
+from service.domain.errors import TriageError, describe_rows
 
 
 class BodyTooLarge(TriageError):
@@ -32,6 +33,10 @@ class HttpInvalid(TriageError):
 class JsonInvalid(TriageError):
     code = "json_invalid"
     default_message = "The request body is not valid JSON, or has values that JSON cannot preserve."
+
+    def inside(self, pointer: str) -> "JsonInvalid":
+        """The error of a part of the body, whose positions count from its own beginning."""
+        return JsonInvalid(f"{pointer}: {self.message.replace('the request body', 'this value')}")
 
 
 class RequestTooSlow(TriageError):
@@ -83,10 +88,18 @@ class ValidationFailed(TriageError):
     code = "validation_failed"
     default_message = "The request does not match the schema."
 
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        super().__init__(message or describe_rows(details.get("errors", ())), **details)
 
-class UnknownParameter(TriageError):
+
+class UnknownParameter(ValidationFailed):
     code = "unknown_parameter"
     default_message = "The request has an unknown query parameter."
+
+
+class UnknownJobType(ValidationFailed):
+    code = "unknown_job_type"
+    default_message = "No live worker knows this job type."
 
 
 class Unauthenticated(TriageError):

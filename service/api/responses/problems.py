@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from service.api.responses.advice import advise, no_such_path
 from service.api.responses.allowed_methods import allowed_methods
 from service.api.responses.errors import (
     BodyTooLarge,
@@ -29,11 +30,13 @@ from service.api.responses.errors import (
     TooManyWaiters,
     TooManyWaitersOfKey,
     Unauthenticated,
+    UnknownJobType,
     UnknownParameter,
     UnsupportedMediaType,
     ValidationFailed,
 )
 from service.api.responses.retryability import for_client
+from service.api.responses.validation import MAX_ROWS, parameter_row, rows_of
 from service.domain import errors
 from service.domain.checks import SpecInvalid
 from service.domain.fan_out import CountMismatch, FanOutSealed
@@ -60,6 +63,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.CursorInvalid: 400,
     errors.BackendUnavailable: 503,
     errors.OutcomeUnknown: 503,
+    errors.NotReplicated: 503,
     errors.StorageFull: 507,
     errors.StoreFault: 500,
     errors.ConfigurationInvalid: 500,
@@ -79,6 +83,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     UnsupportedMediaType: 415,
     ValidationFailed: 422,
     UnknownParameter: 422,
+    UnknownJobType: 422,
     Unauthenticated: 401,
     CredentialRefused: 401,
     IssuerUnavailable: 503,
@@ -166,40 +171,38 @@ async def of_request(request: Request, error: errors.TriageError) -> Response:
         headers["Connection"] = "close"  # do not wait for the rest of the body
     if status == 401:
         headers["WWW-Authenticate"] = REFUSAL if isinstance(error, CredentialRefused) else CHALLENGE
-    return respond(of_error(error, request.url.path, _request_id(request)), headers)
+    document = of_error(error, request.url.path, _request_id(request))
+    return respond({**document, "detail": advise(error, request.scope)}, headers)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
-    rows = [
-        {"pointer": pointer(row["loc"]), "code": row["type"], "message": row["msg"]}
-        for row in error.errors()[:100]
-    ]
-    if any(row["loc"][:1] == ("path",) for row in error.errors()):
+    found = error.errors()
+    if any(row["loc"][:1] == ("path",) for row in found):
         # The route of a template has caught a literal path such as /v1/jobs/bulk, which has other methods.
         if "{" not in request.url.path and request.url.path in request.app.openapi()["paths"]:
             return await _http_error(request, HTTPException(405))
         # An id that cannot exist gets the same response as one that does not exist.
-        return respond(of_error(errors.NotFound(), request.url.path, _request_id(request)))
-    failed = ValidationFailed(errors=rows)
+        return await of_request(request, errors.NotFound())
+    rows = [parameter_row(row) for row in found if row["loc"][0] != "body"]
+    in_body = [{**row, "loc": row["loc"][1:]} for row in found if row["loc"][0] == "body"]
+    model = getattr(request.scope.get("route"), "body_field", None)
+    rows += rows_of(in_body[:MAX_ROWS], "", error.body, model and model.field_info.annotation)
+    failed = ValidationFailed(errors=rows[:MAX_ROWS])
     return respond(of_error(failed, request.url.path, _request_id(request)))
-
-
-def pointer(location: tuple[Any, ...]) -> str:
-    """A JSON pointer into the body, or a parameter's name."""
-    where, *path = location
-    if where == "body":
-        return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-    return ".".join(str(part) for part in location)
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
     code = BY_STATUS.get(error.status_code, "http_error")
     detail = HTTPStatus(error.status_code).description or str(error.detail)
     headers = dict(error.headers or {})
+    if error.status_code == 404:
+        paths = [route.path for route in request.app.routes if getattr(route, "include_in_schema", False)]
+        detail = no_such_path(request.url.path, paths)
     if error.status_code == 405 and (
         methods := allowed_methods(request.app.openapi()["paths"], request.url.path)
     ):
         headers = {"Allow": ", ".join(methods)}
+        detail = f"{request.method} is not possible here; this path has {headers['Allow']}."
     return respond(problem(error.status_code, code, detail, request.url.path, _request_id(request)), headers)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 
 from service.api.responses.errors import ShuttingDown
-from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull, TriageError
+from service.domain.errors import BackendUnavailable, NotReplicated, OutcomeUnknown, StorageFull, TriageError
 
 _KEY = "idempotency-key"
 
@@ -19,7 +19,7 @@ def for_client(error: TriageError, scope: Any) -> TriageError:
     submits = _submits(scope.get("route"))
     if isinstance(error, OutcomeUnknown) and not submits:
         return BackendUnavailable("Redis did not respond in time. This request is safe to retry.")
-    if isinstance(error, OutcomeUnknown | ShuttingDown) and submits:
+    if isinstance(error, OutcomeUnknown | NotReplicated | ShuttingDown) and submits:
         # A copy, since submissions in the same round trip share the error.
         error = type(error)(error.message, **error.details)
         error.retryable = any(name == _KEY.encode() for name, _ in scope["headers"])

@@ -13,6 +13,7 @@ from service.api.context import AppState, request_context
 from service.api.requests.limits import body_limit, one_job, read_body
 from service.api.requests.streamed_items import MANY, read_document
 from service.api.responses.errors import UnknownParameter, UnsupportedMediaType, ValidationFailed
+from service.domain.similar import did_you_mean
 
 #: The most rows of errors in a response.
 _MAX_ROWS = 20
@@ -85,7 +86,8 @@ def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
                 {
                     "pointer": name[:_SHOWN],
                     "code": UnknownParameter.code,
-                    "message": f"Unknown query parameter. This operation accepts: {names}.",
+                    "message": f"unknown query parameter{did_you_mean(name, known)}"
+                    f" (this operation accepts: {names})",
                 }
                 for name in unknown[:_MAX_ROWS]
             ]
@@ -93,7 +95,7 @@ def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
     if repeated := [name for name, count in given.items() if count > 1 and not known[name]]:
         raise ValidationFailed(
             errors=[
-                {"pointer": name, "code": "repeated", "message": "Give this parameter only once."}
+                {"pointer": name, "code": "repeated", "message": "give this parameter only once"}
                 for name in repeated
             ]
         )

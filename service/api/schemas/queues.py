@@ -46,6 +46,9 @@ class QueueDefaultsIn(In):
     priority: Priority | None = None
     timeout_seconds: PositiveSeconds | None = None
     retry: RetryIn | None = None
+    durability: Literal["stored", "replicated"] | None = Field(
+        None, description="For submissions without the header `Durability`."
+    )
 
 
 class QueueChangesIn(In):
@@ -101,7 +104,7 @@ class PauseIn(In):
 class PurgeIn(In):
     """`confirm` must be the queue's name."""
 
-    confirm: Name
+    confirm: Name = Field(description="The name of the queue to purge.")
 
 
 class PurgeOut(Out):

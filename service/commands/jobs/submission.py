@@ -68,7 +68,7 @@ def submit(
     if wait:
         headers["Prefer"] = f"wait={min(wait, LONGEST):.3f}"
     deadline = time.monotonic() + wait
-    job = api.send("POST", "/v1/jobs", JOB, body, headers=headers)
+    job = api.send("POST", "/v1/jobs", JOB, body, headers=headers, wait=min(wait, LONGEST))
     if wait:
         job = following.until_finished(api, job, JOB, deadline)
     print_outcome(job, json)

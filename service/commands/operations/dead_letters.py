@@ -1,6 +1,5 @@
 """`triage dlq`: show, retry and delete dead jobs."""
 
-import itertools
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -11,29 +10,29 @@ from service.commands.arguments import JobId, Name, Queue, given
 from service.commands.connection import Api, connected, place
 from service.commands.jobs.actions import delete_one, each
 from service.commands.jobs.details import add_attempts, error_of, print_outcome
-from service.commands.members import DEAD, JOB
+from service.commands.members import DEAD, DEAD_GROUP, JOB
 from service.commands.operations.bulk_progress import finish_bulk, preview_of, run_bulk
-from service.commands.operations.dead_letter_groups import group_dead_letters, groups_table
 from service.commands.output import colors
 from service.commands.output.details import Details
-from service.commands.output.documents import line_of, print_document, print_list
+from service.commands.output.documents import line_of, print_document
 from service.commands.output.listing import SECONDS, Interval, Json, Listing, Row, Watch
 from service.commands.output.prompts import Yes, confirm, confirm_many
 from service.commands.output.times import both, moment
-from service.commands.tables import Table, print_table, printable, table_of
+from service.commands.tables import Table, printable, table_of
 
 DeadReason = Literal[
     "exhausted", "non_retryable", "poison", "expired", "deadline", "unroutable", "undecodable"
 ]
 Reason = Annotated[DeadReason | None, typer.Option(help="The reason why the jobs are dead.")]
 Rate = Annotated[float | None, typer.Option(help="The most jobs per second.")]
+Group = Annotated[
+    str | None, typer.Option(metavar="FINGERPRINT", help="The jobs of a group of `triage dlq groups`.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count the matching jobs.")]
 DeadIds = Annotated[
     list[str] | None,
     typer.Argument(metavar="JOB_ID", help="Job IDs; without them, all jobs that match the options."),
 ]
-#: The most dead jobs that are grouped.
-GROUPED = 10_000
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -45,13 +44,14 @@ def list_dead(
     queue: Queue = None,
     name: Name = None,
     reason: Reason = None,
+    group: Group = None,
     limit: Annotated[int, typer.Option(min=0, help="The most rows, newest job first; 0 for all.")] = 0,
     watch: Watch = False,
     interval: Interval = SECONDS,
     json: Json = False,
 ) -> None:
     """Show dead jobs."""
-    filter = given(queue=queue, name=name, reason=reason)
+    filter = given(queue=queue, name=name, reason=reason, fingerprint=group)
     Listing(lambda: api.rows("/v1/dlq", DEAD, limit or None, **filter), _table).show(json, watch, interval)
 
 
@@ -79,20 +79,42 @@ def groups(
     api: Api,
     queue: Queue = None,
     name: Name = None,
-    reason: Reason = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="The most dead jobs to read.")] = GROUPED,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="In the message, error type, reason or job type.")
+    ] = None,
+    order: Annotated[
+        Literal["count", "last_seen", "first_seen"], typer.Option(help="Largest first, or by time.")
+    ] = "count",
+    limit: Annotated[int, typer.Option(min=0, help="The most rows; 0 for all.")] = 0,
+    watch: Watch = False,
+    interval: Interval = SECONDS,
     json: Json = False,
 ) -> None:
     """Show dead jobs grouped by their error: how many, since when, and an example of each."""
-    rows = api.rows("/v1/dlq", DEAD, most + 1, **given(queue=queue, name=name, reason=reason))
-    found = group_dead_letters(itertools.islice(rows, most))
-    more = next(iter(rows), None) is not None
-    if json:
-        print_list(found)
-    else:
-        print_table(groups_table(found))
-    if more:
-        typer.echo(f"triage: only the {most:,} newest dead jobs are grouped; use --most for more", err=True)
+    filter = given(queue=queue, name=name, search=search, order=order)
+    Listing(lambda: api.rows("/v1/dlq/groups", DEAD_GROUP, limit or None, **filter), _groups_table).show(
+        json, watch, interval
+    )
+
+
+def _groups_table(rows: Iterable[Row]) -> Table:
+    table = table_of(
+        "group", "count", "name", "error", "last", "example", "reason", "first",
+        right=("count",), keep=("name", "error"), whole=("example",),
+    )  # fmt: skip
+    for row in rows:
+        error = ": ".join(filter(None, (row["error_type"], row["message"])))
+        table.add_row(
+            row["fingerprint"],
+            f"{row['count']:,}",
+            row["name"] or "",
+            error[:200],
+            moment(row["last_seen_at"]),
+            row["example_job_id"],
+            row["reason"] or "",
+            moment(row["first_seen_at"]),
+        )
+    return table
 
 
 @app.command()
@@ -127,13 +149,14 @@ def retry(
     queue: Queue = None,
     name: Name = None,
     reason: Reason = None,
+    group: Group = None,
     rate: Rate = None,
     max: Annotated[int | None, typer.Option(help="The most jobs to retry.")] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Run dead jobs again, or all that match. After Ctrl-C, retrying them continues on the server."""
-    filter = given(queue=queue, name=name, reason=reason)
+    filter = given(queue=queue, name=name, reason=reason, fingerprint=group)
     if job_ids:
         if filter or dry_run or rate is not None or max is not None:
             raise typer.BadParameter("give a job ID or options, not both", param_hint="JOB_ID")
@@ -152,13 +175,14 @@ def delete(
     job_ids: DeadIds = None,
     queue: Queue = None,
     name: Name = None,
+    group: Group = None,
     max: Annotated[int | None, typer.Option(help="The most jobs to delete.")] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Delete dead jobs, or all of a queue or a job type."""
-    filter = given(queue=queue, name=name)
+    """Delete dead jobs, or all of a queue, a job type or a group."""
+    filter = given(queue=queue, name=name, fingerprint=group)
     if job_ids:
         if filter or dry_run or max is not None:
             raise typer.BadParameter("give a job ID or options, not both", param_hint="JOB_ID")
@@ -166,7 +190,7 @@ def delete(
         each(job_ids, lambda id: delete_one(api, "/v1/dlq/{}", id, json))
         return
     if not filter:
-        raise typer.BadParameter("give job IDs, --queue or --name", param_hint="JOB_ID")
+        raise typer.BadParameter("give job IDs, --queue, --name or --group", param_hint="JOB_ID")
     body: dict[str, Any] = {"action": "delete", "filter": {**filter, "state": "dead"}}
     preview = preview_of(api, "/v1/bulk-actions", body, dry_run, json)
     if dry_run:

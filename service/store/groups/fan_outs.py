@@ -128,6 +128,16 @@ class FanOuts:
             case _:
                 return AddedItems(added, next_index, int(total), bool(sealed))
 
+    async def has_items(self, id: str, indexes: Sequence[int]) -> bool:
+        """Whether the fan-out has ever accepted all of these items."""
+        key = keys.group_items(self._prefix, group=id)
+
+        def ask(pipe: Any) -> None:
+            for index in indexes:
+                pipe.getbit(key, index)
+
+        return all(await self._queries.pipeline(ask)) if indexes else True
+
     async def seal(self, id: str, expected: int) -> None:
         """Accept no more items, if it has exactly the first `expected` ones.
 

@@ -11,7 +11,7 @@ from service.domain.errors import (
     TooManyQueues,
     TriageError,
 )
-from service.domain.flow import Condition, Flow, FlowSpec, GraphEdge, created_flow, job_ids
+from service.domain.flow import Condition, Edge, Flow, FlowSpec, GraphEdge, created_flow, job_ids
 from service.domain.ids import member_id
 from service.domain.job_spec import JobSpec
 from service.store.codec.fields import texts
@@ -69,7 +69,7 @@ class Flows:
             for key in list(jobs)[start : start + BATCH]:
                 rows += [jobs[key], key, *spec_arguments(spec.nodes[key].spec, id)]
             await self._scripts.run("stage_flow_jobs", rows)
-        edges = [(jobs[key], jobs[edge.key], edge) for key, node in spec.nodes.items() for edge in node.edges]
+        edges = _edges(spec, jobs)
         for start in range(0, len(edges), LINKS):
             rows = []
             for dependent, dependency, edge in edges[start : start + LINKS]:
@@ -80,10 +80,13 @@ class Flows:
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
     ) -> Admission:
         admitted, total, created_at = 0, len(jobs), 0
-        settings, contents = (spec.name, spec.on_failure), encode_contents(spec)
+        contents = encode_contents(spec)
+        last = " ".join(edges[-1][:2]) if (edges := _edges(spec, jobs)) else list(jobs.values())[-1]
         while admitted < total:
             try:
-                reply = await self._admit(id, admitted, total, settings, contents, idempotency)
+                reply = await self._admit(
+                    id, admitted, total, (spec.name, spec.on_failure), (contents, last), idempotency
+                )
             except TriageError:
                 if not admitted:
                     raise
@@ -110,7 +113,7 @@ class Flows:
             staged = flow.total if flow.staged is None else min(flow.staged, flow.total)
             if flow.admitted >= staged:
                 return
-            await self._admit(id, flow.admitted, staged, ("", ""), "", None)
+            await self._admit(id, flow.admitted, staged, ("", ""), ("", ""), None)
 
     async def _admit(
         self,
@@ -118,15 +121,16 @@ class Flows:
         admitted: int,
         total: int,
         settings: tuple[str, str],
-        contents: str,
+        staging: tuple[str, str],
         idempotency: Idempotency | None,
     ) -> list[Any]:
+        """`staging`: for the first call, the queues of all jobs and what was staged last."""
         # In reverse order, so that a job is there before its dependencies can finish.
         last = total - admitted
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         head: list[Argument] = [id, admitted, total, *settings, RETENTION_MS, digest, request, IDEMPOTENCY_MS]
-        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, contents, *ids])
+        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, *staging, *ids])
 
     async def graph(self, id: str) -> tuple[dict[str, str], list[GraphEdge]]:
         """Job ids by key, and the edges between keys."""
@@ -165,3 +169,8 @@ def spec_arguments(spec: JobSpec, group: str = "") -> list[Argument]:
         *("" if value is None else value for value in (spec.run_at_ms, spec.expires_ms, spec.deadline_ms)),
         encode_tags(spec.tags),
     ]
+
+
+def _edges(spec: FlowSpec, jobs: Mapping[str, str]) -> list[tuple[str, str, Edge]]:
+    """Dependent, dependency and edge, in the order in which they are staged."""
+    return [(jobs[key], jobs[edge.key], edge) for key, node in spec.nodes.items() for edge in node.edges]

@@ -12,21 +12,17 @@ from service.domain.limits import MAX_OVERRIDES, MAX_PAUSED_TYPES, QueueSettings
 from service.domain.results import ChangeResult
 from service.domain.states import State
 from service.domain.worker import WorkerRecord
-from service.store.codec.fields import decode_counts, scored, text, texts
+from service.store.codec.fields import scored, text, texts
 from service.store.codec.queue_settings import decode_all_defaults, decode_settings, encode_change
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.jobs import BATCH, Jobs
 from service.store.queries import Page, Queries
+from service.store.queues.queue_activity import read_activity
 from service.store.queues.queue_survey import Survey, survey
 from service.store.redis import keys
 from service.store.redis.scripts import Argument, Scripts
 from service.store.workers import WorkerRegistry
 
-#: Rates are means over the last full intervals of ten seconds.
-RATE_INTERVAL_MS = 10_000
-RATE_INTERVALS = 6
-#: The first jobs by creation that are checked for the one that has been queued longest.
-_OLDEST_SAMPLE = 20
 #: Freezes that a queue shows, starting with the ones that end last.
 FROZEN_SHOWN = 100
 #: Overrides of limit keys on one page of queues: keeps pages below 8 MiB.
@@ -212,32 +208,31 @@ class Queues:
                 pipe.zrange(keys.types(self._prefix, queue=name), 0, TYPES_CHECKED - 1)
                 pipe.zrange(keys.keyed(self._prefix, queue=name), 0, TYPES_CHECKED - 1)
                 pipe.zrevrange(keys.frozen(self._prefix, queue=name), 0, FROZEN_SHOWN - 1, withscores=True)
-                pipe.zrange(keys.state(self._prefix, queue=name, state=State.QUEUED), 0, _OLDEST_SAMPLE - 1)
             pipe.time()
 
         *replies, (seconds, micros) = await self._queries.pipeline(ask)
         now = int(self._scripts.now or seconds * 1000 + micros // 1000)
-        width = 7 + len(State)
+        width = 6 + len(State)
         rows = [replies[start : start + width] for start in range(0, len(replies), width)]
-        details = await self._details(names, [texts(row[-1]) for row in rows], now)
-        frozen = [[(short, at) for short, at in scored(row[-2]) if at > now] for row in rows]
+        activities = await read_activity(self._scripts, names, now)
+        frozen = [[(short, at) for short, at in scored(row[-1]) if at > now] for row in rows]
         freezes = await self._freezes(names, frozen)
         workers = await self._workers.alive()
         return [
             Queue(
                 name=name,
                 settings=decode_settings(row[0], row[1], row[2]),
-                counts=dict(zip(State, row[3:-4], strict=True)),
-                oldest_queued_ms=oldest,
+                counts=dict(zip(State, row[3:-3], strict=True)),
+                oldest_queued_ms=activity.oldest_queued_ms,
                 workers=sum(worker.serves(name) for worker in workers),
                 capacity=sum(worker.capacity for worker in workers if worker.serves(name)),
-                enqueued_per_second=rates["enqueued"],
-                finished_per_second=rates["finished"],
-                failed_per_second=rates["failed"],
+                enqueued_per_second=activity.enqueued,
+                finished_per_second=activity.finished,
+                failed_per_second=activity.failed,
                 freezes=found,
-                unserved_job_types=_unserved(name, texts((*row[-4], *row[-3])), workers),
+                unserved_job_types=_unserved(name, texts((*row[-3], *row[-2])), workers),
             )
-            for name, row, (oldest, rates), found in zip(names, rows, details, freezes, strict=True)
+            for name, row, activity, found in zip(names, rows, activities, freezes, strict=True)
         ]
 
     async def _freezes(
@@ -256,33 +251,6 @@ class Queues:
             else []
             for rows in frozen
         ]
-
-    async def _details(
-        self, names: "list[str]", oldest: "list[list[str]]", now: int
-    ) -> "list[tuple[int | None, dict[str, float]]]":
-        intervals = [now // RATE_INTERVAL_MS - back for back in range(1, RATE_INTERVALS + 1)]
-
-        def ask(pipe: Any) -> None:
-            for name, ids in zip(names, oldest, strict=True):
-                for id in ids:
-                    pipe.hmget(keys.job(self._prefix, id=id), "queued_at", "created_at")
-                for interval in intervals:
-                    pipe.hgetall(keys.rates(self._prefix, queue=name, interval=str(interval)))
-
-        replies = iter(await self._queries.pipeline(ask))
-        reply: list[tuple[int | None, dict[str, float]]] = []
-        for ids in oldest:
-            # A job that was queued on arrival has no queued_at.
-            pairs = [next(replies) for _ in ids]
-            queued_at = [int(value) for own, created in pairs if (value := own or created) is not None]
-            counts = [decode_counts(next(replies)) for _ in intervals]
-            seconds = RATE_INTERVALS * RATE_INTERVAL_MS / 1000
-            rates = {
-                field: sum(count.get(field, 0) for count in counts) / seconds
-                for field in ("enqueued", "finished", "failed")
-            }
-            reply.append((max(0, now - min(queued_at)) if queued_at else None, rates))
-        return reply
 
 
 def _freeze(short: str, until: int, job_id: str | None) -> Freeze:

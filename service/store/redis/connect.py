@@ -1,17 +1,30 @@
-"""Connects to Redis, always with time-outs, because a frozen server must not freeze its callers."""
+"""Connects to Redis, always with time-outs, because a frozen server must not freeze its callers.
+
+A client of Sentinel or of a cluster is redis-py's ordinary one over connections to the present master
+(service/store/redis/routing), so that scripts, transactions, blocking calls and subscriptions work alike.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import hiredis
+from redis import Connection as BlockingConnection
 from redis import Redis as BlockingRedis
+from redis import cluster as blocking_cluster
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import NoPermissionError, RedisError
+from redis.asyncio import cluster as async_cluster
+from redis.connection import parse_url
+from redis.exceptions import RedisError, ResponseError
 
+from service.redis_url import Address, RedisUrl, kind_of, parse_redis_url
 from service.store.redis.errors import translate
+from service.store.redis.routing import blocking
+from service.store.redis.routing.layout import slot_of
+from service.store.redis.routing.masters import REPLY_SECONDS, Masters, question
+from service.store.redis.routing.pools import ReportsErrors, RoutedRedis, ServerPool, ServerPools
 
 #: For annotations outside the store, which does not import redis-py.
 RedisClient = Redis
@@ -20,18 +33,82 @@ RedisClient = Redis
 SOCKET_TIMEOUT = 0.7
 
 
-def connect(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, max_connections: int = 50) -> Redis:
-    """A pool of asyncio connections; a caller beyond the maximum waits for one, at most `socket_timeout`."""
-    pool = BlockingConnectionPool.from_url(
+def connect(
+    url: str,
+    *,
+    socket_timeout: float = SOCKET_TIMEOUT,
+    max_connections: int = 50,
+    peer: Redis | None = None,
+) -> Redis:
+    """A pool of asyncio connections; a caller beyond the maximum waits for one, at most `socket_timeout`.
+
+    `peer`: another client of the same process and URL. Both learn of a failover when one does.
+    """
+    if kind_of(url) == "server":
+        return Redis.from_pool(cast(Any, _pool(url, socket_timeout, max_connections)))
+    parsed = parse_redis_url(url)
+
+    def create(address: Address) -> ServerPool:
+        parser = {"parser_class": async_cluster.ClusterParser} if parsed.kind == "cluster" else {}
+        pool = _pool(parsed.at(address), socket_timeout, max_connections, ServerPool, **parser)
+        pool.connection_class = _reporting(pool.connection_class)
+        return pool
+
+    if isinstance(peer, RoutedRedis):
+        masters = peer.servers.masters
+    else:
+        masters = Masters(parsed, question(parsed, _question_options(parsed)))
+    return RoutedRedis.over(ServerPools(masters, create))
+
+
+def client_for(redis: Redis, key: str) -> Redis:
+    """A client for all keys in the slot of this one; in a cluster, the client itself serves no keys."""
+    return redis.for_key(key) if isinstance(redis, RoutedRedis) else redis
+
+
+async def each_master(redis: Redis) -> list[tuple[str, Redis]]:
+    """A client for each master of a cluster, with its address; just the client if there is only one server.
+
+    Raises ConnectionError.
+    """
+    if not isinstance(redis, RoutedRedis):
+        return [("", redis)]
+    return [(f"{host}:{port}", client) for (host, port), client in await redis.for_masters()]
+
+
+Pool = TypeVar("Pool", bound=BlockingConnectionPool)
+
+
+def _pool(
+    url: str,
+    socket_timeout: float,
+    max_connections: int,
+    pool_class: type[Pool] = BlockingConnectionPool,
+    **options: Any,
+) -> Pool:
+    pool = pool_class.from_url(
         url,
         socket_timeout=socket_timeout,
         socket_connect_timeout=min(socket_timeout, SOCKET_TIMEOUT),
         max_connections=max_connections,
         timeout=socket_timeout,
         **_keepalive(url),
+        **options,
     )
     pool.connection_class = _amended(pool.connection_class)
-    return Redis.from_pool(cast(Any, pool))
+    return pool
+
+
+def _question_options(url: RedisUrl) -> dict[str, Any]:
+    """Of a connection to a Sentinel or a server of the cluster that asks for the masters."""
+    options: dict[str, Any] = dict(parse_url(url.at(url.nodes[0])))
+    for name in ("host", "port", "db", "connection_class"):
+        options.pop(name, None)
+    if url.kind == "sentinel":
+        options = {name: value for name, value in options.items() if name.startswith("ssl_")}
+        options |= url.sentinel_options
+    timeouts = {"socket_timeout": REPLY_SECONDS, "socket_connect_timeout": REPLY_SECONDS}
+    return {**options, **timeouts, "ssl": url.tls}
 
 
 class _Amended:
@@ -89,11 +166,33 @@ def _amended(connection: type[Any]) -> type[Any]:
     return type(connection.__name__, (_Amended, connection), {})
 
 
-def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT) -> BlockingRedis:
-    """A client for the heartbeat thread, which must not depend on an event loop."""
-    return BlockingRedis.from_url(
-        url, socket_timeout=socket_timeout, socket_connect_timeout=SOCKET_TIMEOUT, **_keepalive(url)
+@cache
+def _reporting(connection: type[Any]) -> type[Any]:
+    return type(connection.__name__, (ReportsErrors, connection), {})
+
+
+def connect_blocking(url: str, *, socket_timeout: float = SOCKET_TIMEOUT, key: str = "") -> BlockingRedis:
+    """A client for the heartbeat thread, which must not depend on an event loop.
+
+    In a cluster it serves the keys in the slot of `key`.
+    """
+    options = {"socket_timeout": socket_timeout, "socket_connect_timeout": SOCKET_TIMEOUT, **_keepalive(url)}
+    if kind_of(url) == "server":
+        return BlockingRedis.from_url(url, **options)
+    parsed = parse_redis_url(url)
+    if parsed.kind == "cluster":
+        options["parser_class"] = blocking_cluster.ClusterParser
+    given = dict(parse_url(parsed.at(parsed.nodes[0])))
+    connection = cast(type[Any], given.pop("connection_class", BlockingConnection))
+    pool = blocking.MasterPool(
+        parsed,
+        blocking.question(parsed, _question_options(parsed)),
+        slot_of(key),
+        connection_class=type(connection.__name__, (blocking.ReportsErrors, connection), {}),
+        **given,
+        **options,
     )
+    return BlockingRedis(connection_pool=pool)
 
 
 def _keepalive(url: str) -> dict[str, Any]:
@@ -109,20 +208,40 @@ async def ping(redis: Redis) -> None:
 
 
 async def memory_use(redis: Redis) -> tuple[int, int]:
-    """The memory that the server uses, and its maxmemory, in bytes; 0 for no limit or unknown."""
+    """The memory that the server uses, and its maxmemory, in bytes; 0 for no limit or unknown.
+
+    In a cluster, of the master that is nearest to its limit.
+    """
+    found = [(0, 0)]
     try:
-        memory = await cast(Any, redis).info("memory")
-    except NoPermissionError:
+        for _, client in await each_master(redis):
+            memory = await cast(Any, client).info("memory")
+            found.append((int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))))
+    except ResponseError:
         return 0, 0
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
-    return int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
+    return max(found, key=lambda row: row[0] / row[1] if row[1] else 0)
 
 
-async def eviction_policy(redis: Redis) -> str:
-    """The server's maxmemory-policy; any value but `noeviction` lets Redis delete jobs."""
+async def eviction_policy(redis: Redis) -> str | None:
+    """The maxmemory-policy; any value but `noeviction` lets Redis delete jobs. None: the server hides it.
+
+    In a cluster, of the first master that has another one; masters that are down count only if all are.
+    """
+    policies: list[str | None] = []
+    failure: RedisError | OSError | None = None
     try:
-        memory = await cast(Any, redis).info("memory")
+        clients = await each_master(redis)
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
-    return str(memory.get("maxmemory_policy", "unknown"))
+    for _, client in clients:
+        try:
+            policies.append((await cast(Any, client).info("memory")).get("maxmemory_policy"))
+        except ResponseError:
+            policies.append(None)
+        except (RedisError, OSError) as error:
+            failure = error
+    if failure is not None and not policies:
+        raise translate(failure, wrote=False) from failure
+    return min(policies, key=lambda policy: (policy in (None, "noeviction"), policy is not None))

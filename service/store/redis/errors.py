@@ -4,14 +4,17 @@ import asyncio
 
 import structlog
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 
 from service.domain.errors import (
@@ -27,7 +30,15 @@ log = structlog.get_logger("triage.store")
 
 #: Errors of a server that cannot accept a write now and has applied nothing. redis-py has classes for some
 #: and removes the error code from their messages; other messages begin with it.
-_REFUSED = (AuthenticationError, BusyLoadingError, NoPermissionError, ReadOnlyError)
+_REFUSED = (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    NoPermissionError,
+    ReadOnlyError,
+    TryAgainError,
+)
 #: From lib/quotas.lua.
 _QUOTA = "QUOTA "
 _REFUSALS = ("BUSY", "NOREPLICAS", "MISCONF", "MASTERDOWN", "CLUSTERDOWN")

@@ -257,6 +257,9 @@ claim = _key(
 pools = _key("pools", "HASH", "Pools (workers with the same queues and types) and what each can run.")
 wake = _key("wake:{pool}", "ZSET", "A marker that wakes one idle worker of a pool.")
 catalogue = _key("catalogue", "HASH", "Job types as workers published them, JSON.")
+replicated = _key(
+    "replicated", "STRING", "A marker that `Durability: replicated` waits for on a replica; expires."
+)
 reachability = _key(
     "reachability",
     "STRING",

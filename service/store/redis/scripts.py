@@ -6,17 +6,19 @@ They are functions of the server (FUNCTION LOAD), because a script builds all it
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 
-from service.domain.errors import OutcomeUnknown
 from service.store.redis import keys
-from service.store.redis.errors import is_transient, translate
+from service.store.redis.connect import client_for
+from service.store.redis.errors import translate
 from service.store.redis.function_library import FunctionLibrary, Refusals, is_missing
 from service.store.redis.lua_source import digest, function, source, writes
+from service.store.redis.routing.repeats import repeat
 
 Argument = str | bytes | int | float
 
@@ -67,22 +69,26 @@ class BlockingScripts:
 
 
 class Scripts:
-    """The scripts of one namespace on one Redis.
+    """The scripts of one namespace, whose keys are in one slot.
 
     Every script is safe to send twice, so a call whose reply was lost is retried once with the same arguments
     before an error reaches the caller.
     """
 
-    def __init__(self, redis: Redis, namespace: str, max_queues: int = MAX_QUEUES) -> None:
-        self.redis = redis
+    def __init__(
+        self, redis: Redis, namespace: str = "", max_queues: int = MAX_QUEUES, prefix: str | None = None
+    ) -> None:
+        """`prefix`: for keys outside a namespace."""
         self.namespace = namespace
-        self.prefix = keys.prefix(namespace)
+        self.prefix = keys.prefix(namespace) if prefix is None else prefix
+        self.redis = client_for(redis, self.prefix)
         #: The limit of queues per namespace, an argument of scripts that create queues.
         self.max_queues = max_queues
         #: Replaces the server's clock in tests, in unix ms.
         self.now = ""
         self._refusals = Refusals(time.monotonic)
-        self._library = FunctionLibrary(redis, self._refusals)
+        # On the master of the namespace: each master of a cluster has its own functions.
+        self._library = FunctionLibrary(self.redis, self._refusals)
 
     async def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
         """Run a script; `now` replaces `self.now` for this call.
@@ -92,15 +98,8 @@ class Scripts:
         try:
             return await self._send(name, arguments, now or self.now)
         except (TimeoutError, RedisError, OSError) as error:
-            if not is_transient(error):
-                raise translate(error, wrote=writes(name)) from error
-        try:
-            return await self._send(name, arguments, now or self.now)
-        except (TimeoutError, RedisError, OSError) as error:
-            # Even if Redis refused the second call, it may have applied the first.
-            if writes(name):
-                raise OutcomeUnknown() from error
-            raise translate(error, wrote=False) from error
+            again = partial(self._send, name, arguments, now or self.now)
+            return await repeat(again, error, wrote=writes(name))
 
     async def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
         client: Any = self.redis

@@ -4,8 +4,10 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, cast
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import (
     AuthenticationError,
@@ -19,8 +21,9 @@ from redis.exceptions import (
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
-from service.redis_url import address_of
-from service.store.redis.connect import connect
+from service.redis_url import address_of, kind_of
+from service.store.redis.connect import connect, each_master
+from service.store.redis.routing.layout import Layout, MasterDown, MasterUnknown
 
 #: The scripts need flags and functions of Redis 7.0.
 OLDEST = 7
@@ -30,6 +33,9 @@ _NAMED = (ConnectionRefusedError, FileNotFoundError, PermissionError)
 
 #: `unknown_host`: a mistake, or a name that does not exist yet. `eviction`: can be fixed without a restart.
 Kind = Literal["configuration", "unknown_host", "eviction", "unavailable"]
+
+
+log = structlog.get_logger("triage.redis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,45 @@ class ServerProblem:
 
 
 async def find_problem(redis: Redis, url: str) -> ServerProblem | None:
-    """None when Triage can use the server."""
-    address, client = address_of(url), cast(Any, redis)
+    """None when Triage can use the server, or each master of a cluster that responds."""
+    found: ServerProblem | None = None
     try:
-        version = str((await client.info("server")).get("redis_version", "0"))
-        policy = str((await client.info("memory")).get("maxmemory_policy", "unknown"))
+        clients = await each_master(redis)
     except (RedisError, OSError) as error:
         return diagnose(error, url)
+    reached = False
+    for address, client in clients:
+        problem = await _find_problem(client, url, address or address_of(url))
+        if problem is not None and problem.kind != "unavailable":
+            return problem
+        # While one master is down, the namespaces of the others can be served.
+        reached = reached or problem is None
+        found = found or problem
+    return None if reached else found
+
+
+async def _find_problem(redis: Redis, url: str, address: str) -> ServerProblem | None:
+    try:
+        server, memory = await _info(redis, "server"), await _info(redis, "memory")
+    except (RedisError, OSError) as error:
+        return diagnose(error, url)
+    # The name of the field differs between Redis and Valkey.
+    mode = server.get("redis_mode") or server.get("server_mode")
+    if mode == "sentinel":
+        return ServerProblem(
+            "configuration",
+            "is a Sentinel",
+            f"The server at {address} is a Sentinel: use redis+sentinel://HOST:26379,HOST:26379/MASTER/0",
+        )
+    if mode == "cluster" and kind_of(url) == "server" and await _is_one_of_many(redis):
+        return ServerProblem(
+            "configuration",
+            "is one of several masters of a cluster",
+            f"Redis at {address} is one of several masters of a cluster: use redis+cluster://",
+        )
+    version, policy = str(server.get("redis_version", OLDEST)), memory.get("maxmemory_policy", "noeviction")
+    if not server or "maxmemory_policy" not in memory:
+        _note_hidden(address)
     if int(version.partition(".")[0] or 0) < OLDEST:
         return ServerProblem(
             "configuration",
@@ -62,6 +100,35 @@ async def find_problem(redis: Redis, url: str) -> ServerProblem | None:
             f"Redis at {address} has maxmemory-policy {policy}, which may delete jobs; set it to noeviction",
         )
     return None
+
+
+async def _info(redis: Redis, section: str) -> dict[str, Any]:
+    """Empty if the server hides it, as some managed services do."""
+    try:
+        return await cast(Any, redis).info(section)
+    except ResponseError as error:
+        if isinstance(error, (AuthenticationError, NoPermissionError)) or "unknown" not in str(error).lower():
+            raise
+        return {}
+
+
+async def _is_one_of_many(redis: Redis) -> bool:
+    """An ordinary client can use a cluster of one master, as some managed services are."""
+    try:
+        rows = await cast(Any, redis).execute_command("CLUSTER SLOTS")
+    except (RedisError, OSError):
+        return False
+    return len(Layout.of_slots(rows, ("", 0)).masters) > 1
+
+
+@cache
+def _note_hidden(address: str) -> None:
+    log.warning(
+        "redis_not_checked",
+        address=address,
+        hint="the server does not show its version or maxmemory-policy: see to it that it is Redis 7.0 or "
+        "newer with the policy noeviction",
+    )
 
 
 def diagnose(error: BaseException, url: str) -> ServerProblem:
@@ -87,6 +154,19 @@ def _of_reply(error: BaseException, url: str) -> ServerProblem | None:
         case NoPermissionError():
             summary = "its user lacks a permission"
             sentence = f"The user of Redis at {address} lacks a permission: {word}"
+        case MasterUnknown():
+            summary, sentence = (
+                "its master is unknown",
+                f"The Sentinels know no master of that name: {address}",
+            )
+            return ServerProblem("unknown_host", summary, sentence)
+        case MasterDown():
+            return ServerProblem("unavailable", "its master is down", f"The master is down: {address}")
+        case ResponseError() if "'SENTINEL'" in word:
+            summary, sentence = "is not a Sentinel", f"The server at {address} is not a Sentinel"
+        case ResponseError() if "cluster support disabled" in word:
+            summary = "is not in cluster mode"
+            sentence = f"Redis at {address} is not in cluster mode: use redis:// or redis+sentinel://"
         case InvalidResponse():
             summary, sentence = "is not Redis", f"The server at {address} is not Redis: {word}"
         case BusyLoadingError():

@@ -1,6 +1,8 @@
 """Stores the records of namespaces. Each lies in its own namespace; an index has their names."""
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,7 +16,8 @@ from service.store.codec.fields import text, texts
 from service.store.codec.tenants import decode_tenant, decode_usage, encode_policy
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.redis import keys, tenant_keys
-from service.store.redis.errors import translate
+from service.store.redis.connect import client_for
+from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
 
 _INDEX = tenant_keys.namespaces(keys.ACCESS_PREFIX)
@@ -25,9 +28,8 @@ class Tenants:
     """The namespaces with a record, on one Redis. Changes work even if Redis is full."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis: Any = redis
-        self._access = Scripts(redis, "")
-        self._access.prefix = keys.ACCESS_PREFIX
+        self._redis = redis
+        self._access = Scripts(redis, prefix=keys.ACCESS_PREFIX)
 
     async def create(self, name: str, policy: Policy, description: str) -> Tenant:
         """Raises NamespaceExists."""
@@ -72,20 +74,22 @@ class Tenants:
     async def page(self, limit: int, cursor: str | None) -> "tuple[list[Tenant], str | None]":
         """By name, and the cursor of the next page."""
         after = f"({decode_cursor(cursor, 1)[0]}" if cursor else "-"
-        members = texts(await self._call(self._redis.zrangebylex, _INDEX, after, "+", 0, limit + 1))
+        members = texts(await _call(self._index.zrangebylex, _INDEX, after, "+", 0, limit + 1))
         found = await self._read(members[:limit])
         following = encode_cursor(members[limit - 1]) if len(members) > limit else None
         return [tenant for tenant in found if tenant is not None], following
 
     async def names(self) -> list[str]:
-        return texts(await self._call(self._redis.zrange, _INDEX, 0, -1))
+        return texts(await _call(self._index.zrange, _INDEX, 0, -1))
 
     async def stored_bytes(self, names: Sequence[str]) -> dict[str, int]:
-        """What each namespace with quotas stores, in one round trip."""
-        pipe = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipe.hget(tenant_keys.quotas(keys.prefix(name)), "used_bytes")
-        rows = await self._call(pipe.execute)
+        """What each namespace with quotas stores."""
+        rows = await asyncio.gather(
+            *(
+                _call(self._client(name).hget, tenant_keys.quotas(keys.prefix(name)), "used_bytes")
+                for name in names
+            )
+        )
         return {name: int(row) for name, row in zip(names, rows, strict=True) if row is not None}
 
     async def delete(self, name: str) -> None:
@@ -105,14 +109,25 @@ class Tenants:
         await self._access.run("index_namespace", [name, ""])
 
     async def _read(self, names: Sequence[str]) -> "list[Tenant | None]":
-        pipe = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipe.hmget(tenant_keys.namespace(keys.prefix(name)), _FIELDS)
-        rows = await self._call(pipe.execute) if names else []
+        rows = await asyncio.gather(
+            *(
+                _call(self._client(name).hmget, tenant_keys.namespace(keys.prefix(name)), _FIELDS)
+                for name in names
+            )
+        )
         return [decode_tenant(name, row) for name, row in zip(names, rows, strict=True)]
 
-    async def _call(self, method: Any, *arguments: Any) -> Any:
-        try:
-            return await method(*arguments)
-        except (RedisError, OSError) as error:
-            raise translate(error, wrote=False) from error
+    @property
+    def _index(self) -> Any:
+        return self._access.redis
+
+    def _client(self, name: str) -> Any:
+        """Each namespace is on its own master of a cluster."""
+        return client_for(self._redis, keys.prefix(name))
+
+
+async def _call(method: Any, *arguments: Any) -> Any:
+    try:
+        return await method(*arguments)
+    except (RedisError, OSError) as error:
+        return await repeat(partial(method, *arguments), error, wrote=False)

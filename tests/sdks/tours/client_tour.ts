@@ -149,6 +149,25 @@ async function operations(): Promise<void> {
   equal([missing.code, (await triage.request<{ status: string }>("GET", "/readyz")).status], ["not_found", "ok"]);
 }
 
+async function history(): Promise<void> {
+  const queue = `tour-ts-history-${tour}`;
+  const events = triage.events({ queue, types: ["job.succeeded", "queue"] });
+  const next = events.next();
+  // The stream begins some time after the call, so events are made until it has one.
+  let seen: unknown;
+  void next.then(({ value }) => (seen = value));
+  while (seen === undefined) await triage.queue(queue).pause().then((paused) => paused.resume());
+  equal((await next).value?.object, "queue");
+  await events.return(undefined);
+  const dead = await submit("give_up", { queue });
+  await dead.wait({ timeout: 10 });
+  const groups = await all(triage.deadLetterGroups({ queue }));
+  equal([groups.length, groups[0]?.name], [1, "scripted"]);
+  equal((await triage.countDeadLetters({ queue, fingerprint: groups[0]!.fingerprint })).matched, 1);
+  equal((await triage.stats({ queue, step: "1m", from: new Date(Date.now() - 60_000) })).queue, queue);
+  equal([(await triage.queueStats({ limit: 5 })).next_cursor, (await triage.jobTypeStats()).next_cursor], [null, null]);
+}
+
 async function mistakes(): Promise<void> {
   for (const [url, write] of Object.entries({ "triage:8080": "http://triage:8080", "http://triage/v1": "http://triage", "ftp://x": "http://HOST:PORT" })) {
     const error = await thrown(client.ConfigurationError, () => new Triage({ url }));
@@ -170,7 +189,7 @@ async function mistakes(): Promise<void> {
   await thrown(RangeError, () => waiting);
 }
 
-for (const part of [jobs, deadLetters, groups, operations, mistakes]) {
+for (const part of [jobs, deadLetters, groups, operations, history, mistakes]) {
   await part();
   console.log(part.name);
 }

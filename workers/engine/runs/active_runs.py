@@ -9,7 +9,16 @@ import structlog
 
 from service.clock import Clock
 from service.domain.job import Lease
-from service.domain.outcome import DEFERRALS, DeferralPolicy, Failed, Failure, Outcome, Snoozed, settle
+from service.domain.outcome import (
+    DEFERRALS,
+    DeferralPolicy,
+    Failed,
+    Failure,
+    Outcome,
+    Snoozed,
+    Succeeded,
+    settle,
+)
 from service.settings import Settings
 from service.store.leases import Finish
 from workers.arq.hooks import Hooks
@@ -124,9 +133,16 @@ class ActiveRuns:
                 target=str(finish.settlement.move.target),
                 **self._policy.details(outcome.failure),
             )
+        elif self._policy.log_messages and isinstance(outcome, Succeeded):
+            log.info("job_succeeded", job_id=lease.job.id, name=lease.job.name, seconds=run_ms / 1000)
         self._queue.add(finish)
 
-    # The heartbeat thread calls the methods below.
+    # Other threads call the methods below.
+
+    def handler_of(self, job_id: str) -> str | None:
+        """The handler that runs this job."""
+        run = self.by_job.get(job_id)
+        return None if run is None else run.handler.name
 
     def leases(self) -> list[Lease]:
         """Leases to renew: those held by runs before their hard deadline and by finishes not yet in Redis."""

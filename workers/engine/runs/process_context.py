@@ -41,6 +41,12 @@ class Task:
     traceparent: str | None = None
 
 
+_ELSEWHERE = (
+    "its process has neither the worker's connection to Redis nor what on_startup puts into ctx;"
+    " use executor='thread', or submit jobs with ctx.add_children or ctx.fan_out"
+)
+
+
 class _Done:
     """An awaitable that is always done: plain functions just call `ctx.log`, coroutines can await it."""
 
@@ -70,6 +76,9 @@ def related_jobs_of(task: Task, namespace: Namespace, registry: Registry) -> Rel
 
 class SubprocessContext(dict[Any, Any], CancelNotice):
     """`ctx` of a handler in a subprocess, whether a plain or a coroutine function."""
+
+    def __missing__(self, key: Any) -> Any:
+        raise KeyError(f"ctx[{key!r}] does not exist with executor='process': {_ELSEWHERE}")
 
     def __init__(self, pipe: Connection, task: Task, settings: Settings) -> None:
         super().__init__(

@@ -7,13 +7,14 @@ from typing import Self
 import httpx
 
 from triage_client._sync.group_methods import GroupMethods
+from triage_client._sync.history_methods import HistoryMethods
 from triage_client._sync.http import Http
 from triage_client._sync.job_methods import JobMethods
 from triage_client._sync.operation_methods import OperationMethods
 from triage_client._core.config import Config
 
 
-class Triage(JobMethods, GroupMethods, OperationMethods):
+class Triage(JobMethods, GroupMethods, OperationMethods, HistoryMethods):
     """The client for blocking code.
 
     `url` and `api_key` come from TRIAGE_URL and TRIAGE_API_KEY if they are not given. `timeout` is for the

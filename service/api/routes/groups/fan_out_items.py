@@ -9,6 +9,7 @@ from service.api.context import Context
 from service.api.openapi.operation import hot, operation
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
+from service.api.resources.durability import confirm_items, replicates
 from service.api.resources.fan_out_items import ItemReader
 from service.api.resources.fan_outs import respond
 from service.api.responses import rendering
@@ -16,7 +17,7 @@ from service.api.responses.errors import ValidationFailed
 from service.api.responses.problems import of_error
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
-from service.api.schemas.parts.parameters import FanOutId
+from service.api.schemas.parts.parameters import Durability, FanOutId
 from service.domain.errors import PayloadInvalid, PayloadTooLarge
 from service.domain.fan_out import MAX_ITEMS, FanOut, Item
 from service.store.groups.fan_outs import ITEMS_PER_CALL
@@ -36,7 +37,11 @@ router = Router(prefix="/v1/fan-outs/{fan_out_id}", tags=["fan-outs"])
 )
 @hot
 async def add_fan_out_items(
-    fan_out_id: FanOutId, request: Request, body: schemas.ItemsIn, context: Context
+    fan_out_id: FanOutId,
+    request: Request,
+    body: schemas.ItemsIn,
+    context: Context,
+    durability: Durability = None,
 ) -> Response:
     """You may send chunks in any order and more than once. Rejects invalid items individually."""
     raw_items = cast("Sequence[bytes]", body.items)
@@ -69,6 +74,8 @@ async def add_fan_out_items(
         result = await context.namespace.fan_outs.add_items(fan_out_id, items[start : start + ITEMS_PER_CALL])
         accepted += result.added
         next_index, sealed = result.next_index, result.sealed
+    if replicates(context, durability, (fan_out.queue,)):
+        await confirm_items(context, fan_out_id, [item.index for item in items])
     return rendering.respond(
         {
             "accepted": accepted,

@@ -13,16 +13,18 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.example_data import ITEM_RESULT
 from service.api.openapi.operation import operation
 from service.api.resources import groups
+from service.api.resources.durability import confirm_fan_out, replicates
 from service.api.resources.fan_out_items import ItemReader, check_all, in_batches
 from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.retryability import after_a_part
 from service.api.routes.router import Router
 from service.api.schemas import fan_outs as schemas
 from service.api.schemas.jobs import JobPage
-from service.api.schemas.parts.parameters import FanOutId, IdempotencyKey
+from service.api.schemas.parts.parameters import Durability, FanOutId, IdempotencyKey
 from service.domain.errors import (
     BackendUnavailable,
     NotFound,
@@ -50,6 +52,8 @@ class NdjsonResponse(StreamingResponse):
     media_type = "application/x-ndjson"
 
 
+#: How often the items of a request are stored: a failover may lose those that were stored first.
+ROUNDS = 3
 #: The same lines as plain text, for generated clients, which do not know NDJSON.
 PLAIN = "text/plain"
 
@@ -76,6 +80,7 @@ async def create_fan_out(
     prefer: Annotated[
         str | None, Header(description="wait=N: wait up to N seconds for the fan-out to finish, at most 30.")
     ] = None,
+    durability: Durability = None,
 ) -> Response:
     """Validates every item before storing it. The first items run while later ones are still arriving.
 
@@ -99,12 +104,15 @@ async def create_fan_out(
     try:
         created = await context.namespace.fan_outs.create(id, spec, len(raw_items), idempotency)
         await _complete(context, created, spec, reader, raw_items)
+        if replicates(context, durability, (template.queue,)):
+            await confirm_fan_out(context, created.id, sealed=spec.whole, items=len(raw_items))
     except (BackendUnavailable, OutcomeUnknown, StorageFull) as error:
         failed = error if created is None else after_a_part(error)
         raise type(failed)(failed.message, fan_out_id=id if created is None else created.id) from error
     finally:
         span.end()
-    headers = {"Idempotency-Replayed": "true"} if created.replayed else {}
+    headers = dict(warning_of(context, {job.name for job in (template, then) if job is not None}))
+    headers |= {"Idempotency-Replayed": "true"} if created.replayed else {}
     if (ended := await groups.wait_until_finished(context, FanOut, created.id, prefer)) is not None:
         return respond(ended, 200, **headers, **{"Preference-Applied": "wait"})
     return respond(created_fan_out(created.id, spec, delays, created.created_at), 202, **headers)
@@ -118,16 +126,20 @@ async def _complete(
     raw_items: Sequence[bytes],
 ) -> None:
     """Store the missing items; stop if a client has cancelled the fan-out meanwhile."""
-    fan_outs = context.namespace.fan_outs
-    if created.replayed:
-        found = await context.namespace.groups.find(FanOut, created.id)
-        if found is None or found.sealed:
+    fan_outs, again = context.namespace.fan_outs, created.replayed
+    for _ in range(ROUNDS):
+        if again:
+            found = await context.namespace.groups.find(FanOut, created.id)
+            if found is None or found.state != "open":
+                return
+        with contextlib.suppress(NotFound, FanOutSealed, CountMismatch):
+            async for items in in_batches(reader, raw_items, ITEMS_PER_CALL):
+                await fan_outs.add_items(created.id, items, admitted=True)
+            if spec.whole:
+                await fan_outs.seal(created.id, len(raw_items))
             return
-    with contextlib.suppress(NotFound, FanOutSealed, CountMismatch):
-        async for items in in_batches(reader, raw_items, ITEMS_PER_CALL):
-            await fan_outs.add_items(created.id, items, admitted=True)
-        if spec.whole:
-            await fan_outs.seal(created.id, len(raw_items))
+        again = True
+    raise BackendUnavailable()
 
 
 @router.get(

@@ -15,19 +15,21 @@ from service.api.requests.streamed_items import EDGES, open_envelope
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
+from service.api.resources.durability import confirm, replicates
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
-from service.api.responses.problems import pointer
+from service.api.responses.validation import MAX_ROWS, model_rows
 from service.api.routes.router import Router
 from service.api.schemas import flows as schemas
 from service.api.schemas.jobs import JobPage
 from service.api.schemas.parts.fields import Name
-from service.api.schemas.parts.parameters import FlowId, IdempotencyKey
+from service.api.schemas.parts.parameters import Durability, FlowId, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
-from service.domain.checks import SpecInvalid
+from service.domain.checks import SpecInvalid, join_pointer
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
 from service.domain.flow import Flow, FlowSpec, Node, arrange
 from service.domain.job_filter import JobFilter
@@ -61,6 +63,7 @@ async def create_flow(
     prefer: Annotated[
         str | None, Header(description="wait=N: wait up to N seconds for the flow to finish, at most 30.")
     ] = None,
+    durability: Durability = None,
 ) -> Response:
     """A job runs when its dependencies meet the conditions of its edges, and can read their results.
 
@@ -76,12 +79,15 @@ async def create_flow(
     id = context.app_state.ids.new("flow", members=len(spec.nodes))
     try:
         admission = await context.namespace.flows.create(id, spec, idempotency)
+        if replicates(context, durability, {node.spec.queue for node in spec.nodes.values()}):
+            await confirm(context, [admission.flow.id])
     except (BackendUnavailable, OutcomeUnknown) as error:
         raise type(error)(error.message, flow_id=id) from error
     finally:
         span.end()
     flow, jobs = admission.flow, dict(admission.jobs)
-    headers = {"Idempotency-Replayed": "true"} if admission.replayed else {}
+    headers = dict(warning_of(context, {node.spec.name for node in spec.nodes.values()}))
+    headers |= {"Idempotency-Replayed": "true"} if admission.replayed else {}
     if (ended := await groups.wait_until_finished(context, Flow, flow.id, prefer)) is not None:
         # The flow is stored, and an error would make the client retry it.
         with contextlib.suppress(BackendUnavailable):
@@ -97,21 +103,18 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
     slices = TimeSlices()
     for key, text in zip(raw.keys, raw, strict=True):
         await slices.pause()
+        root, document = join_pointer("/jobs", key), None
         try:
             _NAME.validate_python(key)
-            node = schemas.NodeIn.model_validate(await _node(context, key, text))
+            document = await _node(context, root, text)
+            node = schemas.NodeIn.model_validate(document)
         except ValidationError as error:
-            where = ("body", "jobs", key)
-            rows += [
-                {"pointer": pointer((*where, *row["loc"])), "code": row["type"], "message": row["msg"]}
-                for row in error.errors()[:20]
-            ]
-            if len(rows) >= 100:
+            rows += model_rows(error, root, document, schemas.NodeIn)
+            if len(rows) >= MAX_ROWS:
                 break
             continue
         try:
-            root = pointer(("body", "jobs", key, "job"))
-            spec = await specify(context, node.job, traceparent, root, inside="flow")
+            spec = await specify(context, node.job, traceparent, f"{root}/job", inside="flow")
         except SpecInvalid as error:
             rows += error.details["errors"]
             continue
@@ -122,21 +125,22 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
             )
         nodes[key] = Node(spec, node.edges())
     if rows:
-        raise ValidationFailed(errors=rows[:100])
+        raise ValidationFailed(errors=rows[:MAX_ROWS])
     # In a thread, because sorting a hundred thousand edges would block the event loop.
     order = await asyncio.to_thread(arrange, {key: node.edges for key, node in nodes.items()})
     return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
 
 
-async def _node(context: RequestContext, key: str, text: bytes) -> Any:
+async def _node(context: RequestContext, root: str, text: bytes) -> Any:
     """Parse a job and its edges, of which there may be very many."""
-    root = pointer(("body", "jobs", key))
     try:
         node = await open_envelope(text, EDGES, one_job(context.app_state.settings))
         if isinstance(node, dict) and isinstance(edges := cast(Any, node).get(EDGES.member), RawItems):
             node[EDGES.member] = [parse(edge) for edge in edges]
-    except (JsonInvalid, BodyTooLarge) as error:
-        raise type(error)(f"{root}: {error.message}") from None
+    except JsonInvalid as error:
+        raise error.inside(root) from None
+    except BodyTooLarge as error:
+        raise BodyTooLarge(f"{root}: {error.message}") from None
     except ValidationFailed as error:
         rows = [{**row, "pointer": root + row["pointer"]} for row in error.details["errors"]]
         raise ValidationFailed(errors=rows) from None

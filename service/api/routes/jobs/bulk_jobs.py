@@ -10,17 +10,26 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.strict_json import parse
 from service.api.requests.time_slices import TimeSlices
+from service.api.resources.durability import confirm, replicates
 from service.api.resources.jobs import present
 from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import JsonInvalid, ValidationFailed
-from service.api.responses.problems import of_error, pointer
+from service.api.responses.problems import of_error
 from service.api.responses.retryability import for_client
+from service.api.responses.validation import model_rows
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
-from service.api.schemas.parts.parameters import IdempotencyKey
+from service.api.schemas.parts.parameters import Durability, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
-from service.domain.errors import IdempotencyKeyReused, NotFound, TriageError, UniqueConflict
+from service.domain.errors import (
+    IdempotencyKeyReused,
+    NotFound,
+    NotReplicated,
+    TriageError,
+    UniqueConflict,
+)
 from service.domain.results import SubmitResult, Submitted
 from service.store.jobs import BATCH, Idempotency, Submission, batches
 from service.store.previews import PAGE_BYTES, shortened
@@ -40,7 +49,11 @@ router = Router(prefix="/v1/jobs", tags=["jobs"])
 )
 @hot
 async def create_jobs(
-    request: Request, body: schemas.JobsIn, context: Context, idempotency_key: IdempotencyKey = None
+    request: Request,
+    body: schemas.JobsIn,
+    context: Context,
+    idempotency_key: IdempotencyKey = None,
+    durability: Durability = None,
 ) -> Response:
     """Stores or rejects each job independently. With `atomic` (at most 500), one invalid job rejects all.
 
@@ -59,7 +72,7 @@ async def create_jobs(
         try:
             spec = await specify(context, _parse_item(index, text), span.traceparent, f"/jobs/{index}")
         except JsonInvalid as error:
-            raise JsonInvalid(f"/jobs/{index}: {error.message}") from None
+            raise error.inside(f"/jobs/{index}") from None
         except TriageError as error:
             if body.atomic:
                 raise
@@ -70,6 +83,7 @@ async def create_jobs(
             idempotency = Idempotency("POST /v1/jobs/bulk", f"{idempotency_key}#{index}", digest)
         accepted.append((index, Submission(context.app_state.ids.new("job"), spec, idempotency)))
     submitted = await _submit(context, [submission for _, submission in accepted], atomic=body.atomic)
+    await _confirm(context, accepted, submitted, durability)
     span.end()
     replayed, left = False, PAGE_BYTES
     for (index, _), outcome in zip(accepted, submitted, strict=True):
@@ -92,7 +106,8 @@ async def create_jobs(
     results.sort(key=lambda row: row["index"])
     failed = sum(row["problem"] is not None for row in results)
     document = {"succeeded": len(results) - failed, "failed": failed, "results": results}
-    return rendering.respond(document, 200, {"Idempotency-Replayed": "true"} if replayed else None)
+    headers = dict(warning_of(context, {submission.spec.name for _, submission in accepted}))
+    return rendering.respond(document, 200, headers | ({"Idempotency-Replayed": "true"} if replayed else {}))
 
 
 async def _submit(
@@ -113,18 +128,35 @@ async def _submit(
     return outcomes
 
 
-def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:
+async def _confirm(
+    context: RequestContext,
+    accepted: Sequence[tuple[int, Submission]],
+    submitted: list[Submitted | TriageError],
+    durability: Durability,
+) -> None:
+    """Replace the outcome of each job that no replica has confirmed by NotReplicated."""
+    stored = [
+        (position, outcome.job_id)
+        for position, ((_, submission), outcome) in enumerate(zip(accepted, submitted, strict=True))
+        if isinstance(outcome, Submitted)
+        and outcome.job is not None
+        and replicates(context, durability, (submission.spec.queue,))
+    ]
+    if not stored:
+        return
     try:
-        return schemas.JobSpecIn.model_validate(parse(text))
+        await confirm(context, [id for _, id in stored])
+    except NotReplicated as error:
+        for position, id in stored:
+            submitted[position] = NotReplicated(error.message, job_id=id)
+
+
+def _parse_item(index: int, text: bytes) -> schemas.JobSpecIn:
+    document = parse(text)
+    try:
+        return schemas.JobSpecIn.model_validate(document)
     except ValidationError as error:
-        rows = [
-            {
-                "pointer": f"/jobs/{index}" + pointer(("body", *row["loc"])),
-                "code": row["type"],
-                "message": row["msg"],
-            }
-            for row in error.errors()[:20]
-        ]
+        rows = model_rows(error, f"/jobs/{index}", document, schemas.JobSpecIn)
         raise ValidationFailed(errors=rows) from None
 
 

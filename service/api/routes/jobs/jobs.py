@@ -7,14 +7,16 @@ from fastapi import Header, Query, Request, Response
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
+from service.api.resources.durability import confirm, replicates
 from service.api.resources.groups import find_visible
 from service.api.resources.jobs import check_holder, present
 from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.unknown_types import WARNING, warning_of
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.fields import Name, TagFilter, Time, parse_tags
-from service.api.schemas.parts.parameters import IdempotencyKey, JobId
+from service.api.schemas.parts.parameters import Durability, IdempotencyKey, JobId
 from service.domain.checks import to_ms
 from service.domain.errors import (
     BackendUnavailable,
@@ -61,6 +63,7 @@ async def create_job(
     prefer: Annotated[
         str | None, Header(description="wait=N: wait up to N seconds for the job to finish, at most 30.")
     ] = None,
+    durability: Durability = None,
 ) -> Response:
     """Stores a job and returns it. With `Prefer: wait=N`, the response waits until the job finishes."""
     span = begin_submission(context, f"submit {body.name}")
@@ -72,10 +75,10 @@ async def create_job(
     submission = Submission(context.app_state.ids.new("job"), spec, idempotency)
     seconds = preferred_wait(prefer)
     if seconds is None:
-        return _respond(context, await _submit(context, submission, span), spec)
+        return _respond(context, await _submit(context, submission, span, durability), spec)
     # Watch before submitting: the job may finish before Redis' reply arrives.
     async with context.watch(submission.id) as waiting:
-        submitted = await _submit(context, submission, span)
+        submitted = await _submit(context, submission, span, durability)
         if submitted.job_id == submission.id:
             job = await _end_of(context, submitted.job_id, waiting, seconds)
             return _waited(context, submitted, job, spec)
@@ -96,11 +99,15 @@ async def _end_of(context: RequestContext, id: str, waiting: Waiting, seconds: f
     return job
 
 
-async def _submit(context: RequestContext, submission: Submission, span: Span) -> Submitted:
+async def _submit(
+    context: RequestContext, submission: Submission, span: Span, durability: Durability
+) -> Submitted:
     failed: str | None = "error"
     try:
         submitted = await context.namespace.jobs.submit_one(submission)
         check_holder(context, submitted)
+        if replicates(context, durability, (submission.spec.queue,)):
+            await confirm(context, [submitted.job_id])
         failed = None
         return submitted
     except REFUSALS as error:
@@ -112,15 +119,18 @@ async def _submit(context: RequestContext, submission: Submission, span: Span) -
         span.end(failed)
 
 
-def _headers(job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
+def _headers(context: RequestContext, job: Job, submitted: Submitted, spec: JobSpec) -> dict[str, str]:
     headers = {"Location": f"/v1/jobs/{job.id}", "ETag": rendering.etag(job.version)}
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
+    if context.namespace_state.types.known(job.name) is None:
+        headers |= warning_of(context, (job.name,))
     if len(spec.payload) > WARN_BYTES:
-        headers["Triage-Warning"] = (
+        large = (
             f"payload is {len(spec.payload)} bytes; keep it under {WARN_BYTES} and pass a reference to "
             "large data"
         )
+        headers[WARNING] = f"{headers[WARNING]}; {large}" if WARNING in headers else large
     return headers
 
 
@@ -129,14 +139,14 @@ def _respond(context: RequestContext, submitted: Submitted, spec: JobSpec) -> Re
         raise NotFound("The job that held the unique key has just finished. Submit the job again.")
     status = 200 if submitted.result is SubmitResult.EXISTING else 202
     return rendering.respond(
-        present(context, submitted.job), status, _headers(submitted.job, submitted, spec)
+        present(context, submitted.job), status, _headers(context, submitted.job, submitted, spec)
     )
 
 
 def _waited(context: RequestContext, submitted: Submitted, job: Job | None, spec: JobSpec) -> Response:
     if job is None or not is_finished(job):
         return _respond(context, submitted, spec)
-    headers = _headers(job, submitted, spec) | {"Preference-Applied": "wait"}
+    headers = _headers(context, job, submitted, spec) | {"Preference-Applied": "wait"}
     return rendering.respond(present(context, job), 200, headers)
 
 

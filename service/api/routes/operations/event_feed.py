@@ -6,8 +6,8 @@ from fastapi import Header, Query, Response
 
 from service.api.context import Context
 from service.api.openapi.operation import operation
-from service.api.resources import event_feed
-from service.api.resources.event_streams import EventStream
+from service.api.resources.streams import event_feed
+from service.api.resources.streams.event_streams import EventStream
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas.events import EventOut

@@ -7,8 +7,8 @@ from fastapi import Header, Response
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.resources import groups
-from service.api.resources.event_streams import EventStream, Snapshot, stream
 from service.api.resources.jobs import check_visible
+from service.api.resources.streams.event_streams import EventStream, Snapshot, stream
 from service.api.responses import rendering
 from service.api.routes.router import Router
 from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut

@@ -1,7 +1,8 @@
-"""The dashboard and the API reference: open without a key, because they hold no data."""
+"""The dashboard, the API reference and the problems: open without a key, because they hold no data."""
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.responses.problem_pages import POLICY, index_html, problem_pages
 from service.api.static_pages import File, Site, dashboard, reference
 from service.domain.errors import NotFound
 
@@ -21,7 +22,28 @@ def pages_router() -> APIRouter:
     router = APIRouter(tags=["pages"], include_in_schema=False)
     _add(router, "/dashboard", dashboard(), STRICT)
     _add(router, "/docs", reference(), WITH_ICONS)
+    _add_problems(router)
     return router
+
+
+def _add_problems(router: APIRouter) -> None:
+    """The pages to which the `type` of every problem leads."""
+
+    async def index(request: Request) -> Response:
+        return _respond(request, File.of("problems.html", index_html().encode()), _PAGE_CACHE, POLICY)
+
+    async def page(request: Request, code: str) -> Response:
+        found = problem_pages().get(code)
+        if found is None:
+            raise NotFound("There is no such problem; GET /problems lists them.")
+        if "text/html" in request.headers.get("accept", ""):
+            return _respond(request, File.of(f"{code}.html", found.html().encode()), _PAGE_CACHE, POLICY)
+        return _respond(request, File.of(f"{code}.md", found.markdown().encode()), _PAGE_CACHE, POLICY)
+
+    for address, endpoint in (("/problems", index), ("/problems/{code}", page)):
+        router.add_api_route(
+            address, endpoint, methods=["GET", "HEAD"], response_class=Response, response_model=None
+        )
 
 
 def _add(router: APIRouter, path: str, site: Site, policy: str) -> None:

@@ -9,6 +9,7 @@ from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
 from service.api.resources.jobs import check_holder, present
 from service.api.resources.submission import body_digest, specify
+from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import KeyRestricted, ValidationFailed
 from service.api.routes.router import Router
@@ -40,8 +41,8 @@ def present_schedule(context: RequestContext, found: Schedule) -> dict[str, Any]
     return document
 
 
-def respond(context: RequestContext, found: Schedule, status: int = 200) -> Response:
-    headers = {"ETag": rendering.etag(found.version), "Location": f"/v1/schedules/{found.name}"}
+def respond(context: RequestContext, found: Schedule, status: int = 200, **more: str) -> Response:
+    headers = {"ETag": rendering.etag(found.version), "Location": f"/v1/schedules/{found.name}", **more}
     return rendering.respond(present_schedule(context, found), status, headers)
 
 
@@ -118,7 +119,8 @@ async def put_schedule(
             if if_match is not None or attempt == ATTEMPTS - 1:
                 raise
             continue
-        return respond(context, await read(context, name), 201 if before is None else 200)
+        warned = warning_of(context, (spec.name,))
+        return respond(context, await read(context, name), 201 if before is None else 200, **warned)
     raise AssertionError("unreachable")
 
 

@@ -14,13 +14,14 @@ from pydantic import (
 
 from service.domain.checks import parse_time
 from service.domain.job_spec import KEY, NAME, PRIORITY, SECONDS, TAG_KEY, TAG_VALUE, TAGS
+from service.domain.phrases import TAG_FILTER
 
 Name = Annotated[str, StringConstraints(pattern=NAME.pattern)]
 Key = Annotated[str, StringConstraints(pattern=KEY.pattern)]
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY.pattern)]
 TagValue = Annotated[str, StringConstraints(pattern=TAG_VALUE.pattern)]
-TagFilter = Annotated[str, StringConstraints(pattern=r"^[^:]+:.*$", max_length=130)]
+TagFilter = Annotated[str, StringConstraints(pattern=TAG_FILTER, max_length=130)]
 Tags = Annotated[
     dict[TagKey, TagValue],
     Field(max_length=TAGS.most),

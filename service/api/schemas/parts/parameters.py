@@ -1,6 +1,6 @@
 """Parameters of several routes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Header, Path
 
@@ -10,6 +10,13 @@ IdempotencyKey = Annotated[
     Header(
         pattern=r"^[\x21-\x7e]{1,255}$",
         description="Repeating a key and body within 24 h returns the same resource.",
+    ),
+]
+Durability = Annotated[
+    Literal["stored", "replicated"] | None,
+    Header(
+        description="`replicated`: respond once a replica of Redis has the submission, or with 503 "
+        "`not_replicated`. Without it, the default of the queue applies, or `stored`."
     ),
 ]
 FlowId = Annotated[str, Path(pattern=r"^flow_[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="The flow's ID.")]

@@ -42,15 +42,9 @@ def raw(kind: str, at_least: int = 0) -> WrapValidator:
 
     def check(value: Any, _: Any) -> Any:
         if not isinstance(value, RawItems):
-            raise PydanticCustomError(f"{kind}_type", f"Input should be a valid {_WORDS[kind]}")  # type: ignore[arg-type]
+            raise PydanticCustomError(f"{kind}_type", "is not one")  # type: ignore[arg-type]
         if len(value) < at_least:
-            raise PydanticCustomError(
-                "too_short",
-                f"It should have at least {at_least} item after validation, not {len(value)}",  # type: ignore[arg-type]
-            )
+            raise PydanticCustomError("too_short", "has too few", {"min_length": at_least})
         return value
 
     return WrapValidator(check)
-
-
-_WORDS = {"list": "list", "dict": "dictionary"}

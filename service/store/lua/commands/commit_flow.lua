@@ -7,22 +7,31 @@
 -- ARGV[10] how long the record is kept (ms)   ARGV[11] limit on queues per namespace
 -- ARGV[12] on the first call what the flow consists of, separated by spaces: "queue|type" of its jobs, or "queue" if
 --   that would be too many
--- ARGV[13..] ids of the next staged jobs, the flow's last job first
+-- ARGV[13] on the first call what was staged last: "dependent dependency", or the id of a job in a flow without edges
+-- ARGV[14..] ids of the next staged jobs, the flow's last job first
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
---   replayed | reused (same idempotency key, other request) | missing (staged too long ago) | too_many_queues. Fails if
---   the namespace would exceed a quota
+--   replayed | reused (same idempotency key, other request) | missing (staged too long ago, or lost in a failover) |
+--   too_many_queues. Fails if the namespace would exceed a quota
 -- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, quotas, consequences
 local P, now = keys.prefix, clock.now
 local group, key = ARGV[2], P .. 'group:' .. ARGV[2]
 local before = redis.call('HMGET', key, 'state', 'admitted', 'created_at')
 local admitted, created_at = tonumber(before[2] or 0), before[3]
+
+-- Replicas get writes in order, so a failover that has lost any staged job or edge has lost the last one.
+local function is_staged()
+  if not redis.call('ZSCORE', P .. 'staged', group) then return false end
+  if redis.call('HEXISTS', key, 'discarded') == 1 then return false end
+  local dependent, dependency = string.match(ARGV[13], '^(%S+) (%S+)$')
+  if dependent then return redis.call('SISMEMBER', P .. 'job:' .. dependent .. ':waits', dependency) == 1 end
+  return redis.call('EXISTS', P .. 'job:' .. ARGV[13]) == 1
+end
+
 if before[1] and admitted ~= tonumber(ARGV[3]) then return {'duplicate', group, created_at, admitted} end
 if not before[1] then
   local known = idempotency.find(ARGV[8], ARGV[9])
   if known then return {known[1], known[2], known[3], 0} end
-  if not redis.call('ZSCORE', P .. 'staged', group) or redis.call('HEXISTS', key, 'discarded') == 1 then
-    return {'missing', group, now, 0}
-  end
+  if not is_staged() then return {'missing', group, now, 0} end
   for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do
     if not queue_names.may_use(queue, tonumber(ARGV[11])) then return {'too_many_queues', group, now, 0} end
     quotas.check_name('queues', 'queues', queue)
@@ -39,9 +48,9 @@ if not before[1] then
   redis.call('ZREM', P .. 'staged', group)
   idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])
   for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do queue_names.create(queue) end
-  if #ARGV - 12 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
+  if #ARGV - 13 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
 end
-for i = 13, #ARGV do
+for i = 14, #ARGV do
   local id = ARGV[i]
   local job, job_key = jobs.read(id), P .. 'job:' .. id
   local more = redis.call('HMGET', job_key, 'tags', 'expires_at', 'deadline_at', 'delay_ms', 'due_at')
@@ -54,6 +63,6 @@ for i = 13, #ARGV do
     job_records.start(id, job, {}, job_records.due_of(job), nil, tonumber(job.created_at))
   end
 end
-admitted = redis.call('HINCRBY', key, 'admitted', #ARGV - 12)
+admitted = redis.call('HINCRBY', key, 'admitted', #ARGV - 13)
 consequences.flush()
 return {'moved', group, created_at, admitted}

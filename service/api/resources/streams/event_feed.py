@@ -11,7 +11,7 @@ import orjson
 from fastapi import Response
 
 from service.api.context import RequestContext
-from service.api.resources.event_streams import Check, EventStream, StreamTiming, closing, set_within
+from service.api.resources.streams.event_streams import Check, EventStream, StreamTiming, closing, set_within
 from service.api.responses import rendering
 from service.api.responses.errors import ScopeMissing, Unauthenticated
 from service.clock import Clock

@@ -1,0 +1,1 @@
+"""Event streams of a resource, a queue and a namespace."""

@@ -1,0 +1,1 @@
+"""Finds the master for a key under Sentinel and Redis Cluster, and follows it through failovers."""

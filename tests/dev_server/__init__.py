@@ -1,0 +1,1 @@
+"""`triage dev` and `triage new`, without their processes."""
