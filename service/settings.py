@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
 from service.domain.phrases import phrase
+from service.domain.tenant import NAMESPACE_PATTERN
 from service.environment import PREFIX, sentence, unknown_settings
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
@@ -20,7 +21,6 @@ from service.service_links import service_links, without_service_links
 
 log = structlog.get_logger("triage.settings")
 
-NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 #: The module of the built-in job type.
 HTTP_REQUEST = "workers.http.http_request"
 

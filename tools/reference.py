@@ -147,8 +147,9 @@ def in_order(states: Iterable[State]) -> list[str]:
 
 def redis_keys() -> list[str]:
     lines: list[str] = []
-    # It imports every module that defines keys.
+    # They import every module that defines keys.
     import_module("service.store.namespace")
+    import_module("service.store.tenants.tenants")
     for key in CATALOGUE:
         meaning = key.meaning.replace("{{", "{").replace("}}", "}")
         lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")

@@ -1,6 +1,7 @@
 """The periodic duties of an API process, in every namespace that it serves."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -13,6 +14,8 @@ from service.domain.errors import TriageError
 HEARTBEAT = 1.0
 #: The interval between checks for work that another process has left unfinished, in seconds.
 WORK = 1.0
+#: The interval between checks of the memory of Redis, in seconds.
+MEMORY = 1.0
 #: The interval between checks for groups past their retention, in seconds.
 FORGET = 60.0
 
@@ -39,12 +42,22 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
         namespace_state.reachability.reached()
 
     return [
+        watch_memory(app_state),
         repeat("api_heartbeat", app_state, min(HEARTBEAT, lease_ms / 8_000), api_heartbeat),
         repeat("work_on_groups", app_state, WORK, work_on_groups),
         repeat("forget_groups", app_state, FORGET, forget_groups),
         repeat("work_on_bulk_actions", app_state, WORK, work_on_bulk_actions),
         repeat("store_stats", app_state, STATS, store_stats),
     ]
+
+
+async def watch_memory(app_state: AppState) -> None:
+    """Check the memory of Redis, which all namespaces share."""
+    while True:
+        # The heartbeat reports that Redis is unavailable.
+        with contextlib.suppress(TriageError):
+            await app_state.memory.refresh()
+        await asyncio.sleep(MEMORY)
 
 
 async def work_on_groups(namespace_state: NamespaceState) -> None:

@@ -11,23 +11,29 @@ from fastapi import Depends, Request
 
 from service.api.auth.credentials import Authenticator, Caller
 from service.api.auth.cross_origin import is_elsewhere
+from service.api.auth.reach import check_operation
 from service.api.auth.throttle import WINDOW_SECONDS, Refusals, fingerprint
 from service.api.job_types import KnownTypes
+from service.api.memory import MemoryShares
 from service.api.metrics import ApiMetrics
 from service.api.requests.body_budget import Bodies
 from service.api.requests.long_polls import Waiting, hang_up_noticed
+from service.api.requests.request_rates import RequestRate
 from service.api.requests.stream_limits import Holder, Places, stream_places, waiter_places
 from service.api.responses.errors import CredentialRefused, TooManyFailures, Unauthenticated
 from service.api.responses.redaction import View
 from service.clock import Clock
+from service.domain.errors import NotFound, QuotaExceeded
 from service.domain.ids import IdFactory
 from service.domain.job import Job
 from service.domain.record import record
+from service.domain.tenant import NO_POLICY, Policy
 from service.reachability import Reachability
 from service.settings import Settings
 from service.store.changes.subscriber import Subscriber
 from service.store.namespace import Namespace
 from service.store.redis.connect import RedisClient
+from service.store.tenants.tenants import Tenants
 from service.telemetry import logs
 from service.telemetry.spans import Tracer
 
@@ -68,6 +74,8 @@ class AppState:
     def __post_init__(self) -> None:
         self.refusals = Refusals(self.clock)
         self.subscriber = Subscriber(self.redis)
+        self.tenants = Tenants(self.redis)
+        self.memory = MemoryShares(self.redis)
 
     def stop(self) -> None:
         """Mark the process as not ready, and end all waits with the current state."""
@@ -82,8 +90,8 @@ class AppState:
             store = Namespace(
                 self.redis, namespace, settings.dead_retention_ms, self.subscriber, settings.max_queues
             )
-            known = KnownTypes(store.workers, store.queues, self.clock)
-            found = NamespaceState(store, known, Reachability(self.clock))
+            known = KnownTypes(store.workers, store.queues, self.clock, lambda: self.tenants.find(namespace))
+            found = NamespaceState(store, known, Reachability(self.clock), RequestRate(self.clock))
             self.namespace_states[namespace] = found
         found.used_at = self.clock.monotonic()
         return found
@@ -108,6 +116,7 @@ class NamespaceState:
     namespace: Namespace
     types: KnownTypes
     reachability: Reachability
+    rate: RequestRate
     #: Monotonic time.
     used_at: float = 0.0
 
@@ -125,13 +134,17 @@ class RequestContext:
     def namespace(self) -> Namespace:
         return self.namespace_state.namespace
 
+    @property
+    def policy(self) -> Policy:
+        return self.namespace_state.types.policy
+
     @contextlib.asynccontextmanager
     async def watch(self, id: str) -> AsyncGenerator[Waiting]:
         """Watch a job, group or bulk action for changes, and count as a waiting request meanwhile.
 
         Raises TooManyWaiters, TooManyWaitersOfKey, BackendUnavailable.
         """
-        with self.app_state.waiters.place(self.holder):
+        with self.app_state.waiters.place(self.holder, self.policy.quota("waits")):
             async with (
                 hang_up_noticed(self.request.receive) as gone,
                 self.namespace.change_feed.watch(id) as changed,
@@ -147,6 +160,12 @@ class RequestContext:
         caller = await self.app_state.authenticator.identify(self.request.headers.get("authorization"))
         caller.require(required_scope(self.request))
 
+    def visible(self, job: Job | None) -> Job:
+        """The job; raises NotFound if there is none, or none for a restricted key."""
+        if job is None or not self.caller.sees(job.queue, job.name):
+            raise NotFound()
+        return job
+
     def view(self, job: Job) -> View:
         """This caller's view of the job."""
         return View.of_job(job, self.caller.sees_payloads, self._redactions(job.name, job.redact))
@@ -158,6 +177,10 @@ class RequestContext:
     def _redactions(self, name: str, stored: tuple[str, ...] | None) -> tuple[str, ...] | None:
         # Both, since pointers may have been added to or removed from the job type after the submission.
         published = self.namespace_state.types.redactions(name)
+        if (rules := self.policy.redact) and published is not None:
+            published = tuple(dict.fromkeys((*published, *rules)))
+        if (rules := self.policy.redact) and stored is not None:
+            stored = tuple(dict.fromkeys((*stored, *rules)))
         if stored is None or published is None or stored == published:
             return published if stored is None else stored
         return tuple(dict.fromkeys((*stored, *published)))
@@ -208,10 +231,24 @@ async def admit(app_state: AppState, caller: Caller, request: Request) -> Reques
     # Set before the scope check, so that the namespace's metrics also count refused requests.
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require(required_scope(request))
+    check_operation(caller, request.scope["route"].name)
     namespace_state = app_state.namespace_state(caller.namespace)
     if not namespace_state.types.fresh:
         await namespace_state.types.load()
+    if namespace_state.types.policy is not NO_POLICY:
+        count_request(namespace_state, request)
     return RequestContext(caller, namespace_state, app_state, request)
+
+
+def count_request(namespace_state: NamespaceState, request: Request) -> None:
+    """Once per request, which the lane may pass on. Raises QuotaExceeded."""
+    state = request.scope["state"]
+    if "rate_limit" not in state:
+        try:
+            state["rate_limit"] = namespace_state.rate.take(namespace_state.types.policy)
+        except QuotaExceeded as error:
+            state["rate_limit"] = error.headers
+            raise
 
 
 async def request_context(request: Request) -> RequestContext:

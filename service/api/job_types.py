@@ -1,7 +1,7 @@
 """Caches job types and queue defaults, so that a submission needs no extra round trip."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -11,6 +11,7 @@ from service.clock import Clock
 from service.domain.catalogue import JobType
 from service.domain.errors import PayloadInvalid, TriageError
 from service.domain.similar import did_you_mean
+from service.domain.tenant import NO_POLICY, Tenant
 from service.store.queues.queues import Queues
 from service.store.workers import WorkerRegistry
 from service.tasks import end
@@ -33,9 +34,18 @@ log = structlog.get_logger("triage.types")
 class KnownTypes:
     """The job types of one namespace. Accepts any payload for a type that no worker has published."""
 
-    def __init__(self, workers: WorkerRegistry, queues: Queues, clock: Clock) -> None:
+    def __init__(
+        self,
+        workers: WorkerRegistry,
+        queues: Queues,
+        clock: Clock,
+        record: Callable[[], Awaitable[Tenant | None]],
+    ) -> None:
         self._workers = workers
         self._queues = queues
+        self._record = record
+        #: Quotas and rules of the namespace, as of the last read.
+        self.policy = NO_POLICY
         #: Defaults for jobs by queue, as of the last read.
         self.queue_defaults: Mapping[str, Mapping[str, Any]] = {}
         self._clock = clock
@@ -129,9 +139,11 @@ class KnownTypes:
         try:
             published, known = await self._workers.published_types()
             self.queue_defaults = await self._queues.defaults()
+            tenant = await self._record()
         except TriageError as error:
             log.info("job_types_not_read", code=error.code)
             return
+        self.policy = NO_POLICY if tenant is None else tenant.policy
         self._types = {job_type.name: job_type for job_type in published if job_type.name in known}
         self._sentences.clear()
         self._redactions = {job_type.name: job_type.redact for job_type in published}

@@ -22,6 +22,7 @@ from pydantic_core import SchemaValidator, core_schema
 from pydantic_core import ValidationError as PatternMismatch
 from referencing import Registry
 
+from service.domain import pattern_cost
 from service.domain.similar import did_you_mean
 
 #: The most rows of errors in a response.
@@ -30,6 +31,12 @@ MAX_ROWS = 100
 MAX_UNKNOWN = 10
 #: The most keywords to evaluate in the event loop (some milliseconds), and in total (a second of a thread).
 QUICK_STEPS, MOST_STEPS = 500, 100_000
+#: The most states of a pattern: neither its compilation nor a match releases the interpreter.
+MOST_STATES = 2_000
+#: The most states times characters of one match, some milliseconds, and how many of them count as a step.
+MOST_MATCHING, MATCHING_PER_STEP = 2_000_000, 2_000
+#: Longer texts are not quoted in messages, which the library composes and `_message` drops.
+_LONG = 64
 
 _Keyword = Callable[[Any, Any, Any, Mapping[str, Any]], Iterator[SchemaError] | None]
 log = structlog.get_logger("triage.types")
@@ -51,7 +58,7 @@ class PayloadSchema:
     """A compiled schema."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._validator = _Linear(dict(schema), registry=Registry())
+        self._validator = _Linear(_quiet(schema), registry=Registry())
 
     async def errors(self, payload: Any) -> list[dict[str, str]]:
         """A row per problem, with a pointer relative to the payload. Checks large payloads in a thread."""
@@ -68,7 +75,7 @@ class PayloadSchema:
     def _check(self, payload: Any, steps: int) -> list[dict[str, str]]:
         _budget.steps = steps
         try:
-            errors = list(islice(self._validator.iter_errors(payload), MAX_ROWS))
+            errors = list(islice(self._validator.iter_errors(_quiet(payload)), MAX_ROWS))
         except TooComplex:
             raise
         except RecursionError:
@@ -85,6 +92,35 @@ class PayloadSchema:
             }
             for error in errors
         ]
+
+
+class _Object(dict[str, Any]):
+    def __repr__(self) -> str:
+        return "{}"
+
+
+class _Array(list[Any]):
+    def __repr__(self) -> str:
+        return "[]"
+
+
+class _Text(str):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "''"
+
+
+def _quiet(value: Any) -> Any:
+    """The same value, cheap to quote: the library quotes it in the message of each alternative that fails."""
+    if isinstance(value, str):
+        return _Text(value) if len(value) > _LONG else value
+    if isinstance(value, Mapping):
+        members = cast(Mapping[str, Any], value).items()
+        return _Object((_quiet(name), _quiet(member)) for name, member in members)
+    if isinstance(value, list):
+        return _Array(_quiet(item) for item in cast(list[Any], value))
+    return value
 
 
 def _escaped(part: str | int) -> str:
@@ -107,7 +143,8 @@ def _message(error: SchemaError) -> str:
 
 def _counted(keyword: _Keyword) -> _Keyword:
     def check(validator: Any, value: Any, instance: Any, schema: Mapping[str, Any]) -> Any:
-        _spend(1)
+        # A keyword may go through the whole of its value, such as a list of types.
+        _spend(1 + (len(cast(Any, value)) // 512 if isinstance(value, (list, dict)) else 0))
         return keyword(validator, value, instance, schema)
 
     return check
@@ -119,9 +156,14 @@ def _spend(steps: int) -> None:
         raise TooComplex
 
 
+states = lru_cache(maxsize=4096)(pattern_cost.states)
+
+
 @lru_cache(maxsize=1024)
 def _pattern(pattern: str) -> SchemaValidator | None:
-    """Compile with pydantic's engine, which never backtracks; None if it does not support the pattern."""
+    """Compile with pydantic's engine, which never backtracks; None if it cannot, or not in time."""
+    if states(pattern) > MOST_STATES:
+        return None
     try:
         return SchemaValidator(core_schema.str_schema(pattern=pattern))
     except PatternError:
@@ -129,9 +171,11 @@ def _pattern(pattern: str) -> SchemaValidator | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    engine = _pattern(pattern)
+    work = states(pattern) * len(text)
+    engine = _pattern(pattern) if work <= MOST_MATCHING else None
     if engine is None:
         return True
+    _spend(work // MATCHING_PER_STEP)
     try:
         engine.validate_python(text)
     except PatternMismatch:

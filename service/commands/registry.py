@@ -49,6 +49,7 @@ ENTRIES = (
     Entry("dlq", "operations.dead_letters", "app", OPERATE, "The dead-letter queue."),
     Entry("bulk", "operations.bulk_actions", "app", OPERATE, "Actions on every job that matches."),
     Entry("keys", "keys", "app", OPERATE, "API keys."),
+    Entry("namespaces", "namespaces", "app", OPERATE, "Namespaces and their quotas."),
     Entry("top", "top.command", "top", MEASURE),
     Entry("bench", "bench.command", "bench", MEASURE),
 )

@@ -78,11 +78,45 @@ class TooManyQueues(TriageError):
     )
 
 
+class QuotaExceeded(TriageError):
+    code = "quota_exceeded"
+    retryable = True
+    #: Seconds.
+    retry_after = 1
+    #: Lines of headers that the response has.
+    headers = ""
+    default_message = "The namespace has reached one of its quotas."
+
+    @classmethod
+    def of(cls, quota: str, limit: int) -> "QuotaExceeded":
+        message = f"The namespace has reached its quota {quota} ({limit:,})."
+        return cls(message, quota=quota, limit=limit)
+
+    @classmethod
+    def read(cls, text: str) -> "QuotaExceeded":
+        """From the text of quotas.lua: the quota, its limit, and for a rate the ms until it may succeed."""
+        quota, limit, *wait = text.split()[:3]
+        error = cls.of(quota, int(limit))
+        if wait and wait[0].isdigit():
+            error.retry_after = max(1, -(-int(wait[0]) // 1000))
+        return error
+
+
 class QueueNotEmpty(TriageError):
     code = "queue_not_empty"
     default_message = (
         "The queue still has jobs. Finished jobs count until their retention ends or you delete them."
     )
+
+
+class NamespaceExists(TriageError):
+    code = "namespace_exists"
+    default_message = "A namespace of this name exists. Change it with PATCH."
+
+
+class NamespaceNotEmpty(TriageError):
+    code = "namespace_not_empty"
+    default_message = "The namespace still has jobs, queues with settings, flows, fan-outs or schedules."
 
 
 class PayloadInvalid(TriageError):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from service.domain.access_key import Reach
 from service.domain.job import Job
 from service.domain.states import State
 
@@ -21,6 +22,8 @@ class JobFilter:
     created_before: int | None = None
     #: Of dead jobs only: the group of their error.
     fingerprint: str | None = None
+    #: The queues and job types that the caller is restricted to; only for lists.
+    reach: Reach | None = None
 
     @property
     def indexed(self) -> bool:
@@ -38,5 +41,6 @@ class JobFilter:
             and (self.created_after is None or job.created_at >= self.created_after)
             and (self.created_before is None or job.created_at < self.created_before)
             and (self.fingerprint is None or job.fingerprint == self.fingerprint)
+            and (self.reach is None or self.reach.has(job.queue, job.name))
             and all(job.tags.get(key) == value for key, value in self.tags.items())
         )

@@ -27,7 +27,7 @@ from service.domain.retry import RetryPolicy
 
 OnConflict = Literal["return_existing", "reject", "replace"]
 
-DEFAULT_QUEUE = "default"
+DEFAULT_QUEUE, EVERY_QUEUE = "default", "*"
 DEFAULT_PRIORITY = 100
 DEFAULT_TIMEOUT_MS = 300_000
 DEFAULT_RETENTION_MS = 86_400_000
@@ -223,7 +223,7 @@ def specify(
 ) -> JobSpec:
     """The job that `given` describes in the JSON form of JobSpec; raises SpecInvalid or PayloadTooLarge.
 
-    Absent fields come from the job type, else from its queue, else from `below`. `root` is the pointer to
+    Absent fields come from the job type, else its queue, the namespace, or `below`. `root` is the pointer to
     `given` in the caller's document. Jobs `inside` a group cannot be unique.
     """
     document = read_object(given, root)
@@ -234,6 +234,8 @@ def specify(
         document = merge_defaults(defaults, document)
     if of_queue:
         document = merge_defaults(_known(of_queue), document)
+    if of_all := queues.get(EVERY_QUEUE):
+        document = merge_defaults(_known(of_all), document)
     if below:
         document = merge_defaults(below, document)
     values = read_members(document, root, _CHECKS, required=("name",))

@@ -8,7 +8,8 @@ from service.domain.checks import SpecInvalid, refuse
 
 #: Stands for every member of an object and every item of a list.
 ANY = "*"
-_POINTER = re.compile(r"(/([^/~\x00-\x1f]|~[01])+)+")
+POINTER = r"^(/([^/~\x00-\x1f]|~[01])+)+$"
+_POINTER = re.compile(POINTER)
 
 
 def parse_pointer(pointer: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from service.domain.errors import (
     InvalidState,
     NotFound,
     QueueFull,
+    QuotaExceeded,
     TooManyQueues,
     TriageError,
     UniqueConflict,
@@ -18,7 +19,7 @@ from service.domain.record import record
 from service.domain.states import State
 
 #: Errors of one submission in a batch.
-REFUSALS = (IdempotencyKeyReused, UniqueConflict, QueueFull, TooManyQueues)
+REFUSALS = (IdempotencyKeyReused, UniqueConflict, QueueFull, TooManyQueues, QuotaExceeded)
 
 
 class SubmitResult(StrEnum):
@@ -35,6 +36,8 @@ class SubmitResult(StrEnum):
     REUSED = "reused"
     FULL = "full"
     TOO_MANY_QUEUES = "too_many_queues"
+    #: `job_id` is the quota and its limit.
+    QUOTA_EXCEEDED = "quota_exceeded"
     #: The schedule's last run is unfinished.
     SKIPPED = "skipped"
 
@@ -59,6 +62,8 @@ class Submitted:
                 return QueueFull()
             case SubmitResult.TOO_MANY_QUEUES:
                 return TooManyQueues()
+            case SubmitResult.QUOTA_EXCEEDED:
+                return QuotaExceeded.read(self.job_id)
             case SubmitResult.SKIPPED:
                 return InvalidState("The schedule's last run is unfinished.", current_state=State.RUNNING)
             case _:
@@ -86,6 +91,7 @@ class ChangeResult(StrEnum):
     VERSION = "version"
     MISSING = "missing"
     TOO_MANY_QUEUES = "too_many_queues"
+    QUOTA_EXCEEDED = "quota_exceeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,8 @@ class Changed:
                 return VersionMismatch()
             case ChangeResult.TOO_MANY_QUEUES:
                 return TooManyQueues()
+            case ChangeResult.QUOTA_EXCEEDED:
+                return QuotaExceeded("The namespace has reached a quota: jobs, limit keys or unique keys.")
             case ChangeResult.MOVED | ChangeResult.REQUESTED:
                 return None
 

@@ -161,6 +161,8 @@ class Queries:
             return [keys.tag("", key=tag, value=value)]
         if filter.queue is not None:
             queues = [filter.queue]
+        elif filter.reach is not None and filter.reach.queues is not None:
+            queues = sorted(filter.reach.queues)
         else:
             key = keys.queues(self._prefix)
             queues = texts((await self.pipeline(lambda pipe: pipe.zrange(key, 0, -1)))[0])

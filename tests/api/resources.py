@@ -1,9 +1,11 @@
 """Creates the resource that an operation acts on, for every operation that names one."""
 
 import os
+import secrets
 from collections.abc import Awaitable, Callable
 
 from service.clock import Clock
+from service.domain.access_key import AccessKey
 from service.domain.bulk_action import BulkSpec
 from service.domain.catalogue import JobType
 from service.domain.fan_out import MEMBERS, FanOutSpec, Item
@@ -12,8 +14,11 @@ from service.domain.ids import IdFactory
 from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
+from service.domain.tenant import Policy
 from service.domain.worker import WorkerRecord
+from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
+from service.store.tenants.tenants import Tenants
 from tests.api.document import Operation
 from tests.support.factories import HOPELESS, claim, finish, job_in, submit
 
@@ -24,6 +29,7 @@ UNKNOWN = {
     "flow_id": "flow_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "fan_out_id": "fan_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "action_id": "act_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "key_id": "key_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "worker_id": "wk_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "name": "never-seen",
 }
@@ -101,15 +107,32 @@ async def _bulk_action(store: Namespace, operation: Operation) -> str:
     return id
 
 
+async def _api_key(store: Namespace, operation: Operation) -> str:
+    """Permits only what the examples' callers may grant."""
+    id, namespace = IdFactory(Clock().now_ms, os.urandom).new("key"), store.scripts.namespace
+    key = AccessKey(id, "made", namespace, frozenset({"keys:admin"}), Clock().now_ms())
+    await AccessKeys(store.scripts.redis).create(key, secrets.token_hex(32))
+    return id
+
+
+async def _namespace(store: Namespace, operation: Operation) -> str:
+    """Only operators see namespaces, so it need not be the caller's."""
+    name = f"{store.scripts.namespace}-tenant"
+    await Tenants(store.scripts.redis).create(name, Policy({"jobs": 5}), "")
+    return name
+
+
 #: By path parameter, or by the first path segment where the parameter is just a name.
 _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
     "job_id": _job,
     "flow_id": _flow,
     "fan_out_id": _fan_out,
     "action_id": _bulk_action,
+    "key_id": _api_key,
     "worker_id": _worker,
     "queues name": _queue,
     "schedules name": _schedule,
+    "namespaces name": _namespace,
 }
 
 

@@ -9,14 +9,28 @@ import orjson
 import pytest
 
 from service.api.auth.credentials import SCOPES
+from service.domain.catalogue import JobType
+from service.domain.states import State
 from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
 from service.store.queues.queues import QueueSettings
+from tests.api.bearers import bearer
 from tests.api.client import Api, problem
 from tests.api.document import ADDRESSED, GUARDED, OPERATIONS, Operation
+from tests.api.issuer import claims, sign
 from tests.api.keys import authorization
 from tests.api.resources import make, unknown
+from tests.support.factories import job_in, register_worker, submit
 
+#: Operations on resources of one namespace. Operators see all namespaces.
+OPERATORS = "namespaces:admin"
+OWNED = [operation for operation in ADDRESSED if operation.scope != OPERATORS]
+#: Lists of resources of one namespace, at the top of their paths.
+LISTS = [
+    operation
+    for operation in GUARDED
+    if operation.id.startswith("list_") and not operation.parameters("path") and operation.scope != OPERATORS
+]
 #: These operations create the resource that they name, in the caller's namespace.
 CREATES = {"update_queue", "pause_queue", "resume_queue", "put_schedule"}
 
@@ -51,12 +65,76 @@ def anonymous(response: httpx.Response, values: dict[str, str]) -> Any:
     return {key: value for key, value in document.items() if key not in ("instance", "request_id")}
 
 
-@pytest.mark.parametrize("operation", ADDRESSED, ids=lambda operation: operation.id)
+@pytest.mark.parametrize("operation", OWNED, ids=lambda operation: operation.id)
 async def test_resources_of_another_namespace_look_nonexistent(
     guarded: Api, store: Namespace, operation: Operation
 ) -> None:
     redis, namespace = store.scripts.redis, store.scripts.namespace
     owner, stranger = await authorization(redis, namespace), await authorization(redis, f"{namespace}-other")
+    await check_isolation(guarded, store, operation, owner, stranger)
+
+
+@pytest.mark.parametrize("operation", OWNED, ids=lambda operation: operation.id)
+async def test_a_token_of_another_namespace_sees_nothing(
+    token_api: Api, store: Namespace, operation: Operation
+) -> None:
+    scope = " ".join(SCOPES)
+    namespaces = (store.scripts.namespace, f"{store.scripts.namespace}-other")
+    owner, stranger = (bearer(sign(claims(name, scope=scope))) for name in namespaces)
+    await check_isolation(token_api, store, operation, owner, stranger)
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.id)
+async def test_a_list_has_nothing_of_another_namespace(
+    guarded: Api, store: Namespace, operation: Operation
+) -> None:
+    await make_of_each_kind(store)
+    redis, namespace = store.scripts.redis, store.scripts.namespace
+    stranger = await authorization(redis, f"{namespace}-other")
+    response = await send(guarded, operation, stranger)
+    assert response.status_code == 200
+    # The stranger's own key is the only thing that exists in its namespace.
+    rows = [row for row in response.json()["items"] if row["object"] != "api_key"]
+    assert rows == []
+    assert namespace not in response.text.replace(f"{namespace}-other", "")
+    mine = await send(guarded, operation, await authorization(redis, namespace))
+    assert mine.json()["items"] != []
+
+
+async def test_metrics_and_waits_have_nothing_of_another_namespace(guarded: Api, store: Namespace) -> None:
+    redis, namespace = store.scripts.redis, store.scripts.namespace
+    id = await submit(store, queue="secret-queue")
+    stranger = await authorization(redis, f"{namespace}-other")
+    metrics = await guarded.http.get("/metrics", headers=stranger)
+    assert (metrics.status_code, "secret-queue" in metrics.text) == (200, False)
+    load = await guarded.http.get("/internal/autoscale?queue=secret-queue", headers=stranger)
+    assert load.json()["queued"] == 0
+    problem(await guarded.http.get(f"/v1/jobs/{id}?wait=0.1", headers=stranger), 404, "not_found")
+    body = {"action": "cancel", "filter": {"queue": "secret-queue"}}
+    assert (await guarded.http.post("/v1/bulk-actions", json=body, headers=stranger)).status_code == 202
+    other = Namespace(redis, f"{namespace}-other", 1_000)
+    while await other.bulk_batches.work() is not None:
+        pass
+    job = await store.queries.job(id)
+    assert job is not None
+    assert job.state == "queued"
+
+
+async def make_of_each_kind(store: Namespace) -> None:
+    """Something for every list: a resource for each operation that names one, and a dead job."""
+    await job_in(store, State.DEAD)
+    for id in ("get_job", "get_flow", "get_fan_out", "get_bulk_action", "get_schedule", "get_api_key"):
+        await make(store, next(operation for operation in ADDRESSED if operation.id == id))
+    await register_worker(store, [JobType("work")])
+
+
+async def check_isolation(
+    guarded: Api,
+    store: Namespace,
+    operation: Operation,
+    owner: dict[str, str],
+    stranger: dict[str, str],
+) -> None:
     values = await make(store, operation)
     foreign = await send(guarded, operation, stranger, values)
     if operation.id in CREATES:

@@ -58,6 +58,21 @@ HARD = {
     "numbers": (of({"items": {"type": "integer"}}), [1] * 30_000, None),
     "choices": (of({"items": {"enum": [str(i) for i in range(1_000)]}}), ["999"] * 4_000, None),
     "branches": (of({"items": {"anyOf": [{"type": "string"}] * 60 + [{}]}}), [1] * 30_000, "too_complex"),
+    "alternatives that quote": (
+        of({"anyOf": [{"type": "string"}] * 480}),
+        [{f"k{i}": "x"} for i in range(20_000)],
+        "anyOf",
+    ),
+    "patterns that compile slowly": (
+        of({"allOf": [{"pattern": rf"(?:\w{{1,40}}[ab]){{{200 + i}}}c"} for i in range(10)]}),
+        "ab" * 100,
+        None,
+    ),
+    "patterns that match slowly": (
+        of({"allOf": [{"pattern": rf"(?:[ab]{{0,30}}a[ab]{{20}}){{{20 + i}}}c"} for i in range(50)]}),
+        "ab" * 30_000,
+        None,
+    ),
     "unevaluated": (of({"unevaluatedItems": False, "anyOf": [{"items": {}}]}), [1] * 20_000, None),
 }
 

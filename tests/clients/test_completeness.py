@@ -20,6 +20,10 @@ LEFT_OUT = {
     "readyz": "for the probes of a platform",
     "metrics": "for Prometheus, in its own format",
     "read_autoscale": "for KEDA",
+    **dict.fromkeys(
+        ("create_namespace", "list_namespaces", "get_namespace", "update_namespace", "delete_namespace"),
+        "for operators: triage namespaces",
+    ),
 }
 #: Operations of features that the API gets; a method follows once the document has them.
 PLANNED = {

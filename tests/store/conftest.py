@@ -8,6 +8,7 @@ from service.clock import Clock
 from service.store.namespace import Namespace
 from tests.store.times import START
 from tests.support.factories import register_worker
+from tests.support.quota_invariants import set_quotas
 
 
 @pytest.fixture
@@ -17,6 +18,17 @@ async def at(store: Namespace) -> AsyncIterator[int]:
     store.scripts.now = str(begin)
     yield begin
     store.scripts.now = ""
+
+
+#: Random models that run with quotas, so that the invariants recount everything that quotas count.
+COUNTED = ("test_flow_model", "test_fan_out_model", "test_limit_model")
+
+
+@pytest.fixture
+async def store(store: Namespace, request: pytest.FixtureRequest) -> Namespace:
+    if request.module.__name__.rpartition(".")[2] in COUNTED:
+        await set_quotas(store)
+    return store
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from service.store.redis.connect import connect
 from tests.store.unique_model import DELAY, LEASE, Model
 from tests.support import factories, invariants
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK
+from tests.support.quota_invariants import set_quotas
 
 #: Lives in a normal run; `UNIQUE_LIVES=2000` searches longer.
 EXAMPLES = int(os.environ.get("UNIQUE_LIVES", "20"))
@@ -45,6 +46,7 @@ class Keys(RuleBasedStateMachine):
         self.leases: dict[str, Lease] = {}
         self.numbers = 0
         self.pass_time(0)
+        self.runner.run(set_quotas(self.store))
 
     def teardown(self) -> None:
         self.runner.run(self.redis.aclose())

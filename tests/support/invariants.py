@@ -6,7 +6,7 @@ from typing import Any
 from service.domain.states import FINISHED, State
 from service.store.codec.traits import decode_traits
 from service.store.namespace import Namespace
-from tests.support import group_invariants
+from tests.support import group_invariants, quota_invariants
 
 ORDERS = {"scheduled": "due", "retrying": "due", "running": "leases", **dict.fromkeys(FINISHED, "retention")}
 
@@ -81,6 +81,7 @@ async def check(store: Namespace) -> None:
     await _check_searches(redis, prefix, jobs, members)
     await _check_keys(redis, prefix, jobs)
     await _check_schedules(redis, prefix)
+    await quota_invariants.check(redis, prefix, jobs)
     assert members.get("cancelling", set()) <= {id for id, job in jobs.items() if job["state"] == "running"}
 
 

@@ -24,7 +24,10 @@ __all__ = [
     "InvalidState",
     "IssuerUnavailable",
     "JsonInvalid",
+    "KeyRestricted",
     "MethodNotAllowed",
+    "NamespaceExists",
+    "NamespaceNotEmpty",
     "NotFound",
     "NotReplicated",
     "OutcomeUnknown",
@@ -32,6 +35,7 @@ __all__ = [
     "PayloadTooLarge",
     "QueueFull",
     "QueueNotEmpty",
+    "QuotaExceeded",
     "RequestTooSlow",
     "ScopeMissing",
     "ShuttingDown",
@@ -128,8 +132,24 @@ class JsonInvalid(ApiError):
     """`json_invalid`: The request body is not valid JSON, or has values that JSON cannot preserve."""
 
 
+class KeyRestricted(ApiError):
+    """`key_restricted`: The API key is restricted to some queues or job types, and this request needs
+    others.
+    """
+
+
 class MethodNotAllowed(ApiError):
     """`method_not_allowed`: Method Not Allowed."""
+
+
+class NamespaceExists(ApiError):
+    """`namespace_exists`: A namespace of this name exists. Change it with PATCH."""
+
+
+class NamespaceNotEmpty(ApiError):
+    """`namespace_not_empty`: The namespace still has jobs, queues with settings, flows, fan-outs or
+    schedules.
+    """
 
 
 class NotFound(ApiError):
@@ -168,6 +188,10 @@ class QueueNotEmpty(ApiError):
     """`queue_not_empty`: The queue still has jobs. Finished jobs count until their retention ends or you
     delete them.
     """
+
+
+class QuotaExceeded(ApiError):
+    """`quota_exceeded`: The namespace has reached one of its quotas."""
 
 
 class RequestTooSlow(ApiError):
@@ -268,7 +292,10 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "invalid_state": InvalidState,
     "issuer_unavailable": IssuerUnavailable,
     "json_invalid": JsonInvalid,
+    "key_restricted": KeyRestricted,
     "method_not_allowed": MethodNotAllowed,
+    "namespace_exists": NamespaceExists,
+    "namespace_not_empty": NamespaceNotEmpty,
     "not_found": NotFound,
     "not_replicated": NotReplicated,
     "outcome_unknown": OutcomeUnknown,
@@ -276,6 +303,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "payload_too_large": PayloadTooLarge,
     "queue_full": QueueFull,
     "queue_not_empty": QueueNotEmpty,
+    "quota_exceeded": QuotaExceeded,
     "request_too_slow": RequestTooSlow,
     "scope_missing": ScopeMissing,
     "shutting_down": ShuttingDown,

@@ -4,6 +4,60 @@ from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class ApiKeyIn(TypedDict):
+    """A new key of the caller's namespace. It can permit nothing that the caller may not do."""
+
+    name: str
+    scopes: list[Literal["jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read", "schedules:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read", "namespaces:admin"]]
+    queues: NotRequired[list[str] | None]
+    names: NotRequired[list[str] | None]
+    expires_at: NotRequired[str | datetime | None]
+
+
+class ApiKeyIssuedOut(TypedDict):
+    """An API key with its secret, which no other response contains."""
+
+    id: str
+    object: Literal["api_key"]
+    version: int
+    name: str
+    namespace: str
+    scopes: list[str]
+    queues: list[str] | None
+    names: list[str] | None
+    created_at: str
+    created_by: str | None
+    expires_at: str | None
+    rotated_at: str | None
+    previous_expires_at: str | None
+    last_used_at: str | None
+    key: str
+
+
+class ApiKeyOut(TypedDict):
+    """An API key, without its secret."""
+
+    id: str
+    object: Literal["api_key"]
+    version: int
+    name: str
+    namespace: str
+    scopes: list[str]
+    queues: list[str] | None
+    names: list[str] | None
+    created_at: str
+    created_by: str | None
+    expires_at: str | None
+    rotated_at: str | None
+    previous_expires_at: str | None
+    last_used_at: str | None
+
+
+class ApiKeyPage(TypedDict):
+    items: list["ApiKeyOut"]
+    next_cursor: str | None
+
+
 class AttemptOut(TypedDict):
     """An attempt that failed, crashed (its subprocess died) or was lost with its worker."""
 
@@ -627,6 +681,44 @@ class MarkOut(TypedDict):
     job_type: str | None
 
 
+class NamespaceChangesIn(TypedDict):
+    """What to change."""
+
+    description: NotRequired[str | None]
+    quotas: NotRequired["QuotasIn | None"]
+    retention_seconds: NotRequired[float | None]
+    redact: NotRequired[list[str] | None]
+
+
+class NamespaceIn(TypedDict):
+    """A new namespace."""
+
+    name: str
+    description: NotRequired[str]
+    quotas: NotRequired["QuotasIn | None"]
+    retention_seconds: NotRequired[float | None]
+    redact: NotRequired[list[str]]
+
+
+class NamespaceOut(TypedDict):
+    """A namespace with its quotas."""
+
+    name: str
+    object: Literal["namespace"]
+    version: int
+    description: str
+    quotas: "QuotasOut"
+    usage: "UsageOut | None"
+    retention_seconds: float | None
+    redact: list[str]
+    created_at: str
+
+
+class NamespacePage(TypedDict):
+    items: list["NamespaceOut"]
+    next_cursor: str | None
+
+
 class NodeIn(TypedDict):
     """A job of a flow. An edge is the key of another job, or an object with key and `when`."""
 
@@ -763,6 +855,36 @@ class QueueTotalsOut(TypedDict):
     dlq_depth: int
 
 
+class QuotasIn(TypedDict):
+    """null = no limit. An absent quota has its default in a new namespace, and does not change otherwise."""
+
+    jobs: NotRequired[int | None]
+    stored_bytes: NotRequired[int | None]
+    queues: NotRequired[int | None]
+    limit_keys: NotRequired[int | None]
+    unique_keys: NotRequired[int | None]
+    schedules: NotRequired[int | None]
+    submissions_per_second: NotRequired[int | None]
+    requests_per_second: NotRequired[int | None]
+    waits: NotRequired[int | None]
+    streams: NotRequired[int | None]
+
+
+class QuotasOut(TypedDict):
+    """null = no limit."""
+
+    jobs: int | None
+    stored_bytes: int | None
+    queues: int | None
+    limit_keys: int | None
+    unique_keys: int | None
+    schedules: int | None
+    submissions_per_second: int | None
+    requests_per_second: int | None
+    waits: int | None
+    streams: int | None
+
+
 class RateLimitIn(TypedDict):
     """At most `limit` starts in any period of `per_seconds`."""
 
@@ -852,12 +974,18 @@ class RetryOut(TypedDict):
     jitter: float
 
 
+class RotateIn(TypedDict):
+    """How the old secret ends."""
+
+    overlap_seconds: NotRequired[float]
+
+
 class RunOut(TypedDict):
     """The result of a fire time."""
 
     slot: str | None
     at: str
-    outcome: Literal["created", "existing", "conflict", "full", "skipped", "missed", "replaced", "too_many_queues"]
+    outcome: Literal["created", "existing", "conflict", "full", "skipped", "missed", "replaced", "too_many_queues", "quota_exceeded"]
     job_id: str | None
 
 
@@ -1011,6 +1139,17 @@ class UniqueOut(TypedDict):
     on_conflict: Literal["return_existing", "reject", "replace"]
 
 
+class UsageOut(TypedDict):
+    """What the namespace uses of the quotas that count something."""
+
+    jobs: int
+    stored_bytes: int
+    queues: int
+    limit_keys: int
+    unique_keys: int
+    schedules: int
+
+
 class WaitsForOut(TypedDict):
     """A job, child or fan-out that a blocked job waits for; `state` is null if it was deleted."""
 
@@ -1041,7 +1180,7 @@ class WorkerPage(TypedDict):
     next_cursor: str | None
 
 
-ProblemCode = Literal["backend_unavailable", "bad_request", "body_too_large", "configuration_invalid", "count_mismatch", "cursor_invalid", "fan_out_sealed", "flow_invalid", "headers_too_large", "host_not_allowed", "http_error", "http_invalid", "idempotency_key_reused", "internal_error", "invalid_state", "issuer_unavailable", "json_invalid", "method_not_allowed", "not_found", "not_replicated", "outcome_unknown", "payload_invalid", "payload_too_large", "queue_full", "queue_not_empty", "request_too_slow", "scope_missing", "shutting_down", "storage_full", "store_fault", "too_many_bodies", "too_many_failures", "too_many_queues", "too_many_streams", "too_many_waiters", "unauthenticated", "unique_conflict", "unknown_job_type", "unknown_parameter", "unsupported_media_type", "validation_failed", "version_mismatch"]
+ProblemCode = Literal["backend_unavailable", "bad_request", "body_too_large", "configuration_invalid", "count_mismatch", "cursor_invalid", "fan_out_sealed", "flow_invalid", "headers_too_large", "host_not_allowed", "http_error", "http_invalid", "idempotency_key_reused", "internal_error", "invalid_state", "issuer_unavailable", "json_invalid", "key_restricted", "method_not_allowed", "namespace_exists", "namespace_not_empty", "not_found", "not_replicated", "outcome_unknown", "payload_invalid", "payload_too_large", "queue_full", "queue_not_empty", "quota_exceeded", "request_too_slow", "scope_missing", "shutting_down", "storage_full", "store_fault", "too_many_bodies", "too_many_failures", "too_many_queues", "too_many_streams", "too_many_waiters", "unauthenticated", "unique_conflict", "unknown_job_type", "unknown_parameter", "unsupported_media_type", "validation_failed", "version_mismatch"]
 
 
 class ItemResultOut(TypedDict):

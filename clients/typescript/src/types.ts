@@ -1,5 +1,65 @@
 // What requests and responses contain. Written by `make generate` from the OpenAPI document.
 
+/** A new key of the caller's namespace. It can permit nothing that the caller may not do. */
+export interface ApiKeyIn {
+  name: string;
+  scopes: ("jobs:read" | "jobs:write" | "queues:read" | "queues:admin" | "dlq:read" | "dlq:write" | "schedules:read" | "schedules:write" | "workers:read" | "workers:admin" | "keys:admin" | "metrics:read" | "payload:read" | "namespaces:admin")[];
+  /** The only queues that the key may use. */
+  queues?: string[] | null;
+  /** The only job types that the key may use. */
+  names?: string[] | null;
+  /** When the key stops working; absent = never. */
+  expires_at?: string | Date | null;
+}
+
+/** An API key with its secret, which no other response contains. */
+export interface ApiKeyIssuedOut {
+  id: string;
+  object: "api_key";
+  version: number;
+  name: string;
+  namespace: string;
+  scopes: string[];
+  queues: string[] | null;
+  names: string[] | null;
+  created_at: string;
+  /** The key or token that created it; null: the command line. */
+  created_by: string | null;
+  expires_at: string | null;
+  rotated_at: string | null;
+  /** When the secret before the last rotation stops working. */
+  previous_expires_at: string | null;
+  /** Accurate to about a minute. */
+  last_used_at: string | null;
+  key: string;
+}
+
+/** An API key, without its secret. */
+export interface ApiKeyOut {
+  id: string;
+  object: "api_key";
+  version: number;
+  name: string;
+  namespace: string;
+  scopes: string[];
+  queues: string[] | null;
+  names: string[] | null;
+  created_at: string;
+  /** The key or token that created it; null: the command line. */
+  created_by: string | null;
+  expires_at: string | null;
+  rotated_at: string | null;
+  /** When the secret before the last rotation stops working. */
+  previous_expires_at: string | null;
+  /** Accurate to about a minute. */
+  last_used_at: string | null;
+}
+
+export interface ApiKeyPage {
+  items: ApiKeyOut[];
+  next_cursor: string | null;
+}
+
 /** An attempt that failed, crashed (its subprocess died) or was lost with its worker. */
 export interface AttemptOut {
   attempt: number;
@@ -634,6 +694,44 @@ export interface MarkOut {
   job_type: string | null;
 }
 
+/** What to change. */
+export interface NamespaceChangesIn {
+  description?: string | null;
+  quotas?: QuotasIn | null;
+  retention_seconds?: number | null;
+  redact?: string[] | null;
+}
+
+/** A new namespace. */
+export interface NamespaceIn {
+  name: string;
+  description?: string;
+  quotas?: QuotasIn | null;
+  /** Retention of jobs that neither a client nor a job type sets. */
+  retention_seconds?: number | null;
+  /** JSON pointers to redact in payloads and results of all jobs. */
+  redact?: string[];
+}
+
+/** A namespace with its quotas. */
+export interface NamespaceOut {
+  name: string;
+  object: "namespace";
+  version: number;
+  description: string;
+  quotas: QuotasOut;
+  /** null in lists, and without any quota. */
+  usage: UsageOut | null;
+  retention_seconds: number | null;
+  redact: string[];
+  created_at: string;
+}
+
+export interface NamespacePage {
+  items: NamespaceOut[];
+  next_cursor: string | null;
+}
+
 /** A job of a flow. An edge is the key of another job, or an object with key and `when`. */
 export interface NodeIn {
   job: JobSpecIn;
@@ -764,6 +862,44 @@ export interface QueueTotalsOut {
   dlq_depth: number;
 }
 
+/** null = no limit. An absent quota has its default in a new namespace, and does not change otherwise. */
+export interface QuotasIn {
+  /** Unfinished jobs, however late they are due. */
+  jobs?: number | null;
+  /** Bytes of payloads, results, errors; 1 KiB per job. */
+  stored_bytes?: number | null;
+  /** Queues with jobs or settings. */
+  queues?: number | null;
+  /** Limit keys of unfinished jobs. */
+  limit_keys?: number | null;
+  /** Unique keys that are held. */
+  unique_keys?: number | null;
+  /** Schedules. */
+  schedules?: number | null;
+  /** Jobs that clients submit. */
+  submissions_per_second?: number | null;
+  /** Requests, per API process. */
+  requests_per_second?: number | null;
+  /** Waiting requests, per API process. */
+  waits?: number | null;
+  /** Open event streams, per API process. */
+  streams?: number | null;
+}
+
+/** null = no limit. */
+export interface QuotasOut {
+  jobs: number | null;
+  stored_bytes: number | null;
+  queues: number | null;
+  limit_keys: number | null;
+  unique_keys: number | null;
+  schedules: number | null;
+  submissions_per_second: number | null;
+  requests_per_second: number | null;
+  waits: number | null;
+  streams: number | null;
+}
+
 /** At most `limit` starts in any period of `per_seconds`. */
 export interface RateLimitIn {
   limit: number;
@@ -866,11 +1002,17 @@ export interface RetryOut {
   jitter: number;
 }
 
+/** How the old secret ends. */
+export interface RotateIn {
+  /** How long the old secret stays valid, at most 30 days. */
+  overlap_seconds?: number;
+}
+
 /** The result of a fire time. */
 export interface RunOut {
   slot: string | null;
   at: string;
-  outcome: "created" | "existing" | "conflict" | "full" | "skipped" | "missed" | "replaced" | "too_many_queues";
+  outcome: "created" | "existing" | "conflict" | "full" | "skipped" | "missed" | "replaced" | "too_many_queues" | "quota_exceeded";
   job_id: string | null;
 }
 
@@ -1025,6 +1167,16 @@ export interface UniqueOut {
   on_conflict: "return_existing" | "reject" | "replace";
 }
 
+/** What the namespace uses of the quotas that count something. */
+export interface UsageOut {
+  jobs: number;
+  stored_bytes: number;
+  queues: number;
+  limit_keys: number;
+  unique_keys: number;
+  schedules: number;
+}
+
 /** A job, child or fan-out that a blocked job waits for; `state` is null if it was deleted. */
 export interface WaitsForOut {
   id: string;
@@ -1053,7 +1205,7 @@ export interface WorkerPage {
   next_cursor: string | null;
 }
 
-export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "method_not_allowed" | "not_found" | "not_replicated" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "unauthenticated" | "unique_conflict" | "unknown_job_type" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
+export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "key_restricted" | "method_not_allowed" | "namespace_exists" | "namespace_not_empty" | "not_found" | "not_replicated" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "quota_exceeded" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "unauthenticated" | "unique_conflict" | "unknown_job_type" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
 
 /** A line of a fan-out's results: an item with its outcome or current state. */
 export interface ItemResultOut {

@@ -63,7 +63,7 @@ class Lane:
         app_state, ordinary = self._app_state, True
         began = perf_counter()
         scope["app"], scope["route"] = self._app, hot.route
-        outgoing = Outgoing(send, begin(scope, headers, app_state.ids.new))
+        outgoing = Outgoing(send, begin(scope, headers, app_state.ids.new), scope["state"])
         body, request = ArrivingBody(receive), Request(scope, receive)
         try:
             with app_state.bodies.hold(caller.namespace, large=hot.has_many) as held:

@@ -39,6 +39,8 @@ _TAGS = {
     "bulk actions": "One action on every job that matches.",
     "schedules": "Submit jobs at regular times.",
     "workers": "Worker processes and the job types they know.",
+    "API keys": "Keys of the caller's namespace.",
+    "namespaces": "Quotas of tenants, for operators.",
     "health": "Probes.",
     "telemetry": "Metrics for Prometheus and KEDA.",
 }
@@ -214,7 +216,7 @@ def _responses(operation: Node, components: Node) -> None:
                 continue
             # Only a number: the version of a worker is the version of its software.
             if isinstance(media.get("example"), dict) and isinstance(media["example"].get("version"), int):
-                headers += ["ETag", *(["Location"] if status == "202" else [])]
+                headers += ["ETag", *(["Location"] if status in ("201", "202") else [])]
         if status == "304":
             headers.append("ETag")
         if "Idempotency-Key" in names:

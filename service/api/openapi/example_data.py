@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from service.domain.tenant import DEFAULTS
+
 JOB_ID = "job_01KB0R8Z3VN2A0H686WCBXCF8E"
 FLOW_ID = "flow_01KB0R9B4XW3A5C7E9G1J3M5P7"
 FAN_OUT_ID = "fan_01KB0RA5C6Z7Y9X1W3V5T7S9R1"
 WORKER_ID = "wk_01KB0R7M1QW8T4Y6ZK3XHJ2V9N"
 ACTION_ID = "act_01KB0RB7D8A1B3C5E7G9J1M3P5"
+KEY_ID = "key_01KB0RC1D2E3F4G5H6J7K8M9N0"
 REQUEST_ID = "req_01KB0R8Z3TD5F7M0P2S4V6X8Z1"
 
 AT = "2026-11-27T09:30:00.000Z"
@@ -186,3 +189,36 @@ ITEM_RESULT: Mapping[str, Any] = {
     "result": {"order_id": "o-1", "status": "fulfilled"},
     "error": None,
 }
+
+API_KEY: Mapping[str, Any] = {
+    "id": KEY_ID,
+    "object": "api_key",
+    "version": 1,
+    "name": "shop",
+    "namespace": "default",
+    "scopes": ["keys:admin"],
+    "queues": None,
+    "names": None,
+    "created_at": AT,
+    "created_by": None,
+    "expires_at": None,
+    "rotated_at": None,
+    "previous_expires_at": None,
+    "last_used_at": None,
+}
+#: Not a secret: it has the form of one, and too little randomness to be a key.
+API_KEY_ISSUED = {**API_KEY, "key": f"triage_{'example' * 6}0"}
+
+NAMESPACE: Mapping[str, Any] = {
+    "name": "acme",
+    "object": "namespace",
+    "version": 1,
+    "description": "",
+    "quotas": {**DEFAULTS, "jobs": 50_000},
+    "usage": {
+        "jobs": 12, "stored_bytes": 14_310, "queues": 1, "limit_keys": 0, "unique_keys": 0, "schedules": 1,
+    },
+    "retention_seconds": None,
+    "redact": [],
+    "created_at": AT,
+}  # fmt: skip

@@ -175,6 +175,14 @@ SCHEMAS: Mapping[str, Any] = {
     },
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
+    "ApiKeyIn": {"name": "shop", "scopes": ["keys:admin"]},
+    "RotateIn": {"overlap_seconds": 3600},
+    "ApiKeyOut": example_data.API_KEY,
+    "ApiKeyIssuedOut": example_data.API_KEY_ISSUED,
+    "NamespaceIn": {"name": "acme", "quotas": {"jobs": 50_000}},
+    "NamespaceChangesIn": {"quotas": {"jobs": 20_000}},
+    "QuotasIn": {"jobs": 50_000},
+    "NamespaceOut": example_data.NAMESPACE,
     "HealthOut": {"status": "ok", "problem": None},
     **history_examples.SCHEMAS,
 }
@@ -194,6 +202,7 @@ PARAMETERS: Mapping[str, str] = {
     "fan_out_id": example_data.FAN_OUT_ID,
     "worker_id": example_data.WORKER_ID,
     "action_id": example_data.ACTION_ID,
+    "key_id": example_data.KEY_ID,
     "name": "default",
     "queue": "default",
 }

@@ -57,7 +57,7 @@ class RequestIds:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         began = self._clock()
-        outgoing = Outgoing(send, begin(scope, dict(scope["headers"]), self._new_id))
+        outgoing = Outgoing(send, begin(scope, dict(scope["headers"]), self._new_id), scope["state"])
         try:
             await self._app(scope, receive, outgoing.send)
         except BaseException as error:
@@ -98,8 +98,10 @@ def note(scope: Scope, status: int, seconds: float) -> None:
 class Outgoing:
     """Sends the response to a request, with the headers that every response has."""
 
-    def __init__(self, send: Send, request_id: bytes) -> None:
+    def __init__(self, send: Send, request_id: bytes, state: Mapping[str, Any]) -> None:
+        """`state` of the request may get the lines of its RateLimit headers."""
         self._send = send
+        self._state = state
         self._request_id = request_id
         self.started = False
         #: When the response started, by perf_counter.
@@ -125,6 +127,8 @@ class Outgoing:
             if name.lower() in _NAMES or not value.isprintable():
                 return None
             lines.append(f"{name.lower()}: {value}\r\n")
+        if rate_limit := self._state.get("rate_limit"):
+            lines.append(rate_limit.lower())
         lines.append(f"content-length: {len(response.body)}\r\ncontent-type: application/json\r\n")
         lines.append(f"x-request-id: {self._request_id.decode()}\r\n")
         return "".join(lines).encode("latin-1") + _LINES
@@ -136,6 +140,9 @@ class Outgoing:
             said = dict(message["headers"])
             self.size = int(said.get(b"content-length", 0))
             added = [row for row in _HEADERS if row[0] not in said]
+            for line in (self._state.get("rate_limit") or "").splitlines():
+                name, _, value = line.partition(": ")
+                added.append((name.lower().encode(), value.encode()))
             message["headers"] = [*message["headers"], (b"x-request-id", self._request_id), *added]
         await self._send(message)
 

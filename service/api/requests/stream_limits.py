@@ -10,7 +10,8 @@ from service.api.responses.errors import (
     TooManyWaiters,
     TooManyWaitersOfKey,
 )
-from service.domain.errors import TriageError
+from service.domain.errors import QuotaExceeded, TriageError
+from service.domain.tenant import Quota
 
 #: Per process.
 MAX_STREAMS, MAX_WAITERS = 1_000, 2_000
@@ -30,33 +31,42 @@ class Places:
         most_of_holder: int,
         full: Callable[[], TriageError],
         holder_full: Callable[[str], TriageError],
+        name: Quota = "waits",
     ) -> None:
         self.most = most
         self.most_of_holder = most_of_holder
         self._full = full
         self._holder_full = holder_full
+        self._name: Quota = name
         self._counts: Counter[Holder] = Counter()
+        self._of_namespaces: Counter[str] = Counter()
 
     @property
     def count(self) -> int:
         return self._counts.total()
 
-    def take(self, holder: Holder) -> None:
-        """Raises the error of the limit that the process or the holder has reached."""
+    def take(self, holder: Holder, quota: int | None = None) -> None:
+        """Raises the error of the limit that the process, the holder or its namespace has reached."""
+        if quota is not None and self._of_namespaces[holder[0]] >= quota:
+            raise QuotaExceeded.of(self._name, quota)
         if self.count >= self.most:
             raise self._full()
         if holder[1] is not None and self._counts[holder] >= self.most_of_holder:
             raise self._holder_full(f"(limit {self.most_of_holder} per process)")
         self._counts[holder] += 1
+        self._of_namespaces[holder[0]] += 1
 
     def give_back(self, holder: Holder) -> None:
         self._counts[holder] -= 1
         if not self._counts[holder]:
             del self._counts[holder]
+        self._of_namespaces[holder[0]] -= 1
+        if not self._of_namespaces[holder[0]]:
+            del self._of_namespaces[holder[0]]
 
     @contextlib.contextmanager
-    def place(self, holder: Holder) -> Generator[None]:
-        self.take(holder)
+    def place(self, holder: Holder, quota: int | None = None) -> Generator[None]:
+        self.take(holder, quota)
         try:
             yield
         finally:
@@ -69,6 +79,7 @@ def stream_places() -> Places:
         MAX_STREAMS_OF_KEY,
         TooManyStreams,
         lambda limit: TooManyStreamsOfKey(f"Too many open event streams for this API key {limit}."),
+        "streams",
     )
 
 

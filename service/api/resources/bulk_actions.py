@@ -9,14 +9,18 @@ from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.schemas.bulk_actions import FilterIn
+from service.domain.access_key import Reach
 from service.domain.bulk_action import ELIGIBLE, BulkAction, BulkSpec
 from service.domain.errors import BackendUnavailable, OutcomeUnknown
 from service.domain.job_filter import JobFilter
 from service.store.jobs import Idempotency
 
 
-def check(spec: BulkSpec, given: FilterIn) -> None:
-    """Raises ValidationFailed for a filter that would select every job by omission."""
+def check(context: RequestContext, spec: BulkSpec, given: FilterIn) -> None:
+    """Raises ValidationFailed for a filter that would select every job by omission.
+
+    The filter of a restricted key must name a queue or a job type that the key permits; else KeyRestricted.
+    """
     rows: list[dict[str, str]] = []
     if not any(given.model_dump().values()):
         rows.append({"pointer": "/filter", "code": "empty", "message": "set at least one filter"})
@@ -34,6 +38,18 @@ def check(spec: BulkSpec, given: FilterIn) -> None:
         rows.append({"pointer": "/filter/state", "code": "unsupported", "message": message})
     if rows:
         raise ValidationFailed(errors=rows)
+    context.caller.require_reach(spec.filter.queue, spec.filter.name)
+
+
+def is_visible(context: RequestContext, action: BulkAction) -> bool:
+    """Whether a restricted key could have created the action."""
+    filter, reach = action.spec.filter, context.caller.reach
+    return reach is None or reach.covers(
+        Reach(
+            None if filter.queue is None else frozenset({filter.queue}),
+            None if filter.name is None else frozenset({filter.name}),
+        )
+    )
 
 
 async def begin(request: Request, context: RequestContext, spec: BulkSpec, key: str | None) -> Response:

@@ -1,6 +1,6 @@
 """Shared by the routes of flows and fan-outs: reading, waiting, cancelling, retrying, deleting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import Header, Query, Response
@@ -26,7 +26,31 @@ async def read(context: RequestContext, kind: type[AnyGroup], id: str) -> AnyGro
     group = await context.namespace.groups.find(kind, id)
     if group is None:
         raise NotFound()
+    await check_visible(context, id)
     return group
+
+
+async def visible(context: RequestContext, groups: Sequence[AnyGroup]) -> list[AnyGroup]:
+    """Those that a restricted key can see: all jobs that were submitted with them are within its reach."""
+    if context.caller.reach is None:
+        return list(groups)
+    found = await context.namespace.groups.contents([group.id for group in groups])
+    return [
+        group
+        for group, pairs in zip(groups, found, strict=True)
+        if pairs and all(context.caller.sees(queue, name) for queue, name in pairs)
+    ]
+
+
+async def find_visible(context: RequestContext, id: str) -> Group | None:
+    group = await context.namespace.groups.get(id)
+    return next(iter(await visible(context, [group])), None) if group is not None else None
+
+
+async def check_visible(context: RequestContext, id: str) -> None:
+    """Raises NotFound for a group that a restricted key cannot see."""
+    if context.caller.reach is not None and await find_visible(context, id) is None:
+        raise NotFound()
 
 
 async def wait_until_finished(
@@ -51,6 +75,7 @@ async def poll(
     def is_done(group: Group) -> bool:
         return not matches(if_none_match, group.version) if if_none_match else _has_ended(group)
 
+    await check_visible(context, id)
     group = await _wait(context, kind, id, wait, is_done)
     if group is None:
         raise NotFound()
@@ -75,6 +100,7 @@ async def cancel(
     grace = context.app_state.settings.cancel_grace_seconds
     if body is not None and body.grace_seconds is not None:
         grace = body.grace_seconds
+    await check_visible(context, id)
     try:
         await context.namespace.groups.request_cancel(id, round(grace * 1000))
     except InvalidState as error:
@@ -87,6 +113,7 @@ async def cancel(
 
 async def run_again(context: RequestContext, kind: type[AnyGroup], id: str) -> AnyGroup:
     """Raises InvalidState if none of its jobs is dead or cancelled."""
+    await check_visible(context, id)
     await context.namespace.groups.request_retry(id)
     await carry_on(context)
     return await read(context, kind, id)
@@ -94,6 +121,7 @@ async def run_again(context: RequestContext, kind: type[AnyGroup], id: str) -> A
 
 async def delete(context: RequestContext, id: str) -> Response:
     """Delete the group at once; many jobs take longer, in the background."""
+    await check_visible(context, id)
     await context.namespace.groups.delete(id)
     await carry_on(context)
     return Response(status_code=204)

@@ -1,6 +1,6 @@
 """The job resource: reads and renders a job, and responds to actions on it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import Response
@@ -8,10 +8,10 @@ from fastapi import Response
 from service.api.context import RequestContext
 from service.api.responses import rendering
 from service.api.schemas import jobs as schemas
-from service.domain.errors import InvalidState, NotFound
+from service.domain.errors import InvalidState, UniqueConflict
 from service.domain.job import Job
 from service.domain.job_spec import encode_payload
-from service.domain.results import Changed
+from service.domain.results import Changed, Submitted
 from service.domain.states import State
 
 
@@ -21,10 +21,20 @@ def present(context: RequestContext, job: Job) -> dict[str, Any]:
 
 
 async def read(context: RequestContext, job_id: str) -> Job:
-    job = await context.namespace.queries.job(job_id)
-    if job is None:
-        raise NotFound()
-    return job
+    return context.visible(await context.namespace.queries.job(job_id))
+
+
+async def check_visible(context: RequestContext, job_id: str) -> None:
+    """Before an action. Raises NotFound for a job that a restricted key cannot see."""
+    if context.caller.reach is not None:
+        await read(context, job_id)
+
+
+def check_holder(context: RequestContext, submitted: Submitted) -> None:
+    """Raises UniqueConflict if the holder of the unique key is a job that a restricted key cannot see."""
+    job = submitted.job
+    if job is not None and not context.caller.sees(job.queue, job.name):
+        raise UniqueConflict()
 
 
 def respond(context: RequestContext, job: Job, status: int = 200) -> Response:
@@ -35,13 +45,14 @@ def respond(context: RequestContext, job: Job, status: int = 200) -> Response:
 async def act(
     context: RequestContext,
     job_id: str,
-    action: Awaitable[Changed],
+    action: Callable[[], Awaitable[Changed]],
     done: Sequence[State],
 ) -> Response:
     """Respond to an action on one job; `done` are the states in which there is nothing left to do."""
+    await check_visible(context, job_id)
     status = 202
     try:
-        await action
+        await action()
     except InvalidState as error:
         if error.current_state not in done:
             raise
@@ -56,6 +67,14 @@ async def redrive(context: RequestContext, job_id: str, body: schemas.RedriveIn)
         job_type = context.namespace_state.types.known((await read(context, job_id)).name)
         if job_type is not None:
             await context.namespace_state.types.check(job_type, body.payload)
-    action = context.namespace.jobs.redrive_one(job_id, round(body.delay_seconds * 1000), payload, body.queue)
+    if body.queue is not None and context.caller.reach is not None:
+        context.caller.require_reach(body.queue, (await read(context, job_id)).name)
     done = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.BLOCKED)
-    return await act(context, job_id, action, done)
+    return await act(
+        context,
+        job_id,
+        lambda: context.namespace.jobs.redrive_one(
+            job_id, round(body.delay_seconds * 1000), payload, body.queue
+        ),
+        done,
+    )

@@ -6,9 +6,11 @@ from typing import Literal
 import orjson
 from fastapi import Request
 
+from service.api.auth.credentials import Caller
 from service.api.context import RequestContext
 from service.api.requests.time_slices import TimeSlices
 from service.api.resources.unknown_types import refuse_unknown
+from service.api.responses.errors import KeyRestricted
 from service.api.schemas import jobs as schemas
 from service.domain import job_spec
 from service.domain.job_spec import JobSpec
@@ -32,6 +34,18 @@ async def body_digest(request: Request) -> str:
         digest.update(body[start : start + _HASHED])
         await slices.pause()
     return digest.hexdigest()
+
+
+def check_submission(caller: Caller, spec: JobSpec) -> None:
+    """Raises KeyRestricted if a restricted key may not submit this job."""
+    caller.require_reach(spec.queue, spec.name)
+    replaces = spec.unique is not None and spec.unique.on_conflict == "replace"
+    if replaces and caller.reach is not None and caller.reach.names is not None:
+        # All job types of a queue share its unique keys.
+        raise KeyRestricted(
+            "The API key is restricted to some job types, and unique.on_conflict replace could replace a job"
+            " of another one. Restrict the key to queues instead."
+        )
 
 
 async def specify(
@@ -65,6 +79,9 @@ async def specify(
         max_payload_bytes=context.app_state.settings.max_payload_bytes,
         traceparent=traceparent,
     )
+    context.app_state.memory.check(context.caller.namespace)
+    if context.caller.reach is not None:
+        check_submission(context.caller, spec)
     if job_type is not None and not partial:
         await types.check(job_type, body.payload, f"{root}/payload")
     return spec

@@ -1,5 +1,6 @@
 """Errors that only the HTTP API raises."""
 
+from collections.abc import Collection
 from typing import Any
 
 from service.domain.errors import TriageError, describe_rows
@@ -129,3 +130,15 @@ class IssuerUnavailable(TriageError):
 class ScopeMissing(TriageError):
     code = "scope_missing"
     default_message = "The API key or token lacks the scope for this operation."
+
+
+class KeyRestricted(TriageError):
+    code = "key_restricted"
+    default_message = "The API key is restricted to some queues or job types, and this request needs others."
+
+    @classmethod
+    def to(cls, what: str, asked: str | None, allowed: Collection[str]) -> "KeyRestricted":
+        """`asked`: the queue or job type; None if the request concerns all of them."""
+        shown = ", ".join(sorted(allowed)[:10]) + (", ..." if len(allowed) > 10 else "")
+        needs = f"and this request concerns all {what}" if asked is None else f"not {asked}"
+        return cls(f"The API key is restricted to the {what} {shown}, {needs}.")

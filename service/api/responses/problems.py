@@ -19,6 +19,7 @@ from service.api.responses.errors import (
     HttpInvalid,
     IssuerUnavailable,
     JsonInvalid,
+    KeyRestricted,
     RequestTooSlow,
     ScopeMissing,
     ShuttingDown,
@@ -53,7 +54,10 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     errors.UniqueConflict: 409,
     errors.QueueFull: 429,
     errors.TooManyQueues: 429,
+    errors.QuotaExceeded: 429,
     errors.QueueNotEmpty: 409,
+    errors.NamespaceExists: 409,
+    errors.NamespaceNotEmpty: 409,
     errors.PayloadInvalid: 422,
     errors.PayloadTooLarge: 413,
     errors.CursorInvalid: 400,
@@ -84,6 +88,7 @@ STATUS: Mapping[type[errors.TriageError], int] = {
     CredentialRefused: 401,
     IssuerUnavailable: 503,
     ScopeMissing: 403,
+    KeyRestricted: 403,
 }
 
 #: The Retry-After of a response while Redis is unavailable, in seconds.

@@ -73,7 +73,15 @@ class RunOut(Out):
     slot: datetime | None
     at: datetime
     outcome: Literal[
-        "created", "existing", "conflict", "full", "skipped", "missed", "replaced", "too_many_queues"
+        "created",
+        "existing",
+        "conflict",
+        "full",
+        "skipped",
+        "missed",
+        "replaced",
+        "too_many_queues",
+        "quota_exceeded",
     ]
     job_id: str | None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from service.domain.fan_out import FanOut, Tolerance
-from service.domain.flow import Flow, OnFailure
+from service.domain.flow import Flow, FlowSpec, OnFailure
 from service.domain.group import Group, GroupState, kind_of
 from service.domain.states import State
 from service.store.codec.fields import Fields, decode_texts, number, present, text
@@ -79,6 +79,24 @@ def _counts(total: int, fields: Fields) -> Mapping[State, int]:
 
 def decode_state(value: bytes) -> GroupState:
     return cast(GroupState, value.decode())
+
+
+#: The most pairs of queue and job type in the record of a flow.
+MAX_CONTENTS = 100
+
+
+def encode_contents(spec: FlowSpec) -> str:
+    """Each `queue|type` once, separated by spaces; only queues if there are too many."""
+    pairs = {f"{node.spec.queue}|{node.spec.name}" for node in spec.nodes.values()}
+    if len(pairs) > MAX_CONTENTS:
+        pairs = {node.spec.queue for node in spec.nodes.values()}
+    return " ".join(sorted(pairs))
+
+
+def decode_contents(value: bytes | None) -> set[tuple[str, str]]:
+    """Pairs of queue and job type; the type is empty if there were too many."""
+    pairs = (pair.partition("|") for pair in (value or b"").decode().split())
+    return {(queue, name) for queue, _, name in pairs}
 
 
 def decode_edges(fields: Fields) -> dict[str, tuple[int, str]]:

@@ -15,7 +15,7 @@ from service.domain.flow import Condition, Edge, Flow, FlowSpec, GraphEdge, crea
 from service.domain.ids import member_id
 from service.domain.job_spec import JobSpec
 from service.store.codec.fields import texts
-from service.store.codec.groups import decode_edges
+from service.store.codec.groups import decode_edges, encode_contents
 from service.store.codec.jobs import encode_options, encode_tags
 from service.store.codec.traits import encode_traits
 from service.store.groups.groups import RETENTION_MS, Groups
@@ -80,12 +80,12 @@ class Flows:
         self, id: str, spec: FlowSpec, jobs: Mapping[str, str], idempotency: Idempotency | None
     ) -> Admission:
         admitted, total, created_at = 0, len(jobs), 0
-        queues = " ".join({node.spec.queue for node in spec.nodes.values()})
+        contents = encode_contents(spec)
         last = " ".join(edges[-1][:2]) if (edges := _edges(spec, jobs)) else list(jobs.values())[-1]
         while admitted < total:
             try:
                 reply = await self._admit(
-                    id, admitted, total, (spec.name, spec.on_failure), (queues, last), idempotency
+                    id, admitted, total, (spec.name, spec.on_failure), (contents, last), idempotency
                 )
             except TriageError:
                 if not admitted:

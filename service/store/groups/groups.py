@@ -9,7 +9,7 @@ from service.domain.errors import InvalidState, NotFound
 from service.domain.fan_out import FanOut, ItemIds
 from service.domain.group import Group, GroupState, kind_of
 from service.store.codec.fields import decode_texts, number, places, text
-from service.store.codec.groups import FIELDS, decode_group, decode_state
+from service.store.codec.groups import FIELDS, decode_contents, decode_group, decode_state
 from service.store.cursors import decode_place, encode_cursor
 from service.store.queries import Page, Queries
 from service.store.redis import keys
@@ -72,6 +72,13 @@ class Groups:
         found = (await self._queries.pipeline(lambda pipe: pipe.hgetall(key)))[0]
         return dict(sorted(decode_texts(found).items(), key=lambda pair: pair[1]))
 
+    async def contents(self, ids: "Sequence[str]") -> "list[set[tuple[str, str]]]":
+        """Queue and job type of the jobs that were submitted with each group (see decode_contents)."""
+        rows = await self._queries.pipeline(
+            lambda pipe: [pipe.hget(keys.group(self._prefix, group=id), "contents") for id in ids]
+        )
+        return [decode_contents(row) for row in rows]
+
     async def item_payload(self, id: str) -> bytes:
         """The payload of a fan-out's template."""
         key = keys.group(self._prefix, group=id)
@@ -123,26 +130,12 @@ class Groups:
         """
         group = await self.get(id)
         job_ids = job_ids if group is None else await self.job_ids(group)
-        client: Any = self._scripts.redis
         try:
             for start in range(0, len(job_ids), 1_000):
                 await self._forget_ends(job_ids[start : start + 1_000])
-            pipe = client.pipeline(transaction=True)
-            pipe.zrem(keys.groups(self._prefix, kind=kind_of(id)), id)
-            pipe.zrem(keys.group_retention(self._prefix), id)
-            for limiters in (keys.limiters, keys.busy):
-                pipe.hdel(limiters(self._prefix), f"fan:{id}")
-            pipe.zrem(keys.closed_limiters(self._prefix), f"fan:{id}")
-            pipe.unlink(
-                keys.closed_lanes(self._prefix, limiter=f"fan:{id}"),
-                keys.group_jobs(self._prefix, group=id),
-                keys.group_items(self._prefix, group=id),
-                keys.dependents(self._prefix, id=id),
-                keys.group(self._prefix, group=id),
-            )
-            await pipe.execute()
         except (RedisError, OSError) as error:
             raise translate(error, wrote=True) from error
+        await self._scripts.run("forget_group", [id, kind_of(id)])
 
     async def _forget_ends(self, ids: Sequence[str]) -> None:
         """Delete the data that the unfinished group needed about deleted jobs."""

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Container, Sequence
 from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from service.domain import group_tasks as decide
 from service.domain.errors import InvalidState, NotFound, StoreFault
 from service.domain.fan_out import FanOut, follow_up_id
@@ -18,7 +16,6 @@ from service.store.groups.groups import PORTION, Groups
 from service.store.jobs import Jobs
 from service.store.queries import Queries
 from service.store.redis import keys
-from service.store.redis.errors import translate
 from service.store.redis.scripts import Scripts
 
 #: Tasks or groups per read.
@@ -184,22 +181,9 @@ class GroupTasks:
 
     async def _discard(self, id: str) -> None:
         jobs = list((await self._groups.flow_jobs(id)).values())
-        client: Any = self._scripts.redis
-        try:
-            # From now on it cannot be committed.
-            await client.hset(keys.group(self._prefix, group=id), "discarded", 1)
-            for start in range(0, len(jobs), PORTION):
-                names: list[str] = []
-                for job in jobs[start : start + PORTION]:
-                    names += [
-                        key(self._prefix, id=job)
-                        for key in (keys.job, keys.dependents, keys.dependencies, keys.waits)
-                    ]
-                await client.unlink(*names)
-            await client.zrem(keys.staged(self._prefix), id)
-            await client.unlink(keys.group_jobs(self._prefix, group=id), keys.group(self._prefix, group=id))
-        except (RedisError, OSError) as error:
-            raise translate(error, wrote=True) from error
+        for start in range(0, max(len(jobs), 1), PORTION):
+            last = int(start + PORTION >= len(jobs))
+            await self._scripts.run("discard_flow_jobs", [id, last, *jobs[start : start + PORTION]])
 
     async def _graph(self, flow: str) -> tuple[list[str], dict[str, list[str]]]:
         members = list((await self._groups.flow_jobs(flow)).values())

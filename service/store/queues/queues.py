@@ -1,6 +1,6 @@
 """Reads, configures, purges and deletes queues."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -87,9 +87,12 @@ class Queues:
         page = await self._fitting(texts(members[:limit]))
         return Page(await self._read(page), encode_cursor(page[-1]) if len(members) > len(page) else None)
 
-    async def by_attention(self, at_most: int, *, page: bool = False) -> "tuple[list[Queue], Survey]":
-        """The queues that need attention most, and a survey of all; `page`: only as many as fit into one."""
-        found = await survey(self._scripts, await self.names())
+    async def by_attention(
+        self, at_most: int, *, page: bool = False, only: Collection[str] | None = None
+    ) -> "tuple[list[Queue], Survey]":
+        """The queues that need attention most (`page`: what fits), and a survey of all or of `only` some."""
+        names = await self.names()
+        found = await survey(self._scripts, [name for name in names if only is None or name in only])
         names = found.names(at_most)
         return await self._read(await self._fitting(names) if page else names), found
 

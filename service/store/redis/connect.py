@@ -207,6 +207,23 @@ async def ping(redis: Redis) -> None:
         raise translate(error, wrote=False) from error
 
 
+async def memory_use(redis: Redis) -> tuple[int, int]:
+    """The memory that the server uses, and its maxmemory, in bytes; 0 for no limit or unknown.
+
+    In a cluster, of the master that is nearest to its limit.
+    """
+    found = [(0, 0)]
+    try:
+        for _, client in await each_master(redis):
+            memory = await cast(Any, client).info("memory")
+            found.append((int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))))
+    except ResponseError:
+        return 0, 0
+    except (RedisError, OSError) as error:
+        raise translate(error, wrote=False) from error
+    return max(found, key=lambda row: row[0] / row[1] if row[1] else 0)
+
+
 async def eviction_policy(redis: Redis) -> str | None:
     """The maxmemory-policy; any value but `noeviction` lets Redis delete jobs. None: the server hides it.
 

@@ -17,7 +17,14 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from service.domain.errors import BackendUnavailable, OutcomeUnknown, StorageFull, StoreFault, TriageError
+from service.domain.errors import (
+    BackendUnavailable,
+    OutcomeUnknown,
+    QuotaExceeded,
+    StorageFull,
+    StoreFault,
+    TriageError,
+)
 
 log = structlog.get_logger("triage.store")
 
@@ -32,6 +39,8 @@ _REFUSED = (
     ReadOnlyError,
     TryAgainError,
 )
+#: From lib/quotas.lua.
+_QUOTA = "QUOTA "
 _REFUSALS = ("BUSY", "NOREPLICAS", "MISCONF", "MASTERDOWN", "CLUSTERDOWN")
 
 
@@ -59,6 +68,8 @@ def translate(error: BaseException, *, wrote: bool) -> TriageError:
         return StorageFull()
     if isinstance(error, _REFUSED):
         return BackendUnavailable()
+    if isinstance(error, ResponseError) and message.startswith(_QUOTA):
+        return QuotaExceeded.read(message.removeprefix(_QUOTA))
     if isinstance(error, ResponseError) and message.startswith(_REFUSALS):
         return BackendUnavailable()
     if isinstance(error, (ConnectionError, TimeoutError, OSError, asyncio.TimeoutError)):

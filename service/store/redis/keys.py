@@ -288,5 +288,5 @@ access_key = _key(
 access_keys = _key(
     "keys",
     "HASH",
-    "Ids of API keys and the digests under which they are stored (prefix triage-access:{{keys}}:).",
+    "Ids of API keys and the digests of their secrets, newest first (prefix triage-access:{{keys}}:).",
 )

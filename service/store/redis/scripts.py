@@ -75,9 +75,12 @@ class Scripts:
     before an error reaches the caller.
     """
 
-    def __init__(self, redis: Redis, namespace: str, max_queues: int = MAX_QUEUES) -> None:
+    def __init__(
+        self, redis: Redis, namespace: str = "", max_queues: int = MAX_QUEUES, prefix: str | None = None
+    ) -> None:
+        """`prefix`: for keys outside a namespace."""
         self.namespace = namespace
-        self.prefix = keys.prefix(namespace)
+        self.prefix = keys.prefix(namespace) if prefix is None else prefix
         self.redis = client_for(redis, self.prefix)
         #: The limit of queues per namespace, an argument of scripts that create queues.
         self.max_queues = max_queues

@@ -44,7 +44,7 @@ async def stream(context: RequestContext, wanted: Wanted, after: Position | None
     await log.start()
     timing = StreamTiming(whole=app_state.feed_seconds)
     events = follow(log, wanted, after, app_state.clock, timing, context.check)
-    return EventStream(app_state.streams, context.holder, events)
+    return EventStream(app_state.streams, context.holder, events, context.policy.quota("streams"))
 
 
 async def follow(

@@ -56,14 +56,16 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, streams: Places, holder: Holder, events: AsyncGenerator[bytes]) -> None:
-        """Raises TooManyStreams, TooManyStreamsOfKey."""
+    def __init__(
+        self, streams: Places, holder: Holder, events: AsyncGenerator[bytes], quota: int | None = None
+    ) -> None:
+        """Raises TooManyStreams, TooManyStreamsOfKey and QuotaExceeded."""
         # nginx, often used as an Ingress, would otherwise buffer events.
         super().__init__(events, headers={"X-Accel-Buffering": "no"})
         self._streams = streams
         self._holder = holder
         self._events = events
-        streams.take(holder)
+        streams.take(holder, quota)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -99,7 +101,7 @@ async def stream(
         StreamTiming(),
         context.check,
     )
-    return EventStream(context.app_state.streams, context.holder, events)
+    return EventStream(context.app_state.streams, context.holder, events, context.policy.quota("streams"))
 
 
 async def follow(

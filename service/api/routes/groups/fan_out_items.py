@@ -55,6 +55,7 @@ async def add_fan_out_items(
         ]
         raise ValidationFailed(errors=rows)
     fan_out = await groups.read(context, FanOut, fan_out_id)
+    context.app_state.memory.check(context.caller.namespace)
     template = await context.namespace.groups.item_payload(fan_out_id)
     reader = ItemReader(context, fan_out.name, template)
     items: list[Item] = []
@@ -98,5 +99,6 @@ async def add_fan_out_items(
 )
 async def seal_fan_out(fan_out_id: FanOutId, body: schemas.SealIn, context: Context) -> Response:
     """Lets the fan-out finish. Fails, and says what is there, unless all `expected_count` items exist."""
+    await groups.check_visible(context, fan_out_id)
     await context.namespace.fan_outs.seal(fan_out_id, body.expected_count)
     return respond(await groups.read(context, FanOut, fan_out_id))

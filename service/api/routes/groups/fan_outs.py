@@ -154,7 +154,10 @@ async def list_fan_outs(
 ) -> Response:
     """Each fan-out has its counts; its items are jobs, listed under the fan-out."""
     page = await context.namespace.groups.list(FanOut, limit, cursor)
-    return rendering.page([rendering.fan_out(fan_out) for fan_out in page.items], page.next_cursor)
+    return rendering.page(
+        [rendering.fan_out(fan_out) for fan_out in await groups.visible(context, page.items)],
+        page.next_cursor,
+    )
 
 
 @router.get(

@@ -159,7 +159,9 @@ async def list_flows(
 ) -> Response:
     """Each flow has its counts but not its jobs."""
     page = await context.namespace.groups.list(Flow, limit, cursor)
-    return rendering.page([rendering.flow(flow) for flow in page.items], page.next_cursor)
+    return rendering.page(
+        [rendering.flow(flow) for flow in await groups.visible(context, page.items)], page.next_cursor
+    )
 
 
 @router.get(

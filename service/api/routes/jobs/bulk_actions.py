@@ -52,7 +52,7 @@ async def create_bulk_action(
         context.caller.require(RETRY_SCOPE)
     grace_ms = round(context.app_state.settings.cancel_grace_seconds * 1000)
     spec = BulkSpec(body.action, body.filter.job_filter(), body.rate_per_second, body.max, grace_ms)
-    bulk.check(spec, body.filter)
+    bulk.check(context, spec, body.filter)
     if body.dry_run:
         return await bulk.preview(context, spec)
     return await bulk.begin(request, context, spec, idempotency_key)
@@ -70,7 +70,9 @@ async def list_bulk_actions(
 ) -> Response:
     """Unfinished bulk actions, and those that finished in the last 24 hours."""
     page = await context.namespace.bulk_actions.list(limit, cursor)
-    return rendering.page([bulk.resource(action) for action in page.items], page.next_cursor)
+    return rendering.page(
+        [bulk.resource(action) for action in page.items if bulk.is_visible(context, action)], page.next_cursor
+    )
 
 
 @router.get(
@@ -103,7 +105,7 @@ async def get_bulk_action(
                 ),
                 context.app_state.clock,
             )
-        if found is None:
+        if found is None or not bulk.is_visible(context, found):
             raise NotFound()
         action = found
     if if_none_match is not None and matches(if_none_match, action.version):
@@ -146,7 +148,7 @@ async def cancel_bulk_action(action_id: ActionId, context: Context) -> Response:
 
 async def _read(context: RequestContext, id: str) -> BulkAction:
     action = await context.namespace.bulk_actions.get(id)
-    if action is None:
+    if action is None or not bulk.is_visible(context, action):
         raise NotFound()
     return action
 
@@ -154,5 +156,7 @@ async def _read(context: RequestContext, id: str) -> BulkAction:
 async def _set_state(
     context: RequestContext, id: str, to: Literal["paused", "running", "cancelled"]
 ) -> Response:
+    if context.caller.reach is not None:
+        await _read(context, id)
     await context.namespace.bulk_actions.set_state(id, to)
     return bulk.respond(await _read(context, id))

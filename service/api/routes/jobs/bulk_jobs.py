@@ -23,7 +23,13 @@ from service.api.routes.router import Router
 from service.api.schemas import jobs as schemas
 from service.api.schemas.parts.parameters import Durability, IdempotencyKey
 from service.api.schemas.parts.raw_items import RawItems
-from service.domain.errors import IdempotencyKeyReused, NotFound, NotReplicated, TriageError
+from service.domain.errors import (
+    IdempotencyKeyReused,
+    NotFound,
+    NotReplicated,
+    TriageError,
+    UniqueConflict,
+)
 from service.domain.results import SubmitResult, Submitted
 from service.store.jobs import BATCH, Idempotency, Submission, batches
 from service.store.previews import PAGE_BYTES, shortened
@@ -85,6 +91,8 @@ async def create_jobs(
             results.append(_refused(request, index, for_client(outcome, request.scope)))
             continue
         error = outcome.error
+        if outcome.job is not None and not context.caller.sees(outcome.job.queue, outcome.job.name):
+            error = UniqueConflict()  # the key's holder is not visible to a restricted key
         if isinstance(error, IdempotencyKeyReused):
             raise error
         if error is not None or outcome.job is None:

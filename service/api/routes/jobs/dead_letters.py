@@ -30,8 +30,8 @@ async def _entry(context: RequestContext, job: Job) -> dict[str, Any]:
 
 
 async def _dead(context: RequestContext, job_id: str) -> Job:
-    job = await context.namespace.queries.job(job_id)
-    if job is None or job.state is not State.DEAD:
+    job = context.visible(await context.namespace.queries.job(job_id))
+    if job.state is not State.DEAD:
         raise NotFound()
     return job
 
@@ -53,7 +53,14 @@ async def list_dead_letters(
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Dead jobs with reason, error and last attempt. Omits values over 16 KiB (see `truncated`)."""
-    filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason, fingerprint=fingerprint)
+    filter = JobFilter(
+        state=State.DEAD,
+        queue=queue,
+        name=name,
+        reason=reason,
+        fingerprint=fingerprint,
+        reach=context.caller.reach,
+    )
     queries = context.namespace.queries
     page = await queries.list_jobs(filter, limit, cursor)
     attempts = await queries.last_attempts([job.id for job in page.items])
@@ -83,7 +90,7 @@ async def retry_dead_jobs(
 ) -> Response:
     """Starts a bulk action that retries each job. It does not retry jobs that die again."""
     spec = BulkSpec("retry", body.filter.job_filter(), body.rate_per_second, body.max)
-    bulk.check(spec, body.filter)
+    bulk.check(context, spec, body.filter)
     if body.dry_run:
         return await bulk.preview(context, spec)
     return await bulk.begin(request, context, spec, idempotency_key)

@@ -5,7 +5,7 @@ from fastapi import Response
 from service.api.context import Context
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
-from service.api.resources.jobs import act, read, redrive, respond
+from service.api.resources.jobs import act, check_visible, read, redrive, respond
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
@@ -52,6 +52,7 @@ async def update_job(
 )
 async def delete_job(job_id: JobId, context: Context) -> Response:
     """Deletes a finished job now, before its retention ends."""
+    await check_visible(context, job_id)
     await context.namespace.jobs.delete_one(job_id)
     return Response(status_code=204)
 
@@ -76,6 +77,7 @@ async def cancel_job(job_id: JobId, context: Context, body: schemas.CancelIn | N
         grace = body.grace_seconds
     message = "" if body is None or body.reason is None else body.reason
     status = 200
+    await check_visible(context, job_id)
     try:
         changed = await context.namespace.jobs.cancel_one(job_id, round(grace * 1000), message)
         if changed.result is ChangeResult.REQUESTED:
@@ -116,7 +118,9 @@ async def retry_job(job_id: JobId, context: Context, body: schemas.RedriveIn | N
 )
 async def run_job_now(job_id: JobId, context: Context) -> Response:
     """Queues the job without waiting for its time."""
-    return await act(context, job_id, context.namespace.jobs.run_now(job_id), (State.QUEUED, State.RUNNING))
+    return await act(
+        context, job_id, lambda: context.namespace.jobs.run_now(job_id), (State.QUEUED, State.RUNNING)
+    )
 
 
 @router.get(

@@ -8,7 +8,8 @@ from service.api.context import Context, RequestContext
 from service.api.openapi.operation import hot, operation
 from service.api.requests.long_polls import MAX_WAIT, Waiting, is_finished, matches, preferred_wait, until
 from service.api.resources.durability import confirm, replicates
-from service.api.resources.jobs import present
+from service.api.resources.groups import find_visible
+from service.api.resources.jobs import check_holder, present
 from service.api.resources.submission import begin_submission, body_digest, specify
 from service.api.resources.unknown_types import WARNING, warning_of
 from service.api.responses import rendering
@@ -104,6 +105,7 @@ async def _submit(
     failed: str | None = "error"
     try:
         submitted = await context.namespace.jobs.submit_one(submission)
+        check_holder(context, submitted)
         if replicates(context, durability, (submission.spec.queue,)):
             await confirm(context, [submitted.job_id])
         failed = None
@@ -182,13 +184,14 @@ async def list_jobs(
         group_id=flow_id or fan_out_id,
         created_after=None if created_after is None else to_ms(created_after),
         created_before=None if created_before is None else to_ms(created_before),
+        reach=context.caller.reach,
     )
     if len(filter.tags) < len(set(tag or [])):
         return rendering.page([], None)  # a tag has only one value, so no job matches
     if filter.group_id is None:
         page = await context.namespace.queries.list_jobs(filter, limit, cursor)
     else:
-        group = await context.namespace.groups.get(filter.group_id)
+        group = await find_visible(context, filter.group_id)
         if group is None or (flow_id and fan_out_id):
             return rendering.page([], None)
         page = await context.namespace.group_jobs.page(group, filter, limit, cursor)
@@ -224,8 +227,7 @@ async def get_job(
                 lambda job: not matches(if_none_match, job.version) if if_none_match else is_finished(job),
                 context.app_state.clock,
             )
-    if job is None:
-        raise NotFound()
+    job = context.visible(job)
     headers = {"ETag": rendering.etag(job.version)}
     if if_none_match is not None and matches(if_none_match, job.version):
         return Response(status_code=304, headers=headers)

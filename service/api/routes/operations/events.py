@@ -6,6 +6,8 @@ from fastapi import Header, Response
 
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
+from service.api.resources import groups
+from service.api.resources.jobs import check_visible
 from service.api.resources.streams.event_streams import EventStream, Snapshot, stream
 from service.api.responses import rendering
 from service.api.routes.router import Router
@@ -46,6 +48,8 @@ async def stream_job_events(job_id: JobId, context: Context, last_event_id: Last
     `unavailable`, `unauthorized` or `deleted`; to resume, send the last ID as `Last-Event-ID`.
     """
 
+    await check_visible(context, job_id)
+
     async def read_snapshot() -> Snapshot | None:
         job = await context.namespace.queries.job_status(job_id)
         return job and Snapshot(job.version, job.state in FINISHED, _job(context, job_id, job))
@@ -82,6 +86,8 @@ async def stream_fan_out_events(
 
 
 async def _stream_group(context: RequestContext, id: str, last_event_id: str | None) -> Response:
+    await groups.check_visible(context, id)
+
     async def read_snapshot() -> Snapshot | None:
         group = await context.namespace.groups.get(id)
         return group and Snapshot(group.version, not group.live, _group(group))

@@ -51,14 +51,16 @@ async def list_queues(
     if order == "attention":
         return await _by_attention(context, limit, cursor)
     page = await context.namespace.queues.list(limit, cursor)
-    items = [queue_resource.queue(queue) for queue in page.items]
+    items = [queue_resource.queue(queue) for queue in page.items if _is_visible(context, queue.name)]
     return rendering.respond({"items": items, "next_cursor": page.next_cursor, "totals": None})
 
 
 async def _by_attention(context: RequestContext, limit: int, cursor: str | None) -> Response:
     if cursor is not None:
         raise CursorInvalid()
-    queues, survey = await context.namespace.queues.by_attention(limit, page=True)
+    reach = context.caller.reach
+    only = None if reach is None else reach.queues
+    queues, survey = await context.namespace.queues.by_attention(limit, page=True, only=only)
     items = [queue_resource.queue(queue) for queue in queues]
     totals = queue_resource.totals(len(survey.queues), survey.counts())
     return rendering.respond({"items": items, "next_cursor": None, "totals": totals})
@@ -68,9 +70,15 @@ async def _by_attention(context: RequestContext, limit: int, cursor: str | None)
 async def get_queue(name: QueueName, context: Context) -> Response:
     """Depth per state, age of the oldest queued job, rates, workers and settings."""
     queue = await context.namespace.queues.get(name)
-    if queue is None:
+    if queue is None or not _is_visible(context, name):
         raise NotFound()
     return respond(queue)
+
+
+def _is_visible(context: RequestContext, name: str) -> bool:
+    """A key restricted to job types sees every queue, with the counts of all job types in it."""
+    reach = context.caller.reach
+    return reach is None or reach.has_queue(name)
 
 
 @router.patch(
@@ -80,6 +88,7 @@ async def update_queue(
     name: QueueName, body: schemas.QueueChangesIn, context: Context, if_match: IfMatch = None
 ) -> Response:
     """Creates a new queue if needed. Limits apply at once; aging applies to jobs queued from now on."""
+    context.caller.require_reach(name, None)
     version = None
     if if_match is not None:
         queue = await context.namespace.queues.get(name)
@@ -97,6 +106,7 @@ async def delete_queue(name: QueueName, context: Context) -> Response:
 
     A queue without settings disappears with its last job.
     """
+    context.caller.require_reach(name, None)
     if not await context.namespace.queues.delete(name):
         raise NotFound()
     return Response(status_code=204)
@@ -124,6 +134,7 @@ async def resume_queue(name: QueueName, context: Context, body: schemas.PauseIn 
 
 
 async def _pause(context: RequestContext, name: str, body: schemas.PauseIn | None, *, paused: bool) -> Queue:
+    context.caller.require_reach(name, None if body is None else body.job_type)
     if body is not None and body.job_type is not None:
         return await context.namespace.queues.pause_job_type(name, body.job_type, paused=paused)
     queues = context.namespace.queues
@@ -145,6 +156,7 @@ async def purge_queue(name: QueueName, body: schemas.PurgeIn, context: Context) 
     if body.confirm != name:
         rows = [{"pointer": "/confirm", "code": "mismatch", "message": "must be the queue's name"}]
         raise ValidationFailed(errors=rows)
+    context.caller.require_reach(name, None)
     if await context.namespace.queues.get(name) is None:
         raise NotFound()
     return rendering.respond({"purged": await context.namespace.queues.purge(name)})

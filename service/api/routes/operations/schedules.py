@@ -7,11 +7,11 @@ from fastapi import Path, Query, Request, Response
 from service.api.context import Context, RequestContext
 from service.api.openapi.operation import operation
 from service.api.requests.preconditions import IfMatch, guard
-from service.api.resources.jobs import present
+from service.api.resources.jobs import check_holder, present
 from service.api.resources.submission import body_digest, specify
 from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
-from service.api.responses.errors import ValidationFailed
+from service.api.responses.errors import KeyRestricted, ValidationFailed
 from service.api.routes.router import Router
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
@@ -48,9 +48,23 @@ def respond(context: RequestContext, found: Schedule, status: int = 200, **more:
 
 async def read(context: RequestContext, name: str) -> Schedule:
     found = await context.namespace.schedules.get(name)
-    if found is None:
+    if found is None or not is_visible(context, found):
         raise NotFound()
     return found
+
+
+def is_visible(context: RequestContext, found: Schedule) -> bool:
+    """Whether a restricted key may submit the jobs of the schedule."""
+    if context.caller.reach is None:
+        return True
+    spec = resolve(context, found)
+    return context.caller.sees(spec.queue, spec.name)
+
+
+def resolve(context: RequestContext, found: Schedule) -> JobSpec:
+    """The job of the schedule with the defaults of its type and queue."""
+    types = context.namespace_state.types
+    return found.job(types.known(found.definition["job"]["name"]), types.queue_defaults)
 
 
 @router.get(
@@ -65,7 +79,10 @@ async def list_schedules(
 ) -> Response:
     """Every schedule with its next five fire times and its last runs."""
     page = await context.namespace.schedules.list(limit, cursor)
-    return rendering.page([present_schedule(context, found) for found in page.items], page.next_cursor)
+    return rendering.page(
+        [present_schedule(context, found) for found in page.items if is_visible(context, found)],
+        page.next_cursor,
+    )
 
 
 @router.get("/{name}", name="get_schedule", **operation("schedules:read", "Read a schedule", ONE, (404,)))
@@ -91,6 +108,8 @@ async def put_schedule(
     spec = await check_job(context, body)
     for attempt in range(ATTEMPTS):
         before, now = await context.namespace.schedules.read(name)
+        if before is not None and not is_visible(context, before):
+            raise KeyRestricted("A schedule of this name submits jobs to which the API key has no access.")
         guard(if_match, None if before is None else before.version)
         definition = body.definition()
         check_times(body, definition, before, now)
@@ -144,7 +163,9 @@ def invalid(pointer: str, message: str) -> ValidationFailed:
 )
 async def delete_schedule(name: ScheduleName, context: Context, if_match: IfMatch = None) -> Response:
     """Jobs it has started continue."""
-    version = None if if_match is None else guard(if_match, (await read(context, name)).version)
+    version = None
+    if if_match is not None or context.caller.reach is not None:
+        version = guard(if_match, (await read(context, name)).version)
     if not await context.namespace.schedules.delete(name, version):
         raise NotFound()
     return Response(status_code=204)
@@ -205,8 +226,7 @@ async def run_schedule_now(
         if idempotency is not None and (replay := await context.namespace.jobs.find_replay(idempotency)):
             return respond_to_run(context, replay)
         found = await read(context, name)
-        job_type = context.namespace_state.types.known(found.definition["job"]["name"])
-        spec = found.job(job_type, context.namespace_state.types.queue_defaults)
+        spec = resolve(context, found)
         if found.definition["overlap"] == "replace":
             grace = context.app_state.settings.cancel_grace_seconds
             await schedules.replace_unfinished(found, round(grace * 1000), idempotency)
@@ -220,6 +240,7 @@ async def run_schedule_now(
 def respond_to_run(context: RequestContext, submitted: Submitted) -> Response:
     if (job := submitted.accepted().job) is None:
         raise NotFound()
+    check_holder(context, submitted)
     headers = {"Location": f"/v1/jobs/{submitted.job_id}", "ETag": rendering.etag(job.version)}
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"

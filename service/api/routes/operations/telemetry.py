@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from service.api.auth.reach import check_operation
 from service.api.context import AppState, identify
 from service.api.openapi.operation import operation, problem_responses
 from service.api.responses import rendering
@@ -27,6 +28,9 @@ async def _observed(request: Request) -> Namespace:
     caller = await identify(request)
     request.scope.setdefault("state", {})["namespace"] = caller.namespace
     caller.require("metrics:read")
+    check_operation(caller, request.scope["route"].name)
+    if caller.reach is not None:
+        caller.require_reach(request.query_params.get("queue"), None)
     return app_state.namespace_state(caller.namespace).namespace
 
 

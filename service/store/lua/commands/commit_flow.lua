@@ -5,13 +5,14 @@
 -- ARGV[1] now   ARGV[2] group id   ARGV[3] jobs admitted before   ARGV[4] total jobs   ARGV[5] name
 -- ARGV[6] on_failure   ARGV[7] retention (ms)   ARGV[8] idempotency digest ("" = none)   ARGV[9] digest of the request
 -- ARGV[10] how long the record is kept (ms)   ARGV[11] limit on queues per namespace
--- ARGV[12] on the first call the queues of all jobs, separated by spaces
+-- ARGV[12] on the first call what the flow consists of, separated by spaces: "queue|type" of its jobs, or "queue" if
+--   that would be too many
 -- ARGV[13] on the first call what was staged last: "dependent dependency", or the id of a job in a flow without edges
 -- ARGV[14..] ids of the next staged jobs, the flow's last job first
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
 --   replayed | reused (same idempotency key, other request) | missing (staged too long ago, or lost in a failover) |
---   too_many_queues
--- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, consequences
+--   too_many_queues. Fails if the namespace would exceed a quota
+-- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, quotas, consequences
 local P, now = keys.prefix, clock.now
 local group, key = ARGV[2], P .. 'group:' .. ARGV[2]
 local before = redis.call('HMGET', key, 'state', 'admitted', 'created_at')
@@ -31,19 +32,22 @@ if not before[1] then
   local known = idempotency.find(ARGV[8], ARGV[9])
   if known then return {known[1], known[2], known[3], 0} end
   if not is_staged() then return {'missing', group, now, 0} end
-  for queue in string.gmatch(ARGV[12], '%S+') do
+  for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do
     if not queue_names.may_use(queue, tonumber(ARGV[11])) then return {'too_many_queues', group, now, 0} end
+    quotas.check_name('queues', 'queues', queue)
   end
+  quotas.check(tonumber(ARGV[4]), 0, tonumber(ARGV[4]))
 end
 -- Checks above, writes below.
 if not before[1] then
   created_at = now
   groups.put_state(group, 'running', 'version', 1, 'name', ARGV[5], 'on_failure', ARGV[6], 'total', ARGV[4],
-    'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0)
+    'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0,
+    'contents', ARGV[12])
   redis.call('ZADD', P .. 'groups:flow', now, group)
   redis.call('ZREM', P .. 'staged', group)
   idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])
-  for queue in string.gmatch(ARGV[12], '%S+') do queue_names.create(queue) end
+  for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do queue_names.create(queue) end
   if #ARGV - 13 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
 end
 for i = 14, #ARGV do

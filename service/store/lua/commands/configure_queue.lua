@@ -7,13 +7,15 @@
 --   limit key
 -- ARGV[6] limit on overrides per queue
 -- ARGV[7..] field, value ("" removes the field); a field "key:<limit key>" is an override
--- Returns {moved | version | too_many_queues | too_many_overrides, version}
--- Uses: keys, queue_names, limiter_rescans, closed_limiters, marks, writer
+-- Returns {moved | version | too_many_queues | too_many_overrides, version}. Fails if the namespace has its quota of
+--   queues
+-- Uses: keys, queue_names, limiter_rescans, closed_limiters, marks, quotas, writer
 local P, queue = keys.prefix, ARGV[2]
 local key, overrides, frozen = P .. 'queue:' .. queue, keys.queue(queue, 'keys'), keys.queue(queue, 'frozen')
 local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
+quotas.check_name('queues', 'queues', queue)
 local before = redis.call('HLEN', overrides)
 local after = before
 for i = 7, #ARGV, 2 do

@@ -9,8 +9,8 @@
 -- ARGV[11] how long the record is kept (ms); "" = no record   ARGV[12] limit on queues per namespace
 -- ARGV[13..20] the spec of an item (job_records.lua)   ARGV[21..] if there is a follow-up: its id and spec
 -- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) |
---   full (max_depth of the queue) | too_many_queues
--- Uses: keys, clock, job_records, queue_settings, queue_names, groups, idempotency, consequences
+--   full (max_depth of the queue) | too_many_queues. Fails if the namespace would exceed a quota
+-- Uses: keys, clock, batch, job_records, queue_settings, queue_names, groups, idempotency, quotas, consequences
 local P, now = keys.prefix, clock.now
 local id, then_id, max_concurrency = ARGV[2], ARGV[21], ARGV[6]
 local before = redis.call('HGET', P .. 'group:' .. id, 'created_at')
@@ -23,6 +23,9 @@ for _, queue in ipairs(queues) do
   if not queue_names.may_use(queue, tonumber(ARGV[12])) then return {'too_many_queues', id, now} end
 end
 if queue_settings.is_full(item.queue, ARGV[8]) then return {'full', id, now} end
+local items, size = tonumber(ARGV[8]), job_records.size(item) + (follow_up and job_records.size(follow_up) or 0)
+if follow_up then quotas.check_name('queues', 'queues', follow_up.queue) end
+quotas.check(items + (follow_up and 1 or 0), size, math.max(1, items), item.queue, item.limit_key)
 -- Checks above, writes below.
 local fields = {
   'version', 1, 'total', 0, 'highest', -1, 'created_at', now, 'retention_ms', ARGV[3],
@@ -38,6 +41,8 @@ put('tolerance_count', ARGV[4])
 put('tolerance_percent', ARGV[5])
 put('max_concurrency', max_concurrency)
 for i, field in ipairs(job_records.SPEC) do put('item_' .. field, ARGV[12 + i]) end
+batch.stored = batch.stored + #item.payload
+put('contents', item.queue .. '|' .. item.name .. (follow_up and ' ' .. follow_up.queue .. '|' .. follow_up.name or ''))
 if follow_up then
   put('then', then_id)
   put('linked', 1)

@@ -7,7 +7,7 @@
 -- ARGV[3] the portion of a bulk action that these jobs are (bulk_portion.lua), "" = none   ARGV[4..] job ids
 -- Returns {pruned, ms until the next retention ends or -1, then per named job: moved | illegal (it has not finished) |
 --   missing}; {0, -1} if another process has done the portion
--- Uses: keys, clock, batch, jobs, job_indexes, unique_keys, groups, shared_payloads, queue_names, bulk_portion
+-- Uses: keys, clock, batch, jobs, texts, job_indexes, unique_keys, groups, shared_payloads, queue_names, bulk_portion
 -- Uses: consequences
 local P, now, FINISHED = keys.prefix, clock.now, jobs.FINISHED
 local ids, answer, pruned, left, portion = {}, {0, -1}, 0, {}, bulk_portion.of(ARGV[3])
@@ -41,6 +41,17 @@ local function forget_children(key)
   end
 end
 
+-- Keeps what other jobs may still read of a job that is about to be deleted.
+local function keep_end(id, job)
+  local key = P .. 'job:' .. id
+  local fields, stored = {}, batch.stored
+  for _, name in ipairs({'result', 'error', 'options'}) do texts.put(fields, name, texts.read(key, name) or '') end
+  redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'key', redis.call('HGET', key, 'key') or '',
+    unpack(fields))
+  -- Quotas do not count what is kept of a deleted job.
+  batch.stored = stored
+end
+
 local function kept_until(id, job)
   if still_needed(id, job) then return now + 60000 end
   if job.group and groups.is_fan_out(job.group) then
@@ -60,13 +71,14 @@ end
 
 local function forget(id, job)
   local key = P .. 'job:' .. id
-  if still_needed(id, job) then jobs.keep_end(id, job) else forget_edges(id, job, key) end
+  if still_needed(id, job) then keep_end(id, job) else forget_edges(id, job, key) end
   if job.group and redis.call('HEXISTS', key, 'shared') == 1 then shared_payloads.release(job.group) end
   -- A group counts the results of its members, also of deleted ones.
   job.group = nil
   job_indexes.leave(id, job)
   if job.unique then unique_keys.release(id, job, true) end
   for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
+  texts.forget_record(key)
   redis.call('UNLINK', key, key .. ':attempts', key .. ':logs')
   batch.note_change(id)
   left[job.queue] = true

@@ -6,13 +6,15 @@
 -- ARGV[6] the portion of a bulk action that these jobs are (bulk_portion.lua), "" = none
 -- ARGV[7] limit on queues per namespace   ARGV[8..] job ids
 -- Returns per job {word, state, version, holder}: moved | illegal | missing | conflict (another job holds its unique
---   key) | too_many_queues; nothing if another process has done the portion
+--   key) | too_many_queues | quota_exceeded; nothing if another process has done the portion
 -- Uses: keys, clock, jobs, traits, texts, job_records, unique_keys, queue_settings, queue_names, groups, tasks
--- Uses: shared_payloads, bulk_portion, consequences
+-- Uses: batch, shared_payloads, bulk_portion, quotas, consequences
 local P, now, push = keys.prefix, clock.now, job_records.push
 local move, delay, payload, new_queue = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local answers, left, portion, new_run = {}, {}, bulk_portion.of(ARGV[6]), move ~= 'run_now'
 if portion.stale() then return {} end
+
+local limited = new_run and quotas.read()
 
 -- The unique key that a new run of the job holds until it finishes, or nil.
 local function key_to_hold(job, queue)
@@ -54,30 +56,33 @@ local function requeue(id, job, queue)
   jobs.move(id, job, move, at, fields)
 end
 
+-- Why the job cannot move, and the holder of its unique key; or nil and the key to hold.
+local function refusal(id, job, queue)
+  if not job then return 'missing' end
+  if not jobs.permits(job, move) or portion.spares(id, job) then return 'illegal' end
+  local key = key_to_hold(job, queue)
+  local holder = key and redis.call('GET', key) or nil
+  if holder and holder ~= id then return 'conflict', holder end
+  if not queue_names.may_use(queue, tonumber(ARGV[7])) then return 'too_many_queues' end
+  if limited and quotas.exceeded(1, #payload, 0, queue, job.limit_key, key) then return 'quota_exceeded' end
+  return nil, key
+end
+
 for i = 8, #ARGV do
-  local id, word, holder = ARGV[i], 'moved'
-  local job = jobs.load(id)
+  local id, job = ARGV[i], jobs.load(ARGV[i])
   local queue = new_queue ~= '' and new_queue or job and job.queue
-  if not job then
-    word = 'missing'
-  elseif not jobs.permits(job, move) or portion.spares(id, job) then
-    word = 'illegal'
-  else
-    local key = key_to_hold(job, queue)
-    holder = key and redis.call('GET', key) or nil
-    if holder and holder ~= id then
-      word = 'conflict'
-    elseif not queue_names.may_use(queue, tonumber(ARGV[7])) then
-      word = 'too_many_queues'
-    else
-      if key then redis.call('SET', key, id) end
-      requeue(id, job, queue)
+  local word, key = refusal(id, job, queue)
+  if not word then
+    if key then
+      redis.call('SET', key, id)
+      batch.unique_keys[key] = '+inf'
     end
+    requeue(id, job, queue)
   end
   answers[#answers + 1] = {
-    word, job and job.state or '', job and job.version or 0, word == 'conflict' and holder or nil,
+    word or 'moved', job and job.state or '', job and job.version or 0, word == 'conflict' and key or nil,
   }
-  portion.note(word)
+  portion.note(word or 'moved')
 end
 portion.advance()
 consequences.flush()

@@ -3,13 +3,18 @@
 -- that is never committed is deleted later.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] group id   ARGV[3..] per job 10 values: id, its key in the group, its spec (job_records.lua)
--- Returns 1
--- Uses: keys, clock, job_records
+-- Returns 1. Fails if the namespace would exceed a quota
+-- Uses: keys, clock, job_records, quotas, writer
 local WIDTH, P, group = 10, keys.prefix, ARGV[2]
+local size = 0
+for i = 3, #ARGV, WIDTH do size = size + job_records.size(job_records.spec(ARGV, i + 2)) end
+quotas.check((#ARGV - 2) / WIDTH, size, 0)
+-- Checks above, writes below.
 redis.call('ZADD', P .. 'staged', 'NX', clock.now, group)
 for i = 3, #ARGV, WIDTH do
   local id, key, job = ARGV[i], ARGV[i + 1], job_records.spec(ARGV, i + 2)
   redis.call('HSET', P .. 'job:' .. id, 'key', key, unpack(job_records.waiting_fields(job)))
   redis.call('HSET', P .. 'group:' .. group .. ':jobs', key, id)
 end
+writer.write()
 return 1

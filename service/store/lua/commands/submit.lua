@@ -10,13 +10,14 @@
 -- Returns per job its created_at, or, if it is not as it was sent, {word, id, at, options, admitted, traits}: created |
 --   duplicate (this id was admitted before) | replayed, reused (idempotency.lua) | existing, conflict (unique
 --   key) | replaced (replace_unique.lua; also if this submission replaced a waiting job before) | too_many_queues |
---   full | skipped (the schedule's last run has not finished); nothing if another process has fired these times.
+--   full | quota_exceeded (id: the quota and its limit) | skipped (the schedule's last run has not finished); nothing
+--   if another process has fired these times.
 --   admitted: "created_at version state run_at", if they differ from what was sent
 -- Uses: keys, clock, texts, job_records, queue_settings, queue_names, unique_keys, schedule_firing, idempotency
--- Uses: replace_unique, consequences
+-- Uses: replace_unique, quotas, consequences
 local P, now, push = keys.prefix, clock.now, job_records.push
 local KEEP_MS, MOST_QUEUES = ARGV[2], tonumber(ARGV[4])
-local results, admitted, late, depth, NONE, some_exist = {}, {}, {}, {}, {}, false
+local results, admitted, late, NONE, some_exist, limited = {}, {}, {}, {}, false, false
 -- Jobs of this batch, by unique key and by idempotency digest.
 local by_unique, by_digest = {}, {}
 local fire = schedule_firing.of(ARGV[3])
@@ -54,14 +55,6 @@ local function held_key(job)
   end
 end
 
-local function is_full(queue)
-  local limit = tonumber(queue_settings.get(queue, 'max_depth') or nil)
-  if not limit then return false end
-  depth[queue] = depth[queue] or redis.call('ZCARD', keys.queue(queue, 'queued'))
-  if depth[queue] >= limit then return true end
-  depth[queue] = depth[queue] + 1
-end
-
 local function refusal(job)
   local result, here = find_replay(job)
   if result then return result, here end
@@ -69,7 +62,9 @@ local function refusal(job)
   result, here = held_key(job)
   if result then return result, here end
   if not queue_names.may_use(job.queue, MOST_QUEUES) then return reply('too_many_queues', job.id, now) end
-  if is_full(job.queue) then return reply('full', job.id, now) end
+  if not queue_settings.add_one(job.queue) then return reply('full', job.id, now) end
+  local quota = limited and quotas.exceeded_by(job, job_records.size(job), job.unique and unique_keys.of(job))
+  if quota then return reply('quota_exceeded', quota, now) end
 end
 
 -- The job whose values begin at ARGV[i], and the index behind them.
@@ -85,8 +80,11 @@ while at <= #ARGV do
   names[#names + 1] = P .. 'job:' .. ARGV[at]
   submitted[#names], at = read(at)
 end
--- One check for all of them: usually each is new.
-some_exist = #names > 0 and redis.call('EXISTS', unpack(names)) > 0
+-- One check for all of them: usually each is new, and the namespace has no quotas.
+names[#names + 1] = P .. 'quotas'
+local existing = redis.call('EXISTS', unpack(names))
+limited = existing > 0 and quotas.read()
+some_exist = existing > (limited and 1 or 0)
 for i, job in ipairs(submitted) do
   local result, here = refusal(job)
   if here then late[#late + 1] = {result, here} end

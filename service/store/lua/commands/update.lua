@@ -37,7 +37,9 @@ if ARGV[8] ~= '' then
   texts.put(fields, 'options', ARGV[8])
 end
 if ARGV[6] == '1' then
-  for tag in string.gmatch(redis.call('HGET', key, 'tags') or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
+  local tags = redis.call('HGET', key, 'tags') or ''
+  batch.stored = batch.stored + #ARGV[7] - #tags
+  for tag in string.gmatch(tags, '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
   for tag in string.gmatch(ARGV[7], '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
   put('tags', ARGV[7])
 end

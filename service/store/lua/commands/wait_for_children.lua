@@ -6,8 +6,9 @@
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] limit on queues per namespace
 -- ARGV[5..] per child 11 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
 --   key", separated by spaces), "" = none. A child follows the siblings that it waits for
--- Returns waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no child was added)
--- Uses: keys, clock, jobs, traits, job_records, endings, groups, queue_names, consequences
+-- Returns waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no child was added). Fails if
+--   the namespace would exceed a quota
+-- Uses: keys, clock, jobs, traits, job_records, endings, groups, queue_names, quotas, consequences
 local WIDTH, P, now, push = 11, keys.prefix, clock.now, job_records.push
 local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
 local parent = jobs.load(id)
@@ -16,6 +17,12 @@ if not parent or not jobs.permits(parent, 'wait_for_children', token) then
 end
 for i = 5, #ARGV, WIDTH do
   if not queue_names.may_use(traits.of(ARGV[i + 2]).queue, tonumber(ARGV[4])) then return 'too_many_queues' end
+end
+if quotas.read() then
+  for i = 5, #ARGV, WIDTH do
+    local job = job_records.spec(ARGV, i + 2)
+    quotas.check(1, job_records.size(job), 0, job.queue, job.limit_key)
+  end
 end
 -- Checks above, writes below.
 

@@ -3,7 +3,7 @@
 local batch = {}
 local WRITTEN = {
   'added', 'removed', 'changed', 'woken', 'rates', 'lanes', 'served', 'heads', 'busy', 'freed', 'freed_queues',
-  'closing',
+  'closing', 'limit_keys', 'unique_keys',
 }
 -- Scores as texts, each formatted once: formatting costs more than the rest of a member.
 local texts
@@ -26,6 +26,8 @@ function batch.begin()
   batch.busy, batch.freed, batch.freed_queues, batch.closing = {}, {}, {}, {}
   -- Group -> state -> change in the number of its members.
   batch.members = {}
+  -- What quotas count: bytes of texts, jobs of limit keys, and until when unique keys are held (false = no longer).
+  batch.stored, batch.limit_keys, batch.unique_keys = 0, {}, {}
   -- Finished jobs and groups with dependents, and the earliest end of a retention.
   batch.ended, batch.first_end = {}, math.huge
 end
@@ -80,6 +82,12 @@ function batch.count_member(group, state, by)
     batch.members[group] = deltas
   end
   deltas[state] = (deltas[state] or 0) + by
+end
+
+-- Counts an unfinished job that a limit key gets (1) or loses (-1).
+function batch.count_limit_key(job, by)
+  local key = job.queue .. '|' .. job.limit_key
+  batch.limit_keys[key] = (batch.limit_keys[key] or 0) + by
 end
 
 -- Call it after a write. It keeps the entries for consequences.lua, and does not replace tables that are empty.

@@ -1,7 +1,7 @@
 -- Creates the records of jobs, and resets them for a new run.
 -- Uses: keys, clock, batch, jobs, traits, texts, queue_settings, queue_names, time_limits
 local P, now, now_text
-local push = texts.push
+local push, JOB_BYTES = texts.push, texts.JOB_BYTES
 
 -- The values of a job spec, in the order in which scripts receive them.
 local SPEC = {'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags'}
@@ -26,6 +26,9 @@ local function spec(values, first)
   return job
 end
 
+-- What quotas count for a new job.
+local function size_of(job) return JOB_BYTES + #job.payload + #(job.options or '') + #(job.tags or '') end
+
 -- When a job with that spec may run.
 local function due_of(job) return tonumber(job.due_at) or now + job.delay_ms end
 
@@ -36,7 +39,11 @@ local function fields_of(job)
   if job.version ~= '1' then push(fields, 'version', job.version) end
   texts.put(fields, 'payload', job.payload)
   if job.options then texts.put(fields, 'options', job.options) end
-  if job.tags then push(fields, 'tags', job.tags) end
+  batch.stored = batch.stored + JOB_BYTES
+  if job.tags then
+    push(fields, 'tags', job.tags)
+    batch.stored = batch.stored + #job.tags
+  end
   if job.expires_ms or job.deadline_ms then
     job.first_limit = time_limits.put(fields, job.expires_ms, job.deadline_ms, now)
   end
@@ -90,6 +97,6 @@ local function reset_run(id, job, fields, from)
 end
 
 return {
-  begin = begin, SPEC = SPEC, new = new, spec = spec, due_of = due_of, push = push, fields = fields_of,
+  begin = begin, SPEC = SPEC, new = new, spec = spec, size = size_of, due_of = due_of, push = push, fields = fields_of,
   waiting_fields = waiting_fields_of, start = start, reset_run = reset_run,
 }

@@ -1,7 +1,7 @@
 -- Reads jobs, and moves them as the state machine allows (moves.lua). The only code that writes the state of a job.
--- Uses: keys, moves, batch, traits, texts, job_indexes
+-- Uses: keys, moves, batch, traits, job_indexes
 local P, following
-local arrow = moves.arrow
+local arrow, FINISHED = moves.arrow, moves.FINISHED
 local NONE = {}
 local enter, leave = job_indexes.enter, job_indexes.leave
 
@@ -89,6 +89,9 @@ local function move(id, job, name, at, fields, token)
   leave(id, job)
   if job.to_traits then put_traits(job, job.to_traits) end
   enter(id, job, state, at)
+  if job.limit_key and FINISHED[state] ~= FINISHED[job.state] then
+    batch.count_limit_key(job, FINISHED[state] and -1 or 1)
+  end
   write(job, state, fields or NONE)
 end
 
@@ -110,6 +113,7 @@ local function arrive(id, job, name, at, fields)
   job.state = moves.arrival(name)
   redis.call('HSET', job.key or P .. 'job:' .. id, 'state', job.state, unpack(fields))
   enter(id, job, job.state, at)
+  if job.limit_key and not FINISHED[job.state] then batch.count_limit_key(job, 1) end
 end
 
 -- How often a job has been claimed.
@@ -122,18 +126,9 @@ local function end_lease(job) redis.call('HSET', job.key, 'token', deliveries(jo
 -- on arrival, and '' if it has never been queued.
 local function queued_at(text, created_at) return tonumber(text or created_at or nil) end
 
--- Keeps what other jobs may still read of a job that is about to be deleted.
-local function keep_end(id, job)
-  local key = P .. 'job:' .. id
-  local fields = {}
-  for _, name in ipairs({'result', 'error', 'options'}) do texts.put(fields, name, texts.read(key, name) or '') end
-  redis.call('HSET', P .. 'ended:' .. id, 'state', job.state, 'key', redis.call('HGET', key, 'key') or '',
-    unpack(fields))
-end
-
 return {
   begin = begin,
   of_traits = of_traits, read = read, load = load, held = held, permits = permits, put_traits = put_traits, move = move,
   reorder = reorder, change = change, arrive = arrive, deliveries = deliveries, end_lease = end_lease,
-  queued_at = queued_at, keep_end = keep_end, FINISHED = moves.FINISHED,
+  queued_at = queued_at, FINISHED = moves.FINISHED,
 }

@@ -3,9 +3,9 @@
 local P
 -- Strict order without aging: one point of priority outweighs any time (2^42 ms are 139 years).
 local STRICT = 4398046511104
-local settings
+local settings, depth
 
-local function begin() P, settings = keys.prefix, {} end
+local function begin() P, settings, depth = keys.prefix, {}, {} end
 
 -- Reads the common settings of a queue, and the fields that the caller names: from the fourth value on.
 local function read(queue, ...)
@@ -39,7 +39,15 @@ local function is_full(queue, more)
   return limit and redis.call('ZCARD', keys.queue(queue, 'queued')) + more > limit
 end
 
+-- The same for one job, which then counts in this call.
+local function add_one(queue)
+  local limit = tonumber(get(queue, 'max_depth') or nil)
+  if not limit then return true end
+  depth[queue] = (depth[queue] or redis.call('ZCARD', keys.queue(queue, 'queued'))) + 1
+  return depth[queue] <= limit
+end
+
 return {
   begin = begin, read = read, get = get, is_paused = is_paused, names_type = names_type, running_order = running_order,
-  is_full = is_full,
+  is_full = is_full, add_one = add_one,
 }

@@ -1,7 +1,7 @@
 -- What on_conflict "replace" does to the holder of a unique key (docs/adr/0015). A job that never started takes the new
 -- payload and time and keeps its id. A job that has started may have had effects under its id: if it waits for its next
 -- attempt it is cancelled; if it is running it finishes, and the newest job runs once after it.
--- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, writer
+-- Uses: keys, clock, batch, jobs, job_indexes, texts, endings, unique_keys, writer
 local P, now
 
 local function begin() P, now = keys.prefix, clock.now end
@@ -13,6 +13,8 @@ local function take_place(id, job)
   job_indexes.leave(id, old)
   if old.expiry then batch.remove(P .. 'expiry', id) end
   for tag in string.gmatch(kept[2] or '', '[^%z]+') do batch.remove(P .. 'tag:' .. tag, id) end
+  if old.limit_key then batch.count_limit_key(old, -1) end
+  texts.forget_record(key)
   writer.write()
   redis.call('DEL', key)
   job.submitted, job.id, job.created_at, job.version = job.id, id, old.created_at, (kept[1] or 1) + 1
@@ -50,9 +52,12 @@ local function hold(job)
   if job.waits then
     redis.call('SET', following, job.id)
   elseif window then
-    redis.call('SET', key, job.id, 'PX', window + math.max(0, (job.not_before or now) - now))
+    local ms = window + math.max(0, (job.not_before or now) - now)
+    redis.call('SET', key, job.id, 'PX', ms)
+    batch.unique_keys[key] = now + ms
   else
     redis.call('SET', key, job.id)
+    batch.unique_keys[key] = '+inf'
   end
   if job.submitted then
     redis.call('HSET', P .. 'replacement:' .. job.submitted, 'id', job.id, 'at', now, 'admitted', job.admitted)

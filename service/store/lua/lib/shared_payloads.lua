@@ -1,18 +1,20 @@
 -- The common part of the payloads of a fan-out's items, kept as long as any item refers to it.
--- Uses: keys
+-- Uses: keys, batch, counted
 local P, read
 
 local function begin() P, read = keys.prefix, {} end
 
 local function add(group, json, count)
-  redis.call('HSETNX', P .. 'payload:' .. group, 'json', json)
+  if redis.call('HSETNX', P .. 'payload:' .. group, 'json', json) == 1 then batch.stored = batch.stored + #json end
   redis.call('HINCRBY', P .. 'payload:' .. group, 'jobs', count)
 end
 
 -- For a job that is deleted, or whose payload was replaced.
 local function release(group)
   local key = P .. 'payload:' .. group
-  if redis.call('HINCRBY', key, 'jobs', -1) <= 0 then redis.call('UNLINK', key) end
+  if redis.call('HINCRBY', key, 'jobs', -1) > 0 then return end
+  if counted.on() then batch.stored = batch.stored - redis.call('HSTRLEN', key, 'json') end
+  redis.call('UNLINK', key)
 end
 
 -- The common part for a job with `shared`; the worker merges the job's payload into it.

@@ -1,8 +1,11 @@
 -- Long texts of a record. A hash is small while none of its values is longer than PIECE bytes, so a text is stored in
 -- pieces, <name>, <name>.1, <name>.2 and so on, unless it is too long for that (docs/adr/0037).
+-- Uses: batch, counted
 local PIECE = 64
 -- Pieces at most; beyond that, a hash table costs less time than they do.
 local PIECES = {payload = 4, options = 4, result = 4, error = 4}
+-- What quotas count for a job in addition to its texts: its other fields, its places in indexes.
+local JOB_BYTES = 1024
 -- Names of pieces, by the name of the text.
 local PIECE_NAMES = {}
 
@@ -26,6 +29,7 @@ end
 -- Adds a text that may be long.
 local function put(fields, name, text)
   local size, count = #text, #fields
+  batch.stored = batch.stored + size
   fields[count + 1] = name
   if size <= PIECE or size > PIECE * PIECES[name] then
     fields[count + 2] = text
@@ -39,9 +43,6 @@ local function put(fields, name, text)
   end
 end
 
--- Removes a text, also before a new one replaces it.
-local function drop(key, name) redis.call('HDEL', key, name, unpack(rest_of(name))) end
-
 -- The length of a text.
 local function size(key, name)
   local bytes = redis.call('HSTRLEN', key, name)
@@ -54,6 +55,20 @@ local function size(key, name)
   return total
 end
 
+-- Removes a text, also before a new one replaces it.
+local function drop(key, name)
+  if counted.on() then batch.stored = batch.stored - size(key, name) end
+  redis.call('HDEL', key, name, unpack(rest_of(name)))
+end
+
+-- What quotas count for the record of a job that is about to be deleted.
+local function forget_record(key)
+  if not counted.on() then return end
+  local total = JOB_BYTES + redis.call('HSTRLEN', key, 'tags')
+  for name in pairs(PIECES) do total = total + size(key, name) end
+  batch.stored = batch.stored - total
+end
+
 local function read(key, name)
   local first = redis.call('HGET', key, name)
   if not first or #first ~= PIECE then return first end
@@ -62,4 +77,6 @@ local function read(key, name)
   return first .. table.concat(pieces)
 end
 
-return {push = push, put = put, drop = drop, size = size, read = read}
+return {
+  push = push, put = put, drop = drop, size = size, forget_record = forget_record, read = read, JOB_BYTES = JOB_BYTES,
+}

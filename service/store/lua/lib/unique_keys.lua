@@ -22,7 +22,11 @@ local function hand_over(key, heir)
   if not job or job.state ~= 'blocked' then return end
   local due = tonumber(redis.call('HGET', P .. 'job:' .. heir, 'run_at'))
   redis.call('SET', key, heir)
-  if tonumber(job.unique_until) then redis.call('PEXPIRE', key, job.unique_until) end
+  batch.unique_keys[key] = '+inf'
+  if tonumber(job.unique_until) then
+    redis.call('PEXPIRE', key, job.unique_until)
+    batch.unique_keys[key] = now + job.unique_until
+  end
   if due > now then
     jobs.move(heir, job, 'postpone', due)
   else
@@ -42,9 +46,11 @@ local function release(id, job, forgotten)
   if redis.call('GET', key) ~= id or (tonumber(job.unique_until) and not forgotten) then return end
   if held and held > 0 and not forgotten then
     redis.call('PEXPIRE', key, held)
+    batch.unique_keys[key] = now + held
     return
   end
   redis.call('DEL', key, following)
+  batch.unique_keys[key] = false
   if heir and heir ~= id then hand_over(key, heir) end
 end
 

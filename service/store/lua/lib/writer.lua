@@ -1,9 +1,9 @@
 -- Writes the pending changes of the batch.
--- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications
-local P, now
+-- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, quotas
+local P, now, QUOTAS
 local NONE = {}
 
-local function begin() P, now = keys.prefix, clock.now end
+local function begin() P, now, QUOTAS = keys.prefix, clock.now, keys.prefix .. 'quotas' end
 
 local function write_rates()
   for queue, counts in pairs(batch.rates) do
@@ -18,8 +18,11 @@ local function write()
   for key, members in pairs(batch.removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(batch.added) do redis.call('ZADD', key, unpack(members)) end
   if next(batch.busy) then limiter_slots.write() end
-  -- One check for both: usually no process watches and no limiter is closed.
-  local attention = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters') > 0
+  -- One check for all: usually no process watches, no limiter is closed and the namespace has no quotas.
+  -- A key that is named three times counts as three.
+  local found = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', QUOTAS, QUOTAS, QUOTAS)
+  local attention = found % 3 > 0
+  if found > 2 then quotas.write() end
   local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
   if next(batch.lanes) then lane_orders.write(closed) end
   write_rates()

@@ -1,0 +1,166 @@
+"""`triage namespaces`: gives tenants quotas, directly in Redis, so that an operator needs no API key."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import orjson
+import typer
+
+from service.commands.direct import with_redis
+from service.commands.tables import print_table, table_of
+from service.domain.errors import NamespaceExists, NamespaceNotEmpty, NotFound, VersionMismatch
+from service.domain.tenant import DEFAULTS, MOST, NAMESPACE_PATTERN, QUOTAS, Policy, Tenant, Usage
+from service.store.tenants.tenants import Tenants
+
+app = typer.Typer(no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+QuotaOption = Annotated[
+    list[str] | None,
+    typer.Option("--quota", help=f"NAME=NUMBER or NAME=none; repeatable. Names: {', '.join(QUOTAS)}."),
+]
+Result = TypeVar("Result")
+_EXPECTED = (NamespaceExists, NamespaceNotEmpty, NotFound, VersionMismatch)
+
+
+@app.command()
+def create(
+    name: str,
+    quota: QuotaOption = None,
+    description: Annotated[str, typer.Option(help="A note, such as the tenant's name.")] = "",
+    json: Json = False,
+) -> None:
+    """Give a namespace quotas, by default the ones for a shared installation."""
+    if not re.fullmatch(NAMESPACE_PATTERN, name):
+        message = "use 1 to 64 letters, digits and . _ -, beginning with a letter or digit"
+        raise typer.BadParameter(f"invalid namespace {name!r}: {message}", param_hint="NAME")
+    policy = Policy({**DEFAULTS, **_quotas(quota or [])})
+    _show(*_run(lambda tenants: _created(tenants, name, policy, description)), json)
+
+
+@app.command(name="list")
+def list_namespaces(json: Json = False) -> None:
+    """List the namespaces that have been created, with what they use."""
+    found = _run(_all)
+    if json:
+        typer.echo(orjson.dumps([_row(*pair) for pair in found]).decode())
+        return
+    table = table_of("name", "jobs", "stored bytes", "queues", "description")
+    for tenant, usage in found:
+        used = usage or Usage()
+        table.add_row(
+            tenant.name,
+            _used(tenant, "jobs", used.jobs),
+            _used(tenant, "stored_bytes", used.stored_bytes),
+            _used(tenant, "queues", used.queues),
+            tenant.description,
+        )
+    print_table(table)
+
+
+@app.command()
+def describe(name: str, json: Json = False) -> None:
+    """Show the quotas of a namespace, and what it uses of them."""
+    _show(*_run(lambda tenants: _described(tenants, name)), json)
+
+
+@app.command(name="set")
+def set_quotas(name: str, quota: QuotaOption = None, json: Json = False) -> None:
+    """Change quotas of a namespace."""
+    quotas = _quotas(quota or [])
+    if not quotas:
+        raise typer.BadParameter("give at least one quota", param_hint="--quota")
+    _show(*_run(lambda tenants: _changed(tenants, name, quotas)), json)
+
+
+@app.command()
+def delete(name: str) -> None:
+    """Delete an empty namespace with its quotas, and revoke its API keys."""
+    _run(lambda tenants: tenants.delete(name))
+    typer.echo(f"Deleted {name}.")
+
+
+async def _created(
+    tenants: Tenants, name: str, policy: Policy, description: str
+) -> tuple[Tenant, Usage | None]:
+    return await tenants.create(name, policy, description), await tenants.usage(name)
+
+
+async def _described(tenants: Tenants, name: str) -> tuple[Tenant, Usage | None]:
+    return await tenants.get(name), await tenants.usage(name)
+
+
+async def _changed(tenants: Tenants, name: str, quotas: dict[str, int | None]) -> tuple[Tenant, Usage | None]:
+    before = await tenants.get(name)
+    policy = Policy({**before.policy.quotas, **quotas}, before.policy.retention_seconds, before.policy.redact)
+    return await tenants.change(before, policy, before.description), await tenants.usage(name)
+
+
+async def _all(tenants: Tenants) -> list[tuple[Tenant, Usage | None]]:
+    found: list[tuple[Tenant, Usage | None]] = []
+    cursor: str | None = None
+    while True:
+        page, cursor = await tenants.page(200, cursor)
+        found += [(tenant, await tenants.usage(tenant.name)) for tenant in page]
+        if cursor is None:
+            return found
+
+
+def _quotas(texts: list[str]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if name not in QUOTAS:
+            message = f"unknown quota {name!r}: use one of {', '.join(QUOTAS)}"
+            raise typer.BadParameter(message, param_hint="--quota")
+        if number != "none" and not (number.isdecimal() and int(number) <= MOST):
+            message = f"invalid quota {text!r}: write {name}=NUMBER, or {name}=none for no limit"
+            raise typer.BadParameter(message, param_hint="--quota")
+        found[name] = None if number == "none" else int(number)
+    return found
+
+
+def _row(tenant: Tenant, usage: Usage | None) -> dict[str, Any]:
+    return {
+        "name": tenant.name,
+        "description": tenant.description,
+        "quotas": {name: tenant.policy.quota(name) for name in QUOTAS},
+        "usage": None if usage is None else _usage(usage),
+        "retention_seconds": tenant.policy.retention_seconds,
+        "redact": list(tenant.policy.redact),
+    }
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {name: getattr(usage, name) for name in Usage.__slots__}
+
+
+def _used(tenant: Tenant, name: str, used: int) -> str:
+    limit = tenant.policy.quotas.get(name)
+    return f"{used:,}" if limit is None else f"{used:,} of {limit:,}"
+
+
+def _show(tenant: Tenant, usage: Usage | None, json: bool) -> None:
+    if json:
+        typer.echo(orjson.dumps(_row(tenant, usage)).decode())
+        return
+    used, table = {} if usage is None else _usage(usage), table_of("quota", "limit", "used")
+    for name in QUOTAS:
+        limit = tenant.policy.quota(name)
+        table.add_row(
+            name, "none" if limit is None else f"{limit:,}", f"{used[name]:,}" if name in used else "-"
+        )
+    print_table(table)
+
+
+def _run(use: Callable[[Tenants], Awaitable[Result]]) -> Result:
+    try:
+        return with_redis(lambda redis: use(Tenants(redis)), _EXPECTED)
+    except NotFound:
+        message = "unknown namespace; `triage namespaces create` creates it"
+    except NamespaceExists:
+        message = "this namespace exists; `triage namespaces set` changes its quotas"
+    except (NamespaceNotEmpty, VersionMismatch) as error:
+        message = error.message
+    typer.echo(f"triage: {message}", err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+-- Creates or changes the record of a namespace, its quotas, and the defaults of its jobs. The first quotas begin to
+-- count: they find how many jobs are unfinished, and count bytes, limit keys and unique keys from now on.
+-- KEYS[1] prefix of the namespace
+-- ARGV[1] now   ARGV[2] expected version, 0 = it must not exist   ARGV[3] definition (JSON)
+-- ARGV[4] defaults of jobs (JSON), "" = none   ARGV[5..] quota, limit
+-- Returns {moved | version, version}
+-- Uses: keys, clock
+local P, key, quotas = keys.prefix, keys.prefix .. 'namespace', keys.prefix .. 'quotas'
+local LIVE = {'queued', 'scheduled', 'retrying', 'running', 'blocked'}
+local version = redis.call('HGET', key, 'version') or '0'
+if version ~= ARGV[2] then return {'version', version} end
+-- Checks above, writes below.
+
+local function count_jobs()
+  local total = 0
+  for _, queue in ipairs(redis.call('ZRANGE', P .. 'queues', 0, -1)) do
+    for _, state in ipairs(LIVE) do total = total + redis.call('ZCARD', keys.queue(queue, state)) end
+  end
+  return total
+end
+
+version = redis.call('HINCRBY', key, 'version', 1)
+redis.call('HSETNX', key, 'created_at', clock.now)
+redis.call('HSET', key, 'definition', ARGV[3])
+redis.call('HDEL', P .. 'defaults', '*')
+if ARGV[4] ~= '' then redis.call('HSET', P .. 'defaults', '*', ARGV[4]) end
+local used = redis.call('HMGET', quotas, 'used_jobs', 'used_bytes', 'submitted_until')
+redis.call('DEL', quotas)
+if #ARGV < 5 then
+  redis.call('UNLINK', P .. 'limit_key_jobs', P .. 'unique_names')
+  return {'moved', version}
+end
+redis.call('HSET', quotas, 'used_jobs', used[1] or count_jobs(), 'used_bytes', used[2] or 0, unpack(ARGV, 5))
+if used[3] then redis.call('HSET', quotas, 'submitted_until', used[3]) end
+return {'moved', version}

@@ -1,0 +1,1 @@
+"""Namespaces as a resource, and the memory that they use."""

@@ -1,0 +1,158 @@
+"""A hostile tenant next to a quiet one.
+
+`HOSTILE_SECONDS=20 pytest tests/api/test_hostile_tenant.py` also measures: it repeats each attack for so
+long against another process, and the quiet tenant's p99 must at most double.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from service.clock import Clock
+from service.domain.catalogue import JobType
+from service.domain.tenant import Policy
+from service.domain.worker import WorkerRecord
+from service.store.namespace import Namespace
+from service.store.redis.connect import memory_use
+from service.store.redis.embedded import EmbeddedServer
+from service.store.tenants.tenants import Tenants
+from tests.api.client import Api
+from tests.api.hostile import ATTACKS, HARD, QUOTAS
+from tests.api.keys import authorization
+from tests.api.resources import WORKER
+from tests.e2e.processes import Cluster
+
+log = structlog.get_logger("triage.tests")
+
+SECONDS = float(os.environ.get("HOSTILE_SECONDS", "0"))
+#: Redis may grow by this much during an attack: the attacker's bytes, twice, and some buffers.
+MOST_GROWTH = 12_000_000
+#: A request of the quiet tenant takes at least this long on a machine with two cores, in seconds.
+FLOOR = 0.02
+
+
+@pytest.fixture
+async def shared(store: Namespace) -> AsyncIterator[Api]:
+    api = Api(store.scripts.redis, store.scripts.namespace, auth="required")
+    yield api
+    await api.close()
+
+
+async def prepare(redis: Any, namespace: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The headers of the attacker and of the quiet tenant."""
+    attacker = f"{namespace}-attacker"
+    await Tenants(redis).create(attacker, Policy(QUOTAS), "")
+    now = Clock().now_ms() + 600_000  # still alive at the end of the test
+    record = WorkerRecord(WORKER, "host", 7, "0.1.0", {"default": 3}, ("hard",), "running", 1, 20, now, now)
+    await Namespace(redis, attacker, 0).workers.register(record, [JobType("hard", payload_schema=HARD)])
+    return await authorization(redis, attacker), await authorization(redis, namespace)
+
+
+async def quiet_requests(http: httpx.AsyncClient, until: asyncio.Event) -> list[tuple[int, float]]:
+    """Status and seconds of ordinary requests, one after another."""
+    seen: list[tuple[int, float]] = []
+    while not until.is_set() or not seen:
+        for method, path, body in (("POST", "/v1/jobs", {"name": "work"}), ("GET", "/v1/jobs?limit=1", None)):
+            began = time.perf_counter()
+            response = await http.request(method, path, json=body)
+            seen.append((response.status_code, time.perf_counter() - began))
+    return seen
+
+
+@pytest.mark.parametrize(("attack", "refusal"), ATTACKS.values(), ids=ATTACKS.keys())
+async def test_an_attack_meets_a_bound_and_the_quiet_tenant_no_error(
+    shared: Api, store: Namespace, attack: Any, refusal: str | None
+) -> None:
+    redis: Any = store.scripts.redis
+    hostile, quiet = await prepare(redis, store.scripts.namespace)
+    shared.http.headers.update(hostile)
+    neighbour = httpx.AsyncClient(transport=shared.http._transport, base_url="http://triage", headers=quiet)
+    before, _ = await memory_use(redis)
+    done = asyncio.Event()
+
+    async def raid() -> Any:
+        try:
+            return await attack(shared.http)
+        finally:
+            done.set()
+
+    refusals, seen = await asyncio.gather(raid(), quiet_requests(neighbour, done))
+    assert {status for status, _ in seen} <= {200, 202}
+    assert refusal is None or refusals[refusal] > 0, refusals
+    after, _ = await memory_use(redis)
+    assert after - before < MOST_GROWTH
+    usage = await Tenants(redis).usage(f"{store.scripts.namespace}-attacker")
+    assert usage is not None
+    for name in ("jobs", "stored_bytes", "queues", "limit_keys", "unique_keys", "schedules"):
+        limit = QUOTAS[name]
+        assert limit is not None
+        assert getattr(usage, name) <= limit
+
+
+def p99(seen: list[tuple[int, float]]) -> float:
+    return sorted(seconds for _, seconds in seen)[int(len(seen) * 0.99)]
+
+
+@pytest.mark.skipif(SECONDS == 0, reason="only the long form measures: HOSTILE_SECONDS=20")
+async def test_the_quiet_tenants_p99_at_most_doubles(server_binary: Path, tmp_path: Path) -> None:
+    from service.store.redis.connect import connect
+
+    with EmbeddedServer(tmp_path / "data", server_binary) as server:
+        redis = connect(server.url)
+        hostile, quiet = await prepare(redis, "quiet")
+        cluster = Cluster(tmp_path, server, auth="required")
+        try:
+            await asyncio.to_thread(cluster.start_api)
+            url = f"http://127.0.0.1:{cluster.port}"
+            async with (
+                httpx.AsyncClient(base_url=url, headers=hostile, timeout=60) as attacker,
+                httpx.AsyncClient(base_url=url, headers=quiet, timeout=60) as neighbour,
+            ):
+                await _measure(attacker, neighbour)
+        finally:
+            await asyncio.to_thread(cluster.stop)
+            await redis.aclose()
+
+
+async def _measure(attacker: httpx.AsyncClient, neighbour: httpx.AsyncClient) -> None:
+    slow: dict[str, tuple[float, float]] = {}
+    for name, (attack, _) in ATTACKS.items():
+        alone = p99(await _during(neighbour, _pass_time()))
+        seen = await _during(neighbour, _repeat(attack, attacker))
+        assert {status for status, _ in seen} <= {200, 202}, name
+        log.info("p99", attack=name, alone=round(alone, 4), during=round(p99(seen), 4), requests=len(seen))
+        if p99(seen) > 2 * max(alone, FLOOR):
+            slow[name] = (alone, p99(seen))
+    assert slow == {}
+
+
+async def _during(neighbour: httpx.AsyncClient, work: Any) -> list[tuple[int, float]]:
+    done = asyncio.Event()
+
+    async def finish() -> None:
+        try:
+            await work
+        finally:
+            done.set()
+
+    _, seen = await asyncio.gather(finish(), quiet_requests(neighbour, done))
+    return seen
+
+
+async def _pass_time() -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), SECONDS)
+
+
+async def _repeat(attack: Any, attacker: httpx.AsyncClient) -> None:
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        await attack(attacker)
