@@ -100,6 +100,7 @@ chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and 
 	@JOB_LIVES=1000 UNIQUE_LIVES=1000 LIMIT_LIVES=1000 FLOW_GRAPHS=2000 $(BIN)/python -m pytest --timeout 3600 \
 		tests/store/test_state_machine.py tests/store/test_unique_machine.py tests/store/test_limit_model.py tests/store/test_flow_model.py
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_nemesis.py
+	@WEBHOOK_ENDS=$${WEBHOOK_ENDS:-10000} $(BIN)/python -m pytest -s --timeout 3600 tests/faults/test_webhooks.py
 
 bench: setup ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)
 	@$(BIN)/python -m benchmarks --rows "$(ROWS)" --rounds "$${ROUNDS:-5}"

@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from service.addresses import check_jwks_url, is_loopback
 from service.domain.errors import ConfigurationInvalid
+from service.outbound_settings import OutboundSettings
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
 from service.service_links import service_links, without_service_links
@@ -32,7 +33,7 @@ HTTP_REQUEST = "workers.http.http_request"
 OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
 
 
-class Settings(BaseSettings):
+class Settings(OutboundSettings):
     """Each field is a variable, and its description, with the unit, a row of docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
@@ -144,14 +145,6 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="How long a queued job may have a type that no worker knows, in seconds; 0 = forever.",
-    )
-    http_request: bool = Field(default=True, description="Workers run the built-in type `http.request`.")
-    http_allow: str = Field(
-        default="", description="Hosts or CIDRs that are not public but that `http.request` may reach."
-    )
-    http_signing_secret: SecretStr = Field(
-        default=SecretStr(""),
-        description="Secret (`whsec_...`) with which `http.request` signs requests (Standard Webhooks).",
     )
     metrics_open: bool = Field(
         default=False, description="Serve the API's /metrics without a key, even with TRIAGE_AUTH=required."

@@ -11,7 +11,7 @@ from service.api.responses.problems import BY_STATUS, STATUS
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
-from service.store.redis.keys import CATALOGUE
+from service.store.redis.webhook_keys import CATALOGUE
 
 WIDTH = 120
 
@@ -30,7 +30,9 @@ def item(text: str) -> list[str]:
 
 def settings() -> list[str]:
     lines: list[str] = []
-    for name, field in Settings.model_fields.items():
+    # The fields of its parts come last.
+    fields = sorted(Settings.model_fields.items(), key=lambda row: row[0] not in Settings.__annotations__)
+    for name, field in fields:
         default = field.get_default()
         shown = str(default).lower() if isinstance(default, bool) else str(default)
         default = "" if shown in ("", "**********") else f" (default `{shown}`)"

@@ -25,6 +25,7 @@ from service.api.responses import problems
 from service.api.routes.groups import fan_out_actions, fan_out_items, fan_outs, flow_actions, flows
 from service.api.routes.jobs import bulk_actions, bulk_jobs, dead_letters, explanations, job_actions, jobs
 from service.api.routes.operations import events, health, pages, queues, schedules, telemetry, workers
+from service.api.routes.webhooks import deliveries, webhooks
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
@@ -90,7 +91,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     app.state.app_state = app_state
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
-        fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, workers, health, telemetry,
+        fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, webhooks, deliveries, workers,
+        health, telemetry,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     app.router.routes.extend(pages.pages_router().routes)

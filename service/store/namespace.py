@@ -22,6 +22,8 @@ from service.store.queues.queue_metrics import QueueMetrics
 from service.store.queues.queues import Queues
 from service.store.redis.scripts import MAX_QUEUES, Scripts
 from service.store.schedules import Schedules
+from service.store.webhooks.endpoints import Webhooks
+from service.store.webhooks.outbox import Outbox
 from service.store.workers import WorkerRegistry
 
 
@@ -58,6 +60,8 @@ class Namespace:
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
         self.bulk_batches = BulkBatches(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
+        self.webhooks = Webhooks(self.scripts, self.queries)
+        self.outbox = Outbox(self.scripts, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
 
     async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> None:

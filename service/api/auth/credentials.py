@@ -16,7 +16,8 @@ from service.store.access_keys import AccessKeys
 #: All scopes.
 SCOPES = (
     "jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read",
-    "schedules:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read",
+    "schedules:write", "webhooks:read", "webhooks:write", "workers:read", "workers:admin", "keys:admin",
+    "metrics:read", "payload:read",
 )  # fmt: skip
 _KNOWN = frozenset(SCOPES)
 

@@ -9,7 +9,9 @@ from fastapi import Request
 from service.api.context import RequestContext
 from service.api.requests.time_slices import TimeSlices
 from service.api.schemas import jobs as schemas
+from service.api.schemas.parts.fields import In
 from service.domain import job_spec
+from service.domain.callback import Callback, Kind, read_callback
 from service.domain.job_spec import JobSpec
 from service.telemetry import spans
 from service.telemetry.spans import Span
@@ -31,6 +33,11 @@ async def body_digest(request: Request) -> str:
         digest.update(body[start : start + _HASHED])
         await slices.pause()
     return digest.hexdigest()
+
+
+def read_callback_of(body: In | None, kind: Kind) -> Callback | None:
+    """The callback of a flow or fan-out; raises SpecInvalid."""
+    return None if body is None else read_callback(body.given(), "/callback", kind)
 
 
 async def specify(

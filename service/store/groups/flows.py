@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.domain.callback import Callback
 from service.domain.errors import (
     BackendUnavailable,
     IdempotencyKeyReused,
@@ -18,6 +19,7 @@ from service.store.codec.fields import texts
 from service.store.codec.groups import decode_edges
 from service.store.codec.jobs import encode_options, encode_tags
 from service.store.codec.traits import encode_traits
+from service.store.codec.webhooks.callbacks import encode_callback
 from service.store.groups.groups import RETENTION_MS, Groups
 from service.store.jobs import BATCH, IDEMPOTENCY_MS, Idempotency
 from service.store.queries import Queries
@@ -84,7 +86,7 @@ class Flows:
         while admitted < total:
             try:
                 reply = await self._admit(
-                    id, admitted, total, (spec.name, spec.on_failure), queues, idempotency
+                    id, admitted, total, (spec.name, spec.on_failure), queues, idempotency, spec.callback
                 )
             except TriageError:
                 if not admitted:
@@ -112,7 +114,7 @@ class Flows:
             staged = flow.total if flow.staged is None else min(flow.staged, flow.total)
             if flow.admitted >= staged:
                 return
-            await self._admit(id, flow.admitted, staged, ("", ""), "", None)
+            await self._admit(id, flow.admitted, staged, ("", ""), "", None, None)
 
     async def _admit(
         self,
@@ -122,13 +124,15 @@ class Flows:
         settings: tuple[str, str],
         queues: str,
         idempotency: Idempotency | None,
+        callback: Callback | None,
     ) -> list[Any]:
         # In reverse order, so that a job is there before its dependencies can finish.
         last = total - admitted
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         head: list[Argument] = [id, admitted, total, *settings, RETENTION_MS, digest, request, IDEMPOTENCY_MS]
-        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, queues, *ids])
+        more: list[Argument] = [self._scripts.max_queues, queues, encode_callback(callback)]
+        return await self._scripts.run("commit_flow", [*head, *more, *ids])
 
     async def graph(self, id: str) -> tuple[dict[str, str], list[GraphEdge]]:
         """Job ids by key, and the edges between keys."""
@@ -166,4 +170,5 @@ def spec_arguments(spec: JobSpec, group: str = "") -> list[Argument]:
         spec.delay_ms,
         *("" if value is None else value for value in (spec.run_at_ms, spec.expires_ms, spec.deadline_ms)),
         encode_tags(spec.tags),
+        encode_callback(spec.callback),
     ]

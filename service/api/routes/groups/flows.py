@@ -17,7 +17,7 @@ from service.api.requests.time_slices import TimeSlices
 from service.api.resources import groups
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.submission import begin_submission, body_digest, read_callback_of, specify
 from service.api.responses import rendering
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
 from service.api.responses.problems import pointer
@@ -125,7 +125,8 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
         raise ValidationFailed(errors=rows[:100])
     # In a thread, because sorting a hundred thousand edges would block the event loop.
     order = await asyncio.to_thread(arrange, {key: node.edges for key, node in nodes.items()})
-    return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
+    callback = read_callback_of(body.callback, "flow")
+    return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure, callback)
 
 
 async def _node(context: RequestContext, key: str, text: bytes) -> Any:

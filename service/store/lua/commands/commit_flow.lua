@@ -6,7 +6,8 @@
 -- ARGV[6] on_failure   ARGV[7] retention (ms)   ARGV[8] idempotency digest ("" = none)   ARGV[9] digest of the request
 -- ARGV[10] how long the record is kept (ms)   ARGV[11] limit on queues per namespace
 -- ARGV[12] on the first call the queues of all jobs, separated by spaces
--- ARGV[13..] ids of the next staged jobs, the flow's last job first
+-- ARGV[13] on the first call the callback, "" = none
+-- ARGV[14..] ids of the next staged jobs, the flow's last job first
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
 --   replayed | reused (same idempotency key, other request) | missing (staged too long ago) | too_many_queues
 -- Uses: keys, clock, jobs, job_records, groups, tasks, queue_names, idempotency, consequences
@@ -30,13 +31,14 @@ if not before[1] then
   created_at = now
   groups.put_state(group, 'running', 'version', 1, 'name', ARGV[5], 'on_failure', ARGV[6], 'total', ARGV[4],
     'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0)
+  if ARGV[13] ~= '' then redis.call('HSET', key, 'callback', ARGV[13]) end
   redis.call('ZADD', P .. 'groups:flow', now, group)
   redis.call('ZREM', P .. 'staged', group)
   idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])
   for queue in string.gmatch(ARGV[12], '%S+') do queue_names.create(queue) end
-  if #ARGV - 12 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
+  if #ARGV - 13 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
 end
-for i = 13, #ARGV do
+for i = 14, #ARGV do
   local id = ARGV[i]
   local job, job_key = jobs.read(id), P .. 'job:' .. id
   local more = redis.call('HMGET', job_key, 'tags', 'expires_at', 'deadline_at', 'delay_ms', 'due_at')
@@ -49,6 +51,6 @@ for i = 13, #ARGV do
     job_records.start(id, job, {}, job_records.due_of(job), nil, tonumber(job.created_at))
   end
 end
-admitted = redis.call('HINCRBY', key, 'admitted', #ARGV - 12)
+admitted = redis.call('HINCRBY', key, 'admitted', #ARGV - 13)
 consequences.flush()
 return {'moved', group, created_at, admitted}

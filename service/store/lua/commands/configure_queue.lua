@@ -8,12 +8,19 @@
 -- ARGV[6] limit on overrides per queue
 -- ARGV[7..] field, value ("" removes the field); a field "key:<limit key>" is an override
 -- Returns {moved | version | too_many_queues | too_many_overrides, version}
--- Uses: keys, queue_names, limiter_rescans, closed_limiters, writer
+-- Uses: keys, batch, queue_names, limiter_rescans, closed_limiters, writer
 local P, queue = keys.prefix, ARGV[2]
 local key, overrides, frozen = P .. 'queue:' .. queue, keys.queue(queue, 'keys'), keys.queue(queue, 'frozen')
 local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
+
+local function note_pause(before)
+  local after = redis.call('HGET', key, 'paused')
+  if after == before then return end
+  batch.note_event('queue:' .. queue, {kind = 'queue', state = after and 'paused' or 'resumed', queue = queue})
+end
+
 local before = redis.call('HLEN', overrides)
 local after = before
 for i = 7, #ARGV, 2 do
@@ -24,6 +31,7 @@ for i = 7, #ARGV, 2 do
 end
 if after > before and after > tonumber(ARGV[6]) then return {'too_many_overrides', version} end
 -- Checks above, writes below.
+local paused = redis.call('HGET', key, 'paused')
 queue_names.create(queue)
 for i = 7, #ARGV, 2 do
   local hash, field = key, ARGV[i]
@@ -46,6 +54,7 @@ else
     redis.call('HDEL', keys.queue(queue, 'frozen_by'), 'type:' .. name)
   end
 end
+note_pause(paused)
 redis.call('HDEL', P .. 'rescans', queue)
 limiter_rescans.rescan(queue)
 closed_limiters.reopen('queue:' .. queue)

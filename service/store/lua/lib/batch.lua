@@ -3,7 +3,7 @@
 local batch
 local WRITTEN = {
   'added', 'removed', 'changed', 'woken', 'rates', 'lanes', 'served', 'heads', 'busy', 'freed', 'freed_queues',
-  'closing',
+  'closing', 'events',
 }
 
 -- Scores as texts, each formatted once: formatting costs more than the rest of a member.
@@ -61,9 +61,17 @@ local function count_member(group, state, by)
   deltas[state] = (deltas[state] or 0) + by
 end
 
+-- Notes an event for webhooks; outbox.lua knows the forms of `subject`.
+local function note_event(id, subject)
+  local events = batch.events
+  local count = #events
+  events[count + 1], events[count + 2] = id, subject
+  if subject.callback then batch.calls_back = true end
+end
+
 -- Call it after a write. It keeps the entries for consequences.lua, and does not replace tables that are empty.
 local function clear()
-  batch.earliest_due = nil
+  batch.earliest_due, batch.calls_back = nil, false
   for _, name in ipairs(WRITTEN) do
     if next(batch[name]) then batch[name] = {} end
   end
@@ -88,7 +96,9 @@ batch = {
   members = {},
   -- Finished jobs and groups with dependents, and the earliest end of a retention.
   ended = {}, first_end = math.huge,
+  -- Events for webhooks: ids, each followed by its subject, and whether one of them has a callback.
+  events = {}, calls_back = false,
   add = add, remove = remove, note_change = note_change, wake = wake, count_rate = count_rate,
-  count_member = count_member, clear = clear,
+  count_member = count_member, note_event = note_event, clear = clear,
 }
 return batch

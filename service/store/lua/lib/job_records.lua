@@ -4,7 +4,9 @@ local P, now, now_text = keys.prefix, clock.now, clock.text
 local push = texts.push
 
 -- The values of a job spec, in the order in which scripts receive them.
-local SPEC = {'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags'}
+local SPEC = {
+  'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags', 'callback',
+}
 
 -- A new job with these traits; options "" = the defaults.
 local function new(traits_text, payload, options)
@@ -35,6 +37,7 @@ local function fields_of(job)
   texts.put(fields, 'payload', job.payload)
   if job.options then texts.put(fields, 'options', job.options) end
   if job.tags then push(fields, 'tags', job.tags) end
+  if job.callback then texts.put(fields, 'callback', job.callback) end
   if job.expires_ms or job.deadline_ms then
     job.first_limit = time_limits.put(fields, job.expires_ms, job.deadline_ms, now)
   end
@@ -67,6 +70,7 @@ local function start(id, job, fields, due, arrival, since)
   if job.first_limit and arrival ~= 'refuse' then time_limits.watch(id, fields, job.first_limit) end
   for tag in string.gmatch(job.tags or '', '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
   jobs.arrive(id, job, arrival, at, fields)
+  if arrival == 'refuse' then batch.note_event(id, job) end
   queue_names.create(job.queue)
   batch.count_rate(job.queue, 'enqueued')
 end

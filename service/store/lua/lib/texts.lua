@@ -2,7 +2,7 @@
 -- pieces, <name>, <name>.1, <name>.2 and so on, unless it is too long for that (docs/adr/0037).
 local PIECE = 64
 -- Pieces at most; beyond that, a hash table costs less time than they do.
-local PIECES = {payload = 4, options = 4, result = 4, error = 4}
+local PIECES = {payload = 4, options = 4, result = 4, error = 4, callback = 4}
 local sub, names = string.sub, {}
 
 -- The names of the pieces after the first.

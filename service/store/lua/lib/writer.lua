@@ -1,5 +1,5 @@
 -- Writes the pending changes of the batch.
--- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications
+-- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, outbox
 local P, now, NONE = keys.prefix, clock.now, {}
 
 local function write_rates()
@@ -15,13 +15,14 @@ local function write()
   for key, members in pairs(batch.removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(batch.added) do redis.call('ZADD', key, unpack(members)) end
   if next(batch.busy) then limiter_slots.write() end
-  -- One check for both: usually no process watches and no limiter is closed.
-  local attention = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters') > 0
+  -- One check for all: usually no process watches, no limiter is closed, and no endpoint wants events.
+  local attention = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', P .. 'subscriptions') > 0
   local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
   if next(batch.lanes) then lane_orders.write(closed) end
   write_rates()
   if next(batch.woken) or batch.earliest_due then notifications.wake_pools() end
   if attention and #batch.changed > 0 then notifications.announce() end
+  if #batch.events > 0 and (attention or batch.calls_back) then outbox.write() end
   batch.clear()
 end
 
