@@ -22,7 +22,7 @@ from tests.store.webhooks import (
     reject,
     succeed,
 )
-from tests.support.factories import OK, claim, finish, job_in, submit
+from tests.support.factories import OK, claim, finish, job_in
 
 pytestmark = pytest.mark.anyio
 
@@ -266,14 +266,23 @@ async def test_the_first_callback_creates_its_secret_once(store: Namespace) -> N
     assert await store.webhooks.list() == []
 
 
-async def test_an_event_wakes_workers_only_while_none_delivers(store: Namespace) -> None:
+async def test_an_event_wakes_the_worker_that_looked_last_and_only_once(store: Namespace) -> None:
     await endpoint(store)
     redis: Any = store.scripts.redis
-    idle = f"{store.scripts.prefix}outbox_idle"
+
+    async def woken() -> bool:
+        return bool(await redis.unlink(f"{store.scripts.prefix}worker:wk_1:inbox"))
+
     assert (await lease(store)).leased == []
-    assert await redis.exists(idle)
-    await submit(store)
-    await finish(store, (await claim(store)).leases[0], OK)
-    assert not await redis.exists(idle)
-    assert len((await lease(store)).leased) == 1
-    assert not await redis.exists(idle)
+    await succeed(store)
+    assert await woken()
+    await succeed(store)
+    assert not await woken(), "it is already looking"
+    # A worker whose attempts are being made still has slots for the next event.
+    assert len((await lease(store)).leased) == 2
+    await succeed(store)
+    assert await woken()
+    # One without slots looks when an attempt ends.
+    assert len((await lease(store, slots=1)).leased) == 1
+    await succeed(store)
+    assert not await woken()

@@ -18,7 +18,7 @@ async def endpoint(store: Namespace, *events: str, url: str = "https://shop.exam
 
 
 async def lease(store: Namespace, slots: int = 32, **busy: int) -> DeliveryClaim:
-    return await store.outbox.claim(LEASE_MS, slots, 8, busy)
+    return await store.outbox.claim("wk_1", LEASE_MS, slots, 8, busy)
 
 
 async def accept(store: Namespace, leased: Leased) -> str:

@@ -51,8 +51,8 @@ class Receiver:
         task.add_done_callback(self._connections.discard)
         try:
             await self._converse(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # The worker was killed.
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # The worker was killed, or the test has ended.
         finally:
             writer.close()
 

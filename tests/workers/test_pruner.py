@@ -135,7 +135,7 @@ async def test_a_worker_prunes_a_job_that_its_heartbeat_has_reported(
     monkeypatch.setattr(store.leases, "prune", look)
     clock = Clock()
     settings = Settings(redis_url=redis_url)
-    maintenance = Maintenance(store, settings, clock, Metrics(), IDS.new, Reachability(clock))
+    maintenance = Maintenance(store, settings, clock, Metrics(), IDS.new, Reachability(clock), "wk_1")
     site = Site(store, await register_worker(store), Pruner(store.leases))
     duties = [asyncio.create_task(duty) for duty in maintenance.duties(lambda: None)]
     try:

@@ -38,7 +38,9 @@ async def test_only_a_worker_with_the_setting_has_the_duty(store: Namespace) -> 
     def duties(**given: Any) -> int:
         settings = Settings(auth="off", **given)
         clock = ManualClock()
-        maintenance = Maintenance(store, settings, clock, Metrics(), lambda kind: kind, Reachability(clock))
+        maintenance = Maintenance(
+            store, settings, clock, Metrics(), lambda kind: kind, Reachability(clock), "wk_1"
+        )
         duties = maintenance.duties(lambda: None)
         for duty in duties:
             duty.close()

@@ -23,7 +23,7 @@ from tests.support.factories import IDS, OK, claim, finish, submit
 from tests.support.receiver import Receiver, receiving, status
 from workers.http.event_request import EventRequests
 from workers.maintenance.periodic import repeat
-from workers.maintenance.webhook_sender import WebhookSender
+from workers.maintenance.webhook_sender import PER_TARGET, WebhookSender
 from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +41,7 @@ class Senders:
 
     def start(self, allow: str = LOCAL, seconds: float = 15, outbox: Outbox | None = None) -> WebhookSender:
         sender = WebhookSender(
+            "wk_1",
             outbox or self.store.outbox,
             EventRequests(allow, Clock(), seconds),
             Clock(),
@@ -188,21 +189,32 @@ async def test_an_address_that_is_not_public_is_refused(
     assert delivery.last.error == "127.0.0.1 resolves to 127.0.0.1, which is not a public address."
 
 
-async def test_an_endpoint_that_hangs_delays_no_other_and_times_out(
+async def test_an_endpoint_that_hangs_delays_no_other(
     store: Namespace, senders: Senders, receiver: Receiver
 ) -> None:
     hangs, quick = await endpoint(store, f"{receiver.url}/hangs"), await endpoint(store, receiver.url)
     receiver.respond = lambda found: None if found.path.endswith("hangs") else status(204)
     for _ in range(40):
         await succeed(store)
-    senders.start(seconds=0.5)
+    senders.start()
     await ended(store, quick.id, 40)
     page = await store.outbox.list(hangs.id, None, 200, None)
     assert all(row.status == "pending" and row.last is None for row in page.items)
+    assert len([received for received in receiver.received if received.path.endswith("hangs")]) <= PER_TARGET
+
+
+async def test_an_attempt_ends_after_its_time_and_is_repeated_later(
+    store: Namespace, senders: Senders, receiver: Receiver
+) -> None:
+    hook = await endpoint(store, receiver.url)
+    receiver.respond = lambda _: None
+    await succeed(store)
+    senders.start(seconds=0.2)
 
     async def timed_out() -> None:
-        rows = (await store.outbox.list(hangs.id, "pending", 200, None)).items
-        assert {row.last.error for row in rows if row.last} == {"no response within 0.5 seconds"}
+        (row,) = (await store.outbox.list(hook.id, "pending", 200, None)).items
+        assert row.last is not None
+        assert row.last.error == "no response within 0.2 seconds"
 
     await eventually(timed_out)
 

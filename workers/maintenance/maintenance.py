@@ -36,6 +36,7 @@ class Maintenance:
         metrics: Metrics,
         new_id: Callable[[str], str],
         reachability: Reachability,
+        worker_id: str,
     ) -> None:
         self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability)
         self._expirer = Expirer(namespace.leases)
@@ -54,7 +55,9 @@ class Maintenance:
             "clean_registry": RegistryCleaner(namespace.workers).clean,
         }
         requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds)
-        self._webhooks = WebhookSender(namespace.outbox, requests, clock, metrics.webhooks, random.random)
+        self._webhooks = WebhookSender(
+            worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random
+        )
         if settings.webhooks:
             self._duties["deliver_webhooks"] = self._webhooks.work
         if settings.unroutable_seconds > 0:

@@ -51,12 +51,14 @@ class WebhookSender:
 
     def __init__(
         self,
+        worker_id: str,
         outbox: Outbox,
         requests: Requests,
         clock: Clock,
         metrics: WebhookMetrics,
         random: Callable[[], float],
     ) -> None:
+        self._worker_id = worker_id
         self._outbox = outbox
         self._requests = requests
         #: An attempt may begin in the first part of its lease, which is as long as the attempt.
@@ -71,22 +73,25 @@ class WebhookSender:
 
     async def work(self) -> float:
         """Begin attempts while there are slots, then wait until more may be due."""
-        free = CONCURRENCY - len(self._attempts)
-        due = PAUSE
-        if free:
-            at = self._clock.monotonic()
-            claim = await self._outbox.claim(round(self._lease_seconds * 1000), free, PER_TARGET, self._busy)
-            for leased in claim.leased:
-                self._begin(leased, at, claim.now)
-            if claim.next_in_ms is not None:
-                due = min(due, claim.next_in_ms / 1000)
         try:
-            await self._alarm.wait(due)
+            await self._alarm.wait(await self._claim())
         except asyncio.CancelledError:
             # The worker ends. Another one repeats these attempts once their leases have expired.
             await end(list(self._attempts))
             raise
         return 0.0
+
+    async def _claim(self) -> float:
+        """Begin what is due; returns the seconds until more is."""
+        free = CONCURRENCY - len(self._attempts)
+        if not free:
+            return PAUSE  # An attempt that ends ends the pause.
+        at = self._clock.monotonic()
+        lease_ms = round(self._lease_seconds * 1000)
+        claim = await self._outbox.claim(self._worker_id, lease_ms, free, PER_TARGET, self._busy)
+        for leased in claim.leased:
+            self._begin(leased, at, claim.now)
+        return PAUSE if claim.next_in_ms is None else min(PAUSE, claim.next_in_ms / 1000)
 
     def _begin(self, leased: Leased, at: float, now: int) -> None:
         target = leased.delivery.target

@@ -82,7 +82,13 @@ class Composition:
         self.completer = Completer(self._namespace.leases, on_reply)
         self.executor = self._build_executor(shared)
         self.maintenance = Maintenance(
-            self._namespace, settings, self._clock, self.metrics, self._new_id, self._reachability
+            self._namespace,
+            settings,
+            self._clock,
+            self.metrics,
+            self._new_id,
+            self._reachability,
+            self._record.id,
         )
         self.cron = Cron(registry, [*settings.queue_weights], self._namespace, self._clock, self._new_id)
         pool = Pool(

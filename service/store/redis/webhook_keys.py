@@ -32,4 +32,4 @@ outbox_waiting = define(
 outbox_failing = define(
     "outbox:{target}:failing", "STRING", "Since when no attempt has succeeded; expires after a week."
 )
-outbox_idle = define("outbox_idle", "STRING", "No worker is delivering, so a new event wakes one.")
+outbox_idle = define("outbox_idle", "STRING", "The worker that the next event for a webhook wakes.")

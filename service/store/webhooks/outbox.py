@@ -74,10 +74,16 @@ class Outbox:
         return delivery_id(self._scripts.namespace, delivery.number, delivery.at)
 
     async def claim(
-        self, lease_ms: int, slots: int, per_target: int, busy: Mapping[str, int], now: str = ""
+        self,
+        worker_id: str,
+        lease_ms: int,
+        slots: int,
+        per_target: int,
+        busy: Mapping[str, int],
+        now: str = "",
     ) -> DeliveryClaim:
         """Lease due deliveries; `busy` are this worker's attempts by target."""
-        arguments: list[Argument] = [lease_ms, slots, per_target, TARGETS, ENDED_AT_ONCE]
+        arguments: list[Argument] = [lease_ms, slots, per_target, TARGETS, ENDED_AT_ONCE, worker_id]
         for target, count in busy.items():
             arguments += [target, count]
         at, next_in, *rows = await self._scripts.run("claim_deliveries", arguments, now)

@@ -4,14 +4,15 @@
 -- expired is due again. Deliveries to a disabled endpoint end here.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] lease (ms)   ARGV[3] slots   ARGV[4] attempts per target   ARGV[5] limit on targets
--- ARGV[6] limit on deliveries to end per disabled endpoint   ARGV[7..] target, its attempts on this worker
+-- ARGV[6] limit on deliveries to end per disabled endpoint   ARGV[7] worker
+-- ARGV[8..] target, its attempts on this worker
 -- Returns {now, ms until the next delivery that this worker may attempt or -1, then per delivery: its target, when its
 --   lease ends, its record, the endpoint's URL ("" = in the record), and its secrets (JSON)}
 -- Uses: keys, clock, delivery_lanes
 local P, now = keys.prefix, clock.now
 local lease_end, slots, most, to_end = now + ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 local busy, rows, next_at = {}, {}, math.huge
-for i = 7, #ARGV, 2 do busy[ARGV[i]] = tonumber(ARGV[i + 1]) end
+for i = 8, #ARGV, 2 do busy[ARGV[i]] = tonumber(ARGV[i + 1]) end
 
 local function end_all(target)
   for _, resource in ipairs(redis.call('ZRANGE', delivery_lanes.line_key(target), 0, to_end - 1)) do
@@ -61,6 +62,6 @@ for i = 1, #targets, 2 do
     if (#rows - before) / 5 < left then next_at = math.min(next_at, at) end
   end
 end
--- Until a claim finds work, new events wake a worker.
-if #rows == 0 and next_at > now then redis.call('SET', P .. 'outbox_idle', 1) end
+-- A worker that has slots left sleeps now, and the next event wakes it.
+if slots > 0 and next_at > now then redis.call('SET', P .. 'outbox_idle', ARGV[7]) end
 return {now, next_at < math.huge and math.max(0, next_at - now) or -1, unpack(rows)}

@@ -28,9 +28,12 @@ local function add(target, resource, record)
   return numbered
 end
 
--- Wakes workers, unless one of them is delivering: it looks for more itself.
+-- Wakes the worker that looked for deliveries last, unless it has done so already.
 local function wake()
-  if redis.call('DEL', P .. 'outbox_idle') == 1 then wake_workers.newest(5) end
+  local worker = redis.call('GET', P .. 'outbox_idle')
+  if not worker then return end
+  redis.call('DEL', P .. 'outbox_idle')
+  wake_workers.one(worker)
 end
 
 local function put(record, field, value)
@@ -43,11 +46,10 @@ local function error_type(key)
   return text and string.match(text, '^{"type":"([^"]*)"')
 end
 
+local JOB = {'created_at', 'started_at', 'finished_at', 'state_reason', 'failures', 'key', 'index'}
 local function describe_job(id, job)
   local key, record = P .. 'job:' .. id, {'name', job.name, 'queue', job.queue, 'version', job.version}
-  for _, field in ipairs({'created_at', 'started_at', 'finished_at', 'state_reason', 'failures', 'key', 'index'}) do
-    put(record, field, redis.call('HGET', key, field))
-  end
+  for i, value in ipairs(redis.call('HMGET', key, unpack(JOB))) do put(record, JOB[i], value) end
   put(record, 'group', job.group)
   put(record, 'error', error_type(key))
   return record
