@@ -15,17 +15,20 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     EXTRAS="${EXTRAS}" python3 -c 'import os, tomllib; \
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 extras = [project["optional-dependencies"][name] for name in os.environ["EXTRAS"].split()]; \
-print(*project["dependencies"], *sum(extras, []), sep="\n")' >requirements.txt \
+wanted = [*project["dependencies"], *sum(extras, [])]; \
+print(*(row for row in wanted if not row.startswith("triage-client")), sep="\n")' >requirements.txt \
     && /pip/bin/pip --python /opt/triage/bin/python3 install --no-cache-dir --disable-pip-version-check \
         --constraint constraints.txt --requirement requirements.txt
 COPY README.md ./
+COPY clients/python clients/python
 COPY examples/tour examples/tour
 COPY service service
 COPY triage triage
 COPY workers workers
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-    /pip/bin/pip --python /opt/triage/bin/python3 install --no-cache-dir --disable-pip-version-check --no-deps . \
+    /pip/bin/pip --python /opt/triage/bin/python3 install --no-cache-dir --disable-pip-version-check --no-deps \
+        ./clients/python . \
     && cp constraints.txt /opt/triage/constraints.txt
 
 FROM ${BASE_IMAGE}

@@ -6,24 +6,24 @@ BIN := .venv/bin
 # What talks to the server in its own words is tested on Redis too; the rest does not know which one it is.
 ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
-UNIT := tests/domain tests/workers tests/contract tests/store tests/api
+UNIT := tests/clients tests/domain tests/workers tests/contract tests/store tests/api
 # Tests wait for servers and timers half of their time, so there is one process more than CI has cores.
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
 # Pyright takes Node from its own wheel: no node, no download.
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run redis promtool luacheck browser test unit image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
+.PHONY: help setup run redis promtool luacheck browser tools checks test unit image-test format lint types walls verify generate e2e fuzz chaos bench ci clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/installed-test ## Create .venv and install Triage with everything that its tests need
 
-.venv/installed-runtime: pyproject.toml constraints.txt
+.venv/installed-runtime: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh
 
-.venv/installed-test: pyproject.toml constraints.txt
+.venv/installed-test: pyproject.toml clients/python/pyproject.toml constraints.txt
 	@tools/create_venv.sh test
 
 run: .venv/installed-runtime ## Start embedded Valkey, the API and one worker; Ctrl-C drains and stops them
@@ -41,22 +41,20 @@ luacheck: ## Make Debian's luacheck available to make lint in .cache/luacheck
 browser: ## Make Debian's headless Chromium available to the tests in .cache/browser
 	@tests/install_browser.sh
 
+# One after another, because apt-get runs once at a time.
+tools:
+	@$(MAKE) redis promtool luacheck browser
+
+checks: lint walls verify
+
 test: ## Run everything: lint, types, walls, generated files, and the suite on Valkey and on Redis
-	@echo "==> 1/8 setup"
-	@$(MAKE) setup
-	@echo "==> 2/8 redis, promtool, browser"
-	@$(MAKE) redis promtool browser
-	@echo "==> 3/8 lint"
-	@$(MAKE) lint
-	@echo "==> 4/8 types"
-	@$(MAKE) types
-	@echo "==> 5/8 walls"
-	@$(MAKE) walls
-	@echo "==> 6/8 verify"
-	@$(MAKE) verify
-	@echo "==> 7/8 tests on Valkey"
+	@echo "==> 1/4 setup and tools"
+	@$(MAKE) -j 2 setup tools
+	@echo "==> 2/4 lint, types, walls, verify"
+	@$(MAKE) -j 2 --output-sync=target types checks
+	@echo "==> 3/4 tests on Valkey"
 	@$(PYTEST) --server=valkey
-	@echo "==> 8/8 tests on Redis: tests/races, tests/store but its random models, tests/domain"
+	@echo "==> 4/4 tests on Redis: tests/races, tests/store but its random models, tests/domain"
 	@$(PYTEST) --server=redis --cov --cov-report=term:skip-covered \
 		$(ON_REDIS) tests/domain
 	@echo "==> all passed"
@@ -102,8 +100,8 @@ chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and 
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_nemesis.py
 	@WEBHOOK_ENDS=$${WEBHOOK_ENDS:-10000} $(BIN)/python -m pytest -s --timeout 3600 tests/faults/test_webhooks.py
 
-bench: setup ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)
-	@$(BIN)/python -m benchmarks --rows "$(ROWS)" --rounds "$${ROUNDS:-5}"
+bench: setup redis ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)
+	@$(BIN)/python -m benchmarks --rows "$(ROWS)" --rounds "$${ROUNDS:-5}" --server .cache/redis/redis-server
 	@$(BIN)/python -m tools.generate
 
 ci: ## Exactly what CI runs

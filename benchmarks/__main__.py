@@ -24,11 +24,11 @@ from benchmarks.summary import summarize
 PARTIAL = ROOT / ".cache/bench/partial.json"
 
 
-async def measure(rows: list[Row], rounds: int) -> dict[str, Any]:
-    """The results, without the rows that failed in any round."""
+async def measure(rows: list[Row], rounds: int, server: Path | None) -> dict[str, Any]:
+    """The results, without the rows that failed in any round. `server`: its binary, or the embedded one."""
     began = time.monotonic()
     figures = {row.name: {side: list[Figures]() for side in row.sides} for row in rows}
-    async with Bench() as bench:
+    async with Bench(binary=server) as bench:
         about = await machine(bench)
         for round_number in range(1, rounds + 1):
             for row in [row for row in rows if row.name in figures]:
@@ -71,11 +71,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--rows", default="", help="comma-separated names (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--server", type=Path, help="its binary (default: the embedded Valkey)")
     parser.add_argument("--out", type=Path, help="where to write the results")
     given = parser.parse_args()
     rows = selected(given.rows)
     subprocess.run([ROOT / "benchmarks/peers/install.sh"], check=True)
-    results = asyncio.run(measure(rows, given.rounds))
+    results = asyncio.run(measure(rows, given.rounds, given.server))
     out = given.out or (LATEST if len(results["rows"]) == len(ROWS) else PARTIAL)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

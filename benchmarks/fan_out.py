@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from benchmarks.ports import free_port
 from benchmarks.processes import cpu_seconds, process, until
 from service.store.redis.embedded import EmbeddedServer
-from service.store.redis.scripts import digest
+from service.store.redis.lua_source import commands, function
 
 SMALL, LARGE = 1_000, 100_000
 CODE = "from service.cli import main; main()"
@@ -48,7 +48,7 @@ class Scripts:
         self._cpu = cpu_seconds(self._server)
 
     async def report(self, what: str) -> None:
-        stats = (await self._redis.info("commandstats"))["cmdstat_evalsha"]
+        stats = (await self._redis.info("commandstats"))["cmdstat_fcall"]
         cpu = 1e3 * (cpu_seconds(self._server) - self._cpu) / stats["calls"]
         print(
             f"  {what}: {stats['calls']:,} script calls, {cpu:.2f} ms of Redis's CPU each, "
@@ -63,7 +63,7 @@ class Scripts:
             print(f"    {name}: {len(durations)} above {SLOW_US / 1000:.0f} ms, longest {longest:.1f} ms")
 
 
-NAMES = {digest(path.stem): path.stem for path in Path("service/store/lua/commands").glob("*.lua")}
+NAMES = {function(command): command for command in commands()}
 
 
 async def run(

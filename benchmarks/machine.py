@@ -16,10 +16,15 @@ from benchmarks.processes import ROOT
 from benchmarks.systems.system import INSTALLED
 
 
+def _product(info: dict[str, Any]) -> str:
+    return "Valkey" if "valkey_version" in info else "Redis"
+
+
 async def machine(bench: Bench) -> dict[str, Any]:
     """`load`: load averages at the start of the run."""
     async with bench.server() as server:
         info = await server.redis.info("server")
+        allocator = (await server.redis.info("memory"))["mem_allocator"]
     return {
         "cores": os.cpu_count(),
         "processor": _found(r"model name\s*: (.+)", Path("/proc/cpuinfo")),
@@ -30,7 +35,7 @@ async def machine(bench: Bench) -> dict[str, Any]:
         "changed": bool(_printed("git", "status", "--porcelain", "service", "workers", "triage")),
         "versions": {
             "Python": platform.python_version(),
-            "Valkey": info.get("valkey_version") or info["redis_version"],
+            _product(info): f"{info.get('valkey_version') or info['redis_version']} ({allocator})",
             **{name: version(name) for name in ("fastapi", "uvicorn", "redis")},
         },
         "peers": {"Node": _printed("node", "--version").removeprefix("v"), **_peers()},

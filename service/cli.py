@@ -1,21 +1,46 @@
 """The command line: starts processes, and is a client of the API."""
 
 import asyncio
+import os
 import sys
-from functools import cache
 from typing import Annotated
 
 import typer
 
+from service.commands.registry import ENTRIES
+from service.commands.target import Key, Profile, Url
 from service.domain.errors import BackendUnavailable, ConfigurationInvalid
 
 EXIT_UNAVAILABLE = 69
 EXIT_CONFIGURATION = 78
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Job orchestration over HTTP.")
+app = typer.Typer(no_args_is_help=True, help="Job orchestration over HTTP.")
+RUN = "Run"
+#: The client commands that `app` has so far.
+_added: set[str] = set()
 
 
-@app.command()
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from service.version import VERSION
+
+        typer.echo(f"triage {VERSION}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    url: Url = None,
+    key: Key = None,
+    profile: Profile = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Job orchestration over HTTP."""
+
+
+@app.command("dev", rich_help_panel=RUN)
 def dev() -> None:
     """Start an embedded Valkey, the API and one worker, with data in .triage/."""
     from service.dev_server import run
@@ -23,7 +48,7 @@ def dev() -> None:
     raise typer.Exit(run())
 
 
-@app.command()
+@app.command("api", rich_help_panel=RUN)
 def api() -> None:
     """Serve the API."""
     from service.api.main import serve
@@ -39,7 +64,7 @@ def api() -> None:
     serve(settings)
 
 
-@app.command()
+@app.command("worker", rich_help_panel=RUN)
 def worker() -> None:
     """Run one worker."""
     from workers.main import main as work
@@ -47,7 +72,7 @@ def worker() -> None:
     work()
 
 
-@app.command()
+@app.command("openapi", rich_help_panel=RUN)
 def openapi() -> None:
     """Print the OpenAPI document."""
     import orjson
@@ -57,7 +82,7 @@ def openapi() -> None:
     sys.stdout.write(orjson.dumps(openapi_document(), option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-@app.command()
+@app.command("check", rich_help_panel=RUN)
 def check(
     connect: Annotated[bool, typer.Option("--connect", help="Also check that Redis is usable.")] = False,
 ) -> None:
@@ -90,35 +115,35 @@ def _need_redis(url: str) -> None:
         )
 
 
-@cache
-def add_commands() -> None:
-    """Add the client commands. Their imports would slow down the start of `triage api` and `worker`."""
-    from service.commands import client, dead_letters, fan_out, flows, keys
-    from service.commands.bench.command import bench
+def add_commands(only: str | None = None) -> None:
+    """Add the client commands, or the one that is typed: their imports take time."""
+    for entry in ENTRIES:
+        if entry.name not in _added and only in (None, entry.name):
+            entry.add_to(app)
+            _added.add(entry.name)
+    order = [entry.name for entry in ENTRIES]
+    for rows in (app.registered_commands, app.registered_groups):
+        rows.sort(key=lambda row: order.index(row.name) if row.name in order else -1)
 
-    app.add_typer(keys.app, name="keys", help="API keys.")
-    app.add_typer(dead_letters.app, name="dlq", help="The dead-letter queue.")
-    for command in (
-        client.submit, client.get, client.tail, client.queues, client.schedules, flows.flow, flows.graph
-    ):  # fmt: skip
-        app.command()(command)
-    app.command()(fan_out.fan_out)
-    app.command()(bench)
+
+def _typed() -> str | None:
+    """The command that is typed, or completed, if it is certain without parsing: it comes first."""
+    words = (
+        sys.argv[1:] or os.environ.get("_TYPER_COMPLETE_ARGS", os.environ.get("COMP_WORDS", "")).split()[1:]
+    )
+    return words[0] if words else None
 
 
 def main() -> None:
     """Exit codes are in docs/reference/command-line.md."""
-    from service.commands.responses import Refused
-
-    add_commands()
+    typed = _typed()
+    if typed not in {command.name for command in app.registered_commands} - _added:
+        add_commands(typed if typed in {entry.name for entry in ENTRIES} else None)
     try:
-        app()
+        app(prog_name="triage")
     except ConfigurationInvalid as error:
         sys.stderr.write("".join(f"triage: {line}\n" for line in error.message.splitlines()))
         raise SystemExit(EXIT_CONFIGURATION) from error
     except BackendUnavailable as error:
         sys.stderr.write(f"triage: {error.message}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
-    except Refused as error:
-        sys.stderr.write(error.lines)
-        raise SystemExit(1) from error

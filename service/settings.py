@@ -30,7 +30,7 @@ NAMESPACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 #: The module of the built-in job type.
 HTTP_REQUEST = "workers.http.http_request"
 #: Variables of the client commands, which may also be set where processes start.
-OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY"}
+OF_CLIENTS = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_PROFILE"}
 
 
 class Settings(OutboundSettings):

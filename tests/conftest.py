@@ -21,7 +21,7 @@ DEAD_RETENTION_MS = 1_000_000
 LONG = {"fuzz", "faults", "sdks"}
 REDIS = Path(__file__).parent.parent / ".cache" / "redis" / "redis-server"
 #: Folders from which `make unit` takes the tests without a server and without processes.
-UNIT = ("api", "contract", "domain", "store", "workers")
+UNIT = ("api", "clients", "contract", "domain", "store", "workers")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,8 +14,10 @@ unpack() {
         command -v "$tool" >/dev/null || fail "$need is not on PATH, and $tool, which could download it, is missing."
     done
     echo "    downloading Debian's $1 into $folder"
-    if [ "$(id -u)" = 0 ]; then
-        apt-get update -qq
+    # Once an hour is enough for all tools; the lock, because setup may install python3-venv at the same time.
+    if [ "$(id -u)" = 0 ] && [ -z "$(find .cache/apt-updated -mmin -60 2>/dev/null)" ]; then
+        flock /tmp/triage-apt.lock apt-get update -qq
+        touch .cache/apt-updated
     fi
     mkdir -p "$folder/packages"
     (cd "$folder/packages" && apt-get download -qq -o APT::Sandbox::User=root "$@") ||

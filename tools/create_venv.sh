@@ -22,8 +22,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         fail "$python cannot create virtual environments: install python$version-venv."
     fi
     echo "    installing python$version-venv"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null
+    flock /tmp/triage-apt.lock apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive flock /tmp/triage-apt.lock apt-get install -y -qq --no-install-recommends "python$version-venv" >/dev/null
 fi
 
 # One whose interpreter has gone or is too old is made anew.
@@ -34,7 +34,7 @@ fi
 export PIP_CONSTRAINT="$PWD/constraints.txt" PIP_BUILD_CONSTRAINT="$PWD/constraints.txt"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 echo "    installing into .venv"
-.venv/bin/python -m pip install --quiet --editable ".${extra:+[$extra]}"
+.venv/bin/python -m pip install --quiet --editable ./clients/python --editable ".${extra:+[$extra]}"
 
 touch .venv/installed-runtime
 if [ "$extra" = test ]; then

@@ -10,7 +10,7 @@ import orjson
 
 from service.api.export import openapi_document
 from service.api.openapi.document import operations as operations_of
-from tools import performance, reference
+from tools import client, performance, reference
 from tools.chart_values import chart_values_list
 from tools.dashboard import dashboard
 from tools.lua_moves import lua_moves
@@ -96,6 +96,7 @@ FILES: dict[str, Callable[[], str]] = {
     **{page: partial(filled, page, sections) for page, sections in SECTIONS.items()},
     "docs/explanation/performance.svg": performance.picture,
     "helm/triage/dashboards/triage.json": dashboard,
+    **client.files(document),
     **{
         f"openapi/examples/{operation['operationId']}.json": partial(example, operation["operationId"])
         for _, _, operation in operations_of(document())

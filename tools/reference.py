@@ -3,17 +3,20 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import Any
+from importlib import import_module
+from typing import Any, Literal, get_args, get_origin
 
 from typer.main import get_command
 
-from service.api.responses.problems import BY_STATUS, STATUS
+from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
 from service.store.redis.webhook_keys import CATALOGUE
 
 WIDTH = 120
+#: Codes that belong to no error class.
+OTHER_ERRORS = {"http_error": "Any other HTTP status.", "internal_error": UNEXPECTED}
 
 
 def item(text: str) -> list[str]:
@@ -40,7 +43,14 @@ def settings() -> list[str]:
     return lines
 
 
-def errors() -> list[str]:
+def error_texts() -> dict[str, str]:
+    """A sentence or two for each code of the API's problems."""
+    rows = _error_rows()
+    texts = {code: " ".join(dict.fromkeys(row[3] for row in rows if row[0] == code)) for code in CODES}
+    return {code: text or OTHER_ERRORS[code] for code, text in texts.items()}
+
+
+def _error_rows() -> list[tuple[str, int, bool, str]]:
     rows = [(error.code, status, error.retryable, error.default_message) for error, status in STATUS.items()]
     raised = {row[0] for row in rows}
     rows += [
@@ -48,8 +58,12 @@ def errors() -> list[str]:
         for status, code in BY_STATUS.items()
         if code not in raised
     ]
+    return sorted(set(rows))
+
+
+def errors() -> list[str]:
     texts = dict[tuple[str, int, bool], list[str]]()
-    for code, status, retryable, text in sorted(set(rows)):
+    for code, status, retryable, text in _error_rows():
         texts.setdefault((code, status, retryable), []).append(text)
     lines: list[str] = []
     for (code, status, retryable), found in texts.items():
@@ -65,11 +79,11 @@ def commands() -> list[str]:
         lines += ["", f"### {path}", "", f"    {' '.join([path, *arguments])}", ""]
         paragraphs = [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
         lines += "\n\n".join(textwrap.fill(text, WIDTH) for text in paragraphs).split("\n")
-        # --url and --key are the same everywhere; the page describes them above.
+        # These are the same everywhere; the page describes them above.
         options = [
             row
             for row in command.params
-            if row.param_type_name == "option" and row.name not in ("url", "key")
+            if row.param_type_name == "option" and row.name not in ("url", "key", "profile")
         ]
         lines += [""] if options else []
         for option in options:
@@ -77,21 +91,29 @@ def commands() -> list[str]:
             default = (
                 "" if option.is_flag or option.default in (None, "") else f" (default `{option.default}`)"
             )
-            lines += item(f"`{names}`{default}" + (f": {option.help}" if option.help else ""))
+            lines += item(f"`{names}`{default}: {option.help}{_choices(option)}")
     return lines[1:]
 
 
 def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     """The commands that a user can type, in the order of `triage --help`; typer bundles its own click."""
     if members := getattr(command, "commands", None):
+        if command.invoke_without_command and path != "triage":
+            yield path, command
         for name, member in members.items():
             yield from _commands(f"{path} {name}", member)
     else:
         yield path, command
 
 
+def _choices(option: Any) -> str:
+    annotation = option.type_descriptor.annotation
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return f" One of {', '.join(choices)}." if choices else ""
+
+
 def _argument(argument: Any) -> str:
-    name = str(argument.name).upper()
+    name = (argument.metavar or str(argument.name).upper()) + ("..." if argument.nargs == -1 else "")
     return name if argument.required else f"[{name}]"
 
 
@@ -116,6 +138,8 @@ def in_order(states: Iterable[State]) -> list[str]:
 
 def redis_keys() -> list[str]:
     lines: list[str] = []
+    # It imports every module that defines keys.
+    import_module("service.store.namespace")
     for key in CATALOGUE:
         meaning = key.meaning.replace("{{", "{").replace("}}", "}")
         lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")

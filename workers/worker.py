@@ -1,6 +1,7 @@
 """The worker process: arq's Worker is the shell, and Triage replaces everything that affects durability."""
 
 import asyncio
+import contextlib
 import inspect
 import os
 from collections.abc import Coroutine, Sequence
@@ -11,12 +12,13 @@ import arq.worker
 import structlog
 
 from service.clock import Clock
+from service.domain.errors import TriageError
 from service.domain.ids import IdFactory
 from service.domain.results import FinishResult
 from service.gc_tuning import collect_rarely
 from service.settings import Settings, load_settings
 from service.store.leases import Finish, HeartbeatReply
-from service.tasks import end
+from service.tasks import end, within
 from workers.arq.settings import worker_settings
 from workers.arq.shell import count_finish, prepare_loop, warn_of_ignored
 from workers.engine.heartbeat import Heartbeat
@@ -28,6 +30,8 @@ from workers.process.composition import Composition, Identity
 REFUSED = frozenset({FinishResult.STALE, FinishResult.MISSING})
 #: The timeout of the shutdown hooks, in seconds.
 HOOKS_END_SECONDS = 5.0
+#: The timeout of the last report to the history.
+LAST_REPORT_SECONDS = 1.0
 
 log = structlog.get_logger("triage.worker")
 
@@ -126,6 +130,8 @@ class TriageWorker(arq.worker.Worker):
         if self._heartbeat is not None:
             self._heartbeat.stop()
         await end(self._background)
+        with contextlib.suppress(TriageError, TimeoutError):
+            await within(LAST_REPORT_SECONDS, parts.maintenance.stats.report())
         await parts.connections.namespace.change_feed.close()
         await self.registry.hooks.ends(self.ctx, HOOKS_END_SECONDS)
         parts.runners.close()

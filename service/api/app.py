@@ -23,8 +23,26 @@ from service.api.requests.limits import HeaderLimits, largest_body
 from service.api.requests.middleware import Receive, RequestIds, Scope, Send
 from service.api.responses import problems
 from service.api.routes.groups import fan_out_actions, fan_out_items, fan_outs, flow_actions, flows
-from service.api.routes.jobs import bulk_actions, bulk_jobs, dead_letters, explanations, job_actions, jobs
-from service.api.routes.operations import events, health, pages, queues, schedules, telemetry, workers
+from service.api.routes.jobs import (
+    bulk_actions,
+    bulk_jobs,
+    dead_letter_groups,
+    dead_letters,
+    explanations,
+    job_actions,
+    jobs,
+)
+from service.api.routes.operations import (
+    event_feed,
+    events,
+    health,
+    pages,
+    queues,
+    schedules,
+    stats,
+    telemetry,
+    workers,
+)
 from service.api.routes.webhooks import deliveries, webhooks
 from service.clock import Clock
 from service.domain.ids import IdFactory
@@ -74,6 +92,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
                 await tokens.issuer.close()
             for namespace_state in app_state.namespace_states.values():
                 await namespace_state.types.close()
+                await namespace_state.namespace.event_log.close()
             await app_state.subscriber.close()
 
     app = Application(
@@ -91,8 +110,8 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     app.state.app_state = app_state
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
-        fan_out_actions, events, queues, dead_letters, bulk_actions, schedules, webhooks, deliveries, workers,
-        health, telemetry,
+        fan_out_actions, events, event_feed, queues, stats, dead_letter_groups, dead_letters, bulk_actions,
+        schedules, webhooks, deliveries, workers, health, telemetry,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     app.router.routes.extend(pages.pages_router().routes)

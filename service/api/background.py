@@ -16,6 +16,9 @@ WORK = 1.0
 #: The interval between checks for groups past their retention, in seconds.
 FORGET = 60.0
 
+#: The interval between checks for a minute of the history that is due, in seconds.
+STATS = 10.0
+
 log = structlog.get_logger("triage.api")
 
 #: Returns the seconds until its next run if it should be sooner than usual.
@@ -40,6 +43,7 @@ def duties(app_state: AppState) -> list[Coroutine[Any, Any, None]]:
         repeat("work_on_groups", app_state, WORK, work_on_groups),
         repeat("forget_groups", app_state, FORGET, forget_groups),
         repeat("work_on_bulk_actions", app_state, WORK, work_on_bulk_actions),
+        repeat("store_stats", app_state, STATS, store_stats),
     ]
 
 
@@ -55,6 +59,10 @@ async def work_on_bulk_actions(namespace_state: NamespaceState) -> float | None:
     """Work on a batch of a bulk action."""
     next_ms = await namespace_state.namespace.bulk_batches.work()
     return None if next_ms is None else next_ms / 1000
+
+
+async def store_stats(namespace_state: NamespaceState) -> None:
+    await namespace_state.namespace.stats_recorder.work()
 
 
 async def repeat(name: str, app_state: AppState, pause: float, duty: Duty) -> None:

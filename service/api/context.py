@@ -59,6 +59,8 @@ class AppState:
     #: Limits concurrent reads of event streams: one change that many streams follow must not use all
     #: connections.
     stream_reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STREAM_READS))
+    #: The longest time that an event stream of a namespace lasts, in seconds: it has no end on its own.
+    feed_seconds: float = 3_600.0
     #: Work that continues after the response.
     background: set[asyncio.Future[Any]] = field(default_factory=set["asyncio.Future[Any]"])
     namespace_states: dict[str, "NamespaceState"] = field(default_factory=dict[str, "NamespaceState"])

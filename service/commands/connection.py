@@ -1,59 +1,111 @@
-"""Connections of the command line to the API: URL, key and proxy."""
+"""How commands reach the API: a decorator that gives them a client, and documents whose shape is checked."""
 
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import quote
 
-import httpx
+import typer
 
-from service.addresses import is_loopback
-from service.commands.responses import Refused
+from service.commands.errors import explained, open_client
+from service.commands.target import Key, Profile, Target, Url, target_of
+from triage_client import Triage, UnexpectedResponse
+from triage_client._core.requests import Request
+from triage_client._core.responses import check_media_type
 
-
-def open_client(url: str, key: str, seconds: float) -> httpx.Client:
-    """Raises Refused for an unusable URL, key or proxy."""
-    try:
-        return httpx.Client(**_options(url, key, seconds))
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ImportError, ValueError, OSError) as error:
-        raise _unusable(error) from None
-
-
-def open_async_clients(url: str, key: str, seconds: float, count: int) -> list[httpx.AsyncClient]:
-    """The same for asyncio; the clients share parts that are expensive to create."""
-    try:
-        options = _options(url, key, seconds)
-        return [httpx.AsyncClient(**options) for _ in range(count)]
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ImportError, ValueError, OSError) as error:
-        raise _unusable(error) from None
+P = ParamSpec("P")
+#: The items of a page.
+PAGE = 200
 
 
-def unreachable(url: str, error: Exception) -> Refused:
-    """The error for a request without a response; its code names the kind of failure."""
-    kind = type(error).__name__
-    code = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("_")
-    return Refused(0, code, f"{_without_secrets(url)} cannot be reached: {error or code}")
+class Api:
+    """The API's documents. Each is checked to have the members that its reader needs."""
+
+    def __init__(self, triage: Triage, target: Target) -> None:
+        self.triage = triage
+        self.target = target
+
+    @property
+    def address(self) -> str:
+        return self.triage.url
+
+    def read(self, place: str, needs: tuple[str, ...] = (), **parameters: Any) -> Any:
+        return self.send("GET", place, needs, parameters=parameters)
+
+    def send(
+        self, method: str, place: str, needs: tuple[str, ...] = (), body: Any = None, **options: Any
+    ) -> Any:
+        """The response's document; None for an empty response. It must be safe to send the request twice."""
+        found = self.triage.request(method, place, body=body, **options)
+        if found is not None:
+            check_members(f"{self.address}{place} responded with other JSON", [found], needs)
+        return found
+
+    def rows(
+        self, place: str, needs: tuple[str, ...], limit: int | None = None, **parameters: Any
+    ) -> Iterator[Any]:
+        """The items of all pages, at most `limit`."""
+        cursor, left = None, limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            page = self.read(place, ("items", "next_cursor"), **parameters, limit=size, cursor=cursor)
+            check_members(f"{self.address}{place} responded with unexpected rows", page["items"], needs)
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+            left = None if left is None else left - len(page["items"])
+
+    def text(self, place: str, media_type: str) -> str:
+        """A response that is not JSON."""
+        with self.triage.http.stream(Request("GET", place, headers={"Accept": media_type})) as response:
+            response.read()
+            check_media_type(response, media_type)
+            return response.text
 
 
-def _options(url: str, key: str, seconds: float) -> dict[str, Any]:
-    address = httpx.URL(url.rstrip("/"))
-    if address.scheme not in ("http", "https") or not address.host:
-        raise Refused(0, "unusable_url", f"{_without_secrets(url)} is not a URL: use http://HOST:PORT")
-    if not key.isascii() or not key.isprintable():
-        raise Refused(0, "unusable_key", "the API key contains invalid characters")
-    # A proxy cannot reach this machine's own loopback addresses, and must not see what is sent there.
-    direct = is_loopback(address.host)
-    return {
-        "base_url": address,
-        "headers": {"Authorization": f"Bearer {key}"} if key else {},
-        "timeout": seconds,
-        "trust_env": not direct,
-        "verify": False if direct and address.scheme == "http" else httpx.create_ssl_context(),
-    }
+def check_members(what: str, rows: Any, needs: tuple[str, ...]) -> None:
+    """Raises UnexpectedResponse unless each row has the members that its reader needs."""
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and all(name in row for name in needs) for row in cast("list[Any]", rows)
+    ):
+        raise UnexpectedResponse(f"{what}, which is not from Triage: check the URL", 200)
 
 
-def _unusable(error: Exception) -> Refused:
-    return Refused(0, "unusable_url", f"invalid URL or proxy settings: {error}")
+def place(template: str, *parts: str) -> str:
+    """The path of a resource; its ids and names, in place of the {}, are escaped."""
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise typer.BadParameter(f"{part!r} is neither an ID nor a name")
+    return template.format(*(quote(part, safe="") for part in parts))
 
 
-def _without_secrets(url: str) -> str:
-    """A URL without user name and password, for messages."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
+def connected(command: Callable[Concatenate[Api, P], None]) -> Callable[..., None]:
+    """A command with --url, --key and --profile, which gets the API as its first argument.
+
+    The options may also stand before the command. The default command of a group does nothing if another one
+    follows.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    _, *own = signature.parameters.values()
+    parameters = [row for row in own if row.name != "ctx"] + [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in (("url", Url), ("key", Key), ("profile", Profile))
+    ]
+    parameters.append(inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        ctx: typer.Context = given.pop("ctx")
+        if ctx.invoked_subcommand is not None:
+            return
+        for name in ("url", "key", "profile"):
+            del given[name]
+        target = target_of(ctx)
+        with explained(), open_client(target) as triage:
+            command(Api(triage, target), **given)  # pyright: ignore[reportCallIssue]
+
+    setattr(run, "__signature__", signature.replace(parameters=parameters))  # noqa: B010
+    run.__annotations__ = {row.name: row.annotation for row in parameters}
+    return run

@@ -1,66 +1,85 @@
-"""Follows a flow, fan-out or bulk action until it finishes, with a progress bar for people, and prints it."""
+"""Follows a job, flow, fan-out or bulk action until it finishes."""
 
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-#: The least time between two polls, in seconds.
-PAUSE = 0.25
+from service.commands import exit_codes
+from service.commands.connection import Api, place
+from service.commands.errors import is_temporary
+from service.commands.output.pauses import pause
 
-#: Long-polls with these headers; returns None if nothing has changed.
-Poll = Callable[[dict[str, str]], dict[str, Any] | None]
-
-
-def progress_bar(json: bool) -> Any:
-    """A context manager: a progress bar on standard error for people, None for programs."""
-    if json:
-        return nullcontext()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+Document = dict[str, Any]
+#: The final states of jobs, flows, fan-outs and bulk actions.
+FINISHED = frozenset(exit_codes.BY_STATE)
+PLACES = {
+    "job": "/v1/jobs/{}",
+    "flow": "/v1/flows/{}",
+    "fan": "/v1/fan-outs/{}",
+    "act": "/v1/bulk-actions/{}",
+}
+#: The longest poll, and the least time between two that bring news, in seconds.
+POLL, PAUSE = 20.0, 0.1
+#: How long it tolerates an API that is unavailable, for example during a deployment, in seconds.
+PATIENCE = 30.0
 
 
-def follow(poll: Poll, progress: Progress | None) -> dict[str, Any]:
-    """Wait for the flow or fan-out to finish, and return it."""
-    bar = None if progress is None else progress.add_task("running", total=None)
+def changes(
+    api: Api,
+    found: Document,
+    needs: tuple[str, ...],
+    deadline: float | None = None,
+    poll: float = POLL,
+) -> Iterator[Document | None]:
+    """Its new documents until one is finished or the deadline; None after a poll without news.
 
-    def show(counts: dict[str, Any]) -> None:
-        if progress is not None and bar is not None:
-            done = counts["succeeded"] + counts["dead"] + counts["cancelled"]
-            bad = f", {counts['dead']} dead" if counts["dead"] else ""
-            progress.update(bar, total=counts["total"], completed=done, description=f"running{bad}")
-
-    return until_ended(poll, ("open", "running"), show)
-
-
-def until_ended(poll: Poll, live: Sequence[str], show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Wait until the state is not in `live`, and return the resource; `show` gets its counts meanwhile."""
-    version = -1
-    while True:
-        found = poll({"If-None-Match": f'"{version}"'})
-        if found is None:
+    `poll` is the length of a poll while it runs, in seconds.
+    """
+    where = place(PLACES[found["id"].partition("_")[0]], found["id"])
+    responded_at = time.monotonic()
+    while found["state"] not in FINISHED:
+        now = time.monotonic()
+        longest = poll if found["state"] == "running" else POLL
+        left = longest if deadline is None else min(deadline - now, longest)
+        if left <= 0:
+            return
+        headers = {"If-None-Match": f'"{found["version"]}"'}
+        try:
+            changed = api.send("GET", where, needs, headers=headers, parameters={"wait": round(left, 3)})
+        except Exception as error:
+            if not is_temporary(error) or now - responded_at > PATIENCE:
+                raise
+            pause(0.5)
             continue
-        version = found["version"]
-        show(found["counts"])
-        if found["state"] not in live:
-            return found
-        time.sleep(PAUSE)  # noqa: TID251  # it may change more often than a bar needs
+        responded_at = time.monotonic()
+        if changed is not None:
+            found = changed
+        yield changed
+        # A resource that changes all the time is not read all the time.
+        if changed is not None and responded_at - now < PAUSE:
+            pause(PAUSE)
 
 
-def show(group: Mapping[str, Any], json: bool) -> None:
-    """Print a line for people, or the whole document for programs."""
-    if json:
-        typer.echo(orjson.dumps(group).decode())
-        return
-    counts = ", ".join(f"{number} {state}" for state, number in group["counts"].items() if number)
-    typer.echo(f"{group['id']}  {group['name']}  {group['state']}: {counts}")
+def until_finished(
+    api: Api,
+    found: Document,
+    needs: tuple[str, ...],
+    deadline: float | None = None,
+    show: Callable[[Document], None] = lambda _: None,
+) -> Document:
+    """The finished resource, or the latest at the deadline; `show` gets each change."""
+    for changed in changes(api, found, needs, deadline):
+        if changed is not None:
+            found = changed
+            show(found)
+    return found
+
+
+def end(found: Document, unfinished: str) -> None:
+    """End the command as it finished."""
+    if found["state"] not in FINISHED:
+        sys.stderr.write(f"triage: {found['id']} {unfinished}\n")
+    raise typer.Exit(exit_codes.BY_STATE.get(found["state"], exit_codes.UNFINISHED))

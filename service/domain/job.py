@@ -68,6 +68,8 @@ class Job:
     truncated: tuple[str, ...] = ()
     #: The client's key for an item of a fan-out.
     item_key: str | None = None
+    #: Of a dead job: the group of its error (domain/fingerprints.py).
+    fingerprint: str | None = None
 
     @property
     def trace_id(self) -> str | None:

@@ -19,11 +19,14 @@ class JobFilter:
     group_id: str | None = None
     created_after: int | None = None
     created_before: int | None = None
+    #: Of dead jobs only: the group of their error.
+    fingerprint: str | None = None
 
     @property
     def indexed(self) -> bool:
         """Whether the index by queue and state is exact, so that every candidate matches."""
-        return not self.tags and self.name is None and self.reason is None and self.group_id is None
+        others = (self.name, self.reason, self.group_id, self.fingerprint)
+        return not self.tags and all(other is None for other in others)
 
     def matches(self, job: Job) -> bool:
         return (
@@ -34,5 +37,6 @@ class JobFilter:
             and (self.group_id is None or self.group_id in (job.flow_id, job.fan_out_id))
             and (self.created_after is None or job.created_at >= self.created_after)
             and (self.created_before is None or job.created_at < self.created_before)
+            and (self.fingerprint is None or job.fingerprint == self.fingerprint)
             and all(job.tags.get(key) == value for key, value in self.tags.items())
         )

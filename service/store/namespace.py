@@ -6,7 +6,9 @@ from service.store.bulk.bulk_actions import BulkActions
 from service.store.bulk.job_selection import JobSelection
 from service.store.bulk.portions import BulkBatches
 from service.store.changes.change_feed import ChangeFeed
+from service.store.changes.event_log import EventLog
 from service.store.changes.subscriber import Subscriber
+from service.store.dead_letter_groups import DeadLetterGroups
 from service.store.explanations import Explanations
 from service.store.groups.dependencies import Dependencies
 from service.store.groups.fan_outs import FanOuts
@@ -22,6 +24,8 @@ from service.store.queues.queue_metrics import QueueMetrics
 from service.store.queues.queues import Queues
 from service.store.redis.scripts import MAX_QUEUES, Scripts
 from service.store.schedules import Schedules
+from service.store.stats.history import History
+from service.store.stats.recorder import Recorder
 from service.store.webhooks.endpoints import Webhooks
 from service.store.webhooks.outbox import Outbox
 from service.store.workers import WorkerRegistry
@@ -50,6 +54,7 @@ class Namespace:
         self.queues = Queues(self.scripts, self.jobs, self.queries, self.workers)
         self.queue_metrics = QueueMetrics(self.scripts, self.queries, self.workers)
         self.explanations = Explanations(self.scripts, self.workers)
+        self.dead_letter_groups = DeadLetterGroups(self.scripts)
         self.groups = Groups(self.scripts, self.queries)
         self.group_jobs = GroupJobs(self.queries, self.groups)
         self.flows = Flows(self.scripts, self.queries, self.groups)
@@ -62,7 +67,10 @@ class Namespace:
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
         self.webhooks = Webhooks(self.scripts, self.queries)
         self.outbox = Outbox(self.scripts, self.queries)
+        self.stats = History(self.scripts, self.queries)
+        self.stats_recorder = Recorder(self.scripts, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)
+        self.event_log = EventLog(self.scripts, self.change_feed)
 
     async def api_heartbeat(self, lease_ms: int, away_ms: int = 0) -> None:
         """Record that Redis is reachable and wake workers for queued jobs; call it several times per lease.

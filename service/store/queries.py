@@ -149,6 +149,8 @@ class Queries:
         )
 
     async def _sets(self, filter: JobFilter, states: Iterable[State] = State) -> list[str]:
+        if filter.fingerprint is not None:
+            return [keys.dead_group_jobs("", fingerprint=filter.fingerprint)]
         if filter.tags:
             sizes = await self.pipeline(
                 lambda pipe: [

@@ -22,6 +22,8 @@ class Api:
         clock = clock or Clock()
         given: Any = {"auth": "off", "namespace": namespace, "allowed_hosts": "triage", **settings}
         self.app = create_app(Settings(**given), redis, clock, IdFactory(clock.now_ms, os.urandom))
+        # A client without a socket gets the events when the stream ends.
+        self.app.state.app_state.feed_seconds = 0.0
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://triage")
 
@@ -38,6 +40,7 @@ class Api:
     async def close(self) -> None:
         for namespace_state in self.app.state.app_state.namespace_states.values():
             await namespace_state.types.close()
+            await namespace_state.namespace.event_log.close()
             await namespace_state.namespace.change_feed.close()
         tokens = self.app.state.app_state.authenticator.tokens
         if tokens is not None:

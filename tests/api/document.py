@@ -60,9 +60,12 @@ class Operation:
         media_type = response.headers["content-type"].split(";")[0]
         assert media_type in declared["content"], (self.id, media_type)
         if media_type == "text/event-stream":
-            for line in response.text.splitlines():
-                if line.startswith("data: "):
-                    validate(orjson.loads(line[6:]), declared["content"][media_type]["schema"])
+            for event in response.text.split("\n\n"):
+                lines = event.splitlines()
+                # Named events are about the stream, not the resource.
+                for line in [] if any(line.startswith("event: ") for line in lines) else lines:
+                    if line.startswith("data: "):
+                        validate(orjson.loads(line[6:]), declared["content"][media_type]["schema"])
         elif media_type.endswith("ndjson"):
             for line in response.content.splitlines():
                 validate(orjson.loads(line), SCHEMAS["ItemResultOut"])

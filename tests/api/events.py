@@ -21,7 +21,8 @@ AT_ONCE = StreamTiming(heartbeat=20, pause=0)
 @dataclass(frozen=True)
 class Event:
     name: str | None
-    id: int | None
+    #: The version of a resource, or a position in the log of changes.
+    id: Any
     data: Any
 
 
@@ -33,7 +34,8 @@ async def parse(lines: AsyncIterator[str]) -> AsyncGenerator[Event]:
             fields[name] = value
             continue
         if "data" in fields:
-            id = int(fields["id"]) if "id" in fields else None
+            id = fields.get("id")
+            id = int(id) if id is not None and id.isdecimal() else id
             yield Event(fields.get("event"), id, orjson.loads(fields["data"]))
         fields = {}
 

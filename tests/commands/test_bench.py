@@ -9,7 +9,6 @@ import pytest
 from service.clock import Clock
 from service.commands.bench import ends
 from service.commands.bench.api import Api as Connection
-from service.commands.bench.api import Refused
 from service.commands.bench.ends import End, Ends
 from service.commands.bench.figures import figures, percentiles
 from service.commands.bench.plan import Plan
@@ -19,6 +18,7 @@ from service.store.namespace import Namespace
 from tests.api.client import Api
 from tests.support.eventually import eventually
 from tests.support.factories import OK, claim, finish
+from triage_client import AsyncTriage, TriageError
 
 PLAN = Plan("t", 8, 2, 1, "bench", "work", {}, False, 60)
 
@@ -30,6 +30,10 @@ async def api(store: Namespace) -> AsyncIterator[Api]:
     await api.close()
 
 
+def connection(api: Api) -> Connection:
+    return Connection(AsyncTriage("http://triage", "", max_retries=0, http_client=api.http))
+
+
 def submitter(*connections: Connection) -> Submitter:
     return Submitter(connections, PLAN.spec(), Clock(), lambda: 0.0)
 
@@ -38,7 +42,7 @@ def submitter(*connections: Connection) -> Submitter:
 async def test_every_job_is_accepted_or_refused_with_its_code(api: Api, batch: int) -> None:
     await api.http.patch("/v1/queues/bench", json={"max_depth": 5})
     found, sent = Submission(8), list[int]()
-    await submitter(Connection(api.http), Connection(api.http)).submit(found, batch, sent.append)
+    await submitter(connection(api), connection(api)).submit(found, batch, sent.append)
     assert (found.accepted, found.refused, dict(found.errors)) == (5, 3, {"queue_full": 3})
     assert found.first_error is not None
     assert "429 queue_full" in str(found.first_error)
@@ -62,8 +66,8 @@ def test_milestones_are_the_last_of_each_part_and_the_last_of_all() -> None:
 class Held(Connection):
     """Sends only when the test lets it, and counts the jobs that it was given."""
 
-    def __init__(self, client: Any) -> None:
-        super().__init__(client)
+    def __init__(self, api: Api) -> None:
+        super().__init__(AsyncTriage("http://triage", "", max_retries=0, http_client=api.http))
         self.asked, self.released = 0, asyncio.Event()
 
     async def send(self, *given: Any, **parameters: Any) -> Any:
@@ -73,7 +77,7 @@ class Held(Connection):
 
 
 async def test_a_stopped_sender_waits_for_open_requests_and_sends_no_more(api: Api) -> None:
-    held, found = Held(api.http), Submission(8)
+    held, found = Held(api), Submission(8)
     task = asyncio.create_task(submitter(held).submit(found, 1, lambda _: None))
 
     def asked() -> None:
@@ -95,7 +99,7 @@ async def test_a_long_wait_is_explained_once(
     monkeypatch.setattr(ends, "FIRST", 0.01)
     monkeypatch.setattr(ends, "LATER", 0.01)
     id, said = (await api.create())["id"], list[str]()
-    waiting = asyncio.create_task(Ends(Connection(api.http), said.append).end_of(id))
+    waiting = asyncio.create_task(Ends(connection(api), said.append).end_of(id))
 
     def told() -> None:
         assert said
@@ -109,8 +113,8 @@ async def test_a_long_wait_is_explained_once(
 
 
 async def test_a_server_that_is_not_triage_is_reported(api: Api) -> None:
-    with pytest.raises(Refused, match="is not Triage"):
-        await Connection(api.http).send("GET", "/docs")
+    with pytest.raises(TriageError, match="not from Triage"):
+        await connection(api).send("GET", "/docs")
 
 
 def test_percentiles_are_measured_values() -> None:

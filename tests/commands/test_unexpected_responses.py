@@ -29,16 +29,18 @@ COMMANDS = [
 
 
 def complain(code: int, out: str, err: str) -> str:
-    """The one line of a command that failed."""
+    """The one line of a command that failed; a hint may follow."""
     assert (code, out) == (1, ""), (code, out, err)
     # A progress bar ends its line.
     line = err.strip()
     assert line.startswith("triage: "), err
-    assert len(line.splitlines()) == 1, err
+    line, *hints = line.splitlines()
+    assert len(hints) < 2, err
+    assert all(hint.startswith("  ") for hint in hints), err
     return line
 
 
-ANSWERS = ("502", "html", "bare", "empty", "list", "other", "rows", "fastapi", "login", "gzip")
+ANSWERS = ("502", "html", "bare", "empty", "list", "other", "rows", "fastapi", "worker", "login", "gzip")
 #: Every command with a response of each kind, and one command with all.
 PAIRS = [
     *((command, response) for command in COMMANDS for response in ("html", "fastapi", "other")),
@@ -53,7 +55,11 @@ def test_a_server_that_is_not_triage_is_reported_in_one_sentence(
     ended = run(command, {"TRIAGE_URL": f"{odd_url}/{response}"})
     line = complain(ended.code, ended.out, ended.err)
     assert f"{odd_url}/{response}/" in line or response == "gzip"
-    said = {"502": "502 Bad Gateway", "login": "302 Found to https://sso.example/login"}
+    said = {
+        "502": "502 Bad Gateway",
+        "login": "302 Found to https://sso.example/login",
+        "worker": "that is the port of a worker",
+    }
     assert said.get(response, "") in line
 
 
@@ -76,10 +82,11 @@ def test_a_response_cannot_control_the_terminal(odd_url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("triage.example", "is not a URL"),
-        ("ftp://triage.example", "is not a URL"),
-        ("http://", "is not a URL"),
-        ("http://127.0.0.1:abc", "invalid URL"),
+        ("triage.example", "write http://triage.example"),
+        ("ftp://triage.example", "write http://HOST:PORT"),
+        ("http://", "write http://HOST:PORT"),
+        ("http://127.0.0.1:abc", "is not a URL"),
+        ("http://triage.example/v1", "write http://triage.example"),
         ("http://127.0.0.1:{closed}", "cannot be reached"),
         ("http://me:secret@127.0.0.1:{closed}", "http://127.0.0.1"),
     ],
@@ -104,7 +111,7 @@ def test_proxies_are_not_used_for_this_machine(odd_url: str, proxy: str, command
     proxy = proxy.format(closed=free_port())
     variables = {name: proxy for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY")}
     ended = run(command, {"TRIAGE_URL": f"{odd_url}/html", "NO_PROXY": "", **variables})
-    assert "is not Triage" in complain(ended.code, ended.out, ended.err)
+    assert "not from Triage" in complain(ended.code, ended.out, ended.err)
 
 
 def test_a_proxy_that_cannot_be_used_is_reported(odd_url: str) -> None:

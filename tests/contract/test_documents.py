@@ -24,7 +24,7 @@ COMMAND = re.compile(
     r"(?:^ *(?:\$ )?|`|-- +)(?:\.venv/bin/)?triage ([a-z][^\n`|\\]*(?:\\\n[^\n`|\\]*)*)", re.MULTILINE
 )
 #: Variables of the command line, of the Dockerfiles, and of a user's shell.
-OTHER_VARIABLES = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_IMAGE"}
+OTHER_VARIABLES = {"TRIAGE_URL", "TRIAGE_API_KEY", "TRIAGE_PROFILE", "TRIAGE_IMAGE"}
 
 pages = pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -32,6 +32,8 @@ pages = pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.rel
 def _commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     for name, member in command.commands.items():
         if hasattr(member, "commands"):
+            if member.invoke_without_command:
+                yield path + name, member
             yield from _commands(member, f"{path}{name} ")
         else:
             yield path + name, member

@@ -15,6 +15,7 @@ from tests.contract.texts import DOCUMENTS, PLACES, ROOT, Text, docstrings_and_c
 #: The folders whose docstrings and comments a person has read once.
 PYTHON_READ: tuple[str, ...] = (
     "benchmarks",
+    "clients",
     "examples",
     "service",
     "tests",

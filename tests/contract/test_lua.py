@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from service.store.redis import scripts
+from service.store.redis import lua_source
 
-FOLDER = Path(str(scripts.FOLDER))
+FOLDER = Path(str(lua_source.FOLDER))
 COMMANDS = FOLDER / "commands"
 SCRIPTS = sorted(path.stem for path in COMMANDS.glob("*.lua"))
 FILES = sorted(FOLDER.rglob("*.lua"))
@@ -66,7 +66,7 @@ def test_only_admission_fails_when_redis_is_full(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_payloads_are_opaque_and_the_keyspace_is_never_scanned(name: str) -> None:
-    source = scripts.source(name)
+    source = lua_source.source(name)
     for word in ("cjson", "'KEYS'", "'SCAN'", "'FLUSHALL'", "'EVAL'"):
         assert word not in source
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.store.redis import scripts
+from service.store.redis import lua_source
 from tests.contract.lua_names import Global, Names
 
 REDIS = {"redis", "KEYS", "ARGV"}
@@ -22,14 +22,15 @@ GLOBALS = REDIS | LIBRARIES | FUNCTIONS
 #: Lua refuses a script that has a function with more than 200 locals.
 LOCALS_AT_MOST = 120
 
-FOLDER = Path(str(scripts.FOLDER))
+FOLDER = Path(str(lua_source.FOLDER))
 FILES = sorted(FOLDER.rglob("*.lua"))
+LIBRARY_FILES = sorted((FOLDER / "lib").glob("*.lua"))
 SCRIPTS = sorted(path.stem for path in (FOLDER / "commands").glob("*.lua"))
 
 
 @cache
 def names(script: str) -> Names:
-    return Names(scripts.source(script))
+    return Names(lua_source.source(script))
 
 
 def test_every_script_is_checked() -> None:
@@ -41,7 +42,7 @@ def test_every_script_is_checked() -> None:
 def test_a_file_names_the_libraries_that_it_uses_and_no_others(path: Path) -> None:
     text = path.read_text()
     free = {use.name for use in Names(text.replace("#!lua", "--", 1)).read} - GLOBALS
-    assert free == set(scripts.uses(text))
+    assert free == set(lua_source.uses(text))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -64,33 +65,49 @@ def test_a_script_has_locals_to_spare(script: str) -> None:
 def test_only_the_batch_is_state_that_libraries_share(path: Path) -> None:
     text = path.read_text()
     # `name.field = value`, where `name` is a library; `==` compares.
-    assigned = set(re.findall(r"\b(\w+)\.[\w.]+(?:, [\w.]+)* =(?!=)", text)) & set(scripts.uses(text))
+    assigned = set(re.findall(r"\b(\w+)\.[\w.]+(?:, [\w.]+)* =(?!=)", text)) & set(lua_source.uses(text))
     assert assigned <= {"batch"}
+
+
+@pytest.mark.parametrize("path", LIBRARY_FILES, ids=lambda path: path.stem)
+def test_what_a_call_changes_is_set_by_begin(path: Path) -> None:
+    """Libraries live as long as the server: what they keep outside `begin` would reach the next call."""
+    for names, value in re.findall(r"^local ([a-z_, ]+) = (.+)$", path.read_text(), re.MULTILINE):
+        exports = all(re.fullmatch(r"[a-z_]+\.[a-z_]+", part) for part in value.split(", "))
+        assert exports or names == path.stem, f"local {names} = {value}"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     (tmp_path / "lib").mkdir()
-    monkeypatch.setattr(scripts, "FOLDER", tmp_path)
-    scripts.library.cache_clear()
+    monkeypatch.setattr(lua_source, "FOLDER", tmp_path)
+    lua_source.library.cache_clear()
     yield tmp_path / "lib"
-    scripts.library.cache_clear()
+    lua_source.library.cache_clear()
 
 
 def test_a_library_is_included_once_after_those_it_uses(folder: Path) -> None:
     (folder / "a.lua").write_text("-- Uses: c, b\nreturn {}\n")
     (folder / "b.lua").write_text("-- Uses: c\nreturn {}\n")
     (folder / "c.lua").write_text("return {}\n")
-    source = scripts.assemble("#!lua\n-- Uses: a\n-- Uses: c\nreturn a or c\n")
+    source = lua_source.assemble("#!lua\n-- Uses: a\n-- Uses: c\nreturn a or c\n")
     assert source.startswith("#!lua\n")
     assert re.findall(r"^local (\w) = ", source, re.MULTILINE) == ["c", "b", "a"]
+
+
+def test_a_library_begins_each_call_of_the_commands_that_use_it(folder: Path) -> None:
+    (folder / "a.lua").write_text("-- Uses: b\nlocal function begin() end\nreturn {begin = begin}\n")
+    (folder / "b.lua").write_text("local b = {}\nfunction b.begin(KEYS) end\nreturn b\n")
+    (folder / "c.lua").write_text("return {}\n")
+    source = lua_source.assemble("#!lua\n-- Uses: a, c\nreturn 1\n")
+    assert re.findall(r"^(\w+)\.begin\(KEYS, ARGV\)$", source, re.MULTILINE) == ["b", "a"]
 
 
 def test_libraries_that_use_each_other_are_refused(folder: Path) -> None:
     (folder / "a.lua").write_text("-- Uses: b\nreturn {}\n")
     (folder / "b.lua").write_text("-- Uses: a\nreturn {}\n")
     with pytest.raises(CycleError):
-        scripts.assemble("#!lua\n-- Uses: a\nreturn a\n")
+        lua_source.assemble("#!lua\n-- Uses: a\nreturn a\n")
 
 
 @pytest.mark.parametrize(

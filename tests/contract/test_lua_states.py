@@ -7,10 +7,10 @@ import pytest
 from tree_sitter import Node, Parser
 
 from service.domain.states import MOVES, State
-from service.store.redis import scripts
+from service.store.redis import lua_source
 from tests.contract.lua_names import LUA
 
-FILES = sorted(Path(str(scripts.FOLDER)).rglob("*.lua"))
+FILES = sorted(Path(str(lua_source.FOLDER)).rglob("*.lua"))
 READS = {"HGET", "HMGET", "HEXISTS"}
 #: Records that have a field `state`: jobs, groups, bulk actions.
 OWNERS = {"jobs": "job:", "groups": "group:", "bulk_actions": "action:"}

@@ -18,6 +18,15 @@ def test_pyproject_has_the_version() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
+def test_the_clients_have_the_same() -> None:
+    """The server's distribution takes the Python client of its own version."""
+    client = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())["project"]
+    assert client["version"] == VERSION
+    server = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"triage-client=={VERSION}" in server["dependencies"]
+    assert orjson.loads((ROOT / "clients/typescript/package.json").read_bytes())["version"] == VERSION
+
+
 def test_chart_images_and_documents_have_the_same() -> None:
     assert yaml.safe_load((ROOT / "helm/triage/Chart.yaml").read_text())["appVersion"] == VERSION
     assert orjson.loads((ROOT / "openapi/openapi.json").read_bytes())["info"]["version"] == VERSION

@@ -14,9 +14,16 @@ import yaml
 from tools.chart_values import documented
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), ROOT / "helm/triage/README.md", *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        ROOT / "helm/triage/README.md",
+        *ROOT.glob("clients/*/README.md"),
+        *ROOT.glob("docs/**/*.md"),
+    ]
+)
 
-CODE = ("service", "triage", "workers")
+CODE = ("service", "triage", "workers", "clients/python/triage_client")
 LUA = "service/store/lua"
 
 _GENERATED = re.compile(r"<!-- (\w+): generated -->.*?<!-- \1: end -->", re.DOTALL)

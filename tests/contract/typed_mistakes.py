@@ -1,6 +1,7 @@
-"""Handlers with type errors, and the calls that a worker makes; pyright reads this file, nothing runs it."""
+"""Handlers and clients with type errors, and the calls that a worker makes; pyright reads this file."""
 
 from triage import Context, ProcessContext, ThreadContext, job
+from triage_client import AsyncTriage, Job, Triage, job_spec
 from workers.engine.runs.process_context import SubprocessContext
 from workers.handling.context import JobContext
 
@@ -58,3 +59,25 @@ async def with_a_wrong_executor(ctx: Context) -> None: ...
 
 
 with_a_wrong_policy("no context")  # error
+
+
+def a_client(triage: Triage) -> Job:
+    job = triage.submit("work", {"n": 1}, priority=5, retry={"max_attempts": 3}, tags={"a": "b"})
+    triage.submit("work", prioritee=5)  # error
+    triage.submit("work", retry={"attempts": 3})  # error
+    triage.submit("work", priority="high")  # error
+    for _ in triage.jobs(state="finished"):  # error
+        pass
+    triage.fan_out("work", [{"n": 1}], max_concurrency=4, failure_tolerance={"percent": 5}, then="work")
+    triage.flow("two", a="work", b=job_spec("work", depends_on=["a", {"key": "a", "when": "failed"}]))
+    triage.flow("two", a=job_spec("work", depends_on={"key": "a", "when": "later"}))  # error
+    triage.queue("bulk").update(rate_limit={"limit": "10"})  # error
+    if job.data["state"] == "finished":  # error
+        pass
+    return job
+
+
+async def an_asyncio_client(triage: AsyncTriage) -> str:
+    job = await triage.submit("work")
+    job.refresh()  # error
+    return triage.submit("work").state  # error

@@ -41,8 +41,8 @@ OWN = {
 }
 REFUSED = [
     "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "SCAN 0", "KEYS *", "RANDOMKEY", "DBSIZE", "CONFIG GET *",
-    "CONFIG SET maxmemory 1", "CONFIG REWRITE", "CONFIG RESETSTAT", "FUNCTION FLUSH", "FUNCTION LIST",
-    "FUNCTION LOAD x", "FUNCTION DUMP", "FUNCTION KILL", "FUNCTION STATS", "FCALL x 0", "SCRIPT FLUSH",
+    "CONFIG SET maxmemory 1", "CONFIG REWRITE", "CONFIG RESETSTAT", "FUNCTION FLUSH", "FUNCTION RESTORE x",
+    "FUNCTION DUMP", "FUNCTION KILL", "FUNCTION STATS", "SCRIPT FLUSH",
     "SCRIPT KILL", "SCRIPT LOAD x", "SHUTDOWN", "ACL LIST", "ACL SETUSER x", "ACL GETUSER default",
     "ACL WHOAMI", "MONITOR", "CLIENT KILL ID 1", "CLIENT LIST", "CLIENT PAUSE 1", "CLIENT NO-EVICT on",
     "REPLICAOF NO ONE", "FAILOVER", "SAVE", "BGSAVE", "BGREWRITEAOF", "LASTSAVE", "SLOWLOG GET",
@@ -97,6 +97,13 @@ def test_an_earlier_password_no_longer_works(restricted: EmbeddedServer, user: s
 def test_no_user_may_harm_others(restricted: EmbeddedServer, user: str, command: str) -> None:
     with Redis.from_url(url(restricted, user)) as redis, pytest.raises(NoPermissionError):
         redis.execute_command(*command.format(own=OWN[user]).split())
+
+
+@pytest.mark.parametrize("user", ["triage-worker", "triage-worker-shop"])
+@pytest.mark.parametrize("command", ["FUNCTION LOAD x", "FUNCTION LIST", "FUNCTION DELETE x"])
+def test_handlers_cannot_change_what_others_call(restricted: EmbeddedServer, user: str, command: str) -> None:
+    with Redis.from_url(url(restricted, user)) as redis, pytest.raises(NoPermissionError):
+        redis.execute_command(*command.split())
 
 
 @pytest.mark.parametrize("user", ["triage-worker", "triage-worker-shop"])

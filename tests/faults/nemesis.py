@@ -33,7 +33,7 @@ class Nemesis:
             (self.stop_api, 1),
             (self.crash_redis, 1),
             (self.freeze_redis, 1),
-            (self.flush_scripts, 1),
+            (self.flush_functions, 1),
             (self.kill_connections, 1),
             (self.lose_replies, 3),
             (self.be_slow, 2),
@@ -73,10 +73,10 @@ class Nemesis:
         await self._passed(self._chance.choice((SHORT, LONG)))
         os.kill(self._site.server.pid, signal.SIGCONT)
 
-    async def flush_scripts(self) -> None:
+    async def flush_functions(self) -> None:
         with Redis.from_url(self._site.server.url) as redis:
             client: Any = redis
-            client.script_flush()
+            client.function_flush()
 
     async def kill_connections(self) -> None:
         with Redis.from_url(self._site.server.url) as redis:

@@ -144,7 +144,7 @@ def test_flushing_scripts_all_the_time_has_no_visible_effect(
         submitted = pool.submit(submit_all, cluster, tmp_path / "history")
 
         def flush() -> None:
-            redis.script_flush()
+            redis.function_flush()
             assert submitted.done()
 
         eventually_blocking(flush, 60, 0.01)

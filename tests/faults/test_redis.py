@@ -92,9 +92,9 @@ def test_revoked_rights_are_an_outage(cluster: Cluster, redis: Any, back: Proxy)
     cluster.until(running, "running")
     redis.acl_setuser("operator", enabled=True, nopass=True, categories=["+@all"], keys=["*"], channels=["*"])
     redis.auth("", "operator")
-    redis.execute_command("ACL", "SETUSER", "default", "-eval", "-evalsha")
+    redis.execute_command("ACL", "SETUSER", "default", "-fcall", "-eval", "-evalsha")
     refused(post(cluster), 503, "backend_unavailable")
-    redis.execute_command("ACL", "SETUSER", "default", "+eval", "+evalsha")
+    redis.execute_command("ACL", "SETUSER", "default", "+fcall", "+eval", "+evalsha")
     goes_on(cluster)
     assert cluster.until(running, "succeeded")["deliveries"] == 1
     assert worker.poll() is None

@@ -33,7 +33,7 @@ def test_the_python_client_runs_the_ten_lines_of_the_docs_and_the_tour(
     shutil.copy(TOURS / "tour.py", project)
     python = tooling.directory / "venv/bin/python"
     # The generator's own client.py is not ours to check, but the code it makes from the document is.
-    checked = "first_job.py tour.py triage_client/models triage_client/api"
+    checked = "first_job.py tour.py triage_sdk/models triage_sdk/api"
     tooling.run(f"{sys.executable} -m pyright --pythonpath {python} --level error {checked}", project)
     assert (
         tooling.run(command(PYTHON, "python first_job.py"), project, client)

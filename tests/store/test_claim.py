@@ -141,11 +141,12 @@ async def test_a_job_whose_hash_was_deleted_is_dropped_and_counted(store: Namesp
     assert await redis.hget(f"{store.scripts.prefix}counters", "orphans") == b"1"
 
 
-async def test_scripts_survive_a_flush_of_their_cache(store: Namespace) -> None:
+async def test_functions_that_were_deleted_are_loaded_again(store: Namespace) -> None:
     id = await submit(store)
-    await store.scripts.redis.script_flush()
+    redis: Any = store.scripts.redis
+    await redis.function_flush()
     lease = (await claim(store)).leases[0]
-    await store.scripts.redis.script_flush()
+    await redis.function_flush()
     assert await finish(store, lease, OK) == "moved"
     assert await state_of(store, id) == State.SUCCEEDED
 

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 from service.domain.errors import InvalidState
 from service.domain.states import CANCEL, FINISHED, MOVES, REDRIVE, RUN_NOW, State
 from service.store.namespace import Namespace
-from service.store.redis import keys, scripts
+from service.store.redis import keys, lua_source
 from tests.support import factories
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK, job_in, state_of
 
@@ -19,7 +19,7 @@ OUTCOMES = {"complete": OK, "retry": BROKEN, "give_up": HOPELESS, "snooze": LATE
 
 
 #: A bare move, by the one function that commands use to change a state.
-MOVE = scripts.assemble("""#!lua
+MOVE = lua_source.assemble("""#!lua
 -- Uses: jobs, consequences
 local job = jobs.load(ARGV[2])
 jobs.move(ARGV[2], job, ARGV[3], 1, {'score', 1, 'state_reason', 'exhausted'}, ARGV[4])

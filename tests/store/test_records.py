@@ -11,7 +11,7 @@ from service.domain.outcome import Failed, Failure, Succeeded
 from service.domain.retry import RetryPolicy
 from service.store.codec.fields import PIECE, PIECES
 from service.store.namespace import Namespace
-from service.store.redis import keys, scripts
+from service.store.redis import keys, lua_source
 from tests.support import invariants
 from tests.support.factories import claim, finish, submit
 
@@ -28,7 +28,7 @@ def text(length: int) -> bytes:
 
 
 def test_scripts_and_codec_split_texts_alike() -> None:
-    source = scripts.library("texts")
+    source = lua_source.library("texts")
     assert re.findall(r"^local PIECE = (\d+)$", source, re.MULTILINE) == [str(PIECE)]
     (table,) = re.findall(r"^local PIECES = \{(.+)\}$", source, re.MULTILINE)
     assert dict(re.findall(r"(\w+) = (\d+)", table)) == {name: str(count) for name, count in PIECES.items()}

@@ -73,6 +73,7 @@ async def check(store: Namespace) -> None:
         assert not lane or f"queue:{queue}|lane:{name}|{lane[0]}" in members, f"{field} is an empty lane"
     await _check_slots(redis, prefix, [job for job in jobs.values() if job["state"] == "running"])
     await _check_dead(redis, prefix, jobs)
+    await _check_dead_groups(redis, prefix, jobs, members)
     for id, job in jobs.items():
         if "cancel_requested_at" in job and job["state"] == "running":
             assert id in members.get("cancelling", set())
@@ -88,6 +89,23 @@ async def _check_dead(redis: Any, prefix: str, jobs: dict[str, dict[str, str]]) 
     counted = {field.decode(): int(count) for field, count in (await redis.hgetall(prefix + "dead")).items()}
     dead = Counter(f"{job['state_reason']}:{job['queue']}" for job in jobs.values() if job["state"] == "dead")
     assert {field: count for field, count in counted.items() if count} == dead
+
+
+async def _check_dead_groups(
+    redis: Any, prefix: str, jobs: dict[str, dict[str, str]], members: dict[str, set[str]]
+) -> None:
+    """Every dead job, and no other, is in the group that it names; groups without jobs do not exist."""
+    expected: dict[str, set[str]] = {}
+    for id, job in jobs.items():
+        assert ("fingerprint" in job) == (job["state"] == "dead"), f"{id} is {job['state']}"
+        if job["state"] == "dead":
+            expected.setdefault(job["fingerprint"], set()).add(id)
+    assert members.get("dead_groups", set()) == set(expected)
+    assert {key: ids for key, ids in members.items() if key.startswith("dead_group:")} == {
+        f"dead_group:{name}:jobs": ids for name, ids in expected.items()
+    }
+    for name in expected:
+        assert await redis.hget(f"{prefix}dead_group:{name}", "first_seen") is not None
 
 
 def _limiters(job: dict[str, str]) -> list[str]:

@@ -20,6 +20,7 @@ from workers.maintenance.pruner import Pruner
 from workers.maintenance.registry_cleaner import RegistryCleaner
 from workers.maintenance.rescuer import Rescuer
 from workers.maintenance.scheduler import Scheduler
+from workers.maintenance.stats_reporter import StatsReporter
 from workers.maintenance.unroutable_reaper import UnroutableReaper
 from workers.maintenance.webhook_sender import WebhookSender
 from workers.telemetry.metrics import Metrics
@@ -44,6 +45,7 @@ class Maintenance:
         self._pruner = Pruner(namespace.leases)
         self._groups = GroupWorker(namespace.group_tasks)
         self._bulk = BulkWorker(namespace.bulk_batches)
+        self.stats = StatsReporter(metrics, namespace.stats_recorder, clock, worker_id)
         #: The duties by name: each checks once, and returns the seconds until its next check.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
             "rescue": self._rescuer.rescue,
@@ -52,6 +54,8 @@ class Maintenance:
             "prune": self._pruner.prune,
             "groups": self._groups.work,
             "bulk_actions": self._bulk.work,
+            "report_stats": self.stats.report,
+            "store_stats": namespace.stats_recorder.work,
             "clean_registry": RegistryCleaner(namespace.workers).clean,
         }
         requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds)

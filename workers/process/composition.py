@@ -88,7 +88,7 @@ class Composition:
             self.metrics,
             self._new_id,
             self._reachability,
-            self._record.id,
+            identity.worker_id,
         )
         self.cron = Cron(registry, [*settings.queue_weights], self._namespace, self._clock, self._new_id)
         pool = Pool(

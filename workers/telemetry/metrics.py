@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service.domain.job import Job
 from service.store.leases import Finish
-from workers.telemetry.histogram import Tally, TallyHistogram
+from workers.telemetry.histogram import OutcomeCounter, Tally, TallyHistogram
 from workers.telemetry.webhook_metrics import WebhookMetrics
 
 #: The most values per label: clients choose names, and must not grow a time series database without limit.
@@ -26,14 +26,14 @@ _OUTCOMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Series:
+class Series:
     """The metrics of one job type in one queue."""
 
     wait: Tally
     run: Tally
     total: Tally
-    #: By the move that ended a run.
-    finished: dict[str, Counter]
+    #: By outcome.
+    finished: dict[str, int]
 
 
 class Metrics:
@@ -42,16 +42,15 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._known: dict[str, set[str]] = {}
-        self._children: dict[tuple[str, str], _Series] = {}
+        self._children: dict[tuple[str, str], Series] = {}
+        #: By the labels queue and name.
+        self.series: dict[tuple[str, str], Series] = {}
         labels = ("queue", "name")
         self.wait = self._histogram("triage_job_wait_seconds", "Time from due to started.")
         self.run = self._histogram("triage_job_run_seconds", "Time from the start to the end of a run.")
         self.total = self._histogram("triage_job_total_seconds", "Time from creation to a final state.")
-        self.finished = Counter(
-            "triage_jobs_finished_total",
-            "Runs by outcome.",
-            (*labels, "outcome"),
-            registry=self.registry,
+        self.finished = OutcomeCounter(
+            "triage_jobs_finished", "Runs by outcome.", (*labels, "outcome"), self.registry
         )
         self.stalled = Counter(
             "triage_jobs_stalled_total",
@@ -99,22 +98,23 @@ class Metrics:
         job, move = finish.lease.job, "stop" if cancelled else finish.settlement.move.name
         series = self._series(job)
         series.run.observe(finish.run_ms / 1000)
-        series.finished[move].inc()
+        series.finished[_OUTCOMES[move]] += 1
         if move in ("complete", "give_up", "stop"):
             series.total.observe(max(0, finish.ended_at - job.created_at) / 1000)
 
     def _histogram(self, name: str, text: str) -> TallyHistogram:
         return TallyHistogram(name, text, ("queue", "name"), self.registry)
 
-    def _series(self, job: Job) -> "_Series":
+    def _series(self, job: Job) -> "Series":
         # Looking up a series by its labels in prometheus_client costs more than everything else here.
         series = self._children.get((job.queue, job.name))
         if series is None:
             labels = self._labels(job)
-            finished = {move: self.finished.labels(*labels, outcome) for move, outcome in _OUTCOMES.items()}
-            series = _Series(
+            finished = self.finished.labels(*labels, outcomes=_OUTCOMES.values())
+            series = Series(
                 self.wait.labels(*labels), self.run.labels(*labels), self.total.labels(*labels), finished
             )
+            self.series[labels] = series
             if "other" not in labels:
                 self._children[(job.queue, job.name)] = series
         return series

@@ -33,6 +33,8 @@ _TAGS = {
     "flows": "Jobs that wait for other jobs.",
     "fan-outs": "Many jobs from one request.",
     "queues": "Depth, rates, pause, limits.",
+    "stats": "The last 24 hours of queues and job types.",
+    "events": "Changes of a namespace or queue as they happen.",
     "dead letters": "Jobs that gave up, kept for inspection.",
     "bulk actions": "One action on every job that matches.",
     "schedules": "Submit jobs at regular times.",

@@ -172,6 +172,7 @@ BULK_ACTION: Mapping[str, Any] = {
     "filter": {
         "queue": "bulk", "state": "queued", "name": None, "tag": ["tenant:acme"], "reason": None,
         "flow_id": None, "fan_out_id": None, "created_after": None, "created_before": None,
+        "fingerprint": None,
     },
     "rate_per_second": 100.0,
     "max": None,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.api.openapi import example_data
+from service.api.openapi import example_data, history_examples
 from service.version import VERSION
 
 #: By schema name.
@@ -78,6 +78,7 @@ SCHEMAS: Mapping[str, Any] = {
         "payload": {"order_id": "o-1"},
         "attempts": [example_data.ATTEMPT],
         "redriven": 0,
+        "fingerprint": history_examples.DEAD_LETTER_GROUP["fingerprint"],
         "truncated": [],
     },
     "WorkerOut": {
@@ -181,6 +182,7 @@ SCHEMAS: Mapping[str, Any] = {
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
     "HealthOut": {"status": "ok", "problem": None},
+    **history_examples.SCHEMAS,
 }
 
 #: For 202 responses, where the work has not finished.

@@ -100,4 +100,5 @@ def _filter(filter: JobFilter) -> dict[str, Any]:
         "fan_out_id": group if group.startswith("fan_") else None,
         "created_after": rendering.time(filter.created_after),
         "created_before": rendering.time(filter.created_before),
+        "fingerprint": filter.fingerprint,
     }

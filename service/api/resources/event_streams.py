@@ -21,7 +21,7 @@ from service.api.requests.stream_limits import Holder, Places
 from service.api.responses.errors import ScopeMissing, Unauthenticated
 from service.clock import Clock
 from service.domain.errors import NotFound, TriageError
-from service.store.changes.change_feed import Change, ChangeFeed
+from service.store.changes.change_feed import ChangeFeed
 
 _RETRY_MS = 2_000
 _RETRY_AWAY_MS = 5_000
@@ -125,7 +125,7 @@ async def follow(
                     changed.clear()
                     found = await read_snapshot()
                     if found is None:
-                        yield _closing("deleted")
+                        yield closing("deleted")
                         return
                     if found.version < sent:
                         return  # Redis has lost writes; a new stream starts over with its versions
@@ -135,7 +135,7 @@ async def follow(
                     if found.ended:
                         return
                     if changed.last:
-                        yield _closing("shutdown")
+                        yield closing("shutdown")
                         return
                     # Limits how often a resource that changes all the time is read.
                     await asyncio.sleep(timing.pause)
@@ -147,17 +147,17 @@ async def follow(
                         if now - silent_since >= timing.heartbeat:
                             yield _HEARTBEAT
                             silent_since = now
-                        if await _set_within(changed, min(timing.heartbeat, timing.check)):
+                        if await set_within(changed, min(timing.heartbeat, timing.check)):
                             break
                     else:
                         return
     except (Unauthenticated, ScopeMissing) as error:
-        yield _closing("unauthorized", {"code": error.code}, _RETRY_AWAY_MS)
+        yield closing("unauthorized", {"code": error.code}, _RETRY_AWAY_MS)
     except TriageError as error:
-        yield _closing("unavailable", {"code": error.code}, _RETRY_AWAY_MS)
+        yield closing("unavailable", {"code": error.code}, _RETRY_AWAY_MS)
 
 
-async def _set_within(changed: Change, seconds: float) -> bool:
+async def set_within(changed: asyncio.Event, seconds: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(changed.wait(), seconds)
     return changed.is_set()
@@ -167,7 +167,7 @@ def _event(snapshot: Snapshot) -> bytes:
     return b"id: %d\ndata: %s\n\n" % (snapshot.version, orjson.dumps(snapshot.data))
 
 
-def _closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:
+def closing(name: str, data: dict[str, Any] | None = None, retry_ms: int | None = None) -> bytes:
     """The last event of a stream with an unfinished resource; without an id, so clients keep the last one."""
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     return b"%sevent: %s\ndata: %s\n\n" % (retry, name.encode(), orjson.dumps(data or {}))

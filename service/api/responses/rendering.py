@@ -88,6 +88,7 @@ def dead_letter(
         "payload": view.value(dead.payload),
         "attempts": [attempt(text, view) for text in attempts],
         "redriven": dead.redriven,
+        "fingerprint": dead.fingerprint,
         "truncated": [*dead.truncated, *truncated],
     }
 

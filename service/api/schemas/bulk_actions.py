@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.api.schemas.jobs import StateName
-from service.api.schemas.parts.fields import In, Name, Out, TagFilter, Time, parse_tags
+from service.api.schemas.parts.fields import Fingerprint, In, Name, Out, TagFilter, Time, parse_tags
 from service.domain.bulk_action import FASTEST, SLOWEST, ActionState, Verb
 from service.domain.checks import to_ms
 from service.domain.job_filter import JobFilter
@@ -22,6 +22,9 @@ DeadReason = Literal[
 class FilterIn(In):
     """What all filters have."""
 
+    fingerprint: Fingerprint | None = Field(
+        None, description="Only dead jobs of this group of GET /v1/dlq/groups."
+    )
     queue: Name | None = None
     name: Name | None = None
     tag: Annotated[list[TagFilter], Field(max_length=16)] | None = Field(
@@ -42,6 +45,7 @@ class FilterIn(In):
             group_id=self.flow_id or self.fan_out_id,
             created_after=None if self.created_after is None else to_ms(self.created_after),
             created_before=None if self.created_before is None else to_ms(self.created_before),
+            fingerprint=self.fingerprint,
         )
 
 
@@ -98,6 +102,7 @@ class BulkFilterOut(Out):
     fan_out_id: str | None
     created_after: datetime | None
     created_before: datetime | None
+    fingerprint: str | None
 
 
 class BulkCountsOut(Out):

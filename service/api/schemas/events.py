@@ -1,6 +1,9 @@
 """Schemas of events: the state of a job, a flow or a fan-out, never payloads and results."""
 
+from datetime import datetime
 from typing import Literal
+
+from pydantic import Field
 
 from service.api.schemas.fan_outs import FanOutStateName
 from service.api.schemas.flows import GroupCountsOut
@@ -37,3 +40,18 @@ class FanOutEventOut(Out):
     version: int
     state: FanOutStateName
     counts: GroupCountsOut
+
+
+class EventOut(Out):
+    """The data of an event in the stream of a namespace or queue."""
+
+    type: str = Field(description="`object.state`, such as job.dead, flow.failed or queue.paused.")
+    at: datetime
+    object: Literal["job", "flow", "fan_out", "queue"]
+    id: str = Field(description="For a queue, its name.")
+    version: int | None
+    state: str
+    state_reason: str | None
+    queue: str | None
+    name: str | None = Field(description="The job type, or the name of the flow.")
+    group_id: str | None = Field(description="The flow or fan-out of a job.")

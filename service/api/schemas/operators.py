@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from service.api.schemas.jobs import AttemptOut
 from service.api.schemas.parts.fields import NoCursor, Out
 from service.api.schemas.parts.job_parts import ErrorOut, Truncated
@@ -23,11 +25,36 @@ class DeadLetterOut(Out):
     payload: dict[str, Any] | None
     attempts: list[AttemptOut]
     redriven: int
+    fingerprint: str | None = Field(description="Its group in GET /v1/dlq/groups.")
     truncated: Truncated
 
 
 class DeadLetterPage(Out):
     items: list[DeadLetterOut]
+    next_cursor: str | None
+
+
+class DeadLetterGroupOut(Out):
+    """Dead letters with the same cause: job type, error type, and the message without numbers and ids."""
+
+    fingerprint: str
+    object: Literal["dlq_group"]
+    name: str | None = Field(description="The job type; null in the group of all further causes.")
+    error_type: str | None = Field(
+        description="null if the jobs died without an error, such as expired ones."
+    )
+    message: str | None = Field(description="From one of the jobs. `[redacted]` as in errors of jobs.")
+    reason: str | None = Field(description="The reason of the latest dead letter.")
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    queues: list[str] = Field(description="The last 5, latest first.")
+    versions: list[str] = Field(description="The last 5 worker versions, latest first.")
+    example_job_id: str = Field(description="The latest dead letter of the group.")
+
+
+class DeadLetterGroupPage(Out):
+    items: list[DeadLetterGroupOut]
     next_cursor: str | None
 
 

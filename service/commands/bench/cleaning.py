@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-import orjson
-
 from service.commands.bench.api import PAUSE, Api
 
 #: The timeout in seconds, and the addition per thousand jobs: a bulk action handles up to 5,000 per second.
@@ -15,7 +13,7 @@ AT_LEAST, PER_THOUSAND = 60.0, 1.0
 async def clean(api: Api, tag: str, jobs: int, shown: Callable[[int], None]) -> bool:
     """Cancel the unfinished jobs and delete all; False if some remain at the timeout.
 
-    Raises Refused.
+    Raises TriageError.
     """
     try:
         async with asyncio.timeout(AT_LEAST + jobs / 1000 * PER_THOUSAND):
@@ -36,7 +34,7 @@ def _add(shown: Callable[[int], None], before: int, count: int) -> None:
 
 
 async def _act(api: Api, verb: str, tag: str, shown: Callable[[int], None]) -> int:
-    body = orjson.dumps({"action": verb, "filter": {"tag": [tag]}})
+    body = {"action": verb, "filter": {"tag": [tag]}}
     action = await api.send("POST", "/v1/bulk-actions", body)
     path = f"/v1/bulk-actions/{action['id']}"
     while action["state"] in ("running", "paused"):

@@ -15,21 +15,27 @@ from rich.console import Console
 from rich.progress import Progress
 
 from service.clock import Clock
-from service.commands import following
-from service.commands.bench.api import Api, Refused
+from service.commands.bench.api import Api, open_apis
 from service.commands.bench.cleaning import clean
 from service.commands.bench.figures import figures
 from service.commands.bench.plan import SAMPLE, Plan
 from service.commands.bench.run import Measured, QueueBusy, Run, SampleMissing
 from service.commands.bench.submission import Submitter
 from service.commands.bench.table import print_figures
-from service.commands.client import DEFAULT_URL, Json, Key, Url
-from service.commands.connection import open_async_clients
+from service.commands.connection import Api as Connected
+from service.commands.connection import connected
+from service.commands.errors import complain
+from service.commands.exit_codes import INTERRUPTED
+from service.commands.output.documents import print_document
+from service.commands.output.groups import progress_bar
+from service.commands.output.listing import Json
+from service.commands.target import Target
+from triage_client import TriageError
 
-INTERRUPTED = 130
 
-
+@connected
 def bench(
+    api: Connected,
     jobs: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many jobs to measure.")] = 1_000,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many connections submit jobs.")] = 16,
     batch: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs per request.")] = 1,
@@ -47,8 +53,6 @@ def bench(
         float, typer.Option(min=1, max=86_400, help="Time limit for the whole measurement, in seconds.")
     ] = 300,
     json: Json = False,
-    url: Url = DEFAULT_URL,
-    key: Key = "",
 ) -> None:
     """Measure an installation: submit jobs, wait until they finish, remove them.
 
@@ -63,8 +67,8 @@ def bench(
     plan = Plan(
         secrets.token_hex(4), jobs, concurrency, batch, queue, job, _payload(job, payload), force, timeout
     )
-    with following.progress_bar(json) as progress:
-        command = _Command(plan, url, key, progress)
+    with progress_bar(json) as progress:
+        command = _Command(plan, api.target, progress)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             try:
                 measured = runner.run(command.run())
@@ -73,9 +77,9 @@ def bench(
                 raise typer.Exit(INTERRUPTED) from None
     if measured is None:
         raise typer.Exit(INTERRUPTED if command.interrupted else 1)
-    document = figures(plan, url, measured)
+    document = figures(plan, api.address, measured)
     if json:
-        typer.echo(orjson.dumps(document).decode())
+        print_document(document)
     else:
         print_figures(document, Console())
     if measured.why is not None:
@@ -102,9 +106,9 @@ def _say(line: str) -> None:
 class _Command:
     """A measurement and its cleanup; `left` is whether jobs remain that it could not remove."""
 
-    def __init__(self, plan: Plan, url: str, key: str, progress: Progress | None) -> None:
+    def __init__(self, plan: Plan, target: Target, progress: Progress | None) -> None:
         self._plan = plan
-        self._url, self._key = url, key
+        self._target = target
         self._progress = progress
         self._bars: dict[str, Any] = {}
         self.interrupted = self.left = self._abandoned = False
@@ -112,11 +116,7 @@ class _Command:
     async def run(self) -> Measured | None:
         """Returns None if there are no figures; the reason is on standard error."""
         async with contextlib.AsyncExitStack() as stack:
-            # A client per connection: one client with 16 connections uses twice the CPU time per request.
-            api, *connections = [
-                Api(await stack.enter_async_context(client))
-                for client in open_async_clients(self._url, self._key, 60, 1 + self._plan.concurrency)
-            ]
+            api, *connections = await open_apis(self._target, 1 + self._plan.concurrency, stack)
             submitter = Submitter(connections, self._plan.spec(), Clock(), time.process_time)
             run = Run(api, self._plan, submitter, self._show, _say)
             measuring = asyncio.ensure_future(run.measure())
@@ -130,8 +130,8 @@ class _Command:
                 _say(f"{error}. Use --force to measure anyway.")
             except SampleMissing as error:
                 _say(f"{error}.")
-            except Refused as error:
-                sys.stderr.write(error.lines)
+            except TriageError as error:
+                complain(error)
             finally:
                 if run.submitted and not self._abandoned:
                     await self._clean(api, run.submitted)
@@ -159,8 +159,8 @@ class _Command:
             self.left = not await clean(
                 api, self._plan.tag, jobs, lambda count: self._show("removing", count, jobs)
             )
-        except Refused as error:
-            _say(str(error))
+        except TriageError as error:
+            complain(error)
             self.left = True
         if self.left:
             _say(f"some jobs remain, tagged {self._plan.tag}; delete them with POST /v1/bulk-actions")

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from service.commands.bench.api import Api
-from service.commands.client import FINISHED
 
 #: The duration of the first long poll for a job and of later ones, in seconds. After the first, the command
 #: explains why the job waits.
 FIRST, LATER = 5.0, 20.0
 _PAGE = 200
+FINISHED = ("succeeded", "dead", "cancelled")
 
 Read = Callable[..., Awaitable[Any]]
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 #: The key of the tag of a measurement's jobs.
 TAG = "triage-bench"
 #: A job type that does nothing, from the sample handlers.
@@ -38,15 +36,13 @@ class Plan:
         """The number of jobs in the warm-up, at most as many as are measured."""
         return min(self.jobs, self.concurrency * WARM_UP)
 
-    def spec(self) -> bytes:
+    def spec(self) -> dict[str, Any]:
         """A JobSpec with one attempt: the report counts failures, so they are not retried."""
-        return orjson.dumps(
-            {
-                "name": self.job,
-                "queue": self.queue,
-                "payload": self.payload,
-                "retry": {"max_attempts": 1},
-                "retention_seconds": self.timeout + SPARE_SECONDS,
-                "tags": {TAG: self.id},
-            }
-        )
+        return {
+            "name": self.job,
+            "queue": self.queue,
+            "payload": self.payload,
+            "retry": {"max_attempts": 1},
+            "retention_seconds": self.timeout + SPARE_SECONDS,
+            "tags": {TAG: self.id},
+        }

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.commands.bench.api import Api, Refused
+from service.commands.bench.api import Api, code_of
 from service.commands.bench.ends import End, Ends, Read
 from service.commands.bench.plan import SAMPLE, WARM_UP, Plan
 from service.commands.bench.submission import Submission, Submitter
+from triage_client import TriageError
 
 #: Shows the progress of a phase: its name, how many are done, and how many there are.
 Show = Callable[[str, int, int], None]
@@ -54,7 +55,10 @@ class Run:
         self.submitted = 0
 
     async def measure(self) -> Measured:
-        """Raises Refused if it cannot begin, QueueBusy or SampleMissing. A timeout returns what it has."""
+        """Raises TriageError if it cannot begin, QueueBusy or SampleMissing.
+
+        A timeout returns what it has.
+        """
         plan = self._plan
         if plan.job == SAMPLE:
             await self._find_sample()
@@ -71,16 +75,16 @@ class Run:
         except TimeoutError:
             measured.why = await self._why()
             if measured.submission is not None:
-                with contextlib.suppress(Refused):
+                with contextlib.suppress(TriageError):
                     measured.ends = list((await self._read(self._api.read_once)).values())
         return measured
 
     async def _find_sample(self) -> None:
         try:
             page = await self._api.read_once("/v1/job-types", ("items",))
-        except Refused as error:
+        except TriageError as error:
             # The key may lack workers:read, which nothing else here requires.
-            if error.code != "scope_missing":
+            if code_of(error) != "scope_missing":
                 raise
             return
         known = sorted(row["name"] for row in page["items"])
@@ -92,8 +96,8 @@ class Run:
             return await self._api.read_once(
                 f"/v1/queues/{self._plan.queue}", ("counts", "workers", "capacity")
             )
-        except Refused as error:
-            if error.code != "not_found":
+        except TriageError as error:
+            if code_of(error) != "not_found":
                 raise
         return {}
 
@@ -148,7 +152,7 @@ class Run:
     async def _why(self) -> str:
         if self._ends.waiting is None:
             return "Not all jobs had been submitted by then."
-        with contextlib.suppress(Refused, TimeoutError):
+        with contextlib.suppress(TriageError, TimeoutError):
             async with asyncio.timeout(10):
                 return f"{self._ends.waiting}: {await self._ends.why(self._ends.waiting)}"
         return "the API does not respond."

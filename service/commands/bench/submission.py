@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.clock import Clock
-from service.commands.bench.api import Api, Refused
+from service.commands.bench.api import Api, code_of, refusal
 from service.tasks import end
+from triage_client import TriageError
 
 #: How long to wait for pending responses when stopping, in seconds.
 RESPONSE_SECONDS = 10.0
@@ -33,7 +34,7 @@ class Submission:
     refused: int = 0
     request_seconds: list[float] = field(default_factory=list[float])
     errors: Counter[str] = field(default_factory=Counter[str])
-    first_error: Refused | None = None
+    first_error: TriageError | None = None
     #: The id of the last accepted job of each part so far.
     milestones: list[str] = field(default_factory=list[str])
 
@@ -48,9 +49,9 @@ class Submission:
             self.milestones.pop()
         self.milestones.append(ids[-1])
 
-    def refuse(self, error: Refused, count: int) -> None:
+    def refuse(self, error: TriageError, count: int) -> None:
         self.refused += count
-        self.errors[error.code] += count
+        self.errors[code_of(error)] += count
         self.first_error = self.first_error or error
 
 
@@ -58,7 +59,7 @@ class Submitter:
     """`processor` returns the CPU time of this process, in seconds."""
 
     def __init__(
-        self, connections: Sequence[Api], spec: bytes, clock: Clock, processor: Callable[[], float]
+        self, connections: Sequence[Api], spec: dict[str, Any], clock: Clock, processor: Callable[[], float]
     ) -> None:
         self._connections = connections
         self._spec = spec
@@ -98,13 +99,13 @@ class Submitter:
     async def _use(self, connection: Api, found: Submission, batch: int, sent: Callable[[int], None]) -> None:
         while (count := min(batch, self._left)) > 0:
             self._left -= count
-            path, content = "/v1/jobs", self._spec
+            path, body = "/v1/jobs", self._spec
             if batch > 1:
-                path, content = "/v1/jobs/bulk", b'{"jobs":[%s]}' % b",".join([self._spec] * count)
+                path, body = "/v1/jobs/bulk", {"jobs": [self._spec] * count}
             began = self._clock.monotonic()
             try:
-                response = await connection.send("POST", path, content)
-            except Refused as error:
+                response = await connection.send("POST", path, body)
+            except TriageError as error:
                 found.refuse(error, count)
             else:
                 self._count(found, response, self._clock.monotonic() - began)
@@ -120,8 +121,6 @@ class Submitter:
             if row["problem"] is None:
                 ids.append(row["job"]["id"])
             else:
-                problem = row["problem"]
-                text = f"{problem['status']} {problem['code']}: {problem['detail']}"
-                found.refuse(Refused(problem["status"], problem["code"], text, problem["errors"]), 1)
+                found.refuse(refusal(row["problem"]), 1)
         if ids:
             found.accept(ids)

@@ -20,7 +20,7 @@ from service.store.codec.webhooks.callbacks import decode_callback
 #: The fields that a filter needs; payload, result and error may be large.
 OUTLINE = (
     "state", "version", "traits", "created_at", "run_at", "state_reason", "finished_at", "tags", "key",
-    "index", *piece_names("options"),
+    "index", "fingerprint", *piece_names("options"),
 )  # fmt: skip
 STATUS = ("version", "state", "state_reason", "progress", "traits", *piece_names("options"))
 END = ("state", *piece_names("result"), *piece_names("error"))
@@ -171,6 +171,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         fan_out_id=group if in_fan_out else None,
         fan_out_index=number(get(b"index")) if in_fan_out else None,
         item_key=key if in_fan_out else None,
+        fingerprint=text(get(b"fingerprint")),
     )
 
 

@@ -2,8 +2,11 @@
 
 import orjson
 
+from service.domain.fingerprints import MESSAGE, fingerprint
 from service.domain.job import Lease
-from service.domain.outcome import Settlement
+from service.domain.outcome import Failure, Settlement
+from service.domain.states import GIVE_UP
+from service.version import VERSION
 
 
 def end_arguments(
@@ -47,6 +50,8 @@ def end_arguments(
         further += ["freeze_ms", settlement.freeze_ms]
     if failure is not None:
         further += ["error_now", error, "attempt", attempt]
+        if settlement.move is GIVE_UP:
+            further += ["death", _death(lease.job.name, failure)]
     return [
         lease.job.id,
         lease.token,
@@ -56,3 +61,9 @@ def end_arguments(
         len(further) // 2,
         *further,
     ]
+
+
+def _death(name: str, failure: Failure) -> str:
+    """What the group of a dead letter needs: fingerprint, worker version, error type, message."""
+    message = failure.message.partition("\n")[0][:MESSAGE]
+    return "|".join((fingerprint(name, failure), VERSION, failure.type.replace("|", " "), message))

@@ -221,9 +221,21 @@ watched = _key(
     "ZSET",
     "Jobs, flows and fan-outs that a client watches, by the time (s) at which the watch expires.",
 )
+events = _key(
+    "events",
+    "ZSET",
+    "The last changes while a process watches `*`, by time (us); expires. See event_log.lua.",
+)
 counters = _key(
     "counters", "HASH", "Totals since the namespace was created: stale finishes, rescues, pruned jobs."
 )
+dead_groups = _key(
+    "dead_groups", "ZSET", "Groups of dead letters with the same cause, by their latest death."
+)
+dead_group = _key(
+    "dead_group:{fingerprint}", "HASH", "A group: job type, error, first and last death, queues, versions."
+)
+dead_group_jobs = _key("dead_group:{fingerprint}:jobs", "ZSET", "The dead jobs of a group, by creation time.")
 dead = _key("dead", "HASH", "The number of dead jobs by <reason>:<queue>.")
 
 unroutable_types = _key(
@@ -262,6 +274,9 @@ held_leases = _key(
 worker_lost = _key(
     "worker_lost", "STRING", "A worker was lost in the last minute, so starting workers are cautious."
 )
+
+#: For keys that have their own module.
+define = _key
 
 #: The PUBLISH channel (not a key) on which changes of watched jobs are announced.
 CHANGES = "changes"

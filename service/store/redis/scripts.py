@@ -1,88 +1,29 @@
-"""Loads and runs the Lua scripts, and translates their errors."""
+"""Runs the Lua commands, and translates their errors.
 
-import hashlib
-import re
+They are functions of the server (FUNCTION LOAD), because a script builds all its libraries at each call
+(docs/adr/0049).
+"""
+
+import time
 from collections.abc import Sequence
-from functools import cache
-from graphlib import TopologicalSorter
-from importlib.resources import files
 from typing import Any
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 
 from service.domain.errors import OutcomeUnknown
 from service.store.redis import keys
 from service.store.redis.errors import is_transient, translate
+from service.store.redis.function_library import FunctionLibrary, Refusals, is_missing
+from service.store.redis.lua_source import digest, function, source, writes
 
 Argument = str | bytes | int | float
 
 #: Default limit of queues per namespace.
 MAX_QUEUES = 1_000
-
-#: A library with this comment is built at its first use in a call, because most calls do not need it.
-_LAZY = "\n-- Loaded when it is first used.\n"
-_ON_DEMAND = """\
-local on_demand = {__index = function(library, name)
-  local exports = library[1]()
-  setmetatable(library, {__index = exports})
-  return exports[name]
-end}"""
-_USES = re.compile(r"^-- Uses: (.+)$", re.MULTILINE)
-
-
-#: `commands` has one script per verb, `lib` has shared libraries.
-FOLDER = files("service.store") / "lua"
-
-
-def uses(text: str) -> list[str]:
-    """The libraries that a command or a library names in its `Uses` lines."""
-    return [name for line in _USES.findall(text) for name in line.split(", ")]
-
-
-@cache
-def library(name: str) -> str:
-    return (FOLDER / "lib" / f"{name}.lua").read_text()
-
-
-def assemble(text: str) -> str:
-    """The source of a command with each library that it needs, once, as a table after the first line.
-
-    Libraries come after the ones that they use. Raises CycleError.
-    """
-    graph: dict[str, list[str]] = {}
-    missing = uses(text)
-    while missing:
-        name = missing.pop()
-        if name not in graph:
-            graph[name] = uses(library(name))
-            missing += graph[name]
-    flags, _, body = text.partition("\n")
-    order = TopologicalSorter(dict(sorted(graph.items()))).static_order()
-    return "\n".join([flags, _ON_DEMAND, *map(_wrapped, order), body])
-
-
-def _wrapped(name: str) -> str:
-    text = library(name)
-    if _LAZY in text:
-        return f"local {name} = setmetatable({{function()\n{text}end}}, on_demand)"
-    return f"local {name} = (function()\n{text}end)()"
-
-
-@cache
-def source(name: str) -> str:
-    return assemble((FOLDER / "commands" / f"{name}.lua").read_text())
-
-
-@cache
-def writes(name: str) -> bool:
-    return "no-writes" not in source(name).partition("\n")[0]
-
-
-@cache
-def digest(name: str) -> str:
-    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+#: Calls of a function, which may be missing once before it is loaded.
+TRIES = 2
 
 
 class BlockingScripts:
@@ -91,17 +32,30 @@ class BlockingScripts:
     def __init__(self, redis: BlockingRedis, namespace: str) -> None:
         self.redis = redis
         self.prefix = keys.prefix(namespace)
+        self._refusals = Refusals(time.monotonic)
 
     def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
         """Raises BackendUnavailable, OutcomeUnknown or StorageFull."""
-        client: Any = self.redis
         try:
-            try:
-                return client.evalsha(digest(name), 1, self.prefix, now, *arguments)
-            except NoScriptError:
-                return client.eval(source(name), 1, self.prefix, now, *arguments)
+            return self._send(name, arguments, now)
         except (RedisError, OSError) as error:
             raise translate(error, wrote=writes(name)) from error
+
+    def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
+        client: Any = self.redis
+        if not self._refusals.last:
+            try:
+                return client.fcall(function(name), 1, self.prefix, now, *arguments)
+            except NoPermissionError:
+                self._refusals.note()
+            except ResponseError as error:
+                if not is_missing(error):
+                    raise
+                # The heartbeat loads nothing: other calls of the process do.
+        try:
+            return client.evalsha(digest(name), 1, self.prefix, now, *arguments)
+        except NoScriptError:
+            return client.eval(source(name), 1, self.prefix, now, *arguments)
 
     def wait_for_inbox(self, worker_id: str, seconds: float) -> bool:
         """Block until the worker's inbox has a marker; False after `seconds`."""
@@ -127,6 +81,8 @@ class Scripts:
         self.max_queues = max_queues
         #: Replaces the server's clock in tests, in unix ms.
         self.now = ""
+        self._refusals = Refusals(time.monotonic)
+        self._library = FunctionLibrary(redis, self._refusals)
 
     async def run(self, name: str, arguments: Sequence[Argument], now: str = "") -> Any:
         """Run a script; `now` replaces `self.now` for this call.
@@ -148,6 +104,17 @@ class Scripts:
 
     async def _send(self, name: str, arguments: Sequence[Argument], now: str) -> Any:
         client: Any = self.redis
+        for _ in range(TRIES):
+            if self._refusals.last:
+                break
+            try:
+                return await client.fcall(function(name), 1, self.prefix, now, *arguments)
+            except NoPermissionError:
+                self._refusals.note()
+            except ResponseError as error:
+                if not is_missing(error):
+                    raise
+                await self._library.load()
         try:
             return await client.evalsha(digest(name), 1, self.prefix, now, *arguments)
         except NoScriptError:

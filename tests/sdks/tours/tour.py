@@ -4,9 +4,9 @@ import json
 import os
 from typing import TypeVar
 
-from triage_client import AuthenticatedClient
-from triage_client.api.dead_letters import get_dead_letter, list_dead_letters, retry_dead_letter
-from triage_client.api.fan_outs import (
+from triage_sdk import AuthenticatedClient
+from triage_sdk.api.dead_letters import get_dead_letter, list_dead_letters, retry_dead_letter
+from triage_sdk.api.fan_outs import (
     add_fan_out_items,
     create_fan_out,
     get_fan_out,
@@ -15,8 +15,8 @@ from triage_client.api.fan_outs import (
     retry_fan_out,
     seal_fan_out,
 )
-from triage_client.api.flows import create_flow, get_flow_graph, list_flow_jobs
-from triage_client.api.jobs import (
+from triage_sdk.api.flows import create_flow, get_flow_graph, list_flow_jobs
+from triage_sdk.api.jobs import (
     cancel_job,
     create_job,
     create_jobs,
@@ -25,9 +25,9 @@ from triage_client.api.jobs import (
     stream_job_events,
     update_job,
 )
-from triage_client.api.queues import get_queue, pause_queue, resume_queue
-from triage_client.api.schedules import put_schedule
-from triage_client.models import (
+from triage_sdk.api.queues import get_queue, pause_queue, resume_queue
+from triage_sdk.api.schedules import put_schedule
+from triage_sdk.models import (
     EdgeIn,
     EdgeInWhen,
     FanOutOutState,

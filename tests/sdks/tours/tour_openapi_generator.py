@@ -3,7 +3,7 @@
 import json
 import os
 
-from triage_client import (
+from triage_sdk import (
     ApiClient,
     ApiException,
     Configuration,
@@ -22,8 +22,8 @@ from triage_client import (
     RetryIn,
     ScheduleIn,
 )
-from triage_client.api import FanOutsApi, FlowsApi, JobsApi, QueuesApi, SchedulesApi, WorkersApi
-from triage_client.models.depends_on_inner import DependsOnInner
+from triage_sdk.api import FanOutsApi, FlowsApi, JobsApi, QueuesApi, SchedulesApi, WorkersApi
+from triage_sdk.models.depends_on_inner import DependsOnInner
 
 client = ApiClient(Configuration(host=os.environ["TRIAGE_URL"], access_token=os.environ["TRIAGE_API_KEY"]))
 jobs, flows, fan_outs = JobsApi(client), FlowsApi(client), FanOutsApi(client)

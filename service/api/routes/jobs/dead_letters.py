@@ -13,7 +13,7 @@ from service.api.routes.router import Router
 from service.api.schemas import bulk_actions as bulk_schemas
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import operators as schemas
-from service.api.schemas.parts.fields import Name
+from service.api.schemas.parts.fields import Fingerprint, Name
 from service.api.schemas.parts.parameters import IdempotencyKey, JobId
 from service.domain.bulk_action import BulkSpec
 from service.domain.errors import InvalidState, NotFound
@@ -48,11 +48,12 @@ async def list_dead_letters(
     queue: Name | None = None,
     name: Name | None = None,
     reason: Annotated[str | None, Query(pattern=r"^[a-z_]{1,32}$")] = None,
+    fingerprint: Annotated[Fingerprint | None, Query(description="A group of GET /v1/dlq/groups.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """Dead jobs with reason, error and last attempt. Omits values over 16 KiB (see `truncated`)."""
-    filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason)
+    filter = JobFilter(state=State.DEAD, queue=queue, name=name, reason=reason, fingerprint=fingerprint)
     queries = context.namespace.queries
     page = await queries.list_jobs(filter, limit, cursor)
     attempts = await queries.last_attempts([job.id for job in page.items])

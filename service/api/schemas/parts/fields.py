@@ -17,6 +17,7 @@ from service.domain.job_spec import KEY, NAME, PRIORITY, SECONDS, TAG_KEY, TAG_V
 
 Name = Annotated[str, StringConstraints(pattern=NAME.pattern)]
 Key = Annotated[str, StringConstraints(pattern=KEY.pattern)]
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY.pattern)]
 TagValue = Annotated[str, StringConstraints(pattern=TAG_VALUE.pattern)]
 TagFilter = Annotated[str, StringConstraints(pattern=r"^[^:]+:.*$", max_length=130)]

@@ -8,19 +8,12 @@
 -- ARGV[6] limit on overrides per queue
 -- ARGV[7..] field, value ("" removes the field); a field "key:<limit key>" is an override
 -- Returns {moved | version | too_many_queues | too_many_overrides, version}
--- Uses: keys, batch, queue_names, limiter_rescans, closed_limiters, writer
+-- Uses: keys, queue_names, limiter_rescans, closed_limiters, marks, writer
 local P, queue = keys.prefix, ARGV[2]
 local key, overrides, frozen = P .. 'queue:' .. queue, keys.queue(queue, 'keys'), keys.queue(queue, 'frozen')
 local version = redis.call('HGET', key, 'version') or '1'
 if ARGV[3] ~= '' and ARGV[3] ~= version then return {'version', version} end
 if not queue_names.may_use(queue, tonumber(ARGV[4])) then return {'too_many_queues', version} end
-
-local function note_pause(before)
-  local after = redis.call('HGET', key, 'paused')
-  if after == before then return end
-  batch.note_event('queue:' .. queue, {kind = 'queue', state = after and 'paused' or 'resumed', queue = queue})
-end
-
 local before = redis.call('HLEN', overrides)
 local after = before
 for i = 7, #ARGV, 2 do
@@ -31,8 +24,8 @@ for i = 7, #ARGV, 2 do
 end
 if after > before and after > tonumber(ARGV[6]) then return {'too_many_overrides', version} end
 -- Checks above, writes below.
-local paused = redis.call('HGET', key, 'paused')
 queue_names.create(queue)
+local pauses = redis.call('HMGET', key, 'paused', 'paused_types')
 for i = 7, #ARGV, 2 do
   local hash, field = key, ARGV[i]
   if field == 'defaults' then hash, field = P .. 'defaults', queue end
@@ -54,7 +47,7 @@ else
     redis.call('HDEL', keys.queue(queue, 'frozen_by'), 'type:' .. name)
   end
 end
-note_pause(paused)
+marks.pauses(queue, pauses, redis.call('HMGET', key, 'paused', 'paused_types'))
 redis.call('HDEL', P .. 'rescans', queue)
 limiter_rescans.rescan(queue)
 closed_limiters.reopen('queue:' .. queue)

@@ -6,7 +6,7 @@
 -- ARGV[3..] per run: id, token, the job's traits and created_at, move, result (JSON), then a number of further values,
 --   each a name and a value. From the lease: unique, unique_until, expiry, linked, children_token, callback, error
 --   ("1" = the job had one). About the run: delay_ms, reason, counter (to increase), error_now (JSON), attempt (its
---   record, JSON), suspect ("1" = the job is one now), freeze_ms
+--   record, JSON), death (unsuccessful_ends.lua), suspect ("1" = the job is one now), freeze_ms
 -- Returns per run one word: moved | cancelled (instead) | duplicate (this token finished this run before) | stale |
 --   missing
 -- Uses: keys, clock, jobs, texts, endings, freezes, consequences
@@ -80,6 +80,8 @@ local function end_run(job, i, run)
   if move == 'complete' then
     if job.error then texts.drop(job.key, 'error') end
     texts.put(fields, 'result', ARGV[i + 5])
+  else
+    job.death = run.death
   end
   endings.finish(id, job, move, reason, tonumber(ARGV[2]), fields, token)
   return word

@@ -1,15 +1,38 @@
 -- The pending writes of this call, and the only state that libraries share. Libraries add changes here; writer.write()
 -- writes them with one command per key, so a job or lane that changes twice is written once.
-local batch
+local batch = {}
 local WRITTEN = {
   'added', 'removed', 'changed', 'woken', 'rates', 'lanes', 'served', 'heads', 'busy', 'freed', 'freed_queues',
   'closing', 'events',
 }
-
 -- Scores as texts, each formatted once: formatting costs more than the rest of a member.
-local texts = {}
+local texts
 
-local function add(key, score, member)
+function batch.begin()
+  texts = {}
+  -- Sorted sets: key -> score, member, ... and key -> member, ...
+  batch.added, batch.removed = {}, {}
+  -- Ids of jobs and groups, for processes that watch them; job types of queues, for idle workers; the earliest due
+  -- time.
+  batch.changed, batch.woken, batch.earliest_due = {}, {}, nil
+  -- Queue -> enqueued, finished or failed -> count.
+  batch.rates = {}
+  -- Lanes that jobs entered or left, by key, and when they last started a job.
+  batch.lanes, batch.served = {}, {}
+  -- What a claim knows of lanes and their orders, to save the writer a read: `first`, `score`, `rank`. No longer valid
+  -- once another job moves in the middle of the claim (unique_keys.lua).
+  batch.heads, batch.heads_hold = {}, true
+  -- Limiters: change in running jobs, limiters with a freed slot, and when limiters that close will open again.
+  batch.busy, batch.freed, batch.freed_queues, batch.closing = {}, {}, {}, {}
+  -- Group -> state -> change in the number of its members.
+  batch.members = {}
+  -- Finished jobs and groups with dependents, and the earliest end of a retention.
+  batch.ended, batch.first_end = {}, math.huge
+  -- Events for webhooks: ids, each followed by its subject, and whether one of them has a callback.
+  batch.events, batch.calls_back = {}, false
+end
+
+function batch.add(key, score, member)
   local list, text = batch.added[key], texts[score]
   if not text then
     text = string.format('%.17g', score)
@@ -23,18 +46,18 @@ local function add(key, score, member)
   list[count + 1], list[count + 2] = text, member
 end
 
-local function remove(key, member)
+function batch.remove(key, member)
   local list = batch.removed[key]
   if list then list[#list + 1] = member else batch.removed[key] = {member} end
 end
 
-local function note_change(id)
+function batch.note_change(id)
   local ids = batch.changed
   ids[#ids + 1] = id
 end
 
 -- Wakes workers for a job of this type in this queue; repetitions count once.
-local function wake(queue, name)
+function batch.wake(queue, name)
   local names = batch.woken[queue]
   if not names then
     names = {}
@@ -43,7 +66,7 @@ local function wake(queue, name)
   names[name] = true
 end
 
-local function count_rate(queue, field)
+function batch.count_rate(queue, field)
   local counts = batch.rates[queue]
   if not counts then
     counts = {}
@@ -52,7 +75,7 @@ local function count_rate(queue, field)
   counts[field] = (counts[field] or 0) + 1
 end
 
-local function count_member(group, state, by)
+function batch.count_member(group, state, by)
   local deltas = batch.members[group]
   if not deltas then
     deltas = {}
@@ -62,7 +85,7 @@ local function count_member(group, state, by)
 end
 
 -- Notes an event for webhooks; outbox.lua knows the forms of `subject`.
-local function note_event(id, subject)
+function batch.note_event(id, subject)
   local events = batch.events
   local count = #events
   events[count + 1], events[count + 2] = id, subject
@@ -70,35 +93,11 @@ local function note_event(id, subject)
 end
 
 -- Call it after a write. It keeps the entries for consequences.lua, and does not replace tables that are empty.
-local function clear()
+function batch.clear()
   batch.earliest_due, batch.calls_back = nil, false
   for _, name in ipairs(WRITTEN) do
     if next(batch[name]) then batch[name] = {} end
   end
 end
 
-batch = {
-  -- Sorted sets: key -> score, member, ... and key -> member, ...
-  added = {}, removed = {},
-  -- Ids of jobs and groups, for processes that watch them; job types of queues, for idle workers; the earliest due
-  -- time.
-  changed = {}, woken = {}, earliest_due = nil,
-  -- Queue -> enqueued, finished or failed -> count.
-  rates = {},
-  -- Lanes that jobs entered or left, by key, and when they last started a job.
-  lanes = {}, served = {},
-  -- What a claim knows of lanes and their orders, to save the writer a read: `first`, `score`, `rank`. No longer valid
-  -- once another job moves in the middle of the claim (unique_keys.lua).
-  heads = {}, heads_hold = true,
-  -- Limiters: change in running jobs, limiters with a freed slot, and when limiters that close will open again.
-  busy = {}, freed = {}, freed_queues = {}, closing = {},
-  -- Group -> state -> change in the number of its members.
-  members = {},
-  -- Finished jobs and groups with dependents, and the earliest end of a retention.
-  ended = {}, first_end = math.huge,
-  -- Events for webhooks: ids, each followed by its subject, and whether one of them has a callback.
-  events = {}, calls_back = false,
-  add = add, remove = remove, note_change = note_change, wake = wake, count_rate = count_rate,
-  count_member = count_member, note_event = note_event, clear = clear,
-}
 return batch

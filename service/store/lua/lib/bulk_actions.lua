@@ -1,8 +1,10 @@
 -- The only code that writes the state of a bulk action, in action:<id>.
 -- Uses: keys, clock
-local P, now = keys.prefix, clock.now
+local P, now
 local KEPT = 86400000
 local ENDED = {succeeded = true, cancelled = true}
+
+local function begin() P, now = keys.prefix, clock.now end
 
 local function put_state(id, state)
   local key = P .. 'action:' .. id
@@ -13,4 +15,4 @@ local function put_state(id, state)
   redis.call('ZADD', P .. 'action_retention', now + KEPT, id)
 end
 
-return {put_state = put_state}
+return {begin = begin, put_state = put_state}

@@ -2,7 +2,9 @@
 -- has done the portion, moves the jobs, counts them and advances the action. So no job is changed twice, whichever
 -- process dies at whatever point.
 -- Uses: keys, clock, batch, bulk_actions
-local P, now = keys.prefix, clock.now
+local P, now
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- The words of `text`: action, start and end of the portion, "last" or "more"; no words = no bulk action.
 local function of(text)
@@ -43,4 +45,4 @@ local function of(text)
   }
 end
 
-return {of = of}
+return {begin = begin, of = of}

@@ -1,6 +1,8 @@
 -- What a claim does before it looks for jobs: it promotes due jobs, and opens limiters whose time has come.
 -- Uses: keys, clock, batch, jobs, queue_settings, closed_limiters, consequences
-local P, now, micros = keys.prefix, clock.now, clock.micros
+local P, now, micros
+
+local function begin() P, now, micros = keys.prefix, clock.now, clock.micros end
 
 local function promote(id)
   local job = jobs.load(id)
@@ -24,4 +26,4 @@ local function run(due_at_most)
   return first_closed
 end
 
-return {run = run}
+return {begin = begin, run = run}

@@ -1,7 +1,9 @@
 -- A queue during a claim, read only when its turn comes. `plain` and `keyed` then hold the first score of each job type
 -- that the claim can start here, without and with a limit key. claims.lua describes `claim`.
 -- Uses: keys, queue_limits, limiter_rooms, queue_settings
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 -- Naming all fields here allocates the table once.
 local function new(name, weight, credit)
@@ -64,4 +66,4 @@ local function lowest(scores)
   return best
 end
 
-return {new = new, may_start = may_start, lowest = lowest}
+return {begin = begin, new = new, may_start = may_start, lowest = lowest}

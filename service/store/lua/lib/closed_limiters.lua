@@ -1,11 +1,12 @@
 -- Closes limiters and opens them again. `closed_limiters` holds the closed ones by the time at which they open; +inf =
 -- when a running job finishes. Their lanes are in closed_lanes:<limiter>; the job types of a closed queue are in
 -- queue:<queue>|closed.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, lanes, ready_lines, limiter_rescans
-local P, now = keys.prefix, clock.now
+local P, now
 -- Lanes of one limiter, or job types of one queue, to open per call; the next claim opens the rest.
 local OPENED_AT_MOST = 300
+
+local function begin() P, now = keys.prefix, clock.now end
 
 local function reopen(limiter)
   local changed_queue = string.match(limiter, '^rescan:(.*)$')
@@ -69,4 +70,4 @@ local function write()
   return of_lanes(batch.lanes)
 end
 
-return {reopen = reopen, write = write}
+return {begin = begin, reopen = reopen, write = write}

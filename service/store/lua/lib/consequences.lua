@@ -1,6 +1,8 @@
 -- What follows from the moves of a call: groups count their members, and dependents are notified.
 -- Uses: keys, clock, batch, writer, tasks, dependents, groups, wake_workers
-local P, now = keys.prefix, clock.now
+local P, now
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Pruners sleep for up to a minute, so a retention that ends sooner, and before all others, is announced at once. It is
 -- announced again within 400 ms only if it is earlier, because a pruner checks again half a second after it pruned.
@@ -52,4 +54,4 @@ local function flush()
   end
 end
 
-return {flush = flush}
+return {begin = begin, flush = flush}

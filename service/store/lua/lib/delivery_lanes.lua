@@ -2,11 +2,12 @@
 -- delays that resource only. A target is an endpoint, or the origin of a callback's URL.
 -- outbox has each target by the time at which its first line is due, and outbox:<target> each line (a resource) by the
 -- time at which its first delivery is due or, during an attempt, at which the lease of that attempt ends.
--- Loaded when it is first used.
 -- Uses: keys, clock
-local P, now = keys.prefix, clock.now
+local P, now
 -- Ended deliveries kept per endpoint, and how long a failing target is remembered (ms).
 local ENDED_KEPT, FAILING_KEPT_MS = 1000, 604800000
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- The endpoint that has the settings and deliveries of a target: all callbacks share one.
 local function endpoint_of(target) return string.sub(target, 1, 3) == 'wh_' and target or 'callbacks' end
@@ -98,7 +99,7 @@ local function disable(endpoint, reason)
 end
 
 return {
-  endpoint_of = endpoint_of, line_key = line_key, waiting_key = waiting_key, failing_key = failing_key,
+  begin = begin, endpoint_of = endpoint_of, line_key = line_key, waiting_key = waiting_key, failing_key = failing_key,
   endpoint_key = endpoint_key, pending_key = pending_key, ended_key = ended_key, read = read, write = write,
   count = count, push = push, first = first, pop = pop, settle = settle, finish = finish, fail = fail,
   disable = disable,

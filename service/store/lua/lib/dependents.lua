@@ -1,8 +1,7 @@
 -- What a finished job or group means for its dependents. A job waits for the ids in job:<id>:waits. The set of finished
 -- ids decides, never a counter, so notifying twice changes nothing.
--- Loaded when it is first used.
 -- Uses: keys, clock, jobs, endings, queue_settings
-local P, now = keys.prefix, clock.now
+local P, now
 local ENDED = {succeeded = true, dead = true, failed = true, cancelled = true}
 -- The outcomes that satisfy an edge, by the condition that is its score in job:<id>:dependents. 3 is a child, which
 -- only has to finish for its parent; 4 is the follow-up of a fan-out, which does not run after a cancelled one.
@@ -14,7 +13,10 @@ local CONDITIONS = {
   ['4'] = {succeeded = true, failed = true},
 }
 -- How many dependents one script call notifies: each takes about 10 us, and a script blocks all other clients.
-local budget = 500
+local BUDGET = 500
+local budget
+
+local function begin() P, now, budget = keys.prefix, clock.now, BUDGET end
 
 -- Whether this outcome satisfies an edge with that condition.
 local function meets(condition, state) return CONDITIONS[condition][state] end
@@ -65,4 +67,4 @@ local function state_of(id)
     or redis.call('HGET', P .. 'group:' .. id, 'state') or nil
 end
 
-return {ENDED = ENDED, meets = meets, release = release, notify = notify, state_of = state_of}
+return {begin = begin, ENDED = ENDED, meets = meets, release = release, notify = notify, state_of = state_of}

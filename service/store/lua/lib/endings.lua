@@ -1,6 +1,8 @@
 -- Everything that finishing a job involves, whatever the reason.
--- Uses: keys, clock, batch, moves, jobs, unique_keys
-local P, now = keys.prefix, clock.now
+-- Uses: keys, clock, batch, moves, jobs, unique_keys, unsuccessful_ends
+local P, now
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Finishes a job by the move `name`, and writes `fields` with it. A dead job is kept for at least `floor_ms`.
 local function finish(id, job, name, reason, floor_ms, fields, token)
@@ -20,9 +22,12 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
   if job.unique then unique_keys.release(id, job) end
   batch.count_rate(job.queue, 'finished')
   if group and state == 'cancelled' and reason == 'requested' then batch.count_member(group, 'requested', 1) end
-  if state == 'dead' then
-    batch.count_rate(job.queue, 'failed')
-    redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1)
+  if state ~= 'succeeded' then
+    if state == 'dead' then
+      batch.count_rate(job.queue, 'failed')
+      redis.call('HINCRBY', P .. 'dead', reason .. ':' .. job.queue, 1)
+    end
+    unsuccessful_ends.note(id, job, state, reason)
   end
   local orphans = job.children_token and state ~= 'succeeded'
   if job.linked or orphans or (state == 'dead' and group) then
@@ -31,4 +36,4 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
   end
 end
 
-return {finish = finish}
+return {begin = begin, finish = finish}

@@ -1,9 +1,10 @@
 -- Freezes: limiters that a rate-limited job closed.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, lanes
-local P, now = keys.prefix, clock.now
+local P, now
 -- Longer than any freeze, so nothing remains of a queue that is no longer used.
 local KEPT = 7200000
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Until `at`, no job starts with this job's limit key, or of its type if it has no limit key. The freezes of a queue
 -- are stored with the job that caused each, apart from `closed_limiters`: operators can see them, and only thawing ends
@@ -34,4 +35,4 @@ local function freeze(id, job, at)
   end
 end
 
-return {freeze = freeze}
+return {begin = begin, freeze = freeze}

@@ -1,12 +1,13 @@
 -- Groups (flows and fan-outs): their states, and what follows from the counts of their members. The only code that
 -- writes the state of a group.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, tasks
-local P, now = keys.prefix, clock.now
+local P, now
 local FIELDS = {
   'state', 'total', 'succeeded', 'dead', 'cancelled', 'sealed', 'retry_pending', 'cancel_requested_at', 'failing',
   'tolerance_count', 'tolerance_percent', 'retention_ms', 'linked', 'requested', 'callback',
 }
+
+local function begin() P, now = keys.prefix, clock.now end
 
 local function is_flow(id) return string.sub(id, 1, 5) == 'flow_' end
 local function is_fan_out(id) return string.sub(id, 1, 4) == 'fan_' end
@@ -79,6 +80,6 @@ local function review(id)
 end
 
 return {
-  is_flow = is_flow, is_fan_out = is_fan_out, exists = exists, put_state = put_state, hide = hide,
+  begin = begin, is_flow = is_flow, is_fan_out = is_fan_out, exists = exists, put_state = put_state, hide = hide,
   note_change = note_change, review = review,
 }

@@ -1,6 +1,8 @@
 -- Idempotency records: idempotency:<digest> stores the result of a request.
 -- Uses: keys, clock
-local P, now = keys.prefix, clock.now
+local P, now
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Compares a request with the record of its key, if there is one. Returns "replayed" (same request) or "reused"
 -- (another one), the id that was created, when, and what else the record holds.
@@ -21,4 +23,4 @@ local function record(digest, request, id, keep_ms, ...)
   redis.call('PEXPIRE', key, keep_ms)
 end
 
-return {find = find, record = record}
+return {begin = begin, find = find, record = record}

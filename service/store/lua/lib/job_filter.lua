@@ -1,6 +1,8 @@
 -- Whether a job matches a filter.
 -- Uses: keys, traits
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 -- values[first..]: state, queue, name, reason, group, lowest created_at, highest created_at (exclusive), "" = any;
 -- number of tags, tags ("key:value"). Returns a predicate on ids, and the index behind the filter.
@@ -24,4 +26,4 @@ local function of(values, first)
   return matches, first + 8 + #tags
 end
 
-return {of = of}
+return {begin = begin, of = of}

@@ -1,14 +1,19 @@
 -- The indexes of a job. A state has one set (queue:<queue>|<state>) and at most one order: a lane (lanes.lua) for
 -- queued, `due` for scheduled and retrying, `leases` for running, `retention` for finished jobs. leave() and enter()
 -- only add to the batch, for at most one move of a job between two writes.
--- Uses: keys, batch, lanes, limiter_slots
-local P, queue_key = keys.prefix, keys.queue
+-- Uses: keys, batch, lanes, limiter_slots, unsuccessful_ends
+local P
+local queue_key = keys.queue
 local add, remove, count_member, note_change = batch.add, batch.remove, batch.count_member, batch.note_change
-local DUE, LEASES, RETENTION = P .. 'due', P .. 'leases', P .. 'retention'
-local ORDER = {
-  scheduled = DUE, retrying = DUE, running = LEASES,
-  succeeded = RETENTION, cancelled = RETENTION, dead = RETENTION,
-}
+-- The key of the order of a state, and the ones that are compared with it.
+local ORDER, DUE, LEASES, RETENTION = {}
+
+local function begin()
+  P = keys.prefix
+  DUE, LEASES, RETENTION = P .. 'due', P .. 'leases', P .. 'retention'
+  ORDER.scheduled, ORDER.retrying, ORDER.running = DUE, DUE, LEASES
+  ORDER.succeeded, ORDER.cancelled, ORDER.dead = RETENTION, RETENTION, RETENTION
+end
 
 local function leave(id, job)
   local state, group = job.state, job.group
@@ -27,8 +32,11 @@ local function leave(id, job)
     end
   end
   if job.cancel_requested_at then remove(P .. 'cancelling', id) end
-  local dead = state == 'dead' and job.state_reason .. ':' .. job.queue
-  if dead and redis.call('HINCRBY', P .. 'dead', dead, -1) <= 0 then redis.call('HDEL', P .. 'dead', dead) end
+  if state == 'dead' then
+    local dead = job.state_reason .. ':' .. job.queue
+    if redis.call('HINCRBY', P .. 'dead', dead, -1) <= 0 then redis.call('HDEL', P .. 'dead', dead) end
+    unsuccessful_ends.leave_group(id)
+  end
   if group and state == 'cancelled' and job.state_reason == 'requested' then count_member(group, 'requested', -1) end
 end
 
@@ -53,4 +61,4 @@ local function enter(id, job, state, at)
   note_change(id)
 end
 
-return {leave = leave, enter = enter}
+return {begin = begin, leave = leave, enter = enter}

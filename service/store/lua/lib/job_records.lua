@@ -1,12 +1,14 @@
 -- Creates the records of jobs, and resets them for a new run.
 -- Uses: keys, clock, batch, jobs, traits, texts, queue_settings, queue_names, time_limits
-local P, now, now_text = keys.prefix, clock.now, clock.text
+local P, now, now_text
 local push = texts.push
 
 -- The values of a job spec, in the order in which scripts receive them.
 local SPEC = {
   'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags', 'callback',
 }
+
+local function begin() P, now, now_text = keys.prefix, clock.now, clock.text end
 
 -- A new job with these traits; options "" = the defaults.
 local function new(traits_text, payload, options)
@@ -92,6 +94,6 @@ local function reset_run(id, job, fields, from)
 end
 
 return {
-  SPEC = SPEC, new = new, spec = spec, due_of = due_of, push = push, fields = fields_of,
+  begin = begin, SPEC = SPEC, new = new, spec = spec, due_of = due_of, push = push, fields = fields_of,
   waiting_fields = waiting_fields_of, start = start, reset_run = reset_run,
 }

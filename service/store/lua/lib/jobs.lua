@@ -1,9 +1,11 @@
 -- Reads jobs, and moves them as the state machine allows (moves.lua). The only code that writes the state of a job.
 -- Uses: keys, moves, batch, traits, texts, job_indexes
-local P = keys.prefix
+local P, following
 local arrow = moves.arrow
 local NONE = {}
 local enter, leave = job_indexes.enter, job_indexes.leave
+
+local function begin() P, following = keys.prefix, {} end
 
 -- A job with these traits. Its table has 16 places, which most jobs do not exceed: a larger one costs more than reading
 -- the job, and so does an absent field that is set to nil.
@@ -59,7 +61,6 @@ local function permits(job, name, token)
 end
 
 -- Many jobs of a call are in the same version.
-local following = {}
 local function next_version(version)
   local found = following[version]
   if not found then
@@ -131,6 +132,7 @@ local function keep_end(id, job)
 end
 
 return {
+  begin = begin,
   of_traits = of_traits, read = read, load = load, held = held, permits = permits, put_traits = put_traits, move = move,
   reorder = reorder, change = change, arrive = arrive, deliveries = deliveries, end_lease = end_lease,
   queued_at = queued_at, keep_end = keep_end, FINISHED = moves.FINISHED,

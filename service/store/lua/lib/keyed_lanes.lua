@@ -1,9 +1,10 @@
 -- The lanes with limit keys of a queue, fetched a few at a time in their order.
--- Loaded when it is first used.
 -- Uses: keys, batch, lanes, claimed_queues, limiter_rooms
 -- How many lanes one claim may close: all lanes of limiters that were just reopened can be among them.
 local CLOSED_AT_MOST = 300
-local closings = 0
+local closings
+
+local function begin() closings = 0 end
 
 local function insert(list, lane)
   local i, rank = #list, lane.rank
@@ -83,4 +84,4 @@ local function first(claim, queue)
   end
 end
 
-return {insert = insert, of = of, closed_by = closed_by, remove_first = remove_first, first = first}
+return {begin = begin, insert = insert, of = of, closed_by = closed_by, remove_first = remove_first, first = first}

@@ -1,8 +1,13 @@
 -- Key names. Each begins with the prefix of the namespace, so all are in one cluster slot.
-local P, known = KEYS[1], {}
+local keys, P, known = {prefix = ''}
+
+function keys.begin(KEYS)
+  P, known = KEYS[1], {}
+  keys.prefix = P
+end
 
 -- queue:<queue>|<suffix>: with a bar, because names of queues may contain colons.
-local function queue_key(queue, suffix)
+function keys.queue(queue, suffix)
   local of_queue = known[queue]
   if not of_queue then
     of_queue = {}
@@ -17,9 +22,9 @@ local function queue_key(queue, suffix)
 end
 
 -- The first member of a sorted set, and its score.
-local function head(key)
+function keys.head(key)
   local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
   return first[1], first[2]
 end
 
-return {prefix = P, queue = queue_key, head = head}
+return keys

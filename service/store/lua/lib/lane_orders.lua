@@ -1,8 +1,10 @@
 -- The orders in which claims find lanes: each lane with a key has a rank within its job type; each job type has one
 -- among the types of its queue, by its first lane with a key or by its lane without.
--- Loaded when it is first used.
 -- Uses: keys, batch, lanes, traits, queue_settings, ready_lines
-local P, queue_key = keys.prefix, keys.queue
+local P
+local queue_key = keys.queue
+
+local function begin() P = keys.prefix end
 
 -- Ranks a job as if it was queued no earlier than its lane's last start, so the lane that waited longest goes first.
 local function fair_rank(queue, score, id, last_start)
@@ -100,4 +102,4 @@ local function write(closed)
   if starts.forgotten then redis.call('HDEL', P .. 'served', unpack(starts.forgotten)) end
 end
 
-return {fair_rank = fair_rank, write = write}
+return {begin = begin, fair_rank = fair_rank, write = write}

@@ -8,10 +8,12 @@
 -- queue:<queue>|closed (docs/adr/0032). Jobs without a limit key have one limiter per type, `type:<queue>|<type>`,
 -- which closes only during a freeze and counts nothing.
 -- Functions take a job, or a lane from lanes.of().
--- Loaded when it is first used.
 -- Uses: keys
-local P = keys.prefix
-local fans, key_limiters, NONE = {}, {}, {}
+local P
+local fans, key_limiters
+local NONE = {}
+
+local function begin() P, fans, key_limiters = keys.prefix, {}, {} end
 
 -- The fan-out of a job, if the fan-out has a limit.
 local function limited_fan(job)
@@ -81,6 +83,6 @@ local function limiters_of(job)
 end
 
 return {
-  name = name_of, key = key_of, of = of, ref = ref_of, of_ref = of_ref, type_limiter = type_limiter,
+  begin = begin, name = name_of, key = key_of, of = of, ref = ref_of, of_ref = of_ref, type_limiter = type_limiter,
   limiters = limiters_of,
 }

@@ -1,9 +1,10 @@
 -- Reopens limiters after the settings of their queue have changed.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch
-local P, now = keys.prefix, clock.now
+local P, now
 -- How many closed limiters to scan per call; the next claim continues.
 local SCANNED_AT_MOST = 1000
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- When to check a limiter again after its settings have changed: a freeze still applies.
 local function thaw_at(queue, short)
@@ -35,4 +36,4 @@ local function rescan(queue)
   end
 end
 
-return {rescan = rescan}
+return {begin = begin, rescan = rescan}

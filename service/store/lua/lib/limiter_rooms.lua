@@ -3,9 +3,10 @@
 -- `busy` and `closed_at`.
 -- In a room, `waits` means that only this limiter holds back jobs; `opens` is the earliest next start, so that the
 -- starts of a rate stay in order.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, queue_limits, rate_limits
-local P, micros = keys.prefix, clock.micros
+local P, micros
+
+local function begin() P, micros = keys.prefix, clock.micros end
 
 -- Reads several limiters at once, before they are needed.
 local function read_ahead(claim, ids, counted)
@@ -99,5 +100,6 @@ local function settle(claim)
 end
 
 return {
-  read_ahead = read_ahead, new = new, queue_room = queue_room, lane_room = lane_room, charge = charge, settle = settle,
+  begin = begin, read_ahead = read_ahead, new = new, queue_room = queue_room, lane_room = lane_room, charge = charge,
+  settle = settle,
 }

@@ -1,8 +1,9 @@
 -- A running job holds a slot of each of its limiters: `busy` counts them for keys and fan-outs. For queues, the set
 -- queue:<queue>|running is the count.
--- Loaded when it is first used.
 -- Uses: keys, batch, lanes
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 -- Adds a slot that a job with a limit key or group takes (1) or frees (-1).
 local function hold(job, count)
@@ -31,4 +32,4 @@ local function write()
   if #none > 0 then redis.call('HDEL', P .. 'busy', unpack(none)) end
 end
 
-return {hold = hold, write = write}
+return {begin = begin, hold = hold, write = write}

@@ -1,7 +1,9 @@
 -- Chooses the next lane of a queue, and updates the order after a start. claims.lua describes `claim`.
 -- Uses: keys, clock, batch, lanes, lane_orders, limiter_rooms, claimed_queues, keyed_lanes, queue_settings
-local P, micros = keys.prefix, clock.micros
+local P, micros
 local limiters_of, key_of, lowest = lanes.limiters, lanes.key, claimed_queues.lowest
+
+local function begin() P, micros = keys.prefix, clock.micros end
 
 -- `first` and `score` are the next job of a lane.
 local function go_to(lane, at)
@@ -126,6 +128,6 @@ local function put_back(claim, queue, lane)
 end
 
 return {
-  choose = choose, take = take, starts_at = starts_at, started = started, may_continue = may_continue,
+  begin = begin, choose = choose, take = take, starts_at = starts_at, started = started, may_continue = may_continue,
   put_back = put_back,
 }

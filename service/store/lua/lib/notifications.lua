@@ -1,7 +1,8 @@
 -- Announces what a call has changed: to workers that can run new jobs, and to processes that watch a job or group.
--- Loaded when it is first used.
--- Uses: keys, batch
-local P = keys.prefix
+-- Uses: keys, batch, event_log
+local P
+
+local function begin() P = keys.prefix end
 
 local function knows_one(types, names)
   for name in pairs(names) do
@@ -26,10 +27,16 @@ end
 
 local function announce()
   local watched, changed = {}, batch.changed
-  for i, score in ipairs(redis.call('ZMSCORE', P .. 'watched', unpack(changed))) do
-    if score then watched[#watched + 1] = changed[i] end
+  -- Some process watches every change if `*` is watched.
+  local scores = redis.call('ZMSCORE', P .. 'watched', '*', unpack(changed))
+  for i, id in ipairs(changed) do
+    if scores[i + 1] then watched[#watched + 1] = id end
+  end
+  if scores[1] then
+    watched[#watched + 1] = '*'
+    event_log.note(changed)
   end
   if #watched > 0 then redis.call('PUBLISH', P .. 'changes', table.concat(watched, ' ')) end
 end
 
-return {wake_pools = wake_pools, announce = announce}
+return {begin = begin, wake_pools = wake_pools, announce = announce}

@@ -6,8 +6,10 @@
 -- outage return. A lease that was protected once and not renewed since is not protected again; otherwise a worker that
 -- starts and dies over and over would delay its own rescue (docs/adr/0027).
 -- Uses: keys, clock
-local P, now = keys.prefix, clock.now
+local P, now
 local COME_BACK = 3000
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Leases that expire after the first time are protected until the second.
 local function held()
@@ -39,4 +41,4 @@ local function note_reachable(lease, unreachable_ms)
   end
 end
 
-return {held = held, note_reachable = note_reachable}
+return {begin = begin, held = held, note_reachable = note_reachable}

@@ -1,11 +1,13 @@
 -- Writes the events of a call into the outbox of webhooks: one delivery for each endpoint or callback that wants it.
 -- The call that ends a job writes them with it, so no crash loses one.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, texts, delivery_lanes, wake_workers
-local P = keys.prefix
+local P, counters, numbered, pending
 -- Pending deliveries of a namespace, and of each endpoint, so that a failing one leaves space for others.
 local MOST, MOST_OF_ENDPOINT = 100000, 50000
-local counters, numbered, pending = P .. 'counters', nil, nil
+
+local function begin()
+  P, counters, numbered, pending = keys.prefix, keys.prefix .. 'counters', nil, nil
+end
 
 -- Adds a delivery with a record of names and values; returns its number, or nil if the outbox is full.
 local function add(target, resource, record)
@@ -112,4 +114,4 @@ local function write()
   if numbered then wake() end
 end
 
-return {add = add, wake = wake, write = write}
+return {begin = begin, add = add, wake = wake, write = write}

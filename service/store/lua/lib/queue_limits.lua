@@ -1,6 +1,8 @@
 -- The limits for the jobs of a queue: set for the queue, for its limit keys, and for fan-outs.
 -- Uses: keys, queue_settings, rate_limits
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 -- Reads the limits of a queue into `queue`; returns its paused job types.
 local function read(queue)
@@ -38,4 +40,4 @@ local function of_lane(id, queue, lane)
   return tonumber(redis.call('HGET', P .. 'limiters', id) or nil), nil
 end
 
-return {read = read, of_lane = of_lane}
+return {begin = begin, read = read, of_lane = of_lane}

@@ -1,9 +1,12 @@
 -- A queue exists while it has jobs or settings: its name is then in `queues`. A namespace has at most `limit` queues
 -- (docs/adr/0033).
 -- Uses: keys, moves
-local P, queue_key = keys.prefix, keys.queue
+local P
+local queue_key = keys.queue
 -- Names that this call has checked: false = new.
-local asked, new_names = {}, 0
+local asked, new_names
+
+local function begin() P, asked, new_names = keys.prefix, {}, 0 end
 
 -- Whether the queue exists or may be created. A new name counts at once, so a command that refuses it must not call
 -- create().
@@ -54,4 +57,7 @@ local function forget_unused(queues)
   end
 end
 
-return {may_use = may_use, create = create, has_jobs = has_jobs, forget = forget, forget_unused = forget_unused}
+return {
+  begin = begin, may_use = may_use, create = create, has_jobs = has_jobs, forget = forget,
+  forget_unused = forget_unused,
+}

@@ -1,10 +1,11 @@
 -- The settings of queues, read once per call, and the running order that they define.
--- Loaded when it is first used.
 -- Uses: keys
-local P = keys.prefix
+local P
 -- Strict order without aging: one point of priority outweighs any time (2^42 ms are 139 years).
 local STRICT = 4398046511104
-local settings = {}
+local settings
+
+local function begin() P, settings = keys.prefix, {} end
 
 -- Reads the common settings of a queue, and the fields that the caller names: from the fourth value on.
 local function read(queue, ...)
@@ -39,6 +40,6 @@ local function is_full(queue, more)
 end
 
 return {
-  read = read, get = get, is_paused = is_paused, names_type = names_type, running_order = running_order,
+  begin = begin, read = read, get = get, is_paused = is_paused, names_type = names_type, running_order = running_order,
   is_full = is_full,
 }

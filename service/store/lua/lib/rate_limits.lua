@@ -2,13 +2,14 @@
 -- the one `limit` starts earlier is at least `per` old, so no window of that length ever holds more. A smooth rate also
 -- plans its starts, `per / limit` apart, and stores the planned time with each start: a late start does not delay the
 -- next ones (docs/adr/0026).
--- Loaded when it is first used.
 -- Uses: keys, clock
-local P, micros = keys.prefix, clock.micros
-local known = {}
+local P, micros
+local known
 -- Microseconds: how early a job may be claimed, for its worker to wait until the planned start; and how late a start
 -- may be before the plan starts over.
 local AHEAD, BEHIND = 5000, 50000
+
+local function begin() P, micros, known = keys.prefix, clock.micros, {} end
 
 -- Parses a rate: "<limit> <per in ms> <1 if it is smooth>".
 local function of(text)
@@ -77,6 +78,6 @@ local function use_planned(of_room, at, queued)
 end
 
 return {
-  of = of, read_start = read_start, blocking_starts = blocking_starts, room = room, plan_next = plan_next,
-  use_planned = use_planned, AHEAD = AHEAD,
+  begin = begin, of = of, read_start = read_start, blocking_starts = blocking_starts, room = room,
+  plan_next = plan_next, use_planned = use_planned, AHEAD = AHEAD,
 }

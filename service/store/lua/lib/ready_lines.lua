@@ -1,7 +1,9 @@
 -- The lines ready:<type>, in which queues wait for a job type; `ready` holds their lengths.
--- Loaded when it is first used.
 -- Uses: keys
-local P, queue_key = keys.prefix, keys.queue
+local P
+local queue_key = keys.queue
+
+local function begin() P = keys.prefix end
 
 local function count_line(name)
   local count = redis.call('ZCARD', P .. 'ready:' .. name)
@@ -29,4 +31,4 @@ local function close(queue, name)
   count_line(name)
 end
 
-return {follow = follow, close = close}
+return {begin = begin, follow = follow, close = close}

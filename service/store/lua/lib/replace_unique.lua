@@ -1,9 +1,10 @@
 -- What on_conflict "replace" does to the holder of a unique key (docs/adr/0015). A job that never started takes the new
 -- payload and time and keeps its id. A job that has started may have had effects under its id: if it waits for its next
 -- attempt it is cancelled; if it is running it finishes, and the newest job runs once after it.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, jobs, job_indexes, endings, unique_keys, writer
-local P, now = keys.prefix, clock.now
+local P, now
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- `job` takes the place of a waiting job.
 local function take_place(id, job)
@@ -59,4 +60,4 @@ local function hold(job)
   end
 end
 
-return {take_over = take_over, hold = hold}
+return {begin = begin, take_over = take_over, hold = hold}

@@ -2,8 +2,10 @@
 -- fired them, admits the jobs and advances the schedule: each time fires once, whichever process dies at whatever
 -- point.
 -- Uses: keys, clock, jobs
-local P, now = keys.prefix, clock.now
+local P, now
 local NOT_A_RUN = {replayed = true, reused = true, duplicate = true}
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- Whether a job of the schedule is unfinished.
 local function is_busy(name, key)
@@ -62,4 +64,4 @@ local function of(text)
   }
 end
 
-return {of = of}
+return {begin = begin, of = of}

@@ -1,7 +1,8 @@
 -- The common part of the payloads of a fan-out's items, kept as long as any item refers to it.
--- Loaded when it is first used.
 -- Uses: keys
-local P, read = keys.prefix, {}
+local P, read
+
+local function begin() P, read = keys.prefix, {} end
 
 local function add(group, json, count)
   redis.call('HSETNX', P .. 'payload:' .. group, 'json', json)
@@ -21,4 +22,4 @@ local function of(job)
   return read[group]
 end
 
-return {add = add, release = release, of = of}
+return {begin = begin, add = add, release = release, of = of}

@@ -1,7 +1,8 @@
 -- Work that is too large for one script becomes a task in `tasks`, which any process picks up within a second.
--- Loaded when it is first used.
 -- Uses: keys, wake_workers
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 local function add(task)
   redis.call('ZADD', P .. 'tasks', redis.call('HINCRBY', P .. 'counters', 'tasks', 1), task)
@@ -9,4 +10,4 @@ local function add(task)
   wake_workers.newest(5)
 end
 
-return {add = add}
+return {begin = begin, add = add}

@@ -3,15 +3,16 @@
 local PIECE = 64
 -- Pieces at most; beyond that, a hash table costs less time than they do.
 local PIECES = {payload = 4, options = 4, result = 4, error = 4, callback = 4}
-local sub, names = string.sub, {}
+-- Names of pieces, by the name of the text.
+local PIECE_NAMES = {}
 
 -- The names of the pieces after the first.
 local function rest_of(name)
-  local found = names[name]
+  local found = PIECE_NAMES[name]
   if not found then
     found = {}
     for i = 1, PIECES[name] - 1 do found[i] = name .. '.' .. i end
-    names[name] = found
+    PIECE_NAMES[name] = found
   end
   return found
 end
@@ -30,10 +31,10 @@ local function put(fields, name, text)
     fields[count + 2] = text
     return
   end
-  fields[count + 2] = sub(text, 1, PIECE)
+  fields[count + 2] = string.sub(text, 1, PIECE)
   local rest, at = rest_of(name), count + 3
   for i = 1, math.ceil(size / PIECE) - 1 do
-    fields[at], fields[at + 1] = rest[i], sub(text, PIECE * i + 1, PIECE * (i + 1))
+    fields[at], fields[at + 1] = rest[i], string.sub(text, PIECE * i + 1, PIECE * (i + 1))
     at = at + 2
   end
 end

@@ -1,8 +1,9 @@
 -- How long a job may take to start and to finish, from its creation or the beginning of a new run. The durations stay
 -- in the job, and apply to each new run again.
--- Loaded when it is first used.
 -- Uses: keys, batch
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 local function put_one(fields, name, ms, from)
   local count = #fields
@@ -32,4 +33,4 @@ local function renew(id, fields, from)
   if first then watch(id, fields, first) end
 end
 
-return {put = put, watch = watch, renew = renew}
+return {begin = begin, put = put, watch = watch, renew = renew}

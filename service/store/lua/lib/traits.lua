@@ -3,7 +3,9 @@
 local FIELDS = {'queue', 'name', 'limit_key', 'priority', 'retention_ms', 'group'}
 local DEFAULT_PRIORITY, DEFAULT_RETENTION_MS = '100', '86400000'
 local PATTERN = '^([^|]*)|([^|]*)|?([^|]*)|?([^|]*)|?([^|]*)|?([^|]*)$'
-local known = {}
+local known
+
+local function begin() known = {} end
 
 local function given(value, default)
   if value ~= '' then return value end
@@ -34,4 +36,4 @@ local function with(traits, field, value)
   return of((string.gsub(table.concat(values, '|'), '|+$', '')))
 end
 
-return {of = of, with = with}
+return {begin = begin, of = of, with = with}

@@ -1,7 +1,8 @@
 -- Unique keys (docs/adr/0015): their names, and releasing them.
--- Loaded when it is first used.
 -- Uses: keys, clock, batch, jobs, queue_settings, writer
-local P, now = keys.prefix, clock.now
+local P, now
+
+local function begin() P, now = keys.prefix, clock.now end
 
 -- The key that names the holder, the key that names the job to run once after it, and how long a "result <ms>" key is
 -- held after its job. Names of queues may contain a colon, keys no bar. A "result" key is the id of an arq job, which
@@ -47,4 +48,4 @@ local function release(id, job, forgotten)
   if heir and heir ~= id then hand_over(key, heir) end
 end
 
-return {of = of, release = release}
+return {begin = begin, of = of, release = release}

@@ -1,7 +1,8 @@
 -- Wakes the heartbeats of workers by a marker in their inboxes.
--- Loaded when it is first used.
 -- Uses: keys
-local P = keys.prefix
+local P
+
+local function begin() P = keys.prefix end
 
 local function one(worker)
   redis.call('ZADD', P .. 'worker:' .. worker .. ':inbox', 0, '1')
@@ -13,4 +14,4 @@ local function newest(count)
   for _, worker in ipairs(redis.call('ZREVRANGE', P .. 'workers', 0, count - 1)) do one(worker) end
 end
 
-return {one = one, newest = newest}
+return {begin = begin, one = one, newest = newest}

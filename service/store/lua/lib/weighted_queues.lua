@@ -2,10 +2,12 @@
 -- (wildcard_queues.lua, docs/adr/0032). Only queues in the line of a type that the worker can start take part.
 -- claims.lua describes `claim`.
 -- Uses: keys, claimed_queues, wildcard_queues
-local P = keys.prefix
+local P
 local may_start = claimed_queues.may_start
 -- The entries that take part, their total weight, and how many starts there have been.
-local entries, total, rounds, star = {}, 0, 0, nil
+local entries, total, rounds, star
+
+local function begin() P, entries, total, rounds, star = keys.prefix, {}, 0, 0, nil end
 
 local function credit_of(entry) return entry.credit + entry.weight * rounds end
 
@@ -108,6 +110,6 @@ end
 local function write_lines(claim) wildcard_queues.write(claim, star) end
 
 return {
-  line_up = line_up, next_turn = next_turn, end_turn = end_turn, keep_credits = keep_credits,
+  begin = begin, line_up = line_up, next_turn = next_turn, end_turn = end_turn, keep_credits = keep_credits,
   write_lines = write_lines,
 }

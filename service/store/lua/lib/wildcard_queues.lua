@@ -1,15 +1,20 @@
 -- The queues behind the star, "*", which share one entry in the rounds (weighted_queues.lua): it has their total
 -- weight, and they take turns in the order of their lines, ready:<type> (ready_lines.lua, docs/adr/0032).
 -- Uses: keys, claimed_queues, ready_lines
-local P = keys.prefix
+local P
 -- How many queues one claim may check without a start; those that it finds closed leave the line before the next claim.
 local LOOKED_AT_MOST = 200
 -- Up to this many queues, the lines are read completely, so that a queue in several of them counts once.
 local COUNTED_AT_MOST = 256
 -- The lines of the worker's types with queues that it does not name; the queues read from them, in order; the queues
 -- that have had a turn.
-local lines, waiting, at, had_turn, had_turn_at, seen = {}, {}, 1, {}, 1, {}
-local horizon, looks = -math.huge, 0
+local lines, waiting, at, had_turn, had_turn_at, seen
+local horizon, looks
+
+local function begin()
+  P, lines, waiting, at, had_turn, had_turn_at, seen = keys.prefix, {}, {}, 1, {}, 1, {}
+  horizon, looks = -math.huge, 0
+end
 
 -- Adds the line of a job type with queues that the worker does not name.
 local function add_line(name) lines[#lines + 1] = {name = name, from = 0} end
@@ -119,4 +124,6 @@ local function write(claim, star)
   for name, list in pairs(places) do redis.call('ZADD', P .. 'ready:' .. name, 'XX', unpack(list)) end
 end
 
-return {add_line = add_line, may_start = may_start, put_back = put_back, new_star = new_star, write = write}
+return {
+  begin = begin, add_line = add_line, may_start = may_start, put_back = put_back, new_star = new_star, write = write,
+}

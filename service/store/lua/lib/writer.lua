@@ -1,6 +1,9 @@
 -- Writes the pending changes of the batch.
 -- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, outbox
-local P, now, NONE = keys.prefix, clock.now, {}
+local P, now
+local NONE = {}
+
+local function begin() P, now = keys.prefix, clock.now end
 
 local function write_rates()
   for queue, counts in pairs(batch.rates) do
@@ -26,4 +29,4 @@ local function write()
   batch.clear()
 end
 
-return {write = write}
+return {begin = begin, write = write}

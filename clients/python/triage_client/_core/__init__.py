@@ -1,0 +1,1 @@
+"""What asyncio and blocking code share: it reads no socket and waits for nothing."""

@@ -1,0 +1,1 @@
+"""Commands on flows and fan-outs."""

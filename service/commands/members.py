@@ -1,0 +1,40 @@
+"""The members of the API's documents that commands read; a response without them is not from Triage."""
+
+JOB = ("id", "name", "queue", "state", "state_reason", "version", "result", "error", "progress")
+#: Of a job that is shown in full.
+WHOLE_JOB = (
+    *JOB,
+    "payload",
+    "priority",
+    "attempt",
+    "max_attempts",
+    "created_at",
+    "run_at",
+    "finished_at",
+    "tags",
+)
+#: A flow, a fan-out or a bulk action.
+GROUP = ("id", "state", "version", "counts")
+NAMED_GROUP = (*GROUP, "name", "created_at", "finished_at")
+BULK = (*GROUP, "action", "filter", "created_at")
+DEAD = ("job_id", "name", "queue", "reason", "failures", "error", "dead_at", "attempts")
+QUEUE = (
+    "name", "version", "paused", "counts", "dlq_depth", "oldest_queued_seconds", "workers", "capacity",
+    "enqueued_per_second", "finished_per_second", "failed_per_second", "max_concurrency", "rate_limit",
+    "paused_job_types", "unserved_job_types", "freezes",
+)  # fmt: skip
+SCHEDULE = ("name", "cron", "job", "runs", "next_run_at", "paused", "timezone", "every_seconds", "version")
+WORKER = (
+    "id",
+    "host",
+    "pid",
+    "state",
+    "running",
+    "capacity",
+    "queues",
+    "job_types",
+    "seen_at",
+    "started_at",
+    "version",
+)
+ITEMS = ("items",)

@@ -1,0 +1,1 @@
+"""Commands of operators: queues, workers, schedules, dead letters, bulk actions."""

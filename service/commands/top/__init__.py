@@ -1,0 +1,1 @@
+"""`triage top`: a live screen of queues, rates and workers."""

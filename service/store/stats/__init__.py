@@ -1,0 +1,1 @@
+"""Keeps the history of queues and job types, minute by minute."""
