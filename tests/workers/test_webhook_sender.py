@@ -23,7 +23,7 @@ from tests.support.factories import IDS, OK, claim, finish, submit
 from tests.support.receiver import Receiver, receiving, status
 from workers.http.event_request import EventRequests
 from workers.maintenance.periodic import repeat
-from workers.maintenance.webhook_sender import PER_TARGET, WebhookSender
+from workers.maintenance.webhooks.sender import PER_TARGET, WebhookSender
 from workers.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
@@ -232,7 +232,7 @@ async def test_a_callback_is_signed_with_the_secret_of_callbacks(
 async def test_a_result_that_redis_did_not_take_is_sent_again(
     store: Namespace, senders: Senders, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.maintenance.webhook_sender.AGAIN", 0.01)
+    monkeypatch.setattr("workers.maintenance.webhooks.sender.AGAIN", 0.01)
     hook, failures = await endpoint(store, receiver.url), iter([True, True])
 
     class Flaky(Outbox):

@@ -22,7 +22,7 @@ from workers.maintenance.rescuer import Rescuer
 from workers.maintenance.scheduler import Scheduler
 from workers.maintenance.stats_reporter import StatsReporter
 from workers.maintenance.unroutable_reaper import UnroutableReaper
-from workers.maintenance.webhook_sender import WebhookSender
+from workers.maintenance.webhooks.sender import WebhookSender
 from workers.telemetry.metrics import Metrics
 
 
