@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.addresses import check_jwks_url, is_loopback
@@ -15,6 +15,7 @@ from service.domain.errors import ConfigurationInvalid
 from service.domain.phrases import phrase
 from service.domain.tenant import NAMESPACE_PATTERN
 from service.environment import PREFIX, sentence, unknown_settings
+from service.outbound_settings import OutboundSettings
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
 from service.service_links import service_links, without_service_links
@@ -25,7 +26,7 @@ log = structlog.get_logger("triage.settings")
 HTTP_REQUEST = "workers.http.http_request"
 
 
-class Settings(BaseSettings):
+class Settings(OutboundSettings):
     """Each field is a variable, and its description, with the unit, a row of docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
@@ -145,14 +146,6 @@ class Settings(BaseSettings):
         default="warn",
         description="What a submission of a type that no live worker knows gets: a `Triage-Warning` header, "
         "or 422 `unknown_job_type`. `triage dev` refuses.",
-    )
-    http_request: bool = Field(default=True, description="Workers run the built-in type `http.request`.")
-    http_allow: str = Field(
-        default="", description="Hosts or CIDRs that are not public but that `http.request` may reach."
-    )
-    http_signing_secret: SecretStr = Field(
-        default=SecretStr(""),
-        description="Secret (`whsec_...`) with which `http.request` signs requests (Standard Webhooks).",
     )
     metrics_open: bool = Field(
         default=False, description="Serve the API's /metrics without a key, even with TRIAGE_AUTH=required."

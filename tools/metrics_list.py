@@ -5,16 +5,24 @@ from typing import Any
 
 from service.api.http_metrics import RequestMetrics
 from service.api.metrics import queue_families, redis_families
+from service.api.webhook_metrics import webhook_families
+from service.store.webhooks.outbox import OutboxCounts
 from tools.reference import item
 from workers.telemetry.metrics import Metrics
 
 
 def metrics_list() -> list[str]:
     """First the API's metrics, then the worker's, each in the order in which the code declares them."""
-    api = [*redis_families(up=True), *queue_families([], {}, omitted=0), *RequestMetrics().payloads.collect()]
+    api = [
+        *redis_families(up=True),
+        *queue_families([], {}, omitted=0),
+        *webhook_families([], OutboxCounts(0, 0, 0)),
+        *RequestMetrics().payloads.collect(),
+    ]
+    metrics = Metrics()
     worker = [
         metric
-        for name, metric in vars(Metrics()).items()
+        for name, metric in (vars(metrics) | vars(metrics.webhooks)).items()
         if hasattr(metric, "describe") and name != "registry"
     ]
     return [*_items("API", api), *_items("worker", worker)]

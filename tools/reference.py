@@ -13,7 +13,7 @@ from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
-from service.store.redis.keys import CATALOGUE
+from service.store.redis.webhook_keys import CATALOGUE
 
 WIDTH = 120
 #: Codes that belong to no error class.
@@ -34,7 +34,9 @@ def item(text: str) -> list[str]:
 
 def settings() -> list[str]:
     lines: list[str] = []
-    for name, field in Settings.model_fields.items():
+    # The fields of its parts come last.
+    fields = sorted(Settings.model_fields.items(), key=lambda row: row[0] not in Settings.__annotations__)
+    for name, field in fields:
         default = field.get_default()
         shown = str(default).lower() if isinstance(default, bool) else str(default)
         default = "" if shown in ("", "**********") else f" (default `{shown}`)"

@@ -44,6 +44,7 @@ from service.api.routes.operations import (
     workers,
 )
 from service.api.routes.tenants import api_keys, namespaces
+from service.api.routes.webhooks import deliveries, webhooks
 from service.clock import Clock
 from service.domain.ids import IdFactory
 from service.settings import Settings
@@ -111,7 +112,7 @@ def create_app(settings: Settings, redis: RedisClient, clock: Clock, ids: IdFact
     for module in (
         jobs, bulk_jobs, job_actions, explanations, flows, flow_actions, fan_outs, fan_out_items,
         fan_out_actions, events, event_feed, queues, stats, dead_letter_groups, dead_letters, bulk_actions,
-        schedules, workers, health, telemetry, api_keys, namespaces,
+        schedules, webhooks, deliveries, workers, health, telemetry, api_keys, namespaces,
     ):  # fmt: skip
         app.router.routes.extend(module.router.routes)
     app.router.routes.extend(pages.pages_router(settings).routes)

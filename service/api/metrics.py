@@ -8,6 +8,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from service.api.http_metrics import HttpMetrics
+from service.api.webhook_metrics import read_webhooks
 from service.domain.errors import TriageError
 from service.domain.states import State
 from service.store.namespace import Namespace
@@ -41,6 +42,7 @@ class ApiMetrics:
             families = [
                 *redis_families(up=True, policy_ok=None if policy is None else policy == "noeviction"),
                 *await _queue_families(namespace),
+                *await read_webhooks(namespace),
             ]
         except TriageError:
             families = redis_families(up=False)

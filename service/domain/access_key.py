@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 Scope = Literal[
     "jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read",
-    "schedules:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read",
-    "namespaces:admin",
+    "schedules:write", "webhooks:read", "webhooks:write", "workers:read", "workers:admin", "keys:admin",
+    "metrics:read", "payload:read", "namespaces:admin",
 ]  # fmt: skip
 #: All scopes.
 SCOPES: tuple[Scope, ...] = get_args(Scope)

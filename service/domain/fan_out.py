@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, overload
 
+from service.domain.callback import Callback
 from service.domain.checks import Number, Whole, nullable, read_members
 from service.domain.errors import TriageError
 from service.domain.group import Group, GroupKind, GroupState, first_due
@@ -72,6 +73,7 @@ class FanOutSpec:
     tolerance: Tolerance = Tolerance()
     max_concurrency: int | None = None
     whole: bool = True
+    callback: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class FanOut(Group):
     then_job_id: str | None = None
     #: The highest index so far, -1 without items.
     highest: int = -1
+    callback: Callback | None = None
 
     @property
     def item_ids(self) -> "ItemIds":
@@ -118,6 +121,7 @@ def created_fan_out(id: str, spec: FanOutSpec, delays: Mapping[int | None, int],
         max_concurrency=spec.max_concurrency,
         then_job_id=None if spec.then is None else follow_up_id(id),
         highest=total - 1,
+        callback=spec.callback,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
+from service.domain.callback import Callback
 from service.domain.checks import Choice, join_pointer, read_members, refuse
 from service.domain.errors import TriageError
 from service.domain.group import Group, GroupKind, first_due
@@ -72,6 +73,7 @@ class FlowSpec:
     name: str
     nodes: Mapping[str, Node]
     on_failure: OnFailure = "fail"
+    callback: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class Flow(Group):
     admitted: int = 0
     #: How many jobs were staged; None once all are admitted.
     staged: int | None = None
+    callback: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ def created_flow(id: str, spec: FlowSpec, at: int) -> Flow:
         name=spec.name,
         on_failure=spec.on_failure,
         admitted=len(spec.nodes),
+        callback=spec.callback,
     )
 
 

@@ -79,6 +79,16 @@ def derived_id(prefix: str, at_ms: int, seed: str) -> str:
     return f"{prefix}_{_encode(at_ms << _RANDOM_BITS | digest)}"
 
 
+def id_of(prefix: str, value: int) -> str:
+    """The id with these 128 bits, of which the first 48 are its time."""
+    return f"{prefix}_{_encode(value)}"
+
+
+def value_of(id: str) -> int:
+    """The inverse of id_of."""
+    return _decode(id.rpartition("_")[2])
+
+
 def created_ms(id: str) -> int:
     """The unix milliseconds in an id; raises ValueError for text that is not an id."""
     ulid = id.rpartition("_")[2]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from service.domain import trace_context
+from service.domain.callback import Callback
 from service.domain.job_spec import Unique
 from service.domain.record import record
 from service.domain.retry import RetryPolicy
@@ -57,6 +58,7 @@ class Job:
     redact: tuple[str, ...] | None = None
     #: As requested; the job may have released the key since.
     unique: Unique | None = None
+    callback: Callback | None = None
     flow_id: str | None = None
     flow_key: str | None = None
     fan_out_id: str | None = None

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
+from service.domain.callback import Callback, read_callback, show_callback
 from service.domain.checks import (
     Check,
     Choice,
@@ -94,6 +95,7 @@ class JobSpec:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     limit_key: str | None = None
     unique: Unique | None = None
+    callback: Callback | None = None
     #: Attempts that count as failed before the first run.
     failures: int = 0
     #: The W3C trace context of the client.
@@ -192,6 +194,7 @@ FIELDS: Mapping[str, Field] = {
     "tags": Field(TAGS, "tags", dict),
     "limit_key": Field(nullable(KEY), "limit_key"),
     "unique": Field(nullable(read_unique), "unique", _show_unique),
+    "callback": Field(nullable(read_callback), "callback", show_callback),
 }
 _ATTRIBUTES = {name: row.attribute for name, row in FIELDS.items()}
 OF_TYPES = {name: row.read for name, row in FIELDS.items() if row.of_types}

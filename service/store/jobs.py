@@ -14,6 +14,7 @@ from service.store.codec import jobs as codec
 from service.store.codec.fields import text, texts
 from service.store.codec.submissions import REPLAY, decode_replay, decode_submitted, encode_spec
 from service.store.codec.traits import encode_traits
+from service.store.codec.webhooks.callbacks import encode_callback
 from service.store.queries import Queries
 from service.store.redis import keys
 from service.store.redis.batcher import Batcher
@@ -248,6 +249,8 @@ def _arguments(submission: Submission) -> list[Argument]:
         further += ["deadline_ms", spec.deadline_ms]
     if spec.tags:
         further += ["tags", codec.encode_tags(spec.tags)]
+    if spec.callback:
+        further += ["callback", encode_callback(spec.callback)]
     if unique:
         further += ["unique", unique.key, "unique_until", _until(unique), "conflict", unique.on_conflict]
     if idempotency:

@@ -109,6 +109,8 @@ class HeartbeatReply:
     next_fire_ms: int | None = None
     #: Milliseconds until the next job can be pruned.
     next_prune_ms: int | None = None
+    #: Milliseconds until the next delivery of a webhook is due.
+    next_delivery_ms: int | None = None
 
 
 def heartbeat_arguments(
@@ -127,7 +129,7 @@ def heartbeat_arguments(
 
 
 def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
-    known, drain, now, tasks, next_fire, next_prune, *rest = reply
+    known, drain, now, tasks, next_fire, next_prune, next_delivery, *rest = reply
     rows = [
         (*texts((id, token, word)), grace_ms, text(message))
         for id, token, word, grace_ms, message in zip(*(rest[at::5] for at in range(5)), strict=True)
@@ -145,6 +147,7 @@ def decode_heartbeat(reply: Sequence[Any]) -> HeartbeatReply:
         ],
         next_fire_ms=not_negative(next_fire),
         next_prune_ms=not_negative(next_prune),
+        next_delivery_ms=not_negative(next_delivery),
     )
 
 

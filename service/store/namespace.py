@@ -27,6 +27,8 @@ from service.store.redis.scripts import MAX_QUEUES, Scripts
 from service.store.schedules import Schedules
 from service.store.stats.history import History
 from service.store.stats.recorder import Recorder
+from service.store.webhooks.endpoints import Webhooks
+from service.store.webhooks.outbox import Outbox
 from service.store.workers import WorkerRegistry
 
 
@@ -65,6 +67,8 @@ class Namespace:
         self.bulk_actions = BulkActions(self.scripts, self.queries, selection)
         self.bulk_batches = BulkBatches(self.scripts, self.jobs, selection)
         self.schedules = Schedules(self.scripts, self.jobs, self.queries)
+        self.webhooks = Webhooks(self.scripts, self.queries)
+        self.outbox = Outbox(self.scripts, self.queries)
         self.stats = History(self.scripts, self.queries)
         self.stats_recorder = Recorder(self.scripts, self.queries)
         self.change_feed = ChangeFeed(self.scripts, subscriber)

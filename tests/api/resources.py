@@ -15,6 +15,7 @@ from service.domain.job_filter import JobFilter
 from service.domain.job_spec import JobSpec
 from service.domain.states import State
 from service.domain.tenant import Policy
+from service.domain.webhook import Secret, new_secret
 from service.domain.worker import WorkerRecord
 from service.store.access_keys import AccessKeys
 from service.store.namespace import Namespace
@@ -31,6 +32,8 @@ UNKNOWN = {
     "action_id": "act_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "key_id": "key_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "worker_id": "wk_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "webhook_id": "wh_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+    "delivery_id": "del_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
     "name": "never-seen",
 }
 #: The state that a job needs for these operations; all others work with a queued job.
@@ -101,6 +104,12 @@ async def _schedule(store: Namespace, operation: Operation) -> str:
     return "default"
 
 
+async def _webhook(store: Namespace, operation: Operation) -> str:
+    id = IdFactory(Clock().now_ms, os.urandom).new("wh")
+    secret = Secret(new_secret(os.urandom))
+    return (await store.webhooks.create(id, "https://example.com", ["*"], "", secret)).id
+
+
 async def _bulk_action(store: Namespace, operation: Operation) -> str:
     id = IdFactory(Clock().now_ms, os.urandom).new("act")
     await store.bulk_actions.create(id, BulkSpec("cancel", JobFilter(queue="bulk")), None)
@@ -130,6 +139,7 @@ _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
     "action_id": _bulk_action,
     "key_id": _api_key,
     "worker_id": _worker,
+    "webhook_id": _webhook,
     "queues name": _queue,
     "schedules name": _schedule,
     "namespaces name": _namespace,
@@ -138,9 +148,14 @@ _MAKERS: dict[str, Callable[[Namespace, Operation], Awaitable[str]]] = {
 
 async def make(store: Namespace, operation: Operation) -> dict[str, str]:
     """The path parameters of a new resource; a new kind of resource needs a row above."""
-    (parameter,) = [row["name"] for row in operation.parameters("path")]
+    parameter, *inner = [row["name"] for row in operation.parameters("path")]
     maker = _MAKERS.get(f"{operation.path.split('/')[2]} {parameter}") or _MAKERS[parameter]
-    return {parameter: await maker(store, operation)}
+    made = {parameter: await maker(store, operation)}
+    if inner == ["delivery_id"]:
+        webhook = await store.webhooks.get(made[parameter])
+        assert webhook is not None
+        made["delivery_id"] = store.outbox.id_of(await store.outbox.send_test(webhook, "test_1"))
+    return made
 
 
 def unknown(operation: Operation) -> dict[str, str]:

@@ -38,6 +38,7 @@ GIVEN = {
     "tags": {"tenant": "acme"},
     "limit_key": "acme",
     "unique": {"key": "order", "until": "started", "on_conflict": "reject"},
+    "callback": {"url": "https://example.com/done", "events": ["job.dead"]},
 }
 
 

@@ -54,6 +54,9 @@ def test_only_admission_fails_when_redis_is_full(name: str) -> None:
         "create_fan_out",
         "add_fan_out_items",
         "create_bulk_action",
+        "put_webhook",
+        "test_webhook",
+        "resend_delivery",
     }
     if name in refused:
         assert flags == "#!lua"

@@ -79,6 +79,8 @@ def test_no_other_request_field_has_a_default_that_is_not_always_the_same() -> N
         "JobSpecIn.delay_seconds",
         "JobsIn.atomic",
         "NamespaceIn.description",
+        "RotationIn.overlap_seconds",
+        "WebhookIn.description",
         "RateLimitIn.per_seconds",
         "RateLimitIn.smooth",
         "RedriveIn.delay_seconds",

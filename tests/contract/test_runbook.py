@@ -18,6 +18,7 @@ def test_a_call_is_an_operation_of_the_api(options: str, target: str) -> None:
     method = re.search(r"-X (\w+)", options)
     parts = urlsplit(target)
     path = re.sub(r"(?<=/v1/queues/)NAME", "{name}", re.sub(r"(?<=/v1/jobs/)ID", "{job_id}", parts.path))
+    path = re.sub(r"(?<=/v1/webhooks/)(ID|callbacks)", "{webhook_id}", path)
 
     operation = DOCUMENT["paths"][path][(method[1] if method else "GET").lower()]
 

@@ -6,7 +6,7 @@ from typing import Any
 from service.domain.states import FINISHED, State
 from service.store.codec.traits import decode_traits
 from service.store.namespace import Namespace
-from tests.support import group_invariants, quota_invariants
+from tests.support import group_invariants, quota_invariants, webhook_invariants
 
 ORDERS = {"scheduled": "due", "retrying": "due", "running": "leases", **dict.fromkeys(FINISHED, "retention")}
 
@@ -78,6 +78,7 @@ async def check(store: Namespace) -> None:
         if "cancel_requested_at" in job and job["state"] == "running":
             assert id in members.get("cancelling", set())
     await group_invariants.check(redis, prefix, jobs, members)
+    await webhook_invariants.check(redis, prefix, members)
     await _check_searches(redis, prefix, jobs, members)
     await _check_keys(redis, prefix, jobs)
     await _check_schedules(redis, prefix)

@@ -21,7 +21,7 @@ async def test_a_worker_with_long_leases_is_not_taken_for_lost(lease_ms: int, bu
     inbox: Any = SimpleNamespace()
     client = HeartbeatClient(
         record=cast(Any, SimpleNamespace(id="wk_1", lease_ms=lease_ms)),
-        calls=cast(Any, SimpleNamespace(run=lambda *_: [1, 0, 0, 0, -1, -1])),
+        calls=cast(Any, SimpleNamespace(run=lambda *_: [1, 0, 0, 0, -1, -1, -1])),
         inbox=inbox,
         leases=cast(Any, None),
     )

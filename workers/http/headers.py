@@ -1,17 +1,18 @@
 """Headers of `http.request`: which a job may send, the signature, and Retry-After."""
 
-import base64
 import binascii
-import hashlib
-import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from standardwebhooks.webhooks import Webhook
 
 USER_AGENT = "Triage/1"
 #: The longest accepted Retry-After, in seconds; anything longer is probably a mistake.
 MAX_WAIT = 86_400.0
 
+_SECRET = re.compile(r"(whsec_)?[A-Za-z0-9+/]+={0,2}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _VALUE = re.compile(r"[\t\x20-\x7e]{0,4096}")
 #: Headers for framing, for proxies, or under the worker's control.
@@ -44,18 +45,28 @@ def checked_headers(given: Mapping[str, str], content_type: str | None) -> dict[
     return headers
 
 
-def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks 1.0.0, with the same id for all attempts. Raises ValueError."""
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        raise ValueError("TRIAGE_HTTP_SIGNING_SECRET must be whsec_ followed by base64") from None
-    digest = hmac.digest(key, f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
+def sign(secrets: Sequence[str], id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The headers of Standard Webhooks 1.0.0: a signature per secret, and the same id for all attempts.
+
+    Raises ValueError for a secret that is not whsec_ followed by base64.
+    """
+    at = datetime.fromtimestamp(timestamp, UTC)
+    signatures = [_signer(secret).sign(id, at, body.decode()) for secret in secrets]
     return {
         "webhook-id": id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-signature": " ".join(signatures),
     }
+
+
+def _signer(secret: str) -> Webhook:
+    # The library ignores characters that are not base64, and so would sign with another key.
+    if not _SECRET.fullmatch(secret):
+        raise ValueError("a signing secret must be whsec_ followed by base64")
+    try:
+        return Webhook(secret)
+    except binascii.Error:
+        raise ValueError("a signing secret must be whsec_ followed by base64") from None
 
 
 def retry_after(text: str, now: float) -> float | None:

@@ -59,7 +59,10 @@ async def http_request(ctx: Any, request: HttpRequest) -> dict[str, Any]:
     if traceparent := ctx.get("traceparent"):
         headers.setdefault("traceparent", traceparent)
     if secret := settings.http_signing_secret.get_secret_value():
-        headers |= sign(secret, ctx["job_id"], Clock().now_ms() // 1000, content or b"")
+        try:
+            headers |= sign([secret], ctx["job_id"], Clock().now_ms() // 1000, content or b"")
+        except ValueError as error:
+            raise ValueError(f"TRIAGE_HTTP_SIGNING_SECRET: {error}") from None
     try:
         async with asyncio.timeout(request.timeout_seconds):
             status, result = await _call(request, headers, content, Allowed.parse(settings.http_allow))

@@ -1,6 +1,7 @@
 """Runs a worker's maintenance duties and wakes them. To add one, write a module and list it here."""
 
 import contextlib
+import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,6 +11,7 @@ from service.reachability import Reachability
 from service.settings import Settings
 from service.store.leases import HeartbeatReply
 from service.store.namespace import Namespace
+from workers.http.event_request import EventRequests
 from workers.maintenance.bulk_worker import BulkWorker
 from workers.maintenance.expirer import Expirer
 from workers.maintenance.group_worker import GroupWorker
@@ -20,6 +22,7 @@ from workers.maintenance.rescuer import Rescuer
 from workers.maintenance.scheduler import Scheduler
 from workers.maintenance.stats_reporter import StatsReporter
 from workers.maintenance.unroutable_reaper import UnroutableReaper
+from workers.maintenance.webhooks.sender import WebhookSender
 from workers.telemetry.metrics import Metrics
 
 
@@ -55,6 +58,12 @@ class Maintenance:
             "store_stats": namespace.stats_recorder.work,
             "clean_registry": RegistryCleaner(namespace.workers).clean,
         }
+        requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds)
+        self._webhooks = WebhookSender(
+            worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random
+        )
+        if settings.webhooks:
+            self._duties["deliver_webhooks"] = self._webhooks.work
         if settings.unroutable_seconds > 0:
             reaper = UnroutableReaper(namespace.leases, settings.unroutable_seconds)
             self._duties["bury_unroutable"] = reaper.bury
@@ -72,6 +81,8 @@ class Maintenance:
             self._scheduler.schedule_check(reply.next_fire_ms / 1000)
         if reply.next_prune_ms is not None:
             self._pruner.schedule_check(reply.next_prune_ms / 1000 + 0.01)
+        if reply.next_delivery_ms is not None:
+            self._webhooks.schedule_check(reply.next_delivery_ms / 1000)
 
     async def rescue_first(self) -> bool:
         """Rescue the jobs of lost workers before the first claim; returns whether one was lost recently."""

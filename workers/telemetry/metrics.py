@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from service.domain.job import Job
 from service.store.leases import Finish
 from workers.telemetry.histogram import OutcomeCounter, Tally, TallyHistogram
+from workers.telemetry.webhook_metrics import WebhookMetrics
 
 #: The most values per label: clients choose names, and must not grow a time series database without limit.
 MAX_LABEL_VALUES = 200
@@ -61,6 +62,7 @@ class Metrics:
             "Results rejected because the lease was lost.",
             registry=self.registry,
         )
+        self.webhooks = WebhookMetrics(self.registry)
         self.running = Gauge("triage_worker_running", "Jobs running on this worker.", registry=self.registry)
         self.capacity = Gauge(
             "triage_worker_capacity", "How many jobs this worker can run at a time.", registry=self.registry

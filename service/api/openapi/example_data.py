@@ -11,6 +11,7 @@ FAN_OUT_ID = "fan_01KB0RA5C6Z7Y9X1W3V5T7S9R1"
 WORKER_ID = "wk_01KB0R7M1QW8T4Y6ZK3XHJ2V9N"
 ACTION_ID = "act_01KB0RB7D8A1B3C5E7G9J1M3P5"
 KEY_ID = "key_01KB0RC1D2E3F4G5H6J7K8M9N0"
+WEBHOOK_ID, DELIVERY_ID = "wh_01KB0RC9E2F4G6H8J1K3M5N7P9", "del_01KB0RD1F3G5H7J9K2M4N6P8Q0"
 REQUEST_ID = "req_01KB0R8Z3TD5F7M0P2S4V6X8Z1"
 
 AT = "2026-11-27T09:30:00.000Z"
@@ -44,6 +45,7 @@ QUEUED: Mapping[str, Any] = {
     "retention_seconds": 86400.0,
     "limit_key": None,
     "unique": None,
+    "callback": None,
     "failures": 0,
     "interruptions": 0,
     "crashes": 0,
@@ -117,6 +119,7 @@ FLOW_SUMMARY = {
     "name": "invoice",
     "state": "running",
     "counts": COUNTS,
+    "callback": None,
     "created_at": AT,
     "finished_at": None,
 }
@@ -141,6 +144,7 @@ FAN_OUT = {
     "max_concurrency": None,
     "failure_tolerance": {"count": None, "percent": 5.0},
     "then_job_id": "job_01KB0RA5C6Z7Y9X1W3V5T7S9R2",
+    "callback": None,
     "created_at": AT,
     "finished_at": None,
 }
@@ -179,6 +183,43 @@ BULK_ACTION: Mapping[str, Any] = {
     "created_at": AT,
     "finished_at": None,
 }  # fmt: skip
+
+WEBHOOK: Mapping[str, Any] = {
+    "id": WEBHOOK_ID,
+    "object": "webhook",
+    "version": 1,
+    "url": "https://shop.example/triage-events",
+    "events": ["job.dead", "flow.*"],
+    "description": "the shop",
+    "enabled": True,
+    "disabled_at": None,
+    "disabled_reason": None,
+    "failing_since": None,
+    "secret_overlap_until": None,
+    "pending": 0,
+    "dropped": 0,
+    "created_at": AT,
+}
+DELIVERY: Mapping[str, Any] = {
+    "id": DELIVERY_ID,
+    "object": "delivery",
+    "webhook_id": WEBHOOK_ID,
+    "event": "job.dead",
+    "resource_id": JOB_ID,
+    "url": None,
+    "status": "pending",
+    "failure_reason": None,
+    "attempts": 1,
+    "last_attempt": {"at": AT, "duration_seconds": 0.12, "status": 500, "error": None},
+    "next_attempt_at": "2026-11-27T09:30:05.400Z",
+    "created_at": AT,
+    "ended_at": None,
+    "body": {
+        "type": "job.dead",
+        "timestamp": AT,
+        "data": {"id": JOB_ID, "object": "job", "name": "send-alert", "queue": "default", "state": "dead"},
+    },
+}
 
 #: A line of a fan-out's results.
 ITEM_RESULT: Mapping[str, Any] = {

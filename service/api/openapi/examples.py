@@ -173,6 +173,15 @@ SCHEMAS: Mapping[str, Any] = {
         "matched": 1043,
         "at_least": False,
     },
+    "WebhookIn": {"url": example_data.WEBHOOK["url"], "events": ["job.dead", "flow.*"]},
+    "WebhookChangesIn": {"events": ["job.dead"]},
+    "RotationIn": {"overlap_seconds": 3600},
+    "WebhookOut": example_data.WEBHOOK,
+    "WebhookSecretOut": {
+        **example_data.WEBHOOK,
+        "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw5kQqW1Jc3fE=",
+    },
+    "DeliveryOut": example_data.DELIVERY,
     "PurgeOut": {"purged": 42},
     "AutoscaleOut": {"queue": "default", "value": 28, "queued": 25, "running": 3, "due": 0, "paused": False},
     "ApiKeyIn": {"name": "shop", "scopes": ["keys:admin"]},
@@ -203,9 +212,15 @@ PARAMETERS: Mapping[str, str] = {
     "worker_id": example_data.WORKER_ID,
     "action_id": example_data.ACTION_ID,
     "key_id": example_data.KEY_ID,
+    "webhook_id": example_data.WEBHOOK_ID,
+    "delivery_id": example_data.DELIVERY_ID,
     "name": "default",
     "queue": "default",
 }
+
+
+#: Strings by format.
+_TEXTS = {"date-time": example_data.AT, "uri": "https://shop.example/events"}
 
 
 def complete(known: Any, schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
@@ -237,7 +252,7 @@ def example_of(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
         case "array":
             return [example_of(schema["items"], components)] if "items" in schema else []
         case "string":
-            return example_data.AT if schema.get("format") == "date-time" else "text"
+            return _TEXTS.get(schema.get("format", ""), "text")
         case "integer" | "number":
             return max(schema.get("minimum", 0), schema.get("exclusiveMinimum", -1) + 1)
         case "boolean":

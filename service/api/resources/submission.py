@@ -12,7 +12,9 @@ from service.api.requests.time_slices import TimeSlices
 from service.api.resources.unknown_types import refuse_unknown
 from service.api.responses.errors import KeyRestricted
 from service.api.schemas import jobs as schemas
+from service.api.schemas.parts.fields import In
 from service.domain import job_spec
+from service.domain.callback import Callback, Kind, read_callback
 from service.domain.job_spec import JobSpec
 from service.telemetry import spans
 from service.telemetry.spans import Span
@@ -46,6 +48,11 @@ def check_submission(caller: Caller, spec: JobSpec) -> None:
             "The API key is restricted to some job types, and unique.on_conflict replace could replace a job"
             " of another one. Restrict the key to queues instead."
         )
+
+
+def read_callback_of(body: In | None, kind: Kind) -> Callback | None:
+    """The callback of a flow or fan-out; raises SpecInvalid."""
+    return None if body is None else read_callback(body.given(), "/callback", kind)
 
 
 async def specify(

@@ -41,11 +41,14 @@ from service.domain import errors
 from service.domain.checks import SpecInvalid
 from service.domain.fan_out import CountMismatch, FanOutSealed
 from service.domain.flow import FlowInvalid
+from service.domain.webhook import OutboxFull, TooManyWebhooks
 
 STATUS: Mapping[type[errors.TriageError], int] = {
     CountMismatch: 409,
     FanOutSealed: 409,
     FlowInvalid: 422,
+    OutboxFull: 429,
+    TooManyWebhooks: 429,
     SpecInvalid: 422,
     errors.NotFound: 404,
     errors.InvalidState: 409,

@@ -1,8 +1,7 @@
 """Renders stored values as the API's resources; payloads and results are not parsed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -10,25 +9,17 @@ from fastapi import Response
 
 from service.api.responses.redaction import View
 from service.domain import job_spec
+from service.domain.callback import show_callback
 from service.domain.fan_out import FanOut, ItemResult
 from service.domain.flow import Flow, GraphEdge
 from service.domain.group import Group
 from service.domain.job import Job
 from service.domain.schedule import Schedule
 from service.domain.states import State
+from service.domain.times import rfc3339 as time
 from service.domain.worker import WorkerRecord
 
 _NO_HEADERS: Mapping[str, str] = {}
-
-
-# Cached: a job often repeats a timestamp, and so do the jobs next to it.
-@lru_cache(maxsize=1024)
-def time(ms: int | None) -> str | None:
-    """RFC 3339, UTC, milliseconds."""
-    if ms is None:
-        return None
-    seconds, milliseconds = divmod(ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z".rjust(24, "0")
 
 
 def job(job: Job, view: View) -> dict[str, Any]:
@@ -115,6 +106,7 @@ def flow(flow: Flow, jobs: Mapping[str, str] | None = None) -> dict[str, Any]:
         "name": flow.name,
         "state": flow.state,
         "counts": counts(flow),
+        "callback": show_callback(flow.callback, "flow"),
         **({} if jobs is None else {"jobs": dict(jobs)}),
         "created_at": time(flow.created_at),
         "finished_at": time(flow.finished_at),
@@ -134,6 +126,7 @@ def fan_out(fan_out: FanOut) -> dict[str, Any]:
         "max_concurrency": fan_out.max_concurrency,
         "failure_tolerance": {"count": fan_out.tolerance.count, "percent": fan_out.tolerance.percent},
         "then_job_id": fan_out.then_job_id,
+        "callback": show_callback(fan_out.callback, "fan_out"),
         "created_at": time(fan_out.created_at),
         "finished_at": time(fan_out.finished_at),
     }

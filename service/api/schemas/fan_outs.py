@@ -7,6 +7,7 @@ from pydantic import Field
 
 from service.api.schemas.flows import GroupCountsOut
 from service.api.schemas.jobs import ErrorOut, JobSpecIn, StateName
+from service.api.schemas.parts.callbacks import CallbackOut, FanOutCallbackIn
 from service.api.schemas.parts.fields import In, Key, Out, Priority, Seconds
 from service.api.schemas.parts.raw_items import raw
 from service.api.schemas.queues import MaxConcurrency
@@ -60,6 +61,7 @@ class FanOutSpecIn(In):
         None,
         description="A follow-up job that runs once after all items finish, unless the fan-out is cancelled.",
     )
+    callback: FanOutCallbackIn | None = None
 
 
 class ItemsIn(In):
@@ -94,6 +96,7 @@ class FanOutOut(Out):
     max_concurrency: int | None
     failure_tolerance: ToleranceOut
     then_job_id: str | None
+    callback: CallbackOut | None
     created_at: datetime
     finished_at: datetime | None
 

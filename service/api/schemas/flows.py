@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.api.schemas.jobs import JobSpecIn, StateName
+from service.api.schemas.parts.callbacks import CallbackOut, FlowCallbackIn
 from service.api.schemas.parts.fields import In, Name, Out, PositiveSeconds
 from service.api.schemas.parts.raw_items import raw
 from service.domain.flow import Edge
@@ -46,6 +47,7 @@ class FlowSpecIn(In):
     deadline_seconds: PositiveSeconds | None = Field(
         None, description="For every job of the flow, across all its attempts, counted from the submission."
     )
+    callback: FlowCallbackIn | None = None
     jobs: Annotated[dict[str, NodeIn], Field(min_length=1), raw("dict", at_least=1)]
 
 
@@ -72,6 +74,7 @@ class FlowOut(Out):
     name: str
     state: Literal["running", "succeeded", "failed", "cancelled"]
     counts: GroupCountsOut
+    callback: CallbackOut | None
     jobs: dict[str, str]
     created_at: datetime
     finished_at: datetime | None
@@ -86,6 +89,7 @@ class FlowSummaryOut(Out):
     name: str
     state: Literal["running", "succeeded", "failed", "cancelled"]
     counts: GroupCountsOut
+    callback: CallbackOut | None
     created_at: datetime
     finished_at: datetime | None
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from service.api.schemas.parts.callbacks import CallbackOut, JobCallbackIn
 from service.api.schemas.parts.fields import (
     In,
     Key,
@@ -96,6 +97,7 @@ class JobSpecIn(In):
     tags: Tags = Field(default_factory=dict)
     limit_key: Key | None = None
     unique: UniqueIn | None = None
+    callback: JobCallbackIn | None = None
 
 
 class JobsIn(In):
@@ -161,6 +163,7 @@ class JobOut(Out):
     retention_seconds: float
     limit_key: str | None
     unique: UniqueOut | None
+    callback: CallbackOut | None
     failures: int
     interruptions: int
     crashes: int

@@ -58,7 +58,7 @@ def places(flat: Sequence[bytes]) -> list[tuple[str, int]]:
 #: Bytes of a piece; Redis makes a hash table of a hash with a longer value.
 PIECE = 64
 #: The largest number of pieces, as in lib/texts.lua. A longer text is in one field.
-PIECES: Mapping[str, int] = dict.fromkeys(("payload", "options", "result", "error"), 4)
+PIECES: Mapping[str, int] = dict.fromkeys(("payload", "options", "result", "error", "callback"), 4)
 
 
 def piece_names(name: str) -> tuple[str, ...]:

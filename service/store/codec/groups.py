@@ -9,12 +9,13 @@ from service.domain.group import Group, GroupState, kind_of
 from service.domain.states import State
 from service.store.codec.fields import Fields, decode_texts, number, present, text
 from service.store.codec.traits import decode_traits
+from service.store.codec.webhooks.callbacks import decode_callback
 
 #: The fields of a group to read: all but its template, whose payload may be large.
 FIELDS = (
     "state", "version", "total", "created_at", "finished_at", "name", "on_failure", "sealed", "then",
     "highest", "admitted", "staged", "generation", "grace_ms", "item_traits", "tolerance_count",
-    "tolerance_percent", "max_concurrency", *(state.value for state in State),
+    "tolerance_percent", "max_concurrency", "callback", *(state.value for state in State),
 )  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def _flow(id: str, fields: Fields) -> Flow:
         on_failure=cast(OnFailure, fields[b"on_failure"].decode()),
         admitted=int(fields.get(b"admitted", 0)),
         staged=number(fields.get(b"staged")),
+        callback=decode_callback(fields.get(b"callback")),
     )
 
 
@@ -67,6 +69,7 @@ def _fan_out(id: str, fields: Fields) -> FanOut:
         max_concurrency=number(fields.get(b"max_concurrency")),
         then_job_id=text(fields.get(b"then")),
         highest=int(fields.get(b"highest", -1)),
+        callback=decode_callback(fields.get(b"callback")),
     )
 
 

@@ -15,6 +15,7 @@ from service.domain.retry import RetryPolicy
 from service.domain.states import State
 from service.store.codec.fields import Fields, joined, number, pairs, piece_names, present, text
 from service.store.codec.traits import decode_traits
+from service.store.codec.webhooks.callbacks import decode_callback
 
 #: The fields that a filter needs; payload, result and error may be large.
 OUTLINE = (
@@ -26,7 +27,7 @@ END = ("state", *piece_names("result"), *piece_names("error"))
 ITEM_RESULT = (*END, "key", *piece_names("options"))
 OPTIONS_TEXT = piece_names("options")
 #: Fields that a worker hands back with its lease, so that a finish need not read them again.
-_HANDED_BACK = (b"unique", b"unique_until", b"expiry", b"linked", b"children_token")
+_HANDED_BACK = (b"unique", b"unique_until", b"expiry", b"linked", b"children_token", b"callback")
 
 
 def encode_tags(tags: Mapping[str, str]) -> str:
@@ -164,6 +165,7 @@ def decode_job(id: str, fields: Fields, shared: bytes = b"") -> Job:
         worker_id=text(get(b"worker_id")),
         tags=decode_tags(get(b"tags")),
         limit_key=limit_key,
+        callback=decode_callback(joined(fields, b"callback")) if b"callback" in fields else None,
         flow_id=group if in_flow else None,
         flow_key=key if in_flow else None,
         fan_out_id=group if in_fan_out else None,

@@ -13,6 +13,7 @@ from service.domain.results import SubmitResult, Submitted
 from service.domain.states import State
 from service.store.codec.jobs import decode_options, shown
 from service.store.codec.traits import decode_traits
+from service.store.codec.webhooks.callbacks import decode_callback, encode_callback
 
 #: The fields of the record of an idempotency key.
 REPLAY = ("request", "id", "at", "options", "admitted", "traits", "spec")
@@ -28,12 +29,15 @@ _RECORDED = [
 def encode_spec(spec: JobSpec) -> bytes:
     """The fields that a replay needs when the request does not contain them; `options` has the others."""
     fields = {field: getattr(spec, field) for field in _RECORDED}
-    return orjson.dumps({**fields, "payload": spec.payload.decode()})
+    return orjson.dumps(
+        {**fields, "payload": spec.payload.decode(), "callback": encode_callback(spec.callback)}
+    )
 
 
 def decode_spec(text: bytes) -> JobSpec:
     """The spec that encode_spec recorded; as_stored() adds its name, traits and options."""
     fields = orjson.loads(text)
+    fields["callback"] = decode_callback((fields.get("callback") or "").encode())
     return JobSpec(name="", payload=fields.pop("payload").encode(), **fields)
 
 
@@ -81,6 +85,7 @@ def created_job(id: str, spec: JobSpec, at: int, admitted: bytes | None = None) 
         deadline_ms=spec.deadline_ms,
         tags=spec.tags,
         limit_key=spec.limit_key,
+        callback=spec.callback,
     )
     return job if admitted is None else _admitted(job, *admitted.decode().split(" "))
 

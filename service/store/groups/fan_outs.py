@@ -17,6 +17,7 @@ from service.domain.fan_out import (
 )
 from service.store.codec.fields import text, texts
 from service.store.codec.jobs import ITEM_RESULT, decode_item_result
+from service.store.codec.webhooks.callbacks import encode_callback
 from service.store.groups.flows import spec_arguments
 from service.store.groups.groups import RETENTION_MS, Groups
 from service.store.jobs import IDEMPOTENCY_MS, Idempotency
@@ -82,6 +83,7 @@ class FanOuts:
             request,
             IDEMPOTENCY_MS,
             self._scripts.max_queues,
+            encode_callback(spec.callback),
             *spec_arguments(spec.template, id),
         ]
         if spec.then is not None:

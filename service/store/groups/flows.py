@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.domain.callback import Callback
 from service.domain.errors import (
     BackendUnavailable,
     IdempotencyKeyReused,
@@ -18,6 +19,7 @@ from service.store.codec.fields import texts
 from service.store.codec.groups import decode_edges, encode_contents
 from service.store.codec.jobs import encode_options, encode_tags
 from service.store.codec.traits import encode_traits
+from service.store.codec.webhooks.callbacks import encode_callback
 from service.store.groups.groups import RETENTION_MS, Groups
 from service.store.jobs import BATCH, IDEMPOTENCY_MS, Idempotency
 from service.store.queries import Queries
@@ -85,7 +87,13 @@ class Flows:
         while admitted < total:
             try:
                 reply = await self._admit(
-                    id, admitted, total, (spec.name, spec.on_failure), (contents, last), idempotency
+                    id,
+                    admitted,
+                    total,
+                    (spec.name, spec.on_failure),
+                    (contents, last),
+                    idempotency,
+                    spec.callback,
                 )
             except TriageError:
                 if not admitted:
@@ -113,7 +121,7 @@ class Flows:
             staged = flow.total if flow.staged is None else min(flow.staged, flow.total)
             if flow.admitted >= staged:
                 return
-            await self._admit(id, flow.admitted, staged, ("", ""), ("", ""), None)
+            await self._admit(id, flow.admitted, staged, ("", ""), ("", ""), None, None)
 
     async def _admit(
         self,
@@ -123,6 +131,7 @@ class Flows:
         settings: tuple[str, str],
         staging: tuple[str, str],
         idempotency: Idempotency | None,
+        callback: Callback | None,
     ) -> list[Any]:
         """`staging`: for the first call, the queues of all jobs and what was staged last."""
         # In reverse order, so that a job is there before its dependencies can finish.
@@ -130,7 +139,8 @@ class Flows:
         ids = [member_id(id, number) for number in range(last, max(last - BATCH, 0), -1)]
         digest, request = (idempotency.digest(), idempotency.request) if idempotency else ("", "")
         head: list[Argument] = [id, admitted, total, *settings, RETENTION_MS, digest, request, IDEMPOTENCY_MS]
-        return await self._scripts.run("commit_flow", [*head, self._scripts.max_queues, *staging, *ids])
+        more: list[Argument] = [self._scripts.max_queues, *staging, encode_callback(callback)]
+        return await self._scripts.run("commit_flow", [*head, *more, *ids])
 
     async def graph(self, id: str) -> tuple[dict[str, str], list[GraphEdge]]:
         """Job ids by key, and the edges between keys."""
@@ -168,6 +178,7 @@ def spec_arguments(spec: JobSpec, group: str = "") -> list[Argument]:
         spec.delay_ms,
         *("" if value is None else value for value in (spec.run_at_ms, spec.expires_ms, spec.deadline_ms)),
         encode_tags(spec.tags),
+        encode_callback(spec.callback),
     ]
 
 

@@ -25,6 +25,10 @@ def _key(pattern: str, type_: str, meaning: str) -> Callable[..., str]:
     return build
 
 
+#: For the keys in other modules.
+define = _key
+
+
 def prefix(namespace: str) -> str:
     """The hash tag puts a namespace into one cluster slot, so that a script can use several of its keys."""
     return f"triage:{{{namespace}}}:"

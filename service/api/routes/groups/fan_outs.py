@@ -17,7 +17,7 @@ from service.api.resources.durability import confirm_fan_out, replicates
 from service.api.resources.fan_out_items import ItemReader, check_all, in_batches
 from service.api.resources.fan_outs import respond
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.submission import begin_submission, body_digest, read_callback_of, specify
 from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.retryability import after_a_part
@@ -92,7 +92,9 @@ async def create_fan_out(
         context, body.template, span.traceparent, "/template", inside="fan-out", partial=True
     )
     then = body.then and await specify(context, body.then, span.traceparent, "/then", inside="fan-out")
-    spec = FanOutSpec(template, then, body.failure_tolerance.tolerance(), body.max_concurrency, body.sealed)
+    callback = read_callback_of(body.callback, "fan_out")
+    tolerance = body.failure_tolerance.tolerance()
+    spec = FanOutSpec(template, then, tolerance, body.max_concurrency, body.sealed, callback)
     reader = ItemReader(context, template.name, template.payload)
     delays = await check_all(reader, raw_items)
     idempotency = None

@@ -18,7 +18,7 @@ from service.api.resources import groups
 from service.api.resources.durability import confirm, replicates
 from service.api.resources.flows import respond
 from service.api.resources.jobs import present
-from service.api.resources.submission import begin_submission, body_digest, specify
+from service.api.resources.submission import begin_submission, body_digest, read_callback_of, specify
 from service.api.resources.unknown_types import warning_of
 from service.api.responses import rendering
 from service.api.responses.errors import BodyTooLarge, JsonInvalid, ValidationFailed
@@ -128,7 +128,8 @@ async def _specify(context: RequestContext, body: schemas.FlowSpecIn, traceparen
         raise ValidationFailed(errors=rows[:MAX_ROWS])
     # In a thread, because sorting a hundred thousand edges would block the event loop.
     order = await asyncio.to_thread(arrange, {key: node.edges for key, node in nodes.items()})
-    return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure)
+    callback = read_callback_of(body.callback, "flow")
+    return FlowSpec(body.name, {key: nodes[key] for key in order}, body.on_failure, callback)
 
 
 async def _node(context: RequestContext, root: str, text: bytes) -> Any:

@@ -16,6 +16,7 @@ from service.api.routes.router import Router
 from service.api.schemas import jobs as job_schemas
 from service.api.schemas import schedules as schemas
 from service.api.schemas.parts.parameters import IdempotencyKey
+from service.domain.callback import hide_query
 from service.domain.errors import NotFound, VersionMismatch
 from service.domain.job_spec import JobSpec
 from service.domain.results import SubmitResult, Submitted
@@ -38,6 +39,8 @@ def present_schedule(context: RequestContext, found: Schedule) -> dict[str, Any]
     job = found.definition["job"]
     if "payload" in job:
         document["job"] = {**job, "payload": context.view_of_type(job["name"]).document(job["payload"])}
+    if callback := job.get("callback"):
+        document["job"] = {**document["job"], "callback": {**callback, "url": hide_query(callback["url"])}}
     return document
 
 
@@ -128,6 +131,8 @@ async def check_job(context: RequestContext, body: schemas.ScheduleIn) -> JobSpe
     """Check the job like POST /v1/jobs; pointers of errors start at `/job`."""
     if body.job.run_at is not None:
         raise invalid("/job/run_at", "not allowed here; the schedule sets the time")
+    if body.job.callback is not None:
+        context.caller.require("jobs:write")
     return await specify(context, body.job, None, "/job")
 
 

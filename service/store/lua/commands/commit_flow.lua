@@ -8,7 +8,8 @@
 -- ARGV[12] on the first call what the flow consists of, separated by spaces: "queue|type" of its jobs, or "queue" if
 --   that would be too many
 -- ARGV[13] on the first call what was staged last: "dependent dependency", or the id of a job in a flow without edges
--- ARGV[14..] ids of the next staged jobs, the flow's last job first
+-- ARGV[14] on the first call the callback, "" = none
+-- ARGV[15..] ids of the next staged jobs, the flow's last job first
 -- Returns {word, id, created_at, jobs admitted so far}: moved | duplicate (another process has admitted these) |
 --   replayed | reused (same idempotency key, other request) | missing (staged too long ago, or lost in a failover) |
 --   too_many_queues. Fails if the namespace would exceed a quota
@@ -44,13 +45,14 @@ if not before[1] then
   groups.put_state(group, 'running', 'version', 1, 'name', ARGV[5], 'on_failure', ARGV[6], 'total', ARGV[4],
     'staged', ARGV[4], 'sealed', 1, 'created_at', now, 'retention_ms', ARGV[7], 'generation', 0,
     'contents', ARGV[12])
+  if ARGV[14] ~= '' then redis.call('HSET', key, 'callback', ARGV[14]) end
   redis.call('ZADD', P .. 'groups:flow', now, group)
   redis.call('ZREM', P .. 'staged', group)
   idempotency.record(ARGV[8], ARGV[9], group, ARGV[10])
   for queue in string.gmatch(ARGV[12], '([^%s|]+)%S*') do queue_names.create(queue) end
-  if #ARGV - 13 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
+  if #ARGV - 14 < tonumber(ARGV[4]) then tasks.add('admit ' .. group) end
 end
-for i = 14, #ARGV do
+for i = 15, #ARGV do
   local id = ARGV[i]
   local job, job_key = jobs.read(id), P .. 'job:' .. id
   local more = redis.call('HMGET', job_key, 'tags', 'expires_at', 'deadline_at', 'delay_ms', 'due_at')
@@ -63,6 +65,6 @@ for i = 14, #ARGV do
     job_records.start(id, job, {}, job_records.due_of(job), nil, tonumber(job.created_at))
   end
 end
-admitted = redis.call('HINCRBY', key, 'admitted', #ARGV - 13)
+admitted = redis.call('HINCRBY', key, 'admitted', #ARGV - 14)
 consequences.flush()
 return {'moved', group, created_at, admitted}

@@ -7,17 +7,18 @@
 -- ARGV[7] how long an open fan-out may go without new items before it is abandoned (ms)
 -- ARGV[8] items that follow immediately   ARGV[9] idempotency digest   ARGV[10] digest of the request
 -- ARGV[11] how long the record is kept (ms); "" = no record   ARGV[12] limit on queues per namespace
--- ARGV[13..20] the spec of an item (job_records.lua)   ARGV[21..] if there is a follow-up: its id and spec
+-- ARGV[13] callback, "" = none   ARGV[14..22] the spec of an item (job_records.lua)
+-- ARGV[23..] if there is a follow-up: its id and spec
 -- Returns {word, id, created_at}: moved | replayed | reused (same idempotency key, other request) |
 --   full (max_depth of the queue) | too_many_queues. Fails if the namespace would exceed a quota
 -- Uses: keys, clock, batch, job_records, queue_settings, queue_names, groups, idempotency, quotas, consequences
 local P, now = keys.prefix, clock.now
-local id, then_id, max_concurrency = ARGV[2], ARGV[21], ARGV[6]
+local id, then_id, max_concurrency = ARGV[2], ARGV[23], ARGV[6]
 local before = redis.call('HGET', P .. 'group:' .. id, 'created_at')
 if before then return {'moved', id, before} end
 local known = idempotency.find(ARGV[9], ARGV[10])
 if known then return {known[1], known[2], known[3]} end
-local item, follow_up = job_records.spec(ARGV, 13), then_id and job_records.spec(ARGV, 22)
+local item, follow_up = job_records.spec(ARGV, 14), then_id and job_records.spec(ARGV, 24)
 local queues = {item.queue, follow_up and follow_up.queue}
 for _, queue in ipairs(queues) do
   if not queue_names.may_use(queue, tonumber(ARGV[12])) then return {'too_many_queues', id, now} end
@@ -40,7 +41,8 @@ end
 put('tolerance_count', ARGV[4])
 put('tolerance_percent', ARGV[5])
 put('max_concurrency', max_concurrency)
-for i, field in ipairs(job_records.SPEC) do put('item_' .. field, ARGV[12 + i]) end
+put('callback', ARGV[13])
+for i, field in ipairs(job_records.SPEC) do put('item_' .. field, ARGV[13 + i]) end
 batch.stored = batch.stored + #item.payload
 put('contents', item.queue .. '|' .. item.name .. (follow_up and ' ' .. follow_up.queue .. '|' .. follow_up.name or ''))
 if follow_up then

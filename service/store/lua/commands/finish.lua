@@ -4,9 +4,9 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] shortest retention of a dead job (ms)
 -- ARGV[3..] per run: id, token, the job's traits and created_at, move, result (JSON), then a number of further values,
---   each a name and a value. From the lease: unique, unique_until, expiry, linked, children_token, error ("1" = the job
---   had one). About the run: delay_ms, reason, counter (to increase), error_now (JSON), attempt (its record, JSON),
---   death (unsuccessful_ends.lua), suspect ("1" = the job is one now), freeze_ms
+--   each a name and a value. From the lease: unique, unique_until, expiry, linked, children_token, callback, error
+--   ("1" = the job had one). About the run: delay_ms, reason, counter (to increase), error_now (JSON), attempt (its
+--   record, JSON), death (unsuccessful_ends.lua), suspect ("1" = the job is one now), freeze_ms
 -- Returns per run one word: moved | cancelled (instead) | duplicate (this token finished this run before) | stale |
 --   missing
 -- Uses: keys, clock, jobs, texts, endings, freezes, consequences
@@ -33,6 +33,7 @@ local function read(n, i)
   if job then
     job.unique, job.unique_until, job.expiry = run.unique, run.unique_until, run.expiry
     job.linked, job.children_token, job.error = run.linked, run.children_token, run.error
+    job.callback = run.callback
   end
   return last + 1
 end

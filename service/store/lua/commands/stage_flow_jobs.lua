@@ -2,10 +2,10 @@
 -- Stores the jobs of a flow invisibly: a job without a state does not exist. commit_flow.lua makes them visible; a flow
 -- that is never committed is deleted later.
 -- KEYS[1] prefix of the namespace
--- ARGV[1] now   ARGV[2] group id   ARGV[3..] per job 10 values: id, its key in the group, its spec (job_records.lua)
+-- ARGV[1] now   ARGV[2] group id   ARGV[3..] per job 11 values: id, its key in the group, its spec (job_records.lua)
 -- Returns 1. Fails if the namespace would exceed a quota
 -- Uses: keys, clock, job_records, quotas, writer
-local WIDTH, P, group = 10, keys.prefix, ARGV[2]
+local WIDTH, P, group = 11, keys.prefix, ARGV[2]
 local size = 0
 for i = 3, #ARGV, WIDTH do size = size + job_records.size(job_records.spec(ARGV, i + 2)) end
 quotas.check((#ARGV - 2) / WIDTH, size, 0)

@@ -4,12 +4,12 @@
 -- cancelled. Only the holder of the lease may call this.
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] job id   ARGV[3] token   ARGV[4] limit on queues per namespace
--- ARGV[5..] per child 11 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
+-- ARGV[5..] per child 12 values: id, its key, its spec (job_records.lua), the siblings that it waits for ("condition id
 --   key", separated by spaces), "" = none. A child follows the siblings that it waits for
 -- Returns waiting (or cancelled) | ready (all have finished) | stale | too_many_queues (no child was added). Fails if
 --   the namespace would exceed a quota
 -- Uses: keys, clock, jobs, traits, job_records, endings, groups, queue_names, quotas, consequences
-local WIDTH, P, now, push = 11, keys.prefix, clock.now, job_records.push
+local WIDTH, P, now, push = 12, keys.prefix, clock.now, job_records.push
 local id, key, token = ARGV[2], P .. 'job:' .. ARGV[2], ARGV[3]
 local parent = jobs.load(id)
 if not parent or not jobs.permits(parent, 'wait_for_children', token) then
@@ -71,7 +71,7 @@ local function add(i, name)
     redis.call('HSET', P .. 'group:' .. group .. ':jobs', ARGV[i + 1], child)
     redis.call('HINCRBY', P .. 'group:' .. group, 'total', 1)
   end
-  if link(child, ARGV[i + 10]) then
+  if link(child, ARGV[i + 11]) then
     job_records.start(child, job, fields, now, 'wait')
   else
     job_records.start(child, job, fields, job_records.due_of(job))

@@ -3,7 +3,7 @@
 local batch = {}
 local WRITTEN = {
   'added', 'removed', 'changed', 'woken', 'rates', 'lanes', 'served', 'heads', 'busy', 'freed', 'freed_queues',
-  'closing', 'limit_keys', 'unique_keys',
+  'closing', 'limit_keys', 'unique_keys', 'events',
 }
 -- Scores as texts, each formatted once: formatting costs more than the rest of a member.
 local texts
@@ -30,6 +30,8 @@ function batch.begin()
   batch.stored, batch.limit_keys, batch.unique_keys = 0, {}, {}
   -- Finished jobs and groups with dependents, and the earliest end of a retention.
   batch.ended, batch.first_end = {}, math.huge
+  -- Events for webhooks: ids, each followed by its subject, and whether one of them has a callback.
+  batch.events, batch.calls_back = {}, false
 end
 
 function batch.add(key, score, member)
@@ -90,9 +92,17 @@ function batch.count_limit_key(job, by)
   batch.limit_keys[key] = (batch.limit_keys[key] or 0) + by
 end
 
+-- Notes an event for webhooks; outbox.lua knows the forms of `subject`.
+function batch.note_event(id, subject)
+  local events = batch.events
+  local count = #events
+  events[count + 1], events[count + 2] = id, subject
+  if subject.callback then batch.calls_back = true end
+end
+
 -- Call it after a write. It keeps the entries for consequences.lua, and does not replace tables that are empty.
 function batch.clear()
-  batch.earliest_due = nil
+  batch.earliest_due, batch.calls_back = nil, false
   for _, name in ipairs(WRITTEN) do
     if next(batch[name]) then batch[name] = {} end
   end

@@ -4,7 +4,7 @@
 local READ = {
   state = true, version = true, created_at = true, token = true, queued_at = true, expires_at = true,
   deadline_at = true, started_at = true, unique = true, unique_until = true, expiry = true, linked = true,
-  children_token = true, shared = true,
+  children_token = true, shared = true, callback = true,
 }
 
 -- The job with these fields, as read from `key`; nil if there are none.

@@ -16,6 +16,7 @@ local function finish(id, job, name, reason, floor_ms, fields, token)
   if reason ~= '' then fields[count + 3], fields[count + 4] = 'state_reason', reason end
   jobs.move(id, job, name, now + keep, fields, token)
   job.state_reason = reason
+  batch.note_event(id, job)
   batch.first_end = math.min(batch.first_end, now + keep)
   if job.expiry then batch.remove(P .. 'expiry', id) end
   if job.unique then unique_keys.release(id, job) end

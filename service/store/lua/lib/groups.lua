@@ -4,7 +4,7 @@
 local P, now
 local FIELDS = {
   'state', 'total', 'succeeded', 'dead', 'cancelled', 'sealed', 'retry_pending', 'cancel_requested_at', 'failing',
-  'tolerance_count', 'tolerance_percent', 'retention_ms', 'linked', 'requested',
+  'tolerance_count', 'tolerance_percent', 'retention_ms', 'linked', 'requested', 'callback',
 }
 
 local function begin() P, now = keys.prefix, clock.now end
@@ -74,6 +74,7 @@ local function review(id)
     local state = outcome(id, group, dead, tolerant)
     put_state(id, state, 'finished_at', now)
     batch.add(P .. 'group_retention', now + group.retention_ms, id)
+    batch.note_event(id, {kind = is_flow(id) and 'flow' or 'fan_out', state = state, callback = group.callback})
     if group.linked then batch.ended[#batch.ended + 1] = {id = id, state = state, linked = true} end
   end
 end

@@ -4,7 +4,9 @@ local P, now, now_text
 local push, JOB_BYTES = texts.push, texts.JOB_BYTES
 
 -- The values of a job spec, in the order in which scripts receive them.
-local SPEC = {'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags'}
+local SPEC = {
+  'traits', 'payload', 'options', 'delay_ms', 'due_at', 'expires_ms', 'deadline_ms', 'tags', 'callback',
+}
 
 local function begin() P, now, now_text = keys.prefix, clock.now, clock.text end
 
@@ -27,7 +29,9 @@ local function spec(values, first)
 end
 
 -- What quotas count for a new job.
-local function size_of(job) return JOB_BYTES + #job.payload + #(job.options or '') + #(job.tags or '') end
+local function size_of(job)
+  return JOB_BYTES + #job.payload + #(job.options or '') + #(job.tags or '') + #(job.callback or '')
+end
 
 -- When a job with that spec may run.
 local function due_of(job) return tonumber(job.due_at) or now + job.delay_ms end
@@ -44,6 +48,7 @@ local function fields_of(job)
     push(fields, 'tags', job.tags)
     batch.stored = batch.stored + #job.tags
   end
+  if job.callback then texts.put(fields, 'callback', job.callback) end
   if job.expires_ms or job.deadline_ms then
     job.first_limit = time_limits.put(fields, job.expires_ms, job.deadline_ms, now)
   end
@@ -76,6 +81,7 @@ local function start(id, job, fields, due, arrival, since)
   if job.first_limit and arrival ~= 'refuse' then time_limits.watch(id, fields, job.first_limit) end
   for tag in string.gmatch(job.tags or '', '[^%z]+') do batch.add(P .. 'tag:' .. tag, job.created_at, id) end
   jobs.arrive(id, job, arrival, at, fields)
+  if arrival == 'refuse' then batch.note_event(id, job) end
   queue_names.create(job.queue)
   batch.count_rate(job.queue, 'enqueued')
 end

@@ -18,7 +18,7 @@ end
 
 local FIELDS = {
   'state', 'traits', 'created_at', 'version', 'score', 'token', 'unique', 'unique_until', 'expiry',
-  'cancel_requested_at', 'worker_id', 'linked', 'error', 'state_reason', 'children_token',
+  'cancel_requested_at', 'worker_id', 'linked', 'error', 'state_reason', 'children_token', 'callback',
 }
 
 -- Also reads staged jobs, which have no state yet.

@@ -1,5 +1,5 @@
 -- Marks in the history: deploys, pauses and resumes, which may explain a change (docs/adr/0042).
--- Uses: keys, clock, event_log
+-- Uses: keys, clock, batch, event_log
 local P, now
 local DAY_MS, MARKS_AT_MOST, POOLS_AT_MOST = 86400000, 1000, 200
 
@@ -36,8 +36,10 @@ end
 -- The settings of a queue that pause it, or some of its types, were `before` and are `after`: {paused, types}.
 local function pauses(queue, before, after)
   if (before[1] == '1') ~= (after[1] == '1') then
+    local state = after[1] == '1' and 'paused' or 'resumed'
     mark(after[1] == '1' and 'pause' or 'resume', queue, '', '')
-    event_log.note_queue(queue, after[1] == '1' and 'paused' or 'resumed')
+    event_log.note_queue(queue, state)
+    batch.note_event('queue:' .. queue, {kind = 'queue', state = state, queue = queue})
   end
   local old, new = words(before[2]), words(after[2])
   for name in pairs(new) do

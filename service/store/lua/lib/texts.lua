@@ -3,7 +3,7 @@
 -- Uses: batch, counted
 local PIECE = 64
 -- Pieces at most; beyond that, a hash table costs less time than they do.
-local PIECES = {payload = 4, options = 4, result = 4, error = 4}
+local PIECES = {payload = 4, options = 4, result = 4, error = 4, callback = 4}
 -- What quotas count for a job in addition to its texts: its other fields, its places in indexes.
 local JOB_BYTES = 1024
 -- Names of pieces, by the name of the text.

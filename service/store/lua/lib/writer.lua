@@ -1,5 +1,5 @@
 -- Writes the pending changes of the batch.
--- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, quotas
+-- Uses: keys, clock, batch, limiter_slots, closed_limiters, lane_orders, notifications, outbox, quotas
 local P, now, QUOTAS
 local NONE = {}
 
@@ -18,16 +18,18 @@ local function write()
   for key, members in pairs(batch.removed) do redis.call('ZREM', key, unpack(members)) end
   for key, members in pairs(batch.added) do redis.call('ZADD', key, unpack(members)) end
   if next(batch.busy) then limiter_slots.write() end
-  -- One check for all: usually no process watches, no limiter is closed and the namespace has no quotas.
-  -- A key that is named three times counts as three.
-  local found = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', QUOTAS, QUOTAS, QUOTAS)
-  local attention = found % 3 > 0
-  if found > 2 then quotas.write() end
+  -- One check for all: usually no process watches, no limiter is closed, no endpoint wants events, the namespace has
+  -- no quotas. A key that is named four times counts as four.
+  local found = redis.call('EXISTS', P .. 'watched', P .. 'closed_limiters', P .. 'subscriptions',
+    QUOTAS, QUOTAS, QUOTAS, QUOTAS)
+  local attention = found % 4 > 0
+  if found > 3 then quotas.write() end
   local closed = (attention or next(batch.closing)) and closed_limiters.write() or NONE
   if next(batch.lanes) then lane_orders.write(closed) end
   write_rates()
   if next(batch.woken) or batch.earliest_due then notifications.wake_pools() end
   if attention and #batch.changed > 0 then notifications.announce() end
+  if #batch.events > 0 and (attention or batch.calls_back) then outbox.write() end
   batch.clear()
 end
 

@@ -1,0 +1,1 @@
+"""The records of webhooks: callbacks, endpoints and deliveries."""

@@ -1,0 +1,1 @@
+"""Webhooks: their endpoints, and the outbox from which workers deliver events."""

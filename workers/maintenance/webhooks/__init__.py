@@ -1,0 +1,1 @@
+"""The duty that delivers the events of webhooks."""
