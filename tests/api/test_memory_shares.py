@@ -27,10 +27,10 @@ async def test_the_tenant_above_its_share_is_refused_first(guarded: Api, store: 
     redis: Any = store.scripts.redis
     large, small = (f"{store.scripts.namespace}-{name}" for name in ("large", "small"))
     for name in (large, small):
-        await Tenants(redis).create(name, Policy({"jobs": 1_000}), "")
+        await Tenants(redis).create(name, Policy({"jobs": 100_000}), "")
     tenant = Namespace(redis, large, 1_000)
     used, stored = 1, 0
-    while stored < 0.6 * used:
+    while stored < 0.45 * used:
         await submit(tenant, payload=b'{"x":"' + b"y" * 60_000 + b'"}')
         stored += 60_000
         used, _ = await memory_use(redis)
