@@ -108,6 +108,7 @@ chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and 
 		tests/store/test_state_machine.py tests/store/test_unique_machine.py tests/store/test_limit_model.py tests/store/test_flow_model.py
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} NEMESIS_SERVER=$${NEMESIS_SERVER:-server,sentinel,cluster} \
 		$(BIN)/python -m pytest --timeout 3600 tests/faults/test_nemesis.py
+	@HOSTILE_SECONDS=$${HOSTILE_SECONDS:-20} $(BIN)/python -m pytest --timeout 1800 tests/api/test_hostile_tenant.py
 
 bench: setup redis ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)
 	@$(BIN)/python -m benchmarks --rows "$(ROWS)" --rounds "$${ROUNDS:-5}" --server .cache/redis/redis-server
