@@ -27,11 +27,13 @@ async def test_the_tenant_above_its_share_is_refused_first(guarded: Api, store: 
     redis: Any = store.scripts.redis
     large, small = (f"{store.scripts.namespace}-{name}" for name in ("large", "small"))
     for name in (large, small):
-        await Tenants(redis).create(name, Policy({"jobs": 1_000}), "")
+        await Tenants(redis).create(name, Policy({"jobs": 100_000}), "")
     tenant = Namespace(redis, large, 1_000)
-    for _ in range(60):
+    used, stored = 1, 0
+    while stored < 0.45 * used:
         await submit(tenant, payload=b'{"x":"' + b"y" * 60_000 + b'"}')
-    used, _ = await memory_use(redis)
+        stored += 60_000
+        used, _ = await memory_use(redis)
     await redis.config_set("maxmemory", round(used * 1.1))
     memory = guarded.app.state.app_state.memory
     await memory.refresh()

@@ -212,7 +212,7 @@ async def memory_use(redis: Redis) -> tuple[int, int]:
 
     In a cluster, of the master that is nearest to its limit.
     """
-    found = [(0, 0)]
+    found: list[tuple[int, int]] = []
     try:
         for _, client in await each_master(redis):
             memory = await cast(Any, client).info("memory")
@@ -221,7 +221,7 @@ async def memory_use(redis: Redis) -> tuple[int, int]:
         return 0, 0
     except (RedisError, OSError) as error:
         raise translate(error, wrote=False) from error
-    return max(found, key=lambda row: row[0] / row[1] if row[1] else 0)
+    return max(found, key=lambda row: row[0] / row[1] if row[1] else 0, default=(0, 0))
 
 
 async def eviction_policy(redis: Redis) -> str | None:
