@@ -18,9 +18,9 @@ from typing import Any
 from service.domain.stats import BOUNDS, SAMPLED, Histogram, Kind, Tally, Window, series_name
 from service.store.codec.history.stats import encode_tallies
 from service.store.namespace import Namespace
-from service.store.redis import stats_keys
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer, find_server_binary
+from service.store.redis.key_groups import stats_keys
 
 HOURS = 24
 #: The end of the history, a whole hour.

@@ -13,7 +13,7 @@ from service.api.responses.problems import BY_STATUS, CODES, STATUS, UNEXPECTED
 from service.cli import add_commands, app
 from service.domain.states import ARRIVALS, FINISHED, MOVES, State
 from service.settings import PREFIX, Settings
-from service.store.redis.webhook_keys import CATALOGUE
+from service.store.redis.keys import CATALOGUE
 
 WIDTH = 120
 #: Codes that belong to no error class.
@@ -152,7 +152,7 @@ def redis_keys() -> list[str]:
     # They import every module that defines keys.
     import_module("service.store.namespace")
     import_module("service.store.tenants.tenants")
-    for key in CATALOGUE:
+    for key in sorted(CATALOGUE, key=lambda key: key.pattern):
         meaning = key.meaning.replace("{{", "{").replace("}}", "}")
         lines += item(f"**`{key.pattern}`** ({key.type}): {meaning}")
     return lines

@@ -27,7 +27,6 @@ from service.domain.record import record
 from service.domain.retry import RetryPolicy
 
 OnConflict = Literal["return_existing", "reject", "replace"]
-
 DEFAULT_QUEUE, EVERY_QUEUE = "default", "*"
 DEFAULT_PRIORITY = 100
 DEFAULT_TIMEOUT_MS = 300_000
@@ -46,8 +45,7 @@ TAG_KEY = Text(
 )
 TAG_VALUE = Text(r"^[^\x00-\x1f\x7f]{0,64}$", "up to 64 characters without control characters")
 TAGS = Strings(TAG_KEY, TAG_VALUE, 16)
-PRIORITY = Whole(0, 1000)
-ATTEMPTS = Whole(1, 1000)
+PRIORITY, ATTEMPTS = Whole(0, 1000), Whole(1, 1000)
 JITTER = Number(0, 1)
 SECONDS, POSITIVE_SECONDS = Seconds(), Seconds(positive=True)
 #: How long a unique key may be held after the submission.
@@ -295,7 +293,7 @@ def show(job: Any) -> dict[str, Any]:
 
 
 def _known(defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Without fields that a newer worker or API may have added; the others were checked when stored."""
+    """Without fields that a newer process may have added; the others were checked when stored."""
     known = {name: value for name, value in defaults.items() if name in OF_TYPES}
     if isinstance(retry := known.get("retry"), Mapping):
         known["retry"] = {name: value for name, value in retry.items() if name in _RETRY}

@@ -12,9 +12,10 @@ from service.domain.errors import NotFound, QuotaExceeded
 from service.store.codec.fields import number, places, text, texts
 from service.store.codec.tenants import decode_access_key, encode_access_key
 from service.store.cursors import decode_place, encode_cursor
-from service.store.redis import keys, tenant_keys
+from service.store.redis import keys
 from service.store.redis.connect import client_for
 from service.store.redis.errors import translate
+from service.store.redis.key_groups import tenant_keys
 from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
 

@@ -38,6 +38,7 @@ BLOCKS = {
     "service/commands/bench/cleaning.py",
     "service/commands/bench/run.py",
     "workers/http/outbound_guard.py",
+    "workers/http/event_request.py",
     "workers/http/http_request.py",
     # Hooks are the user's code; a run whose hook does not end is abandoned.
     "workers/arq/hooks.py",

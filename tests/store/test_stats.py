@@ -8,7 +8,7 @@ import pytest
 from service.domain.stats import COUNTED, MINUTE_MS, Histogram, Tally, Window, bucket_of, percentile
 from service.store.codec.history import stats as codec
 from service.store.namespace import Namespace
-from service.store.redis import stats_keys
+from service.store.redis.key_groups import stats_keys
 from service.store.stats import recorder
 from service.store.stats.recorder import DUE_MS, Recorder
 from tests.store.times import START

@@ -30,6 +30,7 @@ __all__ = [
     "NamespaceNotEmpty",
     "NotFound",
     "NotReplicated",
+    "OutboxFull",
     "OutcomeUnknown",
     "PayloadInvalid",
     "PayloadTooLarge",
@@ -46,6 +47,7 @@ __all__ = [
     "TooManyQueues",
     "TooManyStreams",
     "TooManyWaiters",
+    "TooManyWebhooks",
     "Unauthenticated",
     "UniqueConflict",
     "UnknownJobType",
@@ -162,6 +164,10 @@ class NotReplicated(ApiError):
     """
 
 
+class OutboxFull(ApiError):
+    """`outbox_full`: Too many deliveries are pending. Retry when some of them have ended."""
+
+
 class OutcomeUnknown(ApiError):
     """`outcome_unknown`: Redis did not respond in time. The submission may have been stored; look for it
     before you repeat it.
@@ -242,6 +248,10 @@ class TooManyWaiters(ApiError):
     """
 
 
+class TooManyWebhooks(ApiError):
+    """`too_many_webhooks`: The namespace has reached its limit of 20 webhooks. Delete one first."""
+
+
 class Unauthenticated(ApiError):
     """`unauthenticated`: Invalid API key or token. Send a valid API key or token: Authorization: Bearer
     <key or token>.
@@ -298,6 +308,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "namespace_not_empty": NamespaceNotEmpty,
     "not_found": NotFound,
     "not_replicated": NotReplicated,
+    "outbox_full": OutboxFull,
     "outcome_unknown": OutcomeUnknown,
     "payload_invalid": PayloadInvalid,
     "payload_too_large": PayloadTooLarge,
@@ -314,6 +325,7 @@ BY_CODE: Mapping[str, type[ApiError]] = {
     "too_many_queues": TooManyQueues,
     "too_many_streams": TooManyStreams,
     "too_many_waiters": TooManyWaiters,
+    "too_many_webhooks": TooManyWebhooks,
     "unauthenticated": Unauthenticated,
     "unique_conflict": UniqueConflict,
     "unknown_job_type": UnknownJobType,

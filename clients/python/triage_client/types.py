@@ -8,7 +8,7 @@ class ApiKeyIn(TypedDict):
     """A new key of the caller's namespace. It can permit nothing that the caller may not do."""
 
     name: str
-    scopes: list[Literal["jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read", "schedules:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read", "namespaces:admin"]]
+    scopes: list[Literal["jobs:read", "jobs:write", "queues:read", "queues:admin", "dlq:read", "dlq:write", "schedules:read", "schedules:write", "webhooks:read", "webhooks:write", "workers:read", "workers:admin", "keys:admin", "metrics:read", "payload:read", "namespaces:admin"]]
     queues: NotRequired[list[str] | None]
     names: NotRequired[list[str] | None]
     expires_at: NotRequired[str | datetime | None]
@@ -56,6 +56,15 @@ class ApiKeyOut(TypedDict):
 class ApiKeyPage(TypedDict):
     items: list["ApiKeyOut"]
     next_cursor: str | None
+
+
+class AttemptMadeOut(TypedDict):
+    """An attempt: the status of the response, or the error instead of one."""
+
+    at: str
+    duration_seconds: float
+    status: int | None
+    error: str | None
 
 
 class AttemptOut(TypedDict):
@@ -187,6 +196,13 @@ class BulkRow(TypedDict):
     problem: "Problem | None"
 
 
+class CallbackOut(TypedDict):
+    """The callback; the query of its URL is hidden."""
+
+    url: str
+    events: list[str]
+
+
 class CancelIn(TypedDict):
     """The reason, and how many seconds a running job has to react."""
 
@@ -271,6 +287,32 @@ class DeadRetryIn(TypedDict):
     filter: "DeadFilterIn"
 
 
+class DeliveryOut(TypedDict):
+    """An event for an endpoint."""
+
+    id: str
+    object: Literal["delivery"]
+    webhook_id: str
+    event: str
+    resource_id: str
+    url: str | None
+    status: Literal["pending", "delivered", "failed"]
+    failure_reason: Literal["exhausted", "gone", "refused", "disabled"] | None
+    attempts: int
+    last_attempt: "AttemptMadeOut | None"
+    next_attempt_at: str | None
+    created_at: str
+    ended_at: str | None
+    body: dict[str, Any]
+
+
+class DeliveryPage(TypedDict):
+    """A page of deliveries, newest first."""
+
+    items: list["DeliveryOut"]
+    next_cursor: str | None
+
+
 class DepthSeriesOut(TypedDict):
     """Jobs per step, sampled within half a minute after its last minute."""
 
@@ -322,6 +364,13 @@ class ExplanationOut(TypedDict):
     next_at: str | None
 
 
+class FanOutCallbackIn(TypedDict):
+    """Reports how the fan-out ends. Absent `events`: however it ends."""
+
+    url: str
+    events: NotRequired[list[Literal["fan_out.succeeded", "fan_out.failed", "fan_out.cancelled"]]]
+
+
 class FanOutEventOut(TypedDict):
     """The data of a fan-out event; the event's ID is the version."""
 
@@ -346,6 +395,7 @@ class FanOutOut(TypedDict):
     max_concurrency: int | None
     failure_tolerance: "ToleranceOut"
     then_job_id: str | None
+    callback: "CallbackOut | None"
     created_at: str
     finished_at: str | None
 
@@ -366,6 +416,14 @@ class FanOutSpecIn(TypedDict):
     max_concurrency: NotRequired[int | None]
     failure_tolerance: NotRequired["ToleranceIn"]
     then: NotRequired["JobSpecIn | None"]
+    callback: NotRequired["FanOutCallbackIn | None"]
+
+
+class FlowCallbackIn(TypedDict):
+    """Reports how the flow ends. Absent `events`: however it ends."""
+
+    url: str
+    events: NotRequired[list[Literal["flow.succeeded", "flow.failed", "flow.cancelled"]]]
 
 
 class FlowEventOut(TypedDict):
@@ -387,6 +445,7 @@ class FlowOut(TypedDict):
     name: str
     state: Literal["running", "succeeded", "failed", "cancelled"]
     counts: "GroupCountsOut"
+    callback: "CallbackOut | None"
     jobs: dict[str, str]
     created_at: str
     finished_at: str | None
@@ -405,6 +464,7 @@ class FlowSpecIn(TypedDict):
     name: str
     on_failure: NotRequired[Literal["fail", "continue"]]
     deadline_seconds: NotRequired[float | None]
+    callback: NotRequired["FlowCallbackIn | None"]
     jobs: dict[str, "NodeIn"]
 
 
@@ -417,6 +477,7 @@ class FlowSummaryOut(TypedDict):
     name: str
     state: Literal["running", "succeeded", "failed", "cancelled"]
     counts: "GroupCountsOut"
+    callback: "CallbackOut | None"
     created_at: str
     finished_at: str | None
 
@@ -514,6 +575,13 @@ class ItemsOut(TypedDict):
     sealed: bool
 
 
+class JobCallbackIn(TypedDict):
+    """Reports how the job ends. Absent `events`: however it ends."""
+
+    url: str
+    events: NotRequired[list[Literal["job.succeeded", "job.dead", "job.cancelled"]]]
+
+
 class JobChangesIn(TypedDict):
     """Changes to an unfinished job. Absent fields stay unchanged."""
 
@@ -558,6 +626,7 @@ class JobOut(TypedDict):
     retention_seconds: float
     limit_key: str | None
     unique: "UniqueOut | None"
+    callback: "CallbackOut | None"
     failures: int
     interruptions: int
     crashes: int
@@ -604,6 +673,7 @@ class JobSpecIn(TypedDict):
     tags: NotRequired[dict[str, str]]
     limit_key: NotRequired[str | None]
     unique: NotRequired["UniqueIn | None"]
+    callback: NotRequired["JobCallbackIn | None"]
 
 
 class JobTypeOut(TypedDict):
@@ -980,6 +1050,12 @@ class RotateIn(TypedDict):
     overlap_seconds: NotRequired[float]
 
 
+class RotationIn(TypedDict):
+    """How long the replaced secret still signs, next to the new one."""
+
+    overlap_seconds: NotRequired[int]
+
+
 class RunOut(TypedDict):
     """The result of a fire time."""
 
@@ -1158,6 +1234,68 @@ class WaitsForOut(TypedDict):
     state: str | None
 
 
+class WebhookChangesIn(TypedDict):
+    """Changes to an endpoint. Absent fields stay unchanged."""
+
+    url: NotRequired[str | None]
+    events: NotRequired[list[Literal["job.succeeded", "job.dead", "job.cancelled", "flow.succeeded", "flow.failed", "flow.cancelled", "fan_out.succeeded", "fan_out.failed", "fan_out.cancelled", "queue.paused", "queue.resumed", "job.*", "flow.*", "fan_out.*", "queue.*", "*"]] | None]
+    description: NotRequired[str | None]
+
+
+class WebhookIn(TypedDict):
+    """An endpoint that receives events of the namespace."""
+
+    url: str
+    events: list[Literal["job.succeeded", "job.dead", "job.cancelled", "flow.succeeded", "flow.failed", "flow.cancelled", "fan_out.succeeded", "fan_out.failed", "fan_out.cancelled", "queue.paused", "queue.resumed", "job.*", "flow.*", "fan_out.*", "queue.*", "*"]]
+    description: NotRequired[str]
+
+
+class WebhookOut(TypedDict):
+    """An endpoint and its state. `callbacks` stands for the callbacks of all jobs, flows and fan-outs."""
+
+    id: str
+    object: Literal["webhook"]
+    version: int
+    url: str | None
+    events: list[str]
+    description: str
+    enabled: bool
+    disabled_at: str | None
+    disabled_reason: Literal["failing", "gone", "requested"] | None
+    failing_since: str | None
+    secret_overlap_until: str | None
+    pending: int
+    dropped: int
+    created_at: str | None
+
+
+class WebhookPage(TypedDict):
+    """All endpoints, newest first."""
+
+    items: list["WebhookOut"]
+    next_cursor: str | None
+
+
+class WebhookSecretOut(TypedDict):
+    """An endpoint with its new secret, which no other response shows."""
+
+    id: str
+    object: Literal["webhook"]
+    version: int
+    url: str | None
+    events: list[str]
+    description: str
+    enabled: bool
+    disabled_at: str | None
+    disabled_reason: Literal["failing", "gone", "requested"] | None
+    failing_since: str | None
+    secret_overlap_until: str | None
+    pending: int
+    dropped: int
+    created_at: str | None
+    secret: str
+
+
 class WorkerOut(TypedDict):
     """A worker process as of its last heartbeat."""
 
@@ -1180,7 +1318,7 @@ class WorkerPage(TypedDict):
     next_cursor: str | None
 
 
-ProblemCode = Literal["backend_unavailable", "bad_request", "body_too_large", "configuration_invalid", "count_mismatch", "cursor_invalid", "fan_out_sealed", "flow_invalid", "headers_too_large", "host_not_allowed", "http_error", "http_invalid", "idempotency_key_reused", "internal_error", "invalid_state", "issuer_unavailable", "json_invalid", "key_restricted", "method_not_allowed", "namespace_exists", "namespace_not_empty", "not_found", "not_replicated", "outcome_unknown", "payload_invalid", "payload_too_large", "queue_full", "queue_not_empty", "quota_exceeded", "request_too_slow", "scope_missing", "shutting_down", "storage_full", "store_fault", "too_many_bodies", "too_many_failures", "too_many_queues", "too_many_streams", "too_many_waiters", "unauthenticated", "unique_conflict", "unknown_job_type", "unknown_parameter", "unsupported_media_type", "validation_failed", "version_mismatch"]
+ProblemCode = Literal["backend_unavailable", "bad_request", "body_too_large", "configuration_invalid", "count_mismatch", "cursor_invalid", "fan_out_sealed", "flow_invalid", "headers_too_large", "host_not_allowed", "http_error", "http_invalid", "idempotency_key_reused", "internal_error", "invalid_state", "issuer_unavailable", "json_invalid", "key_restricted", "method_not_allowed", "namespace_exists", "namespace_not_empty", "not_found", "not_replicated", "outbox_full", "outcome_unknown", "payload_invalid", "payload_too_large", "queue_full", "queue_not_empty", "quota_exceeded", "request_too_slow", "scope_missing", "shutting_down", "storage_full", "store_fault", "too_many_bodies", "too_many_failures", "too_many_queues", "too_many_streams", "too_many_waiters", "too_many_webhooks", "unauthenticated", "unique_conflict", "unknown_job_type", "unknown_parameter", "unsupported_media_type", "validation_failed", "version_mismatch"]
 
 
 class ItemResultOut(TypedDict):
@@ -1209,6 +1347,7 @@ class JobOptions(TypedDict):
     tags: NotRequired[dict[str, str]]
     limit_key: NotRequired[str | None]
     unique: NotRequired["UniqueIn | None"]
+    callback: NotRequired["JobCallbackIn | None"]
 
 
 class ScheduleOptions(TypedDict):
@@ -1229,6 +1368,7 @@ class FlowOptions(TypedDict):
 
     on_failure: NotRequired[Literal["fail", "continue"]]
     deadline_seconds: NotRequired[float | None]
+    callback: NotRequired["FlowCallbackIn | None"]
 
 
 class FanOutOptions(TypedDict):
@@ -1236,6 +1376,7 @@ class FanOutOptions(TypedDict):
 
     max_concurrency: NotRequired[int | None]
     failure_tolerance: NotRequired["ToleranceIn"]
+    callback: NotRequired["FanOutCallbackIn | None"]
 
 
 class FanOutKeywords(TypedDict):
@@ -1253,6 +1394,7 @@ class FanOutKeywords(TypedDict):
     tags: NotRequired[dict[str, str]]
     limit_key: NotRequired[str | None]
     unique: NotRequired["UniqueIn | None"]
+    callback: NotRequired["FanOutCallbackIn | None"]
     max_concurrency: NotRequired[int | None]
     failure_tolerance: NotRequired["ToleranceIn"]
 

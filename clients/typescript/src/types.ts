@@ -3,7 +3,7 @@
 /** A new key of the caller's namespace. It can permit nothing that the caller may not do. */
 export interface ApiKeyIn {
   name: string;
-  scopes: ("jobs:read" | "jobs:write" | "queues:read" | "queues:admin" | "dlq:read" | "dlq:write" | "schedules:read" | "schedules:write" | "workers:read" | "workers:admin" | "keys:admin" | "metrics:read" | "payload:read" | "namespaces:admin")[];
+  scopes: ("jobs:read" | "jobs:write" | "queues:read" | "queues:admin" | "dlq:read" | "dlq:write" | "schedules:read" | "schedules:write" | "webhooks:read" | "webhooks:write" | "workers:read" | "workers:admin" | "keys:admin" | "metrics:read" | "payload:read" | "namespaces:admin")[];
   /** The only queues that the key may use. */
   queues?: string[] | null;
   /** The only job types that the key may use. */
@@ -58,6 +58,14 @@ export interface ApiKeyOut {
 export interface ApiKeyPage {
   items: ApiKeyOut[];
   next_cursor: string | null;
+}
+
+/** An attempt: the status of the response, or the error instead of one. */
+export interface AttemptMadeOut {
+  at: string;
+  duration_seconds: number;
+  status: number | null;
+  error: string | null;
 }
 
 /** An attempt that failed, crashed (its subprocess died) or was lost with its worker. */
@@ -184,6 +192,12 @@ export interface BulkRow {
   problem: Problem | null;
 }
 
+/** The callback; the query of its URL is hidden. */
+export interface CallbackOut {
+  url: string;
+  events: string[];
+}
+
 /** The reason, and how many seconds a running job has to react. */
 export interface CancelIn {
   /** Stored as `cancel_message`. */
@@ -284,6 +298,34 @@ export interface DeadRetryIn {
   filter: DeadFilterIn;
 }
 
+/** An event for an endpoint. */
+export interface DeliveryOut {
+  /** Receivers get it as `webhook-id`, the same in each attempt. */
+  id: string;
+  object: "delivery";
+  webhook_id: string;
+  event: string;
+  resource_id: string;
+  /** The URL of a callback; null for an endpoint, which has its own. */
+  url: string | null;
+  status: "pending" | "delivered" | "failed";
+  /** No attempts left; a response 410; an address that is not allowed; or the endpoint was disabled. */
+  failure_reason: "exhausted" | "gone" | "refused" | "disabled" | null;
+  attempts: number;
+  last_attempt: AttemptMadeOut | null;
+  next_attempt_at: string | null;
+  created_at: string;
+  ended_at: string | null;
+  /** What the receiver gets. */
+  body: Record<string, unknown>;
+}
+
+/** A page of deliveries, newest first. */
+export interface DeliveryPage {
+  items: DeliveryOut[];
+  next_cursor: string | null;
+}
+
 /** Jobs per step, sampled within half a minute after its last minute. */
 export interface DepthSeriesOut {
   queued: (number | null)[];
@@ -337,6 +379,13 @@ export interface ExplanationOut {
   next_at: string | null;
 }
 
+/** Reports how the fan-out ends. Absent `events`: however it ends. */
+export interface FanOutCallbackIn {
+  /** Receives a signed POST for each event, as webhooks do. */
+  url: string;
+  events?: ("fan_out.succeeded" | "fan_out.failed" | "fan_out.cancelled")[];
+}
+
 /** The data of a fan-out event; the event's ID is the version. */
 export interface FanOutEventOut {
   id: string;
@@ -359,6 +408,7 @@ export interface FanOutOut {
   max_concurrency: number | null;
   failure_tolerance: ToleranceOut;
   then_job_id: string | null;
+  callback: CallbackOut | null;
   created_at: string;
   finished_at: string | null;
 }
@@ -381,6 +431,14 @@ export interface FanOutSpecIn {
   failure_tolerance?: ToleranceIn;
   /** A follow-up job that runs once after all items finish, unless the fan-out is cancelled. */
   then?: JobSpecIn | null;
+  callback?: FanOutCallbackIn | null;
+}
+
+/** Reports how the flow ends. Absent `events`: however it ends. */
+export interface FlowCallbackIn {
+  /** Receives a signed POST for each event, as webhooks do. */
+  url: string;
+  events?: ("flow.succeeded" | "flow.failed" | "flow.cancelled")[];
 }
 
 /** The data of a flow event; the event's ID is the version. */
@@ -400,6 +458,7 @@ export interface FlowOut {
   name: string;
   state: "running" | "succeeded" | "failed" | "cancelled";
   counts: GroupCountsOut;
+  callback: CallbackOut | null;
   jobs: Record<string, string>;
   created_at: string;
   finished_at: string | null;
@@ -421,6 +480,7 @@ export interface FlowSpecIn {
   on_failure?: "fail" | "continue";
   /** For every job of the flow, across all its attempts, counted from the submission. */
   deadline_seconds?: number | null;
+  callback?: FlowCallbackIn | null;
   jobs: Record<string, NodeIn>;
 }
 
@@ -432,6 +492,7 @@ export interface FlowSummaryOut {
   name: string;
   state: "running" | "succeeded" | "failed" | "cancelled";
   counts: GroupCountsOut;
+  callback: CallbackOut | null;
   created_at: string;
   finished_at: string | null;
 }
@@ -524,6 +585,13 @@ export interface ItemsOut {
   sealed: boolean;
 }
 
+/** Reports how the job ends. Absent `events`: however it ends. */
+export interface JobCallbackIn {
+  /** Receives a signed POST for each event, as webhooks do. */
+  url: string;
+  events?: ("job.succeeded" | "job.dead" | "job.cancelled")[];
+}
+
 /** Changes to an unfinished job. Absent fields stay unchanged. */
 export interface JobChangesIn {
   priority?: number | null;
@@ -565,6 +633,7 @@ export interface JobOut {
   retention_seconds: number;
   limit_key: string | null;
   unique: UniqueOut | null;
+  callback: CallbackOut | null;
   failures: number;
   interruptions: number;
   crashes: number;
@@ -623,6 +692,7 @@ export interface JobSpecIn {
   tags?: Record<string, string>;
   limit_key?: string | null;
   unique?: UniqueIn | null;
+  callback?: JobCallbackIn | null;
 }
 
 /** A job type that at least one live worker knows. */
@@ -1008,6 +1078,11 @@ export interface RotateIn {
   overlap_seconds?: number;
 }
 
+/** How long the replaced secret still signs, next to the new one. */
+export interface RotationIn {
+  overlap_seconds?: number;
+}
+
 /** The result of a fire time. */
 export interface RunOut {
   slot: string | null;
@@ -1184,6 +1259,76 @@ export interface WaitsForOut {
   state: string | null;
 }
 
+/** Changes to an endpoint. Absent fields stay unchanged. */
+export interface WebhookChangesIn {
+  url?: string | null;
+  events?: ("job.succeeded" | "job.dead" | "job.cancelled" | "flow.succeeded" | "flow.failed" | "flow.cancelled" | "fan_out.succeeded" | "fan_out.failed" | "fan_out.cancelled" | "queue.paused" | "queue.resumed" | "job.*" | "flow.*" | "fan_out.*" | "queue.*" | "*")[] | null;
+  description?: string | null;
+}
+
+/** An endpoint that receives events of the namespace. */
+export interface WebhookIn {
+  /** Its address must be public, or one that TRIAGE_HTTP_ALLOW names. */
+  url: string;
+  /** Single events, all of a kind (`job.*`), or all (`*`). */
+  events: ("job.succeeded" | "job.dead" | "job.cancelled" | "flow.succeeded" | "flow.failed" | "flow.cancelled" | "fan_out.succeeded" | "fan_out.failed" | "fan_out.cancelled" | "queue.paused" | "queue.resumed" | "job.*" | "flow.*" | "fan_out.*" | "queue.*" | "*")[];
+  description?: string;
+}
+
+/** An endpoint and its state. `callbacks` stands for the callbacks of all jobs, flows and fan-outs. */
+export interface WebhookOut {
+  id: string;
+  object: "webhook";
+  version: number;
+  url: string | null;
+  events: string[];
+  description: string;
+  enabled: boolean;
+  disabled_at: string | null;
+  /** Every attempt failed for a day; a response 410; or a request. */
+  disabled_reason: "failing" | "gone" | "requested" | null;
+  /** No attempt has succeeded since this time. */
+  failing_since: string | null;
+  /** Until when a replaced secret still signs. */
+  secret_overlap_until: string | null;
+  /** Deliveries that have not ended. */
+  pending: number;
+  /** Events that were lost because too many deliveries were pending. */
+  dropped: number;
+  created_at: string | null;
+}
+
+/** All endpoints, newest first. */
+export interface WebhookPage {
+  items: WebhookOut[];
+  next_cursor: string | null;
+}
+
+/** An endpoint with its new secret, which no other response shows. */
+export interface WebhookSecretOut {
+  id: string;
+  object: "webhook";
+  version: number;
+  url: string | null;
+  events: string[];
+  description: string;
+  enabled: boolean;
+  disabled_at: string | null;
+  /** Every attempt failed for a day; a response 410; or a request. */
+  disabled_reason: "failing" | "gone" | "requested" | null;
+  /** No attempt has succeeded since this time. */
+  failing_since: string | null;
+  /** Until when a replaced secret still signs. */
+  secret_overlap_until: string | null;
+  /** Deliveries that have not ended. */
+  pending: number;
+  /** Events that were lost because too many deliveries were pending. */
+  dropped: number;
+  created_at: string | null;
+  /** `whsec_` and base64: verifies the signatures (Standard Webhooks). */
+  secret: string;
+}
+
 /** A worker process as of its last heartbeat. */
 export interface WorkerOut {
   id: string;
@@ -1205,7 +1350,7 @@ export interface WorkerPage {
   next_cursor: string | null;
 }
 
-export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "key_restricted" | "method_not_allowed" | "namespace_exists" | "namespace_not_empty" | "not_found" | "not_replicated" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "quota_exceeded" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "unauthenticated" | "unique_conflict" | "unknown_job_type" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
+export type ProblemCode = "backend_unavailable" | "bad_request" | "body_too_large" | "configuration_invalid" | "count_mismatch" | "cursor_invalid" | "fan_out_sealed" | "flow_invalid" | "headers_too_large" | "host_not_allowed" | "http_error" | "http_invalid" | "idempotency_key_reused" | "internal_error" | "invalid_state" | "issuer_unavailable" | "json_invalid" | "key_restricted" | "method_not_allowed" | "namespace_exists" | "namespace_not_empty" | "not_found" | "not_replicated" | "outbox_full" | "outcome_unknown" | "payload_invalid" | "payload_too_large" | "queue_full" | "queue_not_empty" | "quota_exceeded" | "request_too_slow" | "scope_missing" | "shutting_down" | "storage_full" | "store_fault" | "too_many_bodies" | "too_many_failures" | "too_many_queues" | "too_many_streams" | "too_many_waiters" | "too_many_webhooks" | "unauthenticated" | "unique_conflict" | "unknown_job_type" | "unknown_parameter" | "unsupported_media_type" | "validation_failed" | "version_mismatch";
 
 /** A line of a fan-out's results: an item with its outcome or current state. */
 export interface ItemResultOut {
@@ -1238,6 +1383,7 @@ export interface JobOptions {
   tags?: Record<string, string>;
   limit_key?: string | null;
   unique?: UniqueIn | null;
+  callback?: JobCallbackIn | null;
 }
 
 /** See ScheduleIn. */
@@ -1268,6 +1414,7 @@ export interface FlowOptions {
   on_failure?: "fail" | "continue";
   /** For every job of the flow, across all its attempts, counted from the submission. */
   deadline_seconds?: number | null;
+  callback?: FlowCallbackIn | null;
 }
 
 /** See FanOutSpecIn. */
@@ -1275,6 +1422,7 @@ export interface FanOutOptions {
   /** The most items that run at the same time, across all workers. */
   max_concurrency?: number | null;
   failure_tolerance?: ToleranceIn;
+  callback?: FanOutCallbackIn | null;
 }
 
 /** See JobSpecIn and FanOutSpecIn. */
@@ -1298,6 +1446,7 @@ export interface FanOutKeywords {
   tags?: Record<string, string>;
   limit_key?: string | null;
   unique?: UniqueIn | null;
+  callback?: FanOutCallbackIn | null;
   /** The most items that run at the same time, across all workers. */
   max_concurrency?: number | null;
   failure_tolerance?: ToleranceIn;
@@ -1374,4 +1523,4 @@ export interface DeadLetterGroupFilter {
 }
 
 /** What belongs to a fan-out, and not to its jobs. */
-export const FAN_OUT_OPTIONS: string[] = ["max_concurrency", "failure_tolerance"];
+export const FAN_OUT_OPTIONS: string[] = ["max_concurrency", "failure_tolerance", "callback"];

@@ -8,7 +8,7 @@ from typing import Any
 from service.domain.stats import MINUTE_MS, Kind, Mark, Tally, Window, series_name
 from service.store.codec.history.stats import MINUTES, decode_hour, decode_mark, decode_tally, split_tallies
 from service.store.queries import Queries
-from service.store.redis import stats_keys
+from service.store.redis.key_groups import stats_keys
 from service.store.redis.scripts import Scripts
 from service.store.stats.recorder import FIVE, FIVES_MINUTES
 

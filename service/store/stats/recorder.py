@@ -27,8 +27,9 @@ from service.store.codec.history.stats import (
     split_tallies,
 )
 from service.store.queries import Queries
-from service.store.redis import keys, stats_keys
+from service.store.redis import keys
 from service.store.redis.errors import translate
+from service.store.redis.key_groups import stats_keys
 from service.store.redis.scripts import Argument, Scripts
 
 #: How long after it has passed a minute is stored: workers report every few seconds.

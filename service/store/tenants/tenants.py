@@ -15,8 +15,9 @@ from service.store.access_keys import AccessKeys
 from service.store.codec.fields import text, texts
 from service.store.codec.tenants import decode_tenant, decode_usage, encode_policy
 from service.store.cursors import decode_cursor, encode_cursor
-from service.store.redis import keys, tenant_keys
+from service.store.redis import keys
 from service.store.redis.connect import client_for
+from service.store.redis.key_groups import tenant_keys
 from service.store.redis.routing.repeats import repeat
 from service.store.redis.scripts import Argument, Scripts
 

@@ -8,7 +8,7 @@ from service.domain.webhook import CALLBACKS, MAX_ENDPOINTS, Secret, TooManyWebh
 from service.store.codec.fields import text, texts
 from service.store.codec.webhooks.endpoints import decode_webhook, encode_secrets
 from service.store.queries import Queries
-from service.store.redis import webhook_keys
+from service.store.redis.key_groups import webhook_keys
 from service.store.redis.scripts import Argument, Scripts
 
 

@@ -24,7 +24,8 @@ from service.store.codec.webhooks.deliveries import decode_delivery, encode_atte
 from service.store.codec.webhooks.endpoints import decode_secrets, encode_secrets
 from service.store.cursors import decode_cursor, encode_cursor
 from service.store.queries import Page, Queries
-from service.store.redis import keys, webhook_keys
+from service.store.redis import keys
+from service.store.redis.key_groups import webhook_keys
 from service.store.redis.scripts import Argument, Scripts
 
 #: Targets that one claim looks at, and deliveries that it ends per disabled endpoint.

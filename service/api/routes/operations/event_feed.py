@@ -10,7 +10,7 @@ from service.api.resources.streams import event_feed
 from service.api.resources.streams.event_streams import EventStream
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
-from service.api.schemas.events import EventOut
+from service.api.schemas.history.events import EventOut
 from service.api.schemas.parts.fields import Name
 from service.domain.event import TYPES
 from service.store.codec.history.events import parse_position

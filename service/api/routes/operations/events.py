@@ -11,7 +11,7 @@ from service.api.resources.jobs import check_visible
 from service.api.resources.streams.event_streams import EventStream, Snapshot, stream
 from service.api.responses import rendering
 from service.api.routes.router import Router
-from service.api.schemas.events import FanOutEventOut, FlowEventOut, JobEventOut
+from service.api.schemas.history.events import FanOutEventOut, FlowEventOut, JobEventOut
 from service.api.schemas.parts.parameters import FanOutId, FlowId, JobId
 from service.domain.flow import Flow
 from service.domain.group import Group

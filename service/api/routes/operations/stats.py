@@ -10,7 +10,7 @@ from service.api.openapi.operation import operation
 from service.api.responses import rendering
 from service.api.responses.errors import ValidationFailed
 from service.api.routes.router import Router
-from service.api.schemas import stats as schemas
+from service.api.schemas.history import stats as schemas
 from service.api.schemas.parts.fields import Name, Time
 from service.domain.checks import to_ms
 from service.domain.stats import COUNTED, MINUTE_MS, SAMPLED, Kind, Mark, Tally, Window, percentile

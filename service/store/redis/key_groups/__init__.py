@@ -1,0 +1,1 @@
+"""Keys of single features; keys.py has all others."""
