@@ -11,13 +11,13 @@ from fastapi import Depends, Request
 
 from service.api.auth.credentials import Authenticator, Caller
 from service.api.auth.cross_origin import is_elsewhere
+from service.api.auth.memory_shares import MemoryShares
 from service.api.auth.reach import check_operation
 from service.api.auth.throttle import WINDOW_SECONDS, Refusals, fingerprint
 from service.api.job_types import KnownTypes
 from service.api.metrics import ApiMetrics
 from service.api.requests.body_budget import Bodies
 from service.api.requests.long_polls import Waiting, hang_up_noticed
-from service.api.requests.memory import MemoryShares
 from service.api.requests.request_rates import RequestRate
 from service.api.requests.stream_limits import Holder, Places, stream_places, waiter_places
 from service.api.responses.errors import CredentialRefused, TooManyFailures, Unauthenticated
