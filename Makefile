@@ -7,8 +7,8 @@ BIN := .venv/bin
 ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
 UNIT := tests/clients tests/domain tests/workers tests/contract tests/store tests/api
-# Tests wait for servers and timers half of their time, so there is one process more than CI has cores.
-PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal
+# Tests wait for servers and timers half of their time, so there are two processes per core.
+PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 # Pyright takes Node from its own wheel: no node, no download.
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1

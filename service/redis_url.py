@@ -189,7 +189,7 @@ def address_of(url: str) -> str:
     addresses = authority.rpartition("@")[2]
     if scheme == "unix":
         return unquote(slash + path)
-    kind, _ = _SCHEMES[scheme]
+    kind, _ = _SCHEMES.get(scheme, _SCHEMES["redis"])
     complete = (
         address if re.search(r":\d+$", address) else f"{address}:{_PORTS[kind]}"
         for address in addresses.split(",")

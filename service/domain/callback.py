@@ -27,7 +27,8 @@ TEST_EVENT = "webhook.test"
 
 MAX_URL = 2_048
 URL = Text(
-    r"^https?://[A-Za-z0-9._~%\[\]:-]{1,255}([/?][!\"$-~]*)?$",
+    r"^https?://([A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?"
+    r"([/?]([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?$",
     "http:// or https://, a host, and no user name, password, fragment or spaces",
 )
 

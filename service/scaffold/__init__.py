@@ -7,7 +7,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from service.domain.errors import TriageError
+from service.domain.errors import ConfigurationInvalid
 from service.version import VERSION
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
@@ -16,7 +16,7 @@ _TAKEN = frozenset({"service", "triage", "workers", "tests"}) | sys.stdlib_modul
 _SUFFIX = ".tmpl"
 
 
-class ProjectRefused(TriageError):
+class ProjectRefused(ConfigurationInvalid):
     default_message = "The project cannot be created."
 
 

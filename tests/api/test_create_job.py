@@ -14,8 +14,8 @@ FIELDS = {
     "error",
     "progress", "attempt", "max_attempts", "failures", "interruptions", "crashes", "deliveries", "created_at",
     "run_at", "queued_at", "started_at", "finished_at", "expires_at", "worker_id", "flow_id", "flow_key",
-    "fan_out_id", "fan_out_index", "tags", "trace_id", "retry", "timeout_seconds", "expires_seconds",
-    "deadline_seconds",
+    "fan_out_id", "fan_out_index", "tags", "callback", "trace_id", "retry", "timeout_seconds",
+    "expires_seconds", "deadline_seconds",
     "retention_seconds", "limit_key", "unique", "truncated", "cancel_requested_at", "cancel_message",
 }  # fmt: skip
 

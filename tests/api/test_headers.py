@@ -121,7 +121,9 @@ STEPS = {
     "cancel_job", "retry_job", "run_job_now", "retry_dead_letter", "cancel_flow", "retry_flow",
     "cancel_fan_out", "retry_fan_out", "add_fan_out_items", "seal_fan_out", "pause_queue", "resume_queue",
     "purge_queue", "pause_bulk_action", "resume_bulk_action", "cancel_bulk_action", "pause_schedule",
-    "resume_schedule", "drain_worker",
+    "resume_schedule", "drain_worker", "create_api_key", "rotate_api_key", "create_namespace",
+    "create_webhook", "rotate_webhook_secret", "enable_webhook", "disable_webhook", "test_webhook",
+    "resend_delivery",
 }  # fmt: skip
 
 

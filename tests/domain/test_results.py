@@ -11,6 +11,7 @@ REFUSED = {
     SubmitResult.REUSED: "idempotency_key_reused",
     SubmitResult.FULL: "queue_full",
     SubmitResult.TOO_MANY_QUEUES: "too_many_queues",
+    SubmitResult.QUOTA_EXCEEDED: "quota_exceeded",
     SubmitResult.SKIPPED: "invalid_state",
 }
 UNCHANGED = {
@@ -19,12 +20,14 @@ UNCHANGED = {
     ChangeResult.VERSION: "version_mismatch",
     ChangeResult.MISSING: "not_found",
     ChangeResult.TOO_MANY_QUEUES: "too_many_queues",
+    ChangeResult.QUOTA_EXCEEDED: "quota_exceeded",
 }
 
 
 @pytest.mark.parametrize("result", SubmitResult)
 def test_a_submission_without_a_job_is_an_error(result: SubmitResult) -> None:
-    submitted = Submitted(result, "job_1", None)
+    # A quota that was reached is in place of the id.
+    submitted = Submitted(result, "jobs 100" if result is SubmitResult.QUOTA_EXCEEDED else "job_1", None)
     if result not in REFUSED:
         assert submitted.accepted() is submitted
         return

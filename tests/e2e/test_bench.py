@@ -147,7 +147,7 @@ def test_a_job_that_cannot_be_submitted_is_reported_with_the_field(cluster: Clus
     run = triage(cluster, "bench", "--job", "not a name")
     assert (run.returncode, run.stdout) == (1, "")
     assert "triage: 422 validation_failed" in run.stderr
-    assert "  /name: " in run.stderr
+    assert " /name: " in run.stderr
 
 
 def test_a_measurement_ends_in_time_while_it_still_submits(cluster: Cluster) -> None:

@@ -35,7 +35,7 @@ def test_a_flow_that_fails_ends_the_command_with_1(cluster: Cluster) -> None:
     run = triage(cluster, "flow", str(path))
     assert run.returncode == 1
     assert "422 flow_invalid" in run.stderr
-    assert "/jobs/only/depends_on/0: only -> only" in run.stderr
+    assert "/jobs/only/depends_on/0: the job depends on itself: only -> only" in run.stderr
 
 
 def test_a_job_is_explained(cluster: Cluster) -> None:

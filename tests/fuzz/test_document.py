@@ -32,6 +32,6 @@ def test_no_request_gets_a_response_that_the_document_does_not_know(cluster: Clu
         command += ["--max-time", str(LONG_SECONDS), "--seed", seed]
     else:
         # The same requests in each run.
-        command += ["--max-examples", "6", "--generation-deterministic", "--seed", "1"]
+        command += ["--max-examples", "3", "--generation-deterministic", "--seed", "1"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}\n{cluster.logs()}"

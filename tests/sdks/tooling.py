@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,14 @@ class Tooling:
     directory: Path
     node: Path
 
-    def run(self, command: str, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
-        """Its output; a failure shows everything."""
+    def run(
+        self,
+        command: str,
+        cwd: Path,
+        environment: Mapping[str, str] | None = None,
+        codes: Collection[int] = (0,),
+    ) -> str:
+        """Its output; an exit code other than `codes` shows everything."""
         path = (
             f"{self.directory}/venv/bin:{self.directory}/node_modules/.bin:{self.node}:{os.environ['PATH']}"
         )
@@ -33,7 +39,7 @@ class Tooling:
             text=True,
             check=False,
         )
-        assert ended.returncode == 0, f"{command}\n{ended.stdout}"
+        assert ended.returncode in codes, f"{command}\n{ended.stdout}"
         return ended.stdout
 
 

@@ -20,7 +20,7 @@ from tests.support import factories
 pytestmark = pytest.mark.anyio
 
 #: Graphs in a normal run; set these variables to search longer or elsewhere.
-GRAPHS = int(os.environ.get("FLOW_GRAPHS", "150"))
+GRAPHS = int(os.environ.get("FLOW_GRAPHS", "80"))
 FIRST_SEED = int(os.environ.get("FLOW_SEED", "1"))
 #: Jobs of a flow of this size add no more children.
 MOST_JOBS = 40

@@ -19,7 +19,7 @@ from tests.support.factories import OK
 
 START = 1_900_000_000_000
 #: Lives in a normal run; `LIMIT_LIVES=2000 pytest tests/store/test_limit_model.py` searches longer.
-LIVES = int(os.environ.get("LIMIT_LIVES", "60"))
+LIVES = int(os.environ.get("LIMIT_LIVES", "30"))
 QUEUES: tuple[str, ...] = ("a", "b", "c")
 TYPES = ("work", "other")
 LEASE = 15_000

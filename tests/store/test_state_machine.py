@@ -19,7 +19,7 @@ from tests.support import factories, invariants
 from tests.support.factories import BROKEN, HOPELESS, LATER, OK
 
 #: Lives in a normal run; `JOB_LIVES=2000` searches longer.
-EXAMPLES = int(os.environ.get("JOB_LIVES", "20"))
+EXAMPLES = int(os.environ.get("JOB_LIVES", "10"))
 START = 1_900_000_000_000
 LEASE = 15_000
 DELAY = 60_000

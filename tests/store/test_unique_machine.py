@@ -23,7 +23,7 @@ from tests.support.factories import BROKEN, HOPELESS, LATER, OK
 from tests.support.quota_invariants import set_quotas
 
 #: Lives in a normal run; `UNIQUE_LIVES=2000` searches longer.
-EXAMPLES = int(os.environ.get("UNIQUE_LIVES", "20"))
+EXAMPLES = int(os.environ.get("UNIQUE_LIVES", "10"))
 
 
 OUTCOMES = {"ok": OK, "broken": BROKEN, "hopeless": HOPELESS, "later": LATER, "interrupted": Interrupted()}

@@ -76,9 +76,19 @@ def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
         yield from _query_parameters(child)
 
 
+def _is_hidden(request: Request) -> bool:
+    """Whether this template has caught a literal path, whose other methods the response to it names."""
+    path = request.url.path
+    return (
+        getattr(request.scope.get("route"), "path", path) != path and path in request.app.openapi()["paths"]
+    )
+
+
 def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
     """Refuse unknown and repeated parameters: a misspelt filter must not match everything."""
     given = Counter(name for name, _ in request.query_params.multi_items())
+    if _is_hidden(request):
+        return
     if unknown := [name for name in given if name not in known]:
         names = ", ".join(sorted(known)) or "none"
         raise UnknownParameter(

@@ -5,7 +5,8 @@
  * @returns {AsyncGenerator<{event: string, data: string, id?: string}>}
  */
 export async function* lines(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const decoder = /** @type {ReadableWritablePair<string, Uint8Array>} */ (/** @type {unknown} */ (new TextDecoderStream()));
+  const reader = body.pipeThrough(decoder).getReader();
   let rest = "";
   try {
     for (;;) {

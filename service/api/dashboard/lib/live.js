@@ -63,6 +63,7 @@ async function run(stopped, wanted) {
  * @returns {Promise<boolean>} false: this API has no stream for this key
  */
 async function stream(signal, wanted) {
+  /** @type {Record<string, string>} */
   const resumed = lastId === "" ? {} : { "Last-Event-ID": lastId };
   const response = await fetch(urlOf("events", wanted), {
     headers: { ...authorization(), ...resumed, Accept: "text/event-stream" },

@@ -56,7 +56,11 @@ class Loop {
    * @param {(change: object) => void} show
    */
   constructor(address, options, show) {
-    [this.address, this.options, this.show] = [address, options, show];
+    this.address = address;
+    this.options = options;
+    this.show = show;
+    /** @type {((value?: any) => void)[] | undefined} */
+    this.waiting = undefined;
     this.left = new AbortController();
     this.readAt = 0;
     /** Ends the present pause. */

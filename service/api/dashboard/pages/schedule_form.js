@@ -42,6 +42,7 @@ function ScheduleForm({ schedule, close }) {
     const rule = { cron: cron.trim() || null, every_seconds: seconds, timezone: zone.trim() || "UTC" };
     if (fresh && (await exists(name.trim()))) throw new Error(`A schedule named ${name.trim()} exists: edit that one.`);
     // A change that was made meanwhile is not overwritten.
+    /** @type {Record<string, string>} */
     const guard = fresh ? {} : { "If-Match": `"${old.version}"` };
     await send("PUT", path`schedules/${name.trim()}`, { ...rule, ...times, job: objectOf("Job", job), catch_up: catchUp, overlap, paused: old.paused ?? false }, guard);
     notify(`Schedule ${name.trim()} is saved.`);
