@@ -58,7 +58,7 @@ def test_shortcuts_search_move_and_select(visit: Visit, system: System) -> None:
     search.fill(f" {jobs[0]['id']} ")
     page.keyboard.press("Enter")
     visit.sees(page.get_by_role("heading", level=1), jobs[0]["id"])
-    assert page.title() == f"{jobs[0]['id']} – Triage"
+    expect(page).to_have_title(f"{jobs[0]['id']} – Triage")
     page.keyboard.press("g")
     page.keyboard.press("d")
     visit.sees(page.get_by_role("heading", level=1), "Dead letters")
