@@ -7,8 +7,8 @@ BIN := .venv/bin
 ON_REDIS := tests/races $(filter-out %_machine.py %_model.py %_agree.py,$(wildcard tests/store/test_*.py))
 # Where tests/conftest.py sees to it that a test that starts processes has a marker.
 UNIT := tests/clients tests/domain tests/workers tests/contract tests/store tests/api
-# Tests wait for servers and timers half of their time, so there are two processes per core.
-PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
+# Tests wait for servers and timers half of their time, so there is one process more than CI has cores.
+PYTEST := $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not long"
 # Pyright takes Node from its own wheel: no node, no download.
 export PYRIGHT_PYTHON_GLOBAL_NODE := off
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -106,6 +106,7 @@ fuzz: setup ## Fuzz every operation for FUZZ_SECONDS (default 1800): no 5xx, not
 chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and flows; faults for NEMESIS_SECONDS (600)
 	@JOB_LIVES=1000 UNIQUE_LIVES=1000 LIMIT_LIVES=1000 FLOW_GRAPHS=2000 $(BIN)/python -m pytest --timeout 3600 \
 		tests/store/test_state_machine.py tests/store/test_unique_machine.py tests/store/test_limit_model.py tests/store/test_flow_model.py
+	@$(BIN)/python -m pytest -m long --timeout 3600 tests
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} NEMESIS_SERVER=$${NEMESIS_SERVER:-server,sentinel,cluster} \
 		$(BIN)/python -m pytest --timeout 3600 tests/faults/test_nemesis.py
 	@HOSTILE_SECONDS=$${HOSTILE_SECONDS:-20} $(BIN)/python -m pytest --timeout 1800 tests/api/test_hostile_tenant.py

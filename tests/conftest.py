@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     config.addinivalue_line("markers", "server: needs a Valkey or Redis server; added to all that do")
+    config.addinivalue_line("markers", "long: takes long and repeats what others test; only in `make chaos`")
     config.addinivalue_line("markers", "processes: starts processes, so it is not in `make unit`")
     # Before any fixture, and for subprocesses as well: a developer's own settings must not affect a test.
     for name in [name for name in os.environ if name.upper().startswith("TRIAGE_")]:

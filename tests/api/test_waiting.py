@@ -241,14 +241,12 @@ async def test_a_key_that_may_no_longer_read_ends_its_waits_and_streams(
             await eventually(both_wait)
             keys = AccessKeys(store.scripts.redis)
             digest = credentials.digest(header["Authorization"].removeprefix("Bearer "))
-            found = await keys.find(digest)
-            assert found is not None
             if revoked:
+                assert (found := await keys.find(digest)) is not None
                 await keys.revoke(found.id)
             else:
-                record = access_key(ACCESS_PREFIX, digest=digest)
                 redis: Any = store.scripts.redis
-                await redis.hset(record, "scopes", "jobs:write")
+                await redis.hset(access_key(ACCESS_PREFIX, digest=digest), "scopes", "jobs:write")
             async with asyncio.timeout(10):
                 text = "".join([part async for part in stream.aiter_text()])
         assert text.endswith(f'event: unauthorized\ndata: {{"code":"{code}"}}\n\n')

@@ -101,7 +101,7 @@ def test_they_agree_on_edges_and_tolerances() -> None:
 
 def test_the_two_have_the_same_fields() -> None:
     assert set(JobSpecIn.model_fields) == {*FIELDS, "payload"}
-    # The durability of submissions is no field of a job.
+    # A queue also has the durability of its submissions, which no job has.
     of_queues = {name for name, row in FIELDS.items() if row.of_queues}
     assert set(QueueDefaultsIn.model_fields) == {*of_queues, "durability"}
 

@@ -150,6 +150,7 @@ def test_a_job_that_cannot_be_submitted_is_reported_with_the_field(cluster: Clus
     assert " /name: " in run.stderr
 
 
+@pytest.mark.long
 def test_a_measurement_ends_in_time_while_it_still_submits(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker(handlers=SHIPPED)

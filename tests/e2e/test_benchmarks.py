@@ -14,6 +14,7 @@ pytestmark = pytest.mark.anyio
 JOBS = 300
 
 
+@pytest.mark.long
 async def test_a_drain_a_wait_and_a_jobs_memory_are_measured(
     server_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,6 +142,7 @@ def body(spec: FlowSpec, chance: random.Random, outcomes: dict[str, str]) -> dic
     return {"name": "random", "on_failure": spec.on_failure, "jobs": jobs}
 
 
+@pytest.mark.long
 def test_two_hundred_random_flows_end_as_the_model_says(cluster: Cluster) -> None:
     cluster.start_api()
     cluster.start_worker()

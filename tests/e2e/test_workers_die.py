@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.processes import LEASE_SECONDS, Cluster, free_port
 from tests.support.eventually import eventually_blocking
@@ -43,6 +44,7 @@ def test_jobs_of_a_killed_worker_run_again_within_lease_and_a_second(
         assert datetime.fromisoformat(job["started_at"]).timestamp() - killed < LEASE_SECONDS + 5
 
 
+@pytest.mark.long
 def test_ten_deploys_do_not_harm_a_long_job_with_one_attempt(cluster: Cluster) -> None:
     cluster.start_api()
     id = cluster.submit(payload={"seconds": 3}, retry={"max_attempts": 1})["id"]

@@ -178,6 +178,7 @@ def test_limits_and_order_hold_in_every_life(
 @given(
     weights=st.lists(st.integers(1, 9), min_size=3, max_size=3), slots=st.sampled_from([1, 2, 3, 12, 50, 100])
 )
+@pytest.mark.long
 def test_shares_hold_within_5_points_over_600_starts(redis_url: str, weights: list[int], slots: int) -> None:
     async def live() -> None:
         redis = connect(redis_url, socket_timeout=10)
