@@ -109,7 +109,6 @@ chaos: setup ## Long forms of the random tests: lives of jobs, keys, limits and 
 	@$(BIN)/python -m pytest -m long --timeout 3600 tests
 	@NEMESIS_SECONDS=$${NEMESIS_SECONDS:-600} NEMESIS_SERVER=$${NEMESIS_SERVER:-server,sentinel,cluster} \
 		$(BIN)/python -m pytest --timeout 3600 tests/faults/test_nemesis.py
-	@HOSTILE_SECONDS=$${HOSTILE_SECONDS:-20} $(BIN)/python -m pytest --timeout 1800 tests/api/test_hostile_tenant.py
 	@WEBHOOK_ENDS=$${WEBHOOK_ENDS:-10000} $(BIN)/python -m pytest -s --timeout 7200 tests/faults/test_webhooks.py
 
 bench: setup redis ## Measure Triage against its peers: all rows, or ROWS=drain,http; ROUNDS (default 5)

@@ -77,10 +77,6 @@ class Tally:
             for bucket, count in more.items():
                 own[bucket] = own.get(bucket, 0) + count
 
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.counts) and not self.wait and not self.run and not any(self.depth or ())
-
     @classmethod
     def sum(cls, tallies: Iterable["Tally"]) -> "Tally":
         """The sum of tallies of several names, at the same time."""

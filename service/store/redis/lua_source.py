@@ -12,7 +12,7 @@ FOLDER = files("service.store") / "lua"
 _USES = re.compile(r"^-- Uses: (.+)$", re.MULTILINE)
 _BEGIN = re.compile(r"\bfunction (?:\w+\.)?begin\(")
 
-#: Calls what belongs to one call: the begin() of each library that the command uses.
+#: Before its body, a function calls the begin() of each library that it uses.
 _FUNCTION = """\
 do
 local begins = {{{begins}}}
