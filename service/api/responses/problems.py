@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from service.api.responses.advice import advise, no_such_path
-from service.api.responses.allowed_methods import allowed_methods
+from service.api.responses.allowed_methods import allowed_methods, is_literal
 from service.api.responses.errors import (
     BodyTooLarge,
     CredentialRefused,
@@ -182,7 +182,7 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
     found = error.errors()
     if any(row["loc"][:1] == ("path",) for row in found):
         # The route of a template has caught a literal path such as /v1/jobs/bulk, which has other methods.
-        if "{" not in request.url.path and request.url.path in request.app.openapi()["paths"]:
+        if is_literal(request.app.routes, request.url.path):
             return await _http_error(request, HTTPException(405))
         # An id that cannot exist gets the same response as one that does not exist.
         return await of_request(request, errors.NotFound())
@@ -201,9 +201,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == 404:
         paths = [route.path for route in request.app.routes if getattr(route, "include_in_schema", False)]
         detail = no_such_path(request.url.path, paths)
-    if error.status_code == 405 and (
-        methods := allowed_methods(request.app.openapi()["paths"], request.url.path)
-    ):
+    if error.status_code == 405 and (methods := allowed_methods(request.app.routes, request.url.path)):
         headers = {"Allow": ", ".join(methods)}
         detail = f"{request.method} is not possible here; this path has {headers['Allow']}."
     return respond(problem(error.status_code, code, detail, request.url.path, _request_id(request)), headers)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.api.context import AppState, request_context
 from service.api.requests.limits import body_limit, one_job, read_body
 from service.api.requests.streamed_items import MANY, read_document
+from service.api.responses.allowed_methods import is_literal
 from service.api.responses.errors import UnknownParameter, UnsupportedMediaType, ValidationFailed
 from service.domain.similar import did_you_mean
 
@@ -79,10 +80,7 @@ def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
 def _is_hidden(request: Request) -> bool:
     """Whether this template has caught a literal path, whose other methods the response to it names."""
     path, route = request.url.path, request.scope.get("route")
-    if getattr(route, "path", path) == path:
-        return False
-    # From the routes: building the document would hold up the event loop for a second.
-    return any(getattr(other, "path", None) == path for other in request.app.routes)
+    return getattr(route, "path", path) != path and is_literal(request.app.routes, path)
 
 
 def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
