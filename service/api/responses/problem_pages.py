@@ -62,7 +62,7 @@ def index_html() -> str:
 
 @cache
 def problem_pages() -> dict[str, ProblemPage]:
-    """All pages by code. A code without a text of its own has the default message of its error."""
+    """All pages by code. A code without its own text has the default message of its error."""
     texts: dict[str, Any] = yaml.safe_load((files(__package__ or "") / "problems.yaml").read_text())
     statuses: dict[str, set[int]] = {code: set() for code in sorted(CODES)}
     messages: dict[str, list[str]] = {code: [] for code in statuses}

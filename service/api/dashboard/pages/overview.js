@@ -1,4 +1,4 @@
-/** At 3 a.m.: what burns and since when, and where it goes on from there. */
+/** What is wrong, since when, and links to what to look at next. */
 
 import { History, useHistory } from "../charts/history.js";
 import { html } from "../lib/html.js";

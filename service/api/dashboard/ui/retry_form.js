@@ -19,7 +19,7 @@ export function editAndRetry(job) {
 function RetryForm({ job, close }) {
   const [payload, setPayload] = useState(print(job.payload)), [queue, setQueue] = useState(job.queue), [delay, setDelay] = useState("0");
   const save = async () => {
-    // A payload that nobody touched stays as it is stored.
+    // An unchanged payload is sent as it was stored.
     const changed = payload === print(job.payload) ? {} : { payload: objectOf("Payload", payload) };
     await post(path`jobs/${job.id}/retry`, { ...changed, queue, delay_seconds: numberOf("Delay", delay) ?? 0 });
     notify(`${job.id} will run again.`);
