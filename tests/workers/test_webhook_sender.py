@@ -51,9 +51,17 @@ class Senders:
         self.tasks.append(asyncio.create_task(repeat("deliver_webhooks", sender.work)))
         return sender
 
-    def attempts(self, outcome: str) -> float | None:
-        page = series(generate_latest(self.metrics.registry).decode())
-        return value(page, "triage_webhook_attempts_total", outcome=outcome)
+    async def attempted(self, **expected: int) -> None:
+        """Wait for the counts of outcomes: an attempt is counted after Redis has recorded its outcome."""
+
+        def counted() -> None:
+            page = series(generate_latest(self.metrics.registry).decode())
+            counts = {
+                outcome: value(page, "triage_webhook_attempts_total", outcome=outcome) for outcome in expected
+            }
+            assert counts == expected
+
+        await eventually(counted)
 
 
 @pytest.fixture
@@ -96,7 +104,7 @@ async def test_an_event_is_delivered_with_a_valid_signature(
     assert (delivery.status, delivery.attempts) == ("delivered", 1)
     assert delivery.last is not None
     assert (delivery.last.status, delivery.last.error) == (204, None)
-    assert senders.attempts("delivered") == 1
+    await senders.attempted(delivered=1)
 
 
 async def test_both_secrets_sign_during_a_rotation(
@@ -132,7 +140,7 @@ async def test_a_failed_attempt_is_repeated_with_the_same_id(
     (delivery,) = await ended(store, hook.id)
     assert (delivery.status, delivery.attempts) == ("delivered", 3)
     assert len({received.id for received in receiver.received}) == 1
-    assert (senders.attempts("retried"), senders.attempts("delivered")) == (2, 1)
+    await senders.attempted(retried=2, delivered=1)
 
 
 async def test_a_delivery_without_attempts_left_fails_and_the_next_one_follows(

@@ -29,5 +29,5 @@ def allowed_methods(routes: Iterable[Any], path: str) -> list[str]:
 
 
 def is_literal(routes: Iterable[Any], path: str) -> bool:
-    """Whether a path is in the API document as it is, although a template may have caught it."""
+    """Whether a path is in the API document as it is, even if the route of a template matched it."""
     return "{" not in path and path in documented_paths(routes)
