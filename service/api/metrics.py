@@ -7,9 +7,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from service.api.audit_metrics import read_audit
 from service.api.http_metrics import HttpMetrics
-from service.api.webhook_metrics import read_webhooks
+from service.api.stored_metrics.audit_metrics import read_audit
+from service.api.stored_metrics.webhook_metrics import read_webhooks
 from service.domain.errors import TriageError
 from service.domain.states import State
 from service.store.namespace import Namespace

@@ -43,7 +43,7 @@ class Auditor:
 
     async def audit(self) -> float:
         self._woken.clear()
-        # Each cycle has a holder of its own, so that a process that lost its turn cannot write.
+        # A new holder for each cycle: a process that has lost its turn cannot write.
         holder = self._new_id("au")
         wait = await self._audits.claim(holder, self._interval_ms)
         if wait is not None:

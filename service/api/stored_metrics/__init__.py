@@ -1,0 +1,1 @@
+"""Metrics that the API reads from Redis, by feature."""
