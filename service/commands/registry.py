@@ -48,6 +48,7 @@ ENTRIES = (
     Entry("schedules", "operations.schedules", "app", OPERATE, "Schedules; without a command, lists them."),
     Entry("dlq", "operations.dead_letters", "app", OPERATE, "The dead-letter queue."),
     Entry("bulk", "operations.bulk_actions", "app", OPERATE, "Actions on every job that matches."),
+    Entry("audit", "operations.audit", "audit", OPERATE),
     Entry("keys", "keys", "app", OPERATE, "API keys."),
     Entry("namespaces", "namespaces", "app", OPERATE, "Namespaces and their quotas."),
     Entry("top", "top.command", "top", MEASURE),

@@ -138,12 +138,7 @@ COUNTERS = (
     _repaired("wrong_count", "a limit key has too many jobs", "HINCRBY limit_key_jobs ends|a 7"),
     _repaired("wrong_count", "a quota counts too many jobs", "HINCRBY quotas used_jobs 5"),
     _repaired("wrong_count", "a quota counts too few bytes", "HINCRBY quotas used_bytes -999"),
-    Damage(
-        "a common payload is lost",
-        ("missing_payload", "wrong_count"),
-        ("DEL payload:{fan_out}",),
-        repaired=False,
-    ),
+    _reported("missing_payload", "a common payload is lost", "DEL payload:{fan_out}"),
 )
 NAMES = (
     _repaired("unique_key", "a job has lost its unique key", "DEL unique:default|u"),

@@ -143,6 +143,7 @@ class Recount:
         """Counters that differ as far as one can see in more than one moment."""
         stored: dict[str, int] = {}
         limited = await self._walk.numbers("quotas", QUOTAS)
+        await self._read_sizes()
         for word, key in HASHES.items():
             async for names in self._walk.members(key):
                 values = await self._walk.numbers(key, names)
@@ -151,7 +152,6 @@ class Recount:
         found = [name for name in names if stored.get(name, 0) != self._sums[name]]
         for id in {*self._payloads, *(_split(name)[1] for name in self._sums if name.startswith("payload "))}:
             found_here = await self._walk.numbers(f"payload:{id}", ["jobs"])
-            self._payloads[id] = await self._walk.length(f"payload:{id}", "json")
             if found_here.get("jobs", 0) != self._sums[f"payload {id}"]:
                 found.append(f"payload {id}")
         found += [f"quota {name}" for name in limited if limited[name] != self._expected(f"quota {name}")]
@@ -172,6 +172,7 @@ class Recount:
             return None
         # The changes stay in the set, so that they are read again: reading a record twice does no harm.
         self.add(reply[0])
+        sized = await self._read_sizes()
         stored = decode_values([*counters, "task remove"], reply[1])
         groups: dict[str, dict[str, int]] = {}
         found: list[Drift] = []
@@ -181,7 +182,7 @@ class Recount:
                 id, field = rest.split(" ")
                 groups.setdefault(id, {}).update({field: stored[name]} if name in stored else {})
                 continue
-            if name == "quota used_bytes" and "task remove" in stored:
+            if name == "quota used_bytes" and ("task remove" in stored or not sized):
                 continue  # A group that is being removed has bytes, but nothing names it.
             change = self._expected(name) - stored.get(name, 0)
             if change and not (word in ("payload", "quota") and name not in stored):
@@ -189,6 +190,16 @@ class Recount:
         for id, group in groups.items():
             found += self._drifts_of(id, group) if "total" in group else []
         return found
+
+    async def _read_sizes(self) -> bool:
+        """Read the sizes of common payloads in use, which never change; False if one is gone already."""
+        used = [
+            _split(name)[1] for name, count in self._sums.items() if count and name.startswith("payload ")
+        ]
+        for id in used:
+            if not self._payloads.get(id):
+                self._payloads[id] = await self._walk.length(f"payload:{id}", "json")
+        return all(self._payloads[id] for id in used)
 
     def _expected(self, counter: str) -> int:
         if counter != "quota used_bytes":

@@ -116,7 +116,8 @@ local function check(id)
   check_places(id, job)
   check_cause(id, job)
   check_names(id, job)
-  if job.state == 'queued' then lane_audit.check(job) end
+  -- A repair of the lane writes its place as well.
+  if job.state == 'queued' and not batch.lanes[lanes.key(job)] then lane_audit.check(job) end
   if job.unique then unique_audit.check(id, job) end
   if job.state == 'blocked' then blocked_audit.check(id, job) end
   if job.shared and job.group and redis.call('HEXISTS', P .. 'payload:' .. job.group, 'json') == 0 then
