@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.fork_server import ForkedProcess
 from tests.e2e.processes import Cluster
 from tests.support.eventually import eventually_blocking
 from tests.support.exposition import series, value
@@ -17,7 +18,7 @@ from tests.support.exposition import series, value
 PROCESSES = 2
 
 
-def children(process: "subprocess.Popen[bytes]") -> set[int]:
+def children(process: ForkedProcess) -> set[int]:
     """The ids of the processes that it has started."""
     found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return {int(id) for id in found}
@@ -34,21 +35,21 @@ def requests(cluster: Cluster, path: str = "/v1/queues") -> float:
 
 
 @pytest.fixture
-def api(cluster: Cluster) -> "subprocess.Popen[bytes]":
+def api(cluster: Cluster) -> ForkedProcess:
     cluster.environment["TRIAGE_API_PROCESSES"] = str(PROCESSES)
     process = cluster.start_api()
     eventually_blocking(lambda: all_serve(cluster, process), 30)
     return process
 
 
-def all_serve(cluster: Cluster, process: "subprocess.Popen[bytes]") -> None:
+def all_serve(cluster: Cluster, process: ForkedProcess) -> None:
     log = cluster.logs()
     assert log.count("api_process_started") == PROCESSES, log
     assert len(children(process)) == PROCESSES
 
 
 def test_processes_share_a_port_add_up_their_counts_and_end_together(
-    cluster: Cluster, api: "subprocess.Popen[bytes]"
+    cluster: Cluster, api: ForkedProcess
 ) -> None:
     for number in range(1, 31):
         assert get(cluster, "/v1/queues").status_code == 200
@@ -75,7 +76,7 @@ def counted(cluster: Cluster, number: int) -> None:
     assert requests(cluster) == number
 
 
-def test_a_killed_supervisor_leaves_no_process(cluster: Cluster, api: "subprocess.Popen[bytes]") -> None:
+def test_a_killed_supervisor_leaves_no_process(cluster: Cluster, api: ForkedProcess) -> None:
     before = children(api)
     api.kill()
 
