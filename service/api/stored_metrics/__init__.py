@@ -1,1 +1,0 @@
-"""Metrics that the API reads from Redis, by feature."""
