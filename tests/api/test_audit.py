@@ -32,7 +32,8 @@ async def test_the_report_of_the_last_audit(api: Api, store: Namespace) -> None:
 
 async def test_metrics_say_when_it_was_completed_and_what_is_left(api: Api, store: Namespace) -> None:
     before = (await api.http.get("/metrics")).text
-    assert not any(line.startswith("triage_audit_") for line in before.splitlines())
+    lines = [line for line in before.splitlines() if line.startswith("triage_audit_")]
+    assert lines == ["triage_audit_unrepaired_findings 0.0"]
     await store.scripts.redis.hset(f"{store.scripts.prefix}limiters", "fan:gone", "1")
     await audit(store)
     lines = (await api.http.get("/metrics")).text.splitlines()

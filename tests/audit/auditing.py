@@ -14,7 +14,7 @@ async def audit(store: Namespace, *, repair: bool = True) -> Report:
 
 
 def kinds(report: Report) -> dict[str, set[str]]:
-    """What was found, by outcome."""
+    """The kinds of the findings, by outcome."""
     found: dict[str, set[str]] = {}
     for kind, outcome in report.counts:
         found.setdefault(outcome, set()).add(kind)

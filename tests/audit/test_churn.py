@@ -48,7 +48,7 @@ async def test_churn_is_no_damage(store: Namespace, other: Namespace) -> None:
         reports.append(await audit(other, repair=False))
         assert reports[-1].findings == (), f"AUDIT_SEED={SEED}"
         assert not any(task.done() for task in tasks)
-    # Under churn, the counters have not changed by themselves: a wrong one is found while all others change.
+    # A wrong counter is found although all counters change.
     redis: Any = store.scripts.redis
     await redis.hincrby(f"{store.scripts.prefix}busy", "key:a|x", 3)
     damaged = await audit(other)

@@ -95,7 +95,7 @@ export interface AuditCountOut {
 
 /** A structure that disagreed with the jobs or records that it describes. */
 export interface AuditFindingOut {
-  /** What was wrong; docs/reference/audit.md explains each. */
+  /** The kind of damage; docs/reference/audit.md explains each. */
   kind: string;
   /**
    * `reported`: what would be right is not certain. `repairable`: an audit without repairs would have

@@ -12,14 +12,15 @@ async def read_audit(namespace: Namespace) -> list[Metric]:
 
 
 def audit_families(report: Report | None) -> list[Metric]:
-    """Empty families before the first audit: 0 would look like a time."""
+    """Without a time before the first audit: 0 would look like one."""
     unrepaired = GaugeMetricFamily(
-        "triage_audit_unrepaired_findings", "Findings of the last audit that it did not repair."
+        "triage_audit_unrepaired_findings",
+        "Findings of the last audit that it did not repair.",
+        value=0 if report is None else report.unrepaired,
     )
     completed = GaugeMetricFamily(
         "triage_audit_completed_timestamp_seconds", "When the last audit was completed, in Unix time."
     )
     if report is not None:
-        unrepaired.add_metric((), report.unrepaired)
         completed.add_metric((), report.ended_at / 1000)
     return [unrepaired, completed]

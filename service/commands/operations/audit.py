@@ -72,8 +72,8 @@ def _new(api: Api, wait: float) -> Document:
     requested_at = found["requested_at"]
     while (report := found["report"]) is None or report["started_at"] < requested_at:
         if time.monotonic() >= deadline:
-            begun = found["running_since"] is not None
-            reason = "the audit is still running" if begun else "no worker has begun the audit"
+            running = found["running_since"] is not None
+            reason = "the audit is still running" if running else "no worker has begun the audit"
             typer.echo(f"triage: {reason} after {wait:g} s", err=True)
             raise typer.Exit(exit_codes.UNFINISHED)
         pause(POLL)
@@ -102,11 +102,11 @@ def _show(report: Document) -> None:
     details.add("ended", both(report["ended_at"]))
     details.add("compared", f"{report['jobs']} jobs, {report['entries']} entries and records")
     if not report["all_keys"]:
-        details.add(
-            "", "not all keys: this Redis user may not SCAN, so records that no index names are missing"
-        )
+        details.add("", "jobs that no index names were not found: the Redis user may not SCAN")
     if not report["counters"]:
-        details.add("", "not the counters: too many jobs, too many changes, or a record that cannot be read")
+        details.add(
+            "", "counters were not compared: over 200,000 jobs, constant changes, or an unreadable record"
+        )
     details.add("repaired", str(report["repaired"]))
     details.add("unrepaired", str(report["unrepaired"]))
     for finding in report["findings"]:

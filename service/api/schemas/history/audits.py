@@ -24,7 +24,7 @@ class AuditCountOut(Out):
 class AuditFindingOut(Out):
     """A structure that disagreed with the jobs or records that it describes."""
 
-    kind: str = Field(description="What was wrong; docs/reference/audit.md explains each.")
+    kind: str = Field(description="The kind of damage; docs/reference/audit.md explains each.")
     outcome: Literal["repaired", "repairable", "reported"] = Field(description=_OUTCOME)
     key: str = Field(description="The key in Redis, without the prefix of the namespace.")
     resource_id: str | None = Field(description="The ID of the job, flow or fan-out, if it is about one.")
