@@ -1,5 +1,7 @@
 """The last audit over HTTP, and requesting one."""
 
+from typing import Any
+
 import pytest
 
 from service.store.namespace import Namespace
@@ -14,7 +16,8 @@ async def test_the_report_of_the_last_audit(api: Api, store: Namespace) -> None:
     before = (await api.http.get("/v1/audit")).json()
     assert before == {"object": "audit", "running_since": None, "requested_at": None, "report": None}
     id = await submit(store)
-    await store.scripts.redis.zadd(f"{store.scripts.prefix}leases", {id: 5})
+    redis: Any = store.scripts.redis
+    await redis.zadd(f"{store.scripts.prefix}leases", {id: 5})
     requested = await api.http.post("/v1/audit")
     assert (requested.status_code, requested.json()["requested_at"] is None) == (202, False)
     await audit(store)
@@ -34,9 +37,10 @@ async def test_metrics_say_when_it_was_completed_and_what_is_left(api: Api, stor
     before = (await api.http.get("/metrics")).text
     lines = [line for line in before.splitlines() if line.startswith("triage_audit_")]
     assert lines == ["triage_audit_unrepaired_findings 0.0"]
-    await store.scripts.redis.hset(f"{store.scripts.prefix}limiters", "fan:gone", "1")
+    redis: Any = store.scripts.redis
+    await redis.hset(f"{store.scripts.prefix}limiters", "fan:gone", "1")
     await audit(store)
     lines = (await api.http.get("/metrics")).text.splitlines()
     assert "triage_audit_unrepaired_findings 1.0" in lines
     assert any(line.startswith("triage_audit_completed_timestamp_seconds 1.") for line in lines)
-    await store.scripts.redis.hdel(f"{store.scripts.prefix}limiters", "fan:gone")
+    await redis.hdel(f"{store.scripts.prefix}limiters", "fan:gone")

@@ -16,8 +16,12 @@ from service.store.audit.recount import Drift, Recount
 from service.store.codec.audits.reports import decode_findings
 from service.store.redis.scripts import Argument, Scripts
 
-#: Jobs, and other names, that one call looks at: each job takes Redis some 20 us.
+#: Jobs, and other names, that one call checks: each job takes Redis some 20 us.
 JOBS, NAMES = 50, 100
+#: The same for kinds that have many entries each, by kind.
+PORTIONS = {"job": JOBS, "queue": 5, "line": 5, "target": 5}
+#: Counters that one call corrects.
+CORRECTED = 200
 
 #: Keys whose members, or fields, are names of records of this kind (audit_records.lua).
 LISTS = {
@@ -163,12 +167,12 @@ class Cycle:
             names = [name for name in names if name not in self._checked]
             self._checked.update(names)
         waiting += names
-        if kind not in LAST and len(waiting) >= (JOBS if kind == "job" else NAMES):
+        if kind not in LAST and len(waiting) >= PORTIONS.get(kind, NAMES):
             await self._flush(kind, recount)
 
     async def _flush(self, kind: str, recount: Recount) -> None:
         names = list(dict.fromkeys(self._names.pop(kind, ())))
-        portion = JOBS if kind == "job" else NAMES
+        portion = PORTIONS.get(kind, NAMES)
         for start in range(0, len(names), portion):
             some = names[start : start + portion]
             if kind == "job":
@@ -179,14 +183,16 @@ class Cycle:
             await self._pause()
 
     async def _check_jobs(self, ids: Sequence[str], recount: Recount) -> None:
-        self.jobs += len(ids)
         terms = self._terms
         given: list[Argument] = [terms.lease_ms, terms.dead_retention_ms, terms.cancel_grace_ms]
-        arguments = [self._repair, *given, int(recount.possible), *ids]
-        findings, counts = await self._scripts.run("audit_jobs", arguments)
-        self._note(findings)
-        recount.add(counts)
-        await recount.watch()
+        while ids:
+            arguments = [self._repair, *given, int(recount.possible), *ids]
+            findings, counts, checked = await self._scripts.run("audit_jobs", arguments)
+            self._note(findings)
+            recount.add(counts)
+            await recount.watch()
+            self.jobs += checked
+            ids = ids[checked:]
 
     async def _check_entries(self, key: str, recount: Recount) -> None:
         async for ids in self.walk.members(key):
@@ -246,8 +252,9 @@ class Cycle:
             # Quotas that are new do not know what was there before.
             if not (uncounted and drift.counter.startswith(("quota ", "limit "))):
                 found.append(self._finding(drift))
-        if changes and self._repair:
-            arguments = [self._holder, f"{self._holder} {next(self._numbers)}", *changes]
+        for start in range(0, len(changes) if self._repair else 0, 2 * CORRECTED):
+            some = changes[start : start + 2 * CORRECTED]
+            arguments = [self._holder, f"{self._holder} {next(self._numbers)}", *some]
             await self._scripts.run("audit_adjust", arguments)
         self.findings.add(found)
 

@@ -1,11 +1,17 @@
 -- What an audit command finds. A finding with a `fix` is repaired at once, by the call that has found it: nothing can
 -- change in between.
 -- Uses: keys
-local P, repairs, found
--- Findings per call: enough to see what is wrong, and the next cycle finds the rest.
-local AT_MOST = 200
+local P, repairs, found, work
+-- Findings per call, which limits the reply; the next cycle finds the rest.
+local AT_MOST = 2000
+-- Dependencies of jobs that a call checks before it leaves further jobs to the next one.
+local ENOUGH = 500
 
-local function begin() P, repairs, found = keys.prefix, false, {} end
+local function begin() P, repairs, found, work = keys.prefix, false, {}, 0 end
+
+-- Notes work beyond the usual.
+local function spend(count) work = work + count end
+local function has_spent_enough() return work >= ENOUGH end
 
 -- `repair` is "1" if this call repairs what it can.
 local function start(repair) repairs = repair == '1' end
@@ -30,4 +36,7 @@ end
 
 local function all() return found end
 
-return {begin = begin, start = start, note = note, remove = remove, add = add, all = all}
+return {
+  begin = begin, start = start, note = note, remove = remove, add = add, all = all, spend = spend,
+  has_spent_enough = has_spent_enough,
+}

@@ -90,6 +90,7 @@ end
 
 local function check(id, job)
   if job.unique and redis.call('GET', ({unique_keys.of(job)})[2]) == id then return end
+  audit_findings.spend(redis.call('HLEN', P .. 'job:' .. id .. ':dependencies'))
   local edges = edges_of(id)
   if in_progress(id, job, edges) then return end
   local waits = redis.call('SRANDMEMBER', P .. 'job:' .. id .. ':waits', AT_MOST)
