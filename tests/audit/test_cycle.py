@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.domain.job_spec import Unique
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.audit.auditing import audit, kinds
@@ -12,6 +13,8 @@ from tests.audit.damages import DAMAGES, Damage
 from tests.audit.shop import Shop, open_shop
 from tests.conftest import DEAD_RETENTION_MS
 from tests.support import invariants
+from tests.support.factories import submit
+from tests.support.quota_invariants import set_quotas
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +137,14 @@ async def test_without_repairs_it_only_says_what_it_would_repair(shop: Shop) -> 
     assert await contents(shop) == before
     assert set(kinds(await audit(shop.store))) == {"repaired"}
     await invariants.check(shop.store)
+
+
+async def test_the_first_quotas_learn_what_is_there_already(store: Namespace) -> None:
+    """Until then they only know how many jobs there are. That is no finding."""
+    await submit(store, limit_key="a", unique=Unique("u"), payload=b'{"n":1}')
+    await set_quotas(store)
+    assert (await audit(store)).findings == ()
+    await invariants.check(store)
+    redis: Any = store.scripts.redis
+    await redis.hincrby(f"{store.scripts.prefix}quotas", "used_bytes", 5)
+    assert kinds(await audit(store)) == {"repaired": {"wrong_count"}}

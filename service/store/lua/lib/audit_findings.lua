@@ -25,6 +25,11 @@ local function note(kind, key, id, detail, fix)
   found[#found + 1] = {kind, outcome, string.sub(key, #P + 1), id, detail}
 end
 
+-- Adds what is missing although nothing was damaged.
+local function complete(add)
+  if repairs then add() end
+end
+
 -- Removes an entry of a sorted set.
 local function remove(key, member)
   return function() redis.call('ZREM', key, member) end
@@ -37,6 +42,6 @@ end
 local function all() return found end
 
 return {
-  begin = begin, start = start, note = note, remove = remove, add = add, all = all, spend = spend,
+  begin = begin, start = start, note = note, complete = complete, remove = remove, add = add, all = all, spend = spend,
   has_spent_enough = has_spent_enough,
 }

@@ -43,11 +43,11 @@ local function check_key(name)
   if not holder then return end
   local ttl, job = redis.call('PTTL', key), jobs.load(holder)
   if job and (ttl >= 0 or not jobs.FINISHED[job.state]) then
-    if counted.on() and not redis.call('ZSCORE', P .. 'unique_names', name) then
-      note('missing_entry', P .. 'unique_names', holder, name .. ' is held',
-        function() list(key, ttl >= 0 and clock.now + ttl or '+inf') end)
-    end
-    return
+    if not counted.on() or redis.call('ZSCORE', P .. 'unique_names', name) then return end
+    local function add() list(key, ttl >= 0 and clock.now + ttl or '+inf') end
+    -- New quotas do not know what was there before.
+    if redis.call('HEXISTS', P .. 'quotas', 'uncounted') == 1 then return audit_findings.complete(add) end
+    return note('missing_entry', P .. 'unique_names', holder, name .. ' is held', add)
   end
   local detail = job and 'its holder has finished' or 'its holder does not exist'
   if job and not (job.unique and unique_keys.of(job) == key) then return note('unique_key', key, holder, detail) end
