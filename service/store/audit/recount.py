@@ -22,7 +22,7 @@ from service.store.redis.scripts import Scripts
 #: Records whose counts a process remembers; the counters of a larger namespace are not verified.
 MOST_RECORDS = 200_000
 #: Records that one call reads, and counters.
-PORTION, MOST_COUNTERS = 100, 200
+PORTION, MOST_COUNTERS = 50, 200
 #: How long Redis notes changes for a process that has stopped, in seconds; and the name of the watch.
 WATCH_SECONDS, AUDIT = 120, "|audit"
 #: How often the moment may be missed because too much changes.

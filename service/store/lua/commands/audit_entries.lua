@@ -21,15 +21,6 @@ local function remove(id)
   end
 end
 
-local of_queue, of_state = string.match(ARGV[3], '^queue:([^|]*)|(%a+)$')
-
-local function belongs(id, job)
-  if job.queue == of_queue and job.state == of_state then return true end
-  for _, place in ipairs(job_places.of(id, job)) do
-    if place.key == key then return place.want ~= false end
-  end
-end
-
 for i = 4, #ARGV do
   local id = ARGV[i]
   local job = redis.call('ZSCORE', key, id) and job_places.read(id)
@@ -38,7 +29,7 @@ for i = 4, #ARGV do
     if redis.call('EXISTS', keys.prefix .. 'job:' .. id) == 0 then
       audit_findings.note('dangling_entry', key, id, 'the job does not exist', remove(id))
     end
-  elseif job and job_places.is_readable(job) and not belongs(id, job) then
+  elseif job and job_places.is_readable(job) and not job_places.may_be_in(key, id, job) then
     audit_findings.note('extra_entry', key, id, 'the job is ' .. job.state .. ' in ' .. job.queue, remove(id))
   end
 end

@@ -6,12 +6,12 @@ local note = audit_findings.note
 
 local function begin() P = keys.prefix end
 
--- Puts an entry in its place, or removes it; a lane also changes its place among the other lanes.
-local function put(id, job, place)
+-- Adds an entry, or removes it; a lane also changes its place among the other lanes.
+local function put(id, job, key, at)
   return function()
-    redis.call('ZADD', place.key, place.at, id)
-    if place.key == lanes.key(job) then
-      batch.lanes[place.key] = job
+    redis.call('ZADD', key, at, id)
+    if key == lanes.key(job) then
+      batch.lanes[key] = job
       batch.wake(job.queue, job.name)
     end
   end
@@ -25,16 +25,16 @@ local function take(id, job, key)
 end
 
 local function check_places(id, job)
-  for _, place in ipairs(job_places.of(id, job)) do
-    local score = redis.call('ZSCORE', place.key, id)
-    if place.want and not score then
-      note('missing_entry', place.key, id, 'the job is ' .. job.state, put(id, job, place))
-    elseif place.want == false and score then
-      note('extra_entry', place.key, id, 'the job is ' .. job.state, take(id, job, place.key))
-    elseif score and place.score and tonumber(score) ~= place.score then
-      note('wrong_score', place.key, id, score .. ' instead of ' .. place.at, put(id, job, place))
+  job_places.each(id, job, function(key, want, at, score)
+    local found = redis.call('ZSCORE', key, id)
+    if want and not found then
+      note('missing_entry', key, id, 'the job is ' .. job.state, put(id, job, key, at))
+    elseif want == false and found then
+      note('extra_entry', key, id, 'the job is ' .. job.state, take(id, job, key))
+    elseif found and score and tonumber(found) ~= score then
+      note('wrong_score', key, id, found .. ' instead of ' .. at, put(id, job, key, at))
     end
-  end
+  end)
 end
 
 -- A dead job is in the group of its cause, and no other job names one.
