@@ -29,6 +29,8 @@ def _reported(kind: str, name: str, *commands: str) -> Damage:
 
 
 JOBS = (
+    _reported("unreadable_record", "a tag is a text", "SET tag:shop:a text"),
+    _reported("unreadable_record", "a job is a text", "SET job:{scheduled} text"),
     _repaired("missing_entry", "a queued job is in no set of states", "ZREM queue:default|queued {queued}"),
     _repaired("extra_entry", "a job is in two sets of states", "ZADD queue:default|dead 5 {queued}"),
     _repaired("extra_entry", "a job is in the set of another queue", "ZADD queue:ends|queued 5 {queued}"),

@@ -8,10 +8,12 @@ import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from service.domain.audit import Finding, Findings
-from service.domain.states import State
+from service.domain.errors import StoreFault
 from service.store.audit.key_walk import KeyWalk
+from service.store.audit.kinds import ENTRIES, LISTS, NAMED, OF_QUEUE, RECORDS
 from service.store.audit.recount import Drift, Recount
 from service.store.codec.audits.reports import decode_findings
 from service.store.redis.scripts import Argument, Scripts
@@ -22,44 +24,6 @@ JOBS, SOME, NAMES = 25, 50, 100
 PORTIONS = {"job": JOBS, "queue": 5, "line": 5, "target": 5}
 #: Counters that one call corrects.
 CORRECTED = 200
-
-#: Keys whose members, or fields, are names of records of this kind (audit_records.lua).
-LISTS = {
-    "queues": "queue",
-    "ready": "line",
-    "served": "lane",
-    "schedules": "schedule",
-    "fire_times": "schedule",
-    "actions": "action",
-    "running_actions": "action",
-    "action_retention": "action",
-    "workers": "worker",
-    "webhooks": "endpoint",
-    "subscriptions": "endpoint",
-    "outbox": "target",
-    "dead_groups": "cause",
-    "groups:flow": "group",
-    "groups:fan": "group",
-    "group_retention": "group",
-    "open_fan_outs": "group",
-    "staged": "group",
-    "limiters": "limiter",
-    "unique_names": "unique_name",
-}
-#: Sorted sets of jobs.
-ENTRIES = {"due", "leases", "retention", "expiry", "cancelling"}
-_OF_QUEUE = {*(state.value for state in State), "due"}
-#: Keys that are records of this kind, by the beginning of the key; their names have no colon.
-_RECORDS = {
-    "schedule": "schedule",
-    "action": "action",
-    "webhook": "endpoint",
-    "group": "group",
-    "dead_group": "cause",
-}
-#: The same with any names.
-_NAMED = {"unique": "unique", "follower": "follower", "ready": "line", "closed_lanes": "closed"}
-
 
 #: Checked after all jobs: a job that has lost its unique key gets it back before the key is given away.
 LAST = ("follower", "unique")
@@ -101,7 +65,11 @@ class Cycle:
         await recount.watch()
         async for key in self.walk.keys():
             recount.note_key(key)
-            await self._inspect(key, recount)
+            try:
+                await self._inspect(key, recount)
+            except StoreFault:
+                detail = "Redis cannot read its members: it has the wrong type"
+                self.findings.add([Finding("unreadable_record", "reported", key, "", detail)])
         for kind in sorted(self._names, key=lambda kind: kind in LAST):
             await self._flush(kind, recount)
         await recount.read(recount.fan_outs)
@@ -123,15 +91,15 @@ class Cycle:
             await self._take("target", [name.removesuffix(":waiting").removesuffix(":failing")], recount)
         elif kind == "idempotency":
             await self._take("expiry", [key], recount)
-        elif kind in _NAMED:
-            await self._take(_NAMED[kind], [name], recount)
+        elif kind in NAMED:
+            await self._take(NAMED[kind], [name], recount)
             if kind == "closed_lanes":
                 await self._list(key, "lane", recount)
         elif kind == "webhook" and name.endswith(":pending"):
             async for number in self.walk.scores(key):
                 await self._take("delivery", [f"{name.removesuffix(':pending')} {number}"], recount)
-        elif kind in _RECORDS and ":" not in name:
-            await self._take(_RECORDS[kind], [name], recount)
+        elif kind in RECORDS and ":" not in name:
+            await self._take(RECORDS[kind], [name], recount)
         elif kind == "group" and name.startswith("flow_") and not self.walk.all_keys:
             async for ids in self.walk.values(key):
                 await self._take("job", ids, recount)
@@ -142,9 +110,9 @@ class Cycle:
         await self._take("queue", [queue], recount)
         if not bar:
             return
-        if suffix in _OF_QUEUE:
+        if suffix in OF_QUEUE:
             await self._check_entries(key, recount)
-        elif index == "lane":
+        elif index == "lane" and "|" in rest:
             await self._check_entries(key, recount)
             await self._take("lane", [f"{queue}|{rest}"], recount)
         elif suffix == "types":
@@ -176,13 +144,29 @@ class Cycle:
         for start in range(0, len(names), portion):
             some = names[start : start + portion]
             if kind == "job":
-                await self._check_jobs(some, recount)
+                await self._check(partial(self._check_jobs, recount), some, "job:")
+                await recount.watch()
             else:
                 self.entries += len(some)
-                self._note(await self._scripts.run("audit_records", [self._repair, kind, *some]))
+                await self._check(partial(self._check_records, kind), some, f"{kind} ")
             await self._pause()
 
-    async def _check_jobs(self, ids: Sequence[str], recount: Recount) -> None:
+    async def _check(
+        self, check: Callable[[Sequence[str]], Awaitable[None]], names: Sequence[str], what: str
+    ) -> None:
+        """Check these names; one for which a script fails does not stop the others."""
+        try:
+            await check(names)
+        except StoreFault:
+            if len(names) == 1:
+                detail = "Redis cannot compare it: a key has the wrong type"
+                self.findings.add([Finding("unreadable_record", "reported", f"{what}{names[0]}", "", detail)])
+                return
+            middle = len(names) // 2
+            for half in (names[:middle], names[middle:]):
+                await self._check(check, half, what)
+
+    async def _check_jobs(self, recount: Recount, ids: Sequence[str]) -> None:
         terms = self._terms
         given: list[Argument] = [terms.lease_ms, terms.dead_retention_ms, terms.cancel_grace_ms]
         while ids:
@@ -190,16 +174,21 @@ class Cycle:
             findings, counts, checked = await self._scripts.run("audit_jobs", arguments)
             self._note(findings)
             recount.add(counts)
-            await recount.watch()
             self.jobs += checked
             ids = ids[checked:]
+
+    async def _check_records(self, kind: str, names: Sequence[str]) -> None:
+        self._note(await self._scripts.run("audit_records", [self._repair, kind, *names]))
+
+    async def _check_entries_of(self, key: str, ids: Sequence[str]) -> None:
+        self._note(await self._scripts.run("audit_entries", [self._repair, key, *ids]))
 
     async def _check_entries(self, key: str, recount: Recount) -> None:
         async for ids in self.walk.members(key):
             for start in range(0, len(ids), SOME):
                 some = ids[start : start + SOME]
                 self.entries += len(some)
-                self._note(await self._scripts.run("audit_entries", [self._repair, key, *some]))
+                await self._check(partial(self._check_entries_of, key), some, f"{key} ")
                 await self._pause()
             if not self.walk.all_keys:
                 await self._take("job", ids, recount)

@@ -114,6 +114,7 @@ class KeyWalk:
             *await self._all("staged"),
         }:
             yield f"group:{group}"
+            yield f"group:{group}:jobs"
             yield f"payload:{group}"
         for print_ in await self._all("dead_groups"):
             yield f"dead_group:{print_}:jobs"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.audit import TurnLost
+from service.domain.errors import StoreFault
 from service.domain.states import FINISHED, State
 from service.store.audit.key_walk import KeyWalk
 from service.store.codec.audits.counters import decode_counted, decode_values, split_counters
@@ -108,7 +109,10 @@ class Recount:
             await self._scripts.run("renew_watches", [WATCH_SECONDS, AUDIT])
             self._watched_at = now
         if self.possible:
-            await self._changes(PORTION, ())
+            try:
+                await self._changes(PORTION, ())
+            except StoreFault:
+                self.possible = False  # A record has the wrong type.
         elif self._watched_at > 0:
             await self._changes(-1, ())
             self._watched_at = -math.inf

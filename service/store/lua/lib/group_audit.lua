@@ -46,7 +46,7 @@ end
 
 -- A group without a state is hidden, staged, or gone: nothing lists it but the tasks, and `staged`.
 local function check(id)
-  local group, kind = read(id), string.match(id, '^%a+')
+  local group, kind = read(id), string.match(id, '^%a+') or ''
   local visible = group.state ~= nil
   local open, live = group.state == 'open', group.state == 'open' or group.state == 'running'
   check_set(id, 'groups:' .. kind, visible, group.created_at)
