@@ -38,7 +38,7 @@ class Reading:
     size: int
 
 
-async def fill(server: Server, jobs: int) -> None:
+async def add_jobs(server: Server, jobs: int) -> None:
     """Queue the jobs, and run some of them."""
     await Scene("", jobs + FINISHED, QUEUES).set_up(Namespace(server.redis, NAMESPACE, 0))
     async with worker(server.url, Path("/dev/null")):
@@ -99,7 +99,7 @@ async def measure(http: httpx.AsyncClient, title: str, fragment: str) -> None:
 
 async def run(jobs: int, binary: Path | None) -> None:
     async with Bench(binary=binary) as bench, bench.server() as server:
-        await fill(server, jobs)
+        await add_jobs(server, jobs)
         port = free_port()
         async with api(server.url, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
 
