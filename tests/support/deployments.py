@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -58,7 +59,7 @@ class PortServer(EmbeddedServer):
             return client.execute_command(*arguments)
 
 
-class _Deployment:
+class _Deployment(ABC):
     """Servers that start on entry and end on exit."""
 
     def __init__(self) -> None:
@@ -76,8 +77,8 @@ class _Deployment:
     ) -> None:
         self.stack.close()
 
-    def start(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def start(self) -> None: ...
 
 
 class SentinelDeployment(_Deployment):
