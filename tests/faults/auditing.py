@@ -5,10 +5,12 @@ from contextlib import suppress
 
 from service.domain.audit import Finding, TurnLost
 from service.domain.errors import TriageError
+from service.store.audit.audits import no_pause
 from service.store.audit.cycle import Terms
 from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from tests.audit.shop import IDS
+from tests.support.eventually import eventually
 
 
 class Auditing:
@@ -16,28 +18,39 @@ class Auditing:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._stopped = asyncio.Event()
         self.completed = 0
         self.findings: list[Finding] = []
 
     async def run(self) -> None:
+        """Until it is cancelled."""
         redis = connect(self._url)
         try:
-            store = Namespace(redis, "default", 0)
-            while not self._stopped.is_set():
+            while True:
                 with suppress(TriageError, TurnLost):
-                    await self._audit(store)
+                    await self._audit(Namespace(redis, "default", 0))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopped.wait(), 0.3)
+                    await asyncio.wait_for(asyncio.Event().wait(), 0.3)
         finally:
             await redis.aclose()
 
-    def stop(self) -> None:
-        self._stopped.set()
+    async def finish(self) -> None:
+        """Audit once more, after the faults."""
+        redis = connect(self._url)
+        before = self.completed
+
+        async def once() -> None:
+            with suppress(TriageError, TurnLost):
+                await self._audit(Namespace(redis, "default", 0))
+            assert self.completed > before
+
+        try:
+            await eventually(once, 60, 0.5)
+        finally:
+            await redis.aclose()
 
     async def _audit(self, store: Namespace) -> None:
         holder = IDS.new("au")
         if await store.audits.claim(holder, 0, now=True) is None:
-            report = await store.audits.run(holder, Terms(repair=False))
+            report = await store.audits.run(holder, Terms(repair=False), no_pause)
             self.completed += 1
             self.findings += report.findings

@@ -64,8 +64,8 @@ async def test_every_acknowledged_job_finishes_as_it_should_under_any_fault(
         ended = await _ended(load)
         _check_jobs(load, ended, history, fails_over=fails_over)
         await _check_structure(site)
-        auditing.stop()
-        await audits
+        await end([audits])
+        await auditing.finish()
         assert auditing.findings == []
     except BaseException as error:
         error.add_note(f"NEMESIS_SEED={SEED}: {nemesis.done}")

@@ -27,7 +27,7 @@ class KeyWalk:
         self._single = tuple(single)
         self._redis: Any = scripts.redis
         self._prefix = scripts.prefix
-        self._pause = pause
+        self.pause = pause
         #: Whether this user may look through all keys; known after the first key.
         self.all_keys = True
 
@@ -43,7 +43,7 @@ class KeyWalk:
                 break
             for key in texts(found):
                 yield key.removeprefix(self._prefix)
-            await self._pause()
+            await self.pause()
             if not int(cursor):
                 return
         async for key in self._named():
@@ -57,7 +57,7 @@ class KeyWalk:
             names: Any = [member for member, _ in found] if verb == "zscan" else list(found)
             if names:
                 yield texts(names)
-            await self._pause()
+            await self.pause()
             if not int(cursor):
                 return
 
@@ -68,7 +68,7 @@ class KeyWalk:
             cursor, found = await self._call("zscan", self._prefix + key, cursor, count=COUNT)
             for _, score in found:
                 yield int(score)
-            await self._pause()
+            await self.pause()
             if not int(cursor):
                 return
 

@@ -26,6 +26,8 @@ MOST_RECORDS = 200_000
 PORTION, MOST_COUNTERS = 50, 200
 #: How long Redis notes changes for a process that has stopped, in seconds; and the name of the watch.
 WATCH_SECONDS, AUDIT = 120, "|audit"
+#: Groups whose counts one call reads.
+MOST_GROUPS = 16
 #: How often the moment may be missed because too much changes.
 TRIES = 50
 #: Hashes of counters, by their word in lib/counted_jobs.lua.
@@ -35,7 +37,7 @@ _STATES = tuple(state.value for state in State)
 _LIVE = tuple(state.value for state in State if state not in FINISHED)
 #: The fields of a group that its counts must agree with, and those that say whether they can be compared.
 _COUNTS = (*_STATES, "requested")
-_TOTALS = ("total", "staged", "admitted")
+_GROUP = (*_COUNTS, "total", "staged", "admitted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +136,20 @@ class Recount:
     async def drifts(self) -> list[Drift] | None:
         """The counters that are wrong; None if it cannot be known."""
         await self.follow()
+        counters = await self._suspects()
+        # The counts of a group are compared together.
+        groups = [f"group {id} {field}" for id in await self._suspected_groups() for field in _GROUP]
         found: list[Drift] = []
-        suspects = await self._suspects()
-        for start in range(0, len(suspects), MOST_COUNTERS):
-            some = await self._compare(suspects[start : start + MOST_COUNTERS])
-            if some is None:
-                return None
-            found += some
+        for suspects, portion in ((counters, MOST_COUNTERS), (groups, MOST_GROUPS * len(_GROUP))):
+            for start in range(0, len(suspects), portion):
+                some = await self._compare(suspects[start : start + portion])
+                if some is None:
+                    return None
+                found += some
         return found if self.possible else None
 
     async def _suspects(self) -> list[str]:
-        """Counters that differ as far as one can see in more than one moment."""
+        """Counters that differ as far as one can see in more than one moment; without those of groups."""
         stored: dict[str, int] = {}
         limited = await self._walk.numbers("quotas", QUOTAS)
         await self._read_sizes()
@@ -155,14 +160,20 @@ class Recount:
         names = {*stored, *(name for name in self._sums if _split(name)[0] in HASHES)}
         found = [name for name in names if stored.get(name, 0) != self._sums[name]]
         for id in {*self._payloads, *(_split(name)[1] for name in self._sums if name.startswith("payload "))}:
+            await self._walk.pause()
             found_here = await self._walk.numbers(f"payload:{id}", ["jobs"])
             if found_here.get("jobs", 0) != self._sums[f"payload {id}"]:
                 found.append(f"payload {id}")
         found += [f"quota {name}" for name in limited if limited[name] != self._expected(f"quota {name}")]
+        return found
+
+    async def _suspected_groups(self) -> list[str]:
+        found: list[str] = []
         for id in list(self._groups):
-            group = await self._walk.numbers(f"group:{id}", (*_COUNTS, *_TOTALS))
+            await self._walk.pause()
+            group = await self._walk.numbers(f"group:{id}", _GROUP)
             if "total" in group and self._drifts_of(id, group):
-                found += [f"group {id} {field}" for field in (*_COUNTS, *_TOTALS)]
+                found.append(id)
         return found
 
     async def _compare(self, counters: Sequence[str]) -> list[Drift] | None:
