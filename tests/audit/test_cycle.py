@@ -140,7 +140,7 @@ async def test_without_repairs_it_only_says_what_it_would_repair(shop: Shop) -> 
 
 
 async def test_the_first_quotas_learn_what_is_there_already(store: Namespace) -> None:
-    """Until then they only know how many jobs there are. That is no finding."""
+    """Until then they only know how many jobs there are, which an audit does not report."""
     await submit(store, limit_key="a", unique=Unique("u"), payload=b'{"n":1}')
     await set_quotas(store)
     assert (await audit(store)).findings == ()

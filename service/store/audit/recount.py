@@ -149,7 +149,7 @@ class Recount:
         return found if self.possible else None
 
     async def _suspects(self) -> list[str]:
-        """Counters that differ as far as one can see in more than one moment; without those of groups."""
+        """Counters that differ as far as one can see in more than one moment, except the counts of groups."""
         stored: dict[str, int] = {}
         limited = await self._walk.numbers("quotas", QUOTAS)
         await self._read_sizes()
