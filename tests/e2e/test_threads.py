@@ -55,8 +55,9 @@ def test_retries_wait_for_threads_past_their_timeout_and_the_worker_lives(
     jobs = {
         tmp_path / name: cluster.submit(
             "slow-thread",
-            payload={"history": str(tmp_path / name), "seconds": 0.9},
-            timeout_seconds=0.1,
+            payload={"history": str(tmp_path / name), "seconds": 1.2},
+            # Long enough for a thread to begin on a loaded machine.
+            timeout_seconds=0.5,
             retry=retry,
         )
         for name in ("first", "second")

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from service.store.redis import embedded
 from service.store.redis.embedded import EmbeddedServer
@@ -127,8 +127,16 @@ class SentinelDeployment(_Deployment):
     def fail_over(self) -> None:
         """An orderly failover, as an operator asks for one; the old master becomes the replica."""
         before = self.master
-        with Redis(port=self.ports[0]) as client:
-            client.execute_command("SENTINEL FAILOVER", "mymaster")
+
+        def accepted() -> None:
+            """A replica that has just come back is not suitable until this Sentinel has heard of it."""
+            with Redis(port=self.ports[0]) as client:
+                try:
+                    client.execute_command("SENTINEL FAILOVER", "mymaster")
+                except ResponseError as error:
+                    raise AssertionError(str(error)) from error
+
+        eventually_blocking(accepted, 20)
         eventually_blocking(lambda: self.led_by_another(before), 20)
 
     def led_by_another(self, before: PortServer) -> None:
