@@ -128,7 +128,7 @@ async def test_one_cycle_finds_a_damage(shop: Shop, what: Damage) -> None:
 
 
 async def test_without_repairs_it_only_says_what_it_would_repair(shop: Shop) -> None:
-    for what in DAMAGES[:20]:
+    for what in [what for what in DAMAGES if what.repaired][:20]:
         await damage(shop, what)
     before = await contents(shop)
     seen = await audit(shop.store, repair=False)
