@@ -20,7 +20,7 @@ from tests.support.quota_invariants import set_quotas
 pytestmark = pytest.mark.anyio
 
 #: `AUDIT_CHURN_SECONDS=600 AUDIT_SEED=7 pytest tests/audit/test_churn.py` searches longer or repeats a run.
-SECONDS = float(os.environ.get("AUDIT_CHURN_SECONDS", "1.5"))
+SECONDS = float(os.environ.get("AUDIT_CHURN_SECONDS", "1"))
 SEED = int(os.environ.get("AUDIT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 ACTORS = 4
 

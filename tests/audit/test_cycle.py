@@ -13,7 +13,7 @@ from tests.audit.damages import DAMAGES, Damage
 from tests.audit.shop import Shop, open_shop
 from tests.conftest import DEAD_RETENTION_MS
 from tests.support import invariants
-from tests.support.factories import submit
+from tests.support.factories import OK, claim, finish, state_of, submit
 from tests.support.quota_invariants import set_quotas
 
 pytestmark = pytest.mark.anyio
@@ -136,6 +136,19 @@ async def test_without_repairs_it_only_says_what_it_would_repair(shop: Shop) -> 
     assert seen.count("repairable") >= 20
     assert await contents(shop) == before
     assert set(kinds(await audit(shop.store))) == {"repaired"}
+    await invariants.check(shop.store)
+
+
+async def test_a_notification_that_a_task_will_send_is_not_missing(shop: Shop) -> None:
+    then, first = shop.ids["then"], shop.ids["first"]
+    await shop.redis.zrem(shop.key("job:{first}:dependents"), then)
+    (lease,) = (await claim(shop.store, 1, queues={"groups": 1})).leases
+    assert await finish(shop.store, lease, OK) == "moved"
+    await shop.redis.zadd(shop.key("tasks"), {f"notify {first}": 1})
+    assert (await audit(shop.store)).findings == ()
+    await shop.redis.zrem(shop.key("tasks"), f"notify {first}")
+    assert kinds(await audit(shop.store)) == {"repaired": {"lost_dependency"}}
+    assert await state_of(shop.store, then) == "queued"
     await invariants.check(shop.store)
 
 
