@@ -1427,6 +1427,23 @@ class DeadBulkFilter(TypedDict):
     reason: NotRequired[Literal["exhausted", "non_retryable", "poison", "expired", "deadline", "unroutable", "undecodable"] | None]
 
 
+class ApiKeyOptions(TypedDict):
+    """Keyword arguments; see ApiKeyIn."""
+
+    queues: NotRequired[list[str] | None]
+    names: NotRequired[list[str] | None]
+    expires_at: NotRequired[str | datetime | None]
+
+
+class NamespaceOptions(TypedDict):
+    """Keyword arguments; see NamespaceIn."""
+
+    description: NotRequired[str]
+    quotas: NotRequired["QuotasIn | None"]
+    retention_seconds: NotRequired[float | None]
+    redact: NotRequired[list[str]]
+
+
 class JobFilter(TypedDict):
     """Keyword arguments: the filters of list_jobs."""
 
