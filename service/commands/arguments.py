@@ -13,7 +13,14 @@ from service.commands import completion
 JobState = Literal["blocked", "scheduled", "queued", "running", "retrying", "succeeded", "cancelled", "dead"]
 
 #: The commands for what is not a job, by the beginning of its ID.
-_OTHERS = {"flow": "flows", "fan": "fan-outs", "act": "bulk", "wk": "workers", "key": "keys"}
+_OTHERS = {
+    "flow": "flows",
+    "fan": "fan-outs",
+    "act": "bulk",
+    "wk": "workers",
+    "key": "keys",
+    "wh": "webhooks",
+}
 
 
 def _job_id(id: str) -> str:
@@ -34,6 +41,12 @@ QueueName = Annotated[str, typer.Argument(metavar="NAME", autocompletion=complet
 Queue = Annotated[str | None, typer.Option(metavar="NAME", help="Queue.", autocompletion=completion.queues)]
 Name = Annotated[
     str | None, typer.Option(metavar="NAME", help="Job type.", autocompletion=completion.job_types)
+]
+WebhookId = Annotated[str, typer.Argument(metavar="ID", autocompletion=completion.webhooks)]
+WebhookIds = Annotated[list[str], typer.Argument(metavar="ID", autocompletion=completion.webhooks)]
+AnyWebhookId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="A webhook's ID, or callbacks.", autocompletion=completion.webhooks),
 ]
 State = Annotated[JobState | None, typer.Option(help="State of the job.")]
 Tags = Annotated[
