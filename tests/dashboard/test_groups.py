@@ -121,6 +121,8 @@ def test_a_failed_flow_is_retried_and_deleted(visit: Visit, system: System) -> N
         ("schedules", "schedule", "never"),
         ("workers", "worker", "wk_01M8GAG74ZBHD7VNZ3MVGAAV40"),
         ("bulk-actions", "bulk action", "act_01M8GAG74ZBHD7VNZ3MVGAAV40"),
+        ("webhooks", "webhook", "wh_01M8GAG74ZBHD7VNZ3MVGAAV40"),
+        ("api-keys", "API key", "key_01M8GAG74ZBHD7VNZ3MVGAAV40"),
     ],
 )
 def test_an_unknown_id_is_reported_once(visit: Visit, page: str, kind: str, id: str) -> None:
