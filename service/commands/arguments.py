@@ -52,6 +52,13 @@ State = Annotated[JobState | None, typer.Option(help="State of the job.")]
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY:VALUE", help="Repeatable; all must match.")
 ]
+Search = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="In the ID, job type or a tag, or in the cause of a dead job, as `triage dlq groups` shows it.",
+    ),
+]
 Since = Annotated[
     str | None,
     typer.Option(

@@ -166,6 +166,8 @@ async def test_dead_jobs_are_grouped_by_error(triage: Triage, store: Namespace) 
     assert line.split()[:3] == [rows[1]["fingerprint"], "1", "work"]
     assert "ValueError: out of stock" in line
     assert [row["count"] for row in await read(triage, "dlq", "groups", "--queue", "bulk")] == [1]
+    found = await read(triage, "dlq", "list", "--search", "OUT of")
+    assert [row["job_id"] for row in found] == [last]
     # A group is a filter.
     of_group = ("--group", rows[0]["fingerprint"])
     assert len(await read(triage, "dlq", "list", *of_group)) == 3

@@ -1455,6 +1455,7 @@ class JobFilter(TypedDict):
     fan_out_id: NotRequired[str]
     created_after: NotRequired[str | datetime]
     created_before: NotRequired[str | datetime]
+    search: NotRequired[str]
 
 
 class DeadLetterFilter(TypedDict):
@@ -1464,6 +1465,7 @@ class DeadLetterFilter(TypedDict):
     name: NotRequired[str]
     reason: NotRequired[str]
     fingerprint: NotRequired[str]
+    search: NotRequired[str]
 
 
 class DeadLetterGroupFilter(TypedDict):

@@ -1519,6 +1519,11 @@ export interface JobFilter {
   created_after?: string | Date;
   /** Only jobs created before this time. */
   created_before?: string | Date;
+  /**
+   * Text in the ID, the job type or a tag, in any case; or in the cause of a dead job, as GET
+   * /v1/dlq/groups shows it.
+   */
+  search?: string;
 }
 
 /** The filters of list_dead_letters. */
@@ -1528,6 +1533,11 @@ export interface DeadLetterFilter {
   reason?: string;
   /** A group of GET /v1/dlq/groups. */
   fingerprint?: string;
+  /**
+   * Text in the ID, the job type or a tag, in any case; or in the cause of a dead job, as GET
+   * /v1/dlq/groups shows it.
+   */
+  search?: string;
 }
 
 /** The filters of list_dead_letter_groups. */
