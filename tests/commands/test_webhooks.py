@@ -1,7 +1,9 @@
 """triage webhooks, against a real API whose worker is the test."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
@@ -9,11 +11,13 @@ import pytest
 from service.commands.access import deliveries
 from service.store.namespace import Namespace
 from tests.api.running import Running
-from tests.commands.conftest import Triage
+from tests.commands.conftest import Triage, run
 from tests.store.webhooks import accept, drain, lease, reject
 from tests.support.eventually import eventually
+from triage_client import NotReplicated
 
 URL = "https://shop.example/events"
+PROBLEM = {"status": 503, "code": "not_replicated", "detail": "no replica"}
 
 
 async def read(triage: Triage, *arguments: str) -> Any:
@@ -95,6 +99,26 @@ async def test_deliveries_are_listed_shown_and_sent_again(triage: Triage, store:
     await drain(store)
     assert (await triage("webhooks", "resend", id, sent["id"], "del_none")).code == 1
     await drain(store)
+
+
+async def test_submissions_have_callbacks(triage: Triage, tmp_path: Path) -> None:
+    job = await read(triage, "submit", "work", "--callback", URL)
+    assert job["callback"] == {"url": URL, "events": ["job.succeeded", "job.dead", "job.cancelled"]}
+    items = tmp_path / "items"
+    items.write_text("{}\n{}\n")
+    options = ("--items", str(items), "--no-follow", "--callback", URL)
+    assert (await read(triage, "fan-out", "work", *options))["callback"]["url"] == URL
+
+
+def test_submissions_wait_for_a_replica(tmp_path: Path) -> None:
+    flow, items = tmp_path / "flow", tmp_path / "items"
+    flow.write_text('{"name": "f", "jobs": {"a": {"job": {"name": "work"}}}}')
+    items.write_text("{}\n")
+    for words in (("submit", "work"), ("flow", str(flow)), ("fan-out", "work", "--items", str(items))):
+        with mock.patch("triage_client._sync.http.Http.send", side_effect=NotReplicated(PROBLEM)) as send:
+            ended = run((*words, "--durability", "replicated"), {})
+        assert (ended.code, ended.err.splitlines()[-1]) == (1, "triage: 503 not_replicated: no replica")
+        assert send.call_args.args[0].headers["Durability"] == "replicated"
 
 
 async def test_a_key_is_managed_over_the_api(triage: Triage, running: Running) -> None:
