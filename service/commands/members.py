@@ -52,4 +52,5 @@ DELIVERY = (
 API_KEY = (
     "id", "name", "namespace", "scopes", "queues", "names", "created_at", "expires_at", "last_used_at",
 )  # fmt: skip
+JOB_TYPE = ("name", "description", "executor", "concurrency", "payload_schema", "defaults", "redact")
 ITEMS = ("items",)

@@ -45,6 +45,7 @@ ENTRIES = (
     Entry("fan-outs", "groups.fan_outs", "app", GROUPS, "Fan-outs."),
     Entry("queues", "operations.queues", "app", OPERATE, "Queues; without a command, lists them."),
     Entry("workers", "operations.workers", "app", OPERATE, "Workers; without a command, lists them."),
+    Entry("job-types", "operations.job_types", "app", OPERATE, "Job types; without a command, lists them."),
     Entry("schedules", "operations.schedules", "app", OPERATE, "Schedules; without a command, lists them."),
     Entry("dlq", "operations.dead_letters", "app", OPERATE, "The dead-letter queue."),
     Entry("bulk", "operations.bulk_actions", "app", OPERATE, "Actions on every job that matches."),
