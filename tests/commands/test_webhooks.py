@@ -12,6 +12,7 @@ from service.commands.access import deliveries
 from service.store.namespace import Namespace
 from tests.api.running import Running
 from tests.commands.conftest import Triage, run
+from tests.e2e.processes import free_port
 from tests.store.webhooks import accept, drain, lease, reject
 from tests.support.eventually import eventually
 from triage_client import NotReplicated
@@ -136,6 +137,14 @@ async def test_a_key_is_managed_over_the_api(triage: Triage, running: Running) -
     assert (refused.code, "only where TRIAGE_REDIS_URL is set" in refused.err) == (2, True)
     assert (await triage("keys", "revoke", key["id"])).out == f"Revoked {key['id']}.\n"
     assert (await triage("keys", "get", key["id"])).code == 1
+
+
+def test_who_has_neither_api_nor_key_is_told_where_none_is_needed() -> None:
+    ended = run(("keys", "list"), {"TRIAGE_URL": f"http://127.0.0.1:{free_port()}"})
+    assert ended.code == 1
+    assert ended.err.endswith(
+        "Where TRIAGE_REDIS_URL is set, `triage keys` needs neither an API nor a key.\n"
+    )
 
 
 async def test_an_option_leads_to_the_api_also_where_redis_is_known(

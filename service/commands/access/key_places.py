@@ -19,6 +19,7 @@ from service.domain.access_key import AccessKey, Reach
 from service.domain.errors import NotFound, QuotaExceeded
 from service.domain.ids import IdFactory
 from service.store.access_keys import AccessKeys
+from triage_client import NoResponse, Unauthenticated
 from triage_client._core.requests import Repeat
 
 Result = TypeVar("Result")
@@ -49,8 +50,15 @@ def open_keys(ctx: typer.Context) -> Generator[KeyPlace]:
     if not any(options_of(ctx).values()) and has_redis():
         yield KeysInRedis()
         return
-    with open_api(ctx) as api:
-        yield KeysOverHttp(api)
+    try:
+        with open_api(ctx) as api:
+            yield KeysOverHttp(api)
+    except typer.Exit as end:
+        if isinstance(end.__cause__, NoResponse | Unauthenticated):
+            typer.echo(
+                "  Where TRIAGE_REDIS_URL is set, `triage keys` needs neither an API nor a key.", err=True
+            )
+        raise
 
 
 class KeysOverHttp:
