@@ -2,8 +2,8 @@
 
 import { path, post, send } from "../lib/api.js";
 import { html } from "../lib/html.js";
-import { useReading } from "../lib/reading.js";
-import { address, go } from "../lib/route.js";
+import { leaveAfter, useReading } from "../lib/reading.js";
+import { address } from "../lib/route.js";
 import { Action, ScopedButton } from "../ui/action.js";
 import { askForOverlap } from "../ui/overlap_form.js";
 import { Pages, usePages } from "../ui/paging.js";
@@ -54,7 +54,7 @@ function restrictions(key) {
 function Expiry({ at }) {
   if (at === null) return html`<span class="none">never</span>`;
   const over = new Date(at).getTime() <= Date.now();
-  return over ? html`<span class="state failed">expired</span> <span class="quiet"><${Ago} at=${at} /></span>` : html`<${Ago} at=${at} />`;
+  return over ? html`<span><span class="state failed">expired</span> <span class="quiet"><${Ago} at=${at} /></span></span>` : html`<${Ago} at=${at} />`;
 }
 
 /** @param {{apiKey: any, then: () => Promise<void>, leave?: boolean}} properties `leave`: what is shown exists no longer after a revocation */
@@ -64,14 +64,11 @@ function KeyButtons({ apiKey: key, then, leave = false }) {
     if (rotated !== undefined) await showKey(rotated);
     await then();
   };
-  const revoke = async () => {
-    await send("DELETE", path`api-keys/${key.id}`);
-    if (leave) go(address("api-keys"));
-  };
+  const revoke = () => send("DELETE", path`api-keys/${key.id}`);
   return html`<span class="actions">
     <${ScopedButton} id=${`rotate-${key.id}`} scope=${SCOPE} name=${`Rotate ${key.name}`} click=${rotate}>Rotate …<//>
     <${Action} id=${`revoke-${key.id}`} scope=${SCOPE} label="Revoke" name=${`Revoke ${key.name}`} danger question=${`Revoke ${key.name}?`}
-      detail="Whoever uses it is refused, at the latest after five seconds." done=${`${key.name} is revoked.`} act=${revoke} then=${leave ? () => undefined : then} />
+      detail="Whoever uses it is refused, at the latest after five seconds." done=${`${key.name} is revoked.`} act=${leave ? () => leaveAfter(revoke, address("api-keys")) : revoke} then=${leave ? () => undefined : then} />
   </span>`;
 }
 

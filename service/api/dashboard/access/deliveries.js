@@ -45,7 +45,7 @@ export function Deliveries({ route, id, enabled, deliveries }) {
     ...(id === CALLBACKS ? [{ title: "url", wide: true, cell: (/** @type {any} */ delivery) => html`<${Text} brief text=${delivery.url ?? ""} />` }] : []),
     { title: "status", cell: (/** @type {any} */ delivery) => html`<${DeliveryState} delivery=${delivery} />` },
     { title: "attempts", number: true, cell: (/** @type {any} */ delivery) => delivery.attempts },
-    { title: "last attempt", cell: (/** @type {any} */ delivery) => html`<${Text} brief text=${outcome(delivery)} />${delivery.last_attempt && html` <span class="quiet"><${Ago} at=${delivery.last_attempt.at} /></span>`}` },
+    { title: "last attempt", cell: (/** @type {any} */ delivery) => html`<span><${Text} brief text=${outcome(delivery)} />${delivery.last_attempt && html` <span class="quiet"><${Ago} at=${delivery.last_attempt.at} /></span>`}</span>` },
     { title: "next attempt", zero: (/** @type {any} */ delivery) => delivery.next_attempt_at === null, cell: (/** @type {any} */ delivery) => html`<${Ago} at=${delivery.next_attempt_at} />` },
     { title: "created", cell: (/** @type {any} */ delivery) => html`<${Ago} at=${delivery.created_at} />` },
     { title: "", cell: (/** @type {any} */ delivery) => (enabled ? html`<${Resend} ...${{ delivery, then: deliveries.refresh }} />` : null) },

@@ -2,6 +2,7 @@
 
 import { path, post, send } from "../lib/api.js";
 import { html } from "../lib/html.js";
+import { leaveAfter } from "../lib/reading.js";
 import { address, go } from "../lib/route.js";
 import { Action, ScopedButton } from "../ui/action.js";
 import { notify, notifyFailure } from "../ui/notices.js";
@@ -55,6 +56,6 @@ export function WebhookButtons({ webhook, then, all = false }) {
     <${ScopedButton} id=${`edit-${id}`} scope=${SCOPE} name=${`Edit ${what}`} click=${async () => (await editWebhook(webhook)) && then()}>Edit …<//>
     ${all && rotateButton}
     ${all && html`<${Action} id=${`delete-${id}`} label="Delete" danger question=${`Delete ${what}?`} detail="Its deliveries are gone, also pending ones." done=${`${what} is deleted.`}
-      act=${async () => { await send("DELETE", path`webhooks/${id}`); go(address("webhooks")); }} ...${{ ...same, then: () => undefined }} />`}
+      act=${() => leaveAfter(() => send("DELETE", path`webhooks/${id}`), address("webhooks"))} scope=${SCOPE} then=${() => undefined} />`}
   </span>`;
 }

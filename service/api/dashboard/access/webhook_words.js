@@ -1,7 +1,7 @@
 /** The state of an endpoint and of a delivery, in words. */
 
 import { html } from "../lib/html.js";
-import { Ago } from "../ui/time.js";
+import { Ago, Since } from "../ui/time.js";
 
 /** The ID that stands for the callbacks of all jobs, flows and fan-outs. */
 export const CALLBACKS = "callbacks";
@@ -13,14 +13,14 @@ const FAILED = /** @type {Record<string, string>} */ ({
 /** @param {{webhook: any}} properties */
 export function WebhookState({ webhook }) {
   const { enabled, disabled_at: since, disabled_reason: reason, failing_since: failing } = webhook;
-  if (!enabled) return html`<span class="state disabled">disabled</span> <span class="quiet"><${Ago} at=${since} />: ${DISABLED[reason] ?? reason}</span>`;
-  if (failing !== null) return html`<span class="state failing">failing</span> <span class="quiet">since <${Ago} at=${failing} /></span>`;
+  if (!enabled) return html`<span><span class="state disabled">disabled</span> <span class="quiet"><${Ago} at=${since} />: ${DISABLED[reason] ?? reason}</span></span>`;
+  if (failing !== null) return html`<span><span class="state failing">failing</span> <span class="quiet"><${Since} at=${failing} /></span></span>`;
   return html`<span class="state enabled">enabled</span>`;
 }
 
 /** @param {{delivery: any}} properties */
 export function DeliveryState({ delivery: { status, failure_reason: reason } }) {
-  return html`<span class=${`state ${status}`}>${status}</span>${reason !== null && html` <span class="quiet">${FAILED[reason] ?? reason}</span>`}`;
+  return html`<span><span class=${`state ${status}`}>${status}</span>${reason !== null && html` <span class="quiet">${FAILED[reason] ?? reason}</span>`}</span>`;
 }
 
 /** The status of the response, or the error. @param {any} delivery */

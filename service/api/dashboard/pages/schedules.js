@@ -3,8 +3,8 @@
 import { path, post, send } from "../lib/api.js";
 import { print } from "../lib/exact_json.js";
 import { html } from "../lib/html.js";
-import { useReading } from "../lib/reading.js";
-import { address, go } from "../lib/route.js";
+import { leaveAfter, useReading } from "../lib/reading.js";
+import { address } from "../lib/route.js";
 import { duration } from "../lib/times.js";
 import { Action, ScopedButton } from "../ui/action.js";
 import { Pages, usePages } from "../ui/paging.js";
@@ -68,7 +68,7 @@ export function SchedulePage({ route }) {
   const found = schedule.data;
   const actions = found && html`<div class="actions"><${ScheduleButtons} ...${{ schedule: found, refresh: schedule.refresh }} />
     <${Action} id="delete-schedule" scope="schedules:write" label="Delete" danger question=${`Delete schedule ${name}?`} detail="Jobs that it submitted stay." done=${`Schedule ${name} is deleted.`}
-      act=${async () => { await send("DELETE", path`schedules/${name}`); go(address("schedules")); }} then=${() => undefined} /></div>`;
+      act=${() => leaveAfter(() => send("DELETE", path`schedules/${name}`), address("schedules"))} then=${() => undefined} /></div>`;
   return html`
     <${Panel} id="schedule" title="State" name=${`schedule ${name}`} reading=${schedule} beside=${actions}>${(/** @type {any} */ one) => html`<${Facts} rows=${[
       ["state", html`<span class=${`state ${one.paused ? "paused" : "up"}`}>${one.paused ? "paused" : "active"}</span>`],
