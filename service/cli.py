@@ -73,9 +73,15 @@ def new(
 
 
 @app.command("api", rich_help_panel=RUN)
-def api() -> None:
+def api(
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that serve the port together. [default: TRIAGE_API_PROCESSES]"
+        ),
+    ] = None,
+) -> None:
     """Serve the API."""
-    from service.api.main import serve
     from service.settings import load_settings, warn_of_ignored_variables
     from service.telemetry.logs import configure_logs
     from service.telemetry.tracer import configure_tracing
@@ -85,6 +91,12 @@ def api() -> None:
     warn_of_ignored_variables()
     configure_tracing("triage-api")
     _need_redis(settings.redis_url)
+    if (number := processes or settings.api_processes) > 1:
+        from service.api.processes.supervisor import serve as supervise
+
+        raise typer.Exit(supervise(settings, number))
+    from service.api.main import serve
+
     serve(settings)
 
 

@@ -43,6 +43,9 @@ class Settings(OutboundSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address on which the API listens.")
     port: int = Field(default=8080, ge=0, le=65535, description="API port; 0 picks and prints a free one.")
+    api_processes: int = Field(
+        default=1, ge=1, le=64, description="Processes of `triage api` that serve its port together."
+    )
     worker_host: str = Field(
         default="0.0.0.0",
         description="Address of a worker's probes and metrics. `/drain` responds on loopback only.",

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from service.api.http_metrics import RequestMetrics
-from service.api.metrics import queue_families, redis_families
-from service.api.webhook_metrics import webhook_families
+from service.api.metrics.api_metrics import queue_families, redis_families
+from service.api.metrics.http_metrics import RequestMetrics
+from service.api.metrics.webhook_metrics import webhook_families
 from service.store.webhooks.outbox import OutboxCounts
 from tools.reference import item
 from workers.telemetry.metrics import Metrics

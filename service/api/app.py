@@ -15,7 +15,7 @@ from service.api.auth.tokens import Tokens
 from service.api.background import duties
 from service.api.context import AppState
 from service.api.lane.lane import Lane
-from service.api.metrics import ApiMetrics
+from service.api.metrics.api_metrics import ApiMetrics
 from service.api.openapi.document import describe
 from service.api.requests.allowed_hosts import AllowedHosts
 from service.api.requests.body_budget import Bodies

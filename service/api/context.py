@@ -15,7 +15,7 @@ from service.api.auth.memory_shares import MemoryShares
 from service.api.auth.reach import check_operation
 from service.api.auth.throttle import WINDOW_SECONDS, Refusals, fingerprint
 from service.api.job_types import KnownTypes
-from service.api.metrics import ApiMetrics
+from service.api.metrics.api_metrics import ApiMetrics
 from service.api.requests.body_budget import Bodies
 from service.api.requests.long_polls import Waiting, hang_up_noticed
 from service.api.requests.request_rates import RequestRate

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 
 import structlog
@@ -52,12 +53,12 @@ class Server(uvicorn.Server):
         collect_rarely()
 
 
-def build_server(settings: Settings) -> Server:
+def build_server(settings: Settings, new: Callable[[uvicorn.Config, AppState], Server] = Server) -> Server:
     """Build a server without starting it."""
     clock = Clock()
     redis = connect(settings.redis_url)
     app = create_app(settings, redis, clock, IdFactory(clock.now_ms, os.urandom))
-    return Server(
+    return new(
         uvicorn.Config(
             app,
             host=settings.host,
@@ -81,7 +82,11 @@ def build_server(settings: Settings) -> Server:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigurationInvalid for a Redis with unsuitable settings."""
+    wait_for_redis(settings)
+    build_server(settings).run()
+
+
+def wait_for_redis(settings: Settings) -> None:
+    """Wait while the server starts. Raises ConfigurationInvalid for one with unsuitable settings."""
     if (problem := asyncio.run(check_server(settings.redis_url, patient=True))) is not None:
         log.warning("redis_not_usable", problem=problem)
-    server = build_server(settings)
-    server.run()

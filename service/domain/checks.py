@@ -16,7 +16,7 @@ LARGEST_INTEGER = 2**64 - 1
 TEN_YEARS = 315_360_000
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 #: The years 1 to 9999: RFC 3339 has no others.
-_EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
+EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -172,7 +172,7 @@ def read_time(value: Any, pointer: str) -> int:
 
 def to_ms(time: datetime) -> int:
     """Unix milliseconds, rounded up; with an offset, the time may be outside the years 1 to 9999 of UTC."""
-    return min(max(-((_EPOCH - time) // _MILLISECOND), _EARLIEST_MS), LATEST_MS)
+    return min(max(-((_EPOCH - time) // _MILLISECOND), EARLIEST_MS), LATEST_MS)
 
 
 def _is_unicode(text: str) -> bool:

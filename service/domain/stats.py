@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from service.domain.checks import EARLIEST_MS, LATEST_MS
+
 MINUTE_MS = 60_000
 #: How long minutes are kept.
 HOURS = 24
@@ -89,6 +91,11 @@ class Tally:
         return total
 
 
+_KEPT_MS = HOURS * 60 * MINUTE_MS
+#: Between these times, the steps around a window can still be written as times.
+_FIRST_MS, _LAST_MS = EARLIEST_MS + _KEPT_MS, LATEST_MS - _KEPT_MS
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Whole steps of `step` minutes, in minutes since the epoch: from `first` until before `after`."""
@@ -100,6 +107,7 @@ class Window:
     @classmethod
     def covering(cls, from_ms: int, to_ms: int, step: int) -> "Window":
         """The steps that contain these times, at most as long as minutes are kept."""
+        from_ms, to_ms = (min(max(time, _FIRST_MS), _LAST_MS) for time in (from_ms, to_ms))
         step_ms = step * MINUTE_MS
         after = -(-to_ms // step_ms) * step
         first = max(from_ms // step_ms * step, after - HOURS * 60)

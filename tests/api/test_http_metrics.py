@@ -2,6 +2,7 @@
 
 import itertools
 
+import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
@@ -9,8 +10,8 @@ from prometheus_fastapi_instrumentator.metrics import Info, default
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.http_metrics import RequestMetrics
-from service.api.request_counts import LATENCY_BUCKETS, Requests
+from service.api.metrics.http_metrics import MAX_NAMESPACES, HttpMetrics, RequestMetrics
+from service.api.metrics.request_counts import LATENCY_BUCKETS, Requests
 from tests.support.exposition import Series, series, value
 
 _METHODS, _STATUSES, _HANDLERS = ("GET", "POST"), ("2xx", "4xx"), ("/v1/jobs", "none")
@@ -64,3 +65,29 @@ def test_series_say_when_they_began() -> None:
     assert second is not None
     assert begin <= first <= second
     assert value(found, "http_request_size_bytes_created", handler="/v1/jobs") == first
+
+
+@pytest.mark.anyio
+async def test_what_processes_hand_over_adds_up_to_what_one_would_count() -> None:
+    whole, total = HttpMetrics("home"), HttpMetrics("home")
+    processes = [HttpMetrics("home") for _ in range(3)]
+    namespaces = [None, "home", *(f"tenant-{number}" for number in range(MAX_NAMESPACES + 5))]
+    for number, (seconds, namespace) in enumerate(itertools.product(_SECONDS, namespaces)):
+        for metrics in (whole, processes[number % 3]):
+            metrics.count(namespace, ("GET", "2xx", f"/v1/{number % 2}"), number, 1, seconds)
+            metrics.payload(namespace or "home", number)
+            if number % 7 == 0:
+                metrics.refused("invalid")
+        if number % 5 == 0:
+            total.add(orjson.loads(orjson.dumps(processes[number % 3].dump_and_reset())))
+    for process in processes:
+        total.add(process.dump_and_reset())
+    for namespace in (None, "home", "tenant-7"):
+        expected, found = [series((await m.page(namespace)).decode()) for m in (whole, total)]
+        assert without_times(found) == pytest.approx(without_times(expected))
+        assert value(found, "http_requests_total", handler="/v1/0", method="GET", status="2xx")
+    assert value(found, "triage_payload_bytes_count") == len(_SECONDS)
+
+
+def without_times(page: Series) -> Series:
+    return {key: number for key, number in page.items() if not key[0].endswith("_created")}

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client.exposition import generate_latest
 
-from service.api import http_metrics, metrics
 from service.api.auth.credentials import digest
+from service.api.metrics import api_metrics, http_metrics
 from service.domain.access_key import AccessKey
 from service.domain.outcome import Refused
 from service.domain.states import Reason, State
@@ -121,7 +121,7 @@ async def test_a_paused_queue_shows_that_it_is(api: Api, store: Namespace) -> No
 async def test_queues_beyond_the_cap_are_counted_together(
     api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "MAX_QUEUES", 3)
+    monkeypatch.setattr(api_metrics, "MAX_QUEUES", 3)
     now = await store.queries.now()
     for number in range(5):
         store.scripts.now = str(now - 60_000 + number)
@@ -142,7 +142,7 @@ async def test_queues_beyond_the_cap_are_counted_together(
 async def test_queues_with_work_trouble_or_age_have_series_before_idle_ones(
     api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "MAX_QUEUES", 4)
+    monkeypatch.setattr(api_metrics, "MAX_QUEUES", 4)
     for number in range(6):
         await store.queues.configure(f"aa-{number}", {"max_concurrency": 1})
     now = (await store.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
@@ -163,7 +163,7 @@ async def test_queues_with_work_trouble_or_age_have_series_before_idle_ones(
 async def test_dead_jobs_and_age_of_the_other_queues_are_not_lost(
     api: Api, store: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "MAX_QUEUES", 1)
+    monkeypatch.setattr(api_metrics, "MAX_QUEUES", 1)
     now = (await store.queries.pipeline(lambda pipe: pipe.time()))[0][0] * 1000
     for name in ("first", "second"):
         store.scripts.now = str(now - 300_000)

@@ -42,8 +42,7 @@ async def guess(api: Api, number: int) -> list[httpx.Response]:
 
 
 def refused(api: Api, reason: str) -> float:
-    counter: Any = api.app.state.app_state.metrics.http.process.credentials_refused
-    return counter.labels(reason)._value.get()
+    return api.app.state.app_state.metrics.http.process.credentials_refused.by_reason[reason]
 
 
 async def test_an_address_that_guesses_is_throttled_for_a_while(

@@ -13,11 +13,11 @@ import orjson
 
 from service.api.auth.credentials import SCOPES
 from service.store.redis.embedded import EmbeddedServer
+from tests.e2e.fork_server import ROOT, ForkedProcess, fork_server
 from tests.support.eventually import eventually_blocking
 
 #: Short enough for tests, long enough for a loaded machine.
 LEASE_SECONDS = 3.0
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def free_port() -> int:
@@ -33,7 +33,7 @@ class Cluster:
         self.directory = directory
         self.server = server
         self.port = free_port()
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[ForkedProcess | subprocess.Popen[bytes]] = []
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")},
             "PYTHONPATH": str(ROOT),
@@ -50,24 +50,17 @@ class Cluster:
         }
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=40)
 
-    def start(self, command: str, **settings: Any) -> subprocess.Popen[bytes]:
+    def start(self, command: str, **settings: Any) -> ForkedProcess:
         environment = {
             **self.environment,
             **{f"TRIAGE_{name.upper()}": str(v) for name, v in settings.items()},
         }
-        log = (self.directory / f"{command}-{len(self.processes)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from service.cli import main; main()", command],
-            env=environment,
-            cwd=self.directory,
-            stdout=log,
-            stderr=log,
-        )
-        log.close()
+        log = self.directory / f"{command}-{len(self.processes)}.log"
+        process = fork_server().start(command, environment, self.directory, log)
         self.processes.append(process)
         return process
 
-    def start_api(self) -> subprocess.Popen[bytes]:
+    def start_api(self) -> ForkedProcess:
         process = self.start("api")
 
         def ready() -> None:
@@ -80,7 +73,7 @@ class Cluster:
         eventually_blocking(ready, 30)
         return process
 
-    def start_worker(self, **settings: Any) -> subprocess.Popen[bytes]:
+    def start_worker(self, **settings: Any) -> ForkedProcess:
         before = {row["id"] for row in self.workers()}
         process = self.start("worker", **settings)
 

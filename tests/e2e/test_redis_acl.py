@@ -1,6 +1,7 @@
 """The Redis users of docs/how-to/set-up-redis.md may do all that Triage needs, and nothing harmful."""
 
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -191,7 +192,7 @@ def test_jobs_run_as_the_documented_users(cluster: Cluster) -> None:
     assert '"key":"triage_' in made.stdout
     response = cluster.http.post("/v1/jobs", json={"name": "scripted"}, headers={"Durability": "replicated"})
     assert response.json()["code"] == "not_replicated", "the server has no replica"
-    worker.terminate()
+    worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
     assert "NOPERM" not in cluster.logs()
     assert "NoPermissionError" not in cluster.logs()

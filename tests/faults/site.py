@@ -2,7 +2,6 @@
 
 import re
 import signal
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, cast
 
 import httpx
 
+from tests.e2e.fork_server import ForkedProcess
 from tests.e2e.processes import Cluster, free_port
 from tests.faults.backends import Backend
 from tests.support.eventually import eventually_blocking
@@ -23,7 +23,7 @@ class Place:
 
     command: str
     settings: dict[str, Any]
-    process: "subprocess.Popen[bytes]"
+    process: ForkedProcess
     ended: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
 

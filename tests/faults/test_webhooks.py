@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from service.store.namespace import Namespace
 from service.store.redis.connect import connect
 from service.store.redis.embedded import EmbeddedServer
 from service.tasks import end
+from tests.e2e.fork_server import ForkedProcess
 from tests.e2e.processes import Cluster, free_port
 from tests.support import invariants
 from tests.support.eventually import eventually
@@ -42,7 +42,7 @@ class Site:
     def __init__(self, cluster: Cluster, receiver: Receiver) -> None:
         self.cluster, self.receiver = cluster, receiver
         self.ports = [cluster.port, *([free_port()] if LONG else [])]
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, ForkedProcess] = {}
         for number, port in enumerate(self.ports):
             self.start(f"api {number}", port=port)
         for number in range(2 if LONG else 1):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from tests.api.document import Operation, resolve
-from tests.fuzz.hostile_values import BODIES, OF_PARAMETERS, TEXTS, VALUES
+from tests.fuzz.hostile_values import BODIES, OF_PARAMETERS, TEXTS, TIMES, VALUES
 
 #: Headers are lines of visible characters; the server closes the connection on longer ones.
 _HEADER_AT_MOST = 4_000
@@ -49,13 +49,13 @@ def requests_of(operation: Operation) -> Iterator[HostileRequest]:
             if text not in ("", ".", ".."):
                 yield HostileRequest(operation, _what(row["name"], text), path={row["name"]: text})
     for row in operation.parameters("query"):
-        for text, always in _texts(row["name"]):
+        for text, always in _texts(row):
             yield HostileRequest(
                 operation, _what(row["name"], text), query={row["name"]: text}, always=always
             )
     yield HostileRequest(operation, "an unknown parameter", query={"unknown": "1"})
     for row in operation.parameters("header"):
-        for text, always in _texts(row["name"]):
+        for text, always in _texts(row):
             value = text.encode()[:_HEADER_AT_MOST]
             if value.strip() == value and not any(byte < 32 or byte == 127 for byte in value):
                 yield HostileRequest(
@@ -74,8 +74,9 @@ def requests_of(operation: Operation) -> Iterator[HostileRequest]:
             )
 
 
-def _texts(name: str) -> Iterator[tuple[str, bool]]:
-    own = OF_PARAMETERS.get(name, [])
+def _texts(parameter: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    takes_time = '"date-time"' in orjson.dumps(parameter["schema"]).decode()
+    own = TIMES if takes_time else OF_PARAMETERS.get(parameter["name"], [])
     yield from ((text, True) for text in own)
     yield from ((text, False) for text in TEXTS if text not in own)
 

@@ -1,14 +1,15 @@
 """The API's metrics other than those about HTTP."""
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from service.api.http_metrics import HttpMetrics
-from service.api.webhook_metrics import read_webhooks
+from service.api.metrics.http_metrics import HttpMetrics
+from service.api.metrics.webhook_metrics import read_webhooks
 from service.domain.errors import TriageError
 from service.domain.states import State
 from service.store.namespace import Namespace
@@ -25,12 +26,20 @@ OTHERS = "_others"
 _LIVE = (State.QUEUED, State.SCHEDULED, State.RETRYING, State.RUNNING, State.BLOCKED)
 
 
+class RequestPages(Protocol):
+    """The metrics of requests as text; see HttpMetrics.page."""
+
+    async def page(self, namespace: str | None) -> bytes: ...
+
+
 class ApiMetrics:
     """Every scrape reads Redis, and nothing is cached: stale numbers would look current."""
 
     def __init__(self, namespace: str) -> None:
         """`namespace` is the API's namespace."""
         self.http = HttpMetrics(namespace)
+        #: Replaced where several processes serve one port, and another one adds up what they count.
+        self.requests: RequestPages = self.http
 
     async def exposition(self, redis: RedisClient, namespace: Namespace, *, whole: bool) -> bytes:
         """The metrics page. While Redis is unavailable, `triage_redis_up` is 0 and its metrics are absent.
@@ -46,11 +55,8 @@ class ApiMetrics:
             ]
         except TriageError:
             families = redis_families(up=False)
-        requests = self.http.process if whole else self.http.of(namespace.scripts.namespace)
-        sources: list[Collector] = [_Reading(families)]
-        if requests is not None:
-            sources.insert(0, requests.registry)
-        return b"".join(generate_latest(source) for source in sources)
+        requests = await self.requests.page(None if whole else namespace.scripts.namespace)
+        return requests + generate_latest(_Reading(families))
 
 
 async def _queue_families(namespace: Namespace) -> list[Metric]:

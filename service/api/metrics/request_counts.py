@@ -1,4 +1,7 @@
-"""Counts requests and payloads cheaply, and derives their metrics when they are scraped."""
+"""Counts requests and payloads cheaply, and derives their metrics when they are scraped.
+
+`dump` and `load` carry counts from one process to another as JSON.
+"""
 
 import time
 from bisect import bisect_left
@@ -6,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import signature
 from itertools import accumulate
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 from prometheus_client import Metric
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_fastapi_instrumentator.metrics import default
 
@@ -60,6 +63,15 @@ class _Row:
         self.seconds = 0.0
         self.buckets = [0] * (len(_BOUNDS) + 1)
 
+    def dump(self) -> list[Any]:
+        return [self.created, self.requests, self.received, self.sent, self.seconds, self.buckets]
+
+    @classmethod
+    def load(cls, dumped: list[Any]) -> Self:
+        row = cls(dumped[0])
+        row.requests, row.received, row.sent, row.seconds, row.buckets = dumped[1:]
+        return row
+
     def __iadd__(self, other: "_Row") -> "_Row":
         self.created = min(self.created, other.created)
         self.requests += other.requests
@@ -90,6 +102,16 @@ class Requests(Collector):
         row.sent += sent
         row.seconds += seconds
         row.buckets[bisect_left(_BOUNDS, seconds)] += 1
+
+    def dump(self) -> list[Any]:
+        return [[*key, *row.dump()] for key, row in self._rows.items()]
+
+    @classmethod
+    def load(cls, dumped: list[Any]) -> Self:
+        requests = cls()
+        for method, status, handler, *row in dumped:
+            requests._rows[method, status, handler] = _Row.load(row)
+        return requests
 
     def __iadd__(self, other: "Requests") -> "Requests":
         for key, row in other._rows.items():
@@ -131,6 +153,15 @@ class Payloads(Collector):
         self._sum += size
         self._buckets[bisect_left(_PAYLOAD_BUCKETS, size)] += 1
 
+    def dump(self) -> list[Any]:
+        return [self._sum, self._buckets]
+
+    @classmethod
+    def load(cls, dumped: list[Any]) -> Self:
+        payloads = cls()
+        payloads._sum, payloads._buckets = dumped
+        return payloads
+
     def __iadd__(self, other: "Payloads") -> "Payloads":
         self._sum += other._sum
         self._buckets = [mine + more for mine, more in zip(self._buckets, other._buckets, strict=True)]
@@ -149,7 +180,44 @@ class Payloads(Collector):
         return [family]
 
 
-Counts = TypeVar("Counts", Requests, Payloads)
+class RefusedCredentials(Collector):
+    """The API keys and tokens that were rejected."""
+
+    REASONS: tuple[str, ...] = ("invalid", "throttled")
+
+    def __init__(self) -> None:
+        self.created = time.time()
+        self.by_reason: dict[str, int] = dict.fromkeys(self.REASONS, 0)
+
+    def add(self, reason: str) -> None:
+        self.by_reason[reason] += 1
+
+    def dump(self) -> dict[str, int]:
+        return self.by_reason
+
+    @classmethod
+    def load(cls, dumped: dict[str, int]) -> Self:
+        refused = cls()
+        refused.by_reason.update(dumped)
+        return refused
+
+    def __iadd__(self, other: "RefusedCredentials") -> "RefusedCredentials":
+        for reason, number in other.by_reason.items():
+            self.by_reason[reason] += number
+        return self
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(
+            "triage_credentials_refused",
+            "Rejected API keys and tokens: invalid ones, and all from an address with too many failures.",
+            labels=("reason",),
+        )
+        for reason, number in self.by_reason.items():
+            family.add_metric((reason,), number, created=self.created)
+        return [family]
+
+
+Counts = TypeVar("Counts", Requests, Payloads, RefusedCredentials)
 
 
 def sum_of(start: Counts, parts: Sequence[Counts]) -> Counts:

@@ -1,16 +1,22 @@
 """Metrics of requests, for the whole process and per namespace."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Metric
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from prometheus_fastapi_instrumentator.metrics import Info
 
-from service.api.request_counts import Key, Payloads, Requests, sum_of
+from service.api.metrics.request_counts import Key, Payloads, RefusedCredentials, Requests, sum_of
 
 #: The most namespaces with their own metrics: tokens may name any number of them.
 MAX_NAMESPACES = 200
+#: What a process counts outside these namespaces; not a valid name of one.
+_ELSEWHERE = ""
 _NO_PARTS: Mapping[str, "RequestMetrics"] = {}
+#: Dumped counts by namespace.
+Dump = dict[str, list[Any]]
 
 
 class RequestMetrics:
@@ -20,17 +26,12 @@ class RequestMetrics:
         self._parts = parts
         self.requests = Requests()
         self.payloads = Payloads()
+        self.credentials_refused = RefusedCredentials()
         self.registry = CollectorRegistry()
         self.registry.register(_Whole(self._all_requests))
         self.registry.register(_Whole(self._all_payloads))
-        self.credentials_refused = Counter(
-            "triage_credentials_refused",
-            "Rejected API keys and tokens: invalid ones, and all from an address with too many failures.",
-            ["reason"],
-            registry=self.registry,
-        )
-        for reason in ("invalid", "throttled"):
-            self.credentials_refused.labels(reason)
+        # Not added up: a refused request counts here and in the API's namespace.
+        self.registry.register(_Whole(lambda: self.credentials_refused))
 
     def _all_requests(self) -> Requests:
         return sum_of(Requests(), [self.requests, *(part.requests for part in self._parts.values())])
@@ -42,6 +43,19 @@ class RequestMetrics:
         """Add the counts of another one, which is then discarded."""
         self.requests += other.requests
         self.payloads += other.payloads
+
+    def dump_and_reset(self) -> list[Any]:
+        """Return what was counted since the last call, and count from 0 again."""
+        dumped = [self.requests.dump(), self.payloads.dump(), self.credentials_refused.dump()]
+        self.requests, self.payloads = Requests(), Payloads()
+        self.credentials_refused = RefusedCredentials()
+        return dumped
+
+    def add(self, dumped: list[Any]) -> None:
+        requests, payloads, refused = dumped
+        self.requests += Requests.load(requests)
+        self.payloads += Payloads.load(payloads)
+        self.credentials_refused += RefusedCredentials.load(refused)
 
 
 class _Whole(Collector):
@@ -83,7 +97,7 @@ class HttpMetrics:
         """Count a request whose namespace is unknown."""
         for metrics in (self.process, self.of(self._home)):
             if metrics is not None:
-                metrics.credentials_refused.labels(reason).inc()
+                metrics.credentials_refused.add(reason)
 
     def payload(self, namespace: str, size: int) -> None:
         (self.of(namespace) or self.process).payloads.add(size)
@@ -98,3 +112,25 @@ class HttpMetrics:
     def forget(self, namespace: str) -> None:
         if namespace != self._home and namespace in self._by_namespace:
             self.process.absorb(self._by_namespace.pop(namespace))
+
+    async def page(self, namespace: str | None) -> bytes:
+        """The metrics of a namespace's requests, or with None of all requests."""
+        metrics = self.process if namespace is None else self.of(namespace)
+        return b"" if metrics is None else generate_latest(metrics.registry)
+
+    def dump_and_reset(self) -> Dump:
+        """Return what was counted since the last call, and count from 0 again."""
+        dumped = {name: metrics.dump_and_reset() for name, metrics in self._by_namespace.items()}
+        self._by_namespace.clear()
+        return {_ELSEWHERE: self.process.dump_and_reset(), **dumped}
+
+    def add(self, dumped: Dump) -> None:
+        """Add the dump of another process."""
+        for name, counts in dumped.items():
+            metrics = self.process if name == _ELSEWHERE else self.of(name)
+            if metrics is not None:
+                metrics.add(counts)
+            else:
+                rest = RequestMetrics()
+                rest.add(counts)
+                self.process.absorb(rest)

@@ -1,0 +1,1 @@
+"""The metrics of the API: what a scrape reads from Redis, and what the processes count."""
