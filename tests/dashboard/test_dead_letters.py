@@ -116,6 +116,6 @@ def test_a_cause_is_retried_or_deleted_as_a_whole(visit: Visit, system: System) 
     full.get_by_role("button", name="Delete 2 jobs").click()
     visit.page.get_by_role("dialog").get_by_label("Type 2").fill("2")
     visit.confirm("Delete all")
-    visit.sees(visit.panel("By cause"), "No dead letters.")
+    visit.sees(visit.panel("By cause"), "No cause matches the filter.")
     assert cluster.http.get(f"/v1/jobs/{jobs[4]['id']}").status_code == 404
     cluster.http.post("/v1/queues/causes/purge", json={"confirm": "causes"})

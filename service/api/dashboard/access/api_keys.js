@@ -87,7 +87,7 @@ export function ApiKeyPage({ route }) {
     ["expires", html`<${Expiry} at=${found.expires_at} />`],
     ["last used", found.last_used_at === null ? "never" : html`<${Ago} at=${found.last_used_at} />`],
     ["created", html`<${Moment} at=${found.created_at} />`],
-    ["created by", found.created_by ?? "the command line"],
+    ["created by", found.created_by ?? "no key, as on the command line"],
     ["rotated", found.rotated_at && html`<${Moment} at=${found.rotated_at} />`],
     ["old secret works until", found.previous_expires_at && html`<${Moment} at=${found.previous_expires_at} />`],
   ]} />`}<//>`;

@@ -4,6 +4,7 @@ import { html, useState } from "../lib/html.js";
 import { count, counted } from "../lib/numbers.js";
 import { useReading } from "../lib/reading.js";
 import { changed } from "../lib/route.js";
+import { list } from "../lib/words.js";
 import { ScopedButton } from "../ui/action.js";
 import { actOnAll, Following } from "../ui/many_jobs.js";
 import { filterOf } from "../ui/paging.js";
@@ -50,13 +51,12 @@ function GroupTable({ groups, narrowed, route, then }) {
     { title: "count", number: true, cell: (/** @type {any} */ group) => html`<strong class="big">${count(group.count)}</strong>` },
     {
       title: "error", cell: (/** @type {any} */ group) => html`<a href=${changed(route, { fingerprint: group.fingerprint, cursor: "", page: "" })} aria-current=${group.fingerprint === shown ? "true" : null}>
-        <${Text} brief text=${words(group)} /></a>`,
+        <${Text} brief text=${words(group)} /></a>
+        <div class="quiet">${list(group.queues, 2)}${group.versions.length > 0 && `, version ${list(group.versions, 2)}`}</div>`,
     },
     { title: "job type", cell: (/** @type {any} */ group) => (group.name === null ? "several" : html`<${TypeLink} name=${group.name} />`) },
     { title: "first seen", cell: (/** @type {any} */ group) => html`<${Ago} at=${group.first_seen_at} />` },
     { title: "last seen", cell: (/** @type {any} */ group) => html`<${Ago} at=${group.last_seen_at} />` },
-    { title: "queues", wide: true, cell: (/** @type {any} */ group) => group.queues.join(", ") },
-    { title: "versions", wide: true, cell: (/** @type {any} */ group) => group.versions.join(", ") },
     { title: "latest", wide: true, cell: (/** @type {any} */ group) => html`<${IdLink} id=${group.example_job_id} short />` },
     {
       title: "", cell: (/** @type {any} */ group) => html`<span class="actions">

@@ -13,7 +13,7 @@ import { STATES } from "../lib/words.js";
 import { submitJob } from "../ui/submit_form.js";
 
 const FIELDS = [
-  { name: "search", label: "ID, name, tag or error contains" },
+  { name: "search", label: "ID, name, tag or error contains", wide: true },
   { name: "queue", label: "Queue" },
   { name: "state", label: "State", choices: STATES },
   { name: "name", label: "Name" },
