@@ -107,7 +107,7 @@ def test_a_failed_flow_is_retried_and_deleted(visit: Visit, system: System) -> N
     visit.sees(visit.page.get_by_role("heading", level=1), "Flows")
     visit.sees(visit.page.get_by_role("status").last, f"{flow['id']} is deleted.")
     assert system.cluster.http.get(f"/v1/flows/{flow['id']}").status_code == 404
-    # Neither the events of the deletion nor its end made the page read the flow again.
+    # The page did not read the flow again, neither on an event nor when the flow was gone.
     methods = [request.method for request in visit.requests if f"/v1/flows/{flow['id']}" in request.url]
     assert methods[-1] == "DELETE"
 

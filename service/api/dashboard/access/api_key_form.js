@@ -35,7 +35,7 @@ function KeyForm({ close }) {
   };
   const choose = (/** @type {(scope: string) => boolean} */ wanted) => () => setScopes(mine.filter(wanted));
   return html`<${DialogForm} verb="Create" ...${{ save, close }}>
-    <${Field} label="Name" value=${name} set=${setName} required hint="mailer" help="Who or what uses it." first />
+    <${Field} label="Name" value=${name} set=${setName} required hint="mailer" help="The program or the person that uses it." first />
     <fieldset class="choices"><legend>Scopes</legend>
       <div class="actions">
         <button type="button" onClick=${choose((scope) => scope.endsWith(":read") && scope !== "payload:read")}>Read only</button>

@@ -40,7 +40,8 @@ export function ApiKeysPage({ route }) {
     await keys.refresh();
   };
   const beside = html`<div class="actions"><${ScopedButton} id="new-key" scope=${SCOPE} click=${create}>New API key<//></div>`;
-  return html`<${Panel} id="api-keys" title="Newest first" reading=${keys} beside=${beside} foot=${html`<${Pages} ...${{ route, reading: keys }} />`}>${(/** @type {any} */ page) => html`
+  const foot = html`<${Pages} ...${{ route, reading: keys }} />`;
+  return html`<${Panel} id="api-keys" title="Newest first" reading=${keys} ...${{ beside, foot }}>${(/** @type {any} */ page) => html`
     <${Table} caption="API keys" columns=${columns} rows=${page.items} empty="No API keys." keyOf=${(/** @type {any} */ key) => key.id} />`}<//>`;
 }
 
@@ -68,7 +69,7 @@ function KeyButtons({ apiKey: key, then, leave = false }) {
   return html`<span class="actions">
     <${ScopedButton} id=${`rotate-${key.id}`} scope=${SCOPE} name=${`Rotate ${key.name}`} click=${rotate}>Rotate …<//>
     <${Action} id=${`revoke-${key.id}`} scope=${SCOPE} label="Revoke" name=${`Revoke ${key.name}`} danger question=${`Revoke ${key.name}?`}
-      detail="Whoever uses it is refused, at the latest after five seconds." done=${`${key.name} is revoked.`} act=${leave ? () => leaveAfter(revoke, address("api-keys")) : revoke} then=${leave ? () => undefined : then} />
+      detail="API processes may accept it for up to five more seconds." done=${`${key.name} is revoked.`} act=${leave ? () => leaveAfter(revoke, address("api-keys")) : revoke} then=${leave ? () => undefined : then} />
   </span>`;
 }
 

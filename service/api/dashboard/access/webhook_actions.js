@@ -49,7 +49,7 @@ export function WebhookButtons({ webhook, then, all = false }) {
   if (id === CALLBACKS) return html`<span class="actions">${rotateButton}</span>`;
   return html`<span class="actions">
     <${ScopedButton} id=${`test-${id}`} scope=${SCOPE} name=${`Test ${what}`} disabled=${!enabled} click=${test}>Test<//>
-    ${!enabled && html`<${Action} id=${`enable-${id}`} label="Enable" name=${`Enable ${what}`} question=${`Enable ${what}?`} detail="It receives events from now on; those of the time before were not recorded."
+    ${!enabled && html`<${Action} id=${`enable-${id}`} label="Enable" name=${`Enable ${what}`} question=${`Enable ${what}?`} detail="It receives events from now on. Triage recorded none while it was disabled."
       done="The webhook is enabled." act=${() => post(path`webhooks/${id}/enable`)} ...${same} />`}
     ${enabled && html`<${Action} id=${`disable-${id}`} label="Disable" name=${`Disable ${what}`} question=${`Disable ${what}?`} detail="Pending deliveries fail, and new events are not recorded."
       done="The webhook is disabled." act=${() => post(path`webhooks/${id}/disable`)} ...${same} />`}
