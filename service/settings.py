@@ -145,10 +145,10 @@ class Settings(OutboundSettings):
         ge=0,
         description="How long a queued job may have a type that no worker knows, in seconds; 0 = forever.",
     )
-    unknown_types: Literal["warn", "refuse"] = Field(
+    unknown_types: Literal["warn", "refuse_similar", "refuse"] = Field(
         default="warn",
         description="What a submission of a type that no live worker knows gets: a `Triage-Warning` header, "
-        "or 422 `unknown_job_type`. `triage dev` refuses.",
+        "or 422 `unknown_job_type`, always or if a similar name is known. `triage dev`: `refuse_similar`.",
     )
     metrics_open: bool = Field(
         default=False, description="Serve the API's /metrics without a key, even with TRIAGE_AUTH=required."

@@ -108,6 +108,10 @@ class KnownTypes:
                 self._sentences[name] = sentence
         return sentence
 
+    def resembles(self, name: str) -> bool:
+        """Whether the sentence for an unknown name suggests a known one."""
+        return bool(did_you_mean(name, self._types))
+
     def redactions(self, name: str) -> tuple[str, ...] | None:
         """The redaction pointers of a type as of the last read; None if no worker has ever published it.
 

@@ -132,7 +132,7 @@ class _DevServer:
         defaults = {
             "TRIAGE_AUTH": "off",
             "TRIAGE_LOG_FORMAT": "text" if readable else "json",
-            "TRIAGE_UNKNOWN_TYPES": "refuse",
+            "TRIAGE_UNKNOWN_TYPES": "refuse_similar",
         }
         given = self._settings.model_fields_set
         environment = environment_with(

@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,7 +101,7 @@ class OneServer:
             await passed(2 * SHORT)
 
 
-class _Replicated:
+class _Replicated(ABC):
     """Masters with replicas, of which one takes over."""
 
     fails_over = True
@@ -120,11 +121,11 @@ class _Replicated:
             (self.kill_connections, 1),
         ]
 
-    def master(self) -> PortServer:
-        raise NotImplementedError
+    @abstractmethod
+    def master(self) -> PortServer: ...
 
-    async def fail_over(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def fail_over(self) -> None: ...
 
     async def kill_master(self) -> None:
         master = self.master()

@@ -108,7 +108,7 @@ async def test_an_unknown_job_type_is_a_warning_and_in_development_an_error(
     assert response.status_code < 300
     assert response.headers["triage-warning"] == said
     strict = Api(place.open.app.state.app_state.redis, place.open.app.state.app_state.settings.namespace,
-                 unknown_types="refuse")  # fmt: skip
+                 unknown_types="refuse_similar")  # fmt: skip
     refused = await strict.http.request(method, path, json=body)
     await strict.close()
     document = refused.json()
@@ -130,6 +130,20 @@ async def test_a_known_type_has_no_warning_and_a_large_payload_keeps_its_own(pla
     assert response.headers["triage-warning"].startswith(
         "no live worker knows job type 'nobody'; payload is 2"
     )
+
+
+async def test_a_type_that_resembles_none_is_accepted_in_development_unless_all_are_refused(
+    place: Place,
+) -> None:
+    app_state = place.open.app.state.app_state
+    for setting, status in (("refuse_similar", 202), ("refuse", 422)):
+        api = Api(app_state.redis, app_state.settings.namespace, unknown_types=setting)
+        response = await api.http.post("/v1/jobs", json={"name": "nobody-knows-it"})
+        assert response.status_code == status
+        assert "no live worker knows job type 'nobody-knows-it'" in (
+            response.headers.get("triage-warning") or response.json()["detail"]
+        )
+        await api.close()
 
 
 async def test_without_workers_an_unknown_type_is_accepted_in_development(store: Namespace) -> None:

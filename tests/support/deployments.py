@@ -5,13 +5,14 @@ import os
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from service.store.redis import embedded
 from service.store.redis.embedded import EmbeddedServer
@@ -58,7 +59,7 @@ class PortServer(EmbeddedServer):
             return client.execute_command(*arguments)
 
 
-class _Deployment:
+class _Deployment(ABC):
     """Servers that start on entry and end on exit."""
 
     def __init__(self) -> None:
@@ -76,8 +77,8 @@ class _Deployment:
     ) -> None:
         self.stack.close()
 
-    def start(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def start(self) -> None: ...
 
 
 class SentinelDeployment(_Deployment):
@@ -126,8 +127,16 @@ class SentinelDeployment(_Deployment):
     def fail_over(self) -> None:
         """An orderly failover, as an operator asks for one; the old master becomes the replica."""
         before = self.master
-        with Redis(port=self.ports[0]) as client:
-            client.execute_command("SENTINEL FAILOVER", "mymaster")
+
+        def accepted() -> None:
+            """A replica that has just come back is not suitable until this Sentinel has heard of it."""
+            with Redis(port=self.ports[0]) as client:
+                try:
+                    client.execute_command("SENTINEL FAILOVER", "mymaster")
+                except ResponseError as error:
+                    raise AssertionError(str(error)) from error
+
+        eventually_blocking(accepted, 20)
         eventually_blocking(lambda: self.led_by_another(before), 20)
 
     def led_by_another(self, before: PortServer) -> None:

@@ -67,7 +67,7 @@ async def specify(
     """`partial` skips the check against the schema, because the payload is still incomplete."""
     types = context.namespace_state.types
     job_type = types.known(body.name)
-    if job_type is None and context.app_state.settings.unknown_types == "refuse":
+    if job_type is None and context.app_state.settings.unknown_types != "warn":
         await refuse_unknown(context, body.name, f"{root}/name")
         job_type = types.known(body.name)
 

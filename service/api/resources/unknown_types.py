@@ -23,9 +23,12 @@ def warning_of(context: RequestContext, names: Iterable[str]) -> Mapping[str, st
 async def refuse_unknown(context: RequestContext, name: str, pointer: str) -> None:
     """Raises UnknownJobType if workers are alive and none of them knows the type.
 
-    Without live workers the job is accepted: they may be starting.
+    Without live workers the job is accepted: they may be starting. With `refuse_similar`, so is a name that
+    resembles no known one: it is no typing error, and its handler may not be written yet.
     """
     types = context.namespace_state.types
-    if await types.find(name) is None and types.has_live_workers:
+    if await types.find(name) is not None or not types.has_live_workers:
+        return
+    if context.app_state.settings.unknown_types == "refuse" or types.resembles(name):
         row = {"pointer": pointer, "code": UnknownJobType.code, "message": types.unknown(name)}
         raise UnknownJobType(errors=[row])
