@@ -145,6 +145,11 @@ class Settings(OutboundSettings):
         ge=0,
         description="How long a queued job may have a type that no worker knows, in seconds; 0 = forever.",
     )
+    audit_seconds: float = Field(
+        default=3_600,
+        ge=0,
+        description="Interval between audits of a namespace, in seconds; 0 = only when requested.",
+    )
     unknown_types: Literal["warn", "refuse_similar", "refuse"] = Field(
         default="warn",
         description="What a submission of a type that no live worker knows gets: a `Triage-Warning` header, "

@@ -28,6 +28,7 @@ QUEUE = (
     "paused_job_types", "unserved_job_types", "freezes",
 )  # fmt: skip
 SCHEDULE = ("name", "cron", "job", "runs", "next_run_at", "paused", "timezone", "every_seconds", "version")
+AUDIT = ("running_since", "requested_at", "report")
 WORKER = (
     "id",
     "host",

@@ -50,6 +50,7 @@ ENTRIES = (
     Entry("dlq", "operations.dead_letters", "app", OPERATE, "The dead-letter queue."),
     Entry("bulk", "operations.bulk_actions", "app", OPERATE, "Actions on every job that matches."),
     Entry("webhooks", "access.webhooks", "app", OPERATE, "Webhooks; without a command, lists them."),
+    Entry("audit", "operations.audit", "audit", OPERATE),
     Entry("keys", "access.keys", "app", OPERATE, "API keys."),
     Entry("namespaces", "namespaces", "app", OPERATE, "Namespaces and their quotas."),
     Entry("top", "top.command", "top", MEASURE),

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service.domain.job import Job
 from service.store.leases import Finish
+from workers.telemetry.audit_metrics import AuditMetrics
 from workers.telemetry.histogram import OutcomeCounter, Tally, TallyHistogram
 from workers.telemetry.webhook_metrics import WebhookMetrics
 
@@ -63,6 +64,7 @@ class Metrics:
             registry=self.registry,
         )
         self.webhooks = WebhookMetrics(self.registry)
+        self.audits = AuditMetrics(self.registry)
         self.running = Gauge("triage_worker_running", "Jobs running on this worker.", registry=self.registry)
         self.capacity = Gauge(
             "triage_worker_capacity", "How many jobs this worker can run at a time.", registry=self.registry

@@ -87,6 +87,48 @@ class AttemptPage(TypedDict):
     next_cursor: str | None
 
 
+class AuditCountOut(TypedDict):
+    """How often the audit found a kind with an outcome."""
+
+    kind: str
+    outcome: Literal["repaired", "repairable", "reported"]
+    count: int
+
+
+class AuditFindingOut(TypedDict):
+    """A structure that disagreed with the jobs or records that it describes."""
+
+    kind: str
+    outcome: Literal["repaired", "repairable", "reported"]
+    key: str
+    resource_id: str | None
+    detail: str
+
+
+class AuditOut(TypedDict):
+    """The audits of the namespace."""
+
+    object: Literal["audit"]
+    running_since: str | None
+    requested_at: str | None
+    report: "AuditReportOut | None"
+
+
+class AuditReportOut(TypedDict):
+    """A complete audit."""
+
+    started_at: str
+    ended_at: str
+    jobs: int
+    entries: int
+    all_keys: bool
+    counters: bool
+    repaired: int
+    unrepaired: int
+    counts: list["AuditCountOut"]
+    findings: list["AuditFindingOut"]
+
+
 class AutoscaleOut(TypedDict):
     """`value` is running plus startable jobs: queued or due within 30 s, and not held back."""
 

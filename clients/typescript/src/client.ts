@@ -228,6 +228,16 @@ export class Triage extends AccessMethods {
     }
   }
 
+  /** What the last audit of the namespace found, and whether one is running. */
+  audit(): Promise<api.AuditOut> {
+    return this.#http.json("GET", "/v1/audit");
+  }
+
+  /** Let a worker audit the namespace now. */
+  requestAudit(): Promise<api.AuditOut> {
+    return this.#http.json("POST", "/v1/audit");
+  }
+
   /** The job types that workers know, with the schemas of their payloads. */
   async jobTypes(): Promise<api.JobTypeOut[]> {
     return (await this.http.json<api.JobTypePage>("GET", "/v1/job-types", { needs: "items" })).items;

@@ -144,6 +144,8 @@ async function operations(): Promise<void> {
   await schedule.delete();
   const [worker] = await all(triage.workers());
   equal((await triage.worker(worker!.id).refresh()).data.state, "running");
+  equal((await triage.requestAudit()).object, "audit");
+  equal((await triage.audit()).object, "audit");
   equal((await triage.jobTypes()).some((type) => type.name === "scripted"), true);
   const missing = await thrown(client.ApiError, () => triage.worker("wk_01M8AEQGPF6R1E0Y6MK47AJ2P4").drain());
   equal([missing.code, (await triage.request<{ status: string }>("GET", "/readyz")).status], ["not_found", "ok"]);

@@ -4,10 +4,10 @@
 -- KEYS[1] prefix of the namespace
 -- ARGV[1] now   ARGV[2] worker id   ARGV[3] lease (ms)   ARGV[4] running   ARGV[5] state
 -- ARGV[6] how long the worker could not reach Redis (ms)   ARGV[7..] per lease: job id, token
--- Returns {known, drain requested, now, number of unfinished tasks and bulk actions, ms until a schedule fires or -1,
---   ms until the retention of a job ends or -1, ms until a delivery of a webhook is due or -1, then per lost or
---   cancelled lease: id, token, "lost" | "cancel", ms until the cancel is forced, the requester's message}; known = 0:
---   register again
+-- Returns {known, drain requested, now, number of unfinished tasks, bulk actions and requested audits, ms until a
+--   schedule fires or -1, ms until the retention of a job ends or -1, ms until a delivery of a webhook is due or -1,
+--   then per lost or cancelled lease: id, token, "lost" | "cancel", ms until the cancel is forced, the requester's
+--   message}; known = 0: register again
 -- Uses: keys, clock, outage_guard
 local P, now = keys.prefix, clock.now
 local key, renewed = P .. 'worker:' .. ARGV[2], {}
@@ -19,6 +19,7 @@ local function until_first(set)
 end
 
 local tasks = redis.call('ZCARD', P .. 'tasks') + redis.call('ZCARD', P .. 'running_actions')
+  + redis.call('EXISTS', P .. 'audit_requested')
 local answer = {
   entry[1] and 1 or 0, entry[2] and 1 or 0, now, tasks, until_first('fire_times'), until_first('retention'),
   until_first('outbox'),
