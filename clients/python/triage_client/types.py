@@ -1469,6 +1469,23 @@ class DeadBulkFilter(TypedDict):
     reason: NotRequired[Literal["exhausted", "non_retryable", "poison", "expired", "deadline", "unroutable", "undecodable"] | None]
 
 
+class ApiKeyOptions(TypedDict):
+    """Keyword arguments; see ApiKeyIn."""
+
+    queues: NotRequired[list[str] | None]
+    names: NotRequired[list[str] | None]
+    expires_at: NotRequired[str | datetime | None]
+
+
+class NamespaceOptions(TypedDict):
+    """Keyword arguments; see NamespaceIn."""
+
+    description: NotRequired[str]
+    quotas: NotRequired["QuotasIn | None"]
+    retention_seconds: NotRequired[float | None]
+    redact: NotRequired[list[str]]
+
+
 class JobFilter(TypedDict):
     """Keyword arguments: the filters of list_jobs."""
 
@@ -1480,6 +1497,7 @@ class JobFilter(TypedDict):
     fan_out_id: NotRequired[str]
     created_after: NotRequired[str | datetime]
     created_before: NotRequired[str | datetime]
+    search: NotRequired[str]
 
 
 class DeadLetterFilter(TypedDict):
@@ -1489,6 +1507,7 @@ class DeadLetterFilter(TypedDict):
     name: NotRequired[str]
     reason: NotRequired[str]
     fingerprint: NotRequired[str]
+    search: NotRequired[str]
 
 
 class DeadLetterGroupFilter(TypedDict):

@@ -1539,6 +1539,26 @@ export interface DeadBulkFilter {
   reason?: "exhausted" | "non_retryable" | "poison" | "expired" | "deadline" | "unroutable" | "undecodable" | null;
 }
 
+/** See ApiKeyIn. */
+export interface ApiKeyOptions {
+  /** The only queues that the key may use. */
+  queues?: string[] | null;
+  /** The only job types that the key may use. */
+  names?: string[] | null;
+  /** When the key stops working; absent = never. */
+  expires_at?: string | Date | null;
+}
+
+/** See NamespaceIn. */
+export interface NamespaceOptions {
+  description?: string;
+  quotas?: QuotasIn | null;
+  /** Retention of jobs that neither a client nor a job type sets. */
+  retention_seconds?: number | null;
+  /** JSON pointers to redact in payloads and results of all jobs. */
+  redact?: string[];
+}
+
 /** The filters of list_jobs. */
 export interface JobFilter {
   queue?: string;
@@ -1552,6 +1572,11 @@ export interface JobFilter {
   created_after?: string | Date;
   /** Only jobs created before this time. */
   created_before?: string | Date;
+  /**
+   * Text in the ID, the job type or a tag, in any case; or in the cause of a dead job, as GET
+   * /v1/dlq/groups shows it.
+   */
+  search?: string;
 }
 
 /** The filters of list_dead_letters. */
@@ -1561,6 +1586,11 @@ export interface DeadLetterFilter {
   reason?: string;
   /** A group of GET /v1/dlq/groups. */
   fingerprint?: string;
+  /**
+   * Text in the ID, the job type or a tag, in any case; or in the cause of a dead job, as GET
+   * /v1/dlq/groups shows it.
+   */
+  search?: string;
 }
 
 /** The filters of list_dead_letter_groups. */
