@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.addresses import check_jwks_url, is_loopback
@@ -15,6 +15,7 @@ from service.domain.errors import ConfigurationInvalid
 from service.domain.phrases import phrase
 from service.domain.tenant import NAMESPACE_PATTERN
 from service.environment import PREFIX, sentence, unknown_settings
+from service.namespace_weights import NamespaceWeights, parse_namespaces
 from service.outbound_settings import OutboundSettings
 from service.queue_weights import parse_weights
 from service.redis_url import check_redis_url
@@ -40,6 +41,10 @@ class Settings(OutboundSettings):
         default="default",
         pattern=NAMESPACE_PATTERN,
         description="Namespace of a worker, and of requests without credentials under `triage dev`.",
+    )
+    namespaces: str = Field(
+        default="",
+        description="Namespaces of a worker and weights, like `shop=3,team-*`, in place of TRIAGE_NAMESPACE.",
     )
     host: str = Field(default="127.0.0.1", description="Address on which the API listens.")
     port: int = Field(default=8080, ge=0, le=65535, description="API port; 0 picks and prints a free one.")
@@ -201,10 +206,10 @@ class Settings(OutboundSettings):
             check_redis_url(url)
         return url
 
-    @field_validator("queues")
+    @field_validator("queues", "namespaces")
     @classmethod
-    def _queues_parse(cls, value: str) -> str:
-        parse_weights(value)
+    def _weights_parse(cls, value: str, info: ValidationInfo) -> str:
+        (parse_weights if info.field_name == "queues" else parse_namespaces)(value)
         return value
 
     @field_validator("jwt_jwks_url")
@@ -245,6 +250,10 @@ class Settings(OutboundSettings):
     @cached_property
     def queue_weights(self) -> Mapping[str, int]:
         return parse_weights(self.queues)
+
+    @cached_property
+    def namespace_weights(self) -> NamespaceWeights:
+        return parse_namespaces(self.namespaces or self.namespace)
 
     @cached_property
     def handler_paths(self) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ from workers.maintenance.unroutable_reaper import UnroutableReaper
 from workers.maintenance.webhooks.sender import WebhookSender
 from workers.telemetry.metrics import Metrics
 
+#: The interval between checks with several namespaces, in seconds: heartbeats report what is due in each.
+REST = 600.0
+
 
 class Maintenance:
     """Created before the first claim, whose reply may already schedule a check."""
@@ -38,17 +41,23 @@ class Maintenance:
         new_id: Callable[[str], str],
         reachability: Reachability,
         worker_id: str,
+        *,
+        several: bool = False,
     ) -> None:
-        self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability)
-        self._expirer = Expirer(namespace.leases)
-        self._scheduler = Scheduler(namespace, new_id, round(settings.cancel_grace_seconds * 1000), clock)
-        self._pruner = Pruner(namespace.leases)
-        self._groups = GroupWorker(namespace.group_tasks)
-        self._bulk = BulkWorker(namespace.bulk_batches)
+        """`several`: the worker serves several namespaces, so its duties rest longer between checks."""
+        rest: dict[str, Any] = {"pause": REST} if several else {}
+        self._rescuer = Rescuer(namespace.leases, settings.lease_seconds, metrics, reachability, **rest)
+        self._expirer = Expirer(namespace.leases, **rest)
+        self._scheduler = Scheduler(
+            namespace, new_id, round(settings.cancel_grace_seconds * 1000), clock, **rest
+        )
+        self._pruner = Pruner(namespace.leases, **rest)
+        self._groups = GroupWorker(namespace.group_tasks, **rest)
+        self._bulk = BulkWorker(namespace.bulk_batches, **rest)
         self.stats = StatsReporter(metrics, namespace.stats_recorder, clock, worker_id)
         #: The duties by name: each checks once, and returns the seconds until its next check.
         self._duties: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {
-            "rescue": self._rescuer.rescue,
+            "rescue": self._rescuer.work,
             "expire": self._expirer.expire,
             "schedule": self._scheduler.work,
             "prune": self._pruner.prune,
@@ -56,11 +65,11 @@ class Maintenance:
             "bulk_actions": self._bulk.work,
             "report_stats": self.stats.report,
             "store_stats": namespace.stats_recorder.work,
-            "clean_registry": RegistryCleaner(namespace.workers).clean,
+            "clean_registry": RegistryCleaner(namespace.workers, **rest).clean,
         }
         requests = EventRequests(settings.http_allow, clock, settings.webhook_seconds)
         self._webhooks = WebhookSender(
-            worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random
+            worker_id, namespace.outbox, requests, clock, metrics.webhooks, random.random, **rest
         )
         if settings.webhooks:
             self._duties["deliver_webhooks"] = self._webhooks.work
@@ -74,6 +83,10 @@ class Maintenance:
 
     def on_heartbeat(self, reply: HeartbeatReply) -> None:
         """Wake the duties that have work in Redis."""
+        if reply.next_loss_ms is not None:
+            self._rescuer.schedule_check(reply.next_loss_ms / 1000)
+        if reply.next_end_ms is not None:
+            self._expirer.schedule_check(reply.next_end_ms / 1000 + 0.01)
         if reply.tasks:
             self._groups.wake()
             self._bulk.wake()
