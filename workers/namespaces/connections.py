@@ -18,6 +18,9 @@ from workers.engine.pool import BLOCK_AT_MOST
 from workers.handling.arq_client import TriageRedis
 from workers.handling.registry import Registry
 
+#: How long a successful check of Redis holds, in seconds.
+CHECK_SECONDS = 1.0
+
 log = structlog.get_logger("triage.worker")
 
 
@@ -43,6 +46,8 @@ class Connections:
         self._waiting = Subscriber(client_for(self._redis, keys.prefix(settings.namespace)))
         self.tenants = Tenants(self._redis)
         self._of_handlers: list[TriageRedis] = []
+        self._checking = asyncio.Lock()
+        self._checked_at = -CHECK_SECONDS
 
     def namespace(self, name: str) -> Namespace:
         return self._namespace(self._redis, name)
@@ -73,8 +78,15 @@ class Connections:
         await _close([client])
 
     async def find_problem(self) -> ServerProblem | None:
-        """Why this Redis cannot be used; None if it can."""
-        return await find_problem(self._redis, self._url)
+        """Why this Redis cannot be used; None if it can. One check serves all namespaces that start."""
+        async with self._checking:
+            now = asyncio.get_running_loop().time()
+            if now - self._checked_at < CHECK_SECONDS:
+                return None
+            problem = await find_problem(self._redis, self._url)
+            if problem is None:
+                self._checked_at = now
+            return problem
 
     async def close(self) -> None:
         """May be called again: a client that is used afterwards opens new connections."""

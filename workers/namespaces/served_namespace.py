@@ -168,8 +168,14 @@ class ServedNamespace:
         telemetry = RunTelemetry(self.metrics, tracing)
         return Executor(settings, shared.identity.clock, handlers, runs, telemetry, self.share)
 
-    async def start(self, thread: HeartbeatThread, *, burst: bool, importable: bool) -> None:
-        """Start to work; the worker has registered. `importable`: subprocesses can import the handlers."""
+    async def start(
+        self, thread: HeartbeatThread, *, burst: bool, importable: bool, spread: float = 0.0
+    ) -> None:
+        """Start to work; the worker has registered. `importable`: subprocesses can import the handlers.
+
+        `spread`: duties begin at random within so many seconds, so that those of many namespaces do not all
+        call Redis at once.
+        """
         client = HeartbeatClient.connect(
             self._settings, thread.connection, self.record, self.namespace.leases
         )
@@ -188,7 +194,7 @@ class ServedNamespace:
             self._shared.caution.begin()
         self._spawn(self.completer.work())
         for duty in self.maintenance.duties(self.claimer.wake):
-            self._spawn(duty)
+            self._spawn(_later(spread * random.random(), duty))
         await self._cron.start()
         self._spawn(repeat("cron", self._cron.work))
         self.claims = asyncio.create_task(self.claimer.work(burst))
@@ -241,3 +247,11 @@ class ServedNamespace:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+async def _later(seconds: float, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await asyncio.sleep(seconds)
+        await work
+    finally:
+        work.close()

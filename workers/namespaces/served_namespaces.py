@@ -15,8 +15,8 @@ from workers.namespaces.served_namespace import HeartbeatThread, ServedNamespace
 
 #: The interval between reads of the registry, in seconds: a minimum, and a random part on top.
 REFRESH, JITTER = 5.0, 1.0
-#: Namespaces that start at a time.
-STARTS = 8
+#: Namespaces that start at a time, and for how long their duties begin to work, in seconds per namespace.
+STARTS, SPREAD = 8, 0.02
 
 log = structlog.get_logger("triage.namespaces")
 
@@ -123,7 +123,8 @@ class ServedNamespaces:
         async with self._starting:
             if self._drain_started.is_set():
                 return
-            await served.start(start.thread, burst=start.burst, importable=start.importable)
+            spread = SPREAD * (len(self.current) - 1)
+            await served.start(start.thread, burst=start.burst, importable=start.importable, spread=spread)
         if self._weights.several:
             log.info("namespace_served")
         if served.claims is not None:
